@@ -1,0 +1,28 @@
+# Everything that is done with this project, by name. Two of them are all that a newcomer needs: `make run` and `make test`.
+DATA ?= data
+URLS ?= http://127.0.0.1:7400
+OUT ?= artifacts/publish
+
+.PHONY: run test lint bench publish docs clean
+
+run: ## the server on the embedded database, for one's own machine
+	dotnet run --project src/Postern -c Release -- serve --dev --data $(DATA) --urls $(URLS)
+
+test: ## everything; installs from Debian and npm what it needs
+	bash test/run.sh
+
+lint: ## style and analyzers, as the build enforces them
+	dotnet build Postern.slnx -c Release -warnaserror
+	dotnet format Postern.slnx --verify-no-changes --no-restore --severity warn
+
+bench: ## starts the server and what it is compared with, prints the ratios
+	bash bench/run.sh
+
+publish: ## one self-contained file, in artifacts/publish
+	dotnet publish src/Postern -c Release -r linux-x64 --self-contained -p:PublishSingleFile=true -p:PublishReadyToRun=true -p:IncludeNativeLibrariesForSelfExtract=true -o $(OUT)
+
+docs: ## what is generated: the settings' table, the door table, the OpenAPI document
+	UPDATE_GOLDEN=1 dotnet test test/Postern.Contract --filter "FullyQualifiedName~Golden"
+
+clean:
+	rm -rf artifacts */*/bin */*/obj

@@ -1,0 +1,115 @@
+using Postern.Storage;
+
+namespace Postern.Access;
+
+/// <summary>
+/// Keeps what this node remembers about access equal to the database: before the answer to a change made here
+/// (<see cref="RefreshAsync"/>), and within a second for one made on another node or by the command line. It looks every
+/// <see cref="LookEvery"/> at one number, and at once on a hint. While the database is away nothing can have changed through it; the look is
+/// repeated when it is back.
+/// </summary>
+internal sealed class AccessWatch(Database database, KeyStore store, KeyRing keys, Revocations revocations, TimeProvider clock, ILogger<AccessWatch> log) : BackgroundService
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan TidyEvery = TimeSpan.FromSeconds(20);
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly SemaphoreSlim _hint = new(0, 1);
+    private long _version;
+
+    /// <summary>Raised after a change was taken over: open streams look at their authority.</summary>
+    public event Action? Changed;
+
+    public async Task RefreshAsync()
+    {
+        await _one.WaitAsync();
+        try
+        {
+            var version = await store.VersionAsync();
+            if (version == _version) return;
+            keys.Refresh(await store.ChangedSinceAsync(_version));
+            revocations.Add(await store.RevocationsSinceAsync(_version, database.Now));
+            _version = version;
+        }
+        finally
+        {
+            _one.Release();
+        }
+        Changed?.Invoke();
+    }
+
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        // Before the first request: a token revoked before a restart stays revoked.
+        await RefreshAsync();
+        await base.StartAsync(cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var listening = database.Changes.Listen(Topics.Access, Hint);
+        var tidied = clock.GetTimestamp();
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await WaitAsync(stoppingToken);
+                await RefreshAsync();
+                if (clock.GetElapsedTime(tidied) < TidyEvery) continue;
+                tidied = clock.GetTimestamp();
+                await TidyAsync(stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (StorageUnavailableException fault)
+            {
+                AccessLog.WatchWaits(log, fault.Message);
+            }
+        }
+    }
+
+    private async Task WaitAsync(CancellationToken stop)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        await Task.WhenAny(Task.Delay(LookEvery, clock, either.Token), _hint.WaitAsync(either.Token));
+        stop.ThrowIfCancellationRequested();
+        await either.CancelAsync();
+    }
+
+    private void Hint()
+    {
+        try
+        {
+            _hint.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // A look is due already.
+        }
+    }
+
+    private async Task TidyAsync(CancellationToken stop)
+    {
+        var now = database.Now;
+        revocations.Forget(now);
+        if (database is PostgresDatabase postgres) await postgres.MeasureClockAsync(stop);
+        var used = keys.TakeUsed();
+        if (used.Count > 0) await store.MarkUsedAsync(used);
+    }
+}
+
+internal static partial class AccessLog
+{
+    [LoggerMessage(EventId = 100, Level = LogLevel.Warning, Message = "Cannot look for changed keys now: {Reason}")]
+    public static partial void WatchWaits(ILogger log, string reason);
+
+    [LoggerMessage(EventId = 101, Level = LogLevel.Warning, Message = "Audit rows could not be written: {Reason}; {Lost} lost")]
+    public static partial void AuditWaits(ILogger log, string reason, int lost);
+
+    [LoggerMessage(EventId = 102, Level = LogLevel.Error, Message = "{Method} {Route} failed")]
+    public static partial void RouteFailed(ILogger log, string method, string route, Exception fault);
+
+    [LoggerMessage(EventId = 103, Level = LogLevel.Warning, Message = "{Method} {Route} answered 503: {Reason}")]
+    public static partial void RouteUnavailable(ILogger log, string method, string route, string reason);
+}

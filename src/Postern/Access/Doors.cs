@@ -1,0 +1,103 @@
+using System.Reflection;
+using Microsoft.AspNetCore.Routing.Patterns;
+using Postern.Http;
+
+namespace Postern.Access;
+
+/// <summary>
+/// The routes of the server. There is no way to declare one without a credential, no gate in front of them and no list of
+/// exemptions: each route's own delegate asks <see cref="Gate"/> for its credential and then calls its handler. <see cref="Guard"/> reads what
+/// was really mapped and refuses to start when any endpoint, a library's too, names none.
+/// </summary>
+internal sealed class Doors(Gate gate)
+{
+    private readonly List<Door> _doors = [];
+
+    public IReadOnlyList<Door> Table => _doors;
+
+    public DoorGroup Group(string prefix, ErrorFamily family) => new(this, prefix, family);
+
+    internal Door Add(Door door)
+    {
+        door.CheckHandlerFits();
+        _doors.Add(door);
+        return door;
+    }
+
+    /// <summary>Maps every declared door, and beside each path the refusal of its other methods.</summary>
+    public void MapTo(IEndpointRouteBuilder app)
+    {
+        var endpoints = new List<Endpoint>();
+        foreach (var door in _doors)
+        {
+            var builder = new RouteEndpointBuilder(http => gate.EnterAsync(http, door), RoutePatternFactory.Parse(door.Path), order: 0) { DisplayName = door.Method + " " + door.Path };
+            builder.Metadata.Add(door);
+            builder.Metadata.Add(door.Family);
+            builder.Metadata.Add(new HttpMethodMetadata([door.Method]));
+            foreach (var item in OpenApiDocument.Metadata(door)) builder.Metadata.Add(item);
+            endpoints.Add(builder.Build());
+        }
+        foreach (var path in _doors.GroupBy(d => d.Path, StringComparer.Ordinal))
+        {
+            var refusal = new OtherMethods(string.Join(", ", path.Select(d => d.Method).Order(StringComparer.Ordinal)));
+            var family = path.First().Family;
+            var builder = new RouteEndpointBuilder(http => refusal.AnswerAsync(http, family), RoutePatternFactory.Parse(path.Key), order: 0) { DisplayName = "other methods " + path.Key };
+            builder.Metadata.Add(refusal);
+            builder.Metadata.Add(family);
+            endpoints.Add(builder.Build());
+        }
+        app.DataSources.Add(new DefaultEndpointDataSource(endpoints));
+    }
+
+    /// <summary>
+    /// Reads the endpoints that were mapped, from the application itself (the data source in dependency injection is empty
+    /// before the host runs), and throws unless each names its credential.
+    /// </summary>
+    public static void Guard(IEndpointRouteBuilder app)
+    {
+        var endpoints = app.DataSources.SelectMany(s => s.Endpoints).ToList();
+        if (endpoints.Count == 0) throw new InvalidOperationException("The door guard saw no routes: it ran before they were mapped.");
+        var bare = endpoints.Where(e => e.Metadata.GetMetadata<Door>() is null && e.Metadata.GetMetadata<OtherMethods>() is null).Select(e => e.DisplayName).ToList();
+        if (bare.Count > 0) throw new InvalidOperationException("Routes without a named credential: " + string.Join(", ", bare) + ". Declare them through Doors.");
+    }
+
+    /// <summary>The golden table, one route a line, sorted.</summary>
+    public string Print() => string.Concat(_doors.Select(d => d.ToString().TrimEnd() + "\n").Order(StringComparer.Ordinal));
+}
+
+/// <summary>Routes under one prefix that word their errors alike.</summary>
+internal sealed class DoorGroup(Doors doors, string prefix, ErrorFamily family)
+{
+    public Door Get(string path, Opens opens, Rule rule, ProjectHandler handler) => Add("GET", path, opens, rule, handler);
+
+    public Door Head(string path, Opens opens, Rule rule, ProjectHandler handler) => Add("HEAD", path, opens, rule, handler);
+
+    public Door Post(string path, Opens opens, Rule rule, ProjectHandler handler) => Add("POST", path, opens, rule, handler);
+
+    public Door Put(string path, Opens opens, Rule rule, ProjectHandler handler) => Add("PUT", path, opens, rule, handler);
+
+    public Door Patch(string path, Opens opens, Rule rule, ProjectHandler handler) => Add("PATCH", path, opens, rule, handler);
+
+    public Door Delete(string path, Opens opens, Rule rule, ProjectHandler handler) => Add("DELETE", path, opens, rule, handler);
+
+    /// <summary>Openness has a word.</summary>
+    public Door Get(string path, Opens opens, OpenHandler handler) => Add("GET", path, opens, Rule.None, handler);
+
+    private Door Add(string method, string path, Opens opens, Rule rule, Delegate handler) => doors.Add(new Door(method, prefix + path, opens, rule, family, handler));
+}
+
+/// <summary>Answers every method that a path has no door for: before any credential, as HTTP orders it.</summary>
+internal sealed class OtherMethods(string allow)
+{
+    public Task AnswerAsync(HttpContext http, ErrorFamily family)
+    {
+        family.Prepare(http);
+        if (HttpMethods.IsOptions(http.Request.Method))
+        {
+            http.Response.StatusCode = 204;
+            http.Response.Headers.Allow = allow;
+            return Task.CompletedTask;
+        }
+        return new Refusal(405, "Method not allowed", "method_not_allowed") { Allow = allow, ShouldRetry = false }.ExecuteAsync(http);
+    }
+}

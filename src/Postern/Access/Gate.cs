@@ -1,0 +1,118 @@
+using Microsoft.AspNetCore.Http.Features;
+using Postern.Settings;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Access;
+
+/// <summary>
+/// How one door is entered. It is called by the door's own delegate, after routing has settled method and path and the server has
+/// bounded the headers: 1 odd spellings, 2 a credential in the URL, 3 the credential, 4 the rate, 5 the scope, 6 the handler, which
+/// is the first to touch the body.
+/// </summary>
+internal sealed class Gate(Credentials credentials, TokenBuckets buckets, Audit audit, Database database, PosternOptions options, ILogger<Gate> log)
+{
+    /// <summary>A machine's own users are many programs behind one address.</summary>
+    private const int LoopbackFactor = 10;
+
+    public async Task EnterAsync(HttpContext http, Door door)
+    {
+        try
+        {
+            var result = await AnswerAsync(http, door);
+            await result.ExecuteAsync(http);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The client went away: nobody is left to answer.
+        }
+        catch (BadHttpRequestException fault)
+        {
+            await new Refusal(fault.StatusCode, fault.StatusCode == 413 ? "Request body too large" : "The request is malformed or incomplete").ExecuteAsync(http);
+        }
+        catch (StorageUnavailableException fault)
+        {
+            AccessLog.RouteUnavailable(log, door.Method, door.Path, fault.Message);
+            await Refusal.Unavailable("The server cannot reach its database now. Nothing was written; try again.").ExecuteAsync(http);
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            AccessLog.RouteFailed(log, door.Method, door.Path, fault);
+            await new Refusal(500, "Internal Server Error", "internal_error").ExecuteAsync(http);
+        }
+    }
+
+    private async ValueTask<IResult> AnswerAsync(HttpContext http, Door door)
+    {
+        // 1 and 2
+        if (RequestPath.IsOdd(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget)) return new Refusal(404, "Not found", "not_found");
+        if (http.Request.QueryString.HasValue && CredentialInUrl(http) is { } exposed) return exposed;
+        if (door.Handler is OpenHandler open) return await open(http);
+
+        // 3
+        var answer = await credentials.TryAsync(http, door.Opens, database.Now);
+        if (answer.IsAmbiguous) return Refusal.BadRequest("The request carries two credentials that disagree. Send one.", "ambiguous_credentials");
+        if (answer.Caller is not { } caller) return Refuse(http, door, answer);
+
+        // 4
+        if (OverRate(http, caller) is { } slower) return slower;
+
+        // 5
+        if (door.Rule.Need is { } need && !caller.Allows(need)) return Forbid(http, door, caller);
+
+        // 6
+        var result = await ((ProjectHandler)door.Handler)(http, caller);
+        if (!caller.ScopeWasChecked && result is not Refusal)
+            throw new InvalidOperationException($"{door.Method} {door.Path} answered without having checked its scope ({door.Rule.Words}).");
+        return result;
+    }
+
+    private Refusal Refuse(HttpContext http, Door door, CredentialAnswer answer)
+    {
+        var address = credentials.AddressOf(http);
+        var perMinute = options.RateLimits.FailuresPerMinute * (System.Net.IPAddress.IsLoopback(http.Connection.RemoteIpAddress ?? System.Net.IPAddress.None) ? LoopbackFactor : 1);
+        if (buckets.Take("401 " + address, perMinute, perMinute / 60.0) is { Allowed: false } wait)
+            return new Refusal(429, "Too many failed credentials from this address. A correct one is still accepted.", "too_many_failures") { RetryAfterSeconds = (int)Math.Ceiling(wait.RetryAfter) };
+        audit.Refused(http, door, answer.Reason, answer.KeyId, address);
+        var token = answer.Why is UnfitCredential.BadToken or UnfitCredential.EndedToken;
+        return new Refusal(401, door.Family.Unauthorized(answer.Why), "unauthorized")
+        {
+            ShouldRetry = false,
+            Challenge = token ? $"Bearer realm=\"postern\", error=\"invalid_token\", reason=\"{answer.Reason}\""
+                : answer.Why == UnfitCredential.Missing ? "Bearer realm=\"postern\", reason=\"missing\"" : "Bearer realm=\"postern\"",
+        };
+    }
+
+    private Refusal Forbid(HttpContext http, Door door, ProjectCaller caller)
+    {
+        audit.Forbidden(http, door, caller, credentials.AddressOf(http));
+        return door.Family.Forbidden(door.Rule.Words);
+    }
+
+    private Refusal? CredentialInUrl(HttpContext http)
+    {
+        var query = http.Request.QueryString.Value!;
+        if (!KeyText.AppearsIn(Uri.UnescapeDataString(query)) && !query.Contains("=eyJ", StringComparison.Ordinal)) return null;
+        audit.ExposedInUrl(http, KeyText.AppearsIn(query) ? ExposedKeyId(http) : null, credentials.AddressOf(http));
+        return Refusal.BadRequest("A credential never travels in a URL, where logs keep it. Send it as a header, and rotate this one.", "credential_in_url");
+    }
+
+    private static string? ExposedKeyId(HttpContext http) =>
+        http.Request.Query.SelectMany(q => q.Value).Select(v => KeyText.TryParse(v ?? "")?.Id).FirstOrDefault(id => id is not null);
+
+    private Refusal? OverRate(HttpContext http, ProjectCaller caller)
+    {
+        var limits = options.RateLimits;
+        var answer = buckets.Take("project " + caller.Project, limits.ProjectBurst, limits.ProjectPerSecond);
+        if (answer.Allowed && caller.Authority is TokenGrant { Claims.Run: null } token) answer = buckets.Take("token " + token.Digest, limits.TokenBurst, limits.TokenPerSecond) is { Limit: > 0 } own ? own : answer;
+        if (answer.Limit > 0)
+        {
+            http.Response.Headers["x-ratelimit-limit"] = answer.Limit.ToString();
+            http.Response.Headers["x-ratelimit-remaining"] = answer.Remaining.ToString();
+        }
+        if (answer.Allowed) return null;
+        var seconds = (int)Math.Ceiling(answer.RetryAfter);
+        http.Response.Headers["x-ratelimit-reset"] = (database.Now / 1000 + (long)(answer.RetryAfter * 1000)).ToString();
+        return new Refusal(429, "Too many requests", "rate_limited") { RetryAfterSeconds = Math.Max(1, seconds) };
+    }
+}

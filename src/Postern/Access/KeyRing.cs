@@ -1,0 +1,158 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.IdentityModel.Tokens;
+using Postern.Storage;
+
+namespace Postern.Access;
+
+/// <summary>
+/// The keys that have been seen, in memory. An entry lives on when its row changes: whoever holds it (a stream, a token signed
+/// by it) sees a revocation or narrowed scopes in O(1). It is refreshed by <see cref="AccessWatch"/> on every change, here before the
+/// answer to the call that changed it, elsewhere within a second; nothing is left to expire.
+/// </summary>
+internal sealed class KeyRing(KeyStore store, MasterKey master)
+{
+    private readonly ConcurrentDictionary<string, KeyEntry> _byId = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, KeyEntry> _roots = new(StringComparer.Ordinal);
+
+    /// <summary>The entry that a presented key opens, or null: uniform, whether the id exists or not.</summary>
+    public async ValueTask<KeyEntry?> VerifyAsync(string presented, long now)
+    {
+        if (KeyText.TryParse(presented) is not { } key) return null;
+        if (!_byId.TryGetValue(key.Id, out var entry))
+        {
+            if (await store.FindAsync(key.Id) is not { } row) return null;
+            entry = Keep(row);
+        }
+        return entry.Matches(key.Text, now) ? entry : null;
+    }
+
+    /// <summary>The root key of a project, which its tokens are signed with; null when there is no such project.</summary>
+    public async ValueTask<KeyEntry?> RootAsync(string project)
+    {
+        if (_roots.TryGetValue(project, out var entry)) return entry;
+        return await store.FindRootAsync(project) is { } row ? Keep(row) : null;
+    }
+
+    public void Refresh(IEnumerable<KeyRow> changed)
+    {
+        foreach (var row in changed) if (_byId.TryGetValue(row.Id, out var entry)) entry.Update(row);
+    }
+
+    /// <summary>Entries used since the last call, for the lazily written time of last use.</summary>
+    public List<(string Project, string Id, long At)> TakeUsed()
+    {
+        var used = new List<(string, string, long)>();
+        foreach (var entry in _byId.Values) if (entry.TakeUsed() is { } at) used.Add((entry.Row.Project, entry.Row.Id, at));
+        return used;
+    }
+
+    private KeyEntry Keep(KeyRow row)
+    {
+        var entry = _byId.GetOrAdd(row.Id, static (_, state) => new KeyEntry(state.row, state.master), (row, master));
+        if (row.Kind == "root") _roots[row.Project] = entry;
+        return entry;
+    }
+}
+
+/// <summary>One key, alive in memory: the authority behind every request and stream that presented it.</summary>
+internal sealed class KeyEntry : Authority
+{
+    private const long Minute = 60_000_000;
+    private readonly MasterKey _master;
+    private volatile State _state;
+    private long _usedAt;
+
+    public KeyEntry(KeyRow row, MasterKey master)
+    {
+        _master = master;
+        _state = new State(row);
+    }
+
+    public KeyRow Row => _state.Row;
+
+    public override string Credential => "key";
+
+    public override string Actor => Row.Id;
+
+    public override ScopeSet Scopes => _state.Scopes;
+
+    public override long? ExpiresAt => Row.ExpiresAt;
+
+    public override string? WhyEnded(long now)
+    {
+        var row = Row;
+        if (row.RevokedAt is not null) return StreamEnd.Revoked;
+        return row.ExpiresAt <= now ? StreamEnd.Expired : null;
+    }
+
+    public bool Matches(string key, long now)
+    {
+        var row = Row;
+        var matches = KeyDigest.Matches(key, row.Salt, row.Digest);
+        if (!matches && row.PreviousUntil > now) matches = KeyDigest.Matches(key, row.PreviousSalt!, row.PreviousDigest!);
+        if (!matches || WhyEnded(now) is not null) return false;
+        _usedAt = now - (now % Minute);
+        return true;
+    }
+
+    public void Update(KeyRow row)
+    {
+        if (row.Changed >= Row.Changed) _state = new State(row);
+    }
+
+    public long? TakeUsed()
+    {
+        var used = Interlocked.Exchange(ref _usedAt, 0);
+        return used > (Row.LastUsedAt ?? 0) ? used : null;
+    }
+
+    /// <summary>The key itself, opened from its seal: root keys only, to sign.</summary>
+    public string Open() => _master.Open(Row.Sealed!, KeyStore.SealOwner(Row.Project, Row.Id));
+
+    /// <summary>What a token may be signed with now: the key and, inside the overlap, the one before it; each as its holder may have it, behind a foreign prefix.</summary>
+    public IReadOnlyList<SigningKey> SigningKeys(long now)
+    {
+        var state = _state;
+        if (state.SigningKeys is null)
+        {
+            var keys = new List<SigningKey>();
+            Add(state.Row.Sealed, state.Row.Digest, null);
+            Add(state.Row.PreviousSealed, state.Row.PreviousDigest, state.Row.PreviousUntil);
+            state.SigningKeys = keys;
+
+            void Add(byte[]? sealedKey, byte[]? digest, long? until)
+            {
+                if (sealedKey is null || digest is null) return;
+                var text = _master.Open(sealedKey, KeyStore.SealOwner(state.Row.Project, state.Row.Id));
+                foreach (var prefix in (string[])["", .. KeyText.ForeignPrefixes])
+                    keys.Add(new SigningKey(new SymmetricSecurityKey(Encoding.UTF8.GetBytes(prefix + text)), digest, until));
+            }
+        }
+        return [.. state.SigningKeys.Where(k => k.Until is null || k.Until > now)];
+    }
+
+    /// <summary>Whether a token that was verified under a signing key would verify under this key still.</summary>
+    public bool StillSigns(byte[] digest, long now)
+    {
+        var row = Row;
+        if (row.RevokedAt is not null) return false;
+        return CryptographicOperations.FixedTimeEquals(row.Digest, digest)
+            || (row.PreviousUntil > now && CryptographicOperations.FixedTimeEquals(row.PreviousDigest, digest));
+    }
+
+    private sealed class State(KeyRow row)
+    {
+        public KeyRow Row { get; } = row;
+
+        public ScopeSet Scopes { get; } = row.Scopes.Count == 0 ? ScopeSet.Everything : ScopeSet.Parse(row.Scopes);
+
+        public List<SigningKey>? SigningKeys { get; set; }
+    }
+}
+
+/// <param name="Key">What HMAC-SHA256 is computed with.</param>
+/// <param name="Digest">Which key row's secret it is, by its stored digest.</param>
+/// <param name="Until">The end of the overlap for a rotated key; null for the present one.</param>
+internal sealed record SigningKey(SymmetricSecurityKey Key, byte[] Digest, long? Until);

@@ -1,0 +1,173 @@
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Access;
+
+/// <summary>Keys, projects and the audit: what an administrator does, over HTTP. The same is done by <c>postern keys</c> and <c>postern projects</c>.</summary>
+internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects projects, Audit audit)
+{
+    private const int MaxBody = 64 * 1024;
+    private const int MaxScopes = 100;
+
+    public void Map(Doors doors)
+    {
+        var keys = doors.Group("/api/v1/keys", ProblemFamily.Instance);
+        keys.Post("", Opens.Key, Rule.Admin, Create).Says("Create a key").Takes<CreateKey>().Gives<CreatedKey>(201).Gives(400, 401, 403);
+        keys.Get("", Opens.Key, Rule.Admin, List).Says("List the keys").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<KeyView>>().Gives(400, 401, 403);
+        keys.Post("/{id}/rotate", Opens.Key, Rule.Admin, Rotate).Says("Give a key a new secret; the old one stays valid for an overlap").Takes<RotateKey>().Gives<RotatedKey>().Gives(400, 401, 403, 404);
+        keys.Patch("/{id}", Opens.Key, Rule.Admin, Update).Says("Rename a key, change its scopes or expiry").Takes<UpdateKey>().Gives<KeyView>().Gives(400, 401, 403, 404);
+        keys.Delete("/{id}", Opens.Key, Rule.Admin, Revoke).Says("Revoke a key at once").Gives(204, 401, 403, 404, 409);
+
+        var tenants = doors.Group("/api/v1/projects", ProblemFamily.Instance);
+        tenants.Post("", Opens.Key, "the root key of the project default", CreateProject).Says("Create a project").Takes<CreateProject>().Gives<CreatedProject>(201).Gives(400, 401, 403, 409);
+        tenants.Get("", Opens.Key, "the root key of the project default", ListProjects).Says("List the projects").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<ProjectView>>().Gives(400, 401, 403);
+
+        doors.Group("/api/v1/audit", ProblemFamily.Instance).Get("", Opens.Key, Rule.Admin, ReadAudit)
+            .Says("Read the audit, newest first").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<AuditView>>().Gives(400, 401, 403);
+    }
+
+    private async Task<IResult> Create(HttpContext http, ProjectCaller caller)
+    {
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!;
+        var name = fields.Text("name", 1, 128, required: true, trim: true);
+        var kind = fields.Word("kind", ["live", "pat"]) ?? "live";
+        var scopes = ReadScopes(fields) ?? [];
+        var expiresAt = ReadExpiry(fields, admin.Now);
+        fields.RefuseUnknown();
+        if (fields.Refusal() is { } wrong) return wrong;
+        if (scopes.FirstOrDefault(s => !MayGrant(caller, s)) is { } wider) return Wider(wider);
+        if (scopes.Count == 0 && !caller.Scopes.IsEverything && !caller.Scopes.GrantedFullAdmin) return Wider("admin");
+        var (row, key) = await admin.CreateAsync(caller.Project, name!, kind, scopes, expiresAt, Audit.ActorOf(caller.Authority));
+        return Reply.Created(new CreatedKey(row.Id, key.Text, row.Name, row.Kind, row.Scopes, Wire.Iso(row.CreatedAt), Wire.Iso(row.ExpiresAt)));
+    }
+
+    private async Task<IResult> List(HttpContext http, ProjectCaller caller)
+    {
+        var (page, wrong) = PageQuery.Read(http, 50, 200);
+        if (wrong is not null) return wrong;
+        var rows = await store.ListAsync(caller.Project, page.After?.At ?? long.MaxValue, page.After?.Id ?? "", page.Limit + 1);
+        return Reply.Ok(Page.Of(rows, page.Limit, KeyView.Of, row => new Cursor(row.CreatedAt, row.Id)));
+    }
+
+    private async Task<IResult> Rotate(HttpContext http, ProjectCaller caller)
+    {
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
+        if (fields is null) return unreadable!;
+        var overlap = fields.Whole("overlapSeconds", 0, 30 * 86_400) ?? (long)KeyAdmin.StandardOverlap.TotalSeconds;
+        fields.RefuseUnknown();
+        if (fields.Refusal() is { } wrong) return wrong;
+        if (await FindAsync(http, caller) is not { } row) return NotFound;
+        var rotated = await admin.RotateAsync(row, TimeSpan.FromSeconds(overlap), Audit.ActorOf(caller.Authority));
+        return rotated is { } done ? Reply.Ok(new RotatedKey(row.Id, done.Key.Text, Wire.Iso(done.PreviousUntil))) : NotFound;
+    }
+
+    private async Task<IResult> Update(HttpContext http, ProjectCaller caller)
+    {
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!;
+        var name = fields.Text("name", 1, 128, trim: true);
+        var scopes = ReadScopes(fields);
+        var expiresAt = ReadExpiry(fields, admin.Now);
+        var clearExpiry = fields.IsNull("expiresAt");
+        fields.RefuseUnknown();
+        if (fields.Refusal() is { } wrong) return wrong;
+        if (await FindAsync(http, caller) is not { } row) return NotFound;
+        if (row.Kind == "root") return new Refusal(409, "The root key has all rights of its project: it can be rotated, not narrowed.", "root_key");
+        if (scopes?.FirstOrDefault(s => !MayGrant(caller, s)) is { } wider) return Wider(wider);
+        if (scopes is { Count: 0 } && !caller.Scopes.IsEverything && !caller.Scopes.GrantedFullAdmin) return Wider("admin");
+        var updated = await admin.UpdateAsync(row, name ?? row.Name, scopes ?? row.Scopes, clearExpiry ? null : expiresAt ?? row.ExpiresAt, Audit.ActorOf(caller.Authority));
+        return updated is null ? NotFound : Reply.Ok(KeyView.Of(updated));
+    }
+
+    private async Task<IResult> Revoke(HttpContext http, ProjectCaller caller)
+    {
+        if (await FindAsync(http, caller) is not { } row) return NotFound;
+        if (row.Kind == "root") return new Refusal(409, "The root key cannot be revoked: rotate it, with overlapSeconds 0 to end the old one at once.", "root_key");
+        return await admin.RevokeAsync(row, Audit.ActorOf(caller.Authority)) ? Reply.NoContent : NotFound;
+    }
+
+    private async Task<IResult> CreateProject(HttpContext http, ProjectCaller caller)
+    {
+        if (await RefuseUnlessDefaultRoot(caller) is { } forbidden) return forbidden;
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!;
+        var name = fields.Text("name", 1, 128, required: true, trim: true);
+        fields.RefuseUnknown();
+        if (fields.Refusal() is { } wrong) return wrong;
+        if (await projects.CreateAsync(name!, Audit.ActorOf(caller.Authority)) is not { } made) return new Refusal(409, $"There is a project {name} already.", "project_exists");
+        return Reply.Created(new CreatedProject(made.Project.Id, made.Project.Name, made.RootKey.Text, Wire.Iso(made.Project.CreatedAt)));
+    }
+
+    private async Task<IResult> ListProjects(HttpContext http, ProjectCaller caller)
+    {
+        if (await RefuseUnlessDefaultRoot(caller) is { } forbidden) return forbidden;
+        var (page, wrong) = PageQuery.Read(http, 50, 200);
+        if (wrong is not null) return wrong;
+        var rows = await projects.ListAsync(page.After?.At ?? long.MaxValue, page.After?.Id ?? "", page.Limit + 1);
+        return Reply.Ok(Page.Of(rows, page.Limit, p => new ProjectView(p.Id, p.Name, Wire.Iso(p.CreatedAt)), p => new Cursor(p.CreatedAt, p.Id)));
+    }
+
+    private async Task<IResult> ReadAudit(HttpContext http, ProjectCaller caller)
+    {
+        var (page, wrong) = PageQuery.Read(http, 50, 200);
+        if (wrong is not null) return wrong;
+        // Refused credentials prove no project; the server's first project reads them.
+        var rows = await audit.ListAsync(caller.Project, caller.Project == await projects.DefaultAsync(), page.After, page.Limit + 1);
+        return Reply.Ok(Page.Of(rows, page.Limit, row => row, row => new Cursor(0, row.Id)));
+    }
+
+    private async ValueTask<Refusal?> RefuseUnlessDefaultRoot(ProjectCaller caller)
+    {
+        caller.DecidedByHandler();
+        return caller.Authority is KeyEntry { Row.Kind: "root" } && caller.Project == await projects.DefaultAsync()
+            ? null
+            : new Refusal(403, "Projects are created and listed with the root key of the project default.", "root_key_required");
+    }
+
+    /// <summary>The key of the path in the caller's project; another project's looks like none.</summary>
+    private async ValueTask<KeyRow?> FindAsync(HttpContext http, ProjectCaller caller) =>
+        RequestPath.Segment(http, 3) is { } id && await store.FindAsync(id) is { RevokedAt: null } row && row.Project == caller.Project ? row : null;
+
+    private static Refusal NotFound => new(404, "There is no such key.", "not_found");
+
+    private static bool MayGrant(ProjectCaller caller, string text) => Scope.TryParse(text, out var scope) ? caller.Scopes.MayMint(scope) : ScopeSet.Parse([text]).Listed.All(caller.Scopes.MayMint);
+
+    private static Refusal Wider(string scope) => new(403, $"A key cannot be given more than the key that creates it: {scope}.", "scopes_exceed_key_access");
+
+    private static List<string>? ReadScopes(Fields fields)
+    {
+        var scopes = fields.Texts("scopes", MaxScopes, 600);
+        if (scopes is not null && ScopeSet.FirstMalformed(scopes) is { } malformed) fields.Fault("scopes", $"holds {malformed}, which is not action:type[:id]");
+        return scopes;
+    }
+
+    private static long? ReadExpiry(Fields fields, long now)
+    {
+        var expiresAt = fields.Instant("expiresAt");
+        if (expiresAt <= now) fields.Fault("expiresAt", "must be in the future");
+        return expiresAt;
+    }
+}
+
+internal sealed record CreateKey(string Name, string? Kind, IReadOnlyList<string>? Scopes, string? ExpiresAt);
+
+internal sealed record CreatedKey(string Id, string Key, string Name, string Kind, IReadOnlyList<string> Scopes, string CreatedAt, string? ExpiresAt);
+
+internal sealed record RotateKey(long? OverlapSeconds);
+
+internal sealed record RotatedKey(string Id, string Key, string PreviousValidUntil);
+
+internal sealed record UpdateKey(string? Name, IReadOnlyList<string>? Scopes, string? ExpiresAt);
+
+internal sealed record KeyView(string Id, string Name, string Kind, IReadOnlyList<string> Scopes, string CreatedAt, string CreatedBy, string? ExpiresAt, string? LastUsedAt, string? PreviousValidUntil)
+{
+    public static KeyView Of(KeyRow row) => new(
+        row.Id, row.Name, row.Kind, row.Scopes, Wire.Iso(row.CreatedAt), row.CreatedBy, Wire.Iso(row.ExpiresAt), Wire.Iso(row.LastUsedAt), Wire.Iso(row.PreviousUntil));
+}
+
+internal sealed record CreateProject(string Name);
+
+internal sealed record CreatedProject(string Id, string Name, string RootKey, string CreatedAt);
+
+internal sealed record ProjectView(string Id, string Name, string CreatedAt);

@@ -1,0 +1,135 @@
+using System.Data.Common;
+using System.Text.Json;
+using Postern.Storage;
+
+namespace Postern.Access;
+
+/// <summary>A key's row. Secrets in it are digests and sealed values only.</summary>
+internal sealed record KeyRow(
+    string Project, string Id, string Kind, string Name, IReadOnlyList<string> Scopes,
+    byte[] Salt, byte[] Digest, byte[]? Sealed,
+    byte[]? PreviousSalt, byte[]? PreviousDigest, byte[]? PreviousSealed, long? PreviousUntil,
+    string CreatedBy, long CreatedAt, long? ExpiresAt, long? LastUsedAt, long? RevokedAt, long Changed);
+
+/// <summary>
+/// Keys, revocations and used tokens. Each change takes the next number of <c>access_version</c> in its transaction and stamps
+/// its row with it: a node that reads the number knows what to read again, and cannot miss a change that committed late.
+/// </summary>
+internal sealed class KeyStore(Database database)
+{
+    private const string Columns = """
+        project, id, kind, name, scopes, salt, digest, sealed, previous_salt, previous_digest, previous_sealed, previous_until,
+        created_by, created_at, expires_at, last_used_at, revoked_at, changed
+        """;
+
+    public static string SealOwner(string project, string keyId) => $"key:{project}:{keyId}";
+
+    /// <summary>The next number of the access version, taken inside the transaction that changes something about access.</summary>
+    public static async ValueTask<long> NextVersionAsync(Tx tx)
+    {
+        tx.Touch(Topics.Access);
+        return await tx.FirstAsync(
+            "INSERT INTO meta (name, number) VALUES ('access_version', 1) ON CONFLICT (name) DO UPDATE SET number = meta.number + 1 RETURNING number",
+            r => r.GetInt64(0));
+    }
+
+    public ValueTask<long> VersionAsync() =>
+        database.ReadAsync(tx => tx.FirstAsync("SELECT number FROM meta WHERE name = 'access_version'", r => r.GetInt64(0)));
+
+    public ValueTask<KeyRow?> FindAsync(string keyId) =>
+        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM api_key WHERE id = $1", Map, keyId));
+
+    public ValueTask<KeyRow?> FindRootAsync(string project) =>
+        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM api_key WHERE project = $1 AND kind = 'root'", Map, project));
+
+    public ValueTask<List<KeyRow>> ChangedSinceAsync(long version) =>
+        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM api_key WHERE changed > $1 ORDER BY changed LIMIT 10000", Map, version));
+
+    public ValueTask<List<RevocationRow>> RevocationsSinceAsync(long version, long now) =>
+        database.ReadAsync(tx => tx.ListAsync(
+            "SELECT project, kind, value, issued_before, until, changed FROM revocation WHERE changed > $1 AND until > $2 ORDER BY changed LIMIT 100000",
+            r => new RevocationRow(r.GetString(0), r.GetString(1), r.GetString(2), r.LongOrNull(3), r.GetInt64(4), r.GetInt64(5)), version, now));
+
+    public ValueTask<List<KeyRow>> ListAsync(string project, long beforeAt, string beforeId, int limit) =>
+        database.ReadAsync(tx => tx.ListAsync(
+            $"""
+            SELECT {Columns} FROM api_key WHERE project = $1 AND revoked_at IS NULL
+              AND (created_at < $2 OR (created_at = $2 AND id < $3)) ORDER BY created_at DESC, id DESC LIMIT $4
+            """, Map, project, beforeAt, beforeId, limit));
+
+    public static async ValueTask InsertAsync(Tx tx, KeyRow key)
+    {
+        var version = await NextVersionAsync(tx);
+        await tx.ExecuteAsync(
+            """
+            INSERT INTO api_key (project, id, kind, name, scopes, salt, digest, sealed, created_by, created_at, expires_at, changed)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+            """,
+            key.Project, key.Id, key.Kind, key.Name, JsonSerializer.Serialize(key.Scopes), key.Salt, key.Digest, key.Sealed,
+            key.CreatedBy, key.CreatedAt, key.ExpiresAt, version);
+    }
+
+    /// <summary>The key takes a new secret; the old one stays valid until a time. Answers null when there is no such live key.</summary>
+    public static async ValueTask<bool> RotateAsync(Tx tx, string project, string keyId, byte[] salt, byte[] digest, byte[]? sealedKey, long previousUntil)
+    {
+        var version = await NextVersionAsync(tx);
+        return await tx.ExecuteAsync(
+            """
+            UPDATE api_key SET previous_salt = salt, previous_digest = digest, previous_sealed = sealed, previous_until = $3,
+              salt = $4, digest = $5, sealed = $6, changed = $7
+            WHERE project = $1 AND id = $2 AND revoked_at IS NULL
+            """, project, keyId, previousUntil, salt, digest, sealedKey, version) == 1;
+    }
+
+    public static async ValueTask<bool> UpdateAsync(Tx tx, string project, string keyId, string name, IReadOnlyList<string> scopes, long? expiresAt)
+    {
+        var version = await NextVersionAsync(tx);
+        return await tx.ExecuteAsync(
+            "UPDATE api_key SET name = $3, scopes = $4, expires_at = $5, changed = $6 WHERE project = $1 AND id = $2 AND revoked_at IS NULL AND kind <> 'root'",
+            project, keyId, name, JsonSerializer.Serialize(scopes), expiresAt, version) == 1;
+    }
+
+    public static async ValueTask<bool> RevokeAsync(Tx tx, string project, string keyId)
+    {
+        var version = await NextVersionAsync(tx);
+        return await tx.ExecuteAsync(
+            "UPDATE api_key SET revoked_at = $3, changed = $4 WHERE project = $1 AND id = $2 AND revoked_at IS NULL AND kind <> 'root'",
+            project, keyId, tx.Now, version) == 1;
+    }
+
+    /// <summary>Minute precision, written lazily and only forwards: no sign of a key's use rests on it.</summary>
+    public Task<int> MarkUsedAsync(IReadOnlyCollection<(string Project, string Id, long At)> used) =>
+        database.WriteAsync(async tx =>
+        {
+            var written = 0;
+            foreach (var (project, id, at) in used)
+                written += await tx.ExecuteAsync("UPDATE api_key SET last_used_at = $3 WHERE project = $1 AND id = $2 AND (last_used_at IS NULL OR last_used_at < $3)", project, id, at);
+            return written;
+        });
+
+    /// <summary>Kept until the tokens that it ends would have ended by themselves. A later rule for a subject widens the earlier.</summary>
+    public static async ValueTask RevokeTokensAsync(Tx tx, RevocationRow rule)
+    {
+        var version = await NextVersionAsync(tx);
+        await tx.ExecuteAsync(
+            """
+            INSERT INTO revocation (project, kind, value, issued_before, until, changed) VALUES ($1, $2, $3, $4, $5, $6)
+            ON CONFLICT (project, kind, value) DO UPDATE SET changed = excluded.changed,
+              until = CASE WHEN revocation.until > excluded.until THEN revocation.until ELSE excluded.until END,
+              issued_before = CASE WHEN revocation.issued_before > excluded.issued_before THEN revocation.issued_before ELSE excluded.issued_before END
+            """, rule.Project, rule.Kind, rule.Value, rule.IssuedBefore, rule.Until, version);
+    }
+
+    /// <summary>True for the first use alone, on whatever node.</summary>
+    public Task<bool> UseOnceAsync(string project, string digest, long until) =>
+        database.WriteAsync(async tx => await tx.ExecuteAsync(
+            "INSERT INTO used_token (project, digest, until) VALUES ($1, $2, $3) ON CONFLICT (project, digest) DO NOTHING", project, digest, until) == 1);
+
+    private static KeyRow Map(DbDataReader r) => new(
+        r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), JsonSerializer.Deserialize<string[]>(r.GetString(4)) ?? [],
+        r.Bytes(5), r.Bytes(6), r.BytesOrNull(7), r.BytesOrNull(8), r.BytesOrNull(9), r.BytesOrNull(10), r.LongOrNull(11),
+        r.GetString(12), r.GetInt64(13), r.LongOrNull(14), r.LongOrNull(15), r.LongOrNull(16), r.GetInt64(17));
+}
+
+/// <summary>Ends tokens before their time: by <c>jti</c>, by the digest of one <c>token</c>, or all of a <c>subject</c> issued before an instant.</summary>
+internal sealed record RevocationRow(string Project, string Kind, string Value, long? IssuedBefore, long Until, long Changed);

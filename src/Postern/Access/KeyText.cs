@@ -1,0 +1,98 @@
+using System.Buffers;
+using System.Numerics;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Postern.Access;
+
+/// <summary>
+/// A key as its holder has it: <c>pst_&lt;kind&gt;_&lt;id&gt;_&lt;secret&gt;_&lt;check&gt;</c>. The id is safe to log; the secret is
+/// 32 random bytes in base 62; the check is a CRC-32C of all before it, so that a mistyped key is refused without a look-up
+/// and secret scanners can recognise the form.
+/// </summary>
+internal readonly record struct KeyText(string Kind, string Id, string Text)
+{
+    private const string Base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    private const int SecretLetters = 43;
+    private const int CheckLetters = 6;
+    /// <summary>Longest text that is looked at: a foreign prefix, kind, 26 letters of id, secret, check.</summary>
+    private const int MaxLength = 128;
+    private static readonly SearchValues<char> Alphabet = SearchValues.Create(Base62);
+
+    /// <summary>Prefixes that unmodified clients of another product insist on; what follows them is the key.</summary>
+    public static readonly string[] ForeignPrefixes = ["tr_pat_", "tr_dev_", "tr_prod_"];
+
+    public static readonly string[] Kinds = ["root", "live", "pat"];
+
+    public static KeyText Generate(string kind, string id)
+    {
+        var bare = id[(id.IndexOf('_', StringComparison.Ordinal) + 1)..];
+        var body = $"pst_{kind}_{bare}_{ToBase62(RandomNumberGenerator.GetBytes(32), SecretLetters)}";
+        return new KeyText(kind, "key_" + bare, body + "_" + Check(body));
+    }
+
+    /// <summary>Null for anything that is not a key with a right check: nothing is looked up for it.</summary>
+    public static KeyText? TryParse(ReadOnlySpan<char> presented)
+    {
+        if (presented.Length > MaxLength) return null;
+        foreach (var prefix in ForeignPrefixes)
+        {
+            if (!presented.StartsWith(prefix, StringComparison.Ordinal)) continue;
+            presented = presented[prefix.Length..];
+            break;
+        }
+        Span<Range> parts = stackalloc Range[6];
+        if (presented.Split(parts, '_') != 5 || !presented[parts[0]].SequenceEqual("pst")) return null;
+        foreach (var part in parts[1..5]) if (presented[part].IsEmpty || presented[part].ContainsAnyExcept(Alphabet)) return null;
+        var body = presented[..parts[3].End.Value];
+        if (!presented[parts[4]].SequenceEqual(Check(body))) return null;
+        var kind = presented[parts[1]].ToString();
+        return Kinds.Contains(kind) ? new KeyText(kind, "key_" + presented[parts[2]].ToString(), presented.ToString()) : null;
+    }
+
+    /// <summary>Whether a piece of text holds something that looks like a key, whole or cut: it must not stand in a URL.</summary>
+    public static bool AppearsIn(string text)
+    {
+        var at = text.IndexOf("pst_", StringComparison.Ordinal);
+        return at >= 0 && Kinds.Any(kind => text.AsSpan(at + 4).StartsWith(kind + "_", StringComparison.Ordinal));
+    }
+
+    private static string ToBase62(byte[] bytes, int letters)
+    {
+        var number = new BigInteger(bytes, isUnsigned: true, isBigEndian: true);
+        var text = new char[letters];
+        for (var i = letters - 1; i >= 0; i--)
+        {
+            text[i] = Base62[(int)(number % 62)];
+            number /= 62;
+        }
+        return new string(text);
+    }
+
+    private static string Check(ReadOnlySpan<char> body)
+    {
+        var crc = uint.MaxValue;
+        foreach (var c in body) crc = BitOperations.Crc32C(crc, (byte)c);
+        crc = ~crc;
+        return ToBase62([(byte)(crc >> 24), (byte)(crc >> 16), (byte)(crc >> 8), (byte)crc], CheckLetters);
+    }
+}
+
+/// <summary>How a key is kept: a digest under a salt of its own. (A bare SHA-256 of a root key would sign tokens: HMAC-SHA256 hashes keys longer than its block.)</summary>
+internal static class KeyDigest
+{
+    public static (byte[] Salt, byte[] Digest) Of(string key)
+    {
+        var salt = RandomNumberGenerator.GetBytes(16);
+        return (salt, HMACSHA256.HashData(salt, Encoding.UTF8.GetBytes(key)));
+    }
+
+    public static bool Matches(string key, byte[] salt, byte[] digest)
+    {
+        Span<byte> text = stackalloc byte[256];
+        if (!Encoding.UTF8.TryGetBytes(key, text, out var length)) return false;
+        Span<byte> actual = stackalloc byte[32];
+        HMACSHA256.HashData(salt, text[..length], actual);
+        return CryptographicOperations.FixedTimeEquals(actual, digest);
+    }
+}

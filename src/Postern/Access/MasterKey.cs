@@ -1,0 +1,59 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Postern.Access;
+
+/// <summary>
+/// What secrets that must be read again are sealed with (AES-256-GCM): root keys, which sign tokens, and the signing secrets
+/// of agents. It comes from <c>POSTERN_MASTER_KEY</c>, else from the file <c>master.key</c> (mode 0600) beside the embedded database.
+/// A sealed value is bound to what it belongs to: moved to another row it does not open.
+/// </summary>
+internal sealed class MasterKey : IDisposable
+{
+    private const int NonceSize = 12;
+    private const int TagSize = 16;
+    private readonly AesGcm _aes;
+
+    private MasterKey(byte[] key)
+    {
+        _aes = new AesGcm(key, TagSize);
+        Fingerprint = HMACSHA256.HashData(key, "postern master key"u8);
+    }
+
+    /// <summary>Kept in the database, so that a wrong master key is told at start and not when the first secret fails to open.</summary>
+    public byte[] Fingerprint { get; }
+
+    /// <summary>From a text of at least 32 characters (any text: it is stretched to 256 bits by SHA-256).</summary>
+    public static MasterKey FromText(string text) => new(SHA256.HashData(Encoding.UTF8.GetBytes(text.Trim())));
+
+    /// <summary>Reads the file, or makes it with a random key, mode 0600, on disk before it is used.</summary>
+    public static MasterKey FromFile(string file)
+    {
+        if (!File.Exists(file))
+        {
+            using var made = File.Open(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+            made.Write(Encoding.ASCII.GetBytes(Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)) + "\n"));
+            made.Flush(flushToDisk: true);
+        }
+        return FromText(File.ReadAllText(file));
+    }
+
+    public byte[] Seal(string secret, string belongsTo)
+    {
+        var plain = Encoding.UTF8.GetBytes(secret);
+        var result = new byte[NonceSize + TagSize + plain.Length];
+        RandomNumberGenerator.Fill(result.AsSpan(0, NonceSize));
+        _aes.Encrypt(result.AsSpan(0, NonceSize), plain, result.AsSpan(NonceSize + TagSize), result.AsSpan(NonceSize, TagSize), Encoding.UTF8.GetBytes(belongsTo));
+        return result;
+    }
+
+    /// <exception cref="CryptographicException">Sealed under another master key, for another owner, or damaged.</exception>
+    public string Open(byte[] sealedSecret, string belongsTo)
+    {
+        var plain = new byte[sealedSecret.Length - NonceSize - TagSize];
+        _aes.Decrypt(sealedSecret.AsSpan(0, NonceSize), sealedSecret.AsSpan(NonceSize + TagSize), sealedSecret.AsSpan(NonceSize, TagSize), plain, Encoding.UTF8.GetBytes(belongsTo));
+        return Encoding.UTF8.GetString(plain);
+    }
+
+    public void Dispose() => _aes.Dispose();
+}

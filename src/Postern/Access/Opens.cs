@@ -1,0 +1,24 @@
+namespace Postern.Access;
+
+/// <summary>
+/// The kinds of credential that open a door. A door accepts exactly those it names; any other, however powerful, is answered
+/// like none at all.
+/// </summary>
+[Flags]
+internal enum Opens
+{
+    /// <summary>No credential: health, the document, the reference page.</summary>
+    Anyone = 1,
+
+    /// <summary>A project's key: <c>Authorization: Bearer</c> or <c>X-API-Key</c>.</summary>
+    Key = 2,
+
+    /// <summary>A signed token (JWT): <c>Authorization: Bearer</c>.</summary>
+    Token = 4,
+
+    /// <summary>A key as <c>Authorization: Bearer</c>, or an identity from a trusted proxy.</summary>
+    Operator = 8,
+
+    /// <summary>A person's key (<c>pst_pat_…</c>) and no other key.</summary>
+    PersonalKey = 16,
+}

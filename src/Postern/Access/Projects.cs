@@ -1,0 +1,44 @@
+using Postern.Storage;
+
+namespace Postern.Access;
+
+/// <summary>What a new project begins with beside its root key, written in the transaction that creates it.</summary>
+internal delegate ValueTask ProjectSeed(Tx tx, string project);
+
+internal sealed record Project(string Id, string Name, long CreatedAt);
+
+/// <summary>The tenants. A project is created with its root key, and with what the seed gives it, in one transaction.</summary>
+internal sealed class Projects(Database database, MasterKey master, ProjectSeed seed, TimeProvider clock)
+{
+    /// <summary>The project of the first start; its root key may create others.</summary>
+    public const string Default = "default";
+
+    private string? _default;
+
+    public async ValueTask<string?> DefaultAsync() => _default ??= (await FindAsync(Default))?.Id;
+
+    public ValueTask<Project?> FindAsync(string nameOrId) =>
+        database.ReadAsync(tx => tx.FirstAsync("SELECT id, name, created_at FROM project WHERE name = $1 OR id = $1", r => new Project(r.GetString(0), r.GetString(1), r.GetInt64(2)), nameOrId));
+
+    public ValueTask<List<Project>> ListAsync(long beforeAt, string beforeId, int limit) =>
+        database.ReadAsync(tx => tx.ListAsync(
+            "SELECT id, name, created_at FROM project WHERE created_at < $1 OR (created_at = $1 AND id < $2) ORDER BY created_at DESC, id DESC LIMIT $3",
+            r => new Project(r.GetString(0), r.GetString(1), r.GetInt64(2)), beforeAt, beforeId, limit));
+
+    /// <summary>The new project and its root key, or null when the name is taken. Of nodes that create it at once, one does.</summary>
+    public Task<(Project Project, KeyText RootKey)?> CreateAsync(string name, string createdBy, KeyText? rootKey = null)
+    {
+        var project = new Project(Id.New("proj", clock), name, database.Now);
+        var key = rootKey ?? KeyText.Generate("root", Id.New("key", clock));
+        return database.WriteAsync<(Project, KeyText)?>(async tx =>
+        {
+            if (await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING", project.Id, name, project.CreatedAt) == 0) return null;
+            var (salt, digest) = KeyDigest.Of(key.Text);
+            var sealedKey = master.Seal(key.Text, KeyStore.SealOwner(project.Id, key.Id));
+            await KeyStore.InsertAsync(tx, new KeyRow(project.Id, key.Id, "root", "root", [], salt, digest, sealedKey, null, null, null, null, createdBy, tx.Now, null, null, null, 0));
+            await seed(tx, project.Id);
+            await Audit.WriteAsync(tx, new AuditRow(project.Id, "project.created", Actor: createdBy), clock);
+            return (project, key);
+        });
+    }
+}

@@ -1,0 +1,149 @@
+using System.Security.Cryptography;
+using System.Text.Json.Serialization;
+using Postern.Access;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Storage;
+
+namespace Postern.Agents;
+
+/// <summary>Registering agents.</summary>
+internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, OutboundGuard outbound, MasterKey master, Database database)
+{
+    private const int MaxBody = 64 * 1024;
+    private const int LiveBatch = 100;
+
+    public void Map(Doors doors)
+    {
+        var group = doors.Group("/api/v1/agents", ProblemFamily.Instance);
+        group.Get("", Opens.Key, Rule.Needs("read", "tasks"), List).Says("List the agents").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<AgentView>>().Gives(400, 401, 403);
+        group.Put("/{slug}", Opens.Key, "admin:tasks:{slug}", Put).Says("Register an agent, or change it").Takes<PutAgent>().Gives<AgentView>(200).Gives<AgentView>(201).Gives(400, 401, 403, 409);
+        group.Get("/{slug}", Opens.Key, "read:tasks:{slug}", Retrieve).Says("Read an agent").Gives<AgentView>().Gives(401, 404);
+        group.Delete("/{slug}", Opens.Key, "admin:tasks:{slug}", Delete).Says("Remove an agent").Query("force", "1: fails its live runs").Gives(204, 401, 403, 404, 409);
+    }
+
+    private async Task<IResult> List(HttpContext http, ProjectCaller caller)
+    {
+        var (page, wrong) = PageQuery.Read(http, 50, 200);
+        if (wrong is not null) return wrong;
+        var rows = await agents.ListAsync(caller.Project, page.After?.Id ?? "", page.Limit + 1);
+        return Reply.Ok(Page.Of(rows, page.Limit, a => AgentView.Of(a, null), a => new Cursor(0, a.Slug)));
+    }
+
+    private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
+    {
+        var slug = RequestPath.Segment(http, 3);
+        if (slug is null || !caller.Allows("read", "tasks", slug) || await agents.FindAsync(caller.Project, slug) is not { } agent) return Unknown(caller);
+        return Reply.Ok(AgentView.Of(agent, null));
+    }
+
+    private async Task<IResult> Put(HttpContext http, ProjectCaller caller)
+    {
+        var slug = RequestPath.Segment(http, 3) ?? "";
+        if (!caller.Allows("admin", "tasks", slug)) return ProblemFamily.Instance.Forbidden($"admin:tasks:{slug}");
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!;
+        if (slug.Length is 0 or > 128 || !char.IsAsciiLetterOrDigit(slug[0]) || !slug.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
+            fields.Fault("slug", "must be 1 to 128 letters, digits, dots, underscores and hyphens, the first a letter or digit");
+        var kind = fields.Word("kind", [Agent.Http, Agent.Pull, Agent.Echo], required: true);
+        var url = fields.Text("url", 1, 2048);
+        if (kind == Agent.Http && url is null && fields.Faults.All(f => f.Field != "url")) fields.Fault("url", "is required for an http agent");
+        if (kind is Agent.Pull or Agent.Echo && url is not null) fields.Fault("url", "is for http agents");
+        if (url is not null && await outbound.WhatIsWrongWithAsync(url, http.RequestAborted) is { } problem) fields.Fault("url", problem);
+        var secret = fields.Text("secret", 1, 256);
+        if (secret is not null && !IsSigningSecret(secret)) fields.Fault("secret", "must be whsec_ and 24 to 64 bytes in base 64");
+        var settings = ReadSettings(fields);
+        fields.RefuseUnknown();
+        if (fields.Refusal() is { } wrong) return wrong;
+        var fresh = secret ?? "whsec_" + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+        return await database.WriteAsync<IResult>(async tx =>
+        {
+            if (await AgentStore.FindOtherCaseAsync(tx, caller.Project, slug) is { } other) return new Refusal(409, $"There is an agent {other}: names that differ in case alone would share session keys.", "agent_exists");
+            var old = await AgentStore.FindAsync(tx, caller.Project, slug);
+            // A secret that was made or given is kept until another is given; it is shown when it is made, and never again.
+            var keeps = secret is null && old?.SealedSecret is not null;
+            var sealedSecret = keeps ? old!.SealedSecret : master.Seal(fresh, Agent.SealOwner(caller.Project, slug));
+            var agent = new Agent(caller.Project, slug, kind!, url, sealedSecret, settings, old?.CreatedAt ?? tx.Now, tx.Now);
+            await AgentStore.PutAsync(tx, agent);
+            return Reply.Json(old is null ? 201 : 200, AgentView.Of(agent, keeps || secret is not null ? null : fresh));
+        });
+    }
+
+    private async Task<IResult> Delete(HttpContext http, ProjectCaller caller)
+    {
+        var slug = RequestPath.Segment(http, 3) ?? "";
+        if (!caller.Allows("admin", "tasks", slug)) return caller.Allows("read", "tasks", slug) ? ProblemFamily.Instance.Forbidden($"admin:tasks:{slug}") : Unknown(caller);
+        var force = http.Request.Query["force"] == "1";
+        while (true)
+        {
+            // A batch a transaction: an agent may have any number of live runs.
+            var (answer, more) = await database.WriteAsync(async tx =>
+            {
+                if (await AgentStore.FindAsync(tx, caller.Project, slug) is null) return (Unknown(caller), false);
+                var live = await RunStore.LiveOfAgentAsync(tx, caller.Project, slug, LiveBatch);
+                if (live.Count > 0 && !force) return (new Refusal(409, "The agent has live runs. Wait for them, or give force=1 to fail them.", "agent_in_use"), false);
+                foreach (var run in live) await FailAsync(tx, run);
+                if (live.Count == LiveBatch) return ((IResult)Reply.NoContent, true);
+                await AgentStore.DeleteAsync(tx, caller.Project, slug);
+                return (Reply.NoContent, false);
+            });
+            if (!more) return answer;
+        }
+    }
+
+    private async ValueTask FailAsync(Tx tx, Run run)
+    {
+        const string why = "The agent was removed.";
+        if (run.Session is not null && await SessionStore.LockAsync(tx, run.Project, run.Session) is { } session && session.CurrentRun == run.Id && (session.TurnIsOpen || session.HasUnanswered))
+        {
+            await conversation.BreakTurnAsync(tx, session, why, RunStatus.Failed);
+            return;
+        }
+        await RunStore.EndAsync(tx, run.Project, run.Id, RunStatus.Failed, why);
+        if (run.Session is not null) await tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2 AND current_run = $3", run.Project, run.Session, run.Id);
+    }
+
+    private static AgentSettings ReadSettings(Fields fields)
+    {
+        var concurrency = fields.Whole("concurrency", 1, 100_000);
+        var idle = fields.Whole("idleSeconds", 1, 3600);
+        var (deadlines, retry) = (fields.Object("deadlines"), fields.Object("retry"));
+        var times = deadlines is { } d ? new Fields(d) : null;
+        var tries = retry is { } r ? new Fields(r) : null;
+        var settings = new AgentSettings(
+            concurrency, idle, times?.Whole("queuedSeconds", 1, 604_800), times?.Whole("turnSeconds", 1, 86_400), times?.Whole("totalSeconds", 1, 2_592_000), tries?.Whole("maxTries", 1, 6));
+        times?.RefuseUnknown();
+        tries?.RefuseUnknown();
+        foreach (var (field, problem) in times?.Faults ?? []) fields.Fault("deadlines." + field, problem);
+        foreach (var (field, problem) in tries?.Faults ?? []) fields.Fault("retry." + field, problem);
+        return settings;
+    }
+
+    private static bool IsSigningSecret(string secret)
+    {
+        Span<byte> key = stackalloc byte[192];
+        return secret.StartsWith("whsec_", StringComparison.Ordinal) && Convert.TryFromBase64String(secret[6..], key, out var length) && length is >= 24 and <= 64;
+    }
+
+    private static Refusal Unknown(ProjectCaller caller)
+    {
+        caller.DecidedByHandler();
+        return new Refusal(404, "There is no such agent.", "not_found");
+    }
+}
+
+internal sealed record PutAgent(string Kind, string? Url, string? Secret, long? Concurrency, long? IdleSeconds, AgentDeadlines? Deadlines, AgentRetry? Retry);
+
+internal sealed record AgentDeadlines(long? QueuedSeconds, long? TurnSeconds, long? TotalSeconds);
+
+internal sealed record AgentRetry(long? MaxTries);
+
+internal sealed record AgentView(
+    string Slug, string Kind, string? Url, long? Concurrency, long? IdleSeconds, AgentDeadlines Deadlines, AgentRetry Retry, string CreatedAt, string UpdatedAt,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Secret)
+{
+    public static AgentView Of(Agent a, string? secret) => new(
+        a.Slug, a.Kind, a.Url, a.Settings.Concurrency, a.Settings.IdleSeconds, new AgentDeadlines(a.Settings.QueuedSeconds, a.Settings.TurnSeconds, a.Settings.TotalSeconds),
+        new AgentRetry(a.Settings.MaxTries), Wire.Iso(a.CreatedAt), Wire.Iso(a.UpdatedAt), secret);
+}

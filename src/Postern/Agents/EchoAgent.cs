@@ -1,0 +1,89 @@
+using System.Text.Json;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Agents;
+
+/// <summary>
+/// The built-in agent: says back what it was told, a word at a time, as a model would stream it. It lives by the same rules as any
+/// other: its records carry part ids made of the turn and the place in it, so a turn that a crash cut off is gone through again and
+/// each record that is there already stays one.
+/// </summary>
+internal sealed class EchoAgent(Database database, Conversation conversation, Transcript transcript, RunStore runs, PosternOptions options, TimeProvider clock)
+{
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
+
+    /// <summary>One turn, to its end or until it is stopped; quietly gone when the session or the lease is.</summary>
+    public async Task TakeTurnAsync(Run run, Session session, CancellationToken cancel)
+    {
+        var name = Conversation.NameOf(session);
+        var turn = $"{run.Id}:{session.TurnInSeq}";
+        var renewed = clock.GetTimestamp();
+        var place = 0;
+        foreach (var chunk in Chunks(run.Id, await ToldAsync(session)))
+        {
+            if (await AppendAsync(name, turn, place++, chunk, run) is not { } done) return;
+            if (done.StopAsked)
+            {
+                await AppendAsync(name, turn, -2, new { type = "abort" }, run);
+                break;
+            }
+            if (clock.GetElapsedTime(renewed) > Lease / 3)
+            {
+                if (!await runs.RenewAsync(run, Lease)) return;
+                renewed = clock.GetTimestamp();
+            }
+            if (options.Runs.EchoDelayMilliseconds > 0) await Task.Delay(TimeSpan.FromMilliseconds(options.Runs.EchoDelayMilliseconds), clock, cancel);
+        }
+        await database.WriteAsync(tx => conversation.AppendAsync(
+            tx, name, RecordStore.Out, [NewRecord.OfControl(turn + ":end", [Control.Header, Control.TurnComplete], [Control.InEventId, session.TurnInSeq.ToString()])], new Writer(run.Id)), CancellationToken.None);
+    }
+
+    private static IEnumerable<object> Chunks(string run, string text)
+    {
+        yield return new { type = "start", messageId = "msg_" + run };
+        yield return new { type = "text-start", id = "0" };
+        foreach (var word in Words(text)) yield return new { type = "text-delta", id = "0", delta = word };
+        yield return new { type = "text-end", id = "0" };
+        yield return new { type = "finish" };
+    }
+
+    private async Task<AppendOutcome.Appended?> AppendAsync(SessionName name, string turn, int place, object chunk, Run run)
+    {
+        var part = $"{turn}:{place}";
+        var record = NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(chunk, Wire.Json), part, part);
+        return await database.WriteAsync(tx => conversation.AppendAsync(tx, name, RecordStore.Out, [record], new Writer(run.Id))) as AppendOutcome.Appended;
+    }
+
+    /// <summary>The user's messages since the last answer.</summary>
+    private async Task<string> ToldAsync(Session session)
+    {
+        var recent = await transcript.BeforeAsync(session.Project, session.Id, long.MaxValue, 50);
+        var told = recent.TakeWhile(m => m.Role != "assistant").Where(m => m.Role == "user").Reverse().Select(TextOf);
+        var text = string.Join("\n", told);
+        return text.Length == 0 ? "(nothing to echo)" : text;
+    }
+
+    private static string TextOf(Message message)
+    {
+        using var content = JsonDocument.Parse(message.Content);
+        return string.Concat(content.RootElement.EnumerateArray().Where(b => b.TryGetProperty("text", out var t) && t.ValueKind == JsonValueKind.String).Select(b => Fields.TextOf(b.GetProperty("text"))));
+    }
+
+    /// <summary>Words with the space that follows them; never inside a code point.</summary>
+    private static IEnumerable<string> Words(string text)
+    {
+        const int longest = 200;
+        var from = 0;
+        for (var i = 0; i < text.Length; i++)
+        {
+            var cut = char.IsWhiteSpace(text[i]) || (i - from >= longest && !char.IsHighSurrogate(text[i]));
+            if (!cut && i < text.Length - 1) continue;
+            yield return text[from..(i + 1)];
+            from = i + 1;
+        }
+    }
+}

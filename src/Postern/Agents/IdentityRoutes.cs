@@ -1,0 +1,61 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Postern.Access;
+using Postern.Http;
+using Postern.Sessions;
+using Postern.Settings;
+
+namespace Postern.Agents;
+
+/// <summary>What a person's command-line client asks before it talks to an agent: who it is, and which agents there are.</summary>
+internal sealed class IdentityRoutes(Projects projects, AgentStore agents, ServerAddress address)
+{
+    private const int MaxAgents = 1000;
+
+    public void Map(Doors doors)
+    {
+        doors.Group("/api/v2", SessionFamily.Instance).Get("/whoami", Opens.PersonalKey, "any personal key", WhoAmI).Says("Whose personal key this is").Gives<WhoAmIView>().Gives(401);
+        doors.Group("/api/v1/projects/{ref}/{env}", SessionFamily.Instance).Get("/workers/current", Opens.PersonalKey, "read:tasks", CurrentWorker)
+            .Says("The agents, as tasks of a worker").Gives<CurrentWorkerView>().Gives(401, 403, 404);
+    }
+
+    private async Task<IResult> WhoAmI(HttpContext http, ProjectCaller caller)
+    {
+        caller.DecidedByHandler();
+        var key = ((KeyEntry)caller.Authority).Row;
+        var project = await projects.FindAsync(caller.Project);
+        // Clients check that this is an address; a key's name is one where its owner made it so.
+        var email = key.Name.Contains('@', StringComparison.Ordinal) ? key.Name : $"{key.Id}@postern.invalid";
+        return Reply.Ok(new WhoAmIView(key.Id, email, address.Url, new WhoAmIProject(project!.Name, address.Url, "Postern")));
+    }
+
+    private async Task<IResult> CurrentWorker(HttpContext http, ProjectCaller caller)
+    {
+        caller.DecidedByHandler();
+        var reference = RequestPath.Segment(http, 3);
+        if (RequestPath.Segment(http, 4) is not ("dev" or "staging" or "prod" or "preview") || reference is null || (reference != caller.Project && (await projects.FindAsync(reference))?.Id != caller.Project))
+            return new Refusal(404, "Project not found") { ShouldRetry = false };
+        if (!caller.Allows("read", "tasks")) return SessionFamily.Instance.Forbidden("read:tasks");
+        var rows = await agents.ListAsync(caller.Project, "", MaxAgents);
+        var tasks = rows.Select(a => new TaskView("task_" + a.Slug, a.Slug, "agents/" + a.Slug, "AGENT", Wire.Iso(a.CreatedAt), null, null)).ToList();
+        var version = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', rows.Select(a => $"{a.Slug} {a.UpdatedAt}")))).AsSpan(0, 6));
+        return Reply.Ok(new CurrentWorkerView(new WorkerView("worker_" + version, version, "V2", ProductVersion.Text, ProductVersion.Text, tasks), new WorkerUrls(address.Url + "/api/v1/runs")));
+    }
+}
+
+internal sealed record WhoAmIView(string UserId, string Email, string DashboardUrl, WhoAmIProject Project);
+
+internal sealed record WhoAmIProject(string Name, string Url, string OrgTitle);
+
+internal sealed record CurrentWorkerView(WorkerView Worker, WorkerUrls Urls);
+
+internal sealed record WorkerUrls(string Runs);
+
+internal sealed record WorkerView(string Id, string Version, string Engine, string SdkVersion, string CliVersion, IReadOnlyList<TaskView> Tasks);
+
+internal sealed record TaskView(
+    string Id, string Slug, string FilePath, string TriggerSource, string CreatedAt,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? PayloadSchema,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? QueueConfig);

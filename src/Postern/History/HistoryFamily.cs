@@ -1,0 +1,59 @@
+using System.Text.Json;
+using Postern.Http;
+
+namespace Postern.History;
+
+/// <summary>How history words its errors: one shape a status, as its clients parse them.</summary>
+internal sealed class HistoryFamily : ErrorFamily
+{
+    public static HistoryFamily Instance { get; } = new();
+
+    public static Refusal NotFound(string keyAsSent) => new(404, "Session not found: " + keyAsSent);
+
+    public override void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http)
+    {
+        if (refusal.Status is not (400 or 401)) json.WriteBoolean("ok", false);
+        json.WriteStartObject("error");
+        switch (refusal.Status)
+        {
+            case 401:
+                json.WriteString("message", "Unauthorized");
+                json.WriteString("type", "unauthorized");
+                break;
+            case 403:
+                json.WriteString("type", "forbidden");
+                json.WriteString("message", refusal.Message);
+                if (refusal.Extra is [(_, string missing)])
+                {
+                    json.WriteStartObject("details");
+                    json.WriteString("code", "MISSING_SCOPE");
+                    json.WriteString("missingScope", missing);
+                    json.WriteStartArray("requiredScopes");
+                    json.WriteStringValue(missing);
+                    json.WriteEndArray();
+                    json.WriteEndObject();
+                }
+                break;
+            default:
+                if (refusal.Status == 400) json.WriteString("message", refusal.Message);
+                json.WriteString("type", refusal.Status switch
+                {
+                    400 => "invalid_request_error",
+                    404 => "not_found",
+                    405 => "method_not_allowed",
+                    409 => "conflict",
+                    413 => "request_too_large",
+                    503 => "unavailable",
+                    _ => "internal_error",
+                });
+                if (refusal.Status != 400) json.WriteString("message", refusal.Message);
+                if (refusal.Status == 503) json.WriteBoolean("retryable", true);
+                break;
+        }
+        json.WriteEndObject();
+    }
+
+    public override Refusal Forbidden(string requiredScope) => Missing(requiredScope);
+
+    public static Refusal Missing(string scope) => new(403, "missing scope: " + scope) { Extra = [("missingScope", scope)] };
+}

@@ -1,0 +1,37 @@
+using Postern.Sessions;
+
+namespace Postern.History;
+
+/// <summary>
+/// The key that history is read by: <c>agent:&lt;agent&gt;:&lt;rest&gt;</c>, a bare rest (of the default agent, or any external id), or
+/// <c>session_…</c>.
+/// </summary>
+internal readonly record struct HistoryKey(string Text, string? Agent, string Rest)
+{
+    private const int MaxLength = 512;
+
+    public static HistoryKey? TryParse(string? text)
+    {
+        if (text is null || text.Length is 0 or > MaxLength || text.Any(char.IsControl) || text.Trim().Length != text.Length) return null;
+        if (!text.StartsWith("agent:", StringComparison.OrdinalIgnoreCase)) return new HistoryKey(text, null, text);
+        var mark = text.IndexOf(':', 6);
+        if (mark <= 6 || mark == text.Length - 1) return null;
+        return new HistoryKey(text, text[6..mark].ToLowerInvariant(), text[(mark + 1)..]);
+    }
+
+    /// <summary>Sessions that the platform keeps for itself: seen with <c>admin</c> only.</summary>
+    public bool IsInternal => IsInternalRest(Rest);
+
+    public static bool IsInternalRest(string rest) =>
+        rest.StartsWith("subagent:", StringComparison.Ordinal) || rest.StartsWith("cron:", StringComparison.Ordinal) || rest.StartsWith("acp:", StringComparison.Ordinal);
+
+    public async ValueTask<Session?> FindAsync(SessionStore sessions, string project) =>
+        Agent is null ? await sessions.FindAsync(project, Rest) : await sessions.FindByKeyAsync(project, Session.KeyOf(Agent, Rest));
+
+    /// <summary>Like <see cref="FindAsync"/>, from memory where the session was seen before: which session a key means never changes.</summary>
+    public async ValueTask<SessionName?> NameAsync(SessionStore sessions, string project)
+    {
+        if (Agent is null) return await sessions.NameAsync(project, Rest);
+        return await sessions.NameByKeyAsync(project, Session.KeyOf(Agent, Rest));
+    }
+}

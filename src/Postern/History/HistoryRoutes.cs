@@ -1,0 +1,187 @@
+using System.Text.Json;
+using Microsoft.Net.Http.Headers;
+using Postern.Access;
+using Postern.Http;
+using Postern.Live;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.History;
+
+/// <summary>History: reading a transcript, following it live, adding a message without a run, ending the live run.</summary>
+internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript, HistoryReader reader, Conversation conversation, Database database, StreamRegistry registry, Tails tails, PosternOptions options, TimeProvider clock)
+{
+    private const int MaxBody = 1024 * 1024;
+
+    public void Map(Doors doors)
+    {
+        var group = doors.Group("/sessions/{key}", HistoryFamily.Instance);
+        foreach (var map in (Func<string, Opens, Rule, ProjectHandler, Door>[])[group.Get, group.Head])
+        {
+            map("/history", Opens.Operator | Opens.Token, "read:sessions:{key}", Read).Says("Read a transcript, or follow it as server-sent events")
+                .Query("limit", "1 to 1000, default 100").Query("cursor", "Messages before this number").Query("after", "Messages after this number, oldest first").Query("fields", "items: without the copy under messages").Query("full", "1: texts are not cut").Query("deltas", "1: text still being made, on a stream").Header("Last-Event-ID", "Resume a stream after this number").Header("If-None-Match", "304 when nothing is new")
+                .Gives<HistoryView>().Gives(304, 400, 401, 403, 404, 503);
+        }
+        group.Post("/messages", Opens.Operator | Opens.Token, "write:sessions:{key}", Write).Says("Commit a message without a run").Takes<WriteMessage>().Gives<WrittenMessage>(201).Gives<WrittenMessage>(200).Gives(400, 401, 403, 404, 409, 413);
+        group.Post("/kill", Opens.Operator | Opens.Token, "admin, granted explicitly", Kill).Says("Cancel the live run").Gives<KilledView>().Gives(400, 401, 403, 404);
+    }
+
+    private async Task<IResult> Read(HttpContext http, ProjectCaller caller)
+    {
+        var (name, refusal) = await FindAsync(http, caller, "read", "operator.read");
+        if (name is null) return refusal!;
+        var (query, wrong) = HistoryQuery.Read(http.Request.Query);
+        if (query is null) return wrong!;
+        if (WantsStream(http.Request)) return new HistoryStream(database, transcript, reader, registry, tails, caller, name, query, LastEventId(http.Request));
+        if (await reader.ReadAsync(name, query) is not { } page)
+        {
+            sessions.Forget(name);
+            return HistoryFamily.NotFound(RequestPath.Segment(http, 1)!);
+        }
+        return new HistoryReply(page);
+    }
+
+    private async Task<IResult> Write(HttpContext http, ProjectCaller caller)
+    {
+        var (name, refusal) = await FindAsync(http, caller, "write", "operator.write", mayBeUnborn: true);
+        if (refusal is not null) return refusal;
+        var key = HistoryKey.TryParse(RequestPath.Segment(http, 1))!.Value;
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!;
+        var role = fields.Word("role", ChatMessage.Roles, required: true);
+        var content = fields.Any("content");
+        if (content is not { ValueKind: JsonValueKind.Array or JsonValueKind.String }) fields.Fault("content", "must be a text or a list of blocks");
+        else if (content is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().Any(b => b.ValueKind != JsonValueKind.Object || !b.TryGetProperty("type", out var t) || t.ValueKind != JsonValueKind.String)) fields.Fault("content", "must be a list of objects with a type");
+        else if (content is { ValueKind: JsonValueKind.String } text && Fields.TextOf(text) is null) fields.Fault("content", "must be valid text");
+        var idempotencyKey = fields.Text("idempotencyKey", 1, 256);
+        fields.RefuseUnknown();
+        if (fields.Refusal() is { } wrong) return wrong;
+        var message = new ChatMessage(role!, content!.Value.ValueKind == JsonValueKind.Array
+            ? JsonSerializer.SerializeToUtf8Bytes(content, Wire.Json)
+            : JsonSerializer.SerializeToUtf8Bytes(new[] { new { type = "text", text = Fields.TextOf(content.Value) } }, Wire.Json));
+        return await database.WriteAsync(tx => CommitAsync(tx, caller, name, key, message, idempotencyKey));
+    }
+
+    private async ValueTask<IResult> CommitAsync(Tx tx, ProjectCaller caller, SessionName? name, HistoryKey key, ChatMessage message, string? idempotencyKey)
+    {
+        var id = name?.Id;
+        if (id is null)
+        {
+            var rest = key.Rest;
+            if (Session.WhatIsWrongWith(rest) is not null) return HistoryFamily.NotFound(key.Text);
+            var agent = key.Agent ?? options.DefaultAgent;
+            var made = SessionStart.New(tx, caller.Project, Id.New(Session.Prefix, clock), rest, agent, "history");
+            if (await SessionStore.InsertAsync(tx, made)) id = made.Id;
+            // Somebody else made it in this moment, or the external id belongs to another agent's session.
+            else if (await SessionStore.FindAsync(tx, caller.Project, rest) is { } there && there.Key == made.Key) id = there.Id;
+            else return new Refusal(409, "A session of another agent has this name");
+        }
+        if (await SessionStore.LockAsync(tx, caller.Project, id) is not { } session) return HistoryFamily.NotFound(key.Text);
+        if (idempotencyKey is not null && await Transcript.FindRepeatAsync(tx, caller.Project, id, idempotencyKey) is { } first)
+        {
+            return first.Role == message.Role && first.Content.AsSpan().SequenceEqual(message.Content)
+                ? Reply.Json(200, new WrittenMessage(first.Id, first.Seq))
+                : new Refusal(409, "idempotencyKey was used for another message");
+        }
+        if (session.IsClosed || session.IsExpired(tx.Now)) return new Refusal(409, session.IsClosed ? "The session is closed" : "The session has expired");
+        var written = await transcript.InsertAsync(tx, caller.Project, id, session.MessageNext, message, null, idempotencyKey);
+        await tx.ExecuteAsync("UPDATE session SET message_next = $3, updated_at = $4 WHERE project = $1 AND id = $2", caller.Project, id, session.MessageNext + 1, tx.Now);
+        tx.Touch(id);
+        return Reply.Created(new WrittenMessage(written, session.MessageNext));
+    }
+
+    private async Task<IResult> Kill(HttpContext http, ProjectCaller caller)
+    {
+        // Granted, never implied: agents often hold the root key, whose rights are implied.
+        if (!caller.Scopes.GrantedFullAdmin)
+        {
+            caller.DecidedByHandler();
+            return HistoryFamily.Missing("operator.admin");
+        }
+        var (name, refusal) = await FindAsync(http, caller, "admin", "operator.admin");
+        if (name is null) return refusal!;
+        var killed = await database.WriteAsync(async tx =>
+        {
+            if (await SessionStore.LockAsync(tx, name.Project, name.Id) is not { CurrentRun: not null } session) return false;
+            if (session.TurnIsOpen || session.HasUnanswered) await conversation.BreakTurnAsync(tx, session, "The run was cancelled by an operator.", RunStatus.Cancelled);
+            else
+            {
+                await RunStore.EndAsync(tx, session.Project, session.CurrentRun!, RunStatus.Cancelled, "cancelled by an operator", tellAgent: true);
+                await tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", session.Project, session.Id);
+            }
+            await Audit.WriteAsync(tx, new AuditRow(session.Project, "run.killed", caller.Authority.Credential, Audit.ActorOf(caller.Authority), Reason: session.CurrentRun), clock);
+            return true;
+        });
+        return Reply.Ok(new KilledView(true, killed));
+    }
+
+    /// <summary>The session of the path's key, or why this caller gets none: 400 for no key, 403 without any such scope, else the one 404.</summary>
+    private async ValueTask<(SessionName? Name, Refusal? Refusal)> FindAsync(HttpContext http, ProjectCaller caller, string action, string scope, bool mayBeUnborn = false)
+    {
+        var anything = caller.Scopes.IsEverything || caller.Scopes.Listed.Any(s => s.Covers(new Need(action, "sessions", s.Id)));
+        caller.DecidedByHandler();
+        if (HistoryKey.TryParse(RequestPath.Segment(http, 1)) is not { } key) return (null, Refusal.BadRequest("invalid session key"));
+        if (!anything) return (null, HistoryFamily.Missing(scope));
+        var name = await key.NameAsync(sessions, caller.Project);
+        var hidden = key.IsInternal || (name is not null && HistoryKey.IsInternalRest(name.ExternalId ?? ""));
+        if (hidden && !caller.Allows("admin", "all")) return (null, HistoryFamily.NotFound(key.Text));
+        var allowed = name is null ? caller.Allows(action, "sessions", key.Rest) : caller.Allows(action, "sessions", name.Id, name.ExternalId);
+        if (allowed && (name is not null || mayBeUnborn)) return (name, null);
+        return (null, HistoryFamily.NotFound(key.Text));
+    }
+
+    private static long? LastEventId(HttpRequest request) =>
+        request.Headers.TryGetValue("Last-Event-ID", out var last) && long.TryParse(last, System.Globalization.NumberStyles.None, null, out var seq) && seq < long.MaxValue ? seq : null;
+
+    /// <summary>An event stream is asked for by name; wildcards never stream, and what cannot be read is JSON.</summary>
+    internal static bool WantsStream(HttpRequest request)
+    {
+        if (request.Headers.Accept.Count == 0 || !MediaTypeHeaderValue.TryParseStrictList(request.Headers.Accept, out var accepted)) return false;
+        var best = accepted.Where(Names).ToList();
+        return best.Count > 0 && best.Max(a => a.Quality ?? 1) > 0;
+
+        static bool Names(MediaTypeHeaderValue accept) =>
+            accept.MediaType.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase)
+            && (!accept.Charset.HasValue || accept.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || accept.Charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase));
+    }
+
+    /// <summary>A page, unless the client has it.</summary>
+    private sealed class HistoryReply(HistoryPage page) : IResult
+    {
+        public Task ExecuteAsync(HttpContext http)
+        {
+            var (request, response) = (http.Request, http.Response);
+            response.Headers.ETag = page.ETag;
+            response.Headers.Vary = "Accept, Accept-Encoding, Authorization";
+            if (request.Headers.IfNoneMatch.Count > 0 && request.Headers.IfNoneMatch.ToString().Split(',', StringSplitOptions.TrimEntries).Any(tag => tag == "*" || tag == page.ETag || tag == "W/" + page.ETag))
+            {
+                response.StatusCode = 304;
+                return Task.CompletedTask;
+            }
+            response.ContentType = "application/json; charset=utf-8";
+            var body = page.Json;
+            if (AcceptsGzip(request))
+            {
+                response.Headers.ContentEncoding = "gzip";
+                body = page.Compressed;
+            }
+            response.ContentLength = body.Length;
+            return HttpMethods.IsHead(request.Method) ? Task.CompletedTask : response.BodyWriter.WriteAsync(body, http.RequestAborted).AsTask();
+        }
+
+        private static bool AcceptsGzip(HttpRequest request) =>
+            request.Headers.AcceptEncoding.Count > 0
+            && StringWithQualityHeaderValue.TryParseList(request.Headers.AcceptEncoding, out var list)
+            && list.Any(e => e.Value.Equals("gzip", StringComparison.OrdinalIgnoreCase) && (e.Quality ?? 1) > 0);
+    }
+}
+
+internal sealed record HistoryView(string SessionKey, IReadOnlyList<JsonElement> Items, IReadOnlyList<JsonElement> Messages, bool HasMore, string? NextCursor);
+
+internal sealed record WriteMessage(string Role, JsonElement Content, string? IdempotencyKey);
+
+internal sealed record WrittenMessage(string Id, long Seq);
+
+internal sealed record KilledView(bool Ok, bool Killed);

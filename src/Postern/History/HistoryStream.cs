@@ -1,0 +1,156 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using Postern.Access;
+using Postern.Http;
+using Postern.Live;
+using Postern.Sessions;
+using Postern.Storage;
+
+namespace Postern.History;
+
+/// <summary>
+/// One follower of a transcript, as server-sent events: the window first (unless it resumes), then every message once it is
+/// committed. It begins its cursor where the window ended, so a message committed meanwhile comes once.
+/// </summary>
+internal sealed class HistoryStream(Database database, Transcript transcript, HistoryReader reader, StreamRegistry registry, Tails tails, ProjectCaller caller, SessionName name, HistoryQuery query, long? resumeAfter) : IResult
+{
+    private const int PageSize = 100;
+    private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(14);
+    private static readonly byte[] Retry = "retry: 1000\n\n"u8.ToArray();
+    private static readonly byte[] KeepAlive = ": keepalive\n\n"u8.ToArray();
+
+    public async Task ExecuteAsync(HttpContext http)
+    {
+        using var stream = new LiveStream(registry, http, caller, new Need("read", "sessions", name.Id, name.ExternalId), Heartbeat, null);
+        await LiveStream.BeginAsync(http);
+        if (!await stream.WriteAsync(Retry)) return;
+        using var messages = await tails.FollowAsync(MessagesOf(), stream);
+        using var deltas = query.Deltas ? await tails.FollowAsync(DeltasOf(), stream) : null;
+
+        var cursor = resumeAfter ?? await SendWindowAsync(stream);
+        if (cursor < 0) return;
+        cursor++;
+        var deltaCursor = deltas?.Tail.Next ?? 0;
+        while (stream.WhyEnded is null && !stream.ClientGone)
+        {
+            var frame = messages.Tail.Find(cursor, out var behind);
+            if (behind)
+            {
+                cursor = await CatchUpAsync(stream, cursor);
+                if (cursor < 0) return;
+            }
+            else if (frame is not null)
+            {
+                if (!await stream.WriteAsync(frame.Bytes)) return;
+                cursor = frame.End;
+            }
+            else if (deltas is not null && NextDelta(deltas.Tail, ref deltaCursor) is { } delta)
+            {
+                if (!await stream.WriteAsync(delta)) return;
+            }
+            else if (messages.Tail.Ended is { } ended)
+            {
+                stream.End(ended);
+            }
+            else
+            {
+                if (stream.HeartbeatDue && !await stream.WriteAsync(KeepAlive)) return;
+                await stream.WaitAsync();
+            }
+        }
+        if (!stream.ClientGone) await stream.WriteAsync(Encoding.ASCII.GetBytes($"event: end\ndata: {{\"reason\":\"{stream.WhyEnded}\"}}\n\n"));
+    }
+
+    /// <summary>The first frame: exactly the JSON body. Answers the number it goes up to, or -1 when the stream is over.</summary>
+    private async ValueTask<long> SendWindowAsync(LiveStream stream)
+    {
+        if (await reader.ReadAsync(name, query) is not { } page)
+        {
+            stream.End(StreamEnd.SessionDeleted);
+            return 0;
+        }
+        if (stream.WhyEnded is not null) return 0;
+        var head = page.LastSeq > 0 ? $"event: history\nid: {page.LastSeq}\ndata: " : "event: history\ndata: ";
+        var sent = await stream.WriteAsync(Encoding.ASCII.GetBytes(head)) && await stream.WriteAsync(page.Json) && await stream.WriteAsync("\n\n"u8.ToArray());
+        return sent ? page.LastSeq : -1;
+    }
+
+    private async Task<long> CatchUpAsync(LiveStream stream, long cursor)
+    {
+        var rows = await transcript.AfterAsync(name.Project, name.Id, cursor - 1, PageSize);
+        if (rows.Count == 0) return -1;
+        foreach (var message in rows)
+        {
+            if (stream.WhyEnded is not null) return cursor;
+            if (!await stream.WriteAsync(MessageJson.Frame(name.Key, message, query.Full))) return -1;
+            cursor = message.Seq + 1;
+        }
+        return cursor;
+    }
+
+    private LogSource MessagesOf() => new(
+        $"{name.Id} transcript {query.Full}", name.Id,
+        async () => (await reader.LastSeqAsync(name) ?? 0) + 1,
+        async next =>
+        {
+            var rows = await transcript.AfterAsync(name.Project, name.Id, next - 1, PageSize);
+            if (rows.Count > 0) return new Batch([.. rows.Select(m => new Frame(m.Seq, m.Seq + 1, MessageJson.Frame(name.Key, m, query.Full)))], null);
+            return new Batch([], await WhyOverAsync());
+        });
+
+    private async ValueTask<string?> WhyOverAsync()
+    {
+        var session = await database.ReadAsync(tx => SessionStore.FindAsync(tx, name.Project, name.Id));
+        if (session is null) return StreamEnd.SessionDeleted;
+        return session.IsClosed || session.IsExpired(database.Now) ? StreamEnd.SessionClosed : null;
+    }
+
+    /// <summary>Text that is still being made: the records of <c>out</c> of which only the deltas show.</summary>
+    private LogSource DeltasOf()
+    {
+        var channel = ChannelFrames.Source(database, name, RecordStore.Out);
+        return channel with
+        {
+            Key = name.Id + " deltas",
+            ReadAsync = next => database.ReadAsync(async tx =>
+            {
+                var records = await RecordStore.AfterAsync(tx, name, RecordStore.Out, next - 1, PageSize);
+                var run = records.Count == 0 ? null : (await SessionStore.FindAsync(tx, name.Project, name.Id))?.CurrentRun;
+                return new Batch([.. records.Select(r => new Frame(r.Seq, r.Seq + 1, DeltaFrame(r, run)))], null);
+            }),
+        };
+    }
+
+    /// <summary>What is new in the deltas, or null. A reader that fell behind skips: the committed message is what counts.</summary>
+    private static ReadOnlyMemory<byte>? NextDelta(Tail tail, ref long cursor)
+    {
+        while (true)
+        {
+            var frame = tail.Find(cursor, out var behind);
+            if (behind) cursor = tail.Next;
+            else if (frame is null) return null;
+            else
+            {
+                cursor = frame.End;
+                if (frame.Bytes.Length > 0) return frame.Bytes;
+            }
+        }
+    }
+
+    private static ReadOnlyMemory<byte> DeltaFrame(Record record, string? run)
+    {
+        if (record.Body.Length == 0) return default;
+        using var envelope = JsonDocument.Parse(record.Body);
+        if (TurnFold.DeltaOf(envelope.RootElement.GetProperty("data")) is not { } text) return default;
+        var data = new ArrayBufferWriter<byte>(128);
+        using (var json = new Utf8JsonWriter(data, Wire.WriterOptions))
+        {
+            json.WriteStartObject();
+            json.WriteString("runId"u8, run);
+            json.WriteString("text"u8, text);
+            json.WriteEndObject();
+        }
+        return (byte[])[.. "event: delta\ndata: "u8, .. data.WrittenSpan, .. "\n\n"u8];
+    }
+}

@@ -1,0 +1,65 @@
+namespace Postern.Hosting;
+
+/// <summary>Something that a person has to put right before the server can start, in words for that person.</summary>
+internal sealed class SetupException(string message) : Exception(message);
+
+/// <summary>
+/// The folder that a server keeps its files in: mode 0700, its files 0600. A lock file, held open for the life of the process,
+/// keeps a second server out; the system frees it whenever the process ends, however it ends.
+/// </summary>
+internal sealed class DataFolder(string path)
+{
+    private const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+
+    public string Path { get; } = System.IO.Path.GetFullPath(path);
+
+    public string Database => System.IO.Path.Combine(Path, "postern.db");
+
+    public string MasterKey => System.IO.Path.Combine(Path, "master.key");
+
+    public string Settings => System.IO.Path.Combine(Path, "postern.json");
+
+    private string LockFile => System.IO.Path.Combine(Path, "postern.lock");
+
+    /// <summary>Makes the folder when it is missing, and takes other users' rights away where it is open to them.</summary>
+    public void Prepare()
+    {
+        if (!Directory.Exists(Path)) Directory.CreateDirectory(Path, Owner);
+        else if ((File.GetUnixFileMode(Path) & Others) != 0) File.SetUnixFileMode(Path, Owner);
+        foreach (var file in (string[])[Database, Database + "-wal", Database + "-shm", MasterKey])
+            if (File.Exists(file) && (File.GetUnixFileMode(file) & Others) != 0) File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+    }
+
+    /// <summary>Files of the folder that other users may reach: what the doctor complains of.</summary>
+    public IReadOnlyList<string> OpenToOthers() =>
+        [.. new[] { Path, Database, MasterKey }.Where(f => (File.Exists(f) || Directory.Exists(f)) && (File.GetUnixFileMode(f) & Others) != 0)];
+
+    /// <summary>The lock, until it is disposed.</summary>
+    /// <exception cref="SetupException">Another server has the folder.</exception>
+    public IDisposable Lock()
+    {
+        try
+        {
+            return File.Open(LockFile, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        }
+        catch (IOException)
+        {
+            throw new SetupException($"Another postern serves {Path}. Stop it first, or give this one a folder of its own with --data.");
+        }
+    }
+
+    public bool IsLocked()
+    {
+        if (!File.Exists(LockFile)) return false;
+        try
+        {
+            Lock().Dispose();
+            return false;
+        }
+        catch (SetupException)
+        {
+            return true;
+        }
+    }
+}

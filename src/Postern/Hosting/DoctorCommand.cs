@@ -1,0 +1,140 @@
+using System.Net;
+using System.Net.Sockets;
+using Postern.Access;
+using Postern.Http;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Hosting;
+
+/// <summary><c>postern doctor</c>: looks at everything a server needs, changes nothing, and says of each fault what to do. Exit code 1 when something is wrong.</summary>
+internal static class DoctorCommand
+{
+    private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(2);
+
+    public static async Task<int> RunAsync(ServeOptions serve, CancellationToken cancel)
+    {
+        var wrong = 0;
+        try
+        {
+            serve.ReadSettings();
+            Good("settings", "all known and within bounds");
+        }
+        catch (SettingsException fault)
+        {
+            foreach (var line in fault.Faults) Bad("settings", line);
+        }
+        await CheckStorageAsync();
+        CheckPort();
+        Console.WriteLine(wrong == 0 ? "all is well" : $"{wrong} to put right");
+        return wrong == 0 ? 0 : 1;
+
+        void Good(string what, string words) => Console.WriteLine($"ok    {what,-12} {words}");
+
+        void Bad(string what, string words)
+        {
+            wrong++;
+            Console.WriteLine($"WRONG {what,-12} {words}");
+        }
+
+        async Task CheckStorageAsync()
+        {
+            if (serve.Database is null && !CheckFolder()) return;
+            try
+            {
+                await using Database database = serve.Database is null ? new SqliteDatabase(serve.Folder.Database, TimeProvider.System) : new PostgresDatabase(serve.Database, TimeProvider.System);
+                var version = await Migrations.VersionAsync(database);
+                if (version == Migrations.Newest) Good("database", $"{database.Kind}, schema {version}");
+                else if (version > Migrations.Newest) Bad("database", $"schema {version} is newer than this binary's {Migrations.Newest}: start the newer postern");
+                else Good("database", $"{database.Kind}, schema {version}; the next start brings it to {Migrations.Newest}");
+                await CheckClockAsync(database);
+                await CheckMasterKeyAsync(database);
+            }
+            catch (Exception fault) when (fault is StorageUnavailableException or Npgsql.NpgsqlException or Microsoft.Data.Sqlite.SqliteException or ArgumentException)
+            {
+                Bad("database", $"cannot be opened: {(fault.InnerException ?? fault).Message}. {(serve.Database is null ? "Is the disk full, or the file another user's?" : "Check --database, and that the server runs and lets this machine in.")}");
+            }
+        }
+
+        bool CheckFolder()
+        {
+            var folder = serve.Folder;
+            if (!File.Exists(folder.Database))
+            {
+                Good("data", $"{folder.Path} has no database yet: the first start makes it");
+                return false;
+            }
+            foreach (var path in folder.OpenToOthers()) Bad("permissions", $"{path} is open to other users: chmod go-rwx {path}");
+            if (folder.OpenToOthers().Count == 0) Good("permissions", "folder and files are the owner's alone");
+            Good("lock", folder.IsLocked() ? "a server is running on this folder" : "no server is running on this folder");
+            try
+            {
+                SqliteBackup.Check(folder.Database);
+                Good("integrity", "SQLite's quick_check finds nothing");
+                return true;
+            }
+            catch (InvalidDataException fault)
+            {
+                Bad("integrity", fault.Message + " Restore the last backup: postern restore FILE --force");
+                return false;
+            }
+        }
+
+        async Task CheckClockAsync(Database database)
+        {
+            var here = SqliteDatabase.Microseconds(TimeProvider.System);
+            var there = database is PostgresDatabase
+                ? await database.ReadAsync(tx => tx.FirstAsync("SELECT (extract(epoch from clock_timestamp()) * 1000000)::bigint", r => r.GetInt64(0)))
+                : await database.ReadAsync(tx => tx.FirstAsync("SELECT COALESCE(MAX(at), 0) FROM audit", r => r.GetInt64(0)));
+            var off = TimeSpan.FromMicroseconds(database is PostgresDatabase ? Math.Abs(here - there) : Math.Max(0, there - here));
+            if (off <= ClockTolerance) Good("clock", $"{Wire.Iso(here)}");
+            else Bad("clock", $"this machine's clock is {off.TotalSeconds:0.0} s off what the database has seen: set it (timedatectl), or tokens and deadlines end at wrong times");
+        }
+
+        async Task CheckMasterKeyAsync(Database database)
+        {
+            try
+            {
+                if (serve.Database is null && !File.Exists(serve.Folder.MasterKey) && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("POSTERN_MASTER_KEY")))
+                {
+                    Bad("master key", $"{serve.Folder.MasterKey} is missing: put back the one that belongs to this database");
+                    return;
+                }
+                using var master = serve.ReadMasterKey();
+                var kept = await database.ReadAsync(tx => tx.FirstAsync("SELECT bytes FROM meta WHERE name = 'master_key'", r => r.BytesOrNull(0)));
+                if (kept is null || kept.AsSpan().SequenceEqual(master.Fingerprint)) Good("master key", "opens this database's secrets");
+                else Bad("master key", "is not the one that this database's secrets were sealed with: put back the right one");
+            }
+            catch (SetupException fault)
+            {
+                Bad("master key", fault.Message);
+            }
+        }
+
+        void CheckPort()
+        {
+            foreach (var text in serve.Urls.Split(';', ','))
+            {
+                if (!Uri.TryCreate(text.Replace("*", "127.0.0.1", StringComparison.Ordinal), UriKind.Absolute, out var url))
+                {
+                    Bad("address", $"{text} is no URL: such as http://127.0.0.1:7400");
+                    continue;
+                }
+                try
+                {
+                    using var probe = new TcpListener(IPAddress.TryParse(url.Host, out var address) ? address : IPAddress.Loopback, url.Port);
+                    probe.Start();
+                    Good("address", $"{text} is free");
+                }
+                catch (SocketException) when (serve.Database is null && serve.Folder.IsLocked())
+                {
+                    Good("address", $"{text} is in use, and a server runs on this folder");
+                }
+                catch (SocketException fault)
+                {
+                    Bad("address", $"{text} cannot be listened on ({fault.SocketErrorCode}): stop what uses it, or choose another with --urls");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+using Postern.Access;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Hosting;
+
+/// <summary><c>postern serve</c>: opens what it runs on, first start, listens, and puts everything down in order at the end.</summary>
+internal static class ServeCommand
+{
+    public static async Task<int> RunAsync(ServeOptions serve, CancellationToken cancel)
+    {
+        serve.Folder.Prepare();
+        var options = serve.ReadSettings();
+        using var _ = serve.Database is null ? serve.Folder.Lock() : null;
+        using var master = serve.ReadMasterKey();
+        await using var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
+        serve.Folder.Prepare();
+
+        var app = Server.Build(database, master, options, serve.Urls, TimeProvider.System);
+        await using (app)
+        {
+            var rootKey = await app.Services.GetRequiredService<FirstStart>().RunAsync(Environment.GetEnvironmentVariable("POSTERN_ROOT_KEY"));
+            try
+            {
+                await app.StartAsync(cancel);
+            }
+            catch (IOException fault) when (fault.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+            {
+                throw new SetupException($"{serve.Urls} is taken by another program. Choose another address with --urls http://127.0.0.1:PORT");
+            }
+            var address = app.Services.GetRequiredService<ServerAddress>();
+            address.ListensOn(app.Urls.First());
+            HostLog.Serving(app.Logger, ProductVersion.Text, string.Join(", ", app.Urls), database.Kind);
+            if (serve.Dev) HostLog.Development(app.Logger);
+            if (rootKey is not null) Greet(rootKey, address.Url);
+            Console.WriteLine($"listening on {address.Url}");
+            await app.WaitForShutdownAsync(cancel);
+        }
+        return 0;
+    }
+
+    /// <summary>The root key, this once, and three commands that work as pasted.</summary>
+    private static void Greet(string rootKey, string url) => Console.WriteLine($$$$"""
+        root key  {{{{rootKey}}}}
+
+        Try it:
+          curl -sN -X POST {{{{url}}}}/api/v1/sessions -H 'Authorization: Bearer {{{{rootKey}}}}' -H 'Content-Type: application/json' -d '{"type":"chat","externalId":"hello","taskIdentifier":"echo","triggerConfig":{"basePayload":{}}}'
+          curl -s {{{{url}}}}/realtime/v1/sessions/hello/in/append -H 'Authorization: Bearer {{{{rootKey}}}}' --data '{"kind":"message","payload":{"chatId":"hello","trigger":"submit-message","message":{"id":"1","role":"user","parts":[{"type":"text","text":"Hello, door."}]}}}'
+          curl -sN {{{{url}}}}/realtime/v1/sessions/hello/out -H 'Authorization: Bearer {{{{rootKey}}}}' -H 'Timeout-Seconds: 2'
+
+        """);
+}

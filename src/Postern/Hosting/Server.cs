@@ -1,0 +1,149 @@
+using System.Text;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging.Console;
+using Postern.Access;
+using Postern.Agents;
+using Postern.History;
+using Postern.Http;
+using Postern.Live;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Hosting;
+
+/// <summary>The server, composed: services, one line a feature, the guard. What it is composed of is given; what it runs on is <see cref="ServeOptions"/>.</summary>
+internal static class Server
+{
+    /// <summary>Bytes of all headers of a request; over it the server answers 431.</summary>
+    private const int MaxHeaderBytes = 32 * 1024;
+    private static readonly TimeSpan ShutdownTime = TimeSpan.FromSeconds(15);
+
+    public static WebApplication Build(Database database, MasterKey master, PosternOptions options, string urls, TimeProvider clock)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        // Settings come through SettingsReader alone: the host reads no file and no variable of its own.
+        builder.Configuration.Sources.Clear();
+        builder.Configuration.AddInMemoryCollection();
+        Log(builder.Logging, options.Log);
+        builder.WebHost.ConfigureKestrel(Kestrel).UseUrls(urls.Split(';', ','));
+        builder.WebHost.UseShutdownTimeout(ShutdownTime);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTime);
+        builder.Services.AddOpenApi(OpenApiDocument.Configure);
+        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.CamelCase);
+        Compose(builder.Services, database, master, options, clock);
+
+        var app = builder.Build();
+        var doors = MapDoors(app);
+        Doors.Guard(app);
+        _ = app.Services.GetRequiredService<Telemetry>();
+        app.Services.GetRequiredService<DoorTable>().Doors = doors;
+        app.UseRouting();
+        app.Use(next => http => http.GetEndpoint() is null ? new Refusal(404, "Not found", "not_found").ExecuteAsync(http) : next(http));
+        app.Lifetime.ApplicationStopping.Register(() => Stop(app));
+        return app;
+    }
+
+    /// <summary>The features and their routes: the table of contents.</summary>
+    private static Doors MapDoors(WebApplication app)
+    {
+        var services = app.Services;
+        var doors = new Doors(services.GetRequiredService<Gate>());
+        services.GetRequiredService<HealthRoutes>().Map(doors, ReferencePage(app));
+        services.GetRequiredService<KeyRoutes>().Map(doors);
+        services.GetRequiredService<TokenRoutes>().Map(doors);
+        services.GetRequiredService<IdentityRoutes>().Map(doors);
+        services.GetRequiredService<AgentRoutes>().Map(doors);
+        services.GetRequiredService<SessionRoutes>().Map(doors);
+        services.GetRequiredService<ChannelRoutes>().Map(doors);
+        services.GetRequiredService<HistoryRoutes>().Map(doors);
+        doors.MapTo(app);
+        return doors;
+    }
+
+    private static void Compose(IServiceCollection services, Database database, MasterKey master, PosternOptions options, TimeProvider clock)
+    {
+        services.AddSingleton(database).AddSingleton(master).AddSingleton(options).AddSingleton(clock);
+        services.AddSingleton(new Telemetry(options.Telemetry)).AddSingleton<ServerAddress>().AddSingleton<HealthRoutes>().AddSingleton<DoorTable>().AddSingleton<FirstStart>();
+
+        // Access
+        services.AddSingleton<KeyStore>().AddSingleton<KeyRing>().AddSingleton<Revocations>().AddSingleton<Tokens>().AddSingleton<Credentials>().AddSingleton<TokenBuckets>().AddSingleton<Gate>();
+        services.AddSingleton<Projects>().AddSingleton<ProjectSeed>(AgentStore.SeedAsync).AddSingleton<KeyAdmin>().AddSingleton<KeyRoutes>().AddSingleton<TokenRoutes>().AddSingleton<ErrorFamily>(SessionFamily.Instance);
+        Background<AccessWatch>(services);
+        Background<Audit>(services);
+
+        // Live
+        services.AddSingleton<Tails>();
+        Background<StreamRegistry>(services);
+
+        // Agents, runs, sessions, history
+        services.AddSingleton<AgentStore>().AddSingleton<OutboundGuard>().AddSingleton<EchoAgent>().AddSingleton<HttpAgent>().AddSingleton<AgentRoutes>().AddSingleton<IdentityRoutes>();
+        services.AddSingleton<RunStore>();
+        Background<RunDispatcher>(services);
+        services.AddSingleton<SessionStore>().AddSingleton<RecordStore>().AddSingleton<Transcript>().AddSingleton<Conversation>().AddSingleton<SessionDoor>().AddSingleton<SessionStart>().AddSingleton<SessionTokens>();
+        services.AddSingleton<SessionRoutes>().AddSingleton<ChannelRoutes>();
+        Background<SessionKeeper>(services);
+        services.AddSingleton<HistoryReader>().AddSingleton<HistoryRoutes>();
+    }
+
+    private static void Background<T>(IServiceCollection services)
+        where T : class, IHostedService =>
+        services.AddSingleton<T>().AddHostedService(s => s.GetRequiredService<T>());
+
+    private static void Kestrel(KestrelServerOptions kestrel)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestHeadersTotalSize = MaxHeaderBytes;
+        // Each route bounds its own body; this is the bound of all.
+        kestrel.Limits.MaxRequestBodySize = 2 * 1024 * 1024;
+        kestrel.Limits.MaxConcurrentConnections = null;
+        // Every byte of a header is taken as it is: what is no credential is refused by its door, not by the parser.
+        kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1;
+    }
+
+    private static void Log(ILoggingBuilder logging, LogOptions options)
+    {
+        logging.ClearProviders();
+        logging.SetMinimumLevel(Enum.Parse<LogLevel>(options.Level));
+        logging.AddFilter("Microsoft", LogLevel.Warning);
+        if (options.Format == "json") logging.AddJsonConsole(json => json.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ");
+        else logging.AddSimpleConsole(text => (text.SingleLine, text.TimestampFormat) = (true, "HH:mm:ss "));
+        logging.Services.Configure<ConsoleFormatterOptions>(console => console.UseUtcTimestamp = true);
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+    }
+
+    /// <summary>The reference page of <c>/docs</c>: the library's own handler, behind a door like any other.</summary>
+    private static RequestDelegate ReferencePage(WebApplication app)
+    {
+        var page = ((IApplicationBuilder)app).New();
+        page.UseSwaggerUI(ui =>
+        {
+            ui.RoutePrefix = "docs";
+            ui.DocumentTitle = "Postern";
+            ui.SwaggerEndpoint("/openapi.json", "Postern");
+        });
+        page.Run(http => new Refusal(404, "Not found", "not_found").ExecuteAsync(http));
+        var handle = page.Build();
+        return http =>
+        {
+            // The library serves only where routing has not chosen an endpoint; this one was chosen, and stands aside.
+            var endpoint = http.GetEndpoint();
+            http.SetEndpoint(null);
+            return handle(http).ContinueWith(done => { http.SetEndpoint(endpoint); return done; }, TaskScheduler.Default).Unwrap();
+        };
+    }
+
+    private static void Stop(WebApplication app)
+    {
+        var streams = app.Services.GetRequiredService<StreamRegistry>();
+        HostLog.Stopping(app.Logger, streams.Count);
+        streams.EndAll();
+    }
+}
+
+/// <summary>The doors of the running server, for the commands and tests that print them.</summary>
+internal sealed class DoorTable
+{
+    public Doors Doors { get; set; } = null!;
+}

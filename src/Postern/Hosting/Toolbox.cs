@@ -1,0 +1,83 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Postern.Access;
+using Postern.Agents;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Hosting;
+
+/// <summary>What the commands beside <c>serve</c> work with: the database of a server that may be running, and nothing that listens.</summary>
+internal sealed class Toolbox : IAsyncDisposable
+{
+    private readonly Database _database;
+    private readonly MasterKey _master;
+
+    private Toolbox(Database database, MasterKey master)
+    {
+        (_database, _master) = (database, master);
+        KeyRows = new KeyStore(database);
+        var revocations = new Revocations();
+        var ring = new KeyRing(KeyRows, master);
+        Tokens = new Tokens(ring, KeyRows, revocations, TimeProvider.System);
+        Projects = new Projects(database, master, AgentStore.SeedAsync, TimeProvider.System);
+        Keys = new KeyAdmin(database, KeyRows, master, new AccessWatch(database, KeyRows, ring, revocations, TimeProvider.System, NullLogger<AccessWatch>.Instance), TimeProvider.System);
+    }
+
+    public KeyStore KeyRows { get; }
+
+    public KeyAdmin Keys { get; }
+
+    public Projects Projects { get; }
+
+    public Tokens Tokens { get; }
+
+    public long Now => _database.Now;
+
+    public static async Task WithAsync(ServeOptions serve, CancellationToken cancel, Func<Toolbox, Task> use)
+    {
+        if (serve.Database is null && !File.Exists(serve.Folder.Database)) throw new SetupException($"There is no database in {serve.Folder.Path}. Name its folder with --data, or start the server once: postern serve --data {serve.Data}");
+        var master = serve.ReadMasterKey();
+        await using var tools = new Toolbox(await serve.OpenDatabaseAsync(TimeProvider.System, cancel), master);
+        await use(tools);
+    }
+
+    public async ValueTask<string> ProjectAsync(string name) => (await Projects.FindAsync(name))?.Id ?? throw new SetupException($"There is no project {name}. See: postern projects list");
+
+    public async ValueTask<KeyRow> KeyAsync(string project, string id) =>
+        await KeyRows.FindAsync(id) is { RevokedAt: null } row && row.Project == project ? row : throw new SetupException($"There is no key {id} in the project. See: postern keys list");
+
+    public async ValueTask DisposeAsync()
+    {
+        await _database.DisposeAsync();
+        _master.Dispose();
+    }
+}
+
+/// <summary>A server composed on a database of its own in a temporary folder: to print what it is made of, never to listen.</summary>
+internal sealed class Scratch : IAsyncDisposable
+{
+    private readonly string _folder;
+    private readonly Database _database;
+    private readonly MasterKey _master;
+
+    private Scratch(string folder, Database database, MasterKey master, WebApplication app) => (_folder, _database, _master, App) = (folder, database, master, app);
+
+    public WebApplication App { get; }
+
+    public static async Task<Scratch> CreateAsync(CancellationToken cancel)
+    {
+        var folder = Directory.CreateTempSubdirectory("postern-").FullName;
+        var serve = new ServeOptions(folder, "http://127.0.0.1:0", null, false);
+        var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
+        var master = MasterKey.FromText(Guid.NewGuid().ToString("N"));
+        return new Scratch(folder, database, master, Server.Build(database, master, new PosternOptions(), serve.Urls, TimeProvider.System));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await App.DisposeAsync();
+        await _database.DisposeAsync();
+        _master.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+}

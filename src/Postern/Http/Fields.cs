@@ -1,0 +1,176 @@
+using System.Text.Json;
+
+namespace Postern.Http;
+
+/// <summary>
+/// The members of a JSON object, read and checked one by one. Every fault is kept with the name of its field, so that one
+/// answer names them all.
+/// </summary>
+internal sealed class Fields(JsonElement root)
+{
+    private readonly List<(string Field, string Problem)> _faults = [];
+    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+
+    public IReadOnlyList<(string Field, string Problem)> Faults => _faults;
+
+    /// <summary>The body of a request as fields, or its refusal. The document lives as long as the request.</summary>
+    public static async ValueTask<(Fields? Fields, Refusal? Refusal)> ReadAsync(HttpContext http, int limit, bool emptyObject = false)
+    {
+        var (body, tooLarge) = await RequestBody.ReadAsync(http, limit);
+        if (body is null) return (null, tooLarge);
+        http.Response.RegisterForDispose(body);
+        var (json, invalid) = body.Parse(emptyObject);
+        if (json is null) return (null, invalid);
+        http.Response.RegisterForDispose(json);
+        return json.RootElement.ValueKind == JsonValueKind.Object
+            ? (new Fields(json.RootElement), null)
+            : (null, Http.Refusal.BadRequest("Request body must be a JSON object", "invalid_body"));
+    }
+
+    public void Fault(string field, string problem) => _faults.Add((field, problem));
+
+    /// <summary>All faults in one refusal, or null. The message names each field.</summary>
+    public Refusal? Refusal(int status = 400)
+    {
+        if (_faults.Count == 0) return null;
+        return new Refusal(status, string.Join("; ", _faults.Select(f => $"{f.Field} {f.Problem}")), "invalid_body") { ShouldRetry = false };
+    }
+
+    public bool Has(string name) => Find(name) is not null;
+
+    public bool IsNull(string name)
+    {
+        _known.Add(name);
+        return root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Null;
+    }
+
+    /// <summary>A text of a length, or null with a fault when it is required and missing, or unfit.</summary>
+    public string? Text(string name, int min, int max, bool required = false, bool trim = false)
+    {
+        if (Find(name) is not { } value) return Missing(name, required);
+        if (value.ValueKind != JsonValueKind.String || TextOf(value) is not { } text)
+        {
+            Fault(name, "must be a string");
+            return null;
+        }
+        if (trim) text = text.Trim();
+        if (text.Length >= min && text.Length <= max) return text;
+        Fault(name, min > 0 && text.Length < min ? min == 1 ? "must not be empty" : $"must have at least {min} characters" : $"must have at most {max} characters");
+        return null;
+    }
+
+    /// <summary>One of a list of words.</summary>
+    public string? Word(string name, IReadOnlyList<string> words, bool required = false)
+    {
+        if (Find(name) is not { } value) return Missing(name, required);
+        if (value.ValueKind == JsonValueKind.String && TextOf(value) is { } text && words.Contains(text, StringComparer.Ordinal)) return text;
+        Fault(name, "must be one of " + string.Join(", ", words));
+        return null;
+    }
+
+    public long? Whole(string name, long min, long max, bool required = false)
+    {
+        if (Find(name) is not { } value)
+        {
+            Missing(name, required);
+            return null;
+        }
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) && number >= min && number <= max) return number;
+        Fault(name, max == long.MaxValue ? $"must be a whole number of at least {min}" : $"must be a whole number from {min} to {max}");
+        return null;
+    }
+
+    public bool? Flag(string name)
+    {
+        if (Find(name) is not { } value) return null;
+        if (value.ValueKind is JsonValueKind.True or JsonValueKind.False) return value.GetBoolean();
+        Fault(name, "must be true or false");
+        return null;
+    }
+
+    /// <summary>An instant: an ISO 8601 text, or milliseconds since 1970 where client libraries send a number.</summary>
+    public long? Instant(string name)
+    {
+        if (Find(name) is not { } value) return null;
+        if (value.ValueKind == JsonValueKind.String && TextOf(value) is { } text && Wire.TryParseInstant(text, out var instant)) return instant;
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var ms) && ms is > 0 and < 253_402_300_799_000) return ms * 1000;
+        Fault(name, "must be an ISO 8601 date");
+        return null;
+    }
+
+    /// <summary>A list of texts.</summary>
+    public List<string>? Texts(string name, int maxItems, int maxLength, bool required = false)
+    {
+        if (Find(name) is not { } value)
+        {
+            Missing(name, required);
+            return null;
+        }
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            Fault(name, "must be a list of strings");
+            return null;
+        }
+        var texts = new List<string>();
+        foreach (var item in value.EnumerateArray())
+        {
+            if (item.ValueKind != JsonValueKind.String || TextOf(item) is not { Length: > 0 } text || text.Length > maxLength)
+            {
+                Fault($"{name}[{texts.Count}]", $"must be a string of 1 to {maxLength} characters");
+                return null;
+            }
+            texts.Add(text);
+        }
+        if (texts.Count <= maxItems) return texts;
+        Fault(name, $"must have at most {maxItems} items");
+        return null;
+    }
+
+    /// <summary>A JSON object.</summary>
+    public JsonElement? Object(string name, bool required = false)
+    {
+        if (Find(name) is not { } value)
+        {
+            Missing(name, required);
+            return null;
+        }
+        if (value.ValueKind == JsonValueKind.Object) return value;
+        Fault(name, "must be an object");
+        return null;
+    }
+
+    public JsonElement? Any(string name) => Find(name);
+
+    /// <summary>The text of a JSON string; null when its escapes are not valid text or hold a NUL, which no database keeps.</summary>
+    public static string? TextOf(JsonElement value)
+    {
+        try
+        {
+            var text = value.GetString();
+            return text is null || text.Contains('\0', StringComparison.Ordinal) ? null : text;
+        }
+        catch (InvalidOperationException)
+        {
+            // A lone surrogate in an escape: JSON by its grammar, but no Unicode text.
+            return null;
+        }
+    }
+
+    private JsonElement? Find(string name)
+    {
+        _known.Add(name);
+        return root.TryGetProperty(name, out var value) && value.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined) ? value : null;
+    }
+
+    private string? Missing(string name, bool required)
+    {
+        if (required) Fault(name, "is required");
+        return null;
+    }
+
+    /// <summary>Names that were in the body and that nobody asked for, as faults: for routes whose bodies are strict.</summary>
+    public void RefuseUnknown()
+    {
+        foreach (var member in root.EnumerateObject()) if (!_known.Contains(member.Name)) Fault(member.Name, "is not a known field");
+    }
+}

@@ -1,0 +1,82 @@
+using System.Buffers;
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace Postern.Http;
+
+/// <summary>
+/// A request's body, read whole up to a limit: over it the request is refused, never cut. The bytes are rented; they are valid
+/// until the body is disposed.
+/// </summary>
+internal sealed class RequestBody : IDisposable
+{
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
+    private byte[] _rented;
+
+    private RequestBody(byte[] rented, int length) => (_rented, Length) = (rented, length);
+
+    public int Length { get; }
+
+    public ReadOnlyMemory<byte> Bytes => _rented.AsMemory(0, Length);
+
+    /// <summary>The body, or a 413.</summary>
+    /// <param name="http">Nothing of its body has been read yet.</param>
+    /// <param name="limit">Bytes; counted as they arrive when no length is declared.</param>
+    public static async ValueTask<(RequestBody? Body, Refusal? Refusal)> ReadAsync(HttpContext http, int limit)
+    {
+        if (http.Request.ContentLength > limit) return (null, TooLarge);
+        var reader = http.Request.BodyReader;
+        var rented = ArrayPool<byte>.Shared.Rent((int)(http.Request.ContentLength ?? 4096) + 1);
+        var length = 0;
+        while (true)
+        {
+            var read = await reader.ReadAsync(http.RequestAborted);
+            var arrived = read.Buffer;
+            if (length + arrived.Length > limit)
+            {
+                reader.AdvanceTo(arrived.End);
+                ArrayPool<byte>.Shared.Return(rented);
+                return (null, TooLarge);
+            }
+            if (length + arrived.Length > rented.Length) rented = Grow(rented, length, (int)(length + arrived.Length));
+            arrived.CopyTo(rented.AsSpan(length));
+            length += (int)arrived.Length;
+            reader.AdvanceTo(arrived.End);
+            if (read.IsCompleted) return (new RequestBody(rented, length), null);
+        }
+    }
+
+    public static Refusal TooLarge { get; } = new(413, "Request body too large", "body_too_large") { ShouldRetry = false };
+
+    public bool IsUtf8 => Utf8.IsValid(Bytes.Span);
+
+    /// <summary>The body as strict JSON (no duplicate names, depth 64), or what is wrong with it.</summary>
+    /// <param name="emptyObject">An empty body stands for <c>{}</c>.</param>
+    public (JsonDocument? Json, Refusal? Refusal) Parse(bool emptyObject = false)
+    {
+        if (Length == 0) return emptyObject ? (JsonDocument.Parse("{}"), null) : (null, Refusal.BadRequest("Request body is empty", "empty_body"));
+        if (!IsUtf8) return (null, Refusal.BadRequest("Invalid JSON", "invalid_json"));
+        try
+        {
+            return (JsonDocument.Parse(Bytes, Strict), null);
+        }
+        catch (JsonException)
+        {
+            return (null, Refusal.BadRequest("Invalid JSON", "invalid_json"));
+        }
+    }
+
+    public void Dispose()
+    {
+        var rented = Interlocked.Exchange(ref _rented, []);
+        if (rented.Length > 0) ArrayPool<byte>.Shared.Return(rented);
+    }
+
+    private static byte[] Grow(byte[] old, int used, int needed)
+    {
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, old.Length * 2));
+        old.AsSpan(0, used).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(old);
+        return larger;
+    }
+}

@@ -1,0 +1,111 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Postern.Http;
+
+/// <summary>How values look on the wire.</summary>
+internal static class Wire
+{
+    /// <summary>Text is escaped as JSON needs and no further: answers are served as JSON or as event data, never inside HTML.</summary>
+    public static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        DefaultIgnoreCondition = JsonIgnoreCondition.Never,
+    };
+
+    /// <summary>ISO 8601 in UTC with milliseconds, from microseconds since 1970.</summary>
+    public static string Iso(long microseconds) => Instant(microseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
+    public static string? Iso(long? microseconds) => microseconds is { } value ? Iso(value) : null;
+
+    public static DateTimeOffset Instant(long microseconds) => DateTimeOffset.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond);
+
+    public static long Microseconds(DateTimeOffset instant) => (instant - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+
+    public static long Microseconds(TimeSpan span) => span.Ticks / TimeSpan.TicksPerMicrosecond;
+
+    /// <summary>An RFC 3339 instant with an offset, or a date.</summary>
+    public static bool TryParseInstant(string text, out long microseconds)
+    {
+        microseconds = 0;
+        if (text.Length is < 10 or > 40 || !char.IsAsciiDigit(text[0])) return false;
+        if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var instant)) return false;
+        if (instant.Year is < 1970 or > 9000) return false;
+        microseconds = Microseconds(instant);
+        return true;
+    }
+
+    /// <summary>A span such as <c>15m</c>, <c>1h</c>, <c>7d</c>: a whole number and s, m, h, d or w (also spelt out, as client libraries allow).</summary>
+    public static bool TryParseSpan(string text, out TimeSpan span)
+    {
+        span = default;
+        var digits = 0;
+        while (digits < text.Length && char.IsAsciiDigit(text[digits])) digits++;
+        if (digits is 0 or > 9) return false;
+        var seconds = text[digits..].Trim() switch
+        {
+            "s" or "sec" or "secs" or "second" or "seconds" => 1L,
+            "m" or "min" or "mins" or "minute" or "minutes" => 60,
+            "h" or "hr" or "hrs" or "hour" or "hours" => 3600,
+            "d" or "day" or "days" => 86_400,
+            "w" or "week" or "weeks" => 604_800,
+            _ => 0,
+        };
+        if (seconds == 0 || long.Parse(text.AsSpan(0, digits)) > 3_000_000_000 / seconds) return false;
+        span = TimeSpan.FromSeconds(long.Parse(text.AsSpan(0, digits)) * seconds);
+        return true;
+    }
+}
+
+/// <summary>A JSON answer from a wire type.</summary>
+internal sealed class Reply<T>(int status, T value) : IResult
+{
+    public Task ExecuteAsync(HttpContext http)
+    {
+        ErrorFamily.Of(http).Prepare(http);
+        http.Response.StatusCode = status;
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(value, Wire.Json);
+        http.Response.ContentType = "application/json; charset=utf-8";
+        http.Response.ContentLength = bytes.Length;
+        return http.Response.Body.WriteAsync(bytes).AsTask();
+    }
+}
+
+internal static class Reply
+{
+    public static IResult Ok<T>(T value) => new Reply<T>(200, value);
+
+    public static IResult Created<T>(T value) => new Reply<T>(201, value);
+
+    public static IResult Json<T>(int status, T value) => new Reply<T>(status, value);
+
+    public static IResult Bytes(int status, ReadOnlyMemory<byte> json) => new BytesReply(status, json);
+
+    public static IResult NoContent { get; } = new EmptyReply();
+
+    private sealed class BytesReply(int status, ReadOnlyMemory<byte> json) : IResult
+    {
+        public Task ExecuteAsync(HttpContext http)
+        {
+            ErrorFamily.Of(http).Prepare(http);
+            http.Response.StatusCode = status;
+            http.Response.ContentType = "application/json; charset=utf-8";
+            http.Response.ContentLength = json.Length;
+            return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : http.Response.Body.WriteAsync(json).AsTask();
+        }
+    }
+
+    private sealed class EmptyReply : IResult
+    {
+        public Task ExecuteAsync(HttpContext http)
+        {
+            ErrorFamily.Of(http).Prepare(http);
+            http.Response.StatusCode = 204;
+            return Task.CompletedTask;
+        }
+    }
+}

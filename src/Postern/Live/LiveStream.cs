@@ -1,0 +1,171 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using Microsoft.AspNetCore.Http.Features;
+using Postern.Access;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Live;
+
+/// <summary>
+/// One open event stream: who reads it and by what right, when it last wrote, when it ends. Its loop sleeps in
+/// <see cref="WaitAsync"/> and is woken by new frames, by the heartbeat, and by whatever ends it.
+/// </summary>
+internal sealed class LiveStream : IDisposable
+{
+    private readonly WakeSignal _signal = new();
+    private readonly StreamRegistry _registry;
+    private readonly HttpContext _http;
+    private readonly TimeSpan _heartbeat;
+    private readonly CancellationTokenRegistration _gone;
+    private long _wroteAt;
+    private string? _end;
+    private long _endedAt;
+
+    public LiveStream(StreamRegistry registry, HttpContext http, ProjectCaller caller, Need need, TimeSpan heartbeat, TimeSpan? timeout)
+    {
+        _registry = registry;
+        _http = http;
+        _heartbeat = heartbeat;
+        Caller = caller;
+        Need = need;
+        _wroteAt = registry.Clock.GetTimestamp();
+        TimesOutAt = timeout is { } span ? _wroteAt + (long)(span.TotalSeconds * registry.Clock.TimestampFrequency) : long.MaxValue;
+        _gone = http.RequestAborted.Register(static state => ((LiveStream)state!).Wake(), this);
+        registry.Add(this);
+    }
+
+    public ProjectCaller Caller { get; }
+
+    /// <summary>What the stream reads: a right that is lost while it is open ends it.</summary>
+    public Need Need { get; set; }
+
+    public long TimesOutAt { get; }
+
+    public bool TimedOut => _registry.Clock.GetTimestamp() >= TimesOutAt;
+
+    public bool ClientGone => _http.RequestAborted.IsCancellationRequested;
+
+    public bool HeartbeatDue => _registry.Clock.GetElapsedTime(_wroteAt) >= _heartbeat;
+
+    /// <summary>Why it must end, or null; asked before every frame.</summary>
+    public string? WhyEnded => Volatile.Read(ref _end) ?? Caller.WhyEnded(_registry.Now, Need);
+
+    public ValueTask WaitAsync() => _signal.WaitAsync();
+
+    public void Wake() => _signal.Set();
+
+    public void End(string reason)
+    {
+        Interlocked.CompareExchange(ref _end, reason, null);
+        Wake();
+    }
+
+    /// <summary>Writes and flushes. False: the client is gone.</summary>
+    public async ValueTask<bool> WriteAsync(ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            var flushed = await _http.Response.BodyWriter.WriteAsync(bytes, _http.RequestAborted);
+            _wroteAt = _registry.Clock.GetTimestamp();
+            return !flushed.IsCompleted && !flushed.IsCanceled;
+        }
+        catch (Exception fault) when (fault is OperationCanceledException or IOException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Called now and then by the registry: wakes the loop when something is due.</summary>
+    internal void Look()
+    {
+        if (WhyEnded is not null)
+        {
+            // A reader that takes nothing cannot be told; after a second its connection is cut.
+            if (_endedAt == 0) _endedAt = _registry.Clock.GetTimestamp();
+            else if (_registry.Clock.GetElapsedTime(_endedAt) > TimeSpan.FromSeconds(1)) _http.Abort();
+            Wake();
+        }
+        else if (HeartbeatDue || TimedOut) Wake();
+    }
+
+    public void Dispose()
+    {
+        _registry.Remove(this);
+        _gone.Dispose();
+    }
+
+    /// <summary>The headers that every event stream begins with, flushed at once.</summary>
+    public static async Task BeginAsync(HttpContext http)
+    {
+        ErrorFamily.Of(http).Prepare(http);
+        var response = http.Response;
+        response.StatusCode = 200;
+        response.ContentType = "text/event-stream; charset=utf-8";
+        response.Headers.CacheControl = "no-cache, no-transform";
+        response.Headers["X-Accel-Buffering"] = "no";
+        http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+        await response.StartAsync(http.RequestAborted);
+        await response.BodyWriter.FlushAsync(http.RequestAborted);
+    }
+}
+
+/// <summary>The open streams of this node. Twice a second, and at once when something about access changed, it looks at each.</summary>
+internal sealed class StreamRegistry(Database database, AccessWatch access, TimeProvider clock) : BackgroundService
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(500);
+    private readonly ConcurrentDictionary<LiveStream, byte> _streams = new();
+    private readonly Meter _meter = new("Postern");
+    private volatile bool _stopping;
+
+    public TimeProvider Clock => clock;
+
+    public long Now => database.Now;
+
+    public int Count => _streams.Count;
+
+    public void Add(LiveStream stream)
+    {
+        _streams.TryAdd(stream, 0);
+        if (_stopping) stream.End(StreamEnd.Shutdown);
+    }
+
+    public void Remove(LiveStream stream) => _streams.TryRemove(stream, out _);
+
+    /// <summary>The server is going down: every stream ends with its reason, so that clients come back to another node.</summary>
+    public void EndAll()
+    {
+        _stopping = true;
+        foreach (var stream in _streams.Keys) stream.End(StreamEnd.Shutdown);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        _meter.CreateObservableGauge("postern.streams.open", () => Count, "{stream}", "Open event streams");
+        access.Changed += LookAtAll;
+        try
+        {
+            using var timer = new PeriodicTimer(LookEvery, clock);
+            while (await timer.WaitForNextTickAsync(stoppingToken)) LookAtAll();
+        }
+        catch (OperationCanceledException)
+        {
+            // The server is stopping.
+        }
+        finally
+        {
+            access.Changed -= LookAtAll;
+        }
+    }
+
+    public override void Dispose()
+    {
+        _meter.Dispose();
+        base.Dispose();
+    }
+
+    private void LookAtAll()
+    {
+        foreach (var stream in _streams.Keys) stream.Look();
+    }
+}

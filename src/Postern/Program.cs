@@ -1,0 +1,15 @@
+using Microsoft.Extensions.Options;
+using Postern.Hosting;
+using Postern.Settings;
+using Postern.Storage;
+
+// Faults that a person has to put right are words on the error stream and exit code 2; anything else is a bug and shows itself whole.
+try
+{
+    return await Commands.Root().Parse(args).InvokeAsync(new System.CommandLine.InvocationConfiguration { EnableDefaultExceptionHandler = false });
+}
+catch (Exception fault) when (fault is SetupException or SettingsException or SchemaTooNewException or StorageUnavailableException or IOException or UnauthorizedAccessException or InvalidDataException or OptionsValidationException)
+{
+    await Console.Error.WriteLineAsync("postern: " + fault.Message);
+    return 2;
+}

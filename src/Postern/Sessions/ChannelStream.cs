@@ -1,0 +1,102 @@
+using Postern.Access;
+using Postern.Http;
+using Postern.Live;
+using Postern.Storage;
+
+namespace Postern.Sessions;
+
+/// <summary>What a client asked of a channel's stream.</summary>
+/// <param name="After">Number of the last record that it has; -1 from the start, null from the end.</param>
+/// <param name="PeekSettled">Close at once when the last turn has completed.</param>
+internal sealed record StreamRequest(SessionName? Name, string Reference, string Io, string? SideChannel, long? After, TimeSpan Timeout, bool PeekSettled);
+
+/// <summary>
+/// One reader of one channel, as server-sent events. A cursor: what it has not sent comes from the tail while that keeps it, else from
+/// the store. It ends with <c>[DONE]</c> when its time is over or nothing more can come, and with <c>event: error</c> when its right ends.
+/// </summary>
+internal sealed class ChannelStream(Database database, SessionStore sessions, SessionTokens tokens, RecordStore records, StreamRegistry registry, Tails tails, ProjectCaller caller, StreamRequest asked) : IResult
+{
+    private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(5);
+
+    public async Task ExecuteAsync(HttpContext http)
+    {
+        var need = new Need("read", "sessions", asked.Name?.Id ?? asked.Reference, asked.Name?.ExternalId);
+        using var stream = new LiveStream(registry, http, caller, need, Heartbeat, asked.Timeout);
+        http.Response.Headers["X-Stream-Version"] = "v2";
+        var settled = asked.PeekSettled && asked is { Io: RecordStore.Out, SideChannel: null, Name: not null } && await IsSettledAsync(asked.Name);
+        if (settled) http.Response.Headers["X-Session-Settled"] = "true";
+        await LiveStream.BeginAsync(http);
+
+        var name = asked.Name ?? await BirthAsync(stream);
+        if (name is not null)
+        {
+            stream.Need = new Need("read", "sessions", name.Id, name.ExternalId);
+            await FollowAsync(stream, name, settled);
+        }
+        if (stream.ClientGone) return;
+        await stream.WriteAsync(stream.WhyEnded is { } reason ? ChannelFrames.Error(reason) : ChannelFrames.Done);
+    }
+
+    private async Task FollowAsync(LiveStream stream, SessionName name, bool settled)
+    {
+        var channel = asked.SideChannel is null ? asked.Io : RecordStore.Side(asked.SideChannel, asked.Io);
+        using var following = await tails.FollowAsync(ChannelFrames.Source(database, name, channel), stream);
+        var cursor = asked.After is { } after ? after + 1 : (await records.TailAsync(name, channel)).Next;
+        while (stream.WhyEnded is null)
+        {
+            var frame = following.Tail.Find(cursor, out var behind);
+            if (behind)
+            {
+                cursor = await CatchUpAsync(stream, name, channel, cursor);
+                if (cursor < 0) return;
+                continue;
+            }
+            if (frame is not null)
+            {
+                if (!await SendAsync(stream, name, frame)) return;
+                cursor = frame.End;
+                continue;
+            }
+            if (settled || stream.TimedOut || following.Tail.Ended is not null) return;
+            if (stream.HeartbeatDue && !await stream.WriteAsync(ChannelFrames.Ping)) return;
+            if (stream.ClientGone) return;
+            await stream.WaitAsync();
+        }
+    }
+
+    /// <summary>One page from the store; the cursor after it, or -1 when the stream is over.</summary>
+    private async Task<long> CatchUpAsync(LiveStream stream, SessionName name, string channel, long cursor)
+    {
+        var batch = await database.ReadAsync(tx => ChannelFrames.ReadAsync(tx, name, channel, cursor));
+        if (batch.Frames.Count == 0) return -1;
+        foreach (var frame in batch.Frames)
+        {
+            if (stream.WhyEnded is not null || !await SendAsync(stream, name, frame)) return -1;
+            cursor = frame.End;
+        }
+        return cursor;
+    }
+
+    private async ValueTask<bool> SendAsync(LiveStream stream, SessionName name, Frame frame)
+    {
+        if (stream.WhyEnded is not null) return true;
+        var bytes = frame.Entry is Record turnComplete && await tokens.RefreshAsync(caller, name) is { } token ? ChannelFrames.WithToken(turnComplete, token) : frame.Bytes;
+        return await stream.WriteAsync(bytes);
+    }
+
+    /// <summary>Waits for the session of a name that nobody has taken yet; null when the stream ended first.</summary>
+    private async Task<SessionName?> BirthAsync(LiveStream stream)
+    {
+        using var listening = database.Changes.Listen(Topics.Named(caller.Project, asked.Reference), stream.Wake);
+        while (stream.WhyEnded is null && !stream.TimedOut && !stream.ClientGone)
+        {
+            if (await sessions.NameAsync(caller.Project, asked.Reference) is { } name) return name;
+            if (stream.HeartbeatDue && !await stream.WriteAsync(ChannelFrames.Ping)) return null;
+            await stream.WaitAsync();
+        }
+        return null;
+    }
+
+    private async ValueTask<bool> IsSettledAsync(SessionName name) =>
+        await sessions.FindAsync(name.Project, name.Id) is { OutSettled: true };
+}

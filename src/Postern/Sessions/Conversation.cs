@@ -1,0 +1,305 @@
+using System.Text.Json;
+using Postern.Agents;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Sessions;
+
+/// <summary>Who appends: what the rules of the channels depend on.</summary>
+/// <param name="Run">The run whose own token it is; null for a key or a client's token.</param>
+/// <param name="Person">Set for a person's command-line client, whose place in <c>out</c> is kept for it.</param>
+internal sealed record Writer(string? Run = null, string? Person = null)
+{
+    public static Writer Server { get; } = new();
+}
+
+/// <summary>What became of an append: exactly one of these.</summary>
+internal abstract record AppendOutcome
+{
+    /// <param name="Start">The number of the first record.</param>
+    /// <param name="End">One past the number of the last.</param>
+    /// <param name="RunEnsured">Whether a live run will see it; asked on <c>in</c> alone.</param>
+    /// <param name="StopAsked">Somebody has asked the open turn to stop.</param>
+    internal sealed record Appended(long Start, long End, bool RunEnsured, bool StopAsked) : AppendOutcome;
+
+    internal sealed record PartMismatch(string PartId) : AppendOutcome;
+
+    internal sealed record Closed(string? Reason) : AppendOutcome;
+
+    internal sealed record Expired : AppendOutcome;
+
+    /// <summary>The run behind the token no longer has the session: it has ended, or a later attempt took over.</summary>
+    internal sealed record NotTheRun : AppendOutcome;
+
+    /// <summary>The session was deleted meanwhile.</summary>
+    internal sealed record Gone : AppendOutcome;
+}
+
+/// <summary>
+/// What happens inside a session: appends, turns, runs taking over from one another, and the end. Every method runs inside a
+/// transaction that locks the session's row first, and leaves row, records, transcript and run agreeing with one another.
+/// </summary>
+internal sealed class Conversation(Transcript transcript, PosternOptions options, TimeProvider clock)
+{
+    /// <summary>How long a message may wait for its agent to be registered again before the client is told that nobody answers.</summary>
+    private static readonly TimeSpan RunWanted = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long a turn waits before it asks again for a place at an agent that is at its concurrency.</summary>
+    private const long AgentBusy = 250_000;
+
+    /// <summary>Appends records to a channel: all of them or none, and none that is there already.</summary>
+    public async ValueTask<AppendOutcome> AppendAsync(Tx tx, SessionName name, string channel, IReadOnlyList<NewRecord> records, Writer writer)
+    {
+        if (await SessionStore.LockAsync(tx, name.Project, name.Id) is not { } session) return new AppendOutcome.Gone();
+
+        // A repeat gets the first outcome, whatever the session has become since.
+        var fresh = new List<NewRecord>(records.Count);
+        long? first = null;
+        var last = -1L;
+        foreach (var record in records)
+        {
+            if (record.PartId is null || await RecordStore.FindPartAsync(tx, name, channel, record.PartId) is not { } there) fresh.Add(record);
+            else if (!IsSame(there, record)) return new AppendOutcome.PartMismatch(record.PartId);
+            else (first, last) = (first ?? there.Seq, Math.Max(last, there.Seq));
+        }
+        if (fresh.Count == 0) return new AppendOutcome.Appended(first!.Value, last + 1, session.CurrentRun is not null, session.StopSeq > session.InAnsweredSeq);
+
+        if (session.IsClosed) return new AppendOutcome.Closed(session.ClosedReason);
+        if (session.IsExpired(tx.Now)) return new AppendOutcome.Expired();
+        if (writer.Run is not null && writer.Run != session.CurrentRun) return new AppendOutcome.NotTheRun();
+
+        tx.Touch(session.Id);
+        var (start, end, ensured) = channel switch
+        {
+            RecordStore.In => await AppendInAsync(tx, session, name, fresh, writer),
+            RecordStore.Out => await AppendOutAsync(tx, session, name, fresh),
+            _ => await AppendSideAsync(tx, name, channel, fresh),
+        };
+        return new AppendOutcome.Appended(Math.Min(first ?? start, start), Math.Max(last + 1, end), ensured, session.TurnIsOpen && session.StopSeq > session.InAnsweredSeq);
+    }
+
+    /// <summary>Starts a run for a session that has none: its first, or a continuation. Null when its agent is not registered.</summary>
+    public async ValueTask<string?> StartRunAsync(Tx tx, Session session, byte[]? input, bool bootMessage)
+    {
+        if (await AgentStore.FindAsync(tx, session.Project, session.Agent) is not { } agent) return null;
+        var previous = await RunStore.LastOfAsync(tx, session.Project, session.Id);
+        var run = new Run(
+            session.Project, Id.New("run", clock), agent.Slug, session.Id, RunStatus.Queued, null, 1, input, bootMessage, previous is not null, previous,
+            tx.Now, null, null, tx.Now + Seconds(agent.Settings.QueuedSeconds ?? options.Runs.QueuedSeconds), agent.Kind == Agent.Pull ? null : tx.Now, 0, 0,
+            IdleSecondsOf(session) ?? agent.Settings.IdleSeconds ?? options.Runs.IdleSeconds);
+        await RunStore.InsertAsync(tx, run);
+        await tx.ExecuteAsync("UPDATE session SET current_run = $3, run_wanted_until = NULL, updated_at = $4 WHERE project = $1 AND id = $2", session.Project, session.Id, run.Id, tx.Now);
+        tx.Touch(session.Id);
+        return run.Id;
+    }
+
+    /// <summary>Opens the turn that a claimed run is due for, or goes on with the one that a lost holder had opened. Null: nothing waits for an answer.</summary>
+    public static async ValueTask<Session?> BeginTurnAsync(Tx tx, Run run, TimeSpan turnTime, TimeSpan totalTime, long? concurrency)
+    {
+        if (run.Session is null || await SessionStore.LockAsync(tx, run.Project, run.Session) is not { } session || session.CurrentRun != run.Id) return null;
+        if (!session.HasUnanswered && !run.BootMessage && !session.TurnIsOpen)
+        {
+            await RunStore.RestAsync(tx, run.Project, run.Id);
+            return null;
+        }
+        if (concurrency is { } most && !session.TurnIsOpen && await SessionStore.OpenTurnsAsync(tx, run.Project, run.Agent) >= most)
+        {
+            await RunStore.PostponeAsync(tx, run, tx.Now + AgentBusy);
+            return null;
+        }
+        if (!await RunStore.StartAsync(tx, run, run.CreatedAt + (long)totalTime.TotalMicroseconds)) return null;
+        var deadline = tx.Now + (long)turnTime.TotalMicroseconds;
+        var answers = session.TurnIsOpen ? session.TurnInSeq : session.InMessageSeq;
+        await tx.ExecuteAsync("UPDATE session SET turn_deadline = $3, turn_in_seq = $4 WHERE project = $1 AND id = $2", session.Project, session.Id, deadline, answers);
+        return session with { TurnDeadline = deadline, TurnInSeq = answers };
+    }
+
+    /// <summary>
+    /// Ends a turn that its agent will not end: what text there was is kept, an error says why, and the client's wait is over.
+    /// With <paramref name="runStatus"/> the run ends too.
+    /// </summary>
+    public async ValueTask BreakTurnAsync(Tx tx, Session session, string why, string runStatus)
+    {
+        var name = NameOf(session);
+        tx.Touch(session.Id);
+        var id = Id.New("rec", clock);
+        var error = NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(new { type = "error", errorText = why }, Wire.Json), id, null);
+        if (session.CurrentRun is { } run)
+        {
+            await RunStore.EndAsync(tx, session.Project, run, runStatus, why);
+            await tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", session.Project, session.Id);
+        }
+        // All that waited is answered by the error: a message that broke the agent once is not handed to it for ever.
+        var turn = session with { CurrentRun = null, TurnInSeq = session.InMessageSeq };
+        await AppendOutAsync(tx, turn, name, [error, NewRecord.OfControl(null, [Control.Header, Control.TurnComplete])]);
+    }
+
+    /// <summary>Closes a session for good; false when it was closed already. Its run ends, and the agent is told.</summary>
+    public ValueTask<bool> CloseAsync(Tx tx, Session session, string? reason, string? callingRun = null) =>
+        session.IsClosed ? new(false) : FinishAsync(tx, session, "closed_at = $6, closed_reason = $7", reason, callingRun);
+
+    /// <summary>What follows from a session's expiry: the same end as a close, once.</summary>
+    public ValueTask<bool> ExpireAsync(Tx tx, Session session) => FinishAsync(tx, session, "expiry_told = 1, closed_reason = $7", "expired", null);
+
+    private async ValueTask<(long Start, long End, bool Ensured)> AppendInAsync(Tx tx, Session session, SessionName name, List<NewRecord> records, Writer writer)
+    {
+        var seq = session.InNext;
+        var (message, stop, messages, close, wantsRun) = (session.InMessageSeq, session.StopSeq, session.MessageNext, false, false);
+        foreach (var record in records)
+        {
+            await RecordStore.InsertAsync(tx, name, RecordStore.In, seq, record);
+            switch (record.In?.Kind)
+            {
+                case InKind.Stop:
+                    stop = seq;
+                    break;
+                case InKind.Close:
+                    close = true;
+                    break;
+                case InKind.Message:
+                    message = seq;
+                    wantsRun = true;
+                    if (record.In.Message is { } chat) await transcript.InsertAsync(tx, session.Project, session.Id, messages++, chat, null);
+                    break;
+                default:
+                    wantsRun = true;
+                    break;
+            }
+            seq++;
+        }
+        await tx.ExecuteAsync(
+            "UPDATE session SET in_next = $3, in_message_seq = $4, stop_seq = $5, message_next = $6, updated_at = $7 WHERE project = $1 AND id = $2",
+            session.Project, session.Id, seq, message, stop, messages, tx.Now);
+        var now = session with { InNext = seq, InMessageSeq = message, StopSeq = stop, MessageNext = messages };
+        if (writer.Person is not null) await RecordStore.StandAsync(tx, name, writer.Person, session.OutNext);
+        if (close)
+        {
+            await CloseAsync(tx, now, "closed by the client");
+            return (session.InNext, seq, false);
+        }
+        return (session.InNext, seq, !wantsRun || await EnsureRunAsync(tx, now));
+    }
+
+    private async ValueTask<bool> EnsureRunAsync(Tx tx, Session session)
+    {
+        if (session.CurrentRun is { } live)
+        {
+            // A turn that is open takes what came meanwhile when it has ended: one turn at a time.
+            if (session.HasUnanswered && !session.TurnIsOpen) await RunStore.MakeDueAsync(tx, session.Project, live);
+            return true;
+        }
+        if (await StartRunAsync(tx, session, null, bootMessage: false) is not null) return true;
+        await tx.ExecuteAsync(
+            "UPDATE session SET run_wanted_until = COALESCE(run_wanted_until, $3) WHERE project = $1 AND id = $2",
+            session.Project, session.Id, tx.Now + (long)RunWanted.TotalMicroseconds);
+        return false;
+    }
+
+    private async ValueTask<(long Start, long End, bool Ensured)> AppendOutAsync(Tx tx, Session session, SessionName name, List<NewRecord> records)
+    {
+        var now = session;
+        foreach (var record in records)
+        {
+            if (record.ControlValue == Control.TurnComplete) now = await CompleteTurnAsync(tx, now, name, record);
+            else
+            {
+                await RecordStore.InsertAsync(tx, name, RecordStore.Out, now.OutNext, record);
+                now = now with { OutNext = now.OutNext + 1, OutSettled = record.Headers is not null && now.OutSettled };
+            }
+        }
+        // An agent that streams is alive: its turn's deadline moves on, written once in half of its time.
+        var half = Seconds(options.Runs.TurnSeconds) / 2;
+        if (now.TurnDeadline - tx.Now < half)
+        {
+            await tx.ExecuteAsync("UPDATE session SET turn_deadline = $3 WHERE project = $1 AND id = $2", now.Project, now.Id, tx.Now + (half * 2));
+        }
+        await tx.ExecuteAsync("UPDATE session SET out_next = $3, out_settled = $4 WHERE project = $1 AND id = $2", now.Project, now.Id, now.OutNext, now.OutSettled ? 1L : 0L);
+        return (session.OutNext, now.OutNext, session.CurrentRun is not null);
+    }
+
+    /// <summary>The turn's records become one message of the transcript, in the transaction that stores the control record; then the run rests or takes what waits.</summary>
+    private async ValueTask<Session> CompleteTurnAsync(Tx tx, Session session, SessionName name, NewRecord record)
+    {
+        var messages = session.MessageNext;
+        if (await FoldAsync(tx, session, name) is { } message) await transcript.InsertAsync(tx, session.Project, session.Id, messages++, message, session.CurrentRun);
+        var answered = AnsweredBy(session, record);
+        var headers = new List<string[]>(record.Headers!.Where(h => h[0] is not (Control.InEventId or Control.AccessToken)));
+        if (answered >= 0) headers.Add([Control.InEventId, answered.ToString()]);
+        await RecordStore.InsertAsync(tx, name, RecordStore.Out, session.OutNext, record with { Headers = headers });
+        var now = session with { OutNext = session.OutNext + 1, OutSettled = true, MessageNext = messages, InAnsweredSeq = answered, TurnDeadline = null, TurnOutSeq = session.OutNext + 1 };
+        await tx.ExecuteAsync(
+            "UPDATE session SET message_next = $3, in_answered_seq = $4, turn_deadline = NULL, turn_out_seq = $5, updated_at = $6 WHERE project = $1 AND id = $2",
+            now.Project, now.Id, now.MessageNext, now.InAnsweredSeq, now.TurnOutSeq, tx.Now);
+        if (now.CurrentRun is { } run)
+        {
+            if (now.HasUnanswered) await RunStore.AgainAsync(tx, now.Project, run);
+            else await RunStore.RestAsync(tx, now.Project, run);
+        }
+        return now;
+    }
+
+    /// <summary>What the agent says it has answered, within what there is; else what the turn was opened for.</summary>
+    private static long AnsweredBy(Session session, NewRecord record)
+    {
+        var said = record.Headers!.FirstOrDefault(h => h[0] == Control.InEventId)?[1];
+        if (long.TryParse(said, out var seq) && seq >= session.InAnsweredSeq && seq < session.InNext) return seq;
+        return Math.Max(session.InAnsweredSeq, session.TurnIsOpen ? session.TurnInSeq : session.InMessageSeq);
+    }
+
+    private static async ValueTask<ChatMessage?> FoldAsync(Tx tx, Session session, SessionName name)
+    {
+        var fold = new TurnFold();
+        var after = session.TurnOutSeq - 1;
+        while (true)
+        {
+            var page = await RecordStore.AfterAsync(tx, name, RecordStore.Out, after, 1000);
+            if (page.Count == 0) return fold.Message;
+            foreach (var record in page) fold.Add(record);
+            after = page[^1].Seq;
+        }
+    }
+
+    private static async ValueTask<(long Start, long End, bool Ensured)> AppendSideAsync(Tx tx, SessionName name, string channel, List<NewRecord> records)
+    {
+        var start = await RecordStore.NextOfSideAsync(tx, name, channel);
+        for (var i = 0; i < records.Count; i++) await RecordStore.InsertAsync(tx, name, channel, start + i, records[i]);
+        return (start, start + records.Count, true);
+    }
+
+    private async ValueTask<bool> FinishAsync(Tx tx, Session session, string set, string? reason, string? callingRun)
+    {
+        var name = NameOf(session);
+        tx.Touch(session.Id);
+        var messages = session.MessageNext;
+        if (session.OutNext > session.TurnOutSeq && await FoldAsync(tx, session, name) is { } message)
+            await transcript.InsertAsync(tx, session.Project, session.Id, messages++, message, session.CurrentRun);
+        var told = NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(new { kind = "close", reason }, Wire.Json), Id.New("rec", clock), null);
+        await RecordStore.InsertAsync(tx, name, RecordStore.In, session.InNext, told);
+        List<string[]> headers = [[Control.Header, Control.SessionClosed]];
+        if (reason is not null) headers.Add([Control.ClosedReason, reason]);
+        await RecordStore.InsertAsync(tx, name, RecordStore.Out, session.OutNext, NewRecord.OfControl(null, [.. headers]));
+        if (session.CurrentRun is { } run)
+            await RunStore.EndAsync(tx, session.Project, run, run == callingRun ? RunStatus.Succeeded : RunStatus.Cancelled, "session closed", tellAgent: run != callingRun);
+        await tx.ExecuteAsync(
+            $"""
+            UPDATE session SET {set}, in_next = $3, out_next = $4, message_next = $5, updated_at = $6,
+              current_run = NULL, turn_deadline = NULL, turn_out_seq = $4, run_wanted_until = NULL WHERE project = $1 AND id = $2
+            """, session.Project, session.Id, session.InNext + 1, session.OutNext + 1, messages, tx.Now, reason);
+        return true;
+    }
+
+    private static bool IsSame(Record there, NewRecord record) => there.Body.AsSpan().SequenceEqual(record.Body) && there.Headers is null == record.Headers is null;
+
+    private static long? IdleSecondsOf(Session session)
+    {
+        if (session.TriggerConfig is null) return null;
+        using var config = JsonDocument.Parse(session.TriggerConfig);
+        return config.RootElement.TryGetProperty("idleTimeoutInSeconds", out var seconds) && seconds.TryGetInt64(out var value) ? value : null;
+    }
+
+    public static SessionName NameOf(Session s) => new(s.Project, s.Id, s.ExternalId, s.Agent, s.Key);
+
+    private static long Seconds(long seconds) => seconds * 1_000_000;
+}

@@ -1,0 +1,129 @@
+using System.Buffers;
+using System.Data.Common;
+using System.Text.Json;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Sessions;
+
+/// <summary>One entry of a channel as it is kept: <see cref="Body"/> is the JSON text that goes out, empty for a control record, whose meaning is in <see cref="Headers"/> (JSON, <c>[["name","value"]]</c>).</summary>
+internal sealed record Record(long Seq, long At, byte[] Body, string? Headers)
+{
+    public bool IsTurnComplete => Headers is not null && Headers.Contains(Control.TurnCompleteHeader, StringComparison.Ordinal);
+}
+
+/// <summary>A record to be appended.</summary>
+/// <param name="Body">As in <see cref="Record"/>.</param>
+/// <param name="In">What it asks for, on the channel <c>in</c>.</param>
+internal sealed record NewRecord(byte[] Body, string? PartId, IReadOnlyList<string[]>? Headers, InEffect? In = null)
+{
+    public string? ControlValue => Headers?.FirstOrDefault(h => h[0] == Control.Header)?[1];
+
+    /// <summary><c>{"data":"…","id":"…"}</c> around a text, which stands in it as a JSON string.</summary>
+    public static NewRecord OfText(ReadOnlySpan<byte> text, string id, string? partId, InEffect? effect = null) => new(Wrap(id, text, asText: true), partId, null, effect);
+
+    /// <summary><c>{"data":…,"id":"…"}</c> around a JSON value, which stands in it as it came.</summary>
+    public static NewRecord OfJson(ReadOnlySpan<byte> json, string id, string? partId, InEffect? effect = null) => new(Wrap(id, json, asText: false), partId, null, effect);
+
+    public static NewRecord OfControl(string? partId, params IReadOnlyList<string[]> headers) => new([], partId, headers);
+
+    private static byte[] Wrap(string id, ReadOnlySpan<byte> data, bool asText)
+    {
+        var buffer = new ArrayBufferWriter<byte>(data.Length + id.Length + 32);
+        using var json = new Utf8JsonWriter(buffer, Wire.WriterOptions);
+        json.WriteStartObject();
+        if (asText) json.WriteString("data"u8, data);
+        else
+        {
+            json.WritePropertyName("data"u8);
+            json.WriteRawValue(data, skipInputValidation: true);
+        }
+        json.WriteString("id"u8, id);
+        json.WriteEndObject();
+        json.Flush();
+        return buffer.WrittenSpan.ToArray();
+    }
+}
+
+/// <summary>The names that existing clients know control records by.</summary>
+internal static class Control
+{
+    public const string Header = "trigger-control";
+    public const string TurnComplete = "turn-complete";
+    public const string SessionClosed = "session-closed";
+    public const string InEventId = "session-in-event-id";
+    public const string ClosedReason = "session-closed-reason";
+    public const string AccessToken = "public-access-token";
+    /// <summary>How a turn-complete stands in a record's headers.</summary>
+    public const string TurnCompleteHeader = "[\"trigger-control\",\"turn-complete\"]";
+}
+
+/// <summary>The channels' rows.</summary>
+internal sealed class RecordStore(Database database)
+{
+    public const string In = "in";
+    public const string Out = "out";
+
+    /// <summary>Bytes of bodies that one page holds at most; one record is always given.</summary>
+    private const int MaxPageBytes = 1024 * 1024;
+
+    /// <summary>A side channel's rows are kept under its name and direction, which <c>in</c> and <c>out</c> cannot collide with.</summary>
+    public static string Side(string name, string io) => name + "/" + io;
+
+    public static ValueTask<int> InsertAsync(Tx tx, SessionName name, string channel, long seq, NewRecord record) =>
+        tx.ExecuteAsync(
+            "INSERT INTO record (project, session, channel, seq, at, part_id, body, headers) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            name.Project, name.Id, channel, seq, tx.Now, record.PartId, record.Body, record.Headers is null ? null : JsonSerializer.Serialize(record.Headers, Wire.Json));
+
+    /// <summary>The record that a part id was first used for.</summary>
+    public static ValueTask<Record?> FindPartAsync(Tx tx, SessionName name, string channel, string partId) =>
+        tx.FirstAsync(
+            "SELECT seq, at, body, headers FROM record WHERE project = $1 AND session = $2 AND channel = $3 AND part_id = $4",
+            Map, name.Project, name.Id, channel, partId);
+
+    /// <summary>The next sequence number of a side channel, under the session's lock.</summary>
+    public static async ValueTask<long> NextOfSideAsync(Tx tx, SessionName name, string channel) =>
+        await tx.FirstAsync(
+            "SELECT seq + 1 FROM record WHERE project = $1 AND session = $2 AND channel = $3 ORDER BY seq DESC LIMIT 1",
+            r => r.GetInt64(0), name.Project, name.Id, channel);
+
+    /// <summary>The records after a number, at most <paramref name="limit"/> and a mebibyte.</summary>
+    public ValueTask<List<Record>> AfterAsync(SessionName name, string channel, long after, int limit) =>
+        database.ReadAsync(tx => AfterAsync(tx, name, channel, after, limit));
+
+    public static async ValueTask<List<Record>> AfterAsync(Tx tx, SessionName name, string channel, long after, int limit)
+    {
+        // The page's bytes are bounded while it is read: a thousand records of a mebibyte each are never in memory together.
+        var bytes = 0L;
+        var full = false;
+        var rows = await tx.ListAsync(
+            "SELECT seq, at, body, headers FROM record WHERE project = $1 AND session = $2 AND channel = $3 AND seq > $4 ORDER BY seq LIMIT $5",
+            r =>
+            {
+                if (full) return null;
+                var record = Map(r);
+                full = (bytes += record.Body.Length) > MaxPageBytes;
+                return full && bytes > record.Body.Length ? null : record;
+            },
+            name.Project, name.Id, channel, after, limit);
+        return [.. rows.TakeWhile(r => r is not null).Select(r => r!)];
+    }
+
+    /// <summary>The next number to be given, and the time of the last record (0 when there is none).</summary>
+    public ValueTask<(long Next, long LastAt)> TailAsync(SessionName name, string channel) =>
+        database.ReadAsync(tx => tx.FirstAsync(
+            "SELECT seq + 1, at FROM record WHERE project = $1 AND session = $2 AND channel = $3 ORDER BY seq DESC LIMIT 1",
+            r => (r.GetInt64(0), r.GetInt64(1)), name.Project, name.Id, channel));
+
+    /// <summary>Where a person's command-line client stood in <c>out</c> when it last wrote to <c>in</c>.</summary>
+    public ValueTask<long?> StandOfAsync(SessionName name, string subject) =>
+        database.ReadAsync(tx => tx.FirstAsync(
+            "SELECT out_seq FROM participant WHERE project = $1 AND session = $2 AND subject = $3", r => (long?)r.GetInt64(0), name.Project, name.Id, subject));
+
+    public static ValueTask<int> StandAsync(Tx tx, SessionName name, string subject, long outSeq) =>
+        tx.ExecuteAsync(
+            "INSERT INTO participant (project, session, subject, out_seq) VALUES ($1, $2, $3, $4) ON CONFLICT (project, session, subject) DO UPDATE SET out_seq = excluded.out_seq",
+            name.Project, name.Id, subject, outSeq);
+
+    private static Record Map(DbDataReader r) => new(r.GetInt64(0), r.GetInt64(1), r.Bytes(2), r.TextOrNull(3));
+}

@@ -1,0 +1,84 @@
+using System.Buffers;
+using System.Text.Json;
+using Postern.Access;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Sessions;
+
+/// <summary>
+/// Finds the session that a path names, for a caller: who may not do what it asks and may not read the session either gets the
+/// same 404 whether it exists or not; who may read it gets 403.
+/// </summary>
+internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
+{
+    /// <summary>The whole row, for the routes that show or change it.</summary>
+    public async ValueTask<(Session? Session, Refusal? Refusal)> FindAsync(HttpContext http, ProjectCaller caller, int segment, string action)
+    {
+        if (RequestPath.Segment(http, segment) is not { } reference) return (null, NotFound(caller));
+        var session = await sessions.FindAsync(caller.Project, reference);
+        var refusal = Check(caller, reference, session is null ? null : Conversation.NameOf(session), action);
+        return refusal is null ? (session, null) : (null, refusal);
+    }
+
+    /// <summary>What never changes about it, for appends and streams. With <paramref name="mayBeUnborn"/> a name that no session has yet is let through as null.</summary>
+    public async ValueTask<(SessionName? Name, string Reference, Refusal? Refusal)> NameAsync(HttpContext http, ProjectCaller caller, int segment, string action, bool mayBeUnborn = false)
+    {
+        if (RequestPath.Segment(http, segment) is not { } reference) return (null, "", NotFound(caller));
+        var name = await sessions.NameAsync(caller.Project, reference);
+        if (name is null && mayBeUnborn && Session.WhatIsWrongWith(reference) is null && caller.Allows(action, "sessions", reference)) return (null, reference, null);
+        return (name, reference, Check(caller, reference, name, action));
+    }
+
+    public async Task<IResult> TranscriptAsync(HttpContext http, Session session)
+    {
+        var limit = 100;
+        if (http.Request.Query.TryGetValue("limit", out var asked) && (!int.TryParse(asked, System.Globalization.NumberStyles.None, null, out limit) || limit is < 1 or > 1000))
+            return Refusal.BadRequest("limit must be a whole number from 1 to 1000", "invalid_body");
+        var before = long.MaxValue;
+        if (http.Request.Query.TryGetValue("before", out var cursor) && (!long.TryParse(cursor, System.Globalization.NumberStyles.None, null, out before) || before < 1))
+            return Refusal.BadRequest("before must be a nextCursor of this list", "invalid_body");
+        var messages = await transcript.BeforeAsync(session.Project, session.Id, before, limit + 1);
+        var more = messages.Count > limit;
+        var page = messages.Take(limit).Reverse().ToList();
+        var buffer = new ArrayBufferWriter<byte>();
+        await using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("messages");
+            foreach (var message in page) WriteMessage(json, message);
+            json.WriteEndArray();
+            if (more) json.WriteString("nextCursor", page[0].Seq.ToString());
+            json.WriteEndObject();
+        }
+        return Reply.Bytes(200, buffer.WrittenMemory);
+    }
+
+    private static void WriteMessage(Utf8JsonWriter json, Message message)
+    {
+        json.WriteStartObject();
+        json.WriteString("id", message.Id);
+        json.WriteString("role", message.Role);
+        json.WritePropertyName("content");
+        json.WriteRawValue(message.Content, skipInputValidation: true);
+        json.WriteNumber("timestamp", message.At / 1000);
+        if (message.Run is not null) json.WriteString("runId", message.Run);
+        json.WriteNumber("seq", message.Seq);
+        json.WriteEndObject();
+    }
+
+    private static Refusal? Check(ProjectCaller caller, string reference, SessionName? name, string action)
+    {
+        var (id, other) = name is null ? (reference, null) : (name.Id, name.ExternalId);
+        var allowed = caller.Allows(action, "sessions", id, other);
+        if (name is not null && allowed) return null;
+        if (name is null || !caller.Allows("read", "sessions", id, other)) return SessionFamily.NotFound;
+        return SessionFamily.Instance.Forbidden($"{action}:sessions:{reference}");
+    }
+
+    private static Refusal NotFound(ProjectCaller caller)
+    {
+        caller.DecidedByHandler();
+        return SessionFamily.NotFound;
+    }
+}

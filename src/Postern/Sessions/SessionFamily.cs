@@ -1,0 +1,79 @@
+using System.Text.Json;
+using Postern.Access;
+using Postern.Http;
+
+namespace Postern.Sessions;
+
+/// <summary>
+/// How the session family words its errors (<c>{error, code?}</c>), and the CORS headers that each of its answers carries: clients
+/// are browsers on any origin, and hold a token, never a cookie.
+/// </summary>
+internal sealed class SessionFamily : ErrorFamily
+{
+    private const string Exposed = "x-session-settled, x-stream-version, x-should-retry, retry-after, x-last-chunk-index, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset";
+    private const string Allowed = """
+        authorization, content-type, x-api-key, x-part-id, last-event-id, timeout-seconds, x-peek-settled, x-trigger-source, x-trigger-stream-start,
+        x-trigger-branch, x-trigger-client, x-trigger-client-version, x-trigger-engine-version, x-trigger-realtime-streams-version, x-trigger-request-idempotency-key,
+        x-trigger-api-version, traceparent, tracestate
+        """;
+
+    private static readonly string AllowedHeaders = Allowed.ReplaceLineEndings(" ");
+
+    public static SessionFamily Instance { get; } = new();
+
+    public static Refusal NotFound { get; } = new(404, "Session not found") { ShouldRetry = false };
+
+    public override void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http)
+    {
+        json.WriteString("error", refusal.Message);
+        if (refusal.Code is { } code && ShowsCode(refusal)) json.WriteString("code", code);
+        WriteExtra(json, refusal);
+    }
+
+    public override string Unauthorized(UnfitCredential why) => why switch
+    {
+        UnfitCredential.Missing => "Invalid or Missing API key",
+        UnfitCredential.BadKey => "Invalid API key",
+        UnfitCredential.BadToken => "Invalid Public Access Token",
+        _ => "Public Access Token is invalid",
+    };
+
+    public override Refusal Forbidden(string requiredScope) => new(403, "Unauthorized", "unauthorized")
+    {
+        ShouldRetry = false,
+        Extra = [("param", "access_token"), ("type", "authorization"), ("requiredScopes", new[] { requiredScope })],
+    };
+
+    public override void Prepare(HttpContext http)
+    {
+        var headers = http.Response.Headers;
+        headers.AccessControlAllowOrigin = "*";
+        headers.AccessControlExposeHeaders = Exposed;
+        if (!HttpMethods.IsOptions(http.Request.Method)) return;
+        headers.AccessControlAllowMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+        headers.AccessControlAllowHeaders = AllowedHeaders;
+        headers.AccessControlMaxAge = "86400";
+    }
+
+    /// <summary>Texts that clients have always known stand alone; what this server adds has a code.</summary>
+    private static bool ShowsCode(Refusal refusal) => refusal.Status is not (401 or 404 or 405 or 413 or 500) && refusal.Code is not ("invalid_json" or "empty_body" or "invalid_body");
+}
+
+/// <summary>The answers of a channel: <c>{ok:false, error, code?}</c> to appends.</summary>
+internal static class ChannelRefusal
+{
+    private static readonly (string, object?) NotOk = ("ok", false);
+
+    public static Refusal OutNeedsKey { get; } = new(403, "Appending to the out channel requires secret key authentication") { Extra = [NotOk], ShouldRetry = false };
+
+    public static Refusal NotTheRun { get; } = new(403, "The run of this token no longer has the session", "not_the_run") { Extra = [NotOk], ShouldRetry = false };
+
+    public static Refusal Of(AppendOutcome outcome) => outcome switch
+    {
+        AppendOutcome.PartMismatch mismatch => new Refusal(409, $"The part {mismatch.PartId} was appended before with another body", "part_id_mismatch") { Extra = [NotOk], ShouldRetry = false },
+        AppendOutcome.Closed closed => new Refusal(409, "The session is closed", "session_closed") { Extra = [NotOk, ("closedReason", closed.Reason)], ShouldRetry = false },
+        AppendOutcome.Expired => new Refusal(409, "The session has expired", "session_expired") { Extra = [NotOk], ShouldRetry = false },
+        AppendOutcome.NotTheRun => NotTheRun,
+        _ => SessionFamily.NotFound,
+    };
+}

@@ -1,0 +1,186 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Postern.Access;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Storage;
+
+namespace Postern.Sessions;
+
+/// <summary>Creating, reading, listing, changing and closing sessions, in the wire form of the client libraries that exist.</summary>
+internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Conversation conversation, SessionStart start, SessionTokens tokens, Database database)
+{
+    private const int MaxBody = 32 * 1024;
+
+    public void Map(Doors doors)
+    {
+        var group = doors.Group("/api/v1/sessions", SessionFamily.Instance);
+        group.Post("", Opens.Key | Opens.Token, "write:tasks:{taskIdentifier} or write:sessions", Start).Says("Start a session, or get the one of that external id").Takes<StartSession>().Gives<StartedSession>(201).Gives<StartedSession>(200).Gives(400, 401, 403, 404, 409, 413, 422);
+        group.Get("", Opens.Key | Opens.Token, "read:sessions or read:tasks", List).Says("List sessions, newest first")
+            .Query("page[size]", "1 to 100, default 20").Query("page[after]", "From pagination.next").Query("page[before]", "From pagination.previous")
+            .Query("filter[type]", "Any of these").Query("filter[tags]", "Any of these").Query("filter[taskIdentifier]", "Any of these").Query("filter[externalId]", "Any of these")
+            .Query("filter[status]", "ACTIVE, CLOSED, EXPIRED, IDLE").Query("filter[createdAt][period]", "A span such as 7d").Query("filter[createdAt][from]", "Epoch ms or ISO").Query("filter[createdAt][to]", "Epoch ms or ISO")
+            .Gives<SessionPage>().Gives(400, 401, 403);
+        group.Get("/{session}", Opens.Key | Opens.Token, "read:sessions:{session}", Retrieve).Says("Read a session").Gives<SessionItem>().Gives(401, 404);
+        group.Patch("/{session}", Opens.Key | Opens.Token, "admin:sessions:{session}", Update).Says("Change tags and metadata").Takes<UpdateSession>().Gives<SessionItem>().Gives(400, 401, 403, 404, 422);
+        group.Post("/{session}/close", Opens.Key | Opens.Token, "admin:sessions:{session}", Close).Says("Close a session for good").Takes<CloseSession>().Gives<SessionItem>().Gives(400, 401, 403, 404);
+        group.Post("/{session}/end-and-continue", Opens.Key | Opens.Token, "write:sessions:{session}", EndAndContinue).Says("Swap the live run for a fresh one").Takes<EndAndContinue>().Gives<SwappedRun>().Gives(400, 401, 403, 404, 409);
+        group.Get("/{session}/transcript", Opens.Key, "read:sessions:{session}", ReadTranscript).Says("Read the transcript").Query("limit", "1 to 1000, default 100").Query("before", "From nextCursor").Gives<TranscriptPage>().Gives(400, 401, 404);
+    }
+
+    private async Task<IResult> Start(HttpContext http, ProjectCaller caller)
+    {
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!;
+        var (asked, wrong) = StartRequest.Read(fields, database.Now);
+        if (asked is null) return wrong!;
+        if (!caller.Allows("write", "tasks", asked.Agent) && !caller.Allows("write", "sessions"))
+            return SessionFamily.Instance.Forbidden($"write:tasks:{asked.Agent}");
+        if (asked.ExpiresAt <= database.Now) return new Refusal(422, "expiresAt must be in the future") { ShouldRetry = false };
+        var (session, runId, isNew, refusal) = await start.StartAsync(caller, asked);
+        if (session is null) return refusal!;
+        var token = await tokens.ForCreatorAsync(caller, session);
+        return Reply.Json(isNew ? 201 : 200, new StartedSession(SessionItem.Of(session, database.Now), runId!, token, !isNew));
+    }
+
+    private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
+    {
+        var (session, refusal) = await door.FindAsync(http, caller, 3, "read");
+        return session is null ? refusal! : Reply.Ok(SessionItem.Of(session, database.Now));
+    }
+
+    private async Task<IResult> List(HttpContext http, ProjectCaller caller)
+    {
+        var (query, wrong) = SessionQuery.Read(http.Request.Query, database.Now);
+        if (query is null) return wrong!;
+        var agents = query.Filter.Agents;
+        var allowed = caller.Allows("read", "sessions") || caller.Allows("read", "tasks") || (agents.Count > 0 && agents.All(agent => caller.Allows("read", "tasks", agent)));
+        if (!allowed) return SessionFamily.Instance.Forbidden("read:sessions");
+        var rows = await sessions.ListAsync(caller.Project, query.Filter, query.Size + 1);
+        return Reply.Ok(SessionPage.Of(rows, query, database.Now));
+    }
+
+    private async Task<IResult> Update(HttpContext http, ProjectCaller caller)
+    {
+        var (session, refusal) = await door.FindAsync(http, caller, 3, "admin");
+        if (session is null) return refusal!;
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
+        if (fields is null) return unreadable!;
+        var tags = fields.Texts("tags", 10, 128);
+        var metadata = fields.Object("metadata");
+        var clears = fields.IsNull("metadata");
+        var externalId = fields.Text("externalId", 1, 512, trim: true);
+        if (fields.Refusal() is { } wrong) return wrong;
+        if (fields.IsNull("externalId") || (externalId is not null && externalId != session.ExternalId))
+            return new Refusal(422, "externalId cannot be changed") { ShouldRetry = false };
+        var updated = await sessions.PatchAsync(Conversation.NameOf(session), tags is null ? null : JsonSerializer.Serialize(tags, Wire.Json), clears || metadata is not null, metadata?.GetRawText());
+        return updated is null ? SessionFamily.NotFound : Reply.Ok(SessionItem.Of(updated, database.Now));
+    }
+
+    private async Task<IResult> Close(HttpContext http, ProjectCaller caller)
+    {
+        var (session, refusal) = await door.FindAsync(http, caller, 3, "admin");
+        if (session is null) return refusal!;
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
+        if (fields is null) return unreadable!;
+        var reason = fields.Text("reason", 0, 256);
+        var callingRun = fields.Text("callingRunId", 1, 256);
+        if (fields.Refusal() is { } wrong) return wrong;
+        var closed = await database.WriteAsync(async tx =>
+        {
+            if (await SessionStore.LockAsync(tx, session.Project, session.Id) is not { } row) return null;
+            await conversation.CloseAsync(tx, row, reason, callingRun);
+            return await SessionStore.LockAsync(tx, session.Project, session.Id);
+        });
+        return closed is null ? SessionFamily.NotFound : Reply.Ok(SessionItem.Of(closed, database.Now));
+    }
+
+    private async Task<IResult> EndAndContinue(HttpContext http, ProjectCaller caller)
+    {
+        var (session, refusal) = await door.FindAsync(http, caller, 3, "write");
+        if (session is null) return refusal!;
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!;
+        var callingRun = fields.Text("callingRunId", 1, 256, required: true);
+        fields.Text("reason", 1, 64, required: true);
+        if (fields.Refusal() is { } wrong) return wrong;
+        return await database.WriteAsync<IResult>(async tx =>
+        {
+            if (await SessionStore.LockAsync(tx, session.Project, session.Id) is not { } row) return SessionFamily.NotFound;
+            if (await RunStore.FindAsync(tx, session.Project, callingRun!) is not { } run || run.Session != row.Id) return new Refusal(404, "Run not found") { ShouldRetry = false };
+            if (row.IsClosed) return new Refusal(409, "The session is closed", "session_closed") { ShouldRetry = false };
+            if (row.IsExpired(tx.Now)) return new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false };
+            if (row.CurrentRun != run.Id) return Reply.Ok(new SwappedRun(row.CurrentRun ?? (await RunStore.LastOfAsync(tx, row.Project, row.Id))!, false));
+            await RunStore.EndAsync(tx, row.Project, run.Id, RunStatus.Succeeded, "handed over to a fresh run");
+            // The turn goes over with what it has not answered: the fresh run opens it anew.
+            await tx.ExecuteAsync("UPDATE session SET turn_deadline = NULL, current_run = NULL WHERE project = $1 AND id = $2", row.Project, row.Id);
+            var next = await conversation.StartRunAsync(tx, row with { CurrentRun = null }, null, bootMessage: false);
+            return next is null ? new Refusal(409, $"The agent {row.Agent} is not registered", "unknown_agent") { ShouldRetry = false } : Reply.Ok(new SwappedRun(next, true));
+        });
+    }
+
+    private async Task<IResult> ReadTranscript(HttpContext http, ProjectCaller caller)
+    {
+        var (session, refusal) = await door.FindAsync(http, caller, 3, "read");
+        return session is null ? refusal! : await door.TranscriptAsync(http, session);
+    }
+}
+
+internal sealed record StartSession(string Type, string? ExternalId, string TaskIdentifier, JsonElement TriggerConfig, IReadOnlyList<string>? Tags, JsonElement? Metadata, string? ExpiresAt);
+
+internal sealed record UpdateSession(IReadOnlyList<string>? Tags, JsonElement? Metadata);
+
+internal sealed record CloseSession(string? Reason, string? CallingRunId);
+
+internal sealed record EndAndContinue(string CallingRunId, string Reason);
+
+internal sealed record SwappedRun(string RunId, bool Swapped);
+
+internal sealed record TranscriptPage(IReadOnlyList<JsonElement> Messages, string? NextCursor);
+
+/// <summary>A session as clients read it.</summary>
+internal record SessionItem(
+    string Id, string? ExternalId, string Type, string TaskIdentifier,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? TriggerConfig,
+    string? CurrentRunId, JsonElement Tags, JsonElement? Metadata, string? ClosedAt, string? ClosedReason, string? ExpiresAt, string CreatedAt, string UpdatedAt,
+    string Status, bool Idle, string Key)
+{
+    public static SessionItem Of(Session s, long now) => new(
+        s.Id, s.ExternalId, s.Type, s.Agent, s.TriggerConfig is null ? null : Json(s.TriggerConfig), s.CurrentRun, Json(s.Tags), s.Metadata is null ? null : Json(s.Metadata),
+        Wire.Iso(s.ClosedAt), s.ClosedReason, Wire.Iso(s.ExpiresAt), Wire.Iso(s.CreatedAt), Wire.Iso(s.UpdatedAt),
+        s.Status(now), s.Status(now) == "ACTIVE" && s.CurrentRun is null, s.Key);
+
+    private static JsonElement Json(string text) => JsonSerializer.Deserialize<JsonElement>(text);
+}
+
+internal sealed record StartedSession : SessionItem
+{
+    public StartedSession(SessionItem item, string runId, string publicAccessToken, bool isCached)
+        : base(item) => (RunId, PublicAccessToken, IsCached) = (runId, publicAccessToken, isCached);
+
+    public string RunId { get; }
+
+    public string PublicAccessToken { get; }
+
+    public bool IsCached { get; }
+}
+
+internal sealed record SessionPage(IReadOnlyList<SessionItem> Data, PageLinks Pagination)
+{
+    public static SessionPage Of(List<Session> rows, SessionQuery query, long now)
+    {
+        var backwards = query.Filter.Before is not null;
+        var more = rows.Count > query.Size;
+        var page = rows.Take(query.Size).ToList();
+        if (backwards) page.Reverse();
+        var hasNext = backwards ? page.Count > 0 : more;
+        var hasPrevious = backwards ? more : query.Filter.After is not null && page.Count > 0;
+        return new SessionPage([.. page.Select(s => SessionItem.Of(s, now))], new PageLinks(hasNext ? At(page[^1]) : null, hasPrevious ? At(page[0]) : null));
+
+        static string At(Session s) => new Cursor(s.CreatedAt, s.Id).ToString();
+    }
+}
+
+internal sealed record PageLinks(
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Next,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Previous);

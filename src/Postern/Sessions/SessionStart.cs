@@ -1,0 +1,138 @@
+using System.Text.Json;
+using Postern.Access;
+using Postern.Agents;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Storage;
+
+namespace Postern.Sessions;
+
+/// <summary>What a client asked to start, checked. JSON members are kept as the text that came.</summary>
+internal sealed record StartRequest(string Type, string? ExternalId, string Agent, string TriggerConfig, byte[] BasePayload, bool HasMessage, ChatMessage? Message, string? Tags, string? Metadata, long? ExpiresAt)
+{
+    public static (StartRequest? Request, Refusal? Refusal) Read(Fields fields, long now)
+    {
+        var type = fields.Text("type", 1, 64, required: true);
+        var externalId = fields.Text("externalId", 1, Session.MaxExternalId, trim: true);
+        if (externalId is not null && Session.WhatIsWrongWith(externalId) is { } problem) fields.Fault("externalId", problem);
+        var agent = fields.Text("taskIdentifier", 1, 128, required: true);
+        var tags = fields.Texts("tags", 10, 128);
+        var metadata = fields.Object("metadata");
+        var expiresAt = fields.Instant("expiresAt");
+        var config = fields.Object("triggerConfig", required: true);
+        var payload = config is { } given ? ReadConfig(given, fields) : null;
+        if (fields.Refusal() is { } wrong) return (null, wrong);
+        var chat = payload!.Value;
+        var hasMessage = chat.TryGetProperty("trigger", out var trigger) && trigger.ValueKind == JsonValueKind.String && trigger.GetString() is "submit-message" or "regenerate-message" or "action";
+        return (new StartRequest(
+            type!, externalId, agent!, config!.Value.GetRawText(), JsonSerializer.SerializeToUtf8Bytes(chat, Wire.Json), hasMessage, hasMessage ? ChatMessage.Read(chat) : null,
+            tags is null ? null : JsonSerializer.Serialize(tags, Wire.Json), metadata?.GetRawText(), expiresAt), null);
+    }
+
+    private static JsonElement? ReadConfig(JsonElement config, Fields faults)
+    {
+        var fields = new Fields(config);
+        var payload = fields.Object("basePayload", required: true);
+        fields.Text("machine", 1, 64);
+        fields.Text("queue", 1, 128);
+        fields.Text("lockToVersion", 1, 128);
+        fields.Text("region", 1, 128);
+        fields.Texts("tags", 10, 128);
+        fields.Whole("maxAttempts", 1, 10);
+        fields.Whole("maxDuration", 1, long.MaxValue);
+        fields.Whole("idleTimeoutInSeconds", 1, 3600);
+        fields.Text("concurrencyKey", 1, 256);
+        foreach (var (field, problem) in fields.Faults) faults.Fault("triggerConfig." + field, problem);
+        return payload;
+    }
+}
+
+/// <summary>Starts sessions: the row and its first run in one transaction, and the same answer to any number of callers at once.</summary>
+internal sealed class SessionStart(Database database, SessionStore sessions, Conversation conversation, Transcript transcript, TimeProvider clock)
+{
+    /// <summary>The session, its live run and whether this call made it; or the refusal, and then nothing is written.</summary>
+    public async Task<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> StartAsync(ProjectCaller caller, StartRequest asked)
+    {
+        var id = Id.New(Session.Prefix, clock);
+        var answer = await database.WriteAsync(async tx =>
+        {
+            if (await AgentStore.FindAsync(tx, caller.Project, asked.Agent) is null)
+                return (null, null, false, new Refusal(422, $"There is no agent {asked.Agent}; register it with PUT /api/v1/agents/{asked.Agent}", "unknown_agent") { ShouldRetry = false });
+            var fresh = New(tx, caller.Project, id, asked);
+            return await SessionStore.InsertAsync(tx, fresh)
+                ? await BeginAsync(tx, fresh, asked)
+                : await ContinueAsync(tx, caller, asked);
+        });
+        if (answer.Session is { } session) sessions.Keep(session.Name, session);
+        return answer;
+    }
+
+    /// <summary>A session that a message creates under a history key, without a run.</summary>
+    public static Session New(Tx tx, string project, string id, string? externalId, string agent, string type) => new(
+        project, id, externalId, Session.KeyOf(agent, externalId ?? id), type, agent, null, "[]", null,
+        tx.Now, tx.Now, null, null, null, null, 0, 0, 1, -1, -1, -1, false, null, null, -1, 0);
+
+    private static Session New(Tx tx, string project, string id, StartRequest asked) =>
+        New(tx, project, id, asked.ExternalId, asked.Agent, asked.Type) with { TriggerConfig = asked.TriggerConfig, Tags = asked.Tags ?? "[]", Metadata = asked.Metadata, ExpiresAt = asked.ExpiresAt };
+
+    private async ValueTask<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> BeginAsync(Tx tx, Session session, StartRequest asked)
+    {
+        if (asked.Message is not null)
+        {
+            await transcript.InsertAsync(tx, session.Project, session.Id, session.MessageNext, asked.Message, null);
+            await tx.ExecuteAsync("UPDATE session SET message_next = message_next + 1 WHERE project = $1 AND id = $2", session.Project, session.Id);
+        }
+        var run = await conversation.StartRunAsync(tx, session, asked.BasePayload, asked.HasMessage);
+        return (await SessionStore.LockAsync(tx, session.Project, session.Id), run, true, null);
+    }
+
+    private async ValueTask<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> ContinueAsync(Tx tx, ProjectCaller caller, StartRequest asked)
+    {
+        if (asked.ExternalId is null || await SessionStore.FindAsync(tx, caller.Project, asked.ExternalId) is not { } found || await SessionStore.LockAsync(tx, caller.Project, found.Id) is not { } stored)
+            return (null, null, false, new Refusal(409, "Another session has this key", "key_taken") { ShouldRetry = false });
+        // The right that the body names is not the right to the row that is there.
+        if (!caller.Allows("write", "tasks", stored.Agent) && !caller.Allows("write", "sessions", stored.Id, stored.ExternalId))
+            return (null, null, false, caller.Allows("read", "sessions", stored.Id, stored.ExternalId) ? SessionFamily.Instance.Forbidden($"write:sessions:{stored.Name}") : SessionFamily.NotFound);
+        if (stored.IsClosed) return (null, null, false, new Refusal(409, "The session is closed", "session_closed") { Extra = [("closedReason", stored.ClosedReason)], ShouldRetry = false });
+        if (stored.IsExpired(tx.Now)) return (null, null, false, new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false });
+        await SessionStore.WriteThroughAsync(tx, stored, asked.TriggerConfig, asked.Tags, asked.Metadata, asked.ExpiresAt);
+        var run = stored.CurrentRun ?? await conversation.StartRunAsync(tx, stored, null, bootMessage: false);
+        if (run is null) return (null, null, false, new Refusal(422, $"There is no agent {stored.Agent}", "unknown_agent") { ShouldRetry = false });
+        return (await SessionStore.LockAsync(tx, stored.Project, stored.Id), run, false, null);
+    }
+}
+
+/// <summary>The tokens that sessions hand to their clients: for one session, an hour, and never wider than who asked.</summary>
+internal sealed class SessionTokens(Tokens tokens, Database database)
+{
+    private const long Hour = 3_600_000_000;
+
+    /// <summary>For who started the session. It never outlives the caller's own credential.</summary>
+    public ValueTask<string> ForCreatorAsync(ProjectCaller caller, Session session)
+    {
+        var scopes = new List<string>(2);
+        if (caller.Allows("read", "sessions", session.Id, session.ExternalId)) scopes.Add("read:sessions:" + session.Name);
+        scopes.Add("write:sessions:" + session.Name);
+        return tokens.MintAsync(session.Project, scopes, Math.Min(database.Now + Hour, caller.Authority.ExpiresAt ?? long.MaxValue), Origin(caller));
+    }
+
+    /// <summary>For a reader of <c>out</c> whose turn has completed: what it may do with the session already, for another hour. Null: it may not write, and is given nothing.</summary>
+    public async ValueTask<string?> RefreshAsync(ProjectCaller caller, SessionName name)
+    {
+        if (!caller.Allows("write", "sessions", name.Id, name.ExternalId) || caller.Authority is TokenGrant { Claims.Run: not null }) return null;
+        var scopes = new List<string>(2);
+        if (caller.Allows("read", "sessions", name.Id, name.ExternalId)) scopes.Add("read:sessions:" + (name.ExternalId ?? name.Id));
+        scopes.Add("write:sessions:" + (name.ExternalId ?? name.Id));
+        return await tokens.MintAsync(name.Project, scopes, database.Now + Hour, Origin(caller));
+    }
+
+    /// <summary>The token of a run: its session's channels and the run itself, for one attempt.</summary>
+    public ValueTask<string> ForRunAsync(Run run, SessionName name, long expiresAt) =>
+        tokens.MintAsync(run.Project, [$"write:runs:{run.Id}", $"read:runs:{run.Id}", $"read:sessions:{name.Id}", $"write:sessions:{name.Id}"], expiresAt, new TokenExtras(Run: run.Id, Session: name.Id, Attempt: run.Attempt));
+
+    /// <summary>What ends the token that it was derived from ends it too.</summary>
+    private static TokenExtras? Origin(ProjectCaller caller) =>
+        caller.Authority is TokenGrant grant
+            ? new TokenExtras(Person: grant.Claims.Subject == grant.Claims.Project ? null : grant.Claims.Subject, Client: grant.Claims.Client, Origin: grant.Claims.Origin ?? grant.Claims.Jti ?? grant.Digest)
+            : caller.Authority is KeyEntry { Row.Kind: not "root" } key ? new TokenExtras(Origin: key.Row.Id) : null;
+}

@@ -1,0 +1,195 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using System.Text;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Sessions;
+
+/// <summary>The sessions' rows: finding, listing, creating. What happens inside a conversation is <see cref="Conversation"/>.</summary>
+internal sealed class SessionStore(Database database)
+{
+    private const int NamesKept = 50_000;
+    private const string Columns = """
+        project, id, external_id, session_key, type, agent, trigger_config, tags, metadata,
+        created_at, updated_at, expires_at, closed_at, closed_reason, current_run,
+        in_next, out_next, message_next, in_message_seq, in_answered_seq, stop_seq,
+        out_settled, run_wanted_until, turn_deadline, turn_in_seq, turn_out_seq
+        """;
+
+    private readonly ConcurrentDictionary<(string Project, string Reference), SessionName> _names = new();
+
+    /// <summary>Locks the row until the transaction ends: the first statement of every change of a session.</summary>
+    public static ValueTask<Session?> LockAsync(Tx tx, string project, string id) =>
+        tx.FirstAsync(tx.ForUpdate.Length == 0 ? LockSqlite : LockPostgres, Map, project, id);
+
+    private const string LockSqlite = $"SELECT {Columns} FROM session WHERE project = $1 AND id = $2";
+    private const string LockPostgres = LockSqlite + " FOR UPDATE";
+
+    /// <summary>By <c>session_…</c> or by external id.</summary>
+    public ValueTask<Session?> FindAsync(string project, string reference) => database.ReadAsync(tx => FindAsync(tx, project, reference));
+
+    public static ValueTask<Session?> FindAsync(Tx tx, string project, string reference) =>
+        reference.StartsWith(Session.Prefix + "_", StringComparison.Ordinal)
+            ? tx.FirstAsync(LockSqlite, Map, project, reference)
+            : tx.FirstAsync($"SELECT {Columns} FROM session WHERE project = $1 AND external_id = $2", Map, project, reference);
+
+    public ValueTask<Session?> FindByKeyAsync(string project, string key) =>
+        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM session WHERE project = $1 AND session_key = $2", Map, project, key));
+
+    /// <summary>A session's unchanging part. Kept in memory: it is asked for by every append and stream. <see cref="Forget"/> when the session turns out to be gone.</summary>
+    public async ValueTask<SessionName?> NameAsync(string project, string reference)
+    {
+        if (_names.TryGetValue((project, reference), out var name)) return name;
+        if (await FindAsync(project, reference) is not { } session) return null;
+        return Keep(reference, session);
+    }
+
+    /// <summary>The same by the key of history, which begins <c>agent:</c> and so is no reference of the other kinds.</summary>
+    public async ValueTask<SessionName?> NameByKeyAsync(string project, string key)
+    {
+        if (_names.TryGetValue((project, key), out var name)) return name;
+        return await FindByKeyAsync(project, key) is { } session ? Keep(key, session) : null;
+    }
+
+    public SessionName Keep(string reference, Session session)
+    {
+        // A bound, not a policy: when it is reached everyone is looked up once more.
+        if (_names.Count >= NamesKept) _names.Clear();
+        return _names[(session.Project, reference)] = new SessionName(session.Project, session.Id, session.ExternalId, session.Agent, session.Key);
+    }
+
+    public void Forget(SessionName name)
+    {
+        _names.TryRemove((name.Project, name.Id), out _);
+        _names.TryRemove((name.Project, name.Key), out _);
+        if (name.ExternalId is not null) _names.TryRemove((name.Project, name.ExternalId), out _);
+    }
+
+    /// <summary>True when this call made it; false when another session has the external id or the key. Of many at once one makes it.</summary>
+    public static async ValueTask<bool> InsertAsync(Tx tx, Session s)
+    {
+        var made = await tx.ExecuteAsync(
+            """
+            INSERT INTO session (project, id, external_id, session_key, type, agent, trigger_config, tags, metadata, created_at, updated_at, expires_at,
+              in_next, out_next, message_next, in_message_seq, in_answered_seq, stop_seq, out_settled, expiry_told, turn_in_seq, turn_out_seq)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, 0, 0, 1, -1, -1, -1, 0, 0, -1, 0)
+            ON CONFLICT DO NOTHING
+            """, s.Project, s.Id, s.ExternalId, s.Key, s.Type, s.Agent, s.TriggerConfig, s.Tags, s.Metadata, s.CreatedAt, s.ExpiresAt) == 1;
+        if (made && s.ExternalId is not null) tx.Touch(Topics.Named(s.Project, s.ExternalId));
+        return made;
+    }
+
+    public static ValueTask<int> WriteThroughAsync(Tx tx, Session s, string? triggerConfig, string? tags, string? metadata, long? expiresAt) =>
+        tx.ExecuteAsync(
+            """
+            UPDATE session SET trigger_config = COALESCE($3, trigger_config), tags = COALESCE($4, tags), metadata = COALESCE($5, metadata),
+              expires_at = COALESCE($6, expires_at), updated_at = $7 WHERE project = $1 AND id = $2
+            """, s.Project, s.Id, triggerConfig, tags, metadata, expiresAt, tx.Now);
+
+    public Task<Session?> PatchAsync(SessionName name, string? tags, bool setMetadata, string? metadata) =>
+        database.WriteAsync(async tx =>
+        {
+            if (await LockAsync(tx, name.Project, name.Id) is not { } session) return null;
+            await tx.ExecuteAsync(
+                "UPDATE session SET tags = $3, metadata = $4, updated_at = $5 WHERE project = $1 AND id = $2",
+                name.Project, name.Id, tags ?? session.Tags, setMetadata ? metadata : session.Metadata, tx.Now);
+            return await LockAsync(tx, name.Project, name.Id);
+        });
+
+    /// <summary>A page, newest first (or, before a cursor, the page that precedes it). The filters are in the statement: a page is short only at the end.</summary>
+    public ValueTask<List<Session>> ListAsync(string project, SessionFilter filter, int limit) =>
+        database.ReadAsync(tx =>
+        {
+            var args = new List<object?> { project };
+            var where = new StringBuilder("project = $1");
+            AnyOf("type", filter.Types);
+            AnyOf("agent", filter.Agents);
+            AnyOf("external_id", filter.ExternalIds);
+            if (filter.Tags.Count > 0) where.Append(" AND (").AppendJoin(" OR ", filter.Tags.Select(TagTest)).Append(')');
+            if (filter.From is { } from) where.Append(" AND created_at >= ").Append(Arg(from));
+            if (filter.To is { } to) where.Append(" AND created_at <= ").Append(Arg(to));
+            if (filter.Statuses.Count > 0) where.Append(" AND (").AppendJoin(" OR ", filter.Statuses.Select(s => StatusTest(s, Arg(tx.Now)))).Append(')');
+            if (filter.After is { } after) where.Append($" AND (created_at < {Arg(after.At)} OR (created_at = {Arg(after.At)} AND id < {Arg(after.Id)}))");
+            if (filter.Before is { } before) where.Append($" AND (created_at > {Arg(before.At)} OR (created_at = {Arg(before.At)} AND id > {Arg(before.Id)}))");
+            var order = filter.Before is null ? "DESC" : "ASC";
+            return tx.ListAsync($"SELECT {Columns} FROM session WHERE {where} ORDER BY created_at {order}, id {order} LIMIT {Arg((long)limit)}", Map, [.. args]);
+
+            string Arg(object value)
+            {
+                args.Add(value);
+                return "$" + args.Count;
+            }
+
+            void AnyOf(string column, IReadOnlyList<string> values)
+            {
+                if (values.Count > 0) where.Append(" AND ").Append(column).Append(" IN (").AppendJoin(", ", values.Select(v => Arg(v))).Append(')');
+            }
+
+            // The list is JSON text; a tag stands in it quoted, behind a bracket or a comma, which no other tag can spell.
+            string TagTest(string tag)
+            {
+                var quoted = System.Text.Json.JsonSerializer.Serialize(tag, Wire.Json);
+                return $"replace(tags, {Arg("[" + quoted)}, '') <> tags OR replace(tags, {Arg("," + quoted)}, '') <> tags";
+            }
+        });
+
+    /// <summary>Sessions whose turn, expiry or wanted run is overdue: what the keeper looks after.</summary>
+    public ValueTask<List<SessionName>> OverdueAsync(Overdue what, int limit) =>
+        database.ReadAsync(tx => tx.ListAsync(what switch
+        {
+            Overdue.Turn => "SELECT project, id, external_id, agent, session_key FROM session WHERE turn_deadline <= $1 ORDER BY turn_deadline LIMIT $2",
+            Overdue.Expiry => "SELECT project, id, external_id, agent, session_key FROM session WHERE expires_at <= $1 AND expiry_told = 0 AND expires_at IS NOT NULL ORDER BY expires_at LIMIT $2",
+            Overdue.WantedRun => "SELECT project, id, external_id, agent, session_key FROM session WHERE run_wanted_until IS NOT NULL AND $1 > 0 ORDER BY run_wanted_until LIMIT $2",
+            _ => throw new ArgumentOutOfRangeException(nameof(what)),
+        }, r => new SessionName(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)), tx.Now, limit));
+
+    /// <summary>Turns that an agent has open, counted under the lock of its row, so that two nodes do not both take the last place.</summary>
+    public static async ValueTask<long> OpenTurnsAsync(Tx tx, string project, string agent)
+    {
+        await tx.FirstAsync("SELECT slug FROM agent WHERE project = $1 AND slug = $2" + tx.ForUpdate, r => r.GetString(0), project, agent);
+        return await tx.FirstAsync("SELECT COUNT(*) FROM session WHERE project = $1 AND agent = $2 AND turn_deadline IS NOT NULL", r => r.GetInt64(0), project, agent);
+    }
+
+    public ValueTask<List<SessionName>> EndedBeforeAsync(long before, int limit) =>
+        database.ReadAsync(tx => tx.ListAsync(
+            "SELECT project, id, external_id, agent, session_key FROM session WHERE closed_at < $1 OR (closed_at IS NULL AND expiry_told = 1 AND expires_at < $1) LIMIT $2",
+            r => new SessionName(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)), before, limit));
+
+    /// <summary>Removes a session and all that is its own; its open streams end.</summary>
+    public static async ValueTask<int> DeleteAsync(Tx tx, SessionName name)
+    {
+        tx.Touch(name.Id);
+        await tx.ExecuteAsync("DELETE FROM record WHERE project = $1 AND session = $2", name.Project, name.Id);
+        await tx.ExecuteAsync("DELETE FROM message WHERE project = $1 AND session = $2", name.Project, name.Id);
+        await tx.ExecuteAsync("DELETE FROM participant WHERE project = $1 AND session = $2", name.Project, name.Id);
+        await tx.ExecuteAsync("DELETE FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL", name.Project, name.Id);
+        return await tx.ExecuteAsync("DELETE FROM session WHERE project = $1 AND id = $2", name.Project, name.Id);
+    }
+
+    private static string StatusTest(string status, string now) => status switch
+    {
+        "CLOSED" => "closed_at IS NOT NULL",
+        "EXPIRED" => $"(closed_at IS NULL AND expires_at <= {now})",
+        "IDLE" => $"(closed_at IS NULL AND (expires_at IS NULL OR expires_at > {now}) AND current_run IS NULL)",
+        _ => $"(closed_at IS NULL AND (expires_at IS NULL OR expires_at > {now}))",
+    };
+
+    private static Session Map(DbDataReader r) => new(
+        r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4), r.GetString(5), r.TextOrNull(6), r.GetString(7), r.TextOrNull(8),
+        r.GetInt64(9), r.GetInt64(10), r.LongOrNull(11), r.LongOrNull(12), r.TextOrNull(13), r.TextOrNull(14),
+        r.GetInt64(15), r.GetInt64(16), r.GetInt64(17), r.GetInt64(18), r.GetInt64(19), r.GetInt64(20),
+        r.Flag(21), r.LongOrNull(22), r.LongOrNull(23), r.GetInt64(24), r.GetInt64(25));
+}
+
+internal enum Overdue
+{
+    Turn,
+    Expiry,
+    WantedRun,
+}
+
+/// <summary>What a list of sessions is narrowed to; empty lists and nulls narrow nothing. Times are microseconds.</summary>
+internal sealed record SessionFilter(
+    IReadOnlyList<string> Types, IReadOnlyList<string> Tags, IReadOnlyList<string> Agents, IReadOnlyList<string> ExternalIds, IReadOnlyList<string> Statuses,
+    long? From, long? To, Cursor? After, Cursor? Before);

@@ -1,0 +1,174 @@
+using System.Collections;
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Reflection;
+using System.Text;
+using System.Text.Json;
+
+namespace Postern.Settings;
+
+/// <summary>One setting, as its declaration describes it.</summary>
+internal sealed record Setting(string Name, string Default, string Bounds, string Words);
+
+/// <summary>Settings that cannot be used, all of them: the server does not start.</summary>
+internal sealed class SettingsException(IReadOnlyList<string> faults) : Exception("The settings cannot be used:\n" + string.Join("\n", faults.Select(f => "  " + f)))
+{
+    public IReadOnlyList<string> Faults { get; } = faults;
+}
+
+/// <summary>
+/// Reads settings by their declarations in <see cref="PosternOptions"/>. Sources, the later wins: <c>postern.json</c>
+/// (<c>{"Postern":{"Section":{"Name":…}}}</c>), the environment (<c>POSTERN_Section__Name</c>). Unknown names are faults, so that a
+/// misspelt limit is not silently the default.
+/// </summary>
+internal static class SettingsReader
+{
+    /// <summary>Names in the environment that are no settings of a section.</summary>
+    private static readonly string[] OwnVariables = ["POSTERN_ROOT_KEY", "POSTERN_MASTER_KEY", "POSTERN_DATA", "POSTERN_URLS", "POSTERN_DATABASE"];
+
+    /// <exception cref="SettingsException"/>
+    public static PosternOptions Read(string? jsonFile, IDictionary environment)
+    {
+        var faults = new List<string>();
+        var given = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        if (jsonFile is not null && File.Exists(jsonFile)) ReadJson(jsonFile, given, faults);
+        foreach (DictionaryEntry entry in environment)
+        {
+            var name = (string)entry.Key;
+            if (name.StartsWith("POSTERN_", StringComparison.Ordinal) && !OwnVariables.Contains(name, StringComparer.Ordinal))
+                given["Postern:" + name["POSTERN_".Length..].Replace("__", ":", StringComparison.Ordinal)] = (string?)entry.Value ?? "";
+        }
+        var options = new PosternOptions();
+        Bind(options, "Postern", given, faults);
+        foreach (var name in given.Keys) faults.Add($"{name} is no setting; see docs/configuration.md");
+        return faults.Count == 0 ? options : throw new SettingsException(faults);
+    }
+
+    /// <summary>Every setting, for the documentation.</summary>
+    public static IReadOnlyList<Setting> All { get; } = [.. Describe(new PosternOptions(), "Postern")];
+
+    private static void ReadJson(string file, Dictionary<string, string> given, List<string> faults)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(File.ReadAllBytes(file), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+            Flatten(json.RootElement, "");
+        }
+        catch (JsonException fault)
+        {
+            faults.Add($"{file} is no JSON: {fault.Message}");
+        }
+
+        void Flatten(JsonElement value, string name)
+        {
+            switch (value.ValueKind)
+            {
+                case JsonValueKind.Object:
+                    foreach (var member in value.EnumerateObject()) Flatten(member.Value, name.Length == 0 ? member.Name : name + ":" + member.Name);
+                    break;
+                case JsonValueKind.Array:
+                    given[name] = string.Join(",", value.EnumerateArray().Select(item => item.ToString()));
+                    break;
+                default:
+                    given[name] = value.ToString();
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Takes what it knows out of <paramref name="given"/>: what is left is unknown.</summary>
+    private static void Bind(object section, string prefix, Dictionary<string, string> given, List<string> faults)
+    {
+        foreach (var property in section.GetType().GetProperties())
+        {
+            var name = $"{prefix}:{property.Name}";
+            var value = property.GetValue(section)!;
+            if (property.GetCustomAttribute<DescriptionAttribute>() is null)
+            {
+                Bind(value, name, given, faults);
+                continue;
+            }
+            if (value is Dictionary<string, string> table)
+            {
+                foreach (var key in given.Keys.Where(k => k.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)).ToList())
+                {
+                    table[key[(name.Length + 1)..]] = given[key];
+                    given.Remove(key);
+                }
+                continue;
+            }
+            if (!given.Remove(name, out var text)) continue;
+            if (!TryConvert(text.Trim(), property.PropertyType, out var converted))
+            {
+                faults.Add($"{name} = \"{text}\" must be {(property.PropertyType == typeof(bool) ? "true or false" : "a whole number")}");
+                continue;
+            }
+            foreach (var rule in property.GetCustomAttributes<ValidationAttribute>())
+            {
+                if (!rule.IsValid(converted)) faults.Add($"{name} = \"{text}\" {Words(rule)}");
+            }
+            property.SetValue(section, converted);
+        }
+    }
+
+    private static bool TryConvert(string text, Type type, out object converted)
+    {
+        converted = text;
+        if (type == typeof(string)) return true;
+        if (type == typeof(string[]))
+        {
+            converted = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+            return true;
+        }
+        if (type == typeof(int) && int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number))
+        {
+            converted = number;
+            return true;
+        }
+        if (type != typeof(bool) || !bool.TryParse(text, out var flag)) return false;
+        converted = flag;
+        return true;
+    }
+
+    private static string Words(ValidationAttribute rule) =>
+        rule is RangeAttribute range ? $"must be from {range.Minimum} to {range.Maximum}" : rule.ErrorMessage ?? rule.FormatErrorMessage("");
+
+    private static IEnumerable<Setting> Describe(object section, string prefix)
+    {
+        foreach (var property in section.GetType().GetProperties())
+        {
+            var name = $"{prefix}:{property.Name}";
+            var value = property.GetValue(section)!;
+            if (property.GetCustomAttribute<DescriptionAttribute>() is { } words)
+            {
+                var bounds = property.GetCustomAttribute<RangeAttribute>() is { } range ? $"{range.Minimum}–{range.Maximum}" : property.PropertyType == typeof(bool) ? "true, false" : property.PropertyType == typeof(string[]) ? "list" : property.PropertyType == typeof(string) ? "text" : "table";
+                var standard = value switch
+                {
+                    string[] => "(empty)",
+                    Dictionary<string, string> => "(empty)",
+                    "" => "(empty)",
+                    bool flag => flag ? "true" : "false",
+                    _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
+                };
+                yield return new Setting(name, standard, bounds, words.Description);
+            }
+            else
+            {
+                foreach (var inner in Describe(value, name)) yield return inner;
+            }
+        }
+    }
+
+    /// <summary>The table of <c>docs/configuration.md</c>.</summary>
+    public static string Markdown()
+    {
+        var text = new StringBuilder("| setting | environment | default | bounds | what it does |\n| --- | --- | --- | --- | --- |\n");
+        foreach (var setting in All)
+        {
+            var variable = "POSTERN_" + setting.Name["Postern:".Length..].Replace(":", "__", StringComparison.Ordinal);
+            text.Append($"| `{setting.Name}` | `{variable}` | {setting.Default} | {setting.Bounds} | {setting.Words} |\n");
+        }
+        return text.ToString();
+    }
+}

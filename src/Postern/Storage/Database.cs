@@ -1,0 +1,99 @@
+using System.Data.Common;
+
+namespace Postern.Storage;
+
+/// <summary>
+/// The one seam between the product and what keeps its data. Two implementations: <see cref="SqliteDatabase"/> and
+/// <see cref="PostgresDatabase"/>; one contract suite runs on both.
+///
+/// What always holds: when <see cref="WriteAsync{T}"/> returns, the command is committed to disk; when it throws, nothing of
+/// the command is there. A command may be run more than once (PostgreSQL retries serialization failures), so it changes
+/// nothing but its transaction. Topics touched by a command are announced after its commit, never before.
+///
+/// Commands are written once, as asynchronous methods. On SQLite every call inside one completes synchronously, so the
+/// command runs to its end on the writer's thread.
+/// </summary>
+internal abstract class Database : IAsyncDisposable
+{
+    /// <summary>Runs a command in a transaction of its own and returns after its commit is on disk.</summary>
+    /// <exception cref="StorageUnavailableException">The database cannot be reached or takes no more work: nothing was written.</exception>
+    public abstract Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default);
+
+    /// <summary>Runs a query that sees every commit made before it began.</summary>
+    public abstract ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default);
+
+    /// <summary>The database's clock, microseconds since 1970: what leases and deadlines are measured by on every node.</summary>
+    public abstract long Now { get; }
+
+    /// <summary>"sqlite" or "postgresql": for logs, metrics and the health document.</summary>
+    public abstract string Kind { get; }
+
+    /// <summary>What commits of this node, and hints from others, are announced to.</summary>
+    public Changes Changes { get; } = new();
+
+    public abstract ValueTask DisposeAsync();
+}
+
+/// <summary>
+/// A transaction, or a read, that statements run in. SQL is one text for both databases, with positional parameters
+/// <c>$1…</c>; text, bigint and bytes are the only column types.
+/// </summary>
+internal abstract class Tx
+{
+    private List<string>? _touched;
+
+    /// <summary>Appended to a SELECT that a later write of this transaction depends on. Empty on SQLite, which has one writer.</summary>
+    public abstract string ForUpdate { get; }
+
+    /// <summary>Appended to a SELECT that claims due rows, so that two nodes do not wait for one another.</summary>
+    public abstract string ForUpdateSkipLocked { get; }
+
+    public abstract long Now { get; }
+
+    /// <summary>Runs a statement; the answer is the number of rows it changed.</summary>
+    public abstract ValueTask<int> ExecuteAsync(string sql, params object?[] args);
+
+    /// <summary>The first row, mapped; default when there is none.</summary>
+    public abstract ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args);
+
+    /// <summary>All rows, mapped. Every caller bounds them with a LIMIT.</summary>
+    public abstract ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args);
+
+    /// <summary>Announces a topic (a session's id, <see cref="Topics"/>) once this transaction has committed.</summary>
+    public void Touch(string topic) => (_touched ??= []).Add(topic);
+
+    internal IReadOnlyList<string> Touched => _touched ?? (IReadOnlyList<string>)[];
+
+    internal void ForgetTouched(int keep) => _touched?.RemoveRange(keep, _touched.Count - keep);
+
+    internal int TouchedCount => _touched?.Count ?? 0;
+}
+
+/// <summary>The topics that are not the id of a session.</summary>
+internal static class Topics
+{
+    /// <summary>A key, a token's revocation or a secret changed.</summary>
+    public const string Access = "access";
+
+    /// <summary>A run became due.</summary>
+    public const string Runs = "runs";
+
+    /// <summary>A session was created under a name that clients may already be waiting on.</summary>
+    public static string Named(string project, string externalId) => project + "/" + externalId;
+}
+
+/// <summary>The database cannot serve now. The caller answers 503 and the client may try again: nothing was written.</summary>
+internal sealed class StorageUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+
+internal static class RowExtensions
+{
+    public static string? TextOrNull(this DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+
+    public static long? LongOrNull(this DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetInt64(column);
+
+    public static byte[] Bytes(this DbDataReader row, int column) => row.GetFieldValue<byte[]>(column);
+
+    public static byte[]? BytesOrNull(this DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetFieldValue<byte[]>(column);
+
+    public static bool Flag(this DbDataReader row, int column) => row.GetInt64(column) != 0;
+}

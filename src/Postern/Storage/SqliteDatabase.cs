@@ -1,0 +1,206 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using System.Diagnostics;
+using System.Threading.Channels;
+using Microsoft.Data.Sqlite;
+
+namespace Postern.Storage;
+
+/// <summary>
+/// SQLite with group commit. One thread owns the only writing connection: it takes the commands that wait, runs each in a
+/// savepoint of its own, commits them with one fsync and then answers them all. While a commit is on its way to the disk the
+/// next batch gathers, so the batch grows with the load and a lone command waits for nobody.
+///
+/// What always holds: WAL and synchronous=FULL, so an answered command survives a power cut; a command that throws is rolled
+/// back to its savepoint and spoils only itself. When the commit itself fails every command of the batch fails and nothing
+/// of it is there. On a crash the WAL is replayed by the next opening: answered commands are in it.
+/// </summary>
+internal sealed class SqliteDatabase : Database
+{
+    private const int MaxBatch = 256;
+    private const int MaxQueued = 10_000;
+    private const int Readers = 4;
+
+    private readonly string _connectionString;
+    private readonly TimeProvider _clock;
+    private readonly Channel<Pending> _queue =
+        Channel.CreateBounded<Pending>(new BoundedChannelOptions(MaxQueued) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    private readonly SqliteConnectionCache _writing;
+    private readonly ConcurrentBag<SqliteConnectionCache> _readers = [];
+    private readonly SemaphoreSlim _readerSlots = new(Readers, Readers);
+    private readonly Thread _writer;
+
+    public SqliteDatabase(string file, TimeProvider clock)
+    {
+        _clock = clock;
+        _connectionString = new SqliteConnectionStringBuilder { DataSource = file, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 30 }.ToString();
+        _writing = Open();
+        _writer = new Thread(WriteForEver) { Name = "sqlite writer", IsBackground = true };
+        _writer.Start();
+        StorageMeter.ObserveQueue(() => _queue.Reader.Count);
+    }
+
+    public override long Now => Microseconds(_clock);
+
+    public override string Kind => "sqlite";
+
+    internal static long Microseconds(TimeProvider clock) => (clock.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+
+    public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default)
+    {
+        var pending = new Pending<T>(command);
+        if (!_queue.Writer.TryWrite(pending))
+            return Task.FromException<T>(new StorageUnavailableException("More writes wait for the disk than the server queues. Try again."));
+        return pending.Task;
+    }
+
+    public override async ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default)
+    {
+        await _readerSlots.WaitAsync(cancel);
+        var reader = _readers.TryTake(out var idle) ? idle : Open();
+        try
+        {
+            return Completed(query(new SqliteTx(reader, this)));
+        }
+        finally
+        {
+            _readers.Add(reader);
+            _readerSlots.Release();
+        }
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        _queue.Writer.TryComplete();
+        await Task.Run(_writer.Join);
+        _writing.Dispose();
+        foreach (var reader in _readers) reader.Dispose();
+        _readerSlots.Dispose();
+    }
+
+    private SqliteConnectionCache Open()
+    {
+        var cache = new SqliteConnectionCache(_connectionString);
+        cache.Execute("PRAGMA journal_mode=WAL", []);
+        cache.Execute("PRAGMA synchronous=FULL", []);
+        cache.Execute("PRAGMA busy_timeout=30000", []);
+        cache.Execute("PRAGMA cache_size=-16000", []);
+        return cache;
+    }
+
+    private void WriteForEver()
+    {
+        var batch = new List<Pending>(MaxBatch);
+        var reader = _queue.Reader;
+        while (reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        {
+            batch.Clear();
+            var began = Stopwatch.GetTimestamp();
+            var tx = new SqliteTx(_writing, this);
+            try
+            {
+                _writing.Execute("BEGIN IMMEDIATE", []);
+                while (batch.Count < MaxBatch && reader.TryRead(out var pending))
+                {
+                    batch.Add(pending);
+                    RunInSavepoint(pending, tx);
+                }
+                _writing.Execute("COMMIT", []);
+            }
+            catch (SqliteException fault)
+            {
+                RollBack();
+                foreach (var pending in batch) pending.Fail(Translate(fault));
+                if (batch.Count == 0 && reader.TryRead(out var waiting)) waiting.Fail(Translate(fault));
+                continue;
+            }
+            StorageMeter.Committed(batch.Count, Stopwatch.GetElapsedTime(began));
+            foreach (var pending in batch) pending.Answer();
+            Changes.Committed(tx.Touched);
+        }
+    }
+
+    private void RunInSavepoint(Pending pending, SqliteTx tx)
+    {
+        var touched = tx.TouchedCount;
+        _writing.Execute("SAVEPOINT command", []);
+        try
+        {
+            pending.Run(tx);
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            // A fault that ended the transaction (disk full, I/O error) leaves no savepoint: the statement below throws, and the batch fails.
+            _writing.Execute("ROLLBACK TO command", []);
+            tx.ForgetTouched(touched);
+            pending.Fault = fault is SqliteException sqlite ? Translate(sqlite) : fault;
+        }
+        _writing.Execute("RELEASE command", []);
+    }
+
+    private void RollBack()
+    {
+        try
+        {
+            _writing.Execute("ROLLBACK", []);
+        }
+        catch (SqliteException)
+        {
+            // SQLite has already ended the transaction: there is nothing to roll back.
+        }
+    }
+
+    private static Exception Translate(SqliteException fault) =>
+        fault.SqliteErrorCode is 5 or 6 or 8 or 10 or 13 or 14 // busy, locked, read-only, I/O error, disk full, cannot open
+            ? new StorageUnavailableException("The database file cannot be written now.", fault)
+            : fault;
+
+    private static T Completed<T>(ValueTask<T> command) =>
+        command.IsCompleted ? command.GetAwaiter().GetResult()
+            : throw new InvalidOperationException("A storage command awaited something other than its transaction.");
+
+    private abstract class Pending
+    {
+        public Exception? Fault { get; set; }
+
+        public abstract void Run(SqliteTx tx);
+
+        public abstract void Answer();
+
+        public abstract void Fail(Exception fault);
+    }
+
+    private sealed class Pending<T>(Func<Tx, ValueTask<T>> command) : Pending
+    {
+        private readonly TaskCompletionSource<T> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private T? _result;
+
+        public Task<T> Task => _answer.Task;
+
+        public override void Run(SqliteTx tx) => _result = Completed(command(tx));
+
+        public override void Answer()
+        {
+            if (Fault is null) _answer.TrySetResult(_result!);
+            else _answer.TrySetException(Fault);
+        }
+
+        public override void Fail(Exception fault) => _answer.TrySetException(Fault ?? fault);
+    }
+
+    private sealed class SqliteTx(SqliteConnectionCache connection, SqliteDatabase database) : Tx
+    {
+        public override string ForUpdate => "";
+
+        public override string ForUpdateSkipLocked => "";
+
+        public override long Now => database.Now;
+
+        public override ValueTask<int> ExecuteAsync(string sql, params object?[] args) => new(connection.Execute(sql, args));
+
+        public override ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+            where T : default => new(connection.First(sql, map, args));
+
+        public override ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args) => new(connection.List(sql, map, args));
+    }
+}

@@ -1,0 +1,26 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace Postern.Storage;
+
+/// <summary>What the database reports of itself: time a commit, commands a batch, commands that wait.</summary>
+internal static class StorageMeter
+{
+    private static readonly Meter Meter = new("Postern");
+    private static readonly Histogram<double> CommitSeconds = Meter.CreateHistogram<double>("postern.store.commit.duration", "s", "From the first command of a batch to its commit on disk");
+    private static readonly Histogram<int> BatchSize = Meter.CreateHistogram<int>("postern.store.batch.size", "{command}", "Commands committed together");
+    private static Func<int> _depth = () => 0;
+
+    /// <summary>Spans of the store; exported only when an endpoint is configured.</summary>
+    public static readonly ActivitySource Source = new("Postern");
+
+    static StorageMeter() => Meter.CreateObservableGauge("postern.store.queue.depth", () => _depth(), "{command}", "Commands that wait for the writer");
+
+    public static void ObserveQueue(Func<int> depth) => _depth = depth;
+
+    public static void Committed(int commands, TimeSpan took)
+    {
+        BatchSize.Record(commands);
+        CommitSeconds.Record(took.TotalSeconds);
+    }
+}
