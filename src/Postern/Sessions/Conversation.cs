@@ -64,7 +64,7 @@ internal sealed class Conversation(Transcript transcript, PosternOptions options
             else if (!IsSame(there, record)) return new AppendOutcome.PartMismatch(record.PartId);
             else (first, last) = (first ?? there.Seq, Math.Max(last, there.Seq));
         }
-        if (fresh.Count == 0) return new AppendOutcome.Appended(first!.Value, last + 1, session.CurrentRun is not null, session.StopSeq > session.InAnsweredSeq);
+        if (fresh.Count == 0) return new AppendOutcome.Appended(first!.Value, last + 1, session.CurrentRun is not null, session.StopIsAsked);
 
         if (session.IsClosed) return new AppendOutcome.Closed(session.ClosedReason);
         if (session.IsExpired(tx.Now)) return new AppendOutcome.Expired();
@@ -77,7 +77,7 @@ internal sealed class Conversation(Transcript transcript, PosternOptions options
             RecordStore.Out => await AppendOutAsync(tx, session, name, fresh),
             _ => await AppendSideAsync(tx, name, channel, fresh),
         };
-        return new AppendOutcome.Appended(Math.Min(first ?? start, start), Math.Max(last + 1, end), ensured, session.TurnIsOpen && session.StopSeq > session.InAnsweredSeq);
+        return new AppendOutcome.Appended(Math.Min(first ?? start, start), Math.Max(last + 1, end), ensured, session.StopIsAsked);
     }
 
     /// <summary>Starts a run for a session that has none: its first, or a continuation. Null when its agent is not registered.</summary>

@@ -41,6 +41,9 @@ internal sealed record Session(
 
     public bool TurnIsOpen => TurnDeadline is not null;
 
+    /// <summary>Somebody has asked the open turn to stop. A stop that came before the turn's messages was for an earlier one.</summary>
+    public bool StopIsAsked => TurnIsOpen && StopSeq > TurnInSeq;
+
     public string Status(long now) => IsClosed ? "CLOSED" : IsExpired(now) ? "EXPIRED" : "ACTIVE";
 
     public static string KeyOf(string agent, string rest) => $"agent:{agent.ToLowerInvariant()}:{rest}";

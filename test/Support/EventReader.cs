@@ -1,0 +1,72 @@
+using System.Text.Json;
+
+namespace Postern.Support;
+
+/// <summary>One server-sent event, or a comment.</summary>
+internal sealed record ServerEvent(string Name, string? Id, string Data)
+{
+    public JsonElement Json => JsonSerializer.Deserialize<JsonElement>(Data);
+}
+
+/// <summary>Reads a stream of server-sent events as it comes. Every wait is bounded: a stream that stays silent fails its test.</summary>
+internal sealed class EventReader(HttpResponseMessage response, Stream body) : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private readonly StreamReader _reader = new(body);
+
+    public HttpResponseMessage Response => response;
+
+    public int Status => (int)response.StatusCode;
+
+    /// <summary>The next event that is neither a heartbeat nor a retry hint; null when the stream has ended.</summary>
+    public async Task<ServerEvent?> NextAsync(TimeSpan? patience = null)
+    {
+        while (await ReadAsync(patience ?? Patience) is { } read)
+            if (read.Name is not ("ping" or "comment" or "retry")) return read;
+        return null;
+    }
+
+    /// <summary>The next event of any kind; null when the stream has ended.</summary>
+    public async Task<ServerEvent?> ReadAsync(TimeSpan patience)
+    {
+        using var limit = new CancellationTokenSource(patience);
+        string? name = null, id = null, data = null;
+        while (true)
+        {
+            var line = await _reader.ReadLineAsync(limit.Token);
+            if (line is null) return null;
+            if (line.Length == 0)
+            {
+                if (name is null && data is null) continue;
+                return new ServerEvent(name ?? "message", id, data ?? "");
+            }
+            if (line[0] == ':') name = "comment";
+            else if (line.StartsWith("retry:", StringComparison.Ordinal)) name = "retry";
+            else if (line.StartsWith("event: ", StringComparison.Ordinal)) name = line[7..];
+            else if (line.StartsWith("id: ", StringComparison.Ordinal)) id = line[4..];
+            else if (line.StartsWith("data: ", StringComparison.Ordinal)) data = data is null ? line[6..] : data + "\n" + line[6..];
+        }
+    }
+
+    /// <summary>The records of a channel's stream, to its end or until <paramref name="enough"/>.</summary>
+    public async Task<List<JsonElement>> RecordsAsync(Func<List<JsonElement>, bool>? enough = null)
+    {
+        var records = new List<JsonElement>();
+        while (await NextAsync() is { } read)
+        {
+            if (read.Name == "batch") records.AddRange(read.Json.GetProperty("records").EnumerateArray());
+            if (enough?.Invoke(records) == true) break;
+        }
+        return records;
+    }
+
+    public static bool IsTurnComplete(JsonElement record) =>
+        record.TryGetProperty("headers", out var headers) && headers.EnumerateArray().Any(h => h[0].GetString() == "trigger-control" && h[1].GetString() == "turn-complete");
+
+    public ValueTask DisposeAsync()
+    {
+        _reader.Dispose();
+        response.Dispose();
+        return default;
+    }
+}

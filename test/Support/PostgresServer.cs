@@ -1,0 +1,113 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
+
+namespace Postern.Support;
+
+/// <summary>
+/// A PostgreSQL of the tests' own: made in a temporary folder, on a free port of loopback, one a test process, gone with it. Each test
+/// takes a database of its own. A machine without PostgreSQL is a failure, never a silent pass.
+/// </summary>
+public sealed class PostgresServer
+{
+    private static readonly Lazy<PostgresServer> Shared = new(() => new PostgresServer());
+    private static int _databases;
+    private readonly string _folder;
+    private readonly Process _process;
+
+    private PostgresServer()
+    {
+        var bin = Directory.GetDirectories("/usr/lib/postgresql").OrderDescending(StringComparer.Ordinal).Select(d => Path.Combine(d, "bin")).FirstOrDefault(d => File.Exists(Path.Combine(d, "initdb")))
+            ?? throw new InvalidOperationException("PostgreSQL is not installed: apt-get install postgresql");
+        _folder = Directory.CreateTempSubdirectory("postern-pg-").FullName;
+        Port = FreePort();
+        if (AsRoot) Run("chown", "postgres", _folder);
+        Run(Path.Combine(bin, "initdb"), "-D", Path.Combine(_folder, "db"), "-U", "postern", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync");
+        _process = Start(Path.Combine(bin, "postgres"), "-D", Path.Combine(_folder, "db"), "-p", Port.ToString(), "-k", _folder, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300");
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Stop();
+        WaitUntilReady();
+    }
+
+    public int Port { get; }
+
+    private static bool AsRoot => Environment.UserName == "root";
+
+    /// <summary>The connection string of a new, empty database.</summary>
+    public static string NewDatabase()
+    {
+        var server = Shared.Value;
+        var name = $"t{Interlocked.Increment(ref _databases)}";
+        using var connection = new NpgsqlConnection(server.ConnectionString("postgres"));
+        connection.Open();
+        using var command = new NpgsqlCommand($"CREATE DATABASE {name}", connection);
+        command.ExecuteNonQuery();
+        return server.ConnectionString(name);
+    }
+
+    private string ConnectionString(string database) => $"Host=127.0.0.1;Port={Port};Username=postern;Database={database};Maximum Pool Size=40";
+
+    private void WaitUntilReady()
+    {
+        var deadline = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                using var connection = new NpgsqlConnection(ConnectionString("postgres") + ";Timeout=2;Pooling=false");
+                connection.Open();
+                return;
+            }
+            catch (NpgsqlException) when (deadline.Elapsed < TimeSpan.FromSeconds(30) && !_process.HasExited)
+            {
+                Thread.Sleep(50);
+            }
+        }
+    }
+
+    private void Stop()
+    {
+        try
+        {
+            Run("pkill", "-9", "-f", _folder);
+        }
+        catch (InvalidOperationException)
+        {
+            // It had gone already.
+        }
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    public static int FreePort()
+    {
+        using var probe = new TcpListener(IPAddress.Loopback, 0);
+        probe.Start();
+        return ((IPEndPoint)probe.LocalEndpoint).Port;
+    }
+
+    private static void Run(string program, params string[] args)
+    {
+        using var process = Start(program, args);
+        process.WaitForExit();
+        if (process.ExitCode != 0) throw new InvalidOperationException($"{program} failed with {process.ExitCode}");
+    }
+
+    /// <summary>As the user postgres when the tests are root: the server refuses to run as root.</summary>
+    private static Process Start(string program, params string[] args)
+    {
+        var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
+        if (AsRoot && program.Contains("postgresql", StringComparison.Ordinal))
+        {
+            start.FileName = "runuser";
+            foreach (var arg in (string[])["-u", "postgres", "--", program]) start.ArgumentList.Add(arg);
+        }
+        else start.FileName = program;
+        foreach (var arg in args) start.ArgumentList.Add(arg);
+        var process = Process.Start(start)!;
+        process.OutputDataReceived += (_, _) => { };
+        process.ErrorDataReceived += (_, _) => { };
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return process;
+    }
+}

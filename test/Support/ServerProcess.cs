@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+
+namespace Postern.Support;
+
+/// <summary>The real program, as a person starts it: its own process, killed when the test is over.</summary>
+internal sealed class ServerProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly TaskCompletionSource<string> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<string> _out = [];
+
+    private ServerProcess(string arguments, IReadOnlyDictionary<string, string>? environment)
+    {
+        _process = Program.Start(arguments, environment);
+        _process.OutputDataReceived += (_, line) => Take(line.Data);
+        _process.ErrorDataReceived += (_, line) => Take(line.Data);
+        _process.Exited += (_, _) => _listening.TrySetException(new InvalidOperationException("The server ended: " + Output));
+        _process.EnableRaisingEvents = true;
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public string Url { get; private set; } = "";
+
+    public int Id => _process.Id;
+
+    public string Output
+    {
+        get { lock (_out) return string.Join('\n', _out); }
+    }
+
+    /// <summary>The root key as the first start printed it.</summary>
+    public string RootKey => Output.Split('\n').First(l => l.StartsWith("root key  ", StringComparison.Ordinal))["root key  ".Length..];
+
+    /// <summary>Starts it and waits for the line that says where it listens.</summary>
+    public static async Task<ServerProcess> StartAsync(string arguments, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        var server = new ServerProcess("serve " + arguments, environment);
+        server.Url = await server._listening.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        return server;
+    }
+
+    public HttpClient Client(string key)
+    {
+        var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 500 }) { BaseAddress = new Uri(Url), Timeout = TimeSpan.FromSeconds(30) };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        return client;
+    }
+
+    /// <summary>kill -9.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>SIGTERM, and the exit code.</summary>
+    public async Task<int> TerminateAsync()
+    {
+        using var kill = Process.Start("kill", $"-TERM {_process.Id}");
+        await kill.WaitForExitAsync();
+        await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        return _process.ExitCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) await KillAsync();
+        _process.Dispose();
+    }
+
+    private void Take(string? line)
+    {
+        if (line is null) return;
+        lock (_out) _out.Add(line);
+        if (line.StartsWith("listening on ", StringComparison.Ordinal)) _listening.TrySetResult(line["listening on ".Length..]);
+    }
+}
+
+/// <summary>The program, run to its end.</summary>
+internal static class Program
+{
+    private static string Path { get; } = System.IO.Path.Combine(AppContext.BaseDirectory, "postern.dll");
+
+    public static async Task<(int Code, string Out, string Error)> RunAsync(string arguments, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        using var process = Start(arguments, environment);
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        return (process.ExitCode, await output, await error);
+    }
+
+    public static Process Start(string arguments, IReadOnlyDictionary<string, string>? environment)
+    {
+        var start = new ProcessStartInfo("dotnet", $"\"{Path}\" {arguments}") { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("POSTERN_", StringComparison.Ordinal)).ToList()) start.Environment.Remove(name);
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
+        return Process.Start(start)!;
+    }
+}

@@ -1,0 +1,206 @@
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Postern.Access;
+using Postern.Hosting;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Support;
+
+public enum Backend
+{
+    Sqlite,
+    Postgres,
+}
+
+/// <summary>The whole server in this process, on a real database and a real port of loopback.</summary>
+internal sealed class TestServer : IAsyncDisposable
+{
+    private readonly string _folder;
+    private readonly MasterKey _master;
+
+    private TestServer(string folder, Database database, MasterKey master, WebApplication app, string rootKey, MovableClock clock, LogSink log)
+    {
+        (_folder, Database, _master, App, RootKey, Clock, Log) = (folder, database, master, app, rootKey, clock, log);
+        Url = app.Urls.First();
+        Http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 2000 }) { BaseAddress = new Uri(Url), Timeout = TimeSpan.FromSeconds(60) };
+    }
+
+    public WebApplication App { get; }
+
+    public Database Database { get; }
+
+    public string RootKey { get; }
+
+    public MovableClock Clock { get; }
+
+    public LogSink Log { get; }
+
+    public string Url { get; }
+
+    public HttpClient Http { get; }
+
+    public Doors Doors => App.Services.GetRequiredService<DoorTable>().Doors;
+
+    public async ValueTask<string> ProjectAsync() => (await App.Services.GetRequiredService<Projects>().DefaultAsync())!;
+
+    /// <param name="backend">What it keeps its data in.</param>
+    /// <param name="set">Settings, after the tests' defaults: no limits, no waiting between words.</param>
+    /// <param name="postgres">An existing database, for a second node.</param>
+    public static async Task<TestServer> StartAsync(Backend backend = Backend.Sqlite, Action<PosternOptions>? set = null, string? postgres = null)
+    {
+        var folder = Directory.CreateTempSubdirectory("postern-test-").FullName;
+        var clock = new MovableClock();
+        var log = new LogSink();
+        var serve = new ServeOptions(folder, "http://127.0.0.1:0", backend == Backend.Postgres ? postgres ?? PostgresServer.NewDatabase() : null, Dev: true);
+        var options = new PosternOptions();
+        options.RateLimits.ProjectBurst = options.RateLimits.TokenBurst = options.RateLimits.FailuresPerMinute = 0;
+        options.Outbound.AllowedNetworks = ["127.0.0.0/8"];
+        options.Runs.EchoDelayMilliseconds = 0;
+        set?.Invoke(options);
+        var database = await serve.OpenDatabaseAsync(clock, default);
+        var master = MasterKey.FromText("a master key for the tests, long enough");
+        var app = Server.Build(database, master, options, serve.Urls, clock);
+        app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
+        var rootKey = await app.Services.GetRequiredService<FirstStart>().RunAsync(null);
+        await app.StartAsync();
+        app.Services.GetRequiredService<ServerAddress>().ListensOn(app.Urls.First());
+        return new TestServer(folder, database, master, app, rootKey ?? "", clock, log);
+    }
+
+    public async Task<Answer> SendAsync(HttpMethod method, string path, string? credential = null, object? body = null, params (string Name, string Value)[] headers)
+    {
+        using var request = Request(method, path, credential, body, headers);
+        using var response = await Http.SendAsync(request);
+        return new Answer(response, await response.Content.ReadAsByteArrayAsync());
+    }
+
+    public Task<Answer> GetAsync(string path, string? credential = null, params (string Name, string Value)[] headers) => SendAsync(HttpMethod.Get, path, credential ?? RootKey, null, headers);
+
+    public Task<Answer> PostAsync(string path, object? body, string? credential = null, params (string Name, string Value)[] headers) => SendAsync(HttpMethod.Post, path, credential ?? RootKey, body, headers);
+
+    /// <summary>The response with its headers, its body still flowing.</summary>
+    public async Task<EventReader> StreamAsync(string path, string? credential = null, params (string Name, string Value)[] headers)
+    {
+        var request = Request(HttpMethod.Get, path, credential ?? RootKey, null, headers);
+        request.Headers.Accept.ParseAdd("text/event-stream");
+        var response = await Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        return new EventReader(response, await response.Content.ReadAsStreamAsync());
+    }
+
+    public async Task<string> TokenAsync(params string[] scopes) => await App.Services.GetRequiredService<Tokens>().MintAsync(await ProjectAsync(), scopes, Database.Now + 3_600_000_000);
+
+    public async Task<string> KeyAsync(params string[] scopes) => (await App.Services.GetRequiredService<KeyAdmin>().CreateAsync(await ProjectAsync(), "test", "live", scopes, null, "test")).Key.Text;
+
+    public Task<Answer> StartSessionAsync(string externalId, string? credential = null, string agent = "echo", object? more = null) =>
+        PostAsync("/api/v1/sessions", more ?? new { type = "chat", externalId, taskIdentifier = agent, triggerConfig = new { basePayload = new { } } }, credential);
+
+    public Task<Answer> SayAsync(string session, string text, string? credential = null) =>
+        PostAsync($"/realtime/v1/sessions/{session}/in/append", Chat.Message(session, text), credential);
+
+    /// <summary>Rows in all tables: what a refused request must not change. Audit rows of refusals are counted apart by their tests.</summary>
+    public ValueTask<long> CountRowsAsync() => Database.ReadAsync(async tx =>
+    {
+        var rows = 0L;
+        foreach (var table in (string[])["project", "api_key", "revocation", "used_token", "agent", "session", "record", "message", "participant", "run"])
+            rows += await tx.FirstAsync($"SELECT COUNT(*) FROM {table}", r => r.GetInt64(0));
+        return rows;
+    });
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await App.StopAsync();
+        await App.DisposeAsync();
+        await Database.DisposeAsync();
+        _master.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private static HttpRequestMessage Request(HttpMethod method, string path, string? credential, object? body, (string Name, string Value)[] headers)
+    {
+        var request = new HttpRequestMessage(method, path);
+        if (!string.IsNullOrEmpty(credential)) request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + credential);
+        request.Content = body switch
+        {
+            null => method == HttpMethod.Post || method == HttpMethod.Put || method == HttpMethod.Patch ? new ByteArrayContent([]) : null,
+            byte[] bytes => new ByteArrayContent(bytes),
+            string text => new StringContent(text, Encoding.UTF8, new MediaTypeHeaderValue("application/json")),
+            _ => new StringContent(JsonSerializer.Serialize(body), Encoding.UTF8, new MediaTypeHeaderValue("application/json")),
+        };
+        foreach (var (name, value) in headers)
+            if (!request.Headers.TryAddWithoutValidation(name, value)) request.Content?.Headers.TryAddWithoutValidation(name, value);
+        return request;
+    }
+}
+
+/// <summary>A whole answer.</summary>
+internal sealed class Answer(HttpResponseMessage response, byte[] body)
+{
+    public int Status { get; } = (int)response.StatusCode;
+
+    public string Text { get; } = Encoding.UTF8.GetString(body);
+
+    public byte[] Body { get; } = body;
+
+    private readonly Dictionary<string, string> _headers = response.Headers.Concat(response.Content.Headers).ToDictionary(h => h.Key, h => string.Join(", ", h.Value), StringComparer.OrdinalIgnoreCase);
+
+    public JsonElement Json => JsonSerializer.Deserialize<JsonElement>(Text);
+
+    public string? Header(string name) => _headers.GetValueOrDefault(name);
+
+    public string String(string name) => Json.GetProperty(name).GetString()!;
+
+    public override string ToString() => $"{Status} {Text}";
+}
+
+/// <summary>The clock of a test: real time, moved on at will.</summary>
+internal sealed class MovableClock : TimeProvider
+{
+    private long _ahead;
+
+    public void Advance(TimeSpan by) => Interlocked.Add(ref _ahead, by.Ticks);
+
+    public override DateTimeOffset GetUtcNow() => base.GetUtcNow().AddTicks(Interlocked.Read(ref _ahead));
+}
+
+/// <summary>Everything that was logged.</summary>
+internal sealed class LogSink : ILoggerProvider, ILogger
+{
+    private readonly StringBuilder _text = new();
+
+    public string Text
+    {
+        get { lock (_text) return _text.ToString(); }
+    }
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        lock (_text) _text.Append(logLevel).Append(' ').Append(formatter(state, exception)).Append(' ').Append(exception).Append('\n');
+    }
+
+    public void Dispose()
+    {
+    }
+}
+
+internal static class Chat
+{
+    /// <summary>A user's message as chat clients append it.</summary>
+    public static string Message(string chatId, string text) => JsonSerializer.Serialize(new
+    {
+        kind = "message",
+        payload = new { chatId, trigger = "submit-message", message = new { id = "m", role = "user", parts = new[] { new { type = "text", text } } } },
+    });
+}
