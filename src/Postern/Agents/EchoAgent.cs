@@ -12,8 +12,9 @@ namespace Postern.Agents;
 /// other: its records carry part ids made of the turn and the place in it, so a turn that a crash cut off is gone through again and
 /// each record that is there already stays one.
 /// </summary>
-internal sealed class EchoAgent(Database database, Conversation conversation, Transcript transcript, RunStore runs, PosternOptions options, TimeProvider clock)
+internal sealed class EchoAgent(Database database, Conversation conversation, Transcript transcript, RecordStore records, RunStore runs, PosternOptions options, TimeProvider clock)
 {
+    private const int PageSize = 100;
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
 
     /// <summary>One turn, to its end or until it is stopped; quietly gone when the session or the lease is.</summary>
@@ -23,7 +24,7 @@ internal sealed class EchoAgent(Database database, Conversation conversation, Tr
         var turn = $"{run.Id}:{session.TurnInSeq}";
         var renewed = clock.GetTimestamp();
         var place = 0;
-        foreach (var chunk in Chunks(run.Id, await ToldAsync(session)))
+        foreach (var chunk in Chunks(turn, await ToldAsync(session, name)))
         {
             if (await AppendAsync(name, turn, place++, chunk, run) is not { } done) return;
             if (done.StopAsked)
@@ -42,9 +43,9 @@ internal sealed class EchoAgent(Database database, Conversation conversation, Tr
             tx, name, RecordStore.Out, [NewRecord.OfControl(turn + ":end", [Control.Header, Control.TurnComplete], [Control.InEventId, session.TurnInSeq.ToString()])], new Writer(run.Id)), CancellationToken.None);
     }
 
-    private static IEnumerable<object> Chunks(string run, string text)
+    private static IEnumerable<object> Chunks(string turn, string text)
     {
-        yield return new { type = "start", messageId = "msg_" + run };
+        yield return new { type = "start", messageId = "msg_" + turn.Replace(':', '_') };
         yield return new { type = "text-start", id = "0" };
         foreach (var word in Words(text)) yield return new { type = "text-delta", id = "0", delta = word };
         yield return new { type = "text-end", id = "0" };
@@ -58,19 +59,31 @@ internal sealed class EchoAgent(Database database, Conversation conversation, Tr
         return await database.WriteAsync(tx => conversation.AppendAsync(tx, name, RecordStore.Out, [record], new Writer(run.Id))) as AppendOutcome.Appended;
     }
 
-    /// <summary>The user's messages since the last answer.</summary>
-    private async Task<string> ToldAsync(Session session)
+    /// <summary>The texts of the messages that this turn answers: those on <c>in</c> since the last answer, or the one that the session was started with.</summary>
+    private async Task<string> ToldAsync(Session session, SessionName name)
     {
-        var recent = await transcript.BeforeAsync(session.Project, session.Id, long.MaxValue, 50);
-        var told = recent.TakeWhile(m => m.Role != "assistant").Where(m => m.Role == "user").Reverse().Select(TextOf);
+        var told = new List<string>();
+        var after = session.InAnsweredSeq;
+        while (after < session.TurnInSeq)
+        {
+            var page = await records.AfterAsync(name, RecordStore.In, after, PageSize);
+            if (page.Count == 0) break;
+            foreach (var record in page.Where(r => r.Seq <= session.TurnInSeq && r.Body.Length > 0))
+            {
+                using var envelope = JsonDocument.Parse(record.Body);
+                if (InEffect.Read(envelope.RootElement.GetProperty("data")).Message is { Role: "user" } message) told.Add(TextOf(message.Content));
+            }
+            after = page[^1].Seq;
+        }
+        if (told.Count == 0 && session.TurnInSeq < 0) told.AddRange((await transcript.AfterAsync(session.Project, session.Id, 0, 1)).Select(m => TextOf(m.Content)));
         var text = string.Join("\n", told);
         return text.Length == 0 ? "(nothing to echo)" : text;
     }
 
-    private static string TextOf(Message message)
+    private static string TextOf(byte[] content)
     {
-        using var content = JsonDocument.Parse(message.Content);
-        return string.Concat(content.RootElement.EnumerateArray().Where(b => b.TryGetProperty("text", out var t) && t.ValueKind == JsonValueKind.String).Select(b => Fields.TextOf(b.GetProperty("text"))));
+        using var blocks = JsonDocument.Parse(content);
+        return string.Concat(blocks.RootElement.EnumerateArray().Where(b => b.TryGetProperty("text", out var t) && t.ValueKind == JsonValueKind.String).Select(b => Fields.TextOf(b.GetProperty("text"))));
     }
 
     /// <summary>Words with the space that follows them; never inside a code point.</summary>
