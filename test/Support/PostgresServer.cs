@@ -45,7 +45,7 @@ public sealed class PostgresServer
         return server.ConnectionString(name);
     }
 
-    private string ConnectionString(string database) => $"Host=127.0.0.1;Port={Port};Username=postern;Database={database};Maximum Pool Size=40";
+    private string ConnectionString(string database) => $"Host=127.0.0.1;Port={Port};Username=postern;Database={database}";
 
     private void WaitUntilReady()
     {

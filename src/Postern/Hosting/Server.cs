@@ -22,12 +22,13 @@ internal static class Server
 
     public static WebApplication Build(Database database, MasterKey master, PosternOptions options, string urls, TimeProvider clock)
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        // Settings come through SettingsReader alone: the host reads no file and no variable of its own.
-        builder.Configuration.Sources.Clear();
+        // Empty: settings come through SettingsReader alone. The other builders watch the folder they start in for changed files, and
+        // the database's writes are such changes.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddInMemoryCollection();
+        builder.Services.AddRouting();
         Log(builder.Logging, options.Log);
-        builder.WebHost.ConfigureKestrel(Kestrel).UseUrls(urls.Split(';', ','));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(Kestrel).UseUrls(urls.Split(';', ','));
         builder.WebHost.UseShutdownTimeout(ShutdownTime);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTime);
         builder.Services.AddOpenApi(OpenApiDocument.Configure);

@@ -140,6 +140,8 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
 
     private async Task<AppendOutcome> AppendAndForgetAsync(SessionName name, string channel, IReadOnlyList<NewRecord> batch, Writer writer)
     {
+        if (batch is [{ Headers: null }] && channel == RecordStore.Out && await conversation.TryAppendPlainAsync(database, name, batch[0], writer) is { } seq)
+            return new AppendOutcome.Appended(seq, seq + 1, true, false);
         var outcome = await database.WriteAsync(tx => conversation.AppendAsync(tx, name, channel, batch, writer));
         if (outcome is AppendOutcome.Gone) sessions.Forget(name);
         return outcome;

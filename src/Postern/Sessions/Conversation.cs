@@ -80,6 +80,20 @@ internal sealed class Conversation(Transcript transcript, PosternOptions options
         return new AppendOutcome.Appended(Math.Min(first ?? start, start), Math.Max(last + 1, end), ensured, session.StopIsAsked);
     }
 
+    /// <summary>The hot path of agents that stream; null when the rules of <see cref="AppendAsync"/> are needed after all, and nothing was written.</summary>
+    public async Task<long?> TryAppendPlainAsync(Database database, SessionName name, NewRecord record, Writer writer)
+    {
+        try
+        {
+            return await database.WriteOneAsync(tx => RecordStore.AppendPlainAsync(tx, name, record, writer.Run, tx.Now + (Seconds(options.Runs.TurnSeconds) / 2)));
+        }
+        catch (Npgsql.PostgresException fault) when (fault.SqlState == Npgsql.PostgresErrorCodes.UniqueViolation)
+        {
+            // The same part was being appended in this moment.
+            return null;
+        }
+    }
+
     /// <summary>Starts a run for a session that has none: its first, or a continuation. Null when its agent is not registered.</summary>
     public async ValueTask<string?> StartRunAsync(Tx tx, Session session, byte[]? input, bool bootMessage)
     {

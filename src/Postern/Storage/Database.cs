@@ -19,6 +19,12 @@ internal abstract class Database : IAsyncDisposable
     /// <exception cref="StorageUnavailableException">The database cannot be reached or takes no more work: nothing was written.</exception>
     public abstract Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default);
 
+    /// <summary>
+    /// Like <see cref="WriteAsync{T}"/> for a command that writes by one statement at most where <see cref="Tx.WritesInQueries"/>: the
+    /// statement is its own transaction, and its one round trip is all that the command costs.
+    /// </summary>
+    public abstract Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default);
+
     /// <summary>Runs a query that sees every commit made before it began.</summary>
     public abstract ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default);
 
@@ -41,6 +47,9 @@ internal abstract class Database : IAsyncDisposable
 internal abstract class Tx
 {
     private List<string>? _touched;
+
+    /// <summary>Whether a query may hold statements that write (<c>WITH … AS (UPDATE … RETURNING …)</c>): PostgreSQL; SQLite runs them one after another.</summary>
+    public abstract bool WritesInQueries { get; }
 
     /// <summary>Appended to a SELECT that a later write of this transaction depends on. Empty on SQLite, which has one writer.</summary>
     public abstract string ForUpdate { get; }

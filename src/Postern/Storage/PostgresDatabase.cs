@@ -16,6 +16,7 @@ namespace Postern.Storage;
 internal sealed class PostgresDatabase : Database
 {
     private const int MaxTries = 8;
+    private const int StandardPoolSize = 16;
 
     private readonly NpgsqlDataSource _source;
     private readonly TimeProvider _clock;
@@ -39,6 +40,8 @@ internal sealed class PostgresDatabase : Database
     public static NpgsqlDataSource CreateSource(string connectionString)
     {
         var settings = new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = "postern", IncludeErrorDetail = false };
+        // More connections than the server has cores wait for one another inside it; the rest wait here, in order.
+        if (!settings.ContainsKey("Maximum Pool Size")) settings.MaxPoolSize = StandardPoolSize;
         if (!settings.ContainsKey("Timeout")) settings.Timeout = 5;
         if (!settings.ContainsKey("Command Timeout")) settings.CommandTimeout = 15;
         return new NpgsqlDataSourceBuilder(settings.ToString()).Build();
@@ -97,6 +100,29 @@ internal sealed class PostgresDatabase : Database
         }
     }
 
+    public override async Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default)
+    {
+        Interlocked.Increment(ref _inFlight);
+        var began = Stopwatch.GetTimestamp();
+        try
+        {
+            await using var connection = await _source.OpenConnectionAsync(cancel);
+            var tx = new PostgresTx(connection, null, this);
+            var result = await command(tx);
+            Changes.Committed(tx.Touched);
+            StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
+            return result;
+        }
+        catch (Exception fault) when (IsUnavailable(fault))
+        {
+            throw new StorageUnavailableException("The database cannot be reached.", fault);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _inFlight);
+        }
+    }
+
     public override async ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default)
     {
         try
@@ -119,7 +145,7 @@ internal sealed class PostgresDatabase : Database
     internal static bool IsUnavailable(Exception fault) => fault switch
     {
         // Class 08 connection, 53 resources, 57P shutdown, 25006 a replica that takes no writes.
-        PostgresException p => p.SqlState is ['0', '8', ..] or ['5', '3', ..] or ['5', '7', 'P', ..] or "25006",
+        PostgresException p => p.SqlState is PostgresErrorCodes.CannotConnectNow or ['0', '8', ..] or ['5', '3', ..] or ['5', '7', 'P', ..] or "25006",
         NpgsqlException => true,
         TimeoutException or System.Net.Sockets.SocketException => true,
         _ => false,
@@ -127,6 +153,8 @@ internal sealed class PostgresDatabase : Database
 
     private sealed class PostgresTx(NpgsqlConnection connection, NpgsqlTransaction? transaction, PostgresDatabase database) : Tx
     {
+        public override bool WritesInQueries => true;
+
         public override string ForUpdate => " FOR UPDATE";
 
         public override string ForUpdateSkipLocked => " FOR UPDATE SKIP LOCKED";

@@ -1,18 +1,20 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Diagnostics;
-using System.Threading.Channels;
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Data.Sqlite;
 
 namespace Postern.Storage;
 
 /// <summary>
-/// SQLite with group commit. One thread owns the only writing connection: it takes the commands that wait, runs each in a
-/// savepoint of its own, commits them with one fsync and then answers them all. While a commit is on its way to the disk the
-/// next batch gathers, so the batch grows with the load and a lone command waits for nobody.
+/// SQLite with group commit. One thread owns the only writing connection: it takes the commands that wait, runs them in one
+/// transaction, commits them with one fsync and then answers them all. While a commit is on its way to the disk the next batch
+/// gathers, so the batch grows with the load and a lone command waits for nobody. A batch is first run as if none of it could fail;
+/// when one does, all is rolled back and run again with a savepoint for each (which costs two statements a command, always, if it
+/// is not left for the batches that need it).
 ///
-/// What always holds: WAL and synchronous=FULL, so an answered command survives a power cut; a command that throws is rolled
-/// back to its savepoint and spoils only itself. When the commit itself fails every command of the batch fails and nothing
+/// What always holds: WAL and synchronous=FULL, so an answered command survives a power cut; a command that throws spoils only
+/// itself. When the commit itself fails every command of the batch fails and nothing
 /// of it is there. On a crash the WAL is replayed by the next opening: answered commands are in it.
 /// </summary>
 internal sealed class SqliteDatabase : Database
@@ -23,12 +25,15 @@ internal sealed class SqliteDatabase : Database
 
     private readonly string _connectionString;
     private readonly TimeProvider _clock;
-    private readonly Channel<Pending> _queue =
-        Channel.CreateBounded<Pending>(new BoundedChannelOptions(MaxQueued) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    private readonly ConcurrentQueue<Pending> _queue = new();
+    private readonly AutoResetEvent _arrived = new(false);
     private readonly SqliteConnectionCache _writing;
     private readonly ConcurrentBag<SqliteConnectionCache> _readers = [];
     private readonly SemaphoreSlim _readerSlots = new(Readers, Readers);
     private readonly Thread _writer;
+    private int _queued;
+    private int _writerSleeps;
+    private volatile bool _closing;
 
     public SqliteDatabase(string file, TimeProvider clock)
     {
@@ -37,7 +42,7 @@ internal sealed class SqliteDatabase : Database
         _writing = Open();
         _writer = new Thread(WriteForEver) { Name = "sqlite writer", IsBackground = true };
         _writer.Start();
-        StorageMeter.ObserveQueue(() => _queue.Reader.Count);
+        StorageMeter.ObserveQueue(() => Volatile.Read(ref _queued));
     }
 
     public override long Now => Microseconds(_clock);
@@ -46,11 +51,19 @@ internal sealed class SqliteDatabase : Database
 
     internal static long Microseconds(TimeProvider clock) => (clock.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 
+    /// <summary>One statement or many are the same here: a command among those of its batch.</summary>
+    public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => WriteAsync(command, cancel);
+
     public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default)
     {
-        var pending = new Pending<T>(command);
-        if (!_queue.Writer.TryWrite(pending))
+        if (_closing || Interlocked.Increment(ref _queued) > MaxQueued)
+        {
+            if (!_closing) Interlocked.Decrement(ref _queued);
             return Task.FromException<T>(new StorageUnavailableException("More writes wait for the disk than the server queues. Try again."));
+        }
+        var pending = new Pending<T>(command);
+        _queue.Enqueue(pending);
+        if (Interlocked.Exchange(ref _writerSleeps, 0) == 1) _arrived.Set();
         return pending.Task;
     }
 
@@ -71,8 +84,10 @@ internal sealed class SqliteDatabase : Database
 
     public override async ValueTask DisposeAsync()
     {
-        _queue.Writer.TryComplete();
+        _closing = true;
+        _arrived.Set();
         await Task.Run(_writer.Join);
+        _arrived.Dispose();
         _writing.Dispose();
         foreach (var reader in _readers) reader.Dispose();
         _readerSlots.Dispose();
@@ -85,38 +100,84 @@ internal sealed class SqliteDatabase : Database
         cache.Execute("PRAGMA synchronous=FULL", []);
         cache.Execute("PRAGMA busy_timeout=30000", []);
         cache.Execute("PRAGMA cache_size=-16000", []);
+        // 16 MiB of WAL between two checkpoints: each writes a changed page once, however often it changed.
+        cache.Execute("PRAGMA wal_autocheckpoint=4000", []);
         return cache;
     }
 
     private void WriteForEver()
     {
         var batch = new List<Pending>(MaxBatch);
-        var reader = _queue.Reader;
-        while (reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        while (WaitForWork())
         {
             batch.Clear();
             var began = Stopwatch.GetTimestamp();
-            var tx = new SqliteTx(_writing, this);
             try
             {
                 _writing.Execute("BEGIN IMMEDIATE", []);
-                while (batch.Count < MaxBatch && reader.TryRead(out var pending))
-                {
-                    batch.Add(pending);
-                    RunInSavepoint(pending, tx);
-                }
+                while (batch.Count < MaxBatch && TryTake(out var pending)) batch.Add(pending);
+                var tx = RunAll(batch);
                 _writing.Execute("COMMIT", []);
+                StorageMeter.Committed(batch.Count, Stopwatch.GetElapsedTime(began));
+                Answer(batch);
+                Changes.Committed(tx.Touched);
             }
             catch (SqliteException fault)
             {
                 RollBack();
                 foreach (var pending in batch) pending.Fail(Translate(fault));
-                if (batch.Count == 0 && reader.TryRead(out var waiting)) waiting.Fail(Translate(fault));
-                continue;
+                if (batch.Count == 0 && TryTake(out var waiting)) waiting.Fail(Translate(fault));
             }
-            StorageMeter.Committed(batch.Count, Stopwatch.GetElapsedTime(began));
-            foreach (var pending in batch) pending.Answer();
-            Changes.Committed(tx.Touched);
+        }
+    }
+
+    /// <summary>Sleeps without spinning: with few cores, what the writer burns while it waits is taken from the requests.</summary>
+    private bool WaitForWork()
+    {
+        while (_queue.IsEmpty)
+        {
+            if (_closing) return false;
+            Volatile.Write(ref _writerSleeps, 1);
+            Interlocked.MemoryBarrier();
+            if (_queue.IsEmpty && !_closing) _arrived.WaitOne();
+            Volatile.Write(ref _writerSleeps, 0);
+        }
+        return true;
+    }
+
+    private bool TryTake([MaybeNullWhen(false)] out Pending pending)
+    {
+        if (!_queue.TryDequeue(out pending)) return false;
+        Interlocked.Decrement(ref _queued);
+        return true;
+    }
+
+    /// <summary>The answers of a batch go on in one work item, one after another: they are short, and a work item each costs more than they do.</summary>
+    private static void Answer(List<Pending> batch)
+    {
+        var answered = batch.ToArray();
+        ThreadPool.UnsafeQueueUserWorkItem(static pendings =>
+        {
+            foreach (var pending in pendings) pending.Answer();
+        }, answered, preferLocal: false);
+    }
+
+    private SqliteTx RunAll(List<Pending> batch)
+    {
+        var tx = new SqliteTx(_writing, this);
+        try
+        {
+            foreach (var pending in batch) pending.Run(tx);
+            return tx;
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            // One of them fails: again from the start, each in a savepoint.
+            RollBack();
+            _writing.Execute("BEGIN IMMEDIATE", []);
+            tx = new SqliteTx(_writing, this);
+            foreach (var pending in batch) RunInSavepoint(pending, tx);
+            return tx;
         }
     }
 
@@ -172,7 +233,7 @@ internal sealed class SqliteDatabase : Database
 
     private sealed class Pending<T>(Func<Tx, ValueTask<T>> command) : Pending
     {
-        private readonly TaskCompletionSource<T> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource<T> _answer = new();
         private T? _result;
 
         public Task<T> Task => _answer.Task;
@@ -185,11 +246,14 @@ internal sealed class SqliteDatabase : Database
             else _answer.TrySetException(Fault);
         }
 
-        public override void Fail(Exception fault) => _answer.TrySetException(Fault ?? fault);
+        /// <summary>Never on the writer's thread: what waits goes on elsewhere.</summary>
+        public override void Fail(Exception fault) => ThreadPool.QueueUserWorkItem(_ => _answer.TrySetException(Fault ?? fault));
     }
 
     private sealed class SqliteTx(SqliteConnectionCache connection, SqliteDatabase database) : Tx
     {
+        public override bool WritesInQueries => false;
+
         public override string ForUpdate => "";
 
         public override string ForUpdateSkipLocked => "";

@@ -1,0 +1,110 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using Postern.Hosting;
+
+namespace Postern.Bench;
+
+/// <summary>The processes that are measured, and how one is started and asked.</summary>
+internal sealed class Child : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly List<string> _lines = [];
+    private readonly TaskCompletionSource<string> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private Child(string arguments, Dictionary<string, string>? environment)
+    {
+        var start = new ProcessStartInfo("dotnet", $"\"{typeof(Child).Assembly.Location}\" {arguments}") { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment ?? []) start.Environment[name] = value;
+        Started = Stopwatch.StartNew();
+        _process = Process.Start(start)!;
+        _process.OutputDataReceived += (_, line) => Take(line.Data);
+        _process.ErrorDataReceived += (_, line) => Take(line.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public Stopwatch Started { get; }
+
+    public string Url { get; private set; } = "";
+
+    public string RootKey => Find("root key  ");
+
+    public static async Task<Child> StartAsync(string arguments, Dictionary<string, string>? environment = null)
+    {
+        var child = new Child(arguments, environment);
+        child.Url = await child._listening.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        return child;
+    }
+
+    /// <summary>Kibibytes of resident memory.</summary>
+    public long ResidentKib() => long.Parse(File.ReadLines($"/proc/{_process.Id}/status").First(l => l.StartsWith("VmRSS", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
+
+    /// <summary>Ends it in order; what it said of itself at the end is then in <see cref="Find"/>.</summary>
+    public async Task StopAsync()
+    {
+        using var kill = Process.Start("kill", $"-TERM {_process.Id}");
+        await kill.WaitForExitAsync();
+        await _process.WaitForExitAsync();
+    }
+
+    public string Find(string prefix)
+    {
+        lock (_lines) return _lines.First(l => l.StartsWith(prefix, StringComparison.Ordinal))[prefix.Length..];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) await StopAsync();
+        _process.Dispose();
+    }
+
+    private void Take(string? line)
+    {
+        if (line is null) return;
+        lock (_lines) _lines.Add(line);
+        if (line.StartsWith("listening on ", StringComparison.Ordinal)) _listening.TrySetResult(line["listening on ".Length..]);
+    }
+}
+
+internal static class Children
+{
+    /// <summary>The server as it is, with its own count of commits listened to: at its end it says how many commands a batch held.</summary>
+    public static async Task<int> ServeAsync(string[] args)
+    {
+        long commands = 0, batches = 0;
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, l) =>
+        {
+            if (instrument.Name == "postern.store.batch.size") l.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<int>((_, size, _, _) =>
+        {
+            Interlocked.Add(ref commands, size);
+            Interlocked.Increment(ref batches);
+        });
+        listener.Start();
+        var code = await ServeCommand.RunAsync(ServeOptions.From(args[0], "http://127.0.0.1:0", args.ElementAtOrDefault(1), true), CancellationToken.None);
+        Console.WriteLine($"batch size  {(batches == 0 ? 0 : (double)commands / batches):0.0}");
+        return code;
+    }
+
+    /// <summary>The limit: the same bytes from a bare endpoint of the same web server.</summary>
+    public static async Task<int> BareAsync(string file)
+    {
+        var bytes = await File.ReadAllBytesAsync(file);
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0").ConfigureKestrel(k => k.AddServerHeader = false);
+        await using var app = builder.Build();
+        app.MapGet("/bytes", async http =>
+        {
+            http.Response.ContentType = "application/json; charset=utf-8";
+            http.Response.ContentLength = bytes.Length;
+            await http.Response.BodyWriter.WriteAsync(bytes);
+        });
+        await app.StartAsync();
+        Console.WriteLine("listening on " + app.Urls.First());
+        await app.WaitForShutdownAsync();
+        return 0;
+    }
+}

@@ -1,0 +1,10 @@
+using Postern.Bench;
+
+// What is measured: `make bench`, or one of them: bash bench/run.sh history|append|streams|start
+// The other words are the children that a measurement starts: the server with its batches counted, and a bare endpoint.
+return args switch
+{
+    ["serve", .. var rest] => await Children.ServeAsync(rest),
+    ["bare", var file] => await Children.BareAsync(file),
+    _ => await Measurements.RunAsync(args),
+};
