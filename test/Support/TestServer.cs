@@ -27,7 +27,7 @@ internal sealed class TestServer : IAsyncDisposable
     {
         (_folder, Database, _master, App, RootKey, Clock, Log) = (folder, database, master, app, rootKey, clock, log);
         Url = app.Urls.First();
-        Http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 2000 }) { BaseAddress = new Uri(Url), Timeout = TimeSpan.FromSeconds(60) };
+        Http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 2000, RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1 }) { BaseAddress = new Uri(Url), Timeout = TimeSpan.FromSeconds(60) };
     }
 
     public WebApplication App { get; }
@@ -61,6 +61,7 @@ internal sealed class TestServer : IAsyncDisposable
         options.RateLimits.ProjectBurst = options.RateLimits.TokenBurst = options.RateLimits.FailuresPerMinute = 0;
         options.Outbound.AllowedNetworks = ["127.0.0.0/8"];
         options.Runs.EchoDelayMilliseconds = 0;
+        options.Log.Level = "Error";
         set?.Invoke(options);
         var database = await serve.OpenDatabaseAsync(clock, default);
         var master = MasterKey.FromText("a master key for the tests, long enough");

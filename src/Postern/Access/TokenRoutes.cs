@@ -85,7 +85,7 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
             : new RevocationRow(caller.Project, "subject", subject!, before, Math.Max(until, before!.Value + Wire.Microseconds(Tokens.MaxLife)), 0);
         await admin.RevokeTokensAsync(rule, Audit.ActorOf(caller.Authority));
         // Tokens derived from this one name it by its jti, where it has one.
-        if (token is not null && Tokens.JtiOf(token) is { } own) await admin.RevokeTokensAsync(rule with { Kind = "jti", Value = own }, Audit.ActorOf(caller.Authority));
+        if (token is not null && Tokens.JtiOf(token, database.Now) is { } own) await admin.RevokeTokensAsync(rule with { Kind = "jti", Value = own }, Audit.ActorOf(caller.Authority));
         return Reply.Ok(new RevokedView(true));
     }
 

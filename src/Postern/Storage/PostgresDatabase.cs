@@ -39,11 +39,13 @@ internal sealed class PostgresDatabase : Database
 
     public static NpgsqlDataSource CreateSource(string connectionString)
     {
+        // What was given, by its own words: the typed builder says of every keyword that it is there.
+        var given = new DbConnectionStringBuilder { ConnectionString = connectionString };
         var settings = new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = "postern", IncludeErrorDetail = false };
         // More connections than the server has cores wait for one another inside it; the rest wait here, in order.
-        if (!settings.ContainsKey("Maximum Pool Size")) settings.MaxPoolSize = StandardPoolSize;
-        if (!settings.ContainsKey("Timeout")) settings.Timeout = 5;
-        if (!settings.ContainsKey("Command Timeout")) settings.CommandTimeout = 15;
+        if (!given.ContainsKey("Maximum Pool Size")) settings.MaxPoolSize = StandardPoolSize;
+        if (!given.ContainsKey("Timeout")) settings.Timeout = 5;
+        if (!given.ContainsKey("Command Timeout")) settings.CommandTimeout = 15;
         return new NpgsqlDataSourceBuilder(settings.ToString()).Build();
     }
 

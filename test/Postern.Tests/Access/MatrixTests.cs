@@ -1,0 +1,176 @@
+using System.Net.Sockets;
+using System.Text;
+using Postern.Access;
+using Postern.Support;
+
+namespace Postern.Tests.Access;
+
+/// <summary>
+/// The matrix: made from the door table, so that a new route is in it without anyone adding it. Each door is tried with no
+/// credential, with every other kind of valid credential, and with a wrong one of the right kind.
+/// </summary>
+public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixTests.World>
+{
+    public sealed class World : IAsyncLifetime
+    {
+        internal TestServer Server { get; private set; } = null!;
+
+        internal string Personal { get; private set; } = "";
+
+        internal string Token { get; private set; } = "";
+
+        public async ValueTask InitializeAsync()
+        {
+            Server = await TestServer.StartAsync();
+            await Server.StartSessionAsync("matrix");
+            var made = await Server.PostAsync("/api/v1/keys", new { name = "ada@example.com", kind = "pat" });
+            Personal = made.String("key");
+            Token = await Server.TokenAsync("admin");
+        }
+
+        public async ValueTask DisposeAsync() => await Server.DisposeAsync();
+    }
+
+    public static TheoryData<string, string> Rows()
+    {
+        var rows = new TheoryData<string, string>();
+        foreach (var line in File.ReadAllLines(Repository.File("doors.txt")))
+        {
+            var parts = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (parts[2] != "Anyone") rows.Add(parts[0], parts[1]);
+        }
+        return rows;
+    }
+
+    [Theory]
+    [MemberData(nameof(Rows))]
+    public async Task A_door_opens_to_the_credentials_it_names_and_to_no_other(string method, string path)
+    {
+        var server = world.Server;
+        var door = server.Doors.Table.Single(d => d.Method == method && d.Path == path);
+        var target = Fill(path);
+        var rows = await server.CountRowsAsync();
+        var wrongKey = server.RootKey[..^8] + (server.RootKey[^8] == 'A' ? 'B' : 'A') + server.RootKey[^7..];
+        var presented = new (string Kind, Opens Opens, (string, string)[] Headers)[]
+        {
+            ("nothing", 0, []),
+            ("a wrong key", 0, [("Authorization", "Bearer " + wrongKey)]),
+            ("a wrong token", 0, [("Authorization", "Bearer " + world.Token[..^4] + "AAAA")]),
+            ("no ASCII", 0, [("Authorization", "Bearer pst_röot_kéy")]),
+            ("an empty bearer", 0, [("Authorization", "Bearer ")]),
+            ("basic authentication", 0, [("Authorization", "Basic cm9vdDpyb290")]),
+            ("a session cookie", 0, [("Cookie", "postern=" + server.RootKey)]),
+            ("a callback secret", 0, [("X-Callback-Secret", server.RootKey), ("X-Callback-Token", server.RootKey)]),
+            ("a proxy's identity, from nowhere trusted", 0, [("X-Forwarded-User", "ada")]),
+            ("the root key", Opens.Key | Opens.Operator, [("Authorization", "Bearer " + server.RootKey)]),
+            ("the root key as X-API-Key", Opens.Key, [("X-API-Key", server.RootKey)]),
+            ("a personal key", Opens.Key | Opens.Operator | Opens.PersonalKey, [("Authorization", "Bearer " + world.Personal)]),
+            ("a token", Opens.Token, [("Authorization", "Bearer " + world.Token)]),
+        };
+        foreach (var (kind, opens, headers) in presented)
+        {
+            if ((opens & door.Opens) != 0) continue;
+            var answer = await server.SendAsync(new HttpMethod(method), target, null, method is "GET" or "HEAD" ? null : "{\"never\":\"parsed\"", headers);
+            Assert.True(answer.Status == 401, $"{method} {target} with {kind}: {answer}");
+            Assert.NotNull(answer.Header("WWW-Authenticate"));
+        }
+        Assert.Equal(rows, await server.CountRowsAsync());
+
+        foreach (var (kind, opens, headers) in presented.Where(p => (p.Opens & door.Opens) != 0))
+        {
+            // Past authentication: whatever it then says is the handler's word. The body is no JSON, so nothing is changed by it.
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+            using var request = new HttpRequestMessage(new HttpMethod(method), target);
+            if (method is not ("GET" or "HEAD" or "DELETE")) request.Content = new StringContent("{\"broken\"");
+            foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
+            using var response = await server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
+            Assert.True((int)response.StatusCode is not (401 or >= 500 and not 501), $"{method} {target} with {kind}: {(int)response.StatusCode}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Rows))]
+    public async Task An_odd_spelling_of_a_path_opens_nothing(string method, string path)
+    {
+        var plain = Fill(path);
+        var cut = plain.LastIndexOf('/');
+        string[] spellings =
+        [
+            "/" + plain, plain.Insert(cut, "/"), plain.Insert(cut, "/."), plain.Insert(cut, "/x/.."), plain.Insert(cut, "/%2e%2e"), plain.Insert(cut, "/%2E"), plain.Insert(cut, "%2f"),
+            plain.Insert(cut, "\\"), plain.Insert(cut, "%5c"), plain + "%00", plain.ToUpperInvariant(), plain + "/", plain + "X", "/healthz/.." + plain, "/docs/%2e%2e" + plain, plain + ";x=y",
+        ];
+        foreach (var spelling in spellings)
+        {
+            var status = await RawAsync($"{method} {spelling} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+            Assert.True(status is 400 or 401 or 404 or 405, $"{method} {spelling} without a credential: {status}");
+        }
+    }
+
+    [Fact]
+    public async Task A_header_over_the_servers_limit_is_431_and_one_below_it_401()
+    {
+        Assert.Equal(431, await RawAsync("GET /api/v1/keys HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer " + new string('x', 100_000) + "\r\n\r\n"));
+        Assert.Equal(401, await RawAsync("GET /api/v1/keys HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer " + new string('x', 20_000) + "\r\n\r\n"));
+        Assert.Equal(401, await RawAsync("GET /api/v1/keys HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-API-Key: \u00ff\u00fe\r\n\r\n"));
+    }
+
+    [Fact]
+    public async Task A_key_in_a_url_is_refused_even_beside_a_right_one_and_flagged()
+    {
+        var server = world.Server;
+        var answer = await server.GetAsync("/api/v1/keys?key=" + server.RootKey);
+        Assert.Equal(400, answer.Status);
+        Assert.Equal("credential_in_url", answer.String("code"));
+        Assert.Equal(400, (await server.GetAsync("/healthz?access_token=" + world.Token, "")).Status);
+        await WaitFor.TrueAsync(async () => (await server.GetAsync("/api/v1/audit?limit=200")).Text.Contains("key.exposed", StringComparison.Ordinal));
+        var audit = (await server.GetAsync("/api/v1/audit?limit=200")).Text;
+        Assert.DoesNotContain(server.RootKey, audit, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Two_credentials_that_disagree_are_refused()
+    {
+        var server = world.Server;
+        var answer = await server.GetAsync("/api/v1/keys", server.RootKey, ("X-API-Key", world.Personal));
+        Assert.Equal((400, "ambiguous_credentials"), (answer.Status, answer.String("code")));
+        Assert.Equal(200, (await server.GetAsync("/api/v1/keys", server.RootKey, ("X-API-Key", server.RootKey))).Status);
+    }
+
+    [Fact]
+    public async Task Another_method_of_a_known_path_is_405_before_any_credential_and_an_unknown_path_404()
+    {
+        var server = world.Server;
+        var session = await server.SendAsync(HttpMethod.Put, "/api/v1/sessions/x");
+        Assert.Equal((405, "{\"error\":\"Method not allowed\"}", "GET, PATCH"), (session.Status, session.Text, session.Header("Allow")));
+        var history = await server.SendAsync(HttpMethod.Delete, "/sessions/x/history");
+        Assert.Equal((405, "GET, HEAD"), (history.Status, history.Header("Allow")));
+        Assert.Equal(404, (await server.SendAsync(HttpMethod.Get, "/api/v1/sessionsX", server.RootKey)).Status);
+    }
+
+    [Fact]
+    public async Task A_browser_on_any_origin_may_ask_the_session_family()
+    {
+        var preflight = await world.Server.SendAsync(HttpMethod.Options, "/realtime/v1/sessions/x/in/append", null, null, ("Origin", "https://example.com"), ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "x-part-id"));
+        Assert.Equal((204, "*"), (preflight.Status, preflight.Header("Access-Control-Allow-Origin")));
+        Assert.Contains("x-part-id", preflight.Header("Access-Control-Allow-Headers"), StringComparison.Ordinal);
+        var refused = await world.Server.SendAsync(HttpMethod.Get, "/api/v1/sessions/x", null, null, ("Origin", "https://example.com"));
+        Assert.Equal((401, "*"), (refused.Status, refused.Header("Access-Control-Allow-Origin")));
+        Assert.Null((await world.Server.GetAsync("/api/v1/keys")).Header("Access-Control-Allow-Origin"));
+    }
+
+    private static string Fill(string path) => path
+        .Replace("{session}", "matrix", StringComparison.Ordinal).Replace("{io}", "in", StringComparison.Ordinal).Replace("{name}", "side", StringComparison.Ordinal)
+        .Replace("{key}", "matrix", StringComparison.Ordinal).Replace("{id}", "key_none", StringComparison.Ordinal).Replace("{slug}", "none", StringComparison.Ordinal)
+        .Replace("{ref}", "default", StringComparison.Ordinal).Replace("{env}", "prod", StringComparison.Ordinal);
+
+    /// <summary>The status of a request whose bytes are exactly these; 0 when the connection was just closed.</summary>
+    private async Task<int> RawAsync(string request)
+    {
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync("127.0.0.1", new Uri(world.Server.Url).Port);
+        await socket.SendAsync(Encoding.Latin1.GetBytes(request));
+        var buffer = new byte[1024];
+        var read = await socket.ReceiveAsync(buffer);
+        return read < 12 ? 0 : int.Parse(Encoding.ASCII.GetString(buffer, 9, 3));
+    }
+}
