@@ -140,6 +140,7 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
     {
         if (request.Headers.Accept.Count == 0 || !MediaTypeHeaderValue.TryParseStrictList(request.Headers.Accept, out var accepted)) return false;
         var best = accepted.Where(Names).ToList();
+        if (best.Any(a => a.Quality is null && a.Parameters.Any(p => p.Name.Equals("q", StringComparison.OrdinalIgnoreCase)))) return false;
         return best.Count > 0 && best.Max(a => a.Quality ?? 1) > 0;
 
         static bool Names(MediaTypeHeaderValue accept) =>
