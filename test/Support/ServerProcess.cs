@@ -12,7 +12,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     private ServerProcess(string arguments, IReadOnlyDictionary<string, string>? environment)
     {
-        _process = Program.Start(arguments, environment);
+        _process = PosternCommand.Start(arguments, environment);
         _process.OutputDataReceived += (_, line) => Take(line.Data);
         _process.ErrorDataReceived += (_, line) => Take(line.Data);
         _process.Exited += (_, _) => _listening.TrySetException(new InvalidOperationException("The server ended: " + Output));
@@ -79,7 +79,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 }
 
 /// <summary>The program, run to its end.</summary>
-internal static class Program
+internal static class PosternCommand
 {
     private static string Path { get; } = System.IO.Path.Combine(AppContext.BaseDirectory, "postern.dll");
 

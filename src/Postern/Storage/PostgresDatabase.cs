@@ -68,6 +68,7 @@ internal sealed class PostgresDatabase : Database
 
     public override async Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default)
     {
+        using var span = StorageMeter.Source.StartActivity("postern.store.write");
         Interlocked.Increment(ref _inFlight);
         var began = Stopwatch.GetTimestamp();
         try
@@ -104,6 +105,7 @@ internal sealed class PostgresDatabase : Database
 
     public override async Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default)
     {
+        using var span = StorageMeter.Source.StartActivity("postern.store.write");
         Interlocked.Increment(ref _inFlight);
         var began = Stopwatch.GetTimestamp();
         try

@@ -54,7 +54,16 @@ internal sealed class SqliteDatabase : Database
     /// <summary>One statement or many are the same here: a command among those of its batch.</summary>
     public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => WriteAsync(command, cancel);
 
-    public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default)
+    public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
+        StorageMeter.Source.HasListeners() ? TracedAsync(command) : EnqueueAsync(command);
+
+    private async Task<T> TracedAsync<T>(Func<Tx, ValueTask<T>> command)
+    {
+        using var span = StorageMeter.Source.StartActivity("postern.store.write");
+        return await EnqueueAsync(command);
+    }
+
+    private Task<T> EnqueueAsync<T>(Func<Tx, ValueTask<T>> command)
     {
         if (_closing || Interlocked.Increment(ref _queued) > MaxQueued)
         {

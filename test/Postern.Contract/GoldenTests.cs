@@ -1,0 +1,54 @@
+using System.Text.Json;
+using Postern.Hosting;
+using Postern.Settings;
+using Postern.Support;
+
+namespace Postern.Contract;
+
+/// <summary>What is generated from the declarations that enforce, held as files so that a change of exposure shows as a change of lines. <c>make docs</c> writes them anew.</summary>
+public sealed class GoldenTests
+{
+    [Fact]
+    public async Task The_door_table_is_the_golden_one()
+    {
+        await using var server = await TestServer.StartAsync();
+        await SameAsync("doors.txt", server.Doors.Print());
+    }
+
+    [Fact]
+    public async Task The_document_is_the_golden_one_and_names_a_credential_for_every_operation()
+    {
+        await using var server = await TestServer.StartAsync();
+        var document = (await server.GetAsync("/openapi.json", "")).Text;
+        await SameAsync("openapi.json", document);
+        var paths = JsonSerializer.Deserialize<JsonElement>(document).GetProperty("paths").EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Select(o => (Path: p.Name, Operation: o.Value))).ToList();
+        Assert.Equal(server.Doors.Table.Count(d => !d.Hidden), paths.Count);
+        foreach (var (path, operation) in paths.Where(p => p.Path is not ("/healthz" or "/readyz"))) Assert.True(operation.TryGetProperty("security", out var security) && security.GetArrayLength() > 0, path);
+    }
+
+    [Fact]
+    public async Task Every_setting_is_documented()
+    {
+        var file = Repository.File("docs/configuration.md");
+        const string mark = "<!-- settings -->\n";
+        var text = File.Exists(file) ? await File.ReadAllTextAsync(file) : "# Configuration\n\n" + mark;
+        var start = text.IndexOf(mark, StringComparison.Ordinal) + mark.Length;
+        var end = text.IndexOf("<!-- end of settings -->", StringComparison.Ordinal);
+        await SameAsync("docs/configuration.md", text[..start] + SettingsReader.Markdown() + (end < 0 ? "<!-- end of settings -->\n" : text[end..]));
+    }
+
+    [Fact]
+    public async Task The_reference_page_is_served()
+    {
+        await using var server = await TestServer.StartAsync();
+        Assert.Contains("swagger", (await server.GetAsync("/docs/index.html", "")).Text, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(404, (await server.GetAsync("/docs/nothing.js", "")).Status);
+    }
+
+    private static async Task SameAsync(string name, string now)
+    {
+        var file = Repository.File(name);
+        if (Environment.GetEnvironmentVariable("UPDATE_GOLDEN") == "1") await File.WriteAllTextAsync(file, now);
+        Assert.Equal(await File.ReadAllTextAsync(file), now);
+    }
+}

@@ -1,0 +1,36 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Postern.Access;
+using Postern.Http;
+
+namespace Postern.Contract;
+
+/// <summary>The guard of the door table: it sees what was really mapped, and refuses what names no credential.</summary>
+public sealed class GuardTests
+{
+    private static Task<IResult> Open(HttpContext http) => Task.FromResult(Results.Ok());
+
+    private static Task<IResult> Closed(HttpContext http, ProjectCaller caller) => Task.FromResult(Results.Ok());
+
+    [Fact]
+    public void Refuses_an_endpoint_without_a_named_credential_and_an_empty_table()
+    {
+        var app = WebApplication.CreateSlimBuilder().Build();
+        Assert.Contains("saw no routes", Assert.Throws<InvalidOperationException>(() => Doors.Guard(app)).Message, StringComparison.Ordinal);
+        app.MapGet("/from-a-library", () => "open to all");
+        Assert.Contains("/from-a-library", Assert.Throws<InvalidOperationException>(() => Doors.Guard(app)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Refuses_a_handler_that_does_not_fit_its_credential()
+    {
+        var doors = new Doors(null!);
+        var group = doors.Group("/x", ProblemFamily.Instance);
+        Assert.Throws<InvalidOperationException>(() => group.Get("/a", Opens.Key, Open));
+        Assert.Throws<InvalidOperationException>(() => group.Get("/b", Opens.Anyone, "read:sessions", Closed));
+        Assert.Throws<InvalidOperationException>(() => group.Get("/c", default, "read:sessions", Closed));
+        Assert.Throws<InvalidOperationException>(() => group.Get("/d", Opens.Key, Rule.None, Closed));
+        Assert.Equal("/x/e", group.Get("/e", Opens.Key, "read:sessions", Closed).Path);
+    }
+}

@@ -1,0 +1,85 @@
+using System.Text.RegularExpressions;
+using Postern.Support;
+
+namespace Postern.Contract;
+
+/// <summary>The style guide as a failing test: sizes, the direction of dependencies, and documents that name only what exists.</summary>
+public sealed partial class TidyTests
+{
+    /// <summary>What each folder may use, beside itself. Features may use one another through their stores.</summary>
+    private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
+    {
+        ["Storage"] = [],
+        ["Settings"] = [],
+        ["Http"] = ["Storage"],
+        ["Access"] = ["Http", "Settings", "Storage"],
+        ["Live"] = ["Access", "Http", "Settings", "Storage"],
+        ["Agents"] = ["Access", "Http", "Settings", "Storage", "Live", "Runs", "Sessions"],
+        ["Runs"] = ["Access", "Http", "Settings", "Storage", "Live", "Agents", "Sessions"],
+        ["Sessions"] = ["Access", "Http", "Settings", "Storage", "Live", "Agents", "Runs"],
+        ["History"] = ["Access", "Http", "Settings", "Storage", "Live", "Runs", "Sessions"],
+        ["Hosting"] = ["Access", "Http", "Settings", "Storage", "Live", "Agents", "Runs", "Sessions", "History"],
+    };
+
+    private static IEnumerable<string> Sources(string folder) =>
+        Directory.EnumerateFiles(Repository.File(folder), "*.cs", SearchOption.AllDirectories).Where(f => !f.Contains("/obj/", StringComparison.Ordinal) && !f.Contains("/bin/", StringComparison.Ordinal));
+
+    [Fact]
+    public void No_file_is_longer_than_one_room()
+    {
+        foreach (var (folder, limit) in new[] { ("src", 400), ("test", 800), ("bench", 400), ("samples", 400) })
+            foreach (var file in Sources(folder)) Assert.True(File.ReadAllLines(file).Length <= limit, $"{file} has {File.ReadAllLines(file).Length} lines; {limit} are enough");
+    }
+
+    [Fact]
+    public void Folders_depend_in_one_direction()
+    {
+        foreach (var file in Sources("src/Postern"))
+        {
+            var folder = Path.GetRelativePath(Repository.File("src/Postern"), file).Split('/')[0];
+            if (folder.EndsWith(".cs", StringComparison.Ordinal)) continue;
+            Assert.True(MayUse.ContainsKey(folder), $"The folder {folder} has no place among the others: say in TidyTests what it may use");
+            foreach (Match use in Use().Matches(File.ReadAllText(file)))
+            {
+                var used = use.Groups[1].Value;
+                Assert.True(used == folder || MayUse[folder].Contains(used), $"{file} uses Postern.{used}: {folder} may not");
+            }
+        }
+    }
+
+    [Fact]
+    public void Types_are_not_named_for_what_everything_is()
+    {
+        foreach (var file in Sources("src"))
+            Assert.False(Regex.IsMatch(Path.GetFileNameWithoutExtension(file), "(Manager|Helper|Service|Util|Utils|Impl|Base|Processor)$"), file);
+    }
+
+    /// <summary>A name in back-ticks that looks like a file or a type of ours exists.</summary>
+    [Fact]
+    public void Documents_name_only_what_exists()
+    {
+        var sources = string.Concat(Sources("src").Concat(Sources("test")).Concat(Sources("bench")).Concat(Sources("samples")).Select(File.ReadAllText));
+        string[] documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", .. Directory.GetFiles(Repository.File("docs"), "*.md").Select(f => Path.GetRelativePath(Repository.Root, f))];
+        foreach (var document in documents)
+        {
+            foreach (Match name in Ticked().Matches(File.ReadAllText(Repository.File(document))))
+            {
+                var text = name.Groups[1].Value;
+                if (FileLike().IsMatch(text)) Assert.True(File.Exists(Repository.File(text)) || Directory.Exists(Repository.File(text)) || Directory.Exists(Repository.File("src/Postern/" + text)), $"{document} names {text}, which is not there");
+                else if (TypeLike().IsMatch(text)) Assert.True(Regex.IsMatch(sources, $@"\b{Regex.Escape(text.Split('.')[0])}\b"), $"{document} names {text}, which no source knows");
+            }
+        }
+    }
+
+    [GeneratedRegex(@"^using Postern\.(\w+)", RegexOptions.Multiline)]
+    private static partial Regex Use();
+
+    [GeneratedRegex("`([^`\n]+)`")]
+    private static partial Regex Ticked();
+
+    [GeneratedRegex(@"^(src|test|bench|docs|samples|\.ci)/[\w./-]+$")]
+    private static partial Regex FileLike();
+
+    [GeneratedRegex(@"^[A-Z][a-z]+[A-Z]\w+(\.\w+)?$")]
+    private static partial Regex TypeLike();
+}
