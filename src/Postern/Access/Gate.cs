@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Http.Features;
 using Postern.Settings;
 using Postern.Http;
@@ -17,6 +18,12 @@ internal sealed class Gate(Credentials credentials, TokenBuckets buckets, Audit 
 
     public async Task EnterAsync(HttpContext http, Door door)
     {
+        if (Activity.Current is { } span)
+        {
+            // The pattern, never the path: a path may hold what a caller chose.
+            span.DisplayName = $"{door.Method} {door.Path}";
+            span.SetTag("http.route", door.Path);
+        }
         try
         {
             var result = await AnswerAsync(http, door);
