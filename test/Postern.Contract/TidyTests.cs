@@ -54,6 +54,15 @@ public sealed partial class TidyTests
             Assert.False(Regex.IsMatch(Path.GetFileNameWithoutExtension(file), "(Manager|Helper|Service|Util|Utils|Impl|Base|Processor)$"), file);
     }
 
+    [Fact]
+    public void Every_error_code_is_documented()
+    {
+        var documented = File.ReadAllText(Repository.File("docs/errors.md"));
+        var codes = Sources("src").SelectMany(f => RefusalCode().Matches(File.ReadAllText(f)).Select(m => m.Groups[1].Value)).ToHashSet(StringComparer.Ordinal);
+        Assert.True(codes.Count > 20, "the codes were found");
+        foreach (var code in codes) Assert.Contains($"`{code}`", documented, StringComparison.Ordinal);
+    }
+
     /// <summary>A name in back-ticks that looks like a file or a type of ours exists.</summary>
     [Fact]
     public void Documents_name_only_what_exists()
@@ -73,6 +82,9 @@ public sealed partial class TidyTests
 
     [GeneratedRegex(@"^using Postern\.(\w+)", RegexOptions.Multiline)]
     private static partial Regex Use();
+
+    [GeneratedRegex(@"(?:new Refusal\(\d+, .+?, |BadRequest\(.+?, |new\(\d+, .+?, )""([a-z]+(?:_[a-z]+)*)""[),]")]
+    private static partial Regex RefusalCode();
 
     [GeneratedRegex("`([^`\n]+)`")]
     private static partial Regex Ticked();

@@ -21,11 +21,10 @@ public enum Backend
 internal sealed class TestServer : IAsyncDisposable
 {
     private readonly string _folder;
-    private readonly MasterKey _master;
 
-    private TestServer(string folder, Database database, MasterKey master, WebApplication app, string rootKey, MovableClock clock, LogSink log)
+    private TestServer(string folder, Database database, WebApplication app, string rootKey, MovableClock clock, LogSink log)
     {
-        (_folder, Database, _master, App, RootKey, Clock, Log) = (folder, database, master, app, rootKey, clock, log);
+        (_folder, Database, App, RootKey, Clock, Log) = (folder, database, app, rootKey, clock, log);
         Url = app.Urls.First();
         Http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 2000, RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1 }) { BaseAddress = new Uri(Url), Timeout = TimeSpan.FromSeconds(60) };
     }
@@ -70,7 +69,7 @@ internal sealed class TestServer : IAsyncDisposable
         var rootKey = await app.Services.GetRequiredService<FirstStart>().RunAsync(null);
         await app.StartAsync();
         app.Services.GetRequiredService<ServerAddress>().ListensOn(app.Urls.First());
-        return new TestServer(folder, database, master, app, rootKey ?? "", clock, log);
+        return new TestServer(folder, database, app, rootKey ?? "", clock, log);
     }
 
     public async Task<Answer> SendAsync(HttpMethod method, string path, string? credential = null, object? body = null, params (string Name, string Value)[] headers)
@@ -118,7 +117,6 @@ internal sealed class TestServer : IAsyncDisposable
         await App.StopAsync();
         await App.DisposeAsync();
         await Database.DisposeAsync();
-        _master.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
 

@@ -108,8 +108,8 @@ internal sealed class KeyEntry : Authority
         return used > (Row.LastUsedAt ?? 0) ? used : null;
     }
 
-    /// <summary>The key itself, opened from its seal: root keys only, to sign.</summary>
-    public string Open() => _master.Open(Row.Sealed!, KeyStore.SealOwner(Row.Project, Row.Id));
+    /// <summary>What the server signs with: the key as it is now.</summary>
+    public SymmetricSecurityKey SigningKey(long now) => SigningKeys(now)[0].Key;
 
     /// <summary>What a token may be signed with now: the key and, inside the overlap, the one before it; each as its holder may have it, behind a foreign prefix.</summary>
     public IReadOnlyList<SigningKey> SigningKeys(long now)

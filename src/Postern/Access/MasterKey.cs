@@ -8,15 +8,15 @@ namespace Postern.Access;
 /// of agents. It comes from <c>POSTERN_MASTER_KEY</c>, else from the file <c>master.key</c> (mode 0600) beside the embedded database.
 /// A sealed value is bound to what it belongs to: moved to another row it does not open.
 /// </summary>
-internal sealed class MasterKey : IDisposable
+internal sealed class MasterKey
 {
     private const int NonceSize = 12;
     private const int TagSize = 16;
-    private readonly AesGcm _aes;
+    private readonly byte[] _key;
 
     private MasterKey(byte[] key)
     {
-        _aes = new AesGcm(key, TagSize);
+        _key = key;
         Fingerprint = HMACSHA256.HashData(key, "postern master key"u8);
     }
 
@@ -43,7 +43,9 @@ internal sealed class MasterKey : IDisposable
         var plain = Encoding.UTF8.GetBytes(secret);
         var result = new byte[NonceSize + TagSize + plain.Length];
         RandomNumberGenerator.Fill(result.AsSpan(0, NonceSize));
-        _aes.Encrypt(result.AsSpan(0, NonceSize), plain, result.AsSpan(NonceSize + TagSize), result.AsSpan(NonceSize, TagSize), Encoding.UTF8.GetBytes(belongsTo));
+        // One cipher a call: an instance is not safe for two threads.
+        using var aes = new AesGcm(_key, TagSize);
+        aes.Encrypt(result.AsSpan(0, NonceSize), plain, result.AsSpan(NonceSize + TagSize), result.AsSpan(NonceSize, TagSize), Encoding.UTF8.GetBytes(belongsTo));
         return result;
     }
 
@@ -51,9 +53,8 @@ internal sealed class MasterKey : IDisposable
     public string Open(byte[] sealedSecret, string belongsTo)
     {
         var plain = new byte[sealedSecret.Length - NonceSize - TagSize];
-        _aes.Decrypt(sealedSecret.AsSpan(0, NonceSize), sealedSecret.AsSpan(NonceSize + TagSize), sealedSecret.AsSpan(NonceSize, TagSize), plain, Encoding.UTF8.GetBytes(belongsTo));
+        using var aes = new AesGcm(_key, TagSize);
+        aes.Decrypt(sealedSecret.AsSpan(0, NonceSize), sealedSecret.AsSpan(NonceSize + TagSize), sealedSecret.AsSpan(NonceSize, TagSize), plain, Encoding.UTF8.GetBytes(belongsTo));
         return Encoding.UTF8.GetString(plain);
     }
-
-    public void Dispose() => _aes.Dispose();
 }

@@ -115,10 +115,10 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
     public async ValueTask<string> MintAsync(string project, IReadOnlyList<string> scopes, long expiresAt, TokenExtras? extras = null)
     {
         var root = await keys.RootAsync(project) ?? throw new InvalidOperationException("A project without a root key mints no tokens.");
-        return Sign(root.Open(), project, scopes, clock.GetUtcNow(), expiresAt, Id.New("tok", clock), extras);
+        return Sign(root.SigningKey(SqliteDatabase.Microseconds(clock)), project, scopes, clock.GetUtcNow(), expiresAt, Id.New("tok", clock), extras);
     }
 
-    public static string Sign(string rootKey, string project, IReadOnlyList<string> scopes, DateTimeOffset now, long expiresAt, string jti, TokenExtras? extras = null)
+    private static string Sign(SymmetricSecurityKey rootKey, string project, IReadOnlyList<string> scopes, DateTimeOffset now, long expiresAt, string jti, TokenExtras? extras = null)
     {
         var claims = new Dictionary<string, object>(StringComparer.Ordinal)
         {
@@ -138,7 +138,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
             Issuer = Issuer,
             Audience = Audience,
             Claims = claims,
-            SigningCredentials = new SigningCredentials(new SymmetricSecurityKey(Encoding.UTF8.GetBytes(rootKey)), SecurityAlgorithms.HmacSha256),
+            SigningCredentials = new SigningCredentials(rootKey, SecurityAlgorithms.HmacSha256),
         });
     }
 

@@ -100,7 +100,7 @@ internal static class DoctorCommand
                     Bad("master key", $"{serve.Folder.MasterKey} is missing: put back the one that belongs to this database");
                     return;
                 }
-                using var master = serve.ReadMasterKey();
+                var master = serve.ReadMasterKey();
                 var kept = await database.ReadAsync(tx => tx.FirstAsync("SELECT bytes FROM meta WHERE name = 'master_key'", r => r.BytesOrNull(0)));
                 if (kept is null || kept.AsSpan().SequenceEqual(master.Fingerprint)) Good("master key", "opens this database's secrets");
                 else Bad("master key", "is not the one that this database's secrets were sealed with: put back the right one");

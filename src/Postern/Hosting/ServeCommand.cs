@@ -12,7 +12,7 @@ internal static class ServeCommand
         serve.Folder.Prepare();
         var options = serve.ReadSettings();
         using var _ = serve.Database is null ? serve.Folder.Lock() : null;
-        using var master = serve.ReadMasterKey();
+        var master = serve.ReadMasterKey();
         await using var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
         serve.Folder.Prepare();
 

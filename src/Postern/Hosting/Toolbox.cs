@@ -10,11 +10,10 @@ namespace Postern.Hosting;
 internal sealed class Toolbox : IAsyncDisposable
 {
     private readonly Database _database;
-    private readonly MasterKey _master;
 
     private Toolbox(Database database, MasterKey master)
     {
-        (_database, _master) = (database, master);
+        _database = database;
         KeyRows = new KeyStore(database);
         var revocations = new Revocations();
         var ring = new KeyRing(KeyRows, master);
@@ -46,11 +45,7 @@ internal sealed class Toolbox : IAsyncDisposable
     public async ValueTask<KeyRow> KeyAsync(string project, string id) =>
         await KeyRows.FindAsync(id) is { RevokedAt: null } row && row.Project == project ? row : throw new SetupException($"There is no key {id} in the project. See: postern keys list");
 
-    public async ValueTask DisposeAsync()
-    {
-        await _database.DisposeAsync();
-        _master.Dispose();
-    }
+    public ValueTask DisposeAsync() => _database.DisposeAsync();
 }
 
 /// <summary>A server composed on a database of its own in a temporary folder: to print what it is made of, never to listen.</summary>
@@ -58,9 +53,8 @@ internal sealed class Scratch : IAsyncDisposable
 {
     private readonly string _folder;
     private readonly Database _database;
-    private readonly MasterKey _master;
 
-    private Scratch(string folder, Database database, MasterKey master, WebApplication app) => (_folder, _database, _master, App) = (folder, database, master, app);
+    private Scratch(string folder, Database database, WebApplication app) => (_folder, _database, App) = (folder, database, app);
 
     public WebApplication App { get; }
 
@@ -70,14 +64,13 @@ internal sealed class Scratch : IAsyncDisposable
         var serve = new ServeOptions(folder, "http://127.0.0.1:0", null, false);
         var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
         var master = MasterKey.FromText(Guid.NewGuid().ToString("N"));
-        return new Scratch(folder, database, master, Server.Build(database, master, new PosternOptions(), serve.Urls, TimeProvider.System));
+        return new Scratch(folder, database, Server.Build(database, master, new PosternOptions(), serve.Urls, TimeProvider.System));
     }
 
     public async ValueTask DisposeAsync()
     {
         await App.DisposeAsync();
         await _database.DisposeAsync();
-        _master.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
 }

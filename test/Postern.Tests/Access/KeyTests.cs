@@ -31,6 +31,16 @@ public sealed class KeyTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Secrets_are_sealed_and_opened_by_many_at_once_and_for_their_owner_alone()
+    {
+        var master = MasterKey.FromText("a master key that many threads use at the same time");
+        var secret = master.Seal("secret", "owner");
+        Parallel.For(0, 5000, i => Assert.Equal(i.ToString(), master.Open(master.Seal(i.ToString(), "o" + i), "o" + i)));
+        Assert.ThrowsAny<System.Security.Cryptography.CryptographicException>(() => master.Open(secret, "another"));
+        Assert.ThrowsAny<System.Security.Cryptography.CryptographicException>(() => MasterKey.FromText("another master key, as long as it has to be").Open(secret, "owner"));
+    }
+
+    [Fact]
     public async Task A_key_is_shown_once_and_kept_as_a_salted_digest()
     {
         var made = await _server.PostAsync("/api/v1/keys", new { name = "ci", scopes = new[] { "read:sessions" } });
