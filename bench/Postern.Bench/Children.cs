@@ -102,6 +102,27 @@ internal static class Children
             http.Response.ContentLength = bytes.Length;
             await http.Response.BodyWriter.WriteAsync(bytes);
         });
+        // A body read and an answer: what a POST costs before anything is done with it.
+        app.MapPost("/post", async http =>
+        {
+            while (true)
+            {
+                var read = await http.Request.BodyReader.ReadAsync();
+                http.Request.BodyReader.AdvanceTo(read.Buffer.End);
+                if (read.IsCompleted) break;
+            }
+            http.Response.ContentLength = 12;
+            await http.Response.BodyWriter.WriteAsync("{\"ok\":true }"u8.ToArray());
+        });
+        // An event stream that says nothing: what an open response costs by itself.
+        app.MapGet("/idle", async http =>
+        {
+            http.Response.ContentType = "text/event-stream";
+            await http.Response.Body.FlushAsync(http.RequestAborted);
+            var gone = new TaskCompletionSource();
+            await using var registration = http.RequestAborted.Register(gone.SetResult);
+            await gone.Task;
+        });
         await app.StartAsync();
         Console.WriteLine("listening on " + app.Urls.First());
         await app.WaitForShutdownAsync();

@@ -92,6 +92,10 @@ internal static class Measurements
         Say("a bare SQLite loop, the same row and batch", Median(limit), "rows/s");
         Say("ratio", 100 * Median(runs.Select(r => r.PerSecond)) / Median(limit), "%", "target 50 %");
         Say("p99", Median(runs.Select(r => r.P99Milliseconds)), "ms", "target < 20 ms");
+        await File.WriteAllBytesAsync($"{folder}/bytes", []);
+        await using var bare = await Child.StartAsync($"bare {folder}/bytes");
+        await Wrk.RunAsync(bare.Url + "/post", 2, Connections, null, script);
+        Say("the same POST to a bare endpoint that does nothing", (await Wrk.RunAsync(bare.Url + "/post", Seconds, Connections, null, script)).PerSecond, "req/s");
     }
 
     private static async Task AppendPostgresAsync(string folder)

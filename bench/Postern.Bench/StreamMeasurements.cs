@@ -30,6 +30,18 @@ internal static class StreamMeasurements
         var after = server.ResidentKib();
         Measurements.Say($"{Idle:#,0} idle streams, resident each", (after - before) / (double)Idle, "KiB", "target < 12 KiB");
         Close(idle);
+        await File.WriteAllBytesAsync($"{folder}/bytes", []);
+        await using (var bare = await Child.StartAsync($"bare {folder}/bytes"))
+        {
+            var barePort = new Uri(bare.Url).Port;
+            Close(await OpenAsync(barePort, "", 300, _ => ""));
+            await Task.Delay(3000);
+            before = bare.ResidentKib();
+            var open = await OpenAsync(barePort, "", Idle, _ => "");
+            await Task.Delay(8000);
+            Measurements.Say("the same from a bare endpoint", (bare.ResidentKib() - before) / (double)Idle, "KiB");
+            Close(open);
+        }
 
         var listeners = await OpenAsync(port, server.RootKey, Listeners, _ => "many");
         var times = new List<double>();
@@ -57,7 +69,7 @@ internal static class StreamMeasurements
         {
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             await socket.ConnectAsync(IPAddress.Loopback, port);
-            await socket.SendAsync(Encoding.ASCII.GetBytes($"GET /realtime/v1/sessions/{session(i)}/out HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\nAccept: text/event-stream\r\nTimeout-Seconds: 600\r\nX-Trigger-Stream-Start: latest\r\n\r\n"));
+            await socket.SendAsync(Encoding.ASCII.GetBytes($"GET {(key.Length == 0 ? "/idle" : $"/realtime/v1/sessions/{session(i)}/out")} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\nAccept: text/event-stream\r\nTimeout-Seconds: 600\r\nX-Trigger-Stream-Start: latest\r\n\r\n"));
             var read = await socket.ReceiveAsync(buffer);
             if (!Encoding.ASCII.GetString(buffer, 0, read).StartsWith("HTTP/1.1 200", StringComparison.Ordinal)) throw new InvalidOperationException("a stream was refused");
             sockets.Add(socket);

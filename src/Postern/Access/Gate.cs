@@ -110,6 +110,7 @@ internal sealed class Gate(Credentials credentials, TokenBuckets buckets, Audit 
     private Refusal? OverRate(HttpContext http, ProjectCaller caller)
     {
         var limits = options.RateLimits;
+        if (limits is { ProjectBurst: 0, TokenBurst: 0 }) return null;
         var answer = buckets.Take("project " + caller.Project, limits.ProjectBurst, limits.ProjectPerSecond);
         if (answer.Allowed && caller.Authority is TokenGrant { Claims.Run: null } token) answer = buckets.Take("token " + token.Digest, limits.TokenBurst, limits.TokenPerSecond) is { Limit: > 0 } own ? own : answer;
         if (answer.Limit > 0)

@@ -28,7 +28,9 @@ internal readonly record struct KeyText(string Kind, string Id, string Text)
     {
         var bare = id[(id.IndexOf('_', StringComparison.Ordinal) + 1)..];
         var body = $"pst_{kind}_{bare}_{ToBase62(RandomNumberGenerator.GetBytes(32), SecretLetters)}";
-        return new KeyText(kind, "key_" + bare, body + "_" + Check(body));
+        Span<char> check = stackalloc char[CheckLetters];
+        WriteCheck(body, check);
+        return new KeyText(kind, "key_" + bare, $"{body}_{check}");
     }
 
     /// <summary>Null for anything that is not a key with a right check: nothing is looked up for it.</summary>
@@ -45,7 +47,9 @@ internal readonly record struct KeyText(string Kind, string Id, string Text)
         if (presented.Split(parts, '_') != 5 || !presented[parts[0]].SequenceEqual("pst")) return null;
         foreach (var part in parts[1..5]) if (presented[part].IsEmpty || presented[part].ContainsAnyExcept(Alphabet)) return null;
         var body = presented[..parts[3].End.Value];
-        if (!presented[parts[4]].SequenceEqual(Check(body))) return null;
+        Span<char> check = stackalloc char[CheckLetters];
+        WriteCheck(body, check);
+        if (!presented[parts[4]].SequenceEqual(check)) return null;
         var kind = presented[parts[1]].ToString();
         return Kinds.Contains(kind) ? new KeyText(kind, "key_" + presented[parts[2]].ToString(), presented.ToString()) : null;
     }
@@ -69,12 +73,13 @@ internal readonly record struct KeyText(string Kind, string Id, string Text)
         return new string(text);
     }
 
-    private static string Check(ReadOnlySpan<char> body)
+    /// <summary>On the path of every request with a key: no allocation.</summary>
+    private static void WriteCheck(ReadOnlySpan<char> body, Span<char> check)
     {
         var crc = uint.MaxValue;
         foreach (var c in body) crc = BitOperations.Crc32C(crc, (byte)c);
         crc = ~crc;
-        return ToBase62([(byte)(crc >> 24), (byte)(crc >> 16), (byte)(crc >> 8), (byte)crc], CheckLetters);
+        for (var i = check.Length - 1; i >= 0; i--, crc /= 62) check[i] = Base62[(int)(crc % 62)];
     }
 }
 

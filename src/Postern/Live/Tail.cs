@@ -158,7 +158,7 @@ internal sealed partial class Tails(Database database, ILogger<Tails> log)
             {
                 var tail = new Tail(source, fault => TailFailed(log, source.Topic, fault));
                 // Listening begins before the first read: nothing that commits in between is missed.
-                entry = _tails[source.Key] = new Entry(tail, database.Changes.Listen(source.Topic, tail.Poke));
+                entry = _tails[source.Key] = new Entry(source.Key, tail, database.Changes.Listen(source.Topic, tail.Poke));
             }
             entry.Tail.Add(stream);
             started = entry.Started;
@@ -169,10 +169,10 @@ internal sealed partial class Tails(Database database, ILogger<Tails> log)
         }
         catch
         {
-            Leave(source.Key, entry, stream);
+            Leave(entry, stream);
             throw;
         }
-        return new Following(entry.Tail, () => Leave(source.Key, entry, stream));
+        return new Following(this, entry, stream);
     }
 
     public int Count
@@ -180,12 +180,12 @@ internal sealed partial class Tails(Database database, ILogger<Tails> log)
         get { lock (_gate) return _tails.Count; }
     }
 
-    private void Leave(string key, Entry entry, LiveStream stream)
+    internal void Leave(Entry entry, LiveStream stream)
     {
         lock (_gate)
         {
             if (entry.Tail.Remove(stream) > 0) return;
-            if (_tails.TryGetValue(key, out var there) && ReferenceEquals(there, entry)) _tails.Remove(key);
+            if (_tails.TryGetValue(entry.Key, out var there) && ReferenceEquals(there, entry)) _tails.Remove(entry.Key);
         }
         entry.Listening.Dispose();
     }
@@ -193,9 +193,11 @@ internal sealed partial class Tails(Database database, ILogger<Tails> log)
     [LoggerMessage(EventId = 200, Level = LogLevel.Warning, Message = "The tail of {Topic} could not be read")]
     private static partial void TailFailed(ILogger log, string topic, Exception fault);
 
-    private sealed class Entry(Tail tail, IDisposable listening)
+    internal sealed class Entry(string key, Tail tail, IDisposable listening)
     {
         private Task? _started;
+
+        public string Key { get; } = key;
 
         public Tail Tail { get; } = tail;
 
@@ -206,10 +208,10 @@ internal sealed partial class Tails(Database database, ILogger<Tails> log)
     }
 }
 
-/// <summary>A stream's hold on a tail.</summary>
-internal sealed class Following(Tail tail, Action leave) : IDisposable
+/// <summary>A stream's hold on a tail. There is one an open stream: it holds no more than it needs.</summary>
+internal sealed class Following(Tails tails, Tails.Entry entry, LiveStream stream) : IDisposable
 {
-    public Tail Tail { get; } = tail;
+    public Tail Tail => entry.Tail;
 
-    public void Dispose() => leave();
+    public void Dispose() => tails.Leave(entry, stream);
 }

@@ -27,8 +27,28 @@ internal sealed record NewRecord(byte[] Body, string? PartId, IReadOnlyList<stri
 
     public static NewRecord OfControl(string? partId, params IReadOnlyList<string[]> headers) => new([], partId, headers);
 
+    /// <summary>Bytes that stand in a JSON string as they are: printable ASCII without the quote and the backslash.</summary>
+    private static readonly SearchValues<byte> Plain = SearchValues.Create([.. Enumerable.Range(0x20, 0x5f).Select(b => (byte)b).Where(b => b is not ((byte)'"' or (byte)'\\'))]);
+
+    /// <summary>The common case, in one allocation: nothing of the text or the id needs escaping.</summary>
+    private static byte[]? TryWrapPlain(string id, ReadOnlySpan<byte> data)
+    {
+        var head = "{\"data\":\""u8;
+        var middle = "\",\"id\":\""u8;
+        var end = "\"}"u8;
+        var body = new byte[head.Length + data.Length + middle.Length + id.Length + end.Length];
+        head.CopyTo(body);
+        data.CopyTo(body.AsSpan(head.Length));
+        middle.CopyTo(body.AsSpan(head.Length + data.Length));
+        var at = head.Length + data.Length + middle.Length;
+        if (System.Text.Ascii.FromUtf16(id, body.AsSpan(at), out _) != OperationStatus.Done || body.AsSpan(at, id.Length).ContainsAnyExcept(Plain)) return null;
+        end.CopyTo(body.AsSpan(at + id.Length));
+        return body;
+    }
+
     private static byte[] Wrap(string id, ReadOnlySpan<byte> data, bool asText)
     {
+        if (asText && !data.ContainsAnyExcept(Plain) && TryWrapPlain(id, data) is { } plain) return plain;
         var buffer = new ArrayBufferWriter<byte>(data.Length + id.Length + 32);
         using var json = new Utf8JsonWriter(buffer, Wire.WriterOptions);
         json.WriteStartObject();
