@@ -40,7 +40,7 @@ public sealed class CrashTests
         var acknowledged = 0;
         var reached = new SemaphoreSlim(0);
         var writers = Enumerable.Range(0, Writers).Select(w => Task.Run(() => WriteAsync(w))).ToList();
-        await using var follower = Follower.Start(http, "crash0", stop.Token);
+        await using var follower = Follower.Start($"http://127.0.0.1:{port}", key, "crash0");
         for (var kill = 0; kill < Kills; kill++)
         {
             // A signal, not a sleep: so many more acknowledgements, and then at any moment.
@@ -116,19 +116,25 @@ public sealed class CrashTests
         }
     }
 
-    /// <summary>A client that follows a stream through every crash, resuming after the last record it has.</summary>
+    /// <summary>The SDK's own stream client, unmodified, following through every crash; it prints the number of each record it hands on.</summary>
     private sealed class Follower : IAsyncDisposable
     {
         private readonly List<int> _seen = [];
-        private readonly CancellationTokenSource _stop = new();
-        private Task _following = Task.CompletedTask;
+        private readonly System.Diagnostics.Process _client;
 
-        public static Follower Start(HttpClient http, string name, CancellationToken _)
+        private Follower(System.Diagnostics.Process client)
         {
-            var follower = new Follower();
-            follower._following = Task.Run(() => follower.FollowAsync(http, name));
-            return follower;
+            _client = client;
+            client.OutputDataReceived += (_, line) =>
+            {
+                lock (_seen) if (int.TryParse(line.Data, out var seq)) _seen.Add(seq);
+            };
+            client.ErrorDataReceived += (_, _) => { };
+            client.BeginOutputReadLine();
+            client.BeginErrorReadLine();
         }
+
+        public static Follower Start(string url, string key, string session) => new(Node.Start($"follow.mjs {url} {key} {session}", []));
 
         public async Task<List<int>> SeenAsync(int count)
         {
@@ -141,37 +147,9 @@ public sealed class CrashTests
 
         public async ValueTask DisposeAsync()
         {
-            await _stop.CancelAsync();
-            await _following;
-            _stop.Dispose();
-        }
-
-        private async Task FollowAsync(HttpClient http, string name)
-        {
-            while (!_stop.IsCancellationRequested)
-            {
-                try
-                {
-                    using var request = new HttpRequestMessage(HttpMethod.Get, $"/realtime/v1/sessions/{name}/out");
-                    if (_seen.Count > 0) request.Headers.TryAddWithoutValidation("Last-Event-ID", _seen[^1].ToString());
-                    request.Headers.Add("Timeout-Seconds", "600");
-                    using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, _stop.Token);
-                    await using var reader = new EventReader(response, await response.Content.ReadAsStreamAsync(_stop.Token));
-                    await reader.RecordsAsync(records =>
-                    {
-                        lock (_seen)
-                        {
-                            foreach (var record in records) _seen.Add(record.GetProperty("seq_num").GetInt32());
-                            records.Clear();
-                        }
-                        return _stop.IsCancellationRequested;
-                    });
-                }
-                catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException)
-                {
-                    if (!_stop.IsCancellationRequested) await Task.Delay(20);
-                }
-            }
+            _client.Kill();
+            await _client.WaitForExitAsync();
+            _client.Dispose();
         }
     }
 }

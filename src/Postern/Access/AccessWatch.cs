@@ -13,7 +13,7 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan TidyEvery = TimeSpan.FromSeconds(20);
     private readonly SemaphoreSlim _one = new(1, 1);
-    private readonly SemaphoreSlim _hint = new(0, 1);
+    private readonly Hint _hint = new();
     private long _version;
 
     /// <summary>Raised after a change was taken over: open streams look at their authority.</summary>
@@ -46,13 +46,13 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var listening = database.Changes.Listen(Topics.Access, Hint);
+        using var listening = database.Changes.Listen(Topics.Access, _hint.Set);
         var tidied = clock.GetTimestamp();
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                await WaitAsync(stoppingToken);
+                await _hint.WaitAsync(LookEvery, clock, stoppingToken);
                 await RefreshAsync();
                 if (clock.GetElapsedTime(tidied) < TidyEvery) continue;
                 tidied = clock.GetTimestamp();
@@ -69,24 +69,11 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
         }
     }
 
-    private async Task WaitAsync(CancellationToken stop)
+    public override void Dispose()
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        await Task.WhenAny(Task.Delay(LookEvery, clock, either.Token), _hint.WaitAsync(either.Token));
-        stop.ThrowIfCancellationRequested();
-        await either.CancelAsync();
-    }
-
-    private void Hint()
-    {
-        try
-        {
-            _hint.Release();
-        }
-        catch (SemaphoreFullException)
-        {
-            // A look is due already.
-        }
+        _hint.Dispose();
+        _one.Dispose();
+        base.Dispose();
     }
 
     private async Task TidyAsync(CancellationToken stop)

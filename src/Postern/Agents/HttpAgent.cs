@@ -149,23 +149,7 @@ internal sealed class HttpAgent(OutboundGuard outbound, MasterKey master, Sessio
     {
         var bytes = 0;
         var tail = (await transcript.BeforeAsync(session.Project, session.Id, long.MaxValue, TailMessages)).TakeWhile(m => (bytes += m.Content.Length) <= TailBytes).Reverse();
-        var buffer = new ArrayBufferWriter<byte>();
-        using var json = new Utf8JsonWriter(buffer, Wire.WriterOptions);
-        json.WriteStartArray();
-        foreach (var message in tail)
-        {
-            json.WriteStartObject();
-            json.WriteString("id", message.Id);
-            json.WriteString("role", message.Role);
-            json.WritePropertyName("content");
-            json.WriteRawValue(message.Content, skipInputValidation: true);
-            json.WriteNumber("timestamp", message.At / 1000);
-            json.WriteNumber("seq", message.Seq);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-        json.Flush();
-        return buffer.WrittenSpan.ToArray();
+        return Message.RenderAll(tail);
     }
 
     private static void WriteInput(Utf8JsonWriter json, byte[]? input)

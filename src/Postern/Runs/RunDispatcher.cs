@@ -19,11 +19,11 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
     private static readonly int[] Schedule = [5, 30, 120, 600, 1800];
 
     private readonly SemaphoreSlim _slots = new(options.Runs.DispatchConcurrency);
-    private readonly SemaphoreSlim _due = new(0, 1);
+    private readonly Hint _due = new();
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var listening = database.Changes.Listen(Topics.Runs, Hint);
+        using var listening = database.Changes.Listen(Topics.Runs, _due.Set);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -34,8 +34,7 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
                     await _slots.WaitAsync(stoppingToken);
                     _ = WorkAsync(run, stoppingToken);
                 }
-                if (claimed.Count > 0) continue;
-                await WaitAsync(stoppingToken);
+                if (claimed.Count == 0) await _due.WaitAsync(LookEvery, clock, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -44,7 +43,7 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
             catch (StorageUnavailableException fault)
             {
                 RunLog.DispatchWaits(log, fault.Message);
-                await WaitAsync(stoppingToken);
+                await Task.Delay(LookEvery, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
@@ -67,7 +66,7 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
         finally
         {
             _slots.Release();
-            Hint();
+            _due.Set();
         }
     }
 
@@ -151,25 +150,6 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
             await conversation.BreakTurnAsync(tx, session, why, status);
             return 1;
         }, CancellationToken.None);
-
-    private async Task WaitAsync(CancellationToken stop)
-    {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        await Task.WhenAny(Task.Delay(LookEvery, clock, either.Token), _due.WaitAsync(either.Token));
-        await either.CancelAsync();
-    }
-
-    private void Hint()
-    {
-        try
-        {
-            _due.Release();
-        }
-        catch (SemaphoreFullException)
-        {
-            // A look is due already.
-        }
-    }
 
     public override void Dispose()
     {

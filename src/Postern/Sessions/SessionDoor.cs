@@ -45,26 +45,12 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
         await using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))
         {
             json.WriteStartObject();
-            json.WriteStartArray("messages");
-            foreach (var message in page) WriteMessage(json, message);
-            json.WriteEndArray();
+            json.WritePropertyName("messages");
+            json.WriteRawValue(Message.RenderAll(page), skipInputValidation: true);
             if (more) json.WriteString("nextCursor", page[0].Seq.ToString());
             json.WriteEndObject();
         }
         return Reply.Bytes(200, buffer.WrittenMemory);
-    }
-
-    private static void WriteMessage(Utf8JsonWriter json, Message message)
-    {
-        json.WriteStartObject();
-        json.WriteString("id", message.Id);
-        json.WriteString("role", message.Role);
-        json.WritePropertyName("content");
-        json.WriteRawValue(message.Content, skipInputValidation: true);
-        json.WriteNumber("timestamp", message.At / 1000);
-        if (message.Run is not null) json.WriteString("runId", message.Run);
-        json.WriteNumber("seq", message.Seq);
-        json.WriteEndObject();
     }
 
     private static Refusal? Check(ProjectCaller caller, string reference, SessionName? name, string action)
