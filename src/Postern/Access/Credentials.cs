@@ -1,7 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Primitives;
-using Postern.Settings;
 using Postern.Http;
+using Postern.Settings;
 
 namespace Postern.Access;
 

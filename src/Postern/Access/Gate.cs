@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http.Features;
-using Postern.Settings;
 using Postern.Http;
+using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Access;

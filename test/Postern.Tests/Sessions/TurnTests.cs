@@ -74,7 +74,9 @@ public sealed class TurnTests
         await using var server = await TestServer.StartAsync();
         await server.StartSessionAsync("s", more: new
         {
-            type = "chat", externalId = "s", taskIdentifier = "echo",
+            type = "chat",
+            externalId = "s",
+            taskIdentifier = "echo",
             triggerConfig = new { basePayload = new { trigger = "submit-message", message = new { role = "user", parts = new[] { new { type = "text", text = "in the payload" } } } } },
         });
         await WaitFor.TrueAsync(async () => await MessagesAsync(server) == 2);
