@@ -66,6 +66,11 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
             {
                 AccessLog.WatchWaits(log, fault.Message);
             }
+            catch (Exception fault) when (fault is not OutOfMemoryException)
+            {
+                // A fault in one look does not end the looking: keys must not stay valid because of it.
+                AccessLog.WatchFailed(log, fault);
+            }
         }
     }
 
@@ -90,6 +95,9 @@ internal static partial class AccessLog
 {
     [LoggerMessage(EventId = 100, Level = LogLevel.Warning, Message = "Cannot look for changed keys now: {Reason}")]
     public static partial void WatchWaits(ILogger log, string reason);
+
+    [LoggerMessage(EventId = 104, Level = LogLevel.Error, Message = "Looking for changed keys failed; it is tried again")]
+    public static partial void WatchFailed(ILogger log, Exception fault);
 
     [LoggerMessage(EventId = 101, Level = LogLevel.Warning, Message = "Audit rows could not be written: {Reason}; {Lost} lost")]
     public static partial void AuditWaits(ILogger log, string reason, int lost);

@@ -61,7 +61,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
                     return 0;
                 }, CancellationToken.None);
             }
-            catch (StorageUnavailableException fault)
+            catch (Exception fault) when (fault is not OutOfMemoryException)
             {
                 AccessLog.AuditWaits(log, fault.Message, batch.Count);
             }

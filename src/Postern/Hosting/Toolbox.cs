@@ -35,6 +35,8 @@ internal sealed class Toolbox : IAsyncDisposable
     public static async Task WithAsync(ServeOptions serve, CancellationToken cancel, Func<Toolbox, Task> use)
     {
         if (serve.Database is null && !File.Exists(serve.Folder.Database)) throw new SetupException($"There is no database in {serve.Folder.Path}. Name its folder with --data, or start the server once: postern serve --data {serve.Data}");
+        if (serve.Database is null && serve.Folder.IsLocked() && Migrations.VersionOfSqlite(serve.Folder.Database) < Migrations.Newest)
+            throw new SetupException($"An older postern serves {serve.Folder.Path}: this one would migrate its database under it. Stop it first, or use its own binary.");
         var master = serve.ReadMasterKey();
         await using var tools = new Toolbox(await serve.OpenDatabaseAsync(TimeProvider.System, cancel), master);
         await use(tools);

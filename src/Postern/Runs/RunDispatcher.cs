@@ -45,6 +45,12 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
                 RunLog.DispatchWaits(log, fault.Message);
                 await Task.Delay(LookEvery, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
+            catch (Exception fault) when (fault is not OutOfMemoryException)
+            {
+                // A fault in one look does not end the looking.
+                RunLog.LoopFailed(log, fault);
+                await Task.Delay(LookEvery, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
     }
 
@@ -200,6 +206,12 @@ internal static partial class RunLog
 
     [LoggerMessage(EventId = 304, Level = LogLevel.Information, Message = "{Run} ended as {Status}: {Reason}")]
     public static partial void RunEnded(ILogger log, string run, string status, string reason);
+
+    [LoggerMessage(EventId = 307, Level = LogLevel.Error, Message = "{Id} is overdue and could not be ended; it is tried again")]
+    public static partial void KeeperFailed(ILogger log, string id, Exception fault);
+
+    [LoggerMessage(EventId = 306, Level = LogLevel.Error, Message = "A loop failed and goes on")]
+    public static partial void LoopFailed(ILogger log, Exception fault);
 
     [LoggerMessage(EventId = 305, Level = LogLevel.Warning, Message = "Overdue work cannot be looked at now: {Reason}")]
     public static partial void KeeperWaits(ILogger log, string reason);

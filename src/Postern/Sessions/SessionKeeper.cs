@@ -34,6 +34,10 @@ internal sealed class SessionKeeper(Database database, SessionStore sessions, Ru
                 {
                     RunLog.KeeperWaits(log, fault.Message);
                 }
+                catch (Exception fault) when (fault is not OutOfMemoryException)
+                {
+                    RunLog.LoopFailed(log, fault);
+                }
             }
         }
         catch (OperationCanceledException)
@@ -44,11 +48,24 @@ internal sealed class SessionKeeper(Database database, SessionStore sessions, Ru
 
     private async Task LookAsync()
     {
-        foreach (var name in await sessions.OverdueAsync(Overdue.Turn, Batch)) await WithLockAsync(name, BreakTurnAsync);
-        foreach (var name in await sessions.OverdueAsync(Overdue.Expiry, Batch)) await WithLockAsync(name, async (tx, s) => s.IsExpired(tx.Now) && await conversation.ExpireAsync(tx, s));
-        foreach (var name in await sessions.OverdueAsync(Overdue.WantedRun, Batch)) await WithLockAsync(name, StartWantedAsync);
-        foreach (var run in await runs.IdleOverdueAsync(Batch)) await EndIdleAsync(run);
-        foreach (var run in await runs.PastDeadlineAsync(Batch)) await EndLateAsync(run);
+        foreach (var name in await sessions.OverdueAsync(Overdue.Turn, Batch)) await OneAsync(name.Id, () => WithLockAsync(name, BreakTurnAsync));
+        foreach (var name in await sessions.OverdueAsync(Overdue.Expiry, Batch)) await OneAsync(name.Id, () => WithLockAsync(name, async (tx, s) => s.IsExpired(tx.Now) && await conversation.ExpireAsync(tx, s)));
+        foreach (var name in await sessions.OverdueAsync(Overdue.WantedRun, Batch)) await OneAsync(name.Id, () => WithLockAsync(name, StartWantedAsync));
+        foreach (var run in await runs.IdleOverdueAsync(Batch)) await OneAsync(run.Id, () => EndIdleAsync(run));
+        foreach (var run in await runs.PastDeadlineAsync(Batch)) await OneAsync(run.Id, () => EndLateAsync(run));
+    }
+
+    /// <summary>One overdue thing: what goes wrong with it keeps nobody else waiting.</summary>
+    private async Task OneAsync(string id, Func<Task<bool>> end)
+    {
+        try
+        {
+            await end();
+        }
+        catch (Exception fault) when (fault is not (OutOfMemoryException or StorageUnavailableException))
+        {
+            RunLog.KeeperFailed(log, id, fault);
+        }
     }
 
     private async ValueTask<bool> BreakTurnAsync(Tx tx, Session session)
@@ -80,7 +97,7 @@ internal sealed class SessionKeeper(Database database, SessionStore sessions, Ru
             return await RunStore.EndAsync(tx, run.Project, run.Id, RunStatus.Succeeded, null);
         });
 
-    private async Task EndLateAsync(Run run)
+    private async Task<bool> EndLateAsync(Run run)
     {
         var why = run.StartedAt is null ? "No agent took the run on in time." : "The run outlived its time.";
         var ended = await database.WriteAsync(async tx =>
@@ -97,6 +114,7 @@ internal sealed class SessionKeeper(Database database, SessionStore sessions, Ru
             return true;
         });
         if (ended) RunLog.RunEnded(log, run.Id, RunStatus.TimedOut, why);
+        return ended;
     }
 
     private Task<bool> WithLockAsync(SessionName name, Func<Tx, Session, ValueTask<bool>> act) =>

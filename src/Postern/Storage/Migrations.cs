@@ -33,7 +33,7 @@ internal static class Migrations
         var had = Convert.ToInt32(Scalar(ReadVersion) ?? 0);
         RefuseNewer(had, file);
         foreach (var (_, _, sql) in All.Where(m => m.Number > had)) Run(ForSqlite(sql));
-        Run($"INSERT INTO meta (name, number) VALUES ('schema_version', {Newest}) ON CONFLICT (name) DO UPDATE SET number = {Newest}");
+        if (had < Newest) Run($"INSERT INTO meta (name, number) VALUES ('schema_version', {Newest}) ON CONFLICT (name) DO UPDATE SET number = {Newest}");
         Run("COMMIT");
         return had;
 
@@ -68,6 +68,16 @@ internal static class Migrations
                 // Another node created the table of versions in the same moment: look again, behind its lock.
             }
         }
+    }
+
+    /// <summary>The version of a SQLite file that may be served at this moment; nothing of it is changed.</summary>
+    public static int VersionOfSqlite(string file)
+    {
+        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = ReadVersion;
+        return Convert.ToInt32(command.ExecuteScalar() ?? 0);
     }
 
     /// <summary>The version of an opened database; 0 when it has none.</summary>
