@@ -84,6 +84,10 @@ internal sealed class RunStore(Database database)
     public static ValueTask<int> PostponeAsync(Tx tx, Run run, long dueAt) =>
         tx.ExecuteAsync("UPDATE run SET due_at = $4, lease_until = 0, tries = tries + 1 WHERE project = $1 AND id = $2 AND lease_no = $3 AND lease_until > 0", run.Project, run.Id, run.LeaseNo, dueAt);
 
+    /// <summary>Not tried, only to be asked again at a time: its agent has no place free.</summary>
+    public static ValueTask<int> DeferAsync(Tx tx, Run run, long dueAt) =>
+        tx.ExecuteAsync("UPDATE run SET due_at = $4, lease_until = 0 WHERE project = $1 AND id = $2 AND lease_no = $3 AND lease_until > 0", run.Project, run.Id, run.LeaseNo, dueAt);
+
     /// <summary>The end of a live run. False: it had ended, and what it ended as stands.</summary>
     /// <param name="tx">Holds the lock of the run's session, where it has one.</param>
     /// <param name="project">The tenant.</param>

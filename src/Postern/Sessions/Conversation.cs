@@ -85,7 +85,7 @@ internal sealed class Conversation(Transcript transcript, PosternOptions options
     {
         try
         {
-            return await database.WriteOneAsync(tx => RecordStore.AppendPlainAsync(tx, name, record, writer.Run, tx.Now + (Seconds(options.Runs.TurnSeconds) / 2)));
+            return await database.WriteOneAsync(tx => RecordStore.AppendPlainAsync(tx, name, record, writer.Run));
         }
         catch (Npgsql.PostgresException fault) when (fault.SqlState == Npgsql.PostgresErrorCodes.UniqueViolation)
         {
@@ -120,13 +120,13 @@ internal sealed class Conversation(Transcript transcript, PosternOptions options
         }
         if (concurrency is { } most && !session.TurnIsOpen && await SessionStore.OpenTurnsAsync(tx, run.Project, run.Agent) >= most)
         {
-            await RunStore.PostponeAsync(tx, run, tx.Now + AgentBusy);
+            await RunStore.DeferAsync(tx, run, tx.Now + AgentBusy);
             return null;
         }
         if (!await RunStore.StartAsync(tx, run, run.CreatedAt + (long)totalTime.TotalMicroseconds)) return null;
         var deadline = tx.Now + (long)turnTime.TotalMicroseconds;
         var answers = session.TurnIsOpen ? session.TurnInSeq : session.InMessageSeq;
-        await tx.ExecuteAsync("UPDATE session SET turn_deadline = $3, turn_in_seq = $4 WHERE project = $1 AND id = $2", session.Project, session.Id, deadline, answers);
+        await tx.ExecuteAsync("UPDATE session SET turn_deadline = $3, turn_in_seq = $4, turn_seconds = $5 WHERE project = $1 AND id = $2", session.Project, session.Id, deadline, answers, (long)turnTime.TotalSeconds);
         return session with { TurnDeadline = deadline, TurnInSeq = answers };
     }
 
@@ -224,8 +224,8 @@ internal sealed class Conversation(Transcript transcript, PosternOptions options
             }
         }
         // An agent that streams is alive: its turn's deadline moves on, written once in half of its time.
-        var half = Seconds(options.Runs.TurnSeconds) / 2;
-        if (now.TurnDeadline - tx.Now < half)
+        var half = Seconds(now.TurnSeconds) / 2;
+        if (now.TurnDeadline - tx.Now <= half)
         {
             await tx.ExecuteAsync("UPDATE session SET turn_deadline = $3 WHERE project = $1 AND id = $2", now.Project, now.Id, tx.Now + (half * 2));
         }

@@ -17,6 +17,7 @@ namespace Postern.Sessions;
 /// <param name="StopSeq">The last record on <c>in</c> that asked the run to stop; -1 when none.</param>
 /// <param name="OutSettled">The last record on <c>out</c> is a turn-complete.</param>
 /// <param name="TurnDeadline">When the open turn must have ended; null when no turn is open.</param>
+/// <param name="TurnSeconds">How long the open turn may go without a record of its agent.</param>
 /// <param name="TurnInSeq">The last message that the open turn answers.</param>
 /// <param name="TurnOutSeq">The first record on <c>out</c> of the open turn.</param>
 internal sealed record Session(
@@ -24,7 +25,7 @@ internal sealed record Session(
     string? TriggerConfig, string Tags, string? Metadata,
     long CreatedAt, long UpdatedAt, long? ExpiresAt, long? ClosedAt, string? ClosedReason, string? CurrentRun,
     long InNext, long OutNext, long MessageNext, long InMessageSeq, long InAnsweredSeq, long StopSeq,
-    bool OutSettled, long? RunWantedUntil, long? TurnDeadline, long TurnInSeq, long TurnOutSeq)
+    bool OutSettled, long? RunWantedUntil, long? TurnDeadline, long TurnSeconds, long TurnInSeq, long TurnOutSeq)
 {
     public const string Prefix = "session";
     public const int MaxExternalId = 256;

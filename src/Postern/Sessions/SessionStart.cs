@@ -70,7 +70,7 @@ internal sealed class SessionStart(Database database, SessionStore sessions, Con
     /// <summary>A session that a message creates under a history key, without a run.</summary>
     public static Session New(Tx tx, string project, string id, string? externalId, string agent, string type) => new(
         project, id, externalId, Session.KeyOf(agent, externalId ?? id), type, agent, null, "[]", null,
-        tx.Now, tx.Now, null, null, null, null, 0, 0, 1, -1, -1, -1, false, null, null, -1, 0);
+        tx.Now, tx.Now, null, null, null, null, 0, 0, 1, -1, -1, -1, false, null, null, 0, -1, 0);
 
     private static Session New(Tx tx, string project, string id, StartRequest asked) =>
         New(tx, project, id, asked.ExternalId, asked.Agent, asked.Type) with { TriggerConfig = asked.TriggerConfig, Tags = asked.Tags ?? "[]", Metadata = asked.Metadata, ExpiresAt = asked.ExpiresAt };

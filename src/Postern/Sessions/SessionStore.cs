@@ -14,7 +14,7 @@ internal sealed class SessionStore(Database database)
         project, id, external_id, session_key, type, agent, trigger_config, tags, metadata,
         created_at, updated_at, expires_at, closed_at, closed_reason, current_run,
         in_next, out_next, message_next, in_message_seq, in_answered_seq, stop_seq,
-        out_settled, run_wanted_until, turn_deadline, turn_in_seq, turn_out_seq
+        out_settled, run_wanted_until, turn_deadline, turn_seconds, turn_in_seq, turn_out_seq
         """;
 
     private readonly ConcurrentDictionary<(string Project, string Reference), SessionName> _names = new();
@@ -72,8 +72,8 @@ internal sealed class SessionStore(Database database)
         var made = await tx.ExecuteAsync(
             """
             INSERT INTO session (project, id, external_id, session_key, type, agent, trigger_config, tags, metadata, created_at, updated_at, expires_at,
-              in_next, out_next, message_next, in_message_seq, in_answered_seq, stop_seq, out_settled, expiry_told, turn_in_seq, turn_out_seq)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, 0, 0, 1, -1, -1, -1, 0, 0, -1, 0)
+              in_next, out_next, message_next, in_message_seq, in_answered_seq, stop_seq, out_settled, expiry_told, turn_seconds, turn_in_seq, turn_out_seq)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, 0, 0, 1, -1, -1, -1, 0, 0, 0, -1, 0)
             ON CONFLICT DO NOTHING
             """, s.Project, s.Id, s.ExternalId, s.Key, s.Type, s.Agent, s.TriggerConfig, s.Tags, s.Metadata, s.CreatedAt, s.ExpiresAt) == 1;
         if (made && s.ExternalId is not null) tx.Touch(Topics.Named(s.Project, s.ExternalId));
@@ -179,7 +179,7 @@ internal sealed class SessionStore(Database database)
         r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4), r.GetString(5), r.TextOrNull(6), r.GetString(7), r.TextOrNull(8),
         r.GetInt64(9), r.GetInt64(10), r.LongOrNull(11), r.LongOrNull(12), r.TextOrNull(13), r.TextOrNull(14),
         r.GetInt64(15), r.GetInt64(16), r.GetInt64(17), r.GetInt64(18), r.GetInt64(19), r.GetInt64(20),
-        r.Flag(21), r.LongOrNull(22), r.LongOrNull(23), r.GetInt64(24), r.GetInt64(25));
+        r.Flag(21), r.LongOrNull(22), r.LongOrNull(23), r.GetInt64(24), r.GetInt64(25), r.GetInt64(26));
 }
 
 internal enum Overdue

@@ -182,6 +182,22 @@ public sealed class HttpAgentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_turns_time_is_its_agents_and_moves_on_with_every_record()
+    {
+        await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/worker", _server.RootKey, new { kind = "http", url = _agent.Url, deadlines = new { turnSeconds = 60 } });
+        await _server.SayAsync("s", "hello");
+        var (_, body, _) = await _agent.NextAsync();
+        var token = body.GetProperty("data").GetProperty("token").GetString();
+        for (var i = 0; i < 4; i++)
+        {
+            _server.Clock.Advance(TimeSpan.FromSeconds(40));
+            Assert.Equal(200, (await _server.PostAsync("/realtime/v1/sessions/s/out/records", "{\"records\":[{\"data\":1}]}", token)).Status);
+        }
+        _server.Clock.Advance(TimeSpan.FromSeconds(61));
+        Assert.Contains("did not finish its turn in time", await ErrorAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Closing_a_session_tells_its_agent()
     {
         await _server.SayAsync("s", "hello");
@@ -199,11 +215,12 @@ public sealed class HttpAgentTests : IAsyncLifetime
         await _server.SayAsync("s", "one");
         var (_, first, _) = await _agent.NextAsync();
         await _server.SayAsync("t", "two");
-        _server.Clock.Advance(TimeSpan.FromSeconds(2));
-        await Task.Delay(1500);
+        // Claimed again and again, and not handed over while the place is taken.
+        await WaitFor.TrueAsync(async () => await _server.Database.ReadAsync(tx => tx.FirstAsync("SELECT MAX(lease_no) FROM run", r => r.GetInt64(0))) >= 3);
         Assert.Single(_agent.Taken);
         await _server.PostAsync("/realtime/v1/sessions/s/out/records", "{\"records\":[{\"headers\":{\"trigger-control\":\"turn-complete\"}}]}", first.GetProperty("data").GetProperty("token").GetString());
-        await _agent.NextAsync(2);
+        var (headers, _, _) = await _agent.NextAsync(2);
+        Assert.Equal("1", headers["webhook-attempt"].ToString());
     }
 
     [Theory]

@@ -57,7 +57,7 @@ CREATE TABLE session (
   in_next bigint NOT NULL, out_next bigint NOT NULL, message_next bigint NOT NULL,
   in_message_seq bigint NOT NULL, in_answered_seq bigint NOT NULL, stop_seq bigint NOT NULL,
   out_settled bigint NOT NULL, expiry_told bigint NOT NULL, run_wanted_until bigint,
-  turn_deadline bigint, turn_in_seq bigint NOT NULL, turn_out_seq bigint NOT NULL,
+  turn_deadline bigint, turn_seconds bigint NOT NULL, turn_in_seq bigint NOT NULL, turn_out_seq bigint NOT NULL,
   PRIMARY KEY (project, id)
 );
 CREATE UNIQUE INDEX session_external ON session (project, external_id) WHERE external_id IS NOT NULL;
