@@ -19,7 +19,7 @@ bench: ## starts the server and what it is compared with, prints the ratios
 	bash bench/run.sh
 
 publish: ## one self-contained file, in artifacts/publish
-	dotnet publish src/Postern -c Release -r linux-x64 --self-contained -p:PublishSingleFile=true -p:PublishReadyToRun=true -p:IncludeNativeLibrariesForSelfExtract=true -o $(OUT)
+	dotnet publish src/Postern -c Release -r linux-x64 --self-contained -p:PublishSingleFile=true -p:PublishReadyToRun=true -p:IncludeNativeLibrariesForSelfExtract=true -p:NuGetLockFilePath=obj/publish.lock.json -o $(OUT)
 
 docs: ## what is generated: the settings' table, the door table, the OpenAPI document
 	UPDATE_GOLDEN=1 dotnet test test/Postern.Contract --filter "FullyQualifiedName~Golden"
