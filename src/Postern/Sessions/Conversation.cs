@@ -142,7 +142,7 @@ internal sealed class Conversation(Transcript transcript, PosternOptions options
         var error = NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(new { type = "error", errorText = why }, Wire.Json), id, null);
         if (session.CurrentRun is { } run)
         {
-            await RunStore.EndAsync(tx, session.Project, run, runStatus, why);
+            await RunStore.EndAsync(tx, session.Project, run, runStatus, why, tellAgent: runStatus == RunStatus.Cancelled);
             await tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", session.Project, session.Id);
         }
         // All that waited is answered by the error: a message that broke the agent once is not handed to it for ever.

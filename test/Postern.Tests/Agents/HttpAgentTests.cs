@@ -208,6 +208,16 @@ public sealed class HttpAgentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Killing_a_run_in_mid_turn_tells_its_agent()
+    {
+        await _server.SayAsync("s", "hello");
+        await _agent.NextAsync();
+        await _server.PostAsync("/sessions/s/kill", null, await _server.KeyAsync("admin"));
+        var (_, body, _) = await _agent.NextAsync(2);
+        Assert.Equal("run.cancelled", body.GetProperty("type").GetString());
+    }
+
+    [Fact]
     public async Task An_agents_concurrency_is_kept()
     {
         await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/worker", _server.RootKey, new { kind = "http", url = _agent.Url, concurrency = 1 });
