@@ -14,11 +14,12 @@ public sealed partial class TidyTests
         ["Http"] = ["Storage"],
         ["Access"] = ["Http", "Settings", "Storage"],
         ["Live"] = ["Access", "Http", "Settings", "Storage"],
-        ["Agents"] = ["Access", "Http", "Settings", "Storage", "Live", "Runs", "Sessions"],
-        ["Runs"] = ["Access", "Http", "Settings", "Storage", "Live", "Agents", "Sessions"],
-        ["Sessions"] = ["Access", "Http", "Settings", "Storage", "Live", "Agents", "Runs"],
+        ["Deliveries"] = ["Access", "Http", "Settings", "Storage"],
+        ["Agents"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Runs", "Sessions"],
+        ["Runs"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Sessions"],
+        ["Sessions"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Runs"],
         ["History"] = ["Access", "Http", "Settings", "Storage", "Live", "Runs", "Sessions"],
-        ["Hosting"] = ["Access", "Http", "Settings", "Storage", "Live", "Agents", "Runs", "Sessions", "History"],
+        ["Hosting"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Runs", "Sessions", "History"],
     };
 
     private static IEnumerable<string> Sources(string folder) =>

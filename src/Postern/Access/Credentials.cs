@@ -6,7 +6,7 @@ using Postern.Settings;
 namespace Postern.Access;
 
 /// <summary>What a request presented, tried against what a door accepts.</summary>
-internal sealed class Credentials(KeyRing keys, Tokens tokens, Projects projects, PosternOptions options)
+internal sealed class Credentials(KeyRing keys, Tokens tokens, CallbackSecrets callbacks, Projects projects, PosternOptions options)
 {
     private readonly IPNetwork[] _trustedProxies = [.. options.Operators.TrustedProxies.Select(IPNetwork.Parse)];
     private readonly Dictionary<string, ScopeSet> _roles = options.Operators.Roles.ToDictionary(
@@ -16,6 +16,9 @@ internal sealed class Credentials(KeyRing keys, Tokens tokens, Projects projects
     public async ValueTask<CredentialAnswer> TryAsync(HttpContext http, Opens opens, long now)
     {
         var headers = http.Request.Headers;
+        if (opens == Opens.CallbackSecret) return TryCallbackSecret(headers);
+        if ((opens & Opens.CallbackToken) != 0 && Single(headers[CallbackTokenHeader]) is { } callback)
+            return StringValues.IsNullOrEmpty(headers.Authorization) && StringValues.IsNullOrEmpty(headers["X-API-Key"]) ? await TryCallbackTokenAsync(http, callback) : CredentialAnswer.Ambiguous;
         if (Disagree(headers.Authorization, headers["X-API-Key"])) return CredentialAnswer.Ambiguous;
         var bearer = Bearer(headers.Authorization);
         if (bearer is not null && LooksLikeToken(bearer))
@@ -47,6 +50,32 @@ internal sealed class Credentials(KeyRing keys, Tokens tokens, Projects projects
         return address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 && !IPAddress.IsLoopback(address)
             ? Convert.ToHexStringLower(address.GetAddressBytes().AsSpan(0, 8)) + "::/64"
             : address.ToString();
+    }
+
+    public const string CallbackTokenHeader = "X-Callback-Token";
+    public const string RunHeader = "x-run-id";
+    public const string AttemptHeader = "x-run-attempt";
+    public const string ProjectHeader = "x-webhook-project";
+
+    private CredentialAnswer TryCallbackSecret(IHeaderDictionary headers)
+    {
+        var presented = headers["X-Callback-Secret"];
+        if (presented.Count == 0) return CredentialAnswer.Unfit(UnfitCredential.Missing, "missing");
+        // Two of them are none: which one was meant is not ours to choose.
+        return presented.Count == 1 && callbacks.Verify(presented[0] ?? "") is { } caller ? CredentialAnswer.Fit(caller) : CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_secret");
+    }
+
+    /// <summary>The token says nothing by itself: what it was made for stands in the headers and the path, and must make the same token.</summary>
+    private async ValueTask<CredentialAnswer> TryCallbackTokenAsync(HttpContext http, string presented)
+    {
+        var headers = http.Request.Headers;
+        var run = Single(headers[RunHeader]) ?? http.Request.RouteValues["run"] as string;
+        var project = Single(headers[ProjectHeader]) ?? await projects.DefaultAsync();
+        var attempt = 1L;
+        if (Single(headers[AttemptHeader]) is { } said && !long.TryParse(said, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out attempt)) attempt = 0;
+        if (run is null or { Length: > 128 } || project is null or { Length: > 128 } || !await callbacks.IsRunTokenAsync(presented, project, run, attempt))
+            return CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_callback_token");
+        return CredentialAnswer.Fit(new ProjectCaller(project, new CallbackTokenAuthority(run, attempt)));
     }
 
     private async ValueTask<CredentialAnswer> TryTokenAsync(string token, long now)

@@ -54,6 +54,8 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
 
     public List<(int Status, Type? Body, string Media)> Answers { get; } = [];
 
+    public Dictionary<int, Type[]> Alternatives { get; } = [];
+
     public List<(string Name, string In, string Words)> Parameters { get; } = [];
 
     /// <summary>Kept out of the document: the document itself and its page.</summary>
@@ -84,6 +86,14 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
     public Door Gives(params ReadOnlySpan<int> statuses)
     {
         foreach (var status in statuses) Answers.Add((status, null, Family.ContentType.Split(';')[0]));
+        return this;
+    }
+
+    /// <summary>A status whose body is one of several.</summary>
+    public Door GivesOneOf(int status, params Type[] bodies)
+    {
+        Answers.Add((status, null, Family.ContentType.Split(';')[0]));
+        Alternatives[status] = bodies;
         return this;
     }
 

@@ -5,7 +5,7 @@ namespace Postern.Access;
 
 /// <summary>
 /// What secrets that must be read again are sealed with (AES-256-GCM): root keys, which sign tokens, and the signing secrets
-/// of agents. It comes from <c>POSTERN_MASTER_KEY</c>, else from the file <c>master.key</c> (mode 0600) beside the embedded database.
+/// of agents, endpoints and callbacks. It comes from <c>POSTERN_MASTER_KEY</c>, else from the file <c>master.key</c> (mode 0600) beside the embedded database.
 /// A sealed value is bound to what it belongs to: moved to another row it does not open.
 /// </summary>
 internal sealed class MasterKey
@@ -37,6 +37,9 @@ internal sealed class MasterKey
         }
         return FromText(File.ReadAllText(file));
     }
+
+    /// <summary>A digest that is of no use without this key: for secrets that are looked up and never read again.</summary>
+    public byte[] DigestOf(string secret, string purpose) => HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes(purpose + "\0" + secret));
 
     public byte[] Seal(string secret, string belongsTo)
     {

@@ -37,6 +37,8 @@ internal static class OpenApiDocument
                 ["key"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A project's key, pst_…" },
                 ["apiKey"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-API-Key", Description = "A project's key, pst_…" },
                 ["token"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "JWT", Description = "A signed token with scopes" },
+                ["callbackToken"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = Credentials.CallbackTokenHeader, Description = "The token of one attempt of one run, from its dispatch" },
+                ["internalCallbackSecret"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-Callback-Secret", Description = "A project's callback secret" },
                 ["operator"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A key, or an identity from a trusted proxy" },
             };
             return Task.CompletedTask;
@@ -45,6 +47,12 @@ internal static class OpenApiDocument
         {
             if (context.Description.ActionDescriptor.EndpointMetadata.OfType<Door>().FirstOrDefault() is not { } door) return;
             Describe(operation, door, context.Document!);
+            foreach (var (status, bodies) in door.Alternatives)
+            {
+                var alternatives = new List<IOpenApiSchema>();
+                foreach (var type in bodies) alternatives.Add(await context.GetOrCreateSchemaAsync(type, null, cancel));
+                if (operation.Responses?[status.ToString()] is OpenApiResponse { Content: { } content }) content[door.Family.ContentType.Split(';')[0]] = new OpenApiMediaType { Schema = new OpenApiSchema { OneOf = alternatives } };
+            }
             if (door.Request is not { } body) return;
             var schema = await context.GetOrCreateSchemaAsync(body, null, cancel);
             operation.RequestBody = new OpenApiRequestBody { Required = true, Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal) { [door.RequestMedia] = new() { Schema = schema } } };
@@ -81,6 +89,8 @@ internal static class OpenApiDocument
             yield return "apiKey";
         }
         if ((opens & Opens.Token) != 0) yield return "token";
+        if ((opens & Opens.CallbackToken) != 0) yield return "callbackToken";
+        if ((opens & Opens.CallbackSecret) != 0) yield return "internalCallbackSecret";
         if ((opens & Opens.Operator) != 0) yield return "operator";
     }
 
@@ -92,6 +102,8 @@ internal static class OpenApiDocument
         {
             var p when p.Contains("session", StringComparison.Ordinal) => p.StartsWith("/sessions", StringComparison.Ordinal) ? "History" : "Sessions",
             var p when p.Contains("/agents", StringComparison.Ordinal) => "Agents",
+            var p when p.Contains("/runs", StringComparison.Ordinal) || p.Contains("/jobs", StringComparison.Ordinal) || p.Contains("/workflows", StringComparison.Ordinal) => "Runs",
+            var p when p.Contains("/deliveries", StringComparison.Ordinal) || p.Contains("/events", StringComparison.Ordinal) || p.Contains("/webhook-endpoints", StringComparison.Ordinal) => "Deliveries",
             var p when p.Contains("/auth", StringComparison.Ordinal) || p.EndsWith("/jwt", StringComparison.Ordinal) => "Tokens",
             var p when p.StartsWith("/api", StringComparison.Ordinal) => "Administration",
             _ => "Server",

@@ -21,4 +21,10 @@ internal enum Opens
 
     /// <summary>A person's key (<c>pst_pat_…</c>) and no other key.</summary>
     PersonalKey = 16,
+
+    /// <summary>The token that was made for one attempt of one run: <c>X-Callback-Token</c>.</summary>
+    CallbackToken = 32,
+
+    /// <summary>A trusted orchestrator of one project: <c>X-Callback-Secret</c>, and nothing else is looked at.</summary>
+    CallbackSecret = 64,
 }

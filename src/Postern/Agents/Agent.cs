@@ -15,6 +15,9 @@ internal sealed record Agent(string Project, string Slug, string Kind, string? U
     public const string Pull = "pull";
     public const string Echo = "echo";
 
+    /// <summary>How deliveries name it.</summary>
+    public static string EndpointKey(string slug) => "agent:" + slug;
+
     public static string SealOwner(string project, string slug) => $"agent:{project}:{slug}";
 }
 

@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using System.Text.Json.Serialization;
 using Postern.Access;
+using Postern.Deliveries;
 using Postern.Http;
 using Postern.Runs;
 using Postern.Sessions;
@@ -52,11 +52,11 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         if (kind is Agent.Pull or Agent.Echo && url is not null) fields.Fault("url", "is for http agents");
         if (url is not null && await outbound.WhatIsWrongWithAsync(url, http.RequestAborted) is { } problem) fields.Fault("url", problem);
         var secret = fields.Text("secret", 1, 256);
-        if (secret is not null && !IsSigningSecret(secret)) fields.Fault("secret", "must be whsec_ and 24 to 64 bytes in base 64");
+        if (secret is not null && !SigningSecret.IsOne(secret)) fields.Fault("secret", SigningSecret.Rule);
         var settings = ReadSettings(fields);
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
-        var fresh = secret ?? "whsec_" + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+        var fresh = secret ?? SigningSecret.New();
         return await database.WriteAsync<IResult>(async tx =>
         {
             if (await AgentStore.FindOtherCaseAsync(tx, caller.Project, slug) is { } other) return new Refusal(409, $"There is an agent {other}: names that differ in case alone would share session keys.", "agent_exists");
@@ -75,6 +75,7 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         var slug = RequestPath.Segment(http, 3) ?? "";
         if (!caller.Allows("admin", "tasks", slug)) return caller.Allows("read", "tasks", slug) ? ProblemFamily.Instance.Forbidden($"admin:tasks:{slug}") : Unknown(caller);
         var force = http.Request.Query["force"] == "1";
+        var by = new Doer(caller.Authority.Credential, Audit.ActorOf(caller.Authority));
         while (true)
         {
             // A batch a transaction: an agent may have any number of live runs.
@@ -83,25 +84,14 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
                 if (await AgentStore.FindAsync(tx, caller.Project, slug) is null) return (Unknown(caller), false);
                 var live = await RunStore.LiveOfAgentAsync(tx, caller.Project, slug, LiveBatch);
                 if (live.Count > 0 && !force) return (new Refusal(409, "The agent has live runs. Wait for them, or give force=1 to fail them.", "agent_in_use"), false);
-                foreach (var run in live) await FailAsync(tx, run);
+                foreach (var run in live)
+                    if (await RunStore.LockAsync(tx, run.Project, run.Id) is { } locked) await conversation.EndRunAsync(tx, locked, Phase.Failed, "The agent was removed.", by, new Failure("agent_removed", "The agent was removed."));
                 if (live.Count == LiveBatch) return ((IResult)Reply.NoContent, true);
                 await AgentStore.DeleteAsync(tx, caller.Project, slug);
                 return (Reply.NoContent, false);
             });
             if (!more) return answer;
         }
-    }
-
-    private async ValueTask FailAsync(Tx tx, Run run)
-    {
-        const string why = "The agent was removed.";
-        if (run.Session is not null && await SessionStore.LockAsync(tx, run.Project, run.Session) is { } session && session.CurrentRun == run.Id && (session.TurnIsOpen || session.HasUnanswered))
-        {
-            await conversation.BreakTurnAsync(tx, session, why, RunStatus.Failed);
-            return;
-        }
-        await RunStore.EndAsync(tx, run.Project, run.Id, RunStatus.Failed, why);
-        if (run.Session is not null) await tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2 AND current_run = $3", run.Project, run.Session, run.Id);
     }
 
     private static AgentSettings ReadSettings(Fields fields)
@@ -112,18 +102,12 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         var times = deadlines is { } d ? new Fields(d) : null;
         var tries = retry is { } r ? new Fields(r) : null;
         var settings = new AgentSettings(
-            concurrency, idle, times?.Whole("queuedSeconds", 1, 604_800), times?.Whole("turnSeconds", 1, 86_400), times?.Whole("totalSeconds", 1, 2_592_000), tries?.Whole("maxTries", 1, 6));
+            concurrency, idle, times?.Whole("queuedSeconds", 1, 604_800), times?.Whole("turnSeconds", 1, 86_400), times?.Whole("totalSeconds", 1, 2_592_000), tries?.Whole("maxTries", 1, 10));
         times?.RefuseUnknown();
         tries?.RefuseUnknown();
         foreach (var (field, problem) in times?.Faults ?? []) fields.Fault("deadlines." + field, problem);
         foreach (var (field, problem) in tries?.Faults ?? []) fields.Fault("retry." + field, problem);
         return settings;
-    }
-
-    private static bool IsSigningSecret(string secret)
-    {
-        Span<byte> key = stackalloc byte[192];
-        return secret.StartsWith("whsec_", StringComparison.Ordinal) && Convert.TryFromBase64String(secret[6..], key, out var length) && length is >= 24 and <= 64;
     }
 
     private static Refusal Unknown(ProjectCaller caller)

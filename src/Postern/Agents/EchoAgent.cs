@@ -40,7 +40,7 @@ internal sealed class EchoAgent(Database database, Conversation conversation, Tr
             if (options.Runs.EchoDelayMilliseconds > 0) await Task.Delay(TimeSpan.FromMilliseconds(options.Runs.EchoDelayMilliseconds), clock, cancel);
         }
         await database.WriteAsync(tx => conversation.AppendAsync(
-            tx, name, RecordStore.Out, [NewRecord.OfControl(turn + ":end", [Control.Header, Control.TurnComplete], [Control.InEventId, session.TurnInSeq.ToString()])], new Writer(run.Id)), CancellationToken.None);
+            tx, name, RecordStore.Out, [NewRecord.OfControl(turn + ":end", [Control.Header, Control.TurnComplete], [Control.InEventId, session.TurnInSeq.ToString()])], new Writer(run.Id, Attempt: run.Attempt)), CancellationToken.None);
     }
 
     private static IEnumerable<object> Chunks(string turn, string text)
@@ -56,7 +56,7 @@ internal sealed class EchoAgent(Database database, Conversation conversation, Tr
     {
         var part = $"{turn}:{place}";
         var record = NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(chunk, Wire.Json), part, part);
-        return await database.WriteAsync(tx => conversation.AppendAsync(tx, name, RecordStore.Out, [record], new Writer(run.Id))) as AppendOutcome.Appended;
+        return await database.WriteAsync(tx => conversation.AppendAsync(tx, name, RecordStore.Out, [record], new Writer(run.Id, Attempt: run.Attempt))) as AppendOutcome.Appended;
     }
 
     /// <summary>The texts of the messages that this turn answers: those on <c>in</c> since the last answer, or the one that the session was started with.</summary>

@@ -11,7 +11,7 @@ using Postern.Storage;
 namespace Postern.History;
 
 /// <summary>History: reading a transcript, following it live, adding a message without a run, ending the live run.</summary>
-internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript, HistoryReader reader, Conversation conversation, Database database, StreamRegistry registry, Tails tails, PosternOptions options, TimeProvider clock)
+internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript, HistoryReader reader, Conversation conversation, SessionEvents events, Database database, StreamRegistry registry, Tails tails, PosternOptions options, TimeProvider clock)
 {
     private const int MaxBody = 1024 * 1024;
 
@@ -34,7 +34,7 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
         if (name is null) return refusal!;
         var (query, wrong) = HistoryQuery.Read(http.Request.Query);
         if (query is null) return wrong!;
-        if (WantsStream(http.Request)) return new HistoryStream(database, transcript, reader, registry, tails, caller, name, query, LastEventId(http.Request));
+        if (EventStream.IsAskedFor(http.Request)) return new HistoryStream(database, transcript, reader, registry, tails, caller, name, query, EventStream.LastEventId(http.Request));
         if (await reader.ReadAsync(name, query) is not { } page)
         {
             sessions.Forget(name);
@@ -73,7 +73,11 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
             if (Session.WhatIsWrongWith(rest) is not null) return HistoryFamily.NotFound(key.Text);
             var agent = key.Agent ?? options.DefaultAgent;
             var made = SessionStart.New(tx, caller.Project, Id.New(Session.Prefix, clock), rest, agent, "history");
-            if (await SessionStore.InsertAsync(tx, made)) id = made.Id;
+            if (await SessionStore.InsertAsync(tx, made))
+            {
+                id = made.Id;
+                await events.CreatedAsync(tx, made);
+            }
             // Somebody else made it in this moment, or the external id belongs to another agent's session.
             else if (await SessionStore.FindAsync(tx, caller.Project, rest) is { } there && there.Key == made.Key) id = there.Id;
             else return new Refusal(409, "A session of another agent has this name");
@@ -104,13 +108,9 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
         if (name is null) return refusal!;
         var killed = await database.WriteAsync(async tx =>
         {
-            if (await SessionStore.LockAsync(tx, name.Project, name.Id) is not { CurrentRun: not null } session) return false;
-            if (session.TurnIsOpen || session.HasUnanswered) await conversation.BreakTurnAsync(tx, session, "The run was cancelled by an operator.", RunStatus.Cancelled);
-            else
-            {
-                await RunStore.EndAsync(tx, session.Project, session.CurrentRun!, RunStatus.Cancelled, "cancelled by an operator", tellAgent: true);
-                await tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", session.Project, session.Id);
-            }
+            if (await SessionStore.LockAsync(tx, name.Project, name.Id) is not { CurrentRun: not null } session || await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is not { } run) return false;
+            var by = new Doer(caller.Authority.Credential, Audit.ActorOf(caller.Authority));
+            if (await conversation.EndRunAsync(tx, run, Phase.Cancelled, "The run was cancelled by an operator.", by, tellAgent: true) is null) return false;
             await Audit.WriteAsync(tx, new AuditRow(session.Project, "run.killed", caller.Authority.Credential, Audit.ActorOf(caller.Authority), Reason: session.CurrentRun), clock);
             return true;
         });
@@ -130,22 +130,6 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
         var allowed = name is null ? caller.Allows(action, "sessions", key.Rest) : caller.Allows(action, "sessions", name.Id, name.ExternalId);
         if (allowed && (name is not null || mayBeUnborn)) return (name, null);
         return (null, HistoryFamily.NotFound(key.Text));
-    }
-
-    private static long? LastEventId(HttpRequest request) =>
-        request.Headers.TryGetValue("Last-Event-ID", out var last) && long.TryParse(last, System.Globalization.NumberStyles.None, null, out var seq) && seq < long.MaxValue ? seq : null;
-
-    /// <summary>An event stream is asked for by name; wildcards never stream, and what cannot be read is JSON.</summary>
-    internal static bool WantsStream(HttpRequest request)
-    {
-        if (request.Headers.Accept.Count == 0 || !MediaTypeHeaderValue.TryParseStrictList(request.Headers.Accept, out var accepted)) return false;
-        var best = accepted.Where(Names).ToList();
-        if (best.Any(a => a.Quality is null && a.Parameters.Any(p => p.Name.Equals("q", StringComparison.OrdinalIgnoreCase)))) return false;
-        return best.Count > 0 && best.Max(a => a.Quality ?? 1) > 0;
-
-        static bool Names(MediaTypeHeaderValue accept) =>
-            accept.MediaType.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase)
-            && (!accept.Charset.HasValue || accept.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || accept.Charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase));
     }
 
     /// <summary>A page, unless the client has it.</summary>

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
 using Postern.Access;
 using Postern.Agents;
+using Postern.Deliveries;
 using Postern.History;
 using Postern.Http;
 using Postern.Live;
@@ -55,7 +56,14 @@ internal static class Server
         services.GetRequiredService<KeyRoutes>().Map(doors);
         services.GetRequiredService<TokenRoutes>().Map(doors);
         services.GetRequiredService<IdentityRoutes>().Map(doors);
+        services.GetRequiredService<CallbackSecretRoutes>().Map(doors);
         services.GetRequiredService<AgentRoutes>().Map(doors);
+        services.GetRequiredService<WorkflowRoutes>().Map(doors);
+        services.GetRequiredService<RunRoutes>().Map(doors);
+        services.GetRequiredService<ClaimRoutes>().Map(doors);
+        services.GetRequiredService<CallbackRoutes>().Map(doors);
+        services.GetRequiredService<EndpointRoutes>().Map(doors);
+        services.GetRequiredService<DeliveryRoutes>().Map(doors);
         services.GetRequiredService<SessionRoutes>().Map(doors);
         services.GetRequiredService<ChannelRoutes>().Map(doors);
         services.GetRequiredService<HistoryRoutes>().Map(doors);
@@ -70,7 +78,7 @@ internal static class Server
 
         // Access
         services.AddSingleton<KeyStore>().AddSingleton<KeyRing>().AddSingleton<Revocations>().AddSingleton<Tokens>().AddSingleton<Credentials>().AddSingleton<TokenBuckets>().AddSingleton<Gate>();
-        services.AddSingleton<Projects>().AddSingleton<ProjectSeed>(AgentStore.SeedAsync).AddSingleton<KeyAdmin>().AddSingleton<KeyRoutes>().AddSingleton<TokenRoutes>().AddSingleton<ErrorFamily>(SessionFamily.Instance);
+        services.AddSingleton<Projects>().AddSingleton<ProjectSeed>(AgentStore.SeedAsync).AddSingleton<KeyAdmin>().AddSingleton<KeyRoutes>().AddSingleton<CallbackSecrets>().AddSingleton<CallbackSecretRoutes>().AddSingleton<TokenRoutes>().AddSingleton<ErrorFamily>(SessionFamily.Instance);
         Background<AccessWatch>(services);
         Background<Audit>(services);
 
@@ -78,14 +86,29 @@ internal static class Server
         services.AddSingleton<Tails>();
         Background<StreamRegistry>(services);
 
+        ComposeDeliveries(services);
+
         // Agents, runs, sessions, history
-        services.AddSingleton<AgentStore>().AddSingleton<OutboundGuard>().AddSingleton<EchoAgent>().AddSingleton<HttpAgent>().AddSingleton<AgentRoutes>().AddSingleton<IdentityRoutes>();
-        services.AddSingleton<RunStore>();
+        services.AddSingleton<AgentStore>().AddSingleton<EchoAgent>().AddSingleton<DispatchBody>().AddSingleton<AgentRoutes>().AddSingleton<IdentityRoutes>();
+        services.AddSingleton<RunStore>().AddSingleton<RunEvents>().AddSingleton<RunMachine>().AddSingleton<RunReports>().AddSingleton<RunActions>().AddSingleton<RunCreation>().AddSingleton<WorkflowStore>();
+        services.AddSingleton<WorkflowRoutes>().AddSingleton<RunRoutes>().AddSingleton<ClaimRoutes>().AddSingleton<CallbackRoutes>();
         Background<RunDispatcher>(services);
-        services.AddSingleton<SessionStore>().AddSingleton<RecordStore>().AddSingleton<Transcript>().AddSingleton<Conversation>().AddSingleton<SessionDoor>().AddSingleton<SessionStart>().AddSingleton<SessionTokens>();
+        Background<RunReaper>(services);
+        services.AddSingleton<SessionEvents>().AddSingleton<SessionStore>().AddSingleton<RecordStore>().AddSingleton<Transcript>().AddSingleton<Conversation>().AddSingleton<SessionDoor>().AddSingleton<SessionStart>().AddSingleton<SessionTokens>();
         services.AddSingleton<SessionRoutes>().AddSingleton<ChannelRoutes>();
         Background<SessionKeeper>(services);
         services.AddSingleton<HistoryReader>().AddSingleton<HistoryRoutes>();
+    }
+
+    /// <summary>Deliveries: what sends, and what each kind of delivery needs.</summary>
+    private static void ComposeDeliveries(IServiceCollection services)
+    {
+        services.AddSingleton<HostResolver>(System.Net.Dns.GetHostAddressesAsync).AddSingleton<OutboundGuard>().AddSingleton<DeliveryStore>().AddSingleton<DeliverySender>().AddSingleton<Outbox>().AddSingleton<WebhookEndpoints>();
+        services.AddSingleton<RunCallbacks>().AddSingleton<DeliveryPurpose>(s => s.GetRequiredService<RunCallbacks>());
+        services.AddSingleton<DeliveryPurpose, EventPurpose>().AddSingleton<DeliveryPurpose, AgentDispatch>().AddSingleton<DeliveryPurpose, AgentNotices>();
+        services.AddSingleton<EndpointRoutes>().AddSingleton<DeliveryRoutes>();
+        Background<DeliveryWorker>(services);
+        Background<DeliveryKeeper>(services);
     }
 
     private static void Background<T>(IServiceCollection services)

@@ -13,6 +13,9 @@ internal sealed class Fields(JsonElement root)
 
     public IReadOnlyList<(string Field, string Problem)> Faults => _faults;
 
+    /// <summary>The whole object.</summary>
+    public JsonElement Root => root;
+
     /// <summary>The body of a request as fields, or its refusal. The document lives as long as the request.</summary>
     public static async ValueTask<(Fields? Fields, Refusal? Refusal)> ReadAsync(HttpContext http, int limit, bool emptyObject = false)
     {
@@ -80,6 +83,15 @@ internal sealed class Fields(JsonElement root)
         return null;
     }
 
+    /// <summary>A whole number however it is spelt: 1, 1.0, 1e0.</summary>
+    public long? Integer(string name, long min, long max)
+    {
+        if (Find(name) is not { } value) return null;
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetDecimal(out var number) && number == decimal.Truncate(number) && number >= min && number <= max) return (long)number;
+        Fault(name, $"must be a whole number from {min} to {max}");
+        return null;
+    }
+
     public bool? Flag(string name)
     {
         if (Find(name) is not { } value) return null;
@@ -141,6 +153,28 @@ internal sealed class Fields(JsonElement root)
 
     public JsonElement? Any(string name) => Find(name);
 
+    /// <summary>Whether all texts in a value can be kept: escapes that are no Unicode text, or NUL, cannot, and nobody could read them back.</summary>
+    public static bool IsKeepable(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.String => TextOf(value) is not null,
+        JsonValueKind.Array => value.EnumerateArray().All(IsKeepable),
+        JsonValueKind.Object => value.EnumerateObject().All(m => NameOf(m) is not null && IsKeepable(m.Value)),
+        _ => true,
+    };
+
+    /// <summary>A member's name; null when its escapes are not valid text or hold a NUL.</summary>
+    public static string? NameOf(JsonProperty member)
+    {
+        try
+        {
+            return member.Name.Contains('\0', StringComparison.Ordinal) ? null : member.Name;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The text of a JSON string; null when its escapes are not valid text or hold a NUL, which no database keeps.</summary>
     public static string? TextOf(JsonElement value)
     {
@@ -171,6 +205,10 @@ internal sealed class Fields(JsonElement root)
     /// <summary>Names that were in the body and that nobody asked for, as faults: for routes whose bodies are strict.</summary>
     public void RefuseUnknown()
     {
-        foreach (var member in root.EnumerateObject()) if (!_known.Contains(member.Name)) Fault(member.Name, "is not a known field");
+        foreach (var member in root.EnumerateObject())
+        {
+            var name = NameOf(member);
+            if (name is null || !_known.Contains(name)) Fault(name ?? "body", name is null ? "holds a name that is not valid Unicode" : "is not a known field");
+        }
     }
 }

@@ -95,7 +95,8 @@ internal abstract class ErrorFamily
                     foreach (var text in texts) json.WriteStringValue(text);
                     json.WriteEndArray();
                     break;
-                default: throw new NotSupportedException("A refusal carries text, numbers, flags and lists of text.");
+                case Action<Utf8JsonWriter> write: write(json); break;
+                default: throw new NotSupportedException("A refusal carries text, numbers, flags, lists of text and what writes itself.");
             }
         }
     }

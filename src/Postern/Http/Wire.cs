@@ -20,6 +20,9 @@ internal static class Wire
     /// <summary>ISO 8601 in UTC with milliseconds, from microseconds since 1970.</summary>
     public static string Iso(long microseconds) => Instant(microseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 
+    /// <summary>The same with all six digits, where instants are compared.</summary>
+    public static string IsoMicroseconds(long microseconds) => Instant(microseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+
     public static string? Iso(long? microseconds) => microseconds is { } value ? Iso(value) : null;
 
     public static DateTimeOffset Instant(long microseconds) => DateTimeOffset.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond);

@@ -1,41 +1,130 @@
 namespace Postern.Runs;
 
 /// <summary>
-/// One unit of agent work. A session's run takes the session's turns one after another, stays for an idle window after each, and
-/// then ends; the next message makes a continuation of it.
+/// One unit of agent work, moved through its workflow by reports. A session's run takes the session's turns one after another, stays
+/// for an idle window after each, and then ends; the next message makes a continuation of it.
 ///
-/// What always holds: an ended run never moves again; every live run has a deadline (<see cref="DeadlineAt"/>, and the turn's on
-/// its session) that the <c>RunReaper</c> enforces. Work that is due carries <see cref="DueAt"/> until it is done: a node that dies holding
-/// the lease loses it, and another takes the run up where its records say it stood.
+/// What always holds: a run that has ended moves no further, except that a retry begins its next attempt; every live run has
+/// <see cref="DeadlineAt"/> (and a turn's own on its session), which <see cref="RunReaper"/> enforces; every change of it is an event of its
+/// timeline, written with it. Work that is due carries <see cref="DueAt"/> until it is handed over: a node that dies holding the lease loses
+/// it, and another takes the run up where its rows say it stood. Times are microseconds since 1970.
 /// </summary>
-internal sealed record Run(
-    string Project, string Id, string Agent, string? Session, string Status, string? Reason, long Attempt,
-    byte[]? Input, bool BootMessage, bool Continuation, string? PreviousRun,
-    long CreatedAt, long? StartedAt, long? EndedAt, long DeadlineAt, long? DueAt, long LeaseNo, long Tries, long IdleSeconds)
+internal sealed record Run
 {
+    public const string Prefix = "run";
+
+    public required string Project { get; init; }
+
+    public required string Id { get; init; }
+
+    public required string Agent { get; init; }
+
+    public string Workflow { get; init; } = Runs.Workflow.Agent.Name;
+
+    /// <summary>0: the built-in definition.</summary>
+    public long WorkflowVersion { get; init; }
+
+    public string? Session { get; init; }
+
+    /// <summary>A state of the workflow.</summary>
+    public required string Status { get; init; }
+
+    /// <summary>What the state means; after an end by the server, what it ended as.</summary>
+    public string Phase { get; init; } = Runs.Phase.Queued;
+
+    /// <summary>For a person: why it ended or waits.</summary>
+    public string? Reason { get; init; }
+
+    public long Attempt { get; init; } = 1;
+
+    /// <summary>The latest <c>occurred_at</c> applied in this attempt.</summary>
+    public long? Marker { get; init; }
+
+    /// <summary>Events in its timeline so far.</summary>
+    public long EventSeq { get; init; }
+
+    public string? FailureCode { get; init; }
+
+    public string? FailureMessage { get; init; }
+
+    public string? FailedStage { get; init; }
+
+    public long? ProgressMillionths { get; init; }
+
+    /// <summary>JSON texts, as they came.</summary>
+    public string Tags { get; init; } = "[]";
+
+    public string? Metadata { get; init; }
+
+    /// <summary>Who is told when it ends, how that is signed, and what became of it.</summary>
+    public string? CallbackUrl { get; init; }
+
+    public byte[]? CallbackSealed { get; init; }
+
+    public string? CallbackOutcome { get; init; }
+
+    /// <summary>There is work although no message waits: the message that a session was started with, or a run with an input of its own.</summary>
+    public bool BootMessage { get; init; }
+
+    public bool Continuation { get; init; }
+
+    public string? PreviousRun { get; init; }
+
+    public string? TriggerKey { get; init; }
+
+    /// <summary>What a retry was asked to run under; handed to the agent.</summary>
+    public string? Profile { get; init; }
+
+    public string? PausedFrom { get; init; }
+
+    public long CreatedAt { get; init; }
+
+    public long UpdatedAt { get; init; }
+
+    public long AttemptAt { get; init; }
+
+    public long? StartedAt { get; init; }
+
+    public long? EndedAt { get; init; }
+
+    /// <summary>The earliest of its deadlines: what the reaper looks for.</summary>
+    public long DeadlineAt { get; init; }
+
+    /// <summary>When the attempt has lasted as long as it may.</summary>
+    public long TotalAt { get; init; }
+
+    /// <summary>When its state has lasted as long as it may; null when the state has no deadline.</summary>
+    public long? StateUntil { get; init; }
+
+    public long QueuedSeconds { get; init; }
+
+    public long SilentSeconds { get; init; }
+
+    public long TotalSeconds { get; init; }
+
+    public long IdleSeconds { get; init; }
+
+    public long? DueAt { get; init; }
+
+    public long LeaseNo { get; init; }
+
+    public long Tries { get; init; }
+
+    /// <summary>Since when a <c>pull</c> agent may claim it; null when it may not.</summary>
+    public long? ClaimAt { get; init; }
+
+    /// <summary>Until when the worker that claimed it holds it without a heartbeat.</summary>
+    public long? ClaimUntil { get; init; }
+
+    public long ClaimSeconds { get; init; }
+
+    public long LeasesLost { get; init; }
+
+    /// <summary>It was given to its agent in this attempt.</summary>
+    public bool Dispatched { get; init; }
+
     public bool IsEnded => EndedAt is not null;
 }
 
-/// <summary>The states of the built-in workflow <c>agent</c>, and which of them follow one another.</summary>
-internal static class RunStatus
-{
-    public const string Queued = "queued";
-    public const string Running = "running";
-    public const string Waiting = "waiting";
-    public const string Paused = "paused";
-    public const string Succeeded = "succeeded";
-    public const string Failed = "failed";
-    public const string Cancelled = "cancelled";
-    public const string TimedOut = "timed_out";
-
-    public static bool IsTerminal(string status) => status is Succeeded or Failed or Cancelled or TimedOut;
-
-    public static bool MayFollow(string from, string to) => (from, to) switch
-    {
-        (Queued, Running or Failed or Cancelled or TimedOut) => true,
-        (Running, Waiting or Paused or Succeeded or Failed or Cancelled or TimedOut) => true,
-        (Waiting, Running or Failed or Cancelled or TimedOut) => true,
-        (Paused, Running or Failed or Cancelled or TimedOut) => true,
-        _ => false,
-    };
-}
+/// <summary>Why a run or an attempt failed, in the worker's words.</summary>
+internal sealed record Failure(string Code, string? Message = null, string? Stage = null);

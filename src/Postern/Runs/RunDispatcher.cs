@@ -1,6 +1,5 @@
-using System.Text.Json;
 using Postern.Agents;
-using Postern.Http;
+using Postern.Deliveries;
 using Postern.Sessions;
 using Postern.Settings;
 using Postern.Storage;
@@ -11,12 +10,12 @@ namespace Postern.Runs;
 /// Gives due runs to their agents. It claims them in batches under a lease with a fencing number, on any number of nodes; a run whose
 /// node died is claimed again when its lease has run out. It wakes at a commit that made a run due, and looks by itself every second.
 /// </summary>
-internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore agents, Conversation conversation, EchoAgent echo, HttpAgent http, PosternOptions options, TimeProvider clock, ILogger<RunDispatcher> log) : BackgroundService
+internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore agents, Conversation conversation, RunMachine machine, RunReports reports, Outbox outbox, EchoAgent echo, PosternOptions options, TimeProvider clock, ILogger<RunDispatcher> log) : BackgroundService
 {
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
-    /// <summary>Seconds before the second, third … try of a hand-over.</summary>
-    private static readonly int[] Schedule = [5, 30, 120, 600, 1800];
+    /// <summary>How long a run waits before it asks again for a place at an agent that is at its concurrency.</summary>
+    private const long AgentBusy = 250_000;
 
     private readonly SemaphoreSlim _slots = new(options.Runs.DispatchConcurrency);
     private readonly Hint _due = new();
@@ -58,8 +57,7 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
     {
         try
         {
-            if (run.IsEnded) await TellEndedAsync(run, stop);
-            else await TakeTurnAsync(run, stop);
+            await HandOverAsync(run, stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -76,85 +74,86 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
         }
     }
 
-    private async Task TakeTurnAsync(Run run, CancellationToken stop)
+    /// <summary>
+    /// What is due is settled in one transaction: a turn is opened, and its dispatch written as a delivery; or it is offered to those who claim. The echo
+    /// agent then works here, under the lease.
+    /// </summary>
+    private async Task HandOverAsync(Run claimed, CancellationToken stop)
     {
-        var agent = await agents.FindAsync(run.Project, run.Agent);
-        if (agent is null)
+        if (await agents.FindAsync(claimed.Project, claimed.Agent) is not { } agent)
         {
-            await BreakAsync(run, $"The agent {run.Agent} is not registered.", RunStatus.Failed);
+            await EndAsync(claimed, $"The agent {claimed.Agent} is not registered.");
             return;
         }
-        if (agent.Kind == Agent.Pull)
-        {
-            // It claims its work by itself: nothing is handed to it.
-            await database.WriteAsync(async tx => await RunStore.HandedOverAsync(tx, run), CancellationToken.None);
-            return;
-        }
+        if (claimed.Session is null) await StartJobAsync(claimed, agent);
+        else if (agent.Kind == Agent.Pull) await OfferTurnAsync(claimed);
+        else if (await OpenTurnAsync(claimed, agent) is { } turn && agent.Kind == Agent.Echo) await echo.TakeTurnAsync(turn.Run, turn.Session, stop);
+    }
+
+    private Task<(Session Session, Run Run)?> OpenTurnAsync(Run claimed, Agent agent)
+    {
         var turnTime = TimeSpan.FromSeconds(agent.Settings.TurnSeconds ?? options.Runs.TurnSeconds);
-        var totalTime = TimeSpan.FromSeconds(agent.Settings.TotalSeconds ?? options.Runs.TotalSeconds);
-        var session = await database.WriteAsync(tx => Conversation.BeginTurnAsync(tx, run, turnTime, totalTime, agent.Settings.Concurrency), CancellationToken.None);
-        if (session is null) return;
-        if (agent.Kind == Agent.Echo) await echo.TakeTurnAsync(run, session, stop);
-        else await HandOverAsync(agent, run, session, stop);
+        return database.WriteAsync(async tx =>
+        {
+            if (await conversation.BeginTurnAsync(tx, claimed, turnTime, agent.Settings.Concurrency) is not { } turn) return null;
+            if (agent.Kind == Agent.Http) await DispatchAsync(tx, turn.Run, turn.Session.TurnInSeq);
+            return ((Session, Run)?)turn;
+        }, CancellationToken.None);
     }
 
-    private async Task HandOverAsync(Agent agent, Run run, Session session, CancellationToken stop)
-    {
-        var outcome = await http.DispatchAsync(agent, run, session, stop);
-        if (outcome.Taken)
-        {
-            // The lease number guards: a turn that the agent has ended meanwhile is not taken back.
-            await database.WriteAsync(async tx => await RunStore.HandedOverAsync(tx, run), CancellationToken.None);
-            if (outcome.Answer is not null) await FinishAtOnceAsync(run, session, outcome.Answer);
-            return;
-        }
-        var tries = (int)run.Tries + 1;
-        if (outcome.Retry && tries < Math.Min(agent.Settings.MaxTries ?? Schedule.Length + 1, Schedule.Length + 1))
-        {
-            RunLog.HandOverPostponed(log, run.Id, tries, outcome.Words);
-            await database.WriteAsync(async tx => await RunStore.PostponeAsync(tx, run, tx.Now + (Schedule[tries - 1] * 1_000_000L)), CancellationToken.None);
-            return;
-        }
-        await BreakAsync(run, $"The run could not be handed to its agent: {outcome.Words}", RunStatus.Failed);
-    }
-
-    /// <summary>An agent may answer its dispatch with the finished turn: <c>{status, output}</c>.</summary>
-    private async Task FinishAtOnceAsync(Run run, Session session, string answer)
-    {
-        if (FinishedTurn.Read(answer) is not { } finished) return;
-        if (!finished.Succeeded)
-        {
-            await BreakAsync(run, finished.Text ?? "The agent reported a failure.", RunStatus.Failed);
-            return;
-        }
-        var turn = $"{run.Id}:{session.TurnInSeq}:answer";
-        var records = new List<NewRecord>();
-        if (finished.Text is { } text)
-        {
-            object[] chunks = [new { type = "start", messageId = "msg_" + run.Id }, new { type = "text-start", id = "0" }, new { type = "text-delta", id = "0", delta = text }, new { type = "text-end", id = "0" }, new { type = "finish" }];
-            for (var i = 0; i < chunks.Length; i++) records.Add(NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(chunks[i], Wire.Json), $"{turn}:{i}", $"{turn}:{i}"));
-        }
-        records.Add(NewRecord.OfControl(turn + ":end", [Control.Header, Control.TurnComplete]));
-        await database.WriteAsync(tx => conversation.AppendAsync(tx, Conversation.NameOf(session), RecordStore.Out, records, new Writer(run.Id)), CancellationToken.None);
-    }
-
-    private async Task TellEndedAsync(Run run, CancellationToken stop)
-    {
-        var agent = await agents.FindAsync(run.Project, run.Agent);
-        var outcome = agent is { Kind: Agent.Http } ? await http.TellEndedAsync(agent, run, stop) : null;
-        var again = outcome is { Taken: false, Retry: true } && run.Tries < Schedule.Length;
-        if (outcome is { Taken: false }) RunLog.EndNotTold(log, run.Id, outcome.Words);
-        await database.WriteAsync(async tx => again
-            ? await RunStore.PostponeAsync(tx, run, tx.Now + (Schedule[(int)run.Tries] * 1_000_000L))
-            : await RunStore.HandedOverAsync(tx, run), CancellationToken.None);
-    }
-
-    private Task<int> BreakAsync(Run run, string why, string status) =>
+    private Task<int> OfferTurnAsync(Run claimed) =>
         database.WriteAsync(async tx =>
         {
-            if (run.Session is null || await SessionStore.LockAsync(tx, run.Project, run.Session) is not { } session || session.CurrentRun != run.Id) return 0;
-            await conversation.BreakTurnAsync(tx, session, why, status);
+            if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run || run.LeaseNo != claimed.LeaseNo) return 0;
+            await RunStore.OfferAsync(tx, run);
             return 1;
+        }, CancellationToken.None);
+
+    /// <summary>A run without a session: given to its agent as it is.</summary>
+    private Task<int> StartJobAsync(Run claimed, Agent agent) =>
+        database.WriteAsync(async tx =>
+        {
+            if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run || run.LeaseNo != claimed.LeaseNo) return 0;
+            if (agent.Settings.Concurrency is { } most && await RunStore.WorkingAsync(tx, run.Project, run.Agent) >= most) return await RunStore.DeferAsync(tx, run, tx.Now + AgentBusy);
+            switch (agent.Kind)
+            {
+                case Agent.Pull:
+                    await RunStore.OfferAsync(tx, run);
+                    break;
+                case Agent.Http:
+                    await DispatchAsync(tx, run, -1);
+                    break;
+                default:
+                    await RunStore.HandedOverAsync(tx, run);
+                    await EchoAsync(tx, run with { DueAt = null, Dispatched = true });
+                    break;
+            }
+            return 1;
+        }, CancellationToken.None);
+
+    /// <summary>The echo agent's work on a run without a session: its input is its output. It knows the built-in workflow alone.</summary>
+    private async ValueTask EchoAsync(Tx tx, Run run)
+    {
+        if (run.WorkflowVersion != 0) return;
+        var by = new Doer("agent", run.Agent);
+        var running = run.Phase == Phase.Queued ? await machine.MoveAsync(tx, run, new Change("taken_on", by, Phase.Running)) : run;
+        var input = await RunData.FindAsync(tx, run.Project, run.Id, RunData.Input);
+        await reports.TakeAsync(tx, run.Project, run.Id, new Report(Phase.Succeeded, by, running.Attempt) { Output = input?.Length <= RunReports.MaxOutput ? input : null });
+    }
+
+    /// <summary>The dispatch is a delivery, written with the state that it tells of; no later than the run's time in the queue does it give up.</summary>
+    private async ValueTask DispatchAsync(Tx tx, Run run, long turn)
+    {
+        if (await RunStore.HandedOverAsync(tx, run) == 0) return;
+        await outbox.EnqueueAsync(tx, new NewDelivery(
+            run.Project, AgentDispatch.PurposeName, Agent.EndpointKey(run.Agent), run.Id, "run.dispatched", null, tx.Now + (run.QueuedSeconds * 1_000_000), AgentDispatch.DetailOf(run, turn)));
+    }
+
+    private Task<int> EndAsync(Run claimed, string why) =>
+        database.WriteAsync(async tx =>
+        {
+            if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { } run) return 0;
+            return await conversation.EndRunAsync(tx, run, Phase.Failed, why, failure: new Failure("unknown_agent", why)) is null ? 0 : 1;
         }, CancellationToken.None);
 
     public override void Dispose()
@@ -162,31 +161,6 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
         _slots.Dispose();
         _due.Dispose();
         base.Dispose();
-    }
-
-    /// <summary>The body of a 2xx to a dispatch that ends the turn: <c>{"status":"succeeded","output":"…"}</c>; output is a text, or an object with <c>text</c>.</summary>
-    private sealed record FinishedTurn(bool Succeeded, string? Text)
-    {
-        public static FinishedTurn? Read(string answer)
-        {
-            try
-            {
-                using var json = JsonDocument.Parse(answer);
-                if (json.RootElement.ValueKind != JsonValueKind.Object || !json.RootElement.TryGetProperty("status", out var status) || status.ValueKind != JsonValueKind.String) return null;
-                var output = json.RootElement.TryGetProperty("output", out var given) ? given : default;
-                var text = output.ValueKind == JsonValueKind.Object && output.TryGetProperty("text", out var inner) ? inner : output;
-                return status.GetString() switch
-                {
-                    RunStatus.Succeeded => new FinishedTurn(true, text.ValueKind == JsonValueKind.String ? Fields.TextOf(text) : null),
-                    RunStatus.Failed => new FinishedTurn(false, text.ValueKind == JsonValueKind.String ? Fields.TextOf(text) : null),
-                    _ => null,
-                };
-            }
-            catch (JsonException)
-            {
-                return null;
-            }
-        }
     }
 }
 
@@ -197,12 +171,6 @@ internal static partial class RunLog
 
     [LoggerMessage(EventId = 301, Level = LogLevel.Error, Message = "A turn of {Run} failed here; its lease runs out and it is taken up again")]
     public static partial void TurnFailed(ILogger log, string run, Exception fault);
-
-    [LoggerMessage(EventId = 302, Level = LogLevel.Warning, Message = "{Run} could not be handed over, try {Tries}: {Reason}")]
-    public static partial void HandOverPostponed(ILogger log, string run, int tries, string reason);
-
-    [LoggerMessage(EventId = 303, Level = LogLevel.Warning, Message = "The agent was not told that {Run} ended: {Reason}")]
-    public static partial void EndNotTold(ILogger log, string run, string reason);
 
     [LoggerMessage(EventId = 304, Level = LogLevel.Information, Message = "{Run} ended as {Status}: {Reason}")]
     public static partial void RunEnded(ILogger log, string run, string status, string reason);

@@ -1,33 +1,75 @@
 using System.Data.Common;
+using System.Text;
+using Postern.Http;
+using Postern.Sessions;
 using Postern.Storage;
 
 namespace Postern.Runs;
 
-/// <summary>The runs' rows. Every change of state is conditional on the state it leaves, and its row count is the verdict.</summary>
+/// <summary>
+/// The runs' rows. Whoever changes a run holds its row (<see cref="LockAsync"/>), its session's before it; every statement is conditional and
+/// its row count is the verdict.
+/// </summary>
 internal sealed class RunStore(Database database)
 {
     private const string Columns = """
-        project, id, agent, session, status, reason, attempt, input, boot_message, continuation, previous_run,
-        created_at, started_at, ended_at, deadline_at, due_at, lease_no, tries, idle_seconds
+        project, id, agent, workflow, workflow_version, session, status, phase, reason, attempt, marker, event_seq,
+        failure_code, failure_message, failed_stage, progress_millionths, tags, metadata, callback_url, callback_sealed, callback_outcome,
+        boot_message, continuation, previous_run, trigger_key, profile, paused_from, created_at, updated_at, attempt_at, started_at, ended_at,
+        deadline_at, total_at, state_until, queued_seconds, silent_seconds, total_seconds, idle_seconds,
+        due_at, lease_no, tries, claim_at, claim_until, claim_seconds, leases_lost, dispatched
         """;
+
+    private const string Find = $"SELECT {Columns} FROM run WHERE project = $1 AND id = $2";
+    private const string FindForUpdate = Find + " FOR UPDATE";
 
     public static async ValueTask InsertAsync(Tx tx, Run run)
     {
         await tx.ExecuteAsync(
             """
-            INSERT INTO run (project, id, agent, workflow, session, status, attempt, input, boot_message, continuation, previous_run,
-              created_at, updated_at, deadline_at, due_at, lease_until, lease_no, tries, idle_seconds)
-            VALUES ($1, $2, $3, 'agent', $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13, 0, 0, 0, $14)
+            INSERT INTO run (project, id, agent, workflow, workflow_version, session, status, phase, attempt, event_seq, tags, metadata, callback_url, callback_sealed,
+              boot_message, continuation, previous_run, trigger_key, created_at, updated_at, attempt_at, deadline_at, total_at, state_until,
+              queued_seconds, silent_seconds, total_seconds, idle_seconds, due_at, lease_until, lease_no, tries)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19, $19, $20, $21, $22, $23, $24, $25, $26, $27, 0, 0, 0)
             """,
-            run.Project, run.Id, run.Agent, run.Session, run.Status, run.Attempt, run.Input, run.BootMessage ? 1L : 0L, run.Continuation ? 1L : 0L, run.PreviousRun,
-            run.CreatedAt, run.DeadlineAt, run.DueAt, run.IdleSeconds);
-        tx.Touch(Topics.Runs);
+            run.Project, run.Id, run.Agent, run.Workflow, run.WorkflowVersion, run.Session, run.Status, run.Phase, run.Attempt, run.EventSeq, run.Tags, run.Metadata, run.CallbackUrl, run.CallbackSealed,
+            run.BootMessage ? 1L : 0L, run.Continuation ? 1L : 0L, run.PreviousRun, run.TriggerKey, run.CreatedAt, run.DeadlineAt, run.TotalAt, run.StateUntil,
+            run.QueuedSeconds, run.SilentSeconds, run.TotalSeconds, run.IdleSeconds, run.DueAt);
+        if (run.DueAt is not null) tx.Touch(Topics.Runs);
     }
 
-    public static ValueTask<Run?> FindAsync(Tx tx, string project, string id) =>
-        tx.FirstAsync($"SELECT {Columns} FROM run WHERE project = $1 AND id = $2", Map, project, id);
+    public static ValueTask<Run?> FindAsync(Tx tx, string project, string id) => tx.FirstAsync(Find, Map, project, id);
 
     public ValueTask<Run?> FindAsync(string project, string id) => database.ReadAsync(tx => FindAsync(tx, project, id));
+
+    /// <summary>The run, its row locked until the transaction ends, and its session's before it: the order that everybody keeps.</summary>
+    public static async ValueTask<Run?> LockAsync(Tx tx, string project, string id)
+    {
+        if (tx.ForUpdate.Length == 0) return await FindAsync(tx, project, id);
+        if (await tx.FirstAsync("SELECT session FROM run WHERE project = $1 AND id = $2", r => r.TextOrNull(0), project, id) is { } session) await SessionStore.LockAsync(tx, project, session);
+        return await tx.FirstAsync(FindForUpdate, Map, project, id);
+    }
+
+    /// <summary>Writes what a change of state may change. The caller holds the row, and <paramref name="run"/> is what was read plus the change. With <paramref name="releases"/> whoever hands it over has lost its lease.</summary>
+    public static async ValueTask SaveAsync(Tx tx, Run run, bool releases = false)
+    {
+        var saved = await tx.ExecuteAsync(
+            """
+            UPDATE run SET status = $3, phase = $4, reason = $5, attempt = $6, marker = $7, event_seq = $8, failure_code = $9, failure_message = $10, failed_stage = $11,
+              progress_millionths = $12, profile = $13, paused_from = $14, updated_at = $15, attempt_at = $16, started_at = $17, ended_at = $18,
+              deadline_at = $19, total_at = $20, state_until = $21, due_at = $22, claim_at = $23, claim_until = $24, claim_seconds = $25, leases_lost = $26, dispatched = $27,
+              boot_message = $28, lease_until = CASE WHEN $29 = 1 THEN 0 ELSE lease_until END, tries = $30,
+              idle_until = CASE WHEN $29 = 1 THEN NULL ELSE idle_until END
+            WHERE project = $1 AND id = $2
+            """,
+            run.Project, run.Id, run.Status, run.Phase, run.Reason, run.Attempt, run.Marker, run.EventSeq, run.FailureCode, run.FailureMessage, run.FailedStage,
+            run.ProgressMillionths, run.Profile, run.PausedFrom, run.UpdatedAt, run.AttemptAt, run.StartedAt, run.EndedAt,
+            run.DeadlineAt, run.TotalAt, run.StateUntil, run.DueAt, run.ClaimAt, run.ClaimUntil, run.ClaimSeconds, run.LeasesLost, run.Dispatched ? 1L : 0L,
+            run.BootMessage ? 1L : 0L, releases ? 1L : 0L, run.Tries);
+        if (saved != 1) throw new InvalidOperationException($"{run.Id} was changed without its row being held.");
+        if (run.DueAt is not null) tx.Touch(Topics.Runs);
+        if (run.ClaimAt is not null) tx.Touch(Topics.Claimable(run.Project, run.Agent));
+    }
 
     /// <summary>The newest run of a session, live or ended.</summary>
     public static ValueTask<string?> LastOfAsync(Tx tx, string project, string session) =>
@@ -48,69 +90,77 @@ internal sealed class RunStore(Database database)
             "UPDATE run SET lease_until = $4 WHERE project = $1 AND id = $2 AND lease_no = $3 AND due_at IS NOT NULL",
             run.Project, run.Id, run.LeaseNo, tx.Now + (long)lease.TotalMicroseconds) == 1);
 
-    /// <summary>Queued or running to running, its first time or for another turn.</summary>
-    public static async ValueTask<bool> StartAsync(Tx tx, Run run, long deadlineAt) =>
-        await tx.ExecuteAsync(
-            """
-            UPDATE run SET status = 'running', started_at = COALESCE(started_at, $3), deadline_at = $4, idle_until = NULL, boot_message = 0, updated_at = $3
-            WHERE project = $1 AND id = $2 AND ended_at IS NULL AND status IN ('queued', 'running')
-            """, run.Project, run.Id, tx.Now, deadlineAt) == 1;
+    /// <summary>Whether the holder of a lease still has it; asked under the run's lock.</summary>
+    public static async ValueTask<bool> HoldsLeaseAsync(Tx tx, Run run) =>
+        await tx.FirstAsync("SELECT 1 FROM run WHERE project = $1 AND id = $2 AND lease_no = $3 AND lease_until > 0 AND due_at IS NOT NULL", r => r.GetInt64(0), run.Project, run.Id, run.LeaseNo) == 1;
 
     /// <summary>There is work: some node takes it as soon as it sees it.</summary>
     public static async ValueTask MakeDueAsync(Tx tx, string project, string id)
     {
-        await tx.ExecuteAsync("UPDATE run SET due_at = $3, idle_until = NULL, updated_at = $3 WHERE project = $1 AND id = $2 AND ended_at IS NULL AND due_at IS NULL", project, id, tx.Now);
+        await tx.ExecuteAsync("UPDATE run SET due_at = $3, idle_until = NULL, updated_at = $3 WHERE project = $1 AND id = $2 AND ended_at IS NULL AND due_at IS NULL AND claim_at IS NULL", project, id, tx.Now);
         tx.Touch(Topics.Runs);
     }
+
+    /// <summary>A turn of it begins: it is not idle, and its session's own deadline runs beside its total one.</summary>
+    public static ValueTask<int> BeginTurnAsync(Tx tx, Run run) =>
+        tx.ExecuteAsync("UPDATE run SET idle_until = NULL, boot_message = 0, deadline_at = total_at WHERE project = $1 AND id = $2 AND ended_at IS NULL", run.Project, run.Id);
 
     /// <summary>Nothing is left to do: the run waits for the next message until the end of its idle window.</summary>
     public static ValueTask<int> RestAsync(Tx tx, string project, string id) =>
         tx.ExecuteAsync(
-            "UPDATE run SET status = 'running', started_at = COALESCE(started_at, $3), due_at = NULL, lease_until = 0, tries = 0, boot_message = 0, idle_until = $3 + idle_seconds * 1000000, updated_at = $3 WHERE project = $1 AND id = $2 AND ended_at IS NULL",
-            project, id, tx.Now);
+            """
+            UPDATE run SET due_at = NULL, lease_until = 0, tries = 0, boot_message = 0, claim_at = NULL, claim_until = NULL, claim_seconds = 0, deadline_at = total_at,
+              idle_until = $3 + idle_seconds * 1000000, updated_at = $3 WHERE project = $1 AND id = $2 AND ended_at IS NULL
+            """, project, id, tx.Now);
 
     /// <summary>More is due at once, for whichever node takes it next.</summary>
     public static async ValueTask AgainAsync(Tx tx, string project, string id)
     {
-        await tx.ExecuteAsync("UPDATE run SET due_at = $3, lease_until = 0, tries = 0, idle_until = NULL, boot_message = 0, updated_at = $3 WHERE project = $1 AND id = $2 AND ended_at IS NULL", project, id, tx.Now);
+        await tx.ExecuteAsync("UPDATE run SET due_at = $3, lease_until = 0, tries = 0, idle_until = NULL, claim_at = NULL, claim_until = NULL, claim_seconds = 0, boot_message = 0, updated_at = $3 WHERE project = $1 AND id = $2 AND ended_at IS NULL", project, id, tx.Now);
         tx.Touch(Topics.Runs);
     }
 
-    /// <summary>The agent has taken the turn on: nothing is due here until it reports. A lease that was given up (its turn has ended meanwhile) changes nothing.</summary>
+    /// <summary>It was handed over: nothing is due here until the agent reports. A lease that was given up (its turn has ended meanwhile) changes nothing.</summary>
     public static ValueTask<int> HandedOverAsync(Tx tx, Run run) =>
-        tx.ExecuteAsync("UPDATE run SET due_at = NULL, lease_until = 0, tries = 0 WHERE project = $1 AND id = $2 AND lease_no = $3 AND lease_until > 0", run.Project, run.Id, run.LeaseNo);
+        tx.ExecuteAsync("UPDATE run SET due_at = NULL, lease_until = 0, tries = 0, dispatched = 1 WHERE project = $1 AND id = $2 AND lease_no = $3 AND lease_until > 0", run.Project, run.Id, run.LeaseNo);
 
-    /// <summary>Tried and to be tried again at a time.</summary>
-    public static ValueTask<int> PostponeAsync(Tx tx, Run run, long dueAt) =>
-        tx.ExecuteAsync("UPDATE run SET due_at = $4, lease_until = 0, tries = tries + 1 WHERE project = $1 AND id = $2 AND lease_no = $3 AND lease_until > 0", run.Project, run.Id, run.LeaseNo, dueAt);
+    /// <summary>Offered to the workers that claim, until one takes it or the deadline is over.</summary>
+    public static async ValueTask OfferAsync(Tx tx, Run run)
+    {
+        await tx.ExecuteAsync(
+            "UPDATE run SET due_at = NULL, lease_until = 0, tries = 0, idle_until = NULL, claim_at = $3, claim_until = NULL, claim_seconds = 0, deadline_at = $4 WHERE project = $1 AND id = $2 AND ended_at IS NULL",
+            run.Project, run.Id, tx.Now, Math.Min(run.TotalAt, tx.Now + (run.QueuedSeconds * 1_000_000)));
+        tx.Touch(Topics.Claimable(run.Project, run.Agent));
+    }
 
     /// <summary>Not tried, only to be asked again at a time: its agent has no place free.</summary>
     public static ValueTask<int> DeferAsync(Tx tx, Run run, long dueAt) =>
         tx.ExecuteAsync("UPDATE run SET due_at = $4, lease_until = 0 WHERE project = $1 AND id = $2 AND lease_no = $3 AND lease_until > 0", run.Project, run.Id, run.LeaseNo, dueAt);
 
-    /// <summary>The end of a live run. False: it had ended, and what it ended as stands.</summary>
-    /// <param name="tx">Holds the lock of the run's session, where it has one.</param>
-    /// <param name="project">The tenant.</param>
-    /// <param name="id">The run.</param>
-    /// <param name="status">A terminal status.</param>
-    /// <param name="reason">For a person; null when it simply succeeded.</param>
-    /// <param name="tellAgent">The agent is still to be told: stays due until that is done.</param>
-    public static async ValueTask<bool> EndAsync(Tx tx, string project, string id, string status, string? reason, bool tellAgent = false)
-    {
-        var ended = await tx.ExecuteAsync(
-            """
-            UPDATE run SET status = $3, reason = $4, ended_at = $5, updated_at = $5, idle_until = NULL, due_at = $6, lease_until = 0, tries = 0
-            WHERE project = $1 AND id = $2 AND ended_at IS NULL
-            """, project, id, status, reason, tx.Now, tellAgent ? tx.Now : null) == 1;
-        if (ended && tellAgent) tx.Touch(Topics.Runs);
-        return ended;
-    }
+    /// <summary>Takes up to a number of runs for a worker. Session and run are locked by what follows, in their order; here a row that another worker takes is passed over.</summary>
+    public static ValueTask<List<Run>> TakeClaimableAsync(Tx tx, string project, string agent, int limit, long leaseSeconds) =>
+        tx.ListAsync(
+            $"""
+            UPDATE run SET claim_at = NULL, claim_until = $3 + $4 * 1000000, claim_seconds = $4, dispatched = 1
+            WHERE (project, id) IN (SELECT project, id FROM run WHERE project = $1 AND agent = $2 AND claim_at <= $3 ORDER BY claim_at LIMIT $5{tx.ForUpdateSkipLocked})
+            RETURNING {Columns}
+            """, Map, project, agent, tx.Now, leaseSeconds, (long)limit);
+
+    /// <summary>Runs of an agent that are being worked on, not counting turns of sessions: what its concurrency bounds.</summary>
+    public static ValueTask<long> WorkingAsync(Tx tx, string project, string agent) =>
+        tx.FirstAsync("SELECT COUNT(*) FROM run WHERE project = $1 AND agent = $2 AND ended_at IS NULL AND session IS NULL AND dispatched = 1 AND due_at IS NULL", r => r.GetInt64(0), project, agent);
 
     public ValueTask<List<Run>> IdleOverdueAsync(int limit) =>
         database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM run WHERE idle_until <= $1 ORDER BY idle_until LIMIT $2", Map, tx.Now, limit));
 
     public ValueTask<List<Run>> PastDeadlineAsync(int limit) =>
         database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM run WHERE ended_at IS NULL AND deadline_at <= $1 ORDER BY deadline_at LIMIT $2", Map, tx.Now, limit));
+
+    public ValueTask<List<Run>> LostByWorkersAsync(int limit) =>
+        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM run WHERE claim_until <= $1 ORDER BY claim_until LIMIT $2", Map, tx.Now, limit));
+
+    public ValueTask<List<Run>> EndedBeforeAsync(long before, int limit) =>
+        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM run WHERE ended_at < $1 AND session IS NULL ORDER BY ended_at LIMIT $2", Map, before, limit));
 
     public static ValueTask<List<Run>> LiveOfAgentAsync(Tx tx, string project, string agent, int limit) =>
         tx.ListAsync($"SELECT {Columns} FROM run WHERE project = $1 AND agent = $2 AND ended_at IS NULL LIMIT $3", Map, project, agent, limit);
@@ -119,7 +169,62 @@ internal sealed class RunStore(Database database)
     public static async ValueTask<bool> IsIdleOverdueAsync(Tx tx, Run run) =>
         await tx.FirstAsync("SELECT 1 FROM run WHERE project = $1 AND id = $2 AND ended_at IS NULL AND idle_until <= $3", r => r.GetInt64(0), run.Project, run.Id, tx.Now) == 1;
 
-    private static Run Map(DbDataReader r) => new(
-        r.GetString(0), r.GetString(1), r.GetString(2), r.TextOrNull(3), r.GetString(4), r.TextOrNull(5), r.GetInt64(6),
-        r.BytesOrNull(7), r.Flag(8), r.Flag(9), r.TextOrNull(10), r.GetInt64(11), r.LongOrNull(12), r.LongOrNull(13), r.GetInt64(14), r.LongOrNull(15), r.GetInt64(16), r.GetInt64(17), r.GetInt64(18));
+    public static ValueTask<int> SetCallbackOutcomeAsync(Tx tx, string project, string id, string outcome) =>
+        tx.ExecuteAsync("UPDATE run SET callback_outcome = $3 WHERE project = $1 AND id = $2", project, id, outcome);
+
+    /// <summary>A page, newest first. The filters are in the statement: a page is short only at the end.</summary>
+    public ValueTask<List<Run>> ListAsync(string project, RunFilter filter, int limit) =>
+        database.ReadAsync(tx =>
+        {
+            var args = new List<object?> { project };
+            var where = new StringBuilder("project = $1");
+            AnyOf("status", filter.Statuses);
+            AnyOf("phase", filter.Phases);
+            AnyOf("agent", filter.Agents);
+            AnyOf("session", filter.Sessions);
+            AnyOf("trigger_key", filter.Triggers);
+            // Tags are a JSON list of strings: one of them is its quoted text between the brackets.
+            if (filter.Tags.Count > 0) where.Append(" AND (").AppendJoin(" OR ", filter.Tags.Select(t => $"tags LIKE {Arg($"%{Like(System.Text.Json.JsonSerializer.Serialize(t, Wire.Json))}%")} ESCAPE '~'")).Append(')');
+            if (filter.From is { } from) where.Append(" AND created_at >= ").Append(Arg(from));
+            if (filter.To is { } to) where.Append(" AND created_at <= ").Append(Arg(to));
+            if (filter.After is { } after) where.Append($" AND (created_at < {Arg(after.At)} OR (created_at = {Arg(after.At)} AND id < {Arg(after.Id)}))");
+            return tx.ListAsync($"SELECT {Columns} FROM run WHERE {where} ORDER BY created_at DESC, id DESC LIMIT {Arg((long)limit)}", Map, [.. args]);
+
+            string Arg(object value)
+            {
+                args.Add(value);
+                return "$" + args.Count;
+            }
+
+            void AnyOf(string column, IReadOnlyList<string> values)
+            {
+                if (values.Count > 0) where.Append($" AND {column} IN ({string.Join(", ", values.Select(Arg))})");
+            }
+        });
+
+    /// <summary>All that is kept of a run: with its retention, or with its session.</summary>
+    public static async ValueTask DeleteAsync(Tx tx, string project, string id)
+    {
+        foreach (var table in (string[])["run_event", "run_data", "run_attempt", "run_request"]) await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND run = $2", project, id);
+        await tx.ExecuteAsync("DELETE FROM run WHERE project = $1 AND id = $2", project, id);
+    }
+
+    private static string Like(string text) => text.Replace("~", "~~", StringComparison.Ordinal).Replace("%", "~%", StringComparison.Ordinal).Replace("_", "~_", StringComparison.Ordinal);
+
+    private static Run Map(DbDataReader r) => new()
+    {
+        Project = r.GetString(0), Id = r.GetString(1), Agent = r.GetString(2), Workflow = r.GetString(3), WorkflowVersion = r.GetInt64(4), Session = r.TextOrNull(5),
+        Status = r.GetString(6), Phase = r.GetString(7), Reason = r.TextOrNull(8), Attempt = r.GetInt64(9), Marker = r.LongOrNull(10), EventSeq = r.GetInt64(11),
+        FailureCode = r.TextOrNull(12), FailureMessage = r.TextOrNull(13), FailedStage = r.TextOrNull(14), ProgressMillionths = r.LongOrNull(15),
+        Tags = r.GetString(16), Metadata = r.TextOrNull(17), CallbackUrl = r.TextOrNull(18), CallbackSealed = r.BytesOrNull(19), CallbackOutcome = r.TextOrNull(20),
+        BootMessage = r.Flag(21), Continuation = r.Flag(22), PreviousRun = r.TextOrNull(23), TriggerKey = r.TextOrNull(24), Profile = r.TextOrNull(25), PausedFrom = r.TextOrNull(26),
+        CreatedAt = r.GetInt64(27), UpdatedAt = r.GetInt64(28), AttemptAt = r.GetInt64(29), StartedAt = r.LongOrNull(30), EndedAt = r.LongOrNull(31),
+        DeadlineAt = r.GetInt64(32), TotalAt = r.GetInt64(33), StateUntil = r.LongOrNull(34), QueuedSeconds = r.GetInt64(35), SilentSeconds = r.GetInt64(36), TotalSeconds = r.GetInt64(37), IdleSeconds = r.GetInt64(38),
+        DueAt = r.LongOrNull(39), LeaseNo = r.GetInt64(40), Tries = r.GetInt64(41), ClaimAt = r.LongOrNull(42), ClaimUntil = r.LongOrNull(43), ClaimSeconds = r.GetInt64(44), LeasesLost = r.GetInt64(45), Dispatched = r.Flag(46),
+    };
 }
+
+/// <summary>What a list of runs is narrowed to; empty lists do not narrow.</summary>
+internal sealed record RunFilter(
+    IReadOnlyList<string> Statuses, IReadOnlyList<string> Phases, IReadOnlyList<string> Agents, IReadOnlyList<string> Sessions, IReadOnlyList<string> Triggers, IReadOnlyList<string> Tags,
+    long? From, long? To, Cursor? After);

@@ -134,7 +134,7 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
     private Task<AppendOutcome> AppendAsync(SessionName name, string channel, IReadOnlyList<NewRecord> batch, ProjectCaller caller)
     {
         var claims = (caller.Authority as TokenGrant)?.Claims;
-        var writer = claims is null ? Writer.Server : new Writer(claims.Run, claims.Client == "personal-access-token" ? claims.Subject : null);
+        var writer = claims is null ? Writer.Server : new Writer(claims.Run, claims.Client == "personal-access-token" ? claims.Subject : null, claims.Attempt);
         return AppendAndForgetAsync(name, channel, batch, writer);
     }
 

@@ -9,8 +9,9 @@ namespace Postern.Sessions;
 
 /// <summary>Who appends: what the rules of the channels depend on.</summary>
 /// <param name="Run">The run whose own token it is; null for a key or a client's token.</param>
+/// <param name="Attempt">The attempt of that run.</param>
 /// <param name="Person">Set for a person's command-line client, whose place in <c>out</c> is kept for it.</param>
-internal sealed record Writer(string? Run = null, string? Person = null)
+internal sealed record Writer(string? Run = null, string? Person = null, long Attempt = 1)
 {
     public static Writer Server { get; } = new();
 }
@@ -41,7 +42,7 @@ internal abstract record AppendOutcome
 /// What happens inside a session: appends, turns, runs taking over from one another, and the end. Every method runs inside a
 /// transaction that locks the session's row first, and leaves row, records, transcript and run agreeing with one another.
 /// </summary>
-internal sealed class Conversation(Transcript transcript, PosternOptions options, TimeProvider clock)
+internal sealed class Conversation(Transcript transcript, RunMachine machine, SessionEvents events, PosternOptions options, TimeProvider clock)
 {
     /// <summary>How long a message may wait for its agent to be registered again before the client is told that nobody answers.</summary>
     private static readonly TimeSpan RunWanted = TimeSpan.FromMinutes(5);
@@ -68,7 +69,7 @@ internal sealed class Conversation(Transcript transcript, PosternOptions options
 
         if (session.IsClosed) return new AppendOutcome.Closed(session.ClosedReason);
         if (session.IsExpired(tx.Now)) return new AppendOutcome.Expired();
-        if (writer.Run is not null && writer.Run != session.CurrentRun) return new AppendOutcome.NotTheRun();
+        if (writer.Run is not null && (writer.Run != session.CurrentRun || writer.Attempt != session.CurrentAttempt)) return new AppendOutcome.NotTheRun();
 
         tx.Touch(session.Id);
         var (start, end, ensured) = channel switch
@@ -85,7 +86,7 @@ internal sealed class Conversation(Transcript transcript, PosternOptions options
     {
         try
         {
-            return await database.WriteOneAsync(tx => RecordStore.AppendPlainAsync(tx, name, record, writer.Run));
+            return await database.WriteOneAsync(tx => RecordStore.AppendPlainAsync(tx, name, record, writer));
         }
         catch (Npgsql.PostgresException fault) when (fault.SqlState == Npgsql.PostgresErrorCodes.UniqueViolation)
         {
@@ -95,27 +96,42 @@ internal sealed class Conversation(Transcript transcript, PosternOptions options
     }
 
     /// <summary>Starts a run for a session that has none: its first, or a continuation. Null when its agent is not registered.</summary>
-    public async ValueTask<string?> StartRunAsync(Tx tx, Session session, byte[]? input, bool bootMessage)
+    /// <param name="tx">Holds the session's row.</param>
+    /// <param name="session">Has no live run.</param>
+    /// <param name="input">What the run is given beside the messages; null for none.</param>
+    /// <param name="bootMessage">There is work although no message waits.</param>
+    /// <param name="like">What the run is to be like beside that: tags, callback, deadlines.</param>
+    /// <param name="by">Who started it.</param>
+    public async ValueTask<string?> StartRunAsync(Tx tx, Session session, byte[]? input, bool bootMessage, Run? like = null, Doer? by = null)
     {
         if (await AgentStore.FindAsync(tx, session.Project, session.Agent) is not { } agent) return null;
         var previous = await RunStore.LastOfAsync(tx, session.Project, session.Id);
-        var run = new Run(
-            session.Project, Id.New("run", clock), agent.Slug, session.Id, RunStatus.Queued, null, 1, input, bootMessage, previous is not null, previous,
-            tx.Now, null, null, tx.Now + Seconds(agent.Settings.QueuedSeconds ?? options.Runs.QueuedSeconds), agent.Kind == Agent.Pull ? null : tx.Now, 0, 0,
-            IdleSecondsOf(session) ?? agent.Settings.IdleSeconds ?? options.Runs.IdleSeconds);
-        await RunStore.InsertAsync(tx, run);
-        await tx.ExecuteAsync("UPDATE session SET current_run = $3, run_wanted_until = NULL, updated_at = $4 WHERE project = $1 AND id = $2", session.Project, session.Id, run.Id, tx.Now);
+        var run = (like ?? RunStart.For(agent, Id.New(Run.Prefix, clock), options)) with
+        {
+            Session = session.Id, BootMessage = bootMessage, Continuation = previous is not null, PreviousRun = previous, DueAt = tx.Now,
+            IdleSeconds = IdleSecondsOf(session) ?? agent.Settings.IdleSeconds ?? options.Runs.IdleSeconds,
+        };
+        await machine.CreateAsync(tx, run, input, by ?? Doer.Server);
+        await tx.ExecuteAsync("UPDATE session SET current_run = $3, current_attempt = 1, run_wanted_until = NULL, updated_at = $4 WHERE project = $1 AND id = $2", session.Project, session.Id, run.Id, tx.Now);
         tx.Touch(session.Id);
         return run.Id;
     }
 
     /// <summary>Opens the turn that a claimed run is due for, or goes on with the one that a lost holder had opened. Null: nothing waits for an answer.</summary>
-    public static async ValueTask<Session?> BeginTurnAsync(Tx tx, Run run, TimeSpan turnTime, TimeSpan totalTime, long? concurrency)
+    public async ValueTask<(Session Session, Run Run)?> BeginTurnAsync(Tx tx, Run claimed, TimeSpan turnTime, long? concurrency)
     {
-        if (run.Session is null || await SessionStore.LockAsync(tx, run.Project, run.Session) is not { } session || session.CurrentRun != run.Id) return null;
+        if (claimed.Session is null || await SessionStore.LockAsync(tx, claimed.Project, claimed.Session) is not { } session || session.CurrentRun != claimed.Id) return null;
+        if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run || run.LeaseNo != claimed.LeaseNo) return null;
         if (!session.HasUnanswered && !run.BootMessage && !session.TurnIsOpen)
         {
+            if (run.Phase == Phase.Queued) await machine.MoveAsync(tx, run, new Change("started", Doer.Server, Phase.Running));
             await RunStore.RestAsync(tx, run.Project, run.Id);
+            return null;
+        }
+        if (run.Phase is Phase.Waiting or Phase.Paused)
+        {
+            // The turn begins once the run goes on.
+            await RunStore.DeferAsync(tx, run, tx.Now + AgentBusy);
             return null;
         }
         if (concurrency is { } most && !session.TurnIsOpen && await SessionStore.OpenTurnsAsync(tx, run.Project, run.Agent) >= most)
@@ -123,18 +139,40 @@ internal sealed class Conversation(Transcript transcript, PosternOptions options
             await RunStore.DeferAsync(tx, run, tx.Now + AgentBusy);
             return null;
         }
-        if (!await RunStore.StartAsync(tx, run, run.CreatedAt + (long)totalTime.TotalMicroseconds)) return null;
+        if (run.Phase == Phase.Queued) run = await machine.MoveAsync(tx, run, new Change("started", Doer.Server, Phase.Running));
+        await RunStore.BeginTurnAsync(tx, run);
         var deadline = tx.Now + (long)turnTime.TotalMicroseconds;
         var answers = session.TurnIsOpen ? session.TurnInSeq : session.InMessageSeq;
         await tx.ExecuteAsync("UPDATE session SET turn_deadline = $3, turn_in_seq = $4, turn_seconds = $5 WHERE project = $1 AND id = $2", session.Project, session.Id, deadline, answers, (long)turnTime.TotalSeconds);
-        return session with { TurnDeadline = deadline, TurnInSeq = answers };
+        return (session with { TurnDeadline = deadline, TurnInSeq = answers }, run);
+    }
+
+    /// <summary>The open turn of a run gets more time: until an instant, or as long as it had at its beginning.</summary>
+    public static ValueTask<int> HoldTurnAsync(Tx tx, Run run, long? until) =>
+        tx.ExecuteAsync(
+            "UPDATE session SET turn_deadline = COALESCE($4, $5 + turn_seconds * 1000000) WHERE project = $1 AND id = $2 AND current_run = $3 AND turn_deadline IS NOT NULL",
+            run.Project, run.Session, run.Id, until, tx.Now);
+
+    /// <summary>The whole answer to a turn at once, from an agent that does not stream. A repeat finds its parts there.</summary>
+    public async ValueTask AnswerTurnAsync(Tx tx, Run run, long turn, string? text)
+    {
+        if (await SessionStore.LockAsync(tx, run.Project, run.Session!) is not { } session) return;
+        var part = $"{run.Id}:{turn}:answer";
+        var records = new List<NewRecord>();
+        if (text is not null)
+        {
+            object[] chunks = [new { type = "start", messageId = "msg_" + run.Id }, new { type = "text-start", id = "0" }, new { type = "text-delta", id = "0", delta = text }, new { type = "text-end", id = "0" }, new { type = "finish" }];
+            for (var i = 0; i < chunks.Length; i++) records.Add(NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(chunks[i], Wire.Json), $"{part}:{i}", $"{part}:{i}"));
+        }
+        records.Add(NewRecord.OfControl(part + ":end", [Control.Header, Control.TurnComplete]));
+        await AppendAsync(tx, NameOf(session), RecordStore.Out, records, new Writer(run.Id, Attempt: run.Attempt));
     }
 
     /// <summary>
     /// Ends a turn that its agent will not end: what text there was is kept, an error says why, and the client's wait is over.
     /// With <paramref name="runStatus"/> the run ends too.
     /// </summary>
-    public async ValueTask BreakTurnAsync(Tx tx, Session session, string why, string runStatus)
+    public async ValueTask BreakTurnAsync(Tx tx, Session session, string why, string runStatus, Doer? by = null, Failure? failure = null)
     {
         var name = NameOf(session);
         tx.Touch(session.Id);
@@ -142,12 +180,39 @@ internal sealed class Conversation(Transcript transcript, PosternOptions options
         var error = NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(new { type = "error", errorText = why }, Wire.Json), id, null);
         if (session.CurrentRun is { } run)
         {
-            await RunStore.EndAsync(tx, session.Project, run, runStatus, why, tellAgent: runStatus == RunStatus.Cancelled);
+            await machine.EndAsync(tx, session.Project, run, runStatus, why, by, failure ?? (runStatus == Phase.Failed ? new Failure("turn_failed", why) : null), tellAgent: runStatus == Phase.Cancelled);
             await tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", session.Project, session.Id);
         }
         // All that waited is answered by the error: a message that broke the agent once is not handed to it for ever.
         var turn = session with { CurrentRun = null, TurnInSeq = session.InMessageSeq };
         await AppendOutAsync(tx, turn, name, [error, NewRecord.OfControl(null, [Control.Header, Control.TurnComplete])]);
+    }
+
+    /// <summary>Ends a live run of any kind from outside: its turn is broken off, its session goes on without it. Null: it had ended.</summary>
+    public async ValueTask<Run?> EndRunAsync(Tx tx, Run run, string phase, string? why, Doer? by = null, Failure? failure = null, bool tellAgent = false)
+    {
+        if (await machine.EndAsync(tx, run.Project, run.Id, phase, why, by, failure, tellAgent) is not { } ended) return null;
+        if (ended.Session is not null) await ReleaseRunAsync(tx, ended);
+        return ended;
+    }
+
+    /// <summary>What follows for a session when its run has ended: an open turn is completed or broken off, and what still waits gets a run of its own.</summary>
+    /// <param name="tx">Holds the rows of the session and the run.</param>
+    /// <param name="run">Has ended.</param>
+    public async ValueTask ReleaseRunAsync(Tx tx, Run run)
+    {
+        if (await SessionStore.LockAsync(tx, run.Project, run.Session!) is not { } session || session.CurrentRun != run.Id) return;
+        await tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", session.Project, session.Id);
+        tx.Touch(session.Id);
+        session = session with { CurrentRun = null };
+        if (!session.TurnIsOpen && !session.HasUnanswered) return;
+        if (run.Phase != Phase.Succeeded)
+        {
+            await BreakTurnAsync(tx, session, run.Reason ?? $"The run {run.Phase}.", run.Phase);
+            return;
+        }
+        await AppendOutAsync(tx, session, NameOf(session), [NewRecord.OfControl(null, [Control.Header, Control.TurnComplete])]);
+        if (await SessionStore.LockAsync(tx, session.Project, session.Id) is { HasUnanswered: true } more) await StartRunAsync(tx, more, null, bootMessage: false);
     }
 
     /// <summary>Closes a session for good; false when it was closed already. Its run ends, and the agent is told.</summary>
@@ -295,7 +360,8 @@ internal sealed class Conversation(Transcript transcript, PosternOptions options
         if (reason is not null) headers.Add([Control.ClosedReason, reason]);
         await RecordStore.InsertAsync(tx, name, RecordStore.Out, session.OutNext, NewRecord.OfControl(null, [.. headers]));
         if (session.CurrentRun is { } run)
-            await RunStore.EndAsync(tx, session.Project, run, run == callingRun ? RunStatus.Succeeded : RunStatus.Cancelled, "session closed", tellAgent: run != callingRun);
+            await machine.EndAsync(tx, session.Project, run, run == callingRun ? Phase.Succeeded : Phase.Cancelled, RunMachine.SessionClosed, tellAgent: run != callingRun);
+        await events.EndedAsync(tx, session, set.StartsWith("closed_at", StringComparison.Ordinal) ? "session.closed" : "session.expired", reason);
         await tx.ExecuteAsync(
             $"""
             UPDATE session SET {set}, in_next = $3, out_next = $4, message_next = $5, updated_at = $6,

@@ -98,13 +98,13 @@ internal sealed class RecordStore(Database database)
     private const string TakeOutSeq = """
         UPDATE session SET out_next = out_next + 1, out_settled = 0
         WHERE project = $1 AND id = $2 AND closed_at IS NULL AND (expires_at IS NULL OR expires_at > $3)
-          AND ($4 = '' OR current_run = $4) AND (turn_deadline IS NULL OR (turn_deadline > $3 + turn_seconds * 500000 AND stop_seq <= turn_in_seq))
+          AND ($4 = '' OR (current_run = $4 AND current_attempt = $6)) AND (turn_deadline IS NULL OR (turn_deadline > $3 + turn_seconds * 500000 AND stop_seq <= turn_in_seq))
           AND ($5 = '' OR NOT EXISTS (SELECT 1 FROM record WHERE record.project = $1 AND record.session = $2 AND record.channel = 'out' AND record.part_id = $5))
         """;
 
     private const string TakeAndInsert = $"""
         WITH taken AS ({TakeOutSeq} RETURNING out_next - 1 AS seq)
-        INSERT INTO record (project, session, channel, seq, at, part_id, body) SELECT $1, $2, 'out', seq, $3, NULLIF($5, ''), $6 FROM taken RETURNING seq
+        INSERT INTO record (project, session, channel, seq, at, part_id, body) SELECT $1, $2, 'out', seq, $3, NULLIF($5, ''), $7 FROM taken RETURNING seq
         """;
 
     /// <summary>
@@ -115,17 +115,17 @@ internal sealed class RecordStore(Database database)
     /// <param name="tx">May be a statement's own transaction.</param>
     /// <param name="name">The session.</param>
     /// <param name="record">No control record.</param>
-    /// <param name="run">The run that must have the session still; null for a key.</param>
-    public static async ValueTask<long?> AppendPlainAsync(Tx tx, SessionName name, NewRecord record, string? run)
+    /// <param name="writer">Its run, where it has one, must have the session still.</param>
+    public static async ValueTask<long?> AppendPlainAsync(Tx tx, SessionName name, NewRecord record, Writer writer)
     {
-        object?[] args = [name.Project, name.Id, tx.Now, run ?? "", record.PartId ?? "", record.Body];
+        object?[] args = [name.Project, name.Id, tx.Now, writer.Run ?? "", record.PartId ?? "", writer.Attempt, record.Body];
         if (tx.WritesInQueries)
         {
             var written = await tx.FirstAsync(TakeAndInsert, r => (long?)r.GetInt64(0), args);
             if (written is not null) tx.Touch(name.Id);
             return written;
         }
-        if (await tx.FirstAsync(TakeOutSeq + " RETURNING out_next - 1", r => (long?)r.GetInt64(0), args[..5]) is not { } seq) return null;
+        if (await tx.FirstAsync(TakeOutSeq + " RETURNING out_next - 1", r => (long?)r.GetInt64(0), args[..6]) is not { } seq) return null;
         await InsertAsync(tx, name, Out, seq, record);
         tx.Touch(name.Id);
         return seq;

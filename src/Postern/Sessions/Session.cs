@@ -12,6 +12,7 @@ namespace Postern.Sessions;
 /// </summary>
 /// <param name="TriggerConfig">JSON text as it came; null for a session that a message created.</param>
 /// <param name="CurrentRun">The live run, if any.</param>
+/// <param name="CurrentAttempt">The attempt of that run.</param>
 /// <param name="InMessageSeq">The last record on <c>in</c> that asks for an answer; -1 when none.</param>
 /// <param name="InAnsweredSeq">The last of them that a turn has answered.</param>
 /// <param name="StopSeq">The last record on <c>in</c> that asked the run to stop; -1 when none.</param>
@@ -23,7 +24,7 @@ namespace Postern.Sessions;
 internal sealed record Session(
     string Project, string Id, string? ExternalId, string Key, string Type, string Agent,
     string? TriggerConfig, string Tags, string? Metadata,
-    long CreatedAt, long UpdatedAt, long? ExpiresAt, long? ClosedAt, string? ClosedReason, string? CurrentRun,
+    long CreatedAt, long UpdatedAt, long? ExpiresAt, long? ClosedAt, string? ClosedReason, string? CurrentRun, long CurrentAttempt,
     long InNext, long OutNext, long MessageNext, long InMessageSeq, long InAnsweredSeq, long StopSeq,
     bool OutSettled, long? RunWantedUntil, long? TurnDeadline, long TurnSeconds, long TurnInSeq, long TurnOutSeq)
 {

@@ -5,11 +5,11 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// Enforces every deadline of a conversation, each within about a second: turns that their agent does not end, idle windows, runs
-/// that outlive their time, sessions that expire, messages whose agent is missing; and the retention of ended sessions. It finds by an
+/// Enforces every deadline of a conversation, each within about a second: turns that their agent does not end, idle windows,
+/// sessions that expire, messages whose agent is missing; and the retention of ended sessions. It finds by an
 /// index and decides under the session's lock, so any number of nodes may do it at once and one does.
 /// </summary>
-internal sealed class SessionKeeper(Database database, SessionStore sessions, RunStore runs, Conversation conversation, PosternOptions options, TimeProvider clock, ILogger<SessionKeeper> log) : BackgroundService
+internal sealed class SessionKeeper(Database database, SessionStore sessions, RunStore runs, RunMachine machine, Conversation conversation, PosternOptions options, TimeProvider clock, ILogger<SessionKeeper> log) : BackgroundService
 {
     private const int Batch = 100;
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
@@ -52,7 +52,6 @@ internal sealed class SessionKeeper(Database database, SessionStore sessions, Ru
         foreach (var name in await sessions.OverdueAsync(Overdue.Expiry, Batch)) await OneAsync(name.Id, () => WithLockAsync(name, async (tx, s) => s.IsExpired(tx.Now) && await conversation.ExpireAsync(tx, s)));
         foreach (var name in await sessions.OverdueAsync(Overdue.WantedRun, Batch)) await OneAsync(name.Id, () => WithLockAsync(name, StartWantedAsync));
         foreach (var run in await runs.IdleOverdueAsync(Batch)) await OneAsync(run.Id, () => EndIdleAsync(run));
-        foreach (var run in await runs.PastDeadlineAsync(Batch)) await OneAsync(run.Id, () => EndLateAsync(run));
     }
 
     /// <summary>One overdue thing: what goes wrong with it keeps nobody else waiting.</summary>
@@ -71,7 +70,7 @@ internal sealed class SessionKeeper(Database database, SessionStore sessions, Ru
     private async ValueTask<bool> BreakTurnAsync(Tx tx, Session session)
     {
         if (session.TurnDeadline is not { } deadline || deadline > tx.Now) return false;
-        await conversation.BreakTurnAsync(tx, session, "The agent did not finish its turn in time.", RunStatus.TimedOut);
+        await conversation.BreakTurnAsync(tx, session, "The agent did not finish its turn in time.", Phase.TimedOut);
         return true;
     }
 
@@ -81,7 +80,7 @@ internal sealed class SessionKeeper(Database database, SessionStore sessions, Ru
         if (session.CurrentRun is null && await conversation.StartRunAsync(tx, session, null, bootMessage: false) is not null) return true;
         if (session.CurrentRun is null && until > tx.Now) return false;
         await tx.ExecuteAsync("UPDATE session SET run_wanted_until = NULL WHERE project = $1 AND id = $2", session.Project, session.Id);
-        if (session.CurrentRun is null) await conversation.BreakTurnAsync(tx, session, $"The agent {session.Agent} is not registered: nobody answers.", RunStatus.Failed);
+        if (session.CurrentRun is null) await conversation.BreakTurnAsync(tx, session, $"The agent {session.Agent} is not registered: nobody answers.", Phase.Failed);
         return true;
     }
 
@@ -94,28 +93,8 @@ internal sealed class SessionKeeper(Database database, SessionStore sessions, Ru
                 await tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", run.Project, run.Session);
                 tx.Touch(run.Session);
             }
-            return await RunStore.EndAsync(tx, run.Project, run.Id, RunStatus.Succeeded, null);
+            return await machine.EndAsync(tx, run.Project, run.Id, Phase.Succeeded, null) is not null;
         });
-
-    private async Task<bool> EndLateAsync(Run run)
-    {
-        var why = run.StartedAt is null ? "No agent took the run on in time." : "The run outlived its time.";
-        var ended = await database.WriteAsync(async tx =>
-        {
-            if (run.Session is null || await SessionStore.LockAsync(tx, run.Project, run.Session) is not { } session || session.CurrentRun != run.Id)
-                return await RunStore.EndAsync(tx, run.Project, run.Id, RunStatus.TimedOut, why);
-            if (await RunStore.FindAsync(tx, run.Project, run.Id) is not { IsEnded: false } now || now.DeadlineAt > tx.Now) return false;
-            if (session.TurnIsOpen || session.HasUnanswered) await conversation.BreakTurnAsync(tx, session, why, RunStatus.TimedOut);
-            else
-            {
-                await RunStore.EndAsync(tx, run.Project, run.Id, RunStatus.TimedOut, why);
-                await tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", run.Project, run.Session);
-            }
-            return true;
-        });
-        if (ended) RunLog.RunEnded(log, run.Id, RunStatus.TimedOut, why);
-        return ended;
-    }
 
     private Task<bool> WithLockAsync(SessionName name, Func<Tx, Session, ValueTask<bool>> act) =>
         database.WriteAsync(async tx => await SessionStore.LockAsync(tx, name.Project, name.Id) is { } session && await act(tx, session));

@@ -8,7 +8,7 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>Creating, reading, listing, changing and closing sessions, in the wire form of the client libraries that exist.</summary>
-internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Conversation conversation, SessionStart start, SessionTokens tokens, Database database)
+internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Conversation conversation, RunMachine machine, SessionStart start, SessionTokens tokens, Database database)
 {
     private const int MaxBody = 32 * 1024;
 
@@ -111,7 +111,7 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
             if (row.IsClosed) return new Refusal(409, "The session is closed", "session_closed") { ShouldRetry = false };
             if (row.IsExpired(tx.Now)) return new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false };
             if (row.CurrentRun != run.Id) return Reply.Ok(new SwappedRun(row.CurrentRun ?? (await RunStore.LastOfAsync(tx, row.Project, row.Id))!, false));
-            await RunStore.EndAsync(tx, row.Project, run.Id, RunStatus.Succeeded, "handed over to a fresh run");
+            await machine.EndAsync(tx, row.Project, run.Id, Phase.Succeeded, "handed over to a fresh run");
             // The turn goes over with what it has not answered: the fresh run opens it anew.
             await tx.ExecuteAsync("UPDATE session SET turn_deadline = NULL, current_run = NULL WHERE project = $1 AND id = $2", row.Project, row.Id);
             var next = await conversation.StartRunAsync(tx, row with { CurrentRun = null }, null, bootMessage: false);

@@ -48,7 +48,7 @@ internal sealed record StartRequest(string Type, string? ExternalId, string Agen
 }
 
 /// <summary>Starts sessions: the row and its first run in one transaction, and the same answer to any number of callers at once.</summary>
-internal sealed class SessionStart(Database database, SessionStore sessions, Conversation conversation, Transcript transcript, TimeProvider clock)
+internal sealed class SessionStart(Database database, SessionStore sessions, Conversation conversation, Transcript transcript, SessionEvents events, TimeProvider clock)
 {
     /// <summary>The session, its live run and whether this call made it; or the refusal, and then nothing is written.</summary>
     public async Task<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> StartAsync(ProjectCaller caller, StartRequest asked)
@@ -70,13 +70,14 @@ internal sealed class SessionStart(Database database, SessionStore sessions, Con
     /// <summary>A session that a message creates under a history key, without a run.</summary>
     public static Session New(Tx tx, string project, string id, string? externalId, string agent, string type) => new(
         project, id, externalId, Session.KeyOf(agent, externalId ?? id), type, agent, null, "[]", null,
-        tx.Now, tx.Now, null, null, null, null, 0, 0, 1, -1, -1, -1, false, null, null, 0, -1, 0);
+        tx.Now, tx.Now, null, null, null, null, 1, 0, 0, 1, -1, -1, -1, false, null, null, 0, -1, 0);
 
     private static Session New(Tx tx, string project, string id, StartRequest asked) =>
         New(tx, project, id, asked.ExternalId, asked.Agent, asked.Type) with { TriggerConfig = asked.TriggerConfig, Tags = asked.Tags ?? "[]", Metadata = asked.Metadata, ExpiresAt = asked.ExpiresAt };
 
     private async ValueTask<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> BeginAsync(Tx tx, Session session, StartRequest asked)
     {
+        await events.CreatedAsync(tx, session);
         if (asked.Message is not null)
         {
             await transcript.InsertAsync(tx, session.Project, session.Id, session.MessageNext, asked.Message, null);
@@ -127,8 +128,12 @@ internal sealed class SessionTokens(Tokens tokens, Database database)
     }
 
     /// <summary>The token of a run: its session's channels and the run itself, for one attempt.</summary>
-    public ValueTask<string> ForRunAsync(Run run, SessionName name, long expiresAt) =>
-        tokens.MintAsync(run.Project, [$"write:runs:{run.Id}", $"read:runs:{run.Id}", $"read:sessions:{name.Id}", $"write:sessions:{name.Id}"], expiresAt, new TokenExtras(Run: run.Id, Session: name.Id, Attempt: run.Attempt));
+    public ValueTask<string> ForRunAsync(Run run, SessionName? session, long expiresAt)
+    {
+        List<string> scopes = [$"write:runs:{run.Id}", $"read:runs:{run.Id}"];
+        if (session is not null) scopes.AddRange([$"read:sessions:{session.Id}", $"write:sessions:{session.Id}"]);
+        return tokens.MintAsync(run.Project, scopes, expiresAt, new TokenExtras(Run: run.Id, Session: session?.Id, Attempt: run.Attempt));
+    }
 
     /// <summary>What ends the token that it was derived from ends it too.</summary>
     private static TokenExtras? Origin(ProjectCaller caller) =>

@@ -12,7 +12,7 @@ internal sealed class SessionStore(Database database)
     private const int NamesKept = 50_000;
     private const string Columns = """
         project, id, external_id, session_key, type, agent, trigger_config, tags, metadata,
-        created_at, updated_at, expires_at, closed_at, closed_reason, current_run,
+        created_at, updated_at, expires_at, closed_at, closed_reason, current_run, current_attempt,
         in_next, out_next, message_next, in_message_seq, in_answered_seq, stop_seq,
         out_settled, run_wanted_until, turn_deadline, turn_seconds, turn_in_seq, turn_out_seq
         """;
@@ -163,6 +163,8 @@ internal sealed class SessionStore(Database database)
         await tx.ExecuteAsync("DELETE FROM record WHERE project = $1 AND session = $2", name.Project, name.Id);
         await tx.ExecuteAsync("DELETE FROM message WHERE project = $1 AND session = $2", name.Project, name.Id);
         await tx.ExecuteAsync("DELETE FROM participant WHERE project = $1 AND session = $2", name.Project, name.Id);
+        foreach (var table in (string[])["run_event", "run_data", "run_attempt", "run_request"])
+            await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)", name.Project, name.Id);
         await tx.ExecuteAsync("DELETE FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL", name.Project, name.Id);
         return await tx.ExecuteAsync("DELETE FROM session WHERE project = $1 AND id = $2", name.Project, name.Id);
     }
@@ -178,8 +180,8 @@ internal sealed class SessionStore(Database database)
     private static Session Map(DbDataReader r) => new(
         r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4), r.GetString(5), r.TextOrNull(6), r.GetString(7), r.TextOrNull(8),
         r.GetInt64(9), r.GetInt64(10), r.LongOrNull(11), r.LongOrNull(12), r.TextOrNull(13), r.TextOrNull(14),
-        r.GetInt64(15), r.GetInt64(16), r.GetInt64(17), r.GetInt64(18), r.GetInt64(19), r.GetInt64(20),
-        r.Flag(21), r.LongOrNull(22), r.LongOrNull(23), r.GetInt64(24), r.GetInt64(25), r.GetInt64(26));
+        r.GetInt64(15), r.GetInt64(16), r.GetInt64(17), r.GetInt64(18), r.GetInt64(19), r.GetInt64(20), r.GetInt64(21),
+        r.Flag(22), r.LongOrNull(23), r.LongOrNull(24), r.GetInt64(25), r.GetInt64(26), r.GetInt64(27));
 }
 
 internal enum Overdue

@@ -34,7 +34,7 @@ internal sealed record Message(long Seq, string Id, string Role, byte[] Content,
 }
 
 /// <summary>The transcripts' rows: what history shows. Sequence numbers are dense from 1 and come from the session's row, under its lock.</summary>
-internal sealed class Transcript(Database database, TimeProvider clock)
+internal sealed class Transcript(Database database, SessionEvents events, TimeProvider clock)
 {
     /// <summary>Bytes of content that one page reads at most; one message is always given.</summary>
     private const int MaxPageBytes = 8 * 1024 * 1024;
@@ -47,6 +47,7 @@ internal sealed class Transcript(Database database, TimeProvider clock)
         await tx.ExecuteAsync(
             "INSERT INTO message (project, session, seq, id, role, content, at, run, idempotency_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             project, session, seq, id, message.Role, message.Content, tx.Now, run, idempotencyKey);
+        await events.CommittedAsync(tx, project, session, seq, id, message.Role, run);
         return id;
     }
 

@@ -25,6 +25,8 @@ internal sealed class PosternOptions
 
     public OutboundOptions Outbound { get; set; } = new();
 
+    public DeliveryOptions Deliveries { get; set; } = new();
+
     public RetentionOptions Retention { get; set; } = new();
 
     public TelemetryOptions Telemetry { get; set; } = new();
@@ -105,13 +107,44 @@ internal sealed class OutboundOptions
     [Description("Refuse agent URLs that are not https.")]
     public bool HttpsOnly { get; set; }
 
+    [Description("HTTP proxy that outbound requests go through, such as http://proxy.internal:3128. Empty: none. The URL's own address is checked here before each request; the proxy then resolves the name again.")]
+    [RegularExpression("^(http://[^/?#@]+)?$", ErrorMessage = "must be http://host[:port]")]
+    public string Proxy { get; set; } = "";
+
     [Description("Seconds that one outbound request may take.")]
     [Range(1, 300)]
     public int TimeoutSeconds { get; set; } = 15;
 }
 
+internal sealed class DeliveryOptions
+{
+    [Description("Requests under way to one endpoint from this node, at most.")]
+    [Range(1, 1000)]
+    public int EndpointConcurrency { get; set; } = 16;
+
+    [Description("Requests under way to all endpoints from this node, at most.")]
+    [Range(1, 10_000)]
+    public int Concurrency { get; set; } = 1024;
+
+    [Description("Failures in a row, of any deliveries, after which an endpoint is paused before it is asked again.")]
+    [Range(1, 1000)]
+    public int CircuitFailures { get; set; } = 5;
+
+    [Description("Seconds of an endpoint's first such pause; it doubles up to sixty times as long.")]
+    [Range(1, 3600)]
+    public int CircuitSeconds { get; set; } = 5;
+}
+
 internal sealed class RetentionOptions
 {
+    [Description("Days that ended runs without a session are kept, with their timelines and the reports under whose ids a repeat is known. Runs of sessions are kept with their session. 0 keeps them for ever.")]
+    [Range(0, 36_500)]
+    public int RunDays { get; set; } = 90;
+
+    [Description("Days that events and ended deliveries are kept, with their attempts.")]
+    [Range(1, 3650)]
+    public int DeliveryDays { get; set; } = 30;
+
     [Description("Days that audit rows are kept.")]
     [Range(1, 3650)]
     public int AuditDays { get; set; } = 90;

@@ -220,7 +220,7 @@ public sealed class KeyTests : IAsyncLifetime
         await server.SayAsync("private-name-of-a-customer", "a secret told to the agent", token);
         await server.GetAsync("/api/v1/keys?x=" + key);
         await server.GetAsync("/api/v1/keys", key + "x");
-        await WaitFor.TrueAsync(() => Task.FromResult(server.Log.Text.Contains("could not be handed over", StringComparison.Ordinal)));
+        await WaitFor.TrueAsync(() => Task.FromResult(server.Log.Text.Contains("did not arrive", StringComparison.Ordinal)));
         foreach (var secret in (string[])[server.RootKey, key, token, agent.String("secret"), "a secret told", "private-name"]) Assert.DoesNotContain(secret, server.Log.Text, StringComparison.Ordinal);
     }
 }

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.DependencyInjection;
 using Postern.Access;
 using Postern.Support;
 
@@ -19,6 +20,10 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
 
         internal string Token { get; private set; } = "";
 
+        internal string CallbackSecret { get; private set; } = "";
+
+        internal string CallbackToken { get; private set; } = "";
+
         public async ValueTask InitializeAsync()
         {
             Server = await TestServer.StartAsync();
@@ -26,6 +31,8 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             var made = await Server.PostAsync("/api/v1/keys", new { name = "ada@example.com", kind = "pat" });
             Personal = made.String("key");
             Token = await Server.TokenAsync("admin");
+            CallbackSecret = (await Server.PostAsync("/api/v1/callback-secrets", null)).String("secret");
+            CallbackToken = await Server.App.Services.GetRequiredService<CallbackSecrets>().TokenForRunAsync(await Server.ProjectAsync(), "run_none", 1);
         }
 
         public async ValueTask DisposeAsync() => await Server.DisposeAsync();
@@ -60,7 +67,16 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             ("an empty bearer", 0, [("Authorization", "Bearer ")]),
             ("basic authentication", 0, [("Authorization", "Basic cm9vdDpyb290")]),
             ("a session cookie", 0, [("Cookie", "postern=" + server.RootKey)]),
-            ("a callback secret", 0, [("X-Callback-Secret", server.RootKey), ("X-Callback-Token", server.RootKey)]),
+            ("the root key as a callback's credential", 0, [("X-Callback-Secret", server.RootKey), ("X-Callback-Token", server.RootKey)]),
+            ("a wrong callback secret", 0, [("X-Callback-Secret", world.CallbackSecret[..^1] + "~")]),
+            ("a callback secret, twice", 0, [("X-Callback-Secret", world.CallbackSecret), ("X-Callback-Secret", world.CallbackSecret)]),
+            ("a callback token of another run", 0, [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_other")]),
+            ("a callback token of another attempt", 0, [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_none"), ("x-run-attempt", "2")]),
+            ("a callback token of another project", 0, [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_none"), ("x-webhook-project", "proj_other")]),
+            ("a callback token in capitals", 0, [("X-Callback-Token", world.CallbackToken.ToUpperInvariant()), ("x-run-id", "run_none")]),
+            ("a callback secret as a bearer", 0, [("Authorization", "Bearer " + world.CallbackSecret)]),
+            ("a callback secret", Opens.CallbackSecret, [("X-Callback-Secret", world.CallbackSecret)]),
+            ("a callback token", Opens.CallbackToken, [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_none")]),
             ("a proxy's identity, from nowhere trusted", 0, [("X-Forwarded-User", "ada")]),
             ("the root key", Opens.Key | Opens.Operator, [("Authorization", "Bearer " + server.RootKey)]),
             ("the root key as X-API-Key", Opens.Key, [("X-API-Key", server.RootKey)]),
@@ -161,6 +177,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
     private static string Fill(string path) => path
         .Replace("{session}", "matrix", StringComparison.Ordinal).Replace("{io}", "in", StringComparison.Ordinal).Replace("{name}", "side", StringComparison.Ordinal)
         .Replace("{key}", "matrix", StringComparison.Ordinal).Replace("{id}", "key_none", StringComparison.Ordinal).Replace("{slug}", "none", StringComparison.Ordinal)
+        .Replace("{run}", "run_none", StringComparison.Ordinal).Replace("{workflow}", "none", StringComparison.Ordinal).Replace("{delivery}", "dlv_none", StringComparison.Ordinal).Replace("{endpoint}", "none", StringComparison.Ordinal)
         .Replace("{ref}", "default", StringComparison.Ordinal).Replace("{env}", "prod", StringComparison.Ordinal);
 
     /// <summary>The status of a request whose bytes are exactly these; 0 when the connection was just closed.</summary>

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Postern.Agents;
+using Postern.Deliveries;
 using Postern.Settings;
 using Postern.Support;
 
@@ -261,7 +262,7 @@ public sealed class HttpAgentTests : IAsyncLifetime
     public async Task The_address_is_checked_again_when_it_is_connected_to()
     {
         // Stored while loopback was allowed; the server that dispatches does not allow it.
-        using var guard = new OutboundGuard(new PosternOptions());
+        using var guard = new OutboundGuard(new PosternOptions(), System.Net.Dns.GetHostAddressesAsync);
         var fault = await Assert.ThrowsAsync<HttpRequestException>(() => guard.Client.GetAsync(_agent.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal)));
         Assert.IsType<OutboundRefusedException>(fault.InnerException ?? fault);
         Assert.Empty(_agent.Taken);

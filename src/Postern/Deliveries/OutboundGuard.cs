@@ -2,14 +2,18 @@ using System.Net;
 using System.Net.Sockets;
 using Postern.Settings;
 
-namespace Postern.Agents;
+namespace Postern.Deliveries;
 
 /// <summary>A URL that this server does not connect to. The rule is named, not the address behind a name.</summary>
 internal sealed class OutboundRefusedException(string rule) : Exception(rule);
 
+/// <summary>How names become addresses: the system's resolver, except where a test has its own.</summary>
+internal delegate Task<IPAddress[]> HostResolver(string host, CancellationToken cancel);
+
 /// <summary>
 /// Where the server may connect to. A URL is checked when it is stored, and again at connect time on the address that is really
-/// connected to, so a name that changes its answer in between opens nothing. Redirects are not followed.
+/// connected to, so a name that changes its answer in between opens nothing. Redirects are not followed. Through a proxy the proxy
+/// connects: then the URL is checked again before each request, and the connection to the proxy itself is taken as the setting means it.
 /// </summary>
 internal sealed class OutboundGuard : IDisposable
 {
@@ -27,21 +31,27 @@ internal sealed class OutboundGuard : IDisposable
     private static readonly IPNetwork SixToFour = IPNetwork.Parse("2002::/16");
     private readonly IPNetwork[] _allowed;
     private readonly bool _httpsOnly;
+    private readonly HostResolver _resolve;
+    private readonly Uri? _proxy;
 
-    public OutboundGuard(PosternOptions options)
+    public OutboundGuard(PosternOptions options, HostResolver resolve)
     {
+        _resolve = resolve;
+        _proxy = options.Outbound.Proxy.Length > 0 ? new Uri(options.Outbound.Proxy) : null;
         _allowed = [.. options.Outbound.AllowedNetworks.Select(IPNetwork.Parse)];
         _httpsOnly = options.Outbound.HttpsOnly;
         Client = new HttpClient(new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             UseCookies = false,
-            UseProxy = false,
+            UseProxy = _proxy is not null,
+            Proxy = _proxy is null ? null : new WebProxy(_proxy),
             ConnectCallback = ConnectAsync,
             PooledConnectionLifetime = TimeSpan.FromMinutes(2),
             MaxResponseHeadersLength = 64,
         })
-        { Timeout = TimeSpan.FromSeconds(options.Outbound.TimeoutSeconds) };
+        // Whoever sends bounds the time of all of it, the body too; the client's own limit ends with the headers.
+        { Timeout = Timeout.InfiniteTimeSpan };
     }
 
     /// <summary>The one client for requests that leave the server.</summary>
@@ -57,7 +67,7 @@ internal sealed class OutboundGuard : IDisposable
         if (IPAddress.TryParse(host, out var literal)) return IsAllowed(literal) ? null : NotPublic;
         try
         {
-            return (await Dns.GetHostAddressesAsync(host, cancel)).All(IsAllowed) ? null : NotPublic;
+            return (await _resolve(host, cancel)).All(IsAllowed) ? null : NotPublic;
         }
         catch (SocketException)
         {
@@ -65,6 +75,9 @@ internal sealed class OutboundGuard : IDisposable
             return null;
         }
     }
+
+    /// <summary>The same before a request that a proxy will make; directly, the connection itself is checked.</summary>
+    public ValueTask<string?> WhatIsWrongBeforeProxyAsync(string url, CancellationToken cancel) => _proxy is null ? new((string?)null) : WhatIsWrongWithAsync(url, cancel);
 
     public bool IsAllowed(IPAddress address)
     {
@@ -86,8 +99,9 @@ internal sealed class OutboundGuard : IDisposable
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancel)
     {
-        var addresses = await Dns.GetHostAddressesAsync(context.DnsEndPoint.Host, cancel);
-        var allowed = addresses.Where(IsAllowed).ToArray();
+        var addresses = await _resolve(context.DnsEndPoint.Host, cancel);
+        var toProxy = _proxy is not null && context.DnsEndPoint.Host == _proxy.IdnHost && context.DnsEndPoint.Port == _proxy.Port;
+        var allowed = toProxy ? addresses : [.. addresses.Where(IsAllowed)];
         if (allowed.Length == 0) throw new OutboundRefusedException("The address " + NotPublic);
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try

@@ -1,0 +1,190 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using Postern.Storage;
+
+namespace Postern.Access;
+
+/// <summary>A trusted orchestrator of one project: it may report on that project's runs, and nothing else.</summary>
+internal sealed class CallbackSecretAuthority(string id) : Authority
+{
+    public override string Credential => "callback_secret";
+
+    public override string Actor => id;
+
+    public override ScopeSet Scopes => ScopeSet.Nothing;
+
+    public override long? ExpiresAt => null;
+
+    public override string? WhyEnded(long now) => null;
+}
+
+/// <summary>One attempt of one run, by the token that was made for it.</summary>
+internal sealed class CallbackTokenAuthority(string run, long attempt) : Authority
+{
+    public string Run => run;
+
+    public long Attempt => attempt;
+
+    public override string Credential => "callback_token";
+
+    public override string Actor => run;
+
+    public override ScopeSet Scopes => ScopeSet.Nothing;
+
+    public override long? ExpiresAt => null;
+
+    public override string? WhyEnded(long now) => null;
+}
+
+internal sealed record CallbackSecretRow(string Id, string CreatedBy, long CreatedAt);
+
+/// <summary>
+/// The secrets that callbacks come with. A project's callback secrets are kept as a digest under the master key: the database alone
+/// neither shows them nor lets them be guessed, and a presented one is found by its digest. The secrets that callback tokens are made
+/// from are sealed; a retired one verifies the tokens it made for as long as a run of that time lives. Both are in memory, kept equal to
+/// the database by <see cref="AccessWatch"/>, so a wrong credential reads nothing from the store.
+/// </summary>
+internal sealed class CallbackSecrets(Database database, MasterKey master, TimeProvider clock)
+{
+    public const int MaxLive = 2;
+    public const int MinLength = 24;
+    public const int MaxLength = 256;
+
+    /// <summary>Hex digits of a token.</summary>
+    private const int TokenLength = 64;
+    private const int MaxProjectsKept = 10_000;
+    private readonly ConcurrentDictionary<string, (string Project, byte[] Digest, CallbackSecretAuthority Authority)> _live = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, byte[][]> _tokenSecrets = new(StringComparer.Ordinal);
+
+    /// <summary>Takes over what changed after a version of access.</summary>
+    public async ValueTask RefreshAsync(long version)
+    {
+        var changed = await database.ReadAsync(tx => tx.ListAsync(
+            "SELECT project, id, digest, revoked_at FROM callback_secret WHERE changed > $1 ORDER BY changed LIMIT 100000",
+            r => (Project: r.GetString(0), Id: r.GetString(1), Digest: r.Bytes(2), Revoked: !r.IsDBNull(3)), version));
+        foreach (var (project, id, digest, revoked) in changed)
+        {
+            if (revoked && _live.TryGetValue(Convert.ToHexString(digest), out var there) && there.Authority.Actor == id) _live.TryRemove(Convert.ToHexString(digest), out _);
+            else if (!revoked) _live[Convert.ToHexString(digest)] = (project, digest, new CallbackSecretAuthority(id));
+        }
+        _tokenSecrets.Clear();
+    }
+
+    /// <summary>Whose secret it is, or null.</summary>
+    public ProjectCaller? Verify(string presented)
+    {
+        if (presented.Length is < MinLength or > MaxLength) return null;
+        var digest = master.DigestOf(presented, "callback secret");
+        return _live.TryGetValue(Convert.ToHexString(digest), out var found) && CryptographicOperations.FixedTimeEquals(found.Digest, digest) ? new ProjectCaller(found.Project, found.Authority) : null;
+    }
+
+    public ValueTask<List<CallbackSecretRow>> ListAsync(string project) =>
+        database.ReadAsync(tx => ListAsync(tx, project));
+
+    /// <summary>The new secret's id; null when there are two already, <paramref name="taken"/> when its text is in use.</summary>
+    public Task<(string? Id, bool Taken)> CreateAsync(string project, string secret, string createdBy) =>
+        database.WriteAsync<(string?, bool)>(async tx =>
+        {
+            // The project's row orders those who would be the second at once.
+            await tx.FirstAsync($"SELECT id FROM project WHERE id = $1{tx.ForUpdate}", r => r.GetString(0), project);
+            if ((await ListAsync(tx, project)).Count >= MaxLive) return (null, false);
+            var id = Id.New("cbs", clock);
+            var digest = master.DigestOf(secret, "callback secret");
+            if (await tx.FirstAsync("SELECT 1 FROM callback_secret WHERE digest = $1 AND revoked_at IS NULL", r => r.GetInt64(0), digest) == 1) return (null, true);
+            await tx.ExecuteAsync(
+                "INSERT INTO callback_secret (project, id, digest, created_by, created_at, changed) VALUES ($1, $2, $3, $4, $5, $6)",
+                project, id, digest, createdBy, tx.Now, await KeyStore.NextVersionAsync(tx));
+            await Audit.WriteAsync(tx, new AuditRow(project, "callback_secret.created", Actor: createdBy, Reason: id), clock);
+            return (id, false);
+        });
+
+    public Task<bool> RevokeAsync(string project, string id, string actor) =>
+        database.WriteAsync(async tx =>
+        {
+            if (await tx.ExecuteAsync(
+                "UPDATE callback_secret SET revoked_at = $3, changed = $4 WHERE project = $1 AND id = $2 AND revoked_at IS NULL",
+                project, id, tx.Now, await KeyStore.NextVersionAsync(tx)) != 1) return false;
+            await Audit.WriteAsync(tx, new AuditRow(project, "callback_secret.revoked", Actor: actor, Reason: id), clock);
+            return true;
+        });
+
+    /// <summary>
+    /// A callback token: lower-case hex HMAC-SHA256 of <c>callback:v1:{scope}:</c> and each part as <c>{length}:{part}</c>, its length in UTF-16
+    /// units, so that no two lists of parts make one text.
+    /// </summary>
+    public static string Token(ReadOnlySpan<byte> secret, string scope, params ReadOnlySpan<string> parts)
+    {
+        var text = new StringBuilder("callback:v1:").Append(scope).Append(':');
+        foreach (var part in parts) text.Append(part.Length).Append(':').Append(part);
+        return Convert.ToHexStringLower(HMACSHA256.HashData(secret, Encoding.UTF8.GetBytes(text.ToString())));
+    }
+
+    /// <summary>The token that opens the status route of one attempt of a run.</summary>
+    public async ValueTask<string> TokenForRunAsync(string project, string run, long attempt) =>
+        Token((await TokenSecretsAsync(project))[0], RunScope, project, run, attempt.ToString(System.Globalization.CultureInfo.InvariantCulture));
+
+    /// <summary>Whether a presented token is that of an attempt of a run, under any live secret.</summary>
+    public async ValueTask<bool> IsRunTokenAsync(string presented, string project, string run, long attempt)
+    {
+        if (presented.Length != TokenLength || !presented.All(c => c is (>= '0' and <= '9') or (>= 'a' and <= 'f'))) return false;
+        var given = Encoding.ASCII.GetBytes(presented);
+        var found = false;
+        // All are tried, so that the time says nothing of which.
+        foreach (var secret in await TokenSecretsAsync(project))
+            found |= CryptographicOperations.FixedTimeEquals(given, Encoding.ASCII.GetBytes(Token(secret, RunScope, project, run, attempt.ToString(System.Globalization.CultureInfo.InvariantCulture))));
+        return found;
+    }
+
+    /// <summary>A new secret makes tokens from now on. Retired ones of whose time no run lives are gone.</summary>
+    public Task<long> RotateTokenSecretAsync(string project, string actor) =>
+        database.WriteAsync(async tx =>
+        {
+            await tx.FirstAsync($"SELECT id FROM project WHERE id = $1{tx.ForUpdate}", r => r.GetString(0), project);
+            await tx.ExecuteAsync(
+                """
+                DELETE FROM callback_token_secret WHERE project = $1 AND retired_at IS NOT NULL
+                  AND NOT EXISTS (SELECT 1 FROM run WHERE run.project = $1 AND run.ended_at IS NULL AND run.attempt_at <= callback_token_secret.retired_at)
+                """, project);
+            var number = 1 + await tx.FirstAsync("SELECT COALESCE(MAX(number), 0) FROM callback_token_secret WHERE project = $1", r => r.GetInt64(0), project);
+            await tx.ExecuteAsync("UPDATE callback_token_secret SET retired_at = $2 WHERE project = $1 AND retired_at IS NULL", project, tx.Now);
+            await InsertTokenSecretAsync(tx, project, number, await KeyStore.NextVersionAsync(tx));
+            await Audit.WriteAsync(tx, new AuditRow(project, "callback_token_secret.rotated", Actor: actor), clock);
+            return number;
+        });
+
+    private const string RunScope = "run-status-callback";
+
+    /// <summary>The secrets of a project, the present one first. The first call of a project's life makes one.</summary>
+    private async ValueTask<byte[][]> TokenSecretsAsync(string project)
+    {
+        if (_tokenSecrets.TryGetValue(project, out var kept)) return kept;
+        var secrets = await database.ReadAsync(tx => ReadTokenSecretsAsync(tx, project));
+        if (secrets.Length == 0)
+        {
+            secrets = await database.WriteAsync(async tx =>
+            {
+                if (await tx.FirstAsync("SELECT 1 FROM project WHERE id = $1", r => r.GetInt64(0), project) == 1) await InsertTokenSecretAsync(tx, project, 1, 0);
+                return await ReadTokenSecretsAsync(tx, project);
+            });
+            // No such project: a secret that nobody has, so that its tokens verify nothing.
+            if (secrets.Length == 0) return [RandomNumberGenerator.GetBytes(32)];
+        }
+        if (_tokenSecrets.Count >= MaxProjectsKept) _tokenSecrets.Clear();
+        return _tokenSecrets[project] = secrets;
+    }
+
+    private async ValueTask<byte[][]> ReadTokenSecretsAsync(Tx tx, string project) =>
+        [.. (await tx.ListAsync("SELECT number, sealed FROM callback_token_secret WHERE project = $1 ORDER BY number DESC LIMIT 100", r => (r.GetInt64(0), r.Bytes(1)), project))
+            .Select(s => Encoding.UTF8.GetBytes(master.Open(s.Item2, SealOwner(project, s.Item1))))];
+
+    private ValueTask<int> InsertTokenSecretAsync(Tx tx, string project, long number, long version) =>
+        tx.ExecuteAsync(
+            "INSERT INTO callback_token_secret (project, number, sealed, created_at, changed) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (project, number) DO NOTHING",
+            project, number, master.Seal(Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), SealOwner(project, number)), tx.Now, version);
+
+    private static ValueTask<List<CallbackSecretRow>> ListAsync(Tx tx, string project) =>
+        tx.ListAsync("SELECT id, created_by, created_at FROM callback_secret WHERE project = $1 AND revoked_at IS NULL ORDER BY created_at LIMIT 10", r => new CallbackSecretRow(r.GetString(0), r.GetString(1), r.GetInt64(2)), project);
+
+    private static string SealOwner(string project, long number) => $"callback-token:{project}:{number}";
+}

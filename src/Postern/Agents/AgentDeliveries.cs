@@ -1,0 +1,119 @@
+using System.Text;
+using System.Text.Json;
+using Postern.Access;
+using Postern.Deliveries;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Storage;
+
+namespace Postern.Agents;
+
+/// <summary>The body of a 2xx to a dispatch that ends the work at once: <c>{"status":"succeeded","output":"…"}</c>.</summary>
+internal sealed record FinishedAtOnce(string Status, byte[]? Output, string? Text, Failure? Failure)
+{
+    public static FinishedAtOnce? Read(byte[]? answer)
+    {
+        if (answer is null or { Length: 0 }) return null;
+        try
+        {
+            using var json = JsonDocument.Parse(answer);
+            var root = json.RootElement;
+            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("status", out var status) || status.ValueKind != JsonValueKind.String || Fields.TextOf(status) is not { Length: > 0 and <= 64 } state) return null;
+            var output = root.TryGetProperty("output", out var given) && given.ValueKind != JsonValueKind.Null ? given : default;
+            var inner = output.ValueKind == JsonValueKind.Object && output.TryGetProperty("text", out var member) ? member : output;
+            var text = inner.ValueKind == JsonValueKind.String ? Fields.TextOf(inner) : null;
+            var failure = root.TryGetProperty("failure", out var said) && said.ValueKind == JsonValueKind.Object ? said : default;
+            return new FinishedAtOnce(
+                state, output.ValueKind == JsonValueKind.Undefined ? null : Encoding.UTF8.GetBytes(output.GetRawText()), text,
+                new Failure(Word("code", 128) ?? "agent_failed", Word("message", 4096) ?? text ?? "The agent reported a failure.", Word("stage", 128)));
+
+            string? Word(string name, int most) => failure.ValueKind == JsonValueKind.Object && failure.TryGetProperty(name, out var word) && word.ValueKind == JsonValueKind.String && Fields.TextOf(word) is { Length: > 0 } known ? known[..Math.Min(known.Length, most)] : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}
+
+/// <summary>
+/// Giving a run to an agent that is called. A 2xx takes it on, and may finish it at once; a refusal, or the end of the run's time in the
+/// queue, fails the run with what the agent answered, in the transaction that records it: nothing stays in progress because a key was wrong.
+/// </summary>
+internal sealed class AgentDispatch(AgentStore agents, RunStore runs, SessionStore sessions, DispatchBody body, MasterKey master, RunMachine machine, RunReports reports, Conversation conversation, Database database) : DeliveryPurpose
+{
+    public const string PurposeName = "dispatch";
+
+    public override string Name => PurposeName;
+
+    /// <summary>Which attempt, and which turn, a dispatch is of.</summary>
+    public static string DetailOf(Run run, long turn) => $"{run.Attempt} {turn}";
+
+    public override async ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery)
+    {
+        var run = await runs.FindAsync(delivery.Project, delivery.Subject);
+        if (run is null || run.IsEnded || run.Attempt != DeliveryTrace.AttemptOf(delivery)) return (null, "The run is no longer waiting for it.");
+        if (run.Session is not null && await sessions.FindAsync(run.Project, run.Session) is var session && (session?.CurrentRun != run.Id || session.TurnInSeq != TurnOf(delivery) || !session.TurnIsOpen)) return (null, "Its turn is over.");
+        if (await agents.FindAsync(run.Project, run.Agent) is not { Kind: Agent.Http, Url: { } url, SealedSecret: { } sealedSecret } agent) return (null, $"The agent {run.Agent} is no longer one that is called.");
+        var secret = master.Open(sealedSecret, Agent.SealOwner(run.Project, run.Agent));
+        return (new Outgoing(url, [secret], Outbox.Body("run.dispatched", database.Now, await body.MakeAsync(run)), MaxTries: agent.Settings.MaxTries), null);
+    }
+
+    public override async ValueTask LockAsync(Tx tx, Delivery delivery) => await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
+
+    public override ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt) => DeliveryTrace.AddAsync(tx, delivery, "dispatch", accepted: false, attempt.Words);
+
+    public override async ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason)
+    {
+        await DeliveryTrace.AddAsync(tx, delivery, "dispatch", reason is null, reason);
+        if (await RunStore.LockAsync(tx, delivery.Project, delivery.Subject) is not { IsEnded: false } run || run.Attempt != DeliveryTrace.AttemptOf(delivery)) return;
+        if (reason is null) await TakenAsync(tx, run, delivery, FinishedAtOnce.Read(attempt!.Answer));
+        else if (run.Session is null || await IsItsTurnAsync(tx, run, delivery))
+            await conversation.EndRunAsync(tx, run, Phase.Failed, $"The run could not be handed to its agent: {(attempt is null ? reason : "the agent " + reason)}", failure: new Failure("dispatch_failed", reason));
+    }
+
+    public override async ValueTask<string?> WhyNotAgainAsync(Tx tx, Delivery delivery) =>
+        await RunStore.FindAsync(tx, delivery.Project, delivery.Subject) is { IsEnded: false } run && run.Attempt == DeliveryTrace.AttemptOf(delivery) ? null : "Its run has ended or gone on: retry the run itself.";
+
+    private async ValueTask TakenAsync(Tx tx, Run run, Delivery delivery, FinishedAtOnce? finished)
+    {
+        var by = new Doer("agent", run.Agent);
+        // The answer may come after the agent's own reports: what they have done stands.
+        if (run.Workflow == Workflow.Agent.Name && run.Phase == Phase.Queued) run = await machine.MoveAsync(tx, run, new Change("taken_on", by, Phase.Running));
+        if (finished is null) return;
+        if (run.Session is null)
+        {
+            await reports.TakeAsync(tx, run.Project, run.Id, new Report(finished.Status, by, run.Attempt) { Output = finished.Output?.Length <= RunReports.MaxOutput ? finished.Output : null, Failure = finished.Failure });
+            return;
+        }
+        if (!await IsItsTurnAsync(tx, run, delivery)) return;
+        if (finished.Status == Phase.Failed) await conversation.EndRunAsync(tx, run, Phase.Failed, finished.Failure!.Message, by, finished.Failure);
+        else if (finished.Status == Phase.Succeeded) await conversation.AnswerTurnAsync(tx, run, TurnOf(delivery), finished.Text);
+    }
+
+    private static async ValueTask<bool> IsItsTurnAsync(Tx tx, Run run, Delivery delivery) =>
+        await SessionStore.LockAsync(tx, run.Project, run.Session!) is { TurnIsOpen: true } session && session.CurrentRun == run.Id && session.TurnInSeq == TurnOf(delivery);
+
+    private static long TurnOf(Delivery delivery) => long.TryParse(delivery.Detail?.Split(' ')[^1], out var turn) ? turn : -1;
+}
+
+/// <summary>What an agent that is called is told beside its runs: that one was cancelled, paused, resumed, or its session closed.</summary>
+internal sealed class AgentNotices(AgentStore agents, MasterKey master) : DeliveryPurpose
+{
+    public const string PurposeName = "notice";
+
+    public override string Name => PurposeName;
+
+    public override async ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery)
+    {
+        var slug = delivery.Endpoint["agent:".Length..];
+        return await agents.FindAsync(delivery.Project, slug) is { Kind: Agent.Http, Url: { } url, SealedSecret: { } sealedSecret }
+            ? (new Outgoing(url, [master.Open(sealedSecret, Agent.SealOwner(delivery.Project, slug))], delivery.Body), null)
+            : (null, $"The agent {slug} is no longer one that is called.");
+    }
+
+    public override async ValueTask LockAsync(Tx tx, Delivery delivery) => await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
+
+    public override ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason) => DeliveryTrace.AddAsync(tx, delivery, "notice", reason is null, reason);
+}

@@ -1,0 +1,142 @@
+using System.Text.Json;
+using Postern.Access;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Deliveries;
+
+/// <summary>What left the server and what did not: lists, single deliveries with their attempts, sending again; and the events.</summary>
+internal sealed class DeliveryRoutes(DeliveryStore store, IEnumerable<DeliveryPurpose> purposes, Database database)
+{
+    private const int MaxBody = 16 * 1024;
+    private const int IdSegment = 3;
+    private const int ReplayBatch = 500;
+    private readonly Dictionary<string, DeliveryPurpose> _purposes = purposes.ToDictionary(p => p.Name, StringComparer.Ordinal);
+
+    public void Map(Doors doors)
+    {
+        var group = doors.Group("/api/v1/deliveries", ProblemFamily.Instance);
+        group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List deliveries, newest first").Query("status", "pending, delivered or dead").Query("endpoint", "Such as endpoint:orders, agent:writer, url:https://example.com")
+            .Query("subject", "A run's or session's id").Query("purpose", "dispatch, notice, callback or event").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<DeliveryView>>().Gives(400, 401, 403);
+        group.Get("/{delivery}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve).Says("Read a delivery with its attempts").Gives<DeliveryView>().Gives(401, 403, 404);
+        group.Post("/{delivery}/retry", Opens.Key, Rule.Needs("write", "deliveries"), Retry).Says("Send a delivery again, under the same id").Gives<DeliveryView>().Gives(401, 403, 404, 409);
+        group.Post("/replay", Opens.Key, Rule.Needs("write", "deliveries"), Replay).Says("Send again what was made in a span of time").Takes<ReplayDeliveries>().Gives<Replayed>().Gives(400, 401, 403);
+        doors.Group("/api/v1/events", ProblemFamily.Instance).Get("", Opens.Key, Rule.Needs("read", "deliveries"), ListEvents).Says("List what happened, newest first")
+            .Query("type", "Such as run.failed").Query("subject", "A run's or session's id").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<EventView>>().Gives(400, 401, 403);
+    }
+
+    private async Task<IResult> List(HttpContext http, ProjectCaller caller)
+    {
+        var (page, wrong) = PageQuery.Read(http, 50, 200);
+        if (wrong is not null) return wrong;
+        var status = Asked(http, "status");
+        if (status is not (null or Delivery.Pending or Delivery.Delivered or Delivery.Dead)) return Refusal.BadRequest("status must be pending, delivered or dead", "invalid_filter");
+        var rows = await store.ListAsync(caller.Project, new DeliveryFilter(status, Asked(http, "endpoint"), Asked(http, "purpose"), Asked(http, "subject")), page.After?.Id, page.Limit + 1);
+        return Reply.Ok(Page.Of(rows, page.Limit, d => DeliveryView.Of(d, null), d => new Cursor(0, d.Id)));
+    }
+
+    private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
+    {
+        if (RequestPath.Segment(http, IdSegment) is not { } id || await store.FindAsync(caller.Project, id) is not { } delivery) return Unknown;
+        return Reply.Ok(DeliveryView.Of(delivery, await store.AttemptsAsync(caller.Project, id)));
+    }
+
+    private async Task<IResult> Retry(HttpContext http, ProjectCaller caller)
+    {
+        if (RequestPath.Segment(http, IdSegment) is not { } id) return Unknown;
+        var refusal = await database.WriteAsync(async tx =>
+        {
+            if (await DeliveryStore.FindAsync(tx, caller.Project, id) is not { } delivery) return Unknown;
+            return await AgainAsync(tx, delivery) is { } why ? new Refusal(409, why, "not_retryable") : null;
+        });
+        return refusal ?? await Retrieve(http, caller);
+    }
+
+    /// <summary>Ranged recovery: batch by batch, from the newest back, so that any number may be sent again. A repeat finds them pending and changes nothing.</summary>
+    private async Task<IResult> Replay(HttpContext http, ProjectCaller caller)
+    {
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!;
+        var endpoint = fields.Text("endpoint", 1, 2100);
+        var purpose = fields.Word("purpose", [.. _purposes.Keys]);
+        var (since, until) = (fields.Instant("since"), fields.Instant("until"));
+        if (since is null && !fields.Faults.Any(f => f.Field == "since")) fields.Fault("since", "is required");
+        var status = fields.Word("status", [Delivery.Dead, Delivery.Delivered]) ?? Delivery.Dead;
+        if (endpoint is not null && purpose is not null) fields.Fault("purpose", "and endpoint exclude one another");
+        fields.RefuseUnknown();
+        if (fields.Refusal() is { } wrong) return wrong;
+        var filter = new DeliveryFilter(status, endpoint, purpose, null, since, until ?? database.Now);
+        var (replayed, skipped) = (0, 0);
+        string? before = null;
+        while (true)
+        {
+            var (last, again, left) = await database.WriteAsync(async tx =>
+            {
+                var (sent, kept) = (0, 0);
+                var batch = await DeliveryStore.ListAsync(tx, caller.Project, filter, before, ReplayBatch);
+                foreach (var delivery in batch)
+                {
+                    if (await AgainAsync(tx, delivery) is null) sent++;
+                    else kept++;
+                }
+                return (batch.Count < ReplayBatch ? null : batch[^1].Id, sent, kept);
+            });
+            (replayed, skipped) = (replayed + again, skipped + left);
+            if (last is null) return Reply.Ok(new Replayed(replayed, skipped));
+            before = last;
+            http.RequestAborted.ThrowIfCancellationRequested();
+        }
+    }
+
+    private async Task<IResult> ListEvents(HttpContext http, ProjectCaller caller)
+    {
+        var (page, wrong) = PageQuery.Read(http, 50, 200);
+        if (wrong is not null) return wrong;
+        var rows = await database.ReadAsync(tx => tx.ListAsync(
+            "SELECT id, body FROM event WHERE project = $1 AND id < $2 AND ($3 = '' OR type = $3) AND ($4 = '' OR subject = $4) ORDER BY id DESC LIMIT $5",
+            r => (Id: r.GetString(0), Body: r.Bytes(1)), caller.Project, page.After?.Id ?? "~", Asked(http, "type") ?? "", Asked(http, "subject") ?? "", page.Limit + 1));
+        return Reply.Ok(Page.Of(rows, page.Limit, e => EventView.Of(e.Id, e.Body), e => new Cursor(0, e.Id)));
+    }
+
+    /// <summary>Null: it is pending, now or already. Else why it is not sent again.</summary>
+    private async ValueTask<string?> AgainAsync(Tx tx, Delivery delivery)
+    {
+        if (delivery.Status == Delivery.Pending) return null;
+        if (!_purposes.TryGetValue(delivery.Purpose, out var purpose)) return "This server does not know its purpose.";
+        if (await purpose.WhyNotAgainAsync(tx, delivery) is { } why) return why;
+        await DeliveryStore.AgainAsync(tx, delivery, tx.Now + Outbox.GiveUpAfter);
+        return null;
+    }
+
+    private static string? Asked(HttpContext http, string name) => http.Request.Query.TryGetValue(name, out var value) && value.ToString() is { Length: > 0 } text && !text.Contains('\0', StringComparison.Ordinal) ? text : null;
+
+    private static Refusal Unknown => new(404, "There is no such delivery.", "not_found");
+}
+
+internal sealed record ReplayDeliveries(string? Endpoint, string? Purpose, string Since, string? Until, string? Status);
+
+/// <param name="Sent">Deliveries that go out again.</param>
+/// <param name="Skipped">Deliveries that cannot: their endpoint is gone, or what they were for is over.</param>
+internal sealed record Replayed([property: System.Text.Json.Serialization.JsonPropertyName("replayed")] int Sent, int Skipped);
+
+internal sealed record AttemptView(long Number, string At, long DurationMs, int? Status, string Category, string? Response);
+
+internal sealed record DeliveryView(
+    string Id, string Purpose, string Type, string Endpoint, string Subject, string Status, string? Reason, long AttemptCount, string CreatedAt, string? NextAttemptAt, string GiveUpAt, string? EndedAt,
+    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<AttemptView>? Attempts,
+    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] JsonElement? Body)
+{
+    public static DeliveryView Of(Delivery d, List<(long Number, Attempt Attempt)>? attempts) => new(
+        d.Id, d.Purpose, d.Type, d.Endpoint, d.Subject, d.Status, d.Reason, d.Attempts, Wire.Iso(d.CreatedAt), Wire.Iso(d.DueAt), Wire.Iso(d.GiveUpAt), Wire.Iso(d.EndedAt),
+        attempts?.Select(a => new AttemptView(a.Number, Wire.Iso(a.Attempt.At), a.Attempt.DurationMilliseconds, a.Attempt.Status, a.Attempt.Category, a.Attempt.Response)).ToList(),
+        attempts is not null && d.Body is not null ? JsonSerializer.Deserialize<JsonElement>(d.Body) : null);
+}
+
+internal sealed record EventView(string Id, string Type, string Timestamp, JsonElement Data)
+{
+    public static EventView Of(string id, byte[] body)
+    {
+        var json = JsonSerializer.Deserialize<JsonElement>(body);
+        return new EventView(id, json.GetProperty("type").GetString()!, json.GetProperty("timestamp").GetString()!, json.GetProperty("data"));
+    }
+}

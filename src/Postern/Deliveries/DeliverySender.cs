@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Text;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Deliveries;
+
+/// <summary>
+/// Sends one delivery once: signed by Standard Webhooks 1.0 (https://www.standardwebhooks.com), <c>webhook-id</c> stable over the attempts, the
+/// signature over the exact bytes sent. One clock bounds all of it: name, connection, response, body.
+/// </summary>
+internal sealed class DeliverySender(OutboundGuard outbound, PosternOptions options, Database database, TimeProvider clock)
+{
+    /// <summary>Bytes of a response that are read; then the connection is closed.</summary>
+    private const int MaxResponse = 64 * 1024;
+    private const int ShownBytes = 1024;
+    private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromHours(24);
+    private static readonly ProductInfoHeaderValue Agent = new("Postern", ProductVersion.Text);
+
+    public TimeSpan Timeout { get; } = TimeSpan.FromSeconds(options.Outbound.TimeoutSeconds);
+
+    public async Task<Attempt> SendAsync(Delivery delivery, Outgoing outgoing, CancellationToken stop)
+    {
+        var (at, began) = (database.Now, clock.GetTimestamp());
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        limit.CancelAfter(Timeout);
+        try
+        {
+            if (await outbound.WhatIsWrongBeforeProxyAsync(outgoing.Url, limit.Token) is { } problem) return Failed(SendCategory.AddressRefused, "The address " + problem);
+            using var request = Request(delivery, outgoing, at / 1_000_000);
+            using var response = await outbound.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            var (body, whole) = await ReadAsync(response.Content, limit.Token);
+            var json = whole && response.Content.Headers.ContentType?.MediaType == "application/json";
+            return new Attempt(
+                at, Elapsed(), (int)response.StatusCode, response.IsSuccessStatusCode ? SendCategory.Delivered : SendCategory.Status, Shown(body), RetryAfter(response),
+                response.Headers.TryGetValues("webhook-delivery", out var said) ? said.First() : null, response.IsSuccessStatusCode && json ? body : null);
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            return Failed(SendCategory.Timeout, null);
+        }
+        catch (Exception fault) when (fault is HttpRequestException or IOException or OutboundRefusedException or UriFormatException or InvalidOperationException)
+        {
+            return fault switch
+            {
+                OutboundRefusedException refused => Failed(SendCategory.AddressRefused, refused.Message),
+                { InnerException: OutboundRefusedException refused } => Failed(SendCategory.AddressRefused, refused.Message),
+                { InnerException: AuthenticationException } => Failed(SendCategory.Tls, null),
+                { InnerException: SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } } => Failed(SendCategory.Dns, null),
+                _ => Failed(SendCategory.Connection, null),
+            };
+        }
+
+        long Elapsed() => (long)clock.GetElapsedTime(began).TotalMilliseconds;
+
+        Attempt Failed(string category, string? words) => new(at, Elapsed(), null, category, words);
+    }
+
+    /// <summary>The value of <c>webhook-signature</c>: one <c>v1,…</c> for every secret.</summary>
+    public static string Sign(IReadOnlyList<string> secrets, string id, long seconds, ReadOnlySpan<byte> body)
+    {
+        var head = Encoding.ASCII.GetBytes($"{id}.{seconds}.");
+        var signatures = new string[secrets.Count];
+        for (var i = 0; i < secrets.Count; i++)
+        {
+            using var hmac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, Convert.FromBase64String(secrets[i]["whsec_".Length..]));
+            hmac.AppendData(head);
+            hmac.AppendData(body);
+            signatures[i] = "v1," + Convert.ToBase64String(hmac.GetHashAndReset());
+        }
+        return string.Join(' ', signatures);
+    }
+
+    private static HttpRequestMessage Request(Delivery delivery, Outgoing outgoing, long seconds)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, outgoing.Url) { Content = new ReadOnlyMemoryContent(outgoing.Body) };
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        request.Headers.TryAddWithoutValidation("webhook-id", delivery.Id);
+        request.Headers.TryAddWithoutValidation("webhook-timestamp", seconds.ToString());
+        request.Headers.TryAddWithoutValidation("webhook-signature", Sign(outgoing.Secrets, delivery.Id, seconds, outgoing.Body.Span));
+        request.Headers.TryAddWithoutValidation("webhook-attempt", (delivery.Attempts + 1).ToString());
+        request.Headers.UserAgent.Add(Agent);
+        return request;
+    }
+
+    /// <summary>What was read, and whether it was all. The status has come: a body that drips, breaks off or has no end does not change it.</summary>
+    private static async Task<(byte[] Body, bool Whole)> ReadAsync(HttpContent content, CancellationToken cancel)
+    {
+        if (content.Headers.ContentLength == 0) return ([], true);
+        var buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(MaxResponse + 1);
+        var length = 0;
+        try
+        {
+            await using var stream = await content.ReadAsStreamAsync(cancel);
+            while (length <= MaxResponse)
+            {
+                var read = await stream.ReadAsync(buffer.AsMemory(length, MaxResponse + 1 - length), cancel);
+                if (read == 0) return (buffer[..length], true);
+                length += read;
+            }
+            return (buffer[..MaxResponse], false);
+        }
+        catch (Exception fault) when (fault is OperationCanceledException or IOException or HttpRequestException)
+        {
+            return (buffer[..length], false);
+        }
+        finally
+        {
+            System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>The first KiB as text that any database keeps; what is no UTF-8 shows as such.</summary>
+    private static string? Shown(byte[] body) =>
+        body.Length == 0 ? null : Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, ShownBytes))).Replace('\0', ' ').Trim();
+
+    private TimeSpan? RetryAfter(HttpResponseMessage response)
+    {
+        var after = response.Headers.RetryAfter is { } asked ? asked.Delta ?? asked.Date - clock.GetUtcNow() : null;
+        return after is { } span ? span < TimeSpan.FromSeconds(1) ? TimeSpan.FromSeconds(1) : span > MaxRetryAfter ? MaxRetryAfter : span : null;
+    }
+}

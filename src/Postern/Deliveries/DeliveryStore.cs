@@ -1,0 +1,193 @@
+using System.Data.Common;
+using System.Text;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Deliveries;
+
+/// <summary>The deliveries' rows. A node that sends holds a lease with a fencing number; whoever lost it records nothing.</summary>
+internal sealed class DeliveryStore(Database database)
+{
+    private const string Columns = """
+        project, id, purpose, endpoint, subject, type, detail, body, status, reason, ordered, created_at, due_at, lease_no, give_up_at, attempts, tries, ended_at
+        """;
+
+    /// <summary>Writes a delivery in the transaction that causes it. Behind another of its chain it becomes due when that has ended.</summary>
+    public static async ValueTask InsertAsync(Tx tx, string id, NewDelivery d)
+    {
+        // The last of the chain is locked: it cannot end between this look and this commit without seeing the new one behind it.
+        var last = d.Ordered
+            ? await tx.FirstAsync(tx.ForUpdate.Length == 0 ? LastOfChain : LastOfChainForUpdate, r => (long?)r.GetInt64(0), d.Project, d.Endpoint, d.Subject)
+            : null;
+        await tx.ExecuteAsync(
+            """
+            INSERT INTO delivery (project, id, purpose, endpoint, subject, type, detail, body, status, ordered, place, created_at, due_at, lease_no, give_up_at, attempts, tries)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, $10, $11, $12, 0, $13, 0, 0)
+            """, d.Project, id, d.Purpose, d.Endpoint, d.Subject, d.Type, d.Detail, d.Body, d.Ordered ? 1L : 0L, last + 1 ?? 0, tx.Now, last is null ? tx.Now : null, d.GiveUpAt);
+        if (last is null) tx.Touch(Topics.Deliveries);
+    }
+
+    private const string LastOfChain = "SELECT place FROM delivery WHERE project = $1 AND endpoint = $2 AND subject = $3 AND status = 'pending' AND ordered = 1 ORDER BY place DESC LIMIT 1";
+    private const string LastOfChainForUpdate = LastOfChain + " FOR UPDATE";
+
+    /// <summary>Endpoints with something due, after a place in their order: each is found by a jump in the index, however much waits for it.</summary>
+    public ValueTask<List<(string Project, string Endpoint)>> DueEndpointsAsync((string Project, string Endpoint) after, int limit) =>
+        database.ReadAsync(async tx =>
+        {
+            var found = new List<(string, string)>();
+            var at = after;
+            while (found.Count < limit)
+            {
+                var next = await tx.FirstAsync<(string, string)?>(
+                    "SELECT project, endpoint FROM delivery WHERE (project, endpoint) > ($1, $2) AND due_at IS NOT NULL ORDER BY project, endpoint LIMIT 1",
+                    r => (r.GetString(0), r.GetString(1)), at.Project, at.Endpoint);
+                if (next is not { } there) break;
+                at = there;
+                // Many have only what is due later: they are passed over here.
+                if (await tx.FirstAsync("SELECT 1 FROM delivery WHERE project = $1 AND endpoint = $2 AND due_at <= $3 LIMIT 1", r => r.GetInt64(0), at.Project, at.Endpoint, tx.Now) == 1) found.Add(at);
+            }
+            return found;
+        });
+
+    /// <summary>Takes due deliveries of some endpoints under a lease, oldest first, each endpoint's share.</summary>
+    public Task<List<Delivery>> ClaimAsync(IReadOnlyList<(string Project, string Endpoint, int Room)> endpoints, TimeSpan lease) =>
+        database.WriteAsync(async tx =>
+        {
+            var claimed = new List<Delivery>();
+            foreach (var (project, endpoint, room) in endpoints)
+            {
+                claimed.AddRange(await tx.ListAsync(
+                    $"""
+                    UPDATE delivery SET due_at = $4, leased_at = $3, lease_no = lease_no + 1
+                    WHERE (project, id) IN (SELECT project, id FROM delivery WHERE project = $1 AND endpoint = $2 AND due_at <= $3 ORDER BY due_at LIMIT $5{tx.ForUpdateSkipLocked})
+                    RETURNING {Columns}
+                    """, Map, project, endpoint, tx.Now, tx.Now + (long)lease.TotalMicroseconds, (long)room));
+            }
+            return claimed;
+        });
+
+    /// <summary>Gives back what was claimed and not sent.</summary>
+    public Task<int> ReleaseAsync(IReadOnlyList<Delivery> deliveries, long dueAt) =>
+        database.WriteAsync(async tx =>
+        {
+            var released = 0;
+            foreach (var d in deliveries)
+                released += await tx.ExecuteAsync("UPDATE delivery SET due_at = $4, leased_at = NULL WHERE project = $1 AND id = $2 AND lease_no = $3 AND status = 'pending'", d.Project, d.Id, d.LeaseNo, dueAt);
+            return released;
+        });
+
+    /// <summary>After a start on a database that no other process serves: whatever was claimed was claimed by a process that is gone.</summary>
+    public Task<int> ReleaseAllAsync() =>
+        database.WriteAsync(async tx => await tx.ExecuteAsync("UPDATE delivery SET due_at = $1, leased_at = NULL WHERE status = 'pending' AND leased_at IS NOT NULL", tx.Now));
+
+    /// <summary>Sent, and to be sent again at a time. False: the lease was lost.</summary>
+    public static async ValueTask<bool> PostponeAsync(Tx tx, Delivery d, Attempt attempt, long dueAt)
+    {
+        if (await tx.ExecuteAsync(
+            "UPDATE delivery SET due_at = $4, leased_at = NULL, attempts = attempts + 1, tries = tries + 1, reason = $5 WHERE project = $1 AND id = $2 AND lease_no = $3 AND status = 'pending'",
+            d.Project, d.Id, d.LeaseNo, dueAt, attempt.Words) != 1) return false;
+        await InsertAttemptAsync(tx, d, attempt);
+        return true;
+    }
+
+    /// <summary>The end: delivered (no reason) or dead. The next of its chain becomes due. False: the lease was lost, or it had ended.</summary>
+    public static async ValueTask<bool> EndAsync(Tx tx, Delivery d, Attempt? attempt, string? reason)
+    {
+        // Without an attempt (time, a person) whoever holds the lease loses it.
+        var ended = attempt is null
+            ? await tx.ExecuteAsync(
+                "UPDATE delivery SET status = 'dead', reason = $3, due_at = NULL, leased_at = NULL, ended_at = $4, lease_no = lease_no + 1 WHERE project = $1 AND id = $2 AND status = 'pending'",
+                d.Project, d.Id, reason, tx.Now)
+            : await tx.ExecuteAsync(
+                "UPDATE delivery SET status = $4, reason = $5, due_at = NULL, leased_at = NULL, ended_at = $6, attempts = attempts + 1, tries = tries + 1 WHERE project = $1 AND id = $2 AND lease_no = $3 AND status = 'pending'",
+                d.Project, d.Id, d.LeaseNo, reason is null ? Delivery.Delivered : Delivery.Dead, reason, tx.Now);
+        if (ended != 1) return false;
+        if (attempt is not null) await InsertAttemptAsync(tx, d, attempt);
+        if (d.Ordered && await tx.ExecuteAsync(
+            """
+            UPDATE delivery SET due_at = $4 WHERE due_at IS NULL AND (project, id) = (
+              SELECT project, id FROM delivery WHERE project = $1 AND endpoint = $2 AND subject = $3 AND status = 'pending' AND ordered = 1 ORDER BY place LIMIT 1)
+            """, d.Project, d.Endpoint, d.Subject, tx.Now) == 1) tx.Touch(Topics.Deliveries);
+        return true;
+    }
+
+    /// <summary>An ended delivery goes out again, at once, whatever its chain is doing. False: it was pending.</summary>
+    public static async ValueTask<bool> AgainAsync(Tx tx, Delivery d, long giveUpAt)
+    {
+        tx.Touch(Topics.Deliveries);
+        return await tx.ExecuteAsync(
+            "UPDATE delivery SET status = 'pending', reason = NULL, ended_at = NULL, ordered = 0, tries = 0, due_at = $3, give_up_at = $4, lease_no = lease_no + 1 WHERE project = $1 AND id = $2 AND status <> 'pending'",
+            d.Project, d.Id, tx.Now, giveUpAt) == 1;
+    }
+
+    public ValueTask<List<Delivery>> OverdueAsync(int limit) =>
+        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM delivery WHERE status = 'pending' AND give_up_at <= $1 ORDER BY give_up_at LIMIT $2", Map, tx.Now, limit));
+
+    /// <summary>Pending deliveries to an endpoint, for when it is disabled or deleted.</summary>
+    public static ValueTask<List<Delivery>> PendingOfAsync(Tx tx, string project, string endpoint, int limit) =>
+        tx.ListAsync($"SELECT {Columns} FROM delivery WHERE project = $1 AND endpoint = $2 AND status = 'pending' ORDER BY subject, place LIMIT $3", Map, project, endpoint, limit);
+
+    public static ValueTask<Delivery?> FindAsync(Tx tx, string project, string id) =>
+        tx.FirstAsync($"SELECT {Columns} FROM delivery WHERE project = $1 AND id = $2{tx.ForUpdate}", Map, project, id);
+
+    public ValueTask<Delivery?> FindAsync(string project, string id) =>
+        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM delivery WHERE project = $1 AND id = $2", Map, project, id));
+
+    public ValueTask<List<(long Number, Attempt Attempt)>> AttemptsAsync(string project, string id) =>
+        database.ReadAsync(tx => tx.ListAsync(
+            "SELECT number, at, duration_ms, status, category, response FROM delivery_attempt WHERE project = $1 AND delivery = $2 ORDER BY number LIMIT 1000",
+            r => (r.GetInt64(0), new Attempt(r.GetInt64(1), r.GetInt64(2), (int?)r.LongOrNull(3), r.GetString(4), r.TextOrNull(5))), project, id));
+
+    /// <summary>A page, newest first.</summary>
+    public ValueTask<List<Delivery>> ListAsync(string project, DeliveryFilter filter, string? before, int limit) => database.ReadAsync(tx => ListAsync(tx, project, filter, before, limit));
+
+    public static ValueTask<List<Delivery>> ListAsync(Tx tx, string project, DeliveryFilter filter, string? before, int limit)
+    {
+        var args = new List<object?> { project };
+        var where = new StringBuilder("project = $1");
+        And("status = {0}", filter.Status);
+        And("endpoint = {0}", filter.Endpoint);
+        And("purpose = {0}", filter.Purpose);
+        And("subject = {0}", filter.Subject);
+        And("created_at >= {0}", filter.Since);
+        And("created_at < {0}", filter.Until);
+        And("id < {0}", before);
+        return tx.ListAsync($"SELECT {Columns} FROM delivery WHERE {where} ORDER BY id DESC LIMIT {Arg((long)limit)}", Map, [.. args]);
+
+        string Arg(object value)
+        {
+            args.Add(value);
+            return "$" + args.Count;
+        }
+
+        void And(string test, object? value)
+        {
+            if (value is not null) where.Append(" AND ").Append(string.Format(System.Globalization.CultureInfo.InvariantCulture, test, Arg(value)));
+        }
+    }
+
+    /// <summary>Retention, one batch: ended deliveries with their attempts, and events.</summary>
+    public Task<int> SweepAsync(long before, int limit) =>
+        database.WriteAsync(async tx =>
+        {
+            var old = await tx.ListAsync("SELECT project, id FROM delivery WHERE ended_at < $1 ORDER BY ended_at LIMIT $2", r => (r.GetString(0), r.GetString(1)), before, limit);
+            foreach (var (project, id) in old)
+            {
+                await tx.ExecuteAsync("DELETE FROM delivery_attempt WHERE project = $1 AND delivery = $2", project, id);
+                await tx.ExecuteAsync("DELETE FROM delivery WHERE project = $1 AND id = $2", project, id);
+            }
+            return old.Count + await tx.ExecuteAsync("DELETE FROM event WHERE (project, id) IN (SELECT project, id FROM event WHERE at < $1 LIMIT $2)", before, limit);
+        });
+
+    private static ValueTask<int> InsertAttemptAsync(Tx tx, Delivery d, Attempt a) =>
+        tx.ExecuteAsync(
+            "INSERT INTO delivery_attempt (project, delivery, number, at, duration_ms, status, category, response) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            d.Project, d.Id, d.Attempts + 1, a.At, a.DurationMilliseconds, (long?)a.Status, a.Category, a.Response);
+
+    private static Delivery Map(DbDataReader r) => new(
+        r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.TextOrNull(6), r.BytesOrNull(7), r.GetString(8), r.TextOrNull(9), r.Flag(10),
+        r.GetInt64(11), r.LongOrNull(12), r.GetInt64(13), r.GetInt64(14), r.GetInt64(15), r.GetInt64(16), r.LongOrNull(17));
+}
+
+/// <summary>What a list of deliveries, or a replay, is narrowed to; null does not narrow.</summary>
+internal sealed record DeliveryFilter(string? Status = null, string? Endpoint = null, string? Purpose = null, string? Subject = null, long? Since = null, long? Until = null);

@@ -1,0 +1,311 @@
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Deliveries;
+
+/// <summary>
+/// Sends what is due, on any number of nodes. It looks at each endpoint that has something due in turn, claims a share for each under a
+/// lease, sends through the endpoint's <see cref="DeliveryLane"/>, and records how it went: the record, and what follows from it, are one
+/// transaction. It wakes at a commit that made something due, at a place that became free, and by itself every second.
+/// </summary>
+internal sealed class DeliveryWorker : BackgroundService
+{
+    private const int EndpointsALook = 512;
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    /// <summary>Seconds before the second, third … try: ten in all.</summary>
+    private static readonly int[] Schedule = [5, 30, 120, 600, 1800, 7200, 18_000, 36_000, 50_400];
+
+    private readonly Database _database;
+    private readonly DeliveryStore _store;
+    private readonly DeliverySender _sender;
+    private readonly Outbox _outbox;
+    private readonly PosternOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ILogger<DeliveryWorker> _log;
+    private readonly Dictionary<string, DeliveryPurpose> _purposes;
+    private readonly Dictionary<(string, string), DeliveryLane> _lanes = [];
+    private readonly Lock _gate = new();
+    private readonly Hint _due = new();
+    private readonly TimeSpan _lease;
+    private (string Project, string Endpoint) _at = ("", "");
+    private int _underWay;
+
+    public DeliveryWorker(Database database, DeliveryStore store, DeliverySender sender, Outbox outbox, IEnumerable<DeliveryPurpose> purposes, PosternOptions options, TimeProvider clock, ILogger<DeliveryWorker> log)
+    {
+        (_database, _store, _sender, _outbox, _options, _clock, _log) = (database, store, sender, outbox, options, clock, log);
+        _purposes = purposes.ToDictionary(p => p.Name, StringComparer.Ordinal);
+        // What waits in a lane waits for at most two requests before it.
+        _lease = (sender.Timeout * 3) + TimeSpan.FromSeconds(10);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var listening = _database.Changes.Listen(Topics.Deliveries, _due.Set);
+        var recovered = _database is not SqliteDatabase;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (!recovered) await _store.ReleaseAllAsync();
+                recovered = true;
+                var claimed = await ClaimAsync();
+                Pump(stoppingToken);
+                if (claimed == 0) await _due.WaitAsync(NextLook(), _clock, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (StorageUnavailableException fault)
+            {
+                DeliveryLog.Waits(_log, fault.Message);
+                await Task.Delay(LookEvery, _clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            catch (Exception fault) when (fault is not OutOfMemoryException)
+            {
+                // A fault in one look does not end the looking.
+                DeliveryLog.LoopFailed(_log, fault);
+                await Task.Delay(LookEvery, _clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    public override void Dispose()
+    {
+        _due.Dispose();
+        base.Dispose();
+    }
+
+    /// <summary>One round: where something is due and there is room for it.</summary>
+    private async Task<int> ClaimAsync()
+    {
+        var due = await _store.DueEndpointsAsync(_at, EndpointsALook);
+        // The next round goes on where this one ended, so that the last endpoint of many has its turn.
+        _at = due.Count == EndpointsALook ? due[^1] : ("", "");
+        var shares = new List<(string, string, int)>();
+        lock (_gate)
+        {
+            var free = _options.Deliveries.Concurrency - _underWay;
+            foreach (var (project, endpoint) in due)
+            {
+                if (!_lanes.TryGetValue((project, endpoint), out var lane)) _lanes[(project, endpoint)] = lane = new DeliveryLane(_options.Deliveries);
+                var room = Math.Min(lane.Room(_database.Now), free);
+                if (room <= 0) continue;
+                free -= room;
+                shares.Add((project, endpoint, room));
+            }
+            foreach (var (key, _) in _lanes.Where(l => l.Value.IsIdle && !due.Contains(l.Key)).ToList()) _lanes.Remove(key);
+        }
+        if (shares.Count == 0) return 0;
+        var claimed = await _store.ClaimAsync(shares, _lease);
+        lock (_gate)
+        {
+            foreach (var delivery in claimed.OrderBy(d => d.Id, StringComparer.Ordinal)) LaneOf(delivery).Add(delivery);
+        }
+        return claimed.Count;
+    }
+
+    /// <summary>Starts whatever has a place.</summary>
+    private void Pump(CancellationToken stop)
+    {
+        lock (_gate)
+        {
+            foreach (var lane in _lanes.Values) PumpLane(lane, stop);
+        }
+    }
+
+    private void PumpLane(DeliveryLane lane, CancellationToken stop)
+    {
+        while (_underWay < _options.Deliveries.Concurrency && lane.Start(_database.Now) is { } delivery)
+        {
+            _underWay++;
+            _ = Task.Run(() => WorkAsync(delivery, lane, stop), CancellationToken.None);
+        }
+    }
+
+    private TimeSpan NextLook()
+    {
+        lock (_gate)
+        {
+            var now = _database.Now;
+            var next = now + (long)LookEvery.TotalMicroseconds;
+            foreach (var lane in _lanes.Values)
+            {
+                if (lane.IsOpen(now)) next = Math.Min(next, lane.PausedUntil);
+                if (lane.NextTokenAt(now) is { } at) next = Math.Min(next, at);
+            }
+            return TimeSpan.FromMicroseconds(Math.Max(1000, next - now));
+        }
+    }
+
+    private async Task WorkAsync(Delivery delivery, DeliveryLane lane, CancellationToken stop)
+    {
+        List<Delivery> back = [];
+        try
+        {
+            if (!_purposes.TryGetValue(delivery.Purpose, out var purpose)) throw new InvalidOperationException($"Nobody knows the purpose {delivery.Purpose} of {delivery.Id}.");
+            var (request, why) = await purpose.PrepareAsync(delivery);
+            if (request is null)
+            {
+                await EndUnsentAsync(delivery, purpose, why!);
+                Finished(null);
+                return;
+            }
+            lane.RatePerSecond = request.RatePerSecond;
+            var attempt = await _sender.SendAsync(delivery, request, stop);
+            if (!attempt.Arrived) DeliveryLog.NotArrived(_log, delivery.Id, delivery.Type, delivery.Attempts + 1, attempt.Status?.ToString() ?? attempt.Category);
+            await RecordAsync(delivery, purpose, attempt, request.MaxTries ?? Schedule.Length + 1);
+            // Whoever answers is there, whatever he answers to this one delivery.
+            back = Finished(!attempt.MayPass || attempt.Arrived);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // The node is stopping: the lease runs out and another sends it.
+            Finished(null);
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            DeliveryLog.Failed(_log, delivery.Id, fault);
+            Finished(null);
+        }
+        if (back.Count > 0) await GiveBackAsync(back, lane.PausedUntil);
+        lock (_gate) PumpLane(lane, stop);
+        if (lane.Room(_database.Now) > 0) _due.Set();
+
+        List<Delivery> Finished(bool? reached)
+        {
+            lock (_gate)
+            {
+                _underWay--;
+                if (reached is { } outcome) return lane.Finish(outcome, _database.Now) ? lane.TakeWaiting() : [];
+                lane.Withdraw();
+                return [];
+            }
+        }
+    }
+
+    private Task RecordAsync(Delivery delivery, DeliveryPurpose purpose, Attempt attempt, long maxTries) =>
+        _database.WriteAsync(async tx =>
+        {
+            await purpose.LockAsync(tx, delivery);
+            var again = !attempt.Arrived && attempt.MayPass && attempt.Directive is null && delivery.Tries + 1 < Math.Min(maxTries, Schedule.Length + 1) ? DueAgain(tx, delivery, attempt) : null;
+            if (again is { } dueAt && dueAt < delivery.GiveUpAt)
+            {
+                if (await DeliveryStore.PostponeAsync(tx, delivery, attempt, dueAt)) await purpose.AttemptedAsync(tx, delivery, attempt);
+                return 0;
+            }
+            var reason = attempt.Arrived ? null : attempt.Words;
+            if (!await DeliveryStore.EndAsync(tx, delivery, attempt, reason)) return 0;
+            await purpose.EndedAsync(tx, delivery, attempt, reason);
+            if (attempt.Disables) await purpose.DisableAsync(tx, delivery, attempt.Status == 410 ? "it answered 410 Gone" : "it asked for nothing more (webhook-delivery: disable)");
+            if (reason is not null) await TellDeadAsync(tx, delivery, reason);
+            return 0;
+        });
+
+    /// <summary>Ends a delivery that is not sent: there is nothing to send, or its time is over.</summary>
+    internal Task EndUnsentAsync(Delivery delivery, DeliveryPurpose purpose, string why) =>
+        _database.WriteAsync(async tx =>
+        {
+            await purpose.LockAsync(tx, delivery);
+            if (!await DeliveryStore.EndAsync(tx, delivery, null, why)) return 0;
+            await purpose.EndedAsync(tx, delivery, null, why);
+            await TellDeadAsync(tx, delivery, why);
+            return 0;
+        });
+
+    internal DeliveryPurpose PurposeOf(Delivery delivery) => _purposes[delivery.Purpose];
+
+    /// <summary>Dead deliveries are told of; those that were to tell of one are only listed, so that one dead endpoint does not go on for ever.</summary>
+    private ValueTask TellDeadAsync(Tx tx, Delivery delivery, string reason) =>
+        delivery.Type is "delivery.dead" or "endpoint.disabled"
+            ? default
+            : _outbox.EmitAsync(tx, delivery.Project, "delivery.dead", delivery.Id, json =>
+            {
+                json.WriteString("deliveryId", delivery.Id);
+                json.WriteString("deliveryType", delivery.Type);
+                json.WriteString("purpose", delivery.Purpose);
+                json.WriteString("endpoint", delivery.Endpoint);
+                json.WriteString("subject", delivery.Subject);
+                json.WriteString("reason", reason);
+            });
+
+    private static long? DueAgain(Tx tx, Delivery delivery, Attempt attempt)
+    {
+        if (attempt.RetryAfter is { } asked) return tx.Now + (long)asked.TotalMicroseconds;
+        // ±20 %: those that failed together do not come back together.
+        return tx.Now + (long)(Schedule[delivery.Tries] * 1_000_000L * (0.8 + (Random.Shared.NextDouble() * 0.4)));
+    }
+
+    private async Task GiveBackAsync(List<Delivery> deliveries, long dueAt)
+    {
+        try
+        {
+            await _store.ReleaseAsync(deliveries, dueAt);
+        }
+        catch (StorageUnavailableException fault)
+        {
+            // Their leases run out.
+            DeliveryLog.Waits(_log, fault.Message);
+        }
+    }
+
+    private DeliveryLane LaneOf(Delivery delivery)
+    {
+        if (!_lanes.TryGetValue((delivery.Project, delivery.Endpoint), out var lane)) _lanes[(delivery.Project, delivery.Endpoint)] = lane = new DeliveryLane(_options.Deliveries);
+        return lane;
+    }
+}
+
+/// <summary>Ends deliveries whose time is over, and keeps what has ended for as long as its retention says. Any number of nodes may do it at once.</summary>
+internal sealed class DeliveryKeeper(Database database, DeliveryStore store, DeliveryWorker worker, PosternOptions options, TimeProvider clock, ILogger<DeliveryWorker> log) : BackgroundService
+{
+    private const int Batch = 200;
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(LookEvery, clock);
+        var swept = 0L;
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                try
+                {
+                    foreach (var delivery in await store.OverdueAsync(Batch)) await worker.EndUnsentAsync(delivery, worker.PurposeOf(delivery), delivery.Reason is null ? "Its time was over before it could be sent." : $"Its time was over; the last attempt: {delivery.Reason}");
+                    if (swept != 0 && clock.GetElapsedTime(swept) < SweepEvery) continue;
+                    swept = clock.GetTimestamp();
+                    while (await store.SweepAsync(database.Now - (options.Retention.DeliveryDays * 86_400_000_000L), Batch) >= Batch) stoppingToken.ThrowIfCancellationRequested();
+                }
+                catch (StorageUnavailableException fault)
+                {
+                    DeliveryLog.Waits(log, fault.Message);
+                }
+                catch (Exception fault) when (fault is not (OutOfMemoryException or OperationCanceledException))
+                {
+                    DeliveryLog.LoopFailed(log, fault);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The server is stopping.
+        }
+    }
+}
+
+internal static partial class DeliveryLog
+{
+    [LoggerMessage(EventId = 500, Level = LogLevel.Warning, Message = "Deliveries cannot be claimed or recorded now: {Reason}")]
+    public static partial void Waits(ILogger log, string reason);
+
+    [LoggerMessage(EventId = 501, Level = LogLevel.Error, Message = "{Delivery} failed here; its lease runs out and it is sent again")]
+    public static partial void Failed(ILogger log, string delivery, Exception fault);
+
+    [LoggerMessage(EventId = 503, Level = LogLevel.Warning, Message = "{Delivery} ({Type}) did not arrive, attempt {Attempt}: {Outcome}")]
+    public static partial void NotArrived(ILogger log, string delivery, string type, long attempt, string outcome);
+
+    [LoggerMessage(EventId = 502, Level = LogLevel.Error, Message = "A loop of the deliveries failed and goes on")]
+    public static partial void LoopFailed(ILogger log, Exception fault);
+}

@@ -1,0 +1,137 @@
+using System.Text.Json.Serialization;
+using Postern.Access;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Deliveries;
+
+/// <summary>Subscribing to events.</summary>
+internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard outbound, Outbox outbox, Database database)
+{
+    private const int MaxBody = 64 * 1024;
+    private const int IdSegment = 3;
+    private const int DeleteBatch = 500;
+    private const long StandardOverlapSeconds = 86_400;
+
+    /// <summary>What there is to subscribe to.</summary>
+    private static readonly string[] Types =
+    [
+        "run.created", "run.started", "run.waiting", "run.succeeded", "run.failed", "run.cancelled", "run.timed_out", "session.created", "session.closed", "session.expired", "message.committed",
+        "approval.requested", "approval.decided", "approval.expired", "trigger.captured", "trigger.filtered", "delivery.dead", "endpoint.disabled",
+    ];
+
+    public void Map(Doors doors)
+    {
+        var group = doors.Group("/api/v1/webhook-endpoints", ProblemFamily.Instance);
+        group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List the webhook endpoints").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<EndpointView>>().Gives(400, 401, 403);
+        group.Put("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Put).Says("Subscribe an endpoint to events, or change it").Takes<PutEndpoint>().Gives<EndpointView>().Gives<EndpointView>(201).Gives(400, 401, 403);
+        group.Get("/{endpoint}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve).Says("Read an endpoint; never its secret").Gives<EndpointView>().Gives(401, 403, 404);
+        group.Delete("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Delete).Says("Remove an endpoint; what waits for it is dead").Gives(204, 401, 403, 404);
+        group.Post("/{endpoint}/rotate-secret", Opens.Key, Rule.Needs("write", "deliveries"), Rotate).Says("Give an endpoint a new secret; both sign for an overlap").Takes<RotateSecret>().Gives<RotatedSecret>().Gives(400, 401, 403, 404);
+        group.Post("/{endpoint}/test", Opens.Key, Rule.Needs("write", "deliveries"), Test).Says("Send an event of the type endpoint.test").Gives<SentTest>(202).Gives(401, 403, 404, 409);
+    }
+
+    private async Task<IResult> List(HttpContext http, ProjectCaller caller)
+    {
+        var (page, wrong) = PageQuery.Read(http, 50, 200);
+        if (wrong is not null) return wrong;
+        var rows = await endpoints.ListAsync(caller.Project, page.After?.Id ?? "", page.Limit + 1);
+        return Reply.Ok(Page.Of(rows, page.Limit, e => EndpointView.Of(e), e => new Cursor(0, e.Id)));
+    }
+
+    private async Task<IResult> Put(HttpContext http, ProjectCaller caller)
+    {
+        var id = RequestPath.Segment(http, IdSegment) ?? "";
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!;
+        if (id.Length is 0 or > 64 || !char.IsAsciiLetterOrDigit(id[0]) || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
+            fields.Fault("endpoint", "must be 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit");
+        var url = fields.Text("url", 1, 2048, required: true);
+        if (url is not null && await outbound.WhatIsWrongWithAsync(url, http.RequestAborted) is { } problem) fields.Fault("url", problem);
+        var events = fields.Texts("events", 50, 64, required: true);
+        if (events is { Count: 0 }) fields.Fault("events", "must not be empty");
+        foreach (var type in events?.Where(e => !IsSubscribable(e)) ?? []) fields.Fault("events", $"holds {type}, which is no event type, prefix.* or *");
+        var secret = fields.Text("secret", 1, 256);
+        if (secret is not null && !SigningSecret.IsOne(secret)) fields.Fault("secret", SigningSecret.Rule);
+        var rate = fields.Whole("rateLimit", 1, 100_000);
+        var (ordered, enabled) = (fields.Flag("ordered") ?? true, fields.Flag("enabled") ?? true);
+        fields.RefuseUnknown();
+        if (fields.Refusal() is { } wrong) return wrong;
+        var fresh = secret ?? SigningSecret.New();
+        return await database.WriteAsync(async tx =>
+        {
+            var old = await WebhookEndpoints.FindAsync(tx, caller.Project, id);
+            var keeps = secret is null && old is not null;
+            var endpoint = new WebhookEndpoint(
+                caller.Project, id, url!, events!, keeps ? old!.SealedSecret : endpoints.Seal(caller.Project, id, fresh), keeps ? old!.PreviousSealed : null, keeps ? old!.PreviousUntil : null,
+                rate, ordered, enabled, null, null, old?.CreatedAt ?? tx.Now, tx.Now);
+            await WebhookEndpoints.PutAsync(tx, endpoint);
+            return Reply.Json(old is null ? 201 : 200, EndpointView.Of(endpoint, keeps || secret is not null ? null : fresh));
+        });
+    }
+
+    private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller) =>
+        RequestPath.Segment(http, IdSegment) is { } id && await endpoints.FindAsync(caller.Project, id) is { } found ? Reply.Ok(EndpointView.Of(found)) : Unknown;
+
+    private async Task<IResult> Delete(HttpContext http, ProjectCaller caller)
+    {
+        if (RequestPath.Segment(http, IdSegment) is not { } id || !await database.WriteAsync(tx => WebhookEndpoints.DeleteAsync(tx, caller.Project, id))) return Unknown;
+        // A batch a transaction: any number may wait for it. Nothing new is made for an endpoint that is gone.
+        while (await database.WriteAsync(async tx =>
+        {
+            var pending = await DeliveryStore.PendingOfAsync(tx, caller.Project, WebhookEndpoints.KeyOf(id), DeleteBatch);
+            foreach (var delivery in pending) await DeliveryStore.EndAsync(tx, delivery, null, "The endpoint was deleted.");
+            return pending.Count;
+        }) == DeleteBatch) http.RequestAborted.ThrowIfCancellationRequested();
+        return Reply.NoContent;
+    }
+
+    private async Task<IResult> Rotate(HttpContext http, ProjectCaller caller)
+    {
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
+        if (fields is null) return unreadable!;
+        var overlap = fields.Whole("overlapSeconds", 0, 30 * 86_400) ?? StandardOverlapSeconds;
+        fields.RefuseUnknown();
+        if (fields.Refusal() is { } wrong) return wrong;
+        var id = RequestPath.Segment(http, IdSegment) ?? "";
+        var secret = SigningSecret.New();
+        var until = database.Now + (overlap * 1_000_000);
+        return await database.WriteAsync(tx => WebhookEndpoints.RotateAsync(tx, caller.Project, id, endpoints.Seal(caller.Project, id, secret), until))
+            ? Reply.Ok(new RotatedSecret(secret, Wire.Iso(until)))
+            : Unknown;
+    }
+
+    private async Task<IResult> Test(HttpContext http, ProjectCaller caller)
+    {
+        var id = RequestPath.Segment(http, IdSegment) ?? "";
+        return await database.WriteAsync<IResult>(async tx =>
+        {
+            if (await WebhookEndpoints.FindAsync(tx, caller.Project, id) is not { } endpoint) return Unknown;
+            if (!endpoint.Enabled) return new Refusal(409, "The endpoint is disabled: put it with enabled true first.", "endpoint_disabled");
+            var body = Outbox.Body("endpoint.test", tx.Now, json => json.WriteString("endpointId", id));
+            var delivery = await outbox.EnqueueAsync(tx, new NewDelivery(caller.Project, EventPurpose.PurposeName, WebhookEndpoints.KeyOf(id), WebhookEndpoints.KeyOf(id), "endpoint.test", body, tx.Now + Outbox.GiveUpAfter, Ordered: false));
+            return Reply.Json(202, new SentTest(delivery));
+        });
+    }
+
+    private static bool IsSubscribable(string pattern) =>
+        pattern == "*" || Types.Contains(pattern, StringComparer.Ordinal) || (pattern.EndsWith(".*", StringComparison.Ordinal) && Types.Any(t => t.StartsWith(pattern[..^1], StringComparison.Ordinal)));
+
+    private static Refusal Unknown => new(404, "There is no such endpoint.", "not_found");
+}
+
+internal sealed record PutEndpoint(string Url, IReadOnlyList<string> Events, string? Secret, long? RateLimit, bool? Ordered, bool? Enabled);
+
+internal sealed record RotateSecret(long? OverlapSeconds);
+
+internal sealed record RotatedSecret(string Secret, string PreviousValidUntil);
+
+internal sealed record SentTest(string DeliveryId);
+
+internal sealed record EndpointView(
+    string Id, string Url, IReadOnlyList<string> Events, long? RateLimit, bool Ordered, bool Enabled, string? DisabledReason, string? FailingSince, string? PreviousSecretValidUntil, string CreatedAt, string UpdatedAt,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Secret)
+{
+    public static EndpointView Of(WebhookEndpoint e, string? secret = null) => new(
+        e.Id, e.Url, e.Events, e.RateLimit, e.Ordered, e.Enabled, e.DisabledReason, Wire.Iso(e.FailingSince), Wire.Iso(e.PreviousUntil), Wire.Iso(e.CreatedAt), Wire.Iso(e.UpdatedAt), secret);
+}

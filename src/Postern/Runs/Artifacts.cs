@@ -1,0 +1,55 @@
+using System.Buffers;
+using System.Text.Json;
+using Postern.Http;
+
+namespace Postern.Runs;
+
+/// <summary>What became of the artifacts of one report.</summary>
+/// <param name="Body">All of the run's artifacts after it; null when nothing changed.</param>
+/// <param name="Kept">Immutable ones that it would have changed.</param>
+/// <param name="Ignored">Ones that the workflow does not list.</param>
+internal sealed record ArtifactUpdate(byte[]? Body, IReadOnlyList<string> Kept, IReadOnlyList<string> Ignored);
+
+/// <summary>
+/// The artifacts of a run: a JSON object, at most <see cref="MaxBytes"/>. The first write of an immutable one stands; a mutable one is replaced; null
+/// clears nothing. What a report could not write is named in its event.
+/// </summary>
+internal static class Artifacts
+{
+    public const int MaxBytes = 256 * 1024;
+
+    public static Dictionary<string, JsonElement> Read(byte[]? body) =>
+        body is null ? new Dictionary<string, JsonElement>(StringComparer.Ordinal) : JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(body) ?? [];
+
+    /// <summary>Null: the run's artifacts would be too large together.</summary>
+    public static ArtifactUpdate? Merge(Workflow workflow, byte[]? before, JsonElement updates)
+    {
+        var artifacts = Read(before);
+        var (kept, ignored) = (new List<string>(), new List<string>());
+        var changed = false;
+        foreach (var update in updates.EnumerateObject())
+        {
+            if (update.Value.ValueKind == JsonValueKind.Null) continue;
+            if (workflow.ListsArtifacts && !workflow.Immutable.Contains(update.Name, StringComparer.Ordinal) && !workflow.Mutable.Contains(update.Name, StringComparer.Ordinal))
+            {
+                ignored.Add(update.Name);
+                continue;
+            }
+            if (artifacts.TryGetValue(update.Name, out var there))
+            {
+                if (JsonElement.DeepEquals(there, update.Value)) continue;
+                if (workflow.Immutable.Contains(update.Name, StringComparer.Ordinal))
+                {
+                    kept.Add(update.Name);
+                    continue;
+                }
+            }
+            artifacts[update.Name] = update.Value;
+            changed = true;
+        }
+        if (!changed) return new ArtifactUpdate(null, kept, ignored);
+        var body = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(body, Wire.WriterOptions)) JsonSerializer.Serialize(json, artifacts, Wire.Json);
+        return body.WrittenCount > MaxBytes ? null : new ArtifactUpdate(body.WrittenSpan.ToArray(), kept, ignored);
+    }
+}

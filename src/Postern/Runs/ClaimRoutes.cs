@@ -1,0 +1,139 @@
+using System.Buffers;
+using System.Text.Json;
+using Postern.Access;
+using Postern.Agents;
+using Postern.Http;
+using Postern.Sessions;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Runs;
+
+/// <summary>
+/// Work for agents that fetch it: claiming in batches under a lease, and the heartbeat that keeps it. Each claim is an attempt; a worker whose
+/// lease has run out finds that its token is of an earlier one.
+/// </summary>
+internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Conversation conversation, DispatchBody dispatch, Database database, PosternOptions options, TimeProvider clock)
+{
+    private const int MaxBody = 16 * 1024;
+    private const int AgentSegment = 3;
+    private const int RunSegment = 3;
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
+
+    public void Map(Doors doors)
+    {
+        doors.Group("/api/v1/agents", ProblemFamily.Instance).Post("/{slug}/claim", Opens.Key, "write:runs or write:tasks:{slug}", Claim)
+            .Says("Claim runs of a pull agent").Takes<ClaimRuns>().Gives<ClaimedRuns>().Gives(400, 401, 403, 404, 409);
+        doors.Group("/api/v1/runs", ProblemFamily.Instance).Post("/{run}/heartbeat", Opens.Key | Opens.Token, "write:runs:{run}", Heartbeat)
+            .Says("Keep the lease on a claimed run").Takes<SendHeartbeat>().Gives<HeartbeatView>().Gives(400, 401, 403, 404, 409);
+    }
+
+    private async Task<IResult> Claim(HttpContext http, ProjectCaller caller)
+    {
+        var slug = RequestPath.Segment(http, AgentSegment) ?? "";
+        if (!caller.Allows("write", "runs") && !caller.Allows("write", "tasks", slug)) return ProblemFamily.Instance.Forbidden($"write:tasks:{slug}");
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
+        if (fields is null) return unreadable!;
+        var most = fields.Whole("max", 1, 100) ?? 1;
+        var wait = fields.Whole("waitSeconds", 0, 55) ?? 0;
+        var lease = fields.Whole("leaseSeconds", 5, 3600) ?? 60;
+        fields.RefuseUnknown();
+        if (fields.Refusal() is { } wrong) return wrong;
+        if (await agents.FindAsync(caller.Project, slug) is not { } agent) return new Refusal(404, "There is no such agent.", "not_found");
+        if (agent.Kind != Agent.Pull) return new Refusal(409, $"{slug} is an {agent.Kind} agent: its runs are given to it.", "not_pull");
+
+        var by = new Doer(caller.Authority.Credential, Audit.ActorOf(caller.Authority));
+        using var offered = new Hint();
+        using var listening = database.Changes.Listen(Topics.Claimable(caller.Project, slug), offered.Set);
+        var began = clock.GetTimestamp();
+        while (true)
+        {
+            var claimed = await ClaimAsync(agent, (int)most, lease, by);
+            var left = TimeSpan.FromSeconds(wait) - clock.GetElapsedTime(began);
+            if (claimed.Count > 0 || left <= TimeSpan.Zero) return Reply.Bytes(200, await RenderAsync(claimed));
+            await offered.WaitAsync(left < LookEvery ? left : LookEvery, clock, http.RequestAborted);
+        }
+    }
+
+    private async Task<IResult> Heartbeat(HttpContext http, ProjectCaller caller)
+    {
+        if (RequestPath.Segment(http, RunSegment) is not { } id || !caller.Allows("write", "runs", id)) return Unknown(caller);
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
+        if (fields is null) return unreadable!;
+        var attempt = RunRoutes.AttemptOf(caller, id) ?? fields.Integer("attempt", 1, int.MaxValue);
+        fields.Integer("attempt", 1, int.MaxValue);
+        fields.RefuseUnknown();
+        if (fields.Refusal() is { } wrong) return wrong;
+        return await database.WriteAsync<IResult>(async tx =>
+        {
+            if (await RunStore.LockAsync(tx, caller.Project, id) is not { } run) return Unknown(caller);
+            if (attempt is { } said && said != run.Attempt) return NativeReport.Refused(new ReportOutcome.Stale(run.Attempt, said));
+            if (run.IsEnded) return new Refusal(409, $"The run has ended as {run.Status}.", "run_ended") { Extra = [("runStatus", run.Status)] };
+            var alive = run with { ClaimUntil = run.ClaimUntil is null ? null : tx.Now + (run.ClaimSeconds * 1_000_000), DeadlineAt = RunMachine.DeadlineOf(run, tx.Now) };
+            await RunStore.SaveAsync(tx, alive);
+            if (run.Session is not null && run.Phase == Phase.Running) await Conversation.HoldTurnAsync(tx, run, null);
+            return Reply.Ok(new HeartbeatView(run.Id, run.Attempt, run.Status, run.Phase, Wire.Iso(alive.ClaimUntil), Wire.Iso(alive.DeadlineAt)));
+        });
+    }
+
+    /// <summary>
+    /// Takes runs, and begins each: two transactions, so that session and run are locked in everybody's order. A crash between them leaves a lease that
+    /// nobody keeps, and the run is offered again.
+    /// </summary>
+    private async Task<List<Run>> ClaimAsync(Agent agent, int most, long lease, Doer by)
+    {
+        var any = await database.ReadAsync(tx => tx.FirstAsync("SELECT 1 FROM run WHERE project = $1 AND agent = $2 AND claim_at <= $3 LIMIT 1", r => r.GetInt64(0), agent.Project, agent.Slug, tx.Now));
+        if (any == 0) return [];
+        var begun = new List<Run>();
+        foreach (var run in await database.WriteAsync(tx => RunStore.TakeClaimableAsync(tx, agent.Project, agent.Slug, most, lease)))
+            if (await database.WriteAsync(tx => BeginAsync(tx, run, agent, by)) is { } working) begun.Add(working);
+        return begun;
+    }
+
+    private async ValueTask<Run?> BeginAsync(Tx tx, Run claimed, Agent agent, Doer by)
+    {
+        if (claimed.Session is not null) return (await conversation.BeginTurnAsync(tx, claimed, TimeSpan.FromSeconds(agent.Settings.TurnSeconds ?? options.Runs.TurnSeconds), null))?.Run;
+        if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run || run.Attempt != claimed.Attempt || run.ClaimUntil is null) return null;
+        if (run.WorkflowVersion == 0 && run.Phase == Phase.Queued) return await machine.MoveAsync(tx, run, new Change("claimed", by, Phase.Running));
+        var next = run with { EventSeq = run.EventSeq + 1, UpdatedAt = tx.Now };
+        await RunStore.SaveAsync(tx, next);
+        await RunEvents.InsertAsync(tx, run.Project, run.Id, new RunEvent(next.EventSeq, "claimed", tx.Now, run.Attempt, by, run.Status, run.Status));
+        return next;
+    }
+
+    private async Task<ReadOnlyMemory<byte>> RenderAsync(List<Run> claimed)
+    {
+        var buffer = new ArrayBufferWriter<byte>(1024);
+        using var json = new Utf8JsonWriter(buffer, Wire.WriterOptions);
+        json.WriteStartObject();
+        json.WriteStartArray("data");
+        foreach (var run in claimed)
+        {
+            var write = await dispatch.MakeAsync(run);
+            json.WriteStartObject();
+            write(json);
+            json.WriteNumber("leaseSeconds", run.ClaimSeconds);
+            json.WriteString("leaseUntil", Wire.Iso(run.ClaimUntil));
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.Flush();
+        return buffer.WrittenMemory;
+    }
+
+    private static Refusal Unknown(ProjectCaller caller)
+    {
+        caller.DecidedByHandler();
+        return new Refusal(404, "There is no such run.", "not_found");
+    }
+}
+
+internal sealed record ClaimRuns(long? Max, long? WaitSeconds, long? LeaseSeconds);
+
+/// <param name="Data">Each as an http agent is given it: run, session, out, callback, token; and until when it is held.</param>
+internal sealed record ClaimedRuns(IReadOnlyList<JsonElement> Data);
+
+internal sealed record SendHeartbeat(long? Attempt);
+
+internal sealed record HeartbeatView(string RunId, long Attempt, string Status, string Phase, string? LeaseUntil, string DeadlineAt);

@@ -1,0 +1,113 @@
+using System.Text;
+using System.Text.Json;
+using Postern.Http;
+using Postern.Sessions;
+
+namespace Postern.Runs;
+
+/// <summary>The body of <c>POST /api/v1/runs/{run}/status</c>: the callback's report in this family's words.</summary>
+internal static class NativeReport
+{
+    /// <param name="fields">The body; faults are left in it.</param>
+    /// <param name="by">Who reports.</param>
+    /// <param name="now">Microseconds.</param>
+    /// <param name="ownAttempt">The attempt that the credential is of, if it is of one.</param>
+    public static Report Read(Fields fields, Doer by, long now, long? ownAttempt)
+    {
+        var status = fields.Text("status", 1, 64, required: true);
+        var eventId = fields.Text("eventId", 1, 255);
+        long? occurredAt = null;
+        if (fields.Text("occurredAt", 1, 64) is { } text)
+        {
+            if (!Rfc3339.TryParse(text, out var instant)) fields.Fault("occurredAt", "must be an RFC 3339 instant with an offset");
+            else if (instant > now + CallbackRoutes.MaxAhead) fields.Fault("occurredAt", "must not be more than 5 minutes in the future");
+            else occurredAt = instant;
+        }
+        var output = fields.Any("output");
+        if (output is { } given && !Fields.IsKeepable(given)) fields.Fault("output", "holds text that is not valid Unicode");
+        var body = output is { } value ? Encoding.UTF8.GetBytes(value.GetRawText()) : null;
+        if (body?.Length > RunReports.MaxOutput) fields.Fault("output", $"must have at most {RunReports.MaxOutput} bytes");
+        var failure = ReadFailure(fields);
+        long? progress = null;
+        if (fields.Any("progress") is { } share)
+        {
+            if (share.ValueKind == JsonValueKind.Number && share.TryGetDecimal(out var number) && number is >= 0 and <= 1) progress = (long)(number * 1_000_000);
+            else fields.Fault("progress", "must be a number from 0 to 1");
+        }
+        var artifacts = fields.Object("artifacts");
+        if (artifacts is { } updates && !Fields.IsKeepable(updates)) fields.Fault("artifacts", "holds text that is not valid Unicode");
+        var attempt = fields.Integer("attempt", 1, int.MaxValue);
+        if (ownAttempt is { } own && attempt is { } said && own != said) fields.Fault("attempt", "is not the attempt of this token");
+        fields.RefuseUnknown();
+        return new Report(status ?? "", by, ownAttempt ?? attempt)
+        {
+            EventId = eventId,
+            OccurredAt = occurredAt,
+            Output = body,
+            Failure = failure,
+            ProgressMillionths = progress,
+            Artifacts = artifacts,
+            Digest = fields.Faults.Count > 0 || eventId is null ? null : ReportDigest.Of(
+                ("status", status), ("occurredAt", occurredAt), ("output", output), ("failureCode", failure?.Code), ("failureMessage", failure?.Message), ("failedStage", failure?.Stage), ("progress", progress), ("artifacts", artifacts), ("attempt", attempt)),
+        };
+    }
+
+    public static Refusal Refused(ReportOutcome outcome)
+    {
+        var (code, words) = RunReports.Explain(outcome);
+        return new Refusal(409, words, code) { Extra = [("details", CallbackRoutes.DetailsOf(outcome))] };
+    }
+
+    /// <summary>What this body calls a field of the callback's.</summary>
+    public static string FieldOf(string field) => field switch
+    {
+        "failure_code" => "failure.code",
+        "artifact_updates" => "artifacts",
+        _ => field,
+    };
+
+    private static Failure? ReadFailure(Fields fields)
+    {
+        if (fields.Object("failure") is not { } given) return null;
+        var failure = new Fields(given);
+        var (code, message, stage) = (failure.Text("code", 1, 128, required: true), failure.Text("message", 1, 4096), failure.Text("stage", 1, 128));
+        failure.RefuseUnknown();
+        foreach (var (field, problem) in failure.Faults) fields.Fault("failure." + field, problem);
+        return new Failure(code ?? "", message, stage);
+    }
+}
+
+/// <summary>The filters of a list of runs.</summary>
+internal static class RunQuery
+{
+    private const int MaxValues = 100;
+
+    /// <summary>Null: a filter cannot be read.</summary>
+    public static RunFilter? Read(IQueryCollection query, Cursor? after)
+    {
+        var lists = new List<IReadOnlyList<string>>();
+        foreach (var name in (string[])["status", "phase", "agent", "session", "trigger", "tag"])
+        {
+            var values = query[name].SelectMany(v => (v ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).Distinct(StringComparer.Ordinal).ToList();
+            if (values.Count > MaxValues || values.Any(v => v.Length > Session.MaxExternalId || v.Contains('\0', StringComparison.Ordinal))) return null;
+            lists.Add(values);
+        }
+        if (lists[1].Any(p => !Phase.All.Contains(p, StringComparer.Ordinal))) return null;
+        long? from = null, to = null;
+        if (query.TryGetValue("created", out var created))
+        {
+            var ends = created.ToString().Split("..");
+            if (ends.Length != 2 || !TryEnd(ends[0], out from) || !TryEnd(ends[1], out to)) return null;
+        }
+        return new RunFilter(lists[0], lists[1], lists[2], lists[3], lists[4], lists[5], from, to, after);
+    }
+
+    private static bool TryEnd(string text, out long? instant)
+    {
+        instant = null;
+        if (text.Length == 0) return true;
+        if (!Wire.TryParseInstant(text, out var parsed)) return false;
+        instant = parsed;
+        return true;
+    }
+}

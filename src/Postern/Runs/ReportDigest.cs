@@ -1,0 +1,119 @@
+using System.Buffers;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Postern.Http;
+
+namespace Postern.Runs;
+
+/// <summary>
+/// When two reports under one id say the same: a digest of a canonical form after RFC 8785. Members are sorted by their UTF-16 units; a null
+/// field is an absent one; instants and numbers count by value, everything else by type and text. Unlike the RFC, numbers keep every digit
+/// rather than those of a double, so that two large numbers that differ do differ.
+/// </summary>
+internal static class ReportDigest
+{
+    private const long MaxExponent = 1_000_000_000_000;
+
+    /// <param name="members">The fields that mean something; null ones are left out.</param>
+    public static byte[] Of(params ReadOnlySpan<(string Name, object? Value)> members)
+    {
+        var form = new ArrayBufferWriter<byte>(256);
+        form.Write("{"u8);
+        var first = true;
+        var sorted = members.ToArray();
+        Array.Sort(sorted, static (a, b) => string.CompareOrdinal(a.Name, b.Name));
+        foreach (var (name, value) in sorted)
+        {
+            if (value is null) continue;
+            if (!first) form.Write(","u8);
+            first = false;
+            WriteText(form, name);
+            form.Write(":"u8);
+            switch (value)
+            {
+                case string text: WriteText(form, text); break;
+                case long number: form.Write(Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture))); break;
+                case JsonElement json: Write(form, json, dropNulls: json.ValueKind == JsonValueKind.Object); break;
+                default: throw new NotSupportedException("A report's field is text, a number or JSON.");
+            }
+        }
+        form.Write("}"u8);
+        return SHA256.HashData(form.WrittenSpan);
+    }
+
+    /// <summary>The canonical form of a JSON value: for tests, and for whoever wants to compare.</summary>
+    public static string FormOf(JsonElement value)
+    {
+        var form = new ArrayBufferWriter<byte>();
+        Write(form, value, dropNulls: false);
+        return Encoding.UTF8.GetString(form.WrittenSpan);
+    }
+
+    /// <summary>A number by its value: digits without zeros at their ends, and an exponent. <c>1</c>, <c>1.0</c>, <c>1e0</c> and <c>10E-1</c> are one.</summary>
+    public static string NumberForm(string raw)
+    {
+        var text = raw.AsSpan();
+        var negative = text[0] == '-';
+        if (negative) text = text[1..];
+        var exponent = 0L;
+        var mark = text.IndexOfAny('e', 'E');
+        if (mark >= 0)
+        {
+            // No number of a report has such an exponent; two that are spelt alike are alike.
+            if (!long.TryParse(text[(mark + 1)..], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out exponent) || exponent is > MaxExponent or < -MaxExponent) return raw;
+            text = text[..mark];
+        }
+        var point = text.IndexOf('.');
+        var digits = point < 0 ? text.ToString() : string.Concat(text[..point], text[(point + 1)..]);
+        if (point >= 0) exponent -= text.Length - point - 1;
+        digits = digits.TrimStart('0');
+        var significant = digits.TrimEnd('0');
+        if (significant.Length == 0) return "0";
+        exponent += digits.Length - significant.Length;
+        return $"{(negative ? "-" : "")}{significant}e{exponent.ToString(CultureInfo.InvariantCulture)}";
+    }
+
+    private static void Write(ArrayBufferWriter<byte> form, JsonElement value, bool dropNulls)
+    {
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.Object:
+                form.Write("{"u8);
+                var first = true;
+                foreach (var member in value.EnumerateObject().OrderBy(m => m.Name, StringComparer.Ordinal))
+                {
+                    if (dropNulls && member.Value.ValueKind == JsonValueKind.Null) continue;
+                    if (!first) form.Write(","u8);
+                    first = false;
+                    WriteText(form, member.Name);
+                    form.Write(":"u8);
+                    Write(form, member.Value, dropNulls: false);
+                }
+                form.Write("}"u8);
+                break;
+            case JsonValueKind.Array:
+                form.Write("["u8);
+                var place = 0;
+                foreach (var item in value.EnumerateArray())
+                {
+                    if (place++ > 0) form.Write(","u8);
+                    Write(form, item, dropNulls: false);
+                }
+                form.Write("]"u8);
+                break;
+            case JsonValueKind.String:
+                WriteText(form, Fields.TextOf(value) ?? value.GetRawText());
+                break;
+            case JsonValueKind.Number:
+                form.Write(Encoding.ASCII.GetBytes(NumberForm(value.GetRawText())));
+                break;
+            default:
+                form.Write(Encoding.ASCII.GetBytes(value.GetRawText()));
+                break;
+        }
+    }
+
+    private static void WriteText(ArrayBufferWriter<byte> form, string text) => form.Write(JsonSerializer.SerializeToUtf8Bytes(text, Wire.Json));
+}

@@ -1,0 +1,78 @@
+using System.Text.Json;
+using Postern.Access;
+using Postern.Deliveries;
+using Postern.Http;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Runs;
+
+/// <summary>
+/// Completion callbacks: when a run ends, whoever asked at its start is told where he said, by a delivery in the transaction of the end. What becomes
+/// of it shows on the run and in its timeline.
+/// </summary>
+internal sealed class RunCallbacks(RunStore runs, Outbox outbox, MasterKey master, ServerAddress address) : DeliveryPurpose
+{
+    public const string PurposeName = "callback";
+
+    public override string Name => PurposeName;
+
+    public byte[] Seal(string project, string run, string secret) => master.Seal(secret, SealOwner(project, run));
+
+    /// <summary>The run as it is read, output and all; thin when that is too large for a delivery.</summary>
+    public async ValueTask EnqueueAsync(Tx tx, Run run)
+    {
+        var data = await RunData.AllAsync(tx, run.Project, run.Id);
+        var url = $"{address.Url}/api/v1/runs/{run.Id}";
+        var body = Outbox.Body("run." + run.Phase, tx.Now, json =>
+        {
+            json.WritePropertyName("run");
+            RunJson.Write(json, run, data, null);
+            json.WriteString("url", url);
+        });
+        if (body.Length > Outbox.MaxBody)
+        {
+            body = Outbox.Body("run." + run.Phase, tx.Now, json =>
+            {
+                json.WritePropertyName("run");
+                RunJson.Write(json, run with { Metadata = null, Tags = "[]" }, null, null);
+                json.WriteString("url", url);
+                json.WriteBoolean("thin", true);
+            });
+        }
+        await outbox.EnqueueAsync(tx, new NewDelivery(run.Project, PurposeName, "url:" + new Uri(run.CallbackUrl!).GetLeftPart(UriPartial.Authority), run.Id, "run." + run.Phase, body, tx.Now + Outbox.GiveUpAfter, Detail: run.Attempt.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
+    public override async ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery)
+    {
+        var target = await runs.FindAsync(delivery.Project, delivery.Subject);
+        return target is { CallbackUrl: { } url, CallbackSealed: { } sealedSecret }
+            ? (new Outgoing(url, [master.Open(sealedSecret, SealOwner(delivery.Project, delivery.Subject))], delivery.Body), null)
+            : (null, "The run is gone.");
+    }
+
+    public override async ValueTask LockAsync(Tx tx, Delivery delivery) => await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
+
+    public override ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt) =>
+        DeliveryTrace.AddAsync(tx, delivery, "callback", accepted: false, attempt.Words);
+
+    public override async ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason)
+    {
+        await RunStore.SetCallbackOutcomeAsync(tx, delivery.Project, delivery.Subject, reason is null ? "delivered" : "failed: " + reason);
+        await DeliveryTrace.AddAsync(tx, delivery, "callback", reason is null, reason);
+    }
+
+    private static string SealOwner(string project, string run) => $"run-callback:{project}:{run}";
+}
+
+/// <summary>What became of a run's deliveries, in its timeline.</summary>
+internal static class DeliveryTrace
+{
+    public static ValueTask AddAsync(Tx tx, Delivery delivery, string type, bool accepted, string? words) =>
+        RunEvents.AddAsync(tx, delivery.Project, delivery.Subject, seq => new RunEvent(
+            seq, type, tx.Now, AttemptOf(delivery), Doer.Server, Accepted: accepted, Code: accepted ? null : "delivery_failed",
+            Detail: JsonSerializer.Serialize(words is null ? new { deliveryId = delivery.Id, type = delivery.Type, number = delivery.Attempts + 1 } : (object)new { deliveryId = delivery.Id, type = delivery.Type, number = delivery.Attempts + 1, reason = words }, Wire.Json)));
+
+    /// <summary>The run's attempt, where the delivery was made for one.</summary>
+    public static long AttemptOf(Delivery delivery) => long.TryParse(delivery.Detail?.Split(' ')[0], out var attempt) ? attempt : 1;
+}

@@ -1,0 +1,217 @@
+using System.Text.Json;
+using Postern.Agents;
+using Postern.Deliveries;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Runs;
+
+/// <summary>A change of a run's state, decided; what it says beside the state is kept with it.</summary>
+/// <param name="Type">The event's type in the timeline.</param>
+/// <param name="To">A state of the run's workflow.</param>
+internal sealed record Change(string Type, Doer By, string To)
+{
+    /// <summary>What the run ends as where that is not what its state means: an end by the server.</summary>
+    public string? Phase { get; init; }
+
+    public string? Reason { get; init; }
+
+    public Failure? Failure { get; init; }
+
+    public long? ProgressMillionths { get; init; }
+
+    public long? OccurredAt { get; init; }
+
+    public string? EventId { get; init; }
+
+    public string? CorrelationId { get; init; }
+
+    public byte[]? Digest { get; init; }
+
+    public string? Detail { get; init; }
+}
+
+/// <summary>
+/// The one place where a run changes: every door that starts, reports on, ends or retries work comes through here. A change, its event
+/// in the timeline, the events and deliveries that it causes and the run's new deadlines are written by the caller's transaction, which
+/// holds the run's row (<see cref="RunStore.LockAsync"/>). Whether a change is allowed is decided before: by the workflow for reports
+/// (<see cref="RunReports"/>), by the run not having ended for everybody else.
+/// </summary>
+internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks, Outbox outbox)
+{
+    private const long Second = 1_000_000;
+
+    /// <summary>Writes a new run in its workflow's first state.</summary>
+    public async ValueTask<Run> CreateAsync(Tx tx, Run asked, byte[]? input, Doer by)
+    {
+        var workflow = await workflows.OfAsync(tx, asked);
+        var run = WithDeadlines(
+            asked with { Status = workflow.Initial, Phase = workflow.States[workflow.Initial].Phase, EventSeq = 1, CreatedAt = tx.Now, UpdatedAt = tx.Now, AttemptAt = tx.Now, TotalAt = tx.Now + (asked.TotalSeconds * Second) },
+            workflow, tx.Now, entered: true);
+        await RunStore.InsertAsync(tx, run);
+        if (input is not null) await RunData.PutAsync(tx, run.Project, run.Id, RunData.Input, input);
+        await RunEvents.InsertAsync(tx, run.Project, run.Id, new RunEvent(1, "created", tx.Now, run.Attempt, by, To: run.Status));
+        await EmitAsync(tx, run, "run.created");
+        return run;
+    }
+
+    /// <summary>Makes a change. The answer is the run as it is then.</summary>
+    public async ValueTask<Run> MoveAsync(Tx tx, Run run, Change change)
+    {
+        var workflow = await workflows.OfAsync(tx, run);
+        var phase = change.Phase ?? workflow.States[change.To].Phase;
+        var ends = Phase.IsTerminal(phase);
+        var next = run with
+        {
+            Status = change.To,
+            Phase = phase,
+            EventSeq = run.EventSeq + 1,
+            UpdatedAt = tx.Now,
+            Marker = change.OccurredAt ?? run.Marker,
+            Reason = change.Reason ?? (phase == run.Phase ? run.Reason : null),
+            FailureCode = change.Failure is null ? run.FailureCode : change.Failure.Code,
+            FailureMessage = change.Failure is null ? run.FailureMessage : change.Failure.Message,
+            FailedStage = change.Failure is null ? run.FailedStage : change.Failure.Stage,
+            ProgressMillionths = change.ProgressMillionths ?? run.ProgressMillionths,
+            PausedFrom = phase == Phase.Paused ? run.PausedFrom ?? run.Status : null,
+            StartedAt = run.StartedAt ?? (phase == Phase.Running ? tx.Now : null),
+            EndedAt = ends ? tx.Now : null,
+            DueAt = ends ? null : run.DueAt,
+            ClaimAt = ends ? null : run.ClaimAt,
+            // A worker holds what it works on; nothing is worked on while a run waits, is paused or has ended.
+            ClaimUntil = run.ClaimSeconds > 0 && run.ClaimAt is null && (phase is Phase.Running or Phase.Queued) ? tx.Now + (run.ClaimSeconds * Second) : null,
+        };
+        next = WithDeadlines(next, workflow, tx.Now, entered: next.Status != run.Status);
+        await RunStore.SaveAsync(tx, next, releases: ends);
+        await RunEvents.InsertAsync(tx, run.Project, run.Id, new RunEvent(
+            next.EventSeq, change.Type, tx.Now, run.Attempt, change.By, run.Status, next.Status, change.EventId, change.CorrelationId, change.OccurredAt, Detail: change.Detail, Digest: change.Digest));
+        if (phase != run.Phase) await TellAsync(tx, run, next);
+        return next;
+    }
+
+    /// <summary>Ends a live run, whatever its workflow allows its workers. Null: it had ended, and what it ended as stands.</summary>
+    /// <param name="tx">Holds the run's session, where it has one.</param>
+    /// <param name="project">The tenant.</param>
+    /// <param name="id">The run.</param>
+    /// <param name="phase">What it ends as.</param>
+    /// <param name="reason">For a person; null when it simply succeeded.</param>
+    /// <param name="by">Who ended it.</param>
+    /// <param name="failure">What the run shows as its failure.</param>
+    /// <param name="tellAgent">The agent that has it is told by a delivery.</param>
+    public async ValueTask<Run?> EndAsync(Tx tx, string project, string id, string phase, string? reason, Doer? by = null, Failure? failure = null, bool tellAgent = false)
+    {
+        if (await RunStore.LockAsync(tx, project, id) is not { IsEnded: false } run) return null;
+        var workflow = await workflows.OfAsync(tx, run);
+        var type = phase == Phase.TimedOut ? "timed_out" : phase == Phase.Cancelled ? "cancelled" : "ended";
+        var ended = await MoveAsync(tx, run, new Change(type, by ?? Doer.Server, workflow.StateToEndIn(phase)) { Phase = phase, Reason = reason, Failure = failure, Detail = reason is null ? null : Json(new { reason }) });
+        if (tellAgent && run.Dispatched) await NoticeAsync(tx, ended, reason == SessionClosed ? SessionClosedNotice : "run." + phase);
+        return ended;
+    }
+
+    public const string SessionClosed = "session closed";
+    private const string SessionClosedNotice = "session.closed";
+
+    /// <summary>Tells the agent that has a run what became of it, where it is one that is called.</summary>
+    public async ValueTask NoticeAsync(Tx tx, Run run, string type)
+    {
+        if (await AgentStore.FindAsync(tx, run.Project, run.Agent) is not { Kind: Agent.Http } agent) return;
+        var body = Outbox.Body(type, tx.Now, json =>
+        {
+            json.WriteStartObject("run");
+            json.WriteString("id", run.Id);
+            json.WriteNumber("attempt", run.Attempt);
+            json.WriteString("status", run.Status);
+            json.WriteString("reason", run.Reason);
+            json.WriteEndObject();
+            json.WriteString("sessionId", run.Session);
+        });
+        // In order with the dispatch; but the end of a run does not wait behind what will never arrive.
+        await outbox.EnqueueAsync(tx, new NewDelivery(run.Project, AgentNotices.PurposeName, Agent.EndpointKey(agent.Slug), run.Id, type, body, tx.Now + NoticeFor, Ordered: !run.IsEnded));
+    }
+
+    private const long NoticeFor = 24L * 3600 * Second;
+
+    /// <summary>
+    /// The next attempt of a run: from the best checkpoint whose artifact is there, else from the beginning. Earlier attempts can no longer report.
+    /// Null: its workflow lists checkpoints and none is proven.
+    /// </summary>
+    public async ValueTask<Run?> RetryAsync(Tx tx, Run run, string? profile, Doer by)
+    {
+        var workflow = await workflows.OfAsync(tx, run);
+        var state = workflow.Initial;
+        if (workflow.Checkpoints.Count > 0)
+        {
+            var artifacts = Artifacts.Read(await RunData.FindAsync(tx, run.Project, run.Id, RunData.Artifacts));
+            if (workflow.Checkpoints.FirstOrDefault(c => artifacts.ContainsKey(c.Artifact)) is not { } checkpoint) return null;
+            state = checkpoint.State;
+        }
+        await RunEvents.KeepAttemptAsync(tx, run, run.EndedAt ?? tx.Now);
+        return await BeginAttemptAsync(tx, run with { Profile = profile, LeasesLost = 0 }, workflow, state, "retried", by, profile is null ? null : Json(new { profile }));
+    }
+
+    /// <summary>The worker that had claimed a run is gone: another attempt is offered, and the worker refused if it comes back. After too many the run fails.</summary>
+    public async ValueTask<Run?> LoseLeaseAsync(Tx tx, Run run, long maxLost)
+    {
+        var workflow = await workflows.OfAsync(tx, run);
+        if (run.LeasesLost + 1 >= maxLost)
+            return await EndAsync(tx, run.Project, run.Id, Phase.Failed, $"Its workers were lost {run.LeasesLost + 1} times.", failure: new Failure("lease_lost", "The worker neither reported nor sent a heartbeat."));
+        await RunEvents.KeepAttemptAsync(tx, run with { Reason = "The worker neither reported nor sent a heartbeat." }, tx.Now);
+        return await BeginAttemptAsync(tx, run with { LeasesLost = run.LeasesLost + 1 }, workflow, workflow.IsAgent && run.Session is null ? workflow.Initial : run.Status, "lease_lost", Doer.Server, null);
+    }
+
+    /// <summary>The earliest of a run's deadlines, after a sign of life.</summary>
+    public static long DeadlineOf(Run run, long now) =>
+        Math.Min(run.TotalAt, Math.Min(run.StateUntil ?? long.MaxValue, run.Phase == Phase.Running && run.Session is null ? now + (run.SilentSeconds * Second) : long.MaxValue));
+
+    private async ValueTask<Run> BeginAttemptAsync(Tx tx, Run run, Workflow workflow, string state, string type, Doer by, string? detail)
+    {
+        var next = WithDeadlines(
+            run with
+            {
+                Attempt = run.Attempt + 1, AttemptAt = tx.Now, UpdatedAt = tx.Now, TotalAt = run.IsEnded ? tx.Now + (run.TotalSeconds * Second) : run.TotalAt, Status = state, Phase = workflow.States[state].Phase,
+                EventSeq = run.EventSeq + 1, Marker = null, Reason = null, FailureCode = null, FailureMessage = null, FailedStage = null, ProgressMillionths = null, PausedFrom = null,
+                StartedAt = null, EndedAt = null, DueAt = tx.Now, ClaimAt = null, ClaimUntil = null, ClaimSeconds = 0, Dispatched = false, Tries = 0, BootMessage = run.BootMessage || run.Session is null,
+            },
+            workflow, tx.Now, entered: true);
+        await RunStore.SaveAsync(tx, next, releases: true);
+        await RunEvents.InsertAsync(tx, run.Project, run.Id, new RunEvent(next.EventSeq, type, tx.Now, next.Attempt, by, run.Status, next.Status, Detail: detail));
+        if (run.Session is not null) await tx.ExecuteAsync("UPDATE session SET current_attempt = $4 WHERE project = $1 AND id = $2 AND current_run = $3", run.Project, run.Session, run.Id, next.Attempt);
+        if (next.Phase != run.Phase && next.Phase == Phase.Waiting) await EmitAsync(tx, next, "run.waiting");
+        return next;
+    }
+
+    private static Run WithDeadlines(Run run, Workflow workflow, long now, bool entered)
+    {
+        if (run.IsEnded) return run with { StateUntil = null };
+        long? until = !entered ? run.StateUntil
+            : workflow.Deadlines.TryGetValue(run.Status, out var seconds) ? now + (seconds * Second)
+            : run.Phase == Phase.Queued ? now + (run.QueuedSeconds * Second)
+            : null;
+        var timed = run with { StateUntil = until };
+        return timed with { DeadlineAt = DeadlineOf(timed, now) };
+    }
+
+    /// <summary>Who hears of a new phase: subscribers, and at the end whoever asked to be called back.</summary>
+    private async ValueTask TellAsync(Tx tx, Run before, Run run)
+    {
+        if (run.Phase is Phase.Waiting || run.IsEnded) await EmitAsync(tx, run, "run." + run.Phase);
+        else if (run.Phase == Phase.Running && before.StartedAt is null) await EmitAsync(tx, run, "run.started");
+        if (run is { IsEnded: true, CallbackUrl: not null }) await callbacks.EnqueueAsync(tx, run);
+    }
+
+    private ValueTask EmitAsync(Tx tx, Run run, string type) =>
+        outbox.EmitAsync(tx, run.Project, type, run.Id, json =>
+        {
+            json.WriteString("runId", run.Id);
+            json.WriteString("agent", run.Agent);
+            json.WriteString("workflow", run.Workflow);
+            json.WriteString("status", run.Status);
+            json.WriteString("phase", run.Phase);
+            json.WriteNumber("attempt", run.Attempt);
+            json.WriteString("sessionId", run.Session);
+            if (run.Reason is not null) json.WriteString("reason", run.Reason);
+            if (run.FailureCode is not null) json.WriteString("failureCode", run.FailureCode);
+        });
+
+    private static string Json<T>(T value) => JsonSerializer.Serialize(value, Wire.Json);
+}

@@ -1,0 +1,103 @@
+using Postern.Agents;
+using Postern.Sessions;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Runs;
+
+/// <summary>
+/// Ends runs whose time is over, and offers anew those whose worker was lost; each within about a second of its time. It finds by an index and
+/// decides again under the run's lock, so any number of nodes may look at once and one does it. Beside that it keeps ended runs for as
+/// long as their retention says.
+/// </summary>
+internal sealed class RunReaper(Database database, RunStore runs, RunMachine machine, Conversation conversation, PosternOptions options, TimeProvider clock, ILogger<RunReaper> log) : BackgroundService
+{
+    private const int Batch = 100;
+    /// <summary>How often a run's worker may be lost before the run fails, unless its agent's <c>retry.maxTries</c> says otherwise.</summary>
+    private const long MaxLost = 5;
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(LookEvery, clock);
+        var swept = 0L;
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                try
+                {
+                    foreach (var run in await runs.PastDeadlineAsync(Batch)) await OneAsync(run, EndLateAsync);
+                    foreach (var run in await runs.LostByWorkersAsync(Batch)) await OneAsync(run, OfferAgainAsync);
+                    if (swept != 0 && clock.GetElapsedTime(swept) < SweepEvery) continue;
+                    swept = clock.GetTimestamp();
+                    await SweepAsync();
+                }
+                catch (StorageUnavailableException fault)
+                {
+                    RunLog.KeeperWaits(log, fault.Message);
+                }
+                catch (Exception fault) when (fault is not OutOfMemoryException)
+                {
+                    RunLog.LoopFailed(log, fault);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The server is stopping.
+        }
+    }
+
+    /// <summary>One run: what goes wrong with it keeps no other waiting.</summary>
+    private async Task OneAsync(Run found, Func<Tx, Run, ValueTask<Run?>> act)
+    {
+        try
+        {
+            var ended = await database.WriteAsync(async tx => await RunStore.LockAsync(tx, found.Project, found.Id) is { IsEnded: false } run ? await act(tx, run) : null);
+            if (ended is { IsEnded: true }) RunLog.RunEnded(log, ended.Id, ended.Phase, ended.Reason ?? "");
+        }
+        catch (Exception fault) when (fault is not (OutOfMemoryException or StorageUnavailableException))
+        {
+            RunLog.KeeperFailed(log, found.Id, fault);
+        }
+    }
+
+    private async ValueTask<Run?> EndLateAsync(Tx tx, Run run)
+    {
+        if (run.DeadlineAt > tx.Now) return null;
+        var why = run switch
+        {
+            _ when run.TotalAt <= tx.Now => "The run outlived its time.",
+            { Phase: Phase.Queued, StartedAt: null, Dispatched: false } or { ClaimAt: not null } => "No agent took the run on in time.",
+            _ when run.StateUntil <= tx.Now && run.Phase != Phase.Queued => $"The run stayed in {run.Status} for longer than its workflow allows.",
+            { Phase: Phase.Queued } => "The agent did not begin in time.",
+            _ => "The worker neither reported nor sent a heartbeat in time.",
+        };
+        return await conversation.EndRunAsync(tx, run, Phase.TimedOut, why, failure: new Failure("timed_out", why), tellAgent: true);
+    }
+
+    private async ValueTask<Run?> OfferAgainAsync(Tx tx, Run run)
+    {
+        if (run.ClaimUntil is not { } until || until > tx.Now) return null;
+        var most = (await AgentStore.FindAsync(tx, run.Project, run.Agent))?.Settings.MaxTries ?? MaxLost;
+        var next = await machine.LoseLeaseAsync(tx, run, most);
+        if (next is { IsEnded: true, Session: not null }) await conversation.ReleaseRunAsync(tx, next);
+        return next;
+    }
+
+    private async Task SweepAsync()
+    {
+        if (options.Retention.RunDays == 0) return;
+        var before = database.Now - (options.Retention.RunDays * 86_400_000_000L);
+        foreach (var run in await runs.EndedBeforeAsync(before, Batch))
+        {
+            await database.WriteAsync(async tx =>
+            {
+                await RunStore.DeleteAsync(tx, run.Project, run.Id);
+                return 0;
+            });
+        }
+    }
+}

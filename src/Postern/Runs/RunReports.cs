@@ -1,0 +1,160 @@
+using System.Text.Json;
+using Postern.Http;
+using Postern.Sessions;
+using Postern.Storage;
+
+namespace Postern.Runs;
+
+/// <summary>What a worker or an orchestrator says about a run, its syntax checked.</summary>
+/// <param name="Status">The state that it reports.</param>
+/// <param name="By">Who reports.</param>
+/// <param name="Attempt">The attempt that it is of; null for the current one.</param>
+internal sealed record Report(string Status, Doer By, long? Attempt)
+{
+    public string? EventId { get; init; }
+
+    /// <summary>Microseconds; null: now.</summary>
+    public long? OccurredAt { get; init; }
+
+    public string? CorrelationId { get; init; }
+
+    public string? ActorType { get; init; }
+
+    public JsonElement? Artifacts { get; init; }
+
+    public Failure? Failure { get; init; }
+
+    public byte[]? Output { get; init; }
+
+    public long? ProgressMillionths { get; init; }
+
+    /// <summary>Of its content; needed where it has an <see cref="EventId"/>.</summary>
+    public byte[]? Digest { get; init; }
+}
+
+/// <summary>What became of a report: exactly one of these.</summary>
+internal abstract record ReportOutcome
+{
+    internal sealed record Applied(Run Run) : ReportOutcome;
+
+    /// <summary>The same report was accepted before; nothing changed.</summary>
+    internal sealed record Replayed(Run Run) : ReportOutcome;
+
+    internal sealed record NoSuchRun : ReportOutcome;
+
+    internal sealed record Invalid(string Field, string Problem) : ReportOutcome;
+
+    internal sealed record Mismatch(string EventId) : ReportOutcome;
+
+    internal sealed record Stale(long CurrentAttempt, long ReportedAttempt) : ReportOutcome;
+
+    internal sealed record OutOfOrder(long Latest, string Current, string Attempted) : ReportOutcome;
+
+    internal sealed record Illegal(string Current, string Attempted, IReadOnlyList<string> Allowed, bool Terminal) : ReportOutcome;
+}
+
+/// <summary>The codes of refused reports, the same at every door and in the timeline.</summary>
+internal static class ReportCode
+{
+    public const string Validation = "VALIDATION_ERROR";
+    public const string Mismatch = "EVENT_ID_PAYLOAD_MISMATCH";
+    public const string Stale = "STALE_ATTEMPT";
+    public const string OutOfOrder = "CALLBACK_OUT_OF_ORDER";
+    public const string Illegal = "FSM_TRANSITION_INVALID";
+    public const string Terminal = "FSM_TERMINAL_IMMUTABLE";
+}
+
+/// <summary>
+/// Takes reports, whatever door they came through, in one order of checks: the run, what depends on its workflow, the ledger of repeats, the
+/// attempt, the order of instants, the state machine; then it applies. All of it is one transaction that holds the run's row: of reports at
+/// once each is judged after the one before it, and a fault at any step leaves nothing. A refused report is kept in the timeline.
+/// </summary>
+internal sealed class RunReports(WorkflowStore workflows, RunMachine machine, Conversation conversation)
+{
+    public const int MaxOutput = 256 * 1024;
+
+    public async ValueTask<ReportOutcome> TakeAsync(Tx tx, string project, string id, Report report)
+    {
+        if (await RunStore.LockAsync(tx, project, id) is not { } run) return new ReportOutcome.NoSuchRun();
+        var workflow = await workflows.OfAsync(tx, run);
+        if (await JudgeAsync(tx, run, workflow, report) is { } refused)
+        {
+            if (refused is not ReportOutcome.Replayed) await KeepRefusalAsync(tx, run, report, refused);
+            return refused;
+        }
+        var artifacts = report.Artifacts is { } updates ? Artifacts.Merge(workflow, await RunData.FindAsync(tx, project, id, RunData.Artifacts), updates) : new ArtifactUpdate(null, [], []);
+        if (artifacts is null)
+        {
+            var tooLarge = new ReportOutcome.Invalid("artifact_updates", $"would make the run's artifacts larger than {Artifacts.MaxBytes} bytes");
+            await KeepRefusalAsync(tx, run, report, tooLarge);
+            return tooLarge;
+        }
+        return new ReportOutcome.Applied(await ApplyAsync(tx, run, workflow, report, artifacts));
+    }
+
+    /// <summary>Why a report is not applied; null when it is to be.</summary>
+    private static async ValueTask<ReportOutcome?> JudgeAsync(Tx tx, Run run, Workflow workflow, Report report)
+    {
+        if (!workflow.States.TryGetValue(report.Status, out var state)) return new ReportOutcome.Invalid("status", $"must be a state of the workflow {workflow.Name}: {string.Join(", ", workflow.States.Keys.Order(StringComparer.Ordinal))}");
+        if (state.Phase == Phase.Failed && report.Failure is null) return new ReportOutcome.Invalid("failure_code", $"is required with the status {report.Status}");
+        if (report.EventId is { } eventId && await RunEvents.FindAcceptedAsync(tx, run.Project, run.Id, eventId) is { } digest)
+            return digest.AsSpan().SequenceEqual(report.Digest) ? new ReportOutcome.Replayed(run) : new ReportOutcome.Mismatch(eventId);
+        if (report.Attempt is { } attempt && attempt != run.Attempt) return new ReportOutcome.Stale(run.Attempt, attempt);
+        if (report.OccurredAt is { } at && run.Marker is { } marker && at <= marker) return new ReportOutcome.OutOfOrder(marker, run.Status, report.Status);
+        if (run.IsEnded) return new ReportOutcome.Illegal(run.Status, report.Status, [], Terminal: true);
+        return workflow.MayFollow(run.Status, report.Status) ? null : new ReportOutcome.Illegal(run.Status, report.Status, workflow.AllowedAfter(run.Status), Terminal: false);
+    }
+
+    private async ValueTask<Run> ApplyAsync(Tx tx, Run run, Workflow workflow, Report report, ArtifactUpdate artifacts)
+    {
+        if (artifacts.Body is not null) await RunData.PutAsync(tx, run.Project, run.Id, RunData.Artifacts, artifacts.Body);
+        if (report.Output is not null) await RunData.PutAsync(tx, run.Project, run.Id, RunData.Output, report.Output);
+        var moved = await machine.MoveAsync(tx, run, new Change("report", report.By, report.Status)
+        {
+            // Without an instant of its own a report happened now, and after all that came before it.
+            OccurredAt = report.OccurredAt ?? Math.Max(tx.Now, (run.Marker ?? 0) + 1),
+            EventId = report.EventId,
+            CorrelationId = report.CorrelationId,
+            Digest = report.Digest,
+            Failure = workflow.States[report.Status].Phase == Phase.Failed ? report.Failure : null,
+            Reason = workflow.States[report.Status].Phase == Phase.Failed ? report.Failure?.Message ?? report.Failure?.Code : null,
+            ProgressMillionths = report.ProgressMillionths,
+            Detail = DetailOf(report, artifacts),
+        });
+        if (moved is { IsEnded: true, Session: not null }) await conversation.ReleaseRunAsync(tx, moved);
+        return moved;
+    }
+
+    private static async ValueTask KeepRefusalAsync(Tx tx, Run run, Report report, ReportOutcome refused)
+    {
+        if (run.EventSeq >= RunEvents.MaxKeptRefusals) return;
+        var (code, words) = Explain(refused);
+        await RunEvents.AddAsync(tx, run.Project, run.Id, seq => new RunEvent(
+            seq, "report", tx.Now, report.Attempt ?? run.Attempt, report.By, run.Status, report.Status, report.EventId, report.CorrelationId, report.OccurredAt, Accepted: false, Code: code,
+            Detail: JsonSerializer.Serialize(new { reason = words }, Wire.Json)));
+    }
+
+    /// <summary>The code and the words of a refusal.</summary>
+    public static (string Code, string Words) Explain(ReportOutcome refused) => refused switch
+    {
+        ReportOutcome.Invalid r => (ReportCode.Validation, $"{r.Field} {r.Problem}"),
+        ReportOutcome.Mismatch => (ReportCode.Mismatch, "This event id was accepted with other content."),
+        ReportOutcome.Stale r => (ReportCode.Stale, $"The report is of attempt {r.ReportedAttempt}; the run is at attempt {r.CurrentAttempt}."),
+        ReportOutcome.OutOfOrder r => (ReportCode.OutOfOrder, $"A report of {Wire.IsoMicroseconds(r.Latest)} was applied already."),
+        ReportOutcome.Illegal { Terminal: true } r => (ReportCode.Terminal, $"The run has ended as {r.Current}."),
+        ReportOutcome.Illegal r => (ReportCode.Illegal, $"{r.Attempted} does not follow {r.Current}."),
+        _ => throw new InvalidOperationException("Not a refusal."),
+    };
+
+    private static string? DetailOf(Report report, ArtifactUpdate artifacts)
+    {
+        var detail = new Dictionary<string, object>(StringComparer.Ordinal);
+        if (report.ActorType is not null) detail["actorType"] = report.ActorType;
+        if (report.Artifacts is { } updates) detail["artifacts"] = updates.EnumerateObject().Where(u => u.Value.ValueKind != JsonValueKind.Null).Select(u => u.Name);
+        if (artifacts.Kept.Count > 0) detail["immutableArtifactsKept"] = artifacts.Kept;
+        if (artifacts.Ignored.Count > 0) detail["unlistedArtifactsIgnored"] = artifacts.Ignored;
+        if (report.Failure is not null) detail["failure"] = report.Failure;
+        if (report.ProgressMillionths is { } progress) detail["progress"] = progress / 1_000_000m;
+        return detail.Count == 0 ? null : JsonSerializer.Serialize(detail, Wire.Json);
+    }
+}

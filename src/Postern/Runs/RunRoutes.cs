@@ -1,0 +1,232 @@
+using System.Text.Json;
+using Postern.Access;
+using Postern.Http;
+using Postern.Live;
+using Postern.Storage;
+
+namespace Postern.Runs;
+
+/// <summary>The runs: starting, listing, reading, following, reporting, and what an operator does to one.</summary>
+internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation creation, RunActions actions, RunReports reports, Database database, StreamRegistry registry, Tails tails, TimeProvider clock)
+{
+    private const int MaxBody = 1024 * 1024;
+    private const int MaxActionBody = 16 * 1024;
+    private const int RunSegment = 3;
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
+
+    public void Map(Doors doors)
+    {
+        const string reads = "read:runs:{run}";
+        const string writes = "write:runs:{run}";
+        var group = doors.Group("/api/v1/runs", ProblemFamily.Instance);
+        group.Post("", Opens.Key | Opens.Token, "write:runs or trigger:tasks:{agent}", Create).Says("Start a run").Header("Idempotency-Key", "The same key and content again is the same run").Takes<CreateRun>().Gives<RunView>(202).Gives(400, 401, 403, 409, 413, 422);
+        group.Get("", Opens.Key | Opens.Token, Rule.Needs("read", "runs"), List).Says("List the runs, newest first").Query("status", "States, comma-separated").Query("phase", "Phases, comma-separated").Query("agent", "Slugs").Query("session", "Ids of sessions").Query("trigger", "Triggers")
+            .Query("tag", "Runs with any of these tags").Query("created", "from..to, ISO 8601, either may be left out").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<RunView>>().Gives(400, 401, 403);
+        group.Get("/{run}", Opens.Key | Opens.Token, reads, Retrieve).Says("Read a run").Query("wait", "1 to 55: seconds to wait until it has ended or waits").Header("If-None-Match", "304 when nothing has changed").Gives<RunView>().Gives(304, 400, 401, 404);
+        group.Get("/{run}/events", Opens.Key | Opens.Token, reads, ReadEvents).Says("A run's timeline, as pages or as server-sent events").Query("limit", "1 to 500, default 100").Query("cursor", "From nextCursor").Header("Last-Event-ID", "Resume after this number").Gives<Page<RunEventView>>().Gives(400, 401, 404);
+        group.Post("/{run}/start", Opens.Key | Opens.Token, writes, Start).Says("Start a run that was made with start false").Gives<RunView>().Gives(401, 403, 404, 409);
+        group.Post("/{run}/cancel", Opens.Key | Opens.Token, writes, Cancel).Says("Cancel a run; its agent is told").Takes<CancelRun>().Gives<RunView>().Gives(400, 401, 403, 404, 409);
+        group.Post("/{run}/pause", Opens.Key | Opens.Token, writes, Pause).Says("Pause a run; its agent is told").Gives<RunView>().Gives(401, 403, 404, 409);
+        group.Post("/{run}/resume", Opens.Key | Opens.Token, writes, Resume).Says("Let a paused run go on; its agent is told").Gives<RunView>().Gives(401, 403, 404, 409);
+        group.Post("/{run}/retry", Opens.Key | Opens.Token, writes, Retry).Says("Begin the next attempt of a failed run").Takes<RetryRun>().Gives<RunView>(202).Gives(400, 401, 403, 404, 409);
+        group.Post("/{run}/status", Opens.Key | Opens.Token | Opens.CallbackToken, writes, Report).Says("Report a run's status").Takes<ReportStatus>().Gives<RunView>().Gives(400, 401, 403, 404, 409, 413);
+    }
+
+    private async Task<IResult> Create(HttpContext http, ProjectCaller caller)
+    {
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!;
+        var agent = fields.Text("agent", 1, 128);
+        if (!caller.Allows("write", "runs") && (agent is null || !caller.Allows("trigger", "tasks", agent))) return ProblemFamily.Instance.Forbidden("write:runs");
+        var (asked, wrong) = await creation.ReadAsync(new Fields(fields.Root), http);
+        if (asked is null) return wrong!;
+        var (made, refusal) = await creation.CreateAsync(caller, asked);
+        if (made is null) return refusal!;
+        http.Response.Headers.Location = "/api/v1/runs/" + made.Id;
+        if (made.Replayed) http.Response.Headers["Idempotency-Replayed"] = "true";
+        return Reply.Bytes(202, made.Secret is null ? made.Answer : WithSecret(made.Answer, made.Secret));
+    }
+
+    private async Task<IResult> List(HttpContext http, ProjectCaller caller)
+    {
+        var (page, wrong) = PageQuery.Read(http, 50, 200);
+        if (wrong is not null) return wrong;
+        if (RunQuery.Read(http.Request.Query, page.After) is not { } filter) return Refusal.BadRequest("A filter is a comma-separated list of at most 100 names; created is from..to in ISO 8601", "invalid_filter");
+        var rows = await runs.ListAsync(caller.Project, filter, page.Limit + 1);
+        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("data");
+            foreach (var run in rows.Take(page.Limit)) RunJson.Write(json, run, null, null);
+            json.WriteEndArray();
+            if (rows.Count > page.Limit) json.WriteString("nextCursor", new Cursor(rows[page.Limit - 1].CreatedAt, rows[page.Limit - 1].Id).ToString());
+            json.WriteEndObject();
+        }
+        return Reply.Bytes(200, buffer.WrittenMemory);
+    }
+
+    private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
+    {
+        var seconds = 0;
+        if (http.Request.Query.TryGetValue("wait", out var asked) && (!int.TryParse(asked, System.Globalization.NumberStyles.None, null, out seconds) || seconds is < 1 or > 55)) return Refusal.BadRequest("wait must be a whole number from 1 to 55", "invalid_wait");
+        var (run, refusal) = await FindAsync(http, caller, "read");
+        if (run is null) return refusal!;
+        if (seconds > 0) run = await WaitAsync(run, TimeSpan.FromSeconds(seconds), http.RequestAborted);
+        var tag = RunJson.ETag(run);
+        http.Response.Headers.ETag = tag;
+        if (http.Request.Headers.IfNoneMatch.ToString().Split(',', StringSplitOptions.TrimEntries).Any(given => given == tag || given == "W/" + tag)) return new NotModified();
+        return await ShowAsync(run, 200);
+    }
+
+    private async Task<IResult> ReadEvents(HttpContext http, ProjectCaller caller)
+    {
+        var (run, refusal) = await FindAsync(http, caller, "read");
+        if (run is null) return refusal!;
+        if (EventStream.IsAskedFor(http.Request)) return new RunTimeline(database, runs, events, registry, tails, caller, run, EventStream.LastEventId(http.Request) ?? 0);
+        var (page, wrong) = PageQuery.Read(http, 100, 500);
+        if (wrong is not null) return wrong;
+        var rows = await events.AfterAsync(run.Project, run.Id, page.After?.At ?? 0, page.Limit + 1);
+        return Reply.Ok(Page.Of(rows, page.Limit, RunEventView.Of, e => new Cursor(e.Seq, "-")));
+    }
+
+    private Task<IResult> Start(HttpContext http, ProjectCaller caller) => ActAsync(http, caller, (tx, run, by) => actions.StartAsync(tx, run, by));
+
+    private async Task<IResult> Cancel(HttpContext http, ProjectCaller caller)
+    {
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxActionBody, emptyObject: true);
+        if (fields is null) return unreadable!;
+        var reason = fields.Text("reason", 1, 1024);
+        fields.RefuseUnknown();
+        return fields.Refusal() ?? await ActAsync(http, caller, (tx, run, by) => actions.CancelAsync(tx, run, reason, by));
+    }
+
+    private Task<IResult> Pause(HttpContext http, ProjectCaller caller) => ActAsync(http, caller, (tx, run, by) => actions.PauseAsync(tx, run, by));
+
+    private Task<IResult> Resume(HttpContext http, ProjectCaller caller) => ActAsync(http, caller, (tx, run, by) => actions.ResumeAsync(tx, run, by));
+
+    private async Task<IResult> Retry(HttpContext http, ProjectCaller caller)
+    {
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxActionBody);
+        if (fields is null) return unreadable!;
+        var (request, profile) = (fields.Text("clientRequestId", 1, 255, required: true), fields.Text("profile", 1, 256));
+        fields.RefuseUnknown();
+        return fields.Refusal() ?? await ActAsync(http, caller, (tx, run, by) => actions.RetryAsync(tx, run, request!, profile, by), 202);
+    }
+
+    private async Task<IResult> Report(HttpContext http, ProjectCaller caller)
+    {
+        if (RequestPath.Segment(http, RunSegment) is not { } id) return Unknown(caller);
+        if (caller.Authority is CallbackTokenAuthority own)
+        {
+            if (own.Run != id) return Unknown(caller);
+            caller.DecidedByHandler();
+        }
+        else if (!caller.Allows("write", "runs", id)) return caller.Allows("read", "runs", id) ? ProblemFamily.Instance.Forbidden("write:runs:" + id) : Unknown(caller);
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!;
+        var report = NativeReport.Read(fields, new Doer(caller.Authority.Credential, Audit.ActorOf(caller.Authority)), database.Now, AttemptOf(caller, id));
+        if (fields.Refusal() is { } wrong) return wrong;
+        return await database.WriteAsync(tx => reports.TakeAsync(tx, caller.Project, id, report)) switch
+        {
+            ReportOutcome.Applied applied => await ShowAsync(applied.Run, 200),
+            ReportOutcome.Replayed again => await ReplayAsync(http, again.Run),
+            ReportOutcome.NoSuchRun => Unknown(caller),
+            ReportOutcome.Invalid invalid => Refusal.BadRequest($"{NativeReport.FieldOf(invalid.Field)} {invalid.Problem}", "invalid_body"),
+            var refused => NativeReport.Refused(refused),
+        };
+    }
+
+    /// <summary>The attempt that a worker's own credential is of; null for a key.</summary>
+    public static long? AttemptOf(ProjectCaller caller, string run) => caller.Authority switch
+    {
+        CallbackTokenAuthority token => token.Attempt,
+        TokenGrant { Claims: { Run: { } own } claims } when own == run => claims.Attempt,
+        _ => null,
+    };
+
+    private async Task<IResult> ReplayAsync(HttpContext http, Run run)
+    {
+        http.Response.Headers["Idempotency-Replayed"] = "true";
+        return await ShowAsync(run, 200);
+    }
+
+    /// <summary>What an operator does to a run: the row is held, the action decides, the answer is the run as it is then.</summary>
+    private async Task<IResult> ActAsync(HttpContext http, ProjectCaller caller, Func<Tx, Run, Doer, ValueTask<(Run? Run, Refusal? Refusal)>> act, int status = 200)
+    {
+        var (found, refusal) = await FindAsync(http, caller, "write");
+        if (found is null) return refusal!;
+        // A worker's token reports on its run; what becomes of the run is its operator's to say.
+        if (caller.Authority is TokenGrant { Claims.Run: not null }) return new Refusal(403, "A run's own token reports; it does not start, stop or retry.", "worker_token");
+        var by = new Doer(caller.Authority.Credential, Audit.ActorOf(caller.Authority));
+        var (run, refused) = await database.WriteAsync<(Run?, Refusal?)>(async tx =>
+            await RunStore.LockAsync(tx, found.Project, found.Id) is { } locked ? await act(tx, locked, by) : (null, Unknown(caller)));
+        return run is null ? refused! : await ShowAsync(run, status);
+    }
+
+    private async ValueTask<(Run? Run, Refusal? Refusal)> FindAsync(HttpContext http, ProjectCaller caller, string action)
+    {
+        if (RequestPath.Segment(http, RunSegment) is not { } id) return (null, Unknown(caller));
+        if (!caller.Allows(action, "runs", id)) return (null, caller.Allows("read", "runs", id) ? ProblemFamily.Instance.Forbidden($"{action}:runs:{id}") : Unknown(caller));
+        return await runs.FindAsync(caller.Project, id) is { } run ? (run, null) : (null, Unknown(caller));
+    }
+
+    /// <summary>Until the run has ended or waits, or the time is over.</summary>
+    private async Task<Run> WaitAsync(Run run, TimeSpan time, CancellationToken gone)
+    {
+        using var changed = new Hint();
+        using var listening = database.Changes.Listen(run.Id, changed.Set);
+        var began = clock.GetTimestamp();
+        while (true)
+        {
+            run = await runs.FindAsync(run.Project, run.Id) ?? run;
+            var left = time - clock.GetElapsedTime(began);
+            if (run.IsEnded || run.Phase == Phase.Waiting || left <= TimeSpan.Zero) return run;
+            await changed.WaitAsync(left < LookEvery ? left : LookEvery, clock, gone);
+        }
+    }
+
+    private async Task<IResult> ShowAsync(Run run, int status)
+    {
+        var (data, attempts) = await database.ReadAsync(async tx => (await RunData.AllAsync(tx, run.Project, run.Id), run.Attempt > 1 ? await RunEvents.AttemptsAsync(tx, run.Project, run.Id) : []));
+        return Reply.Bytes(status, RunJson.Render(run, data, attempts.Count == 0 ? null : json =>
+        {
+            json.WritePropertyName("attempts");
+            JsonSerializer.Serialize(json, attempts, Wire.Json);
+        }));
+    }
+
+    private static byte[] WithSecret(byte[] answer, string secret)
+    {
+        var json = System.Text.Json.Nodes.JsonNode.Parse(answer)!;
+        json["callback"]!["secret"] = secret;
+        return JsonSerializer.SerializeToUtf8Bytes(json, Wire.Json);
+    }
+
+    private static Refusal Unknown(ProjectCaller caller)
+    {
+        caller.DecidedByHandler();
+        return new Refusal(404, "There is no such run.", "not_found");
+    }
+
+    private sealed class NotModified : IResult
+    {
+        public Task ExecuteAsync(HttpContext http)
+        {
+            http.Response.StatusCode = 304;
+            return Task.CompletedTask;
+        }
+    }
+}
+
+internal sealed record CreateRun(string Agent, string? Workflow, string? SessionId, JsonElement? Input, IReadOnlyList<string>? Tags, JsonElement? Metadata, string? IdempotencyKey, CreateRunCallback? Callback, long? DeadlineSeconds, bool? Start);
+
+internal sealed record CreateRunCallback(string Url, string? Secret);
+
+internal sealed record CancelRun(string? Reason);
+
+internal sealed record RetryRun(string ClientRequestId, string? Profile);
+
+internal sealed record ReportStatus(string Status, string? EventId, string? OccurredAt, JsonElement? Output, ReportFailure? Failure, decimal? Progress, long? Attempt, JsonElement? Artifacts);
+
+internal sealed record ReportFailure(string Code, string? Message, string? Stage);

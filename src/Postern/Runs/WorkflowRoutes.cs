@@ -1,0 +1,69 @@
+using System.Text.Json;
+using Postern.Access;
+using Postern.Http;
+
+namespace Postern.Runs;
+
+/// <summary>Putting and reading workflows.</summary>
+internal sealed class WorkflowRoutes(WorkflowStore workflows)
+{
+    private const int MaxBody = 256 * 1024;
+    private const int NameSegment = 3;
+
+    public void Map(Doors doors)
+    {
+        var group = doors.Group("/api/v1/workflows", ProblemFamily.Instance);
+        group.Get("", Opens.Key, Rule.Needs("read", "runs"), List).Says("List the workflows").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<WorkflowView>>().Gives(400, 401, 403);
+        group.Put("/{workflow}", Opens.Key, Rule.Admin, Put).Says("Define a workflow; another definition makes its next version").Takes<PutWorkflow>().Gives<WorkflowView>().Gives<WorkflowView>(201).Gives(400, 401, 403, 409);
+        group.Get("/{workflow}", Opens.Key, Rule.Needs("read", "runs"), Retrieve).Says("Read a workflow's newest version").Gives<WorkflowView>().Gives(401, 403, 404);
+    }
+
+    private async Task<IResult> List(HttpContext http, ProjectCaller caller)
+    {
+        var (page, wrong) = PageQuery.Read(http, 50, 200);
+        if (wrong is not null) return wrong;
+        var rows = new List<WorkflowView>();
+        if (page.After is null) rows.Add(WorkflowView.Of(Workflow.Agent.Name, 0, WorkflowText.Write(Workflow.Agent), null));
+        rows.AddRange((await workflows.ListAsync(caller.Project, page.After?.Id ?? "", page.Limit + 1)).Select(w => WorkflowView.Of(w.Name, w.Version, w.Text, w.CreatedAt)));
+        // The built-in one comes first, before a cursor that any name follows.
+        return Reply.Ok(Page.Of(rows, page.Limit, w => w, w => new Cursor(0, w.Version == 0 ? " " : w.Name)));
+    }
+
+    private async Task<IResult> Put(HttpContext http, ProjectCaller caller)
+    {
+        var name = RequestPath.Segment(http, NameSegment) ?? "";
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!;
+        if (name.Length is 0 or > 64 || !char.IsAsciiLetterOrDigit(name[0]) || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
+            fields.Fault("workflow", "must be named with 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit");
+        var workflow = WorkflowText.Check(name, fields);
+        if (fields.Refusal() is { } wrong) return wrong with { Code = "invalid_workflow", Extra = [("errors", fields.Faults.Select(f => $"{f.Field} {f.Problem}"))] };
+        if (name == Workflow.Agent.Name) return new Refusal(409, "The workflow agent is built in: give yours another name.", "built_in");
+        var (version, isNew, createdAt) = await workflows.PutAsync(caller.Project, workflow!);
+        return Reply.Json(isNew ? 201 : 200, WorkflowView.Of(name, version, WorkflowText.Write(workflow!), createdAt));
+    }
+
+    private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
+    {
+        if (RequestPath.Segment(http, NameSegment) is not { } name || await workflows.NewestAsync(caller.Project, name) is not { } found) return new Refusal(404, "There is no such workflow.", "not_found");
+        return Reply.Ok(WorkflowView.Of(name, found.Workflow.Version, found.Text, found.CreatedAt));
+    }
+}
+
+internal sealed record PutWorkflow(string Initial, IReadOnlyDictionary<string, PutWorkflowState> States, IReadOnlyList<Checkpoint>? Checkpoints, PutArtifacts? Artifacts, IReadOnlyDictionary<string, long>? Deadlines);
+
+internal sealed record PutWorkflowState(string Phase, IReadOnlyList<string> To, bool? Self);
+
+internal sealed record PutArtifacts(IReadOnlyList<string>? Immutable, IReadOnlyList<string>? Mutable);
+
+/// <summary>A definition as it was put, with its name and version; version 0 is built in.</summary>
+internal sealed record WorkflowView(string Name, long Version, string? CreatedAt, string Initial, JsonElement States, JsonElement? Checkpoints, JsonElement? Artifacts, JsonElement? Deadlines)
+{
+    public static WorkflowView Of(string name, long version, string text, long? createdAt)
+    {
+        var definition = JsonSerializer.Deserialize<JsonElement>(text);
+        return new WorkflowView(name, version, createdAt is > 0 ? Wire.Iso(createdAt) : null, definition.GetProperty("initial").GetString()!, definition.GetProperty("states"), Member("checkpoints"), Member("artifacts"), Member("deadlines"));
+
+        JsonElement? Member(string member) => definition.TryGetProperty(member, out var value) ? value : null;
+    }
+}
