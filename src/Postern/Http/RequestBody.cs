@@ -60,8 +60,9 @@ internal sealed class RequestBody : IDisposable
         {
             return (JsonDocument.Parse(Bytes, Strict), null);
         }
-        catch (JsonException)
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
+            // The latter: a name whose escapes are no Unicode text, met while looking for duplicates.
             return (null, Refusal.BadRequest("Invalid JSON", "invalid_json"));
         }
     }

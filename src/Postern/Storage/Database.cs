@@ -35,7 +35,7 @@ internal abstract class Database : IAsyncDisposable
     public abstract string Kind { get; }
 
     /// <summary>What commits of this node, and hints from others, are announced to.</summary>
-    public Changes Changes { get; } = new();
+    public virtual Changes Changes { get; } = new();
 
     public abstract ValueTask DisposeAsync();
 }

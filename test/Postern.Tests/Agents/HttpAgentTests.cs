@@ -13,58 +13,16 @@ using Postern.Support;
 
 namespace Postern.Tests.Agents;
 
-/// <summary>An agent over HTTP, as somebody would write one: takes dispatches, keeps them, answers as it was told to.</summary>
-internal sealed class FakeAgent : IAsyncDisposable
-{
-    private readonly WebApplication _app;
-
-    private FakeAgent(WebApplication app) => _app = app;
-
-    public ConcurrentQueue<(IHeaderDictionary Headers, string Body)> Taken { get; } = new();
-
-    public Func<int, (int Status, string Body)> Answers { get; set; } = _ => (202, "");
-
-    public string Url => _app.Urls.First() + "/agent";
-
-    public static async Task<FakeAgent> StartAsync()
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        var agent = new FakeAgent(builder.Build());
-        agent._app.MapPost("/agent", async http =>
-        {
-            using var reader = new StreamReader(http.Request.Body);
-            agent.Taken.Enqueue((new HeaderDictionary(http.Request.Headers.ToDictionary(h => h.Key, h => h.Value, StringComparer.OrdinalIgnoreCase)), await reader.ReadToEndAsync()));
-            var (status, body) = agent.Answers(agent.Taken.Count);
-            http.Response.StatusCode = status;
-            if (body.Length > 0) http.Response.ContentType = "application/json";
-            await http.Response.WriteAsync(body);
-        });
-        await agent._app.StartAsync();
-        return agent;
-    }
-
-    public async Task<(IHeaderDictionary Headers, JsonElement Body, string Text)> NextAsync(int number = 1)
-    {
-        await WaitFor.TrueAsync(() => Task.FromResult(Taken.Count >= number));
-        var (headers, body) = Taken.ElementAt(number - 1);
-        return (headers, JsonSerializer.Deserialize<JsonElement>(body), body);
-    }
-
-    public async ValueTask DisposeAsync() => await _app.DisposeAsync();
-}
-
 public sealed class HttpAgentTests : IAsyncLifetime
 {
     private TestServer _server = null!;
-    private FakeAgent _agent = null!;
+    private Receiver _agent = null!;
     private string _secret = "";
 
     public async ValueTask InitializeAsync()
     {
         _server = await TestServer.StartAsync();
-        _agent = await FakeAgent.StartAsync();
+        _agent = await Receiver.StartAsync();
         var put = await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/worker", _server.RootKey, new { kind = "http", url = _agent.Url });
         Assert.Equal(201, put.Status);
         _secret = put.String("secret");
