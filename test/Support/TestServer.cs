@@ -50,7 +50,8 @@ internal sealed class TestServer : IAsyncDisposable
     /// <param name="backend">What it keeps its data in.</param>
     /// <param name="set">Settings, after the tests' defaults: no limits, no waiting between words.</param>
     /// <param name="postgres">An existing database, for a second node.</param>
-    public static async Task<TestServer> StartAsync(Backend backend = Backend.Sqlite, Action<PosternOptions>? set = null, string? postgres = null)
+    /// <param name="wrap">What stands between the server and the database.</param>
+    public static async Task<TestServer> StartAsync(Backend backend = Backend.Sqlite, Action<PosternOptions>? set = null, string? postgres = null, Func<Database, Database>? wrap = null)
     {
         var folder = Directory.CreateTempSubdirectory("postern-test-").FullName;
         var clock = new MovableClock();
@@ -63,6 +64,7 @@ internal sealed class TestServer : IAsyncDisposable
         options.Log.Level = "Error";
         set?.Invoke(options);
         var database = await serve.OpenDatabaseAsync(clock, default);
+        if (wrap is not null) database = wrap(database);
         var master = MasterKey.FromText("a master key for the tests, long enough");
         var app = Server.Build(database, master, options, serve.Urls, clock);
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);

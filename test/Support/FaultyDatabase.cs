@@ -1,0 +1,83 @@
+using System.Data.Common;
+using Postern.Storage;
+
+namespace Postern.Support;
+
+/// <summary>A database that fails, once, at a statement of its next write that a test chooses: what a broken disk or a lost connection does in the middle of a transaction.</summary>
+internal sealed class FaultyDatabase(Database inner) : Database
+{
+    private int _failAt;
+    private string? _marker;
+
+    /// <summary>Statements that the last write with the marker has run.</summary>
+    public int Steps { get; private set; }
+
+    public override long Now => inner.Now;
+
+    public override string Kind => inner.Kind;
+
+    public override Changes Changes => inner.Changes;
+
+    /// <summary>The next write one of whose statements holds <paramref name="marker"/> among its values fails before its statement of this number (from 1); one past the last fails nothing.</summary>
+    public void FailAt(int step, string marker) => (_failAt, _marker, Steps) = (step, marker, 0);
+
+    public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
+        inner.WriteAsync(
+            async tx =>
+            {
+                var faulty = new FaultyTx(tx, this);
+                var result = await command(faulty);
+                foreach (var topic in faulty.Touched) tx.Touch(topic);
+                return result;
+            },
+            cancel);
+
+    public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => inner.WriteOneAsync(command, cancel);
+
+    public override ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default) => inner.ReadAsync(query, cancel);
+
+    public override ValueTask DisposeAsync() => inner.DisposeAsync();
+
+    private sealed class FaultyTx(Tx tx, FaultyDatabase owner) : Tx
+    {
+        private int _step;
+        private bool _marked;
+
+        public override bool WritesInQueries => tx.WritesInQueries;
+
+        public override string ForUpdate => tx.ForUpdate;
+
+        public override string ForUpdateSkipLocked => tx.ForUpdateSkipLocked;
+
+        public override long Now => tx.Now;
+
+        public override ValueTask<int> ExecuteAsync(string sql, params object?[] args)
+        {
+            Count(args);
+            return tx.ExecuteAsync(sql, args);
+        }
+
+        public override ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+            where T : default
+        {
+            Count(args);
+            return tx.FirstAsync(sql, map, args);
+        }
+
+        public override ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+        {
+            Count(args);
+            return tx.ListAsync(sql, map, args);
+        }
+
+        private void Count(object?[] args)
+        {
+            if (owner._marker is not { } marker) return;
+            _marked |= args.Contains(marker);
+            if (!_marked) return;
+            _step++;
+            owner.Steps = _step;
+            if (_step == owner._failAt) throw new StorageUnavailableException("A fault that a test asked for.");
+        }
+    }
+}
