@@ -23,7 +23,7 @@ internal sealed class OutboundGuard : IDisposable
         {
             "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
             "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-            "::/128", "::1/128", "64:ff9b:1::/48", "100::/64", "2001::/32", "2001:db8::/32", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+            "::/96", "64:ff9b:1::/48", "100::/64", "2001::/32", "2001:db8::/32", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
         }.Select(IPNetwork.Parse),
     ];
 
@@ -63,6 +63,8 @@ internal sealed class OutboundGuard : IDisposable
         if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https")) return "must be an http or https URL";
         if (_httpsOnly && uri.Scheme != "https") return "must be https";
         if (uri.UserInfo.Length > 0) return "must not hold a user or password";
+        // Characters that look like others become them on the way to an address: a name is taken as it is written, in ASCII.
+        if (!System.Text.Ascii.IsValid(uri.Host) || !System.Text.Ascii.IsValid(uri.IdnHost)) return "must name its host in ASCII (an international name as xn--…)";
         var host = uri.IdnHost.TrimEnd('.').Trim('[', ']');
         if (IPAddress.TryParse(host, out var literal)) return IsAllowed(literal) ? null : NotPublic;
         try

@@ -118,7 +118,9 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
             switch (agent.Kind)
             {
                 case Agent.Pull:
-                    await RunStore.OfferAsync(tx, run);
+                    // One that somebody reported as running meanwhile has its worker.
+                    if (run.StartedAt is null) await RunStore.OfferAsync(tx, run);
+                    else await RunStore.HandedOverAsync(tx, run);
                     break;
                 case Agent.Http:
                     await DispatchAsync(tx, run, -1);

@@ -77,7 +77,8 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
             StartedAt = run.StartedAt ?? (phase == Phase.Running ? tx.Now : null),
             EndedAt = ends ? tx.Now : null,
             DueAt = ends ? null : run.DueAt,
-            ClaimAt = ends ? null : run.ClaimAt,
+            // Whoever reports that it runs has it: it is not offered to others any more.
+            ClaimAt = ends || phase == Phase.Running ? null : run.ClaimAt,
             // A worker holds what it works on; nothing is worked on while a run waits, is paused or has ended.
             ClaimUntil = run.ClaimSeconds > 0 && run.ClaimAt is null && (phase is Phase.Running or Phase.Queued) ? tx.Now + (run.ClaimSeconds * Second) : null,
         };

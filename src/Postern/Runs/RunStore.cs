@@ -129,7 +129,7 @@ internal sealed class RunStore(Database database)
     {
         await tx.ExecuteAsync(
             "UPDATE run SET due_at = NULL, lease_until = 0, tries = 0, idle_until = NULL, claim_at = $3, claim_until = NULL, claim_seconds = 0, deadline_at = $4 WHERE project = $1 AND id = $2 AND ended_at IS NULL",
-            run.Project, run.Id, tx.Now, Math.Min(run.TotalAt, tx.Now + (run.QueuedSeconds * 1_000_000)));
+            run.Project, run.Id, tx.Now, run.Session is null ? run.DeadlineAt : Math.Min(run.TotalAt, tx.Now + (run.QueuedSeconds * 1_000_000)));
         tx.Touch(Topics.Claimable(run.Project, run.Agent));
     }
 
