@@ -26,10 +26,24 @@ app.MapPost("/agent", async request =>
     }
     var dispatch = JsonSerializer.Deserialize<JsonElement>(body);
     // Taken on: the answer goes out now, the work goes on. A repeat of the same dispatch appends the same parts, which stay one.
-    if (dispatch.GetProperty("type").GetString() == "run.dispatched") _ = AnswerAsync(dispatch.GetProperty("data"), request.Request.Headers["webhook-id"].ToString());
+    if (dispatch.GetProperty("type").GetString() == "run.dispatched")
+    {
+        var data = dispatch.GetProperty("data");
+        _ = data.TryGetProperty("session", out _) ? AnswerAsync(data, request.Request.Headers["webhook-id"].ToString()) : ReportAsync(data);
+    }
     request.Response.StatusCode = 202;
 });
 await app.RunAsync();
+
+// A run without a session: its end is reported where the dispatch says, under an event id that makes a repeat harmless.
+async Task ReportAsync(JsonElement run)
+{
+    var callback = run.GetProperty("callback");
+    using var report = new HttpRequestMessage(HttpMethod.Post, callback.GetProperty("url").GetString()) { Content = JsonContent.Create(new { status = "succeeded", output = $"{run.GetProperty("run").GetProperty("input").GetRawText().Length} characters of input", eventId = "end" }) };
+    foreach (var header in callback.GetProperty("headers").EnumerateObject()) report.Headers.Add(header.Name, header.Value.GetString());
+    using var answer = await http.SendAsync(report);
+    if (!answer.IsSuccessStatusCode) app.Logger.LogWarning("The report was refused: {Answer}", await answer.Content.ReadAsStringAsync());
+}
 
 async Task AnswerAsync(JsonElement run, string turn)
 {

@@ -14,18 +14,35 @@ public sealed class PostgresServer
     private static readonly Lazy<PostgresServer> Shared = new(() => new PostgresServer());
     private static int _databases;
     private readonly string _folder;
-    private readonly Process _process;
+    private readonly string _bin;
+    private Process _process;
 
     private PostgresServer()
     {
-        var bin = Directory.GetDirectories("/usr/lib/postgresql").OrderDescending(StringComparer.Ordinal).Select(d => Path.Combine(d, "bin")).FirstOrDefault(d => File.Exists(Path.Combine(d, "initdb")))
+        _bin = Directory.GetDirectories("/usr/lib/postgresql").OrderDescending(StringComparer.Ordinal).Select(d => Path.Combine(d, "bin")).FirstOrDefault(d => File.Exists(Path.Combine(d, "initdb")))
             ?? throw new InvalidOperationException("PostgreSQL is not installed: apt-get install postgresql");
         _folder = Directory.CreateTempSubdirectory("postern-pg-").FullName;
         Port = FreePort();
         if (AsRoot) Run("chown", "postgres", _folder);
-        Run(Path.Combine(bin, "initdb"), "-D", Path.Combine(_folder, "db"), "-U", "postern", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync");
-        _process = Start(Path.Combine(bin, "postgres"), "-D", Path.Combine(_folder, "db"), "-p", Port.ToString(), "-k", _folder, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300");
+        Run(Path.Combine(_bin, "initdb"), "-D", Path.Combine(_folder, "db"), "-U", "postern", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync");
+        _process = StartServer();
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Stop();
+        WaitUntilReady();
+    }
+
+    /// <summary>One of a test's own, that it may stop and start.</summary>
+    public static PostgresServer Own() => new();
+
+    /// <summary>As when the machine fails: nothing is finished, every connection is cut.</summary>
+    public void Crash()
+    {
+        Run(Path.Combine(_bin, "pg_ctl"), "-D", Path.Combine(_folder, "db"), "-m", "immediate", "-w", "stop");
+        _process.WaitForExit();
+    }
+
+    public void StartAgain()
+    {
+        _process = StartServer();
         WaitUntilReady();
     }
 
@@ -34,18 +51,21 @@ public sealed class PostgresServer
     private static bool AsRoot => Environment.UserName == "root";
 
     /// <summary>The connection string of a new, empty database.</summary>
-    public static string NewDatabase()
+    public static string NewDatabase() => Shared.Value.CreateDatabase();
+
+    public string CreateDatabase()
     {
-        var server = Shared.Value;
         var name = $"t{Interlocked.Increment(ref _databases)}";
-        using var connection = new NpgsqlConnection(server.ConnectionString("postgres"));
+        using var connection = new NpgsqlConnection(ConnectionString("postgres"));
         connection.Open();
         using var command = new NpgsqlCommand($"CREATE DATABASE {name}", connection);
         command.ExecuteNonQuery();
-        return server.ConnectionString(name);
+        return ConnectionString(name);
     }
 
     private string ConnectionString(string database) => $"Host=127.0.0.1;Port={Port};Username=postern;Database={database}";
+
+    private Process StartServer() => Start(Path.Combine(_bin, "postgres"), "-D", Path.Combine(_folder, "db"), "-p", Port.ToString(), "-k", _folder, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300");
 
     private void WaitUntilReady()
     {
