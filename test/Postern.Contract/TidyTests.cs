@@ -81,6 +81,17 @@ public sealed partial class TidyTests
         }
     }
 
+    /// <summary>The drawing of the sample workflow shows the ways that the sample has, and no other.</summary>
+    [Fact]
+    public void The_drawn_state_machine_is_the_sample()
+    {
+        var definition = System.Text.Json.JsonSerializer.Deserialize<System.Text.Json.JsonElement>(File.ReadAllText(Repository.File("samples/workflows/media-pipeline.json")));
+        var ways = definition.GetProperty("states").EnumerateObject().SelectMany(s =>
+            s.Value.GetProperty("to").EnumerateArray().Select(t => $"{s.Name} --> {t.GetString()}").Concat(s.Value.TryGetProperty("self", out _) ? [$"{s.Name} --> {s.Name}"] : Array.Empty<string>()));
+        var drawn = Regex.Matches(File.ReadAllText(Repository.File("docs/workflows.md")), "^  ([A-Z_]+ --> [A-Z_]+)$", RegexOptions.Multiline).Select(m => m.Groups[1].Value);
+        Assert.Equal(ways.Order(StringComparer.Ordinal), drawn.Order(StringComparer.Ordinal));
+    }
+
     [GeneratedRegex(@"^using Postern\.(\w+)", RegexOptions.Multiline)]
     private static partial Regex Use();
 
