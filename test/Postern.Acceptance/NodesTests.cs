@@ -99,6 +99,33 @@ public sealed class NodesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_run_is_claimed_reported_and_waited_for_across_both_and_an_ended_secret_opens_neither()
+    {
+        using var one = _one.Client(_key);
+        using var two = _two.Client(_key);
+        (await one.PutAsJsonAsync("/api/v1/agents/p", new { kind = "pull" })).EnsureSuccessStatusCode();
+        var claim = PostAsync(two, "/api/v1/agents/p/claim", new { waitSeconds = 20 });
+        var id = (await PostAsync(one, "/api/v1/runs", new { agent = "p" })).GetProperty("id").GetString()!;
+        Assert.Equal(id, (await claim).GetProperty("data")[0].GetProperty("run").GetProperty("id").GetString());
+        var wait = two.GetFromJsonAsync<JsonElement>($"/api/v1/runs/{id}?wait=20");
+        var secret = await PostAsync(one, "/api/v1/callback-secrets", new { });
+        await WaitFor.TrueAsync(async () => (int)(await ReportAsync(two, "running")).StatusCode == 204, TimeSpan.FromSeconds(1));
+        var watch = Stopwatch.StartNew();
+        Assert.Equal(204, (int)(await ReportAsync(one, "succeeded")).StatusCode);
+        Assert.Equal("succeeded", (await wait).GetProperty("phase").GetString());
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(1), "the waiter on the other node is told");
+        using var _ = await one.DeleteAsync("/api/v1/callback-secrets/" + secret.GetProperty("id").GetString());
+        await WaitFor.TrueAsync(async () => (int)(await ReportAsync(two, "running")).StatusCode == 401, TimeSpan.FromSeconds(1));
+
+        async Task<HttpResponseMessage> ReportAsync(HttpClient http, string status)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"/internal/jobs/{id}/status") { Content = JsonContent.Create(new { event_id = Guid.NewGuid(), status, occurred_at = TimeProvider.System.GetUtcNow(), correlation_id = "nodes" }) };
+            request.Headers.Add("X-Callback-Secret", secret.GetProperty("secret").GetString());
+            return await http.SendAsync(request);
+        }
+    }
+
+    [Fact]
     public async Task A_one_time_token_opens_once_across_both()
     {
         using var one = _one.Client(_key);

@@ -74,7 +74,10 @@ internal sealed class Pipeline
     {
         var body = new Dictionary<string, object?>(StringComparer.Ordinal)
         {
-            ["event_id"] = Guid.NewGuid().ToString(), ["status"] = status, ["occurred_at"] = Later(), ["correlation_id"] = "test",
+            ["event_id"] = Guid.NewGuid().ToString(),
+            ["status"] = status,
+            ["occurred_at"] = Later(),
+            ["correlation_id"] = "test",
         };
         if (status == "FAILED") body["failure_code"] = "broken";
         foreach (var (name, value) in with)

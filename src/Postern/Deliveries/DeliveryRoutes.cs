@@ -38,7 +38,8 @@ internal sealed class DeliveryRoutes(DeliveryStore store, IEnumerable<DeliveryPu
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
     {
         if (RequestPath.Segment(http, IdSegment) is not { } id || await store.FindAsync(caller.Project, id) is not { } delivery) return Unknown;
-        return Reply.Ok(DeliveryView.Of(delivery, await store.AttemptsAsync(caller.Project, id)));
+        // A callback's body is the run, output and all: shown to who may read runs.
+        return Reply.Ok(DeliveryView.Of(delivery, await store.AttemptsAsync(caller.Project, id), withBody: caller.Allows("read", "runs")));
     }
 
     private async Task<IResult> Retry(HttpContext http, ProjectCaller caller)
@@ -126,10 +127,10 @@ internal sealed record DeliveryView(
     [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<AttemptView>? Attempts,
     [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] JsonElement? Body)
 {
-    public static DeliveryView Of(Delivery d, List<(long Number, Attempt Attempt)>? attempts) => new(
+    public static DeliveryView Of(Delivery d, List<(long Number, Attempt Attempt)>? attempts, bool withBody = false) => new(
         d.Id, d.Purpose, d.Type, d.Endpoint, d.Subject, d.Status, d.Reason, d.Attempts, Wire.Iso(d.CreatedAt), Wire.Iso(d.DueAt), Wire.Iso(d.GiveUpAt), Wire.Iso(d.EndedAt),
         attempts?.Select(a => new AttemptView(a.Number, Wire.Iso(a.Attempt.At), a.Attempt.DurationMilliseconds, a.Attempt.Status, a.Attempt.Category, a.Attempt.Response)).ToList(),
-        attempts is not null && d.Body is not null ? JsonSerializer.Deserialize<JsonElement>(d.Body) : null);
+        withBody && d.Body is not null ? JsonSerializer.Deserialize<JsonElement>(d.Body) : null);
 }
 
 internal sealed record EventView(string Id, string Type, string Timestamp, JsonElement Data)

@@ -84,8 +84,13 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
         if (await WorkflowStore.NewestAsync(tx, caller.Project, asked.Workflow) is not { } workflow) return (null, new Refusal(422, $"There is no workflow {asked.Workflow}: define it with PUT /api/v1/workflows/{asked.Workflow}", "unknown_workflow"));
         var run = RunStart.For(agent, id, options) with
         {
-            Workflow = asked.Workflow, WorkflowVersion = workflow.Workflow.Version, Tags = asked.Tags, Metadata = asked.Metadata, BootMessage = true,
-            CallbackUrl = asked.CallbackUrl, CallbackSealed = asked.CallbackSecret is null ? null : callbacks.Seal(caller.Project, id, asked.CallbackSecret),
+            Workflow = asked.Workflow,
+            WorkflowVersion = workflow.Workflow.Version,
+            Tags = asked.Tags,
+            Metadata = asked.Metadata,
+            BootMessage = true,
+            CallbackUrl = asked.CallbackUrl,
+            CallbackSealed = asked.CallbackSecret is null ? null : callbacks.Seal(caller.Project, id, asked.CallbackSecret),
             DueAt = asked.Start ? tx.Now : null,
         };
         if (asked.DeadlineSeconds is { } total) run = run with { TotalSeconds = total };

@@ -1,8 +1,8 @@
 using System.Data.Common;
-using System.Text.Json.Serialization;
 using System.Text.Json;
-using Postern.Storage;
+using System.Text.Json.Serialization;
 using Postern.Http;
+using Postern.Storage;
 
 namespace Postern.Runs;
 

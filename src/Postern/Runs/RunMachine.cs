@@ -169,9 +169,29 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
         var next = WithDeadlines(
             run with
             {
-                Attempt = run.Attempt + 1, AttemptAt = tx.Now, UpdatedAt = tx.Now, TotalAt = run.IsEnded ? tx.Now + (run.TotalSeconds * Second) : run.TotalAt, Status = state, Phase = workflow.States[state].Phase,
-                EventSeq = run.EventSeq + 1, Marker = null, Reason = null, FailureCode = null, FailureMessage = null, FailedStage = null, ProgressMillionths = null, PausedFrom = null,
-                StartedAt = null, EndedAt = null, DueAt = tx.Now, ClaimAt = null, ClaimUntil = null, ClaimSeconds = 0, Dispatched = false, Tries = 0, BootMessage = run.BootMessage || run.Session is null,
+                Attempt = run.Attempt + 1,
+                AttemptAt = tx.Now,
+                UpdatedAt = tx.Now,
+                TotalAt = run.IsEnded ? tx.Now + (run.TotalSeconds * Second) : run.TotalAt,
+                Status = state,
+                Phase = workflow.States[state].Phase,
+                EventSeq = run.EventSeq + 1,
+                Marker = null,
+                Reason = null,
+                FailureCode = null,
+                FailureMessage = null,
+                FailedStage = null,
+                ProgressMillionths = null,
+                PausedFrom = null,
+                StartedAt = null,
+                EndedAt = null,
+                DueAt = tx.Now,
+                ClaimAt = null,
+                ClaimUntil = null,
+                ClaimSeconds = 0,
+                Dispatched = false,
+                Tries = 0,
+                BootMessage = run.BootMessage || run.Session is null,
             },
             workflow, tx.Now, entered: true);
         await RunStore.SaveAsync(tx, next, releases: true);

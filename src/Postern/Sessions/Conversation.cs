@@ -108,7 +108,11 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         var previous = await RunStore.LastOfAsync(tx, session.Project, session.Id);
         var run = (like ?? RunStart.For(agent, Id.New(Run.Prefix, clock), options)) with
         {
-            Session = session.Id, BootMessage = bootMessage, Continuation = previous is not null, PreviousRun = previous, DueAt = tx.Now,
+            Session = session.Id,
+            BootMessage = bootMessage,
+            Continuation = previous is not null,
+            PreviousRun = previous,
+            DueAt = tx.Now,
             IdleSeconds = IdleSecondsOf(session) ?? agent.Settings.IdleSeconds ?? options.Runs.IdleSeconds,
         };
         await machine.CreateAsync(tx, run, input, by ?? Doer.Server);
