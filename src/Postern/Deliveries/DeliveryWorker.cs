@@ -8,72 +8,41 @@ namespace Postern.Deliveries;
 /// lease, sends through the endpoint's <see cref="DeliveryLane"/>, and records how it went: the record, and what follows from it, are one
 /// transaction. It wakes at a commit that made something due, at a place that became free, and by itself every second.
 /// </summary>
-internal sealed class DeliveryWorker : BackgroundService
+internal sealed class DeliveryWorker : HintedLook
 {
     private const int EndpointsALook = 512;
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     /// <summary>Seconds before the second, third … try: ten in all.</summary>
     private static readonly int[] Schedule = [5, 30, 120, 600, 1800, 7200, 18_000, 36_000, 50_400];
 
-    private readonly Database _database;
     private readonly DeliveryStore _store;
     private readonly DeliverySender _sender;
     private readonly Outbox _outbox;
     private readonly PosternOptions _options;
-    private readonly TimeProvider _clock;
-    private readonly ILogger<DeliveryWorker> _log;
     private readonly Dictionary<string, DeliveryPurpose> _purposes;
     private readonly Dictionary<(string, string), DeliveryLane> _lanes = [];
     private readonly Lock _gate = new();
-    private readonly Hint _due = new();
     private readonly TimeSpan _lease;
     private (string Project, string Endpoint) _at = ("", "");
     private int _underWay;
+    private bool _recovered;
 
     public DeliveryWorker(Database database, DeliveryStore store, DeliverySender sender, Outbox outbox, IEnumerable<DeliveryPurpose> purposes, PosternOptions options, TimeProvider clock, ILogger<DeliveryWorker> log)
+        : base(database, Topics.Deliveries, clock, log)
     {
-        (_database, _store, _sender, _outbox, _options, _clock, _log) = (database, store, sender, outbox, options, clock, log);
+        (_store, _sender, _outbox, _options) = (store, sender, outbox, options);
         _purposes = purposes.ToDictionary(p => p.Name, StringComparer.Ordinal);
+        _recovered = database is not SqliteDatabase;
         // What waits in a lane waits for at most two requests before it.
         _lease = (sender.Timeout * 3) + TimeSpan.FromSeconds(10);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task<bool> LookAsync(CancellationToken stop)
     {
-        using var listening = _database.Changes.Listen(Topics.Deliveries, _due.Set);
-        var recovered = _database is not SqliteDatabase;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                if (!recovered) await _store.ReleaseAllAsync();
-                recovered = true;
-                var claimed = await ClaimAsync();
-                Pump(stoppingToken);
-                if (claimed == 0) await _due.WaitAsync(NextLook(), _clock, stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (StorageUnavailableException fault)
-            {
-                DeliveryLog.Waits(_log, fault.Message);
-                await Task.Delay(LookEvery, _clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-            catch (Exception fault) when (fault is not OutOfMemoryException)
-            {
-                // A fault in one look does not end the looking.
-                DeliveryLog.LoopFailed(_log, fault);
-                await Task.Delay(LookEvery, _clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-        }
-    }
-
-    public override void Dispose()
-    {
-        _due.Dispose();
-        base.Dispose();
+        if (!_recovered) await _store.ReleaseAllAsync();
+        _recovered = true;
+        var claimed = await ClaimAsync();
+        Pump(stop);
+        return claimed > 0;
     }
 
     /// <summary>One round: where something is due and there is room for it.</summary>
@@ -89,12 +58,13 @@ internal sealed class DeliveryWorker : BackgroundService
             foreach (var (project, endpoint) in due)
             {
                 if (!_lanes.TryGetValue((project, endpoint), out var lane)) _lanes[(project, endpoint)] = lane = new DeliveryLane(_options.Deliveries);
-                var room = Math.Min(lane.Room(_database.Now), free);
+                var room = Math.Min(lane.Room(Database.Now), free);
                 if (room <= 0) continue;
                 free -= room;
                 shares.Add((project, endpoint, room));
             }
-            foreach (var (key, _) in _lanes.Where(l => l.Value.IsIdle && !due.Contains(l.Key)).ToList()) _lanes.Remove(key);
+            var waiting = due.ToHashSet();
+            foreach (var (key, _) in _lanes.Where(l => l.Value.IsIdle && !waiting.Contains(l.Key)).ToList()) _lanes.Remove(key);
         }
         if (shares.Count == 0) return 0;
         var claimed = await _store.ClaimAsync(shares, _lease);
@@ -116,25 +86,28 @@ internal sealed class DeliveryWorker : BackgroundService
 
     private void PumpLane(DeliveryLane lane, CancellationToken stop)
     {
-        while (_underWay < _options.Deliveries.Concurrency && lane.Start(_database.Now) is { } delivery)
+        while (_underWay < _options.Deliveries.Concurrency && lane.Start(Database.Now) is { } delivery)
         {
             _underWay++;
             _ = Task.Run(() => WorkAsync(delivery, lane, stop), CancellationToken.None);
         }
     }
 
-    private TimeSpan NextLook()
+    protected override TimeSpan NextLook
     {
-        lock (_gate)
+        get
         {
-            var now = _database.Now;
-            var next = now + (long)LookEvery.TotalMicroseconds;
-            foreach (var lane in _lanes.Values)
+            lock (_gate)
             {
-                if (lane.IsOpen(now)) next = Math.Min(next, lane.PausedUntil);
-                if (lane.NextTokenAt(now) is { } at) next = Math.Min(next, at);
+                var now = Database.Now;
+                var next = now + (long)LookEvery.TotalMicroseconds;
+                foreach (var lane in _lanes.Values)
+                {
+                    if (lane.IsOpen(now)) next = Math.Min(next, lane.PausedUntil);
+                    if (lane.NextTokenAt(now) is { } at) next = Math.Min(next, at);
+                }
+                return TimeSpan.FromMicroseconds(Math.Max(1000, next - now));
             }
-            return TimeSpan.FromMicroseconds(Math.Max(1000, next - now));
         }
     }
 
@@ -153,7 +126,7 @@ internal sealed class DeliveryWorker : BackgroundService
             }
             lane.RatePerSecond = request.RatePerSecond;
             var attempt = await _sender.SendAsync(delivery, request, stop);
-            if (!attempt.Arrived) DeliveryLog.NotArrived(_log, delivery.Id, delivery.Type, delivery.Attempts + 1, attempt.Status?.ToString() ?? attempt.Category);
+            if (!attempt.Arrived) DeliveryLog.NotArrived(Log, delivery.Id, delivery.Type, delivery.Attempts + 1, attempt.Status?.ToString() ?? attempt.Category);
             await RecordAsync(delivery, purpose, attempt, request.MaxTries ?? Schedule.Length + 1);
             // Whoever answers is there, whatever he answers to this one delivery.
             back = Finished(!attempt.MayPass || attempt.Arrived);
@@ -165,19 +138,19 @@ internal sealed class DeliveryWorker : BackgroundService
         }
         catch (Exception fault) when (fault is not OutOfMemoryException)
         {
-            DeliveryLog.Failed(_log, delivery.Id, fault);
+            DeliveryLog.Failed(Log, delivery.Id, fault);
             Finished(null);
         }
         if (back.Count > 0) await GiveBackAsync(back, lane.PausedUntil);
         lock (_gate) PumpLane(lane, stop);
-        if (lane.Room(_database.Now) > 0) _due.Set();
+        if (lane.Room(Database.Now) > 0) Due.Set();
 
         List<Delivery> Finished(bool? reached)
         {
             lock (_gate)
             {
                 _underWay--;
-                if (reached is { } outcome) return lane.Finish(outcome, _database.Now) ? lane.TakeWaiting() : [];
+                if (reached is { } outcome) return lane.Finish(outcome, Database.Now) ? lane.TakeWaiting() : [];
                 lane.Withdraw();
                 return [];
             }
@@ -185,7 +158,7 @@ internal sealed class DeliveryWorker : BackgroundService
     }
 
     private Task RecordAsync(Delivery delivery, DeliveryPurpose purpose, Attempt attempt, long maxTries) =>
-        _database.WriteAsync(async tx =>
+        Database.WriteAsync(async tx =>
         {
             await purpose.LockAsync(tx, delivery);
             var again = !attempt.Arrived && attempt.MayPass && attempt.Directive is null && delivery.Tries + 1 < Math.Min(maxTries, Schedule.Length + 1) ? DueAgain(tx, delivery, attempt) : null;
@@ -204,7 +177,7 @@ internal sealed class DeliveryWorker : BackgroundService
 
     /// <summary>Ends a delivery that is not sent: there is nothing to send, or its time is over.</summary>
     internal Task EndUnsentAsync(Delivery delivery, DeliveryPurpose purpose, string why) =>
-        _database.WriteAsync(async tx =>
+        Database.WriteAsync(async tx =>
         {
             await purpose.LockAsync(tx, delivery);
             if (!await DeliveryStore.EndAsync(tx, delivery, null, why)) return 0;
@@ -245,7 +218,7 @@ internal sealed class DeliveryWorker : BackgroundService
         catch (StorageUnavailableException fault)
         {
             // Their leases run out.
-            DeliveryLog.Waits(_log, fault.Message);
+            DeliveryLog.Waits(Log, fault.Message);
         }
     }
 
@@ -257,41 +230,22 @@ internal sealed class DeliveryWorker : BackgroundService
 }
 
 /// <summary>Ends deliveries whose time is over, and keeps what has ended for as long as its retention says. Any number of nodes may do it at once.</summary>
-internal sealed class DeliveryKeeper(Database database, DeliveryStore store, DeliveryWorker worker, PosternOptions options, TimeProvider clock, ILogger<DeliveryWorker> log) : BackgroundService
+internal sealed class DeliveryKeeper(Database database, DeliveryStore store, DeliveryWorker worker, PosternOptions options, TimeProvider clock, ILogger<DeliveryKeeper> log) : PeriodicLook(clock, log)
 {
     private const int Batch = 200;
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task LookAsync(CancellationToken stop)
     {
-        using var timer = new PeriodicTimer(LookEvery, clock);
-        var swept = 0L;
-        try
+        foreach (var delivery in await store.OverdueAsync(Batch))
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                try
-                {
-                    foreach (var delivery in await store.OverdueAsync(Batch)) await worker.EndUnsentAsync(delivery, worker.PurposeOf(delivery), delivery.Reason is null ? "Its time was over before it could be sent." : $"Its time was over; the last attempt: {delivery.Reason}");
-                    if (swept != 0 && clock.GetElapsedTime(swept) < SweepEvery) continue;
-                    swept = clock.GetTimestamp();
-                    while (await store.SweepAsync(database.Now - (options.Retention.DeliveryDays * 86_400_000_000L), Batch) >= Batch) stoppingToken.ThrowIfCancellationRequested();
-                }
-                catch (StorageUnavailableException fault)
-                {
-                    DeliveryLog.Waits(log, fault.Message);
-                }
-                catch (Exception fault) when (fault is not (OutOfMemoryException or OperationCanceledException))
-                {
-                    DeliveryLog.LoopFailed(log, fault);
-                }
-            }
+            var why = delivery.Reason is null ? "Its time was over before it could be sent." : $"Its time was over; the last attempt: {delivery.Reason}";
+            await OneAsync(delivery.Id, () => worker.EndUnsentAsync(delivery, worker.PurposeOf(delivery), why));
         }
-        catch (OperationCanceledException)
-        {
-            // The server is stopping.
-        }
+    }
+
+    protected override async Task SweepAsync(CancellationToken stop)
+    {
+        while (await store.SweepAsync(database.Now - (options.Retention.DeliveryDays * 86_400_000_000L), Batch) >= Batch) stop.ThrowIfCancellationRequested();
     }
 }
 
@@ -306,6 +260,4 @@ internal static partial class DeliveryLog
     [LoggerMessage(EventId = 503, Level = LogLevel.Warning, Message = "{Delivery} ({Type}) did not arrive, attempt {Attempt}: {Outcome}")]
     public static partial void NotArrived(ILogger log, string delivery, string type, long attempt, string outcome);
 
-    [LoggerMessage(EventId = 502, Level = LogLevel.Error, Message = "A loop of the deliveries failed and goes on")]
-    public static partial void LoopFailed(ILogger log, Exception fault);
 }

@@ -10,47 +10,23 @@ namespace Postern.Runs;
 /// Gives due runs to their agents. It claims them in batches under a lease with a fencing number, on any number of nodes; a run whose
 /// node died is claimed again when its lease has run out. It wakes at a commit that made a run due, and looks by itself every second.
 /// </summary>
-internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore agents, Conversation conversation, RunMachine machine, RunReports reports, Outbox outbox, EchoAgent echo, PosternOptions options, TimeProvider clock, ILogger<RunDispatcher> log) : BackgroundService
+internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore agents, Conversation conversation, RunMachine machine, RunReports reports, Outbox outbox, EchoAgent echo, PosternOptions options, TimeProvider clock, ILogger<RunDispatcher> log) : HintedLook(database, Topics.Runs, clock, log)
 {
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     /// <summary>How long a run waits before it asks again for a place at an agent that is at its concurrency.</summary>
     private const long AgentBusy = 250_000;
 
     private readonly SemaphoreSlim _slots = new(options.Runs.DispatchConcurrency);
-    private readonly Hint _due = new();
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task<bool> LookAsync(CancellationToken stop)
     {
-        using var listening = database.Changes.Listen(Topics.Runs, _due.Set);
-        while (!stoppingToken.IsCancellationRequested)
+        var claimed = _slots.CurrentCount == 0 ? [] : await runs.ClaimDueAsync(_slots.CurrentCount, Lease);
+        foreach (var run in claimed)
         {
-            try
-            {
-                var claimed = _slots.CurrentCount == 0 ? [] : await runs.ClaimDueAsync(_slots.CurrentCount, Lease);
-                foreach (var run in claimed)
-                {
-                    await _slots.WaitAsync(stoppingToken);
-                    _ = WorkAsync(run, stoppingToken);
-                }
-                if (claimed.Count == 0) await _due.WaitAsync(LookEvery, clock, stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (StorageUnavailableException fault)
-            {
-                RunLog.DispatchWaits(log, fault.Message);
-                await Task.Delay(LookEvery, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-            catch (Exception fault) when (fault is not OutOfMemoryException)
-            {
-                // A fault in one look does not end the looking.
-                RunLog.LoopFailed(log, fault);
-                await Task.Delay(LookEvery, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
+            await _slots.WaitAsync(stop);
+            _ = WorkAsync(run, stop);
         }
+        return claimed.Count > 0;
     }
 
     private async Task WorkAsync(Run run, CancellationToken stop)
@@ -65,12 +41,12 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
         }
         catch (Exception fault) when (fault is not OutOfMemoryException)
         {
-            RunLog.TurnFailed(log, run.Id, fault);
+            RunLog.TurnFailed(Log, run.Id, fault);
         }
         finally
         {
             _slots.Release();
-            _due.Set();
+            Due.Set();
         }
     }
 
@@ -93,7 +69,7 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
     private Task<(Session Session, Run Run)?> OpenTurnAsync(Run claimed, Agent agent)
     {
         var turnTime = TimeSpan.FromSeconds(agent.Settings.TurnSeconds ?? options.Runs.TurnSeconds);
-        return database.WriteAsync(async tx =>
+        return Database.WriteAsync(async tx =>
         {
             if (await conversation.BeginTurnAsync(tx, claimed, turnTime, agent.Settings.Concurrency) is not { } turn) return null;
             if (agent.Kind == Agent.Http) await DispatchAsync(tx, turn.Run, turn.Session.TurnInSeq);
@@ -102,7 +78,7 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
     }
 
     private Task<int> OfferTurnAsync(Run claimed) =>
-        database.WriteAsync(async tx =>
+        Database.WriteAsync(async tx =>
         {
             if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run || run.LeaseNo != claimed.LeaseNo) return 0;
             await RunStore.OfferAsync(tx, run);
@@ -111,7 +87,7 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
 
     /// <summary>A run without a session: given to its agent as it is.</summary>
     private Task<int> StartJobAsync(Run claimed, Agent agent) =>
-        database.WriteAsync(async tx =>
+        Database.WriteAsync(async tx =>
         {
             if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run || run.LeaseNo != claimed.LeaseNo) return 0;
             if (agent.Settings.Concurrency is { } most && await RunStore.WorkingAsync(tx, run.Project, run.Agent) >= most) return await RunStore.DeferAsync(tx, run, tx.Now + AgentBusy);
@@ -152,7 +128,7 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
     }
 
     private Task<int> EndAsync(Run claimed, string why) =>
-        database.WriteAsync(async tx =>
+        Database.WriteAsync(async tx =>
         {
             if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { } run) return 0;
             return await conversation.EndRunAsync(tx, run, Phase.Failed, why, failure: new Failure("unknown_agent", why)) is null ? 0 : 1;
@@ -161,28 +137,15 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
     public override void Dispose()
     {
         _slots.Dispose();
-        _due.Dispose();
         base.Dispose();
     }
 }
 
 internal static partial class RunLog
 {
-    [LoggerMessage(EventId = 300, Level = LogLevel.Warning, Message = "Runs cannot be claimed now: {Reason}")]
-    public static partial void DispatchWaits(ILogger log, string reason);
-
     [LoggerMessage(EventId = 301, Level = LogLevel.Error, Message = "A turn of {Run} failed here; its lease runs out and it is taken up again")]
     public static partial void TurnFailed(ILogger log, string run, Exception fault);
 
     [LoggerMessage(EventId = 304, Level = LogLevel.Information, Message = "{Run} ended as {Status}: {Reason}")]
     public static partial void RunEnded(ILogger log, string run, string status, string reason);
-
-    [LoggerMessage(EventId = 307, Level = LogLevel.Error, Message = "{Id} is overdue and could not be ended; it is tried again")]
-    public static partial void KeeperFailed(ILogger log, string id, Exception fault);
-
-    [LoggerMessage(EventId = 306, Level = LogLevel.Error, Message = "A loop failed and goes on")]
-    public static partial void LoopFailed(ILogger log, Exception fault);
-
-    [LoggerMessage(EventId = 305, Level = LogLevel.Warning, Message = "Overdue work cannot be looked at now: {Reason}")]
-    public static partial void KeeperWaits(ILogger log, string reason);
 }

@@ -10,58 +10,22 @@ namespace Postern.Runs;
 /// decides again under the run's lock, so any number of nodes may look at once and one does it. Beside that it keeps ended runs for as
 /// long as their retention says.
 /// </summary>
-internal sealed class RunReaper(Database database, RunStore runs, RunMachine machine, Conversation conversation, PosternOptions options, TimeProvider clock, ILogger<RunReaper> log) : BackgroundService
+internal sealed class RunReaper(Database database, RunStore runs, RunMachine machine, Conversation conversation, PosternOptions options, TimeProvider clock, ILogger<RunReaper> log) : PeriodicLook(clock, log)
 {
     private const int Batch = 100;
     /// <summary>How often a run's worker may be lost before the run fails, unless its agent's <c>retry.maxTries</c> says otherwise.</summary>
     private const long MaxLost = 5;
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task LookAsync(CancellationToken stop)
     {
-        using var timer = new PeriodicTimer(LookEvery, clock);
-        var swept = 0L;
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                try
-                {
-                    foreach (var run in await runs.PastDeadlineAsync(Batch)) await OneAsync(run, EndLateAsync);
-                    foreach (var run in await runs.LostByWorkersAsync(Batch)) await OneAsync(run, OfferAgainAsync);
-                    if (swept != 0 && clock.GetElapsedTime(swept) < SweepEvery) continue;
-                    swept = clock.GetTimestamp();
-                    await SweepAsync();
-                }
-                catch (StorageUnavailableException fault)
-                {
-                    RunLog.KeeperWaits(log, fault.Message);
-                }
-                catch (Exception fault) when (fault is not OutOfMemoryException)
-                {
-                    RunLog.LoopFailed(log, fault);
-                }
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The server is stopping.
-        }
+        foreach (var run in await runs.PastDeadlineAsync(Batch)) await OneAsync(run.Id, () => SettleAsync(run, EndLateAsync));
+        foreach (var run in await runs.LostByWorkersAsync(Batch)) await OneAsync(run.Id, () => SettleAsync(run, OfferAgainAsync));
     }
 
-    /// <summary>One run: what goes wrong with it keeps no other waiting.</summary>
-    private async Task OneAsync(Run found, Func<Tx, Run, ValueTask<Run?>> act)
+    private async Task SettleAsync(Run found, Func<Tx, Run, ValueTask<Run?>> act)
     {
-        try
-        {
-            var ended = await database.WriteAsync(async tx => await RunStore.LockAsync(tx, found.Project, found.Id) is { IsEnded: false } run ? await act(tx, run) : null);
-            if (ended is { IsEnded: true }) RunLog.RunEnded(log, ended.Id, ended.Phase, ended.Reason ?? "");
-        }
-        catch (Exception fault) when (fault is not (OutOfMemoryException or StorageUnavailableException))
-        {
-            RunLog.KeeperFailed(log, found.Id, fault);
-        }
+        var ended = await database.WriteAsync(async tx => await RunStore.LockAsync(tx, found.Project, found.Id) is { IsEnded: false } run ? await act(tx, run) : null);
+        if (ended is { IsEnded: true }) RunLog.RunEnded(Log, ended.Id, ended.Phase, ended.Reason ?? "");
     }
 
     private async ValueTask<Run?> EndLateAsync(Tx tx, Run run)
@@ -87,7 +51,7 @@ internal sealed class RunReaper(Database database, RunStore runs, RunMachine mac
         return next;
     }
 
-    private async Task SweepAsync()
+    protected override async Task SweepAsync(CancellationToken stop)
     {
         if (options.Retention.RunDays == 0) return;
         var before = database.Now - (options.Retention.RunDays * 86_400_000_000L);

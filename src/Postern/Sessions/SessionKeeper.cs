@@ -9,62 +9,16 @@ namespace Postern.Sessions;
 /// sessions that expire, messages whose agent is missing; and the retention of ended sessions. It finds by an
 /// index and decides under the session's lock, so any number of nodes may do it at once and one does.
 /// </summary>
-internal sealed class SessionKeeper(Database database, SessionStore sessions, RunStore runs, RunMachine machine, Conversation conversation, PosternOptions options, TimeProvider clock, ILogger<SessionKeeper> log) : BackgroundService
+internal sealed class SessionKeeper(Database database, SessionStore sessions, RunStore runs, RunMachine machine, Conversation conversation, PosternOptions options, TimeProvider clock, ILogger<SessionKeeper> log) : PeriodicLook(clock, log)
 {
     private const int Batch = 100;
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(LookEvery, clock);
-        var swept = 0L;
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                try
-                {
-                    await LookAsync();
-                    if (swept != 0 && clock.GetElapsedTime(swept) < SweepEvery) continue;
-                    swept = clock.GetTimestamp();
-                    await SweepAsync();
-                }
-                catch (StorageUnavailableException fault)
-                {
-                    RunLog.KeeperWaits(log, fault.Message);
-                }
-                catch (Exception fault) when (fault is not OutOfMemoryException)
-                {
-                    RunLog.LoopFailed(log, fault);
-                }
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The server is stopping.
-        }
-    }
-
-    private async Task LookAsync()
+    protected override async Task LookAsync(CancellationToken stop)
     {
         foreach (var name in await sessions.OverdueAsync(Overdue.Turn, Batch)) await OneAsync(name.Id, () => WithLockAsync(name, BreakTurnAsync));
         foreach (var name in await sessions.OverdueAsync(Overdue.Expiry, Batch)) await OneAsync(name.Id, () => WithLockAsync(name, async (tx, s) => s.IsExpired(tx.Now) && await conversation.ExpireAsync(tx, s)));
         foreach (var name in await sessions.OverdueAsync(Overdue.WantedRun, Batch)) await OneAsync(name.Id, () => WithLockAsync(name, StartWantedAsync));
         foreach (var run in await runs.IdleOverdueAsync(Batch)) await OneAsync(run.Id, () => EndIdleAsync(run));
-    }
-
-    /// <summary>One overdue thing: what goes wrong with it keeps nobody else waiting.</summary>
-    private async Task OneAsync(string id, Func<Task<bool>> end)
-    {
-        try
-        {
-            await end();
-        }
-        catch (Exception fault) when (fault is not (OutOfMemoryException or StorageUnavailableException))
-        {
-            RunLog.KeeperFailed(log, id, fault);
-        }
     }
 
     private async ValueTask<bool> BreakTurnAsync(Tx tx, Session session)
@@ -100,7 +54,7 @@ internal sealed class SessionKeeper(Database database, SessionStore sessions, Ru
         database.WriteAsync(async tx => await SessionStore.LockAsync(tx, name.Project, name.Id) is { } session && await act(tx, session));
 
     /// <summary>Retention, in small batches: ended sessions with all that is theirs, audit rows, spent tokens.</summary>
-    private async Task SweepAsync()
+    protected override async Task SweepAsync(CancellationToken stop)
     {
         if (options.Retention.ClosedSessionDays > 0)
         {

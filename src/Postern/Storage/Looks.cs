@@ -1,0 +1,124 @@
+namespace Postern.Storage;
+
+/// <summary>
+/// A loop that looks for what is overdue, each second, and once a minute sweeps away what has been kept long enough. A fault in one look does
+/// not end the looking; while the database is away it waits.
+/// </summary>
+internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : BackgroundService
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
+
+    protected ILogger Log { get; } = log;
+
+    protected abstract Task LookAsync(CancellationToken stop);
+
+    protected virtual Task SweepAsync(CancellationToken stop) => Task.CompletedTask;
+
+    protected sealed override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(LookEvery, clock);
+        var swept = 0L;
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                try
+                {
+                    await LookAsync(stoppingToken);
+                    if (swept != 0 && clock.GetElapsedTime(swept) < SweepEvery) continue;
+                    swept = clock.GetTimestamp();
+                    await SweepAsync(stoppingToken);
+                }
+                catch (StorageUnavailableException fault)
+                {
+                    LookLog.Waits(Log, GetType().Name, fault.Message);
+                }
+                catch (Exception fault) when (fault is not (OutOfMemoryException or OperationCanceledException))
+                {
+                    LookLog.Failed(Log, GetType().Name, fault);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The server is stopping.
+        }
+    }
+
+    /// <summary>One of what a look has found: what goes wrong with it keeps no other waiting.</summary>
+    protected async Task OneAsync(string id, Func<Task> act)
+    {
+        try
+        {
+            await act();
+        }
+        catch (Exception fault) when (fault is not (OutOfMemoryException or StorageUnavailableException))
+        {
+            LookLog.OneFailed(Log, id, fault);
+        }
+    }
+}
+
+/// <summary>A loop that looks when a commit says that there is something, and by itself where no hint comes. It goes on at once while it finds something.</summary>
+internal abstract class HintedLook(Database database, string topic, TimeProvider clock, ILogger log) : BackgroundService
+{
+    protected static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    protected Database Database { get; } = database;
+
+    protected ILogger Log { get; } = log;
+
+    /// <summary>Set when there is room for more, beside what commits say.</summary>
+    protected Hint Due { get; } = new();
+
+    /// <summary>True: it found something, and looks again before it waits.</summary>
+    protected abstract Task<bool> LookAsync(CancellationToken stop);
+
+    /// <summary>How long until it looks by itself.</summary>
+    protected virtual TimeSpan NextLook => LookEvery;
+
+    protected sealed override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var listening = Database.Changes.Listen(topic, Due.Set);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (!await LookAsync(stoppingToken)) await Due.WaitAsync(NextLook, clock, stoppingToken);
+                continue;
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (StorageUnavailableException fault)
+            {
+                LookLog.Waits(Log, GetType().Name, fault.Message);
+            }
+            catch (Exception fault) when (fault is not OutOfMemoryException)
+            {
+                LookLog.Failed(Log, GetType().Name, fault);
+            }
+            await Task.Delay(LookEvery, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    public override void Dispose()
+    {
+        Due.Dispose();
+        base.Dispose();
+    }
+}
+
+internal static partial class LookLog
+{
+    [LoggerMessage(EventId = 600, Level = LogLevel.Warning, Message = "{Loop} waits for the database: {Reason}")]
+    public static partial void Waits(ILogger log, string loop, string reason);
+
+    [LoggerMessage(EventId = 601, Level = LogLevel.Error, Message = "{Loop} failed in one look and goes on")]
+    public static partial void Failed(ILogger log, string loop, Exception fault);
+
+    [LoggerMessage(EventId = 602, Level = LogLevel.Error, Message = "{Id} is overdue and could not be settled; it is tried again")]
+    public static partial void OneFailed(ILogger log, string id, Exception fault);
+}
