@@ -120,7 +120,7 @@ internal sealed class DeliveryWorker : HintedLook
             var (request, why) = await purpose.PrepareAsync(delivery);
             if (request is null)
             {
-                await EndUnsentAsync(delivery, purpose, why!);
+                await EndUnsentAsync(delivery, purpose, why!, tell: false);
                 Finished(null);
                 return;
             }
@@ -175,14 +175,14 @@ internal sealed class DeliveryWorker : HintedLook
             return 0;
         });
 
-    /// <summary>Ends a delivery that is not sent: there is nothing to send, or its time is over.</summary>
-    internal Task EndUnsentAsync(Delivery delivery, DeliveryPurpose purpose, string why) =>
+    /// <summary>Ends a delivery that is not sent: its time is over, or there is nothing to send any more, which is nobody's failure and not told.</summary>
+    internal Task EndUnsentAsync(Delivery delivery, DeliveryPurpose purpose, string why, bool tell = true) =>
         Database.WriteAsync(async tx =>
         {
             await purpose.LockAsync(tx, delivery);
             if (!await DeliveryStore.EndAsync(tx, delivery, null, why)) return 0;
             await purpose.EndedAsync(tx, delivery, null, why);
-            await TellDeadAsync(tx, delivery, why);
+            if (tell) await TellDeadAsync(tx, delivery, why);
             return 0;
         });
 

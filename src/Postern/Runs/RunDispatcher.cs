@@ -80,7 +80,7 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
     private Task<int> OfferTurnAsync(Run claimed) =>
         Database.WriteAsync(async tx =>
         {
-            if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run || run.LeaseNo != claimed.LeaseNo) return 0;
+            if (await conversation.FindTurnAsync(tx, claimed) is not var (_, run)) return 0;
             await RunStore.OfferAsync(tx, run);
             return 1;
         }, CancellationToken.None);

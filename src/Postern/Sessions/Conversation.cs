@@ -7,37 +7,6 @@ using Postern.Storage;
 
 namespace Postern.Sessions;
 
-/// <summary>Who appends: what the rules of the channels depend on.</summary>
-/// <param name="Run">The run whose own token it is; null for a key or a client's token.</param>
-/// <param name="Attempt">The attempt of that run.</param>
-/// <param name="Person">Set for a person's command-line client, whose place in <c>out</c> is kept for it.</param>
-internal sealed record Writer(string? Run = null, string? Person = null, long Attempt = 1)
-{
-    public static Writer Server { get; } = new();
-}
-
-/// <summary>What became of an append: exactly one of these.</summary>
-internal abstract record AppendOutcome
-{
-    /// <param name="Start">The number of the first record.</param>
-    /// <param name="End">One past the number of the last.</param>
-    /// <param name="RunEnsured">Whether a live run will see it; asked on <c>in</c> alone.</param>
-    /// <param name="StopAsked">Somebody has asked the open turn to stop.</param>
-    internal sealed record Appended(long Start, long End, bool RunEnsured, bool StopAsked) : AppendOutcome;
-
-    internal sealed record PartMismatch(string PartId) : AppendOutcome;
-
-    internal sealed record Closed(string? Reason) : AppendOutcome;
-
-    internal sealed record Expired : AppendOutcome;
-
-    /// <summary>The run behind the token no longer has the session: it has ended, or a later attempt took over.</summary>
-    internal sealed record NotTheRun : AppendOutcome;
-
-    /// <summary>The session was deleted meanwhile.</summary>
-    internal sealed record Gone : AppendOutcome;
-}
-
 /// <summary>
 /// What happens inside a session: appends, turns, runs taking over from one another, and the end. Every method runs inside a
 /// transaction that locks the session's row first, and leaves row, records, transcript and run agreeing with one another.
@@ -124,14 +93,7 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
     /// <summary>Opens the turn that a claimed run is due for, or goes on with the one that a lost holder had opened. Null: nothing waits for an answer.</summary>
     public async ValueTask<(Session Session, Run Run)?> BeginTurnAsync(Tx tx, Run claimed, TimeSpan turnTime, long? concurrency)
     {
-        if (claimed.Session is null || await SessionStore.LockAsync(tx, claimed.Project, claimed.Session) is not { } session || session.CurrentRun != claimed.Id) return null;
-        if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run || run.LeaseNo != claimed.LeaseNo) return null;
-        if (!session.HasUnanswered && !run.BootMessage && !session.TurnIsOpen)
-        {
-            if (run.Phase == Phase.Queued) await machine.MoveAsync(tx, run, new Change("started", Doer.Server, Phase.Running));
-            await RunStore.RestAsync(tx, run.Project, run.Id);
-            return null;
-        }
+        if (await FindTurnAsync(tx, claimed) is not var (session, run)) return null;
         if (run.Phase is Phase.Waiting or Phase.Paused)
         {
             // The turn begins once the run goes on.
@@ -149,6 +111,20 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         var answers = session.TurnIsOpen ? session.TurnInSeq : session.InMessageSeq;
         await tx.ExecuteAsync("UPDATE session SET turn_deadline = $3, turn_in_seq = $4, turn_seconds = $5 WHERE project = $1 AND id = $2", session.Project, session.Id, deadline, answers, (long)turnTime.TotalSeconds);
         return (session with { TurnDeadline = deadline, TurnInSeq = answers }, run);
+    }
+
+    /// <summary>The turn that a claimed run is due for, its rows held. Null: nothing waits for an answer, and the run rests; or the claim is no longer good.</summary>
+    public async ValueTask<(Session Session, Run Run)?> FindTurnAsync(Tx tx, Run claimed)
+    {
+        if (claimed.Session is null || await SessionStore.LockAsync(tx, claimed.Project, claimed.Session) is not { } session || session.CurrentRun != claimed.Id) return null;
+        if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run || run.LeaseNo != claimed.LeaseNo) return null;
+        if (!session.HasUnanswered && !run.BootMessage && !session.TurnIsOpen)
+        {
+            if (run.Phase == Phase.Queued) await machine.MoveAsync(tx, run, new Change("started", Doer.Server, Phase.Running));
+            await RunStore.RestAsync(tx, run.Project, run.Id);
+            return null;
+        }
+        return (session, run);
     }
 
     /// <summary>The open turn of a run gets more time: until an instant, or as long as it had at its beginning.</summary>

@@ -1,0 +1,32 @@
+namespace Postern.Sessions;
+
+/// <summary>Who appends: what the rules of the channels depend on.</summary>
+/// <param name="Run">The run whose own token it is; null for a key or a client's token.</param>
+/// <param name="Attempt">The attempt of that run.</param>
+/// <param name="Person">Set for a person's command-line client, whose place in <c>out</c> is kept for it.</param>
+internal sealed record Writer(string? Run = null, string? Person = null, long Attempt = 1)
+{
+    public static Writer Server { get; } = new();
+}
+
+/// <summary>What became of an append: exactly one of these.</summary>
+internal abstract record AppendOutcome
+{
+    /// <param name="Start">The number of the first record.</param>
+    /// <param name="End">One past the number of the last.</param>
+    /// <param name="RunEnsured">Whether a live run will see it; asked on <c>in</c> alone.</param>
+    /// <param name="StopAsked">Somebody has asked the open turn to stop.</param>
+    internal sealed record Appended(long Start, long End, bool RunEnsured, bool StopAsked) : AppendOutcome;
+
+    internal sealed record PartMismatch(string PartId) : AppendOutcome;
+
+    internal sealed record Closed(string? Reason) : AppendOutcome;
+
+    internal sealed record Expired : AppendOutcome;
+
+    /// <summary>The run behind the token no longer has the session: it has ended, or a later attempt took over.</summary>
+    internal sealed record NotTheRun : AppendOutcome;
+
+    /// <summary>The session was deleted meanwhile.</summary>
+    internal sealed record Gone : AppendOutcome;
+}
