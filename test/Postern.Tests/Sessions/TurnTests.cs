@@ -119,6 +119,7 @@ public sealed class TurnTests
         await server.StartSessionAsync("s", agent: "slow");
         await server.SayAsync("s", "hello");
         await using var stream = await server.StreamAsync(Out);
+        await WaitFor.TrueAsync(async () => await server.Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM run WHERE claim_at IS NOT NULL", r => r.GetInt64(0))) == 1);
         server.Clock.Advance(TimeSpan.FromSeconds(61));
         var records = await stream.RecordsAsync(r => r.Any(EventReader.IsTurnComplete));
         Assert.Contains("No agent took the run on in time", string.Concat(records.Select(r => r.GetRawText())), StringComparison.Ordinal);
