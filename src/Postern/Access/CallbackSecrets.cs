@@ -124,15 +124,22 @@ internal sealed class CallbackSecrets(Database database, MasterKey master, TimeP
     public async ValueTask<string> TokenForRunAsync(string project, string run, long attempt) =>
         Token((await TokenSecretsAsync(project))[0], RunScope, project, run, attempt.ToString(System.Globalization.CultureInfo.InvariantCulture));
 
+    /// <summary>A token of a scope, under the present secret.</summary>
+    public async ValueTask<string> TokenForAsync(string project, string scope, params string[] parts) => Token((await TokenSecretsAsync(project))[0], scope, parts);
+
     /// <summary>Whether a presented token is that of an attempt of a run, under any live secret.</summary>
-    public async ValueTask<bool> IsRunTokenAsync(string presented, string project, string run, long attempt)
+    public ValueTask<bool> IsRunTokenAsync(string presented, string project, string run, long attempt) =>
+        IsTokenAsync(presented, project, RunScope, project, run, attempt.ToString(System.Globalization.CultureInfo.InvariantCulture));
+
+    /// <summary>Whether a presented token is that of a scope and its parts, under any live secret.</summary>
+    public async ValueTask<bool> IsTokenAsync(string presented, string project, string scope, params string[] parts)
     {
         if (presented.Length != TokenLength || !presented.All(c => c is (>= '0' and <= '9') or (>= 'a' and <= 'f'))) return false;
         var given = Encoding.ASCII.GetBytes(presented);
         var found = false;
         // All are tried, so that the time says nothing of which.
         foreach (var secret in await TokenSecretsAsync(project))
-            found |= CryptographicOperations.FixedTimeEquals(given, Encoding.ASCII.GetBytes(Token(secret, RunScope, project, run, attempt.ToString(System.Globalization.CultureInfo.InvariantCulture))));
+            found |= CryptographicOperations.FixedTimeEquals(given, Encoding.ASCII.GetBytes(Token(secret, scope, parts)));
         return found;
     }
 

@@ -19,6 +19,11 @@ internal sealed class Credentials(KeyRing keys, Tokens tokens, CallbackSecrets c
         if (opens == Opens.CallbackSecret) return TryCallbackSecret(headers);
         if ((opens & Opens.CallbackToken) != 0 && Single(headers[CallbackTokenHeader]) is { } callback)
             return StringValues.IsNullOrEmpty(headers.Authorization) && StringValues.IsNullOrEmpty(headers["X-API-Key"]) ? await TryCallbackTokenAsync(http, callback) : CredentialAnswer.Ambiguous;
+        if ((opens & Opens.InternalKey) != 0 && Single(headers["X-Internal-API-Key"]) is { } internalKey)
+        {
+            if (headers["X-Internal-API-Key"].Count > 1 || Other(headers) is { } other && other != internalKey) return CredentialAnswer.Ambiguous;
+            return await keys.VerifyAsync(internalKey, now) is { } known ? CredentialAnswer.Fit(new ProjectCaller(known.Row.Project, known)) : CredentialAnswer.Unfit(UnfitCredential.BadKey, "unknown_key", KeyText.TryParse(internalKey)?.Id);
+        }
         if (Disagree(headers.Authorization, headers["X-API-Key"])) return CredentialAnswer.Ambiguous;
         var bearer = Bearer(headers.Authorization);
         if (bearer is not null && LooksLikeToken(bearer))
@@ -101,6 +106,8 @@ internal sealed class Credentials(KeyRing keys, Tokens tokens, CallbackSecrets c
         }
         return await projects.DefaultAsync() is { } project ? new ProjectCaller(project, new ProxyAuthority(identity, scopes)) : null;
     }
+
+    private static string? Other(IHeaderDictionary headers) => Bearer(headers.Authorization) ?? Single(headers["X-API-Key"]);
 
     private static bool Disagree(StringValues authorization, StringValues apiKey)
     {

@@ -34,6 +34,8 @@ internal sealed record Rule(string Words, Need? Need = null, bool Explicit = fal
 /// </summary>
 internal sealed class Door(string method, string path, Opens opens, Rule rule, ErrorFamily family, Delegate handler)
 {
+    public const string AnyMethod = "ANY";
+
     public string Method { get; } = method;
 
     public string Path { get; } = path;
@@ -118,8 +120,10 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
         var open = Handler is OpenHandler;
         if (!open && Handler is not ProjectHandler) throw new InvalidOperationException($"{Method} {Path}: a handler is an OpenHandler or a ProjectHandler.");
         if (Opens == 0) throw new InvalidOperationException($"{Method} {Path} names no credential.");
-        if (open != (Opens == Opens.Anyone)) throw new InvalidOperationException($"{Method} {Path} opens to {Opens}, but its handler {Handler.GetMethodInfo().Name} takes {(open ? "no caller" : "a project's caller")}.");
-        if (!open && Rule == Rule.None) throw new InvalidOperationException($"{Method} {Path} opens to {Opens}, but says nothing of scopes.");
+        // A door whose credential only its handler can verify (a signature by a secret that the path names, a token that stands for its headers) says so by its word.
+        var verifies = (Opens & Opens.Signature) != 0 || Opens == Opens.CallbackToken;
+        if (open != (Opens == Opens.Anyone || verifies)) throw new InvalidOperationException($"{Method} {Path} opens to {Opens}, but its handler {Handler.GetMethodInfo().Name} takes {(open ? "no caller" : "a project's caller")}.");
+        if ((!open || verifies) && Rule == Rule.None) throw new InvalidOperationException($"{Method} {Path} opens to {Opens}, but says nothing of scopes.");
     }
 
     private Door With(string name, string place, string words)

@@ -30,14 +30,11 @@ internal sealed class Doors(Gate gate)
         var endpoints = new List<Endpoint>();
         foreach (var door in _doors)
         {
-            var builder = new RouteEndpointBuilder(http => gate.EnterAsync(http, door), RoutePatternFactory.Parse(door.Path), order: 0) { DisplayName = door.Method + " " + door.Path };
-            builder.Metadata.Add(door);
-            builder.Metadata.Add(door.Family);
-            builder.Metadata.Add(new HttpMethodMetadata([door.Method]));
-            foreach (var item in OpenApiDocument.Metadata(door)) builder.Metadata.Add(item);
-            endpoints.Add(builder.Build());
+            endpoints.Add(Endpoint(door, door.Method == Door.AnyMethod ? "POST" : door.Method, inDocument: true));
+            // The document shows a door of all methods as its POST; the others lead to the same handler.
+            if (door.Method == Door.AnyMethod) endpoints.Add(Endpoint(door, null, inDocument: false));
         }
-        foreach (var path in _doors.GroupBy(d => d.Path, StringComparer.Ordinal))
+        foreach (var path in _doors.Where(d => d.Method != Door.AnyMethod).GroupBy(d => d.Path, StringComparer.Ordinal))
         {
             var refusal = new OtherMethods(string.Join(", ", path.Select(d => d.Method).Order(StringComparer.Ordinal)));
             var family = path.First().Family;
@@ -47,6 +44,16 @@ internal sealed class Doors(Gate gate)
             endpoints.Add(builder.Build());
         }
         app.DataSources.Add(new DefaultEndpointDataSource(endpoints));
+    }
+
+    private Endpoint Endpoint(Door door, string? method, bool inDocument)
+    {
+        var builder = new RouteEndpointBuilder(http => gate.EnterAsync(http, door), RoutePatternFactory.Parse(door.Path), order: 0) { DisplayName = (method ?? "any") + " " + door.Path };
+        builder.Metadata.Add(door);
+        builder.Metadata.Add(door.Family);
+        if (method is not null) builder.Metadata.Add(new HttpMethodMetadata([method]));
+        if (inDocument) foreach (var item in OpenApiDocument.Metadata(door)) builder.Metadata.Add(item);
+        return builder.Build();
     }
 
     /// <summary>
@@ -79,6 +86,12 @@ internal sealed class DoorGroup(Doors doors, string prefix, ErrorFamily family)
     public Door Patch(string path, Opens opens, Rule rule, ProjectHandler handler) => Add("PATCH", path, opens, rule, handler);
 
     public Door Delete(string path, Opens opens, Rule rule, ProjectHandler handler) => Add("DELETE", path, opens, rule, handler);
+
+    /// <summary>A door that takes every method and judges it by itself.</summary>
+    public Door Any(string path, Opens opens, Rule rule, OpenHandler handler) => Add(Door.AnyMethod, path, opens, rule, handler);
+
+    /// <summary>A door whose handler verifies the credential.</summary>
+    public Door Post(string path, Opens opens, Rule rule, OpenHandler handler) => Add("POST", path, opens, rule, handler);
 
     /// <summary>Openness has a word.</summary>
     public Door Get(string path, Opens opens, OpenHandler handler) => Add("GET", path, opens, Rule.None, handler);

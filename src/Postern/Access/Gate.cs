@@ -11,11 +11,8 @@ namespace Postern.Access;
 /// bounded the headers: 1 odd spellings, 2 a credential in the URL, 3 the credential, 4 the rate, 5 the scope, 6 the handler, which
 /// is the first to touch the body.
 /// </summary>
-internal sealed class Gate(Credentials credentials, TokenBuckets buckets, Audit audit, Database database, PosternOptions options, ILogger<Gate> log)
+internal sealed class Gate(Credentials credentials, FailedCredentials failed, TokenBuckets buckets, Audit audit, Database database, PosternOptions options, ILogger<Gate> log)
 {
-    /// <summary>A machine's own users are many programs behind one address.</summary>
-    private const int LoopbackFactor = 10;
-
     public async Task EnterAsync(HttpContext http, Door door)
     {
         if (Activity.Current is { } span)
@@ -76,18 +73,13 @@ internal sealed class Gate(Credentials credentials, TokenBuckets buckets, Audit 
 
     private Refusal Refuse(HttpContext http, Door door, CredentialAnswer answer)
     {
-        var address = credentials.AddressOf(http);
-        var perMinute = options.RateLimits.FailuresPerMinute * (System.Net.IPAddress.IsLoopback(http.Connection.RemoteIpAddress ?? System.Net.IPAddress.None) ? LoopbackFactor : 1);
-        if (buckets.Take("401 " + address, perMinute, perMinute / 60.0) is { Allowed: false } wait)
-            return new Refusal(429, "Too many failed credentials from this address. A correct one is still accepted.", "too_many_failures") { RetryAfterSeconds = (int)Math.Ceiling(wait.RetryAfter) };
-        audit.Refused(http, door, answer.Reason, answer.KeyId, address);
         var token = answer.Why is UnfitCredential.BadToken or UnfitCredential.EndedToken;
-        return new Refusal(401, door.Family.Unauthorized(answer.Why), "unauthorized")
+        return failed.Refuse(http, answer.Reason, answer.KeyId, new Refusal(401, door.Family.Unauthorized(answer.Why), "unauthorized")
         {
             ShouldRetry = false,
             Challenge = token ? $"Bearer realm=\"postern\", error=\"invalid_token\", reason=\"{answer.Reason}\""
                 : answer.Why == UnfitCredential.Missing ? "Bearer realm=\"postern\", reason=\"missing\"" : "Bearer realm=\"postern\"",
-        };
+        });
     }
 
     private Refusal Forbid(HttpContext http, Door door, ProjectCaller caller)

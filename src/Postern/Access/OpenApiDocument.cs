@@ -36,6 +36,7 @@ internal static class OpenApiDocument
             {
                 ["key"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A project's key, pst_…" },
                 ["apiKey"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-API-Key", Description = "A project's key, pst_…" },
+                ["internalKey"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-Internal-API-Key", Description = "A project's key, pst_…" },
                 ["token"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "JWT", Description = "A signed token with scopes" },
                 ["callbackToken"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = Credentials.CallbackTokenHeader, Description = "The token of one attempt of one run, from its dispatch" },
                 ["internalCallbackSecret"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-Callback-Secret", Description = "A project's callback secret" },
@@ -88,6 +89,7 @@ internal static class OpenApiDocument
             yield return "key";
             yield return "apiKey";
         }
+        if ((opens & Opens.InternalKey) != 0) yield return "internalKey";
         if ((opens & Opens.Token) != 0) yield return "token";
         if ((opens & Opens.CallbackToken) != 0) yield return "callbackToken";
         if ((opens & Opens.CallbackSecret) != 0) yield return "internalCallbackSecret";
@@ -102,6 +104,7 @@ internal static class OpenApiDocument
         {
             var p when p.Contains("session", StringComparison.Ordinal) => p.StartsWith("/sessions", StringComparison.Ordinal) ? "History" : "Sessions",
             var p when p.Contains("/agents", StringComparison.Ordinal) => "Agents",
+            var p when p.Contains("/triggers", StringComparison.Ordinal) || p.Contains("/callbacks", StringComparison.Ordinal) => "Triggers",
             var p when p.Contains("/runs", StringComparison.Ordinal) || p.Contains("/jobs", StringComparison.Ordinal) || p.Contains("/workflows", StringComparison.Ordinal) => "Runs",
             var p when p.Contains("/deliveries", StringComparison.Ordinal) || p.Contains("/events", StringComparison.Ordinal) || p.Contains("/webhook-endpoints", StringComparison.Ordinal) => "Deliveries",
             var p when p.Contains("/auth", StringComparison.Ordinal) || p.EndsWith("/jwt", StringComparison.Ordinal) => "Tokens",

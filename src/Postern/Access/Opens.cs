@@ -27,4 +27,10 @@ internal enum Opens
 
     /// <summary>A trusted orchestrator of one project: <c>X-Callback-Secret</c>, and nothing else is looked at.</summary>
     CallbackSecret = 64,
+
+    /// <summary>A project's key also as <c>X-Internal-API-Key</c>, where callers have always sent it so.</summary>
+    InternalKey = 128,
+
+    /// <summary>A signature over the raw body, by a secret of what the path names: the handler verifies it.</summary>
+    Signature = 256,
 }

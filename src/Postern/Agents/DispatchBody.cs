@@ -6,6 +6,7 @@ using Postern.Runs;
 using Postern.Sessions;
 using Postern.Settings;
 using Postern.Storage;
+using Postern.Triggers;
 
 namespace Postern.Agents;
 
@@ -13,7 +14,7 @@ namespace Postern.Agents;
 /// What an agent is given with a run, whether it is called or has claimed it: the run, its session with the transcript's tail, where and
 /// with what to report. It is made when it is sent, so that neither the token nor the messages are kept twice.
 /// </summary>
-internal sealed class DispatchBody(SessionTokens tokens, CallbackSecrets callbacks, Transcript transcript, SessionStore sessions, Projects projects, ServerAddress address, Database database)
+internal sealed class DispatchBody(SessionTokens tokens, CallbackSecrets callbacks, Transcript transcript, SessionStore sessions, CaptureStore captures, Projects projects, ServerAddress address, Database database)
 {
     private const int TailMessages = 50;
     /// <summary>Content that travels with a dispatch, so that the body stays under 256 KiB; older messages are read from the history.</summary>
@@ -27,7 +28,7 @@ internal sealed class DispatchBody(SessionTokens tokens, CallbackSecrets callbac
         var session = run.Session is null ? null : await sessions.FindAsync(run.Project, run.Session);
         var name = session is null ? null : Conversation.NameOf(session);
         var token = await tokens.ForRunAsync(run, name, Math.Min(database.Now + Wire.Microseconds(Tokens.MaxLife), run.TotalAt + 86_400_000_000));
-        var callbackToken = await callbacks.TokenForRunAsync(run.Project, run.Id, run.Attempt);
+        var (callbackPath, callbackHeaders, trigger, capture) = await CallbackOfAsync(run, session);
         var isDefault = run.Project == await projects.DefaultAsync();
         var messages = session is null ? null : await TailAsync(session);
         var (input, artifacts) = await database.ReadAsync(async tx => (await RunData.FindAsync(tx, run.Project, run.Id, RunData.Input), await RunData.FindAsync(tx, run.Project, run.Id, RunData.Artifacts)));
@@ -61,16 +62,41 @@ internal sealed class DispatchBody(SessionTokens tokens, CallbackSecrets callbac
                 json.WriteEndObject();
             }
             json.WriteStartObject("callback");
-            json.WriteString("url", $"{address.Url}/api/v1/runs/{run.Id}/status");
+            json.WriteString("url", address.Url + callbackPath);
             json.WriteStartObject("headers");
-            json.WriteString(Credentials.CallbackTokenHeader, callbackToken);
-            json.WriteString(Credentials.RunHeader, run.Id);
-            json.WriteString(Credentials.AttemptHeader, run.Attempt.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            foreach (var (header, value) in callbackHeaders) json.WriteString(header, value);
             if (!isDefault) json.WriteString(Credentials.ProjectHeader, run.Project);
             json.WriteEndObject();
             json.WriteEndObject();
+            if (trigger is not null) WriteTrigger(json, trigger, capture!);
             json.WriteString("token", token);
         };
+    }
+
+    /// <summary>Where the end is reported: a captured request's at the execution callback, everything else at the run's own status.</summary>
+    private async ValueTask<(string Path, (string Header, string Value)[] Headers, Trigger? Trigger, Capture? Capture)> CallbackOfAsync(Run run, Session? session)
+    {
+        var capture = session?.Type == Trigger.SessionType ? await captures.OfTurnAsync(run.Project, session.Id, session.TurnInSeq) : null;
+        if (capture is not null && await database.ReadAsync(tx => TriggerStore.FindByUidAsync(tx, run.Project, capture.TriggerUid)) is { } trigger)
+        {
+            var token = await callbacks.TokenForAsync(run.Project, ExecutionRoutes.Scope, trigger.Name.Namespace, trigger.Name.Id, capture.Id);
+            return ("/api/callbacks/execution", [(Credentials.CallbackTokenHeader, token), (ExecutionRoutes.NamespaceHeader, trigger.Name.Namespace), (ExecutionRoutes.TriggerHeader, trigger.Name.Id), (ExecutionRoutes.RequestHeader, capture.Id)], trigger, capture);
+        }
+        var attempt = run.Attempt.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        return ($"/api/v1/runs/{run.Id}/status", [(Credentials.CallbackTokenHeader, await callbacks.TokenForRunAsync(run.Project, run.Id, run.Attempt)), (Credentials.RunHeader, run.Id), (Credentials.AttemptHeader, attempt)], null, null);
+    }
+
+    private static void WriteTrigger(Utf8JsonWriter json, Trigger trigger, Capture capture)
+    {
+        json.WriteStartObject("trigger");
+        json.WriteString("id", trigger.Name.Id);
+        json.WriteString("namespace", trigger.Name.Namespace);
+        json.WriteString("requestId", capture.Id);
+        json.WriteString("source", capture.Source);
+        json.WritePropertyName("settings");
+        if (trigger.Settings is null) json.WriteNullValue();
+        else json.WriteRawValue(trigger.Settings, skipInputValidation: true);
+        json.WriteEndObject();
     }
 
     private async Task<byte[]> TailAsync(Session session)

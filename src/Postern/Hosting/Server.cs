@@ -11,6 +11,7 @@ using Postern.Runs;
 using Postern.Sessions;
 using Postern.Settings;
 using Postern.Storage;
+using Postern.Triggers;
 
 namespace Postern.Hosting;
 
@@ -42,9 +43,16 @@ internal static class Server
         _ = app.Services.GetRequiredService<Telemetry>();
         app.Services.GetRequiredService<DoorTable>().Doors = doors;
         app.UseRouting();
-        app.Use(next => http => http.GetEndpoint() is null ? new Refusal(404, "Not found", "not_found").ExecuteAsync(http) : next(http));
+        app.Use(next => http => http.GetEndpoint() is null ? NothingThere(http) : next(http));
         app.Lifetime.ApplicationStopping.Register(() => Stop(app));
         return app;
+    }
+
+    /// <summary>Where no route is, the answer is still in the words of the family whose clients would ask there.</summary>
+    private static Task NothingThere(HttpContext http)
+    {
+        if (((string[])["/api/triggers", "/inbound", "/api/callbacks"]).Any(p => http.Request.Path.StartsWithSegments(p, StringComparison.Ordinal))) http.Features.Set<ErrorFamily>(TriggerFamily.Instance);
+        return new Refusal(404, "Not found", "not_found").ExecuteAsync(http);
     }
 
     /// <summary>The features and their routes: the table of contents.</summary>
@@ -62,6 +70,9 @@ internal static class Server
         services.GetRequiredService<RunRoutes>().Map(doors);
         services.GetRequiredService<ClaimRoutes>().Map(doors);
         services.GetRequiredService<CallbackRoutes>().Map(doors);
+        services.GetRequiredService<TriggerRoutes>().Map(doors);
+        services.GetRequiredService<InboundRoutes>().Map(doors);
+        services.GetRequiredService<ExecutionRoutes>().Map(doors);
         services.GetRequiredService<EndpointRoutes>().Map(doors);
         services.GetRequiredService<DeliveryRoutes>().Map(doors);
         services.GetRequiredService<SessionRoutes>().Map(doors);
@@ -77,7 +88,7 @@ internal static class Server
         services.AddSingleton(new Telemetry(options.Telemetry)).AddSingleton<ServerAddress>().AddSingleton<HealthRoutes>().AddSingleton<DoorTable>().AddSingleton<FirstStart>();
 
         // Access
-        services.AddSingleton<KeyStore>().AddSingleton<KeyRing>().AddSingleton<Revocations>().AddSingleton<Tokens>().AddSingleton<Credentials>().AddSingleton<TokenBuckets>().AddSingleton<Gate>();
+        services.AddSingleton<KeyStore>().AddSingleton<KeyRing>().AddSingleton<Revocations>().AddSingleton<Tokens>().AddSingleton<Credentials>().AddSingleton<FailedCredentials>().AddSingleton<TokenBuckets>().AddSingleton<Gate>();
         services.AddSingleton<Projects>().AddSingleton<ProjectSeed>(AgentStore.SeedAsync).AddSingleton<KeyAdmin>().AddSingleton<KeyRoutes>().AddSingleton<CallbackSecrets>().AddSingleton<CallbackSecretRoutes>().AddSingleton<TokenRoutes>().AddSingleton<ErrorFamily>(SessionFamily.Instance);
         Background<AccessWatch>(services);
         Background<Audit>(services);
@@ -94,6 +105,8 @@ internal static class Server
         services.AddSingleton<WorkflowRoutes>().AddSingleton<RunRoutes>().AddSingleton<ClaimRoutes>().AddSingleton<CallbackRoutes>();
         Background<RunDispatcher>(services);
         Background<RunReaper>(services);
+        services.AddSingleton<TriggerStore>().AddSingleton<CaptureStore>().AddSingleton<CaptureStart>().AddSingleton<TriggerFields>().AddSingleton<TriggerRoutes>().AddSingleton<InboundRoutes>().AddSingleton<ExecutionRoutes>();
+        Background<TriggerScheduler>(services);
         services.AddSingleton<SessionEvents>().AddSingleton<SessionStore>().AddSingleton<RecordStore>().AddSingleton<Transcript>().AddSingleton<Conversation>().AddSingleton<SessionDoor>().AddSingleton<SessionStart>().AddSingleton<SessionTokens>();
         services.AddSingleton<SessionRoutes>().AddSingleton<ChannelRoutes>();
         Background<SessionKeeper>(services);

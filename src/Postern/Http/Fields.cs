@@ -202,6 +202,18 @@ internal sealed class Fields(JsonElement root)
         return null;
     }
 
+    /// <summary>Members that were in the body and that nobody asked for.</summary>
+    public List<(string Name, JsonElement Value)> Unknown()
+    {
+        var unknown = new List<(string, JsonElement)>();
+        foreach (var member in root.EnumerateObject())
+        {
+            if (NameOf(member) is not { Length: > 0 and <= 128 } name) Fault("body", "holds a name that is not valid, or longer than 128 characters");
+            else if (!_known.Contains(name)) unknown.Add((name, member.Value));
+        }
+        return unknown;
+    }
+
     /// <summary>Names that were in the body and that nobody asked for, as faults: for routes whose bodies are strict.</summary>
     public void RefuseUnknown()
     {

@@ -63,7 +63,7 @@ internal abstract class ErrorFamily
     public virtual string ContentType => "application/json; charset=utf-8";
 
     /// <summary>The family of the matched route; problem details where no route matched.</summary>
-    public static ErrorFamily Of(HttpContext http) => http.GetEndpoint()?.Metadata.GetMetadata<ErrorFamily>() ?? ProblemFamily.Instance;
+    public static ErrorFamily Of(HttpContext http) => http.GetEndpoint()?.Metadata.GetMetadata<ErrorFamily>() ?? http.Features.Get<ErrorFamily>() ?? ProblemFamily.Instance;
 
     public abstract void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http);
 

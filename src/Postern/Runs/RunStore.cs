@@ -133,6 +133,12 @@ internal sealed class RunStore(Database database)
         tx.Touch(Topics.Claimable(run.Project, run.Agent));
     }
 
+    /// <summary>A shorter time in all than its agent's, set with its start.</summary>
+    public static ValueTask<int> LimitAsync(Tx tx, string project, string id, long seconds) =>
+        tx.ExecuteAsync(
+            "UPDATE run SET total_seconds = $3, total_at = created_at + $3 * 1000000, deadline_at = CASE WHEN deadline_at > created_at + $3 * 1000000 THEN created_at + $3 * 1000000 ELSE deadline_at END WHERE project = $1 AND id = $2",
+            project, id, seconds);
+
     /// <summary>Not tried, only to be asked again at a time: its agent has no place free.</summary>
     public static ValueTask<int> DeferAsync(Tx tx, Run run, long dueAt) =>
         tx.ExecuteAsync("UPDATE run SET due_at = $4, lease_until = 0 WHERE project = $1 AND id = $2 AND lease_no = $3 AND lease_until > 0", run.Project, run.Id, run.LeaseNo, dueAt);

@@ -4,6 +4,7 @@ using Postern.Http;
 using Postern.Runs;
 using Postern.Settings;
 using Postern.Storage;
+using Postern.Triggers;
 
 namespace Postern.Sessions;
 
@@ -86,6 +87,7 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         };
         await machine.CreateAsync(tx, run, input, by ?? Doer.Server);
         await tx.ExecuteAsync("UPDATE session SET current_run = $3, current_attempt = 1, run_wanted_until = NULL, updated_at = $4 WHERE project = $1 AND id = $2", session.Project, session.Id, run.Id, tx.Now);
+        if (session.Type == Trigger.SessionType) await CaptureStore.FollowAsync(tx, session.Project, session.Id, run.Id);
         tx.Touch(session.Id);
         return run.Id;
     }
@@ -110,6 +112,7 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         var deadline = tx.Now + (long)turnTime.TotalMicroseconds;
         var answers = session.TurnIsOpen ? session.TurnInSeq : session.InMessageSeq;
         await tx.ExecuteAsync("UPDATE session SET turn_deadline = $3, turn_in_seq = $4, turn_seconds = $5 WHERE project = $1 AND id = $2", session.Project, session.Id, deadline, answers, (long)turnTime.TotalSeconds);
+        if (session.Type == Trigger.SessionType) await CaptureStore.BeginAsync(tx, session.Project, session.Id, answers);
         return (session with { TurnDeadline = deadline, TurnInSeq = answers }, run);
     }
 
@@ -133,17 +136,21 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
             "UPDATE session SET turn_deadline = COALESCE($4, $5 + turn_seconds * 1000000) WHERE project = $1 AND id = $2 AND current_run = $3 AND turn_deadline IS NOT NULL",
             run.Project, run.Session, run.Id, until, tx.Now);
 
+    /// <summary>A text of the agent, where it has streamed none.</summary>
+    public ValueTask<(long Start, long End, bool Ensured)> SpeakAsync(Tx tx, Session session, string part, string text) => AppendOutAsync(tx, session, NameOf(session), TextRecords(part, text));
+
+    private static List<NewRecord> TextRecords(string part, string text)
+    {
+        object[] chunks = [new { type = "start", messageId = "msg_" + part.Replace(':', '_') }, new { type = "text-start", id = "0" }, new { type = "text-delta", id = "0", delta = text }, new { type = "text-end", id = "0" }, new { type = "finish" }];
+        return [.. chunks.Select((c, i) => NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(c, Wire.Json), $"{part}:{i}", $"{part}:{i}"))];
+    }
+
     /// <summary>The whole answer to a turn at once, from an agent that does not stream. A repeat finds its parts there.</summary>
     public async ValueTask AnswerTurnAsync(Tx tx, Run run, long turn, string? text)
     {
         if (await SessionStore.LockAsync(tx, run.Project, run.Session!) is not { } session) return;
         var part = $"{run.Id}:{turn}:answer";
-        var records = new List<NewRecord>();
-        if (text is not null)
-        {
-            object[] chunks = [new { type = "start", messageId = "msg_" + run.Id }, new { type = "text-start", id = "0" }, new { type = "text-delta", id = "0", delta = text }, new { type = "text-end", id = "0" }, new { type = "finish" }];
-            for (var i = 0; i < chunks.Length; i++) records.Add(NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(chunks[i], Wire.Json), $"{part}:{i}", $"{part}:{i}"));
-        }
+        var records = text is null ? [] : TextRecords(part, text);
         records.Add(NewRecord.OfControl(part + ":end", [Control.Header, Control.TurnComplete]));
         await AppendAsync(tx, NameOf(session), RecordStore.Out, records, new Writer(run.Id, Attempt: run.Attempt));
     }
@@ -163,6 +170,7 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
             await machine.EndAsync(tx, session.Project, run, runStatus, why, by, failure ?? (runStatus == Phase.Failed ? new Failure("turn_failed", why) : null), tellAgent: runStatus == Phase.Cancelled);
             await tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", session.Project, session.Id);
         }
+        if (session.Type == Trigger.SessionType) await CaptureStore.SettleAsync(tx, session.Project, session.Id, session.InMessageSeq, Capture.Failed, failure?.Code ?? runStatus, why);
         // All that waited is answered by the error: a message that broke the agent once is not handed to it for ever.
         var turn = session with { CurrentRun = null, TurnInSeq = session.InMessageSeq };
         await AppendOutAsync(tx, turn, name, [error, NewRecord.OfControl(null, [Control.Header, Control.TurnComplete])]);
@@ -188,7 +196,7 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         if (!session.TurnIsOpen && !session.HasUnanswered) return;
         if (run.Phase != Phase.Succeeded)
         {
-            await BreakTurnAsync(tx, session, run.Reason ?? $"The run {run.Phase}.", run.Phase);
+            await BreakTurnAsync(tx, session, run.Reason ?? $"The run {run.Phase}.", run.Phase, failure: run.FailureCode is null ? null : new Failure(run.FailureCode, run.FailureMessage, run.FailedStage));
             return;
         }
         await AppendOutAsync(tx, session, NameOf(session), [NewRecord.OfControl(null, [Control.Header, Control.TurnComplete])]);
@@ -291,6 +299,7 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         await tx.ExecuteAsync(
             "UPDATE session SET message_next = $3, in_answered_seq = $4, turn_deadline = NULL, turn_out_seq = $5, updated_at = $6 WHERE project = $1 AND id = $2",
             now.Project, now.Id, now.MessageNext, now.InAnsweredSeq, now.TurnOutSeq, tx.Now);
+        if (session.Type == Trigger.SessionType) await CaptureStore.SettleAsync(tx, now.Project, now.Id, answered, Capture.Success, null, null);
         if (now.CurrentRun is { } run)
         {
             if (now.HasUnanswered) await RunStore.AgainAsync(tx, now.Project, run);
@@ -341,6 +350,7 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         await RecordStore.InsertAsync(tx, name, RecordStore.Out, session.OutNext, NewRecord.OfControl(null, [.. headers]));
         if (session.CurrentRun is { } run)
             await machine.EndAsync(tx, session.Project, run, run == callingRun ? Phase.Succeeded : Phase.Cancelled, RunMachine.SessionClosed, tellAgent: run != callingRun);
+        if (session.Type == Trigger.SessionType) await CaptureStore.SettleAsync(tx, session.Project, session.Id, long.MaxValue, Capture.Failed, Phase.Cancelled, "The session was closed.");
         await events.EndedAsync(tx, session, set.StartsWith("closed_at", StringComparison.Ordinal) ? "session.closed" : "session.expired", reason);
         await tx.ExecuteAsync(
             $"""

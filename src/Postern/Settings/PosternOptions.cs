@@ -145,6 +145,10 @@ internal sealed class RetentionOptions
     [Range(1, 3650)]
     public int DeliveryDays { get; set; } = 30;
 
+    [Description("Finished captures of a trigger that are kept, the newest; those under way are kept beside them.")]
+    [Range(1, 100_000)]
+    public int CapturesPerTrigger { get; set; } = 100;
+
     [Description("Days that audit rows are kept.")]
     [Range(1, 3650)]
     public int AuditDays { get; set; } = 90;

@@ -32,6 +32,11 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             Personal = made.String("key");
             Token = await Server.TokenAsync("admin");
             CallbackSecret = (await Server.PostAsync("/api/v1/callback-secrets", null)).String("secret");
+            // Its agent does nothing, so that no work of an earlier row is counted in a later one.
+            await Server.SendAsync(HttpMethod.Put, "/api/v1/agents/nobody-works", Server.RootKey, new { kind = "pull" });
+            // An inbound URL whose trigger asks for a signature: what opens its door.
+            await Server.PostAsync("/api/triggers/user/matrix/matrix", new { promptTemplate = "{{body}}", agent = "nobody-works", webhookAuth = new { scheme = "sha256", secret = "a secret of the matrix" } });
+            await Server.PostAsync("/api/triggers/org/matrix/matrix", new { promptTemplate = "{{body}}", agent = "nobody-works", webhookAuth = new { scheme = "sha256", secret = "a secret of the matrix" } });
             CallbackToken = await Server.App.Services.GetRequiredService<CallbackSecrets>().TokenForRunAsync(await Server.ProjectAsync(), "run_none", 1);
         }
 
@@ -55,7 +60,8 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
     {
         var server = world.Server;
         var door = server.Doors.Table.Single(d => d.Method == method && d.Path == path);
-        var target = Fill(path);
+        var target = Fill(path).Replace("{project}", await server.ProjectAsync(), StringComparison.Ordinal);
+        if (method == Door.AnyMethod) method = "POST";
         var rows = await server.CountRowsAsync();
         var wrongKey = server.RootKey[..^8] + (server.RootKey[^8] == 'A' ? 'B' : 'A') + server.RootKey[^7..];
         var presented = new (string Kind, Opens Opens, (string, string)[] Headers)[]
@@ -75,6 +81,9 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             ("a callback token of another project", 0, [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_none"), ("x-webhook-project", "proj_other")]),
             ("a callback token in capitals", 0, [("X-Callback-Token", world.CallbackToken.ToUpperInvariant()), ("x-run-id", "run_none")]),
             ("a callback secret as a bearer", 0, [("Authorization", "Bearer " + world.CallbackSecret)]),
+            ("a signature over other bytes", 0, [("X-Hub-Signature-256", "sha256=" + Convert.ToHexStringLower(System.Security.Cryptography.HMACSHA256.HashData("a secret of the matrix"u8, "{}"u8)))]),
+            ("a signature", Opens.Signature, [("X-Hub-Signature-256", "sha256=" + Convert.ToHexStringLower(System.Security.Cryptography.HMACSHA256.HashData("a secret of the matrix"u8, "{\"broken\""u8)))]),
+            ("the root key as X-Internal-API-Key", Opens.InternalKey, [("X-Internal-API-Key", server.RootKey)]),
             ("a callback secret", Opens.CallbackSecret, [("X-Callback-Secret", world.CallbackSecret)]),
             ("a callback token", Opens.CallbackToken, [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_none")]),
             ("a proxy's identity, from nowhere trusted", 0, [("X-Forwarded-User", "ada")]),
@@ -86,7 +95,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
         foreach (var (kind, opens, headers) in presented)
         {
             if ((opens & door.Opens) != 0) continue;
-            var answer = await server.SendAsync(new HttpMethod(method), target, null, method is "GET" or "HEAD" ? null : "{\"never\":\"parsed\"", headers);
+            var answer = await server.SendAsync(new HttpMethod(method), target, null, method is "GET" or "HEAD" ? null : "{\"never\":\"parsed\"", [.. headers, .. Identification(door, headers)]);
             Assert.True(answer.Status == 401, $"{method} {target} with {kind}: {answer}");
             Assert.NotNull(answer.Header("WWW-Authenticate"));
         }
@@ -98,7 +107,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
             using var request = new HttpRequestMessage(new HttpMethod(method), target);
             if (method is not ("GET" or "HEAD" or "DELETE")) request.Content = new StringContent("{\"broken\"");
-            foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
+            foreach (var (name, value) in (IEnumerable<(string, string)>)[.. headers, .. Identification(door, headers)]) request.Headers.TryAddWithoutValidation(name, value);
             using var response = await server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
             Assert.True((int)response.StatusCode is not (401 or >= 500 and not 501), $"{method} {target} with {kind}: {(int)response.StatusCode}");
         }
@@ -108,7 +117,8 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
     [MemberData(nameof(Rows))]
     public async Task An_odd_spelling_of_a_path_opens_nothing(string method, string path)
     {
-        var plain = Fill(path);
+        var plain = Fill(path).Replace("{project}", "proj_x", StringComparison.Ordinal);
+        if (method == Door.AnyMethod) method = "POST";
         var cut = plain.LastIndexOf('/');
         string[] spellings =
         [
@@ -174,7 +184,12 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
         Assert.Null((await world.Server.GetAsync("/api/v1/keys")).Header("Access-Control-Allow-Origin"));
     }
 
+    /// <summary>What the execution callback's token stands for: without it the request is not even looked at.</summary>
+    private static (string, string)[] Identification(Door door, (string Name, string)[] headers) =>
+        door.Path == "/api/callbacks/execution" && headers.All(h => h.Name != "x-run-id") ? [("x-run-id", "run_none")] : [];
+
     private static string Fill(string path) => path
+        .Replace("{owner}", "matrix", StringComparison.Ordinal).Replace("{trigger}", path.StartsWith("/inbound", StringComparison.Ordinal) ? "matrix" : "none", StringComparison.Ordinal).Replace("{request}", "none", StringComparison.Ordinal)
         .Replace("{session}", "matrix", StringComparison.Ordinal).Replace("{io}", "in", StringComparison.Ordinal).Replace("{name}", "side", StringComparison.Ordinal)
         .Replace("{key}", "matrix", StringComparison.Ordinal).Replace("{id}", "key_none", StringComparison.Ordinal).Replace("{slug}", "none", StringComparison.Ordinal)
         .Replace("{run}", "run_none", StringComparison.Ordinal).Replace("{workflow}", "none", StringComparison.Ordinal).Replace("{delivery}", "dlv_none", StringComparison.Ordinal).Replace("{endpoint}", "none", StringComparison.Ordinal)

@@ -1,0 +1,109 @@
+using System.Data.Common;
+using System.Text;
+using Postern.Storage;
+
+namespace Postern.Triggers;
+
+/// <summary>
+/// One captured request of a trigger, and what became of it: <c>captured → inprogress → success | failed</c>, or <c>filtered</c>. It follows the turn of its
+/// session that answers it, in the same transaction; a turn has a deadline, so a capture is never under way for ever.
+/// </summary>
+/// <param name="Reason">Why it failed, in a word: <c>timed_out</c>, <c>cancelled</c>, <c>dispatch_failed</c>, …</param>
+/// <param name="InSeq">The message on its session's <c>in</c> that it became.</param>
+internal sealed record Capture(
+    string Project, string Id, string TriggerUid, long At, string Source, string? Method, string? Path, string? Query, string? Headers, byte[]? Body, string? ContentType, string? SourceIp, long? ScheduledAt,
+    string Status, string? Reason = null, string? Error = null, string? Session = null, long? InSeq = null, string? Run = null, long? StartedAt = null, long? EndedAt = null)
+{
+    public const string Captured = "captured";
+    public const string InProgress = "inprogress";
+    public const string Success = "success";
+    public const string Failed = "failed";
+    public const string Filtered = "filtered";
+    public static readonly string[] Statuses = [Captured, InProgress, Success, Failed, Filtered];
+
+    public const string Webhook = "webhook";
+    public const string Scheduled = "scheduled";
+    public const string Manual = "manual";
+    public const string Replay = "replay";
+
+    public bool IsOver => EndedAt is not null;
+}
+
+/// <summary>The captures' rows.</summary>
+internal sealed class CaptureStore(Database database)
+{
+    /// <summary>How long a provider's delivery id is remembered.</summary>
+    public const long RememberedFor = 24L * 3600 * 1_000_000;
+
+    private const string Columns = """
+        project, id, trigger_uid, at, source, method, path, query, headers, body, content_type, source_ip, scheduled_at, status, reason, error, session, in_seq, run, started_at, ended_at
+        """;
+
+    public static ValueTask<int> InsertAsync(Tx tx, Capture c) =>
+        tx.ExecuteAsync(
+            $"INSERT INTO capture ({Columns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+            c.Project, c.Id, c.TriggerUid, c.At, c.Source, c.Method, c.Path, c.Query, c.Headers, c.Body, c.ContentType, c.SourceIp, c.ScheduledAt, c.Status, c.Reason, c.Error, c.Session, c.InSeq, c.Run, c.StartedAt, c.EndedAt);
+
+    public static ValueTask<Capture?> FindAsync(Tx tx, string project, string uid, string id) =>
+        tx.FirstAsync($"SELECT {Columns} FROM capture WHERE project = $1 AND id = $2 AND trigger_uid = $3", Map, project, id, uid);
+
+    public ValueTask<Capture?> FindAsync(string project, string uid, string id) => database.ReadAsync(tx => FindAsync(tx, project, uid, id));
+
+    /// <summary>The first capture under a delivery's key, or null when this one is the first. Who comes second in the same moment waits for the first one's commit.</summary>
+    public static async ValueTask<string?> RememberAsync(Tx tx, string project, string uid, byte[] digest, string capture)
+    {
+        await tx.ExecuteAsync("DELETE FROM capture_key WHERE project = $1 AND trigger_uid = $2 AND digest = $3 AND at < $4", project, uid, digest, tx.Now - RememberedFor);
+        return await tx.ExecuteAsync("INSERT INTO capture_key (project, trigger_uid, digest, capture, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (project, trigger_uid, digest) DO NOTHING", project, uid, digest, capture, tx.Now) == 1
+            ? null
+            : await FirstOfAsync(tx, project, uid, digest) ?? capture;
+    }
+
+    public static ValueTask<string?> FirstOfAsync(Tx tx, string project, string uid, byte[] digest) =>
+        tx.FirstAsync("SELECT capture FROM capture_key WHERE project = $1 AND trigger_uid = $2 AND digest = $3 AND at >= $4", r => r.GetString(0), project, uid, digest, tx.Now - RememberedFor);
+
+    /// <summary>The turn that answers them has begun.</summary>
+    public static ValueTask<int> BeginAsync(Tx tx, string project, string session, long inSeq) =>
+        tx.ExecuteAsync("UPDATE capture SET status = 'inprogress', started_at = $4 WHERE project = $1 AND session = $2 AND in_seq <= $3 AND ended_at IS NULL AND status = 'captured'", project, session, inSeq, tx.Now);
+
+    /// <summary>Their work has ended; their places are free. The caller holds the session's row.</summary>
+    public static async ValueTask SettleAsync(Tx tx, string project, string session, long inSeq, string status, string? reason, string? error)
+    {
+        var freed = await tx.ListAsync(
+            """
+            UPDATE capture SET status = $4, reason = $5, error = $6, ended_at = $7, started_at = COALESCE(started_at, $7)
+            WHERE project = $1 AND session = $2 AND in_seq <= $3 AND ended_at IS NULL RETURNING trigger_uid
+            """, r => r.GetString(0), project, session, inSeq, status, reason, error, tx.Now);
+        foreach (var uid in freed.GroupBy(u => u, StringComparer.Ordinal)) await TriggerStore.FreeAsync(tx, project, uid.Key, uid.Count());
+    }
+
+    /// <summary>A run has taken the session over: what is under way is its.</summary>
+    public static ValueTask<int> FollowAsync(Tx tx, string project, string session, string run) =>
+        tx.ExecuteAsync("UPDATE capture SET run = $3 WHERE project = $1 AND session = $2 AND ended_at IS NULL", project, session, run);
+
+    /// <summary>The newest capture that the open turn of a session answers.</summary>
+    public ValueTask<Capture?> OfTurnAsync(string project, string session, long inSeq) =>
+        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM capture WHERE project = $1 AND session = $2 AND in_seq <= $3 AND ended_at IS NULL ORDER BY in_seq DESC LIMIT 1", Map, project, session, inSeq));
+
+    /// <summary>A page, newest first.</summary>
+    public ValueTask<List<Capture>> ListAsync(string project, string uid, string? status, long beforeAt, string beforeId, int limit) =>
+        database.ReadAsync(tx => tx.ListAsync(
+            $"""
+            SELECT {Columns} FROM capture WHERE project = $1 AND trigger_uid = $2 AND ($3 = '' OR status = $3) AND (at < $4 OR (at = $4 AND id < $5)) ORDER BY at DESC, id DESC LIMIT $6
+            """, Map, project, uid, status ?? "", beforeAt, beforeId, (long)limit));
+
+    /// <summary>Retention, one trigger: the newest finished ones stay, and what is under way.</summary>
+    public Task<int> SweepAsync(string project, string uid, int keep) =>
+        database.WriteAsync(async tx =>
+        {
+            if (await tx.FirstAsync<(long At, string Id)?>(
+                "SELECT at, id FROM capture WHERE project = $1 AND trigger_uid = $2 AND ended_at IS NOT NULL ORDER BY at DESC, id DESC LIMIT 1 OFFSET $3", r => (r.GetInt64(0), r.GetString(1)), project, uid, (long)keep) is not { } last) return 0;
+            return await tx.ExecuteAsync("DELETE FROM capture WHERE project = $1 AND trigger_uid = $2 AND ended_at IS NOT NULL AND (at < $3 OR (at = $3 AND id <= $4))", project, uid, last.At, last.Id);
+        });
+
+    public Task<int> ForgetKeysAsync(int limit) =>
+        database.WriteAsync(async tx => await tx.ExecuteAsync("DELETE FROM capture_key WHERE (project, trigger_uid, digest) IN (SELECT project, trigger_uid, digest FROM capture_key WHERE at < $1 LIMIT $2)", tx.Now - RememberedFor, (long)limit));
+
+    private static Capture Map(DbDataReader r) => new(
+        r.GetString(0), r.GetString(1), r.GetString(2), r.GetInt64(3), r.GetString(4), r.TextOrNull(5), r.TextOrNull(6), r.TextOrNull(7), r.TextOrNull(8), r.BytesOrNull(9), r.TextOrNull(10), r.TextOrNull(11), r.LongOrNull(12),
+        r.GetString(13), r.TextOrNull(14), r.TextOrNull(15), r.TextOrNull(16), r.LongOrNull(17), r.TextOrNull(18), r.LongOrNull(19), r.LongOrNull(20));
+}

@@ -1,0 +1,172 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Postern.Agents;
+using Postern.Deliveries;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Storage;
+
+namespace Postern.Triggers;
+
+/// <summary>What came in, or a schedule's occurrence: everything that a capture keeps and a prompt is made from.</summary>
+internal sealed record Incoming(string Source, string Method, string Path, string Query, Dictionary<string, string> QueryValues, Dictionary<string, string> Headers, byte[] Body, string? ContentType, string SourceIp, long? ScheduledAt = null)
+{
+    public static Incoming Of(Capture c, string source) => new(
+        source, c.Method ?? "", c.Path ?? "", c.Query ?? "", QueryOf(c.Query ?? ""), c.Headers is null ? [] : JsonSerializer.Deserialize<Dictionary<string, string>>(c.Headers)!, c.Body ?? [], c.ContentType, c.SourceIp ?? "", c.ScheduledAt);
+
+    public static Incoming Occurrence(string source, long? scheduledAt) => new(source, "", "", "", [], [], [], null, "", scheduledAt);
+
+    public static Dictionary<string, string> QueryOf(string query) =>
+        Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(query).ToDictionary(q => q.Key, q => q.Value.ToString(), StringComparer.Ordinal);
+}
+
+/// <summary>What became of a request: exactly one of these.</summary>
+internal abstract record CaptureOutcome
+{
+    internal sealed record Taken(string Id) : CaptureOutcome;
+
+    internal sealed record Duplicate(string Id) : CaptureOutcome;
+
+    internal sealed record FilteredOut(string Id) : CaptureOutcome;
+
+    internal sealed record Full : CaptureOutcome;
+}
+
+/// <summary>All places of a trigger were taken in the moment of the commit: the transaction is given up whole.</summary>
+internal sealed class TriggerFullException : Exception;
+
+/// <summary>
+/// Makes a capture and starts its work: the capture, its session, its message, its run and what these cause are one transaction. A request about the same thing
+/// goes on with the session that there is.
+/// </summary>
+internal sealed class CaptureStart(Database database, Conversation conversation, SessionEvents events, Outbox outbox, TimeProvider clock)
+{
+    /// <param name="trigger">As it was read; its row is checked again where it counts.</param>
+    /// <param name="incoming">What came.</param>
+    /// <param name="replay">What a repeat of the message has in common with it; null when nothing is known of that.</param>
+    /// <param name="passes">Whether the filter lets it through.</param>
+    public async Task<CaptureOutcome> TakeAsync(Trigger trigger, Incoming incoming, string? replay, bool passes)
+    {
+        var id = Guid.CreateVersion7(clock.GetUtcNow()).ToString();
+        var digest = replay is null ? null : SHA256.HashData(Encoding.UTF8.GetBytes(replay));
+        // A trigger that is full refuses by one look; a repeat is told what its first became all the same.
+        if (passes && trigger.InFlight >= trigger.MaxInFlight)
+            return digest is not null && await database.ReadAsync(tx => CaptureStore.FirstOfAsync(tx, trigger.Project, trigger.Uid, digest)) is { } known ? new CaptureOutcome.Duplicate(known) : new CaptureOutcome.Full();
+        using var json = ParseBody(incoming.Body);
+        var (prompt, key) = passes ? Render(trigger, incoming, json?.RootElement) : (null, null);
+        try
+        {
+            return await database.WriteAsync<CaptureOutcome>(async tx =>
+            {
+                if (digest is not null && await CaptureStore.RememberAsync(tx, trigger.Project, trigger.Uid, digest, id) is { } first) return new CaptureOutcome.Duplicate(first);
+                var capture = new Capture(
+                    trigger.Project, id, trigger.Uid, tx.Now, incoming.Source, incoming.Method, incoming.Path, incoming.Query, JsonSerializer.Serialize(incoming.Headers, Wire.Json), incoming.Body, incoming.ContentType, incoming.SourceIp, incoming.ScheduledAt,
+                    Capture.Captured);
+                if (!passes) return await FilterAsync(tx, trigger, capture);
+                return await StartAsync(tx, trigger, capture, prompt, key);
+            });
+        }
+        catch (TriggerFullException)
+        {
+            return new CaptureOutcome.Full();
+        }
+    }
+
+    /// <summary>An occurrence that was not fired, kept with the reason.</summary>
+    public async ValueTask SkipAsync(Tx tx, Trigger trigger, long scheduledAt, string reason, string why)
+    {
+        var id = Guid.CreateVersion7(clock.GetUtcNow()).ToString();
+        await CaptureStore.InsertAsync(tx, new Capture(trigger.Project, id, trigger.Uid, tx.Now, Capture.Scheduled, null, null, null, null, null, null, null, scheduledAt, Capture.Failed, reason, why, EndedAt: tx.Now));
+        await TriggerStore.CountAsync(tx, trigger, takesPlace: false);
+    }
+
+    private async ValueTask<CaptureOutcome> FilterAsync(Tx tx, Trigger trigger, Capture capture)
+    {
+        await CaptureStore.InsertAsync(tx, capture with { Status = Capture.Filtered, EndedAt = tx.Now });
+        await TriggerStore.CountAsync(tx, trigger, takesPlace: false);
+        await TellAsync(tx, "trigger.filtered", trigger, capture);
+        return new CaptureOutcome.FilteredOut(capture.Id);
+    }
+
+    private async ValueTask<CaptureOutcome> StartAsync(Tx tx, Trigger trigger, Capture capture, string? prompt, string? key)
+    {
+        var why = prompt is null ? $"The prompt would be longer than {PromptTemplate.MaxPrompt} characters."
+            : await AgentStore.FindAsync(tx, trigger.Project, trigger.Agent) is null ? $"The agent {trigger.Agent} is not registered." : null;
+        if (why is not null)
+        {
+            await CaptureStore.InsertAsync(tx, capture with { Status = Capture.Failed, Reason = prompt is null ? "prompt_too_long" : "unknown_agent", Error = why, EndedAt = tx.Now });
+            await TriggerStore.CountAsync(tx, trigger, takesPlace: false);
+            return new CaptureOutcome.Taken(capture.Id);
+        }
+        var session = await SessionOfAsync(tx, trigger, capture, key);
+        var appended = (AppendOutcome.Appended)await conversation.AppendAsync(tx, Conversation.NameOf(session), RecordStore.In, [MessageOf(session.Name, capture.Id, prompt!)], Writer.Server);
+        var run = (await SessionStore.LockAsync(tx, session.Project, session.Id))!.CurrentRun;
+        if (run is not null && run != session.CurrentRun && trigger.DeadlineSeconds is { } deadline) await RunStore.LimitAsync(tx, session.Project, run, deadline);
+        await CaptureStore.InsertAsync(tx, capture with { Session = session.Id, InSeq = appended.Start, Run = run });
+        // Last, as the trigger's row comes after the session's and the run's for everybody.
+        if (!await TriggerStore.CountAsync(tx, trigger, takesPlace: true)) throw new TriggerFullException();
+        await TellAsync(tx, "trigger.captured", trigger, capture);
+        return new CaptureOutcome.Taken(capture.Id);
+    }
+
+    private async ValueTask<Session> SessionOfAsync(Tx tx, Trigger trigger, Capture capture, string? key)
+    {
+        var name = trigger.SessionMode switch
+        {
+            Trigger.PerRequest => $"{trigger.Uid}:{capture.Id}",
+            Trigger.PerTrigger => trigger.Uid,
+            // A key of any length and any characters, told apart from every other.
+            _ => $"{trigger.Uid}:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key ?? "")).AsSpan(0, 16))}",
+        };
+        if (trigger.SessionMode != Trigger.PerRequest && await SessionStore.FindAsync(tx, trigger.Project, name) is { } known && await SessionStore.LockAsync(tx, trigger.Project, known.Id) is { } there)
+        {
+            if (!there.IsClosed && !there.IsExpired(tx.Now) && there.Agent == trigger.Agent) return there;
+            // It was ended by somebody: what comes now begins one of its own.
+            name = $"{name}:{capture.Id}";
+        }
+        var made = SessionStart.New(tx, trigger.Project, Id.New(Session.Prefix, clock), name, trigger.Agent, Trigger.SessionType) with { Metadata = JsonSerializer.Serialize(new { trigger = trigger.Name.Scope, key }, Wire.Json) };
+        if (!await SessionStore.InsertAsync(tx, made)) return (await SessionStore.LockAsync(tx, trigger.Project, (await SessionStore.FindAsync(tx, trigger.Project, name))!.Id))!;
+        await events.CreatedAsync(tx, made);
+        return made;
+    }
+
+    private static NewRecord MessageOf(string chat, string capture, string prompt)
+    {
+        var body = JsonSerializer.SerializeToUtf8Bytes(new { kind = "message", payload = new { chatId = chat, trigger = "submit-message", message = new { id = capture, role = "user", parts = new[] { new { type = "text", text = prompt } } } } }, Wire.Json);
+        return NewRecord.OfText(body, capture, capture, InEffect.Read(body));
+    }
+
+    private (string? Prompt, string? Key) Render(Trigger trigger, Incoming incoming, JsonElement? json)
+    {
+        var values = new TemplateValues(
+            incoming.Method, incoming.Path, incoming.Query, incoming.QueryValues, incoming.Headers, Encoding.UTF8.GetString(incoming.Body).Replace('\0', '\uFFFD'), json, incoming.SourceIp, Wire.Iso(database.Now),
+            incoming.ScheduledAt is { } at ? Wire.Iso(at) : "");
+        var prompt = PromptTemplate.Render(trigger.Template, values);
+        return (prompt, trigger.SessionMode == Trigger.ByKey ? PromptTemplate.Render(trigger.SessionKey!, values) : null);
+    }
+
+    private ValueTask TellAsync(Tx tx, string type, Trigger trigger, Capture capture) =>
+        outbox.EmitAsync(tx, trigger.Project, type, trigger.Uid, json =>
+        {
+            json.WriteString("triggerId", trigger.Name.Id);
+            json.WriteString("namespace", trigger.Name.Namespace);
+            json.WriteString("requestId", capture.Id);
+            json.WriteString("source", capture.Source);
+        });
+
+    /// <summary>The body as JSON, where it is.</summary>
+    private static JsonDocument? ParseBody(byte[] body)
+    {
+        if (body.Length == 0 || body[0] is not ((byte)'{' or (byte)'[' or (byte)'"' or (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t')) return null;
+        try
+        {
+            return JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = 64 });
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,146 @@
+using System.Text.Json;
+using Postern.Access;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Storage;
+
+namespace Postern.Triggers;
+
+/// <summary>What a worker says at the end of an execution, read leniently: the contract's fields, and nothing else is looked at.</summary>
+/// <param name="Failure">Null where there is none, or one that does not validate: it is dropped and noted, never a refusal.</param>
+internal sealed record ExecutionReport(string SessionId, string CloudAgentSessionId, string Status, string? ErrorMessage, string? LastAssistantMessageText, Failure? Failure, bool FailureDropped)
+{
+    public const string Completed = "completed";
+
+    public bool Succeeded => Status == Completed;
+
+    public string Words => Failure?.Message ?? ErrorMessage ?? (Status == "interrupted" ? "The execution was interrupted." : "The execution failed.");
+
+    /// <summary>Null: the body is no such report.</summary>
+    public static ExecutionReport? Read(Fields fields)
+    {
+        var (session, cloud) = (fields.Text("sessionId", 1, 255, required: true), fields.Text("cloudAgentSessionId", 0, 255, required: true));
+        var status = fields.Word("status", [Completed, "failed", "interrupted"], required: true);
+        foreach (var name in (string[])["executionId", "messageId", "idempotencyKey", "lastSeenBranch"]) fields.Text(name, 0, 1024);
+        var error = fields.Text("errorMessage", 0, 65_536);
+        var text = fields.Text("lastAssistantMessageText", 0, 900_000);
+        var (failure, dropped) = ReadFailure(fields.Any("failure"));
+        return fields.Faults.Count > 0 ? null : new ExecutionReport(session!, cloud!, status!, string.IsNullOrEmpty(error) ? null : error[..Math.Min(error.Length, 4096)], string.IsNullOrEmpty(text) ? null : text, failure, dropped);
+    }
+
+    private static (Failure? Failure, bool Dropped) ReadFailure(JsonElement? given)
+    {
+        if (given is not { } value) return (null, false);
+        if (value.ValueKind != JsonValueKind.Object) return (null, true);
+        var fields = new Fields(value);
+        var (stage, code, message) = (fields.Text("stage", 1, 128), fields.Text("code", 1, 128), fields.Text("message", 1, 4096));
+        fields.Text("subtype", 1, 128);
+        fields.Whole("attempts", 0, 1_000_000);
+        return fields.Faults.Count > 0 ? (null, true) : (new Failure(code ?? "execution_failed", message, stage), false);
+    }
+}
+
+/// <summary>
+/// The door of workers that were given a callback with their dispatch: it closes one capture, or one run without a capture. It authenticates by itself, because its
+/// token verifies only together with what the headers name; a key is not looked at. Settled under the session's lock: of many at once one applies, the others are told that it is done.
+/// </summary>
+internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials failed, Projects projects, Conversation conversation, RunReports reports, Database database)
+{
+    public const string NamespaceHeader = "x-webhook-namespace";
+    public const string TriggerHeader = "x-webhook-trigger-id";
+    public const string RequestHeader = "x-webhook-request-id";
+    public const string Scope = "webhook-execution-callback";
+    private const int MaxBody = 1024 * 1024;
+
+    public void Map(Doors doors) =>
+        doors.Group("/api/callbacks", TriggerFamily.Instance).Post("/execution", Opens.CallbackToken, "the capture that the token names", Take)
+            .Says("Report the end of an execution").Header(NamespaceHeader, "user/{id} or org/{id}").Header(TriggerHeader, "The trigger").Header(RequestHeader, "The captured request").Header(Credentials.RunHeader, "Instead of those three: a run without a capture")
+            .Takes<ExecutionCallback>().Gives<ExecutionDone>().Gives(400, 401, 403, 404, 409, 413, 500);
+
+    private async Task<IResult> Take(HttpContext http)
+    {
+        var headers = http.Request.Headers;
+        var (space, trigger, request, run) = (Text(headers, NamespaceHeader), Text(headers, TriggerHeader), Text(headers, RequestHeader), Text(headers, Credentials.RunHeader));
+        var ofCapture = space is not null && trigger is not null && request is not null;
+        if (!ofCapture && (run is null || space is not null || trigger is not null || request is not null)) return Refusal.BadRequest("Missing webhook identification headers", "missing_identification");
+        var project = Text(headers, Credentials.ProjectHeader) ?? await projects.DefaultAsync();
+        var attempt = Text(headers, Credentials.AttemptHeader) is { } said ? long.TryParse(said, System.Globalization.NumberStyles.None, null, out var number) ? number : 0 : 1;
+        var token = headers[Credentials.CallbackTokenHeader] is { Count: 1 } given ? given[0] ?? "" : "";
+        var valid = project is { Length: <= 128 } && (ofCapture ? await secrets.IsTokenAsync(token, project, Scope, space!, trigger!, request!) : await secrets.IsRunTokenAsync(token, project, run!, attempt));
+        if (!valid) return failed.Refuse(http, "wrong_callback_token", null, new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "CallbackToken realm=\"postern\"" });
+
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!.Status == 413 ? unreadable : Invalid;
+        if (ExecutionReport.Read(fields) is not { } report) return Invalid;
+        return ofCapture ? await CloseCaptureAsync(project!, space!, trigger!, request!, report) : await CloseRunAsync(project!, run!, attempt, report);
+    }
+
+    private Task<IResult> CloseCaptureAsync(string project, string space, string triggerId, string request, ExecutionReport report) =>
+        database.WriteAsync<IResult>(async tx =>
+        {
+            var slash = space.IndexOf('/', StringComparison.Ordinal);
+            if (slash < 0 || await TriggerStore.FindAsync(tx, project, new TriggerName(space[..slash], space[(slash + 1)..], triggerId)) is not { } trigger || await CaptureStore.FindAsync(tx, project, trigger.Uid, request) is not { } seen) return NoRequest;
+            // The session's row puts callbacks, turns and deadlines in one order; what is known of the capture is read again behind it.
+            var session = seen.Session is null ? null : await SessionStore.LockAsync(tx, project, seen.Session);
+            if (await CaptureStore.FindAsync(tx, project, trigger.Uid, request) is not { } capture) return NoRequest;
+            if (capture.IsOver) return Done("Request already completed");
+            if (report.CloudAgentSessionId != capture.Session) return new Refusal(403, "Session ID mismatch", "session_mismatch");
+            if (session is null) return NoRequest;
+            if (report.FailureDropped && capture.Run is not null) await NoteAsync(tx, project, capture.Run);
+            var by = new Doer("callback_token", request);
+            if (!report.Succeeded) await FailAsync(tx, session, capture, report, by);
+            else await SucceedAsync(tx, session, capture, report, by);
+            return Done(null);
+        });
+
+    /// <summary>The turn ends with what the agent has written, or with the text that came; its run has succeeded.</summary>
+    private async ValueTask SucceedAsync(Tx tx, Session session, Capture capture, ExecutionReport report, Doer by)
+    {
+        if (report.LastAssistantMessageText is { } text && session.OutNext <= session.TurnOutSeq) await conversation.SpeakAsync(tx, session, $"{capture.Id}:callback", text);
+        if (session.CurrentRun is not null && await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is { IsEnded: false } run && await conversation.EndRunAsync(tx, run, Phase.Succeeded, null, by) is not null) return;
+        await CaptureStore.SettleAsync(tx, session.Project, session.Id, capture.InSeq ?? long.MaxValue, Capture.Success, null, null);
+    }
+
+    private async ValueTask FailAsync(Tx tx, Session session, Capture capture, ExecutionReport report, Doer by)
+    {
+        var failure = (report.Failure ?? new Failure(report.Status == "interrupted" ? "interrupted" : "execution_failed")) with { Message = report.Words };
+        if (session.CurrentRun is not null && await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is { IsEnded: false } run && await conversation.EndRunAsync(tx, run, Phase.Failed, report.Words, by, failure) is not null) return;
+        await CaptureStore.SettleAsync(tx, session.Project, session.Id, capture.InSeq ?? long.MaxValue, Capture.Failed, failure.Code, report.Words);
+    }
+
+    private async Task<IResult> CloseRunAsync(string project, string id, long attempt, ExecutionReport report)
+    {
+        var by = new Doer("callback_token", id);
+        var taken = new Report(report.Succeeded ? Phase.Succeeded : Phase.Failed, by, attempt) { Failure = report.Succeeded ? null : (report.Failure ?? new Failure("execution_failed")) with { Message = report.Words }, Output = report.Succeeded && report.LastAssistantMessageText is { } text ? JsonSerializer.SerializeToUtf8Bytes(text, Wire.Json) : null };
+        return await database.WriteAsync(async tx =>
+        {
+            // An execution that ends was begun, whether or not the dispatch's own answer has been recorded yet.
+            if (await RunStore.LockAsync(tx, project, id) is { Phase: Phase.Queued, WorkflowVersion: 0 } queued && queued.Attempt == attempt) await reports.TakeAsync(tx, project, id, new Report(Phase.Running, by, attempt));
+            return await reports.TakeAsync(tx, project, id, taken);
+        }) switch
+        {
+            ReportOutcome.Applied or ReportOutcome.Replayed => Done(null),
+            ReportOutcome.NoSuchRun => NoRequest,
+            ReportOutcome.Illegal { Terminal: true } => Done("Request already completed"),
+            var refused => new Refusal(409, RunReports.Explain(refused).Words, RunReports.Explain(refused).Code),
+        };
+    }
+
+    private static ValueTask NoteAsync(Tx tx, string project, string run) =>
+        RunEvents.AddAsync(tx, project, run, seq => new RunEvent(seq, "note", tx.Now, 1, new Doer("callback_token", run), Detail: "{\"dropped\":\"failure\"}"));
+
+    /// <summary>Header values are UTF-8; the server reads bytes, one character each.</summary>
+    private static string? Text(IHeaderDictionary headers, string name) =>
+        headers.TryGetValue(name, out var values) && values.Count == 1 && values[0] is { Length: > 0 and <= 1000 } value ? System.Text.Encoding.UTF8.GetString(System.Text.Encoding.Latin1.GetBytes(value)) : null;
+
+    private static Refusal Invalid => Refusal.BadRequest("Invalid callback payload", "invalid_body");
+
+    private static Refusal NoRequest => new(404, "Request not found", "not_found");
+
+    private static IResult Done(string? message) => Reply.Ok(new ExecutionDone(true, message));
+}
+
+internal sealed record ExecutionCallback(string SessionId, string CloudAgentSessionId, string Status, string? ExecutionId, string? MessageId, string? IdempotencyKey, string? ErrorMessage, string? LastSeenBranch, string? LastAssistantMessageText, JsonElement? Failure);
+
+internal sealed record ExecutionDone(bool Success, [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] string? Message);

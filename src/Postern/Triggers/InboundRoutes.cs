@@ -1,0 +1,114 @@
+using System.Text.Json;
+using Postern.Access;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Triggers;
+
+/// <summary>
+/// The public URLs of triggers. Each has its own authentication, over the raw bytes; the order of the checks is its contract: method, type, size, trigger,
+/// signature, paused, repeat, filter, limits. A link preview or a health probe starts no agent.
+/// </summary>
+internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, Projects projects, Credentials credentials, FailedCredentials failed, TokenBuckets buckets, Database database)
+{
+    public const int MaxBody = 262_144;
+    private const string Allowed = "POST, PUT, PATCH, DELETE";
+    private static readonly string[] RefusedTypes = ["multipart/", "image/", "audio/", "video/", "application/octet-stream", "application/pdf", "application/zip"];
+    private static readonly string[] DeliveryHeaders = ["X-GitHub-Delivery", "webhook-id", "svix-id", "X-Gitlab-Event-UUID", "X-Shopify-Webhook-Id", "Idempotency-Key"];
+
+    public void Map(Doors doors)
+    {
+        foreach (var prefix in (string[])["/inbound", "/inbound/{project}"])
+        {
+            var group = doors.Group(prefix, TriggerFamily.Instance);
+            foreach (var kind in (string[])["user", "org"])
+                group.Any($"/{kind}/{{owner}}/{{trigger}}", Opens.Signature | Opens.Anyone, "the trigger's own authentication, if it has one", http => TakeAsync(http, kind, prefix.Length > "/inbound".Length))
+                    .Says("A trigger's public URL").Takes<string>("text/plain").Gives<Envelope<CapturedView>>().Gives(401, 404, 405, 413, 415, 429);
+        }
+    }
+
+    private async Task<IResult> TakeAsync(HttpContext http, string kind, bool namesProject)
+    {
+        var offset = namesProject ? 1 : 0;
+        var project = namesProject ? RequestPath.Segment(http, 1) : await projects.DefaultAsync();
+        var owner = RequestPath.Segment(http, 2 + offset) is { } segment ? TriggerName.Decode(segment) : null;
+        var id = RequestPath.Segment(http, 3 + offset);
+        var trigger = project is null || owner is null || id is null ? null : await triggers.FindAsync(project, new TriggerName(kind, owner, id));
+        var method = http.Request.Method;
+        if ((HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || !Allowed.Contains(method, StringComparison.Ordinal)) && trigger?.Methods.Contains(method, StringComparer.Ordinal) != true)
+            return new Refusal(405, "Method not allowed", "method_not_allowed") { Allow = Allowed };
+        if (http.Request.ContentType is { } type && RefusedTypes.Any(t => type.StartsWith(t, StringComparison.OrdinalIgnoreCase))) return new Refusal(415, "Unsupported content type", "unsupported_media_type");
+        var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxBody);
+        if (body is null) return tooLarge! with { Message = "Payload too large" };
+        using (body)
+        {
+            if (trigger is null || trigger.Mode != Trigger.Webhook) return TriggerFamily.NotFound;
+            var answer = triggers.RuleOf(trigger) is { } rule ? Signatures.Verify(rule, http.Request.Headers, body.Bytes.Span, database.Now) : new SignatureAnswer(true, null);
+            if (!answer.IsValid) return failed.Refuse(http, "bad_signature", null, new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "Signature realm=\"postern\"" });
+            if (!trigger.IsActive) return TriggerFamily.NotFound;
+            return await TakeSignedAsync(http, trigger, body.Bytes.ToArray(), answer.Replay);
+        }
+    }
+
+    private async Task<IResult> TakeSignedAsync(HttpContext http, Trigger trigger, byte[] body, string? signed)
+    {
+        using var json = Parse(body);
+        if (AnswerToProbe(http, json?.RootElement) is { } pong) return pong;
+        if (trigger.RateLimit is { } perMinute && buckets.Take("trigger " + trigger.Uid, (int)perMinute, perMinute / 60.0) is { Allowed: false } wait)
+            return new Refusal(429, "Too many requests", "rate_limited_trigger") { RetryAfterSeconds = Math.Max(1, (int)Math.Ceiling(wait.RetryAfter)) };
+        var query = http.Request.QueryString.HasValue ? http.Request.QueryString.Value![1..] : "";
+        var incoming = new Incoming(
+            Capture.Webhook, http.Request.Method, http.Request.Path.Value ?? "", query, Incoming.QueryOf(query), Redaction.Of(http.Request.Headers, trigger.AuthHeader), body, http.Request.ContentType, credentials.AddressOf(http));
+        var replay = DeliveryId(http.Request.Headers, trigger, json?.RootElement) is { } named ? "id " + named : signed;
+        var passes = InboundFilter.Passes(trigger.Filter, http.Request.Headers, json?.RootElement);
+        return await start.TakeAsync(trigger, incoming, replay, passes) switch
+        {
+            CaptureOutcome.Taken taken => TriggerFamily.Ok(200, new CapturedView(taken.Id, "Webhook captured successfully", null, null)),
+            CaptureOutcome.Duplicate first => TriggerFamily.Ok(200, new CapturedView(first.Id, null, true, null)),
+            CaptureOutcome.FilteredOut filtered => TriggerFamily.Ok(200, new CapturedView(filtered.Id, null, null, true)),
+            _ => Full,
+        };
+    }
+
+    public static Refusal Full { get; } = new(429, "Too many in-flight requests", "in_flight_limit") { RetryAfterSeconds = 5 };
+
+    /// <summary>A provider that asks whether somebody is there is answered, and nothing starts.</summary>
+    private static IResult? AnswerToProbe(HttpContext http, JsonElement? body)
+    {
+        if (http.Request.Headers["X-GitHub-Event"] == "ping") return TriggerFamily.Ok(200, new PongView("pong"));
+        if (body is not { ValueKind: JsonValueKind.Object } json || !json.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String || !type.ValueEquals("url_verification")) return null;
+        return json.TryGetProperty("challenge", out var challenge) && challenge.ValueKind == JsonValueKind.String && Fields.TextOf(challenge) is { Length: <= 1024 } text ? Reply.Ok(new ChallengeView(text)) : null;
+    }
+
+    /// <summary>What the sender calls this delivery: a header of its provider, or for those that have none its event's id in the signed body.</summary>
+    private static string? DeliveryId(IHeaderDictionary headers, Trigger trigger, JsonElement? body)
+    {
+        foreach (var name in DeliveryHeaders)
+            if (headers.TryGetValue(name, out var given) && given.Count == 1 && given[0] is { Length: > 0 and <= 255 } id) return $"{name.ToLowerInvariant()} {id}";
+        var member = trigger.AuthScheme switch { SignatureScheme.Stripe => "id", SignatureScheme.Slack => "event_id", _ => null };
+        return member is not null && body is { ValueKind: JsonValueKind.Object } json && json.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String && Fields.TextOf(value) is { Length: > 0 and <= 255 } found ? $"{member} {found}" : null;
+    }
+
+    private static JsonDocument? Parse(byte[] body)
+    {
+        if (body.Length == 0 || body.AsSpan().TrimStart(" \r\n\t"u8) is not [(byte)'{', ..]) return null;
+        try
+        {
+            return JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = 64 });
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}
+
+internal sealed record CapturedView(
+    string RequestId,
+    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] string? Message,
+    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] bool? Duplicate,
+    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] bool? Filtered);
+
+internal sealed record PongView(string Message);
+
+internal sealed record ChallengeView(string Challenge);

@@ -1,0 +1,129 @@
+using System.Buffers.Text;
+using System.Data.Common;
+using System.Text;
+using System.Text.Json;
+using Postern.Access;
+using Postern.Storage;
+
+namespace Postern.Triggers;
+
+/// <summary>Whose trigger it is: <c>user/{id}</c> or <c>org/{id}</c>, the id decoded.</summary>
+internal sealed record TriggerName(string Kind, string Owner, string Id)
+{
+    /// <summary>As callbacks and dispatches name it.</summary>
+    public string Namespace => $"{Kind}/{Owner}";
+
+    /// <summary>What scopes name it by.</summary>
+    public string Scope => $"{Namespace}/{Id}";
+
+    public string Path => $"{Kind}/{Encode(Owner)}/{Uri.EscapeDataString(Id)}";
+
+    /// <summary>An id with a slash travels as <c>o-</c> and base64url; so does a literal one that begins like that.</summary>
+    public static string Encode(string owner) =>
+        owner.Contains('/', StringComparison.Ordinal) || owner.StartsWith("o-", StringComparison.Ordinal) ? "o-" + Base64Url.EncodeToString(Encoding.UTF8.GetBytes(owner)) : Uri.EscapeDataString(owner);
+
+    /// <summary>Null: begins <c>o-</c>, but what follows encodes nothing.</summary>
+    public static string? Decode(string segment)
+    {
+        if (!segment.StartsWith("o-", StringComparison.Ordinal)) return segment;
+        var encoded = segment.AsSpan(2);
+        if (encoded.Length is 0 or > 400 || !Base64Url.IsValid(encoded)) return null;
+        var bytes = Base64Url.DecodeFromChars(encoded);
+        return System.Text.Unicode.Utf8.IsValid(bytes) && Encoding.UTF8.GetString(bytes) is { Length: > 0 } text && !text.Contains('\0', StringComparison.Ordinal) ? text : null;
+    }
+}
+
+/// <summary>
+/// A public URL, or a schedule, that starts runs of an agent from a prompt template. What came in through it are its captures; they are
+/// bound to <see cref="Uid"/>, so that a trigger made again under its name starts empty. Its secrets are sealed under the master key, bound to this row.
+/// </summary>
+/// <param name="Settings">What callers sent beside the known fields, JSON; handed to the agent.</param>
+/// <param name="InFlight">Captures whose work has not ended.</param>
+/// <param name="NextAt">The next occurrence of its schedule; <paramref name="DueAt"/> is when it fires, a little later.</param>
+internal sealed record Trigger(
+    string Project, TriggerName Name, string Uid, string Agent, string? Settings, string Template, bool IsActive, string Mode, string? Cron, string? Zone, string SessionMode, string? SessionKey,
+    string? AuthScheme, string? AuthHeader, byte[]? AuthSealed, string? Filter, IReadOnlyList<string> Methods, long MaxInFlight, long? DeadlineSeconds, long? RateLimit,
+    long InFlight, long Received, long? LastAt, long? NextAt, long? DueAt, long CreatedAt, long UpdatedAt)
+{
+    public const string Webhook = "webhook";
+    public const string Scheduled = "scheduled";
+    public const string PerRequest = "perRequest";
+    public const string PerTrigger = "perTrigger";
+    public const string ByKey = "byKey";
+
+    /// <summary>The type of the sessions that triggers make.</summary>
+    public const string SessionType = "trigger";
+
+    public static string SealOwner(string project, string uid) => $"trigger:{project}:{uid}";
+}
+
+/// <summary>The triggers' rows. Whoever changes a count holds the session's row before: that order everybody keeps.</summary>
+internal sealed class TriggerStore(Database database, MasterKey master)
+{
+    private const string Columns = """
+        project, kind, owner, id, uid, agent, settings, template, active, mode, cron, zone, session_mode, session_key, auth_scheme, auth_header, auth_sealed, filter, methods,
+        max_in_flight, deadline_seconds, rate_limit, in_flight, received, last_at, next_at, due_at, created_at, updated_at
+        """;
+
+    public static ValueTask<Trigger?> FindAsync(Tx tx, string project, TriggerName name) =>
+        tx.FirstAsync($"SELECT {Columns} FROM agent_trigger WHERE project = $1 AND kind = $2 AND owner = $3 AND id = $4", Map, project, name.Kind, name.Owner, name.Id);
+
+    public ValueTask<Trigger?> FindAsync(string project, TriggerName name) => database.ReadAsync(tx => FindAsync(tx, project, name));
+
+    public static ValueTask<Trigger?> FindByUidAsync(Tx tx, string project, string uid) =>
+        tx.FirstAsync($"SELECT {Columns} FROM agent_trigger WHERE project = $1 AND uid = $2", Map, project, uid);
+
+    public ValueTask<List<Trigger>> ListAsync(string project, string after, int limit) =>
+        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM agent_trigger WHERE project = $1 AND uid > $2 ORDER BY uid LIMIT $3", Map, project, after, limit));
+
+    public static ValueTask<int> PutAsync(Tx tx, Trigger t) =>
+        tx.ExecuteAsync(
+            """
+            INSERT INTO agent_trigger (project, kind, owner, id, uid, agent, settings, template, active, mode, cron, zone, session_mode, session_key, auth_scheme, auth_header, auth_sealed, filter, methods,
+              max_in_flight, deadline_seconds, rate_limit, in_flight, received, next_at, due_at, created_at, updated_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, 0, 0, $23, $24, $25, $25)
+            ON CONFLICT (project, kind, owner, id) DO UPDATE SET agent = excluded.agent, settings = excluded.settings, template = excluded.template, active = excluded.active, mode = excluded.mode,
+              cron = excluded.cron, zone = excluded.zone, session_mode = excluded.session_mode, session_key = excluded.session_key, auth_scheme = excluded.auth_scheme, auth_header = excluded.auth_header,
+              auth_sealed = excluded.auth_sealed, filter = excluded.filter, methods = excluded.methods, max_in_flight = excluded.max_in_flight, deadline_seconds = excluded.deadline_seconds,
+              rate_limit = excluded.rate_limit, next_at = excluded.next_at, due_at = excluded.due_at, updated_at = excluded.updated_at
+            """,
+            t.Project, t.Name.Kind, t.Name.Owner, t.Name.Id, t.Uid, t.Agent, t.Settings, t.Template, t.IsActive ? 1L : 0L, t.Mode, t.Cron, t.Zone, t.SessionMode, t.SessionKey, t.AuthScheme, t.AuthHeader, t.AuthSealed, t.Filter,
+            string.Join(',', t.Methods), t.MaxInFlight, t.DeadlineSeconds, t.RateLimit, t.NextAt, t.DueAt, tx.Now);
+
+    /// <summary>The trigger with its captures; sessions and live runs go on.</summary>
+    public static async ValueTask<bool> DeleteAsync(Tx tx, Trigger t)
+    {
+        if (await tx.ExecuteAsync("DELETE FROM agent_trigger WHERE project = $1 AND uid = $2", t.Project, t.Uid) != 1) return false;
+        await tx.ExecuteAsync("DELETE FROM capture WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
+        await tx.ExecuteAsync("DELETE FROM capture_key WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
+        return true;
+    }
+
+    /// <summary>One more capture, under way if it takes a place. False: all places are taken, or the trigger is gone.</summary>
+    public static async ValueTask<bool> CountAsync(Tx tx, Trigger t, bool takesPlace) =>
+        await tx.ExecuteAsync(
+            $"UPDATE agent_trigger SET received = received + 1, last_at = $3{(takesPlace ? ", in_flight = in_flight + 1" : "")} WHERE project = $1 AND uid = $2{(takesPlace ? " AND in_flight < max_in_flight" : "")}",
+            t.Project, t.Uid, tx.Now) == 1;
+
+    public static ValueTask<int> FreeAsync(Tx tx, string project, string uid, long places) =>
+        tx.ExecuteAsync("UPDATE agent_trigger SET in_flight = CASE WHEN in_flight > $3 THEN in_flight - $3 ELSE 0 END WHERE project = $1 AND uid = $2", project, uid, places);
+
+    /// <summary>Schedules that are due, for one node each.</summary>
+    public ValueTask<List<Trigger>> DueAsync(int limit) =>
+        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM agent_trigger WHERE due_at <= $1 ORDER BY due_at LIMIT $2", Map, tx.Now, limit));
+
+    /// <summary>The occurrence is this caller's to fire; false: another node has it, or the schedule was changed.</summary>
+    public static async ValueTask<bool> AdvanceAsync(Tx tx, Trigger t, long? nextAt, long? dueAt) =>
+        await tx.ExecuteAsync("UPDATE agent_trigger SET next_at = $4, due_at = $5 WHERE project = $1 AND uid = $2 AND due_at = $3 AND active = 1", t.Project, t.Uid, t.DueAt, nextAt, dueAt) == 1;
+
+    public byte[] Seal(string project, string uid, IReadOnlyList<string> secrets) => master.Seal(JsonSerializer.Serialize(secrets), Trigger.SealOwner(project, uid));
+
+    /// <summary>How its senders sign; null when it has no authentication.</summary>
+    public SignatureRule? RuleOf(Trigger t) =>
+        t.AuthScheme is null ? null : new SignatureRule(t.AuthScheme, t.AuthSealed is null ? [] : JsonSerializer.Deserialize<string[]>(master.Open(t.AuthSealed, Trigger.SealOwner(t.Project, t.Uid))) ?? [], t.AuthHeader);
+
+    private static Trigger Map(DbDataReader r) => new(
+        r.GetString(0), new TriggerName(r.GetString(1), r.GetString(2), r.GetString(3)), r.GetString(4), r.GetString(5), r.TextOrNull(6), r.GetString(7), r.Flag(8), r.GetString(9), r.TextOrNull(10), r.TextOrNull(11),
+        r.GetString(12), r.TextOrNull(13), r.TextOrNull(14), r.TextOrNull(15), r.BytesOrNull(16), r.TextOrNull(17), (r.TextOrNull(18) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
+        r.GetInt64(19), r.LongOrNull(20), r.LongOrNull(21), r.GetInt64(22), r.GetInt64(23), r.LongOrNull(24), r.LongOrNull(25), r.LongOrNull(26), r.GetInt64(27), r.GetInt64(28));
+}

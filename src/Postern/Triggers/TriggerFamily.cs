@@ -1,0 +1,25 @@
+using System.Text.Json;
+using Postern.Http;
+
+namespace Postern.Triggers;
+
+/// <summary>How triggers word their answers: <c>{"success":true,"data":…}</c>, <c>{"success":false,"error":"…"}</c>.</summary>
+internal sealed class TriggerFamily : ErrorFamily
+{
+    public static TriggerFamily Instance { get; } = new();
+
+    public static Refusal NotFound { get; } = new(404, "Trigger not found", "not_found");
+
+    public override void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http)
+    {
+        json.WriteBoolean("success", false);
+        json.WriteString("error", refusal.Status == 500 ? "Internal server error" : refusal.Message);
+        WriteExtra(json, refusal);
+    }
+
+    public override Refusal Forbidden(string requiredScope) => new(403, "Forbidden", "missing_scope") { Extra = [("requiredScopes", new[] { requiredScope })] };
+
+    public static IResult Ok<T>(int status, T data) => Reply.Json(status, new Envelope<T>(true, data));
+}
+
+internal sealed record Envelope<T>(bool Success, T Data);

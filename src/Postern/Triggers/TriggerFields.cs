@@ -1,0 +1,121 @@
+using System.Text.Json;
+using Postern.Access;
+using Postern.Agents;
+using Postern.Http;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Triggers;
+
+/// <summary>What a body says of a trigger, checked, on top of what there is: null clears, absent keeps. What it does not know is kept as settings.</summary>
+internal sealed class TriggerFields(TriggerStore triggers, PosternOptions options)
+{
+    public const int MaxBody = 64 * 1024;
+    private const int MaxSettings = 16 * 1024;
+    private static readonly string[] Methods = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
+
+    /// <summary>The trigger as it is to be. Faults are left in <paramref name="fields"/>, and then it means nothing.</summary>
+    /// <param name="tx">To look up the agent.</param>
+    /// <param name="fields">The body.</param>
+    /// <param name="before">What there is, or the empty trigger of this name.</param>
+    /// <param name="replaces">Whether absent fields go back to their defaults.</param>
+    public async ValueTask<Trigger> ReadAsync(Tx tx, Fields fields, Trigger before, bool replaces)
+    {
+        var start = replaces ? before with { Settings = null, Template = "", IsActive = true, Cron = null, Zone = null, SessionMode = Trigger.PerRequest, SessionKey = null, AuthScheme = null, AuthHeader = null, AuthSealed = null, Filter = null, Methods = [], MaxInFlight = 20, DeadlineSeconds = null, RateLimit = null } : before;
+        var agent = fields.Text("agent", 1, 128) ?? (before.Agent.Length > 0 && !replaces ? before.Agent : options.DefaultAgent);
+        if (!replaces && agent != before.Agent) fields.Fault("agent", "cannot be changed: make another trigger");
+        else if (await AgentStore.FindAsync(tx, before.Project, agent) is null) fields.Fault("agent", $"{agent} is not registered");
+        var mode = fields.Word("activationMode", [Trigger.Webhook, Trigger.Scheduled]) ?? (replaces ? Trigger.Webhook : before.Mode);
+        if (!replaces && mode != before.Mode) fields.Fault("activationMode", "cannot be changed: make another trigger");
+        var template = fields.Text("promptTemplate", 1, PromptTemplate.MaxTemplate, required: replaces) ?? start.Template;
+        if (fields.IsNull("promptTemplate")) fields.Fault("promptTemplate", "cannot be cleared");
+        var sessionMode = fields.Word("sessionMode", [Trigger.PerRequest, Trigger.PerTrigger, Trigger.ByKey]) ?? start.SessionMode;
+        var sessionKey = fields.IsNull("sessionKey") ? null : fields.Text("sessionKey", 1, 1000) ?? start.SessionKey;
+        if (sessionMode == Trigger.ByKey && sessionKey is null) fields.Fault("sessionKey", "is required with the sessionMode byKey");
+        var cron = fields.IsNull("cronExpression") ? null : fields.Text("cronExpression", 1, 100, trim: true) ?? start.Cron;
+        var zone = fields.IsNull("cronTimezone") ? null : fields.Text("cronTimezone", 1, 64) ?? start.Zone;
+        CronSchedule? schedule = null;
+        if (mode == Trigger.Scheduled)
+        {
+            if (cron is null) fields.Fault("cronExpression", "is required with the activationMode scheduled");
+            else
+            {
+                (schedule, var field, var problem) = CronSchedule.Parse(cron, zone ?? "UTC", tx.Now);
+                if (problem is not null) fields.Fault(field!, problem);
+            }
+        }
+        else if (cron is not null) fields.Fault("cronExpression", "is for the activationMode scheduled");
+        var trigger = start with
+        {
+            Agent = agent,
+            Mode = mode,
+            Template = template,
+            IsActive = fields.Flag("isActive") ?? start.IsActive,
+            SessionMode = sessionMode,
+            SessionKey = sessionKey,
+            Cron = cron,
+            Zone = zone,
+            Filter = fields.IsNull("filter") ? null : InboundFilter.Read(fields) ?? start.Filter,
+            Methods = fields.IsNull("methods") ? [] : ReadMethods(fields) ?? start.Methods,
+            MaxInFlight = fields.IsNull("maxInFlight") ? 20 : fields.Whole("maxInFlight", 1, 1000) ?? start.MaxInFlight,
+            DeadlineSeconds = fields.IsNull("deadlineSeconds") ? null : fields.Whole("deadlineSeconds", 1, 2_592_000) ?? start.DeadlineSeconds,
+            RateLimit = fields.IsNull("rateLimit") ? null : fields.Whole("rateLimit", 1, 1_000_000) ?? start.RateLimit,
+        };
+        trigger = ReadAuth(fields, trigger);
+        trigger = trigger with { Settings = ReadSettings(fields, start.Settings) };
+        // Its next occurrence counts from now; a paused one has none.
+        var next = trigger.IsActive ? schedule?.After(tx.Now) : null;
+        return trigger with { NextAt = next, DueAt = next + Jitter() };
+    }
+
+    /// <summary>0 to 30 s, so that all the schedules of a full hour do not begin in one moment.</summary>
+    public static long Jitter() => Random.Shared.NextInt64(30_000_001);
+
+    private Trigger ReadAuth(Fields fields, Trigger trigger)
+    {
+        if (fields.IsNull("webhookAuth")) return trigger with { AuthScheme = null, AuthHeader = null, AuthSealed = null };
+        if (fields.Object("webhookAuth") is not { } given) return trigger;
+        var auth = new Fields(given);
+        var scheme = auth.Word("scheme", SignatureScheme.Named);
+        var header = auth.Text("header", 1, 128);
+        var one = auth.Text("secret", 1, 512);
+        var secrets = auth.Texts("secrets", 5, 512) ?? (one is null ? null : [one]);
+        auth.RefuseUnknown();
+        foreach (var (field, problem) in auth.Faults) fields.Fault("webhookAuth." + field, problem);
+        if (auth.Faults.Count > 0) return trigger;
+        if (secrets is not { Count: > 0 } || (scheme is null && header is null))
+        {
+            fields.Fault("webhookAuth", BothRequired);
+            return trigger;
+        }
+        if (header is not null && !header.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')) fields.Fault("webhookAuth.header", "must be the name of a header");
+        if (scheme == SignatureScheme.Standard && secrets.Any(s => !s.StartsWith("whsec_", StringComparison.Ordinal) && !s.StartsWith("whpk_", StringComparison.Ordinal))) fields.Fault("webhookAuth.secret", "must begin with whsec_ or whpk_ for the scheme standard");
+        return trigger with { AuthScheme = scheme ?? SignatureScheme.HeaderSecret, AuthHeader = header, AuthSealed = triggers.Seal(trigger.Project, trigger.Uid, secrets) };
+    }
+
+    /// <summary>The words that existing callers know.</summary>
+    public const string BothRequired = "Webhook auth requires both header and secret";
+
+    private static List<string>? ReadMethods(Fields fields)
+    {
+        var methods = fields.Texts("methods", Methods.Length, 10);
+        if (methods?.FirstOrDefault(m => !Methods.Contains(m, StringComparer.Ordinal)) is { } wrong) fields.Fault("methods", $"holds {wrong}, which is none of {string.Join(", ", Methods)}");
+        return methods;
+    }
+
+    /// <summary>Everything else that was sent: kept as it came, over what there is; null takes a member away.</summary>
+    private static string? ReadSettings(Fields fields, string? before)
+    {
+        var settings = before is null ? new Dictionary<string, JsonElement>(StringComparer.Ordinal) : JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(before)!;
+        foreach (var (name, value) in fields.Unknown())
+        {
+            if (!Fields.IsKeepable(value)) fields.Fault(name, "holds text that is not valid Unicode");
+            else if (value.ValueKind == JsonValueKind.Null) settings.Remove(name);
+            else settings[name] = value;
+        }
+        if (settings.Count == 0) return null;
+        var text = JsonSerializer.Serialize(settings, Wire.Json);
+        if (text.Length > MaxSettings) fields.Fault("settings", $"must be at most {MaxSettings} characters together");
+        return text;
+    }
+}
