@@ -40,6 +40,7 @@ internal static class OpenApiDocument
                 ["token"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "JWT", Description = "A signed token with scopes" },
                 ["callbackToken"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = Credentials.CallbackTokenHeader, Description = "The token of one attempt of one run, from its dispatch" },
                 ["internalCallbackSecret"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-Callback-Secret", Description = "A project's callback secret" },
+                ["signature"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "webhook-signature", Description = "A signature over the raw body, in the header and form of the sender's scheme" },
                 ["operator"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A key, or an identity from a trusted proxy" },
             };
             return Task.CompletedTask;
@@ -93,6 +94,7 @@ internal static class OpenApiDocument
         if ((opens & Opens.Token) != 0) yield return "token";
         if ((opens & Opens.CallbackToken) != 0) yield return "callbackToken";
         if ((opens & Opens.CallbackSecret) != 0) yield return "internalCallbackSecret";
+        if ((opens & Opens.Signature) != 0) yield return "signature";
         if ((opens & Opens.Operator) != 0) yield return "operator";
     }
 
