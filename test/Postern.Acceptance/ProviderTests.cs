@@ -1,0 +1,105 @@
+using System.Text;
+using System.Text.Json;
+using Postern.Support;
+
+namespace Postern.Acceptance;
+
+/// <summary>Inbound requests as providers sign them, with their own libraries from npm: valid, tampered, stale, repeated, and with a secret that is being rotated.</summary>
+public sealed class ProviderTests : IAsyncLifetime
+{
+    private const string Body = "{\"id\":\"evt_1\",\"text\":\"grüße €\"}";
+    private TestServer _server = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _server = await TestServer.StartAsync();
+        await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/idle", _server.RootKey, new { kind = "pull" });
+    }
+
+    public async ValueTask DisposeAsync() => await _server.DisposeAsync();
+
+    [Theory]
+    [InlineData("standard", "standard", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
+    [InlineData("svix", "standard", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
+    [InlineData("stripe", "stripe", "whsec_stripes_are_texts", "whsec_another")]
+    [InlineData("github", "github", "It's a Secret to Everybody", "another")]
+    [InlineData("slack", "slack", "8f742231b10e8888abcd99yyyzzz85a5", "another")]
+    [InlineData("gitlab", "gitlab", "a-token", "another")]
+    public async Task A_provider_is_believed_and_nobody_else(string signer, string scheme, string secret, string newSecret)
+    {
+        var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        await ConfigureAsync(scheme, secret);
+        var headers = await SignAsync(signer, secret, now, Body);
+        var valid = await SendAsync(Body, headers);
+        Assert.True(valid.Status == 200, valid.ToString());
+        var first = valid.Json.GetProperty("data").GetProperty("requestId").GetString();
+
+        // The same message again does nothing, except for the scheme that knows no messages.
+        var repeated = (await SendAsync(Body, headers)).Json.GetProperty("data");
+        Assert.Equal(scheme != "gitlab", repeated.TryGetProperty("duplicate", out _));
+        if (scheme != "gitlab") Assert.Equal(first, repeated.GetProperty("requestId").GetString());
+
+        if (scheme != "gitlab") Assert.Equal(401, (await SendAsync(Body.Replace("evt_1", "evt_2", StringComparison.Ordinal), headers)).Status);
+        Assert.Equal(401, (await SendAsync(Body, await SignAsync(signer, newSecret, now, Body))).Status);
+        Assert.Equal(401, (await SendAsync(Body, [])).Status);
+        Assert.Equal(401, (await SendAsync(Body, [.. headers.Select(h => (h.Name, h.Value[..^1]))])).Status);
+        Assert.Equal(401, (await SendAsync(Body, [.. headers.Select(h => (h.Name, ""))])).Status);
+        if (scheme is not ("github" or "gitlab"))
+        {
+            Assert.Equal(401, (await SendAsync(Body, await SignAsync(signer, secret, now - 301, Body))).Status);
+            Assert.Equal(401, (await SendAsync(Body, await SignAsync(signer, secret, now + 360, Body))).Status);
+            Assert.Equal(200, (await SendAsync(Body, await SignAsync(signer, secret, now - 250, Body))).Status);
+        }
+
+        await ConfigureAsync(scheme, newSecret, secret);
+        Assert.Equal(200, (await SendAsync(Body, await SignAsync(signer, secret, now + 1, Body))).Status);
+        Assert.Equal(200, (await SendAsync(Body, await SignAsync(signer, newSecret, now + 2, Body))).Status);
+        await ConfigureAsync(scheme, newSecret);
+        Assert.Equal(401, (await SendAsync(Body, await SignAsync(signer, secret, now + 3, Body))).Status);
+    }
+
+    [Fact]
+    public async Task A_public_key_verifies_and_another_does_not()
+    {
+        var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        var headers = await SignAsync("ed25519", "-", now, Body);
+        await ConfigureAsync("standard", headers.Single(h => h.Name == "secret").Value);
+        var sent = headers.Where(h => h.Name != "secret").ToArray();
+        Assert.Equal(200, (await SendAsync(Body, sent)).Status);
+        Assert.Equal(401, (await SendAsync(Body + " ", sent)).Status);
+        var other = await SignAsync("ed25519", "-", now, Body);
+        Assert.Equal(401, (await SendAsync(Body, [.. other.Where(h => h.Name != "secret")])).Status);
+    }
+
+    [Theory]
+    [InlineData("t=1,t=1,v1=00")]
+    [InlineData("t=,v1=00")]
+    [InlineData("t=1e9,v1=00")]
+    [InlineData("v1=00")]
+    [InlineData("t=NOW")]
+    [InlineData("t=NOW,v1=")]
+    [InlineData("t=NOW,v1=zz")]
+    [InlineData("t= NOW,v1=00")]
+    public async Task A_timed_header_that_is_not_one_is_refused(string header)
+    {
+        await ConfigureAsync("stripe", "s");
+        Assert.Equal(401, (await SendAsync(Body, [("Stripe-Signature", header.Replace("NOW", DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString(), StringComparison.Ordinal))])).Status);
+    }
+
+    private async Task ConfigureAsync(string scheme, params string[] secrets)
+    {
+        var made = await _server.PostAsync("/api/triggers/user/u/t", new { agent = "idle", promptTemplate = "{{body.text}}", maxInFlight = 1000, webhookAuth = new { scheme, secrets } });
+        Assert.True(made.Status == 201, made.ToString());
+    }
+
+    private Task<Answer> SendAsync(string body, (string Name, string Value)[] headers) => _server.SendAsync(HttpMethod.Post, "/inbound/user/u/t", null, Encoding.UTF8.GetBytes(body), headers);
+
+    private static async Task<(string Name, string Value)[]> SignAsync(string signer, string secret, long timestamp, string body)
+    {
+        var start = new System.Diagnostics.ProcessStartInfo("node") { WorkingDirectory = Repository.File("test/Postern.Acceptance/clients"), RedirectStandardOutput = true };
+        foreach (var argument in (string[])["sign.mjs", signer, secret, timestamp.ToString(), body]) start.ArgumentList.Add(argument);
+        using var node = System.Diagnostics.Process.Start(start)!;
+        var text = await node.StandardOutput.ReadToEndAsync();
+        return [.. JsonSerializer.Deserialize<Dictionary<string, string>>(text)!.Select(h => (h.Key, h.Value))];
+    }
+}

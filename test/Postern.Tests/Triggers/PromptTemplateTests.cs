@@ -1,0 +1,58 @@
+using System.Text.Json;
+using FsCheck;
+using FsCheck.Fluent;
+using Postern.Triggers;
+
+namespace Postern.Tests.Triggers;
+
+public sealed class PromptTemplateTests
+{
+    private static TemplateValues Values(string body, Dictionary<string, string>? headers = null) => new(
+        "POST", "/inbound/user/u/t", "a=1&b=2", new Dictionary<string, string> { ["a"] = "1", ["b"] = "{{body}}" }, headers ?? new Dictionary<string, string> { ["x-event"] = "push", ["authorization"] = "[REDACTED]" },
+        body, body.StartsWith("{\"", StringComparison.Ordinal) ? JsonSerializer.Deserialize<JsonElement>(body) : null, "10.0.0.1", "2026-03-01T00:00:00.000Z", "");
+
+    [Theory]
+    [InlineData("{{method}} {{path}} {{query}} {{query.a}} {{sourceIp}} {{timestamp}}", "POST /inbound/user/u/t a=1&b=2 1 10.0.0.1 2026-03-01T00:00:00.000Z")]
+    [InlineData("{{ body.a.b[1].c }}", "deep")]
+    [InlineData("{{body.a.n}} {{body.a.f}} {{body.a.o}} {{body.a.z}}|", "1.50 true {\"k\": 1} |")]
+    [InlineData("{{body.none}}{{body.a.b[9]}}{{body.a.b[x]}}{{query.none}}{{header.none}}{{scheduledTime}}|", "|")]
+    [InlineData("{{header.X-Event}} {{header.authorization}}", "push [REDACTED]")]
+    [InlineData("{{unknown}} {{}} {{ }} {{bodyX}} {{headers.x}}", "{{unknown}} {{}} {{ }} {{bodyX}} {{headers.x}}")]
+    [InlineData("{{query.b}}", "{{body}}")]
+    [InlineData("{{{{method}}}}", "{{POST}}")]
+    [InlineData("{{method", "{{method")]
+    [InlineData("}}{{method}}{{", "}}POST{{")]
+    [InlineData("$& $1 $$ {{method}} $&", "$& $1 $$ POST $&")]
+    public void Tokens_are_replaced_in_one_pass(string template, string prompt) =>
+        Assert.Equal(prompt, PromptTemplate.Render(template, Values("{\"a\":{\"b\":[0,{\"c\":\"deep\"}],\"n\":1.50,\"f\":true,\"o\":{\"k\": 1},\"z\":null}}")));
+
+    [Theory]
+    [InlineData("{{headers}}")]
+    [InlineData("$&")]
+    [InlineData("$$5")]
+    [InlineData("\ud800 lone")]
+    [InlineData("{{body}}{{body}}")]
+    public void What_is_inserted_means_nothing(string text) => Assert.Equal($"<{text}> and <{text}> POST", PromptTemplate.Render("<{{body}}> and <{{body}}> {{method}}", Values(text)));
+
+    [Fact]
+    public void The_inserted_text_never_changes_the_rest() =>
+        Prop.ForAll(ArbMap.Default.ArbFor<string>(), ArbMap.Default.ArbFor<string>(), ArbMap.Default.ArbFor<string>(), (before, inserted, after) =>
+        {
+            // Text of a template that holds no token of its own.
+            var (head, tail) = (Plain(before), Plain(after));
+            var body = (inserted ?? "") + "{{method}}{{headers}}$&}}{{";
+            return PromptTemplate.Render(head + "{{body}}" + tail, Values("x" + body)) == head + "x" + body + tail;
+        }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void Large_bodies_and_prompts_are_bounded()
+    {
+        Assert.Null(PromptTemplate.Render("{{body}}", Values(new string('b', 262_144))));
+        Assert.Equal(100_000, PromptTemplate.Render("{{body}}", Values(new string('b', 100_000)))!.Length);
+        Assert.Null(PromptTemplate.Render("{{body}}!", Values(new string('b', 100_000))));
+        var many = string.Concat(Enumerable.Repeat("{{", 5000));
+        Assert.Equal(many, PromptTemplate.Render(many, Values("x")));
+    }
+
+    private static string Plain(string? text) => (text ?? "").Replace("{", "(", StringComparison.Ordinal).Replace("}", ")", StringComparison.Ordinal);
+}
