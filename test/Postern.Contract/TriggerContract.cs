@@ -1,0 +1,57 @@
+using Postern.Support;
+
+namespace Postern.Contract;
+
+/// <summary>Triggers under concurrency, on both databases and on several nodes.</summary>
+public sealed class TriggerContract
+{
+    [Fact]
+    public async Task Of_three_nodes_one_fires_an_occurrence()
+    {
+        var database = PostgresServer.NewDatabase();
+        await using var one = await TestServer.StartAsync(Backend.Postgres, postgres: database);
+        await using var two = await TestServer.StartAsync(Backend.Postgres, postgres: database);
+        await using var three = await TestServer.StartAsync(Backend.Postgres, postgres: database);
+        for (var i = 0; i < 10; i++) await one.PostAsync($"/api/triggers/user/u/t{i}", new { agent = "echo", promptTemplate = "x", activationMode = "scheduled", cronExpression = "0 0 1 1 *" });
+        var now = one.Database.Now;
+        // All fall due at once, for all nodes.
+        await one.Database.WriteAsync(async tx => await tx.ExecuteAsync("UPDATE agent_trigger SET next_at = $1, due_at = $1", now));
+        await WaitFor.TrueAsync(async () => await CountAsync("SELECT COUNT(*) FROM capture WHERE ended_at IS NOT NULL") == 10);
+        Assert.Equal(10, await CountAsync("SELECT COUNT(*) FROM capture"));
+        Assert.Equal(0, await CountAsync("SELECT COUNT(*) FROM agent_trigger WHERE due_at <= " + (now + 60_000_000)));
+        Assert.Equal(0, await CountAsync("SELECT SUM(in_flight) FROM agent_trigger"));
+
+        async Task<long> CountAsync(string sql) => await one.Database.ReadAsync(tx => tx.FirstAsync(sql, r => Convert.ToInt64(r.GetValue(0))));
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    public async Task Of_64_deliveries_under_one_id_one_is_taken_and_all_are_told_which(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        await server.PostAsync("/api/triggers/user/u/t", new { agent = "echo", promptTemplate = "{{body}}" });
+        var answers = await Task.WhenAll(Enumerable.Range(0, 64).Select(_ => server.SendAsync(HttpMethod.Post, "/inbound/user/u/t", null, "{}", ("X-GitHub-Delivery", "the-one"))));
+        Assert.All(answers, a => Assert.True(a.Status == 200, a.ToString()));
+        Assert.Single(answers.Select(a => a.Json.GetProperty("data").GetProperty("requestId").GetString()).Distinct());
+        Assert.Equal(63, answers.Count(a => a.Json.GetProperty("data").TryGetProperty("duplicate", out _)));
+        Assert.Equal(1, await server.Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM run", r => r.GetInt64(0))));
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    public async Task Of_64_requests_about_one_thing_there_is_one_conversation_with_all_of_them(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        await server.PostAsync("/api/triggers/user/u/t", new { agent = "echo", promptTemplate = "n={{body.n}};", sessionMode = "byKey", sessionKey = "{{body.issue}}", maxInFlight = 100 });
+        var answers = await Task.WhenAll(Enumerable.Range(0, 64).Select(n => server.SendAsync(HttpMethod.Post, "/inbound/user/u/t", null, new { n, issue = 7 })));
+        Assert.All(answers, a => Assert.True(a.Status == 200, a.ToString()));
+        await WaitFor.TrueAsync(async () => (await server.GetAsync("/api/triggers/user/u/t/requests?status=success&limit=100")).Json.GetProperty("data").GetProperty("requests").GetArrayLength() == 64);
+        var sessions = (await server.GetAsync("/api/v1/sessions")).Json.GetProperty("data");
+        Assert.Equal(1, sessions.GetArrayLength());
+        var transcript = (await server.GetAsync($"/api/v1/sessions/{sessions[0].GetProperty("id").GetString()}/transcript")).Text;
+        for (var n = 0; n < 64; n++) Assert.Contains($"n={n};", transcript, StringComparison.Ordinal);
+        Assert.Equal(0, (await server.GetAsync("/api/triggers/user/u/t")).Json.GetProperty("data").GetProperty("inFlight").GetInt32());
+    }
+}
