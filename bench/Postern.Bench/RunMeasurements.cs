@@ -94,7 +94,7 @@ internal static class RunMeasurements
         var project = (string)Scalar("SELECT project FROM run LIMIT 1")!;
         Run("PRAGMA synchronous=FULL");
         Run("PRAGMA cache_size=-16000");
-        Run("PRAGMA wal_autocheckpoint=4000");
+        Run("PRAGMA wal_autocheckpoint=1000");
         using var update = Command("""
             UPDATE run SET status = $3, phase = $4, reason = $5, attempt = $6, marker = $7, event_seq = $8, failure_code = $9, failure_message = $10, failed_stage = $11,
               progress_millionths = $12, profile = $13, paused_from = $14, updated_at = $15, attempt_at = $16, started_at = $17, ended_at = $18,

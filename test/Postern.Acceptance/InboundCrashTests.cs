@@ -23,8 +23,11 @@ public sealed class InboundCrashTests
         var arguments = $"--data {folder} --urls http://127.0.0.1:{PostgresServer.FreePort()} --dev{database}";
         var environment = new Dictionary<string, string>
         {
-            ["POSTERN_RateLimits__ProjectBurst"] = "0", ["POSTERN_RateLimits__TokenBurst"] = "0", ["POSTERN_MASTER_KEY"] = "a master key for the crash test, long enough",
-            ["POSTERN_Outbound__TimeoutSeconds"] = "2", ["POSTERN_Retention__CapturesPerTrigger"] = "100000",
+            ["POSTERN_RateLimits__ProjectBurst"] = "0",
+            ["POSTERN_RateLimits__TokenBurst"] = "0",
+            ["POSTERN_MASTER_KEY"] = "a master key for the crash test, long enough",
+            ["POSTERN_Outbound__TimeoutSeconds"] = "2",
+            ["POSTERN_Retention__CapturesPerTrigger"] = "100000",
         };
         var server = await ServerProcess.StartAsync(arguments, environment);
         using var http = server.Client(server.RootKey);

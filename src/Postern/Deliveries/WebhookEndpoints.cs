@@ -46,7 +46,8 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     /// <summary>Enabled endpoints that take a type.</summary>
     public static async ValueTask<IReadOnlyList<(string Id, bool Ordered)>> SubscribersAsync(Tx tx, string project, string type)
     {
-        var endpoints = await tx.ListAsync($"SELECT {Columns} FROM webhook_endpoint WHERE project = $1 AND enabled = 1 ORDER BY id LIMIT 1000", Map, project);
+        if (!tx.Memo.TryGetValue(MemoOf(project), out var known)) tx.Memo[MemoOf(project)] = known = await tx.ListAsync($"SELECT {Columns} FROM webhook_endpoint WHERE project = $1 AND enabled = 1 ORDER BY id LIMIT 1000", Map, project);
+        var endpoints = (List<WebhookEndpoint>)known;
         return endpoints.Count == 0 ? [] : [.. endpoints.Where(e => e.Takes(type)).Select(e => (e.Id, e.Ordered))];
     }
 
@@ -58,8 +59,10 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     public ValueTask<List<WebhookEndpoint>> ListAsync(string project, string after, int limit) =>
         database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM webhook_endpoint WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3", Map, project, after, limit));
 
-    public static ValueTask<int> PutAsync(Tx tx, WebhookEndpoint e) =>
-        tx.ExecuteAsync(
+    public static ValueTask<int> PutAsync(Tx tx, WebhookEndpoint e)
+    {
+        tx.Memo.Remove(MemoOf(e.Project));
+        return tx.ExecuteAsync(
             """
             INSERT INTO webhook_endpoint (project, id, url, events, sealed_secret, previous_sealed, previous_until, rate_limit, ordered, enabled, created_at, updated_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
@@ -67,9 +70,15 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
               previous_until = excluded.previous_until, rate_limit = excluded.rate_limit, ordered = excluded.ordered, enabled = excluded.enabled, disabled_reason = NULL, failing_since = NULL, updated_at = excluded.updated_at
             """,
             e.Project, e.Id, e.Url, JsonSerializer.Serialize(e.Events), e.SealedSecret, e.PreviousSealed, e.PreviousUntil, e.RateLimit, e.Ordered ? 1L : 0L, e.Enabled ? 1L : 0L, tx.Now);
+    }
 
-    public static async ValueTask<bool> DeleteAsync(Tx tx, string project, string id) =>
-        await tx.ExecuteAsync("DELETE FROM webhook_endpoint WHERE project = $1 AND id = $2", project, id) == 1;
+    private static string MemoOf(string project) => "endpoints " + project;
+
+    public static async ValueTask<bool> DeleteAsync(Tx tx, string project, string id)
+    {
+        tx.Memo.Remove(MemoOf(project));
+        return await tx.ExecuteAsync("DELETE FROM webhook_endpoint WHERE project = $1 AND id = $2", project, id) == 1;
+    }
 
     /// <summary>Another secret signs from now on; the old one signs beside it for an overlap.</summary>
     public static async ValueTask<bool> RotateAsync(Tx tx, string project, string id, byte[] sealedSecret, long previousUntil) =>
@@ -77,8 +86,11 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
             "UPDATE webhook_endpoint SET previous_sealed = sealed_secret, previous_until = $4, sealed_secret = $3, updated_at = $5 WHERE project = $1 AND id = $2",
             project, id, sealedSecret, previousUntil, tx.Now) == 1;
 
-    public static async ValueTask<bool> DisableAsync(Tx tx, string project, string id, string reason) =>
-        await tx.ExecuteAsync("UPDATE webhook_endpoint SET enabled = 0, disabled_reason = $3, updated_at = $4 WHERE project = $1 AND id = $2 AND enabled = 1", project, id, reason, tx.Now) == 1;
+    public static async ValueTask<bool> DisableAsync(Tx tx, string project, string id, string reason)
+    {
+        tx.Memo.Remove(MemoOf(project));
+        return await tx.ExecuteAsync("UPDATE webhook_endpoint SET enabled = 0, disabled_reason = $3, updated_at = $4 WHERE project = $1 AND id = $2 AND enabled = 1", project, id, reason, tx.Now) == 1;
+    }
 
     /// <summary>The first failure after a success is remembered, a success forgets it. Answers since when it fails.</summary>
     public static async ValueTask<long?> MarkAsync(Tx tx, string project, string id, bool failed)

@@ -29,13 +29,14 @@ internal sealed class RunStore(Database database)
             """
             INSERT INTO run (project, id, agent, workflow, workflow_version, session, status, phase, attempt, event_seq, tags, metadata, callback_url, callback_sealed,
               boot_message, continuation, previous_run, trigger_key, created_at, updated_at, attempt_at, deadline_at, total_at, state_until,
-              queued_seconds, silent_seconds, total_seconds, idle_seconds, due_at, lease_until, lease_no, tries)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19, $19, $20, $21, $22, $23, $24, $25, $26, $27, 0, 0, 0)
+              queued_seconds, silent_seconds, total_seconds, idle_seconds, due_at, lease_until, lease_no, tries, claim_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19, $19, $20, $21, $22, $23, $24, $25, $26, $27, 0, 0, 0, $28)
             """,
             run.Project, run.Id, run.Agent, run.Workflow, run.WorkflowVersion, run.Session, run.Status, run.Phase, run.Attempt, run.EventSeq, run.Tags, run.Metadata, run.CallbackUrl, run.CallbackSealed,
             run.BootMessage ? 1L : 0L, run.Continuation ? 1L : 0L, run.PreviousRun, run.TriggerKey, run.CreatedAt, run.DeadlineAt, run.TotalAt, run.StateUntil,
-            run.QueuedSeconds, run.SilentSeconds, run.TotalSeconds, run.IdleSeconds, run.DueAt);
+            run.QueuedSeconds, run.SilentSeconds, run.TotalSeconds, run.IdleSeconds, run.DueAt, run.ClaimAt);
         if (run.DueAt is not null) tx.Touch(Topics.Runs);
+        if (run.ClaimAt is not null) tx.Touch(Topics.Claimable(run.Project, run.Agent));
     }
 
     public static ValueTask<Run?> FindAsync(Tx tx, string project, string id) => tx.FirstAsync(Find, Map, project, id);

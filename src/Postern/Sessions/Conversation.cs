@@ -76,13 +76,16 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
     {
         if (await AgentStore.FindAsync(tx, session.Project, session.Agent) is not { } agent) return null;
         var previous = await RunStore.LastOfAsync(tx, session.Project, session.Id);
+        // A worker that claims needs no dispatcher between: what waits for it is offered with the run.
+        var offered = agent.Kind == Agent.Pull && (bootMessage || session.HasUnanswered);
         var run = (like ?? RunStart.For(agent, Id.New(Run.Prefix, clock), options)) with
         {
             Session = session.Id,
             BootMessage = bootMessage,
             Continuation = previous is not null,
             PreviousRun = previous,
-            DueAt = tx.Now,
+            DueAt = offered ? null : tx.Now,
+            ClaimAt = offered ? tx.Now : null,
             IdleSeconds = IdleSecondsOf(session) ?? agent.Settings.IdleSeconds ?? options.Runs.IdleSeconds,
         };
         await machine.CreateAsync(tx, run, input, by ?? Doer.Server);

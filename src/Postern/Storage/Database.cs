@@ -68,6 +68,12 @@ internal abstract class Tx
     /// <summary>All rows, mapped. Every caller bounds them with a LIMIT.</summary>
     public abstract ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args);
 
+    /// <summary>
+    /// What was read once in this transaction and is asked for again and again; on SQLite one for all commands of a batch, which are committed
+    /// together. Whoever changes it takes it out.
+    /// </summary>
+    public Dictionary<string, object> Memo { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Announces a topic (a session's id, <see cref="Topics"/>) once this transaction has committed.</summary>
     public void Touch(string topic) => (_touched ??= []).Add(topic);
 

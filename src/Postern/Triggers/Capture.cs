@@ -52,8 +52,12 @@ internal sealed class CaptureStore(Database database)
     /// <summary>The first capture under a delivery's key, or null when this one is the first. Who comes second in the same moment waits for the first one's commit.</summary>
     public static async ValueTask<string?> RememberAsync(Tx tx, string project, string uid, byte[] digest, string capture)
     {
-        await tx.ExecuteAsync("DELETE FROM capture_key WHERE project = $1 AND trigger_uid = $2 AND digest = $3 AND at < $4", project, uid, digest, tx.Now - RememberedFor);
-        return await tx.ExecuteAsync("INSERT INTO capture_key (project, trigger_uid, digest, capture, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (project, trigger_uid, digest) DO NOTHING", project, uid, digest, capture, tx.Now) == 1
+        // One that is older than it is remembered for is taken over.
+        return await tx.ExecuteAsync(
+            """
+            INSERT INTO capture_key (project, trigger_uid, digest, capture, at) VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (project, trigger_uid, digest) DO UPDATE SET capture = excluded.capture, at = excluded.at WHERE capture_key.at < $6
+            """, project, uid, digest, capture, tx.Now, tx.Now - RememberedFor) == 1
             ? null
             : await FirstOfAsync(tx, project, uid, digest) ?? capture;
     }
@@ -78,7 +82,7 @@ internal sealed class CaptureStore(Database database)
 
     /// <summary>A run has taken the session over: what is under way is its.</summary>
     public static ValueTask<int> FollowAsync(Tx tx, string project, string session, string run) =>
-        tx.ExecuteAsync("UPDATE capture SET run = $3 WHERE project = $1 AND session = $2 AND ended_at IS NULL", project, session, run);
+        tx.ExecuteAsync("UPDATE capture SET run = $3 WHERE project = $1 AND session = $2 AND in_seq >= 0 AND ended_at IS NULL", project, session, run);
 
     /// <summary>The newest capture that the open turn of a session answers.</summary>
     public ValueTask<Capture?> OfTurnAsync(string project, string session, long inSeq) =>

@@ -44,6 +44,8 @@ ALTER TABLE run ADD COLUMN claim_seconds bigint NOT NULL DEFAULT 0;
 ALTER TABLE run ADD COLUMN leases_lost bigint NOT NULL DEFAULT 0;
 ALTER TABLE run ADD COLUMN dispatched bigint NOT NULL DEFAULT 0;
 CREATE INDEX run_created ON run (project, created_at, id);
+DROP INDEX run_session;
+CREATE INDEX run_session ON run (project, session, created_at, id);
 CREATE INDEX run_workflow ON run (project, workflow, workflow_version);
 CREATE INDEX run_claim ON run (project, agent, claim_at) WHERE claim_at IS NOT NULL;
 CREATE INDEX run_claimed ON run (claim_until) WHERE claim_until IS NOT NULL;
