@@ -49,6 +49,7 @@ internal static class DoctorCommand
                 else Good("database", $"{database.Kind}, schema {version}; the next start brings it to {Migrations.Newest}");
                 await CheckClockAsync(database);
                 await CheckMasterKeyAsync(database);
+                if (version == Migrations.Newest) await ShowWorkAsync(database);
             }
             catch (Exception fault) when (fault is StorageUnavailableException or Npgsql.NpgsqlException or Microsoft.Data.Sqlite.SqliteException or ArgumentException)
             {
@@ -109,6 +110,17 @@ internal static class DoctorCommand
             {
                 Bad("master key", fault.Message);
             }
+        }
+
+        // What an operator would want to know unasked: doors that are open to anyone, and what did not arrive.
+        async Task ShowWorkAsync(Database database)
+        {
+            var (open, all) = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) - COUNT(auth_scheme), COUNT(*) FROM agent_trigger WHERE mode = 'webhook' AND active = 1", r => (r.GetInt64(0), r.GetInt64(1))));
+            Good("triggers", open == 0 ? $"{all} inbound URLs, all with authentication" : $"{all} inbound URLs, {open} of them open to whoever knows the URL: give them webhookAuth");
+            var dead = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM delivery WHERE status = 'dead'", r => r.GetInt64(0)));
+            Good("deliveries", dead == 0 ? "none is dead" : $"{dead} are dead: GET /api/v1/deliveries?status=dead says why");
+            var disabled = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM webhook_endpoint WHERE enabled = 0", r => r.GetInt64(0)));
+            if (disabled > 0) Good("endpoints", $"{disabled} are disabled: GET /api/v1/webhook-endpoints says why");
         }
 
         void CheckPort()

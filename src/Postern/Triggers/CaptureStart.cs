@@ -50,10 +50,10 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
     public async Task<CaptureOutcome> TakeAsync(Trigger trigger, Incoming incoming, string? replay, bool passes)
     {
         var id = Guid.CreateVersion7(clock.GetUtcNow()).ToString();
-        var digest = replay is null ? null : SHA256.HashData(Encoding.UTF8.GetBytes(replay));
         // A trigger that is full refuses by one look; a repeat is told what its first became all the same.
         if (passes && trigger.InFlight >= trigger.MaxInFlight)
-            return digest is not null && await database.ReadAsync(tx => CaptureStore.FirstOfAsync(tx, trigger.Project, trigger.Uid, digest)) is { } known ? new CaptureOutcome.Duplicate(known) : new CaptureOutcome.Full();
+            return replay is not null && await FirstOfAsync(trigger, replay) is { } known ? new CaptureOutcome.Duplicate(known) : new CaptureOutcome.Full();
+        var digest = replay is null ? null : DigestOf(replay);
         using var json = ParseBody(incoming.Body);
         var (prompt, key) = passes ? Render(trigger, incoming, json?.RootElement) : (null, null);
         try
@@ -73,6 +73,11 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
             return new CaptureOutcome.Full();
         }
     }
+
+    /// <summary>The capture that a message became when it first came; null when it has not come yet.</summary>
+    public ValueTask<string?> FirstOfAsync(Trigger trigger, string replay) => database.ReadAsync(tx => CaptureStore.FirstOfAsync(tx, trigger.Project, trigger.Uid, DigestOf(replay)));
+
+    private static byte[] DigestOf(string replay) => SHA256.HashData(Encoding.UTF8.GetBytes(replay));
 
     /// <summary>An occurrence that was not fired, kept with the reason.</summary>
     public async ValueTask SkipAsync(Tx tx, Trigger trigger, long scheduledAt, string reason, string why)

@@ -54,13 +54,14 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
     {
         using var json = Parse(body);
         if (AnswerToProbe(http, json?.RootElement) is { } pong) return pong;
-        if (trigger.RateLimit is { } perMinute && buckets.Take("trigger " + trigger.Uid, (int)perMinute, perMinute / 60.0) is { Allowed: false } wait)
-            return new Refusal(429, "Too many requests", "rate_limited_trigger") { RetryAfterSeconds = Math.Max(1, (int)Math.Ceiling(wait.RetryAfter)) };
         var query = http.Request.QueryString.HasValue ? http.Request.QueryString.Value![1..] : "";
         var incoming = new Incoming(
             Capture.Webhook, http.Request.Method, http.Request.Path.Value ?? "", query, Incoming.QueryOf(query), Redaction.Of(http.Request.Headers, trigger.AuthHeader), body, http.Request.ContentType, credentials.AddressOf(http));
         var replay = DeliveryId(http.Request.Headers, trigger, json?.RootElement) is { } named ? "id " + named : signed;
         var passes = InboundFilter.Passes(trigger.Filter, http.Request.Headers, json?.RootElement);
+        // A repeat, and what is filtered out, costs no place in the rate.
+        if (trigger.RateLimit is { } perMinute && passes && (replay is null || await start.FirstOfAsync(trigger, replay) is null) && buckets.Take("trigger " + trigger.Uid, (int)perMinute, perMinute / 60.0) is { Allowed: false } wait)
+            return new Refusal(429, "Too many requests", "rate_limited_trigger") { RetryAfterSeconds = Math.Max(1, (int)Math.Ceiling(wait.RetryAfter)) };
         return await start.TakeAsync(trigger, incoming, replay, passes) switch
         {
             CaptureOutcome.Taken taken => TriggerFamily.Ok(200, new CapturedView(taken.Id, "Webhook captured successfully", null, null)),

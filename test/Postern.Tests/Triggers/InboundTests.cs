@@ -185,8 +185,10 @@ public sealed class InboundTests : IAsyncLifetime
     {
         await MakeAsync("rated", new { agent = "idle", promptTemplate = "x", rateLimit = 3 });
         var answers = new List<int>();
-        for (var i = 0; i < 4; i++) answers.Add((await InAsync("rated", "{}")).Status);
+        for (var i = 0; i < 4; i++) answers.Add((await InAsync("rated", "{}", ("Idempotency-Key", "k" + i))).Status);
         Assert.Equal([200, 200, 200, 429], answers);
+        // A repeat of one that was taken is told so, however full the rate is.
+        Assert.True((await InAsync("rated", "{}", ("Idempotency-Key", "k0"))).Json.GetProperty("data").GetProperty("duplicate").GetBoolean());
     }
 
     [Fact]
