@@ -16,7 +16,7 @@ internal sealed class DeliveryRoutes(DeliveryStore store, IEnumerable<DeliveryPu
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/deliveries", ProblemFamily.Instance);
-        group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List deliveries, newest first").Query("status", "pending, delivered or dead").Query("endpoint", "Such as endpoint:orders, agent:writer, url:https://example.com")
+        group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List deliveries, newest first").Query("status", "pending, delivered or dead").Query("endpoint", "An endpoint's id, or agent:{slug}, or url:{origin}")
             .Query("subject", "A run's or session's id").Query("purpose", "dispatch, notice, callback or event").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<DeliveryView>>().Gives(400, 401, 403);
         group.Get("/{delivery}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve).Says("Read a delivery with its attempts").Gives<DeliveryView>().Gives(401, 403, 404);
         group.Post("/{delivery}/retry", Opens.Key, Rule.Needs("write", "deliveries"), Retry).Says("Send a delivery again, under the same id").Gives<DeliveryView>().Gives(401, 403, 404, 409);
@@ -31,7 +31,7 @@ internal sealed class DeliveryRoutes(DeliveryStore store, IEnumerable<DeliveryPu
         if (wrong is not null) return wrong;
         var status = Asked(http, "status");
         if (status is not (null or Delivery.Pending or Delivery.Delivered or Delivery.Dead)) return Refusal.BadRequest("status must be pending, delivered or dead", "invalid_filter");
-        var rows = await store.ListAsync(caller.Project, new DeliveryFilter(status, Asked(http, "endpoint"), Asked(http, "purpose"), Asked(http, "subject")), page.After?.Id, page.Limit + 1);
+        var rows = await store.ListAsync(caller.Project, new DeliveryFilter(status, WebhookEndpoints.Named(Asked(http, "endpoint")), Asked(http, "purpose"), Asked(http, "subject")), page.After?.Id, page.Limit + 1);
         return Reply.Ok(Page.Of(rows, page.Limit, d => DeliveryView.Of(d, null), d => new Cursor(0, d.Id)));
     }
 
@@ -58,7 +58,7 @@ internal sealed class DeliveryRoutes(DeliveryStore store, IEnumerable<DeliveryPu
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
-        var endpoint = fields.Text("endpoint", 1, 2100);
+        var endpoint = WebhookEndpoints.Named(fields.Text("endpoint", 1, 2100));
         var purpose = fields.Word("purpose", [.. _purposes.Keys]);
         var (since, until) = (fields.Instant("since"), fields.Instant("until"));
         if (since is null && !fields.Faults.Any(f => f.Field == "since")) fields.Fault("since", "is required");
@@ -128,7 +128,7 @@ internal sealed record DeliveryView(
     [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] JsonElement? Body)
 {
     public static DeliveryView Of(Delivery d, List<(long Number, Attempt Attempt)>? attempts, bool withBody = false) => new(
-        d.Id, d.Purpose, d.Type, d.Endpoint, d.Subject, d.Status, d.Reason, d.Attempts, Wire.Iso(d.CreatedAt), Wire.Iso(d.DueAt), Wire.Iso(d.GiveUpAt), Wire.Iso(d.EndedAt),
+        d.Id, d.Purpose, d.Type, WebhookEndpoints.Shown(d.Endpoint), d.Subject, d.Status, d.Reason, d.Attempts, Wire.Iso(d.CreatedAt), Wire.Iso(d.DueAt), Wire.Iso(d.GiveUpAt), Wire.Iso(d.EndedAt),
         attempts?.Select(a => new AttemptView(a.Number, Wire.Iso(a.Attempt.At), a.Attempt.DurationMilliseconds, a.Attempt.Status, a.Attempt.Category, a.Attempt.Response)).ToList(),
         withBody && d.Body is not null ? JsonSerializer.Deserialize<JsonElement>(d.Body) : null);
 }

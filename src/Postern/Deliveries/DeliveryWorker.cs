@@ -197,7 +197,7 @@ internal sealed class DeliveryWorker : HintedLook
                 json.WriteString("deliveryId", delivery.Id);
                 json.WriteString("deliveryType", delivery.Type);
                 json.WriteString("purpose", delivery.Purpose);
-                json.WriteString("endpoint", delivery.Endpoint);
+                json.WriteString("endpoint", WebhookEndpoints.Shown(delivery.Endpoint));
                 json.WriteString("subject", delivery.Subject);
                 json.WriteString("reason", reason);
             });

@@ -43,6 +43,12 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
 
     public static string IdOf(string key) => key["endpoint:".Length..];
 
+    /// <summary>How callers read it: an endpoint by its own id, which has no colon; agents and callbacks with what they are.</summary>
+    public static string Shown(string key) => key.StartsWith("endpoint:", StringComparison.Ordinal) ? IdOf(key) : key;
+
+    /// <summary>What a caller names, as deliveries name it.</summary>
+    public static string? Named(string? text) => text is null || text.Contains(':', StringComparison.Ordinal) ? text : KeyOf(text);
+
     /// <summary>Enabled endpoints that take a type.</summary>
     public static async ValueTask<IReadOnlyList<(string Id, bool Ordered)>> SubscribersAsync(Tx tx, string project, string type)
     {

@@ -138,9 +138,9 @@ internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials
 
     private static Refusal NoRequest => new(404, "Request not found", "not_found");
 
-    private static IResult Done(string? message) => Reply.Ok(new ExecutionDone(true, message));
+    private static IResult Done(string? message) => Reply.Ok(new ExecutionDone(true, message is null ? null : new MessageView(message)));
 }
 
 internal sealed record ExecutionCallback(string SessionId, string CloudAgentSessionId, string Status, string? ExecutionId, string? MessageId, string? IdempotencyKey, string? ErrorMessage, string? LastSeenBranch, string? LastAssistantMessageText, JsonElement? Failure);
 
-internal sealed record ExecutionDone(bool Success, [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] string? Message);
+internal sealed record ExecutionDone(bool Success, [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] MessageView? Data);

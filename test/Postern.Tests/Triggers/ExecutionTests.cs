@@ -78,7 +78,7 @@ public sealed class ExecutionTests : IAsyncLifetime
         Assert.Equal("succeeded", (await _server.GetAsync("/api/v1/runs/" + capture.GetProperty("runId").GetString())).String("phase"));
         Assert.Contains("All is well.", (await _server.GetAsync($"/api/v1/sessions/{given.Session}/transcript")).Text, StringComparison.Ordinal);
         var again = await CallAsync(Body(given, "failed", session: "session_other"), given.Headers);
-        Assert.Equal((200, "{\"success\":true,\"message\":\"Request already completed\"}"), (again.Status, again.Text));
+        Assert.Equal((200, "{\"success\":true,\"data\":{\"message\":\"Request already completed\"}}"), (again.Status, again.Text));
         Assert.Equal("success", (await RequestAsync(given.Request)).GetProperty("processStatus").GetString());
         Assert.Equal(404, (await _server.SendAsync(HttpMethod.Post, "/api/callbacks/other", null, "{}", given.Headers)).Status);
     }

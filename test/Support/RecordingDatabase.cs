@@ -1,0 +1,63 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using Postern.Storage;
+
+namespace Postern.Support;
+
+/// <summary>A database that keeps the text of every statement it is asked to run.</summary>
+internal sealed class RecordingDatabase(Database inner) : Database
+{
+    public ConcurrentDictionary<string, byte> Statements { get; } = new(StringComparer.Ordinal);
+
+    public override long Now => inner.Now;
+
+    public override string Kind => inner.Kind;
+
+    public override Changes Changes => inner.Changes;
+
+    public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => inner.WriteAsync(tx => RunAsync(tx, command), cancel);
+
+    public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => inner.WriteOneAsync(tx => RunAsync(tx, command), cancel);
+
+    public override ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default) => inner.ReadAsync(tx => RunAsync(tx, query), cancel);
+
+    public override ValueTask DisposeAsync() => inner.DisposeAsync();
+
+    private async ValueTask<T> RunAsync<T>(Tx tx, Func<Tx, ValueTask<T>> command)
+    {
+        var recording = new RecordingTx(tx, Statements);
+        var result = await command(recording);
+        foreach (var topic in recording.Touched) tx.Touch(topic);
+        return result;
+    }
+
+    private sealed class RecordingTx(Tx tx, ConcurrentDictionary<string, byte> statements) : Tx
+    {
+        public override bool WritesInQueries => tx.WritesInQueries;
+
+        public override string ForUpdate => tx.ForUpdate;
+
+        public override string ForUpdateSkipLocked => tx.ForUpdateSkipLocked;
+
+        public override long Now => tx.Now;
+
+        public override ValueTask<int> ExecuteAsync(string sql, params object?[] args)
+        {
+            statements[sql] = 0;
+            return tx.ExecuteAsync(sql, args);
+        }
+
+        public override ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+            where T : default
+        {
+            statements[sql] = 0;
+            return tx.FirstAsync(sql, map, args);
+        }
+
+        public override ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+        {
+            statements[sql] = 0;
+            return tx.ListAsync(sql, map, args);
+        }
+    }
+}
