@@ -4,9 +4,10 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// Fires schedules, on any number of nodes: an occurrence is taken by the conditional write that moves the schedule on, so one node has it. What was missed
-/// (the server was away, all places were taken) is kept as captures with the reason; after a pause the newest missed occurrence is caught up once. A crash between
-/// the move and the start leaves an occurrence recorded as missed. Beside that it keeps captures for as long as their retention says.
+/// Fires schedules, on any number of nodes: an occurrence is started under its own instant, which is known like a delivery's id, so that whoever comes second starts
+/// nothing; then one node moves the schedule on. A crash between the two repeats the start, and that does nothing. What was missed (the server was away, all places
+/// were taken) is kept as captures with the reason; after a pause the newest missed occurrence is caught up once. Beside that it keeps captures for as long as their
+/// retention says.
 /// </summary>
 internal sealed class TriggerScheduler(Database database, TriggerStore triggers, CaptureStore captures, CaptureStart start, PosternOptions options, TimeProvider clock, ILogger<TriggerScheduler> log) : PeriodicLook(clock, log)
 {
@@ -43,18 +44,14 @@ internal sealed class TriggerScheduler(Database database, TriggerStore triggers,
             occurrence = following;
         }
         var next = schedule.After(Math.Max(occurrence, now));
-        var won = await database.WriteAsync(async tx =>
-        {
-            if (!await TriggerStore.AdvanceAsync(tx, trigger, next, next + TriggerFields.Jitter())) return false;
-            foreach (var at in missed) await start.SkipAsync(tx, trigger, at, "skipped", "The server was not there at this time.");
-            return true;
-        });
-        if (!won) return;
-        if (await start.TakeAsync(trigger, Incoming.Occurrence(Capture.Scheduled, occurrence), $"scheduled {occurrence}", passes: true) is not CaptureOutcome.Full) return;
+        var outcome = await start.TakeAsync(trigger, Incoming.Occurrence(Capture.Scheduled, occurrence), $"scheduled {occurrence}", passes: true);
         await database.WriteAsync(async tx =>
         {
-            await start.SkipAsync(tx, trigger, occurrence, "in_flight_limit", "All places of the trigger were taken at this time.");
-            return 0;
+            // One node moves the schedule on, and tells what was missed.
+            if (!await TriggerStore.AdvanceAsync(tx, trigger, next, next + TriggerFields.Jitter())) return false;
+            foreach (var at in missed) await start.SkipAsync(tx, trigger, at, "skipped", "The server was not there at this time.");
+            if (outcome is CaptureOutcome.Full) await start.SkipAsync(tx, trigger, occurrence, "in_flight_limit", "All places of the trigger were taken at this time.");
+            return true;
         });
     }
 
