@@ -63,6 +63,8 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
         };
         trigger = ReadAuth(fields, trigger);
         trigger = trigger with { Settings = ReadSettings(fields, start.Settings) };
+        // An occurrence that is about to fire is not lost to a change of something else.
+        if (trigger.IsActive && before is { IsActive: true, NextAt: not null } && before.Cron == trigger.Cron && before.Zone == trigger.Zone) return trigger with { NextAt = before.NextAt, DueAt = before.DueAt };
         // Its next occurrence counts from now; a paused one has none.
         var next = trigger.IsActive ? schedule?.After(tx.Now) : null;
         return trigger with { NextAt = next, DueAt = next + Jitter() };

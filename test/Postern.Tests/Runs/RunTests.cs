@@ -266,6 +266,59 @@ public sealed class RunTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_run_in_a_session_is_its_next_turn_and_its_reports_end_the_turn()
+    {
+        await _server.StartSessionAsync("s", agent: "called");
+        // Its first run has nothing to do, rests, and ends; then the session is free for a run with an input of its own.
+        await WaitFor.TrueAsync(async () => (await _server.GetAsync("/api/v1/runs?agent=called&phase=running")).Json.GetProperty("data").GetArrayLength() == 1);
+        Assert.Equal((409, "session_busy"), await StartAsync("s"));
+        _server.Clock.Advance(TimeSpan.FromSeconds(31));
+        await WaitFor.TrueAsync(async () => (await StartAsync("s")).Item1 == 202);
+        var (_, body, _) = await _agent.OfTypeAsync("run.dispatched");
+        var data = body.GetProperty("data");
+        var id = data.GetProperty("run").GetProperty("id").GetString();
+        Assert.Equal(("with", "called"), (data.GetProperty("run").GetProperty("input").GetProperty("job").GetString(), data.GetProperty("session").GetProperty("key").GetString()!.Split(':')[1]));
+        await using var stream = await _server.StreamAsync("/realtime/v1/sessions/s/out");
+        Assert.Equal("succeeded", (await _server.PostAsync($"/api/v1/runs/{id}/status", new { status = "succeeded", output = 1 }, data.GetProperty("token").GetString())).String("phase"));
+        Assert.NotEmpty(await stream.RecordsAsync(r => r.Any(EventReader.IsTurnComplete)));
+
+        // A message gets a run of its own, and a failure that is reported ends its turn with the words.
+        await _server.SayAsync("s", "go on");
+        await WaitFor.TrueAsync(() => Task.FromResult(_agent.Taken.Count(t => t.Body.Contains("run.dispatched", StringComparison.Ordinal)) == 2));
+        var second = JsonSerializer.Deserialize<JsonElement>(_agent.Taken.Last(t => t.Body.Contains("run.dispatched", StringComparison.Ordinal)).Body).GetProperty("data");
+        await _server.PostAsync($"/api/v1/runs/{second.GetProperty("run").GetProperty("id").GetString()}/status", new { status = "failed", failure = new { code = "x", message = "It went wrong." } });
+        Assert.Contains("It went wrong.", string.Concat((await stream.RecordsAsync(r => r.Any(EventReader.IsTurnComplete))).Select(r => r.GetRawText())), StringComparison.Ordinal);
+        Assert.Equal((422, "unknown_session"), await StartAsync("nobody"));
+        Assert.Equal((409, "session_run"), await ActAsync(second.GetProperty("run").GetProperty("id").GetString()!, "retry", new { clientRequestId = "x" }));
+
+        async Task<(int, string)> StartAsync(string session)
+        {
+            var answer = await _server.PostAsync("/api/v1/runs", new { agent = "called", sessionId = session, input = new { job = "with" } });
+            return (answer.Status, answer.Status == 202 ? "" : answer.String("code"));
+        }
+
+        async Task<(int, string)> ActAsync(string run, string action, object request)
+        {
+            var answer = await _server.PostAsync($"/api/v1/runs/{run}/{action}", request);
+            return (answer.Status, answer.String("code"));
+        }
+    }
+
+    [Fact]
+    public async Task A_sessions_run_is_paused_with_its_turns_clock_and_goes_on()
+    {
+        await _server.StartSessionAsync("s", agent: "called");
+        await _server.SayAsync("s", "hello");
+        var (_, body, _) = await _agent.OfTypeAsync("run.dispatched");
+        var id = body.GetProperty("data").GetProperty("run").GetProperty("id").GetString();
+        Assert.Equal("paused", (await _server.PostAsync($"/api/v1/runs/{id}/pause", null)).String("phase"));
+        _server.Clock.Advance(TimeSpan.FromMinutes(30));
+        Assert.Equal("paused", (await _server.GetAsync($"/api/v1/runs/{id}?wait=3")).String("phase"));
+        Assert.Equal("running", (await _server.PostAsync($"/api/v1/runs/{id}/resume", null)).String("phase"));
+        Assert.Equal(200, (await _server.PostAsync("/realtime/v1/sessions/s/out/records", "{\"records\":[{\"headers\":{\"trigger-control\":\"turn-complete\"}}]}", body.GetProperty("data").GetProperty("token").GetString())).Status);
+    }
+
+    [Fact]
     public async Task A_run_that_is_not_started_waits_to_be()
     {
         var id = await MakeAsync(new { agent = "echo", start = false, input = 1 });
