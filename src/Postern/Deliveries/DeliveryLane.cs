@@ -11,18 +11,22 @@ namespace Postern.Deliveries;
 internal sealed class DeliveryLane(DeliveryOptions options)
 {
     private const int MaxDoublings = 6;
+    /// <summary>Microseconds.</summary>
+    private const long ForgetAfter = 600L * 1_000_000;
     private readonly Queue<Delivery> _waiting = new();
     private int _underWay;
     private int _failures;
     private int _pauses;
     private long _pausedUntil;
+    private long _failedAt;
     private double _tokens = 1;
     private long _tokensAt;
 
     /// <summary>What the endpoint asked for; learned with its first request.</summary>
     public long? RatePerSecond { get; set; }
 
-    public bool IsIdle => _underWay == 0 && _waiting.Count == 0 && _failures == 0;
+    /// <summary>Nothing of it is worth keeping: failures are forgotten once nothing has been sent for a while, or every address that ever failed would be kept.</summary>
+    public bool IsIdle(long now) => _underWay == 0 && _waiting.Count == 0 && (_failures == 0 || now - Math.Max(_failedAt, _pausedUntil) > ForgetAfter);
 
     public bool IsOpen(long now) => _pausedUntil > now;
 
@@ -63,6 +67,7 @@ internal sealed class DeliveryLane(DeliveryOptions options)
             return false;
         }
         _failures++;
+        _failedAt = now;
         if (_failures < options.CircuitFailures && _pauses == 0) return false;
         if (IsOpen(now)) return false;
         _pausedUntil = now + (options.CircuitSeconds * 1_000_000L << Math.Min(_pauses, MaxDoublings));

@@ -64,7 +64,7 @@ internal sealed class DeliveryWorker : HintedLook
                 shares.Add((project, endpoint, room));
             }
             var waiting = due.ToHashSet();
-            foreach (var (key, _) in _lanes.Where(l => l.Value.IsIdle && !waiting.Contains(l.Key)).ToList()) _lanes.Remove(key);
+            foreach (var (key, _) in _lanes.Where(l => l.Value.IsIdle(Database.Now) && !waiting.Contains(l.Key)).ToList()) _lanes.Remove(key);
         }
         if (shares.Count == 0) return 0;
         var claimed = await _store.ClaimAsync(shares, _lease);
@@ -118,18 +118,18 @@ internal sealed class DeliveryWorker : HintedLook
         {
             if (!_purposes.TryGetValue(delivery.Purpose, out var purpose)) throw new InvalidOperationException($"Nobody knows the purpose {delivery.Purpose} of {delivery.Id}.");
             var (request, why) = await purpose.PrepareAsync(delivery);
-            if (request is null)
+            bool? reached = null;
+            if (request is null) await EndUnsentAsync(delivery, purpose, why!, tell: false);
+            else
             {
-                await EndUnsentAsync(delivery, purpose, why!, tell: false);
-                Finished(null);
-                return;
+                lane.RatePerSecond = request.RatePerSecond;
+                var attempt = await _sender.SendAsync(delivery, request, stop);
+                if (!attempt.Arrived) DeliveryLog.NotArrived(Log, delivery.Id, delivery.Type, delivery.Attempts + 1, attempt.Status?.ToString() ?? attempt.Category);
+                await RecordAsync(delivery, purpose, attempt, request.MaxTries ?? Schedule.Length + 1);
+                // Whoever answers is there, whatever he answers to this one delivery.
+                reached = !attempt.MayPass || attempt.Arrived;
             }
-            lane.RatePerSecond = request.RatePerSecond;
-            var attempt = await _sender.SendAsync(delivery, request, stop);
-            if (!attempt.Arrived) DeliveryLog.NotArrived(Log, delivery.Id, delivery.Type, delivery.Attempts + 1, attempt.Status?.ToString() ?? attempt.Category);
-            await RecordAsync(delivery, purpose, attempt, request.MaxTries ?? Schedule.Length + 1);
-            // Whoever answers is there, whatever he answers to this one delivery.
-            back = Finished(!attempt.MayPass || attempt.Arrived);
+            back = Finished(reached);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -259,5 +259,4 @@ internal static partial class DeliveryLog
 
     [LoggerMessage(EventId = 503, Level = LogLevel.Warning, Message = "{Delivery} ({Type}) did not arrive, attempt {Attempt}: {Outcome}")]
     public static partial void NotArrived(ILogger log, string delivery, string type, long attempt, string outcome);
-
 }

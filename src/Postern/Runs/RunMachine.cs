@@ -147,6 +147,7 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
             state = checkpoint.State;
         }
         await RunEvents.KeepAttemptAsync(tx, run, run.EndedAt ?? tx.Now);
+        if (run.CallbackOutcome is not null) await RunStore.SetCallbackOutcomeAsync(tx, run.Project, run.Id, null);
         return await BeginAttemptAsync(tx, run with { Profile = profile, LeasesLost = 0 }, workflow, state, "retried", by, profile is null ? null : Json(new { profile }));
     }
 

@@ -176,7 +176,7 @@ internal sealed class RunStore(Database database)
     public static async ValueTask<bool> IsIdleOverdueAsync(Tx tx, Run run) =>
         await tx.FirstAsync("SELECT 1 FROM run WHERE project = $1 AND id = $2 AND ended_at IS NULL AND idle_until <= $3", r => r.GetInt64(0), run.Project, run.Id, tx.Now) == 1;
 
-    public static ValueTask<int> SetCallbackOutcomeAsync(Tx tx, string project, string id, string outcome) =>
+    public static ValueTask<int> SetCallbackOutcomeAsync(Tx tx, string project, string id, string? outcome) =>
         tx.ExecuteAsync("UPDATE run SET callback_outcome = $3 WHERE project = $1 AND id = $2", project, id, outcome);
 
     /// <summary>A page, newest first. The filters are in the statement: a page is short only at the end.</summary>

@@ -43,6 +43,9 @@ internal sealed class TriggerFullException : Exception;
 /// </summary>
 internal sealed class CaptureStart(Database database, Conversation conversation, SessionEvents events, Outbox outbox, TimeProvider clock)
 {
+    /// <summary>Characters of a conversation's key that its session shows.</summary>
+    private const int ShownKey = 200;
+
     /// <param name="trigger">As it was read; its row is checked again where it counts.</param>
     /// <param name="incoming">What came.</param>
     /// <param name="replay">What a repeat of the message has in common with it; null when nothing is known of that.</param>
@@ -131,7 +134,7 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
             // It was ended by somebody: what comes now begins one of its own.
             name = $"{name}:{capture.Id}";
         }
-        var made = SessionStart.New(tx, trigger.Project, Id.New(Session.Prefix, clock), name, trigger.Agent, Trigger.SessionType) with { Metadata = JsonSerializer.Serialize(new { trigger = trigger.Name.Scope, key }, Wire.Json) };
+        var made = SessionStart.New(tx, trigger.Project, Id.New(Session.Prefix, clock), name, trigger.Agent, Trigger.SessionType) with { Metadata = JsonSerializer.Serialize(new { trigger = trigger.Name.Scope, key = key?[..Math.Min(key.Length, ShownKey)] }, Wire.Json) };
         if (!await SessionStore.InsertAsync(tx, made)) return (await SessionStore.LockAsync(tx, trigger.Project, (await SessionStore.FindAsync(tx, trigger.Project, name))!.Id))!;
         await events.CreatedAsync(tx, made);
         return made;

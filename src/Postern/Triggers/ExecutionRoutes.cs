@@ -112,7 +112,7 @@ internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials
     private async Task<IResult> CloseRunAsync(string project, string id, long attempt, ExecutionReport report)
     {
         var by = new Doer("callback_token", id);
-        var taken = new Report(report.Succeeded ? Phase.Succeeded : Phase.Failed, by, attempt) { Failure = report.Succeeded ? null : (report.Failure ?? new Failure("execution_failed")) with { Message = report.Words }, Output = report.Succeeded && report.LastAssistantMessageText is { } text ? JsonSerializer.SerializeToUtf8Bytes(text, Wire.Json) : null };
+        var taken = new Report(report.Succeeded ? Phase.Succeeded : Phase.Failed, by, attempt) { Failure = report.Succeeded ? null : (report.Failure ?? new Failure("execution_failed")) with { Message = report.Words }, Output = OutputOf(report) };
         return await database.WriteAsync(async tx =>
         {
             // An execution that ends was begun, whether or not the dispatch's own answer has been recorded yet.
@@ -126,6 +126,10 @@ internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials
             var refused => new Refusal(409, RunReports.Explain(refused).Words, RunReports.Explain(refused).Code),
         };
     }
+
+    /// <summary>The text as the run's output; one that is too large for that is left out, and the end stands.</summary>
+    private static byte[]? OutputOf(ExecutionReport report) =>
+        report.Succeeded && report.LastAssistantMessageText is { } text && JsonSerializer.SerializeToUtf8Bytes(text, Wire.Json) is { Length: <= RunReports.MaxOutput } output ? output : null;
 
     private static ValueTask NoteAsync(Tx tx, string project, string run) =>
         RunEvents.AddAsync(tx, project, run, seq => new RunEvent(seq, "note", tx.Now, 1, new Doer("callback_token", run), Detail: "{\"dropped\":\"failure\"}"));

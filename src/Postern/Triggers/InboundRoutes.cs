@@ -12,7 +12,7 @@ namespace Postern.Triggers;
 internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, Projects projects, Credentials credentials, FailedCredentials failed, TokenBuckets buckets, Database database)
 {
     public const int MaxBody = 262_144;
-    private const string Allowed = "POST, PUT, PATCH, DELETE";
+    private static readonly string[] Allowed = ["POST", "PUT", "PATCH", "DELETE"];
     private static readonly string[] RefusedTypes = ["multipart/", "image/", "audio/", "video/", "application/octet-stream", "application/pdf", "application/zip"];
     private static readonly string[] DeliveryHeaders = ["X-GitHub-Delivery", "webhook-id", "svix-id", "X-Gitlab-Event-UUID", "X-Shopify-Webhook-Id", "Idempotency-Key"];
 
@@ -35,8 +35,8 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
         var id = RequestPath.Segment(http, 3 + offset);
         var trigger = project is null || owner is null || id is null ? null : await triggers.FindAsync(project, new TriggerName(kind, owner, id));
         var method = http.Request.Method;
-        if ((HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || !Allowed.Contains(method, StringComparison.Ordinal)) && trigger?.Methods.Contains(method, StringComparer.Ordinal) != true)
-            return new Refusal(405, "Method not allowed", "method_not_allowed") { Allow = Allowed };
+        if (!Allowed.Contains(method, StringComparer.Ordinal) && trigger?.Methods.Contains(method, StringComparer.Ordinal) != true)
+            return new Refusal(405, "Method not allowed", "method_not_allowed") { Allow = string.Join(", ", Allowed) };
         if (http.Request.ContentType is { } type && RefusedTypes.Any(t => type.StartsWith(t, StringComparison.OrdinalIgnoreCase))) return new Refusal(415, "Unsupported content type", "unsupported_media_type");
         var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxBody);
         if (body is null) return tooLarge! with { Message = "Payload too large" };
@@ -57,7 +57,7 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
         var query = http.Request.QueryString.HasValue ? http.Request.QueryString.Value![1..] : "";
         var incoming = new Incoming(
             Capture.Webhook, http.Request.Method, http.Request.Path.Value ?? "", query, Incoming.QueryOf(query), Redaction.Of(http.Request.Headers, trigger.AuthHeader), body, http.Request.ContentType, credentials.AddressOf(http));
-        var replay = DeliveryId(http.Request.Headers, trigger, json?.RootElement) is { } named ? "id " + named : signed;
+        var replay = ReplayOf(http.Request.Headers, trigger, json?.RootElement, signed);
         var passes = InboundFilter.Passes(trigger.Filter, http.Request.Headers, json?.RootElement);
         // A repeat, and what is filtered out, costs no place in the rate.
         if (trigger.RateLimit is { } perMinute && passes && (replay is null || await start.FirstOfAsync(trigger, replay) is null) && buckets.Take("trigger " + trigger.Uid, (int)perMinute, perMinute / 60.0) is { Allowed: false } wait)
@@ -81,14 +81,27 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
         return json.TryGetProperty("challenge", out var challenge) && challenge.ValueKind == JsonValueKind.String && Fields.TextOf(challenge) is { Length: <= 1024 } text ? Reply.Ok(new ChallengeView(text)) : null;
     }
 
-    /// <summary>What the sender calls this delivery: a header of its provider, or for those that have none its event's id in the signed body.</summary>
-    private static string? DeliveryId(IHeaderDictionary headers, Trigger trigger, JsonElement? body)
+    /// <summary>
+    /// What a repeat of this delivery has in common with it. Where the scheme signs an id or an instant, only what is signed counts: a header beside it could
+    /// be made up by whoever has overheard the message. Elsewhere it is what the provider calls the delivery, or else the message.
+    /// </summary>
+    private static string? ReplayOf(IHeaderDictionary headers, Trigger trigger, JsonElement? body, string? signed)
     {
+        switch (trigger.AuthScheme)
+        {
+            case SignatureScheme.Standard: return signed;
+            // Both sign a retry anew: its event's id, in the signed body, is what stays.
+            case SignatureScheme.Stripe: return TextOf(body, "id") is { } id ? "event " + id : signed;
+            case SignatureScheme.Slack: return TextOf(body, "event_id") is { } eventId ? "event " + eventId : signed;
+        }
+        if (signed?.StartsWith("timed ", StringComparison.Ordinal) == true) return signed;
         foreach (var name in DeliveryHeaders)
-            if (headers.TryGetValue(name, out var given) && given.Count == 1 && given[0] is { Length: > 0 and <= 255 } id) return $"{name.ToLowerInvariant()} {id}";
-        var member = trigger.AuthScheme switch { SignatureScheme.Stripe => "id", SignatureScheme.Slack => "event_id", _ => null };
-        return member is not null && body is { ValueKind: JsonValueKind.Object } json && json.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String && Fields.TextOf(value) is { Length: > 0 and <= 255 } found ? $"{member} {found}" : null;
+            if (headers.TryGetValue(name, out var given) && given.Count == 1 && given[0] is { Length: > 0 and <= 255 } named) return $"{name.ToLowerInvariant()} {named}";
+        return signed;
     }
+
+    private static string? TextOf(JsonElement? body, string member) =>
+        body is { ValueKind: JsonValueKind.Object } json && json.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String && Fields.TextOf(value) is { Length: > 0 and <= 255 } text ? text : null;
 
     private static JsonDocument? Parse(byte[] body)
     {

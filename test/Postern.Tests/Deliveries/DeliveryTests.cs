@@ -283,6 +283,24 @@ public sealed class DeliveryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_waits_for_a_disabled_endpoint_ends_without_a_pause_between()
+    {
+        var release = new TaskCompletionSource();
+        _receiver.Handle = async http =>
+        {
+            await release.Task;
+            http.Response.StatusCode = 200;
+        };
+        for (var i = 0; i < 300; i++) await _server.PostAsync("/api/v1/webhook-endpoints/hook/test", null);
+        await PutAsync("hook", new { url = _receiver.Origin, events = new[] { "*" }, enabled = false });
+        release.SetResult();
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        await WaitFor.TrueAsync(async () => (await _server.GetAsync("/api/v1/deliveries?status=pending")).Json.GetProperty("data").GetArrayLength() == 0);
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"{watch.Elapsed}: each goes on with the next");
+        Assert.Equal(0, (await _server.GetAsync("/api/v1/events?type=delivery.dead")).Json.GetProperty("data").GetArrayLength());
+    }
+
+    [Fact]
     public async Task Receivers_that_misbehave_are_told_apart()
     {
         await using var server = await TestServer.StartAsync(set: o => o.Outbound.TimeoutSeconds = 1);

@@ -52,7 +52,7 @@ public sealed class InboundTests : IAsyncLifetime
     public async Task The_checks_come_in_their_order()
     {
         await MakeAsync("signed", new { agent = "idle", promptTemplate = "x", webhookAuth = new { scheme = "github", secret = "s" } });
-        foreach (var method in (string[])["GET", "HEAD", "OPTIONS"])
+        foreach (var method in (string[])["GET", "HEAD", "OPTIONS", "PROPFIND", "P"])
         {
             var refused = await _server.SendAsync(new HttpMethod(method), "/inbound/user/ada/signed");
             Assert.Equal((405, "POST, PUT, PATCH, DELETE"), (refused.Status, refused.Header("Allow")));
