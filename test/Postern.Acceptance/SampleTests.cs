@@ -39,7 +39,8 @@ public sealed class SampleTests
             await http.PostAsync("/realtime/v1/sessions/sample/in/append", new StringContent("{\"kind\":\"message\",\"payload\":{\"chatId\":\"sample\",\"trigger\":\"submit-message\",\"message\":{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"text\":\"one two three four\"}]}}}"));
             await WaitFor.TrueAsync(async () => (await http.GetStringAsync("/sessions/sample/history")).Contains("You said 4 words.", StringComparison.Ordinal));
             var job = await (await http.PostAsJsonAsync("/api/v1/runs", new { agent = "counter", input = "twelve chars" })).Content.ReadFromJsonAsync<JsonElement>();
-            Assert.Contains("14 characters of input", await http.GetStringAsync($"/api/v1/runs/{job.GetProperty("id").GetString()}?wait=20"), StringComparison.Ordinal);
+            var ended = await http.GetStringAsync($"/api/v1/runs/{job.GetProperty("id").GetString()}?wait=20");
+            Assert.True(ended.Contains("14 characters of input", StringComparison.Ordinal), ended);
         }
         finally
         {

@@ -41,6 +41,7 @@ internal static class NativeReport
         fields.RefuseUnknown();
         return new Report(status ?? "", by, ownAttempt ?? attempt)
         {
+            OfItsWorker = ownAttempt is not null,
             EventId = eventId,
             OccurredAt = occurredAt,
             Output = body,

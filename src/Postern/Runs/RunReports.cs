@@ -28,6 +28,9 @@ internal sealed record Report(string Status, Doer By, long? Attempt)
 
     public long? ProgressMillionths { get; init; }
 
+    /// <summary>It came with the attempt's own credential, which its worker has from the dispatch.</summary>
+    public bool OfItsWorker { get; init; }
+
     /// <summary>Of its content; needed where it has an <see cref="EventId"/>.</summary>
     public byte[]? Digest { get; init; }
 }
@@ -77,7 +80,14 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine, Co
     {
         if (await RunStore.LockAsync(tx, project, id) is not { } run) return new ReportOutcome.NoSuchRun();
         var workflow = await workflows.OfAsync(tx, run);
-        if (await JudgeAsync(tx, run, workflow, report) is { } refused)
+        var judged = await JudgeAsync(tx, run, workflow, report);
+        // A quick worker's report may come before its answer to the dispatch is recorded: whoever works has taken the run on.
+        if (judged is ReportOutcome.Illegal && report.OfItsWorker && run is { Phase: Phase.Queued, Dispatched: true, WorkflowVersion: 0 } && workflow.MayFollow(Phase.Running, report.Status))
+        {
+            run = await machine.MoveAsync(tx, run, new Change("taken_on", report.By, Phase.Running));
+            judged = null;
+        }
+        if (judged is { } refused)
         {
             if (refused is not ReportOutcome.Replayed) await KeepRefusalAsync(tx, run, report, refused);
             return refused;

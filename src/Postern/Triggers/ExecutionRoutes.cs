@@ -112,11 +112,9 @@ internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials
     private async Task<IResult> CloseRunAsync(string project, string id, long attempt, ExecutionReport report)
     {
         var by = new Doer("callback_token", id);
-        var taken = new Report(report.Succeeded ? Phase.Succeeded : Phase.Failed, by, attempt) { Failure = report.Succeeded ? null : (report.Failure ?? new Failure("execution_failed")) with { Message = report.Words }, Output = OutputOf(report) };
+        var taken = new Report(report.Succeeded ? Phase.Succeeded : Phase.Failed, by, attempt) { Failure = report.Succeeded ? null : (report.Failure ?? new Failure("execution_failed")) with { Message = report.Words }, Output = OutputOf(report), OfItsWorker = true };
         return await database.WriteAsync(async tx =>
         {
-            // An execution that ends was begun, whether or not the dispatch's own answer has been recorded yet.
-            if (await RunStore.LockAsync(tx, project, id) is { Phase: Phase.Queued, WorkflowVersion: 0 } queued && queued.Attempt == attempt) await reports.TakeAsync(tx, project, id, new Report(Phase.Running, by, attempt));
             return await reports.TakeAsync(tx, project, id, taken);
         }) switch
         {

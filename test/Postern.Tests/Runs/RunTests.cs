@@ -46,6 +46,28 @@ public sealed class RunTests : IAsyncLifetime
         Assert.Equal(["created", "taken_on", "report"], (await EventsAsync(made.String("id"))).Select(e => e.GetProperty("type").GetString()));
     }
 
+    [Theory]
+    [InlineData("succeeded")]
+    [InlineData("waiting")]
+    public async Task A_worker_may_report_before_its_answer_to_the_dispatch_a_key_may_not(string status)
+    {
+        var reported = new TaskCompletionSource();
+        _agent.Handle = async http =>
+        {
+            await reported.Task;
+            http.Response.StatusCode = 202;
+        };
+        var id = await MakeAsync(new { agent = "called", input = 1 });
+        var (_, body, _) = await _agent.OfTypeAsync("run.dispatched");
+        Assert.Equal((409, "queued"), ((await _server.PostAsync($"/api/v1/runs/{id}/status", new { status })).Status, (await RunAsync(id)).GetProperty("status").GetString()));
+        var report = await _server.PostAsync($"/api/v1/runs/{id}/status", new { status }, body.GetProperty("data").GetProperty("token").GetString());
+        Assert.True(report.Status == 200, report.ToString());
+        reported.SetResult();
+        await WaitFor.TrueAsync(async () => (await EventsAsync(id)).Any(e => e.GetProperty("type").GetString() == "dispatch"));
+        Assert.Equal(status, (await RunAsync(id)).GetProperty("status").GetString());
+        Assert.Equal(["created", "report", "taken_on", "report", "dispatch"], (await EventsAsync(id)).Select(e => e.GetProperty("type").GetString()));
+    }
+
     [Fact]
     public async Task An_http_agent_is_given_the_run_and_reports_by_its_token_or_by_the_callback()
     {
