@@ -14,7 +14,7 @@ internal delegate Task<IResult> OpenHandler(HttpContext http);
 /// checks, because the rule depends on the path, the body or the stored row; then the words here are what the table shows, and
 /// a handler that answers without having checked is a fault (500), not an open door.
 /// </summary>
-internal sealed record Rule(string Words, Need? Need = null, bool Explicit = false)
+internal sealed record Rule(string Words, Need? Need = null)
 {
     public static Rule None { get; } = new("-");
 

@@ -13,7 +13,7 @@ namespace Postern.Runs;
 /// Work for agents that fetch it: claiming in batches under a lease, and the heartbeat that keeps it. Each claim is an attempt; a worker whose
 /// lease has run out finds that its token is of an earlier one.
 /// </summary>
-internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Conversation conversation, DispatchBody dispatch, Database database, PosternOptions options, TimeProvider clock)
+internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns turns, DispatchBody dispatch, Database database, PosternOptions options, TimeProvider clock)
 {
     private const int MaxBody = 16 * 1024;
     private const int AgentSegment = 3;
@@ -71,7 +71,7 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Convers
             if (run.IsEnded) return new Refusal(409, $"The run has ended as {run.Status}.", "run_ended") { Extra = [("runStatus", run.Status)] };
             var alive = run with { ClaimUntil = run.ClaimUntil is null ? null : tx.Now + (run.ClaimSeconds * 1_000_000), DeadlineAt = RunMachine.DeadlineOf(run, tx.Now) };
             await RunStore.SaveAsync(tx, alive);
-            if (run.Session is not null && run.Phase == Phase.Running) await Conversation.HoldTurnAsync(tx, run, null);
+            if (run.Session is not null && run.Phase == Phase.Running) await Turns.HoldAsync(tx, run, null);
             return Reply.Ok(new HeartbeatView(run.Id, run.Attempt, run.Status, run.Phase, Wire.Iso(alive.ClaimUntil), Wire.Iso(alive.DeadlineAt)));
         });
     }
@@ -92,7 +92,7 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Convers
 
     private async ValueTask<Run?> BeginAsync(Tx tx, Run claimed, Agent agent, Doer by)
     {
-        if (claimed.Session is not null) return (await conversation.BeginTurnAsync(tx, claimed, TimeSpan.FromSeconds(agent.Settings.TurnSeconds ?? options.Runs.TurnSeconds), null))?.Run;
+        if (claimed.Session is not null) return (await turns.BeginAsync(tx, claimed, TimeSpan.FromSeconds(agent.Settings.TurnSeconds ?? options.Runs.TurnSeconds), null))?.Run;
         if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run || run.Attempt != claimed.Attempt || run.ClaimUntil is null) return null;
         if (run.WorkflowVersion == 0 && run.Phase == Phase.Queued) return await machine.MoveAsync(tx, run, new Change("claimed", by, Phase.Running));
         var next = run with { EventSeq = run.EventSeq + 1, UpdatedAt = tx.Now };

@@ -35,7 +35,7 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Co
         if ((await workflows.OfAsync(tx, run)).ExitInto(run.Status, Phase.Paused) is not { } to) return (null, new Refusal(409, $"A run cannot be paused in {run.Status}.", "not_pausable"));
         var paused = await machine.MoveAsync(tx, run, new Change("paused", by, to));
         // A turn's clock stands still with its run; the run's own total time goes on.
-        if (run.Session is not null) await Conversation.HoldTurnAsync(tx, run, paused.TotalAt);
+        if (run.Session is not null) await Turns.HoldAsync(tx, run, paused.TotalAt);
         if (run.Dispatched) await machine.NoticeAsync(tx, paused, "run.paused");
         return (paused, null);
     }
@@ -48,7 +48,7 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Co
         var to = run.PausedFrom is { } from && workflow.MayFollow(run.Status, from) ? from : workflow.ExitInto(run.Status, Phase.Running);
         if (to is null) return (null, new Refusal(409, $"Its workflow has no way on from {run.Status}.", "not_resumable"));
         var resumed = await machine.MoveAsync(tx, run, new Change("resumed", by, to));
-        if (run.Session is not null) await Conversation.HoldTurnAsync(tx, run, null);
+        if (run.Session is not null) await Turns.HoldAsync(tx, run, null);
         if (run.Dispatched) await machine.NoticeAsync(tx, resumed, "run.resumed");
         return (resumed, null);
     }

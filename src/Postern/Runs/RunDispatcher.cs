@@ -10,7 +10,7 @@ namespace Postern.Runs;
 /// Gives due runs to their agents. It claims them in batches under a lease with a fencing number, on any number of nodes; a run whose
 /// node died is claimed again when its lease has run out. It wakes at a commit that made a run due, and looks by itself every second.
 /// </summary>
-internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore agents, Conversation conversation, RunMachine machine, RunReports reports, Outbox outbox, EchoAgent echo, PosternOptions options, TimeProvider clock, ILogger<RunDispatcher> log) : HintedLook(database, Topics.Runs, clock, log)
+internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore agents, Conversation conversation, Turns turns, RunMachine machine, RunReports reports, Outbox outbox, EchoAgent echo, PosternOptions options, TimeProvider clock, ILogger<RunDispatcher> log) : HintedLook(database, Topics.Runs, clock, log)
 {
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
     /// <summary>How long a run waits before it asks again for a place at an agent that is at its concurrency.</summary>
@@ -71,7 +71,7 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
         var turnTime = TimeSpan.FromSeconds(agent.Settings.TurnSeconds ?? options.Runs.TurnSeconds);
         return Database.WriteAsync(async tx =>
         {
-            if (await conversation.BeginTurnAsync(tx, claimed, turnTime, agent.Settings.Concurrency) is not { } turn) return null;
+            if (await turns.BeginAsync(tx, claimed, turnTime, agent.Settings.Concurrency) is not { } turn) return null;
             if (agent.Kind == Agent.Http) await DispatchAsync(tx, turn.Run, turn.Session.TurnInSeq);
             return ((Session, Run)?)turn;
         }, CancellationToken.None);
@@ -80,7 +80,7 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
     private Task<int> OfferTurnAsync(Run claimed) =>
         Database.WriteAsync(async tx =>
         {
-            if (await conversation.FindTurnAsync(tx, claimed) is not var (_, run)) return 0;
+            if (await turns.FindAsync(tx, claimed) is not var (_, run)) return 0;
             await RunStore.OfferAsync(tx, run);
             return 1;
         }, CancellationToken.None);

@@ -17,9 +17,6 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
     /// <summary>How long a message may wait for its agent to be registered again before the client is told that nobody answers.</summary>
     private static readonly TimeSpan RunWanted = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long a turn waits before it asks again for a place at an agent that is at its concurrency.</summary>
-    private const long AgentBusy = 250_000;
-
     /// <summary>Appends records to a channel: all of them or none, and none that is there already.</summary>
     public async ValueTask<AppendOutcome> AppendAsync(Tx tx, SessionName name, string channel, IReadOnlyList<NewRecord> records, Writer writer)
     {
@@ -94,50 +91,6 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         tx.Touch(session.Id);
         return run.Id;
     }
-
-    /// <summary>Opens the turn that a claimed run is due for, or goes on with the one that a lost holder had opened. Null: nothing waits for an answer.</summary>
-    public async ValueTask<(Session Session, Run Run)?> BeginTurnAsync(Tx tx, Run claimed, TimeSpan turnTime, long? concurrency)
-    {
-        if (await FindTurnAsync(tx, claimed) is not var (session, run)) return null;
-        if (run.Phase is Phase.Waiting or Phase.Paused)
-        {
-            // The turn begins once the run goes on.
-            await RunStore.DeferAsync(tx, run, tx.Now + AgentBusy);
-            return null;
-        }
-        if (concurrency is { } most && !session.TurnIsOpen && await SessionStore.OpenTurnsAsync(tx, run.Project, run.Agent) >= most)
-        {
-            await RunStore.DeferAsync(tx, run, tx.Now + AgentBusy);
-            return null;
-        }
-        if (run.Phase == Phase.Queued) run = await machine.MoveAsync(tx, run, new Change("started", Doer.Server, Phase.Running));
-        await RunStore.BeginTurnAsync(tx, run);
-        var deadline = tx.Now + (long)turnTime.TotalMicroseconds;
-        var answers = session.TurnIsOpen ? session.TurnInSeq : session.InMessageSeq;
-        await tx.ExecuteAsync("UPDATE session SET turn_deadline = $3, turn_in_seq = $4, turn_seconds = $5 WHERE project = $1 AND id = $2", session.Project, session.Id, deadline, answers, (long)turnTime.TotalSeconds);
-        if (session.Type == Trigger.SessionType) await CaptureStore.BeginAsync(tx, session.Project, session.Id, answers);
-        return (session with { TurnDeadline = deadline, TurnInSeq = answers }, run);
-    }
-
-    /// <summary>The turn that a claimed run is due for, its rows held. Null: nothing waits for an answer, and the run rests; or the claim is no longer good.</summary>
-    public async ValueTask<(Session Session, Run Run)?> FindTurnAsync(Tx tx, Run claimed)
-    {
-        if (claimed.Session is null || await SessionStore.LockAsync(tx, claimed.Project, claimed.Session) is not { } session || session.CurrentRun != claimed.Id) return null;
-        if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run || run.LeaseNo != claimed.LeaseNo) return null;
-        if (!session.HasUnanswered && !run.BootMessage && !session.TurnIsOpen)
-        {
-            if (run.Phase == Phase.Queued) await machine.MoveAsync(tx, run, new Change("started", Doer.Server, Phase.Running));
-            await RunStore.RestAsync(tx, run.Project, run.Id);
-            return null;
-        }
-        return (session, run);
-    }
-
-    /// <summary>The open turn of a run gets more time: until an instant, or as long as it had at its beginning.</summary>
-    public static ValueTask<int> HoldTurnAsync(Tx tx, Run run, long? until) =>
-        tx.ExecuteAsync(
-            "UPDATE session SET turn_deadline = COALESCE($4, $5 + turn_seconds * 1000000) WHERE project = $1 AND id = $2 AND current_run = $3 AND turn_deadline IS NOT NULL",
-            run.Project, run.Session, run.Id, until, tx.Now);
 
     /// <summary>A text of the agent, where it has streamed none.</summary>
     public ValueTask<(long Start, long End, bool Ensured)> SpeakAsync(Tx tx, Session session, string part, string text) => AppendOutAsync(tx, session, NameOf(session), TextRecords(part, text));
