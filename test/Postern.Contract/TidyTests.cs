@@ -15,12 +15,13 @@ public sealed partial class TidyTests
         ["Access"] = ["Http", "Settings", "Storage"],
         ["Live"] = ["Access", "Http", "Settings", "Storage"],
         ["Deliveries"] = ["Access", "Http", "Settings", "Storage"],
+        ["Approvals"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Runs", "Sessions"],
         ["Agents"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Runs", "Sessions", "Triggers"],
         ["Triggers"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Runs", "Sessions"],
-        ["Runs"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Sessions"],
-        ["Sessions"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Runs", "Triggers"],
+        ["Runs"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Approvals", "Sessions"],
+        ["Sessions"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Approvals", "Runs", "Triggers"],
         ["History"] = ["Access", "Http", "Settings", "Storage", "Live", "Runs", "Sessions"],
-        ["Hosting"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Runs", "Sessions", "Triggers", "History"],
+        ["Hosting"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Approvals", "Runs", "Sessions", "Triggers", "History"],
     };
 
     private static IEnumerable<string> Sources(string folder) =>

@@ -8,7 +8,7 @@ namespace Postern.Access;
 /// <see cref="LookEvery"/> at one number, and at once on a hint. While the database is away nothing can have changed through it; the look is
 /// repeated when it is back.
 /// </summary>
-internal sealed class AccessWatch(Database database, KeyStore store, KeyRing keys, Revocations revocations, CallbackSecrets callbacks, TimeProvider clock, ILogger<AccessWatch> log) : BackgroundService
+internal sealed class AccessWatch(Database database, KeyStore store, KeyRing keys, Revocations revocations, CallbackSecrets callbacks, ApprovalServices services, TimeProvider clock, ILogger<AccessWatch> log) : BackgroundService
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan TidyEvery = TimeSpan.FromSeconds(20);
@@ -28,6 +28,7 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
             if (version == _version) return;
             keys.Refresh(await store.ChangedSinceAsync(_version));
             await callbacks.RefreshAsync(_version);
+            await services.RefreshAsync(_version);
             revocations.Add(await store.RevocationsSinceAsync(_version, database.Now));
             _version = version;
         }

@@ -35,7 +35,9 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
 
     /// <summary>A key's id as it is; what callers choose (a subject, an identity) as a short digest.</summary>
     public static string ActorOf(Authority authority) =>
-        authority is KeyEntry ? authority.Actor : "h:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(authority.Actor)).AsSpan(0, 8));
+        authority is KeyEntry ? authority.Actor : Hashed(authority.Actor);
+
+    public static string Hashed(string chosen) => "h:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(chosen)).AsSpan(0, 8));
 
     public ValueTask<List<AuditView>> ListAsync(string project, bool withRefusals, Cursor? after, int limit) =>
         database.ReadAsync(tx => tx.ListAsync(

@@ -121,7 +121,7 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
         if (!open && Handler is not ProjectHandler) throw new InvalidOperationException($"{Method} {Path}: a handler is an OpenHandler or a ProjectHandler.");
         if (Opens == 0) throw new InvalidOperationException($"{Method} {Path} names no credential.");
         // A door whose credential only its handler can verify (a signature by a secret that the path names, a token that stands for its headers) says so by its word.
-        var verifies = (Opens & Opens.Signature) != 0 || Opens == Opens.CallbackToken;
+        var verifies = (Opens & Opens.Signature) != 0 || Opens is Opens.CallbackToken or Opens.Link;
         if (open != (Opens == Opens.Anyone || verifies)) throw new InvalidOperationException($"{Method} {Path} opens to {Opens}, but its handler {Handler.GetMethodInfo().Name} takes {(open ? "no caller" : "a project's caller")}.");
         if ((!open || verifies) && Rule == Rule.None) throw new InvalidOperationException($"{Method} {Path} opens to {Opens}, but says nothing of scopes.");
     }

@@ -91,6 +91,9 @@ internal sealed class DoorGroup(Doors doors, string prefix, ErrorFamily family)
     public Door Any(string path, Opens opens, Rule rule, OpenHandler handler) => Add(Door.AnyMethod, path, opens, rule, handler);
 
     /// <summary>A door whose handler verifies the credential.</summary>
+    public Door Get(string path, Opens opens, Rule rule, OpenHandler handler) => Add("GET", path, opens, rule, handler);
+
+    /// <summary>A door whose handler verifies the credential.</summary>
     public Door Post(string path, Opens opens, Rule rule, OpenHandler handler) => Add("POST", path, opens, rule, handler);
 
     /// <summary>Openness has a word.</summary>

@@ -33,4 +33,7 @@ internal enum Opens
 
     /// <summary>A signature over the raw body, by a secret of what the path names: the handler verifies it.</summary>
     Signature = 256,
+
+    /// <summary>The token of one link, in the path, which is good for one question and for one answer: the handler verifies it.</summary>
+    Link = 512,
 }

@@ -98,6 +98,9 @@ internal sealed class ScopeSet
         return false;
     }
 
+    /// <summary>Granted on this type by name: a scope on everything, or one that is implied, is not enough.</summary>
+    public bool GrantedByName(Need need) => _scopes.Any(scope => scope.Type == need.Type && scope.Covers(need));
+
     public bool GrantedFullAdmin => _scopes.Any(s => s.IsFullAdmin);
 
     /// <summary>Whether a caller with these scopes may hand out <paramref name="scope"/>.</summary>

@@ -26,6 +26,22 @@ internal static class SignatureScheme
     public static readonly string[] Named = [Standard, GitHub, Stripe, Slack, GitLab, Sha256];
 }
 
+/// <summary>The forms that an approval service may sign in; the names of providers that sign so stand for them.</summary>
+internal static class SignatureForm
+{
+    public const string Standard = "standard";
+    /// <summary><c>t=…,v1=…</c></summary>
+    public const string Timed = "timed";
+    /// <summary><c>sha256=…</c></summary>
+    public const string Sha256 = "sha256";
+    /// <summary>Hex alone.</summary>
+    public const string Raw = "raw";
+
+    public static readonly string[] All = [Standard, Timed, Sha256, Raw];
+
+    public static string? Of(string name) => name switch { SignatureScheme.Stripe => Timed, SignatureScheme.GitHub => Sha256, _ => All.Contains(name, StringComparer.Ordinal) ? name : null };
+}
+
 /// <param name="IsValid">The sender knows a secret, the bytes are as he signed them and, for timed forms, fresh.</param>
 /// <param name="Replay">What a repeat of the same message has in common with it; null where the scheme knows nothing of messages.</param>
 internal readonly record struct SignatureAnswer(bool IsValid, string? Replay)
@@ -63,6 +79,33 @@ internal static class Signatures
             SignatureScheme.Sha256 => Hex(rule, First(headers, rule.Header is null ? ["X-Hub-Signature-256", .. Generic] : [rule.Header]), body, now, timed: true, untimed: true),
             _ => SignatureAnswer.Invalid,
         };
+    }
+
+    /// <summary>Where a sender chooses among forms: the headers of each that is allowed. What none of these headers carries is not signed at all.</summary>
+    private static readonly (string Header, string Form)[] Places =
+    [
+        ("webhook-signature", SignatureForm.Standard), ("svix-signature", SignatureForm.Standard), ("Stripe-Signature", SignatureForm.Timed), ("X-Hub-Signature-256", SignatureForm.Sha256),
+        ("X-Hax-Signature", SignatureForm.Timed), ("X-Hax-Signature", SignatureForm.Sha256), ("X-Hax-Signature", SignatureForm.Raw),
+        ("X-Webhook-Signature", SignatureForm.Timed), ("X-Webhook-Signature", SignatureForm.Sha256), ("X-Webhook-Signature", SignatureForm.Raw),
+    ];
+
+    public static bool IsSigned(IHeaderDictionary headers) => Array.Exists(Places, p => !string.IsNullOrWhiteSpace(headers[p.Header].ToString()));
+
+    /// <summary>Whether a body is signed in any of the allowed forms, with any of the secrets.</summary>
+    public static bool VerifyAny(IReadOnlyList<string> forms, IReadOnlyList<string> secrets, bool requireTimestamp, IHeaderDictionary headers, ReadOnlySpan<byte> body, long nowMicroseconds)
+    {
+        var valid = false;
+        // A public key is known to everybody: taken for a secret of the other forms it would let everybody sign.
+        var texts = secrets.Where(s => !s.StartsWith("whpk_", StringComparison.Ordinal)).ToList();
+        foreach (var (header, form) in Places)
+        {
+            if (!forms.Contains(form, StringComparer.Ordinal) || One(headers, header) is not { } given) continue;
+            var shape = given.Contains("t=", StringComparison.Ordinal) || given.Contains(',', StringComparison.Ordinal) ? SignatureForm.Timed : given.StartsWith("sha256=", StringComparison.Ordinal) ? SignatureForm.Sha256 : SignatureForm.Raw;
+            if (form != SignatureForm.Standard && form != shape) continue;
+            var scheme = form switch { SignatureForm.Standard => SignatureScheme.Standard, SignatureForm.Timed => SignatureScheme.Stripe, _ => SignatureScheme.GitHub };
+            valid |= Verify(form == SignatureForm.Standard ? new SignatureRule(scheme, secrets) : new SignatureRule(scheme, texts, header, requireTimestamp), headers, body, nowMicroseconds).IsValid;
+        }
+        return valid;
     }
 
     private static SignatureAnswer Standard(SignatureRule rule, IHeaderDictionary headers, ReadOnlySpan<byte> body, long now)

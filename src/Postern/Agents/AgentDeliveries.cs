@@ -82,6 +82,11 @@ internal sealed class AgentDispatch(AgentStore agents, RunStore runs, SessionSto
         // The answer may come after the agent's own reports: what they have done stands.
         if (run.Workflow == Workflow.Agent.Name && run.Phase == Phase.Queued) run = await machine.MoveAsync(tx, run, new Change("taken_on", by, Phase.Running));
         if (finished is null) return;
+        if (run.Approval is not null && finished.Status != Phase.Failed)
+        {
+            await RunReports.KeepRefusalAsync(tx, run, new Report(finished.Status, by, run.Attempt), new ReportOutcome.Illegal(run.Status, finished.Status, [], Terminal: false, Asked: true));
+            return;
+        }
         if (run.Session is null)
         {
             await reports.TakeAsync(tx, run.Project, run.Id, new Report(finished.Status, by, run.Attempt) { Output = finished.Output?.Length <= RunReports.MaxOutput ? finished.Output : null, Failure = finished.Failure });

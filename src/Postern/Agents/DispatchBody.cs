@@ -27,7 +27,8 @@ internal sealed class DispatchBody(SessionTokens tokens, CallbackSecrets callbac
     {
         var session = run.Session is null ? null : await sessions.FindAsync(run.Project, run.Session);
         var name = session is null ? null : Conversation.NameOf(session);
-        var token = await tokens.ForRunAsync(run, name, Math.Min(database.Now + Wire.Microseconds(Tokens.MaxLife), run.TotalAt + 86_400_000_000));
+        // As long as tokens may live: a question to a person makes a run live longer than its own deadlines say now.
+        var token = await tokens.ForRunAsync(run, name, database.Now + Wire.Microseconds(Tokens.MaxLife));
         var (callbackPath, callbackHeaders, trigger, capture) = await CallbackOfAsync(run, session);
         var isDefault = run.Project == await projects.DefaultAsync();
         var messages = session is null ? null : await TailAsync(session);

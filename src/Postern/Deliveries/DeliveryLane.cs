@@ -13,6 +13,8 @@ internal sealed class DeliveryLane(DeliveryOptions options)
     private const int MaxDoublings = 6;
     /// <summary>Microseconds.</summary>
     private const long ForgetAfter = 600L * 1_000_000;
+    /// <summary>After so long without a request the rate is whole again; a lane that was forgotten before would begin with a whole one each time.</summary>
+    private const long RateFull = 1_000_000;
     private readonly Queue<Delivery> _waiting = new();
     private int _underWay;
     private int _failures;
@@ -26,7 +28,7 @@ internal sealed class DeliveryLane(DeliveryOptions options)
     public long? RatePerSecond { get; set; }
 
     /// <summary>Nothing of it is worth keeping: failures are forgotten once nothing has been sent for a while, or every address that ever failed would be kept.</summary>
-    public bool IsIdle(long now) => _underWay == 0 && _waiting.Count == 0 && (_failures == 0 || now - Math.Max(_failedAt, _pausedUntil) > ForgetAfter);
+    public bool IsIdle(long now) => _underWay == 0 && _waiting.Count == 0 && (RatePerSecond is null || now - _tokensAt > RateFull) && (_failures == 0 || now - Math.Max(_failedAt, _pausedUntil) > ForgetAfter);
 
     public bool IsOpen(long now) => _pausedUntil > now;
 

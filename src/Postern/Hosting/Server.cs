@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
 using Postern.Access;
 using Postern.Agents;
+using Postern.Approvals;
 using Postern.Deliveries;
 using Postern.History;
 using Postern.Http;
@@ -51,6 +52,7 @@ internal static class Server
     /// <summary>Where no route is, the answer is still in the words of the family whose clients would ask there.</summary>
     private static Task NothingThere(HttpContext http)
     {
+        if (((string[])["/api/v1/approvals", "/api/v1/executions", "/api/v1/webhooks"]).Any(p => http.Request.Path.StartsWithSegments(p, StringComparison.Ordinal))) http.Features.Set<ErrorFamily>(ApprovalFamily.Instance);
         if (((string[])["/api/triggers", "/inbound", "/api/callbacks"]).Any(p => http.Request.Path.StartsWithSegments(p, StringComparison.Ordinal))) http.Features.Set<ErrorFamily>(TriggerFamily.Instance);
         return new Refusal(404, "Not found", "not_found").ExecuteAsync(http);
     }
@@ -73,6 +75,10 @@ internal static class Server
         services.GetRequiredService<TriggerRoutes>().Map(doors);
         services.GetRequiredService<InboundRoutes>().Map(doors);
         services.GetRequiredService<ExecutionRoutes>().Map(doors);
+        services.GetRequiredService<ApprovalRoutes>().Map(doors);
+        services.GetRequiredService<DecisionRoutes>().Map(doors);
+        services.GetRequiredService<ApprovalServiceRoutes>().Map(doors);
+        services.GetRequiredService<ApprovalPageRoutes>().Map(doors);
         services.GetRequiredService<EndpointRoutes>().Map(doors);
         services.GetRequiredService<DeliveryRoutes>().Map(doors);
         services.GetRequiredService<SessionRoutes>().Map(doors);
@@ -89,7 +95,7 @@ internal static class Server
 
         // Access
         services.AddSingleton<KeyStore>().AddSingleton<KeyRing>().AddSingleton<Revocations>().AddSingleton<Tokens>().AddSingleton<Credentials>().AddSingleton<FailedCredentials>().AddSingleton<TokenBuckets>().AddSingleton<Gate>();
-        services.AddSingleton<Projects>().AddSingleton<ProjectSeed>(AgentStore.SeedAsync).AddSingleton<KeyAdmin>().AddSingleton<KeyRoutes>().AddSingleton<CallbackSecrets>().AddSingleton<CallbackSecretRoutes>().AddSingleton<TokenRoutes>().AddSingleton<ErrorFamily>(SessionFamily.Instance);
+        services.AddSingleton<Projects>().AddSingleton<ProjectSeed>(AgentStore.SeedAsync).AddSingleton<KeyAdmin>().AddSingleton<KeyRoutes>().AddSingleton<CallbackSecrets>().AddSingleton<CallbackSecretRoutes>().AddSingleton<ApprovalServices>().AddSingleton<TokenRoutes>().AddSingleton<ErrorFamily>(SessionFamily.Instance);
         Background<AccessWatch>(services);
         Background<Audit>(services);
 
@@ -105,12 +111,20 @@ internal static class Server
         services.AddSingleton<WorkflowRoutes>().AddSingleton<RunRoutes>().AddSingleton<ClaimRoutes>().AddSingleton<CallbackRoutes>();
         Background<RunDispatcher>(services);
         Background<RunReaper>(services);
+        ComposeApprovals(services);
         services.AddSingleton<TriggerStore>().AddSingleton<CaptureStore>().AddSingleton<CaptureStart>().AddSingleton<TriggerFields>().AddSingleton<TriggerRoutes>().AddSingleton<InboundRoutes>().AddSingleton<ExecutionRoutes>();
         Background<TriggerScheduler>(services);
         services.AddSingleton<SessionEvents>().AddSingleton<SessionStore>().AddSingleton<RecordStore>().AddSingleton<Transcript>().AddSingleton<Conversation>().AddSingleton<Turns>().AddSingleton<SessionDoor>().AddSingleton<SessionStart>().AddSingleton<SessionTokens>();
         services.AddSingleton<SessionRoutes>().AddSingleton<ChannelRoutes>();
         Background<SessionKeeper>(services);
         services.AddSingleton<HistoryReader>().AddSingleton<HistoryRoutes>();
+    }
+
+    private static void ComposeApprovals(IServiceCollection services)
+    {
+        services.AddSingleton<ApprovalStore>().AddSingleton<ApprovalEvents>().AddSingleton<ApprovalRequests>().AddSingleton<ApprovalDecisions>().AddSingleton<ApprovalWaiters>();
+        services.AddSingleton<ApprovalRoutes>().AddSingleton<DecisionRoutes>().AddSingleton<ApprovalServiceRoutes>().AddSingleton<ApprovalPageRoutes>().AddSingleton<DeliveryPurpose, ApprovalCallback>();
+        Background<ApprovalExpirer>(services);
     }
 
     /// <summary>Deliveries: what sends, and what each kind of delivery needs.</summary>

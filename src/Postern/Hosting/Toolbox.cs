@@ -19,7 +19,7 @@ internal sealed class Toolbox : IAsyncDisposable
         var ring = new KeyRing(KeyRows, master);
         Tokens = new Tokens(ring, KeyRows, revocations, TimeProvider.System);
         Projects = new Projects(database, master, AgentStore.SeedAsync, TimeProvider.System);
-        Keys = new KeyAdmin(database, KeyRows, master, new AccessWatch(database, KeyRows, ring, revocations, new CallbackSecrets(database, master, TimeProvider.System), TimeProvider.System, NullLogger<AccessWatch>.Instance), TimeProvider.System);
+        Keys = new KeyAdmin(database, KeyRows, master, new AccessWatch(database, KeyRows, ring, revocations, new CallbackSecrets(database, master, TimeProvider.System), new ApprovalServices(database, master, TimeProvider.System), TimeProvider.System, NullLogger<AccessWatch>.Instance), TimeProvider.System);
     }
 
     public KeyStore KeyRows { get; }

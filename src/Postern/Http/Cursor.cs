@@ -6,12 +6,15 @@ namespace Postern.Http;
 /// <summary>An opaque cursor of a list: where the page ended, by (time, id). Clients give it back as it came.</summary>
 internal readonly record struct Cursor(long At, string Id)
 {
+    /// <summary>Ids that callers choose have up to 255 characters, of up to four bytes.</summary>
+    private const int MaxLength = 1500;
+
     public override string ToString() => Base64Url.EncodeToString(Encoding.UTF8.GetBytes($"{At}~{Id}"));
 
     public static bool TryParse(string text, out Cursor cursor)
     {
         cursor = default;
-        if (text.Length > 200 || !Base64Url.IsValid(text)) return false;
+        if (text.Length > MaxLength || !Base64Url.IsValid(text)) return false;
         var plain = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(text));
         var mark = plain.IndexOf('~', StringComparison.Ordinal);
         if (mark <= 0 || plain.Contains('\0', StringComparison.Ordinal) || plain.Contains('\uFFFD', StringComparison.Ordinal) || !long.TryParse(plain.AsSpan(0, mark), out var at)) return false;

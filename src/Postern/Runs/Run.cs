@@ -77,6 +77,12 @@ internal sealed record Run
 
     public string? PausedFrom { get; init; }
 
+    /// <summary>The open question that it waits for: until that is decided nobody but who ends it moves it.</summary>
+    public string? Approval { get; init; }
+
+    /// <summary>When that question expires; meanwhile the run's own deadlines stand still.</summary>
+    public long? ApprovalUntil { get; init; }
+
     public long CreatedAt { get; init; }
 
     public long UpdatedAt { get; init; }

@@ -32,6 +32,7 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Co
     {
         if (run.IsEnded) return (null, Ended(run));
         if (run.Phase == Phase.Paused) return (run, null);
+        if (run.Approval is not null) return (null, new Refusal(409, "The run waits for an approval: nothing is under way that could be paused.", "awaiting_approval"));
         if ((await workflows.OfAsync(tx, run)).ExitInto(run.Status, Phase.Paused) is not { } to) return (null, new Refusal(409, $"A run cannot be paused in {run.Status}.", "not_pausable"));
         var paused = await machine.MoveAsync(tx, run, new Change("paused", by, to));
         // A turn's clock stands still with its run; the run's own total time goes on.

@@ -24,6 +24,7 @@ internal static class RunJson
         json.WriteString("sessionId", run.Session);
         json.WriteString("previousRunId", run.PreviousRun);
         json.WriteString("reason", run.Reason);
+        json.WriteString("approvalRequestId", run.Approval);
         json.WritePropertyName("failure");
         if (run.FailureCode is null) json.WriteNullValue();
         else
@@ -89,7 +90,7 @@ internal static class RunJson
 
 /// <summary>The shape of a run, for the document.</summary>
 internal sealed record RunView(
-    string Id, string Agent, string Workflow, long WorkflowVersion, string Status, string Phase, long Attempt, string? SessionId, string? PreviousRunId, string? Reason, Failure? Failure, decimal? Progress,
+    string Id, string Agent, string Workflow, long WorkflowVersion, string Status, string Phase, long Attempt, string? SessionId, string? PreviousRunId, string? Reason, string? ApprovalRequestId, Failure? Failure, decimal? Progress,
     JsonElement? Input, JsonElement? Output, JsonElement? Artifacts, IReadOnlyList<string> Tags, JsonElement? Metadata, RunCallbackView? Callback,
     string CreatedAt, string? StartedAt, string UpdatedAt, string? EndedAt, string? DeadlineAt, string? LatestAppliedOccurredAt, IReadOnlyList<RunAttempt>? Attempts);
 

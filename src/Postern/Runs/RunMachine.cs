@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Postern.Agents;
+using Postern.Approvals;
 using Postern.Deliveries;
 using Postern.Http;
 using Postern.Storage;
@@ -11,7 +12,7 @@ namespace Postern.Runs;
 /// <param name="To">A state of the run's workflow.</param>
 internal sealed record Change(string Type, Doer By, string To)
 {
-    /// <summary>What the run ends as where that is not what its state means: an end by the server.</summary>
+    /// <summary>What the run is where that is not what its state means: ended by the server, or waiting for a person in a state of its workflow.</summary>
     public string? Phase { get; init; }
 
     public string? Reason { get; init; }
@@ -37,7 +38,7 @@ internal sealed record Change(string Type, Doer By, string To)
 /// holds the run's row (<see cref="RunStore.LockAsync"/>). Whether a change is allowed is decided before: by the workflow for reports
 /// (<see cref="RunReports"/>), by the run not having ended for everybody else.
 /// </summary>
-internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks, Outbox outbox)
+internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks, ApprovalEvents approvals, Outbox outbox)
 {
     private const long Second = 1_000_000;
 
@@ -76,6 +77,8 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
             PausedFrom = phase == Phase.Paused ? run.PausedFrom ?? run.Status : null,
             StartedAt = run.StartedAt ?? (phase == Phase.Running ? tx.Now : null),
             EndedAt = ends ? tx.Now : null,
+            Approval = ends ? null : run.Approval,
+            ApprovalUntil = ends ? null : run.ApprovalUntil,
             DueAt = ends ? null : run.DueAt,
             // Whoever reports that it runs has it: it is not offered to others any more.
             ClaimAt = ends || phase == Phase.Running ? null : run.ClaimAt,
@@ -86,6 +89,7 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
         await RunStore.SaveAsync(tx, next, releases: ends);
         await RunEvents.InsertAsync(tx, run.Project, run.Id, new RunEvent(
             next.EventSeq, change.Type, tx.Now, run.Attempt, change.By, run.Status, next.Status, change.EventId, change.CorrelationId, change.OccurredAt, Detail: change.Detail, Digest: change.Digest));
+        if (ends && run.Approval is not null) await approvals.CloseAsync(tx, run.Project, run.Approval, change.By);
         if (phase != run.Phase) await TellAsync(tx, run, next);
         return next;
     }
@@ -102,6 +106,8 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
     public async ValueTask<Run?> EndAsync(Tx tx, string project, string id, string phase, string? reason, Doer? by = null, Failure? failure = null, bool tellAgent = false)
     {
         if (await RunStore.LockAsync(tx, project, id) is not { IsEnded: false } run) return null;
+        // What waits for a person has not succeeded, whoever ends it around the question.
+        if (phase == Phase.Succeeded && run.Approval is not null) phase = Phase.Cancelled;
         var workflow = await workflows.OfAsync(tx, run);
         var type = phase == Phase.TimedOut ? "timed_out" : phase == Phase.Cancelled ? "cancelled" : "ended";
         var ended = await MoveAsync(tx, run, new Change(type, by ?? Doer.Server, workflow.StateToEndIn(phase)) { Phase = phase, Reason = reason, Failure = failure, Detail = reason is null ? null : Json(new { reason }) });
@@ -132,6 +138,23 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
 
     private const long NoticeFor = 24L * 3600 * Second;
 
+    /// <summary>A run waits for a person: in the state of its workflow that means so, or, where its workflow knows none, in the state that it is in.</summary>
+    public async ValueTask<Run> AskAsync(Tx tx, Run run, Approval approval, Doer by, string detail)
+    {
+        var workflow = await workflows.OfAsync(tx, run);
+        var asking = run with { Approval = approval.Id, ApprovalUntil = approval.ExpiresAt };
+        return await MoveAsync(tx, asking, new Change("approval_requested", by, workflow.IsAgent ? Phase.Waiting : run.Status) { Phase = Phase.Waiting, Reason = approval.Title is null ? "It waits for an approval." : $"It waits for an approval: {approval.Title}", Detail = detail });
+    }
+
+    /// <summary>The answer lets it go on, with the time that it had left when it asked.</summary>
+    public async ValueTask<Run> AnswerAsync(Tx tx, Run run, Approval approval, Doer by, string detail)
+    {
+        var workflow = await workflows.OfAsync(tx, run);
+        var stood = tx.Now - approval.RequestedAt;
+        var answered = run with { Approval = null, ApprovalUntil = null, TotalAt = run.TotalAt + stood, StateUntil = run.StateUntil + stood };
+        return await MoveAsync(tx, answered, new Change("approval_decided", by, workflow.IsAgent ? Phase.Running : run.Status) { Detail = detail });
+    }
+
     /// <summary>
     /// The next attempt of a run: from the best checkpoint whose artifact is there, else from the beginning. Earlier attempts can no longer report.
     /// Null: its workflow lists checkpoints and none is proven.
@@ -161,9 +184,9 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
         return await BeginAttemptAsync(tx, run with { LeasesLost = run.LeasesLost + 1 }, workflow, workflow.IsAgent && run.Session is null ? workflow.Initial : run.Status, "lease_lost", Doer.Server, null);
     }
 
-    /// <summary>The earliest of a run's deadlines, after a sign of life.</summary>
+    /// <summary>The earliest of a run's deadlines, after a sign of life. While a person is asked it is the question's.</summary>
     public static long DeadlineOf(Run run, long now) =>
-        Math.Min(run.TotalAt, Math.Min(run.StateUntil ?? long.MaxValue, run.Phase == Phase.Running && run.Session is null ? now + (run.SilentSeconds * Second) : long.MaxValue));
+        run.ApprovalUntil ?? Math.Min(run.TotalAt, Math.Min(run.StateUntil ?? long.MaxValue, run.Phase == Phase.Running && run.Session is null ? now + (run.SilentSeconds * Second) : long.MaxValue));
 
     private async ValueTask<Run> BeginAttemptAsync(Tx tx, Run run, Workflow workflow, string state, string type, Doer by, string? detail)
     {

@@ -30,7 +30,8 @@ internal sealed class RunReaper(Database database, RunStore runs, RunMachine mac
 
     private async ValueTask<Run?> EndLateAsync(Tx tx, Run run)
     {
-        if (run.DeadlineAt > tx.Now) return null;
+        // A question has a time of its own, and what ends it.
+        if (run.DeadlineAt > tx.Now || run.Approval is not null) return null;
         var why = run switch
         {
             _ when run.TotalAt <= tx.Now => "The run outlived its time.",

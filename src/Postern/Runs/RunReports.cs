@@ -53,7 +53,8 @@ internal abstract record ReportOutcome
 
     internal sealed record OutOfOrder(long Latest, string Current, string Attempted) : ReportOutcome;
 
-    internal sealed record Illegal(string Current, string Attempted, IReadOnlyList<string> Allowed, bool Terminal) : ReportOutcome;
+    /// <param name="Asked">It waits for a person, so that only its end may be reported.</param>
+    internal sealed record Illegal(string Current, string Attempted, IReadOnlyList<string> Allowed, bool Terminal, bool Asked = false) : ReportOutcome;
 }
 
 /// <summary>The codes of refused reports, the same at every door and in the timeline.</summary>
@@ -112,6 +113,7 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine, Co
         if (report.Attempt is { } attempt && attempt != run.Attempt) return new ReportOutcome.Stale(run.Attempt, attempt);
         if (report.OccurredAt is { } at && run.Marker is { } marker && at <= marker) return new ReportOutcome.OutOfOrder(marker, run.Status, report.Status);
         if (run.IsEnded) return new ReportOutcome.Illegal(run.Status, report.Status, [], Terminal: true);
+        if (run.Approval is not null && state.Phase is not (Phase.Failed or Phase.Cancelled)) return new ReportOutcome.Illegal(run.Status, report.Status, [.. workflow.AllowedAfter(run.Status).Where(s => workflow.States[s].Phase is Phase.Failed or Phase.Cancelled)], Terminal: false, Asked: true);
         return workflow.MayFollow(run.Status, report.Status) ? null : new ReportOutcome.Illegal(run.Status, report.Status, workflow.AllowedAfter(run.Status), Terminal: false);
     }
 
@@ -135,7 +137,7 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine, Co
         return moved;
     }
 
-    private static async ValueTask KeepRefusalAsync(Tx tx, Run run, Report report, ReportOutcome refused)
+    public static async ValueTask KeepRefusalAsync(Tx tx, Run run, Report report, ReportOutcome refused)
     {
         if (run.EventSeq >= RunEvents.MaxKeptRefusals) return;
         var (code, words) = Explain(refused);
@@ -152,6 +154,7 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine, Co
         ReportOutcome.Stale r => (ReportCode.Stale, $"The report is of attempt {r.ReportedAttempt}; the run is at attempt {r.CurrentAttempt}."),
         ReportOutcome.OutOfOrder r => (ReportCode.OutOfOrder, $"A report of {Wire.IsoMicroseconds(r.Latest)} was applied already."),
         ReportOutcome.Illegal { Terminal: true } r => (ReportCode.Terminal, $"The run has ended as {r.Current}."),
+        ReportOutcome.Illegal { Asked: true } r => (ReportCode.Illegal, $"The run waits for an approval: until it is decided, {r.Attempted} does not follow."),
         ReportOutcome.Illegal r => (ReportCode.Illegal, $"{r.Attempted} does not follow {r.Current}."),
         _ => throw new InvalidOperationException("Not a refusal."),
     };

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text;
+using Postern.Approvals;
 using Postern.Http;
 using Postern.Sessions;
 using Postern.Storage;
@@ -17,7 +18,7 @@ internal sealed class RunStore(Database database)
         failure_code, failure_message, failed_stage, progress_millionths, tags, metadata, callback_url, callback_sealed, callback_outcome,
         boot_message, continuation, previous_run, trigger_key, profile, paused_from, created_at, updated_at, attempt_at, started_at, ended_at,
         deadline_at, total_at, state_until, queued_seconds, silent_seconds, total_seconds, idle_seconds,
-        due_at, lease_no, tries, claim_at, claim_until, claim_seconds, leases_lost, dispatched
+        due_at, lease_no, tries, claim_at, claim_until, claim_seconds, leases_lost, dispatched, approval, approval_until
         """;
 
     private const string Find = $"SELECT {Columns} FROM run WHERE project = $1 AND id = $2";
@@ -60,13 +61,13 @@ internal sealed class RunStore(Database database)
               progress_millionths = $12, profile = $13, paused_from = $14, updated_at = $15, attempt_at = $16, started_at = $17, ended_at = $18,
               deadline_at = $19, total_at = $20, state_until = $21, due_at = $22, claim_at = $23, claim_until = $24, claim_seconds = $25, leases_lost = $26, dispatched = $27,
               boot_message = $28, lease_until = CASE WHEN $29 = 1 THEN 0 ELSE lease_until END, tries = $30,
-              idle_until = CASE WHEN $29 = 1 THEN NULL ELSE idle_until END
+              idle_until = CASE WHEN $29 = 1 THEN NULL ELSE idle_until END, approval = $31, approval_until = $32
             WHERE project = $1 AND id = $2
             """,
             run.Project, run.Id, run.Status, run.Phase, run.Reason, run.Attempt, run.Marker, run.EventSeq, run.FailureCode, run.FailureMessage, run.FailedStage,
             run.ProgressMillionths, run.Profile, run.PausedFrom, run.UpdatedAt, run.AttemptAt, run.StartedAt, run.EndedAt,
             run.DeadlineAt, run.TotalAt, run.StateUntil, run.DueAt, run.ClaimAt, run.ClaimUntil, run.ClaimSeconds, run.LeasesLost, run.Dispatched ? 1L : 0L,
-            run.BootMessage ? 1L : 0L, releases ? 1L : 0L, run.Tries);
+            run.BootMessage ? 1L : 0L, releases ? 1L : 0L, run.Tries, run.Approval, run.ApprovalUntil);
         if (saved != 1) throw new InvalidOperationException($"{run.Id} was changed without its row being held.");
         if (run.DueAt is not null) tx.Touch(Topics.Runs);
         if (run.ClaimAt is not null) tx.Touch(Topics.Claimable(run.Project, run.Agent));
@@ -90,6 +91,9 @@ internal sealed class RunStore(Database database)
         database.WriteAsync(async tx => await tx.ExecuteAsync(
             "UPDATE run SET lease_until = $4 WHERE project = $1 AND id = $2 AND lease_no = $3 AND due_at IS NOT NULL",
             run.Project, run.Id, run.LeaseNo, tx.Now + (long)lease.TotalMicroseconds) == 1);
+
+    public static async ValueTask<bool> AwaitsApprovalAsync(Tx tx, string project, string id) =>
+        await tx.FirstAsync("SELECT 1 FROM run WHERE project = $1 AND id = $2 AND approval IS NOT NULL", r => r.GetInt64(0), project, id) == 1;
 
     /// <summary>Whether the holder of a lease still has it; asked under the run's lock.</summary>
     public static async ValueTask<bool> HoldsLeaseAsync(Tx tx, Run run) =>
@@ -120,6 +124,9 @@ internal sealed class RunStore(Database database)
         await tx.ExecuteAsync("UPDATE run SET due_at = $3, lease_until = 0, tries = 0, idle_until = NULL, claim_at = NULL, claim_until = NULL, claim_seconds = 0, boot_message = 0, updated_at = $3 WHERE project = $1 AND id = $2 AND ended_at IS NULL", project, id, tx.Now);
         tx.Touch(Topics.Runs);
     }
+
+    /// <summary>It waits for a person: its idle window is not running out.</summary>
+    public static ValueTask<int> StayAsync(Tx tx, string project, string id) => tx.ExecuteAsync("UPDATE run SET idle_until = NULL WHERE project = $1 AND id = $2", project, id);
 
     /// <summary>It was handed over: nothing is due here until the agent reports. A lease that was given up (its turn has ended meanwhile) changes nothing.</summary>
     public static ValueTask<int> HandedOverAsync(Tx tx, Run run) =>
@@ -161,7 +168,7 @@ internal sealed class RunStore(Database database)
         database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM run WHERE idle_until <= $1 ORDER BY idle_until LIMIT $2", Map, tx.Now, limit));
 
     public ValueTask<List<Run>> PastDeadlineAsync(int limit) =>
-        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM run WHERE ended_at IS NULL AND deadline_at <= $1 ORDER BY deadline_at LIMIT $2", Map, tx.Now, limit));
+        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM run WHERE ended_at IS NULL AND deadline_at <= $1 AND approval IS NULL ORDER BY deadline_at LIMIT $2", Map, tx.Now, limit));
 
     public ValueTask<List<Run>> LostByWorkersAsync(int limit) =>
         database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM run WHERE claim_until <= $1 ORDER BY claim_until LIMIT $2", Map, tx.Now, limit));
@@ -213,6 +220,7 @@ internal sealed class RunStore(Database database)
     public static async ValueTask DeleteAsync(Tx tx, string project, string id)
     {
         foreach (var table in (string[])["run_event", "run_data", "run_attempt", "run_request"]) await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND run = $2", project, id);
+        await ApprovalStore.ForgetAsync(tx, project, id);
         await tx.ExecuteAsync("DELETE FROM run WHERE project = $1 AND id = $2", project, id);
     }
 
@@ -267,6 +275,8 @@ internal sealed class RunStore(Database database)
         ClaimSeconds = r.GetInt64(44),
         LeasesLost = r.GetInt64(45),
         Dispatched = r.Flag(46),
+        Approval = r.TextOrNull(47),
+        ApprovalUntil = r.LongOrNull(48),
     };
 }
 

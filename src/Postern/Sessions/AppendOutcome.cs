@@ -27,6 +27,9 @@ internal abstract record AppendOutcome
     /// <summary>The run behind the token no longer has the session: it has ended, or a later attempt took over.</summary>
     internal sealed record NotTheRun : AppendOutcome;
 
+    /// <summary>Its run waits for a person: the turn does not end before the answer.</summary>
+    internal sealed record AwaitsApproval : AppendOutcome;
+
     /// <summary>The session was deleted meanwhile.</summary>
     internal sealed record Gone : AppendOutcome;
 }

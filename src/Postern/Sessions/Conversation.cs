@@ -38,6 +38,8 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         if (session.IsExpired(tx.Now)) return new AppendOutcome.Expired();
         if (writer.Run is not null && (writer.Run != session.CurrentRun || writer.Attempt != session.CurrentAttempt)) return new AppendOutcome.NotTheRun();
 
+        if (channel == RecordStore.Out && session.CurrentRun is not null && fresh.Exists(r => r.ControlValue == Control.TurnComplete) && await RunStore.AwaitsApprovalAsync(tx, session.Project, session.CurrentRun)) return new AppendOutcome.AwaitsApproval();
+
         tx.Touch(session.Id);
         var (start, end, ensured) = channel switch
         {
@@ -130,6 +132,24 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         // All that waited is answered by the error: a message that broke the agent once is not handed to it for ever.
         var turn = session with { CurrentRun = null, TurnInSeq = session.InMessageSeq };
         await AppendOutAsync(tx, turn, name, [error, NewRecord.OfControl(null, [Control.Header, Control.TurnComplete])]);
+    }
+
+    /// <summary>A run that has waited for a person goes on: the clock of its turn runs again or, between turns, its idle window.</summary>
+    public async ValueTask GoOnAsync(Tx tx, Run run)
+    {
+        if (await SessionStore.LockAsync(tx, run.Project, run.Session!) is not { } session || session.CurrentRun != run.Id) return;
+        if (session.TurnIsOpen) await Turns.HoldAsync(tx, run, null);
+        else if (session.HasUnanswered) await RunStore.AgainAsync(tx, run.Project, run.Id);
+        else await RunStore.RestAsync(tx, run.Project, run.Id);
+    }
+
+    /// <summary>A message of the transcript beside the turns.</summary>
+    public async ValueTask NoteAsync(Tx tx, string project, string id, ChatMessage message, string? run)
+    {
+        if (await SessionStore.LockAsync(tx, project, id) is not { } session) return;
+        await transcript.InsertAsync(tx, project, id, session.MessageNext, message, run);
+        await tx.ExecuteAsync("UPDATE session SET message_next = $3, updated_at = $4 WHERE project = $1 AND id = $2", project, id, session.MessageNext + 1, tx.Now);
+        tx.Touch(id);
     }
 
     /// <summary>Ends a live run of any kind from outside: its turn is broken off, its session goes on without it. Null: it had ended.</summary>

@@ -102,7 +102,7 @@ internal sealed record ChatMessage(string Role, byte[] Content)
         }
     }
 
-    private static byte[] Write(Action<Utf8JsonWriter> blocks)
+    public static byte[] Write(Action<Utf8JsonWriter> blocks)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using var json = new Utf8JsonWriter(buffer, Wire.WriterOptions);

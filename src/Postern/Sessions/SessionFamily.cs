@@ -74,6 +74,7 @@ internal static class ChannelRefusal
         AppendOutcome.Closed closed => new Refusal(409, "The session is closed", "session_closed") { Extra = [NotOk, ("closedReason", closed.Reason)], ShouldRetry = false },
         AppendOutcome.Expired => new Refusal(409, "The session has expired", "session_expired") { Extra = [NotOk], ShouldRetry = false },
         AppendOutcome.NotTheRun => NotTheRun,
+        AppendOutcome.AwaitsApproval => new Refusal(409, "The run waits for an approval: its turn ends after the answer", "awaiting_approval") { Extra = [NotOk], ShouldRetry = false },
         _ => SessionFamily.NotFound,
     };
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Text;
+using Postern.Approvals;
 using Postern.Http;
 using Postern.Storage;
 
@@ -165,6 +166,7 @@ internal sealed class SessionStore(Database database)
         await tx.ExecuteAsync("DELETE FROM participant WHERE project = $1 AND session = $2", name.Project, name.Id);
         foreach (var table in (string[])["run_event", "run_data", "run_attempt", "run_request"])
             await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)", name.Project, name.Id);
+        await ApprovalStore.ForgetOfSessionAsync(tx, name.Project, name.Id);
         await tx.ExecuteAsync("DELETE FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL", name.Project, name.Id);
         return await tx.ExecuteAsync("DELETE FROM session WHERE project = $1 AND id = $2", name.Project, name.Id);
     }

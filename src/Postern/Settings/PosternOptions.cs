@@ -23,6 +23,8 @@ internal sealed class PosternOptions
 
     public RunOptions Runs { get; set; } = new();
 
+    public ApprovalOptions Approvals { get; set; } = new();
+
     public OutboundOptions Outbound { get; set; } = new();
 
     public DeliveryOptions Deliveries { get; set; } = new();
@@ -96,6 +98,12 @@ internal sealed class RunOptions
     [Description("Milliseconds between the words of the built-in echo agent.")]
     [Range(0, 60_000)]
     public int EchoDelayMilliseconds { get; set; } = 15;
+}
+
+internal sealed class ApprovalOptions
+{
+    [Description("Projects, by name or id, in which the key that asked for an approval may also decide it. Whoever asks then answers himself: for trying things out.")]
+    public string[] DangerousSelfApprovalProjects { get; set; } = [];
 }
 
 internal sealed class OutboundOptions

@@ -89,6 +89,11 @@ internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials
             if (session is null) return NoRequest;
             if (report.FailureDropped && capture.Run is not null) await NoteAsync(tx, project, capture.Run);
             var by = new Doer("callback_token", request);
+            if (report.Succeeded && session.CurrentRun is { } current && await RunStore.LockAsync(tx, project, current) is { IsEnded: false, Approval: not null } waiting)
+            {
+                await RunReports.KeepRefusalAsync(tx, waiting, new Report(Phase.Succeeded, by, null), new ReportOutcome.Illegal(waiting.Status, Phase.Succeeded, [], Terminal: false, Asked: true));
+                return AwaitsApproval;
+            }
             if (!report.Succeeded) await FailAsync(tx, session, capture, report, by);
             else await SucceedAsync(tx, session, capture, report, by);
             return Done(null);
@@ -121,6 +126,7 @@ internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials
             ReportOutcome.Applied or ReportOutcome.Replayed => Done(null),
             ReportOutcome.NoSuchRun => NoRequest,
             ReportOutcome.Illegal { Terminal: true } => Done("Request already completed"),
+            ReportOutcome.Illegal { Asked: true } => AwaitsApproval,
             var refused => new Refusal(409, RunReports.Explain(refused).Words, RunReports.Explain(refused).Code),
         };
     }
@@ -135,6 +141,8 @@ internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials
     /// <summary>Header values are UTF-8; the server reads bytes, one character each.</summary>
     private static string? Text(IHeaderDictionary headers, string name) =>
         headers.TryGetValue(name, out var values) && values.Count == 1 && values[0] is { Length: > 0 and <= 1000 } value ? System.Text.Encoding.UTF8.GetString(System.Text.Encoding.Latin1.GetBytes(value)) : null;
+
+    private static Refusal AwaitsApproval => new(409, "Run is waiting for an approval", "awaiting_approval");
 
     private static Refusal Invalid => Refusal.BadRequest("Invalid callback payload", "invalid_body");
 

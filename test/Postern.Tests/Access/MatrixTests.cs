@@ -24,6 +24,8 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
 
         internal string CallbackToken { get; private set; } = "";
 
+        internal string Link { get; private set; } = "";
+
         public async ValueTask InitializeAsync()
         {
             Server = await TestServer.StartAsync();
@@ -37,6 +39,11 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             // An inbound URL whose trigger asks for a signature: what opens its door.
             await Server.PostAsync("/api/triggers/user/matrix/matrix", new { promptTemplate = "{{body}}", agent = "nobody-works", webhookAuth = new { scheme = "sha256", secret = "a secret of the matrix" } });
             await Server.PostAsync("/api/triggers/org/matrix/matrix", new { promptTemplate = "{{body}}", agent = "nobody-works", webhookAuth = new { scheme = "sha256", secret = "a secret of the matrix" } });
+            // An approval service for the signed door, and a link for the page.
+            await Server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/default", Server.RootKey, new { secrets = new[] { "a secret of the matrix" } });
+            var run = (await Server.PostAsync("/api/v1/runs", new { agent = "nobody-works" })).String("id");
+            await Server.PostAsync("/api/v1/agents/nobody-works/claim", new { waitSeconds = 10, leaseSeconds = 3600 });
+            Link = (await Server.PostAsync($"/api/v1/executions/{run}/request-approval", null)).String("approval_request_url").Split('/')[^1];
             CallbackToken = await Server.App.Services.GetRequiredService<CallbackSecrets>().TokenForRunAsync(await Server.ProjectAsync(), "run_none", 1);
         }
 
@@ -91,6 +98,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             ("the root key as X-API-Key", Opens.Key, [("X-API-Key", server.RootKey)]),
             ("a personal key", Opens.Key | Opens.Operator | Opens.PersonalKey, [("Authorization", "Bearer " + world.Personal)]),
             ("a token", Opens.Token, [("Authorization", "Bearer " + world.Token)]),
+            ("a link", Opens.Link, []),
         };
         foreach (var (kind, opens, headers) in presented)
         {
@@ -105,7 +113,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
         {
             // Past authentication: whatever it then says is the handler's word. The body is no JSON, so nothing is changed by it.
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-            using var request = new HttpRequestMessage(new HttpMethod(method), target);
+            using var request = new HttpRequestMessage(new HttpMethod(method), kind == "a link" ? path.Replace("{token}", world.Link, StringComparison.Ordinal) : target);
             if (method is not ("GET" or "HEAD" or "DELETE")) request.Content = new StringContent("{\"broken\"");
             foreach (var (name, value) in (IEnumerable<(string, string)>)[.. headers, .. Identification(door, headers)]) request.Headers.TryAddWithoutValidation(name, value);
             using var response = await server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
@@ -193,6 +201,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
         .Replace("{session}", "matrix", StringComparison.Ordinal).Replace("{io}", "in", StringComparison.Ordinal).Replace("{name}", "side", StringComparison.Ordinal)
         .Replace("{key}", "matrix", StringComparison.Ordinal).Replace("{id}", "key_none", StringComparison.Ordinal).Replace("{slug}", "none", StringComparison.Ordinal)
         .Replace("{run}", "run_none", StringComparison.Ordinal).Replace("{workflow}", "none", StringComparison.Ordinal).Replace("{delivery}", "dlv_none", StringComparison.Ordinal).Replace("{endpoint}", "none", StringComparison.Ordinal)
+        .Replace("{approval}", "none", StringComparison.Ordinal).Replace("{service}", "none", StringComparison.Ordinal).Replace("{token}", "none", StringComparison.Ordinal)
         .Replace("{ref}", "default", StringComparison.Ordinal).Replace("{env}", "prod", StringComparison.Ordinal);
 
     /// <summary>The status of a request whose bytes are exactly these; 0 when the connection was just closed.</summary>

@@ -1,0 +1,144 @@
+using System.Text.Json;
+using Postern.Access;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Storage;
+
+namespace Postern.Approvals;
+
+/// <summary>A decision, its syntax checked, whatever door it came through.</summary>
+/// <param name="Word">One of <see cref="Decision"/>, never cancelled.</param>
+/// <param name="With">How it came: <c>service</c>, <c>key</c>, <c>token</c>, <c>link</c>, <c>server</c>.</param>
+/// <param name="By">Who: the key's id, the token's subject; null for a service, which is the question's own.</param>
+/// <param name="Response">JSON, as it came.</param>
+/// <param name="PayloadHash">Of what the person was shown; null where it was not said.</param>
+internal sealed record Decided(string Word, string With, string? By, string? Feedback = null, byte[]? Response = null, string? PayloadHash = null);
+
+/// <summary>What became of a decision: exactly one of these.</summary>
+internal abstract record DecideOutcome
+{
+    /// <summary>This one won.</summary>
+    internal sealed record Processed(Approval Approval, Run Run) : DecideOutcome;
+
+    /// <summary>The same had been decided.</summary>
+    internal sealed record Already(Approval Approval, Run Run) : DecideOutcome;
+
+    /// <summary>Another decision has won.</summary>
+    internal sealed record Conflict(Approval Approval) : DecideOutcome;
+
+    /// <summary>The person was shown something else than was asked about.</summary>
+    internal sealed record OtherPayload : DecideOutcome;
+
+    internal sealed record Expired : DecideOutcome;
+
+    internal sealed record Cancelled : DecideOutcome;
+
+    internal sealed record Unknown : DecideOutcome;
+}
+
+/// <summary>
+/// Deciding, for the signed door, the keys, the page and the clock alike. The decision, the run, its event, the message in its session's transcript, and what tells
+/// the agent and the subscribers are one transaction that holds the run's row: of any number at once one is processed, and the others are told which.
+/// </summary>
+internal sealed class ApprovalDecisions(RunMachine machine, Conversation conversation, ApprovalEvents events, TimeProvider clock)
+{
+    /// <param name="tx">The decision's.</param>
+    /// <param name="project">The tenant.</param>
+    /// <param name="id">The question.</param>
+    /// <param name="decided">What was decided.</param>
+    /// <param name="mayDecide">Whether whoever decides may decide this question; one that he may not is unknown to him.</param>
+    public async ValueTask<DecideOutcome> DecideAsync(Tx tx, string project, string id, Decided decided, Func<Approval, bool>? mayDecide = null)
+    {
+        if (await ApprovalStore.FindAsync(tx, project, id) is not { } seen || mayDecide?.Invoke(seen) == false) return new DecideOutcome.Unknown();
+        // The run's row puts decisions, reports, cancels and the clock in one order; what is known of the question is read again behind it.
+        if (await RunStore.LockAsync(tx, project, seen.Run) is not { } run || await ApprovalStore.FindAsync(tx, project, id) is not { } approval) return new DecideOutcome.Unknown();
+        if (approval.IsOverdue(tx.Now))
+        {
+            // Its time is over, although the server's own look has not come by yet.
+            (approval, run) = await SettleAsync(tx, run, approval, new Decided(Decision.Expired, "server", "server"));
+        }
+        if (!approval.IsPending) return await LateAsync(tx, run, approval, decided);
+        if (decided.PayloadHash is not null && approval.PayloadHash is not null && decided.PayloadHash != approval.PayloadHash)
+        {
+            await KeepRefusalAsync(tx, run, approval, decided, "payload_mismatch");
+            return new DecideOutcome.OtherPayload();
+        }
+        (approval, run) = await SettleAsync(tx, run, approval, decided);
+        return new DecideOutcome.Processed(approval, run);
+    }
+
+    private static async ValueTask<DecideOutcome> LateAsync(Tx tx, Run run, Approval approval, Decided decided)
+    {
+        if (decided.Word == approval.Status) return new DecideOutcome.Already(approval, run);
+        await KeepRefusalAsync(tx, run, approval, decided, "decision_conflict");
+        return approval.Status switch
+        {
+            Decision.Expired => new DecideOutcome.Expired(),
+            Decision.Cancelled => new DecideOutcome.Cancelled(),
+            _ => new DecideOutcome.Conflict(approval),
+        };
+    }
+
+    private async ValueTask<(Approval Approval, Run Run)> SettleAsync(Tx tx, Run run, Approval asked, Decided decided)
+    {
+        decided = decided with { By = decided.By ?? asked.Service };
+        var approval = asked with { Status = decided.Word, DecidedAt = tx.Now, DecidedWith = decided.With, DecidedBy = decided.By, Feedback = decided.Feedback, Response = decided.Response };
+        if (!await ApprovalStore.DecideIfPendingAsync(tx, approval)) throw new InvalidOperationException($"{approval.Id} was decided without its run being held.");
+        var by = new Doer(decided.With, decided.By!);
+        await events.DecidedAsync(tx, approval);
+        if (run.Session is not null) await conversation.NoteAsync(tx, run.Project, run.Session, MessageOf(approval), run.Id);
+        await Audit.WriteAsync(tx, new AuditRow(run.Project, "approval.decided", decided.With, decided.With == "token" ? Audit.Hashed(decided.By!) : decided.By, Reason: $"{approval.Status} {run.Id} round {approval.Round}"), clock);
+        if (Decision.Refuses(approval.Status) && approval.OnReject == Approval.Cancel)
+        {
+            await RunEvents.AddAsync(tx, run.Project, run.Id, seq => new RunEvent(seq, "approval_decided", tx.Now, approval.Attempt, by, run.Status, Detail: DetailOf(approval)));
+            return (approval, await conversation.EndRunAsync(tx, run, Phase.Cancelled, ReasonOf(approval), by, tellAgent: true) ?? run);
+        }
+        var next = await machine.AnswerAsync(tx, run, approval, by, DetailOf(approval));
+        if (run.Session is not null) await conversation.GoOnAsync(tx, next);
+        return (approval, next);
+    }
+
+    private static async ValueTask KeepRefusalAsync(Tx tx, Run run, Approval approval, Decided decided, string code)
+    {
+        if (run.EventSeq >= RunEvents.MaxKeptRefusals) return;
+        await RunEvents.AddAsync(tx, run.Project, run.Id, seq => new RunEvent(
+            seq, "approval_decision", tx.Now, approval.Attempt, new Doer(decided.With, decided.By ?? approval.Service), run.Status, null, Accepted: false, Code: code,
+            Detail: JsonSerializer.Serialize(new { approvalRequestId = approval.Id, round = approval.Round, decision = decided.Word, decided = approval.Status }, Wire.Json)));
+    }
+
+    /// <summary>The answer in the run's timeline.</summary>
+    private static string DetailOf(Approval approval) =>
+        JsonSerializer.Serialize(new { approvalRequestId = approval.Id, round = approval.Round, decision = approval.Status, feedback = approval.Feedback, decidedWith = approval.DecidedWith, decidedBy = approval.DecidedBy }, Wire.Json);
+
+    private static string ReasonOf(Approval approval) => approval switch
+    {
+        { Status: Decision.Expired } => "The approval expired.",
+        { Feedback: { Length: > 0 } words } => $"The approval was rejected: {(words.Length <= 1000 ? words : words[..1000] + "…")}",
+        _ => "The approval was rejected.",
+    };
+
+    /// <summary>The decision as those read it who read the conversation: a sentence, and what programs want to know beside it.</summary>
+    private static ChatMessage MessageOf(Approval approval)
+    {
+        var subject = approval.Title is null ? "The approval" : $"“{approval.Title}”";
+        var said = approval.Status switch
+        {
+            Decision.Approved => "was approved",
+            Decision.Rejected => "was rejected",
+            Decision.RequestChanges => "is to be changed",
+            _ => "was not decided in time",
+        };
+        return new ChatMessage("system", ChatMessage.Write(json =>
+        {
+            ChatMessage.WriteText(json, $"{subject} {said}{(string.IsNullOrWhiteSpace(approval.Feedback) ? "." : ": " + approval.Feedback)}");
+            json.WriteStartObject();
+            json.WriteString("type", "approval");
+            json.WriteString("approvalRequestId", approval.Id);
+            json.WriteNumber("round", approval.Round);
+            json.WriteString("decision", approval.Status);
+            json.WriteString("decidedWith", approval.DecidedWith);
+            json.WriteEndObject();
+        }));
+    }
+}

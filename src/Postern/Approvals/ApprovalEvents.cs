@@ -1,0 +1,111 @@
+using System.Text.Json;
+using Postern.Access;
+using Postern.Agents;
+using Postern.Deliveries;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Approvals;
+
+/// <summary>
+/// Who hears of a question and of its answer: subscribers, and the agent that waits, by a delivery. Written in the transaction in which it happens.
+/// </summary>
+internal sealed class ApprovalEvents(Outbox outbox, ServerAddress address)
+{
+    public const string Decided = "approval.decided";
+
+    public ValueTask RequestedAsync(Tx tx, Approval approval) => EmitAsync(tx, "approval.requested", approval);
+
+    public async ValueTask DecidedAsync(Tx tx, Approval approval)
+    {
+        await EmitAsync(tx, approval.Status == Decision.Expired ? "approval.expired" : Decided, approval);
+        if (approval.CallbackUrl is { } url)
+        {
+            await outbox.EnqueueAsync(tx, new NewDelivery(
+                approval.Project, ApprovalCallback.PurposeName, "url:" + new Uri(url).GetLeftPart(UriPartial.Authority), approval.Run, Decided, Body(tx, approval), tx.Now + Outbox.GiveUpAfter, ApprovalCallback.DetailOf(approval)));
+        }
+        // A run that was ended around its question has its agent told of that end.
+        else if (approval.Status != Decision.Cancelled && await AgentStore.FindAsync(tx, approval.Project, approval.Agent) is { Kind: Agent.Http })
+            await outbox.EnqueueAsync(tx, new NewDelivery(approval.Project, AgentNotices.PurposeName, Agent.EndpointKey(approval.Agent), approval.Run, Decided, Body(tx, approval), tx.Now + Outbox.GiveUpAfter));
+    }
+
+    /// <summary>A run ends while a person is asked: the question is closed with it.</summary>
+    public async ValueTask CloseAsync(Tx tx, string project, string id, Doer by)
+    {
+        if (await ApprovalStore.FindAsync(tx, project, id) is not { IsPending: true } open) return;
+        var closed = open with { Status = Decision.Cancelled, DecidedAt = tx.Now, DecidedWith = by.Credential, DecidedBy = by.Actor };
+        if (await ApprovalStore.DecideIfPendingAsync(tx, closed)) await DecidedAsync(tx, closed);
+    }
+
+    private byte[] Body(Tx tx, Approval approval)
+    {
+        var body = Outbox.Body(Decided, tx.Now, json => Write(json, approval, whole: true));
+        return body.Length <= Outbox.MaxBody ? body : Outbox.Body(Decided, tx.Now, json => Write(json, approval, whole: false));
+    }
+
+    /// <summary>What was decided; without what came with it where that is too large to be delivered, and then with where to read it.</summary>
+    private void Write(Utf8JsonWriter json, Approval approval, bool whole)
+    {
+        json.WriteString("execution_id", approval.Run);
+        json.WriteString("approval_request_id", approval.Id);
+        json.WriteNumber("round", approval.Round);
+        json.WriteString("decision", approval.Status);
+        if (!whole)
+        {
+            json.WriteBoolean("thin", true);
+            json.WriteString("url", $"{address.Url}/api/v1/executions/{approval.Run}/approval-status");
+            return;
+        }
+        if (approval.Feedback is not null) json.WriteString("feedback", approval.Feedback);
+        if (approval.Response is not null) RunJson.Raw(json, "response", approval.Response);
+    }
+
+    /// <summary>Thin, and without the link that the question is answered by: events are listed, and kept as they are sent.</summary>
+    private ValueTask EmitAsync(Tx tx, string type, Approval approval) =>
+        outbox.EmitAsync(tx, approval.Project, type, approval.Run, json =>
+        {
+            json.WriteString("approvalRequestId", approval.Id);
+            json.WriteString("runId", approval.Run);
+            json.WriteString("agent", approval.Agent);
+            json.WriteString("sessionId", approval.Session);
+            json.WriteNumber("round", approval.Round);
+            json.WriteString("status", approval.Status);
+            json.WriteString("service", approval.Service);
+            json.WriteString("title", approval.Title);
+            json.WriteString("requestedAt", Wire.Iso(approval.RequestedAt));
+            json.WriteString("expiresAt", Wire.Iso(approval.ExpiresAt));
+            if (approval.DecidedAt is not null)
+            {
+                json.WriteString("decidedAt", Wire.Iso(approval.DecidedAt));
+                json.WriteString("decidedWith", approval.DecidedWith);
+            }
+        });
+}
+
+/// <summary>The decision, brought to where whoever asked wants it, signed with the agent's secret.</summary>
+internal sealed class ApprovalCallback(AgentStore agents, ApprovalStore approvals, MasterKey master) : DeliveryPurpose
+{
+    public const string PurposeName = "approval";
+
+    public override string Name => PurposeName;
+
+    /// <summary>The attempt that asked, and the question.</summary>
+    public static string DetailOf(Approval approval) => $"{approval.Attempt} {approval.Id}";
+
+    public override async ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery)
+    {
+        var detail = delivery.Detail ?? "";
+        if (await approvals.FindAsync(delivery.Project, detail[(detail.IndexOf(' ', StringComparison.Ordinal) + 1)..]) is not { CallbackUrl: { } url } approval) return (null, "The approval is gone.");
+        return await agents.FindAsync(delivery.Project, approval.Agent) is { SealedSecret: { } sealedSecret }
+            ? (new Outgoing(url, [master.Open(sealedSecret, Agent.SealOwner(approval.Project, approval.Agent))], delivery.Body), null)
+            : (null, $"The agent {approval.Agent}, whose secret signs it, is gone.");
+    }
+
+    public override async ValueTask LockAsync(Tx tx, Delivery delivery) => await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
+
+    public override ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt) => DeliveryTrace.AddAsync(tx, delivery, "approval_callback", accepted: false, attempt.Words);
+
+    public override ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason) => DeliveryTrace.AddAsync(tx, delivery, "approval_callback", reason is null, reason);
+}

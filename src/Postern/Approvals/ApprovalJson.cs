@@ -1,0 +1,90 @@
+using System.Buffers;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Postern.Http;
+using Postern.Runs;
+
+namespace Postern.Approvals;
+
+/// <summary>Approvals as they go out: payload and response as the bytes that came.</summary>
+internal static class ApprovalJson
+{
+    /// <summary>What asking answers.</summary>
+    public static byte[] Asked(Approval a, string? url) => Render(json =>
+    {
+        json.WriteString("approval_request_id", a.Id);
+        json.WriteString("approval_request_url", url);
+        json.WriteString("status", a.Status);
+        json.WriteString("expires_at", Wire.Iso(a.ExpiresAt));
+        json.WriteString("payload_hash", a.PayloadHash);
+    });
+
+    /// <summary>What whoever waits for it reads: the question's state and, once there is one, the answer.</summary>
+    public static byte[] Status(Approval a, string? url) => Render(json =>
+    {
+        json.WriteString("status", a.Status);
+        json.WriteString("approval_request_id", a.Id);
+        json.WriteNumber("round", a.Round);
+        if (a.Response is not null) RunJson.Raw(json, "response", a.Response);
+        if (a.Feedback is not null) json.WriteString("feedback", a.Feedback);
+        if (a.DecidedBy is not null) json.WriteString("decided_by", a.DecidedBy);
+        if (url is not null) json.WriteString("request_url", url);
+        json.WriteString("requested_at", Wire.Iso(a.RequestedAt));
+        if (a.DecidedAt is not null) json.WriteString("responded_at", Wire.Iso(a.DecidedAt));
+        json.WriteString("expires_at", Wire.Iso(a.ExpiresAt));
+    });
+
+    /// <summary>All of it, for those who look after what waits.</summary>
+    public static void Write(Utf8JsonWriter json, Approval a, long now)
+    {
+        json.WriteStartObject();
+        json.WriteString("approval_request_id", a.Id);
+        json.WriteString("execution_id", a.Run);
+        json.WriteNumber("round", a.Round);
+        json.WriteString("agent", a.Agent);
+        json.WriteString("session_id", a.Session);
+        json.WriteString("status", a.Status);
+        json.WriteString("service", a.Service);
+        json.WriteString("title", a.Title);
+        json.WriteString("description", a.Description);
+        RunJson.Raw(json, "payload", a.Payload);
+        json.WriteString("payload_hash", a.PayloadHash);
+        json.WritePropertyName("options");
+        if (a.Options is null) json.WriteNullValue();
+        else json.WriteRawValue(a.Options, skipInputValidation: true);
+        json.WriteString("on_reject", a.OnReject);
+        json.WriteString("request_url", a.RequestUrl);
+        json.WriteString("asked_with", a.AskedWith);
+        json.WriteString("asked_by", a.AskedBy);
+        json.WriteString("requested_at", Wire.Iso(a.RequestedAt));
+        json.WriteString("expires_at", Wire.Iso(a.ExpiresAt));
+        json.WriteNumber("waited_seconds", ((a.DecidedAt ?? now) - a.RequestedAt) / 1_000_000);
+        json.WriteString("responded_at", Wire.Iso(a.DecidedAt));
+        json.WriteString("decided_with", a.DecidedWith);
+        json.WriteString("decided_by", a.DecidedBy);
+        json.WriteString("feedback", a.Feedback);
+        RunJson.Raw(json, "response", a.Response);
+        json.WriteEndObject();
+    }
+
+    public static byte[] Render(Action<Utf8JsonWriter> members)
+    {
+        var buffer = new ArrayBufferWriter<byte>(512);
+        using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))
+        {
+            json.WriteStartObject();
+            members(json);
+            json.WriteEndObject();
+        }
+        return buffer.WrittenSpan.ToArray();
+    }
+}
+
+/// <summary>The shapes, for the document.</summary>
+internal sealed record AskedView([property: JsonPropertyName("approval_request_id")] string ApprovalRequestId, [property: JsonPropertyName("approval_request_url")] string? ApprovalRequestUrl, string Status, [property: JsonPropertyName("expires_at")] string ExpiresAt, [property: JsonPropertyName("payload_hash")] string? PayloadHash);
+
+internal sealed record ApprovalStatusView(string Status, [property: JsonPropertyName("approval_request_id")] string ApprovalRequestId, long Round, JsonElement? Response, string? Feedback, [property: JsonPropertyName("decided_by")] string? DecidedBy, [property: JsonPropertyName("request_url")] string? RequestUrl, [property: JsonPropertyName("requested_at")] string RequestedAt, [property: JsonPropertyName("responded_at")] string? RespondedAt, [property: JsonPropertyName("expires_at")] string ExpiresAt);
+
+internal sealed record ApprovalView(
+    [property: JsonPropertyName("approval_request_id")] string ApprovalRequestId, [property: JsonPropertyName("execution_id")] string ExecutionId, long Round, string Agent, [property: JsonPropertyName("session_id")] string? SessionId, string Status, string Service, string? Title, string? Description, JsonElement? Payload, [property: JsonPropertyName("payload_hash")] string? PayloadHash, JsonElement? Options,
+    [property: JsonPropertyName("on_reject")] string OnReject, [property: JsonPropertyName("request_url")] string? RequestUrl, [property: JsonPropertyName("asked_with")] string AskedWith, [property: JsonPropertyName("asked_by")] string AskedBy, [property: JsonPropertyName("requested_at")] string RequestedAt, [property: JsonPropertyName("expires_at")] string ExpiresAt, [property: JsonPropertyName("waited_seconds")] long WaitedSeconds, [property: JsonPropertyName("responded_at")] string? RespondedAt, [property: JsonPropertyName("decided_with")] string? DecidedWith, [property: JsonPropertyName("decided_by")] string? DecidedBy, string? Feedback, JsonElement? Response);

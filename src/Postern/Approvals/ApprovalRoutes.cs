@@ -1,0 +1,125 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Postern.Access;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Storage;
+
+namespace Postern.Approvals;
+
+/// <summary>Asking, waiting for the answer, and looking after what waits. In these paths a run is called an execution.</summary>
+internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore approvals, ApprovalWaiters waiters, RunStore runs, Database database)
+{
+    private const int MaxBody = 1024 * 1024;
+    private const int RunSegment = 3;
+    private const int AgentSegment = 3;
+    private const int RunOfAgentSegment = 5;
+
+    public void Map(Doors doors)
+    {
+        const string asks = "write:runs:{run} by a key, or the run's own token";
+        const string reads = "read:runs:{run}";
+        foreach (var prefix in (string[])["/api/v1/executions", "/api/v1/agents/{slug}/executions"])
+        {
+            var group = doors.Group(prefix, ApprovalFamily.Instance);
+            group.Post("/{run}/request-approval", Opens.Key | Opens.Token, asks, Ask).Says("Ask a person, and wait").Takes<AskApproval>().Gives<AskedView>().Gives(400, 401, 403, 404, 409, 413);
+            group.Get("/{run}/approval-status", Opens.Key | Opens.Token, reads, ReadStatus).Says("A run's newest question, and its answer").Query("wait", "1 to 55: seconds to wait until it is decided").Gives<ApprovalStatusView>().Gives(400, 401, 403, 404);
+        }
+        var all = doors.Group("/api/v1/approvals", ApprovalFamily.Instance);
+        all.Get("", Opens.Key | Opens.Token, Rule.Needs("read", "approvals"), List).Says("What waits for a person, the longest first; with other filters what was asked, newest first").Query("status", "pending, approved, rejected, request_changes, expired, cancelled; comma-separated").Query("agent", "Slugs").Query("run", "Runs")
+            .Query("session", "Ids of sessions").Query("service", "Approval services").Query("requested", "from..to, ISO 8601, either may be left out").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<ApprovalView>>().Gives(400, 401, 403);
+        all.Get("/{approval}", Opens.Key | Opens.Token, "read:approvals:{approval}", Retrieve).Says("Read a question with its payload, and its answer").Gives<ApprovalView>().Gives(401, 404);
+    }
+
+    private async Task<IResult> Ask(HttpContext http, ProjectCaller caller)
+    {
+        var (id, agent) = Named(http);
+        if (id is null) return NoSuchRun(caller, "");
+        var own = RunRoutes.AttemptOf(caller, id) is not null;
+        if (!caller.Allows("write", "runs", id)) return caller.Allows("read", "runs", id) ? ApprovalFamily.Instance.Forbidden("write:runs:" + id) : NoSuchRun(caller, id);
+        if (caller.Authority is TokenGrant && !own) return new Refusal(403, "A key asks, or the run's own token; no other token does.", "forbidden");
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
+        if (fields is null) return unreadable!;
+        var (question, badCallback) = await requests.ReadAsync(fields, http.RequestAborted);
+        if (question is null) return badCallback is null ? fields.Refusal()! : Refusal.BadRequest("callback_url " + badCallback, "invalid_callback_url");
+        var asker = Asker.Of(caller, id);
+        return await requests.AskAsync(caller.Project, id, agent, question, asker) switch
+        {
+            AskOutcome.Asked asked => Reply.Bytes(200, ApprovalJson.Asked(asked.Approval, UrlFor(asked.Approval, asker))),
+            AskOutcome.NoSuchRun => NoSuchRun(caller, id),
+            AskOutcome.OtherAgent => OtherAgent,
+            AskOutcome.Stale stale => new Refusal(409, $"The run is at attempt {stale.CurrentAttempt}; this token is of attempt {stale.OwnAttempt}.", "stale_attempt"),
+            AskOutcome.NotRunning state => new Refusal(409, $"execution is in '{state.Status}' state; must be 'running' to request approval", "invalid_state"),
+            AskOutcome.AnotherIsOpen open => new Refusal(409, "execution already has an open approval request", "approval_already_requested") { Extra = [("approval_request_id", open.Id)] },
+            AskOutcome.IdIsUsed => new Refusal(409, "The approval_request_id was used before: each question needs one of its own.", "approval_request_id_used"),
+            AskOutcome.Unfit { Field: "callback_url" } unfit => Refusal.BadRequest($"{unfit.Field} {unfit.Problem}", "invalid_callback_url"),
+            AskOutcome.Unfit unfit => Refusal.BadRequest($"{unfit.Field} {unfit.Problem}", "invalid_body"),
+            var other => throw new InvalidOperationException($"Not an outcome of asking: {other}"),
+        };
+    }
+
+    private async Task<IResult> ReadStatus(HttpContext http, ProjectCaller caller)
+    {
+        var seconds = 0;
+        var (id, agent) = Named(http);
+        if (id is null || !caller.Allows("read", "runs", id) || await runs.FindAsync(caller.Project, id) is not { } run) return NoSuchRun(caller, id ?? "");
+        if (agent is not null && run.Agent != agent) return OtherAgent;
+        if (http.Request.Query.TryGetValue("wait", out var asked) && (!int.TryParse(asked, System.Globalization.NumberStyles.None, null, out seconds) || seconds is < 1 or > 55)) return Refusal.BadRequest("wait must be a whole number from 1 to 55", "invalid_wait");
+        if (await approvals.LastOfAsync(caller.Project, id) is not { } approval) return NoRequest;
+        if (approval.IsPending && seconds > 0 && await waiters.WaitAsync(approval, TimeSpan.FromSeconds(seconds), http.RequestAborted) is { } answer) return Reply.Bytes(200, answer);
+        return Reply.Bytes(200, ApprovalJson.Status(approval, approval.IsPending ? UrlFor(approval, Asker.Of(caller, id)) : approval.RequestUrl));
+    }
+
+    private async Task<IResult> List(HttpContext http, ProjectCaller caller)
+    {
+        var (page, wrong) = PageQuery.Read(http, 50, 200);
+        if (wrong is not null) return wrong;
+        if (RunQuery.ReadLists(http.Request.Query, "status", "agent", "run", "session", "service") is not { } lists || !RunQuery.TryReadSpan(http.Request.Query, "requested", out var from, out var to) || !lists[0].All(s => Decision.Statuses.Contains(s, StringComparer.Ordinal)))
+            return Refusal.BadRequest("A filter is a comma-separated list of at most 100 names; status is one of " + string.Join(", ", Decision.Statuses) + "; requested is from..to in ISO 8601", "invalid_filter");
+        var rows = await approvals.ListAsync(caller.Project, new ApprovalFilter(lists[0], lists[1], lists[2], lists[3], lists[4], from, to, page.After), page.Limit + 1);
+        return Reply.Bytes(200, ApprovalJson.Render(json =>
+        {
+            json.WriteStartArray("data");
+            foreach (var approval in rows.Take(page.Limit)) ApprovalJson.Write(json, approval, database.Now);
+            json.WriteEndArray();
+            if (rows.Count > page.Limit) json.WriteString("nextCursor", new Cursor(rows[page.Limit - 1].RequestedAt, rows[page.Limit - 1].Id).ToString());
+        }));
+    }
+
+    private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
+    {
+        if (RequestPath.Segment(http, RunSegment) is not { } id || !caller.Allows("read", "approvals", id) || await approvals.FindAsync(caller.Project, id) is not { } approval)
+        {
+            caller.DecidedByHandler();
+            return new Refusal(404, "There is no such approval.", "not_found");
+        }
+        var buffer = new System.Buffers.ArrayBufferWriter<byte>(1024);
+        using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions)) ApprovalJson.Write(json, approval, database.Now);
+        return Reply.Bytes(200, buffer.WrittenMemory);
+    }
+
+    /// <summary>Where the person is asked. The link of this server's own page decides, so that whoever may only read is not given it: it is for who asked.</summary>
+    private string? UrlFor(Approval approval, Asker asker) =>
+        approval.LinkDigest is null ? approval.RequestUrl
+        : approval.IsPending && approval.AskedWith == asker.Credential && approval.AskedBy == asker.Actor ? requests.LinkOf(approval)
+        : null;
+
+    /// <summary>The run of the path, and the agent where the path names one.</summary>
+    private static (string? Run, string? Agent) Named(HttpContext http) =>
+        RequestPath.Segment(http, 2) == "agents" ? (RequestPath.Segment(http, RunOfAgentSegment), RequestPath.Segment(http, AgentSegment) ?? "") : (RequestPath.Segment(http, RunSegment), null);
+
+    private static Refusal OtherAgent => new(403, "execution does not belong to this agent", "execution_ownership_mismatch");
+
+    public static Refusal NoRequest => new(404, "No approval request exists for this execution", "no_approval_request");
+
+    public static Refusal NoSuchRun(ProjectCaller caller, string id)
+    {
+        caller.DecidedByHandler();
+        return new Refusal(404, $"execution {id} not found");
+    }
+}
+
+/// <param name="ExpiresInHours">Over 0, at most 8760; fractions are allowed.</param>
+/// <param name="OnReject">What a refusal does to the run: cancel or continue.</param>
+internal sealed record AskApproval(
+    [property: JsonPropertyName("approval_request_id")] string? ApprovalRequestId, [property: JsonPropertyName("approval_request_url")] string? ApprovalRequestUrl, [property: JsonPropertyName("callback_url")] string? CallbackUrl, [property: JsonPropertyName("expires_in_hours")] decimal? ExpiresInHours, string? Service, string? Title, string? Description, JsonElement? Payload, [property: JsonPropertyName("payload_hash")] string? PayloadHash, [property: JsonPropertyName("on_reject")] string? OnReject, JsonElement? Options);

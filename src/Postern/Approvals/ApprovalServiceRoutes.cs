@@ -1,0 +1,78 @@
+using System.Text.Json.Serialization;
+using Postern.Access;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Approvals;
+
+/// <summary>The approval services: who may bring decisions from outside, and with which secrets, which are never shown again.</summary>
+internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWatch watch, Database database)
+{
+    private const int MaxBody = 16 * 1024;
+    private const int NameSegment = 3;
+    private const int MaxSecret = 512;
+    private const int MaxAgents = 100;
+
+    public void Map(Doors doors)
+    {
+        var group = doors.Group("/api/v1/approval-services", ApprovalFamily.Instance);
+        group.Put("/{service}", Opens.Key, Rule.Admin, Put).Says("Make or change an approval service: its secrets, how it signs, whose questions it may decide").Takes<PutApprovalService>().Gives<ApprovalServiceView>().Gives<ApprovalServiceView>(201).Gives(400, 401, 403, 409);
+        group.Get("", Opens.Key, Rule.Admin, List).Says("List the approval services; never their secrets").Gives<Page<ApprovalServiceView>>().Gives(401, 403);
+        group.Get("/{service}", Opens.Key, Rule.Admin, Retrieve).Says("Read an approval service; never its secrets").Gives<ApprovalServiceView>().Gives(401, 403, 404);
+        group.Delete("/{service}", Opens.Key, Rule.Admin, Delete).Says("End an approval service at once: its open questions are decided by keys, by their page, or by the clock").Gives(204, 401, 403, 404);
+    }
+
+    private async Task<IResult> Put(HttpContext http, ProjectCaller caller)
+    {
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!;
+        var name = RequestPath.Segment(http, NameSegment) ?? "";
+        if (name.Length is 0 or > ApprovalServices.MaxName || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')) fields.Fault("name", $"must be 1 to {ApprovalServices.MaxName} letters, digits, dots, underscores and hyphens");
+        var secrets = fields.Texts("secrets", ApprovalServices.MaxSecrets, MaxSecret, required: true) ?? [];
+        if (secrets.Count == 0 && fields.Faults.All(f => f.Field != "secrets")) fields.Fault("secrets", "must hold one or two");
+        var forms = new List<string>();
+        foreach (var given in fields.Texts("schemes", SignatureForm.All.Length, 32) ?? [.. SignatureForm.All])
+        {
+            if (SignatureForm.Of(given) is { } form) forms.Add(form);
+            else fields.Fault("schemes", $"are of {string.Join(", ", SignatureForm.All)} (stripe and github stand for timed and sha256)");
+        }
+        if (forms.Count == 0 && fields.Faults.Count == 0) fields.Fault("schemes", "must hold at least one");
+        // A key that can verify nothing would be a service that never decides.
+        if (fields.Faults.Count == 0 && secrets.Any(s => s.StartsWith("whpk_", StringComparison.Ordinal)) && !forms.Contains(SignatureForm.Standard)) fields.Fault("secrets", "hold a public key (whpk_), which verifies the scheme standard alone");
+        var strict = fields.Flag("require_timestamp") ?? false;
+        var agents = fields.Texts("agents", MaxAgents, 128);
+        fields.RefuseUnknown();
+        if (fields.Refusal() is { } wrong) return wrong;
+        var (put, isNew) = await services.PutAsync(new ApprovalService(caller.Project, name, secrets, [.. forms.Distinct(StringComparer.Ordinal)], strict, agents, database.Now, database.Now), Audit.ActorOf(caller.Authority));
+        if (!put) return new Refusal(409, $"A project has at most {ApprovalServices.MaxServices} approval services. Delete one first.", "too_many_services");
+        await watch.RefreshAsync();
+        return Reply.Json(isNew ? 201 : 200, ApprovalServiceView.Of(services.Find(caller.Project, name)!));
+    }
+
+    private Task<IResult> List(HttpContext http, ProjectCaller caller) => Task.FromResult(Reply.Ok(new Page<ApprovalServiceView>([.. services.Of(caller.Project).Select(ApprovalServiceView.Of)], null)));
+
+    private Task<IResult> Retrieve(HttpContext http, ProjectCaller caller) =>
+        Task.FromResult(services.Find(caller.Project, RequestPath.Segment(http, NameSegment) ?? "") is { } service ? Reply.Ok(ApprovalServiceView.Of(service)) : Unknown);
+
+    private async Task<IResult> Delete(HttpContext http, ProjectCaller caller)
+    {
+        if (!await services.DeleteAsync(caller.Project, RequestPath.Segment(http, NameSegment) ?? "", Audit.ActorOf(caller.Authority))) return Unknown;
+        await watch.RefreshAsync();
+        return Reply.NoContent;
+    }
+
+    private static Refusal Unknown => new(404, "There is no such approval service.", "not_found");
+}
+
+/// <param name="Secrets">One, or two while one is rotated: texts, whsec_… or whpk_….</param>
+/// <param name="Schemes">Of standard, timed, sha256, raw; all if left out.</param>
+/// <param name="Agents">Whose questions it may decide; everybody's if left out.</param>
+internal sealed record PutApprovalService(IReadOnlyList<string> Secrets, IReadOnlyList<string>? Schemes, [property: JsonPropertyName("require_timestamp")] bool? RequireTimestamp, IReadOnlyList<string>? Agents);
+
+internal sealed record ApprovalServiceView(
+    string Name, long Secrets, IReadOnlyList<string> Schemes, [property: JsonPropertyName("require_timestamp")] bool RequireTimestamp, IReadOnlyList<string>? Agents,
+    [property: JsonPropertyName("created_at")] string CreatedAt, [property: JsonPropertyName("updated_at")] string UpdatedAt)
+{
+    /// <summary>Of its secrets, how many there are.</summary>
+    public static ApprovalServiceView Of(ApprovalService s) => new(s.Name, s.Secrets.Count, s.Forms, s.RequireTimestamp, s.Agents, Wire.Iso(s.CreatedAt), Wire.Iso(s.UpdatedAt));
+}

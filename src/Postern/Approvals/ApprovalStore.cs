@@ -1,0 +1,133 @@
+using System.Data.Common;
+using System.Text;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Approvals;
+
+/// <summary>The approvals' rows. Whoever asks or decides holds the run's row (<see cref="Runs.RunStore.LockAsync"/>); the decision itself is conditional beside that.</summary>
+internal sealed class ApprovalStore(Database database)
+{
+    private const string Columns = """
+        project, id, run, round, attempt, agent, session, status, service, on_reject, requested_at, expires_at, asked_with, asked_by,
+        decided_at, decided_with, decided_by, feedback, response, ask_digest, payload_hash, link_digest, request_url, callback_url, title, description, options, payload
+        """;
+
+    private const string Find = $"SELECT {Columns} FROM approval WHERE project = $1 AND id = $2 AND removed = 0";
+
+    /// <summary>False: the id was used before.</summary>
+    public static async ValueTask<bool> InsertAsync(Tx tx, Approval a) =>
+        await tx.ExecuteAsync(
+            $"""
+            INSERT INTO approval ({Columns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, NULL, NULL, NULL, NULL, NULL, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+            ON CONFLICT (project, id) DO NOTHING
+            """,
+            a.Project, a.Id, a.Run, a.Round, a.Attempt, a.Agent, a.Session, a.Status, a.Service, a.OnReject, a.RequestedAt, a.ExpiresAt, a.AskedWith, a.AskedBy,
+            a.AskDigest, a.PayloadHash, a.LinkDigest, a.RequestUrl, a.CallbackUrl, a.Title, a.Description, a.Options, a.Payload) == 1;
+
+    public static ValueTask<Approval?> FindAsync(Tx tx, string project, string id) => tx.FirstAsync(Find, Map, project, id);
+
+    public ValueTask<Approval?> FindAsync(string project, string id) => database.ReadAsync(tx => FindAsync(tx, project, id));
+
+    /// <summary>Whether an id was ever used, by whatever run.</summary>
+    public static async ValueTask<bool> IsUsedAsync(Tx tx, string project, string id) =>
+        await tx.FirstAsync("SELECT 1 FROM approval WHERE project = $1 AND id = $2", r => r.GetInt64(0), project, id) == 1;
+
+    /// <summary>A run's newest question.</summary>
+    public static ValueTask<Approval?> LastOfAsync(Tx tx, string project, string run) =>
+        tx.FirstAsync($"SELECT {Columns} FROM approval WHERE project = $1 AND run = $2 AND removed = 0 ORDER BY round DESC LIMIT 1", Map, project, run);
+
+    public ValueTask<Approval?> LastOfAsync(string project, string run) => database.ReadAsync(tx => LastOfAsync(tx, project, run));
+
+    /// <summary>By the digest of its link's token, in whatever project.</summary>
+    public ValueTask<Approval?> ByLinkAsync(byte[] digest) =>
+        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM approval WHERE link_digest = $1", Map, digest));
+
+    /// <summary>The one decision. False: another was first.</summary>
+    public static async ValueTask<bool> DecideIfPendingAsync(Tx tx, Approval decided) =>
+        await tx.ExecuteAsync(
+            "UPDATE approval SET status = $3, decided_at = $4, decided_with = $5, decided_by = $6, feedback = $7, response = $8 WHERE project = $1 AND id = $2 AND status = 'pending'",
+            decided.Project, decided.Id, decided.Status, decided.DecidedAt, decided.DecidedWith, decided.DecidedBy, decided.Feedback, decided.Response) == 1;
+
+    public ValueTask<List<Approval>> OverdueAsync(int limit) =>
+        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM approval WHERE status = 'pending' AND expires_at <= $1 ORDER BY expires_at LIMIT $2", Map, tx.Now, limit));
+
+    /// <summary>What is kept of a run's questions when the run is deleted: that their ids were used.</summary>
+    public static ValueTask<int> ForgetAsync(Tx tx, string project, string run) => tx.ExecuteAsync(Forget + "run = $2", project, run);
+
+    public static ValueTask<int> ForgetOfSessionAsync(Tx tx, string project, string session) =>
+        tx.ExecuteAsync(Forget + "run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)", project, session);
+
+    private const string Forget = """
+        UPDATE approval SET removed = 1, status = CASE WHEN status = 'pending' THEN 'cancelled' ELSE status END, feedback = NULL, response = NULL, link_digest = NULL,
+          request_url = NULL, callback_url = NULL, title = NULL, description = NULL, options = NULL, payload = NULL WHERE project = $1 AND 
+        """;
+
+    /// <summary>A page, newest first; of what is pending, the one that waits longest first.</summary>
+    public ValueTask<List<Approval>> ListAsync(string project, ApprovalFilter filter, int limit) =>
+        database.ReadAsync(tx =>
+        {
+            var args = new List<object?> { project };
+            var where = new StringBuilder("project = $1 AND removed = 0");
+            // Spelt out, so that the index of what is pending serves the list that is asked for most.
+            var pending = filter.Statuses is [Approval.Pending];
+            if (pending) where.Append(" AND status = 'pending'");
+            else AnyOf("status", filter.Statuses);
+            AnyOf("agent", filter.Agents);
+            AnyOf("run", filter.Runs);
+            AnyOf("session", filter.Sessions);
+            AnyOf("service", filter.Services);
+            if (filter.From is { } from) where.Append(" AND requested_at >= ").Append(Arg(from));
+            if (filter.To is { } to) where.Append(" AND requested_at <= ").Append(Arg(to));
+            var (order, beyond) = pending ? ("ASC", ">") : ("DESC", "<");
+            if (filter.After is { } after) where.Append($" AND (requested_at {beyond} {Arg(after.At)} OR (requested_at = {Arg(after.At)} AND id {beyond} {Arg(after.Id)}))");
+            return tx.ListAsync($"SELECT {Columns} FROM approval WHERE {where} ORDER BY requested_at {order}, id {order} LIMIT {Arg((long)limit)}", Map, [.. args]);
+
+            string Arg(object value)
+            {
+                args.Add(value);
+                return "$" + args.Count;
+            }
+
+            void AnyOf(string column, IReadOnlyList<string> values)
+            {
+                if (values.Count > 0) where.Append($" AND {column} IN ({string.Join(", ", values.Select(Arg))})");
+            }
+        });
+
+    private static Approval Map(DbDataReader r) => new()
+    {
+        Project = r.GetString(0),
+        Id = r.GetString(1),
+        Run = r.GetString(2),
+        Round = r.GetInt64(3),
+        Attempt = r.GetInt64(4),
+        Agent = r.GetString(5),
+        Session = r.TextOrNull(6),
+        Status = r.GetString(7),
+        Service = r.GetString(8),
+        OnReject = r.GetString(9),
+        RequestedAt = r.GetInt64(10),
+        ExpiresAt = r.GetInt64(11),
+        AskedWith = r.GetString(12),
+        AskedBy = r.GetString(13),
+        DecidedAt = r.LongOrNull(14),
+        DecidedWith = r.TextOrNull(15),
+        DecidedBy = r.TextOrNull(16),
+        Feedback = r.TextOrNull(17),
+        Response = r.BytesOrNull(18),
+        AskDigest = r.Bytes(19),
+        PayloadHash = r.TextOrNull(20),
+        LinkDigest = r.BytesOrNull(21),
+        RequestUrl = r.TextOrNull(22),
+        CallbackUrl = r.TextOrNull(23),
+        Title = r.TextOrNull(24),
+        Description = r.TextOrNull(25),
+        Options = r.TextOrNull(26),
+        Payload = r.BytesOrNull(27),
+    };
+}
+
+/// <summary>What a list of approvals is narrowed to; empty lists do not narrow.</summary>
+internal sealed record ApprovalFilter(
+    IReadOnlyList<string> Statuses, IReadOnlyList<string> Agents, IReadOnlyList<string> Runs, IReadOnlyList<string> Sessions, IReadOnlyList<string> Services, long? From, long? To, Cursor? After);

@@ -1,0 +1,127 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Postern.Access;
+using Postern.Http;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Approvals;
+
+/// <summary>
+/// Deciding: from outside by a signature and nothing else, inside by a key or token to which it was granted by name. A key that asked cannot answer itself, nor can the run.
+/// </summary>
+internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServices services, ApprovalStore approvals, Projects projects, Credentials credentials, FailedCredentials failed, Audit audit, Database database, PosternOptions options)
+{
+    private const int MaxMessage = 1024 * 1024;
+    private const int MaxBody = 512 * 1024;
+    private const int MaxFeedback = 65_536;
+    private const int MaxResponse = 256 * 1024;
+    private const int RunSegment = 3;
+    private const int ProjectSegment = 4;
+    private const string Words = "must be approved, rejected, request_changes, or expired";
+
+    public void Map(Doors doors)
+    {
+        var webhooks = doors.Group("/api/v1/webhooks/approval-response", ApprovalFamily.Instance);
+        foreach (var path in (string[])["", "/{project}"])
+            webhooks.Post(path, Opens.Signature, "questions of the approval service that signs", Take).Says("An approval service's decision").Takes<ApprovalDecided>().GivesOneOf(200, typeof(DecisionProcessed), typeof(DecisionKnown)).Gives(400, 401, 404, 409, 410, 413, 503);
+        doors.Group("/api/v1/executions", ApprovalFamily.Instance).Post("/{run}/approval-response", Opens.Key | Opens.Token, "write:approvals:{approval}, granted by name", Decide)
+            .Says("Decide what a run waits for").Takes<DecideApproval>().GivesOneOf(200, typeof(DecisionProcessed), typeof(DecisionKnown)).Gives(400, 401, 403, 404, 409, 410);
+    }
+
+    /// <summary>The signed door. Until the signature has been verified nothing is parsed, and nothing but memory is read.</summary>
+    private async Task<IResult> Take(HttpContext http)
+    {
+        var project = RequestPath.Segment(http, ProjectSegment) ?? await projects.DefaultAsync() ?? "";
+        var configured = services.Of(project);
+        // Of a project that the path names nothing is told, not even whether it is there: there the signature is wrong.
+        if (configured.Count == 0 && RequestPath.Segment(http, ProjectSegment) is null) return new Refusal(503, "approval webhook not configured");
+        var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxMessage);
+        if (body is null) return tooLarge!;
+        using (body)
+        {
+            // All are tried, so that the time says nothing of which.
+            var signed = new List<ApprovalService>();
+            foreach (var service in configured) if (Signatures.VerifyAny(service.Forms, service.Secrets, service.RequireTimestamp, http.Request.Headers, body.Bytes.Span, database.Now)) signed.Add(service);
+            if (signed.Count == 0)
+                return failed.Refuse(http, "bad_signature", null, new Refusal(401, Signatures.IsSigned(http.Request.Headers) ? "invalid webhook signature" : "missing webhook signature") { Challenge = "Signature realm=\"postern\"" });
+            var (message, wrong) = ApprovalMessage.Read(body);
+            if (message is null) return wrong!;
+            var outcome = await database.WriteAsync(tx => decisions.DecideAsync(tx, project, message.Id, message.Decided, a => signed.Exists(s => s.Name == a.Service && s.Serves(a.Agent))));
+            return Answer(outcome) ?? new Refusal(404, $"no execution found for approval request {message.Id}");
+        }
+    }
+
+    private async Task<IResult> Decide(HttpContext http, ProjectCaller caller)
+    {
+        caller.DecidedByHandler();
+        if (RequestPath.Segment(http, RunSegment) is not { } run) return ApprovalRoutes.NoSuchRun(caller, "");
+        if (caller.Authority is TokenGrant { Claims.Run: not null }) return SelfApproval(http, caller);
+        if (!caller.Scopes.Listed.Any(s => s.Type == "approvals" && s.Covers(new Need("write", "approvals", s.Id)))) return ApprovalFamily.Instance.Forbidden("write:approvals");
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null) return unreadable!;
+        var (decided, id, wrong) = Read(fields, caller);
+        if (decided is null) return wrong!;
+        if (await approvals.LastOfAsync(caller.Project, run) is not { } last) return caller.Allows("read", "runs", run) ? ApprovalRoutes.NoRequest : ApprovalRoutes.NoSuchRun(caller, run);
+        if (!caller.Scopes.GrantedByName(new Need("write", "approvals", last.Id))) return ApprovalRoutes.NoSuchRun(caller, run);
+        // What the person has seen is what is decided: a later question of the run is another.
+        if (id is not null && id != last.Id) return new Refusal(409, $"The run's question is {last.Id} by now.", "other_approval_request") { Extra = [("approval_request_id", last.Id)] };
+        if (AskedItself(caller.Authority, last) && !await MayApproveItselfAsync(caller.Project)) return SelfApproval(http, caller);
+        return Answer(await database.WriteAsync(tx => decisions.DecideAsync(tx, caller.Project, last.Id, decided))) ?? ApprovalRoutes.NoSuchRun(caller, run);
+    }
+
+    private static (Decided? Decided, string? Id, Refusal? Wrong) Read(Fields fields, ProjectCaller caller)
+    {
+        var said = fields.Any("decision");
+        var word = said is { ValueKind: JsonValueKind.String } given && Fields.TextOf(given) is { } text ? Decision.Of(text) : null;
+        if (word is null) fields.Fault("decision", Words);
+        var reason = fields.Text("reason", 0, MaxFeedback);
+        var response = fields.Any("response");
+        if (response is { } kept && (!Fields.IsKeepable(kept) || Encoding.UTF8.GetByteCount(kept.GetRawText()) > MaxResponse)) fields.Fault("response", $"must be at most {MaxResponse} bytes of valid text");
+        var (id, hash) = (fields.Text("approval_request_id", 1, Approval.MaxId), fields.Text("payload_hash", 1, 256));
+        fields.RefuseUnknown();
+        if (fields.Refusal() is { } wrong) return (null, null, wrong);
+        var with = caller.Authority is TokenGrant ? "token" : "key";
+        return (new Decided(word!, with, caller.Authority.Actor, reason, response is { } value ? Encoding.UTF8.GetBytes(value.GetRawText()) : null, hash), id, null);
+    }
+
+    /// <summary>The key that asked, or a token that was minted with it.</summary>
+    private static bool AskedItself(Authority authority, Approval approval) =>
+        approval.AskedWith == "key" && approval.AskedBy == (authority is TokenGrant token ? token.Claims.Origin : authority.Actor);
+
+    private async ValueTask<bool> MayApproveItselfAsync(string project)
+    {
+        var allowed = options.Approvals.DangerousSelfApprovalProjects;
+        return allowed.Length > 0 && (allowed.Contains(project, StringComparer.Ordinal) || (await projects.FindAsync(project) is { } found && allowed.Contains(found.Name, StringComparer.Ordinal)));
+    }
+
+    private Refusal SelfApproval(HttpContext http, ProjectCaller caller)
+    {
+        if (http.GetEndpoint()?.Metadata.GetMetadata<Door>() is { } door) audit.Forbidden(http, door, caller, credentials.AddressOf(http));
+        return new Refusal(403, "Who asked does not answer: a run and the key that asked cannot decide.", "self_approval");
+    }
+
+    /// <summary>Null: there is no such question for whoever decides.</summary>
+    private static IResult? Answer(DecideOutcome outcome) => outcome switch
+    {
+        DecideOutcome.Processed won => Reply.Ok(new DecisionProcessed("processed", won.Run.Id, won.Approval.Status, won.Run.Status)),
+        DecideOutcome.Already again => Reply.Ok(new DecisionKnown("already_processed", again.Run.Id, again.Run.Status, again.Approval.Status)),
+        DecideOutcome.Conflict lost => new Refusal(409, "", "decision_conflict") { Extra = [("approval_status", lost.Approval.Status), ("decided_at", Wire.Iso(lost.Approval.DecidedAt))] },
+        DecideOutcome.OtherPayload => new Refusal(409, "", "payload_mismatch"),
+        DecideOutcome.Expired => new Refusal(410, "", "approval_expired"),
+        DecideOutcome.Cancelled => new Refusal(410, "", "approval_cancelled"),
+        _ => null,
+    };
+}
+
+internal sealed record DecisionProcessed(string Status, [property: JsonPropertyName("execution_id")] string ExecutionId, string Decision, [property: JsonPropertyName("new_status")] string NewStatus);
+
+internal sealed record DecisionKnown(
+    string Status, [property: JsonPropertyName("execution_id")] string ExecutionId, [property: JsonPropertyName("current_status")] string CurrentStatus, [property: JsonPropertyName("approval_status")] string ApprovalStatus);
+
+internal sealed record DecideApproval(
+    string Decision, string? Reason, JsonElement? Response, [property: JsonPropertyName("approval_request_id")] string? ApprovalRequestId, [property: JsonPropertyName("payload_hash")] string? PayloadHash);
+
+/// <summary>A service's decision, flat; or as <c>{id, type, createdAt, data: {requestId, response: {decision, feedback}}}</c>.</summary>
+internal sealed record ApprovalDecided(string RequestId, string Decision, string? Feedback, JsonElement? Response, [property: JsonPropertyName("payload_hash")] string? PayloadHash, JsonElement? Timestamp);
