@@ -46,6 +46,7 @@ internal sealed class ApprovalWaiters(Database database, ApprovalStore approvals
     {
         // Whoever waits goes on elsewhere than on the thread that has looked.
         private readonly TaskCompletionSource<byte[]?> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        // Not disposed: it has no timer, and the last to leave may do so after the look has ended.
         private readonly CancellationTokenSource _left = new();
 
         public Waiting(ApprovalWaiters all, Approval open) => _ = LookAsync(all, open);
@@ -58,7 +59,6 @@ internal sealed class ApprovalWaiters(Database database, ApprovalStore approvals
 
         private async Task LookAsync(ApprovalWaiters all, Approval open)
         {
-            using var left = _left;
             using var changed = new Hint();
             // Listening begins before the first look: nothing that commits in between is missed.
             using var listening = all.Database.Changes.Listen(open.Run, changed.Set);
@@ -70,11 +70,11 @@ internal sealed class ApprovalWaiters(Database database, ApprovalStore approvals
                     {
                         var now = await all.Approvals.FindAsync(open.Project, open.Id);
                         if (now is not { IsPending: true }) _answer.TrySetResult(now is null ? null : ApprovalJson.Status(now, now.RequestUrl));
-                        else await changed.WaitAsync(LookEvery, all.Clock, left.Token);
+                        else await changed.WaitAsync(LookEvery, all.Clock, _left.Token);
                     }
                     catch (StorageUnavailableException)
                     {
-                        await changed.WaitAsync(LookEvery, all.Clock, left.Token);
+                        await changed.WaitAsync(LookEvery, all.Clock, _left.Token);
                     }
                 }
             }
