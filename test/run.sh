@@ -8,11 +8,14 @@ need=()
 command -v node >/dev/null || need+=(nodejs)
 command -v npm >/dev/null || need+=(npm)
 command -v curl >/dev/null || need+=(curl)
+command -v chromium >/dev/null || need+=(chromium)
 if [ ${#need[@]} -gt 0 ]; then
   sudo=$([ "$(id -u)" = 0 ] || command -v sudo)
   $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq "${need[@]}" >/dev/null || { echo "could not install: ${need[*]}"; exit 1; }
 fi
-(cd test/Postern.Acceptance/clients && npm ci --no-audit --no-fund --loglevel=error) || { echo "could not install the npm clients"; exit 1; }
+for folder in test/Postern.Acceptance/clients samples/ApprovalAgent; do
+  (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error) || { echo "could not install the npm clients"; exit 1; }
+done
 dotnet build Postern.slnx -v quiet -nologo || { echo "0 passed, 1 failed"; exit 1; }
 
 passed=0

@@ -80,4 +80,88 @@ public sealed class SampleTests
             return run.GetProperty("phase").GetString() + " " + (run.GetProperty("failure").ValueKind == JsonValueKind.Null ? run.GetProperty("output").GetProperty("words").ToString() : run.GetProperty("failure").GetProperty("code").GetString());
         }
     }
+
+    [Fact]
+    public async Task The_sample_that_asks_does_what_was_approved_and_nothing_else()
+    {
+        var folder = Directory.CreateTempSubdirectory("postern-sample-").FullName;
+        await using var server = await ServerProcess.StartAsync($"--data {folder} --urls http://127.0.0.1:0 --dev");
+        using var http = server.Client(server.RootKey);
+        var url = $"http://127.0.0.1:{PostgresServer.FreePort()}";
+        var put = await (await http.PutAsJsonAsync("/api/v1/agents/careful", new { kind = "http", url = url + "/agent" })).Content.ReadFromJsonAsync<JsonElement>();
+        (await http.PutAsJsonAsync("/api/v1/approval-services/default", new { secrets = new[] { "the secret of the sample" }, require_timestamp = true })).EnsureSuccessStatusCode();
+        var said = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        var agent = await StartAsync();
+        try
+        {
+            // A first round, changes, a second round that the agent does not live to hear of, approval.
+            var dropped = await RunAsync("orders");
+            var first = await AskedAsync(1);
+            Assert.Equal(1, await DecideAsync(first, "approved", secret: "not the secret"));
+            Assert.Equal(0, await DecideAsync(first, "request_changes", "year = 2019"));
+            var second = await AskedAsync(2);
+            Assert.NotEqual(first, second);
+            Assert.Contains("DELETE FROM orders WHERE year = 2019", await http.GetStringAsync("/api/v1/approvals/" + second), StringComparison.Ordinal);
+            agent.Kill();
+            await agent.WaitForExitAsync();
+            Assert.Equal(0, await DecideAsync(second, "approved"));
+            agent = await StartAsync();
+            Assert.Equal("{\"dropped\":\"orders\"}", (await http.GetFromJsonAsync<JsonElement>($"/api/v1/runs/{dropped}?wait=30")).GetProperty("output").GetRawText());
+            Assert.Single(said, l => l == "dropped orders");
+
+            var kept = await RunAsync("customers");
+            Assert.Equal(0, await DecideAsync(await AskedAsync(3), "rejected", "never"));
+            var ended = await http.GetFromJsonAsync<JsonElement>($"/api/v1/runs/{kept}?wait=30");
+            Assert.Equal(("cancelled", "The approval was rejected: never"), (ended.GetProperty("phase").GetString(), ended.GetProperty("reason").GetString()));
+            Assert.DoesNotContain("dropped customers", said);
+        }
+        finally
+        {
+            agent.Kill();
+            await agent.WaitForExitAsync();
+        }
+        Directory.Delete(folder, recursive: true);
+
+        async Task<Process> StartAsync()
+        {
+            var start = new ProcessStartInfo("dotnet", $"{Repository.File("samples/ApprovalAgent/bin/Debug/net10.0/ApprovalAgent.dll")} --urls {url}") { RedirectStandardOutput = true };
+            (start.Environment["AGENT_SECRET"], start.Environment["POSTERN_URL"], start.Environment["AGENT_DATA"]) = (put.GetProperty("secret").GetString(), server.Url, folder + "/pending");
+            var process = Process.Start(start)!;
+            process.OutputDataReceived += (_, line) => { if (line.Data is not null) said.Enqueue(line.Data); };
+            process.BeginOutputReadLine();
+            await WaitFor.TrueAsync(async () =>
+            {
+                try
+                {
+                    using var forged = await http.PostAsync(url + "/agent", new StringContent("{}"));
+                    return (int)forged.StatusCode == 401;
+                }
+                catch (HttpRequestException)
+                {
+                    return false;
+                }
+            });
+            return process;
+        }
+
+        async Task<string> RunAsync(string table) => (await (await http.PostAsJsonAsync("/api/v1/runs", new { agent = "careful", input = new { table } })).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
+
+        async Task<string> AskedAsync(int number)
+        {
+            await WaitFor.TrueAsync(() => Task.FromResult(said.Count(l => l.StartsWith("asked ", StringComparison.Ordinal)) >= number), TimeSpan.FromSeconds(30), $"question {number} in: {string.Join(" | ", said)}");
+            return said.Where(l => l.StartsWith("asked ", StringComparison.Ordinal)).ElementAt(number - 1).Split(' ')[1];
+        }
+
+        // The script as somebody runs it, with Stripe's library: its exit code says whether the decision was taken.
+        async Task<int> DecideAsync(string request, string decision, string? comment = null, string secret = "the secret of the sample")
+        {
+            var start = new ProcessStartInfo("node") { WorkingDirectory = Repository.File("samples/ApprovalAgent"), RedirectStandardOutput = true };
+            foreach (var argument in (string[])["decide.mjs", request, decision, .. comment is null ? Array.Empty<string>() : [comment]]) start.ArgumentList.Add(argument);
+            (start.Environment["APPROVAL_SECRET"], start.Environment["POSTERN_URL"]) = (secret, server.Url);
+            using var node = Process.Start(start)!;
+            await node.StandardOutput.ReadToEndAsync();
+            await node.WaitForExitAsync();
+            return node.ExitCode;
+        }
+    }
 }

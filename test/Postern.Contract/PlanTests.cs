@@ -34,6 +34,13 @@ public sealed partial class PlanTests
             for (var i = 0; i < 2; i++) await server.SendAsync(HttpMethod.Post, $"/inbound/user/u/{agent}", null, "{}", ("Idempotency-Key", "k" + i));
         }
         await WaitFor.TrueAsync(async () => (await server.GetAsync("/api/triggers/user/u/echo/requests?status=success")).Json.GetProperty("data").GetProperty("requests").GetArrayLength() == 2);
+        var asking = await Asking.PrepareAsync(server);
+        var asked = new List<(string Run, string Token, string Request)>();
+        for (var i = 0; i < 3; i++) asked.Add(await asking.WaitingAsync(new { title = "q", expires_in_hours = 0.01, callback_url = receiver.Url }));
+        await asking.DecideAsync(asked[0].Request, "approved");
+        await server.PostAsync($"/api/v1/executions/{asked[1].Run}/approval-response", new { decision = "rejected" }, await asking.DeciderAsync());
+        var link = (await server.PostAsync($"/api/v1/executions/{asked[2].Run}/request-approval", new { title = "q", expires_in_hours = 0.01, callback_url = receiver.Url }, asked[2].Token)).String("approval_request_url");
+        await server.SendAsync(HttpMethod.Get, new Uri(link).AbsolutePath);
         await server.PostAsync("/api/v1/sessions/s/close", new { });
         server.Clock.Advance(TimeSpan.FromSeconds(70));
         await WaitFor.TrueAsync(async () => (await server.GetAsync("/api/v1/events?type=run.succeeded")).Json.GetProperty("data").GetArrayLength() >= 2);
@@ -53,6 +60,6 @@ public sealed partial class PlanTests
     private static partial Regex Parameter();
 
     /// <summary>A large table gone through, or found by its project alone.</summary>
-    [GeneratedRegex(@"^(SCAN|SEARCH) (session|record|message|run|run_event|run_data|run_attempt|run_request|capture|capture_key|delivery|delivery_attempt)( USING [A-Z ]*(INDEX \w+|PRIMARY KEY))?( \(project=\?\))?$")]
+    [GeneratedRegex(@"^(SCAN|SEARCH) (session|record|message|run|run_event|run_data|run_attempt|run_request|capture|capture_key|delivery|delivery_attempt|approval)( USING [A-Z ]*(INDEX \w+|PRIMARY KEY))?( \(project=\?\))?$")]
     private static partial Regex Everything();
 }

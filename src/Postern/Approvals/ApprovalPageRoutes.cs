@@ -33,8 +33,8 @@ internal sealed class ApprovalPageRoutes(ApprovalStore approvals, ApprovalDecisi
     private Task<IResult> Answer(HttpContext http) =>
         WithAsync(http, async approval =>
         {
-            var (decided, comment, wrong) = await ReadAsync(http, approval);
-            if (decided is null) return await PageAsync(400, approval, wrong, comment);
+            var (decided, entered, wrong) = await ReadAsync(http, approval);
+            if (decided is null) return await PageAsync(400, approval, wrong, entered);
             var outcome = await database.WriteAsync(tx => decisions.DecideAsync(tx, approval.Project, approval.Id, decided));
             // Read again by the page itself: going back or reloading sends nothing a second time.
             if (outcome is DecideOutcome.Processed or DecideOutcome.Already) return new SeeOther(http.Request.Path.Value!);
@@ -59,37 +59,40 @@ internal sealed class ApprovalPageRoutes(ApprovalStore approvals, ApprovalDecisi
     }
 
     /// <summary>The form: every field once, a decision that the page offers, an option that the question has.</summary>
-    private async ValueTask<(Decided? Decided, string? Comment, string? Wrong)> ReadAsync(HttpContext http, Approval approval)
+    private async ValueTask<(Decided? Decided, Entered Entered, string? Wrong)> ReadAsync(HttpContext http, Approval approval)
     {
         var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxForm);
-        if (body is null) return (null, null, tooLarge!.Message + ".");
+        if (body is null) return (null, Entered.Nothing, tooLarge!.Message + ".");
         using (body)
         {
-            if (http.Request.ContentType?.StartsWith("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase) != true || !body.IsUtf8) return (null, null, "The form could not be read.");
+            if (http.Request.ContentType?.StartsWith("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase) != true || !body.IsUtf8) return (null, Entered.Nothing, "The form could not be read.");
             var form = QueryHelpers.ParseQuery(Encoding.UTF8.GetString(body.Bytes.Span));
-            if (form.Count > 10 || form.Any(f => f.Value.Count != 1 || f.Value.ToString().Contains('\0', StringComparison.Ordinal) || f.Value.ToString().Contains('\uFFFD', StringComparison.Ordinal))) return (null, null, "The form could not be read.");
+            if (form.Count > 10 || form.Any(f => f.Value.Count != 1 || f.Value.ToString().Contains('\0', StringComparison.Ordinal) || f.Value.ToString().Contains('\uFFFD', StringComparison.Ordinal))) return (null, Entered.Nothing, "The form could not be read.");
+            var option = form.TryGetValue("option", out var chosen) ? chosen.ToString() : "";
             var comment = form.TryGetValue("comment", out var said) ? said.ToString().ReplaceLineEndings("\n").Trim() : "";
-            if (comment.Length > PageStyle.MaxComment) return (null, null, $"The comment has more than {PageStyle.MaxComment} characters.");
-            if (!form.TryGetValue("decision", out var word) || !Offered.Contains(word.ToString(), StringComparer.Ordinal)) return (null, comment, "Press one of the buttons.");
+            if (comment.Length > PageStyle.MaxComment) return (null, new Entered(comment[..PageStyle.MaxComment], option), $"The comment has more than {PageStyle.MaxComment} characters.");
+            var entered = new Entered(comment, option);
+            if (!form.TryGetValue("decision", out var word) || !Offered.Contains(word.ToString(), StringComparer.Ordinal)) return (null, entered, "Press one of the buttons.");
             byte[]? response = null;
-            if (form.TryGetValue("option", out var option))
+            if (option.Length > 0)
             {
                 var choices = Choice.Of(approval.Options);
-                if (!int.TryParse(option.ToString(), System.Globalization.NumberStyles.None, null, out var place) || place >= choices.Count) return (null, comment, "The choice is not one of those offered.");
+                if (!int.TryParse(option, System.Globalization.NumberStyles.None, null, out var place) || place >= choices.Count) return (null, entered, "The choice is not one of those offered.");
                 response = JsonSerializer.SerializeToUtf8Bytes(new { option = choices[place].Value }, Wire.Json);
             }
-            return (new Decided(word.ToString(), "link", "link", comment.Length == 0 ? null : comment, response), comment, null);
+            return (new Decided(word.ToString(), "link", "link", comment.Length == 0 ? null : comment, response), entered, null);
         }
     }
 
-    private async Task<IResult> PageAsync(int status, Approval? approval, string? message = null, string? comment = null, Refusal? refused = null)
+    private async Task<IResult> PageAsync(int status, Approval? approval, string? message = null, Entered? entered = null, Refusal? refused = null)
     {
         await using var renderer = new HtmlRenderer(services, logs);
         var parameters = ParameterView.FromDictionary(new Dictionary<string, object?>(StringComparer.Ordinal)
         {
             [nameof(ApprovalPage.Question)] = approval,
             [nameof(ApprovalPage.Message)] = message,
-            [nameof(ApprovalPage.Comment)] = comment,
+            [nameof(ApprovalPage.Comment)] = entered?.Comment,
+            [nameof(ApprovalPage.Option)] = entered?.Option,
             [nameof(ApprovalPage.Now)] = database.Now,
         });
         var html = await renderer.Dispatcher.InvokeAsync(async () => (await renderer.RenderComponentAsync<ApprovalPage>(parameters)).ToHtmlString());
@@ -120,6 +123,12 @@ internal sealed class ApprovalPageRoutes(ApprovalStore approvals, ApprovalDecisi
             http.Response.ContentLength = page.Length;
             await http.Response.Body.WriteAsync(page, http.RequestAborted);
         }
+    }
+
+    /// <summary>What a person had filled in: shown again beside what was wrong.</summary>
+    private sealed record Entered(string Comment, string Option)
+    {
+        public static Entered Nothing { get; } = new("", "");
     }
 
     private sealed class SeeOther(string path) : IResult

@@ -24,12 +24,12 @@ internal static class PageStyle
         .text{white-space:pre-wrap;overflow-wrap:anywhere}
         pre{margin:0;padding:.75rem;max-height:24rem;overflow:auto;background:var(--soft);border-radius:.5rem;font-size:.9375rem;white-space:pre-wrap;overflow-wrap:anywhere}
         form{margin-top:1.5rem}
-        label,legend{display:block;font-weight:600;margin-bottom:.375rem}
-        .choice{font-weight:400;padding:.375rem 0}
-        fieldset{border:1px solid var(--line);border-radius:.5rem;margin:0 0 1rem;padding:.5rem .75rem}
-        textarea{width:100%;font:inherit;padding:.5rem;border:1px solid var(--line);border-radius:.5rem;background:var(--paper);color:inherit}
+        label{display:block;font-weight:600;margin-bottom:.375rem}
+        select{margin-bottom:1rem;min-height:3rem}
+        textarea,select{width:100%;font:inherit;padding:.5rem;border:1px solid var(--line);border-radius:.5rem;background:var(--paper);color:inherit}
         .buttons{display:flex;flex-wrap:wrap;gap:.75rem;margin-top:1rem}
         .buttons button{flex:1 1 9rem;min-height:3rem;font:inherit;font-weight:600;border:1px solid var(--line);border-radius:.5rem;background:var(--soft);color:inherit;cursor:pointer}
+        @media (max-width:30rem){.buttons button{flex-basis:100%}}
         .buttons .yes{background:var(--yes);border-color:var(--yes);color:#fff}
         .buttons .no{background:var(--no);border-color:var(--no);color:#fff}
         :focus-visible{outline:3px solid var(--focus);outline-offset:2px}
