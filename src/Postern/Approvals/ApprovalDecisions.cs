@@ -51,8 +51,9 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
     public async ValueTask<DecideOutcome> DecideAsync(Tx tx, string project, string id, Decided decided, Func<Approval, bool>? mayDecide = null)
     {
         if (await ApprovalStore.FindAsync(tx, project, id) is not { } seen || mayDecide?.Invoke(seen) == false) return new DecideOutcome.Unknown();
-        // The run's row puts decisions, reports, cancels and the clock in one order; what is known of the question is read again behind it.
-        if (await RunStore.LockAsync(tx, project, seen.Run) is not { } run || await ApprovalStore.FindAsync(tx, project, id) is not { } approval) return new DecideOutcome.Unknown();
+        // The run's row puts decisions, reports, cancels and the clock in one order; what is known of the question is read again behind it, where others may have written between.
+        if (await RunStore.LockAsync(tx, project, seen.Run) is not { } run) return new DecideOutcome.Unknown();
+        if ((tx.ForUpdate.Length == 0 ? seen : await ApprovalStore.FindAsync(tx, project, id)) is not { } approval) return new DecideOutcome.Unknown();
         if (approval.IsOverdue(tx.Now))
         {
             // Its time is over, although the server's own look has not come by yet.
