@@ -49,6 +49,35 @@ public sealed class NodesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_question_of_one_is_answered_through_the_other_and_whoever_waits_hears_of_it()
+    {
+        using var one = _one.Client(_key);
+        using var two = _two.Client(_key);
+        (await one.PutAsJsonAsync("/api/v1/agents/p", new { kind = "pull" })).EnsureSuccessStatusCode();
+        (await one.PutAsJsonAsync("/api/v1/approval-services/default", new { secrets = new[] { Asking.Secret } })).EnsureSuccessStatusCode();
+        foreach (var byLink in new[] { false, true })
+        {
+            var run = (await PostAsync(one, "/api/v1/runs", new { agent = "p" })).GetProperty("id").GetString();
+            await PostAsync(one, $"/api/v1/runs/{run}/status", new { status = "running" });
+            var asked = await PostAsync(one, $"/api/v1/executions/{run}/request-approval", new { title = "q" });
+            var waiting = one.GetFromJsonAsync<JsonElement>($"/api/v1/executions/{run}/approval-status?wait=55");
+            var body = JsonSerializer.Serialize(new { requestId = asked.GetProperty("approval_request_id").GetString(), decision = "approved" });
+            // The other node knows the service's secret within a second.
+            await WaitFor.TrueAsync(async () =>
+            {
+                using var decision = byLink
+                    ? new HttpRequestMessage(HttpMethod.Post, new Uri(asked.GetProperty("approval_request_url").GetString()!).AbsolutePath) { Content = new FormUrlEncodedContent([new("decision", "approved")]) }
+                    : new HttpRequestMessage(HttpMethod.Post, "/api/v1/webhooks/approval-response") { Content = new StringContent(body) };
+                if (!byLink) decision.Headers.Add(Asking.Sign(body).Item1, Asking.Sign(body).Item2);
+                using var answer = await two.SendAsync(decision);
+                return answer.IsSuccessStatusCode;
+            }, TimeSpan.FromSeconds(1));
+            var told = await waiting.WaitAsync(TimeSpan.FromSeconds(5));
+            Assert.Equal(("approved", byLink ? "link" : "default"), (told.GetProperty("status").GetString(), told.GetProperty("decided_by").GetString()));
+        }
+    }
+
+    [Fact]
     public async Task An_append_through_one_is_seen_by_a_stream_on_the_other_within_a_quarter_of_a_second()
     {
         using var one = _one.Client(_key);

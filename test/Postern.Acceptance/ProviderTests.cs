@@ -62,6 +62,31 @@ public sealed class ProviderTests : IAsyncLifetime
         Assert.Equal(401, (await SendAsync(Body, await SignAsync(signer, secret, now + 3, Body))).Status);
     }
 
+    [Theory]
+    [InlineData("standard", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
+    [InlineData("svix", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
+    [InlineData("stripe", "whsec_stripes_are_texts")]
+    [InlineData("github", "It's a Secret to Everybody")]
+    [InlineData("ed25519", "-")]
+    public async Task An_approval_service_is_believed_however_its_library_signs(string signer, string secret)
+    {
+        var asking = await Asking.PrepareAsync(_server);
+        var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        var (run, _, request) = await asking.WaitingAsync();
+        var body = JsonSerializer.Serialize(new { requestId = request, decision = "approved", feedback = "grüße €" });
+        var signed = await SignAsync(signer, secret, now, body);
+        if (signer == "ed25519") secret = signed.Single(h => h.Name == "secret").Value;
+        signed = [.. signed.Where(h => h.Name != "secret")];
+        await _server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/default", _server.RootKey, new { secrets = new[] { "the one before", secret } });
+        Assert.Equal(401, (await DecideAsync(body + " ", signed)).Status);
+        Assert.Equal(401, (await DecideAsync(body, [.. signed.Select(h => (h.Name, h.Value[..^1]))])).Status);
+        var taken = await DecideAsync(body, signed);
+        Assert.True(taken.Status == 200 && taken.String("status") == "processed", taken.ToString());
+        Assert.Equal("grüße €", (await asking.StatusAsync(run)).GetProperty("feedback").GetString());
+
+        Task<Answer> DecideAsync(string text, (string Name, string Value)[] headers) => _server.SendAsync(HttpMethod.Post, "/api/v1/webhooks/approval-response", null, Encoding.UTF8.GetBytes(text), headers);
+    }
+
     [Fact]
     public async Task A_public_key_verifies_and_another_does_not()
     {

@@ -58,6 +58,7 @@ internal static class Signatures
 {
     private const long ToleranceSeconds = 300;
     private const int MaxCandidates = 16;
+    private const int MaxSignatureHeaders = 2;
     private static readonly string[] Generic = ["X-Hax-Signature", "X-Webhook-Signature"];
 
     /// <param name="rule">Who may sign and how.</param>
@@ -95,6 +96,8 @@ internal static class Signatures
     public static bool VerifyAny(IReadOnlyList<string> forms, IReadOnlyList<string> secrets, bool requireTimestamp, IHeaderDictionary headers, ReadOnlySpan<byte> body, long nowMicroseconds)
     {
         var valid = false;
+        // Each is an HMAC of the whole body for each secret: whoever signs does it once, or twice while he moves over.
+        if (Places.Select(p => p.Header).Distinct(StringComparer.Ordinal).Count(headers.ContainsKey) > MaxSignatureHeaders) return false;
         // A public key is known to everybody: taken for a secret of the other forms it would let everybody sign.
         var texts = secrets.Where(s => !s.StartsWith("whpk_", StringComparison.Ordinal)).ToList();
         foreach (var (header, form) in Places)

@@ -76,19 +76,19 @@ internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore ap
         if (wrong is not null) return wrong;
         if (RunQuery.ReadLists(http.Request.Query, "status", "agent", "run", "session", "service") is not { } lists || !RunQuery.TryReadSpan(http.Request.Query, "requested", out var from, out var to) || !lists[0].All(s => Decision.Statuses.Contains(s, StringComparer.Ordinal)))
             return Refusal.BadRequest("A filter is a comma-separated list of at most 100 names; status is one of " + string.Join(", ", Decision.Statuses) + "; requested is from..to in ISO 8601", "invalid_filter");
-        var rows = await approvals.ListAsync(caller.Project, new ApprovalFilter(lists[0], lists[1], lists[2], lists[3], lists[4], from, to, page.After), page.Limit + 1);
+        var (rows, more) = await approvals.ListAsync(caller.Project, new ApprovalFilter(lists[0], lists[1], lists[2], lists[3], lists[4], from, to, page.After), page.Limit);
         return Reply.Bytes(200, ApprovalJson.Render(json =>
         {
             json.WriteStartArray("data");
-            foreach (var approval in rows.Take(page.Limit)) ApprovalJson.Write(json, approval, database.Now);
+            foreach (var approval in rows) ApprovalJson.Write(json, approval, database.Now);
             json.WriteEndArray();
-            if (rows.Count > page.Limit) json.WriteString("nextCursor", new Cursor(rows[page.Limit - 1].RequestedAt, rows[page.Limit - 1].Id).ToString());
+            if (more) json.WriteString("nextCursor", new Cursor(rows[^1].RequestedAt, rows[^1].Id).ToString());
         }));
     }
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
     {
-        if (RequestPath.Segment(http, RunSegment) is not { } id || !caller.Allows("read", "approvals", id) || await approvals.FindAsync(caller.Project, id) is not { } approval)
+        if (RequestPath.Segment(http, RunSegment) is not { } id || !caller.Allows("read", "approvals", id) || await approvals.FindWholeAsync(caller.Project, id) is not { } approval)
         {
             caller.DecidedByHandler();
             return new Refusal(404, "There is no such approval.", "not_found");

@@ -70,7 +70,7 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
 internal sealed record PutApprovalService(IReadOnlyList<string> Secrets, IReadOnlyList<string>? Schemes, [property: JsonPropertyName("require_timestamp")] bool? RequireTimestamp, IReadOnlyList<string>? Agents);
 
 internal sealed record ApprovalServiceView(
-    string Name, long Secrets, IReadOnlyList<string> Schemes, [property: JsonPropertyName("require_timestamp")] bool RequireTimestamp, IReadOnlyList<string>? Agents,
+    string Name, [property: JsonPropertyName("secret_count")] long SecretCount, IReadOnlyList<string> Schemes, [property: JsonPropertyName("require_timestamp")] bool RequireTimestamp, IReadOnlyList<string>? Agents,
     [property: JsonPropertyName("created_at")] string CreatedAt, [property: JsonPropertyName("updated_at")] string UpdatedAt)
 {
     /// <summary>Of its secrets, how many there are.</summary>

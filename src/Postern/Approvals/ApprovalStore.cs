@@ -8,10 +8,17 @@ namespace Postern.Approvals;
 /// <summary>The approvals' rows. Whoever asks or decides holds the run's row (<see cref="Runs.RunStore.LockAsync"/>); the decision itself is conditional beside that.</summary>
 internal sealed class ApprovalStore(Database database)
 {
+    /// <summary>Without the payload, which is large and which only those read who show it.</summary>
     private const string Columns = """
         project, id, run, round, attempt, agent, session, status, service, on_reject, requested_at, expires_at, asked_with, asked_by,
-        decided_at, decided_with, decided_by, feedback, response, ask_digest, payload_hash, link_digest, request_url, callback_url, title, description, options, payload
+        decided_at, decided_with, decided_by, feedback, response, ask_digest, payload_hash, link_digest, request_url, callback_url, title, description, options
         """;
+
+    private const string Whole = Columns + ", payload";
+
+    /// <summary>Bytes of payloads that one page holds at most; one question is always given.</summary>
+    private const int MaxPageBytes = 4 * 1024 * 1024;
+    private const int PayloadColumn = 27;
 
     private const string Find = $"SELECT {Columns} FROM approval WHERE project = $1 AND id = $2 AND removed = 0";
 
@@ -19,7 +26,7 @@ internal sealed class ApprovalStore(Database database)
     public static async ValueTask<bool> InsertAsync(Tx tx, Approval a) =>
         await tx.ExecuteAsync(
             $"""
-            INSERT INTO approval ({Columns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, NULL, NULL, NULL, NULL, NULL, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+            INSERT INTO approval ({Whole}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, NULL, NULL, NULL, NULL, NULL, $15, $16, $17, $18, $19, $20, $21, $22, $23)
             ON CONFLICT (project, id) DO NOTHING
             """,
             a.Project, a.Id, a.Run, a.Round, a.Attempt, a.Agent, a.Session, a.Status, a.Service, a.OnReject, a.RequestedAt, a.ExpiresAt, a.AskedWith, a.AskedBy,
@@ -28,6 +35,10 @@ internal sealed class ApprovalStore(Database database)
     public static ValueTask<Approval?> FindAsync(Tx tx, string project, string id) => tx.FirstAsync(Find, Map, project, id);
 
     public ValueTask<Approval?> FindAsync(string project, string id) => database.ReadAsync(tx => FindAsync(tx, project, id));
+
+    /// <summary>With its payload.</summary>
+    public ValueTask<Approval?> FindWholeAsync(string project, string id) =>
+        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Whole} FROM approval WHERE project = $1 AND id = $2 AND removed = 0", Map, project, id));
 
     /// <summary>Whether an id was ever used, by whatever run.</summary>
     public static async ValueTask<bool> IsUsedAsync(Tx tx, string project, string id) =>
@@ -39,9 +50,9 @@ internal sealed class ApprovalStore(Database database)
 
     public ValueTask<Approval?> LastOfAsync(string project, string run) => database.ReadAsync(tx => LastOfAsync(tx, project, run));
 
-    /// <summary>By the digest of its link's token, in whatever project.</summary>
+    /// <summary>With its payload, by the digest of its link's token, in whatever project.</summary>
     public ValueTask<Approval?> ByLinkAsync(byte[] digest) =>
-        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM approval WHERE link_digest = $1", Map, digest));
+        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Whole} FROM approval WHERE link_digest = $1", Map, digest));
 
     /// <summary>The one decision. False: another was first.</summary>
     public static async ValueTask<bool> DecideIfPendingAsync(Tx tx, Approval decided) =>
@@ -63,9 +74,9 @@ internal sealed class ApprovalStore(Database database)
           request_url = NULL, callback_url = NULL, title = NULL, description = NULL, options = NULL, payload = NULL WHERE project = $1 AND 
         """;
 
-    /// <summary>A page, newest first; of what is pending, the one that waits longest first.</summary>
-    public ValueTask<List<Approval>> ListAsync(string project, ApprovalFilter filter, int limit) =>
-        database.ReadAsync(tx =>
+    /// <summary>A page with payloads, newest first; of what is pending, the one that waits longest first. Whether there is more: beyond the limit, or beyond what a page holds.</summary>
+    public ValueTask<(List<Approval> Rows, bool More)> ListAsync(string project, ApprovalFilter filter, int limit) =>
+        database.ReadAsync(async tx =>
         {
             var args = new List<object?> { project };
             var where = new StringBuilder("project = $1 AND removed = 0");
@@ -81,7 +92,17 @@ internal sealed class ApprovalStore(Database database)
             if (filter.To is { } to) where.Append(" AND requested_at <= ").Append(Arg(to));
             var (order, beyond) = pending ? ("ASC", ">") : ("DESC", "<");
             if (filter.After is { } after) where.Append($" AND (requested_at {beyond} {Arg(after.At)} OR (requested_at = {Arg(after.At)} AND id {beyond} {Arg(after.Id)}))");
-            return tx.ListAsync($"SELECT {Columns} FROM approval WHERE {where} ORDER BY requested_at {order}, id {order} LIMIT {Arg((long)limit)}", Map, [.. args]);
+            // The page's bytes are bounded while it is read: hundreds of large payloads are never in memory together.
+            var bytes = 0L;
+            var found = await tx.ListAsync($"SELECT {Whole} FROM approval WHERE {where} ORDER BY requested_at {order}, id {order} LIMIT {Arg(limit + 1L)}", r =>
+            {
+                if (bytes > MaxPageBytes) return null;
+                var approval = Map(r);
+                bytes += approval.Payload?.Length ?? 0;
+                return approval;
+            }, [.. args]);
+            var rows = found.TakeWhile(a => a is not null).Take(limit).Select(a => a!).ToList();
+            return (rows, found.Count > rows.Count);
 
             string Arg(object value)
             {
@@ -124,7 +145,7 @@ internal sealed class ApprovalStore(Database database)
         Title = r.TextOrNull(24),
         Description = r.TextOrNull(25),
         Options = r.TextOrNull(26),
-        Payload = r.BytesOrNull(27),
+        Payload = r.FieldCount > PayloadColumn ? r.BytesOrNull(PayloadColumn) : null,
     };
 }
 

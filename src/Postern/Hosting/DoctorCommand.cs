@@ -15,9 +15,10 @@ internal static class DoctorCommand
     public static async Task<int> RunAsync(ServeOptions serve, CancellationToken cancel)
     {
         var wrong = 0;
+        var options = new PosternOptions();
         try
         {
-            serve.ReadSettings();
+            options = serve.ReadSettings();
             Good("settings", "all known and within bounds");
         }
         catch (SettingsException fault)
@@ -112,11 +113,15 @@ internal static class DoctorCommand
             }
         }
 
-        // What an operator would want to know unasked: doors that are open to anyone, and what did not arrive.
+        // What an operator would want to know unasked: doors that are open to anyone, who waits, and what did not arrive.
         async Task ShowWorkAsync(Database database)
         {
             var (open, all) = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) - COUNT(auth_scheme), COUNT(*) FROM agent_trigger WHERE mode = 'webhook' AND active = 1", r => (r.GetInt64(0), r.GetInt64(1))));
             Good("triggers", open == 0 ? $"{all} inbound URLs, all with authentication" : $"{all} inbound URLs, {open} of them open to whoever knows the URL: give them webhookAuth");
+            var (waiting, since) = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*), COALESCE(MIN(requested_at), 0) FROM approval WHERE status = 'pending'", r => (r.GetInt64(0), r.GetInt64(1))));
+            Good("approvals", waiting == 0 ? "nobody is waited for" : $"{waiting} wait for a person, the first since {Wire.Iso(since)}: GET /api/v1/approvals?status=pending");
+            if (options.PublicUrl.Length == 0) Good("links", "lead to the address that the server listens on: set Postern:PublicUrl to where people reach it");
+            if (options.Approvals.DangerousSelfApprovalProjects is { Length: > 0 } lax) Good("approvals", $"who asks may answer himself in {string.Join(", ", lax)}: Postern:Approvals:DangerousSelfApprovalProjects");
             var dead = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM delivery WHERE status = 'dead'", r => r.GetInt64(0)));
             Good("deliveries", dead == 0 ? "none is dead" : $"{dead} are dead: GET /api/v1/deliveries?status=dead says why");
             var disabled = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM webhook_endpoint WHERE enabled = 0", r => r.GetInt64(0)));

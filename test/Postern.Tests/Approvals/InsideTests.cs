@@ -168,6 +168,22 @@ public sealed class InsideTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_page_holds_as_many_payloads_as_fit_and_says_where_it_goes_on()
+    {
+        for (var i = 0; i < 20; i++) await _asking.WaitingAsync(new { payload = new string('x', 260_000) });
+        var sizes = new List<int>();
+        string? cursor = null;
+        do
+        {
+            var page = (await _server.GetAsync("/api/v1/approvals?status=pending" + (cursor is null ? "" : "&cursor=" + cursor))).Json;
+            sizes.Add(page.GetProperty("data").GetArrayLength());
+            cursor = page.TryGetProperty("nextCursor", out var next) ? next.GetString() : null;
+        }
+        while (cursor is not null);
+        Assert.Equal([17, 3], sizes);
+    }
+
+    [Fact]
     public async Task Whoever_waits_is_told_at_once_and_the_answer_stays()
     {
         var (run, token, request) = await _asking.WaitingAsync();

@@ -138,7 +138,7 @@ public sealed class SignedDoorTests : IAsyncLifetime
 
     /// <summary>Thousands of shapes: whatever stands where a decision may stand, the run goes on only where every place that says anything says a listed word that approves.</summary>
     [Fact]
-    public void Nothing_but_a_listed_word_approves()
+    public async Task Nothing_but_a_listed_word_approves()
     {
         string[] approving = ["approved", "approve", "continue", "confirm"];
         var words = Gen.Elements("\"approved\"", "\" Approve\"", "\"continue\"", "\"CONFIRM\"");
@@ -176,6 +176,18 @@ public sealed class SignedDoorTests : IAsyncLifetime
             return said.Count > 0 && said.TrueForAll(s => approving.Contains(s!.Trim().ToLowerInvariant())) && !(data.ValueKind == JsonValueKind.Object && Said(root, "type") == "expired");
         }));
         Assert.True(approved > 200 && refused > 5000, $"{approved} approved, {refused} were refused: both kinds are among them");
+
+        // The same at the door: three thousand that are no decision, signed, and the run waits still.
+        var (run, token, _) = await _asking.RunningAsync();
+        await _asking.AskAsync(run, token, new { approval_request_id = "q" });
+        var undecided = shape.Sample(6000).Where(body => Read(body) is null).Take(3000).ToList();
+        Assert.Equal(3000, undecided.Count);
+        await Parallel.ForEachAsync(undecided, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (body, _) =>
+        {
+            var answer = await _asking.SendAsync(body);
+            Assert.True(answer.Status == 400 && answer.Json.GetProperty("error").GetString() is { Length: > 10 }, $"{body}: {answer}");
+        });
+        Assert.Equal("pending", (await _asking.StatusAsync(run)).GetProperty("status").GetString());
 
         static string? Said(JsonElement from, string name) =>
             from.ValueKind == JsonValueKind.Object && from.TryGetProperty(name, out var v) && v.ValueKind != JsonValueKind.Null ? v.ValueKind == JsonValueKind.String ? Postern.Http.Fields.TextOf(v) ?? "" : v.GetRawText() : null;
@@ -227,6 +239,11 @@ public sealed class SignedDoorTests : IAsyncLifetime
             // The same bytes again, overheard: they did what they do once.
             Assert.Equal("already_processed", (await SendAsync(body, signed)).String("status"));
         }
+        // Two forms while a sender moves over; more are somebody who wants much work done.
+        var (_, _, both) = await _asking.WaitingAsync();
+        var twice = $$"""{"requestId":"{{both}}","decision":"approved"}""";
+        Assert.Equal(401, (await SendAsync(twice, Asking.Sign(twice), ("X-Hub-Signature-256", "sha256=00"), ("Stripe-Signature", "t=1,v1=00"))).Status);
+        Assert.Equal(200, (await SendAsync(twice, ("X-Webhook-Signature", "00"), Asking.Sign(twice))).Status);
         foreach (var headers in new (string, string)[][] { [], [("X-Hax-Signature", "")], [("Authorization", "Bearer " + _server.RootKey)], [("X-API-Key", _server.RootKey)], [("X-Callback-Secret", Asking.Secret)] })
         {
             var missing = await SendAsync("{}", headers);
