@@ -16,50 +16,20 @@ namespace Postern.History;
 internal sealed class HistoryStream(Database database, Transcript transcript, HistoryReader reader, StreamRegistry registry, Tails tails, ProjectCaller caller, SessionName name, HistoryQuery query, long? resumeAfter) : IResult
 {
     private const int PageSize = 100;
-    private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(14);
-    private static readonly byte[] Retry = "retry: 1000\n\n"u8.ToArray();
-    private static readonly byte[] KeepAlive = ": keepalive\n\n"u8.ToArray();
 
     public async Task ExecuteAsync(HttpContext http)
     {
-        using var stream = new LiveStream(registry, http, caller, new Need("read", "sessions", name.Id, name.ExternalId), Heartbeat, null);
+        using var stream = new LiveStream(registry, http, caller, new Need("read", "sessions", name.Id, name.ExternalId), LogStream.Heartbeat, null);
         await LiveStream.BeginAsync(http);
-        if (!await stream.WriteAsync(Retry)) return;
-        using var messages = await tails.FollowAsync(MessagesOf(), stream);
+        if (!await stream.WriteAsync(LogStream.Retry)) return;
+        var source = MessagesOf();
+        using var messages = await tails.FollowAsync(source, stream);
         using var deltas = query.Deltas ? await tails.FollowAsync(DeltasOf(), stream) : null;
 
         var cursor = resumeAfter ?? await SendWindowAsync(stream);
         if (cursor < 0) return;
-        cursor++;
         var deltaCursor = deltas?.Tail.Next ?? 0;
-        while (stream.WhyEnded is null && !stream.ClientGone)
-        {
-            var frame = messages.Tail.Find(cursor, out var behind);
-            if (behind)
-            {
-                cursor = await CatchUpAsync(stream, cursor);
-                if (cursor < 0) return;
-            }
-            else if (frame is not null)
-            {
-                if (!await stream.WriteAsync(frame.Bytes)) return;
-                cursor = frame.End;
-            }
-            else if (deltas is not null && NextDelta(deltas.Tail, ref deltaCursor) is { } delta)
-            {
-                if (!await stream.WriteAsync(delta)) return;
-            }
-            else if (messages.Tail.Ended is { } ended)
-            {
-                stream.End(ended);
-            }
-            else
-            {
-                if (stream.HeartbeatDue && !await stream.WriteAsync(KeepAlive)) return;
-                await stream.WaitAsync();
-            }
-        }
-        if (!stream.ClientGone) await stream.WriteAsync(Encoding.ASCII.GetBytes($"event: end\ndata: {{\"reason\":\"{stream.WhyEnded}\"}}\n\n"));
+        await LogStream.FollowAsync(stream, source, messages.Tail, cursor + 1, deltas is null ? null : () => NextDelta(deltas.Tail, ref deltaCursor));
     }
 
     /// <summary>The first frame: exactly the JSON body. Answers the number it goes up to, or -1 when the stream is over.</summary>
@@ -74,19 +44,6 @@ internal sealed class HistoryStream(Database database, Transcript transcript, Hi
         var head = page.LastSeq > 0 ? $"event: history\nid: {page.LastSeq}\ndata: " : "event: history\ndata: ";
         var sent = await stream.WriteAsync(Encoding.ASCII.GetBytes(head)) && await stream.WriteAsync(page.Json) && await stream.WriteAsync("\n\n"u8.ToArray());
         return sent ? page.LastSeq : -1;
-    }
-
-    private async Task<long> CatchUpAsync(LiveStream stream, long cursor)
-    {
-        var rows = await transcript.AfterAsync(name.Project, name.Id, cursor - 1, PageSize);
-        if (rows.Count == 0) return -1;
-        foreach (var message in rows)
-        {
-            if (stream.WhyEnded is not null) return cursor;
-            if (!await stream.WriteAsync(MessageJson.Frame(name.Key, message, query.Full))) return -1;
-            cursor = message.Seq + 1;
-        }
-        return cursor;
     }
 
     private LogSource MessagesOf() => new(

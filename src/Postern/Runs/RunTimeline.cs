@@ -15,54 +15,15 @@ internal sealed class RunTimeline(Database database, RunStore runs, RunEvents ev
 {
     private const string RunEnded = "run_ended";
     private const int PageSize = 100;
-    private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(14);
-    private static readonly byte[] Retry = "retry: 1000\n\n"u8.ToArray();
-    private static readonly byte[] KeepAlive = ": keepalive\n\n"u8.ToArray();
 
     public async Task ExecuteAsync(HttpContext http)
     {
-        using var stream = new LiveStream(registry, http, caller, new Need("read", "runs", run.Id), Heartbeat, null);
+        using var stream = new LiveStream(registry, http, caller, new Need("read", "runs", run.Id), LogStream.Heartbeat, null);
         await LiveStream.BeginAsync(http);
-        if (!await stream.WriteAsync(Retry)) return;
-        using var following = await tails.FollowAsync(Source(), stream);
-        var cursor = after + 1;
-        while (stream.WhyEnded is null && !stream.ClientGone)
-        {
-            var frame = following.Tail.Find(cursor, out var behind);
-            if (behind)
-            {
-                cursor = await CatchUpAsync(stream, cursor);
-                if (cursor < 0) return;
-            }
-            else if (frame is not null)
-            {
-                if (!await stream.WriteAsync(frame.Bytes)) return;
-                cursor = frame.End;
-            }
-            else if (following.Tail.Ended is { } ended)
-            {
-                stream.End(ended);
-            }
-            else
-            {
-                if (stream.HeartbeatDue && !await stream.WriteAsync(KeepAlive)) return;
-                await stream.WaitAsync();
-            }
-        }
-        if (!stream.ClientGone) await stream.WriteAsync(Encoding.ASCII.GetBytes($"event: end\ndata: {{\"reason\":\"{stream.WhyEnded}\"}}\n\n"));
-    }
-
-    private async Task<long> CatchUpAsync(LiveStream stream, long cursor)
-    {
-        var rows = await events.AfterAsync(run.Project, run.Id, cursor - 1, PageSize);
-        if (rows.Count == 0) return -1;
-        foreach (var row in rows)
-        {
-            if (stream.WhyEnded is not null) return cursor;
-            if (!await stream.WriteAsync(Render(row))) return -1;
-            cursor = row.Seq + 1;
-        }
-        return cursor;
+        if (!await stream.WriteAsync(LogStream.Retry)) return;
+        var source = Source();
+        using var following = await tails.FollowAsync(source, stream);
+        await LogStream.FollowAsync(stream, source, following.Tail, after + 1);
     }
 
     private LogSource Source() => new(
