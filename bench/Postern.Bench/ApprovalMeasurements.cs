@@ -6,7 +6,6 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Microsoft.Data.Sqlite;
 
 namespace Postern.Bench;
 
@@ -160,63 +159,31 @@ internal static class ApprovalMeasurements
     /// <summary>The limit: every row that a decision writes and changes, by key, from a loop that does nothing else, on the same file.</summary>
     private static double Bare(string file, int perCommit)
     {
-        using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
-        connection.Open();
-        foreach (var pragma in (string[])["synchronous=FULL", "cache_size=-16000", "wal_autocheckpoint=1000"]) Scalar("PRAGMA " + pragma);
+        using var bare = new BareFile(file);
         var asked = new List<(string Project, string Id, string Run)>();
-        using (var list = Command("SELECT project, id, run FROM approval ORDER BY requested_at"))
+        using (var list = bare.Command("SELECT project, id, run FROM approval ORDER BY requested_at"))
         using (var reader = list.ExecuteReader())
             while (reader.Read()) asked.Add((reader.GetString(0), reader.GetString(1), reader.GetString(2)));
-        var approval = Command("UPDATE approval SET status = $3, decided_at = $4, decided_with = $5, decided_by = $6, feedback = $7, response = $8 WHERE project = $1 AND id = $2 AND status = 'pending'");
-        var run = Command("""
+        var approval = bare.Command("UPDATE approval SET status = $3, decided_at = $4, decided_with = $5, decided_by = $6, feedback = $7, response = $8 WHERE project = $1 AND id = $2 AND status = 'pending'");
+        var run = bare.Command("""
             UPDATE run SET status = $3, phase = $4, reason = $5, attempt = $6, marker = $7, event_seq = $8, failure_code = $9, failure_message = $10, failed_stage = $11,
               progress_millionths = $12, profile = $13, paused_from = $14, updated_at = $15, attempt_at = $16, started_at = $17, ended_at = $18,
               deadline_at = $19, total_at = $20, state_until = $21, due_at = $22, claim_at = $23, claim_until = $24, claim_seconds = $25, leases_lost = $26, dispatched = $27,
               boot_message = $28, tries = $29, approval = $30, approval_until = $31 WHERE project = $1 AND id = $2
             """);
-        var happened = Command("INSERT INTO run_event (project, run, seq, at, type, attempt, actor, credential, from_status, to_status, accepted, detail) VALUES ($1, $2, 4, $3, 'approval_decided', 1, 'default', 'service', 'waiting', 'running', 1, $4)");
-        var told = Command("INSERT INTO event (project, id, at, type, subject, body) VALUES ($1, $2, $3, 'approval.decided', $4, $5)");
-        var audit = Command("INSERT INTO audit (project, id, at, action, credential, actor, route, address, reason) VALUES ($1, $2, $3, 'approval.decided', 'service', 'default', NULL, NULL, $4)");
-        using var begin = Command("BEGIN IMMEDIATE");
-        using var commit = Command("COMMIT");
-        var done = 0;
+        var happened = bare.Command("INSERT INTO run_event (project, run, seq, at, type, attempt, actor, credential, from_status, to_status, accepted, detail) VALUES ($1, $2, 4, $3, 'approval_decided', 1, 'default', 'service', 'waiting', 'running', 1, $4)");
+        var told = bare.Command("INSERT INTO event (project, id, at, type, subject, body) VALUES ($1, $2, $3, 'approval.decided', $4, $5)");
+        var audit = bare.Command("INSERT INTO audit (project, id, at, action, credential, actor, route, address, reason) VALUES ($1, $2, $3, 'approval.decided', 'service', 'default', NULL, NULL, $4)");
         var detail = "{\"approvalRequestId\":\"q12345\",\"round\":1,\"decision\":\"approved\",\"feedback\":\"go ahead\",\"decidedWith\":\"service\",\"decidedBy\":\"default\"}";
-        var watch = Stopwatch.StartNew();
-        while (watch.Elapsed < TimeSpan.FromSeconds(Seconds) && done + perCommit <= asked.Count)
+        return bare.Run(perCommit, TimeSpan.FromSeconds(Seconds), done =>
         {
-            begin.ExecuteNonQuery();
-            for (var i = 0; i < perCommit; i++, done++)
-            {
-                var (project, id, of) = asked[done];
-                var now = 1_800_000_000_000_000 + done;
-                Execute(approval, project, id, "approved", now, "service", "default", "go ahead", null);
-                Execute(told, project, "evt_" + Guid.CreateVersion7().ToString("N"), now, of, new byte[330]);
-                Execute(audit, project, "aud_" + Guid.CreateVersion7().ToString("N"), now, "approved " + of + " round 1");
-                Execute(run, project, of, "running", "running", null, 1L, null, 4L, null, null, null, null, null, null, now, now, now, null, now, now, null, null, null, null, 0L, 0L, 0L, 1L, 0L, null, null);
-                Execute(happened, project, of, now, detail);
-            }
-            commit.ExecuteNonQuery();
-        }
-        return done / watch.Elapsed.TotalSeconds;
-
-        SqliteCommand Command(string sql)
-        {
-            var command = connection.CreateCommand();
-            command.CommandText = sql;
-            for (var i = 1; sql.Contains("$" + i, StringComparison.Ordinal); i++) command.Parameters.Add(new SqliteParameter { ParameterName = "$" + i });
-            return command;
-        }
-
-        object? Scalar(string sql)
-        {
-            using var command = Command(sql);
-            return command.ExecuteScalar();
-        }
-
-        static void Execute(SqliteCommand command, params object?[] values)
-        {
-            for (var i = 0; i < values.Length; i++) command.Parameters[i].Value = values[i] ?? DBNull.Value;
-            if (command.ExecuteNonQuery() != 1) throw new InvalidOperationException("a row was not there: " + command.CommandText);
-        }
+            var (project, id, of) = asked[(int)done];
+            var now = 1_800_000_000_000_000 + done;
+            BareFile.Execute(approval, project, id, "approved", now, "service", "default", "go ahead", null);
+            BareFile.Execute(told, project, "evt_" + Guid.CreateVersion7().ToString("N"), now, of, new byte[330]);
+            BareFile.Execute(audit, project, "aud_" + Guid.CreateVersion7().ToString("N"), now, "approved " + of + " round 1");
+            BareFile.Execute(run, project, of, "running", "running", null, 1L, null, 4L, null, null, null, null, null, null, now, now, now, null, now, now, null, null, null, null, 0L, 0L, 0L, 1L, 0L, null, null);
+            BareFile.Execute(happened, project, of, now, detail);
+        }, asked.Count);
     }
 }

@@ -1,8 +1,6 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Microsoft.Data.Sqlite;
 using Postern.Storage;
 
 namespace Postern.Bench;
@@ -89,68 +87,27 @@ internal static class RunMeasurements
     /// <summary>The limit: the run's row and the event's, as a callback writes them, from a loop that does nothing else, on the same file.</summary>
     private static double Bare(string file, string[] ids, int perCommit, TimeSpan span)
     {
-        using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
-        connection.Open();
-        var project = (string)Scalar("SELECT project FROM run LIMIT 1")!;
-        Run("PRAGMA synchronous=FULL");
-        Run("PRAGMA cache_size=-16000");
-        Run("PRAGMA wal_autocheckpoint=1000");
-        using var update = Command("""
+        using var bare = new BareFile(file);
+        var project = (string)bare.Scalar("SELECT project FROM run LIMIT 1")!;
+        using var update = bare.Command("""
             UPDATE run SET status = $3, phase = $4, reason = $5, attempt = $6, marker = $7, event_seq = $8, failure_code = $9, failure_message = $10, failed_stage = $11,
               progress_millionths = $12, profile = $13, paused_from = $14, updated_at = $15, attempt_at = $16, started_at = $17, ended_at = $18,
               deadline_at = $19, total_at = $20, state_until = $21, due_at = $22, claim_at = $23, claim_until = $24, claim_seconds = $25, leases_lost = $26, dispatched = $27,
               boot_message = $28, tries = $29 WHERE project = $1 AND id = $2
-            """, 29);
-        using var insert = Command("""
+            """);
+        using var insert = bare.Command("""
             INSERT INTO run_event (project, run, seq, at, type, attempt, actor, credential, from_status, to_status, event_id, correlation_id, occurred_at, accepted, code, detail, digest)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-            """, 17);
-        using var begin = Command("BEGIN IMMEDIATE", 0);
-        using var commit = Command("COMMIT", 0);
-        var seqs = ids.Select(id => Convert.ToInt64(Scalar($"SELECT event_seq FROM run WHERE id = '{id}'"), CultureInfo.InvariantCulture)).ToArray();
+            """);
+        var seqs = ids.Select(id => Convert.ToInt64(bare.Scalar($"SELECT event_seq FROM run WHERE id = '{id}'"), CultureInfo.InvariantCulture)).ToArray();
         var digest = new byte[32];
         var mark = Guid.NewGuid().ToString("N")[..8];
-        var done = 0L;
-        var watch = Stopwatch.StartNew();
-        while (watch.Elapsed < span)
+        return bare.Run(perCommit, span, done =>
         {
-            begin.ExecuteNonQuery();
-            for (var i = 0; i < perCommit; i++, done++)
-            {
-                var (place, now) = (done % ids.Length, 1_800_000_000_000_000 + done);
-                var seq = ++seqs[place];
-                Set(update, project, ids[place], "WORKING", "running", null, 1L, now, seq, null, null, null, null, null, null, now, now, now, null, now, now, null, null, null, null, 0L, 0L, 0L, 1L, 0L);
-                update.ExecuteNonQuery();
-                Set(insert, project, ids[place], seq, now, "report", 1L, "cbs_01m80t06jve429nf9xf5c8pwcw", "callback_secret", "WORKING", "WORKING", $"{mark}-{done}", "bench", now, 1L, null, "{\"actorType\":\"orchestrator\"}", digest);
-                insert.ExecuteNonQuery();
-            }
-            commit.ExecuteNonQuery();
-        }
-        return done / watch.Elapsed.TotalSeconds;
-
-        SqliteCommand Command(string sql, int parameters)
-        {
-            var command = connection.CreateCommand();
-            command.CommandText = sql;
-            for (var i = 1; i <= parameters; i++) command.Parameters.Add(new SqliteParameter { ParameterName = "$" + i });
-            return command;
-        }
-
-        object? Scalar(string sql)
-        {
-            using var command = Command(sql, 0);
-            return command.ExecuteScalar();
-        }
-
-        void Run(string sql)
-        {
-            using var command = Command(sql, 0);
-            command.ExecuteNonQuery();
-        }
-
-        static void Set(SqliteCommand command, params object?[] values)
-        {
-            for (var i = 0; i < values.Length; i++) command.Parameters[i].Value = values[i] ?? DBNull.Value;
-        }
+            var (place, now) = (done % ids.Length, 1_800_000_000_000_000 + done);
+            var seq = ++seqs[place];
+            BareFile.Execute(update, project, ids[place], "WORKING", "running", null, 1L, now, seq, null, null, null, null, null, null, now, now, now, null, now, now, null, null, null, null, 0L, 0L, 0L, 1L, 0L);
+            BareFile.Execute(insert, project, ids[place], seq, now, "report", 1L, "cbs_01m80t06jve429nf9xf5c8pwcw", "callback_secret", "WORKING", "WORKING", $"{mark}-{done}", "bench", now, 1L, null, "{\"actorType\":\"orchestrator\"}", digest);
+        });
     }
 }

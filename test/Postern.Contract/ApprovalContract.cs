@@ -6,16 +6,7 @@ namespace Postern.Contract;
 /// <summary>Approvals under concurrency and faults, over HTTP, on both databases: one winner whatever the doors, all of a decision or nothing of it.</summary>
 public sealed class ApprovalContract
 {
-    private static async Task<string> DumpAsync(TestServer server)
-    {
-        var lines = new List<string>();
-        foreach (var table in (string[])["run", "run_event", "approval", "event", "delivery", "session", "record", "message", "capture", "audit"])
-        {
-            lines.AddRange(await server.Database.ReadAsync(tx => tx.ListAsync($"SELECT * FROM {table} LIMIT 10000", r =>
-                table + " " + string.Join('|', Enumerable.Range(0, r.FieldCount).Select(i => r.IsDBNull(i) ? "-" : r.GetValue(i) is byte[] b ? Convert.ToHexString(b) : r.GetValue(i).ToString())))));
-        }
-        return string.Join('\n', lines.Order(StringComparer.Ordinal));
-    }
+    private static readonly string[] Tables = ["run", "run_event", "approval", "event", "delivery", "session", "record", "message", "capture", "audit"];
 
     private static Task<Answer> PressAsync(TestServer server, string path, string decision) =>
         server.SendAsync(HttpMethod.Post, path, null, System.Text.Encoding.UTF8.GetBytes("decision=" + decision), ("Content-Type", "application/x-www-form-urlencoded"));
@@ -154,11 +145,11 @@ public sealed class ApprovalContract
             await WaitFor.TrueAsync(() => Task.FromResult(agent.Taken.Count(t => t.Body.Contains("run.dispatched", StringComparison.Ordinal)) > before));
             var data = JsonSerializer.Deserialize<JsonElement>(agent.Taken.Last(t => t.Body.Contains("run.dispatched", StringComparison.Ordinal)).Body).GetProperty("data");
             var (run, token) = (data.GetProperty("run").GetProperty("id").GetString()!, data.GetProperty("token").GetString()!);
-            await SettledAsync(server);
+            await server.SettledAsync();
 
             var asked = await EachStepAsync(run, () => server.PostAsync($"/api/v1/executions/{run}/request-approval", new { title = "Go?", approval_request_id = "ask-" + decision }, token), 200);
             Assert.True(asked > 8, $"asking took {asked} steps");
-            await SettledAsync(server);
+            await server.SettledAsync();
             var decided = await EachStepAsync("ask-" + decision, () => asking.DecideAsync("ask-" + decision, decision, "so be it"), 200);
             Assert.True(decided > 10, $"deciding took {decided} steps");
             await WaitFor.TrueAsync(() => Task.FromResult(agent.Taken.Count(t => t.Body.Contains("\"approval.decided\"", StringComparison.Ordinal) && t.Body.Contains("ask-" + decision, StringComparison.Ordinal)) == 2));
@@ -167,7 +158,7 @@ public sealed class ApprovalContract
 
         async Task<int> EachStepAsync(string marker, Func<Task<Answer>> act, int done)
         {
-            var before = await DumpAsync(server);
+            var before = await server.DumpAsync(Tables);
             for (var step = 1; ; step++)
             {
                 faulty.FailAt(step, marker);
@@ -178,7 +169,7 @@ public sealed class ApprovalContract
                     return step;
                 }
                 Assert.True(answer.Status == 503, answer.ToString());
-                Assert.Equal(before, await DumpAsync(server));
+                Assert.Equal(before, await server.DumpAsync(Tables));
             }
         }
     }
@@ -202,8 +193,4 @@ public sealed class ApprovalContract
         Assert.Equal("expired", answer.String("status"));
         Assert.InRange((DateTimeOffset.Parse(answer.String("responded_at"), System.Globalization.CultureInfo.InvariantCulture) - DateTimeOffset.Parse(answer.String("expires_at"), System.Globalization.CultureInfo.InvariantCulture)).TotalSeconds, 0, 5);
     }
-
-    private static Task SettledAsync(TestServer server) => WaitFor.TrueAsync(async () =>
-        (await server.GetAsync("/api/v1/deliveries?status=pending")).Json.GetProperty("data").GetArrayLength() == 0
-        && await server.Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM run WHERE due_at IS NOT NULL", r => r.GetInt64(0))) == 0);
 }

@@ -7,16 +7,7 @@ namespace Postern.Contract;
 /// <summary>Reports under concurrency and faults, over HTTP, on both databases.</summary>
 public sealed class ReportContract
 {
-    private static async Task<string> DumpAsync(TestServer server)
-    {
-        var lines = new List<string>();
-        foreach (var table in (string[])["run", "run_event", "run_data", "run_attempt", "event", "delivery", "session", "record", "message"])
-        {
-            lines.AddRange(await server.Database.ReadAsync(tx => tx.ListAsync($"SELECT * FROM {table} LIMIT 10000", r =>
-                table + " " + string.Join('|', Enumerable.Range(0, r.FieldCount).Select(i => r.IsDBNull(i) ? "-" : r.GetValue(i) is byte[] b ? Convert.ToHexString(b) : r.GetValue(i).ToString())))));
-        }
-        return string.Join('\n', lines.Order(StringComparer.Ordinal));
-    }
+    private static readonly string[] Tables = ["run", "run_event", "run_data", "run_attempt", "event", "delivery", "session", "record", "message"];
 
     [Theory]
     [InlineData(Backend.Sqlite)]
@@ -31,10 +22,10 @@ public sealed class ReportContract
         await server.SendAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/hook", server.RootKey, new { url = receiver.Origin + "/events", events = new[] { "*" } });
         var job = (await server.PostAsync("/api/v1/runs", new { agent = "studio", workflow = "media", callback = new { url = receiver.Origin + "/done" } })).String("id");
         foreach (var step in pipeline.WayTo("AUDIO_EXTRACTING")) Assert.Equal(204, (await pipeline.ReportAsync(job, step)).Status);
-        await SettledAsync(server);
+        await server.SettledAsync();
 
         var body = pipeline.Body("FAILED", ("artifact_updates", new { audio_uri = "s3://sound" }), ("failure_message", "It broke."));
-        var before = await DumpAsync(server);
+        var before = await server.DumpAsync(Tables);
         var steps = 0;
         while (true)
         {
@@ -42,7 +33,7 @@ public sealed class ReportContract
             var answer = await pipeline.SendAsync(job, body);
             if (answer.Status == 204) break;
             Assert.True(answer.Status == 503, answer.ToString());
-            Assert.Equal(before, await DumpAsync(server));
+            Assert.Equal(before, await server.DumpAsync(Tables));
         }
         Assert.True(steps > 8, $"{steps} steps were tried");
         faulty.FailAt(0, "");
@@ -148,8 +139,4 @@ public sealed class ReportContract
         var timeline = (await server.GetAsync($"/api/v1/runs/{id}/events?limit=500")).Json.GetProperty("data").EnumerateArray().Select(e => e.GetProperty("type").GetString()).ToList();
         Assert.Equal((1, 1), (timeline.Count(t => t == "retried"), timeline.Count(t => t == "cancelled")));
     }
-
-    private static Task SettledAsync(TestServer server) => WaitFor.TrueAsync(async () =>
-        (await server.GetAsync("/api/v1/deliveries?status=pending")).Json.GetProperty("data").GetArrayLength() == 0
-        && await server.Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM run WHERE due_at IS NOT NULL", r => r.GetInt64(0))) == 0);
 }

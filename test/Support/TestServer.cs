@@ -113,6 +113,23 @@ internal sealed class TestServer : IAsyncDisposable
         return rows;
     });
 
+    /// <summary>All rows of some tables as text: what a fault must leave as it was.</summary>
+    public async Task<string> DumpAsync(params string[] tables)
+    {
+        var lines = new List<string>();
+        foreach (var table in tables)
+        {
+            lines.AddRange(await Database.ReadAsync(tx => tx.ListAsync($"SELECT * FROM {table} LIMIT 10000", r =>
+                table + " " + string.Join('|', Enumerable.Range(0, r.FieldCount).Select(i => r.IsDBNull(i) ? "-" : r.GetValue(i) is byte[] b ? Convert.ToHexString(b) : r.GetValue(i).ToString())))));
+        }
+        return string.Join('\n', lines.Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>Until nothing is due any more: no run, no delivery.</summary>
+    public Task SettledAsync() => WaitFor.TrueAsync(async () =>
+        (await GetAsync("/api/v1/deliveries?status=pending")).Json.GetProperty("data").GetArrayLength() == 0
+        && await Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM run WHERE due_at IS NOT NULL", r => r.GetInt64(0))) == 0);
+
     public async ValueTask DisposeAsync()
     {
         Http.Dispose();
