@@ -188,6 +188,10 @@ public sealed class ApprovalContract
         var (run, token, request) = await asking.WaitingAsync(new { title = "é \ud83c\udf0d", payload = new { a = "\u0001" }, options = new[] { "x" }, expires_in_hours = 0.001 });
         Assert.Equal(1, (await server.GetAsync($"/api/v1/approvals?status=pending&agent=p&run={run}&service=default&requested=2020-01-01..2100-01-01&limit=1")).Json.GetProperty("data").GetArrayLength());
         Assert.Equal("{\"a\":\"\\u0001\"}", (await server.GetAsync("/api/v1/approvals/" + request)).Json.GetProperty("payload").GetRawText());
+        // Half a character is not text: a long reason is cut between two.
+        var (cut, _, wordy) = await asking.WaitingAsync();
+        Assert.Equal(200, (await asking.DecideAsync(wordy, "rejected", new string('x', 999) + "\ud83c\udf0d" + new string('y', 60_000))).Status);
+        Assert.EndsWith("x…", (await asking.RunAsync(cut)).GetProperty("reason").GetString(), StringComparison.Ordinal);
         // It expires by the clock of the database, within five seconds of its time.
         var answer = await server.GetAsync($"/api/v1/executions/{run}/approval-status?wait=20", token);
         Assert.Equal("expired", answer.String("status"));

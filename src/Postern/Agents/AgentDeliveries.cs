@@ -28,7 +28,7 @@ internal sealed record FinishedAtOnce(string Status, byte[]? Output, string? Tex
                 state, output.ValueKind == JsonValueKind.Undefined ? null : Encoding.UTF8.GetBytes(output.GetRawText()), text,
                 new Failure(Word("code", 128) ?? "agent_failed", Word("message", 4096) ?? text ?? "The agent reported a failure.", Word("stage", 128)));
 
-            string? Word(string name, int most) => failure.ValueKind == JsonValueKind.Object && failure.TryGetProperty(name, out var word) && word.ValueKind == JsonValueKind.String && Fields.TextOf(word) is { Length: > 0 } known ? known[..Math.Min(known.Length, most)] : null;
+            string? Word(string name, int most) => failure.ValueKind == JsonValueKind.Object && failure.TryGetProperty(name, out var word) && word.ValueKind == JsonValueKind.String && Fields.TextOf(word) is { Length: > 0 } known ? Wire.Cut(known, most) : null;
         }
         catch (JsonException)
         {

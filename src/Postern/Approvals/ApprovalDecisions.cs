@@ -43,6 +43,9 @@ internal abstract record DecideOutcome
 /// </summary>
 internal sealed class ApprovalDecisions(RunMachine machine, Conversation conversation, ApprovalEvents events, TimeProvider clock)
 {
+    /// <summary>Characters of a refusal's words in the run's reason; all of them are with the answer.</summary>
+    private const int MaxReason = 1000;
+
     /// <param name="tx">The decision's.</param>
     /// <param name="project">The tenant.</param>
     /// <param name="id">The question.</param>
@@ -115,7 +118,7 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
     private static string ReasonOf(Approval approval) => approval switch
     {
         { Status: Decision.Expired } => "The approval expired.",
-        { Feedback: { Length: > 0 } words } => $"The approval was rejected: {(words.Length <= 1000 ? words : words[..1000] + "…")}",
+        { Feedback: { Length: > 0 } words } => $"The approval was rejected: {(words.Length <= MaxReason ? words : Wire.Cut(words, MaxReason) + "…")}",
         _ => "The approval was rejected.",
     };
 

@@ -79,7 +79,7 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
     private static JsonElement? Member(JsonElement from, string name) => from.TryGetProperty(name, out var value) ? value : null;
 
     private static Refusal Undecided(string said) =>
-        new(400, $"invalid decision '{(said.Length <= MaxShown ? said : said[..MaxShown] + "…")}'; must be approved, rejected, request_changes, or expired");
+        new(400, $"invalid decision '{(said.Length <= MaxShown ? said : Wire.Cut(said, MaxShown) + "…")}'; must be approved, rejected, request_changes, or expired");
 
     private static Refusal Invalid(string why) => new(400, "invalid payload: " + why);
 }

@@ -70,7 +70,7 @@ internal sealed class ApprovalPageRoutes(ApprovalStore approvals, ApprovalDecisi
             if (form.Count > 10 || form.Any(f => f.Value.Count != 1 || f.Value.ToString().Contains('\0', StringComparison.Ordinal) || f.Value.ToString().Contains('\uFFFD', StringComparison.Ordinal))) return (null, Entered.Nothing, "The form could not be read.");
             var option = form.TryGetValue("option", out var chosen) ? chosen.ToString() : "";
             var comment = form.TryGetValue("comment", out var said) ? said.ToString().ReplaceLineEndings("\n").Trim() : "";
-            if (comment.Length > PageStyle.MaxComment) return (null, new Entered(comment[..PageStyle.MaxComment], option), $"The comment has more than {PageStyle.MaxComment} characters.");
+            if (comment.Length > PageStyle.MaxComment) return (null, new Entered(Wire.Cut(comment, PageStyle.MaxComment), option), $"The comment has more than {PageStyle.MaxComment} characters.");
             var entered = new Entered(comment, option);
             if (!form.TryGetValue("decision", out var word) || !Offered.Contains(word.ToString(), StringComparer.Ordinal)) return (null, entered, "Press one of the buttons.");
             byte[]? response = null;

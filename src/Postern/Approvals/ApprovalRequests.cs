@@ -18,11 +18,11 @@ namespace Postern.Approvals;
 internal sealed record Question(
     string? Id, string? Url, string? CallbackUrl, long ExpiresInMicroseconds, string Service, string? Title, string? Description, byte[]? Payload, string? PayloadHash, string OnReject, string? Options, byte[] Digest);
 
-/// <summary>Who asks: a key, or a run by its own token, and then which attempt of it.</summary>
+/// <summary>Who asks: a key, or a run by its own token, and then which attempt of it. Whoever else comes with a token is somebody else.</summary>
 internal sealed record Asker(string Credential, string Actor, long? Attempt)
 {
     public static Asker Of(ProjectCaller caller, string run) =>
-        caller.Authority is TokenGrant ? new Asker("run", run, RunRoutes.AttemptOf(caller, run)) : new Asker(caller.Authority.Credential, caller.Authority.Actor, null);
+        RunRoutes.AttemptOf(caller, run) is { } attempt ? new Asker("run", run, attempt) : new Asker(caller.Authority.Credential, caller.Authority.Actor, null);
 }
 
 /// <summary>What became of asking: exactly one of these.</summary>

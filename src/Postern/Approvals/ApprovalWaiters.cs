@@ -6,7 +6,7 @@ namespace Postern.Approvals;
 /// Those who wait for an answer (<c>wait=</c>). All who wait for one question share one look at the store and one rendered answer, however many they are; the look is
 /// made at each commit that touches the run, and by itself each second, so a lost hint costs a second.
 /// </summary>
-internal sealed class ApprovalWaiters(Database database, ApprovalStore approvals, TimeProvider clock)
+internal sealed class ApprovalWaiters(Database database, ApprovalStore approvals, IHostApplicationLifetime lifetime, TimeProvider clock)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private readonly Dictionary<(string Project, string Id), Waiting> _waiting = [];
@@ -21,12 +21,14 @@ internal sealed class ApprovalWaiters(Database database, ApprovalStore approvals
             if (!_waiting.TryGetValue((open.Project, open.Id), out waiting!)) _waiting[(open.Project, open.Id)] = waiting = new Waiting(this, open);
             waiting.Count++;
         }
+        using var until = CancellationTokenSource.CreateLinkedTokenSource(gone, lifetime.ApplicationStopping);
         try
         {
-            return await waiting.Answer.WaitAsync(time, clock, gone);
+            return await waiting.Answer.WaitAsync(time, clock, until.Token);
         }
-        catch (TimeoutException)
+        catch (Exception fault) when (fault is TimeoutException || (fault is OperationCanceledException && !gone.IsCancellationRequested))
         {
+            // Or the server is going down: whoever waits asks again, where somebody answers.
             return null;
         }
         finally

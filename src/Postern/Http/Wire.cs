@@ -31,6 +31,9 @@ internal static class Wire
 
     public static long Microseconds(TimeSpan span) => span.Ticks / TimeSpan.TicksPerMicrosecond;
 
+    /// <summary>The beginning of a text, never half a character: half of one is no text that a database or a client takes.</summary>
+    public static string Cut(string text, int most) => text.Length <= most ? text : text[..(char.IsHighSurrogate(text[most - 1]) ? most - 1 : most)];
+
     /// <summary>An RFC 3339 instant with an offset, or a date.</summary>
     public static bool TryParseInstant(string text, out long microseconds)
     {

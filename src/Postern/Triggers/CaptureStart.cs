@@ -134,7 +134,7 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
             // It was ended by somebody: what comes now begins one of its own.
             name = $"{name}:{capture.Id}";
         }
-        var made = SessionStart.New(tx, trigger.Project, Id.New(Session.Prefix, clock), name, trigger.Agent, Trigger.SessionType) with { Metadata = JsonSerializer.Serialize(new { trigger = trigger.Name.Scope, key = key?[..Math.Min(key.Length, ShownKey)] }, Wire.Json) };
+        var made = SessionStart.New(tx, trigger.Project, Id.New(Session.Prefix, clock), name, trigger.Agent, Trigger.SessionType) with { Metadata = JsonSerializer.Serialize(new { trigger = trigger.Name.Scope, key = key is null ? null : Wire.Cut(key, ShownKey) }, Wire.Json) };
         if (!await SessionStore.InsertAsync(tx, made)) return (await SessionStore.LockAsync(tx, trigger.Project, (await SessionStore.FindAsync(tx, trigger.Project, name))!.Id))!;
         await events.CreatedAsync(tx, made);
         return made;

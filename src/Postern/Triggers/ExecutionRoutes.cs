@@ -26,7 +26,7 @@ internal sealed record ExecutionReport(string SessionId, string CloudAgentSessio
         var error = fields.Text("errorMessage", 0, 65_536);
         var text = fields.Text("lastAssistantMessageText", 0, 900_000);
         var (failure, dropped) = ReadFailure(fields.Any("failure"));
-        return fields.Faults.Count > 0 ? null : new ExecutionReport(session!, cloud!, status!, string.IsNullOrEmpty(error) ? null : error[..Math.Min(error.Length, 4096)], string.IsNullOrEmpty(text) ? null : text, failure, dropped);
+        return fields.Faults.Count > 0 ? null : new ExecutionReport(session!, cloud!, status!, string.IsNullOrEmpty(error) ? null : Wire.Cut(error, 4096), string.IsNullOrEmpty(text) ? null : text, failure, dropped);
     }
 
     private static (Failure? Failure, bool Dropped) ReadFailure(JsonElement? given)
