@@ -171,6 +171,33 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Stopping_keeps_nobody_waiting()
+    {
+        var server = await ServeAsync();
+        using var http = server.Client(server.RootKey);
+        await http.PutAsJsonAsync("/api/v1/agents/p", new { kind = "pull" });
+        var run = (await (await http.PostAsJsonAsync("/api/v1/runs", new { agent = "p" })).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString();
+        var waits = new List<Task<string>> { http.GetStringAsync($"/api/v1/runs/{run}?wait=55") };
+        await http.PostAsJsonAsync("/api/v1/agents/p/claim", new { waitSeconds = 10 });
+        await http.PostAsJsonAsync($"/api/v1/executions/{run}/request-approval", new { });
+        // It waits for a person by now, which is what it was waited for.
+        Assert.Contains("\"waiting\"", await waits[0], StringComparison.Ordinal);
+        var other = (await (await http.PostAsJsonAsync("/api/v1/runs", new { agent = "echo", start = false })).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString();
+        waits = [http.GetStringAsync($"/api/v1/executions/{run}/approval-status?wait=55"), http.GetStringAsync($"/api/v1/runs/{other}?wait=55"), ClaimAsync()];
+        // They have been taken up once the server has answered what was sent after them.
+        for (var i = 0; i < 20; i++) await http.GetStringAsync("/healthz");
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        Assert.Equal(0, await server.TerminateAsync());
+        var answers = await Task.WhenAll(waits);
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(10), $"it took {watch.Elapsed}");
+        Assert.Contains("pending", answers[0], StringComparison.Ordinal);
+        Assert.Contains("queued", answers[1], StringComparison.Ordinal);
+        Assert.Equal("{\"data\":[]}", answers[2]);
+
+        async Task<string> ClaimAsync() => await (await http.PostAsJsonAsync("/api/v1/agents/p/claim", new { waitSeconds = 55 })).Content.ReadAsStringAsync();
+    }
+
+    [Fact]
     public async Task Stopping_tells_the_streams_and_finishes_the_writes()
     {
         var server = await ServeAsync(new() { ["POSTERN_RateLimits__ProjectBurst"] = "0" });

@@ -13,7 +13,7 @@ namespace Postern.Runs;
 /// Work for agents that fetch it: claiming in batches under a lease, and the heartbeat that keeps it. Each claim is an attempt; a worker whose
 /// lease has run out finds that its token is of an earlier one.
 /// </summary>
-internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns turns, DispatchBody dispatch, Database database, PosternOptions options, TimeProvider clock)
+internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns turns, DispatchBody dispatch, Database database, PosternOptions options, IHostApplicationLifetime lifetime, TimeProvider clock)
 {
     private const int MaxBody = 16 * 1024;
     private const int AgentSegment = 3;
@@ -45,12 +45,13 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
         var by = new Doer(caller.Authority.Credential, Audit.ActorOf(caller.Authority));
         using var offered = new Hint();
         using var listening = database.Changes.Listen(Topics.Claimable(caller.Project, slug), offered.Set);
+        using var stopping = lifetime.ApplicationStopping.Register(offered.Set);
         var began = clock.GetTimestamp();
         while (true)
         {
             var claimed = await ClaimAsync(agent, (int)most, lease, by);
             var left = TimeSpan.FromSeconds(wait) - clock.GetElapsedTime(began);
-            if (claimed.Count > 0 || left <= TimeSpan.Zero) return Reply.Bytes(200, await RenderAsync(claimed));
+            if (claimed.Count > 0 || left <= TimeSpan.Zero || lifetime.ApplicationStopping.IsCancellationRequested) return Reply.Bytes(200, await RenderAsync(claimed));
             await offered.WaitAsync(left < LookEvery ? left : LookEvery, clock, http.RequestAborted);
         }
     }

@@ -7,7 +7,7 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>The runs: starting, listing, reading, following, reporting, and what an operator does to one.</summary>
-internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation creation, RunActions actions, RunReports reports, Database database, StreamRegistry registry, Tails tails, TimeProvider clock)
+internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation creation, RunActions actions, RunReports reports, Database database, StreamRegistry registry, Tails tails, IHostApplicationLifetime lifetime, TimeProvider clock)
 {
     private const int MaxBody = 1024 * 1024;
     private const int MaxActionBody = 16 * 1024;
@@ -176,12 +176,14 @@ internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation cre
     {
         using var changed = new Hint();
         using var listening = database.Changes.Listen(run.Id, changed.Set);
+        // A server that goes down answers with what there is: whoever waits asks again, where somebody answers.
+        using var stopping = lifetime.ApplicationStopping.Register(changed.Set);
         var began = clock.GetTimestamp();
         while (true)
         {
             run = await runs.FindAsync(run.Project, run.Id) ?? run;
             var left = time - clock.GetElapsedTime(began);
-            if (run.IsEnded || run.Phase == Phase.Waiting || left <= TimeSpan.Zero) return run;
+            if (run.IsEnded || run.Phase == Phase.Waiting || left <= TimeSpan.Zero || lifetime.ApplicationStopping.IsCancellationRequested) return run;
             await changed.WaitAsync(left < LookEvery ? left : LookEvery, clock, gone);
         }
     }
