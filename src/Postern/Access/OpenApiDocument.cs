@@ -104,6 +104,7 @@ internal static class OpenApiDocument
     private static string TagOf(Door door) =>
         door.Path switch
         {
+            var p when p.Contains("approval", StringComparison.Ordinal) => "Approvals",
             var p when p.Contains("session", StringComparison.Ordinal) => p.StartsWith("/sessions", StringComparison.Ordinal) ? "History" : "Sessions",
             var p when p.Contains("/agents", StringComparison.Ordinal) => "Agents",
             var p when p.Contains("/triggers", StringComparison.Ordinal) || p.Contains("/callbacks", StringComparison.Ordinal) => "Triggers",
