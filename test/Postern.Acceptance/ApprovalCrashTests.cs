@@ -121,18 +121,19 @@ public sealed class ApprovalCrashTests
         var server = await ServerProcess.StartAsync(arguments, Environment);
         using var http = server.Client(server.RootKey);
         (await http.PutAsJsonAsync("/api/v1/agents/p", new { kind = "pull" })).EnsureSuccessStatusCode();
+        var due = DateTimeOffset.UtcNow.AddSeconds(1);
         var (away, _) = await AskAsync(http, new { title = "while away", expires_in_hours = 1.0 / 3600 });
         var (later, _) = await AskAsync(http, new { title = "after the return", expires_in_hours = 6.0 / 3600 });
         await server.KillAsync();
         await server.DisposeAsync();
-        await Task.Delay(1500);
+        await WaitFor.TrueAsync(() => Task.FromResult(DateTimeOffset.UtcNow > due.AddMilliseconds(500)));
         server = await ServerProcess.StartAsync(arguments, Environment);
         var returned = DateTimeOffset.UtcNow;
         foreach (var run in new[] { away, later })
         {
             var ended = await http.GetFromJsonAsync<JsonElement>($"/api/v1/executions/{run}/approval-status?wait=20");
             Assert.Equal("expired", ended.GetProperty("status").GetString());
-            var due = ended.GetProperty("expires_at").GetDateTimeOffset();
+            due = ended.GetProperty("expires_at").GetDateTimeOffset();
             Assert.True(ended.GetProperty("responded_at").GetDateTimeOffset() - (due > returned ? due : returned) < TimeSpan.FromSeconds(5), ended.GetRawText());
             Assert.Equal("cancelled", (await http.GetFromJsonAsync<JsonElement>("/api/v1/runs/" + run)).GetProperty("phase").GetString());
         }

@@ -11,6 +11,9 @@ namespace Postern.Access;
 internal sealed record ApprovalService(
     string Project, string Name, IReadOnlyList<string> Secrets, IReadOnlyList<string> Forms, bool RequireTimestamp, IReadOnlyList<string>? Agents, long CreatedAt, long UpdatedAt)
 {
+    /// <summary>Its secrets for the forms of a shared secret. A public key is known to everybody: taken for a secret there, it would let everybody sign.</summary>
+    public IReadOnlyList<string> TextSecrets { get; } = [.. Secrets.Where(s => !s.StartsWith("whpk_", StringComparison.Ordinal))];
+
     public bool Serves(string agent) => Agents is null || Agents.Contains(agent, StringComparer.Ordinal);
 }
 

@@ -58,7 +58,7 @@ internal static class Signatures
 {
     private const long ToleranceSeconds = 300;
     private const int MaxCandidates = 16;
-    private const int MaxSignatureHeaders = 2;
+    private const int MaxForms = 2;
     private static readonly string[] Generic = ["X-Hax-Signature", "X-Webhook-Signature"];
 
     /// <param name="rule">Who may sign and how.</param>
@@ -82,34 +82,56 @@ internal static class Signatures
         };
     }
 
-    /// <summary>Where a sender chooses among forms: the headers of each that is allowed. What none of these headers carries is not signed at all.</summary>
-    private static readonly (string Header, string Form)[] Places =
+    /// <summary>Where a sender chooses his form: the headers, and what may stand in each.</summary>
+    private static readonly (string Header, string[] Forms)[] Places =
     [
-        ("webhook-signature", SignatureForm.Standard), ("svix-signature", SignatureForm.Standard), ("Stripe-Signature", SignatureForm.Timed), ("X-Hub-Signature-256", SignatureForm.Sha256),
-        ("X-Hax-Signature", SignatureForm.Timed), ("X-Hax-Signature", SignatureForm.Sha256), ("X-Hax-Signature", SignatureForm.Raw),
-        ("X-Webhook-Signature", SignatureForm.Timed), ("X-Webhook-Signature", SignatureForm.Sha256), ("X-Webhook-Signature", SignatureForm.Raw),
+        ("webhook-signature", [SignatureForm.Standard]), ("svix-signature", [SignatureForm.Standard]), ("Stripe-Signature", [SignatureForm.Timed]), ("X-Hub-Signature-256", [SignatureForm.Sha256]),
+        ("X-Hax-Signature", [SignatureForm.Timed, SignatureForm.Sha256, SignatureForm.Raw]), ("X-Webhook-Signature", [SignatureForm.Timed, SignatureForm.Sha256, SignatureForm.Raw]),
     ];
 
     public static bool IsSigned(IHeaderDictionary headers) => Array.Exists(Places, p => !string.IsNullOrWhiteSpace(headers[p.Header].ToString()));
 
-    /// <summary>Whether a body is signed in any of the allowed forms, with any of the secrets.</summary>
-    public static bool VerifyAny(IReadOnlyList<string> forms, IReadOnlyList<string> secrets, bool requireTimestamp, IHeaderDictionary headers, ReadOnlySpan<byte> body, long nowMicroseconds)
+    /// <summary>
+    /// The forms that a request is signed in, each with its header. None for more than two: each is an HMAC of the whole body for every secret, and whoever signs
+    /// does it once, or twice while he moves over.
+    /// </summary>
+    public static IReadOnlyList<(string Header, string Form)> FormsOf(IHeaderDictionary headers)
+    {
+        var found = new List<(string, string)>(MaxForms);
+        foreach (var (header, forms) in Places)
+        {
+            if (!headers.ContainsKey(header)) continue;
+            if (found.Count == MaxForms) return [];
+            var form = One(headers, header) is not { } given ? "" : forms is [SignatureForm.Standard] ? SignatureForm.Standard : IsTimed(given) ? SignatureForm.Timed : given.StartsWith("sha256=", StringComparison.Ordinal) ? SignatureForm.Sha256 : SignatureForm.Raw;
+            found.Add((header, forms.Contains(form, StringComparer.Ordinal) ? form : ""));
+        }
+        return found;
+    }
+
+    /// <summary>Whether a body is signed by an approval service, in one of the forms that the service allows.</summary>
+    /// <param name="service">Its secrets, and how it signs.</param>
+    /// <param name="forms">Of <see cref="FormsOf"/>.</param>
+    /// <param name="headers">The request's.</param>
+    /// <param name="body">Exactly the bytes that came.</param>
+    /// <param name="nowMicroseconds">The server's clock.</param>
+    public static bool IsBy(ApprovalService service, IReadOnlyList<(string Header, string Form)> forms, IHeaderDictionary headers, ReadOnlySpan<byte> body, long nowMicroseconds)
     {
         var valid = false;
-        // Each is an HMAC of the whole body for each secret: whoever signs does it once, or twice while he moves over.
-        if (Places.Select(p => p.Header).Distinct(StringComparer.Ordinal).Count(headers.ContainsKey) > MaxSignatureHeaders) return false;
-        // A public key is known to everybody: taken for a secret of the other forms it would let everybody sign.
-        var texts = secrets.Where(s => !s.StartsWith("whpk_", StringComparison.Ordinal)).ToList();
-        foreach (var (header, form) in Places)
+        foreach (var (header, form) in forms)
         {
-            if (!forms.Contains(form, StringComparer.Ordinal) || One(headers, header) is not { } given) continue;
-            var shape = given.Contains("t=", StringComparison.Ordinal) || given.Contains(',', StringComparison.Ordinal) ? SignatureForm.Timed : given.StartsWith("sha256=", StringComparison.Ordinal) ? SignatureForm.Sha256 : SignatureForm.Raw;
-            if (form != SignatureForm.Standard && form != shape) continue;
-            var scheme = form switch { SignatureForm.Standard => SignatureScheme.Standard, SignatureForm.Timed => SignatureScheme.Stripe, _ => SignatureScheme.GitHub };
-            valid |= Verify(form == SignatureForm.Standard ? new SignatureRule(scheme, secrets) : new SignatureRule(scheme, texts, header, requireTimestamp), headers, body, nowMicroseconds).IsValid;
+            if (!service.Forms.Contains(form, StringComparer.Ordinal)) continue;
+            var rule = form switch
+            {
+                SignatureForm.Standard => new SignatureRule(SignatureScheme.Standard, service.Secrets),
+                SignatureForm.Timed => new SignatureRule(SignatureScheme.Stripe, service.TextSecrets, header),
+                _ => new SignatureRule(SignatureScheme.GitHub, service.TextSecrets, header, service.RequireTimestamp),
+            };
+            valid |= Verify(rule, headers, body, nowMicroseconds).IsValid;
         }
         return valid;
     }
+
+    private static bool IsTimed(string given) => given.Contains("t=", StringComparison.Ordinal) || given.Contains(',', StringComparison.Ordinal);
 
     private static SignatureAnswer Standard(SignatureRule rule, IHeaderDictionary headers, ReadOnlySpan<byte> body, long now)
     {
@@ -143,7 +165,7 @@ internal static class Signatures
     private static SignatureAnswer Hex(SignatureRule rule, string? given, ReadOnlySpan<byte> body, long now, bool timed, bool untimed)
     {
         if (given is null) return SignatureAnswer.Invalid;
-        if (given.Contains("t=", StringComparison.Ordinal) || given.Contains(',', StringComparison.Ordinal))
+        if (IsTimed(given))
         {
             if (!timed) return SignatureAnswer.Invalid;
             var parts = given.Split(',', StringSplitOptions.TrimEntries);

@@ -42,8 +42,9 @@ internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServic
         using (body)
         {
             // All are tried, so that the time says nothing of which.
+            var forms = Signatures.FormsOf(http.Request.Headers);
             var signed = new List<ApprovalService>();
-            foreach (var service in configured) if (Signatures.VerifyAny(service.Forms, service.Secrets, service.RequireTimestamp, http.Request.Headers, body.Bytes.Span, database.Now)) signed.Add(service);
+            foreach (var service in configured) if (Signatures.IsBy(service, forms, http.Request.Headers, body.Bytes.Span, database.Now)) signed.Add(service);
             if (signed.Count == 0)
                 return failed.Refuse(http, "bad_signature", null, new Refusal(401, Signatures.IsSigned(http.Request.Headers) ? "invalid webhook signature" : "missing webhook signature") { Challenge = "Signature realm=\"postern\"" });
             var (message, wrong) = ApprovalMessage.Read(body);
