@@ -90,6 +90,7 @@ internal sealed class ApprovalPageRoutes(ApprovalStore approvals, ApprovalDecisi
         var parameters = ParameterView.FromDictionary(new Dictionary<string, object?>(StringComparer.Ordinal)
         {
             [nameof(ApprovalPage.Question)] = approval,
+            [nameof(ApprovalPage.Status)] = status,
             [nameof(ApprovalPage.Message)] = message,
             [nameof(ApprovalPage.Comment)] = entered?.Comment,
             [nameof(ApprovalPage.Option)] = entered?.Option,

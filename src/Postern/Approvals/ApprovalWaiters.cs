@@ -15,16 +15,11 @@ internal sealed class ApprovalWaiters(Database database, ApprovalStore approvals
     /// <summary>The answer, rendered; null when the time is over and there is none.</summary>
     public async Task<byte[]?> WaitAsync(Approval open, TimeSpan time, CancellationToken gone)
     {
-        Waiting waiting;
-        lock (_gate)
-        {
-            if (!_waiting.TryGetValue((open.Project, open.Id), out waiting!)) _waiting[(open.Project, open.Id)] = waiting = new Waiting(this, open);
-            waiting.Count++;
-        }
+        var waiting = Join(open);
         using var until = CancellationTokenSource.CreateLinkedTokenSource(gone, lifetime.ApplicationStopping);
         try
         {
-            return await waiting.Answer.WaitAsync(time, clock, until.Token);
+            return await waiting.Answer.Task.WaitAsync(time, clock, until.Token);
         }
         catch (Exception fault) when (fault is TimeoutException || (fault is OperationCanceledException && !gone.IsCancellationRequested))
         {
@@ -33,67 +28,78 @@ internal sealed class ApprovalWaiters(Database database, ApprovalStore approvals
         }
         finally
         {
-            lock (_gate)
+            Leave(open, waiting);
+        }
+    }
+
+    private Waiting Join(Approval open)
+    {
+        lock (_gate)
+        {
+            if (!_waiting.TryGetValue((open.Project, open.Id), out var waiting))
             {
-                if (--waiting.Count == 0)
-                {
-                    _waiting.Remove((open.Project, open.Id));
-                    waiting.Leave();
-                }
+                _waiting[(open.Project, open.Id)] = waiting = new Waiting();
+                _ = LookAsync(waiting, open);
             }
+            waiting.Count++;
+            return waiting;
+        }
+    }
+
+    private void Leave(Approval open, Waiting waiting)
+    {
+        lock (_gate)
+        {
+            if (--waiting.Count > 0) return;
+            _waiting.Remove((open.Project, open.Id));
+        }
+        waiting.Left.Cancel();
+    }
+
+    private async Task LookAsync(Waiting waiting, Approval open)
+    {
+        using var changed = new Hint();
+        // Listening begins before the first look: nothing that commits in between is missed.
+        using var listening = database.Changes.Listen(open.Run, changed.Set);
+        try
+        {
+            while (!waiting.Answer.Task.IsCompleted)
+            {
+                if (await FindAsync(open) is { IsPending: false } decided) waiting.Answer.TrySetResult(ApprovalJson.Status(decided, decided.RequestUrl));
+                else await changed.WaitAsync(LookEvery, clock, waiting.Left.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The last of them has gone.
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            waiting.Answer.TrySetException(fault);
+        }
+    }
+
+    /// <summary>Null while the database is away: then the next look finds it.</summary>
+    private async ValueTask<Approval?> FindAsync(Approval open)
+    {
+        try
+        {
+            return await approvals.FindAsync(open.Project, open.Id);
+        }
+        catch (StorageUnavailableException)
+        {
+            return null;
         }
     }
 
     private sealed class Waiting
     {
-        // Whoever waits goes on elsewhere than on the thread that has looked.
-        private readonly TaskCompletionSource<byte[]?> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        // Not disposed: it has no timer, and the last to leave may do so after the look has ended.
-        private readonly CancellationTokenSource _left = new();
+        /// <summary>Whoever waits goes on elsewhere than on the thread that has looked.</summary>
+        public TaskCompletionSource<byte[]> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public Waiting(ApprovalWaiters all, Approval open) => _ = LookAsync(all, open);
+        /// <summary>Not disposed: it has no timer, and the last to leave may do so after the look has ended.</summary>
+        public CancellationTokenSource Left { get; } = new();
 
         public int Count { get; set; }
-
-        public Task<byte[]?> Answer => _answer.Task;
-
-        public void Leave() => _left.Cancel();
-
-        private async Task LookAsync(ApprovalWaiters all, Approval open)
-        {
-            using var changed = new Hint();
-            // Listening begins before the first look: nothing that commits in between is missed.
-            using var listening = all.Database.Changes.Listen(open.Run, changed.Set);
-            try
-            {
-                while (!_answer.Task.IsCompleted)
-                {
-                    try
-                    {
-                        var now = await all.Approvals.FindAsync(open.Project, open.Id);
-                        if (now is not { IsPending: true }) _answer.TrySetResult(now is null ? null : ApprovalJson.Status(now, now.RequestUrl));
-                        else await changed.WaitAsync(LookEvery, all.Clock, _left.Token);
-                    }
-                    catch (StorageUnavailableException)
-                    {
-                        await changed.WaitAsync(LookEvery, all.Clock, _left.Token);
-                    }
-                }
-            }
-            catch (OperationCanceledException)
-            {
-                // The last of them has gone.
-            }
-            catch (Exception fault) when (fault is not OutOfMemoryException)
-            {
-                _answer.TrySetException(fault);
-            }
-        }
     }
-
-    private Database Database => database;
-
-    private ApprovalStore Approvals => approvals;
-
-    private TimeProvider Clock => clock;
 }

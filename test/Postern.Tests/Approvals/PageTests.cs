@@ -180,9 +180,11 @@ public sealed class PageTests : IAsyncLifetime
         var asking = await Asking.PrepareAsync(server);
         var (run, token, _) = await asking.RunningAsync();
         var path = new Uri((await asking.AskAsync(run, token)).String("approval_request_url")).AbsolutePath;
-        var statuses = new List<int>();
-        for (var i = 0; i < 30; i++) statuses.Add((await server.SendAsync(HttpMethod.Get, "/approvals/" + new string('x', 43))).Status);
-        Assert.Contains(429, statuses);
+        var answers = new List<Answer>();
+        for (var i = 0; i < 30; i++) answers.Add(await server.SendAsync(HttpMethod.Get, "/approvals/" + new string('x', 43)));
+        var slowed = answers.First(a => a.Status == 429);
+        Assert.Contains("Try again later", slowed.Text, StringComparison.Ordinal);
+        Assert.NotNull(slowed.Header("Retry-After"));
         Assert.Equal(200, (await server.SendAsync(HttpMethod.Get, path)).Status);
     }
 }
