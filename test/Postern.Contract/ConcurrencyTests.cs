@@ -8,6 +8,28 @@ public sealed class ConcurrencyTests
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
+    public async Task Of_64_who_follow_a_timeline_from_its_beginning_each_gets_all_of_it(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        await server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull" });
+        var runs = new List<string>();
+        for (var i = 0; i < 8; i++)
+        {
+            var run = (await server.PostAsync("/api/v1/runs", new { agent = "p" })).String("id");
+            for (var n = 0; n < 10; n++) await server.PostAsync($"/api/v1/runs/{run}/status", new { status = "running" });
+            runs.Add(run);
+        }
+        await Task.WhenAll(Enumerable.Range(0, 64).Select(async i =>
+        {
+            await using var stream = await server.StreamAsync($"/api/v1/runs/{runs[i % 8]}/events");
+            for (var seq = 1; seq <= 11; seq++) Assert.Equal(seq, (await stream.NextAsync())!.Json.GetProperty("seq").GetInt32());
+        }));
+        Assert.DoesNotContain("beside its transaction", server.Log.Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
     public async Task Of_64_starts_of_one_name_there_is_one_session_and_one_run(Backend backend)
     {
         await using var server = await TestServer.StartAsync(backend);

@@ -144,6 +144,21 @@ public sealed class SqliteStorageTests : StorageContract
         return Task.FromResult<Database>(new SqliteDatabase(Path.Combine(folder, "db"), TimeProvider.System));
     }
 
+    /// <summary>A second connection for it is there in a test and not under load, so it is refused always, by the engine that every test runs on.</summary>
+    [Fact]
+    public async Task A_command_that_asks_beside_its_transaction_is_refused()
+    {
+        var folder = Directory.CreateTempSubdirectory("postern-storage-").FullName;
+        await using (var database = await OpenAsync(folder))
+        {
+            await Assert.ThrowsAsync<InvalidOperationException>(async () => await database.ReadAsync(async _ => await Migrations.VersionAsync(database)));
+            await Assert.ThrowsAsync<InvalidOperationException>(() => database.WriteAsync(async _ => await Migrations.VersionAsync(database)));
+            await Assert.ThrowsAsync<InvalidOperationException>(() => database.WriteAsync(async _ => await database.WriteAsync(_ => new ValueTask<int>(1))));
+            Assert.Equal(Migrations.Newest, await Migrations.VersionAsync(database));
+        }
+        Directory.Delete(folder, recursive: true);
+    }
+
     [Fact]
     public void A_file_that_is_newer_than_the_binary_is_refused()
     {

@@ -70,8 +70,10 @@ internal sealed class RunEvents(Database database)
     public static ValueTask<byte[]?> FindAcceptedAsync(Tx tx, string project, string run, string eventId) =>
         tx.FirstAsync("SELECT digest FROM run_event WHERE project = $1 AND run = $2 AND event_id = $3 AND accepted = 1", r => r.Bytes(0), project, run, eventId);
 
-    public ValueTask<List<RunEvent>> AfterAsync(string project, string run, long after, int limit) =>
-        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM run_event WHERE project = $1 AND run = $2 AND seq > $3 ORDER BY seq LIMIT $4", Map, project, run, after, limit));
+    public ValueTask<List<RunEvent>> AfterAsync(string project, string run, long after, int limit) => database.ReadAsync(tx => AfterAsync(tx, project, run, after, limit));
+
+    public static ValueTask<List<RunEvent>> AfterAsync(Tx tx, string project, string run, long after, int limit) =>
+        tx.ListAsync($"SELECT {Columns} FROM run_event WHERE project = $1 AND run = $2 AND seq > $3 ORDER BY seq LIMIT $4", Map, project, run, after, limit);
 
     public static ValueTask<List<RunAttempt>> AttemptsAsync(Tx tx, string project, string run) =>
         tx.ListAsync(

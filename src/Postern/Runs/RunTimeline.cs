@@ -11,7 +11,7 @@ namespace Postern.Runs;
 /// One follower of a run's timeline, as server-sent events: <c>id</c> is the event's number, <c>data</c> its row. It begins after the number that the
 /// client has, and ends with <c>event: end</c> once the run has ended and nothing of it is still under way.
 /// </summary>
-internal sealed class RunTimeline(Database database, RunStore runs, RunEvents events, StreamRegistry registry, Tails tails, ProjectCaller caller, Run run, long after) : IResult
+internal sealed class RunTimeline(Database database, RunStore runs, StreamRegistry registry, Tails tails, ProjectCaller caller, Run run, long after) : IResult
 {
     private const string RunEnded = "run_ended";
     private const int PageSize = 100;
@@ -33,7 +33,7 @@ internal sealed class RunTimeline(Database database, RunStore runs, RunEvents ev
         {
             // The run before its events: what ended it is then among them.
             var now = await RunStore.FindAsync(tx, run.Project, run.Id);
-            var rows = await events.AfterAsync(run.Project, run.Id, next - 1, PageSize);
+            var rows = await RunEvents.AfterAsync(tx, run.Project, run.Id, next - 1, PageSize);
             if (rows.Count > 0) return new Batch([.. rows.Select(e => new Frame(e.Seq, e.Seq + 1, Render(e)))], null);
             return new Batch([], now is null || (now.IsEnded && (now.CallbackUrl is null || now.CallbackOutcome is not null)) ? RunEnded : null);
         }));

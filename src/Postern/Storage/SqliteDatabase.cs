@@ -31,6 +31,10 @@ internal sealed class SqliteDatabase : Database
     private readonly ConcurrentBag<SqliteConnectionCache> _readers = [];
     private readonly SemaphoreSlim _readerSlots = new(Readers, Readers);
     private readonly Thread _writer;
+    /// <summary>Whether a command runs on this thread, which it does from its beginning to its end.</summary>
+    [ThreadStatic]
+    private static bool _inCommand;
+
     private int _queued;
     private int _writerSleeps;
     private volatile bool _closing;
@@ -65,6 +69,7 @@ internal sealed class SqliteDatabase : Database
 
     private Task<T> EnqueueAsync<T>(Func<Tx, ValueTask<T>> command)
     {
+        RefuseInsideCommand();
         if (_closing || Interlocked.Increment(ref _queued) > MaxQueued)
         {
             if (!_closing) Interlocked.Decrement(ref _queued);
@@ -78,11 +83,12 @@ internal sealed class SqliteDatabase : Database
 
     public override async ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default)
     {
+        RefuseInsideCommand();
         await _readerSlots.WaitAsync(cancel);
         var reader = _readers.TryTake(out var idle) ? idle : Open();
         try
         {
-            return Completed(query(new SqliteTx(reader, this)));
+            return RunToEnd(query, new SqliteTx(reader, this));
         }
         finally
         {
@@ -227,9 +233,25 @@ internal sealed class SqliteDatabase : Database
             ? new StorageUnavailableException("The database file cannot be written now.", fault)
             : fault;
 
-    private static T Completed<T>(ValueTask<T> command) =>
-        command.IsCompleted ? command.GetAwaiter().GetResult()
-            : throw new InvalidOperationException("A storage command awaited something other than its transaction.");
+    private static T RunToEnd<T>(Func<Tx, ValueTask<T>> command, SqliteTx tx)
+    {
+        _inCommand = true;
+        try
+        {
+            var running = command(tx);
+            return running.IsCompleted ? running.GetAwaiter().GetResult() : throw new InvalidOperationException("A storage command awaited something other than its transaction.");
+        }
+        finally
+        {
+            _inCommand = false;
+        }
+    }
+
+    /// <summary>A read inside a read would take a second connection, which is there in a test and not under load: it is refused always.</summary>
+    private static void RefuseInsideCommand()
+    {
+        if (_inCommand) throw new InvalidOperationException("A storage command asked the database beside its transaction.");
+    }
 
     private abstract class Pending
     {
@@ -249,7 +271,7 @@ internal sealed class SqliteDatabase : Database
 
         public Task<T> Task => _answer.Task;
 
-        public override void Run(SqliteTx tx) => _result = Completed(command(tx));
+        public override void Run(SqliteTx tx) => _result = RunToEnd(command, tx);
 
         public override void Answer()
         {
