@@ -33,6 +33,8 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
             if (!TryAgree([Member(root, "requestId"), envelope ? Member(data!.Value, "requestId") : null], out var id) || string.IsNullOrWhiteSpace(id)) return (null, new Refusal(400, "requestId is required"));
             var (word, wrong) = DecisionOf(root, envelope ? data : null, answer);
             if (word is null) return (null, wrong);
+            // The flat form's response is the agent's business, unless it decides otherwise.
+            if (!envelope && response is { ValueKind: JsonValueKind.Object } own && Member(own, "decision") is { ValueKind: JsonValueKind.String } inner && Decision.Of(Fields.TextOf(inner) ?? "") is { } other && other != word) return (null, Invalid($"it says both {word} and {other}"));
             var feedback = (answer is null ? null : Member(answer.Value, "feedback")) ?? (envelope ? Member(data!.Value, "feedback") : null) ?? Member(root, "feedback");
             if (!TryText(feedback, out var words) || words?.Length > MaxFeedback) return (null, Invalid($"feedback is not a text of at most {MaxFeedback} characters"));
             if (!TryAgree([Member(root, "payload_hash"), answer is null ? null : Member(answer.Value, "payload_hash")], out var hash)) return (null, Invalid("payload_hash is not one text"));

@@ -124,6 +124,7 @@ public sealed class SignedDoorTests : IAsyncLifetime
     [InlineData("{\"type\":\"expired\",\"data\":{\"requestId\":\"R\",\"response\":{\"decision\":\"approved\"}}}", "invalid payload: it says both expired and approved")]
     [InlineData("{\"data\":{\"requestId\":\"R\",\"response\":{\"decision\":\"rejected\",\"action\":\"approve\"}}}", "invalid payload: it says both rejected and approved")]
     [InlineData("{\"requestId\":\"R\",\"decision\":\"approved\",\"data\":{\"response\":{\"decision\":\"rejected\"}}}", "invalid payload: it says both approved and rejected")]
+    [InlineData("{\"requestId\":\"R\",\"decision\":\"approved\",\"response\":{\"decision\":\"deny\"}}", "invalid payload: it says both approved and rejected")]
     [InlineData("{\"data\":{\"requestId\":\"R\",\"response\":\"approved\"}}", "invalid payload: data.response is not an object")]
     [InlineData("{\"requestId\":\"R\",\"decision\":\"approved\",\"data\":[]}", "invalid payload: data is not an object")]
     [InlineData("{\"requestId\":\"R\",\"decision\":\"approved\",\"feedback\":{}}", "invalid payload: feedback is not a text of at most 65536 characters")]
