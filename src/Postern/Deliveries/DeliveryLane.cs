@@ -21,11 +21,21 @@ internal sealed class DeliveryLane(DeliveryOptions options)
     private int _pauses;
     private long _pausedUntil;
     private long _failedAt;
-    private double _tokens = 1;
+    private double _tokens;
     private long _tokensAt;
+    private bool _learned;
 
-    /// <summary>What the endpoint asked for; learned with its first request.</summary>
-    public long? RatePerSecond { get; set; }
+    /// <summary>What the endpoint asked for.</summary>
+    public long? RatePerSecond { get; private set; }
+
+    /// <summary>How fast the endpoint wants to be sent to stands with its requests: until the first of them has been made, one is under way and no more. True: this was the first, and others may follow.</summary>
+    public bool Learn(long? ratePerSecond, long now)
+    {
+        var first = !_learned;
+        if (first) (_tokens, _tokensAt) = ((ratePerSecond ?? 1) - 1, now);
+        (_learned, RatePerSecond) = (true, ratePerSecond);
+        return first;
+    }
 
     /// <summary>Nothing of it is worth keeping: failures are forgotten once nothing has been sent for a while, or every address that ever failed would be kept.</summary>
     public bool IsIdle(long now) => _underWay == 0 && _waiting.Count == 0 && (RatePerSecond is null || now - _tokensAt > RateFull) && (_failures == 0 || now - Math.Max(_failedAt, _pausedUntil) > ForgetAfter);
@@ -51,7 +61,7 @@ internal sealed class DeliveryLane(DeliveryOptions options)
     /// <summary>The next to send, whose place is then taken; null when there is none or it is not the time.</summary>
     public Delivery? Start(long now)
     {
-        if (_waiting.Count == 0 || _underWay >= options.EndpointConcurrency || IsOpen(now) || !TakeToken(now)) return null;
+        if (_waiting.Count == 0 || _underWay >= (_learned ? options.EndpointConcurrency : 1) || IsOpen(now) || !TakeToken(now)) return null;
         _underWay++;
         return _waiting.Dequeue();
     }

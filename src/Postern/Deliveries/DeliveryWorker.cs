@@ -122,7 +122,10 @@ internal sealed class DeliveryWorker : HintedLook
             if (request is null) await EndUnsentAsync(delivery, purpose, why!, tell: false);
             else
             {
-                lane.RatePerSecond = request.RatePerSecond;
+                lock (_gate)
+                {
+                    if (lane.Learn(request.RatePerSecond, Database.Now)) PumpLane(lane, stop);
+                }
                 var attempt = await _sender.SendAsync(delivery, request, stop);
                 if (!attempt.Arrived) DeliveryLog.NotArrived(Log, delivery.Id, delivery.Type, delivery.Attempts + 1, attempt.Status?.ToString() ?? attempt.Category);
                 await RecordAsync(delivery, purpose, attempt, request.MaxTries ?? Schedule.Length + 1);
