@@ -110,12 +110,12 @@ internal sealed class RunStore(Database database)
     public static ValueTask<int> BeginTurnAsync(Tx tx, Run run) =>
         tx.ExecuteAsync("UPDATE run SET idle_until = NULL, boot_message = 0, deadline_at = total_at WHERE project = $1 AND id = $2 AND ended_at IS NULL", run.Project, run.Id);
 
-    /// <summary>Nothing is left to do: the run waits for the next message until the end of its idle window.</summary>
+    /// <summary>Nothing is left to do: the run waits for the next message until the end of its idle window, which does not begin while a person is asked.</summary>
     public static ValueTask<int> RestAsync(Tx tx, string project, string id) =>
         tx.ExecuteAsync(
             """
-            UPDATE run SET due_at = NULL, lease_until = 0, tries = 0, boot_message = 0, claim_at = NULL, claim_until = NULL, claim_seconds = 0, deadline_at = total_at,
-              idle_until = $3 + idle_seconds * 1000000, updated_at = $3 WHERE project = $1 AND id = $2 AND ended_at IS NULL
+            UPDATE run SET due_at = NULL, lease_until = 0, tries = 0, boot_message = 0, claim_at = NULL, claim_until = NULL, claim_seconds = 0, deadline_at = COALESCE(approval_until, total_at),
+              idle_until = CASE WHEN approval IS NULL THEN $3 + idle_seconds * 1000000 END, updated_at = $3 WHERE project = $1 AND id = $2 AND ended_at IS NULL
             """, project, id, tx.Now);
 
     /// <summary>More is due at once, for whichever node takes it next.</summary>

@@ -111,6 +111,8 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
             if (row.IsClosed) return new Refusal(409, "The session is closed", "session_closed") { ShouldRetry = false };
             if (row.IsExpired(tx.Now)) return new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false };
             if (row.CurrentRun != run.Id) return Reply.Ok(new SwappedRun(row.CurrentRun ?? (await RunStore.LastOfAsync(tx, row.Project, row.Id))!, false));
+            // The fresh run would go on with the turn, without the answer.
+            if (run.Approval is not null) return new Refusal(409, "The run waits for an approval: it is not handed over before the answer", "awaiting_approval") { ShouldRetry = false };
             await machine.EndAsync(tx, row.Project, run.Id, Phase.Succeeded, "handed over to a fresh run");
             // The turn goes over with what it has not answered: the fresh run opens it anew.
             await tx.ExecuteAsync("UPDATE session SET turn_deadline = NULL, current_run = NULL WHERE project = $1 AND id = $2", row.Project, row.Id);

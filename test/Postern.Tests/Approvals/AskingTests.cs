@@ -4,19 +4,8 @@ using Postern.Support;
 namespace Postern.Tests.Approvals;
 
 /// <summary>Asking: who may, what is refused, rounds, repeats, and what waiting means for the run.</summary>
-public sealed class AskingTests : IAsyncLifetime
+public sealed class AskingTests : ApprovalTest
 {
-    private TestServer _server = null!;
-    private Asking _asking = null!;
-
-    public async ValueTask InitializeAsync()
-    {
-        _server = await TestServer.StartAsync();
-        _asking = await Asking.PrepareAsync(_server);
-    }
-
-    public async ValueTask DisposeAsync() => await _server.DisposeAsync();
-
     private Task<Answer> AskAsync(string run, object? body, string? credential = null, string prefix = "/api/v1/executions") => _server.PostAsync($"{prefix}/{run}/request-approval", body, credential);
 
     [Fact]

@@ -4,19 +4,8 @@ using Postern.Support;
 namespace Postern.Tests.Approvals;
 
 /// <summary>Deciding by key or token, what waits, waiting for the answer, and the clock.</summary>
-public sealed class InsideTests : IAsyncLifetime
+public sealed class InsideTests : ApprovalTest
 {
-    private TestServer _server = null!;
-    private Asking _asking = null!;
-
-    public async ValueTask InitializeAsync()
-    {
-        _server = await TestServer.StartAsync();
-        _asking = await Asking.PrepareAsync(_server);
-    }
-
-    public async ValueTask DisposeAsync() => await _server.DisposeAsync();
-
     private Task<Answer> DecideAsync(string run, object body, string? credential) => _server.PostAsync($"/api/v1/executions/{run}/approval-response", body, credential);
 
     [Fact]

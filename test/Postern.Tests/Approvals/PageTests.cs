@@ -5,19 +5,8 @@ using Postern.Support;
 namespace Postern.Tests.Approvals;
 
 /// <summary>The page for the person over plain HTTP: what it shows and escapes, what it allows, and that opening it decides nothing. In a browser it is tried by the acceptance tests.</summary>
-public sealed class PageTests : IAsyncLifetime
+public sealed class PageTests : ApprovalTest
 {
-    private TestServer _server = null!;
-    private Asking _asking = null!;
-
-    public async ValueTask InitializeAsync()
-    {
-        _server = await TestServer.StartAsync();
-        _asking = await Asking.PrepareAsync(_server);
-    }
-
-    public async ValueTask DisposeAsync() => await _server.DisposeAsync();
-
     private async Task<(string Run, string Path, string Request)> LinkAsync(object? body = null)
     {
         var (run, token, _) = await _asking.RunningAsync();

@@ -9,19 +9,9 @@ using Postern.Support;
 namespace Postern.Tests.Approvals;
 
 /// <summary>Decisions from outside: the answers of the contract, the forms of signatures, whose secrets decide what, and that nothing but a listed word approves.</summary>
-public sealed class SignedDoorTests : IAsyncLifetime
+public sealed class SignedDoorTests : ApprovalTest
 {
     private const string Door = "/api/v1/webhooks/approval-response";
-    private TestServer _server = null!;
-    private Asking _asking = null!;
-
-    public async ValueTask InitializeAsync()
-    {
-        _server = await TestServer.StartAsync();
-        _asking = await Asking.PrepareAsync(_server);
-    }
-
-    public async ValueTask DisposeAsync() => await _server.DisposeAsync();
 
     private Task<Answer> SendAsync(string body, params (string, string)[] headers) => _server.SendAsync(HttpMethod.Post, Door, null, Encoding.UTF8.GetBytes(body), headers);
 
