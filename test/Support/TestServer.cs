@@ -96,6 +96,16 @@ internal sealed class TestServer : IAsyncDisposable
 
     public async Task<string> TokenAsync(params string[] scopes) => await App.Services.GetRequiredService<Tokens>().MintAsync(await ProjectAsync(), scopes, Database.Now + 3_600_000_000);
 
+    /// <summary>A key as the command line makes it: its id and its text.</summary>
+    public async Task<(string Id, string Key)> NamedKeyAsync(string name, params string[] scopes)
+    {
+        var (row, key) = await App.Services.GetRequiredService<KeyAdmin>().CreateAsync(await ProjectAsync(), name, "live", scopes, null, "command line");
+        return (row.Id, key.Text);
+    }
+
+    /// <summary>A token that a key mints over HTTP, as a backend does.</summary>
+    public async Task<string> TokenOfAsync(string key, params string[] scopes) => (await PostAsync("/api/v1/auth/public-tokens", new { scopes, expirationTime = "1h" }, key)).String("token");
+
     public async Task<string> KeyAsync(params string[] scopes) => (await App.Services.GetRequiredService<KeyAdmin>().CreateAsync(await ProjectAsync(), "test", "live", scopes, null, "test")).Key.Text;
 
     public Task<Answer> StartSessionAsync(string externalId, string? credential = null, string agent = "echo", object? more = null) =>

@@ -28,15 +28,12 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         Queue(new AuditRow(NoProject, "credential.refused", Door.Words(door.Opens), keyId, Route(http, door), address, reason));
 
     public void Forbidden(HttpContext http, Door door, ProjectCaller caller, string address) =>
-        Queue(new AuditRow(caller.Project, "scope.refused", caller.Authority.Credential, ActorOf(caller.Authority), Route(http, door), address, door.Rule.Words));
+        Queue(new AuditRow(caller.Project, "scope.refused", caller.Authority.Credential, caller.Authority.LoggedActor, Route(http, door), address, door.Rule.Words));
 
     public void ExposedInUrl(HttpContext http, string? keyId, string address) =>
         Queue(new AuditRow(NoProject, "key.exposed", "key", keyId, http.Request.Method, address, "credential_in_url"));
 
-    /// <summary>A key's id as it is; what callers choose (a subject, an identity) as a short digest.</summary>
-    public static string ActorOf(Authority authority) =>
-        authority is KeyEntry ? authority.Actor : Hashed(authority.Actor);
-
+    /// <summary>What callers choose, as a short digest.</summary>
     public static string Hashed(string chosen) => "h:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(chosen)).AsSpan(0, 8));
 
     public ValueTask<List<AuditView>> ListAsync(string project, bool withRefusals, Cursor? after, int limit) =>

@@ -28,7 +28,7 @@ internal sealed class CallbackSecretRoutes(CallbackSecrets secrets, AccessWatch 
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
         var secret = given ?? "pst_cbs_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
-        var (id, taken) = await secrets.CreateAsync(caller.Project, secret, Audit.ActorOf(caller.Authority));
+        var (id, taken) = await secrets.CreateAsync(caller.Project, secret, caller);
         if (taken) return new Refusal(409, "Choose another secret, or let the server make one.", "secret_refused");
         if (id is null) return new Refusal(409, $"The project has {CallbackSecrets.MaxLive} live secrets. Delete the older one first.", "too_many_secrets");
         await watch.RefreshAsync();
@@ -40,14 +40,14 @@ internal sealed class CallbackSecretRoutes(CallbackSecrets secrets, AccessWatch 
 
     private async Task<IResult> Revoke(HttpContext http, ProjectCaller caller)
     {
-        if (RequestPath.Segment(http, IdSegment) is not { } id || !await secrets.RevokeAsync(caller.Project, id, Audit.ActorOf(caller.Authority))) return new Refusal(404, "There is no such secret.", "not_found");
+        if (RequestPath.Segment(http, IdSegment) is not { } id || !await secrets.RevokeAsync(caller.Project, id, caller)) return new Refusal(404, "There is no such secret.", "not_found");
         await watch.RefreshAsync();
         return Reply.NoContent;
     }
 
     private async Task<IResult> RotateTokenSecret(HttpContext http, ProjectCaller caller)
     {
-        var number = await secrets.RotateTokenSecretAsync(caller.Project, Audit.ActorOf(caller.Authority));
+        var number = await secrets.RotateTokenSecretAsync(caller.Project, caller);
         await watch.RefreshAsync();
         return Reply.Ok(new RotatedTokenSecret(number));
     }

@@ -5,38 +5,6 @@ using Postern.Storage;
 
 namespace Postern.Access;
 
-/// <summary>A trusted orchestrator of one project: it may report on that project's runs, and nothing else.</summary>
-internal sealed class CallbackSecretAuthority(string id) : Authority
-{
-    public override string Credential => "callback_secret";
-
-    public override string Actor => id;
-
-    public override ScopeSet Scopes => ScopeSet.Nothing;
-
-    public override long? ExpiresAt => null;
-
-    public override string? WhyEnded(long now) => null;
-}
-
-/// <summary>One attempt of one run, by the token that was made for it.</summary>
-internal sealed class CallbackTokenAuthority(string run, long attempt) : Authority
-{
-    public string Run => run;
-
-    public long Attempt => attempt;
-
-    public override string Credential => "callback_token";
-
-    public override string Actor => run;
-
-    public override ScopeSet Scopes => ScopeSet.Nothing;
-
-    public override long? ExpiresAt => null;
-
-    public override string? WhyEnded(long now) => null;
-}
-
 internal sealed record CallbackSecretRow(string Id, string CreatedBy, long CreatedAt);
 
 /// <summary>
@@ -65,7 +33,11 @@ internal sealed class CallbackSecrets(Database database, MasterKey master, TimeP
             r => (Project: r.GetString(0), Id: r.GetString(1), Digest: r.Bytes(2), Revoked: !r.IsDBNull(3)), version));
         foreach (var (project, id, digest, revoked) in changed)
         {
-            if (revoked && _live.TryGetValue(Convert.ToHexString(digest), out var there) && there.Authority.Actor == id) _live.TryRemove(Convert.ToHexString(digest), out _);
+            if (revoked && _live.TryGetValue(Convert.ToHexString(digest), out var there) && there.Authority.Actor == id)
+            {
+                _live.TryRemove(Convert.ToHexString(digest), out _);
+                there.Authority.Revoke();
+            }
             else if (!revoked) _live[Convert.ToHexString(digest)] = (project, digest, new CallbackSecretAuthority(id));
         }
         _tokenSecrets.Clear();
@@ -76,18 +48,20 @@ internal sealed class CallbackSecrets(Database database, MasterKey master, TimeP
     {
         if (presented.Length is < MinLength or > MaxLength) return null;
         var digest = master.DigestOf(presented, "callback secret");
-        return _live.TryGetValue(Convert.ToHexString(digest), out var found) && CryptographicOperations.FixedTimeEquals(found.Digest, digest) ? new ProjectCaller(found.Project, found.Authority) : null;
+        return _live.TryGetValue(Convert.ToHexString(digest), out var found) && CryptographicOperations.FixedTimeEquals(found.Digest, digest) ? new ProjectCaller(found.Project, found.Authority, database) : null;
     }
 
     public ValueTask<List<CallbackSecretRow>> ListAsync(string project) =>
         database.ReadAsync(tx => ListAsync(tx, project));
 
     /// <summary>The new secret's id; null when there are two already, <paramref name="taken"/> when its text is in use.</summary>
-    public Task<(string? Id, bool Taken)> CreateAsync(string project, string secret, string createdBy) =>
+    public Task<(string? Id, bool Taken)> CreateAsync(string project, string secret, ProjectCaller by) =>
         database.WriteAsync<(string?, bool)>(async tx =>
         {
             // The project's row orders those who would be the second at once.
             await tx.FirstAsync($"SELECT id FROM project WHERE id = $1{tx.ForUpdate}", r => r.GetString(0), project);
+            await KeyStore.BeginChangeAsync(tx, by, master);
+            var createdBy = by.Authority.LoggedActor;
             if ((await ListAsync(tx, project)).Count >= MaxLive) return (null, false);
             var id = Id.New("cbs", clock);
             var digest = master.DigestOf(secret, "callback secret");
@@ -99,9 +73,11 @@ internal sealed class CallbackSecrets(Database database, MasterKey master, TimeP
             return (id, false);
         });
 
-    public Task<bool> RevokeAsync(string project, string id, string actor) =>
+    public Task<bool> RevokeAsync(string project, string id, ProjectCaller by) =>
         database.WriteAsync(async tx =>
         {
+            await KeyStore.BeginChangeAsync(tx, by, master);
+            var actor = by.Authority.LoggedActor;
             if (await tx.ExecuteAsync(
                 "UPDATE callback_secret SET revoked_at = $3, changed = $4 WHERE project = $1 AND id = $2 AND revoked_at IS NULL",
                 project, id, tx.Now, await KeyStore.NextVersionAsync(tx)) != 1) return false;
@@ -144,10 +120,12 @@ internal sealed class CallbackSecrets(Database database, MasterKey master, TimeP
     }
 
     /// <summary>A new secret makes tokens from now on. Retired ones of whose time no run lives are gone.</summary>
-    public Task<long> RotateTokenSecretAsync(string project, string actor) =>
+    public Task<long> RotateTokenSecretAsync(string project, ProjectCaller by) =>
         database.WriteAsync(async tx =>
         {
             await tx.FirstAsync($"SELECT id FROM project WHERE id = $1{tx.ForUpdate}", r => r.GetString(0), project);
+            await KeyStore.BeginChangeAsync(tx, by, master);
+            var actor = by.Authority.LoggedActor;
             await tx.ExecuteAsync(
                 """
                 DELETE FROM callback_token_secret WHERE project = $1 AND retired_at IS NOT NULL

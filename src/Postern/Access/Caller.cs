@@ -1,11 +1,19 @@
+using Postern.Http;
+using Postern.Storage;
+
 namespace Postern.Access;
 
 /// <summary>
-/// Who came through a door that belongs to a project: what the credential proves, and no more. One lives as long as its request
-/// or stream; a stream asks <see cref="WhyEnded"/> before each frame.
+/// Who came through a door that belongs to a project: what the credential proves, and no more. It remembers what it was let in for,
+/// so that the same can be asked again whenever time has passed (<see cref="EnsureStillAllowed"/>): after a body has been read, at each
+/// wake of a wait, before each batch of a long operation, and before each frame of a stream.
 /// </summary>
-internal sealed class ProjectCaller(string project, Authority authority)
+internal sealed class ProjectCaller(string project, Authority authority, Database database) : RequestCaller
 {
+    /// <summary>What it has been let in for. Most requests ask for one thing.</summary>
+    private Need? _first;
+    private List<Need>? _others;
+
     public string Project { get; } = project;
 
     public Authority Authority { get; } = authority;
@@ -18,16 +26,36 @@ internal sealed class ProjectCaller(string project, Authority authority)
     public bool Allows(Need need)
     {
         ScopeWasChecked = true;
-        return Scopes.Allows(need);
+        if (!Authority.Allows(need)) return false;
+        if (_first is null) _first = need;
+        else if (_first != need) (_others ??= []).Add(need);
+        return true;
     }
 
     public bool Allows(string action, string type, string? id = null, string? otherId = null) => Allows(new Need(action, type, id, otherId));
 
-    /// <summary>For a handler whose rule is not a scope (the run's own token, a row that does not exist): says that it decided.</summary>
+    /// <summary>For a handler whose rule is not a scope (a row that does not exist, the kind of key): says that it decided.</summary>
     public void DecidedByHandler() => ScopeWasChecked = true;
 
     /// <summary>Why a stream under this caller must end now, or null: revoked, expired, or no longer allowed what it reads.</summary>
-    public string? WhyEnded(long now, Need need) => Authority.WhyEnded(now) ?? (Authority.Scopes.Allows(need) ? null : StreamEnd.Forbidden);
+    public string? WhyEnded(long now, Need need) => Authority.WhyEnded(now) ?? (Authority.Allows(need) ? null : StreamEnd.Forbidden);
+
+    /// <summary>Why this caller may no longer do what it was let in for, or null.</summary>
+    /// <param name="asNow">Its authority as a transaction reads it; null for what is in memory.</param>
+    public string? WhyStopped(Authority? asNow = null)
+    {
+        var asked = asNow ?? Authority;
+        if (asked.WhyEnded(database.Now) is { } ended) return ended;
+        if (_first is { } first && !asked.Allows(first)) return StreamEnd.Forbidden;
+        if (_others is not null)
+            foreach (var need in _others) if (!asked.Allows(need)) return StreamEnd.Forbidden;
+        return null;
+    }
+
+    public override void EnsureStillAllowed()
+    {
+        if (WhyStopped() is { } reason) throw new AuthorityEndedException(reason);
+    }
 }
 
 /// <summary>The reasons that a stream ends with.</summary>
@@ -39,35 +67,4 @@ internal static class StreamEnd
     public const string SessionClosed = "session_closed";
     public const string SessionDeleted = "session_deleted";
     public const string Shutdown = "shutdown";
-}
-
-/// <summary>The right behind a caller. It is shared and alive: a revocation or narrowed scopes show at once to all who hold it, in O(1).</summary>
-internal abstract class Authority
-{
-    /// <summary>"key", "token" or "operator": for the audit and the timeline.</summary>
-    public abstract string Credential { get; }
-
-    /// <summary>The key's id, the token's subject, or the proxy's identity. The latter two are chosen by callers: logged hashed.</summary>
-    public abstract string Actor { get; }
-
-    public abstract ScopeSet Scopes { get; }
-
-    /// <summary>When it ends by itself, microseconds; null when it does not.</summary>
-    public abstract long? ExpiresAt { get; }
-
-    public abstract string? WhyEnded(long now);
-}
-
-/// <summary>An identity that a trusted proxy vouches for. Its scopes are settings: they live as long as the process.</summary>
-internal sealed class ProxyAuthority(string identity, ScopeSet scopes) : Authority
-{
-    public override string Credential => "operator";
-
-    public override string Actor => identity;
-
-    public override ScopeSet Scopes => scopes;
-
-    public override long? ExpiresAt => null;
-
-    public override string? WhyEnded(long now) => null;
 }

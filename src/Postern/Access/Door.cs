@@ -21,8 +21,8 @@ internal sealed record Rule(string Words, Need? Need = null)
     /// <summary>Checked by the door before the handler runs.</summary>
     public static Rule Needs(string action, string type) => new($"{action}:{type}", new Need(action, type));
 
-    /// <summary>Full <c>admin</c>, implied or granted.</summary>
-    public static Rule Admin { get; } = new("admin", new Need("admin", "all"));
+    /// <summary>Bare <c>admin</c>, implied or granted; <c>admin:all</c> is not it.</summary>
+    public static Rule Admin { get; } = new("admin", Access.Need.FullAdmin);
 
     /// <summary>Checked by the handler.</summary>
     public static implicit operator Rule(string words) => new(words);
@@ -65,6 +65,23 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
 
     /// <summary>Exempt from the project's token bucket: a stream is one request however long it lives, and health is asked often.</summary>
     public string Group => Path.Split('/', StringSplitOptions.RemoveEmptyEntries) is [var first, ..] ? first : "";
+
+    /// <summary>How a worker is answered whose attempt has just lost its run.</summary>
+    public LateWorker Late { get; private set; }
+
+    /// <summary>Workers report through it: a report that comes late is told what became of its run.</summary>
+    public Door ForReports()
+    {
+        Late = LateWorker.Told;
+        return this;
+    }
+
+    /// <summary>Workers wait at it for what may end their run: they are still told the end.</summary>
+    public Door TellsTheEnd()
+    {
+        Late = LateWorker.ToldTheEnd;
+        return this;
+    }
 
     public Door Says(string summary)
     {
@@ -110,7 +127,7 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
     }
 
     /// <summary>The row of the golden table.</summary>
-    public override string ToString() => $"{Method,-6} {Path,-78} {Words(Opens),-14} {Rule.Words}";
+    public override string ToString() => $"{Method,-6} {Path,-78} {Words(Opens),-32} {Rule.Words}";
 
     public static string Words(Opens opens) => opens.ToString().Replace(", ", "|", StringComparison.Ordinal);
 

@@ -9,7 +9,8 @@ namespace Postern.Access;
 /// <summary>
 /// How one door is entered. It is called by the door's own delegate, after routing has settled method and path and the server has
 /// bounded the headers: 1 odd spellings, 2 a credential in the URL, 3 the credential, 4 the rate, 5 the scope, 6 the handler, which
-/// is the first to touch the body.
+/// is the first to touch the body, 7 for an answer that shows something, once more whether the caller may see it. What ends while the
+/// handler reads, waits or goes through a batch is thrown there, and answered here.
 /// </summary>
 internal sealed class Gate(Credentials credentials, FailedCredentials failed, TokenBuckets buckets, Audit audit, Database database, PosternOptions options, ILogger<Gate> log)
 {
@@ -29,6 +30,10 @@ internal sealed class Gate(Credentials credentials, FailedCredentials failed, To
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
             // The client went away: nobody is left to answer.
+        }
+        catch (AuthorityEndedException ended)
+        {
+            await RefuseEnded(http, door, ended.Reason).ExecuteAsync(http);
         }
         catch (BadHttpRequestException fault)
         {
@@ -54,9 +59,12 @@ internal sealed class Gate(Credentials credentials, FailedCredentials failed, To
         if (door.Handler is OpenHandler open) return await open(http);
 
         // 3
-        var answer = await credentials.TryAsync(http, door.Opens, database.Now);
+        var answer = await credentials.TryAsync(http, door, database.Now);
         if (answer.IsAmbiguous) return Refusal.BadRequest("The request carries two credentials that disagree. Send one.", "ambiguous_credentials");
         if (answer.Caller is not { } caller) return Refuse(http, door, answer);
+
+        http.Features.Set<RequestCaller>(caller);
+        if (caller.Authority.IsAmbient && !IsSafe(http.Request) && CrossSite.Made(http.Request)) return new Refusal(403, "Another site's page may have made this request: send it as JSON, or from this server's own origin.", "cross_site");
 
         // 4
         if (OverRate(http, caller) is { } slower) return slower;
@@ -68,6 +76,9 @@ internal sealed class Gate(Credentials credentials, FailedCredentials failed, To
         var result = await ((ProjectHandler)door.Handler)(http, caller);
         if (!caller.ScopeWasChecked && result is not Refusal)
             throw new InvalidOperationException($"{door.Method} {door.Path} answered without having checked its scope ({door.Rule.Words}).");
+
+        // 7
+        if (IsSafe(http.Request)) caller.EnsureStillAllowed();
         return result;
     }
 
@@ -81,6 +92,21 @@ internal sealed class Gate(Credentials credentials, FailedCredentials failed, To
                 : answer.Why == UnfitCredential.Missing ? "Bearer realm=\"postern\", reason=\"missing\"" : "Bearer realm=\"postern\"",
         });
     }
+
+    /// <summary>What was good when the request began, and is not any more.</summary>
+    private Refusal RefuseEnded(HttpContext http, Door door, string reason)
+    {
+        var caller = (ProjectCaller)http.Features.GetRequiredFeature<RequestCaller>();
+        if (reason == StreamEnd.Forbidden) return Forbid(http, door, caller);
+        audit.Refused(http, door, reason, caller.Authority.LoggedActor, credentials.AddressOf(http));
+        return new Refusal(401, door.Family.Unauthorized(caller.Authority.OnceEnded), "unauthorized")
+        {
+            ShouldRetry = false,
+            Challenge = $"Bearer realm=\"postern\", error=\"invalid_token\", reason=\"{reason}\"",
+        };
+    }
+
+    private static bool IsSafe(HttpRequest request) => HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
 
     private Refusal Forbid(HttpContext http, Door door, ProjectCaller caller)
     {
@@ -104,7 +130,7 @@ internal sealed class Gate(Credentials credentials, FailedCredentials failed, To
         var limits = options.RateLimits;
         if (limits is { ProjectBurst: 0, TokenBurst: 0 }) return null;
         var answer = buckets.Take("project " + caller.Project, limits.ProjectBurst, limits.ProjectPerSecond);
-        if (answer.Allowed && caller.Authority is TokenGrant { Claims.Run: null } token) answer = buckets.Take("token " + token.Digest, limits.TokenBurst, limits.TokenPerSecond) is { Limit: > 0 } own ? own : answer;
+        if (answer.Allowed && caller.Authority.Bucket is { } own) answer = buckets.Take(own, limits.TokenBurst, limits.TokenPerSecond) is { Limit: > 0 } narrow ? narrow : answer;
         if (answer.Limit > 0)
         {
             http.Response.Headers["x-ratelimit-limit"] = answer.Limit.ToString();

@@ -1,3 +1,4 @@
+using Postern.Http;
 using Postern.Storage;
 
 namespace Postern.Access;
@@ -13,12 +14,14 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
     public long Now => database.Now;
 
     /// <summary>A new key; its text is in the answer this once.</summary>
-    public async Task<(KeyRow Row, KeyText Key)> CreateAsync(string project, string name, string kind, IReadOnlyList<string> scopes, long? expiresAt, string createdBy)
+    /// <param name="by">The caller that makes it; null for the command line.</param>
+    public async Task<(KeyRow Row, KeyText Key)> CreateAsync(
+        string project, string name, string kind, IReadOnlyList<string> scopes, long? expiresAt, string createdBy, ProjectCaller? by = null)
     {
         var key = KeyText.Generate(kind, Id.New("key", clock));
         var (salt, digest) = KeyDigest.Of(key.Text);
         var row = new KeyRow(project, key.Id, kind, name, scopes, salt, digest, null, null, null, null, null, createdBy, database.Now, expiresAt, null, null, 0);
-        await ChangeAsync("key.created", project, key.Id, createdBy, async tx =>
+        await ChangeAsync("key.created", project, key.Id, createdBy, by, async tx =>
         {
             await KeyStore.InsertAsync(tx, row);
             return true;
@@ -27,25 +30,27 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
     }
 
     /// <summary>The new key and until when the old one is valid, or null when the key is gone. The id stays.</summary>
-    public async Task<(KeyText Key, long PreviousUntil)?> RotateAsync(KeyRow row, TimeSpan overlap, string actor)
+    public async Task<(KeyText Key, long PreviousUntil)?> RotateAsync(KeyRow row, TimeSpan overlap, string actor, ProjectCaller? by = null)
     {
         var key = KeyText.Generate(row.Kind, row.Id);
         var (salt, digest) = KeyDigest.Of(key.Text);
         var sealedKey = row.Sealed is null ? null : master.Seal(key.Text, KeyStore.SealOwner(row.Project, row.Id));
         var until = database.Now + (long)overlap.TotalMicroseconds;
-        var done = await ChangeAsync("key.rotated", row.Project, row.Id, actor, tx => KeyStore.RotateAsync(tx, row.Project, row.Id, salt, digest, sealedKey, until));
+        var done = await ChangeAsync("key.rotated", row.Project, row.Id, actor, by, tx => KeyStore.RotateAsync(tx, row.Project, row.Id, salt, digest, sealedKey, until));
         return done ? (key, until) : null;
     }
 
-    public async Task<KeyRow?> UpdateAsync(KeyRow row, string name, IReadOnlyList<string> scopes, long? expiresAt, string actor)
+    /// <summary>Changes what is given of a key, in one transaction: what another change gave it meanwhile stays.</summary>
+    /// <returns>The key as it is now; null when it is gone.</returns>
+    public async Task<KeyRow?> UpdateAsync(KeyRow row, KeyChange change, string actor, ProjectCaller? by = null)
     {
-        var done = await ChangeAsync("key.updated", row.Project, row.Id, actor, tx => KeyStore.UpdateAsync(tx, row.Project, row.Id, name, scopes, expiresAt));
+        var done = await ChangeAsync("key.updated", row.Project, row.Id, actor, by, tx => KeyStore.UpdateAsync(tx, row.Project, row.Id, change));
         return done ? await store.FindAsync(row.Id) : null;
     }
 
     /// <summary>Ends a key, and with it every token that was minted with it.</summary>
-    public Task<bool> RevokeAsync(KeyRow row, string actor) =>
-        ChangeAsync("key.revoked", row.Project, row.Id, actor, async tx =>
+    public Task<bool> RevokeAsync(KeyRow row, string actor, ProjectCaller? by = null) =>
+        ChangeAsync("key.revoked", row.Project, row.Id, actor, by, async tx =>
         {
             if (!await KeyStore.RevokeAsync(tx, row.Project, row.Id)) return false;
             await KeyStore.RevokeTokensAsync(tx, new RevocationRow(row.Project, "jti", row.Id, null, tx.Now + (long)Tokens.MaxLife.TotalMicroseconds + Tokens.ClockSkew, 0));
@@ -53,22 +58,37 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
         });
 
     /// <summary>Ends tokens before their time.</summary>
-    public Task RevokeTokensAsync(RevocationRow rule, string actor) =>
-        ChangeAsync("token.revoked", rule.Project, rule.Kind, actor, async tx =>
+    public Task RevokeTokensAsync(IReadOnlyList<RevocationRow> rules, string actor, ProjectCaller? by = null) =>
+        ChangeAsync("token.revoked", rules[0].Project, rules[0].Kind, actor, by, async tx =>
         {
-            await KeyStore.RevokeTokensAsync(tx, rule);
+            foreach (var rule in rules) await KeyStore.RevokeTokensAsync(tx, rule);
             return true;
         });
 
-    private async Task<bool> ChangeAsync(string action, string project, string subject, string actor, Func<Tx, ValueTask<bool>> change)
+    /// <summary>Keeps that a token was minted: whose, with which rights, until when.</summary>
+    public Task MintedAsync(string project, IReadOnlyList<string> scopes, long expiresAt, ProjectCaller? by) =>
+        database.WriteAsync(async tx =>
+        {
+            by?.EnsureStillAllowed();
+            var what = string.Join(' ', scopes);
+            await Audit.WriteAsync(tx, new AuditRow(project, "token.minted", by?.Authority.Credential, by?.Authority.LoggedActor ?? "command line", Reason: Wire.Cut(what, 500) + " until " + Wire.Iso(expiresAt)), clock);
+            return true;
+        });
+
+    private async Task<bool> ChangeAsync(string action, string project, string subject, string actor, ProjectCaller? by, Func<Tx, ValueTask<bool>> change)
     {
         var done = await database.WriteAsync(async tx =>
         {
+            await KeyStore.BeginChangeAsync(tx, by, master);
             if (!await change(tx)) return false;
-            await Audit.WriteAsync(tx, new AuditRow(project, action, Actor: actor, Reason: subject), clock);
+            await Audit.WriteAsync(tx, new AuditRow(project, action, by?.Authority.Credential, Actor: actor, Reason: subject), clock);
             return true;
         });
         await watch.RefreshAsync();
         return done;
     }
 }
+
+/// <summary>What is to change of a key; null leaves it as it is.</summary>
+/// <param name="EndsNever">Its expiry is taken away.</param>
+internal sealed record KeyChange(string? Name = null, IReadOnlyList<string>? Scopes = null, long? ExpiresAt = null, bool EndsNever = false);

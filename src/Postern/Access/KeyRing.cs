@@ -16,16 +16,22 @@ internal sealed class KeyRing(KeyStore store, MasterKey master)
     private readonly ConcurrentDictionary<string, KeyEntry> _byId = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, KeyEntry> _roots = new(StringComparer.Ordinal);
 
-    /// <summary>The entry that a presented key opens, or null: uniform, whether the id exists or not.</summary>
-    public async ValueTask<KeyEntry?> VerifyAsync(string presented, long now)
+    /// <summary>What a presented key opens, or null: uniform, whether the id exists or not, in the answer and in the time it takes.</summary>
+    public async ValueTask<KeyGrant?> VerifyAsync(string presented, long now)
     {
         if (KeyText.TryParse(presented) is not { } key) return null;
-        if (!_byId.TryGetValue(key.Id, out var entry))
-        {
-            if (await store.FindAsync(key.Id) is not { } row) return null;
-            entry = Keep(row);
-        }
-        return entry.Matches(key.Text, now) ? entry : null;
+        var known = _byId.TryGetValue(key.Id, out var entry);
+        if (known && entry!.Matches(key.Text, now) is { } grant) return grant;
+        // A refusal always costs one look into the store: of an id that is known, too.
+        var row = await store.FindAsync(key.Id);
+        return known || row is null ? null : Keep(row).Matches(key.Text, now);
+    }
+
+    /// <summary>The key of an id in a project, alive; null when there is none.</summary>
+    public async ValueTask<KeyEntry?> FindAsync(string project, string id)
+    {
+        if (!_byId.TryGetValue(id, out var entry)) entry = await store.FindAsync(id) is { } row ? Keep(row) : null;
+        return entry?.Row.Project == project ? entry : null;
     }
 
     /// <summary>The root key of a project, which its tokens are signed with; null when there is no such project.</summary>
@@ -56,8 +62,8 @@ internal sealed class KeyRing(KeyStore store, MasterKey master)
     }
 }
 
-/// <summary>One key, alive in memory: the authority behind every request and stream that presented it.</summary>
-internal sealed class KeyEntry : Authority
+/// <summary>One key, alive in memory: what is behind every request and stream that came in with it, and every token that it minted.</summary>
+internal sealed class KeyEntry
 {
     private const long Minute = 60_000_000;
     private readonly MasterKey _master;
@@ -72,29 +78,26 @@ internal sealed class KeyEntry : Authority
 
     public KeyRow Row => _state.Row;
 
-    public override string Credential => "key";
+    public bool IsRoot => Row.Kind == "root";
 
-    public override string Actor => Row.Id;
+    public ScopeSet Scopes => _state.Scopes;
 
-    public override ScopeSet Scopes => _state.Scopes;
-
-    public override long? ExpiresAt => Row.ExpiresAt;
-
-    public override string? WhyEnded(long now)
+    public string? WhyEnded(long now)
     {
         var row = Row;
         if (row.RevokedAt is not null) return StreamEnd.Revoked;
         return row.ExpiresAt <= now ? StreamEnd.Expired : null;
     }
 
-    public bool Matches(string key, long now)
+    /// <summary>The right of whoever presents this text, or null when it is not the key's, or the key has ended.</summary>
+    public KeyGrant? Matches(string key, long now)
     {
         var row = Row;
-        var matches = KeyDigest.Matches(key, row.Salt, row.Digest);
-        if (!matches && row.PreviousUntil > now) matches = KeyDigest.Matches(key, row.PreviousSalt!, row.PreviousDigest!);
-        if (!matches || WhyEnded(now) is not null) return false;
+        var secret = KeyDigest.Matches(key, row.Salt, row.Digest) ? row.Digest : null;
+        if (secret is null && row.PreviousUntil > now && KeyDigest.Matches(key, row.PreviousSalt!, row.PreviousDigest!)) secret = row.PreviousDigest;
+        if (secret is null || WhyEnded(now) is not null) return null;
         _usedAt = now - (now % Minute);
-        return true;
+        return new KeyGrant(this, secret);
     }
 
     public void Update(KeyRow row)
@@ -133,7 +136,7 @@ internal sealed class KeyEntry : Authority
         return [.. state.SigningKeys.Where(k => k.Until is null || k.Until > now)];
     }
 
-    /// <summary>Whether a token that was verified under a signing key would verify under this key still.</summary>
+    /// <summary>Whether a secret of the key, by its digest, is good still: what came in with it, or was signed or minted with it.</summary>
     public bool StillSigns(byte[] digest, long now)
     {
         var row = Row;

@@ -36,9 +36,9 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
         var expiresAt = ReadExpiry(fields, admin.Now);
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
-        if (scopes.FirstOrDefault(s => !MayGrant(caller, s)) is { } wider) return Wider(wider);
-        if (scopes.Count == 0 && !caller.Scopes.IsEverything && !caller.Scopes.GrantedFullAdmin) return Wider("admin");
-        var (row, key) = await admin.CreateAsync(caller.Project, name!, kind, scopes, expiresAt, Audit.ActorOf(caller.Authority));
+        if ((scopes.Count == 0 ? Minting.RefuseEverything(caller) : Minting.Refuse(caller, scopes)) is { } wider) return wider;
+        if (Minting.RefuseExpiry(caller, expiresAt) is { } longer) return longer;
+        var (row, key) = await admin.CreateAsync(caller.Project, name!, kind, scopes, expiresAt, caller.Authority.LoggedActor, caller);
         return Reply.Created(new CreatedKey(row.Id, key.Text, row.Name, row.Kind, row.Scopes, Wire.Iso(row.CreatedAt), Wire.Iso(row.ExpiresAt)));
     }
 
@@ -58,7 +58,8 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
         if (await FindAsync(http, caller) is not { } row) return NotFound;
-        var rotated = await admin.RotateAsync(row, TimeSpan.FromSeconds(overlap), Audit.ActorOf(caller.Authority));
+        if (RefuseRotation(caller, row) is { } refused) return refused;
+        var rotated = await admin.RotateAsync(row, TimeSpan.FromSeconds(overlap), caller.Authority.LoggedActor, caller);
         return rotated is { } done ? Reply.Ok(new RotatedKey(row.Id, done.Key.Text, Wire.Iso(done.PreviousUntil))) : NotFound;
     }
 
@@ -74,9 +75,11 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
         if (fields.Refusal() is { } wrong) return wrong;
         if (await FindAsync(http, caller) is not { } row) return NotFound;
         if (row.Kind == "root") return new Refusal(409, "The root key has all rights of its project: it can be rotated, not narrowed.", "root_key");
-        if (scopes?.FirstOrDefault(s => !MayGrant(caller, s)) is { } wider) return Wider(wider);
-        if (scopes is { Count: 0 } && !caller.Scopes.IsEverything && !caller.Scopes.GrantedFullAdmin) return Wider("admin");
-        var updated = await admin.UpdateAsync(row, name ?? row.Name, scopes ?? row.Scopes, clearExpiry ? null : expiresAt ?? row.ExpiresAt, Audit.ActorOf(caller.Authority));
+        if (scopes is not null && (scopes.Count == 0 ? Minting.RefuseEverything(caller) : Minting.Refuse(caller, scopes)) is { } wider) return wider;
+        // A key that ends may shorten a life, its own too, and lengthen none beyond its own end.
+        if ((clearExpiry || expiresAt is not null) && !(expiresAt < row.ExpiresAt) && Minting.RefuseExpiry(caller, expiresAt) is { } longer) return longer;
+        var change = new KeyChange(name, scopes, expiresAt, clearExpiry);
+        var updated = await admin.UpdateAsync(row, change, caller.Authority.LoggedActor, caller);
         return updated is null ? NotFound : Reply.Ok(KeyView.Of(updated));
     }
 
@@ -84,7 +87,7 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
     {
         if (await FindAsync(http, caller) is not { } row) return NotFound;
         if (row.Kind == "root") return new Refusal(409, "The root key cannot be revoked: rotate it, with overlapSeconds 0 to end the old one at once.", "root_key");
-        return await admin.RevokeAsync(row, Audit.ActorOf(caller.Authority)) ? Reply.NoContent : NotFound;
+        return await admin.RevokeAsync(row, caller.Authority.LoggedActor, caller) ? Reply.NoContent : NotFound;
     }
 
     private async Task<IResult> CreateProject(HttpContext http, ProjectCaller caller)
@@ -95,7 +98,7 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
         var name = fields.Text("name", 1, 128, required: true, trim: true);
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
-        if (await projects.CreateAsync(name!, Audit.ActorOf(caller.Authority)) is not { } made) return new Refusal(409, $"There is a project {name} already.", "project_exists");
+        if (await projects.CreateAsync(name!, caller.Authority.LoggedActor, by: caller) is not { } made) return new Refusal(409, $"There is a project {name} already.", "project_exists");
         return Reply.Created(new CreatedProject(made.Project.Id, made.Project.Name, made.RootKey.Text, Wire.Iso(made.Project.CreatedAt)));
     }
 
@@ -120,7 +123,7 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
     private async ValueTask<Refusal?> RefuseUnlessDefaultRoot(ProjectCaller caller)
     {
         caller.DecidedByHandler();
-        return caller.Authority is KeyEntry { Row.Kind: "root" } && caller.Project == await projects.DefaultAsync()
+        return caller.Authority.Key is { IsRoot: true } && caller.Project == await projects.DefaultAsync()
             ? null
             : new Refusal(403, "Projects are created and listed with the root key of the project default.", "root_key_required");
     }
@@ -131,9 +134,15 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
 
     private static Refusal NotFound => new(404, "There is no such key.", "not_found");
 
-    private static bool MayGrant(ProjectCaller caller, string text) => Scope.TryParse(text, out var scope) ? caller.Scopes.MayMint(scope) : ScopeSet.Parse([text]).Listed.All(caller.Scopes.MayMint);
-
-    private static Refusal Wider(string scope) => new(403, $"A key cannot be given more than the key that creates it: {scope}.", "scopes_exceed_key_access");
+    /// <summary>A rotation hands out the key: to who may have it.</summary>
+    private static Refusal? RefuseRotation(ProjectCaller caller, KeyRow row)
+    {
+        var own = caller.Authority.Key?.Row.Id == row.Id;
+        if (own) return null;
+        if (row.Kind == "root") return new Refusal(403, "The root key is rotated by itself, or by the command line: postern keys rotate.", "root_key_required");
+        if (row.Kind == "pat") return new Refusal(403, "A person's key is rotated by its holder, or by the command line: postern keys rotate.", "personal_key");
+        return (row.Scopes.Count == 0 ? Minting.RefuseEverything(caller) : Minting.Refuse(caller, row.Scopes)) ?? Minting.RefuseExpiry(caller, row.ExpiresAt);
+    }
 
     private static List<string>? ReadScopes(Fields fields)
     {

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text.Json;
+using Postern.Http;
 using Postern.Storage;
 
 namespace Postern.Access;
@@ -36,8 +37,25 @@ internal sealed class KeyStore(Database database)
     public ValueTask<long> VersionAsync() =>
         database.ReadAsync(tx => tx.FirstAsync("SELECT number FROM meta WHERE name = 'access_version'", r => r.GetInt64(0)));
 
-    public ValueTask<KeyRow?> FindAsync(string keyId) =>
-        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM api_key WHERE id = $1", Map, keyId));
+    /// <summary>
+    /// The beginning of a change of access: puts those who make one in one order until the transaction ends, and asks the caller once more,
+    /// against its key's row as it is there. Of a change and the revocation of who makes it, one comes first, on any number of nodes.
+    /// </summary>
+    /// <param name="by">Null: the command line, or the server itself.</param>
+    /// <exception cref="AuthorityEndedException">The key is no longer good for what it was let in for.</exception>
+    public static async ValueTask BeginChangeAsync(Tx tx, ProjectCaller? by, MasterKey master)
+    {
+        if (by?.Authority is not KeyGrant grant) return;
+        await tx.FirstAsync($"SELECT number FROM meta WHERE name = 'access_version'{tx.ForUpdate}", r => r.GetInt64(0));
+        var row = await FindAsync(tx, grant.Key.Row.Id);
+        var reason = row is null ? StreamEnd.Revoked : by.WhyStopped(grant.As(new KeyEntry(row, master)));
+        if (reason is not null) throw new AuthorityEndedException(reason);
+    }
+
+    public ValueTask<KeyRow?> FindAsync(string keyId) => database.ReadAsync(tx => FindAsync(tx, keyId));
+
+    public static ValueTask<KeyRow?> FindAsync(Tx tx, string keyId) =>
+        tx.FirstAsync($"SELECT {Columns} FROM api_key WHERE id = $1", Map, keyId);
 
     public ValueTask<KeyRow?> FindRootAsync(string project) =>
         database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM api_key WHERE project = $1 AND kind = 'root'", Map, project));
@@ -81,12 +99,16 @@ internal sealed class KeyStore(Database database)
             """, project, keyId, previousUntil, salt, digest, sealedKey, version) == 1;
     }
 
-    public static async ValueTask<bool> UpdateAsync(Tx tx, string project, string keyId, string name, IReadOnlyList<string> scopes, long? expiresAt)
+    public static async ValueTask<bool> UpdateAsync(Tx tx, string project, string keyId, KeyChange change)
     {
         var version = await NextVersionAsync(tx);
         return await tx.ExecuteAsync(
-            "UPDATE api_key SET name = $3, scopes = $4, expires_at = $5, changed = $6 WHERE project = $1 AND id = $2 AND revoked_at IS NULL AND kind <> 'root'",
-            project, keyId, name, JsonSerializer.Serialize(scopes), expiresAt, version) == 1;
+            """
+            UPDATE api_key SET name = COALESCE($3, name), scopes = COALESCE($4, scopes),
+              expires_at = CASE WHEN $5 = 1 THEN NULL ELSE COALESCE($6, expires_at) END, changed = $7
+            WHERE project = $1 AND id = $2 AND revoked_at IS NULL AND kind <> 'root'
+            """,
+            project, keyId, change.Name, change.Scopes is null ? null : JsonSerializer.Serialize(change.Scopes), change.EndsNever ? 1L : 0L, change.ExpiresAt, version) == 1;
     }
 
     public static async ValueTask<bool> RevokeAsync(Tx tx, string project, string keyId)

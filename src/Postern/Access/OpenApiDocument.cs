@@ -38,6 +38,7 @@ internal static class OpenApiDocument
                 ["apiKey"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-API-Key", Description = "A project's key, pst_…" },
                 ["internalKey"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-Internal-API-Key", Description = "A project's key, pst_…" },
                 ["token"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "JWT", Description = "A signed token with scopes" },
+                ["runToken"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "JWT", Description = "The token of one attempt of one run, from its dispatch or claim, while the attempt has the run" },
                 ["callbackToken"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = Credentials.CallbackTokenHeader, Description = "The token of one attempt of one run, from its dispatch" },
                 ["internalCallbackSecret"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-Callback-Secret", Description = "A project's callback secret" },
                 ["signature"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "webhook-signature", Description = "A signature over the raw body, in the header and form of the sender's scheme" },
@@ -92,6 +93,7 @@ internal static class OpenApiDocument
         }
         if ((opens & Opens.InternalKey) != 0) yield return "internalKey";
         if ((opens & Opens.Token) != 0) yield return "token";
+        if ((opens & Opens.RunToken) != 0) yield return "runToken";
         if ((opens & Opens.CallbackToken) != 0) yield return "callbackToken";
         if ((opens & Opens.CallbackSecret) != 0) yield return "internalCallbackSecret";
         if ((opens & Opens.Signature) != 0) yield return "signature";

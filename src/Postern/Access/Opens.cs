@@ -36,4 +36,7 @@ internal enum Opens
 
     /// <summary>The token of one link, in the path, which is good for one question and for one answer: the handler verifies it.</summary>
     Link = 512,
+
+    /// <summary>A token that was handed to one attempt of one run: it opens that run's doors while the attempt has the run.</summary>
+    RunToken = 1024,
 }

@@ -26,13 +26,15 @@ internal sealed class Projects(Database database, MasterKey master, ProjectSeed 
             r => new Project(r.GetString(0), r.GetString(1), r.GetInt64(2)), beforeAt, beforeId, limit));
 
     /// <summary>The new project and its root key, or null when the name is taken. Of nodes that create it at once, one does.</summary>
-    public Task<(Project Project, KeyText RootKey)?> CreateAsync(string name, string createdBy, KeyText? rootKey = null)
+    /// <param name="by">The caller that makes it; null for the command line and the first start.</param>
+    public Task<(Project Project, KeyText RootKey)?> CreateAsync(string name, string createdBy, KeyText? rootKey = null, ProjectCaller? by = null)
     {
         var project = new Project(Id.New("proj", clock), name, database.Now);
         var key = rootKey ?? KeyText.Generate("root", Id.New("key", clock));
         return database.WriteAsync<(Project, KeyText)?>(async tx =>
         {
             if (await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING", project.Id, name, project.CreatedAt) == 0) return null;
+            await KeyStore.BeginChangeAsync(tx, by, master);
             var (salt, digest) = KeyDigest.Of(key.Text);
             var sealedKey = master.Seal(key.Text, KeyStore.SealOwner(project.Id, key.Id));
             await KeyStore.InsertAsync(tx, new KeyRow(project.Id, key.Id, "root", "root", [], salt, digest, sealedKey, null, null, null, null, createdBy, tx.Now, null, null, null, 0));

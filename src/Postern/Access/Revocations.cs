@@ -12,8 +12,10 @@ internal sealed class Revocations
         if (_rules.IsEmpty) return false;
         if (claims.Jti is not null && _rules.ContainsKey((claims.Project, "jti", claims.Jti))) return true;
         if (_rules.ContainsKey((claims.Project, "token", digest))) return true;
-        if (claims.Origin is not null && (_rules.ContainsKey((claims.Project, "jti", claims.Origin)) || _rules.ContainsKey((claims.Project, "token", claims.Origin)))) return true;
-        return _rules.TryGetValue((claims.Project, "subject", claims.Subject), out var rule) && claims.IssuedAt < rule.IssuedBefore;
+        foreach (var ancestor in claims.Ancestors)
+            if (_rules.ContainsKey((claims.Project, "jti", ancestor)) || _rules.ContainsKey((claims.Project, "token", ancestor))) return true;
+        // A line begins with its first token: what ended that one by its subject ended all that came of it.
+        return _rules.TryGetValue((claims.Project, "subject", claims.Subject), out var rule) && Math.Min(claims.IssuedAt, claims.Since ?? long.MaxValue) < rule.IssuedBefore;
     }
 
     public void Add(IEnumerable<RevocationRow> rules)

@@ -1,9 +1,29 @@
 namespace Postern.Access;
 
-/// <summary>What a route asks for: an action on a type, on one thing of it (by either of its two names) or on the collection.</summary>
-internal readonly record struct Need(string Action, string Type, string? Id = null, string? OtherId = null)
+/// <summary>How a right must have been given for a need.</summary>
+internal enum Given
 {
-    public override string ToString() => Id is null ? $"{Action}:{Type}" : $"{Action}:{Type}:{Id}";
+    /// <summary>By a scope, or implied by a key without scopes.</summary>
+    Anyhow,
+
+    /// <summary>By a scope that was written down.</summary>
+    Explicitly,
+
+    /// <summary>By a scope that names the type: a scope on everything is not enough.</summary>
+    ByName,
+}
+
+/// <summary>What a route asks for: an action on a type, on one thing of it (by either of its two names) or on the collection.</summary>
+/// <param name="How">How the right must have been given.</param>
+internal readonly record struct Need(string Action, string Type, string? Id = null, string? OtherId = null, Given How = Given.Anyhow)
+{
+    /// <summary>The bare word <c>admin</c>, or an unrestricted key: <c>admin:all</c> is not enough.</summary>
+    public static Need FullAdmin { get; } = new("admin", "");
+
+    /// <summary>The bare word <c>admin</c>, written down.</summary>
+    public static Need GrantedAdmin { get; } = new("admin", "", How: Given.Explicitly);
+
+    public override string ToString() => Type.Length == 0 ? Action : Id is null ? $"{Action}:{Type}" : $"{Action}:{Type}:{Id}";
 }
 
 /// <summary>
@@ -15,12 +35,12 @@ internal readonly record struct Scope(string Action, string Type, string? Id)
     private static readonly string[] Actions = ["read", "write", "admin", "trigger", "batchTrigger", "update", "*"];
     private static readonly string[] Types = ["sessions", "tasks", "runs", "triggers", "approvals", "deliveries", "keys", "all", "tags"];
 
-    /// <summary>False for what is malformed: an empty segment or id, white space, an unknown action or type.</summary>
+    /// <summary>False for what is malformed: an empty segment or id, white space but single spaces inside an id, an unknown word.</summary>
     public static bool TryParse(string text, out Scope scope)
     {
         scope = default;
-        if (text.Length is 0 or > 600) return false;
-        foreach (var c in text) if (char.IsWhiteSpace(c) || char.IsControl(c)) return false;
+        if (text.Length is 0 or > 600 || text[^1] == ' ' || text.Contains("  ", StringComparison.Ordinal)) return false;
+        foreach (var c in text) if ((char.IsWhiteSpace(c) && c != ' ') || char.IsControl(c)) return false;
         var first = text.IndexOf(':', StringComparison.Ordinal);
         if (first < 0)
         {
@@ -31,7 +51,7 @@ internal readonly record struct Scope(string Action, string Type, string? Id)
         var action = text[..first];
         var type = second < 0 ? text[(first + 1)..] : text[(first + 1)..second];
         var id = second < 0 ? null : text[(second + 1)..];
-        if (!Actions.Contains(action, StringComparer.Ordinal) || !Types.Contains(type, StringComparer.Ordinal) || id is "") return false;
+        if (!Actions.Contains(action, StringComparer.Ordinal) || !Types.Contains(type, StringComparer.Ordinal) || id is "" || id?[0] == ' ') return false;
         scope = new Scope(action, type, id);
         return true;
     }
@@ -42,7 +62,7 @@ internal readonly record struct Scope(string Action, string Type, string? Id)
     public bool Covers(Need need)
     {
         if (IsFullAdmin) return true;
-        if (Type != "all" && Type != need.Type) return false;
+        if (need.Type.Length == 0 || (Type != "all" && Type != need.Type)) return false;
         if (Id is not null && (need.Id is null || (Id != need.Id && Id != need.OtherId))) return false;
         return Action == "*" || Action == need.Action || (Action == "write" && need.Action is "trigger" or "batchTrigger" or "update");
     }
@@ -54,8 +74,27 @@ internal readonly record struct Scope(string Action, string Type, string? Id)
         if (IsFullAdmin) return false;
         if (other.Type != "all" && other.Type != Type) return false;
         if (other.Id is not null && other.Id != Id) return false;
-        return other.Action == "*" || other.Action == Action || (other.Action == "write" && Action is "trigger" or "batchTrigger" or "update");
+        return NarrowerAction(Action, other.Action) is not null;
     }
+
+    /// <summary>Whether it gives the right to decide approvals by name: no right that is only implied makes a credential with it.</summary>
+    public bool DecidesApprovals => Type == "approvals" && Action is "write" or "*";
+
+    /// <summary>What both allow, or null when they have nothing in common.</summary>
+    public Scope? Meet(Scope other)
+    {
+        if (IsWithin(other)) return this;
+        if (other.IsWithin(this)) return other;
+        if (IsFullAdmin || other.IsFullAdmin) return null;
+        var action = NarrowerAction(Action, other.Action) ?? NarrowerAction(other.Action, Action);
+        var type = Type == other.Type || other.Type == "all" ? Type : Type == "all" ? other.Type : null;
+        if (action is null || type is null || (Id is not null && other.Id is not null && Id != other.Id)) return null;
+        return new Scope(action, type, Id ?? other.Id);
+    }
+
+    /// <summary>The action, when <paramref name="other"/> includes it.</summary>
+    private static string? NarrowerAction(string action, string other) =>
+        other == "*" || other == action || (other == "write" && action is "trigger" or "batchTrigger" or "update") ? action : null;
 
     public override string ToString() => IsFullAdmin ? "admin" : Id is null ? $"{Action}:{Type}" : $"{Action}:{Type}:{Id}";
 }
@@ -89,25 +128,43 @@ internal sealed class ScopeSet
     /// <summary>The first text that is no scope, for a refusal that names it; null when all are well formed.</summary>
     public static string? FirstMalformed(IEnumerable<string> texts) => texts.FirstOrDefault(t => !Expand(t).All(name => Scope.TryParse(name, out _)));
 
-    public bool Allows(Need need) => IsEverything || Granted(need);
+    public bool Allows(Need need) => need.How switch
+    {
+        Given.Anyhow => IsEverything || Covers(need),
+        Given.Explicitly => Covers(need),
+        _ => CoversByName(need),
+    };
 
-    /// <summary>Allowed by a scope that was written down, rather than by the absence of any.</summary>
-    public bool Granted(Need need)
+    /// <summary>Whether it allows this on anything at all of the type, be it on one id.</summary>
+    public bool AllowsSome(string action, string type, Given how = Given.Anyhow) =>
+        (IsEverything && how == Given.Anyhow) || _scopes.Any(s => (how != Given.ByName || s.Type == type) && s.Covers(new Need(action, type, s.Id)));
+
+    /// <summary>Whether a caller with these scopes may hand out <paramref name="scope"/>.</summary>
+    public bool MayMint(Scope scope) => IsEverything || _scopes.Any(scope.IsWithin);
+
+    /// <summary>What both allow: an identity narrowed by its request, a token narrowed with the key that minted it.</summary>
+    public ScopeSet Intersect(ScopeSet other)
+    {
+        if (IsEverything) return other;
+        if (other.IsEverything) return this;
+        var both = new HashSet<Scope>();
+        foreach (var mine in _scopes)
+            foreach (var theirs in other._scopes)
+                if (mine.Meet(theirs) is { } common) both.Add(common);
+        return new ScopeSet([.. both], everything: false);
+    }
+
+    private bool Covers(Need need)
     {
         foreach (var scope in _scopes) if (scope.Covers(need)) return true;
         return false;
     }
 
-    /// <summary>Granted on this type by name: a scope on everything, or one that is implied, is not enough.</summary>
-    public bool GrantedByName(Need need) => _scopes.Any(scope => scope.Type == need.Type && scope.Covers(need));
-
-    public bool GrantedFullAdmin => _scopes.Any(s => s.IsFullAdmin);
-
-    /// <summary>Whether a caller with these scopes may hand out <paramref name="scope"/>.</summary>
-    public bool MayMint(Scope scope) => IsEverything || _scopes.Any(scope.IsWithin);
-
-    /// <summary>The scopes of both: a proxy's identity narrowed by what the request asks for.</summary>
-    public ScopeSet NarrowedTo(ScopeSet asked) => IsEverything ? asked : new ScopeSet([.. asked._scopes.Where(MayMint)], everything: false);
+    private bool CoversByName(Need need)
+    {
+        foreach (var scope in _scopes) if (scope.Type == need.Type && scope.Covers(need)) return true;
+        return false;
+    }
 
     /// <summary>The operator scopes are names for ordinary ones.</summary>
     private static string[] Expand(string text) => text switch

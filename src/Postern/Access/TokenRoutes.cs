@@ -6,7 +6,7 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>Minting and ending tokens. The texts are those that existing client libraries know.</summary>
-internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projects, Database database, ErrorFamily family, TimeProvider clock)
+internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projects, Database database, ErrorFamily family)
 {
     private const int MaxBody = 64 * 1024;
     private const int MaxScopes = 1000;
@@ -36,10 +36,7 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
         caller.DecidedByHandler();
         var (fields, unreadable) = await ReadBodyAsync(http);
         if (fields is null) return unreadable!;
-        var claims = fields.Object("claims");
-        var scopes = claims is { } object_ ? new Fields(object_).Texts("scopes", MaxScopes, 600) ?? [] : [];
-        if (fields.Faults.Count > 0) return InvalidBody;
-        return await MintAsync(caller, scopes, ReadExpiration(fields, "1h"), new TokenExtras());
+        return ReadClaimedScopes(fields) is { } scopes ? await MintAsync(caller, scopes, ReadExpiration(fields, "1h")) : InvalidBody;
     }
 
     private async Task<IResult> MintPublic(HttpContext http, ProjectCaller caller)
@@ -50,7 +47,7 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
         var scopes = fields.Texts("scopes", MaxScopes, 600, required: true);
         var once = fields.Flag("oneTimeUse") ?? false;
         if (fields.Faults.Count > 0 || scopes is not { Count: > 0 }) return InvalidBody;
-        return await MintAsync(caller, scopes, ReadExpiration(fields, "15m"), new TokenExtras(OneTime: once));
+        return await MintAsync(caller, scopes, ReadExpiration(fields, "15m"), oneTime: once);
     }
 
     private async Task<IResult> MintForPerson(HttpContext http, ProjectCaller caller)
@@ -60,11 +57,10 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
             return new Refusal(404, "Project not found") { ShouldRetry = false };
         var (fields, unreadable) = await ReadBodyAsync(http);
         if (fields is null) return unreadable!;
-        var asked = fields.Object("claims") is { } claims ? new Fields(claims).Texts("scopes", MaxScopes, 600) ?? [] : [];
-        if (fields.Faults.Count > 0) return InvalidBody;
+        if (ReadClaimedScopes(fields) is not { } asked) return InvalidBody;
         // Clamped, not refused: the client asks for all it might need.
-        var scopes = asked.Where(text => Scope.TryParse(text, out var scope) && caller.Scopes.MayMint(scope)).ToList();
-        return await MintAsync(caller, scopes, ReadExpiration(fields, "1h"), new TokenExtras(Person: caller.Authority.Actor, Client: "personal-access-token"));
+        var scopes = asked.Where(text => Scope.TryParse(text, out var scope) && Minting.WhyNot(caller, scope) is null).ToList();
+        return await MintAsync(caller, scopes, ReadExpiration(fields, "1h"), person: caller.Authority.Actor);
     }
 
     private async Task<IResult> Revoke(HttpContext http, ProjectCaller caller)
@@ -79,27 +75,38 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
         if (subject is not null && before is null) fields.Fault("issuedBefore", "is required with subject");
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
+        var names = token is null ? null : Tokens.NamesOf(token, database.Now);
+        if (token is not null && names is null) return Refusal.BadRequest("token is not a token: three parts of base64url without padding", "invalid_body");
         var until = database.Now + Wire.Microseconds(Tokens.MaxLife) + Tokens.ClockSkew;
-        var rule = token is not null ? new RevocationRow(caller.Project, "token", Convert.ToHexStringLower(Tokens.Hash(token)), null, until, 0)
-            : jti is not null ? new RevocationRow(caller.Project, "jti", jti, null, until, 0)
-            : new RevocationRow(caller.Project, "subject", subject!, before, Math.Max(until, before!.Value + Wire.Microseconds(Tokens.MaxLife)), 0);
-        await admin.RevokeTokensAsync(rule, Audit.ActorOf(caller.Authority));
-        // Tokens derived from this one name it by its jti, where it has one.
-        if (token is not null && Tokens.JtiOf(token, database.Now) is { } own) await admin.RevokeTokensAsync(rule with { Kind = "jti", Value = own }, Audit.ActorOf(caller.Authority));
+        var rules = new List<RevocationRow>(2);
+        if (names is { } known)
+        {
+            rules.Add(new RevocationRow(caller.Project, "token", known.Digest, null, until, 0));
+            // Tokens derived from this one name it by its jti, where it has one.
+            if (known.Jti is not null) rules.Add(new RevocationRow(caller.Project, "jti", known.Jti, null, until, 0));
+        }
+        else if (jti is not null) rules.Add(new RevocationRow(caller.Project, "jti", jti, null, until, 0));
+        else rules.Add(new RevocationRow(caller.Project, "subject", subject!, before, Math.Max(until, before!.Value + Wire.Microseconds(Tokens.MaxLife)), 0));
+        await admin.RevokeTokensAsync(rules, caller.Authority.LoggedActor, caller);
         return Reply.Ok(new RevokedView(true));
     }
 
-    private async Task<IResult> MintAsync(ProjectCaller caller, IReadOnlyList<string> scopes, (long ExpiresAt, Refusal? Wrong) expiration, TokenExtras extras)
+    private async Task<IResult> MintAsync(ProjectCaller caller, IReadOnlyList<string> scopes, (long ExpiresAt, Refusal? Wrong) expiration, bool oneTime = false, string? person = null)
     {
         if (expiration.Wrong is not null) return expiration.Wrong;
         if (ScopeSet.FirstMalformed(scopes) is { } malformed) return Refusal.BadRequest($"Invalid scope: {malformed}") with { ShouldRetry = false };
-        var denied = scopes.Where(text => !ScopeSet.Parse([text]).Listed.All(caller.Scopes.MayMint)).ToList();
-        if (denied.Count > 0)
-            return new Refusal(403, "The scopes exceed those of the key", "scopes_exceed_key_access") { Extra = [("deniedScopes", denied)], ShouldRetry = false };
-        // Never beyond the key that mints it: in time, and after its revocation.
-        if (caller.Authority is KeyEntry { Row.Kind: not "root" } key) extras = extras with { Origin = key.Row.Id };
-        var expiresAt = Math.Min(expiration.ExpiresAt, caller.Authority.ExpiresAt ?? long.MaxValue);
-        return Reply.Ok(new TokenView(await tokens.MintAsync(caller.Project, scopes, expiresAt, extras)));
+        if (Minting.Refuse(caller, scopes) is { } refused) return refused;
+        if (await tokens.DeriveAsync(caller.Authority, caller.Project, scopes, expiration.ExpiresAt, oneTime, person) is not { } token) throw new InvalidOperationException("A key mints tokens.");
+        await admin.MintedAsync(caller.Project, scopes, Math.Min(expiration.ExpiresAt, caller.Authority.ExpiresAt ?? long.MaxValue), caller);
+        return Reply.Ok(new TokenView(token));
+    }
+
+    /// <summary>The scopes inside <c>claims</c>; null when the body is none of ours.</summary>
+    private static IReadOnlyList<string>? ReadClaimedScopes(Fields fields)
+    {
+        var claims = fields.Object("claims") is { } given ? new Fields(given) : null;
+        var scopes = claims?.Texts("scopes", MaxScopes, 600) ?? [];
+        return fields.Faults.Count > 0 || claims?.Faults.Count > 0 ? null : scopes;
     }
 
     private static async ValueTask<(Fields? Fields, Refusal? Refusal)> ReadBodyAsync(HttpContext http)
@@ -113,7 +120,7 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
     /// <summary>A span (<c>15m</c>), Unix seconds as a number, or an ISO date: when the token ends, microseconds.</summary>
     private (long ExpiresAt, Refusal? Wrong) ReadExpiration(Fields fields, string standard)
     {
-        var now = SqliteDatabase.Microseconds(clock);
+        var now = database.Now;
         long expiresAt;
         switch (fields.Any("expirationTime"))
         {

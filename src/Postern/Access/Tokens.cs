@@ -20,48 +20,12 @@ internal enum TokenFault
     WrongProject,
 }
 
-/// <summary>A token that verified: the authority behind its requests and streams.</summary>
-internal sealed class TokenGrant(TokenClaims claims, KeyEntry root, byte[] signedBy, string digest, Revocations revocations) : Authority
-{
-    public TokenClaims Claims => claims;
-
-    /// <summary>SHA-256 of the token, hex: how a single token is revoked or used up without keeping it.</summary>
-    public string Digest => digest;
-
-    public override string Credential => "token";
-
-    public override string Actor => claims.Subject;
-
-    public override ScopeSet Scopes { get; } = ScopeSet.Parse(claims.Scopes);
-
-    public override long? ExpiresAt => claims.ExpiresAt + Tokens.ClockSkew;
-
-    public override string? WhyEnded(long now)
-    {
-        if (claims.ExpiresAt + Tokens.ClockSkew <= now) return StreamEnd.Expired;
-        if (!root.StillSigns(signedBy, now)) return StreamEnd.Revoked;
-        return revocations.Ends(claims, digest) ? StreamEnd.Revoked : null;
-    }
-}
-
-/// <summary>What a token says. Times are microseconds.</summary>
-/// <param name="Project">The claim <c>sub</c>.</param>
-/// <param name="Subject"><c>act.sub</c>, or <c>sub</c> when there is none: whose token it is, for revocation.</param>
-/// <param name="Client"><c>act.client</c>.</param>
-/// <param name="Run">The run whose own token it is.</param>
-/// <param name="Session">The session of that run.</param>
-/// <param name="Attempt">The attempt of that run.</param>
-/// <param name="Origin">The <c>jti</c>, digest or key id of what it was derived from: what ends that ends this.</param>
-internal sealed record TokenClaims(
-    string Project, string Subject, string? Client, IReadOnlyList<string> Scopes, long IssuedAt, long ExpiresAt, string? Jti, bool OneTime,
-    string? Run = null, string? Session = null, long Attempt = 0, string? Origin = null);
-
 /// <summary>
 /// Tokens (JWT, HS256 and nothing else), minted here or by a client that holds the root key. The library verifies the
 /// signature; everything a token could smuggle past it (another algorithm, an embedded key, a claim said twice, no expiry) is
 /// refused before.
 /// </summary>
-internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocations, TimeProvider clock)
+internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocations, MasterKey master, Database database, TimeProvider clock)
 {
     public const string Issuer = "postern";
     public const string Audience = "postern";
@@ -72,11 +36,15 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
     private const int MaxLength = 8192;
     private const int CacheSize = 20_000;
 
+    private const long Second = 1_000_000;
+
     /// <summary>Microseconds.</summary>
     public const long ClockSkew = 30_000_000;
     public static readonly TimeSpan MaxLife = TimeSpan.FromDays(30);
 
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 8 };
+    private const string SealPurpose = "token seal";
+    private const int MaxAncestors = 16;
     private static readonly string[] AllowedHeaders = ["alg", "typ", "kid"];
     private static readonly JsonWebTokenHandler Handler = new() { SetDefaultTimesOnTokenCreation = false };
     private readonly ConcurrentDictionary<UInt128, TokenGrant> _verified = new();
@@ -104,43 +72,89 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
     }
 
     /// <summary>True for the first use of a one-time token, on whatever node; it is used up by being accepted, whatever the request then does.</summary>
-    public Task<bool> UseOnceAsync(TokenGrant grant) => store.UseOnceAsync(grant.Claims.Project, grant.Digest, grant.ExpiresAt!.Value);
+    public Task<bool> UseOnceAsync(TokenGrant grant) => store.UseOnceAsync(grant.Claims.Project, grant.Digest, grant.Claims.ExpiresAt + ClockSkew);
 
     public static byte[] Hash(string token) => SHA256.HashData(Encoding.ASCII.GetBytes(token));
 
-    /// <summary>The <c>jti</c> of a token that is not verified: to end it, never to open anything.</summary>
-    public static string? JtiOf(string token, long now) => ReadClaims(token, now)?.Jti;
+    /// <summary>The digest and <c>jti</c> of a token that is not verified: to end it, never to open anything. Null: it is no token.</summary>
+    public static (string Digest, string? Jti)? NamesOf(string token, long now) =>
+        Ascii.IsValid(token) && ReadClaims(token, now) is { } claims ? (Convert.ToHexStringLower(Hash(token)), claims.Jti) : null;
 
-    /// <summary>Signs a token under the project's root key.</summary>
-    public async ValueTask<string> MintAsync(string project, IReadOnlyList<string> scopes, long expiresAt, TokenExtras? extras = null)
+    /// <summary>
+    /// A token under the authority of another credential. It inherits every bound: it never outlives it, ends with it and with all that it
+    /// descends from. That it is not wider is the caller's to see to. Null: nothing may be derived from that credential.
+    /// </summary>
+    /// <param name="parent">What it is derived from.</param>
+    /// <param name="project">The parent's project.</param>
+    /// <param name="scopes">Within the parent's.</param>
+    /// <param name="expiresAt">Microseconds; the parent's own end comes before it.</param>
+    /// <param name="oneTime">It is used up by its first use.</param>
+    /// <param name="person">The person that a command-line client holds it for; null: whoever the parent is held for.</param>
+    public async ValueTask<string?> DeriveAsync(Authority parent, string project, IReadOnlyList<string> scopes, long expiresAt, bool oneTime = false, string? person = null)
     {
-        var root = await keys.RootAsync(project) ?? throw new InvalidOperationException("A project without a root key mints no tokens.");
-        return Sign(root.SigningKey(SqliteDatabase.Microseconds(clock)), project, scopes, clock.GetUtcNow(), expiresAt, Id.New("tok", clock), extras);
+        if (parent.Lineage is not { } line) return null;
+        var claims = new TokenClaims
+        {
+            Project = project,
+            Subject = person ?? line.Person ?? project,
+            Client = person is null ? line.Client : "personal-access-token",
+            Scopes = scopes,
+            ExpiresAt = Math.Min(expiresAt, parent.ExpiresAt ?? long.MaxValue),
+            OneTime = oneTime,
+            Key = line.Key?.Row.Id,
+            Ancestors = line.Tokens,
+            Since = line.Since,
+        };
+        return await SignAsync(claims, line.KeySecret);
     }
 
-    private static string Sign(SymmetricSecurityKey rootKey, string project, IReadOnlyList<string> scopes, DateTimeOffset now, long expiresAt, string jti, TokenExtras? extras = null)
+    /// <summary>A token of the project's root key: for the command line.</summary>
+    public async ValueTask<string> MintAsync(string project, IReadOnlyList<string> scopes, long expiresAt)
     {
-        var claims = new Dictionary<string, object>(StringComparer.Ordinal)
+        var root = await keys.RootAsync(project) ?? throw new InvalidOperationException("A project without a root key mints no tokens.");
+        return (await DeriveAsync(new KeyGrant(root, root.Row.Digest), project, scopes, expiresAt))!;
+    }
+
+    /// <summary>A token for an attempt of a run: for its worker, minted by the server itself.</summary>
+    public ValueTask<string> MintForWorkerAsync(string project, Worker worker, IReadOnlyList<string> scopes, long expiresAt) =>
+        SignAsync(new TokenClaims { Project = project, Subject = project, Scopes = scopes, ExpiresAt = expiresAt, Worker = worker }, null);
+
+    private async ValueTask<string> SignAsync(TokenClaims asked, byte[]? keySecret)
+    {
+        var root = await keys.RootAsync(asked.Project) ?? throw new InvalidOperationException("A project without a root key mints no tokens.");
+        var now = database.Now;
+        // Whole seconds, as the token says them: what is sealed is what is read again.
+        var claims = asked with { Jti = Id.New("tok", clock), IssuedAt = now / Second * Second, ExpiresAt = asked.ExpiresAt / Second * Second, Since = asked.Since / Second * Second };
+        var payload = new Dictionary<string, object>(StringComparer.Ordinal)
         {
-            ["sub"] = project,
+            ["sub"] = claims.Project,
             ["pub"] = true,
-            ["scopes"] = scopes,
-            ["iat"] = now.ToUnixTimeSeconds(),
-            ["exp"] = expiresAt / 1_000_000,
-            ["jti"] = jti,
+            ["scopes"] = claims.Scopes,
+            ["iat"] = claims.IssuedAt / Second,
+            ["exp"] = claims.ExpiresAt / Second,
+            ["jti"] = claims.Jti,
         };
-        if (extras?.OneTime == true) claims["otu"] = true;
-        if (extras?.Person is { } person) claims["act"] = new Dictionary<string, object>(StringComparer.Ordinal) { ["sub"] = person, ["client"] = extras.Client! };
-        if (extras?.Origin is { } origin) claims["origin"] = origin;
-        if (extras?.Run is { } run) claims["run"] = new Dictionary<string, object>(StringComparer.Ordinal) { ["id"] = run, ["session"] = extras.Session ?? "", ["attempt"] = extras.Attempt };
+        if (claims.OneTime) payload["otu"] = true;
+        if (claims.Subject != claims.Project) payload["act"] = new Dictionary<string, object>(StringComparer.Ordinal) { ["sub"] = claims.Subject, ["client"] = claims.Client ?? "" };
+        if (claims.Worker is { } worker) payload["run"] = new Dictionary<string, object>(StringComparer.Ordinal) { ["id"] = worker.Run, ["session"] = worker.Session ?? "", ["attempt"] = worker.Attempt };
+        if (claims.Ancestors.Count > 0) payload["line"] = claims.Ancestors;
+        if (claims.Since is { } since) payload["since"] = since / Second;
+        if (claims.Key is not null && keySecret is not null)
+        {
+            payload["key"] = claims.Key;
+            payload["seal"] = SealOf(claims, keySecret);
+        }
         return Handler.CreateToken(new SecurityTokenDescriptor
         {
             Issuer = Issuer,
             Audience = Audience,
-            Claims = claims,
-            SigningCredentials = new SigningCredentials(rootKey, SecurityAlgorithms.HmacSha256),
+            Claims = payload,
+            SigningCredentials = new SigningCredentials(root.SigningKey(now), SecurityAlgorithms.HmacSha256),
         });
     }
+
+    private string SealOf(TokenClaims claims, byte[] keySecret) =>
+        Base64Url.EncodeToString(master.DigestOf(Convert.ToHexString(keySecret) + "\n" + claims.SealedText, SealPurpose));
 
     private async ValueTask<(TokenGrant?, TokenFault)> VerifyNewAsync(string token, string digest, long now)
     {
@@ -157,16 +171,34 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
                 // The lifetime is checked against this server's clock, above and on every use.
                 ValidateLifetime = false,
             });
-            if (result.IsValid) return (new TokenGrant(claims, root, signing.Digest, digest, revocations), default);
+            if (result.IsValid) return await GrantAsync(claims, root, signing.Digest, digest);
         }
         return (null, TokenFault.BadSignature);
+    }
+
+    /// <summary>The grant of a token whose signature is right: which key stands behind it.</summary>
+    private async ValueTask<(TokenGrant?, TokenFault)> GrantAsync(TokenClaims claims, KeyEntry root, byte[] signedBy, string digest)
+    {
+        // Signed by a client itself: the root key's own.
+        if (claims.Key is null) return (new TokenGrant(claims with { Seal = null }, root, signedBy, root, signedBy, digest, revocations), default);
+        if (await keys.FindAsync(claims.Project, claims.Key) is not { } minter) return (null, TokenFault.Revoked);
+        var row = minter.Row;
+        // Made before tokens had seals: it follows its key, and no right that takes a name is in it.
+        if (claims.Seal is null) return (new TokenGrant(claims, root, signedBy, minter, row.Digest, digest, revocations), default);
+        foreach (var secret in (byte[]?[])[row.Digest, row.PreviousDigest])
+        {
+            if (secret is null || !CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(SealOf(claims, secret)), Encoding.ASCII.GetBytes(claims.Seal))) continue;
+            return (new TokenGrant(claims, root, signedBy, minter, secret, digest, revocations), default);
+        }
+        // The secret that made it has been rotated away; or nobody here made it.
+        return (null, TokenFault.Revoked);
     }
 
     /// <summary>The claims, read strictly and not yet trusted: they only choose the key that the signature is tried with.</summary>
     private static TokenClaims? ReadClaims(string token, long now)
     {
         var parts = token.Split('.');
-        if (parts.Length != 3 || parts.Any(p => p.Length == 0 || !Base64Url.IsValid(p))) return null;
+        if (parts.Length != 3 || !parts.All(IsCanonical)) return null;
         try
         {
             using var header = JsonDocument.Parse(Base64Url.DecodeFromChars(parts[0]), Strict);
@@ -178,6 +210,13 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
             return null;
         }
     }
+
+    /// <summary>
+    /// Base64url as RFC 7515 section 2 writes it: no padding, no white space, no spare bits. A token has one spelling, so that what it is
+    /// known by (its digest) is one too.
+    /// </summary>
+    private static bool IsCanonical(string part) =>
+        part.Length > 0 && !part.Contains('=', StringComparison.Ordinal) && Base64Url.IsValid(part) && Base64Url.EncodeToString(Base64Url.DecodeFromChars(part)) == part;
 
     private static bool HeaderIsPlain(JsonElement header) =>
         header.ValueKind == JsonValueKind.Object
@@ -199,12 +238,46 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
             foreach (var scope in listed.EnumerateArray()) scopes.Add(scope.GetString() ?? "");
         }
         var act = payload.TryGetProperty("act", out var actor) && actor.ValueKind == JsonValueKind.Object ? actor : default;
-        var run = payload.TryGetProperty("run", out var worker) && worker.ValueKind == JsonValueKind.Object ? worker : default;
-        return new TokenClaims(
-            project, TextOf(act, "sub") ?? project, TextOf(act, "client"), scopes, issued ?? 0, expires, TextOf(payload, "jti"),
-            payload.TryGetProperty("otu", out var once) && once.ValueKind == JsonValueKind.True,
-            TextOf(run, "id"), TextOf(run, "session"), run.ValueKind == JsonValueKind.Object && run.TryGetProperty("attempt", out var attempt) ? attempt.GetInt64() : 0,
-            TextOf(payload, "origin"));
+        // What 0.3.0 wrote: the key, or the token, that it came from.
+        var origin = TextOf(payload, "origin");
+        var ofKey = origin?.StartsWith("key_", StringComparison.Ordinal) == true;
+        if (ReadAncestors(payload) is not { } ancestors || (!TryReadWorker(payload, out var worker))) return null;
+        return new TokenClaims
+        {
+            Project = project,
+            Subject = TextOf(act, "sub") ?? project,
+            Client = TextOf(act, "client"),
+            Scopes = scopes,
+            IssuedAt = issued ?? 0,
+            ExpiresAt = expires,
+            Jti = TextOf(payload, "jti"),
+            OneTime = payload.TryGetProperty("otu", out var once) && once.ValueKind == JsonValueKind.True,
+            Worker = worker,
+            Key = TextOf(payload, "key") ?? (ofKey ? origin : null),
+            Seal = TextOf(payload, "seal"),
+            Ancestors = origin is null || ofKey ? ancestors : [.. ancestors, origin],
+            Since = Seconds(payload, "since"),
+        };
+    }
+
+    /// <summary>Null: it is no list of names.</summary>
+    private static List<string>? ReadAncestors(JsonElement payload)
+    {
+        var ancestors = new List<string>();
+        if (!payload.TryGetProperty("line", out var listed)) return ancestors;
+        if (listed.ValueKind != JsonValueKind.Array || listed.GetArrayLength() > MaxAncestors) return null;
+        foreach (var name in listed.EnumerateArray()) ancestors.Add(name.GetString() ?? "");
+        return ancestors;
+    }
+
+    /// <summary>False: it says that it is a run's token, and does not say which.</summary>
+    private static bool TryReadWorker(JsonElement payload, out Worker? worker)
+    {
+        worker = null;
+        if (!payload.TryGetProperty("run", out var named)) return true;
+        if (TextOf(named, "id") is not { Length: > 0 } run || !named.TryGetProperty("attempt", out var attempt) || !attempt.TryGetInt64(out var number)) return false;
+        worker = new Worker(run, number, TextOf(named, "session") is { Length: > 0 } session ? session : null);
+        return true;
     }
 
     private static string? TextOf(JsonElement from, string name) =>
@@ -217,6 +290,3 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
         return (long)(seconds * 1_000_000);
     }
 }
-
-/// <summary>What a minted token carries beside its scopes.</summary>
-internal sealed record TokenExtras(bool OneTime = false, string? Person = null, string? Client = null, string? Run = null, string? Session = null, long Attempt = 0, string? Origin = null);

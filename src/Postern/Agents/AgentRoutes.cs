@@ -75,7 +75,7 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         var slug = RequestPath.Segment(http, 3) ?? "";
         if (!caller.Allows("admin", "tasks", slug)) return caller.Allows("read", "tasks", slug) ? ProblemFamily.Instance.Forbidden($"admin:tasks:{slug}") : Unknown(caller);
         var force = http.Request.Query["force"] == "1";
-        var by = new Doer(caller.Authority.Credential, Audit.ActorOf(caller.Authority));
+        var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
         while (true)
         {
             // A batch a transaction: an agent may have any number of live runs.

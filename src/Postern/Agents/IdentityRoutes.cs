@@ -24,7 +24,7 @@ internal sealed class IdentityRoutes(Projects projects, AgentStore agents, Serve
     private async Task<IResult> WhoAmI(HttpContext http, ProjectCaller caller)
     {
         caller.DecidedByHandler();
-        var key = ((KeyEntry)caller.Authority).Row;
+        var key = caller.Authority.Key!.Row;
         var project = await projects.FindAsync(caller.Project);
         // Clients check that this is an address; a key's name is one where its owner made it so.
         var email = key.Name.Contains('@', StringComparison.Ordinal) ? key.Name : $"{key.Id}@postern.invalid";

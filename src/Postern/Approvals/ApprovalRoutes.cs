@@ -2,13 +2,14 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Http;
+using Postern.Live;
 using Postern.Runs;
 using Postern.Storage;
 
 namespace Postern.Approvals;
 
 /// <summary>Asking, waiting for the answer, and looking after what waits. In these paths a run is called an execution.</summary>
-internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore approvals, ApprovalWaiters waiters, RunStore runs, Database database)
+internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore approvals, ApprovalWaiters waiters, RunStore runs, StreamRegistry registry, Database database)
 {
     private const int MaxBody = 1024 * 1024;
     private const int RunSegment = 3;
@@ -22,8 +23,8 @@ internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore ap
         foreach (var prefix in (string[])["/api/v1/executions", "/api/v1/agents/{slug}/executions"])
         {
             var group = doors.Group(prefix, ApprovalFamily.Instance);
-            group.Post("/{run}/request-approval", Opens.Key | Opens.Token, asks, Ask).Says("Ask a person, and wait").Takes<AskApproval>().Gives<AskedView>().Gives(400, 401, 403, 404, 409, 413);
-            group.Get("/{run}/approval-status", Opens.Key | Opens.Token, reads, ReadStatus).Says("A run's newest question, and its answer").Query("wait", "1 to 55: seconds to wait until it is decided").Gives<ApprovalStatusView>().Gives(400, 401, 403, 404);
+            group.Post("/{run}/request-approval", Opens.Key | Opens.RunToken, asks, Ask).ForReports().Says("Ask a person, and wait").Takes<AskApproval>().Gives<AskedView>().Gives(400, 401, 403, 404, 409, 413);
+            group.Get("/{run}/approval-status", Opens.Key | Opens.Token | Opens.RunToken, reads, ReadStatus).TellsTheEnd().Says("A run's newest question, and its answer").Query("wait", "1 to 55: seconds to wait until it is decided").Gives<ApprovalStatusView>().Gives(400, 401, 403, 404);
         }
         var all = doors.Group("/api/v1/approvals", ApprovalFamily.Instance);
         all.Get("", Opens.Key | Opens.Token, Rule.Needs("read", "approvals"), List).Says("What waits for a person, the longest first; with other filters what was asked, newest first").Query("status", "pending, approved, rejected, request_changes, expired, cancelled; comma-separated").Query("agent", "Slugs").Query("run", "Runs")
@@ -35,9 +36,7 @@ internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore ap
     {
         var (id, agent) = Named(http);
         if (id is null) return NoSuchRun(caller, "");
-        var own = RunRoutes.AttemptOf(caller, id) is not null;
         if (!caller.Allows("write", "runs", id)) return caller.Allows("read", "runs", id) ? ApprovalFamily.Instance.Forbidden("write:runs:" + id) : NoSuchRun(caller, id);
-        if (caller.Authority is TokenGrant && !own) return new Refusal(403, "A key asks, or the run's own token; no other token does.", "forbidden");
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
         var (question, badCallback) = await requests.ReadAsync(fields, http.RequestAborted);
@@ -66,8 +65,15 @@ internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore ap
         if (agent is not null && run.Agent != agent) return OtherAgent;
         if (http.Request.Query.TryGetValue("wait", out var asked) && (!int.TryParse(asked, System.Globalization.NumberStyles.None, null, out seconds) || seconds is < 1 or > 55)) return Refusal.BadRequest("wait must be a whole number from 1 to 55", "invalid_wait");
         if (await approvals.LastOfAsync(caller.Project, id) is not { } approval) return NoRequest;
-        if (approval.IsPending && seconds > 0 && await waiters.WaitAsync(approval, TimeSpan.FromSeconds(seconds), http.RequestAborted) is { } answer) return Reply.Bytes(200, answer);
+        if (approval.IsPending && seconds > 0 && await WaitAsync(http, caller, approval, TimeSpan.FromSeconds(seconds)) is { } answer) return Reply.Bytes(200, answer);
         return Reply.Bytes(200, ApprovalJson.Status(approval, approval.IsPending ? UrlFor(approval, Asker.Of(caller, id)) : approval.RequestUrl));
+    }
+
+    /// <summary>The answer, rendered; null when the time is over and there is none.</summary>
+    private async Task<byte[]?> WaitAsync(HttpContext http, ProjectCaller caller, Approval open, TimeSpan time)
+    {
+        using var wait = registry.Wait(http, caller);
+        return await wait.ForAsync(gone => waiters.WaitAsync(open, time, gone));
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)

@@ -11,7 +11,7 @@ namespace Postern.Approvals;
 /// <summary>
 /// Deciding: from outside by a signature and nothing else, inside by a key or token to which it was granted by name. A key that asked cannot answer itself, nor can the run.
 /// </summary>
-internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServices services, ApprovalStore approvals, Projects projects, Credentials credentials, FailedCredentials failed, Audit audit, Database database, PosternOptions options)
+internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServices services, ApprovalStore approvals, KeyStore keys, Projects projects, Credentials credentials, FailedCredentials failed, Audit audit, Database database, PosternOptions options)
 {
     private const int MaxMessage = 1024 * 1024;
     private const int MaxBody = 512 * 1024;
@@ -58,17 +58,16 @@ internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServic
     {
         caller.DecidedByHandler();
         if (RequestPath.Segment(http, RunSegment) is not { } run) return ApprovalRoutes.NoSuchRun(caller, "");
-        if (caller.Authority is TokenGrant { Claims.Run: not null }) return SelfApproval(http, caller);
-        if (!caller.Scopes.Listed.Any(s => s.Type == "approvals" && s.Covers(new Need("write", "approvals", s.Id)))) return ApprovalFamily.Instance.Forbidden("write:approvals");
+        if (!caller.Authority.AllowsSome("write", "approvals", Given.ByName)) return ApprovalFamily.Instance.Forbidden("write:approvals");
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
         var (decided, id, wrong) = Read(fields, caller);
         if (decided is null) return wrong!;
         if (await approvals.LastOfAsync(caller.Project, run) is not { } last) return caller.Allows("read", "runs", run) ? ApprovalRoutes.NoRequest : ApprovalRoutes.NoSuchRun(caller, run);
-        if (!caller.Scopes.GrantedByName(new Need("write", "approvals", last.Id))) return ApprovalRoutes.NoSuchRun(caller, run);
+        if (!caller.Allows(new Need("write", "approvals", last.Id, How: Given.ByName))) return ApprovalRoutes.NoSuchRun(caller, run);
         // What the person has seen is what is decided: a later question of the run is another.
         if (id is not null && id != last.Id) return new Refusal(409, $"The run's question is {last.Id} by now.", "other_approval_request") { Extra = [("approval_request_id", last.Id)] };
-        if (AskedItself(caller.Authority, last) && !await MayApproveItselfAsync(caller.Project)) return SelfApproval(http, caller);
+        if (await AskedItselfAsync(caller, last) && !await MayApproveItselfAsync(caller.Project)) return SelfApproval(http, caller);
         return Answer(await database.WriteAsync(tx => decisions.DecideAsync(tx, caller.Project, last.Id, decided))) ?? ApprovalRoutes.NoSuchRun(caller, run);
     }
 
@@ -83,13 +82,19 @@ internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServic
         var (id, hash) = (fields.Text("approval_request_id", 1, Approval.MaxId), fields.Text("payload_hash", 1, 256));
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return (null, null, wrong);
-        var with = caller.Authority is TokenGrant ? "token" : "key";
-        return (new Decided(word!, with, caller.Authority.Actor, reason, response is { } value ? Encoding.UTF8.GetBytes(value.GetRawText()) : null, hash), id, null);
+        return (new Decided(word!, caller.Authority.Credential, caller.Authority.Actor, reason, response is { } value ? Encoding.UTF8.GetBytes(value.GetRawText()) : null, hash), id, null);
     }
 
-    /// <summary>The key that asked, or a token that was minted with it.</summary>
-    private static bool AskedItself(Authority authority, Approval approval) =>
-        approval.AskedWith == "key" && approval.AskedBy == (authority is TokenGrant token ? token.Claims.Origin : authority.Actor);
+    /// <summary>The key that asked; or a key that it made, or a token that one of these minted, however far down.</summary>
+    private async ValueTask<bool> AskedItselfAsync(ProjectCaller caller, Approval approval)
+    {
+        if (approval.AskedWith != "key") return false;
+        var key = caller.Authority.Key?.Row;
+        // A key is younger than the one that made it, so this comes to an end.
+        for (; key is not null; key = await keys.FindAsync(key.CreatedBy) is { } maker && maker.Project == key.Project && maker.CreatedAt <= key.CreatedAt && maker.Id != key.Id ? maker : null)
+            if (key.Id == approval.AskedBy) return true;
+        return false;
+    }
 
     private async ValueTask<bool> MayApproveItselfAsync(string project)
     {

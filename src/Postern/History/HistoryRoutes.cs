@@ -99,19 +99,15 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
     private async Task<IResult> Kill(HttpContext http, ProjectCaller caller)
     {
         // Granted, never implied: agents often hold the root key, whose rights are implied.
-        if (!caller.Scopes.GrantedFullAdmin)
-        {
-            caller.DecidedByHandler();
-            return HistoryFamily.Missing("operator.admin");
-        }
+        if (!caller.Allows(Need.GrantedAdmin)) return HistoryFamily.Missing("operator.admin");
         var (name, refusal) = await FindAsync(http, caller, "admin", "operator.admin");
         if (name is null) return refusal!;
         var killed = await database.WriteAsync(async tx =>
         {
             if (await SessionStore.LockAsync(tx, name.Project, name.Id) is not { CurrentRun: not null } session || await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is not { } run) return false;
-            var by = new Doer(caller.Authority.Credential, Audit.ActorOf(caller.Authority));
+            var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
             if (await conversation.EndRunAsync(tx, run, Phase.Cancelled, "The run was cancelled by an operator.", by, tellAgent: true) is null) return false;
-            await Audit.WriteAsync(tx, new AuditRow(session.Project, "run.killed", caller.Authority.Credential, Audit.ActorOf(caller.Authority), Reason: session.CurrentRun), clock);
+            await Audit.WriteAsync(tx, new AuditRow(session.Project, "run.killed", caller.Authority.Credential, caller.Authority.LoggedActor, Reason: session.CurrentRun), clock);
             return true;
         });
         return Reply.Ok(new KilledView(true, killed));
@@ -120,13 +116,13 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
     /// <summary>The session of the path's key, or why this caller gets none: 400 for no key, 403 without any such scope, else the one 404.</summary>
     private async ValueTask<(SessionName? Name, Refusal? Refusal)> FindAsync(HttpContext http, ProjectCaller caller, string action, string scope, bool mayBeUnborn = false)
     {
-        var anything = caller.Scopes.IsEverything || caller.Scopes.Listed.Any(s => s.Covers(new Need(action, "sessions", s.Id)));
+        var anything = caller.Authority.AllowsSome(action, "sessions");
         caller.DecidedByHandler();
         if (HistoryKey.TryParse(RequestPath.Segment(http, 1)) is not { } key) return (null, Refusal.BadRequest("invalid session key"));
         if (!anything) return (null, HistoryFamily.Missing(scope));
         var name = await key.NameAsync(sessions, caller.Project);
         var hidden = key.IsInternal || (name is not null && HistoryKey.IsInternalRest(name.ExternalId ?? ""));
-        if (hidden && !caller.Allows("admin", "all")) return (null, HistoryFamily.NotFound(key.Text));
+        if (hidden && !caller.Allows(Need.FullAdmin)) return (null, HistoryFamily.NotFound(key.Text));
         var allowed = name is null ? caller.Allows(action, "sessions", key.Rest) : caller.Allows(action, "sessions", name.Id, name.ExternalId);
         if (allowed && (name is not null || mayBeUnborn)) return (name, null);
         return (null, HistoryFamily.NotFound(key.Text));

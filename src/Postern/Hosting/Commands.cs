@@ -129,7 +129,9 @@ internal static class Commands
             if (list.Count == 0 || ScopeSet.FirstMalformed(list) is not null) throw new SetupException($"--scopes must be a list of action:type[:id], such as read:sessions:hello");
             var micros = Span(parsed.GetValue(span)!, "--for");
             if (micros > Wire.Microseconds(Tokens.MaxLife)) throw new SetupException("--for cannot exceed 30d");
-            Console.WriteLine(await tools.Tokens.MintAsync(await tools.ProjectAsync(parsed.GetValue(Project)!), list, tools.Now + micros));
+            if (ScopeSet.Parse(list).Listed.Any(s => s.DecidesApprovals))
+                throw new SetupException("A token that decides approvals is minted by a key that may: postern keys create NAME --scopes write:approvals");
+            Console.WriteLine(await tools.MintAsync(await tools.ProjectAsync(parsed.GetValue(Project)!), list, tools.Now + micros));
         }));
         return new Command("token", "Mint tokens.\n\nExample: postern token mint --scopes read:sessions --for 1h") { mint };
     }

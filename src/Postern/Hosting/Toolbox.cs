@@ -10,6 +10,7 @@ namespace Postern.Hosting;
 internal sealed class Toolbox : IAsyncDisposable
 {
     private readonly Database _database;
+    private readonly Tokens _tokens;
 
     private Toolbox(Database database, MasterKey master)
     {
@@ -17,7 +18,7 @@ internal sealed class Toolbox : IAsyncDisposable
         KeyRows = new KeyStore(database);
         var revocations = new Revocations();
         var ring = new KeyRing(KeyRows, master);
-        Tokens = new Tokens(ring, KeyRows, revocations, TimeProvider.System);
+        _tokens = new Tokens(ring, KeyRows, revocations, master, database, TimeProvider.System);
         Projects = new Projects(database, master, AgentStore.SeedAsync, TimeProvider.System);
         Keys = new KeyAdmin(database, KeyRows, master, new AccessWatch(database, KeyRows, ring, revocations, new CallbackSecrets(database, master, TimeProvider.System), new ApprovalServices(database, master, TimeProvider.System), TimeProvider.System, NullLogger<AccessWatch>.Instance), TimeProvider.System);
     }
@@ -28,7 +29,12 @@ internal sealed class Toolbox : IAsyncDisposable
 
     public Projects Projects { get; }
 
-    public Tokens Tokens { get; }
+    /// <summary>A token of the project's root key, with its row in the audit.</summary>
+    public async Task<string> MintAsync(string project, IReadOnlyList<string> scopes, long expiresAt)
+    {
+        await Keys.MintedAsync(project, scopes, expiresAt, null);
+        return await _tokens.MintAsync(project, scopes, expiresAt);
+    }
 
     public long Now => _database.Now;
 

@@ -42,7 +42,10 @@ internal sealed class RequestBody : IDisposable
             arrived.CopyTo(rented.AsSpan(length));
             length += (int)arrived.Length;
             reader.AdvanceTo(arrived.End);
-            if (read.IsCompleted) return (new RequestBody(rented, length), null);
+            if (!read.IsCompleted) continue;
+            // A body takes as long as its sender likes: what the caller was let in for may have been taken away meanwhile.
+            http.Features.Get<RequestCaller>()?.EnsureStillAllowed();
+            return (new RequestBody(rented, length), null);
         }
     }
 

@@ -1,9 +1,6 @@
-using System.Collections.Concurrent;
-using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http.Features;
 using Postern.Access;
 using Postern.Http;
-using Postern.Storage;
 
 namespace Postern.Live;
 
@@ -11,13 +8,14 @@ namespace Postern.Live;
 /// One open event stream: who reads it and by what right, when it last wrote, when it ends. Its loop sleeps in
 /// <see cref="WaitAsync"/> and is woken by new frames, by the heartbeat, and by whatever ends it.
 /// </summary>
-internal sealed class LiveStream : IDisposable
+internal sealed class LiveStream : IHeldRequest
 {
     private readonly WakeSignal _signal = new();
     private readonly StreamRegistry _registry;
     private readonly HttpContext _http;
     private readonly TimeSpan _heartbeat;
     private readonly CancellationTokenRegistration _gone;
+    private readonly IDisposable? _following;
     private long _wroteAt;
     private string? _end;
     private long _endedAt;
@@ -32,6 +30,7 @@ internal sealed class LiveStream : IDisposable
         _wroteAt = registry.Clock.GetTimestamp();
         TimesOutAt = timeout is { } span ? _wroteAt + (long)(span.TotalSeconds * registry.Clock.TimestampFrequency) : long.MaxValue;
         _gone = http.RequestAborted.Register(static state => ((LiveStream)state!).Wake(), this);
+        _following = caller.Authority.Follow();
         registry.Add(this);
     }
 
@@ -77,7 +76,7 @@ internal sealed class LiveStream : IDisposable
     }
 
     /// <summary>Called now and then by the registry: wakes the loop when something is due.</summary>
-    internal void Look()
+    public void Look()
     {
         if (WhyEnded is not null)
         {
@@ -92,6 +91,7 @@ internal sealed class LiveStream : IDisposable
     public void Dispose()
     {
         _registry.Remove(this);
+        _following?.Dispose();
         _gone.Dispose();
     }
 
@@ -110,87 +110,5 @@ internal sealed class LiveStream : IDisposable
         http.Request.RouteValues = [];
         await response.StartAsync(http.RequestAborted);
         await response.BodyWriter.FlushAsync(http.RequestAborted);
-    }
-}
-
-/// <summary>The open streams of this node. Twice a second, and at once when something about access changed, it looks at each.</summary>
-internal sealed class StreamRegistry(Database database, AccessWatch access, TimeProvider clock) : BackgroundService
-{
-    /// <summary>Streams in a wave that is worth a collection.</summary>
-    private const int CollectAfter = 1000;
-    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(500);
-    private readonly ConcurrentDictionary<LiveStream, byte> _streams = new();
-    private readonly Meter _meter = new("Postern");
-    private volatile bool _stopping;
-    private int _lastCount;
-    private int _collectedAt;
-
-    public TimeProvider Clock => clock;
-
-    public long Now => database.Now;
-
-    public int Count => _streams.Count;
-
-    public void Add(LiveStream stream)
-    {
-        _streams.TryAdd(stream, 0);
-        if (_stopping) stream.End(StreamEnd.Shutdown);
-    }
-
-    public void Remove(LiveStream stream) => _streams.TryRemove(stream, out _);
-
-    /// <summary>The server is going down: every stream ends with its reason, so that clients come back to another node.</summary>
-    public void EndAll()
-    {
-        _stopping = true;
-        foreach (var stream in _streams.Keys) stream.End(StreamEnd.Shutdown);
-    }
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        _meter.CreateObservableGauge("postern.streams.open", () => Count, "{stream}", "Open event streams");
-        access.Changed += LookAtAll;
-        try
-        {
-            using var timer = new PeriodicTimer(LookEvery, clock);
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                LookAtAll();
-                GiveBackMemory();
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The server is stopping.
-        }
-        finally
-        {
-            access.Changed -= LookAtAll;
-        }
-    }
-
-    public override void Dispose()
-    {
-        _meter.Dispose();
-        base.Dispose();
-    }
-
-    /// <summary>
-    /// Opening a stream leaves behind twice of what an open one keeps, and idle streams allocate nothing that would make the
-    /// collector look. Once a wave of many has come to rest it is asked to.
-    /// </summary>
-    private void GiveBackMemory()
-    {
-        var (count, before) = (Count, _lastCount);
-        _lastCount = count;
-        if (count < _collectedAt) _collectedAt = count;
-        if (count > before || count - _collectedAt < CollectAfter) return;
-        _collectedAt = count;
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-    }
-
-    private void LookAtAll()
-    {
-        foreach (var stream in _streams.Keys) stream.Look();
     }
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Postern.Access;
 using Postern.Agents;
 using Postern.Http;
+using Postern.Live;
 using Postern.Sessions;
 using Postern.Settings;
 using Postern.Storage;
@@ -13,7 +14,7 @@ namespace Postern.Runs;
 /// Work for agents that fetch it: claiming in batches under a lease, and the heartbeat that keeps it. Each claim is an attempt; a worker whose
 /// lease has run out finds that its token is of an earlier one.
 /// </summary>
-internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns turns, DispatchBody dispatch, Database database, PosternOptions options, IHostApplicationLifetime lifetime, TimeProvider clock)
+internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns turns, DispatchBody dispatch, Database database, PosternOptions options, StreamRegistry registry, IHostApplicationLifetime lifetime, TimeProvider clock)
 {
     private const int MaxBody = 16 * 1024;
     private const int AgentSegment = 3;
@@ -24,8 +25,8 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
     {
         doors.Group("/api/v1/agents", ProblemFamily.Instance).Post("/{slug}/claim", Opens.Key, "write:runs or write:tasks:{slug}", Claim)
             .Says("Claim runs of a pull agent").Takes<ClaimRuns>().Gives<ClaimedRuns>().Gives(400, 401, 403, 404, 409);
-        doors.Group("/api/v1/runs", ProblemFamily.Instance).Post("/{run}/heartbeat", Opens.Key | Opens.Token, "write:runs:{run}", Heartbeat)
-            .Says("Keep the lease on a claimed run").Takes<SendHeartbeat>().Gives<HeartbeatView>().Gives(400, 401, 403, 404, 409);
+        doors.Group("/api/v1/runs", ProblemFamily.Instance).Post("/{run}/heartbeat", Opens.Key | Opens.Token | Opens.RunToken, "write:runs:{run}", Heartbeat)
+            .ForReports().Says("Keep the lease on a claimed run").Takes<SendHeartbeat>().Gives<HeartbeatView>().Gives(400, 401, 403, 404, 409);
     }
 
     private async Task<IResult> Claim(HttpContext http, ProjectCaller caller)
@@ -42,7 +43,8 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
         if (await agents.FindAsync(caller.Project, slug) is not { } agent) return new Refusal(404, "There is no such agent.", "not_found");
         if (agent.Kind != Agent.Pull) return new Refusal(409, $"{slug} is an {agent.Kind} agent: its runs are given to it.", "not_pull");
 
-        var by = new Doer(caller.Authority.Credential, Audit.ActorOf(caller.Authority));
+        var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
+        using var asking = registry.Wait(http, caller);
         using var offered = new Hint();
         using var listening = database.Changes.Listen(Topics.Claimable(caller.Project, slug), offered.Set);
         using var stopping = lifetime.ApplicationStopping.Register(offered.Set);
@@ -52,7 +54,7 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
             var claimed = await ClaimAsync(agent, (int)most, lease, by);
             var left = TimeSpan.FromSeconds(wait) - clock.GetElapsedTime(began);
             if (claimed.Count > 0 || left <= TimeSpan.Zero || lifetime.ApplicationStopping.IsCancellationRequested) return Reply.Bytes(200, await RenderAsync(claimed));
-            await offered.WaitAsync(left < LookEvery ? left : LookEvery, clock, http.RequestAborted);
+            await asking.ForAsync(offered, left < LookEvery ? left : LookEvery);
         }
     }
 

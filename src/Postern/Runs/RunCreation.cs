@@ -57,7 +57,7 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
     public Task<(Made? Made, Refusal? Refusal)> CreateAsync(ProjectCaller caller, StartRun asked)
     {
         var id = Id.New(Run.Prefix, clock);
-        var by = new Doer(caller.Authority.Credential, Audit.ActorOf(caller.Authority));
+        var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
         return database.WriteAsync<(Made?, Refusal?)>(async tx =>
         {
             if (asked.IdempotencyKey is { } key)

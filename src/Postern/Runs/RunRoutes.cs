@@ -22,14 +22,14 @@ internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation cre
         group.Post("", Opens.Key | Opens.Token, "write:runs or trigger:tasks:{agent}", Create).Says("Start a run").Header("Idempotency-Key", "The same key and content again is the same run").Takes<CreateRun>().Gives<RunView>(202).Gives(400, 401, 403, 409, 413, 422);
         group.Get("", Opens.Key | Opens.Token, Rule.Needs("read", "runs"), List).Says("List the runs, newest first").Query("status", "States, comma-separated").Query("phase", "Phases, comma-separated").Query("agent", "Slugs").Query("session", "Ids of sessions").Query("trigger", "Triggers")
             .Query("tag", "Runs with any of these tags").Query("created", "from..to, ISO 8601, either may be left out").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<RunView>>().Gives(400, 401, 403);
-        group.Get("/{run}", Opens.Key | Opens.Token, reads, Retrieve).Says("Read a run").Query("wait", "1 to 55: seconds to wait until it has ended or waits").Header("If-None-Match", "304 when nothing has changed").Gives<RunView>().Gives(304, 400, 401, 404);
+        group.Get("/{run}", Opens.Key | Opens.Token | Opens.RunToken, reads, Retrieve).Says("Read a run").Query("wait", "1 to 55: seconds to wait until it has ended or waits").Header("If-None-Match", "304 when nothing has changed").Gives<RunView>().Gives(304, 400, 401, 404);
         group.Get("/{run}/events", Opens.Key | Opens.Token, reads, ReadEvents).Says("A run's timeline, as pages or as server-sent events").Query("limit", "1 to 500, default 100").Query("cursor", "From nextCursor").Header("Last-Event-ID", "Resume after this number").Gives<Page<RunEventView>>().Gives(400, 401, 404);
         group.Post("/{run}/start", Opens.Key | Opens.Token, writes, Start).Says("Start a run that was made with start false").Gives<RunView>().Gives(401, 403, 404, 409);
         group.Post("/{run}/cancel", Opens.Key | Opens.Token, writes, Cancel).Says("Cancel a run; its agent is told").Takes<CancelRun>().Gives<RunView>().Gives(400, 401, 403, 404, 409);
         group.Post("/{run}/pause", Opens.Key | Opens.Token, writes, Pause).Says("Pause a run; its agent is told").Gives<RunView>().Gives(401, 403, 404, 409);
         group.Post("/{run}/resume", Opens.Key | Opens.Token, writes, Resume).Says("Let a paused run go on; its agent is told").Gives<RunView>().Gives(401, 403, 404, 409);
         group.Post("/{run}/retry", Opens.Key | Opens.Token, writes, Retry).Says("Begin the next attempt of a failed run").Takes<RetryRun>().Gives<RunView>(202).Gives(400, 401, 403, 404, 409);
-        group.Post("/{run}/status", Opens.Key | Opens.Token | Opens.CallbackToken, writes, Report).Says("Report a run's status").Takes<ReportStatus>().Gives<RunView>().Gives(400, 401, 403, 404, 409, 413);
+        group.Post("/{run}/status", Opens.Key | Opens.Token | Opens.RunToken | Opens.CallbackToken, writes, Report).ForReports().Says("Report a run's status").Takes<ReportStatus>().Gives<RunView>().Gives(400, 401, 403, 404, 409, 413);
     }
 
     private async Task<IResult> Create(HttpContext http, ProjectCaller caller)
@@ -72,7 +72,7 @@ internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation cre
         if (http.Request.Query.TryGetValue("wait", out var asked) && (!int.TryParse(asked, System.Globalization.NumberStyles.None, null, out seconds) || seconds is < 1 or > 55)) return Refusal.BadRequest("wait must be a whole number from 1 to 55", "invalid_wait");
         var (run, refusal) = await FindAsync(http, caller, "read");
         if (run is null) return refusal!;
-        if (seconds > 0) run = await WaitAsync(run, TimeSpan.FromSeconds(seconds), http.RequestAborted);
+        if (seconds > 0) run = await WaitAsync(http, caller, run, TimeSpan.FromSeconds(seconds));
         var tag = RunJson.ETag(run);
         http.Response.Headers.ETag = tag;
         if (http.Request.Headers.IfNoneMatch.ToString().Split(',', StringSplitOptions.TrimEntries).Any(given => given == tag || given == "W/" + tag)) return new NotModified();
@@ -117,15 +117,10 @@ internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation cre
     private async Task<IResult> Report(HttpContext http, ProjectCaller caller)
     {
         if (RequestPath.Segment(http, RunSegment) is not { } id) return Unknown(caller);
-        if (caller.Authority is CallbackTokenAuthority own)
-        {
-            if (own.Run != id) return Unknown(caller);
-            caller.DecidedByHandler();
-        }
-        else if (!caller.Allows("write", "runs", id)) return caller.Allows("read", "runs", id) ? ProblemFamily.Instance.Forbidden("write:runs:" + id) : Unknown(caller);
+        if (!caller.Allows("write", "runs", id)) return caller.Allows("read", "runs", id) ? ProblemFamily.Instance.Forbidden("write:runs:" + id) : Unknown(caller);
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
-        var report = NativeReport.Read(fields, new Doer(caller.Authority.Credential, Audit.ActorOf(caller.Authority)), database.Now, AttemptOf(caller, id));
+        var report = NativeReport.Read(fields, new Doer(caller.Authority.Credential, caller.Authority.LoggedActor), database.Now, AttemptOf(caller, id));
         if (fields.Refusal() is { } wrong) return wrong;
         return await database.WriteAsync(tx => reports.TakeAsync(tx, caller.Project, id, report)) switch
         {
@@ -138,12 +133,7 @@ internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation cre
     }
 
     /// <summary>The attempt that a worker's own credential is of; null for a key.</summary>
-    public static long? AttemptOf(ProjectCaller caller, string run) => caller.Authority switch
-    {
-        CallbackTokenAuthority token => token.Attempt,
-        TokenGrant { Claims: { Run: { } own } claims } when own == run => claims.Attempt,
-        _ => null,
-    };
+    public static long? AttemptOf(ProjectCaller caller, string run) => caller.Authority.Worker is { } worker && worker.Run == run ? worker.Attempt : null;
 
     private async Task<IResult> ReplayAsync(HttpContext http, Run run)
     {
@@ -156,9 +146,7 @@ internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation cre
     {
         var (found, refusal) = await FindAsync(http, caller, "write");
         if (found is null) return refusal!;
-        // A worker's token reports on its run; what becomes of the run is its operator's to say.
-        if (caller.Authority is TokenGrant { Claims.Run: not null }) return new Refusal(403, "A run's own token reports; it does not start, stop or retry.", "worker_token");
-        var by = new Doer(caller.Authority.Credential, Audit.ActorOf(caller.Authority));
+        var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
         var (run, refused) = await database.WriteAsync<(Run?, Refusal?)>(async tx =>
             await RunStore.LockAsync(tx, found.Project, found.Id) is { } locked ? await act(tx, locked, by) : (null, Unknown(caller)));
         return run is null ? refused! : await ShowAsync(run, status);
@@ -172,8 +160,9 @@ internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation cre
     }
 
     /// <summary>Until the run has ended or waits, or the time is over.</summary>
-    private async Task<Run> WaitAsync(Run run, TimeSpan time, CancellationToken gone)
+    private async Task<Run> WaitAsync(HttpContext http, ProjectCaller caller, Run run, TimeSpan time)
     {
+        using var wait = registry.Wait(http, caller);
         using var changed = new Hint();
         using var listening = database.Changes.Listen(run.Id, changed.Set);
         // A server that goes down answers with what there is: whoever waits asks again, where somebody answers.
@@ -184,7 +173,7 @@ internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation cre
             run = await runs.FindAsync(run.Project, run.Id) ?? run;
             var left = time - clock.GetElapsedTime(began);
             if (run.IsEnded || run.Phase == Phase.Waiting || left <= TimeSpan.Zero || lifetime.ApplicationStopping.IsCancellationRequested) return run;
-            await changed.WaitAsync(left < LookEvery ? left : LookEvery, clock, gone);
+            await wait.ForAsync(changed, left < LookEvery ? left : LookEvery);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text;
+using Postern.Access;
 using Postern.Approvals;
 using Postern.Http;
 using Postern.Sessions;
@@ -41,6 +42,11 @@ internal sealed class RunStore(Database database)
     }
 
     public static ValueTask<Run?> FindAsync(Tx tx, string project, string id) => tx.FirstAsync(Find, Map, project, id);
+
+    /// <summary>What the credentials of its workers rest on; null when there is no such run.</summary>
+    public ValueTask<RunState?> ReadStateAsync(string project, string id) => database.ReadAsync(tx => tx.FirstAsync(
+        "SELECT attempt, attempt_at, ended_at FROM run WHERE project = $1 AND id = $2",
+        r => new RunState(r.GetInt64(0), r.GetInt64(1), r.LongOrNull(2)), project, id));
 
     public ValueTask<Run?> FindAsync(string project, string id) => database.ReadAsync(tx => FindAsync(tx, project, id));
 

@@ -24,12 +24,12 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
         foreach (var path in (string[])["/{io}", "/channels/{name}/{io}"])
         {
             var group = doors.Group("/realtime/v1/sessions/{session}" + path, SessionFamily.Instance);
-            group.Post("/append", Opens.Key | Opens.Token, writes, Append).Says("Append one record of any text").Header("X-Part-Id", "The same part again is one record").Takes<string>("text/plain").Gives<Appended>().Gives(400, 401, 403, 404, 409, 413);
-            group.Post("/records", Opens.Key | Opens.Token, writes, AppendBatch).Says("Append a batch of records: how agents stream").Takes<AppendRecords>().Gives<AppendedBatch>().Gives(400, 401, 403, 404, 409, 413);
-            group.Get("/records", Opens.Key | Opens.Token, opens, Read).Says("Read records").Query("afterEventId", "Records with a larger number").Query("limit", "1 to 1000, default 1000").Gives<RecordsPage>().Gives(400, 401, 404);
-            group.Get("", Opens.Key | Opens.Token, opens, Follow).Says("Follow the channel as server-sent events").Header("Last-Event-ID", "Resume after this number").Header("Timeout-Seconds", "1 to 600, default 60").Header("X-Peek-Settled", "1: close at once when the last turn has completed").Header("X-Trigger-Stream-Start", "latest: only what is new").Gives<string>(200, "text/event-stream").Gives(400, 401, 404);
-            group.Head("", Opens.Key | Opens.Token, opens, Head).Says("The last number given, in X-Last-Chunk-Index").Gives(200, 401, 404);
-            group.Put("", Opens.Key | Opens.Token, writes, Initialize).Says("Direct stream credentials are not offered").Gives(401, 404, 501);
+            group.Post("/append", Opens.Key | Opens.Token | Opens.RunToken, writes, Append).ForReports().Says("Append one record of any text").Header("X-Part-Id", "The same part again is one record").Takes<string>("text/plain").Gives<Appended>().Gives(400, 401, 403, 404, 409, 413);
+            group.Post("/records", Opens.Key | Opens.Token | Opens.RunToken, writes, AppendBatch).ForReports().Says("Append a batch of records: how agents stream").Takes<AppendRecords>().Gives<AppendedBatch>().Gives(400, 401, 403, 404, 409, 413);
+            group.Get("/records", Opens.Key | Opens.Token | Opens.RunToken, opens, Read).Says("Read records").Query("afterEventId", "Records with a larger number").Query("limit", "1 to 1000, default 1000").Gives<RecordsPage>().Gives(400, 401, 404);
+            group.Get("", Opens.Key | Opens.Token | Opens.RunToken, opens, Follow).Says("Follow the channel as server-sent events").Header("Last-Event-ID", "Resume after this number").Header("Timeout-Seconds", "1 to 600, default 60").Header("X-Peek-Settled", "1: close at once when the last turn has completed").Header("X-Trigger-Stream-Start", "latest: only what is new").Gives<string>(200, "text/event-stream").Gives(400, 401, 404);
+            group.Head("", Opens.Key | Opens.Token | Opens.RunToken, opens, Head).Says("The last number given, in X-Last-Chunk-Index").Gives(200, 401, 404);
+            group.Put("", Opens.Key | Opens.Token | Opens.RunToken, writes, Initialize).Says("Direct stream credentials are not offered").Gives(401, 404, 501);
         }
     }
 
@@ -127,15 +127,14 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
         if (ChannelOf(http) is not { } channel) return (null, null, SessionFamily.NotFound);
         // A client's token speaks on `in`; what the agent says comes from a key, or from the run that has the session.
         var isOut = (string)http.Request.RouteValues["io"]! == RecordStore.Out;
-        if (isOut && caller.Authority is TokenGrant token && (token.Claims.Run is null || token.Claims.Session != name!.Id)) return (null, null, ChannelRefusal.OutNeedsKey);
+        if (isOut && caller.Authority.Credential == "token") return (null, null, ChannelRefusal.OutNeedsKey);
         return (name, channel, null);
     }
 
     private Task<AppendOutcome> AppendAsync(SessionName name, string channel, IReadOnlyList<NewRecord> batch, ProjectCaller caller)
     {
-        var claims = (caller.Authority as TokenGrant)?.Claims;
-        var writer = claims is null ? Writer.Server : new Writer(claims.Run, claims.Client == "personal-access-token" ? claims.Subject : null, claims.Attempt);
-        return AppendAndForgetAsync(name, channel, batch, writer);
+        var (worker, person) = (caller.Authority.Worker, caller.Authority.Person);
+        return AppendAndForgetAsync(name, channel, batch, worker is null && person is null ? Writer.Server : new Writer(worker?.Run, person, worker?.Attempt ?? 0));
     }
 
     private async Task<AppendOutcome> AppendAndForgetAsync(SessionName name, string channel, IReadOnlyList<NewRecord> batch, Writer writer)
@@ -154,7 +153,7 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
         if (headers.TryGetValue("Last-Event-ID", out var last) && last.ToString().Length > 0)
             return long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var seq) && seq < long.MaxValue ? seq : -1;
         if (headers["X-Trigger-Stream-Start"] == "latest") return name is null ? -1 : null;
-        if (channel == RecordStore.Out && name is not null && caller.Authority is TokenGrant { Claims: { Client: "personal-access-token" } claims } && await records.StandOfAsync(name, claims.Subject) is { } stand) return stand - 1;
+        if (channel == RecordStore.Out && name is not null && caller.Authority.Person is { } person && await records.StandOfAsync(name, person) is { } stand) return stand - 1;
         return -1;
     }
 

@@ -157,12 +157,13 @@ internal record SessionItem(
 
 internal sealed record StartedSession : SessionItem
 {
-    public StartedSession(SessionItem item, string runId, string publicAccessToken, bool isCached)
+    public StartedSession(SessionItem item, string runId, string? publicAccessToken, bool isCached)
         : base(item) => (RunId, PublicAccessToken, IsCached) = (runId, publicAccessToken, isCached);
 
     public string RunId { get; }
 
-    public string PublicAccessToken { get; }
+    /// <summary>Null where nothing is derived from the caller's credential: a one-time token.</summary>
+    public string? PublicAccessToken { get; }
 
     public bool IsCached { get; }
 }

@@ -108,36 +108,29 @@ internal sealed class SessionTokens(Tokens tokens, Database database)
 {
     private const long Hour = 3_600_000_000;
 
-    /// <summary>For who started the session. It never outlives the caller's own credential.</summary>
-    public ValueTask<string> ForCreatorAsync(ProjectCaller caller, Session session)
-    {
-        var scopes = new List<string>(2);
-        if (caller.Allows("read", "sessions", session.Id, session.ExternalId)) scopes.Add("read:sessions:" + session.Name);
-        scopes.Add("write:sessions:" + session.Name);
-        return tokens.MintAsync(session.Project, scopes, Math.Min(database.Now + Hour, caller.Authority.ExpiresAt ?? long.MaxValue), Origin(caller));
-    }
+    /// <summary>For who started the session: bounded as everything derived is. Null: nothing is derived from that credential.</summary>
+    public ValueTask<string?> ForCreatorAsync(ProjectCaller caller, Session session) => DeriveAsync(caller, session.Project, session.Id, session.ExternalId);
 
-    /// <summary>For a reader of <c>out</c> whose turn has completed: what it may do with the session already, for another hour. Null: it may not write, and is given nothing.</summary>
-    public async ValueTask<string?> RefreshAsync(ProjectCaller caller, SessionName name)
-    {
-        if (!caller.Allows("write", "sessions", name.Id, name.ExternalId) || caller.Authority is TokenGrant { Claims.Run: not null }) return null;
-        var scopes = new List<string>(2);
-        if (caller.Allows("read", "sessions", name.Id, name.ExternalId)) scopes.Add("read:sessions:" + (name.ExternalId ?? name.Id));
-        scopes.Add("write:sessions:" + (name.ExternalId ?? name.Id));
-        return await tokens.MintAsync(name.Project, scopes, database.Now + Hour, Origin(caller));
-    }
+    /// <summary>
+    /// For a reader of <c>out</c> whose turn has completed: what it may do with the session already, for another hour at most, and no longer than it
+    /// could have done it anyway. Null: it may not write, or nothing is derived from its credential.
+    /// </summary>
+    public async ValueTask<string?> RefreshAsync(ProjectCaller caller, SessionName name) =>
+        caller.Authority.Lineage is not null && caller.Authority.Allows(new Need("write", "sessions", name.Id, name.ExternalId)) ? await DeriveAsync(caller, name.Project, name.Id, name.ExternalId) : null;
 
     /// <summary>The token of a run: its session's channels and the run itself, for one attempt.</summary>
     public ValueTask<string> ForRunAsync(Run run, SessionName? session, long expiresAt)
     {
         List<string> scopes = [$"write:runs:{run.Id}", $"read:runs:{run.Id}"];
         if (session is not null) scopes.AddRange([$"read:sessions:{session.Id}", $"write:sessions:{session.Id}"]);
-        return tokens.MintAsync(run.Project, scopes, expiresAt, new TokenExtras(Run: run.Id, Session: session?.Id, Attempt: run.Attempt));
+        return tokens.MintForWorkerAsync(run.Project, new Worker(run.Id, run.Attempt, session?.Id), scopes, expiresAt);
     }
 
-    /// <summary>What ends the token that it was derived from ends it too.</summary>
-    private static TokenExtras? Origin(ProjectCaller caller) =>
-        caller.Authority is TokenGrant grant
-            ? new TokenExtras(Person: grant.Claims.Subject == grant.Claims.Project ? null : grant.Claims.Subject, Client: grant.Claims.Client, Origin: grant.Claims.Origin ?? grant.Claims.Jti ?? grant.Digest)
-            : caller.Authority is KeyEntry { Row.Kind: not "root" } key ? new TokenExtras(Origin: key.Row.Id) : null;
+    private ValueTask<string?> DeriveAsync(ProjectCaller caller, string project, string id, string? externalId)
+    {
+        var scopes = new List<string>(2);
+        if (caller.Authority.Allows(new Need("read", "sessions", id, externalId))) scopes.Add("read:sessions:" + (externalId ?? id));
+        scopes.Add("write:sessions:" + (externalId ?? id));
+        return tokens.DeriveAsync(caller.Authority, project, scopes, database.Now + Hour);
+    }
 }

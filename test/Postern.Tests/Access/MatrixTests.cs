@@ -24,6 +24,8 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
 
         internal string CallbackToken { get; private set; } = "";
 
+        internal string RunToken { get; private set; } = "";
+
         internal string Link { get; private set; } = "";
 
         public async ValueTask InitializeAsync()
@@ -42,7 +44,8 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             // An approval service for the signed door, and a link for the page.
             await Server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/default", Server.RootKey, new { secrets = new[] { "a secret of the matrix" } });
             var run = (await Server.PostAsync("/api/v1/runs", new { agent = "nobody-works" })).String("id");
-            await Server.PostAsync("/api/v1/agents/nobody-works/claim", new { waitSeconds = 10, leaseSeconds = 3600 });
+            var claimed = await Server.PostAsync("/api/v1/agents/nobody-works/claim", new { waitSeconds = 10, leaseSeconds = 3600 });
+            RunToken = claimed.Json.GetProperty("data")[0].GetProperty("token").GetString()!;
             Link = (await Server.PostAsync($"/api/v1/executions/{run}/request-approval", null)).String("approval_request_url").Split('/')[^1];
             CallbackToken = await Server.App.Services.GetRequiredService<CallbackSecrets>().TokenForRunAsync(await Server.ProjectAsync(), "run_none", 1);
         }
@@ -98,6 +101,8 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             ("the root key as X-API-Key", Opens.Key, [("X-API-Key", server.RootKey)]),
             ("a personal key", Opens.Key | Opens.Operator | Opens.PersonalKey, [("Authorization", "Bearer " + world.Personal)]),
             ("a token", Opens.Token, [("Authorization", "Bearer " + world.Token)]),
+            ("a run's token", Opens.RunToken, [("Authorization", "Bearer " + world.RunToken)]),
+            ("a run's token as X-API-Key", 0, [("X-API-Key", world.RunToken)]),
             ("a link", Opens.Link, []),
         };
         foreach (var (kind, opens, headers) in presented)

@@ -36,7 +36,7 @@ public sealed class ScopeTests
     {
         Assert.False(ScopeSet.Parse([]).Allows(new Need("read", "sessions")));
         Assert.True(ScopeSet.Everything.Allows(new Need("admin", "all")));
-        Assert.False(ScopeSet.Everything.Granted(new Need("admin", "all")));
+        Assert.False(ScopeSet.Everything.Allows(new Need("admin", "all", How: Given.Explicitly)));
     }
 
     /// <summary>What may be minted is never wider: whatever the minted scope covers, the minter's covers.</summary>

@@ -56,8 +56,8 @@ public sealed class HttpAgentTests : IAsyncLifetime
 
         await _server.StartSessionAsync("other");
         Assert.Equal(404, (await _server.PostAsync("/realtime/v1/sessions/other/out/records", new { records = new[] { new { data = 1 } } }, token)).Status);
-        Assert.Equal(403, (await _server.GetAsync("/api/v1/sessions", token)).Status);
-        Assert.Equal(403, (await _server.PostAsync("/api/v1/sessions/s/close", new { }, token)).Status);
+        Assert.Equal(401, (await _server.GetAsync("/api/v1/sessions", token)).Status);
+        Assert.Equal(401, (await _server.PostAsync("/api/v1/sessions/s/close", new { }, token)).Status);
 
         Assert.Equal(200, (await _server.PostAsync(url, "{\"records\":[{\"data\":{\"type\":\"text-delta\",\"id\":\"0\",\"delta\":\"it is \"}},{\"data\":{\"type\":\"text-delta\",\"id\":\"0\",\"delta\":\"done\"}}]}", token)).Status);
         Assert.Equal(200, (await _server.PostAsync(url, "{\"records\":[{\"headers\":{\"trigger-control\":\"turn-complete\"},\"partId\":\"end\"}]}", token)).Status);

@@ -114,7 +114,7 @@ public sealed class AskingTests : ApprovalTest
         var mine = await AskAsync(run, new { }, null, "/api/v1/agents/somebody/executions");
         Assert.Equal((403, "execution_ownership_mismatch"), (mine.Status, mine.String("error")));
         // A token that may write to the run is not the run.
-        Assert.Equal(403, (await AskAsync(run, new { }, await _server.TokenAsync($"write:runs:{run}"))).Status);
+        Assert.Equal(401, (await AskAsync(run, new { }, await _server.TokenAsync($"write:runs:{run}"))).Status);
         Assert.Equal(403, (await AskAsync(run, new { }, await _server.KeyAsync("read:runs"))).Status);
         Assert.Equal(404, (await AskAsync(run, new { }, await _server.KeyAsync("write:sessions"))).Status);
         Assert.Equal((404, "no_approval_request"), ((await _server.GetAsync($"/api/v1/executions/{run}/approval-status")).Status, (await _server.GetAsync($"/api/v1/executions/{run}/approval-status")).String("error")));

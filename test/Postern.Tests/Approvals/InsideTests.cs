@@ -13,7 +13,7 @@ public sealed class InsideTests : ApprovalTest
     {
         var (run, token, request) = await _asking.WaitingAsync();
         var rows = await _server.CountRowsAsync();
-        var others = new[] { _server.RootKey, await _server.KeyAsync(), await _server.KeyAsync("admin"), await _server.KeyAsync("operator.admin"), await _server.KeyAsync("write:all"), await _server.KeyAsync("*:all"), await _server.KeyAsync("operator.write"), await _server.KeyAsync("read:approvals"), await _server.KeyAsync("write:runs"), await _server.TokenAsync("admin"), await _server.TokenAsync("write:all") };
+        var others = new[] { _server.RootKey, await _server.KeyAsync(), await _server.KeyAsync("admin"), await _server.KeyAsync("operator.admin"), await _server.KeyAsync("write:all"), await _server.KeyAsync("*:all"), await _server.KeyAsync("operator.write"), await _server.KeyAsync("read:approvals"), await _server.KeyAsync("write:runs"), await _server.TokenAsync("admin"), await _server.TokenAsync("write:all"), await _server.TokenAsync("write:approvals") };
         rows += 7;
         foreach (var (credential, place) in others.Select((o, i) => (o, i)))
         {
@@ -21,49 +21,50 @@ public sealed class InsideTests : ApprovalTest
             Assert.True(refused.Status == 403 && refused.String("error") == "missing_scope", $"{place}: {refused}");
         }
         var own = await DecideAsync(run, new { decision = "approved" }, token);
-        Assert.Equal((403, "self_approval"), (own.Status, own.String("error")));
+        Assert.Equal(401, own.Status);
         // A right to decide something else says nothing of this one.
-        foreach (var credential in new[] { await _server.KeyAsync("write:approvals:other"), await _server.TokenAsync("write:approvals:other") })
+        foreach (var credential in new[] { await _server.KeyAsync("write:approvals:other"), await _server.TokenOfAsync(await _server.KeyAsync("write:approvals:other"), "write:approvals:other") })
             Assert.Equal((404, $"execution {run} not found"), ((await DecideAsync(run, new { decision = "approved" }, credential)).Status, (await DecideAsync(run, new { decision = "approved" }, credential)).String("error")));
         Assert.Equal("pending", (await _asking.StatusAsync(run)).GetProperty("status").GetString());
 
-        var won = await DecideAsync(run, new { decision = "approved", reason = "checked", response = new { limit = 5 } }, await _server.KeyAsync("operator.approvals"));
+        var decider = await _server.KeyAsync("operator.approvals");
+        var won = await DecideAsync(run, new { decision = "approved", reason = "checked", response = new { limit = 5 } }, decider);
         Assert.Equal((200, "processed", "running"), (won.Status, won.String("status"), won.String("new_status")));
-        Assert.Equal("already_processed", (await DecideAsync(run, new { decision = "approve" }, await _server.TokenAsync($"write:approvals:{request}"))).String("status"));
-        var lost = await DecideAsync(run, new { decision = "rejected" }, await _server.TokenAsync("write:approvals"));
+        Assert.Equal("already_processed", (await DecideAsync(run, new { decision = "approve" }, await _server.TokenOfAsync(decider, $"write:approvals:{request}"))).String("status"));
+        var lost = await DecideAsync(run, new { decision = "rejected" }, await _server.TokenOfAsync(decider, "write:approvals"));
         Assert.Equal((409, "decision_conflict", "approved"), (lost.Status, lost.String("error"), lost.String("approval_status")));
     }
 
     [Fact]
     public async Task Who_decided_and_when_is_recorded()
     {
-        var decider = await _server.PostAsync("/api/v1/keys", new { name = "ada", scopes = new[] { "write:approvals", "read:approvals" } });
+        var (id, decider) = await _server.NamedKeyAsync("ada", "write:approvals", "read:approvals");
         var (run, _, request) = await _asking.WaitingAsync();
-        await DecideAsync(run, new { decision = "rejected", reason = "no" }, decider.String("key"));
-        var kept = (await _server.GetAsync("/api/v1/approvals/" + request, decider.String("key"))).Json;
-        Assert.Equal(("key", decider.String("id"), "no"), (kept.GetProperty("decided_with").GetString(), kept.GetProperty("decided_by").GetString(), kept.GetProperty("feedback").GetString()));
+        await DecideAsync(run, new { decision = "rejected", reason = "no" }, decider);
+        var kept = (await _server.GetAsync("/api/v1/approvals/" + request, decider)).Json;
+        Assert.Equal(("key", id, "no"), (kept.GetProperty("decided_with").GetString(), kept.GetProperty("decided_by").GetString(), kept.GetProperty("feedback").GetString()));
         Assert.NotEqual(JsonValueKind.Null, kept.GetProperty("responded_at").ValueKind);
         var answer = (await _asking.EventsAsync(run)).Single(e => e.GetProperty("type").GetString() == "approval_decided");
-        Assert.Equal((decider.String("id"), "key"), (answer.GetProperty("actor").GetString(), answer.GetProperty("credential").GetString()));
+        Assert.Equal((id, "key"), (answer.GetProperty("actor").GetString(), answer.GetProperty("credential").GetString()));
         var audit = (await _server.GetAsync("/api/v1/audit?limit=20")).Json.GetProperty("data").EnumerateArray().Single(a => a.GetProperty("action").GetString() == "approval.decided");
-        Assert.Equal((decider.String("id"), $"rejected {run} round 1"), (audit.GetProperty("actor").GetString(), audit.GetProperty("reason").GetString()));
+        Assert.Equal((id, $"rejected {run} round 1"), (audit.GetProperty("actor").GetString(), audit.GetProperty("reason").GetString()));
     }
 
     [Fact]
     public async Task Who_asked_does_not_answer()
     {
-        var asker = await _server.PostAsync("/api/v1/keys", new { name = "both", scopes = new[] { "write:runs", "read:runs", "write:approvals" } });
-        var key = asker.String("key");
+        var (id, key) = await _server.NamedKeyAsync("both", "write:runs", "read:runs", "write:approvals", "admin");
         var (run, _, _) = await _asking.RunningAsync();
         Assert.Equal(200, (await _server.PostAsync($"/api/v1/executions/{run}/request-approval", new { }, key)).Status);
-        var minted = (await _server.PostAsync("/api/v1/auth/public-tokens", new { scopes = new[] { "write:approvals" } }, key)).String("token");
-        foreach (var credential in new[] { key, minted })
+        var minted = await _server.TokenOfAsync(key, "write:approvals");
+        var made = (await _server.PostAsync("/api/v1/keys", new { name = "made", scopes = new[] { "write:approvals" } }, key)).String("key");
+        foreach (var credential in new[] { key, minted, made, await _server.TokenOfAsync(made, "write:approvals") })
         {
             var refused = await DecideAsync(run, new { decision = "approved" }, credential);
             Assert.Equal((403, "self_approval"), (refused.Status, refused.String("error")));
         }
         // A turned key is the same key.
-        var turned = (await _server.PostAsync($"/api/v1/keys/{asker.String("id")}/rotate", new { })).String("key");
+        var turned = (await _server.PostAsync($"/api/v1/keys/{id}/rotate", new { }, key)).String("key");
         Assert.Equal("self_approval", (await DecideAsync(run, new { decision = "approved" }, turned)).String("error"));
         await WaitFor.TrueAsync(async () => (await _server.GetAsync("/api/v1/audit?limit=50")).Text.Contains("scope.refused", StringComparison.Ordinal));
         Assert.Equal(200, (await DecideAsync(run, new { decision = "approved" }, await _asking.DeciderAsync())).Status);
@@ -77,7 +78,7 @@ public sealed class InsideTests : ApprovalTest
         var key = await server.KeyAsync("write:runs", "write:approvals");
         var (run, token, _) = await asking.RunningAsync();
         await server.PostAsync($"/api/v1/executions/{run}/request-approval", new { }, key);
-        Assert.Equal(403, (await server.PostAsync($"/api/v1/executions/{run}/approval-response", new { decision = "approved" }, token)).Status);
+        Assert.Equal(401, (await server.PostAsync($"/api/v1/executions/{run}/approval-response", new { decision = "approved" }, token)).Status);
         Assert.Equal(200, (await server.PostAsync($"/api/v1/executions/{run}/approval-response", new { decision = "approved" }, key)).Status);
     }
 
@@ -118,7 +119,7 @@ public sealed class InsideTests : ApprovalTest
         var (run, _, _) = await _asking.RunningAsync();
         var decider = await _asking.DeciderAsync();
         Assert.Equal((404, "no_approval_request"), ((await DecideAsync(run, new { decision = "approved" }, decider)).Status, (await DecideAsync(run, new { decision = "approved" }, decider)).String("error")));
-        Assert.Equal((404, "execution run_none not found"), ((await DecideAsync("run_none", new { decision = "approved" }, await _server.TokenAsync("write:approvals"))).Status, (await DecideAsync("run_none", new { decision = "approved" }, await _server.TokenAsync("write:approvals"))).String("error")));
+        Assert.Equal((404, "execution run_none not found"), ((await DecideAsync("run_none", new { decision = "approved" }, await _server.TokenOfAsync(await _server.KeyAsync("write:approvals"), "write:approvals"))).Status, (await DecideAsync("run_none", new { decision = "approved" }, await _server.TokenOfAsync(await _server.KeyAsync("write:approvals"), "write:approvals"))).String("error")));
     }
 
     [Fact]

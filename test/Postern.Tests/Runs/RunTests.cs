@@ -81,8 +81,8 @@ public sealed class RunTests : IAsyncLifetime
         var progress = await _server.PostAsync($"/api/v1/runs/{id}/status", new { status = "running", progress = 0.25 }, token);
         Assert.Equal((200, 0.25m), (progress.Status, progress.Json.GetProperty("progress").GetDecimal()));
         foreach (var (method, path) in new[] { ("POST", "cancel"), ("POST", "retry"), ("POST", "pause") })
-            Assert.Equal(403, (await _server.SendAsync(new HttpMethod(method), $"/api/v1/runs/{id}/{path}", token, path == "retry" ? new { clientRequestId = "x" } : null)).Status);
-        Assert.Equal(403, (await _server.PostAsync("/api/v1/runs", new { agent = "echo" }, token)).Status);
+            Assert.Equal(401, (await _server.SendAsync(new HttpMethod(method), $"/api/v1/runs/{id}/{path}", token, path == "retry" ? new { clientRequestId = "x" } : null)).Status);
+        Assert.Equal(401, (await _server.PostAsync("/api/v1/runs", new { agent = "echo" }, token)).Status);
 
         var url = new Uri(data.GetProperty("callback").GetProperty("url").GetString()!).AbsolutePath;
         var headers = data.GetProperty("callback").GetProperty("headers").EnumerateObject().Select(h => (h.Name, h.Value.GetString()!)).ToArray();

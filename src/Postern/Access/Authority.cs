@@ -1,0 +1,146 @@
+using Postern.Http;
+
+namespace Postern.Access;
+
+/// <summary>
+/// The right behind a caller: a live value that is asked, not a fact that was established once. It may be shared by many requests and
+/// streams; a revocation, narrowed scopes, an expiry or the end of a run show at once to all who hold it, in O(1). What a kind of
+/// credential may do, for whom it acts and with what it ends are members here, so that no other file asks which kind it is.
+/// </summary>
+internal abstract class Authority
+{
+    /// <summary>The kind of credential, for the audit and the timeline: "key", "token", "run_token", "operator" and so on.</summary>
+    public abstract string Credential { get; }
+
+    /// <summary>The key's id, the token's subject, or the proxy's identity. The latter two are chosen by callers.</summary>
+    public abstract string Actor { get; }
+
+    /// <summary>The actor as it may be logged and kept: a key's id as it is, what callers choose as a short digest.</summary>
+    public virtual string LoggedActor => Audit.Hashed(Actor);
+
+    /// <summary>The scopes as they are now.</summary>
+    public abstract ScopeSet Scopes { get; }
+
+    /// <summary>When it ends by itself, in microseconds, without the clock skew that is allowed to tokens; null when it does not.</summary>
+    public virtual long? ExpiresAt => null;
+
+    /// <summary>Why it has ended (a <see cref="StreamEnd"/> reason), or null while it is good.</summary>
+    /// <param name="now">The database's time, microseconds.</param>
+    public abstract string? WhyEnded(long now);
+
+    /// <summary>How it is refused once it has ended, in the words of each family.</summary>
+    public virtual UnfitCredential OnceEnded => UnfitCredential.BadKey;
+
+    /// <summary>Whether it may do this, now. The end of the authority itself is <see cref="WhyEnded"/>.</summary>
+    public virtual bool Allows(Need need) => Scopes.Allows(need);
+
+    /// <summary>Held by whatever stays open under it, where news of its end must be fetched; null where they come by themselves.</summary>
+    public virtual IDisposable? Follow() => null;
+
+    /// <summary>Whether it may do this to anything at all of a type, be it to one id.</summary>
+    public virtual bool AllowsSome(string action, string type, Given how = Given.Anyhow) => Scopes.AllowsSome(action, type, how);
+
+    /// <summary>The key for which it acts: its own id, or that of the key that minted it. Null where no key stands behind it.</summary>
+    public virtual KeyEntry? Key => null;
+
+    /// <summary>The attempt of a run that it was handed to; null unless it is a worker's own credential.</summary>
+    public virtual Worker? Worker => null;
+
+    /// <summary>The person for whom a command-line client holds it; null for every other credential.</summary>
+    public virtual string? Person => null;
+
+    /// <summary>What a token that is derived from it inherits; null when none may be derived.</summary>
+    public virtual Lineage? Lineage => null;
+
+    /// <summary>The name of a rate bucket of its own, beside its project's; null when it has none.</summary>
+    public virtual string? Bucket => null;
+
+    /// <summary>A browser adds it to every request, also to those that another site has made it send.</summary>
+    public virtual bool IsAmbient => false;
+}
+
+/// <summary>A run and the attempt of it that somebody works on.</summary>
+/// <param name="Session">The session of the run, where it has one.</param>
+internal sealed record Worker(string Run, long Attempt, string? Session);
+
+/// <summary>What a derived token inherits: the key that minted the first of its line, and every token between.</summary>
+/// <param name="Key">The key behind it; null for a token that a client signed by itself.</param>
+/// <param name="KeySecret">The digest of the key's secret that was used, so that a rotation ends what the old secret made.</param>
+/// <param name="Tokens">The names of the tokens that it descends from, the first one first: what ends one of them ends it.</param>
+/// <param name="Since">When the first of the line was issued, microseconds; null for a key.</param>
+/// <param name="Person">The person for whom the line is held.</param>
+/// <param name="Client">The client that holds it.</param>
+internal sealed record Lineage(KeyEntry? Key, byte[]? KeySecret, IReadOnlyList<string> Tokens, long? Since, string? Person = null, string? Client = null);
+
+/// <summary>A key, by one of its secrets: a rotation without an overlap ends what came in with the old one.</summary>
+/// <param name="entry">The key, alive.</param>
+/// <param name="secret">The digest of the secret that was presented.</param>
+internal sealed class KeyGrant(KeyEntry entry, byte[] secret) : Authority
+{
+    public override string Credential => "key";
+
+    public override string Actor => entry.Row.Id;
+
+    public override string LoggedActor => entry.Row.Id;
+
+    public override ScopeSet Scopes => entry.Scopes;
+
+    public override long? ExpiresAt => entry.Row.ExpiresAt;
+
+    public override KeyEntry Key => entry;
+
+    public override Lineage Lineage => new(entry, secret, [], null);
+
+    /// <summary>The same secret of the key, as a transaction reads its row.</summary>
+    public KeyGrant As(KeyEntry read) => new(read, secret);
+
+    public override string? WhyEnded(long now) => entry.WhyEnded(now) ?? (entry.StillSigns(secret, now) ? null : StreamEnd.Revoked);
+}
+
+/// <summary>An identity that a trusted proxy vouches for. Its scopes are settings: they live as long as the process.</summary>
+internal sealed class ProxyAuthority(string identity, ScopeSet scopes) : Authority
+{
+    public override string Credential => "operator";
+
+    public override string Actor => identity;
+
+    public override ScopeSet Scopes => scopes;
+
+    public override bool IsAmbient => true;
+
+    public override string? WhyEnded(long now) => null;
+}
+
+/// <summary>One attempt of one run, by the callback token that was made for it. What a late report is answered is the run's to say.</summary>
+internal sealed class CallbackTokenAuthority(string run, long attempt) : Authority
+{
+    public override string Credential => "callback_token";
+
+    public override string Actor => run;
+
+    public override ScopeSet Scopes => ScopeSet.Nothing;
+
+    public override Worker Worker { get; } = new(run, attempt, null);
+
+    public override bool Allows(Need need) => need.Type == "runs" && need.Action == "write" && need.Id == run;
+
+    public override string? WhyEnded(long now) => null;
+}
+
+/// <summary>A trusted orchestrator of one project, by a callback secret: it may report on that project's runs, and nothing else.</summary>
+internal sealed class CallbackSecretAuthority(string id) : Authority
+{
+    private volatile bool _revoked;
+
+    public override string Credential => "callback_secret";
+
+    public override string Actor => id;
+
+    public override string LoggedActor => id;
+
+    public override ScopeSet Scopes => ScopeSet.Nothing;
+
+    public void Revoke() => _revoked = true;
+
+    public override string? WhyEnded(long now) => _revoked ? StreamEnd.Revoked : null;
+}

@@ -1,0 +1,165 @@
+using System.Collections.Concurrent;
+using Postern.Storage;
+
+namespace Postern.Access;
+
+/// <summary>What becomes of a run, as far as its workers' credentials rest on it. Times are microseconds.</summary>
+/// <param name="Attempt">The attempt that has the run.</param>
+/// <param name="AttemptAt">When that attempt began.</param>
+/// <param name="EndedAt">When the run ended, or null.</param>
+internal sealed record RunState(long Attempt, long AttemptAt, long? EndedAt);
+
+/// <summary>Reads the state of a run; null when there is no such run. The runs' own store answers it.</summary>
+internal delegate ValueTask<RunState?> ReadRunState(string project, string run);
+
+/// <summary>
+/// The runs whose tokens are in use, in memory, so that asking a run's token costs nothing. An entry is read again when the run was touched:
+/// before the answer to what ended it here, within a second for what ended it on another node. What nobody has used for a while is forgotten.
+/// </summary>
+internal sealed class RunAttempts(ReadRunState read, Database database, TimeProvider clock)
+{
+    private const int SweepAbove = 10_000;
+    private static readonly TimeSpan Unused = TimeSpan.FromMinutes(2);
+    private readonly ConcurrentDictionary<(string Project, string Run), RunWatch> _runs = new();
+
+    public int Count => _runs.Count;
+
+    /// <summary>The run, as it is now.</summary>
+    public async ValueTask<RunWatch> OfAsync(string project, string run)
+    {
+        while (true)
+        {
+            if (!_runs.TryGetValue((project, run), out var watch))
+            {
+                if (_runs.Count >= SweepAbove) Sweep();
+                var made = new RunWatch(project, run, read, database);
+                watch = _runs.GetOrAdd((project, run), made);
+                if (!ReferenceEquals(watch, made)) made.Dispose();
+            }
+            watch.UsedAt = clock.GetTimestamp();
+            await watch.EnsureFreshAsync();
+            // Swept in this moment: what nobody listens for any more would never hear of its end.
+            if (!watch.IsDisposed) return watch;
+            _runs.TryRemove(new KeyValuePair<(string, string), RunWatch>((project, run), watch));
+        }
+    }
+
+    /// <summary>Forgets what is not in use. When everything is, the oldest half goes: whoever asks reads it again.</summary>
+    private void Sweep()
+    {
+        foreach (var (key, watch) in _runs)
+            if (watch.Followers == 0 && clock.GetElapsedTime(watch.UsedAt) > Unused) Remove(key, watch);
+        if (_runs.Count < SweepAbove) return;
+        foreach (var (key, watch) in _runs.Where(r => r.Value.Followers == 0).OrderBy(r => r.Value.UsedAt).Take(SweepAbove / 2)) Remove(key, watch);
+    }
+
+    private void Remove((string Project, string Run) key, RunWatch watch)
+    {
+        if (_runs.TryRemove(new KeyValuePair<(string, string), RunWatch>(key, watch))) watch.Dispose();
+    }
+}
+
+/// <summary>One run that is watched: its state, and whether something has touched it since that was read.</summary>
+internal sealed class RunWatch : IDisposable
+{
+    /// <summary>A report that comes this long after the end of its attempt is still told what became of the run. Microseconds.</summary>
+    private const long Grace = 60_000_000;
+    private readonly string _project;
+    private readonly string _run;
+    private readonly ReadRunState _read;
+    private readonly IDisposable _listening;
+    private State _state = new(null, 0);
+    private long _touched = 1;
+    private int _followers;
+    private volatile bool _disposed;
+
+    public RunWatch(string project, string run, ReadRunState read, Database database)
+    {
+        (_project, _run, _read) = (project, run, read);
+        _listening = database.Changes.Listen(run, Touched);
+    }
+
+    public long UsedAt { get; set; }
+
+    public int Followers => Volatile.Read(ref _followers);
+
+    public bool IsDisposed => _disposed;
+
+    /// <summary>While something open rests on it, it is read as soon as the run is touched, and not forgotten.</summary>
+    public IDisposable Follow()
+    {
+        Interlocked.Increment(ref _followers);
+        return new Following(this);
+    }
+
+    /// <summary>Whether an attempt still has the run; or lost it less than <see cref="Grace"/> ago, and is to be told that.</summary>
+    public bool Has(long attempt, LateWorker late, long now)
+    {
+        if (Volatile.Read(ref _state).Run is not { } run || attempt > run.Attempt) return false;
+        if (attempt < run.Attempt) return late == LateWorker.Told && now - run.AttemptAt <= Grace;
+        return run.EndedAt is not { } ended || (late != LateWorker.Refused && now - ended <= Grace);
+    }
+
+    public async ValueTask EnsureFreshAsync()
+    {
+        while (Volatile.Read(ref _touched) is var touched && Volatile.Read(ref _state) is var known && touched > known.AsOf)
+        {
+            var fresh = new State(await _read(_project, _run), touched);
+            // What was read under a later touch stands.
+            while (fresh.AsOf > known.AsOf && Interlocked.CompareExchange(ref _state, fresh, known) != known) known = Volatile.Read(ref _state);
+        }
+    }
+
+    public void Dispose()
+    {
+        _disposed = true;
+        _listening.Dispose();
+    }
+
+    private void Touched()
+    {
+        Interlocked.Increment(ref _touched);
+        // Not on the thread that tells: it may be the one that commits.
+        if (Followers > 0) _ = Task.Run(ReadForFollowersAsync);
+    }
+
+    /// <summary>While the database is away nothing can have changed through it: the next touch, or the next request, reads it.</summary>
+    private async Task ReadForFollowersAsync()
+    {
+        try
+        {
+            await EnsureFreshAsync();
+        }
+        catch (StorageUnavailableException)
+        {
+            // Read with the next touch; on PostgreSQL every listener is touched each second.
+        }
+    }
+
+    /// <param name="Run">Null: there is no such run.</param>
+    /// <param name="AsOf">The touch under which it was read.</param>
+    private sealed record State(RunState? Run, long AsOf);
+
+    private sealed class Following(RunWatch watch) : IDisposable
+    {
+        private int _left;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _left, 1) == 0) Interlocked.Decrement(ref watch._followers);
+        }
+    }
+}
+
+/// <summary>How a door answers a worker whose attempt has just lost its run. It does nothing for it in any case.</summary>
+internal enum LateWorker
+{
+    /// <summary>Like one without a credential.</summary>
+    Refused,
+
+    /// <summary>It is told what ended its run; an attempt that was superseded is refused.</summary>
+    ToldTheEnd,
+
+    /// <summary>Its report is answered with what became of the run, or that another attempt has it.</summary>
+    Told,
+}

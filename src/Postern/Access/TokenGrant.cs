@@ -1,0 +1,119 @@
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Access;
+
+/// <summary>What a token says. Times are microseconds.</summary>
+internal sealed record TokenClaims
+{
+    /// <summary>The claim <c>sub</c>.</summary>
+    public required string Project { get; init; }
+
+    /// <summary><c>act.sub</c>, or <c>sub</c> when there is none: whose token it is, for revocation.</summary>
+    public required string Subject { get; init; }
+
+    /// <summary><c>act.client</c>.</summary>
+    public string? Client { get; init; }
+
+    public IReadOnlyList<string> Scopes { get; init; } = [];
+
+    public long IssuedAt { get; init; }
+
+    public long ExpiresAt { get; init; }
+
+    public string? Jti { get; init; }
+
+    public bool OneTime { get; init; }
+
+    /// <summary>The run and attempt that it was handed to.</summary>
+    public Worker? Worker { get; init; }
+
+    /// <summary>The id of the key that minted it, or the first of its line.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>Proof that this server minted it with that key: a client that signs by itself cannot make it.</summary>
+    public string? Seal { get; init; }
+
+    /// <summary>The names (<c>jti</c> or digest) of the tokens that it descends from, the first one first.</summary>
+    public IReadOnlyList<string> Ancestors { get; init; } = [];
+
+    /// <summary>When the first of its line was issued.</summary>
+    public long? Since { get; init; }
+
+    /// <summary>What a seal is made over: everything that gives a right, or ends it.</summary>
+    public string SealedText => string.Join('\n', [Project, Subject, Jti, ExpiresAt, IssuedAt, OneTime, Since, Key, .. Ancestors, "", .. Scopes]);
+}
+
+/// <summary>
+/// A token that verified: the authority behind its requests and streams. It follows the key that minted it (ended with it, narrowed with it),
+/// and ends with each token that it descends from.
+/// </summary>
+/// <param name="claims">What it says.</param>
+/// <param name="root">The key that signed it.</param>
+/// <param name="signedBy">The digest of the secret that signed it.</param>
+/// <param name="minter">The key that minted it; the root key for one that a client signed by itself.</param>
+/// <param name="mintedBy">The digest of the secret that minted it.</param>
+/// <param name="digest">SHA-256 of the token, hex.</param>
+/// <param name="revocations">What has been ended before its time.</param>
+internal sealed class TokenGrant(
+    TokenClaims claims, KeyEntry root, byte[] signedBy, KeyEntry minter, byte[] mintedBy, string digest, Revocations revocations) : Authority
+{
+    /// <summary>How many tokens may stand in a line. A new one lives no longer than the one before it, so nothing is lost at its end.</summary>
+    private const int LongestLine = 8;
+    private readonly ScopeSet _own = ScopeSet.Parse(claims.Scopes);
+    private Narrowed? _narrowed;
+
+    public TokenClaims Claims => claims;
+
+    /// <summary>How a single token is revoked, used up or counted without keeping it. A token has one spelling, so it has one digest.</summary>
+    public string Digest => digest;
+
+    public override string Credential => "token";
+
+    public override string Actor => claims.Subject;
+
+    public override UnfitCredential OnceEnded => UnfitCredential.EndedToken;
+
+    public override long? ExpiresAt => claims.ExpiresAt;
+
+    public override KeyEntry Key => minter;
+
+    public override string? Person => claims.Client == "personal-access-token" ? claims.Subject : null;
+
+    public override string Bucket => "token " + digest;
+
+    /// <summary>Its own, as far as the key that minted it still has them.</summary>
+    public override ScopeSet Scopes
+    {
+        get
+        {
+            var key = minter.Scopes;
+            var kept = _narrowed;
+            if (kept is null || !ReferenceEquals(kept.Key, key)) _narrowed = kept = new Narrowed(key, _own.Intersect(key));
+            return kept.Both;
+        }
+    }
+
+    public override Lineage? Lineage => claims.OneTime || claims.Ancestors.Count >= LongestLine
+        ? null
+        : new Lineage(
+            claims.Seal is null ? null : minter, mintedBy, [.. claims.Ancestors, claims.Jti ?? digest],
+            claims.Since ?? claims.IssuedAt, claims.Subject == claims.Project ? null : claims.Subject, claims.Client);
+
+    /// <summary>What only a name gives, only a key that has it by name gives on.</summary>
+    public override bool Allows(Need need) => Scopes.Allows(need) && (need.How != Given.ByName || (claims.Seal is not null && minter.Scopes.Allows(need)));
+
+    public override bool AllowsSome(string action, string type, Given how = Given.Anyhow) =>
+        Scopes.AllowsSome(action, type, how) && (how != Given.ByName || (claims.Seal is not null && minter.Scopes.AllowsSome(action, type, how)));
+
+    public override string? WhyEnded(long now)
+    {
+        if (claims.ExpiresAt + Tokens.ClockSkew <= now) return StreamEnd.Expired;
+        if (!root.StillSigns(signedBy, now) || !minter.StillSigns(mintedBy, now)) return StreamEnd.Revoked;
+        return minter.WhyEnded(now) ?? (revocations.Ends(claims, digest) ? StreamEnd.Revoked : null);
+    }
+
+    /// <param name="Key">The key's scopes that these were made with.</param>
+    /// <param name="Both">What the token and the key both allow.</param>
+    private sealed record Narrowed(ScopeSet Key, ScopeSet Both);
+}

@@ -1,0 +1,19 @@
+namespace Postern.Http;
+
+/// <summary>
+/// The caller's authority ended while its request was under way. An exception, unlike other refusals: it is thrown from wherever time has
+/// passed (a body, a wait, a batch), so that no handler can forget to pass it on, and answered by the door in its family's words.
+/// </summary>
+/// <param name="reason">One of the reasons that streams end with.</param>
+internal sealed class AuthorityEndedException(string reason) : Exception($"The caller's authority has ended: {reason}")
+{
+    public string Reason { get; } = reason;
+}
+
+/// <summary>Who makes a request, set on it as a feature: asked again by whatever lets time pass, such as the reading of a body.</summary>
+internal abstract class RequestCaller
+{
+    /// <summary>Asks again whether the caller may do what it was let in for.</summary>
+    /// <exception cref="AuthorityEndedException">It ended meanwhile; the door answers 401 or 403 and nothing more is done.</exception>
+    public abstract void EnsureStillAllowed();
+}

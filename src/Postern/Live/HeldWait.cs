@@ -1,0 +1,79 @@
+using Postern.Access;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Live;
+
+/// <summary>
+/// A request that waits for an answer. At each wake the caller is asked again whether it may still do what it was let in for; what ends its
+/// authority ends the wait within a second.
+/// </summary>
+internal sealed class HeldWait : IHeldRequest
+{
+    private readonly StreamRegistry _registry;
+    private readonly ProjectCaller _caller;
+    private readonly IDisposable? _following;
+    private readonly CancellationTokenSource _over;
+
+    public HeldWait(StreamRegistry registry, HttpContext http, ProjectCaller caller)
+    {
+        (_registry, _caller) = (registry, caller);
+        _over = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
+        _following = caller.Authority.Follow();
+        registry.Add(this);
+    }
+
+    /// <summary>Until the hint is given, or for a time.</summary>
+    /// <exception cref="AuthorityEndedException">The caller may no longer do what it waits for.</exception>
+    /// <exception cref="OperationCanceledException">The client is gone.</exception>
+    public async Task ForAsync(Hint hint, TimeSpan atMost) =>
+        await ForAsync(async gone =>
+        {
+            await hint.WaitAsync(atMost, _registry.Clock, gone);
+            return 0;
+        });
+
+    /// <summary>Until something else that waits has come to its end.</summary>
+    /// <exception cref="AuthorityEndedException">The caller may no longer do what it waits for.</exception>
+    /// <exception cref="OperationCanceledException">The client is gone.</exception>
+    public async Task<T> ForAsync<T>(Func<CancellationToken, Task<T>> wait)
+    {
+        try
+        {
+            var answer = await wait(_over.Token);
+            _caller.EnsureStillAllowed();
+            return answer;
+        }
+        catch (OperationCanceledException)
+        {
+            _caller.EnsureStillAllowed();
+            throw;
+        }
+    }
+
+    public void Look()
+    {
+        if (_caller.WhyStopped() is null) return;
+        try
+        {
+            // What waits goes on elsewhere than on the thread that looks.
+            _ = _over.CancelAsync();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It came to its end in this moment.
+        }
+    }
+
+    /// <summary>A server that goes down tells waits by its lifetime: they answer with what there is.</summary>
+    public void End(string reason)
+    {
+    }
+
+    public void Dispose()
+    {
+        _registry.Remove(this);
+        _following?.Dispose();
+        _over.Dispose();
+    }
+}
