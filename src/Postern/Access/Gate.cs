@@ -88,7 +88,9 @@ internal sealed class Gate(Credentials credentials, FailedCredentials failed, To
         return failed.Refuse(http, answer.Reason, answer.KeyId, new Refusal(401, door.Family.Unauthorized(answer.Why), "unauthorized")
         {
             ShouldRetry = false,
-            Challenge = token ? $"Bearer realm=\"postern\", error=\"invalid_token\", reason=\"{answer.Reason}\""
+            // A token of another kind is answered like none: what is wrong with it is nobody's business but the audit's.
+            Challenge = token && answer.Reason == "wrong_kind" ? "Bearer realm=\"postern\", error=\"invalid_token\""
+                : token ? $"Bearer realm=\"postern\", error=\"invalid_token\", reason=\"{answer.Reason}\""
                 : answer.Why == UnfitCredential.Missing ? "Bearer realm=\"postern\", reason=\"missing\"" : "Bearer realm=\"postern\"",
         });
     }

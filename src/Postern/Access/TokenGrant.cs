@@ -109,9 +109,13 @@ internal sealed class TokenGrant(
     public override string? WhyEnded(long now)
     {
         if (claims.ExpiresAt + Tokens.ClockSkew <= now) return StreamEnd.Expired;
-        if (!root.StillSigns(signedBy, now) || !minter.StillSigns(mintedBy, now)) return StreamEnd.Revoked;
+        if (!root.StillSigns(signedBy, now) || !minter.StillSigns(mintedBy, now) || IsOfAnOldSecret(now)) return StreamEnd.Revoked;
         return minter.WhyEnded(now) ?? (revocations.Ends(claims, digest) ? StreamEnd.Revoked : null);
     }
+
+    /// <summary>A token without a seal does not say which secret of its key minted it: what is older than the last rotation ends with its overlap.</summary>
+    private bool IsOfAnOldSecret(long now) =>
+        claims.Seal is null && claims.Key is not null && minter.Row.PreviousUntil is { } until && until <= now && claims.IssuedAt < until;
 
     /// <param name="Key">The key's scopes that these were made with.</param>
     /// <param name="Both">What the token and the key both allow.</param>
