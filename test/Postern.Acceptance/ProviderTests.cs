@@ -125,7 +125,7 @@ public sealed class ProviderTests : IAsyncLifetime
 
     private static async Task<(string Name, string Value)[]> SignAsync(string signer, string secret, long timestamp, string body)
     {
-        var start = new System.Diagnostics.ProcessStartInfo("node") { WorkingDirectory = Repository.File("test/Postern.Acceptance/clients"), RedirectStandardOutput = true };
+        var start = new System.Diagnostics.ProcessStartInfo(Repository.Node) { WorkingDirectory = Repository.File("test/Postern.Acceptance/clients"), RedirectStandardOutput = true };
         foreach (var argument in (string[])["sign.mjs", signer, secret, timestamp.ToString(), body]) start.ArgumentList.Add(argument);
         using var node = System.Diagnostics.Process.Start(start)!;
         var text = await node.StandardOutput.ReadToEndAsync();

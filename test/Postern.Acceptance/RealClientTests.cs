@@ -77,7 +77,7 @@ internal static class Node
 
     public static Process Start(string arguments, Dictionary<string, string> environment)
     {
-        var start = new ProcessStartInfo("node", arguments) { WorkingDirectory = Clients, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(Repository.Node, arguments) { WorkingDirectory = Clients, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in environment) start.Environment[name] = value;
         return Process.Start(start)!;
     }

@@ -155,7 +155,7 @@ public sealed class SampleTests
         // The script as somebody runs it, with Stripe's library: its exit code says whether the decision was taken.
         async Task<int> DecideAsync(string request, string decision, string? comment = null, string secret = "the secret of the sample")
         {
-            var start = new ProcessStartInfo("node") { WorkingDirectory = Repository.File("samples/ApprovalAgent"), RedirectStandardOutput = true };
+            var start = new ProcessStartInfo(Repository.Node) { WorkingDirectory = Repository.File("samples/ApprovalAgent"), RedirectStandardOutput = true };
             foreach (var argument in (string[])["decide.mjs", request, decision, .. comment is null ? Array.Empty<string>() : [comment]]) start.ArgumentList.Add(argument);
             (start.Environment["APPROVAL_SECRET"], start.Environment["POSTERN_URL"]) = (secret, server.Url);
             using var node = Process.Start(start)!;
