@@ -58,11 +58,12 @@ internal sealed class ApprovalServices(Database database, MasterKey master, Time
     };
 
     /// <summary>False: the project has as many as it may.</summary>
-    public Task<(bool Put, bool IsNew)> PutAsync(ApprovalService service, string actor) =>
+    public Task<(bool Put, bool IsNew)> PutAsync(ApprovalService service, ProjectCaller by) =>
         database.WriteAsync(async tx =>
         {
             // The project's row orders those who would be one too many at once.
             await tx.FirstAsync($"SELECT id FROM project WHERE id = $1{tx.ForUpdate}", r => r.GetString(0), service.Project);
+            await KeyStore.BeginChangeAsync(tx, by, master);
             var known = await ListAsync(tx, service.Project);
             var isNew = known.TrueForAll(s => s.Name != service.Name);
             if (isNew && known.Count >= MaxServices) return (false, false);
@@ -74,16 +75,17 @@ internal sealed class ApprovalServices(Database database, MasterKey master, Time
                 """,
                 service.Project, service.Name, master.Seal(JsonSerializer.Serialize(service.Secrets), SealOwner(service.Project, service.Name)), JsonSerializer.Serialize(service.Forms), service.RequireTimestamp ? 1L : 0L,
                 service.Agents is null ? null : JsonSerializer.Serialize(service.Agents), tx.Now, await KeyStore.NextVersionAsync(tx));
-            await Audit.WriteAsync(tx, new AuditRow(service.Project, isNew ? "approval_service.created" : "approval_service.changed", Actor: actor, Reason: service.Name), clock);
+            await Audit.WriteAsync(tx, new AuditRow(service.Project, isNew ? "approval_service.created" : "approval_service.changed", by.Authority.Credential, by.Authority.LoggedActor, Reason: service.Name), clock);
             return (true, isNew);
         });
 
-    public Task<bool> DeleteAsync(string project, string name, string actor) =>
+    public Task<bool> DeleteAsync(string project, string name, ProjectCaller by) =>
         database.WriteAsync(async tx =>
         {
+            await KeyStore.BeginChangeAsync(tx, by, master);
             if (await tx.ExecuteAsync(
                 "UPDATE approval_service SET sealed = NULL, deleted_at = $3, changed = $4 WHERE project = $1 AND name = $2 AND deleted_at IS NULL", project, name, tx.Now, await KeyStore.NextVersionAsync(tx)) != 1) return false;
-            await Audit.WriteAsync(tx, new AuditRow(project, "approval_service.deleted", Actor: actor, Reason: name), clock);
+            await Audit.WriteAsync(tx, new AuditRow(project, "approval_service.deleted", by.Authority.Credential, by.Authority.LoggedActor, Reason: name), clock);
             return true;
         });
 

@@ -46,6 +46,18 @@ internal abstract class Authority
     /// <summary>The attempt of a run that it was handed to; null unless it is a worker's own credential.</summary>
     public virtual Worker? Worker => null;
 
+    /// <summary>
+    /// What it is known by where it names things of its own, such as idempotency keys: shared by a credential and what is derived from it, and by
+    /// nobody else.
+    /// </summary>
+    public virtual string Name => Actor;
+
+    /// <summary>Speaks as the user, whatever role a message of it claims.</summary>
+    public virtual bool SpeaksAsUser => false;
+
+    /// <summary>Handed to a worker of a run in this session.</summary>
+    public bool IsWorkerOf(string session) => Worker?.Session == session;
+
     /// <summary>The person for whom a command-line client holds it; null for every other credential.</summary>
     public virtual string? Person => null;
 

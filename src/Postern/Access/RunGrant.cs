@@ -23,6 +23,8 @@ internal sealed class RunGrant(TokenGrant grant, Worker worker, RunWatch run, La
 
     public override long? ExpiresAt => grant.ExpiresAt;
 
+    public override bool SpeaksAsUser => true;
+
     public override Worker Worker => worker;
 
     public override bool Allows(Need need) => need.How == Given.Anyhow && need.Action is "read" or "write" && need.Id is not null && need.Type switch

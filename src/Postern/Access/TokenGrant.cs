@@ -80,6 +80,10 @@ internal sealed class TokenGrant(
 
     public override string? Person => claims.Client == "personal-access-token" ? claims.Subject : null;
 
+    public override string Name => claims.Ancestors.Count > 0 ? claims.Ancestors[0] : claims.Jti ?? digest;
+
+    public override bool SpeaksAsUser => true;
+
     public override string Bucket => "token " + digest;
 
     /// <summary>Its own, as far as the key that minted it still has them.</summary>

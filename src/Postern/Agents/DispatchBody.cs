@@ -77,7 +77,7 @@ internal sealed class DispatchBody(SessionTokens tokens, CallbackSecrets callbac
     /// <summary>Where the end is reported: a captured request's at the execution callback, everything else at the run's own status.</summary>
     private async ValueTask<(string Path, (string Header, string Value)[] Headers, Trigger? Trigger, Capture? Capture)> CallbackOfAsync(Run run, Session? session)
     {
-        var capture = session?.Type == Trigger.SessionType ? await captures.OfTurnAsync(run.Project, session.Id, session.TurnInSeq) : null;
+        var capture = session is { IsOfTrigger: true } ? await captures.OfTurnAsync(run.Project, session.Id, session.TurnInSeq) : null;
         if (capture is not null && await database.ReadAsync(tx => TriggerStore.FindByUidAsync(tx, run.Project, capture.TriggerUid)) is { } trigger)
         {
             var token = await callbacks.TokenForAsync(run.Project, ExecutionRoutes.Scope, trigger.Name.Namespace, trigger.Name.Id, capture.Id);

@@ -43,7 +43,7 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
         var agents = fields.Texts("agents", MaxAgents, 128);
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
-        var (put, isNew) = await services.PutAsync(new ApprovalService(caller.Project, name, secrets, [.. forms.Distinct(StringComparer.Ordinal)], strict, agents, database.Now, database.Now), caller.Authority.LoggedActor);
+        var (put, isNew) = await services.PutAsync(new ApprovalService(caller.Project, name, secrets, [.. forms.Distinct(StringComparer.Ordinal)], strict, agents, database.Now, database.Now), caller);
         if (!put) return new Refusal(409, $"A project has at most {ApprovalServices.MaxServices} approval services. Delete one first.", "too_many_services");
         await watch.RefreshAsync();
         return Reply.Json(isNew ? 201 : 200, ApprovalServiceView.Of(services.Find(caller.Project, name)!));
@@ -56,7 +56,7 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
 
     private async Task<IResult> Delete(HttpContext http, ProjectCaller caller)
     {
-        if (!await services.DeleteAsync(caller.Project, RequestPath.Segment(http, NameSegment) ?? "", caller.Authority.LoggedActor)) return Unknown;
+        if (!await services.DeleteAsync(caller.Project, RequestPath.Segment(http, NameSegment) ?? "", caller)) return Unknown;
         await watch.RefreshAsync();
         return Reply.NoContent;
     }

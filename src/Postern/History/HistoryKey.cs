@@ -20,10 +20,7 @@ internal readonly record struct HistoryKey(string Text, string? Agent, string Re
     }
 
     /// <summary>Sessions that the platform keeps for itself: seen with <c>admin</c> only.</summary>
-    public bool IsInternal => IsInternalRest(Rest);
-
-    public static bool IsInternalRest(string rest) =>
-        rest.StartsWith("subagent:", StringComparison.Ordinal) || rest.StartsWith("cron:", StringComparison.Ordinal) || rest.StartsWith("acp:", StringComparison.Ordinal);
+    public bool IsInternal => Session.IsInternal(Rest);
 
     public async ValueTask<Session?> FindAsync(SessionStore sessions, string project) =>
         Agent is null ? await sessions.FindAsync(project, Rest) : await sessions.FindByKeyAsync(project, Session.KeyOf(Agent, Rest));

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.Net.Http.Headers;
 using Postern.Access;
@@ -53,15 +54,27 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
         var role = fields.Word("role", ChatMessage.Roles, required: true);
         var content = fields.Any("content");
         if (content is not { ValueKind: JsonValueKind.Array or JsonValueKind.String }) fields.Fault("content", "must be a text or a list of blocks");
-        else if (content is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().Any(b => b.ValueKind != JsonValueKind.Object || !b.TryGetProperty("type", out var t) || t.ValueKind != JsonValueKind.String)) fields.Fault("content", "must be a list of objects with a type");
-        else if (content is { ValueKind: JsonValueKind.String } text && Fields.TextOf(text) is null) fields.Fault("content", "must be valid text");
+        else if (content is { ValueKind: JsonValueKind.Array } list && WhatIsWrongWith(list) is { } problem) fields.Fault("content", problem);
         var idempotencyKey = fields.Text("idempotencyKey", 1, 256);
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
+        if (caller.Authority.SpeaksAsUser) role = "user";
         var message = new ChatMessage(role!, content!.Value.ValueKind == JsonValueKind.Array
-            ? JsonSerializer.SerializeToUtf8Bytes(content, Wire.Json)
-            : JsonSerializer.SerializeToUtf8Bytes(new[] { new { type = "text", text = Fields.TextOf(content.Value) } }, Wire.Json));
+            ? MendedJson.Of(JsonMarshal.GetRawUtf8Value(content.Value).ToArray()).ToArray()
+            : ChatMessage.Write(json => ChatMessage.WriteText(json, MendedJson.TextOf(content.Value))));
         return await database.WriteAsync(tx => CommitAsync(tx, caller, name, key, message, idempotencyKey));
+    }
+
+    /// <summary>Why a list of blocks cannot be kept, or null.</summary>
+    private static string? WhatIsWrongWith(JsonElement blocks)
+    {
+        foreach (var block in blocks.EnumerateArray())
+        {
+            if (block.ValueKind != JsonValueKind.Object || !block.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String) return "must be a list of objects with a type";
+            if (ChatMessage.IsOfServer(block)) return $"must not hold a block of the type {type.GetString()}: only the server writes those";
+            if (type.ValueEquals("text") && (!block.TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)) return "holds a block of the type text without a text";
+        }
+        return null;
     }
 
     private async ValueTask<IResult> CommitAsync(Tx tx, ProjectCaller caller, SessionName? name, HistoryKey key, ChatMessage message, string? idempotencyKey)
@@ -72,6 +85,9 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
             var rest = key.Rest;
             if (Session.WhatIsWrongWith(rest) is not null) return HistoryFamily.NotFound(key.Text);
             var agent = key.Agent ?? options.DefaultAgent;
+            // What POST /api/v1/sessions asks: the right to a name is not the right to make what bears it.
+            if (!caller.Allows("write", "tasks", agent) && !caller.Allows("write", "sessions")) return HistoryFamily.NotFound(key.Text);
+            if (!await SessionStart.HasAgentAsync(tx, caller.Project, agent)) return HistoryFamily.NotFound(key.Text);
             var made = SessionStart.New(tx, caller.Project, Id.New(Session.Prefix, clock), rest, agent, "history");
             if (await SessionStore.InsertAsync(tx, made))
             {
@@ -121,7 +137,7 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
         if (HistoryKey.TryParse(RequestPath.Segment(http, 1)) is not { } key) return (null, Refusal.BadRequest("invalid session key"));
         if (!anything) return (null, HistoryFamily.Missing(scope));
         var name = await key.NameAsync(sessions, caller.Project);
-        var hidden = key.IsInternal || (name is not null && HistoryKey.IsInternalRest(name.ExternalId ?? ""));
+        var hidden = key.IsInternal || (name is not null && Session.IsInternal(name.ExternalId ?? ""));
         if (hidden && !caller.Allows(Need.FullAdmin)) return (null, HistoryFamily.NotFound(key.Text));
         var allowed = name is null ? caller.Allows(action, "sessions", key.Rest) : caller.Allows(action, "sessions", name.Id, name.ExternalId);
         if (allowed && (name is not null || mayBeUnborn)) return (name, null);

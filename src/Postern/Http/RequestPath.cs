@@ -8,12 +8,15 @@ namespace Postern.Http;
 /// </summary>
 internal static class RequestPath
 {
-    /// <summary>True for empty or dot segments in any encoding, backslashes and NULs: paths that only an attacker or a bug sends.</summary>
+    /// <summary>
+    /// True for empty or dot segments in any encoding, bare backslashes and NULs: paths that only an attacker or a bug sends. An encoded backslash
+    /// is a character of a name, as an encoded slash is.
+    /// </summary>
     public static bool IsOdd(string rawTarget)
     {
         var path = PathOf(rawTarget);
         if (path.IsEmpty || path[0] != '/') return true;
-        if (path.Contains('\\') || path.Contains("%00", StringComparison.Ordinal) || path.Contains("%5c", StringComparison.OrdinalIgnoreCase)) return true;
+        if (path.Contains('\\') || path.Contains("%00", StringComparison.Ordinal)) return true;
         if (path.Length == 1) return false;
         foreach (var range in path[1..].Split('/'))
         {

@@ -23,7 +23,7 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
 
     public void Map(Doors doors)
     {
-        doors.Group("/api/v1/agents", ProblemFamily.Instance).Post("/{slug}/claim", Opens.Key, "write:runs or write:tasks:{slug}", Claim)
+        doors.Group("/api/v1/agents", ProblemFamily.Instance).Post("/{slug}/claim", Opens.Key, "write:tasks:{slug}", Claim)
             .Says("Claim runs of a pull agent").Takes<ClaimRuns>().Gives<ClaimedRuns>().Gives(400, 401, 403, 404, 409);
         doors.Group("/api/v1/runs", ProblemFamily.Instance).Post("/{run}/heartbeat", Opens.Key | Opens.Token | Opens.RunToken, "write:runs:{run}", Heartbeat)
             .ForReports().Says("Keep the lease on a claimed run").Takes<SendHeartbeat>().Gives<HeartbeatView>().Gives(400, 401, 403, 404, 409);
@@ -32,7 +32,7 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
     private async Task<IResult> Claim(HttpContext http, ProjectCaller caller)
     {
         var slug = RequestPath.Segment(http, AgentSegment) ?? "";
-        if (!caller.Allows("write", "runs") && !caller.Allows("write", "tasks", slug)) return ProblemFamily.Instance.Forbidden($"write:tasks:{slug}");
+        if (!caller.Allows("write", "tasks", slug)) return ProblemFamily.Instance.Forbidden($"write:tasks:{slug}");
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
         var most = fields.Whole("max", 1, 100) ?? 1;

@@ -60,20 +60,24 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
         var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
         return database.WriteAsync<(Made?, Refusal?)>(async tx =>
         {
-            if (asked.IdempotencyKey is { } key)
+            var name = asked.IdempotencyKey is { } key ? NameOf(caller, key) : null;
+            if (name is not null)
             {
+                // Version 0.3.0 kept the key alone, for all who used it.
+                if (caller.Authority.Worker is null && await RepeatAsync(tx, caller.Project, "start " + asked.IdempotencyKey, asked.Digest, caller) is { } older) return older;
                 // The row is the claim on the key: whoever comes second waits here for the first one's commit, and then finds its answer.
-                if (await tx.ExecuteAsync("INSERT INTO run_request (project, name, run, digest, answer, at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (project, name) DO NOTHING", caller.Project, "start " + key, id, asked.Digest, Array.Empty<byte>(), tx.Now) == 0)
-                    return await RepeatAsync(tx, caller.Project, key, asked.Digest);
+                if (await tx.ExecuteAsync("INSERT INTO run_request (project, name, run, digest, answer, at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (project, name) DO NOTHING", caller.Project, name, id, asked.Digest, Array.Empty<byte>(), tx.Now) == 0)
+                    return await RepeatAsync(tx, caller.Project, name, asked.Digest, null)
+                        ?? (null, new Refusal(409, "The first request under this key is still running.", "request_running") { RetryAfterSeconds = 1 });
             }
             var (run, refusal) = await StartAsync(tx, caller, asked, id, by);
             if (run is null)
             {
-                if (asked.IdempotencyKey is not null) await tx.ExecuteAsync("DELETE FROM run_request WHERE project = $1 AND name = $2", caller.Project, "start " + asked.IdempotencyKey);
+                if (name is not null) await tx.ExecuteAsync("DELETE FROM run_request WHERE project = $1 AND name = $2", caller.Project, name);
                 return (null, refusal);
             }
             var answer = RunJson.Render(run, await RunData.AllAsync(tx, run.Project, run.Id));
-            if (asked.IdempotencyKey is not null) await tx.ExecuteAsync("UPDATE run_request SET answer = $3, run = $4 WHERE project = $1 AND name = $2", caller.Project, "start " + asked.IdempotencyKey, answer, run.Id);
+            if (name is not null) await tx.ExecuteAsync("UPDATE run_request SET answer = $3, run = $4 WHERE project = $1 AND name = $2", caller.Project, name, answer, run.Id);
             return (new Made(run.Id, answer, asked.SecretWasMade ? asked.CallbackSecret : null, false), null);
         });
     }
@@ -110,11 +114,15 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
         return (await RunStore.FindAsync(tx, caller.Project, id!), null);
     }
 
-    private static async ValueTask<(Made?, Refusal?)> RepeatAsync(Tx tx, string project, string key, byte[] digest)
+    /// <summary>Whose key it is, and which: two credentials that use one key mean two requests.</summary>
+    private static string NameOf(ProjectCaller caller, string key) => $"start:{caller.Authority.Credential}:{caller.Authority.Name}:{key}";
+
+    /// <summary>What became of the first request under a name; null when there is none, or it was refused in this moment and has left nothing.</summary>
+    /// <param name="reader">Asked whether it may read the run, where the name is not its own.</param>
+    private static async ValueTask<(Made?, Refusal?)?> RepeatAsync(Tx tx, string project, string name, byte[] digest, ProjectCaller? reader)
     {
-        var first = await tx.FirstAsync<(string Run, byte[] Digest, byte[] Answer)?>("SELECT run, digest, answer FROM run_request WHERE project = $1 AND name = $2", r => (r.GetString(0), r.Bytes(1), r.Bytes(2)), project, "start " + key);
-        // The first was refused in this moment and has left nothing: the caller may try again.
-        if (first is not { } known || known.Answer.Length == 0) return (null, new Refusal(409, "The first request under this key is still running.", "request_running") { RetryAfterSeconds = 1 });
+        var first = await tx.FirstAsync<(string Run, byte[] Digest, byte[] Answer)?>("SELECT run, digest, answer FROM run_request WHERE project = $1 AND name = $2", r => (r.GetString(0), r.Bytes(1), r.Bytes(2)), project, name);
+        if (first is not { } known || known.Answer.Length == 0 || reader?.Allows("read", "runs", known.Run) == false) return null;
         return known.Digest.AsSpan().SequenceEqual(digest)
             ? (new Made(known.Run, known.Answer, null, true), null)
             : (null, new Refusal(422, "The idempotency key was used for a request with other content.", "idempotency_key_reused"));

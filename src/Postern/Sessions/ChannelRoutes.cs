@@ -45,7 +45,7 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
         {
             if (body.Length == 0) return Refusal.BadRequest("Request body is empty", "empty_body") with { ShouldRetry = false };
             if (!body.IsUtf8) return Refusal.BadRequest("Request body must be UTF-8 text", "invalid_body") with { ShouldRetry = false };
-            var record = NewRecord.OfText(body.Bytes.Span, partId ?? Id.New("rec", clock), partId, channel == RecordStore.In ? InEffect.Read(body.Bytes) : null);
+            var record = NewRecord.OfText(body.Bytes.Span, partId ?? Id.New("rec", clock), partId, channel == RecordStore.In ? InEffect.Read(body.Bytes, caller.Authority.SpeaksAsUser) : null);
             return await AppendAsync(name, channel!, [record], caller) switch
             {
                 AppendOutcome.Appended done => Appended.Answer(done, channel == RecordStore.In),
@@ -66,7 +66,7 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
             if (json is null) return invalid! with { ShouldRetry = false };
             using (json)
             {
-                var (batch, wrong) = ReadBatch(json.RootElement, channel!);
+                var (batch, wrong) = ReadBatch(json.RootElement, channel!, caller.Authority.SpeaksAsUser);
                 if (batch is null) return wrong!;
                 return await AppendAsync(name, channel!, batch, caller) switch
                 {
@@ -168,7 +168,7 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
         return side is { Length: <= 128 } && side.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-') ? RecordStore.Side(side, io) : null;
     }
 
-    private (IReadOnlyList<NewRecord>? Batch, Refusal? Refusal) ReadBatch(JsonElement root, string channel)
+    private (IReadOnlyList<NewRecord>? Batch, Refusal? Refusal) ReadBatch(JsonElement root, string channel, bool asUser)
     {
         if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("records", out var list) || list.ValueKind != JsonValueKind.Array) return (null, Wrong("records must be a list"));
         if (list.GetArrayLength() is 0 or > MaxRecords) return (null, Wrong($"records must have 1 to {MaxRecords} items"));
@@ -191,8 +191,9 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
                 continue;
             }
             if (!item.TryGetProperty("data", out var data)) return (null, Wrong($"{at}.data is required"));
-            var json = JsonSerializer.SerializeToUtf8Bytes(data, Wire.Json);
-            batch.Add(NewRecord.OfJson(json, partId ?? Id.New("rec", clock), partId, channel == RecordStore.In ? InEffect.Read(data) : null));
+            // As it came: half of a character may stand at the end of one delta, and its other half begin the next.
+            var json = System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(data).ToArray();
+            batch.Add(NewRecord.OfJson(json, partId ?? Id.New("rec", clock), partId, channel == RecordStore.In ? InEffect.Read(data, asUser) : null));
         }
         return (batch, null);
     }

@@ -89,7 +89,7 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         };
         await machine.CreateAsync(tx, run, input, by ?? Doer.Server);
         await tx.ExecuteAsync("UPDATE session SET current_run = $3, current_attempt = 1, run_wanted_until = NULL, updated_at = $4 WHERE project = $1 AND id = $2", session.Project, session.Id, run.Id, tx.Now);
-        if (session.Type == Trigger.SessionType) await CaptureStore.FollowAsync(tx, session.Project, session.Id, run.Id);
+        if (session.IsOfTrigger) await CaptureStore.FollowAsync(tx, session.Project, session.Id, run.Id);
         tx.Touch(session.Id);
         return run.Id;
     }
@@ -128,7 +128,7 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
             await machine.EndAsync(tx, session.Project, run, runStatus, why, by, failure ?? (runStatus == Phase.Failed ? new Failure("turn_failed", why) : null), tellAgent: runStatus == Phase.Cancelled);
             await tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", session.Project, session.Id);
         }
-        if (session.Type == Trigger.SessionType) await CaptureStore.SettleAsync(tx, session.Project, session.Id, session.InMessageSeq, Capture.Failed, failure?.Code ?? runStatus, why);
+        if (session.IsOfTrigger) await CaptureStore.SettleAsync(tx, session.Project, session.Id, session.InMessageSeq, Capture.Failed, failure?.Code ?? runStatus, why);
         // All that waited is answered by the error: a message that broke the agent once is not handed to it for ever.
         var turn = session with { CurrentRun = null, TurnInSeq = session.InMessageSeq };
         await AppendOutAsync(tx, turn, name, [error, NewRecord.OfControl(null, [Control.Header, Control.TurnComplete])]);
@@ -275,7 +275,7 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         await tx.ExecuteAsync(
             "UPDATE session SET message_next = $3, in_answered_seq = $4, turn_deadline = NULL, turn_out_seq = $5, updated_at = $6 WHERE project = $1 AND id = $2",
             now.Project, now.Id, now.MessageNext, now.InAnsweredSeq, now.TurnOutSeq, tx.Now);
-        if (session.Type == Trigger.SessionType) await CaptureStore.SettleAsync(tx, now.Project, now.Id, answered, Capture.Success, null, null);
+        if (session.IsOfTrigger) await CaptureStore.SettleAsync(tx, now.Project, now.Id, answered, Capture.Success, null, null);
         if (now.CurrentRun is { } run)
         {
             if (now.HasUnanswered) await RunStore.AgainAsync(tx, now.Project, run);
@@ -326,7 +326,7 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         await RecordStore.InsertAsync(tx, name, RecordStore.Out, session.OutNext, NewRecord.OfControl(null, [.. headers]));
         if (session.CurrentRun is { } run)
             await machine.EndAsync(tx, session.Project, run, run == callingRun ? Phase.Succeeded : Phase.Cancelled, RunMachine.SessionClosed, tellAgent: run != callingRun);
-        if (session.Type == Trigger.SessionType) await CaptureStore.SettleAsync(tx, session.Project, session.Id, long.MaxValue, Capture.Failed, Phase.Cancelled, "The session was closed.");
+        if (session.IsOfTrigger) await CaptureStore.SettleAsync(tx, session.Project, session.Id, long.MaxValue, Capture.Failed, Phase.Cancelled, "The session was closed.");
         await events.EndedAsync(tx, session, set.StartsWith("closed_at", StringComparison.Ordinal) ? "session.closed" : "session.expired", reason);
         await tx.ExecuteAsync(
             $"""

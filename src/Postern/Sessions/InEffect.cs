@@ -25,13 +25,15 @@ internal sealed record InEffect(InKind Kind, ChatMessage? Message)
     private static readonly InEffect None = new(InKind.Other, null);
 
     /// <summary>Reads a record's JSON. What is no chat record is <see cref="InKind.Other"/>: any text may be appended.</summary>
-    public static InEffect Read(ReadOnlyMemory<byte> text)
+    /// <param name="text">The record as it came.</param>
+    /// <param name="asUser">Whoever sends it speaks as the user, whatever role the message claims.</param>
+    public static InEffect Read(ReadOnlyMemory<byte> text, bool asUser = false)
     {
         if (text.Length == 0 || text.Span.TrimStart(" \t\r\n"u8)[..] is not [(byte)'{', ..]) return None;
         try
         {
-            using var json = JsonDocument.Parse(text);
-            return Read(json.RootElement);
+            using var json = JsonDocument.Parse(MendedJson.Of(text));
+            return Read(json.RootElement, asUser);
         }
         catch (JsonException)
         {
@@ -39,14 +41,15 @@ internal sealed record InEffect(InKind Kind, ChatMessage? Message)
         }
     }
 
-    public static InEffect Read(JsonElement data)
+    /// <inheritdoc cref="Read(ReadOnlyMemory{byte}, bool)"/>
+    public static InEffect Read(JsonElement data, bool asUser = false)
     {
-        if (data.ValueKind == JsonValueKind.String) return Read(System.Text.Encoding.UTF8.GetBytes(Fields.TextOf(data) ?? ""));
+        if (data.ValueKind == JsonValueKind.String) return Read(System.Text.Encoding.UTF8.GetBytes(MendedJson.TextOf(data)), asUser);
         if (data.ValueKind != JsonValueKind.Object || !data.TryGetProperty("kind", out var kind) || kind.ValueKind != JsonValueKind.String) return None;
         if (kind.ValueEquals("stop")) return new InEffect(InKind.Stop, null);
         if (!kind.ValueEquals("message") || !data.TryGetProperty("payload", out var payload) || payload.ValueKind != JsonValueKind.Object) return None;
         if (payload.TryGetProperty("trigger", out var trigger) && trigger.ValueKind == JsonValueKind.String && trigger.ValueEquals("close")) return new InEffect(InKind.Close, null);
-        return new InEffect(InKind.Message, ChatMessage.Read(payload));
+        return new InEffect(InKind.Message, ChatMessage.Read(payload, asUser));
     }
 }
 
@@ -56,12 +59,22 @@ internal sealed record ChatMessage(string Role, byte[] Content)
     public static readonly string[] Roles = ["user", "assistant", "toolResult", "system"];
 
     /// <summary>The message of a chat payload (<c>message</c>, or the last of <c>messages</c>), or null when it carries none.</summary>
-    public static ChatMessage? Read(JsonElement payload)
+    /// <param name="payload">The payload of a chat record.</param>
+    /// <param name="asUser">
+    /// Whoever sends it speaks as the user: the role is not the body's to choose. An assistant's message that comes back from a client (with what
+    /// its own tools gave) is in the transcript already, and is not said once more by the user.
+    /// </param>
+    public static ChatMessage? Read(JsonElement payload, bool asUser = false)
     {
-        if (payload.TryGetProperty("message", out var message) && message.ValueKind == JsonValueKind.Object) return Of(message);
-        if (payload.TryGetProperty("messages", out var list) && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0) return Of(list[list.GetArrayLength() - 1]);
-        return null;
+        var message = payload.TryGetProperty("message", out var one) && one.ValueKind == JsonValueKind.Object ? Of(one)
+            : payload.TryGetProperty("messages", out var list) && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0 ? Of(list[list.GetArrayLength() - 1]) : null;
+        if (!asUser || message is null) return message;
+        return message.Role == "assistant" ? null : message with { Role = "user" };
     }
+
+    /// <summary>Blocks that only the server writes: what was asked of a person and decided, what was refused.</summary>
+    public static bool IsOfServer(JsonElement block) =>
+        block.ValueKind == JsonValueKind.Object && block.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String && (type.ValueEquals("approval") || type.ValueEquals("refusal"));
 
     public static ChatMessage Assistant(IReadOnlyList<Action<Utf8JsonWriter>> blocks) => new("assistant", Write(json =>
     {
@@ -84,7 +97,7 @@ internal sealed record ChatMessage(string Role, byte[] Content)
         var content = message.TryGetProperty("parts", out var parts) ? parts : message.TryGetProperty("content", out var plain) ? plain : default;
         return content.ValueKind switch
         {
-            JsonValueKind.String => new ChatMessage(role!, Write(json => WriteText(json, Fields.TextOf(content) ?? ""))),
+            JsonValueKind.String => new ChatMessage(role!, Write(json => WriteText(json, MendedJson.TextOf(content)))),
             JsonValueKind.Array => new ChatMessage(role!, Write(json => WriteParts(json, content))),
             _ => null,
         };
@@ -95,9 +108,9 @@ internal sealed record ChatMessage(string Role, byte[] Content)
     {
         foreach (var part in parts.EnumerateArray())
         {
-            if (part.ValueKind != JsonValueKind.Object) continue;
+            if (part.ValueKind != JsonValueKind.Object || IsOfServer(part)) continue;
             if (part.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String && type.ValueEquals("text") && part.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String)
-                WriteText(json, Fields.TextOf(text) ?? "");
+                WriteText(json, MendedJson.TextOf(text));
             else part.WriteTo(json);
         }
     }

@@ -31,8 +31,17 @@ internal sealed record Session(
     public const string Prefix = "session";
     public const int MaxExternalId = 256;
 
+    /// <summary>What the names of triggers' sessions begin with.</summary>
+    public const string TriggerPrefix = "trg_";
+
+    /// <summary>Beginnings that mean something: a session's id, a key of history, a trigger's session.</summary>
+    private static readonly string[] Taken = [Prefix + "_", "agent:", TriggerPrefix];
+
     /// <summary>How clients name it: the external id where there is one.</summary>
     public string Name => ExternalId ?? Id;
+
+    /// <summary>It takes captured requests: its name is one that only the server gives.</summary>
+    public bool IsOfTrigger => ExternalId?.StartsWith(TriggerPrefix, StringComparison.Ordinal) == true;
 
     public bool IsClosed => ClosedAt is not null;
 
@@ -48,14 +57,22 @@ internal sealed record Session(
 
     public string Status(long now) => IsClosed ? "CLOSED" : IsExpired(now) ? "EXPIRED" : "ACTIVE";
 
+    /// <summary>Sessions that the platform keeps for itself, by their external id: seen with full <c>admin</c>, and by the run that has them.</summary>
+    public static bool IsInternal(string name) => InternalPrefixes.Any(p => name.StartsWith(p, StringComparison.Ordinal));
+
+    public static readonly string[] InternalPrefixes = ["subagent:", "cron:", "acp:"];
+
     public static string KeyOf(string agent, string rest) => $"agent:{agent.ToLowerInvariant()}:{rest}";
 
-    /// <summary>A name that a client may choose: 1 to 256 characters, not one of ours.</summary>
+    /// <summary>A name that a client may choose: 1 to 256 characters, not one of ours, and one that every route can be asked for.</summary>
     public static string? WhatIsWrongWith(string externalId)
     {
         if (externalId.Length is 0 or > MaxExternalId) return $"must have 1 to {MaxExternalId} characters";
-        if (externalId.StartsWith(Prefix + "_", StringComparison.Ordinal)) return "must not start with session_";
+        if (Taken.FirstOrDefault(t => externalId.StartsWith(t, StringComparison.OrdinalIgnoreCase)) is { } taken) return $"must not start with {taken}";
+        if (externalId is "." or "..") return "must not be . or ..";
+        if (externalId.Any(c => char.IsWhiteSpace(c) && c != ' ') || externalId.Contains("  ", StringComparison.Ordinal) || externalId.Trim() != externalId) return "must not contain white space but single spaces inside";
         if (externalId.Contains(":channels:", StringComparison.Ordinal)) return "must not contain :channels:";
+        if (externalId.Contains('\uFFFD', StringComparison.Ordinal)) return "must not contain U+FFFD, which stands for what was no text";
         return externalId.Any(char.IsControl) ? "must not contain control characters" : null;
     }
 }

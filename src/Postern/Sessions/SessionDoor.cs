@@ -56,6 +56,8 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
     private static Refusal? Check(ProjectCaller caller, string reference, SessionName? name, string action)
     {
         var (id, other) = name is null ? (reference, null) : (name.Id, name.ExternalId);
+        // What the platform keeps for itself is so at every door.
+        if (Session.IsInternal(other ?? reference) && !caller.Allows(Need.FullAdmin) && !caller.Authority.IsWorkerOf(id)) return NotFound(caller);
         var allowed = caller.Allows(action, "sessions", id, other);
         if (name is not null && allowed) return null;
         if (name is null || !caller.Allows("read", "sessions", id, other)) return SessionFamily.NotFound;

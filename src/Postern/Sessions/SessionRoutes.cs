@@ -56,7 +56,8 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
         var agents = query.Filter.Agents;
         var allowed = caller.Allows("read", "sessions") || caller.Allows("read", "tasks") || (agents.Count > 0 && agents.All(agent => caller.Allows("read", "tasks", agent)));
         if (!allowed) return SessionFamily.Instance.Forbidden("read:sessions");
-        var rows = await sessions.ListAsync(caller.Project, query.Filter, query.Size + 1);
+        var filter = query.Filter with { WithInternal = caller.Authority.Allows(Need.FullAdmin) };
+        var rows = await sessions.ListAsync(caller.Project, filter, query.Size + 1);
         return Reply.Ok(SessionPage.Of(rows, query, database.Now));
     }
 

@@ -63,9 +63,12 @@ internal sealed class SessionStart(Database database, SessionStore sessions, Con
                 ? await BeginAsync(tx, fresh, asked)
                 : await ContinueAsync(tx, caller, asked);
         });
-        if (answer.Session is { } session) sessions.Keep(session.Name, session);
+        if (answer.Session is { } session) sessions.Keep(session);
         return answer;
     }
+
+    /// <summary>Whether an agent is registered: no session is made without one.</summary>
+    public static async ValueTask<bool> HasAgentAsync(Tx tx, string project, string agent) => await AgentStore.FindAsync(tx, project, agent) is not null;
 
     /// <summary>A session that a message creates under a history key, without a run.</summary>
     public static Session New(Tx tx, string project, string id, string? externalId, string agent, string type) => new(

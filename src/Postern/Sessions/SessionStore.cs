@@ -18,7 +18,7 @@ internal sealed class SessionStore(Database database)
         out_settled, run_wanted_until, turn_deadline, turn_seconds, turn_in_seq, turn_out_seq
         """;
 
-    private readonly ConcurrentDictionary<(string Project, string Reference), SessionName> _names = new();
+    private readonly ConcurrentDictionary<(string Project, Reference Kind, string Text), SessionName> _names = new();
 
     /// <summary>Locks the row until the transaction ends: the first statement of every change of a session.</summary>
     public static ValueTask<Session?> LockAsync(Tx tx, string project, string id) =>
@@ -41,30 +41,33 @@ internal sealed class SessionStore(Database database)
     /// <summary>A session's unchanging part. Kept in memory: it is asked for by every append and stream. <see cref="Forget"/> when the session turns out to be gone.</summary>
     public async ValueTask<SessionName?> NameAsync(string project, string reference)
     {
-        if (_names.TryGetValue((project, reference), out var name)) return name;
-        if (await FindAsync(project, reference) is not { } session) return null;
-        return Keep(reference, session);
+        var kind = reference.StartsWith(Session.Prefix + "_", StringComparison.Ordinal) ? Reference.Id : Reference.ExternalId;
+        if (_names.TryGetValue((project, kind, reference), out var name)) return name;
+        return await FindAsync(project, reference) is { } session ? Keep(kind, reference, session) : null;
     }
 
-    /// <summary>The same by the key of history, which begins <c>agent:</c> and so is no reference of the other kinds.</summary>
+    /// <summary>The same by the key of history. It may read like somebody's external id, and is another name all the same.</summary>
     public async ValueTask<SessionName?> NameByKeyAsync(string project, string key)
     {
-        if (_names.TryGetValue((project, key), out var name)) return name;
-        return await FindByKeyAsync(project, key) is { } session ? Keep(key, session) : null;
+        if (_names.TryGetValue((project, Reference.Key, key), out var name)) return name;
+        return await FindByKeyAsync(project, key) is { } session ? Keep(Reference.Key, key, session) : null;
     }
 
-    public SessionName Keep(string reference, Session session)
+    /// <summary>Remembers a session that this node has just made or seen.</summary>
+    public SessionName Keep(Session session) => session.ExternalId is { } name ? Keep(Reference.ExternalId, name, session) : Keep(Reference.Id, session.Id, session);
+
+    private SessionName Keep(Reference kind, string reference, Session session)
     {
         // A bound, not a policy: when it is reached everyone is looked up once more.
         if (_names.Count >= NamesKept) _names.Clear();
-        return _names[(session.Project, reference)] = new SessionName(session.Project, session.Id, session.ExternalId, session.Agent, session.Key);
+        return _names[(session.Project, kind, reference)] = new SessionName(session.Project, session.Id, session.ExternalId, session.Agent, session.Key);
     }
 
     public void Forget(SessionName name)
     {
-        _names.TryRemove((name.Project, name.Id), out _);
-        _names.TryRemove((name.Project, name.Key), out _);
-        if (name.ExternalId is not null) _names.TryRemove((name.Project, name.ExternalId), out _);
+        _names.TryRemove((name.Project, Reference.Id, name.Id), out _);
+        _names.TryRemove((name.Project, Reference.Key, name.Key), out _);
+        if (name.ExternalId is not null) _names.TryRemove((name.Project, Reference.ExternalId, name.ExternalId), out _);
     }
 
     /// <summary>True when this call made it; false when another session has the external id or the key. Of many at once one makes it.</summary>
@@ -108,6 +111,8 @@ internal sealed class SessionStore(Database database)
             AnyOf("agent", filter.Agents);
             AnyOf("external_id", filter.ExternalIds);
             if (filter.Tags.Count > 0) where.Append(" AND (").AppendJoin(" OR ", filter.Tags.Select(TagTest)).Append(')');
+            if (!filter.WithInternal)
+                foreach (var prefix in Session.InternalPrefixes) where.Append($" AND (external_id IS NULL OR substr(external_id, 1, {prefix.Length}) <> '{prefix}')");
             if (filter.From is { } from) where.Append(" AND created_at >= ").Append(Arg(from));
             if (filter.To is { } to) where.Append(" AND created_at <= ").Append(Arg(to));
             if (filter.Statuses.Count > 0) where.Append(" AND (").AppendJoin(" OR ", filter.Statuses.Select(s => StatusTest(s, Arg(tx.Now)))).Append(')');
@@ -186,6 +191,14 @@ internal sealed class SessionStore(Database database)
         r.Flag(22), r.LongOrNull(23), r.LongOrNull(24), r.GetInt64(25), r.GetInt64(26), r.GetInt64(27));
 }
 
+/// <summary>How a session is named. The same text may be one session's external id and another's key.</summary>
+internal enum Reference
+{
+    Id,
+    ExternalId,
+    Key,
+}
+
 internal enum Overdue
 {
     Turn,
@@ -196,4 +209,4 @@ internal enum Overdue
 /// <summary>What a list of sessions is narrowed to; empty lists and nulls narrow nothing. Times are microseconds.</summary>
 internal sealed record SessionFilter(
     IReadOnlyList<string> Types, IReadOnlyList<string> Tags, IReadOnlyList<string> Agents, IReadOnlyList<string> ExternalIds, IReadOnlyList<string> Statuses,
-    long? From, long? To, Cursor? After, Cursor? Before);
+    long? From, long? To, Cursor? After, Cursor? Before, bool WithInternal = false);

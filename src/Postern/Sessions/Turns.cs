@@ -30,7 +30,7 @@ internal sealed class Turns(RunMachine machine)
         var deadline = tx.Now + (long)turnTime.TotalMicroseconds;
         var answers = session.TurnIsOpen ? session.TurnInSeq : session.InMessageSeq;
         await tx.ExecuteAsync("UPDATE session SET turn_deadline = $3, turn_in_seq = $4, turn_seconds = $5 WHERE project = $1 AND id = $2", session.Project, session.Id, deadline, answers, (long)turnTime.TotalSeconds);
-        if (session.Type == Trigger.SessionType) await CaptureStore.BeginAsync(tx, session.Project, session.Id, answers);
+        if (session.IsOfTrigger) await CaptureStore.BeginAsync(tx, session.Project, session.Id, answers);
         return (session with { TurnDeadline = deadline, TurnInSeq = answers }, run);
     }
 

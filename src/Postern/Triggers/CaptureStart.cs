@@ -128,17 +128,35 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
             // A key of any length and any characters, told apart from every other.
             _ => $"{trigger.Uid}:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key ?? "")).AsSpan(0, 16))}",
         };
-        if (trigger.SessionMode != Trigger.PerRequest && await SessionStore.FindAsync(tx, trigger.Project, name) is { } known && await SessionStore.LockAsync(tx, trigger.Project, known.Id) is { } there)
+        if (trigger.SessionMode != Trigger.PerRequest && await LockNamedAsync(tx, trigger.Project, name) is { } there)
         {
-            if (!there.IsClosed && !there.IsExpired(tx.Now) && there.Agent == trigger.Agent) return there;
-            // It was ended by somebody: what comes now begins one of its own.
+            if (MayContinue(tx, trigger, there)) return there;
+            // It was ended by somebody, or is somebody's own: what comes now begins one that nobody else could have named.
             name = $"{name}:{capture.Id}";
         }
         var made = SessionStart.New(tx, trigger.Project, Id.New(Session.Prefix, clock), name, trigger.Agent, Trigger.SessionType) with { Metadata = JsonSerializer.Serialize(new { trigger = trigger.Name.Scope, key = key is null ? null : Wire.Cut(key, ShownKey) }, Wire.Json) };
-        if (!await SessionStore.InsertAsync(tx, made)) return (await SessionStore.LockAsync(tx, trigger.Project, (await SessionStore.FindAsync(tx, trigger.Project, name))!.Id))!;
+        if (await SessionStore.InsertAsync(tx, made))
+        {
+            await events.CreatedAsync(tx, made);
+            return made;
+        }
+        // Another request about the same thing has begun it in this moment.
+        if (await LockNamedAsync(tx, trigger.Project, name) is { } first && MayContinue(tx, trigger, first)) return first;
+        made = made with { ExternalId = $"{name}:{capture.Id}", Key = Session.KeyOf(trigger.Agent, $"{name}:{capture.Id}") };
+        if (!await SessionStore.InsertAsync(tx, made)) throw new InvalidOperationException("A capture's own name was taken.");
         await events.CreatedAsync(tx, made);
         return made;
     }
+
+    private static async ValueTask<Session?> LockNamedAsync(Tx tx, string project, string name) =>
+        await SessionStore.FindAsync(tx, project, name) is { } known ? await SessionStore.LockAsync(tx, project, known.Id) : null;
+
+    /// <summary>
+    /// Whether a trigger made this session itself and it is open: only then are its requests added to it. A client's session always has a
+    /// configuration; one that the server made for a trigger has none.
+    /// </summary>
+    private static bool MayContinue(Tx tx, Trigger trigger, Session there) =>
+        there is { Type: Trigger.SessionType, TriggerConfig: null } && there.Agent == trigger.Agent && !there.IsClosed && !there.IsExpired(tx.Now);
 
     private static NewRecord MessageOf(string chat, string capture, string prompt)
     {

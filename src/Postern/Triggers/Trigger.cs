@@ -13,14 +13,16 @@ internal sealed record TriggerName(string Kind, string Owner, string Id)
     /// <summary>As callbacks and dispatches name it.</summary>
     public string Namespace => $"{Kind}/{Owner}";
 
-    /// <summary>What scopes name it by.</summary>
-    public string Scope => $"{Namespace}/{Id}";
+    /// <summary>What scopes name it by: its parts, so written that no two triggers have one name (an owner's <c>/</c> as in the path, an id's as <c>%2F</c>).</summary>
+    public string Scope => $"{Kind}/{(IsEncoded(Owner) ? Encode(Owner) : Owner)}/{Id.Replace("%", "%25", StringComparison.Ordinal).Replace("/", "%2F", StringComparison.Ordinal)}";
 
     public string Path => $"{Kind}/{Encode(Owner)}/{Uri.EscapeDataString(Id)}";
 
     /// <summary>An id with a slash travels as <c>o-</c> and base64url; so does a literal one that begins like that.</summary>
     public static string Encode(string owner) =>
-        owner.Contains('/', StringComparison.Ordinal) || owner.StartsWith("o-", StringComparison.Ordinal) ? "o-" + Base64Url.EncodeToString(Encoding.UTF8.GetBytes(owner)) : Uri.EscapeDataString(owner);
+        IsEncoded(owner) ? "o-" + Base64Url.EncodeToString(Encoding.UTF8.GetBytes(owner)) : Uri.EscapeDataString(owner);
+
+    private static bool IsEncoded(string owner) => owner.Contains('/', StringComparison.Ordinal) || owner.StartsWith("o-", StringComparison.Ordinal);
 
     /// <summary>Null: begins <c>o-</c>, but what follows encodes nothing.</summary>
     public static string? Decode(string segment)

@@ -1,0 +1,94 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace Postern.Http;
+
+/// <summary>
+/// JSON as senders really write it. Half of a surrogate pair in an escape (a text that was cut inside an emoji) and an escaped NUL are JSON by its
+/// grammar, but no Unicode text, and no text that a database keeps. The half becomes U+FFFD, the NUL is dropped, and nothing around them is lost.
+/// Only escapes can hold either: bytes that are no UTF-8 are no JSON, and a NUL outside of an escape is none.
+/// </summary>
+internal static class MendedJson
+{
+    private const int EscapeLength = 6;
+
+    /// <summary>The text with what nobody could keep mended; the same bytes when there is nothing to mend.</summary>
+    /// <param name="json">Valid UTF-8; whether it is JSON is not looked at.</param>
+    public static ReadOnlyMemory<byte> Of(ReadOnlyMemory<byte> json)
+    {
+        var from = FirstFault(json.Span);
+        if (from < 0) return json;
+        var mended = new ArrayBufferWriter<byte>(json.Length);
+        var rest = json.Span;
+        mended.Write(rest[..from]);
+        for (var at = from; at < rest.Length;)
+        {
+            var next = rest[at..].IndexOf((byte)'\\');
+            if (next < 0)
+            {
+                mended.Write(rest[at..]);
+                break;
+            }
+            mended.Write(rest.Slice(at, next));
+            at += next;
+            var length = LengthOf(rest[at..], out var verdict);
+            if (verdict == Verdict.Half) mended.Write(@"\ufffd"u8);
+            else if (verdict == Verdict.Kept) mended.Write(rest.Slice(at, length));
+            at += length;
+        }
+        return mended.WrittenMemory;
+    }
+
+    /// <summary>The text of a JSON string, mended.</summary>
+    public static string TextOf(JsonElement value)
+    {
+        if (Fields.TextOf(value) is { } text) return text;
+        using var mended = JsonDocument.Parse(Of(JsonMarshal.GetRawUtf8Value(value).ToArray()));
+        return mended.RootElement.GetString()!;
+    }
+
+    /// <summary>Where the first escape begins that is to be mended; -1 when there is none.</summary>
+    private static int FirstFault(ReadOnlySpan<byte> json)
+    {
+        for (var at = 0; json[at..].IndexOf((byte)'\\') is >= 0 and var next;)
+        {
+            at += next;
+            var length = LengthOf(json[at..], out var verdict);
+            if (verdict != Verdict.Kept) return at;
+            at += length;
+        }
+        return -1;
+    }
+
+    /// <summary>The bytes of the escape that a text begins with, and what is to become of it. A pair of halves is one escape.</summary>
+    private static int LengthOf(ReadOnlySpan<byte> escape, out Verdict verdict)
+    {
+        verdict = Verdict.Kept;
+        if (CodeOf(escape) is not { } code) return Math.Min(2, escape.Length);
+        if (code == 0) verdict = Verdict.Dropped;
+        else if (char.IsLowSurrogate(code)) verdict = Verdict.Half;
+        else if (char.IsHighSurrogate(code))
+        {
+            if (escape.Length > EscapeLength && CodeOf(escape[EscapeLength..]) is { } second && char.IsLowSurrogate(second)) return 2 * EscapeLength;
+            verdict = Verdict.Half;
+        }
+        return EscapeLength;
+    }
+
+    /// <summary>The unit of a <c>\u</c> escape; null for every other escape, and for what is none.</summary>
+    private static char? CodeOf(ReadOnlySpan<byte> escape)
+    {
+        if (escape.Length < EscapeLength || escape[0] != '\\' || escape[1] != 'u') return null;
+        return ushort.TryParse(escape.Slice(2, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code) ? (char)code : null;
+    }
+
+    private enum Verdict
+    {
+        Kept,
+        Half,
+        Dropped,
+    }
+}
