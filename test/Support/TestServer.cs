@@ -108,6 +108,9 @@ internal sealed class TestServer : IAsyncDisposable
 
     public async Task<string> KeyAsync(params string[] scopes) => (await App.Services.GetRequiredService<KeyAdmin>().CreateAsync(await ProjectAsync(), "test", "live", scopes, null, "test")).Key.Text;
 
+    /// <summary>Streams that are open, and requests that wait.</summary>
+    public int HeldRequests => App.Services.GetRequiredService<Postern.Live.StreamRegistry>().Count;
+
     public Task<Answer> StartSessionAsync(string externalId, string? credential = null, string agent = "echo", object? more = null) =>
         PostAsync("/api/v1/sessions", more ?? new { type = "chat", externalId, taskIdentifier = agent, triggerConfig = new { basePayload = new { } } }, credential);
 

@@ -1,0 +1,191 @@
+using System.Text;
+using System.Text.Json;
+using Postern.Support;
+
+namespace Postern.Tests.Access.Attacks;
+
+/// <summary>What an attacker tries with keys: whoever is handed a credential must be allowed to have it.</summary>
+public sealed class HandoutAttackTests : IAsyncLifetime
+{
+    private TestServer _server = null!;
+
+    public async ValueTask InitializeAsync() => _server = await TestServer.StartAsync();
+
+    public async ValueTask DisposeAsync() => await _server.DisposeAsync();
+
+    [Theory]
+    [InlineData("admin:all")]
+    [InlineData("*:all")]
+    [InlineData("admin:keys")]
+    [InlineData("*:keys")]
+    [InlineData("write:all")]
+    [InlineData("operator.write")]
+    public async Task What_is_not_bare_admin_opens_no_door_of_the_administrator(string scope)
+    {
+        var key = await _server.KeyAsync(scope);
+        var root = RootId();
+        foreach (var (method, path) in new[] { ("GET", "/api/v1/keys"), ("POST", "/api/v1/keys"), ("POST", $"/api/v1/keys/{root}/rotate"), ("PATCH", $"/api/v1/keys/{root}"), ("DELETE", $"/api/v1/keys/{root}"), ("GET", "/api/v1/audit"), ("POST", "/api/v1/auth/revoke"), ("GET", "/api/v1/callback-secrets"), ("POST", "/api/v1/callback-secrets"), ("PUT", "/api/v1/approval-services/x"), ("PUT", "/api/v1/workflows/x"), ("POST", "/api/v1/callback-token-secrets/rotate"), ("POST", "/api/v1/projects") })
+        {
+            var refused = await _server.SendAsync(new HttpMethod(method), path, key, method == "GET" ? null : new { });
+            Assert.True(refused.Status == 403, $"{method} {path} with {scope}: {refused}");
+        }
+    }
+
+    [Fact]
+    public async Task The_root_key_is_handed_to_nobody_else_by_a_rotation()
+    {
+        foreach (var credential in new[] { await _server.KeyAsync("admin"), await _server.KeyAsync(), (await PersonAsync("admin")).Key })
+        {
+            var refused = await _server.PostAsync($"/api/v1/keys/{RootId()}/rotate", new { overlapSeconds = 0 }, credential);
+            Assert.Equal((403, "root_key_required"), (refused.Status, refused.String("code")));
+        }
+        Assert.Equal(200, (await _server.GetAsync("/api/v1/keys")).Status);
+        // It may rotate itself.
+        Assert.Equal(200, (await _server.PostAsync($"/api/v1/keys/{RootId()}/rotate", new { })).Status);
+    }
+
+    [Fact]
+    public async Task A_persons_key_is_handed_to_its_holder_alone()
+    {
+        var (id, key) = await PersonAsync("write:approvals", "admin");
+        foreach (var credential in new[] { _server.RootKey, await _server.KeyAsync("admin"), await _server.KeyAsync() })
+        {
+            var refused = await _server.PostAsync($"/api/v1/keys/{id}/rotate", new { overlapSeconds = 0 }, credential);
+            Assert.Equal((403, "personal_key"), (refused.Status, refused.String("code")));
+        }
+        Assert.Equal(200, (await _server.PostAsync($"/api/v1/keys/{id}/rotate", new { }, key)).Status);
+    }
+
+    [Fact]
+    public async Task A_rotation_hands_out_no_more_than_the_caller_has()
+    {
+        var (decider, _) = await _server.NamedKeyAsync("decider", "write:approvals");
+        var refused = await _server.PostAsync($"/api/v1/keys/{decider}/rotate", new { }, await _server.KeyAsync("admin"));
+        Assert.Equal((403, "needs_grant_by_name"), (refused.Status, refused.String("code")));
+        Assert.Equal(200, (await _server.PostAsync($"/api/v1/keys/{decider}/rotate", new { }, await _server.KeyAsync("admin", "write:approvals"))).Status);
+    }
+
+    [Theory]
+    [InlineData("write:approvals")]
+    [InlineData("write:approvals:apr_1")]
+    [InlineData("*:approvals")]
+    [InlineData("operator.approvals")]
+    public async Task The_right_to_decide_is_made_of_no_right_that_is_only_implied(string scope)
+    {
+        foreach (var credential in new[] { _server.RootKey, await _server.KeyAsync("admin"), await _server.KeyAsync(), await _server.KeyAsync("admin", "write:approvals:other") })
+        {
+            foreach (var (path, body) in new (string, object)[] { ("/api/v1/keys", new { name = "d", scopes = new[] { scope } }), ("/api/v1/auth/public-tokens", new { scopes = new[] { scope } }), ("/api/v1/auth/jwt", new { claims = new { scopes = new[] { scope } } }) })
+            {
+                var refused = await _server.PostAsync(path, body, credential);
+                Assert.True(refused.Status == 403 && refused.String("code") == "needs_grant_by_name", $"{path} {scope}: {refused}");
+            }
+        }
+        var (id, _) = await _server.NamedKeyAsync("plain", "read:runs");
+        Assert.Equal(403, (await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}", _server.RootKey, new { scopes = new[] { scope } })).Status);
+    }
+
+    [Fact]
+    public async Task A_key_that_ends_makes_nothing_that_does_not_and_does_not_lengthen_itself()
+    {
+        var soon = DateTimeOffset.UtcNow.AddHours(1);
+        var made = await _server.PostAsync("/api/v1/keys", new { name = "short", scopes = new[] { "admin" }, expiresAt = soon });
+        var (id, key) = (made.String("id"), made.String("key"));
+        foreach (var (method, path, body) in new (string, string, string)[]
+        {
+            ("POST", "/api/v1/keys", "{\"name\":\"for ever\",\"scopes\":[\"admin\"]}"),
+            ("POST", "/api/v1/keys", $"{{\"name\":\"longer\",\"scopes\":[],\"expiresAt\":\"{soon.AddMinutes(1):O}\"}}"),
+            ("PATCH", $"/api/v1/keys/{id}", "{\"expiresAt\":null}"),
+            ("PATCH", $"/api/v1/keys/{id}", $"{{\"expiresAt\":\"{soon.AddDays(1):O}\"}}"),
+        })
+        {
+            var refused = await _server.SendAsync(new HttpMethod(method), path, key, body);
+            Assert.True(refused.Status == 403 && refused.String("code") == "expiry_exceeds_key", $"{method} {body}: {refused}");
+        }
+        var (other, _) = await _server.NamedKeyAsync("other", "read:runs");
+        Assert.Equal(403, (await _server.PostAsync($"/api/v1/keys/{other}/rotate", new { }, key)).Status);
+        Assert.Equal(201, (await _server.PostAsync("/api/v1/keys", new { name = "within", scopes = new[] { "read:runs" }, expiresAt = soon.AddMinutes(-1) }, key)).Status);
+        Assert.Equal(200, (await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}", key, new { expiresAt = soon.AddMinutes(-30) })).Status);
+    }
+
+    [Fact]
+    public async Task Two_changes_of_one_key_at_once_leave_neither_out()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            var (id, _) = await _server.NamedKeyAsync("wide", "read:all", "write:all");
+            var both = await Task.WhenAll(
+                _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}", _server.RootKey, new { scopes = new[] { "read:sessions:one" } }),
+                _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}", _server.RootKey, new { name = "renamed" }));
+            Assert.All(both, a => Assert.Equal(200, a.Status));
+            var row = (await _server.GetAsync("/api/v1/keys?limit=200")).Json.GetProperty("data").EnumerateArray().Single(k => k.GetProperty("id").GetString() == id);
+            Assert.Equal(("renamed", "[\"read:sessions:one\"]"), (row.GetProperty("name").GetString(), row.GetProperty("scopes").GetRawText()));
+        }
+    }
+
+    [Theory]
+    [InlineData("revoked")]
+    [InlineData("narrowed")]
+    [InlineData("rotated")]
+    [InlineData("expired")]
+    public async Task A_request_that_was_half_sent_makes_no_key_once_its_own_has_ended(string how)
+    {
+        var (id, key) = await _server.NamedKeyAsync("thief", "admin");
+        var body = Encoding.UTF8.GetBytes("{\"name\":\"backdoor\",\"scopes\":[\"admin\"]}" + new string(' ', 200));
+        await using var half = await SlowRequest.BeginAsync(_server.Url, "POST", "/api/v1/keys", body, ("Authorization", "Bearer " + key));
+        Assert.NotNull(half);
+        await half.SendHalfAsync();
+        var ended = how switch
+        {
+            "revoked" => await _server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", _server.RootKey),
+            "narrowed" => await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}", _server.RootKey, new { scopes = new[] { "read:runs" } }),
+            "rotated" => await _server.PostAsync($"/api/v1/keys/{id}/rotate", new { overlapSeconds = 0 }),
+            _ => await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}", _server.RootKey, new { expiresAt = DateTimeOffset.UtcNow.AddMinutes(10) }),
+        };
+        Assert.True(ended.Status is 200 or 204, ended.ToString());
+        if (how == "expired") _server.Clock.Advance(TimeSpan.FromMinutes(11));
+        var (status, text) = await half.EndAsync();
+        Assert.True(status == (how == "narrowed" ? 403 : 401), text);
+        Assert.DoesNotContain("backdoor", (await _server.GetAsync("/api/v1/keys?limit=200")).Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("revoked")]
+    [InlineData("narrowed")]
+    [InlineData("rotated")]
+    public async Task Who_waits_for_work_is_given_none_once_his_key_has_ended(string how)
+    {
+        await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", _server.RootKey, new { kind = "pull" });
+        var (id, key) = await _server.NamedKeyAsync("worker", "write:tasks:p");
+        var claim = _server.PostAsync("/api/v1/agents/p/claim", new { waitSeconds = 30 }, key);
+        await WaitFor.TrueAsync(() => Task.FromResult(_server.HeldRequests > 0));
+        if (how == "revoked") await _server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", _server.RootKey);
+        else if (how == "narrowed") await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}", _server.RootKey, new { scopes = new[] { "read:runs" } });
+        else await _server.PostAsync($"/api/v1/keys/{id}/rotate", new { overlapSeconds = 0 });
+        var run = (await _server.PostAsync("/api/v1/runs", new { agent = "p", input = "after it" })).String("id");
+        var answer = await claim.WaitAsync(TimeSpan.FromSeconds(2));
+        Assert.Equal(how == "narrowed" ? 403 : 401, answer.Status);
+        Assert.Equal("queued", (await _server.GetAsync("/api/v1/runs/" + run)).String("phase"));
+    }
+
+    [Fact]
+    public async Task Who_waits_for_an_answer_is_told_nothing_once_his_key_has_ended()
+    {
+        var asking = await Asking.PrepareAsync(_server);
+        var (run, _, request) = await asking.WaitingAsync();
+        var (id, key) = await _server.NamedKeyAsync("reader", "read:runs");
+        var waits = new[] { _server.GetAsync($"/api/v1/executions/{run}/approval-status?wait=30", key), _server.GetAsync($"/api/v1/runs/{(await asking.RunningAsync()).Run}?wait=30", key) };
+        await WaitFor.TrueAsync(() => Task.FromResult(_server.HeldRequests >= 2));
+        await _server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", _server.RootKey);
+        foreach (var wait in waits) Assert.Equal(401, (await wait.WaitAsync(TimeSpan.FromSeconds(2))).Status);
+        await asking.DecideAsync(request, "approved", "secret feedback");
+    }
+
+    private string RootId() => string.Join('_', _server.RootKey.Split('_')[2..3]) is var id ? "key_" + id : "";
+
+    private async Task<(string Id, string Key)> PersonAsync(params string[] scopes)
+    {
+        var keys = (Postern.Access.KeyAdmin)_server.App.Services.GetService(typeof(Postern.Access.KeyAdmin))!;
+        var (row, key) = await keys.CreateAsync(await _server.ProjectAsync(), "ada@example.com", "pat", scopes, null, "command line");
+        return (row.Id, key.Text);
+    }
+}

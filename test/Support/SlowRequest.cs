@@ -1,0 +1,76 @@
+using System.Net.Sockets;
+using System.Text;
+
+namespace Postern.Support;
+
+/// <summary>
+/// A request whose body comes when the test says so. It asks to be told to go on (<c>Expect: 100-continue</c>), so the test knows that its
+/// headers have been judged and that its handler is reading.
+/// </summary>
+internal sealed class SlowRequest : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private readonly Socket _socket = new(SocketType.Stream, ProtocolType.Tcp);
+    private readonly byte[] _body;
+    private int _sent;
+
+    private SlowRequest(byte[] body) => _body = body;
+
+    /// <summary>Sends the headers and waits until the server asks for the body; null when it refused before that.</summary>
+    public static async Task<SlowRequest?> BeginAsync(string server, string method, string path, byte[] body, params (string Name, string Value)[] headers)
+    {
+        var request = new SlowRequest(body);
+        var url = new Uri(server);
+        await request._socket.ConnectAsync(url.Host, url.Port);
+        var head = new StringBuilder($"{method} {path} HTTP/1.1\r\nHost: {url.Authority}\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: {body.Length}\r\n");
+        if (headers.All(h => !h.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase))) head.Append("Content-Type: application/json\r\n");
+        foreach (var (name, value) in headers) head.Append(name).Append(": ").Append(value).Append("\r\n");
+        await request._socket.SendAsync(Encoding.Latin1.GetBytes(head.Append("\r\n").ToString()));
+        var first = await request.ReadAsync(untilBlankLine: true);
+        if (first.StartsWith("HTTP/1.1 100", StringComparison.Ordinal)) return request;
+        await request.DisposeAsync();
+        return null;
+    }
+
+    /// <summary>Sends the half of what is left.</summary>
+    public async Task SendHalfAsync()
+    {
+        var half = (_body.Length - _sent) / 2;
+        await _socket.SendAsync(_body.AsMemory(_sent, half));
+        _sent += half;
+    }
+
+    /// <summary>Sends the rest and reads the answer: its status and its text.</summary>
+    public async Task<(int Status, string Text)> EndAsync()
+    {
+        try
+        {
+            await _socket.SendAsync(_body.AsMemory(_sent));
+        }
+        catch (SocketException)
+        {
+            // The server had answered and gone: what it said is still to be read.
+        }
+        var answer = await ReadAsync(untilBlankLine: false);
+        return (answer.Length < 12 ? 0 : int.Parse(answer.AsSpan(9, 3)), answer);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _socket.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task<string> ReadAsync(bool untilBlankLine)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        var text = new StringBuilder();
+        var buffer = new byte[4096];
+        while (await _socket.ReceiveAsync(buffer, limit.Token) is > 0 and var read)
+        {
+            text.Append(Encoding.Latin1.GetString(buffer, 0, read));
+            if (untilBlankLine && text.ToString().Contains("\r\n\r\n", StringComparison.Ordinal)) break;
+        }
+        return text.ToString();
+    }
+}
