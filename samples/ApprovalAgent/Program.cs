@@ -60,7 +60,8 @@ async Task AskAsync(JsonElement dispatch, string table, string scope)
         payload = new { sql = scope == "all of it" ? $"DROP TABLE {table}" : $"DELETE FROM {table} WHERE {scope}" },
         expires_in_hours = 8,
     });
-    Console.WriteLine($"asked {asked.GetProperty("approval_request_id").GetString()} {asked.GetProperty("approval_request_url").GetString()}");
+    // The link to the page is not for who asks: whoever may decide finds it at GET /api/v1/approvals/{id}.
+    Console.WriteLine($"asked {asked.GetProperty("approval_request_id").GetString()}");
 }
 
 // The decision may come twice, like every delivery: without its file the work is done already.

@@ -38,7 +38,7 @@ public sealed class ApprovalPageTests : IAsyncLifetime
     private async Task<(string Run, string Url)> AskAsync(object? body = null)
     {
         var (run, token, _) = await _asking.RunningAsync();
-        return (run, (await _asking.AskAsync(run, token, body ?? Question)).String("approval_request_url"));
+        return (run, _server.Url + await _asking.LinkAsync((await _asking.AskAsync(run, token, body ?? Question)).String("approval_request_id")));
     }
 
     /// <summary>A telephone whose browser runs no script: whatever works here needs none.</summary>

@@ -17,6 +17,7 @@ public sealed class NodesTests : IAsyncLifetime
     private ServerProcess _one = null!;
     private ServerProcess _two = null!;
     private string _key = "";
+    private string _decider = "";
 
     public async ValueTask InitializeAsync()
     {
@@ -25,6 +26,8 @@ public sealed class NodesTests : IAsyncLifetime
         _one = await ServerProcess.StartAsync($"--data {_folder}/1 --urls http://127.0.0.1:0 --database \"{database}\"", environment);
         _two = await ServerProcess.StartAsync($"--data {_folder}/2 --urls http://127.0.0.1:0 --database \"{database}\"", environment);
         _key = _one.RootKey;
+        var made = await PosternCommand.RunAsync($"keys create ada --scopes write:approvals,write:runs,read:runs --data {_folder}/1 --database \"{database}\"", environment);
+        _decider = made.Out.Trim().Split('\n')[^1];
     }
 
     public async ValueTask DisposeAsync()
@@ -53,13 +56,15 @@ public sealed class NodesTests : IAsyncLifetime
     {
         using var one = _one.Client(_key);
         using var two = _two.Client(_key);
+        // The command line makes the key that may decide, and so is given links.
+        using var decider = _one.Client(_decider);
         (await one.PutAsJsonAsync("/api/v1/agents/p", new { kind = "pull" })).EnsureSuccessStatusCode();
         (await one.PutAsJsonAsync("/api/v1/approval-services/default", new { secrets = new[] { Asking.Secret } })).EnsureSuccessStatusCode();
         foreach (var byLink in new[] { false, true })
         {
             var run = (await PostAsync(one, "/api/v1/runs", new { agent = "p" })).GetProperty("id").GetString();
             await PostAsync(one, $"/api/v1/runs/{run}/status", new { status = "running" });
-            var asked = await PostAsync(one, $"/api/v1/executions/{run}/request-approval", new { title = "q" });
+            var asked = await PostAsync(decider, $"/api/v1/executions/{run}/request-approval", new { title = "q" });
             var waiting = one.GetFromJsonAsync<JsonElement>($"/api/v1/executions/{run}/approval-status?wait=55");
             var body = JsonSerializer.Serialize(new { requestId = asked.GetProperty("approval_request_id").GetString(), decision = "approved" });
             // The other node knows the service's secret within a second.
@@ -132,6 +137,8 @@ public sealed class NodesTests : IAsyncLifetime
     {
         using var one = _one.Client(_key);
         using var two = _two.Client(_key);
+        // The command line makes the key that may decide, and so is given links.
+        using var decider = _one.Client(_decider);
         (await one.PutAsJsonAsync("/api/v1/agents/p", new { kind = "pull" })).EnsureSuccessStatusCode();
         var claim = PostAsync(two, "/api/v1/agents/p/claim", new { waitSeconds = 20 });
         var id = (await PostAsync(one, "/api/v1/runs", new { agent = "p" })).GetProperty("id").GetString()!;

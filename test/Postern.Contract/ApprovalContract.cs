@@ -24,7 +24,7 @@ public sealed class ApprovalContract
         {
             var (run, token, _) = await asking.RunningAsync();
             var asked = await asking.AskAsync(run, token, new { title = "Go?", callback_url = receiver.Origin + "/" + run });
-            var (request, path) = (asked.String("approval_request_id"), new Uri(asked.String("approval_request_url")).AbsolutePath);
+            var (request, path) = (asked.String("approval_request_id"), await asking.LinkAsync(asked.String("approval_request_id")));
             var answers = await Task.WhenAll(Enumerable.Range(0, 64).Select(async i =>
             {
                 var decision = (i / 3) % 2 == 0 ? "approved" : "rejected";

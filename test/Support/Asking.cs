@@ -59,6 +59,9 @@ internal sealed class Asking
 
     public async Task<List<JsonElement>> EventsAsync(string run) => [.. (await _server.GetAsync($"/api/v1/runs/{run}/events?limit=500")).Json.GetProperty("data").EnumerateArray()];
 
+    /// <summary>The path of the link to a question, as a person who may decide finds it.</summary>
+    public async Task<string> LinkAsync(string request) => new Uri((await _server.GetAsync("/api/v1/approvals/" + request, await DeciderAsync())).String("request_url")).AbsolutePath;
+
     /// <summary>A key that was given the right to decide by its name.</summary>
     public Task<string> DeciderAsync() => _server.KeyAsync("write:approvals", "read:approvals", "read:runs");
 }

@@ -28,7 +28,10 @@ internal sealed record Agent(string Project, string Slug, string Kind, string? U
 /// <param name="TurnSeconds">How long a turn may last without a record from the agent.</param>
 /// <param name="TotalSeconds">How long a run may last in all.</param>
 /// <param name="MaxTries">How often a dispatch that cannot be delivered is tried.</param>
-internal sealed record AgentSettings(long? Concurrency = null, long? IdleSeconds = null, long? QueuedSeconds = null, long? TurnSeconds = null, long? TotalSeconds = null, long? MaxTries = null);
+/// <param name="Links">It is trusted with the links of its own questions, which decide them.</param>
+internal sealed record AgentSettings(
+    long? Concurrency = null, long? IdleSeconds = null, long? QueuedSeconds = null, long? TurnSeconds = null, long? TotalSeconds = null,
+    long? MaxTries = null, bool? Links = null);
 
 /// <summary>The agents' rows.</summary>
 internal sealed class AgentStore(Database database)

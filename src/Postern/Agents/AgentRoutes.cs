@@ -56,6 +56,8 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         var settings = ReadSettings(fields);
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
+        // The link decides: who asks is given it by an administrator alone.
+        if (settings.Links == true && !caller.Allows(Need.FullAdmin)) return ProblemFamily.Instance.Forbidden("admin");
         var fresh = secret ?? SigningSecret.New();
         return await database.WriteAsync<IResult>(async tx =>
         {
@@ -98,11 +100,12 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
     {
         var concurrency = fields.Whole("concurrency", 1, 100_000);
         var idle = fields.Whole("idleSeconds", 1, 3600);
+        var links = fields.Flag("links");
         var (deadlines, retry) = (fields.Object("deadlines"), fields.Object("retry"));
         var times = deadlines is { } d ? new Fields(d) : null;
         var tries = retry is { } r ? new Fields(r) : null;
         var settings = new AgentSettings(
-            concurrency, idle, times?.Whole("queuedSeconds", 1, 604_800), times?.Whole("turnSeconds", 1, 86_400), times?.Whole("totalSeconds", 1, 2_592_000), tries?.Whole("maxTries", 1, 10));
+            concurrency, idle, times?.Whole("queuedSeconds", 1, 604_800), times?.Whole("turnSeconds", 1, 86_400), times?.Whole("totalSeconds", 1, 2_592_000), tries?.Whole("maxTries", 1, 10), links);
         times?.RefuseUnknown();
         tries?.RefuseUnknown();
         foreach (var (field, problem) in times?.Faults ?? []) fields.Fault("deadlines." + field, problem);
@@ -117,17 +120,17 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
     }
 }
 
-internal sealed record PutAgent(string Kind, string? Url, string? Secret, long? Concurrency, long? IdleSeconds, AgentDeadlines? Deadlines, AgentRetry? Retry);
+internal sealed record PutAgent(string Kind, string? Url, string? Secret, long? Concurrency, long? IdleSeconds, AgentDeadlines? Deadlines, AgentRetry? Retry, bool? Links);
 
 internal sealed record AgentDeadlines(long? QueuedSeconds, long? TurnSeconds, long? TotalSeconds);
 
 internal sealed record AgentRetry(long? MaxTries);
 
 internal sealed record AgentView(
-    string Slug, string Kind, string? Url, long? Concurrency, long? IdleSeconds, AgentDeadlines Deadlines, AgentRetry Retry, string CreatedAt, string UpdatedAt,
+    string Slug, string Kind, string? Url, long? Concurrency, long? IdleSeconds, AgentDeadlines Deadlines, AgentRetry Retry, bool Links, string CreatedAt, string UpdatedAt,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Secret)
 {
     public static AgentView Of(Agent a, string? secret) => new(
         a.Slug, a.Kind, a.Url, a.Settings.Concurrency, a.Settings.IdleSeconds, new AgentDeadlines(a.Settings.QueuedSeconds, a.Settings.TurnSeconds, a.Settings.TotalSeconds),
-        new AgentRetry(a.Settings.MaxTries), Wire.Iso(a.CreatedAt), Wire.Iso(a.UpdatedAt), secret);
+        new AgentRetry(a.Settings.MaxTries), a.Settings.Links == true, Wire.Iso(a.CreatedAt), Wire.Iso(a.UpdatedAt), secret);
 }

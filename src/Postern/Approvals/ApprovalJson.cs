@@ -35,7 +35,8 @@ internal static class ApprovalJson
     });
 
     /// <summary>All of it, for those who look after what waits.</summary>
-    public static void Write(Utf8JsonWriter json, Approval a, long now)
+    /// <param name="url">Where the person is asked, for who may know it.</param>
+    public static void Write(Utf8JsonWriter json, Approval a, long now, string? url)
     {
         json.WriteStartObject();
         json.WriteString("approval_request_id", a.Id);
@@ -53,7 +54,7 @@ internal static class ApprovalJson
         if (a.Options is null) json.WriteNullValue();
         else json.WriteRawValue(a.Options, skipInputValidation: true);
         json.WriteString("on_reject", a.OnReject);
-        json.WriteString("request_url", a.RequestUrl);
+        json.WriteString("request_url", url);
         json.WriteString("asked_with", a.AskedWith);
         json.WriteString("asked_by", a.AskedBy);
         json.WriteString("requested_at", Wire.Iso(a.RequestedAt));

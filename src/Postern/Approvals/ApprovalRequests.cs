@@ -172,6 +172,17 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
         return new AskOutcome.Asked(approval);
     }
 
+    /// <summary>The event of a question, with the link to it: for an endpoint that was put with <c>links</c>.</summary>
+    public async ValueTask<byte[]> AddLinkAsync(Delivery delivery)
+    {
+        var body = System.Text.Json.Nodes.JsonNode.Parse(delivery.Body!)!;
+        var id = body["data"]?["approvalRequestId"]?.GetValue<string>();
+        var approval = id is null ? null : await database.ReadAsync(tx => ApprovalStore.FindAsync(tx, delivery.Project, id));
+        if (approval is not { IsPending: true, LinkDigest: not null }) return delivery.Body!;
+        body["data"]!["requestUrl"] = LinkOf(approval);
+        return JsonSerializer.SerializeToUtf8Bytes(body, Wire.Json);
+    }
+
     /// <summary>The question in the run's timeline.</summary>
     private static string DetailOf(Approval approval) =>
         JsonSerializer.Serialize(new { approvalRequestId = approval.Id, round = approval.Round, title = approval.Title, service = approval.Service, payloadHash = approval.PayloadHash, expiresAt = Wire.Iso(approval.ExpiresAt) }, Wire.Json);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Postern.Access;
+using Postern.Agents;
 using Postern.Http;
 using Postern.Live;
 using Postern.Runs;
@@ -9,7 +10,7 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>Asking, waiting for the answer, and looking after what waits. In these paths a run is called an execution.</summary>
-internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore approvals, ApprovalWaiters waiters, RunStore runs, StreamRegistry registry, Database database)
+internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore approvals, ApprovalWaiters waiters, AgentStore agents, RunStore runs, StreamRegistry registry, Database database)
 {
     private const int MaxBody = 1024 * 1024;
     private const int RunSegment = 3;
@@ -44,7 +45,7 @@ internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore ap
         var asker = Asker.Of(caller, id);
         return await requests.AskAsync(caller.Project, id, agent, question, asker) switch
         {
-            AskOutcome.Asked asked => Reply.Bytes(200, ApprovalJson.Asked(asked.Approval, UrlFor(asked.Approval, asker))),
+            AskOutcome.Asked asked => Reply.Bytes(200, ApprovalJson.Asked(asked.Approval, await UrlForAsync(asked.Approval, caller))),
             AskOutcome.NoSuchRun => NoSuchRun(caller, id),
             AskOutcome.OtherAgent => OtherAgent,
             AskOutcome.Stale stale => new Refusal(409, $"The run is at attempt {stale.CurrentAttempt}; this token is of attempt {stale.OwnAttempt}.", "stale_attempt"),
@@ -66,7 +67,7 @@ internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore ap
         if (http.Request.Query.TryGetValue("wait", out var asked) && (!int.TryParse(asked, System.Globalization.NumberStyles.None, null, out seconds) || seconds is < 1 or > 55)) return Refusal.BadRequest("wait must be a whole number from 1 to 55", "invalid_wait");
         if (await approvals.LastOfAsync(caller.Project, id) is not { } approval) return NoRequest;
         if (approval.IsPending && seconds > 0 && await WaitAsync(http, caller, approval, TimeSpan.FromSeconds(seconds)) is { } answer) return Reply.Bytes(200, answer);
-        return Reply.Bytes(200, ApprovalJson.Status(approval, approval.IsPending ? UrlFor(approval, Asker.Of(caller, id)) : approval.RequestUrl));
+        return Reply.Bytes(200, ApprovalJson.Status(approval, await UrlForAsync(approval, caller)));
     }
 
     /// <summary>The answer, rendered; null when the time is over and there is none.</summary>
@@ -86,7 +87,7 @@ internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore ap
         return Reply.Bytes(200, ApprovalJson.Render(json =>
         {
             json.WriteStartArray("data");
-            foreach (var approval in rows) ApprovalJson.Write(json, approval, database.Now);
+            foreach (var approval in rows) ApprovalJson.Write(json, approval, database.Now, approval.RequestUrl);
             json.WriteEndArray();
             if (more) json.WriteString("nextCursor", new Cursor(rows[^1].RequestedAt, rows[^1].Id).ToString());
         }));
@@ -100,15 +101,23 @@ internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore ap
             return new Refusal(404, "There is no such approval.", "not_found");
         }
         var buffer = new System.Buffers.ArrayBufferWriter<byte>(1024);
-        using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions)) ApprovalJson.Write(json, approval, database.Now);
+        using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions)) ApprovalJson.Write(json, approval, database.Now, await UrlForAsync(approval, caller));
         return Reply.Bytes(200, buffer.WrittenMemory);
     }
 
-    /// <summary>Where the person is asked. The link of this server's own page decides, so that whoever may only read is not given it: it is for who asked.</summary>
-    private string? UrlFor(Approval approval, Asker asker) =>
-        approval.LinkDigest is null ? approval.RequestUrl
-        : approval.IsPending && approval.AskedWith == asker.Credential && approval.AskedBy == asker.Actor ? requests.LinkOf(approval)
-        : null;
+    /// <summary>
+    /// Where the person is asked. The link of this server's own page decides, so it is for who may decide by name, and not for who asked; unless
+    /// its agent is trusted with it, and then for the attempt that asked.
+    /// </summary>
+    private async ValueTask<string?> UrlForAsync(Approval approval, ProjectCaller caller)
+    {
+        if (approval.LinkDigest is null) return approval.RequestUrl;
+        if (!approval.IsPending) return null;
+        var given = caller.Authority.Worker is { } worker
+            ? worker.Run == approval.Run && worker.Attempt == approval.Attempt && await agents.FindAsync(caller.Project, approval.Agent) is { Settings.Links: true }
+            : caller.Authority.Allows(new Need("write", "approvals", approval.Id, How: Given.ByName));
+        return given ? requests.LinkOf(approval) : null;
+    }
 
     /// <summary>The run of the path, and the agent where the path names one.</summary>
     private static (string? Run, string? Agent) Named(HttpContext http) =>

@@ -54,9 +54,11 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
         var secret = fields.Text("secret", 1, 256);
         if (secret is not null && !SigningSecret.IsOne(secret)) fields.Fault("secret", SigningSecret.Rule);
         var rate = fields.Whole("rateLimit", 1, 100_000);
-        var (ordered, enabled) = (fields.Flag("ordered") ?? true, fields.Flag("enabled") ?? true);
+        var (ordered, enabled, links) = (fields.Flag("ordered") ?? true, fields.Flag("enabled") ?? true, fields.Flag("links") ?? false);
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
+        // A link decides its question: who is sent them is an administrator's to say.
+        if (links && !caller.Allows(Need.FullAdmin)) return ProblemFamily.Instance.Forbidden("admin");
         var fresh = secret ?? SigningSecret.New();
         return await database.WriteAsync(async tx =>
         {
@@ -64,7 +66,7 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
             var keeps = secret is null && old is not null;
             var endpoint = new WebhookEndpoint(
                 caller.Project, id, url!, events!, keeps ? old!.SealedSecret : endpoints.Seal(caller.Project, id, fresh), keeps ? old!.PreviousSealed : null, keeps ? old!.PreviousUntil : null,
-                rate, ordered, enabled, null, null, old?.CreatedAt ?? tx.Now, tx.Now);
+                rate, ordered, enabled, links, null, null, old?.CreatedAt ?? tx.Now, tx.Now);
             await WebhookEndpoints.PutAsync(tx, endpoint);
             return Reply.Json(old is null ? 201 : 200, EndpointView.Of(endpoint, keeps || secret is not null ? null : fresh));
         });
@@ -120,7 +122,7 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
     private static Refusal Unknown => new(404, "There is no such endpoint.", "not_found");
 }
 
-internal sealed record PutEndpoint(string Url, IReadOnlyList<string> Events, string? Secret, long? RateLimit, bool? Ordered, bool? Enabled);
+internal sealed record PutEndpoint(string Url, IReadOnlyList<string> Events, string? Secret, long? RateLimit, bool? Ordered, bool? Enabled, bool? Links);
 
 internal sealed record RotateSecret(long? OverlapSeconds);
 
@@ -129,9 +131,9 @@ internal sealed record RotatedSecret(string Secret, string PreviousValidUntil);
 internal sealed record SentTest(string DeliveryId);
 
 internal sealed record EndpointView(
-    string Id, string Url, IReadOnlyList<string> Events, long? RateLimit, bool Ordered, bool Enabled, string? DisabledReason, string? FailingSince, string? PreviousSecretValidUntil, string CreatedAt, string UpdatedAt,
+    string Id, string Url, IReadOnlyList<string> Events, long? RateLimit, bool Ordered, bool Enabled, bool Links, string? DisabledReason, string? FailingSince, string? PreviousSecretValidUntil, string CreatedAt, string UpdatedAt,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Secret)
 {
     public static EndpointView Of(WebhookEndpoint e, string? secret = null) => new(
-        e.Id, e.Url, e.Events, e.RateLimit, e.Ordered, e.Enabled, e.DisabledReason, Wire.Iso(e.FailingSince), Wire.Iso(e.PreviousUntil), Wire.Iso(e.CreatedAt), Wire.Iso(e.UpdatedAt), secret);
+        e.Id, e.Url, e.Events, e.RateLimit, e.Ordered, e.Enabled, e.Links, e.DisabledReason, Wire.Iso(e.FailingSince), Wire.Iso(e.PreviousUntil), Wire.Iso(e.CreatedAt), Wire.Iso(e.UpdatedAt), secret);
 }

@@ -9,10 +9,11 @@ namespace Postern.Deliveries;
 /// <summary>A subscriber to events: where they go, which, and how they are signed. Its secrets are sealed under the master key, bound to this row.</summary>
 /// <param name="Events">Types, or prefixes as in <c>run.*</c>; <c>*</c> is all.</param>
 /// <param name="RateLimit">At most so many deliveries a second from one node.</param>
+/// <param name="Links">It is sent the links of questions, which decide them.</param>
 /// <param name="FailingSince">Since when nothing but failure has come back; null while it works.</param>
 internal sealed record WebhookEndpoint(
     string Project, string Id, string Url, IReadOnlyList<string> Events, byte[] SealedSecret, byte[]? PreviousSealed, long? PreviousUntil,
-    long? RateLimit, bool Ordered, bool Enabled, string? DisabledReason, long? FailingSince, long CreatedAt, long UpdatedAt)
+    long? RateLimit, bool Ordered, bool Enabled, bool Links, string? DisabledReason, long? FailingSince, long CreatedAt, long UpdatedAt)
 {
     public static string SealOwner(string project, string id) => $"endpoint:{project}:{id}";
 
@@ -36,7 +37,7 @@ internal static class SigningSecret
 /// <summary>The endpoints' rows.</summary>
 internal sealed class WebhookEndpoints(Database database, MasterKey master)
 {
-    private const string Columns = "project, id, url, events, sealed_secret, previous_sealed, previous_until, rate_limit, ordered, enabled, disabled_reason, failing_since, created_at, updated_at";
+    private const string Columns = "project, id, url, events, sealed_secret, previous_sealed, previous_until, rate_limit, ordered, enabled, links, disabled_reason, failing_since, created_at, updated_at";
 
     /// <summary>How deliveries name it.</summary>
     public static string KeyOf(string id) => "endpoint:" + id;
@@ -70,12 +71,12 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
         tx.Memo.Remove(MemoOf(e.Project));
         return tx.ExecuteAsync(
             """
-            INSERT INTO webhook_endpoint (project, id, url, events, sealed_secret, previous_sealed, previous_until, rate_limit, ordered, enabled, created_at, updated_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+            INSERT INTO webhook_endpoint (project, id, url, events, sealed_secret, previous_sealed, previous_until, rate_limit, ordered, enabled, created_at, updated_at, links)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)
             ON CONFLICT (project, id) DO UPDATE SET url = excluded.url, events = excluded.events, sealed_secret = excluded.sealed_secret, previous_sealed = excluded.previous_sealed,
-              previous_until = excluded.previous_until, rate_limit = excluded.rate_limit, ordered = excluded.ordered, enabled = excluded.enabled, disabled_reason = NULL, failing_since = NULL, updated_at = excluded.updated_at
+              previous_until = excluded.previous_until, rate_limit = excluded.rate_limit, ordered = excluded.ordered, enabled = excluded.enabled, links = excluded.links, disabled_reason = NULL, failing_since = NULL, updated_at = excluded.updated_at
             """,
-            e.Project, e.Id, e.Url, JsonSerializer.Serialize(e.Events), e.SealedSecret, e.PreviousSealed, e.PreviousUntil, e.RateLimit, e.Ordered ? 1L : 0L, e.Enabled ? 1L : 0L, tx.Now);
+            e.Project, e.Id, e.Url, JsonSerializer.Serialize(e.Events), e.SealedSecret, e.PreviousSealed, e.PreviousUntil, e.RateLimit, e.Ordered ? 1L : 0L, e.Enabled ? 1L : 0L, tx.Now, e.Links ? 1L : 0L);
     }
 
     private static string MemoOf(string project) => "endpoints " + project;
@@ -121,11 +122,17 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
 
     private static WebhookEndpoint Map(DbDataReader r) => new(
         r.GetString(0), r.GetString(1), r.GetString(2), JsonSerializer.Deserialize<string[]>(r.GetString(3)) ?? [], r.Bytes(4), r.BytesOrNull(5), r.LongOrNull(6), r.LongOrNull(7),
-        r.Flag(8), r.Flag(9), r.TextOrNull(10), r.LongOrNull(11), r.GetInt64(12), r.GetInt64(13));
+        r.Flag(8), r.Flag(9), r.Flag(10), r.TextOrNull(11), r.LongOrNull(12), r.GetInt64(13), r.GetInt64(14));
 }
 
+/// <summary>
+/// The body of an event for an endpoint that may have links: with the link of its question, if it has one. Made when it is sent, so that no link
+/// is kept.
+/// </summary>
+internal delegate ValueTask<byte[]> AddLink(Delivery delivery);
+
 /// <summary>Events on their way to a subscriber.</summary>
-internal sealed class EventPurpose(WebhookEndpoints endpoints, Outbox outbox, Database database) : DeliveryPurpose
+internal sealed class EventPurpose(WebhookEndpoints endpoints, Outbox outbox, AddLink addLink, Database database) : DeliveryPurpose
 {
     public const string PurposeName = "event";
     private const int DisableBatch = 500;
@@ -139,7 +146,8 @@ internal sealed class EventPurpose(WebhookEndpoints endpoints, Outbox outbox, Da
     {
         if (await endpoints.FindAsync(delivery.Project, WebhookEndpoints.IdOf(delivery.Endpoint)) is not { } endpoint) return (null, "The endpoint was deleted.");
         if (!endpoint.Enabled) return (null, "The endpoint is disabled" + (endpoint.DisabledReason is null ? "." : ": " + endpoint.DisabledReason));
-        return (new Outgoing(endpoint.Url, endpoints.SecretsOf(endpoint, database.Now), delivery.Body, endpoint.RateLimit), null);
+        var body = endpoint.Links && delivery.Type == "approval.requested" ? await addLink(delivery) : delivery.Body;
+        return (new Outgoing(endpoint.Url, endpoints.SecretsOf(endpoint, database.Now), body, endpoint.RateLimit), null);
     }
 
     public override async ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt)

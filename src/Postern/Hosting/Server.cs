@@ -122,7 +122,7 @@ internal static class Server
 
     private static void ComposeApprovals(IServiceCollection services)
     {
-        services.AddSingleton<ApprovalStore>().AddSingleton<ApprovalEvents>().AddSingleton<ApprovalRequests>().AddSingleton<ApprovalDecisions>().AddSingleton<ApprovalWaiters>();
+        services.AddSingleton<ApprovalStore>().AddSingleton<ApprovalEvents>().AddSingleton<ApprovalRequests>().AddSingleton<AddLink>(s => delivery => s.GetRequiredService<ApprovalRequests>().AddLinkAsync(delivery)).AddSingleton<ApprovalDecisions>().AddSingleton<ApprovalWaiters>();
         services.AddSingleton<ApprovalRoutes>().AddSingleton<DecisionRoutes>().AddSingleton<ApprovalServiceRoutes>().AddSingleton<ApprovalPageRoutes>().AddSingleton<DeliveryPurpose, ApprovalCallback>();
         Background<ApprovalExpirer>(services);
     }

@@ -46,7 +46,8 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             var run = (await Server.PostAsync("/api/v1/runs", new { agent = "nobody-works" })).String("id");
             var claimed = await Server.PostAsync("/api/v1/agents/nobody-works/claim", new { waitSeconds = 10, leaseSeconds = 3600 });
             RunToken = claimed.Json.GetProperty("data")[0].GetProperty("token").GetString()!;
-            Link = (await Server.PostAsync($"/api/v1/executions/{run}/request-approval", null)).String("approval_request_url").Split('/')[^1];
+            var asked = await Server.PostAsync($"/api/v1/executions/{run}/request-approval", null, await Server.KeyAsync("write:runs", "write:approvals"));
+            Link = asked.String("approval_request_url").Split('/')[^1];
             CallbackToken = await Server.App.Services.GetRequiredService<CallbackSecrets>().TokenForRunAsync(await Server.ProjectAsync(), "run_none", 1);
         }
 

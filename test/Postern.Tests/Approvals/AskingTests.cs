@@ -16,7 +16,9 @@ public sealed class AskingTests : ApprovalTest
         Assert.Equal(200, asked.Status);
         Assert.Equal(["approval_request_id", "approval_request_url", "status", "expires_at", "payload_hash"], asked.Json.EnumerateObject().Select(m => m.Name));
         Assert.StartsWith("apr_", asked.String("approval_request_id"), StringComparison.Ordinal);
-        Assert.StartsWith(_server.Url + "/approvals/", asked.String("approval_request_url"), StringComparison.Ordinal);
+        // The link decides, so it is not for who asked.
+        Assert.Equal(JsonValueKind.Null, asked.Json.GetProperty("approval_request_url").ValueKind);
+        Assert.StartsWith("/approvals/", await _asking.LinkAsync(asked.String("approval_request_id")), StringComparison.Ordinal);
         Assert.Equal("pending", asked.String("status"));
         Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("{\"version\":7}"u8)), asked.String("payload_hash"));
         var left = DateTimeOffset.Parse(asked.String("expires_at"), System.Globalization.CultureInfo.InvariantCulture) - _server.Clock.GetUtcNow();
@@ -26,10 +28,10 @@ public sealed class AskingTests : ApprovalTest
         Assert.Equal(("waiting", "waiting", asked.String("approval_request_id")), (waiting.GetProperty("status").GetString(), waiting.GetProperty("phase").GetString(), waiting.GetProperty("approvalRequestId").GetString()));
         Assert.Equal("It waits for an approval: Deploy?", waiting.GetProperty("reason").GetString());
         var status = (await _server.GetAsync($"/api/v1/executions/{run}/approval-status", token)).Json;
-        Assert.Equal(["status", "approval_request_id", "round", "request_url", "requested_at", "expires_at"], status.EnumerateObject().Select(m => m.Name));
+        Assert.Equal(["status", "approval_request_id", "round", "requested_at", "expires_at"], status.EnumerateObject().Select(m => m.Name));
         Assert.Equal(("pending", 1), (status.GetProperty("status").GetString(), status.GetProperty("round").GetInt32()));
-        // The link decides: whoever only reads is not given it.
-        foreach (var reader in new[] { _server.RootKey, await _server.KeyAsync("read:runs"), await _server.TokenAsync("read:runs:" + run), await _server.TokenAsync("admin"), (await _asking.RunningAsync()).Token })
+        // Nor for whoever only reads.
+        foreach (var reader in new[] { token, _server.RootKey, await _server.KeyAsync("read:runs"), await _server.TokenAsync("read:runs:" + run), await _server.TokenAsync("admin"), (await _asking.RunningAsync()).Token })
             Assert.DoesNotContain("approvals/", (await _server.GetAsync($"/api/v1/executions/{run}/approval-status", reader)).Text, StringComparison.Ordinal);
         var question = (await _asking.EventsAsync(run)).Single(e => e.GetProperty("type").GetString() == "approval_requested");
         Assert.Equal(("running", "waiting", "Deploy?", 1), (question.GetProperty("from").GetString(), question.GetProperty("to").GetString(), question.GetProperty("detail").GetProperty("title").GetString(), question.GetProperty("detail").GetProperty("round").GetInt32()));
@@ -71,7 +73,7 @@ public sealed class AskingTests : ApprovalTest
     }
 
     [Fact]
-    public async Task The_same_question_without_an_id_gives_the_same_link_to_who_asked_and_to_no_other()
+    public async Task The_link_of_a_question_goes_to_who_may_decide_and_to_an_agent_that_is_trusted_with_it()
     {
         var (run, token, _) = await _asking.RunningAsync();
         var body = new { title = "Delete it?", payload = new[] { 1, 2 } };
@@ -79,6 +81,36 @@ public sealed class AskingTests : ApprovalTest
         Assert.Equal(first.Text, (await AskAsync(run, body, token)).Text);
         var byKey = await AskAsync(run, body);
         Assert.Equal((200, JsonValueKind.Null), (byKey.Status, byKey.Json.GetProperty("approval_request_url").ValueKind));
+        var id = first.String("approval_request_id");
+        foreach (var reader in new[] { _server.RootKey, await _server.KeyAsync("admin"), await _server.KeyAsync("read:approvals", "read:runs"), await _server.KeyAsync("read:approvals", "write:approvals:other"), await _server.TokenAsync("write:approvals", "read:approvals") })
+            Assert.Equal(JsonValueKind.Null, (await _server.GetAsync("/api/v1/approvals/" + id, reader)).Json.GetProperty("request_url").ValueKind);
+        Assert.DoesNotContain("/approvals/", (await _server.GetAsync("/api/v1/approvals", await _asking.DeciderAsync())).Text, StringComparison.Ordinal);
+        Assert.StartsWith(_server.Url, (await AskAsync(run, body, await _server.KeyAsync("write:runs", "write:approvals"))).String("approval_request_url"), StringComparison.Ordinal);
+
+        // An administrator says that this agent may be given its links; whoever only registers agents cannot.
+        Assert.Equal(403, (await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", await _server.KeyAsync("admin:tasks"), new { kind = "pull", links = true })).Status);
+        Assert.Equal(200, (await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", _server.RootKey, new { kind = "pull", links = true })).Status);
+        Assert.StartsWith(_server.Url, (await AskAsync(run, body, token)).String("approval_request_url"), StringComparison.Ordinal);
+        Assert.StartsWith(_server.Url, (await _server.GetAsync($"/api/v1/executions/{run}/approval-status", token)).String("request_url"), StringComparison.Ordinal);
+        Assert.False((await _server.GetAsync($"/api/v1/executions/{run}/approval-status")).Json.TryGetProperty("request_url", out _));
+    }
+
+    [Fact]
+    public async Task Subscribers_are_sent_a_link_where_an_administrator_said_so_and_it_is_kept_nowhere()
+    {
+        await using var plain = await Receiver.StartAsync();
+        await using var trusted = await Receiver.StartAsync();
+        Assert.Equal(403, (await _server.SendAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/trusted", await _server.KeyAsync("write:deliveries"), new { url = trusted.Url, events = new[] { "approval.*" }, links = true })).Status);
+        Assert.Equal(201, (await _server.SendAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/trusted", _server.RootKey, new { url = trusted.Url, events = new[] { "approval.*" }, links = true })).Status);
+        Assert.Equal(201, (await _server.SendAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/plain", _server.RootKey, new { url = plain.Url, events = new[] { "approval.*" } })).Status);
+        var (_, _, request) = await _asking.WaitingAsync();
+        var link = await _asking.LinkAsync(request);
+        var (_, told, _) = await trusted.OfTypeAsync("approval.requested");
+        Assert.EndsWith(link, told.GetProperty("data").GetProperty("requestUrl").GetString(), StringComparison.Ordinal);
+        var (_, other, _) = await plain.OfTypeAsync("approval.requested");
+        Assert.False(other.GetProperty("data").TryGetProperty("requestUrl", out _));
+        foreach (var path in new[] { "/api/v1/events", "/api/v1/deliveries" }) Assert.DoesNotContain(link, (await _server.GetAsync(path)).Text, StringComparison.Ordinal);
+        Assert.DoesNotContain(link[11..], await _server.DumpAsync("event", "delivery", "approval", "audit"), StringComparison.Ordinal);
     }
 
     [Fact]

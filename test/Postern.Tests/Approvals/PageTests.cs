@@ -11,7 +11,7 @@ public sealed class PageTests : ApprovalTest
     {
         var (run, token, _) = await _asking.RunningAsync();
         var asked = await _asking.AskAsync(run, token, body);
-        return (run, new Uri(asked.String("approval_request_url")).AbsolutePath, asked.String("approval_request_id"));
+        return (run, await _asking.LinkAsync(asked.String("approval_request_id")), asked.String("approval_request_id"));
     }
 
     private Task<Answer> OpenAsync(string path) => _server.SendAsync(HttpMethod.Get, path);
@@ -168,7 +168,7 @@ public sealed class PageTests : ApprovalTest
         await using var server = await TestServer.StartAsync(set: o => o.RateLimits.FailuresPerMinute = 1);
         var asking = await Asking.PrepareAsync(server);
         var (run, token, _) = await asking.RunningAsync();
-        var path = new Uri((await asking.AskAsync(run, token)).String("approval_request_url")).AbsolutePath;
+        var path = await asking.LinkAsync((await asking.AskAsync(run, token)).String("approval_request_id"));
         var answers = new List<Answer>();
         for (var i = 0; i < 30; i++) answers.Add(await server.SendAsync(HttpMethod.Get, "/approvals/" + new string('x', 43)));
         var slowed = answers.First(a => a.Status == 429);

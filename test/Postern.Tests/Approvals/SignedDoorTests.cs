@@ -356,7 +356,7 @@ public sealed class SignedDoorTests : ApprovalTest
     {
         var (_, token, claimed) = await _asking.RunningAsync();
         var run = claimed.GetProperty("run").GetProperty("id").GetString()!;
-        var link = (await _asking.AskAsync(run, token, new { title = "t" })).String("approval_request_url").Split('/')[^1];
+        var link = (await _asking.LinkAsync((await _asking.AskAsync(run, token, new { title = "t" })).String("approval_request_id"))).Split('/')[^1];
         var rows = await _server.CountRowsAsync();
         for (var i = 0; i < 20; i++) await SendAsync("{\"requestId\":\"x\",\"decision\":\"approved\"}", ("X-Hax-Signature", Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))));
         Assert.Equal(rows, await _server.CountRowsAsync());
