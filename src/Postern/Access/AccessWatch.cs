@@ -26,10 +26,11 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
         {
             var version = await store.VersionAsync();
             if (version == _version) return;
-            keys.Refresh(await store.ChangedSinceAsync(_version));
+            await foreach (var page in store.ChangedSinceAsync(_version)) keys.Refresh(page);
             await callbacks.RefreshAsync(_version);
             await services.RefreshAsync(_version);
-            revocations.Add(await store.RevocationsSinceAsync(_version, database.Now));
+            await foreach (var page in store.RevocationsSinceAsync(_version, database.Now)) revocations.Add(page);
+            // Reached only now that all of it was read: a look that failed is made again from where it began.
             _version = version;
         }
         finally

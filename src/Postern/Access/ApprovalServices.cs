@@ -36,8 +36,11 @@ internal sealed class ApprovalServices(Database database, MasterKey master, Time
     /// <summary>Takes over what changed after a version of access.</summary>
     public async ValueTask RefreshAsync(long version)
     {
-        var changed = await database.ReadAsync(tx => tx.ListAsync("SELECT project, name FROM approval_service WHERE changed > $1 LIMIT 100000", r => (Project: r.GetString(0), Name: r.GetString(1)), version));
-        foreach (var project in changed.Select(c => c.Project).Distinct(StringComparer.Ordinal))
+        var pages = AccessPages.ReadAsync(version, from => database.ReadAsync(tx => tx.ListAsync(
+            $"SELECT project, changed FROM approval_service WHERE changed > $1 ORDER BY changed LIMIT {AccessPages.Size}", r => (Project: r.GetString(0), Changed: r.GetInt64(1)), from)), row => row.Changed);
+        var changed = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var page in pages) changed.UnionWith(page.Select(row => row.Project));
+        foreach (var project in changed)
         {
             var services = await database.ReadAsync(tx => ListAsync(tx, project));
             if (services.Count == 0) _live.TryRemove(project, out _);

@@ -28,19 +28,23 @@ internal sealed class CallbackSecrets(Database database, MasterKey master, TimeP
     /// <summary>Takes over what changed after a version of access.</summary>
     public async ValueTask RefreshAsync(long version)
     {
-        var changed = await database.ReadAsync(tx => tx.ListAsync(
-            "SELECT project, id, digest, revoked_at FROM callback_secret WHERE changed > $1 ORDER BY changed LIMIT 100000",
-            r => (Project: r.GetString(0), Id: r.GetString(1), Digest: r.Bytes(2), Revoked: !r.IsDBNull(3)), version));
-        foreach (var (project, id, digest, revoked) in changed)
-        {
-            if (revoked && _live.TryGetValue(Convert.ToHexString(digest), out var there) && there.Authority.Actor == id)
-            {
-                _live.TryRemove(Convert.ToHexString(digest), out _);
-                there.Authority.Revoke();
-            }
-            else if (!revoked) _live[Convert.ToHexString(digest)] = (project, digest, new CallbackSecretAuthority(id));
-        }
+        var pages = AccessPages.ReadAsync(version, from => database.ReadAsync(tx => tx.ListAsync(
+            $"SELECT project, id, digest, revoked_at, changed FROM callback_secret WHERE changed > $1 ORDER BY changed LIMIT {AccessPages.Size}",
+            r => (Project: r.GetString(0), Id: r.GetString(1), Digest: r.Bytes(2), Revoked: !r.IsDBNull(3), Changed: r.GetInt64(4)), from)), row => row.Changed);
+        await foreach (var page in pages)
+            foreach (var (project, id, digest, revoked, _) in page) Take(project, id, digest, revoked);
         _tokenSecrets.Clear();
+    }
+
+    private void Take(string project, string id, byte[] digest, bool revoked)
+    {
+        var name = Convert.ToHexString(digest);
+        if (!revoked) _live[name] = (project, digest, new CallbackSecretAuthority(id));
+        else if (_live.TryGetValue(name, out var there) && there.Authority.Actor == id)
+        {
+            _live.TryRemove(name, out _);
+            there.Authority.Revoke();
+        }
     }
 
     /// <summary>Whose secret it is, or null.</summary>

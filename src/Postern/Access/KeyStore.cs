@@ -60,13 +60,17 @@ internal sealed class KeyStore(Database database)
     public ValueTask<KeyRow?> FindRootAsync(string project) =>
         database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM api_key WHERE project = $1 AND kind = 'root'", Map, project));
 
-    public ValueTask<List<KeyRow>> ChangedSinceAsync(long version) =>
-        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM api_key WHERE changed > $1 ORDER BY changed LIMIT 10000", Map, version));
+    /// <summary>The keys that changed after a version, however many, a page at a time.</summary>
+    public IAsyncEnumerable<List<KeyRow>> ChangedSinceAsync(long version) =>
+        AccessPages.ReadAsync(version, from => database.ReadAsync(tx => tx.ListAsync(
+            $"SELECT {Columns} FROM api_key WHERE changed > $1 ORDER BY changed LIMIT {AccessPages.Size}", Map, from)), row => row.Changed);
 
-    public ValueTask<List<RevocationRow>> RevocationsSinceAsync(long version, long now) =>
-        database.ReadAsync(tx => tx.ListAsync(
-            "SELECT project, kind, value, issued_before, until, changed FROM revocation WHERE changed > $1 AND until > $2 ORDER BY changed LIMIT 100000",
-            r => new RevocationRow(r.GetString(0), r.GetString(1), r.GetString(2), r.LongOrNull(3), r.GetInt64(4), r.GetInt64(5)), version, now));
+    /// <summary>The revocations after a version, however many, a page at a time.</summary>
+    /// <param name="now">What has run out by itself is left out. Microseconds.</param>
+    public IAsyncEnumerable<List<RevocationRow>> RevocationsSinceAsync(long version, long now) =>
+        AccessPages.ReadAsync(version, from => database.ReadAsync(tx => tx.ListAsync(
+            $"SELECT project, kind, value, issued_before, until, changed FROM revocation WHERE changed > $1 AND until > $2 ORDER BY changed LIMIT {AccessPages.Size}",
+            r => new RevocationRow(r.GetString(0), r.GetString(1), r.GetString(2), r.LongOrNull(3), r.GetInt64(4), r.GetInt64(5)), from, now)), row => row.Changed);
 
     public ValueTask<List<KeyRow>> ListAsync(string project, long beforeAt, string beforeId, int limit) =>
         database.ReadAsync(tx => tx.ListAsync(

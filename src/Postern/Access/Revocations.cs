@@ -7,6 +7,8 @@ internal sealed class Revocations
 {
     private readonly ConcurrentDictionary<(string Project, string Kind, string Value), RevocationRow> _rules = new();
 
+    public int Count => _rules.Count;
+
     public bool Ends(TokenClaims claims, string digest)
     {
         if (_rules.IsEmpty) return false;
