@@ -25,10 +25,10 @@ public sealed class AccessContract
         // A node that starts now, with nothing in memory.
         var master = server.App.Services.GetRequiredService<MasterKey>();
         var store = new KeyStore(server.Database);
-        var revocations = new Revocations();
-        var ring = new KeyRing(store, master);
+        var (revocations, known) = (new Revocations(), new KnownProjects());
+        var ring = new KeyRing(store, known, master);
         var clock = TimeProvider.System;
-        using var watch = new AccessWatch(server.Database, store, ring, revocations, new CallbackSecrets(server.Database, master, clock), new ApprovalServices(server.Database, master, clock), clock, NullLogger<AccessWatch>.Instance);
+        using var watch = new AccessWatch(server.Database, store, ring, revocations, new CallbackSecrets(server.Database, known, master, clock), new ApprovalServices(server.Database, master, clock), clock, NullLogger<AccessWatch>.Instance);
         await watch.RefreshAsync();
         var tokens = new Tokens(ring, store, revocations, master, server.Database, clock);
         Assert.Equal((null, TokenFault.Revoked), await tokens.VerifyAsync(late, server.Database.Now));
@@ -56,6 +56,40 @@ public sealed class AccessContract
             var kept = (await server.GetAsync("/api/v1/keys?limit=200")).Json.GetProperty("data").EnumerateArray().Count(k => k.GetProperty("name").GetString()!.StartsWith($"r{round} ", StringComparison.Ordinal));
             Assert.Equal(answers.Count(a => a.Status == 201), kept);
         }
+    }
+
+    [Fact]
+    public async Task What_was_read_before_a_change_is_not_what_is_kept()
+    {
+        var fill = new CacheFill();
+        var (reads, kept) = (0, "");
+        var answer = await fill.FillAsync(
+            async () =>
+            {
+                await Task.Yield();
+                if (++reads > 1) return "new";
+                // The row changes, and the change is taken over, while the old one is on its way.
+                fill.Changed();
+                return "old";
+            },
+            read => kept = read);
+        Assert.Equal((2, "new", "new"), (reads, kept, answer));
+    }
+
+    [Fact]
+    public async Task Who_names_a_project_that_is_not_there_costs_no_look_into_the_store()
+    {
+        RecordingDatabase? recording = null;
+        await using var server = await TestServer.StartAsync(wrap: d => recording = new RecordingDatabase(d));
+        await server.PostAsync("/api/v1/callback-secrets", null);
+        recording!.Statements.Clear();
+        for (var i = 0; i < 50; i++)
+        {
+            var refused = await server.SendAsync(HttpMethod.Post, "/api/callbacks/execution", null, new { }, ("X-Callback-Token", new string('a', 64)), ("x-run-id", "r"), ("x-webhook-project", "proj_nope" + i));
+            Assert.Equal(401, refused.Status);
+            Assert.Equal(401, (await server.SendAsync(HttpMethod.Post, "/api/v1/runs/r/status", null, new { }, ("X-Callback-Token", new string('a', 64)), ("x-webhook-project", "proj_nope" + i))).Status);
+        }
+        Assert.DoesNotContain(recording.Statements.Keys, s => s.Contains("callback_token_secret", StringComparison.Ordinal) || s.Contains("FROM project", StringComparison.Ordinal));
     }
 
     private static async Task AddRevocationsAsync(Database database, string project, int count)

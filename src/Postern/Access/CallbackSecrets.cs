@@ -13,8 +13,9 @@ internal sealed record CallbackSecretRow(string Id, string CreatedBy, long Creat
 /// from are sealed; a retired one verifies the tokens it made for as long as a run of that time lives. Both are in memory, kept equal to
 /// the database by <see cref="AccessWatch"/>, so a wrong credential reads nothing from the store.
 /// </summary>
-internal sealed class CallbackSecrets(Database database, MasterKey master, TimeProvider clock)
+internal sealed class CallbackSecrets(Database database, KnownProjects projects, MasterKey master, TimeProvider clock)
 {
+    private readonly CacheFill _fill = new();
     public const int MaxLive = 2;
     public const int MinLength = 24;
     public const int MaxLength = 256;
@@ -33,6 +34,7 @@ internal sealed class CallbackSecrets(Database database, MasterKey master, TimeP
             r => (Project: r.GetString(0), Id: r.GetString(1), Digest: r.Bytes(2), Revoked: !r.IsDBNull(3), Changed: r.GetInt64(4)), from)), row => row.Changed);
         await foreach (var page in pages)
             foreach (var (project, id, digest, revoked, _) in page) Take(project, id, digest, revoked);
+        _fill.Changed();
         _tokenSecrets.Clear();
     }
 
@@ -148,19 +150,24 @@ internal sealed class CallbackSecrets(Database database, MasterKey master, TimeP
     private async ValueTask<byte[][]> TokenSecretsAsync(string project)
     {
         if (_tokenSecrets.TryGetValue(project, out var kept)) return kept;
-        var secrets = await database.ReadAsync(tx => ReadTokenSecretsAsync(tx, project));
-        if (secrets.Length == 0)
+        // No such project: a secret that nobody has, so that its tokens verify nothing, and nothing is read or written for whoever names it.
+        if (!projects.Has(project)) return [RandomNumberGenerator.GetBytes(32)];
+        return await _fill.FillAsync(() => ReadOrMakeTokenSecretsAsync(project), secrets =>
         {
-            secrets = await database.WriteAsync(async tx =>
-            {
-                if (await tx.FirstAsync("SELECT 1 FROM project WHERE id = $1", r => r.GetInt64(0), project) == 1) await InsertTokenSecretAsync(tx, project, 1, 0);
-                return await ReadTokenSecretsAsync(tx, project);
-            });
-            // No such project: a secret that nobody has, so that its tokens verify nothing.
-            if (secrets.Length == 0) return [RandomNumberGenerator.GetBytes(32)];
-        }
-        if (_tokenSecrets.Count >= MaxProjectsKept) _tokenSecrets.Clear();
-        return _tokenSecrets[project] = secrets;
+            if (_tokenSecrets.Count >= MaxProjectsKept) _tokenSecrets.Clear();
+            return _tokenSecrets[project] = secrets;
+        });
+    }
+
+    private async ValueTask<byte[][]> ReadOrMakeTokenSecretsAsync(string project)
+    {
+        var secrets = await database.ReadAsync(tx => ReadTokenSecretsAsync(tx, project));
+        if (secrets.Length > 0) return secrets;
+        return await database.WriteAsync(async tx =>
+        {
+            await InsertTokenSecretAsync(tx, project, 1, 0);
+            return await ReadTokenSecretsAsync(tx, project);
+        });
     }
 
     private async ValueTask<byte[][]> ReadTokenSecretsAsync(Tx tx, string project) =>

@@ -11,8 +11,9 @@ namespace Postern.Access;
 /// by it) sees a revocation or narrowed scopes in O(1). It is refreshed by <see cref="AccessWatch"/> on every change, here before the
 /// answer to the call that changed it, elsewhere within a second; nothing is left to expire.
 /// </summary>
-internal sealed class KeyRing(KeyStore store, MasterKey master)
+internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey master)
 {
+    private readonly CacheFill _fill = new();
     private readonly ConcurrentDictionary<string, KeyEntry> _byId = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, KeyEntry> _roots = new(StringComparer.Ordinal);
 
@@ -20,30 +21,36 @@ internal sealed class KeyRing(KeyStore store, MasterKey master)
     public async ValueTask<KeyGrant?> VerifyAsync(string presented, long now)
     {
         if (KeyText.TryParse(presented) is not { } key) return null;
-        var known = _byId.TryGetValue(key.Id, out var entry);
-        if (known && entry!.Matches(key.Text, now) is { } grant) return grant;
+        if (_byId.TryGetValue(key.Id, out var entry) && entry.Matches(key.Text, now) is { } grant) return grant;
         // A refusal always costs one look into the store: of an id that is known, too.
-        var row = await store.FindAsync(key.Id);
-        return known || row is null ? null : Keep(row).Matches(key.Text, now);
+        return (await FindAsync(key.Id))?.Matches(key.Text, now);
     }
 
     /// <summary>The key of an id in a project, alive; null when there is none.</summary>
     public async ValueTask<KeyEntry?> FindAsync(string project, string id)
     {
-        if (!_byId.TryGetValue(id, out var entry)) entry = await store.FindAsync(id) is { } row ? Keep(row) : null;
+        if (!_byId.TryGetValue(id, out var entry)) entry = await FindAsync(id);
         return entry?.Row.Project == project ? entry : null;
     }
+
+    private ValueTask<KeyEntry?> FindAsync(string id) => _fill.FillAsync(() => store.FindAsync(id), row => row is null ? null : Keep(row));
 
     /// <summary>The root key of a project, which its tokens are signed with; null when there is no such project.</summary>
     public async ValueTask<KeyEntry?> RootAsync(string project)
     {
         if (_roots.TryGetValue(project, out var entry)) return entry;
-        return await store.FindRootAsync(project) is { } row ? Keep(row) : null;
+        if (!projects.Has(project)) return null;
+        return await _fill.FillAsync(() => store.FindRootAsync(project), row => row is null ? null : Keep(row));
     }
 
     public void Refresh(IEnumerable<KeyRow> changed)
     {
-        foreach (var row in changed) if (_byId.TryGetValue(row.Id, out var entry)) entry.Update(row);
+        _fill.Changed();
+        foreach (var row in changed)
+        {
+            if (row.Kind == "root") projects.Add(row.Project);
+            if (_byId.TryGetValue(row.Id, out var entry)) entry.Update(row);
+        }
     }
 
     /// <summary>Entries used since the last call, for the lazily written time of last use.</summary>
@@ -57,6 +64,7 @@ internal sealed class KeyRing(KeyStore store, MasterKey master)
     private KeyEntry Keep(KeyRow row)
     {
         var entry = _byId.GetOrAdd(row.Id, static (_, state) => new KeyEntry(state.row, state.master), (row, master));
+        entry.Update(row);
         if (row.Kind == "root") _roots[row.Project] = entry;
         return entry;
     }

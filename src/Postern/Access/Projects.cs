@@ -8,7 +8,7 @@ internal delegate ValueTask ProjectSeed(Tx tx, string project);
 internal sealed record Project(string Id, string Name, long CreatedAt);
 
 /// <summary>The tenants. A project is created with its root key, and with what the seed gives it, in one transaction.</summary>
-internal sealed class Projects(Database database, MasterKey master, ProjectSeed seed, TimeProvider clock)
+internal sealed class Projects(Database database, KnownProjects known, MasterKey master, ProjectSeed seed, TimeProvider clock)
 {
     /// <summary>The project of the first start; its root key may create others.</summary>
     public const string Default = "default";
@@ -27,11 +27,11 @@ internal sealed class Projects(Database database, MasterKey master, ProjectSeed 
 
     /// <summary>The new project and its root key, or null when the name is taken. Of nodes that create it at once, one does.</summary>
     /// <param name="by">The caller that makes it; null for the command line and the first start.</param>
-    public Task<(Project Project, KeyText RootKey)?> CreateAsync(string name, string createdBy, KeyText? rootKey = null, ProjectCaller? by = null)
+    public async Task<(Project Project, KeyText RootKey)?> CreateAsync(string name, string createdBy, KeyText? rootKey = null, ProjectCaller? by = null)
     {
         var project = new Project(Id.New("proj", clock), name, database.Now);
         var key = rootKey ?? KeyText.Generate("root", Id.New("key", clock));
-        return database.WriteAsync<(Project, KeyText)?>(async tx =>
+        var made = await database.WriteAsync<(Project, KeyText)?>(async tx =>
         {
             if (await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING", project.Id, name, project.CreatedAt) == 0) return null;
             await KeyStore.BeginChangeAsync(tx, by, master);
@@ -42,5 +42,7 @@ internal sealed class Projects(Database database, MasterKey master, ProjectSeed 
             await Audit.WriteAsync(tx, new AuditRow(project.Id, "project.created", Actor: createdBy), clock);
             return (project, key);
         });
+        if (made is not null) known.Add(project.Id);
+        return made;
     }
 }

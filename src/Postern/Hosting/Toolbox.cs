@@ -11,16 +11,18 @@ internal sealed class Toolbox : IAsyncDisposable
 {
     private readonly Database _database;
     private readonly Tokens _tokens;
+    private readonly KnownProjects _known;
 
     private Toolbox(Database database, MasterKey master)
     {
         _database = database;
         KeyRows = new KeyStore(database);
-        var revocations = new Revocations();
-        var ring = new KeyRing(KeyRows, master);
+        var (revocations, known) = (new Revocations(), new KnownProjects());
+        var ring = new KeyRing(KeyRows, known, master);
+        _known = known;
         _tokens = new Tokens(ring, KeyRows, revocations, master, database, TimeProvider.System);
-        Projects = new Projects(database, master, AgentStore.SeedAsync, TimeProvider.System);
-        Keys = new KeyAdmin(database, KeyRows, master, new AccessWatch(database, KeyRows, ring, revocations, new CallbackSecrets(database, master, TimeProvider.System), new ApprovalServices(database, master, TimeProvider.System), TimeProvider.System, NullLogger<AccessWatch>.Instance), TimeProvider.System);
+        Projects = new Projects(database, known, master, AgentStore.SeedAsync, TimeProvider.System);
+        Keys = new KeyAdmin(database, KeyRows, master, new AccessWatch(database, KeyRows, ring, revocations, new CallbackSecrets(database, known, master, TimeProvider.System), new ApprovalServices(database, master, TimeProvider.System), TimeProvider.System, NullLogger<AccessWatch>.Instance), TimeProvider.System);
     }
 
     public KeyStore KeyRows { get; }
@@ -32,6 +34,7 @@ internal sealed class Toolbox : IAsyncDisposable
     /// <summary>A token of the project's root key, with its row in the audit.</summary>
     public async Task<string> MintAsync(string project, IReadOnlyList<string> scopes, long expiresAt)
     {
+        _known.Add(project);
         await Keys.MintedAsync(project, scopes, expiresAt, null);
         return await _tokens.MintAsync(project, scopes, expiresAt);
     }
