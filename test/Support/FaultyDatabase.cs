@@ -49,6 +49,10 @@ internal sealed class FaultyDatabase(Database inner) : Database
 
         public override string ForUpdateSkipLocked => tx.ForUpdateSkipLocked;
 
+        public override string IsAnyOf(string column, string parameter) => tx.IsAnyOf(column, parameter);
+
+        public override string HoldsAnyOf(string column, string parameter) => tx.HoldsAnyOf(column, parameter);
+
         public override long Now => tx.Now;
 
         public override ValueTask<int> ExecuteAsync(string sql, params object?[] args)

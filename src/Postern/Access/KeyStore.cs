@@ -76,7 +76,7 @@ internal sealed class KeyStore(Database database)
         database.ReadAsync(tx => tx.ListAsync(
             $"""
             SELECT {Columns} FROM api_key WHERE project = $1 AND revoked_at IS NULL
-              AND (created_at < $2 OR (created_at = $2 AND id < $3)) ORDER BY created_at DESC, id DESC LIMIT $4
+              AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4
             """, Map, project, beforeAt, beforeId, limit));
 
     public static async ValueTask InsertAsync(Tx tx, KeyRow key)

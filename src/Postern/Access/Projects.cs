@@ -22,7 +22,7 @@ internal sealed class Projects(Database database, KnownProjects known, MasterKey
 
     public ValueTask<List<Project>> ListAsync(long beforeAt, string beforeId, int limit) =>
         database.ReadAsync(tx => tx.ListAsync(
-            "SELECT id, name, created_at FROM project WHERE created_at < $1 OR (created_at = $1 AND id < $2) ORDER BY created_at DESC, id DESC LIMIT $3",
+            "SELECT id, name, created_at FROM project WHERE (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3",
             r => new Project(r.GetString(0), r.GetString(1), r.GetInt64(2)), beforeAt, beforeId, limit));
 
     /// <summary>The new project and its root key, or null when the name is taken. Of nodes that create it at once, one does.</summary>

@@ -78,42 +78,30 @@ internal sealed class ApprovalStore(Database database)
     public ValueTask<(List<Approval> Rows, bool More)> ListAsync(string project, ApprovalFilter filter, int limit) =>
         database.ReadAsync(async tx =>
         {
-            var args = new List<object?> { project };
-            var where = new StringBuilder("project = $1 AND removed = 0");
             // Spelt out, so that the index of what is pending serves the list that is asked for most.
             var pending = filter.Statuses is [Approval.Pending];
-            if (pending) where.Append(" AND status = 'pending'");
-            else AnyOf("status", filter.Statuses);
-            AnyOf("agent", filter.Agents);
-            AnyOf("run", filter.Runs);
-            AnyOf("session", filter.Sessions);
-            AnyOf("service", filter.Services);
-            if (filter.From is { } from) where.Append(" AND requested_at >= ").Append(Arg(from));
-            if (filter.To is { } to) where.Append(" AND requested_at <= ").Append(Arg(to));
             var (order, beyond) = pending ? ("ASC", ">") : ("DESC", "<");
-            if (filter.After is { } after) where.Append($" AND (requested_at {beyond} {Arg(after.At)} OR (requested_at = {Arg(after.At)} AND id {beyond} {Arg(after.Id)}))");
+            var query = new ListQuery(tx, pending ? "project = $1 AND removed = 0 AND status = 'pending'" : "project = $1 AND removed = 0", project)
+                .AnyOf("status", pending ? [] : filter.Statuses)
+                .AnyOf("agent", filter.Agents)
+                .AnyOf("run", filter.Runs)
+                .AnyOf("session", filter.Sessions)
+                .AnyOf("service", filter.Services)
+                .And("requested_at >= {0}", filter.From)
+                .And("requested_at <= {0}", filter.To)
+                .Beyond("requested_at", beyond, filter.After?.Place);
+            var most = query.Arg(limit + 1L);
             // The page's bytes are bounded while it is read: hundreds of large payloads are never in memory together.
             var bytes = 0L;
-            var found = await tx.ListAsync($"SELECT {Whole} FROM approval WHERE {where} ORDER BY requested_at {order}, id {order} LIMIT {Arg(limit + 1L)}", r =>
+            var found = await tx.ListAsync($"SELECT {Whole} FROM approval WHERE {query.Where} ORDER BY requested_at {order}, id {order} LIMIT {most}", r =>
             {
                 if (bytes > MaxPageBytes) return null;
                 var approval = Map(r);
                 bytes += approval.Payload?.Length ?? 0;
                 return approval;
-            }, [.. args]);
+            }, query.Args);
             var rows = found.TakeWhile(a => a is not null).Take(limit).Select(a => a!).ToList();
             return (rows, found.Count > rows.Count);
-
-            string Arg(object value)
-            {
-                args.Add(value);
-                return "$" + args.Count;
-            }
-
-            void AnyOf(string column, IReadOnlyList<string> values)
-            {
-                if (values.Count > 0) where.Append($" AND {column} IN ({string.Join(", ", values.Select(Arg))})");
-            }
         });
 
     private static Approval Map(DbDataReader r) => new()

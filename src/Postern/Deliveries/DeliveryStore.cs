@@ -143,27 +143,16 @@ internal sealed class DeliveryStore(Database database)
 
     public static ValueTask<List<Delivery>> ListAsync(Tx tx, string project, DeliveryFilter filter, string? before, int limit)
     {
-        var args = new List<object?> { project };
-        var where = new StringBuilder("project = $1");
-        And("status = {0}", filter.Status);
-        And("endpoint = {0}", filter.Endpoint);
-        And("purpose = {0}", filter.Purpose);
-        And("subject = {0}", filter.Subject);
-        And("created_at >= {0}", filter.Since);
-        And("created_at < {0}", filter.Until);
-        And("id < {0}", before);
-        return tx.ListAsync($"SELECT {Columns} FROM delivery WHERE {where} ORDER BY id DESC LIMIT {Arg((long)limit)}", Map, [.. args]);
-
-        string Arg(object value)
-        {
-            args.Add(value);
-            return "$" + args.Count;
-        }
-
-        void And(string test, object? value)
-        {
-            if (value is not null) where.Append(" AND ").Append(string.Format(System.Globalization.CultureInfo.InvariantCulture, test, Arg(value)));
-        }
+        var query = new ListQuery(tx, "project = $1", project)
+            .And("status = {0}", filter.Status)
+            .And("endpoint = {0}", filter.Endpoint)
+            .And("purpose = {0}", filter.Purpose)
+            .And("subject = {0}", filter.Subject)
+            .And("created_at >= {0}", filter.Since)
+            .And("created_at < {0}", filter.Until)
+            .And("id < {0}", before);
+        var most = query.Arg((long)limit);
+        return tx.ListAsync($"SELECT {Columns} FROM delivery WHERE {query.Where} ORDER BY id DESC LIMIT {most}", Map, query.Args);
     }
 
     /// <summary>Retention, one batch: ended deliveries with their attempts, and events.</summary>

@@ -9,6 +9,8 @@ internal readonly record struct Cursor(long At, string Id)
     /// <summary>Ids that callers choose have up to 255 characters, of up to four bytes.</summary>
     private const int MaxLength = 1500;
 
+    public (long At, string Id) Place => (At, Id);
+
     public override string ToString() => Base64Url.EncodeToString(Encoding.UTF8.GetBytes($"{At}~{Id}"));
 
     public static bool TryParse(string text, out Cursor cursor)

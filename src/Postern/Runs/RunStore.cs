@@ -196,30 +196,18 @@ internal sealed class RunStore(Database database)
     public ValueTask<List<Run>> ListAsync(string project, RunFilter filter, int limit) =>
         database.ReadAsync(tx =>
         {
-            var args = new List<object?> { project };
-            var where = new StringBuilder("project = $1");
-            AnyOf("status", filter.Statuses);
-            AnyOf("phase", filter.Phases);
-            AnyOf("agent", filter.Agents);
-            AnyOf("session", filter.Sessions);
-            AnyOf("trigger_key", filter.Triggers);
-            // Tags are a JSON list of strings: one of them is its quoted text between the brackets.
-            if (filter.Tags.Count > 0) where.Append(" AND (").AppendJoin(" OR ", filter.Tags.Select(t => $"tags LIKE {Arg($"%{Like(System.Text.Json.JsonSerializer.Serialize(t, Wire.Json))}%")} ESCAPE '~'")).Append(')');
-            if (filter.From is { } from) where.Append(" AND created_at >= ").Append(Arg(from));
-            if (filter.To is { } to) where.Append(" AND created_at <= ").Append(Arg(to));
-            if (filter.After is { } after) where.Append($" AND (created_at < {Arg(after.At)} OR (created_at = {Arg(after.At)} AND id < {Arg(after.Id)}))");
-            return tx.ListAsync($"SELECT {Columns} FROM run WHERE {where} ORDER BY created_at DESC, id DESC LIMIT {Arg((long)limit)}", Map, [.. args]);
-
-            string Arg(object value)
-            {
-                args.Add(value);
-                return "$" + args.Count;
-            }
-
-            void AnyOf(string column, IReadOnlyList<string> values)
-            {
-                if (values.Count > 0) where.Append($" AND {column} IN ({string.Join(", ", values.Select(Arg))})");
-            }
+            var query = new ListQuery(tx, "project = $1", project)
+                .AnyOf("status", filter.Statuses)
+                .AnyOf("phase", filter.Phases)
+                .AnyOf("agent", filter.Agents)
+                .AnyOf("session", filter.Sessions)
+                .AnyOf("trigger_key", filter.Triggers)
+                .HoldsAnyOf("tags", filter.Tags)
+                .And("created_at >= {0}", filter.From)
+                .And("created_at <= {0}", filter.To)
+                .Beyond("created_at", "<", filter.After?.Place);
+            var most = query.Arg((long)limit);
+            return tx.ListAsync($"SELECT {Columns} FROM run WHERE {query.Where} ORDER BY created_at DESC, id DESC LIMIT {most}", Map, query.Args);
         });
 
     /// <summary>All that is kept of a run: with its retention, or with its session.</summary>
@@ -229,8 +217,6 @@ internal sealed class RunStore(Database database)
         await ApprovalStore.ForgetAsync(tx, project, id);
         await tx.ExecuteAsync("DELETE FROM run WHERE project = $1 AND id = $2", project, id);
     }
-
-    private static string Like(string text) => text.Replace("~", "~~", StringComparison.Ordinal).Replace("%", "~%", StringComparison.Ordinal).Replace("_", "~_", StringComparison.Ordinal);
 
     private static Run Map(DbDataReader r) => new()
     {

@@ -105,39 +105,24 @@ internal sealed class SessionStore(Database database)
     public ValueTask<List<Session>> ListAsync(string project, SessionFilter filter, int limit) =>
         database.ReadAsync(tx =>
         {
-            var args = new List<object?> { project };
-            var where = new StringBuilder("project = $1");
-            AnyOf("type", filter.Types);
-            AnyOf("agent", filter.Agents);
-            AnyOf("external_id", filter.ExternalIds);
-            if (filter.Tags.Count > 0) where.Append(" AND (").AppendJoin(" OR ", filter.Tags.Select(TagTest)).Append(')');
+            var query = new ListQuery(tx, "project = $1", project)
+                .AnyOf("type", filter.Types)
+                .AnyOf("agent", filter.Agents)
+                .AnyOf("external_id", filter.ExternalIds)
+                .HoldsAnyOf("tags", filter.Tags)
+                .And("created_at >= {0}", filter.From)
+                .And("created_at <= {0}", filter.To)
+                .Beyond("created_at", filter.Before is null ? "<" : ">", (filter.Before ?? filter.After)?.Place);
             if (!filter.WithInternal)
-                foreach (var prefix in Session.InternalPrefixes) where.Append($" AND (external_id IS NULL OR substr(external_id, 1, {prefix.Length}) <> '{prefix}')");
-            if (filter.From is { } from) where.Append(" AND created_at >= ").Append(Arg(from));
-            if (filter.To is { } to) where.Append(" AND created_at <= ").Append(Arg(to));
-            if (filter.Statuses.Count > 0) where.Append(" AND (").AppendJoin(" OR ", filter.Statuses.Select(s => StatusTest(s, Arg(tx.Now)))).Append(')');
-            if (filter.After is { } after) where.Append($" AND (created_at < {Arg(after.At)} OR (created_at = {Arg(after.At)} AND id < {Arg(after.Id)}))");
-            if (filter.Before is { } before) where.Append($" AND (created_at > {Arg(before.At)} OR (created_at = {Arg(before.At)} AND id > {Arg(before.Id)}))");
+                foreach (var prefix in Session.InternalPrefixes) query.And($"(external_id IS NULL OR substr(external_id, 1, {prefix.Length}) <> '{prefix}')");
+            if (filter.Statuses.Count > 0)
+            {
+                var now = query.Arg(tx.Now);
+                query.And("(" + string.Join(" OR ", filter.Statuses.Order(StringComparer.Ordinal).Select(s => StatusTest(s, now))) + ")");
+            }
             var order = filter.Before is null ? "DESC" : "ASC";
-            return tx.ListAsync($"SELECT {Columns} FROM session WHERE {where} ORDER BY created_at {order}, id {order} LIMIT {Arg((long)limit)}", Map, [.. args]);
-
-            string Arg(object value)
-            {
-                args.Add(value);
-                return "$" + args.Count;
-            }
-
-            void AnyOf(string column, IReadOnlyList<string> values)
-            {
-                if (values.Count > 0) where.Append(" AND ").Append(column).Append(" IN (").AppendJoin(", ", values.Select(v => Arg(v))).Append(')');
-            }
-
-            // The list is JSON text; a tag stands in it quoted, behind a bracket or a comma, which no other tag can spell.
-            string TagTest(string tag)
-            {
-                var quoted = System.Text.Json.JsonSerializer.Serialize(tag, Wire.Json);
-                return $"replace(tags, {Arg("[" + quoted)}, '') <> tags OR replace(tags, {Arg("," + quoted)}, '') <> tags";
-            }
+            var most = query.Arg((long)limit);
+            return tx.ListAsync($"SELECT {Columns} FROM session WHERE {query.Where} ORDER BY created_at {order}, id {order} LIMIT {most}", Map, query.Args);
         });
 
     /// <summary>Sessions whose turn, expiry or wanted run is overdue: what the keeper looks after.</summary>

@@ -57,6 +57,12 @@ internal abstract class Tx
     /// <summary>Appended to a SELECT that claims due rows, so that two nodes do not wait for one another.</summary>
     public abstract string ForUpdateSkipLocked { get; }
 
+    /// <summary>A condition: a column of text is one of the texts of a JSON list, which is one argument however long it is.</summary>
+    public abstract string IsAnyOf(string column, string parameter);
+
+    /// <summary>A condition: a column that is a JSON list of texts holds one of the texts of another.</summary>
+    public abstract string HoldsAnyOf(string column, string parameter);
+
     public abstract long Now { get; }
 
     /// <summary>Runs a statement; the answer is the number of rows it changed.</summary>

@@ -163,6 +163,11 @@ internal sealed class PostgresDatabase : Database
 
         public override string ForUpdateSkipLocked => " FOR UPDATE SKIP LOCKED";
 
+        public override string IsAnyOf(string column, string parameter) => $"{column} = ANY (ARRAY(SELECT json_array_elements_text({parameter}::json)))";
+
+        public override string HoldsAnyOf(string column, string parameter) =>
+            $"EXISTS (SELECT 1 FROM json_array_elements_text({column}::json) AS held(value) WHERE held.value = ANY (ARRAY(SELECT json_array_elements_text({parameter}::json))))";
+
         public override long Now => database.Now;
 
         public override async ValueTask<int> ExecuteAsync(string sql, params object?[] args)

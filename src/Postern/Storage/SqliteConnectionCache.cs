@@ -1,15 +1,21 @@
 using System.Data.Common;
+using BitFaster.Caching.Lru;
 using Microsoft.Data.Sqlite;
 
 namespace Postern.Storage;
 
 /// <summary>
-/// One SQLite connection and its prepared statements, for one thread at a time. Statements are kept by their text: the
-/// product's texts are constants, so their number is bounded by the source.
+/// One SQLite connection and its prepared statements, for one thread at a time. Statements are kept by their text, the ones that were used last:
+/// whatever texts are asked for, no more than <see cref="Kept"/> are in memory.
 /// </summary>
 internal sealed class SqliteConnectionCache : IDisposable
 {
-    private readonly Dictionary<string, SqliteCommand> _commands = new(StringComparer.Ordinal);
+    /// <summary>More than the product's own texts, so that only a flood of unusual ones makes it prepare again.</summary>
+    public const int Kept = 500;
+
+    /// <summary>A value over it is let go of when its statement has run: a kept statement is not to hold a request's body.</summary>
+    private const int LargeValue = 4096;
+    private readonly ClassicLru<string, SqliteCommand> _commands = new(Kept);
 
     public SqliteConnectionCache(string connectionString)
     {
@@ -19,42 +25,57 @@ internal sealed class SqliteConnectionCache : IDisposable
 
     public SqliteConnection Connection { get; }
 
+    /// <summary>Statements in memory now.</summary>
+    public int Count => _commands.Count;
+
     public int Execute(string sql, ReadOnlySpan<object?> args)
     {
         var command = Prepare(sql, args);
-        return command.ExecuteNonQuery();
+        var changed = command.ExecuteNonQuery();
+        LetGo(command, args);
+        return changed;
     }
 
     public T? First<T>(string sql, Func<DbDataReader, T> map, ReadOnlySpan<object?> args)
     {
-        using var reader = Prepare(sql, args).ExecuteReader();
-        return reader.Read() ? map(reader) : default;
+        var command = Prepare(sql, args);
+        T? first;
+        using (var reader = command.ExecuteReader()) first = reader.Read() ? map(reader) : default;
+        LetGo(command, args);
+        return first;
     }
 
     public List<T> List<T>(string sql, Func<DbDataReader, T> map, ReadOnlySpan<object?> args)
     {
-        using var reader = Prepare(sql, args).ExecuteReader();
+        var command = Prepare(sql, args);
         var rows = new List<T>();
-        while (reader.Read()) rows.Add(map(reader));
+        using (var reader = command.ExecuteReader()) while (reader.Read()) rows.Add(map(reader));
+        LetGo(command, args);
         return rows;
     }
 
     public void Dispose()
     {
-        foreach (var command in _commands.Values) command.Dispose();
+        _commands.Clear();
         Connection.Dispose();
     }
 
     private SqliteCommand Prepare(string sql, ReadOnlySpan<object?> args)
     {
-        if (!_commands.TryGetValue(sql, out var command))
+        if (!_commands.TryGet(sql, out var command))
         {
             command = Connection.CreateCommand();
             command.CommandText = sql;
             for (var i = 0; i < args.Length; i++) command.Parameters.Add(new SqliteParameter { ParameterName = "$" + (i + 1) });
-            _commands.Add(sql, command);
+            _commands.AddOrUpdate(sql, command);
         }
         for (var i = 0; i < args.Length; i++) command.Parameters[i].Value = args[i] ?? DBNull.Value;
         return command;
+    }
+
+    private static void LetGo(SqliteCommand command, ReadOnlySpan<object?> args)
+    {
+        for (var i = 0; i < args.Length; i++)
+            if (args[i] is byte[] { Length: > LargeValue } or string { Length: > LargeValue }) command.Parameters[i].Value = DBNull.Value;
     }
 }

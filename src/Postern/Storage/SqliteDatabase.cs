@@ -291,6 +291,11 @@ internal sealed class SqliteDatabase : Database
 
         public override string ForUpdateSkipLocked => "";
 
+        public override string IsAnyOf(string column, string parameter) => $"{column} IN (SELECT value FROM json_each({parameter}))";
+
+        public override string HoldsAnyOf(string column, string parameter) =>
+            $"EXISTS (SELECT 1 FROM json_each({column}) AS held WHERE held.value IN (SELECT value FROM json_each({parameter})))";
+
         public override long Now => database.Now;
 
         public override ValueTask<int> ExecuteAsync(string sql, params object?[] args) => new(connection.Execute(sql, args));

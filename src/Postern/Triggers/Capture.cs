@@ -92,7 +92,7 @@ internal sealed class CaptureStore(Database database)
     public ValueTask<List<Capture>> ListAsync(string project, string uid, string? status, long beforeAt, string beforeId, int limit) =>
         database.ReadAsync(tx => tx.ListAsync(
             $"""
-            SELECT {Columns} FROM capture WHERE project = $1 AND trigger_uid = $2 AND ($3 = '' OR status = $3) AND (at < $4 OR (at = $4 AND id < $5)) ORDER BY at DESC, id DESC LIMIT $6
+            SELECT {Columns} FROM capture WHERE project = $1 AND trigger_uid = $2 AND ($3 = '' OR status = $3) AND (at, id) < ($4, $5) ORDER BY at DESC, id DESC LIMIT $6
             """, Map, project, uid, status ?? "", beforeAt, beforeId, (long)limit));
 
     /// <summary>Retention, one trigger: the newest finished ones stay, and what is under way.</summary>

@@ -1,0 +1,79 @@
+using Microsoft.Data.Sqlite;
+using Postern.Storage;
+using Postern.Support;
+
+namespace Postern.Contract;
+
+/// <summary>Lists: what callers ask makes no new statements, and every filter finds what it says, on both databases.</summary>
+public sealed class ListTests
+{
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task However_many_values_a_filter_has_it_is_one_statement(Backend backend)
+    {
+        RecordingDatabase? recording = null;
+        await using var server = await TestServer.StartAsync(backend, wrap: d => recording = new RecordingDatabase(d));
+        await AskAsync(server, 1, 2, 3);
+        var before = recording!.Statements.Count;
+        var random = new Random(7);
+        for (var i = 0; i < 120; i++) await AskAsync(server, random.Next(1, 100), random.Next(1, 100), random.Next(1, 100));
+        Assert.Equal(before, recording.Statements.Count);
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task Filters_find_what_they_say(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        string[] tags = ["a", "b", "\"quoted\"", "a,b", "%", "_", "ü\ud83d\ude00", "[", "back\\slash"];
+        foreach (var (tag, i) in tags.Select((t, i) => (t, i)))
+        {
+            Assert.Equal(202, (await server.PostAsync("/api/v1/runs", new { agent = "echo", start = false, tags = new[] { tag, "all" } })).Status);
+            Assert.Equal(201, (await server.StartSessionAsync("s" + i, more: new { type = "chat", externalId = "s" + i, taskIdentifier = "echo", tags = new[] { tag, "all" }, triggerConfig = new { basePayload = new { } } })).Status);
+        }
+        foreach (var tag in tags.Where(t => !t.Contains(',', StringComparison.Ordinal)))
+        {
+            Assert.Equal(1, (await server.GetAsync("/api/v1/runs?tag=" + Uri.EscapeDataString(tag))).Json.GetProperty("data").GetArrayLength());
+            Assert.Equal(1, (await server.GetAsync("/api/v1/sessions?filter[tags]=" + Uri.EscapeDataString(tag))).Json.GetProperty("data").GetArrayLength());
+        }
+        Assert.Equal(2, (await server.GetAsync("/api/v1/sessions?filter[tags]=a,b,none")).Json.GetProperty("data").GetArrayLength());
+        Assert.Equal(tags.Length, (await server.GetAsync("/api/v1/sessions?filter[tags]=all&filter[externalId]=" + string.Join(',', tags.Select((_, i) => "s" + i)))).Json.GetProperty("data").GetArrayLength());
+        // Page by page, all of them once.
+        var seen = new List<string>();
+        for (var path = "/api/v1/runs?tag=all&limit=2"; ;)
+        {
+            var page = (await server.GetAsync(path)).Json;
+            seen.AddRange(page.GetProperty("data").EnumerateArray().Select(r => r.GetProperty("id").GetString()!));
+            if (!page.TryGetProperty("nextCursor", out var next)) break;
+            path = "/api/v1/runs?tag=all&limit=2&cursor=" + Uri.EscapeDataString(next.GetString()!);
+        }
+        Assert.Equal((tags.Length, tags.Length), (seen.Count, seen.Distinct(StringComparer.Ordinal).Count()));
+    }
+
+    [Fact]
+    public void No_more_statements_are_kept_than_their_bound()
+    {
+        using var connection = new SqliteConnectionCache("Data Source=:memory:");
+        connection.Execute("CREATE TABLE t (a text)", []);
+        for (var i = 0; i < 3 * SqliteConnectionCache.Kept; i++) Assert.Equal(i, connection.First($"SELECT {i} + $1", r => r.GetInt64(0), [0L]));
+        Assert.InRange(connection.Count, 1, SqliteConnectionCache.Kept);
+        // One that was let go of is prepared again.
+        Assert.Equal(0, connection.First("SELECT 0 + $1", r => r.GetInt64(0), [0L]));
+        // What a statement was given last is not kept with it.
+        connection.Execute("INSERT INTO t VALUES ($1)", [new string('x', 100_000)]);
+        Assert.Equal(100_000, connection.First("SELECT length(a) FROM t", r => r.GetInt64(0), []));
+    }
+
+    private static async Task AskAsync(TestServer server, int a, int b, int c)
+    {
+        string Names(string prefix, int count) => string.Join(',', Enumerable.Range(0, count).Select(i => prefix + i));
+        foreach (var path in (string[])
+        [
+            $"/api/v1/runs?agent={Names("a", a)}&session={Names("s", b)}&trigger={Names("t", c)}&tag={Names("g", a)}&status={Names("x", b)}",
+            $"/api/v1/sessions?filter[type]={Names("a", a)}&filter[tags]={Names("g", b)}&filter[externalId]={Names("e", c)}&filter[taskIdentifier]={Names("t", a)}",
+            $"/api/v1/approvals?agent={Names("a", a)}&run={Names("r", b)}&session={Names("s", c)}&service={Names("v", a)}",
+        ]) Assert.Equal(200, (await server.GetAsync(path)).Status);
+    }
+}
