@@ -12,23 +12,12 @@ internal delegate Task<IPAddress[]> HostResolver(string host, CancellationToken 
 
 /// <summary>
 /// Where the server may connect to. A URL is checked when it is stored, and again at connect time on the address that is really
-/// connected to, so a name that changes its answer in between opens nothing. Redirects are not followed. Through a proxy the proxy
-/// connects: then the URL is checked again before each request, and the connection to the proxy itself is taken as the setting means it.
+/// connected to, so a name that changes its answer in between opens nothing. Plain http goes to networks that are
+/// allowed by name, and nowhere else. Redirects are not followed. Through a proxy the proxy connects: then the URL is
+/// checked again before each request, and the connection to the proxy itself is taken as the setting means it.
 /// </summary>
 internal sealed class OutboundGuard : IDisposable
 {
-    private static readonly IPNetwork[] Never =
-    [
-        .. new[]
-        {
-            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
-            "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-            "::/96", "64:ff9b:1::/48", "100::/64", "2001::/32", "2001:db8::/32", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
-        }.Select(IPNetwork.Parse),
-    ];
-
-    private static readonly IPNetwork Nat64 = IPNetwork.Parse("64:ff9b::/96");
-    private static readonly IPNetwork SixToFour = IPNetwork.Parse("2002::/16");
     private readonly IPNetwork[] _allowed;
     private readonly bool _httpsOnly;
     private readonly HostResolver _resolve;
@@ -61,15 +50,17 @@ internal sealed class OutboundGuard : IDisposable
     public async ValueTask<string?> WhatIsWrongWithAsync(string url, CancellationToken cancel)
     {
         if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https")) return "must be an http or https URL";
-        if (_httpsOnly && uri.Scheme != "https") return "must be https";
         if (uri.UserInfo.Length > 0) return "must not hold a user or password";
         // Characters that look like others become them on the way to an address: a name is taken as it is written, in ASCII.
         if (!System.Text.Ascii.IsValid(uri.Host) || !System.Text.Ascii.IsValid(uri.IdnHost)) return "must name its host in ASCII (an international name as xn--…)";
+        var plain = _httpsOnly && uri.Scheme != "https";
         var host = uri.IdnHost.TrimEnd('.').Trim('[', ']');
-        if (IPAddress.TryParse(host, out var literal)) return IsAllowed(literal) ? null : NotPublic;
+        if (IPAddress.TryParse(host, out var literal)) return WhatIsWrongWith([literal], plain);
+        // Without a network by name there is nowhere that plain http may go.
+        if (plain && _allowed.Length == 0) return NotHttps;
         try
         {
-            return (await _resolve(host, cancel)).All(IsAllowed) ? null : NotPublic;
+            return WhatIsWrongWith(await _resolve(host, cancel), plain);
         }
         catch (SocketException)
         {
@@ -83,20 +74,30 @@ internal sealed class OutboundGuard : IDisposable
 
     public bool IsAllowed(IPAddress address)
     {
-        address = Embedded(address);
-        return _allowed.Any(n => n.Contains(address)) || !Never.Any(n => n.Contains(address));
+        address = ReservedAddresses.Meant(address);
+        return ReservedAddresses.IsPublic(address) || IsNamed(address);
     }
 
     public void Dispose() => Client.Dispose();
 
     private const string NotPublic = "must not lead to a loopback, private or otherwise reserved address (Postern:Outbound:AllowedNetworks lists exceptions)";
 
-    /// <summary>The IPv4 address inside a mapped, NAT64 or 6to4 one.</summary>
-    private static IPAddress Embedded(IPAddress address)
+    private const string NotHttps =
+        "must be https (plain http goes to networks that Postern:Outbound:AllowedNetworks names; see Postern:Outbound:HttpsOnly)";
+
+    private string? WhatIsWrongWith(IPAddress[] addresses, bool plain)
     {
-        if (address.IsIPv4MappedToIPv6) return address.MapToIPv4();
-        if (Nat64.Contains(address)) return new IPAddress(address.GetAddressBytes().AsSpan(12, 4));
-        return SixToFour.Contains(address) ? new IPAddress(address.GetAddressBytes().AsSpan(2, 4)) : address;
+        if (!addresses.All(IsAllowed)) return NotPublic;
+        return plain && !addresses.All(a => IsNamed(ReservedAddresses.Meant(a))) ? NotHttps : null;
+    }
+
+    /// <summary>
+    /// Whether a network of the settings holds the address; a cloud's own address only where it is listed by itself.
+    /// </summary>
+    private bool IsNamed(IPAddress meant)
+    {
+        var alone = ReservedAddresses.IsOfACloud(meant) ? meant.GetAddressBytes().Length * 8 : 0;
+        return _allowed.Any(network => network.PrefixLength >= alone && network.Contains(meant));
     }
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancel)
@@ -105,6 +106,11 @@ internal sealed class OutboundGuard : IDisposable
         var toProxy = _proxy is not null && context.DnsEndPoint.Host == _proxy.IdnHost && context.DnsEndPoint.Port == _proxy.Port;
         var allowed = toProxy ? addresses : [.. addresses.Where(IsAllowed)];
         if (allowed.Length == 0) throw new OutboundRefusedException("The address " + NotPublic);
+        if (!toProxy && _httpsOnly && context.InitialRequestMessage.RequestUri?.Scheme != "https")
+        {
+            allowed = [.. allowed.Where(a => IsNamed(ReservedAddresses.Meant(a)))];
+            if (allowed.Length == 0) throw new OutboundRefusedException("The address " + NotHttps);
+        }
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {

@@ -1,3 +1,4 @@
+using Npgsql;
 using Postern.Access;
 using Postern.Settings;
 using Postern.Storage;
@@ -20,7 +21,9 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
     /// <summary>The settings, with what development mode allows.</summary>
     public PosternOptions ReadSettings()
     {
-        var options = SettingsReader.Read(Folder.Settings, Environment.GetEnvironmentVariables());
+        var standard = new PosternOptions();
+        if (Dev) standard.Outbound.HttpsOnly = false;
+        var options = SettingsReader.Read(Folder.Settings, Environment.GetEnvironmentVariables(), standard);
         if (Dev) options.Outbound.AllowedNetworks = [.. options.Outbound.AllowedNetworks, "127.0.0.0/8", "::1/128"];
         return options;
     }
@@ -37,6 +40,7 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
     }
 
     /// <summary>Opens the database, brought to this binary's schema.</summary>
+    /// <exception cref="SetupException">PostgreSQL could not prove who it is.</exception>
     public async Task<Database> OpenDatabaseAsync(TimeProvider clock, CancellationToken cancel)
     {
         if (Database is null)
@@ -44,7 +48,15 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
             Migrations.ApplyToSqlite(Folder.Database);
             return new SqliteDatabase(Folder.Database, clock);
         }
-        await Migrations.ApplyToPostgresAsync(Database, cancel);
+        try
+        {
+            await Migrations.ApplyToPostgresAsync(Database, cancel);
+        }
+        catch (NpgsqlException fault) when (PostgresConnection.IsOfTls(fault))
+        {
+            var why = (fault.InnerException ?? fault).Message;
+            throw new SetupException($"The database could not prove who it is: {why} {PostgresConnection.TlsAdvice}");
+        }
         var postgres = new PostgresDatabase(Database, clock);
         await postgres.StartAsync(cancel);
         return postgres;

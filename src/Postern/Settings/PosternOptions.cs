@@ -108,12 +108,16 @@ internal sealed class ApprovalOptions
 
 internal sealed class OutboundOptions
 {
-    [Description("Networks (CIDR) that this server may connect to although they are private, such as 10.1.0.0/16. Development mode adds loopback.")]
+    [Description(
+        "Networks (CIDR) that this server may connect to although they are private, and by plain http, such as "
+        + "10.1.0.0/16. A cloud's metadata address must be listed by itself. Development mode adds loopback.")]
     [Networks]
     public string[] AllowedNetworks { get; set; } = [];
 
-    [Description("Refuse agent URLs that are not https.")]
-    public bool HttpsOnly { get; set; }
+    [Description(
+        "Refuse URLs that are not https, except to AllowedNetworks: requests carry tokens and transcripts. "
+        + "Development mode switches it off.")]
+    public bool HttpsOnly { get; set; } = true;
 
     [Description("HTTP proxy that outbound requests go through, such as http://proxy.internal:3128. Empty: none. The URL's own address is checked here before each request; the proxy then resolves the name again.")]
     [RegularExpression("^(http://[^/?#@]+)?$", ErrorMessage = "must be http://host[:port]")]

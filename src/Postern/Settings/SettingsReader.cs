@@ -27,8 +27,11 @@ internal static class SettingsReader
     /// <summary>Names in the environment that are no settings of a section.</summary>
     private static readonly string[] OwnVariables = ["POSTERN_ROOT_KEY", "POSTERN_MASTER_KEY", "POSTERN_DATA", "POSTERN_URLS", "POSTERN_DATABASE"];
 
+    /// <param name="jsonFile">The file of settings; it may be missing.</param>
+    /// <param name="environment">All variables; those of other programs are passed over.</param>
+    /// <param name="standard">What holds where nothing is said; null: the declarations' own values.</param>
     /// <exception cref="SettingsException"/>
-    public static PosternOptions Read(string? jsonFile, IDictionary environment)
+    public static PosternOptions Read(string? jsonFile, IDictionary environment, PosternOptions? standard = null)
     {
         var faults = new List<string>();
         var given = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
@@ -39,7 +42,7 @@ internal static class SettingsReader
             if (name.StartsWith("POSTERN_", StringComparison.Ordinal) && !OwnVariables.Contains(name, StringComparer.Ordinal))
                 given["Postern:" + name["POSTERN_".Length..].Replace("__", ":", StringComparison.Ordinal)] = (string?)entry.Value ?? "";
         }
-        var options = new PosternOptions();
+        var options = standard ?? new PosternOptions();
         Bind(options, "Postern", given, faults);
         foreach (var name in given.Keys) faults.Add($"{name} is no setting; see docs/configuration.md");
         return faults.Count == 0 ? options : throw new SettingsException(faults);
@@ -47,6 +50,26 @@ internal static class SettingsReader
 
     /// <summary>Every setting, for the documentation.</summary>
     public static IReadOnlyList<Setting> All { get; } = [.. Describe(new PosternOptions(), "Postern")];
+
+    /// <summary>The unsafe settings that are not as they stand by themselves.</summary>
+    public static IEnumerable<string> DangerousIn(PosternOptions options) =>
+        DangerousIn(options, new PosternOptions(), "Postern");
+
+    private static IEnumerable<string> DangerousIn(object section, object standard, string prefix)
+    {
+        foreach (var property in section.GetType().GetProperties())
+        {
+            var name = $"{prefix}:{property.Name}";
+            var (value, usual) = (property.GetValue(section)!, property.GetValue(standard)!);
+            if (property.GetCustomAttribute<DescriptionAttribute>() is null)
+            {
+                foreach (var inner in DangerousIn(value, usual, name)) yield return inner;
+                continue;
+            }
+            var isSet = value is string[] list ? list.Length > 0 : !value.Equals(usual);
+            if (isSet && property.Name.StartsWith("Dangerous", StringComparison.Ordinal)) yield return name;
+        }
+    }
 
     private static void ReadJson(string file, Dictionary<string, string> given, List<string> faults)
     {

@@ -16,7 +16,6 @@ namespace Postern.Storage;
 internal sealed class PostgresDatabase : Database
 {
     private const int MaxTries = 8;
-    private const int StandardPoolSize = 16;
 
     private readonly NpgsqlDataSource _source;
     private readonly TimeProvider _clock;
@@ -37,17 +36,8 @@ internal sealed class PostgresDatabase : Database
 
     public override string Kind => "postgresql";
 
-    public static NpgsqlDataSource CreateSource(string connectionString)
-    {
-        // What was given, by its own words: the typed builder says of every keyword that it is there.
-        var given = new DbConnectionStringBuilder { ConnectionString = connectionString };
-        var settings = new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = "postern", IncludeErrorDetail = false };
-        // More connections than the server has cores wait for one another inside it; the rest wait here, in order.
-        if (!given.ContainsKey("Maximum Pool Size")) settings.MaxPoolSize = StandardPoolSize;
-        if (!given.ContainsKey("Timeout")) settings.Timeout = 5;
-        if (!given.ContainsKey("Command Timeout")) settings.CommandTimeout = 15;
-        return new NpgsqlDataSourceBuilder(settings.ToString()).Build();
-    }
+    public static NpgsqlDataSource CreateSource(string connectionString) =>
+        new NpgsqlDataSourceBuilder(PostgresConnection.SettingsOf(connectionString).ToString()).Build();
 
     /// <summary>Measures how far the database's clock is from this machine's, and begins to hear other nodes.</summary>
     public async Task StartAsync(CancellationToken cancel)

@@ -372,17 +372,22 @@ public sealed class DeliveryTests : IAsyncLifetime
         }
     }
 
-    [Fact]
-    public async Task An_address_that_has_become_forbidden_is_a_dead_delivery_that_names_the_rule()
+    [Theory]
+    [InlineData("http://localhost:{port}", "must not lead to a loopback")]
+    [InlineData("http://8.8.8.8:{port}", "must be https")]
+    public async Task An_address_that_has_become_forbidden_is_a_dead_delivery_that_names_the_rule(string url, string says)
     {
+        url = url.Replace("{port}", new Uri(_receiver.Url).Port.ToString(), StringComparison.Ordinal);
         await using var server = await TestServer.StartAsync(set: o => o.Outbound.AllowedNetworks = []);
         await server.Database.WriteAsync(async tx => await tx.ExecuteAsync(
             "INSERT INTO webhook_endpoint (project, id, url, events, sealed_secret, ordered, enabled, created_at, updated_at) VALUES ($1, 'inside', $2, '[\"*\"]', $3, 1, 1, 0, 0)",
-            await ProjectOf(tx), "http://localhost:" + new Uri(_receiver.Url).Port, Postern.Access.MasterKey.FromText("a master key for the tests, long enough").Seal(SigningSecret.New(), $"endpoint:{await ProjectOf(tx)}:inside")));
+            await ProjectOf(tx), url,
+            Postern.Access.MasterKey.FromText("a master key for the tests, long enough").Seal(SigningSecret.New(), $"endpoint:{await ProjectOf(tx)}:inside")));
         var id = (await server.PostAsync("/api/v1/webhook-endpoints/inside/test", null)).String("deliveryId");
         JsonElement dead = default;
         await WaitFor.TrueAsync(async () => (dead = (await server.GetAsync("/api/v1/deliveries/" + id)).Json).GetProperty("status").GetString() == "dead");
         Assert.Equal("address_refused", Category(dead));
+        Assert.Contains(says, dead.GetRawText(), StringComparison.Ordinal);
         Assert.DoesNotContain("127.0.0.1", dead.GetRawText(), StringComparison.Ordinal);
         Assert.Empty(_receiver.Taken);
 

@@ -1,0 +1,79 @@
+using System.Data.Common;
+using System.Net;
+using System.Security.Authentication;
+using Npgsql;
+
+namespace Postern.Storage;
+
+/// <summary>
+/// The settings of a connection to PostgreSQL: what the connection string says, and ours where it says nothing. A
+/// server on another machine proves who it is by its certificate before it is sent the password; the driver's own
+/// standard sends it to whoever says that he has no TLS.
+/// </summary>
+internal static class PostgresConnection
+{
+    private const int StandardPoolSize = 16;
+
+    /// <exception cref="ArgumentException">The text is no connection string.</exception>
+    public static NpgsqlConnectionStringBuilder SettingsOf(string connectionString)
+    {
+        // What was given, by its own words: the typed builder says of every keyword that it is there.
+        var given = new DbConnectionStringBuilder { ConnectionString = connectionString };
+        var settings = new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            ApplicationName = "postern",
+            IncludeErrorDetail = false,
+        };
+        // More connections than the server has cores wait for one another inside it; the rest wait here, in order.
+        if (!given.ContainsKey("Maximum Pool Size")) settings.MaxPoolSize = StandardPoolSize;
+        if (!given.ContainsKey("Timeout")) settings.Timeout = 5;
+        if (!given.ContainsKey("Command Timeout")) settings.CommandTimeout = 15;
+        if (!SaysSslMode(given) && !IsLocal(settings)) settings.SslMode = SslMode.VerifyFull;
+        return settings;
+    }
+
+    /// <summary>
+    /// What could be read or forged on the way to the database, in words for its operator; null when nothing could.
+    /// </summary>
+    public static string? WhatIsWeakIn(string connectionString)
+    {
+        var settings = SettingsOf(connectionString);
+        return IsLocal(settings) ? null : settings.SslMode switch
+        {
+            SslMode.VerifyFull => null,
+            SslMode.VerifyCA => "checks who signed the server's certificate, not whose it is",
+            SslMode.Require => "encrypts, but takes any certificate: whoever is in between reads the password",
+            _ => "may send the password and all data in clear",
+        };
+    }
+
+    public const string TlsAdvice =
+        "Give its authority as Root Certificate=FILE in the connection string, or another SSL Mode; see docs/operating.md.";
+
+    /// <summary>
+    /// Whether a connection failed at TLS: the server has none, or no certificate that is to be believed.
+    /// </summary>
+    public static bool IsOfTls(Exception? fault) =>
+        fault is NpgsqlException and not PostgresException
+        && (fault.InnerException is AuthenticationException || fault.Message.Contains("SSL", StringComparison.Ordinal));
+
+    private static bool SaysSslMode(DbConnectionStringBuilder given) =>
+        given.ContainsKey("SSL Mode") || given.ContainsKey("SslMode");
+
+    /// <summary>
+    /// Whether every host is this machine, by loopback or a socket: of a list, any may be connected to.
+    /// </summary>
+    private static bool IsLocal(NpgsqlConnectionStringBuilder settings)
+    {
+        // Without a host the driver takes the variable, else a socket of this machine or its loopback.
+        var hosts = settings.Host ?? Environment.GetEnvironmentVariable("PGHOST") ?? "localhost";
+        return hosts.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).All(IsLocal);
+    }
+
+    private static bool IsLocal(string host)
+    {
+        if (host[0] is '/' or '@') return true;
+        if (IPEndPoint.TryParse(host, out var address)) return IPAddress.IsLoopback(address.Address);
+        return host.Split(':')[0].Equals("localhost", StringComparison.OrdinalIgnoreCase);
+    }
+}

@@ -1,0 +1,120 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Npgsql;
+using Postern.Hosting;
+using Postern.Storage;
+
+namespace Postern.Tests.Storage;
+
+/// <summary>Whom the database's password is sent to.</summary>
+public sealed class PostgresConnectionTests
+{
+    [Theory]
+    [InlineData("Host=db.example.com", SslMode.VerifyFull)]
+    [InlineData("Server=10.0.0.5", SslMode.VerifyFull)]
+    [InlineData("Host=db.example.com:5433", SslMode.VerifyFull)]
+    [InlineData("Host=127.0.0.1,db.example.com", SslMode.VerifyFull)]
+    [InlineData("Host=[2001:db8::5]:5432", SslMode.VerifyFull)]
+    [InlineData("Host=localhost.example.com", SslMode.VerifyFull)]
+    [InlineData("Host=127.0.0.1.example.com", SslMode.VerifyFull)]
+    [InlineData("Host=db;Password=SSL Mode", SslMode.VerifyFull)]
+    [InlineData("Host=127.0.0.1", SslMode.Prefer)]
+    [InlineData("Host=127.0.0.1:5433", SslMode.Prefer)]
+    [InlineData("Host=::1", SslMode.Prefer)]
+    [InlineData("Host=[::1]:5433", SslMode.Prefer)]
+    [InlineData("Host=LOCALHOST", SslMode.Prefer)]
+    [InlineData("Host=/var/run/postgresql", SslMode.Prefer)]
+    [InlineData("Host=/tmp,localhost:5433", SslMode.Prefer)]
+    [InlineData("Host=db;SSL Mode=Disable", SslMode.Disable)]
+    [InlineData("Host=db;sslmode=prefer", SslMode.Prefer)]
+    [InlineData("Host=db;SslMode=Require", SslMode.Require)]
+    [InlineData("Host=db;ssl mode=VerifyCA", SslMode.VerifyCA)]
+    public void A_server_on_another_machine_shows_its_certificate_unless_a_mode_is_said(string connection, SslMode mode) =>
+        Assert.Equal(mode, PostgresConnection.SettingsOf(connection).SslMode);
+
+    [Theory]
+    [InlineData("Host=db;Database=postern", null)]
+    [InlineData("Host=localhost;SSL Mode=Disable", null)]
+    [InlineData("Host=db;SSL Mode=Disable", "in clear")]
+    [InlineData("Host=db;SSL Mode=Prefer", "in clear")]
+    [InlineData("Host=db;SSL Mode=Require", "any certificate")]
+    [InlineData("Host=db;SSL Mode=VerifyCA", "whose it is")]
+    public void The_doctor_has_words_for_a_weaker_mode(string connection, string? says)
+    {
+        if (says is null) Assert.Null(PostgresConnection.WhatIsWeakIn(connection));
+        else Assert.Contains(says, PostgresConnection.WhatIsWeakIn(connection), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_that_says_it_has_no_tls_never_sees_the_password_unless_the_mode_was_chosen()
+    {
+        using var impostor = new Impostor();
+        var connection = $"Host={Dns.GetHostName()};Port={impostor.Port};Username=postern;Password=PGSECRET;Pooling=false";
+        var serve = new ServeOptions("unused", "http://127.0.0.1:0", connection, Dev: false);
+        var fault = await Assert.ThrowsAsync<SetupException>(() => serve.OpenDatabaseAsync(TimeProvider.System, default));
+        Assert.Contains("SSL Mode", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("Root Certificate", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("SSLRequest", impostor.Seen, StringComparison.Ordinal);
+        Assert.DoesNotContain("PGSECRET", impostor.Seen, StringComparison.Ordinal);
+
+        await using var chosen = PostgresDatabase.CreateSource(connection + ";SSL Mode=Disable");
+        await Assert.ThrowsAnyAsync<NpgsqlException>(async () => await chosen.OpenConnectionAsync());
+        Assert.Contains("PGSECRET", impostor.Seen, StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// Whoever answers in the database's place: has no TLS, asks for the password in clear, keeps what he hears, and
+    /// hangs up.
+    /// </summary>
+    private sealed class Impostor : IDisposable
+    {
+        private const int SslRequest = 80877103;
+        private readonly TcpListener _listener = new(IPAddress.IPv6Any, 0);
+        private readonly StringBuilder _seen = new();
+
+        public Impostor()
+        {
+            _listener.Server.DualMode = true;
+            _listener.Start();
+            _ = Task.Run(async () =>
+            {
+                while (true)
+                {
+                    using var client = await _listener.AcceptTcpClientAsync();
+                    await ListenAsync(client.GetStream());
+                }
+            });
+        }
+
+        public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+        public string Seen
+        {
+            get { lock (_seen) return _seen.ToString(); }
+        }
+
+        public void Dispose() => _listener.Dispose();
+
+        private async Task ListenAsync(NetworkStream stream)
+        {
+            var buffer = new byte[4096];
+            try
+            {
+                while (await stream.ReadAsync(buffer) is > 0 and var read)
+                {
+                    var asks = read == 8 && BinaryPrimitives.ReadInt32BigEndian(buffer.AsSpan(4)) == SslRequest;
+                    lock (_seen) _seen.Append(asks ? "SSLRequest" : Encoding.Latin1.GetString(buffer, 0, read));
+                    if (buffer[0] == 'p') return;
+                    // "N": no TLS. Else AuthenticationCleartextPassword.
+                    await stream.WriteAsync(asks ? "N"u8.ToArray() : [(byte)'R', 0, 0, 0, 8, 0, 0, 0, 3]);
+                }
+            }
+            catch (IOException)
+            {
+                // The client has hung up.
+            }
+        }
+    }
+}
