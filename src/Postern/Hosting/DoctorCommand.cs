@@ -7,7 +7,10 @@ using Postern.Storage;
 
 namespace Postern.Hosting;
 
-/// <summary><c>postern doctor</c>: looks at everything a server needs, changes nothing, and says of each fault what to do. Exit code 1 when something is wrong.</summary>
+/// <summary>
+/// <c>postern doctor</c>: looks at everything a server needs, changes nothing, and says of each fault, and of what is
+/// weaker than it may be, what to do. Exit code 1 when something is wrong.
+/// </summary>
 internal static class DoctorCommand
 {
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(2);
@@ -25,12 +28,15 @@ internal static class DoctorCommand
         {
             foreach (var line in fault.Faults) Bad("settings", line);
         }
+        foreach (var spot in WeakSpots.OfSettings(options, serve.Database)) Weak(spot);
         await CheckStorageAsync();
         CheckPort();
         Console.WriteLine(wrong == 0 ? "all is well" : $"{wrong} to put right");
         return wrong == 0 ? 0 : 1;
 
         void Good(string what, string words) => Console.WriteLine($"ok    {what,-12} {words}");
+
+        void Weak(WeakSpot spot) => Console.WriteLine($"weak  {spot.What,-12} {spot.Words}");
 
         void Bad(string what, string words)
         {
@@ -50,11 +56,17 @@ internal static class DoctorCommand
                 else Good("database", $"{database.Kind}, schema {version}; the next start brings it to {Migrations.Newest}");
                 await CheckClockAsync(database);
                 await CheckMasterKeyAsync(database);
-                if (version == Migrations.Newest) await ShowWorkAsync(database);
+                if (version != Migrations.Newest) return;
+                var weak = await WeakSpots.OfRowsAsync(database, options, Dns.GetHostAddressesAsync, cancel);
+                foreach (var spot in weak) Weak(spot);
+                await ShowWorkAsync(database);
             }
             catch (Exception fault) when (fault is StorageUnavailableException or Npgsql.NpgsqlException or Microsoft.Data.Sqlite.SqliteException or ArgumentException)
             {
-                Bad("database", $"cannot be opened: {(fault.InnerException ?? fault).Message}. {(serve.Database is null ? "Is the disk full, or the file another user's?" : "Check --database, and that the server runs and lets this machine in.")}");
+                var advice = serve.Database is null ? "Is the disk full, or the file another user's?"
+                    : PostgresConnection.IsOfTls(fault.InnerException) ? PostgresConnection.TlsAdvice
+                    : "Check --database, and that the server runs and lets this machine in.";
+                Bad("database", $"cannot be opened: {(fault.InnerException ?? fault).Message}. {advice}");
             }
         }
 
@@ -121,7 +133,6 @@ internal static class DoctorCommand
             var (waiting, since) = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*), COALESCE(MIN(requested_at), 0) FROM approval WHERE status = 'pending'", r => (r.GetInt64(0), r.GetInt64(1))));
             Good("approvals", waiting == 0 ? "nobody is waited for" : $"{waiting} wait for a person, the first since {Wire.Iso(since)}: GET /api/v1/approvals?status=pending");
             if (options.PublicUrl.Length == 0) Good("links", "lead to the address that the server listens on: set Postern:PublicUrl to where people reach it");
-            if (options.Approvals.DangerousSelfApprovalProjects is { Length: > 0 } lax) Good("approvals", $"who asks may answer himself in {string.Join(", ", lax)}: Postern:Approvals:DangerousSelfApprovalProjects");
             var dead = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM delivery WHERE status = 'dead'", r => r.GetInt64(0)));
             Good("deliveries", dead == 0 ? "none is dead" : $"{dead} are dead: GET /api/v1/deliveries?status=dead says why");
             var disabled = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM webhook_endpoint WHERE enabled = 0", r => r.GetInt64(0)));

@@ -1,0 +1,68 @@
+using Postern.Deliveries;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Hosting;
+
+/// <summary>Something that works, and is weaker than it may be.</summary>
+/// <param name="What">One word for the doctor's column.</param>
+/// <param name="Words">What it is, and what to do.</param>
+internal sealed record WeakSpot(string What, string Words);
+
+/// <summary>
+/// What the doctor names although nothing is broken: settings that open something, and rows that an older version let
+/// in.
+/// </summary>
+internal static class WeakSpots
+{
+    /// <summary>Rows of a kind that are named, at most.</summary>
+    private const int Shown = 20;
+
+    public static IEnumerable<WeakSpot> OfSettings(PosternOptions options, string? database)
+    {
+        var outbound = options.Outbound;
+        if (!outbound.HttpsOnly)
+        {
+            yield return new WeakSpot(
+                "outbound",
+                "tokens and transcripts may go out by plain http: remove Postern:Outbound:HttpsOnly, "
+                + "and name what is inside in Postern:Outbound:AllowedNetworks");
+        }
+        foreach (var network in outbound.AllowedNetworks.Where(IsWide))
+            yield return new WeakSpot("outbound", $"{network} in Postern:Outbound:AllowedNetworks allows every address");
+        foreach (var name in SettingsReader.DangerousIn(options))
+            yield return new WeakSpot("settings", $"{name} is set: it is for trying things out");
+        if (database is not null && PostgresConnection.WhatIsWeakIn(database) is { } weak)
+            yield return new WeakSpot("database", $"the connection {weak}: say SSL Mode=VerifyFull, or no SSL Mode");
+    }
+
+    /// <summary>Agents and endpoints whose URL is plain http.</summary>
+    public static async ValueTask<IReadOnlyList<WeakSpot>> OfRowsAsync(
+        Database database, PosternOptions options, HostResolver resolve, CancellationToken cancel)
+    {
+        var plain = await database.ReadAsync(tx => tx.ListAsync(
+            """
+            SELECT 'agent', slug, url FROM agent WHERE lower(url) LIKE 'http:%'
+            UNION ALL
+            SELECT 'webhook endpoint', id, url FROM webhook_endpoint WHERE lower(url) LIKE 'http:%'
+            ORDER BY 1, 2
+            """,
+            r => (Kind: r.GetString(0), Name: r.GetString(1), Url: r.GetString(2))), cancel);
+        using var outbound = new OutboundGuard(options, resolve);
+        var spots = new List<WeakSpot>();
+        foreach (var (kind, name, url) in plain.Take(Shown))
+        {
+            // The path may hold what only its receiver should know.
+            var origin = new Uri(url).GetLeftPart(UriPartial.Authority);
+            var words = await outbound.WhatIsWrongWithAsync(url, cancel) is { } problem
+                ? $"{problem}; what is sent there is dead until it is put with another URL"
+                : "is plain http, which whoever is in between reads";
+            spots.Add(new WeakSpot("addresses", $"{kind} {name}: {origin} {words}"));
+        }
+        if (plain.Count > Shown) spots.Add(new WeakSpot("addresses", $"and {plain.Count - Shown} more are plain http"));
+        return spots;
+    }
+
+    private static bool IsWide(string network) =>
+        System.Net.IPNetwork.TryParse(network, out var parsed) && parsed.PrefixLength == 0;
+}

@@ -1,0 +1,50 @@
+using System.Net;
+using Postern.Hosting;
+using Postern.Settings;
+using Postern.Support;
+
+namespace Postern.Tests.Hosting;
+
+/// <summary>What the doctor names although it works.</summary>
+public sealed class WeakSpotTests
+{
+    [Fact]
+    public void Settings_as_they_stand_have_no_weak_spot() =>
+        Assert.Empty(WeakSpots.OfSettings(new PosternOptions(), "Host=db.example.com;Database=postern"));
+
+    [Fact]
+    public void Settings_that_open_something_are_named()
+    {
+        var options = new PosternOptions();
+        options.Outbound.HttpsOnly = false;
+        options.Outbound.AllowedNetworks = ["10.0.0.0/8", "0.0.0.0/0"];
+        options.Approvals.DangerousSelfApprovalProjects = ["default"];
+        var spots = WeakSpots.OfSettings(options, "Host=db.example.com;SSL Mode=Prefer");
+        var words = string.Join('\n', spots.Select(s => s.Words));
+        foreach (var says in (string[])["Outbound:HttpsOnly", "0.0.0.0/0", "Approvals:DangerousSelfApprovalProjects", "SSL Mode=VerifyFull"])
+            Assert.Contains(says, words, StringComparison.Ordinal);
+        Assert.DoesNotContain("10.0.0.0/8", words, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    public async Task Agents_and_endpoints_that_an_older_version_took_with_plain_http_are_named_without_their_paths(Backend backend)
+    {
+        // As a server of 0.3.0 was by itself: plain http to anywhere.
+        await using var server = await TestServer.StartAsync(backend, o => o.Outbound.HttpsOnly = false);
+        await PutAsync("agents/outside", new { kind = "http", url = "http://8.8.8.8/secret-path" });
+        await PutAsync("agents/safe", new { kind = "http", url = "https://8.8.8.8/" });
+        await PutAsync("webhook-endpoints/inside", new { url = "http://127.0.0.1:9/x", events = new[] { "*" } });
+        var options = new PosternOptions();
+        options.Outbound.AllowedNetworks = ["127.0.0.0/8"];
+        var spots = await WeakSpots.OfRowsAsync(server.Database, options, Dns.GetHostAddressesAsync, default);
+        Assert.Equal(2, spots.Count);
+        Assert.StartsWith("agent outside: http://8.8.8.8 must be https", spots[0].Words, StringComparison.Ordinal);
+        Assert.StartsWith("webhook endpoint inside: http://127.0.0.1:9 is plain", spots[1].Words, StringComparison.Ordinal);
+        Assert.All(spots, spot => Assert.DoesNotContain("secret-path", spot.Words, StringComparison.Ordinal));
+
+        async Task PutAsync(string what, object body) =>
+            Assert.Equal(201, (await server.SendAsync(HttpMethod.Put, "/api/v1/" + what, server.RootKey, body)).Status);
+    }
+}
