@@ -103,11 +103,8 @@ internal sealed class ApprovalPageRoutes(ApprovalStore approvals, ApprovalDecisi
     private static void Prepare(HttpResponse response)
     {
         var headers = response.Headers;
-        headers.CacheControl = "no-store";
         headers.ContentSecurityPolicy = PageStyle.Policy;
-        headers.XContentTypeOptions = "nosniff";
         headers.XFrameOptions = "DENY";
-        headers["Referrer-Policy"] = "no-referrer";
         headers["X-Robots-Tag"] = "noindex, nofollow";
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
     }

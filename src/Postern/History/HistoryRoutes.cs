@@ -41,7 +41,7 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
             sessions.Forget(name);
             return HistoryFamily.NotFound(RequestPath.Segment(http, 1)!);
         }
-        return new HistoryReply(page);
+        return new HistoryReply(page, AnswerHeaders.VaryOf(options.Operators.IdentityHeader));
     }
 
     private async Task<IResult> Write(HttpContext http, ProjectCaller caller)
@@ -145,13 +145,14 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
     }
 
     /// <summary>A page, unless the client has it.</summary>
-    private sealed class HistoryReply(HistoryPage page) : IResult
+    private sealed class HistoryReply(HistoryPage page, string vary) : IResult
     {
         public Task ExecuteAsync(HttpContext http)
         {
             var (request, response) = (http.Request, http.Response);
             response.Headers.ETag = page.ETag;
-            response.Headers.Vary = "Accept, Accept-Encoding, Authorization";
+            response.Headers.CacheControl = AnswerHeaders.KeptByTheCaller;
+            response.Headers.Vary = vary;
             if (request.Headers.IfNoneMatch.Count > 0 && request.Headers.IfNoneMatch.ToString().Split(',', StringSplitOptions.TrimEntries).Any(tag => tag == "*" || tag == page.ETag || tag == "W/" + page.ETag))
             {
                 response.StatusCode = 304;

@@ -43,6 +43,11 @@ internal static class Server
         Doors.Guard(app);
         _ = app.Services.GetRequiredService<Telemetry>();
         app.Services.GetRequiredService<DoorTable>().Doors = doors;
+        app.Use(next => http =>
+        {
+            AnswerHeaders.Set(http.Response);
+            return Framing.WhatIsWrongWith(http) is { } unclear ? unclear.ExecuteAsync(http) : next(http);
+        });
         app.UseRouting();
         app.Use(next => http => http.GetEndpoint() is null ? NothingThere(http) : next(http));
         app.Lifetime.ApplicationStopping.Register(() => Stop(app));
@@ -149,8 +154,7 @@ internal static class Server
         // Each route bounds its own body; this is the bound of all.
         kestrel.Limits.MaxRequestBodySize = 2 * 1024 * 1024;
         kestrel.Limits.MaxConcurrentConnections = null;
-        // Every byte of a header is taken as it is: what is no credential is refused by its door, not by the parser.
-        kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1;
+        Framing.Configure(kestrel);
     }
 
     private static void Log(ILoggingBuilder logging, LogOptions options)
@@ -181,6 +185,8 @@ internal static class Server
             // The library serves only where routing has not chosen an endpoint; this one was chosen, and stands aside.
             var endpoint = http.GetEndpoint();
             http.SetEndpoint(null);
+            var headers = http.Response.Headers;
+            (headers.ContentSecurityPolicy, headers.XFrameOptions) = (AnswerHeaders.ReferencePage, "DENY");
             return handle(http).ContinueWith(done => { http.SetEndpoint(endpoint); return done; }, TaskScheduler.Default).Unwrap();
         };
     }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -30,7 +31,7 @@ internal sealed class RequestBody : IDisposable
         var length = 0;
         while (true)
         {
-            var read = await reader.ReadAsync(http.RequestAborted);
+            var read = await ReadOnAsync(reader, http.RequestAborted);
             var arrived = read.Buffer;
             if (length + arrived.Length > limit)
             {
@@ -46,6 +47,23 @@ internal sealed class RequestBody : IDisposable
             // A body takes as long as its sender likes: what the caller was let in for may have been taken away meanwhile.
             http.Features.Get<RequestCaller>()?.EnsureStillAllowed();
             return (new RequestBody(rented, length), null);
+        }
+    }
+
+    /// <summary>
+    /// The next bytes; a body whose parts cannot be told apart is its sender's fault, in whatever words the server says
+    /// so.
+    /// </summary>
+    private static async ValueTask<ReadResult> ReadOnAsync(PipeReader reader, CancellationToken cancel)
+    {
+        try
+        {
+            return await reader.ReadAsync(cancel);
+        }
+        catch (IOException fault) when (fault is not BadHttpRequestException)
+        {
+            // A chunk's size beyond all numbers is told as if the connection had failed.
+            throw new BadHttpRequestException("The body is malformed or incomplete", StatusCodes.Status400BadRequest, fault);
         }
     }
 
