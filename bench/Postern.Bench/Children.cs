@@ -27,7 +27,7 @@ internal sealed class Child : IAsyncDisposable
 
     public string Url { get; private set; } = "";
 
-    public string RootKey => Find("root key  ");
+    public string RootKey => Find("  export U=").Split("KEY=")[1];
 
     public static async Task<Child> StartAsync(string arguments, Dictionary<string, string>? environment = null)
     {

@@ -31,7 +31,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>The root key as the first start printed it.</summary>
-    public string RootKey => Output.Split('\n').First(l => l.StartsWith("root key  ", StringComparison.Ordinal))["root key  ".Length..];
+    public string RootKey => Output.Split('\n').First(l => l.Contains(" KEY=pst_root_", StringComparison.Ordinal)).Split("KEY=")[1];
 
     /// <summary>Starts it and waits for the line that says where it listens.</summary>
     public static async Task<ServerProcess> StartAsync(string arguments, IReadOnlyDictionary<string, string>? environment = null)

@@ -167,10 +167,7 @@ internal static class Commands
         command.SetAction(parsed =>
         {
             var folder = Serving(parsed).Folder;
-            folder.Prepare();
-            using var held = folder.Lock();
-            var version = SqliteBackup.PutBack(parsed.GetValue(file)!, folder.Database, parsed.GetValue(force));
-            Console.WriteLine($"restored {folder.Database} (schema {version}). {(File.Exists(folder.MasterKey) ? "" : $"Put the master.key that belongs to it into {folder.Path} before you start. ")}Start with: postern serve --data {folder.Path}");
+            RestoreCommand.Run(parsed.GetValue(file)!, folder, parsed.GetValue(force));
         });
         return command;
     }

@@ -22,14 +22,40 @@ internal sealed class DataFolder(string path)
 
     private string LockFile => System.IO.Path.Combine(Path, "postern.lock");
 
-    /// <summary>Makes the folder when it is missing, and takes other users' rights away where it is open to them.</summary>
+    /// <summary>
+    /// Makes the folder when it is missing, and takes other users' rights away where it is open to them; but never
+    /// those to a folder that is another user's, or that holds something else.
+    /// </summary>
+    /// <exception cref="SetupException">The folder is open to other users, and is not this server's alone.</exception>
     public void Prepare()
     {
         if (!Directory.Exists(Path)) Directory.CreateDirectory(Path, Owner);
-        else if ((File.GetUnixFileMode(Path) & Others) != 0) File.SetUnixFileMode(Path, Owner);
+        else if ((File.GetUnixFileMode(Path) & Others) != 0) Close();
         foreach (var file in (string[])[Database, Database + "-wal", Database + "-shm", MasterKey])
             if (File.Exists(file) && (File.GetUnixFileMode(file) & Others) != 0) File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
     }
+
+    private void Close()
+    {
+        var names = Directory.EnumerateFileSystemEntries(Path).Select(entry => System.IO.Path.GetFileName(entry));
+        var other = names.FirstOrDefault(name => !IsOurs(name));
+        if (other is not null)
+        {
+            throw new SetupException(
+                $"{Path} is open to other users and holds {other}, which is not postern's: it is left as it is. "
+                + $"Give postern a folder of its own, such as --data {System.IO.Path.Combine(Path, "postern")}");
+        }
+        if (!FileOwner.IsMe(Path))
+        {
+            throw new SetupException(
+                $"{Path} is open to other users and belongs to one of them: it is left as it is. "
+                + $"Make it yours (chown), close it (chmod go-rwx {Path}), or give postern another with --data.");
+        }
+        File.SetUnixFileMode(Path, Owner);
+    }
+
+    private static bool IsOurs(string name) =>
+        name is "master.key" or "postern.json" or "postern.lock" or "lost+found" || name.StartsWith("postern.db", StringComparison.Ordinal);
 
     /// <summary>Files of the folder that other users may reach: what the doctor complains of.</summary>
     public IReadOnlyList<string> OpenToOthers() =>

@@ -39,14 +39,20 @@ internal static class ServeCommand
         return 0;
     }
 
-    /// <summary>The root key, this once, and three commands that work as pasted.</summary>
+    /// <summary>
+    /// The root key, once (what stands here is often kept as a log), and three commands that work when they are pasted
+    /// after it.
+    /// </summary>
     private static void Greet(string rootKey, string url) => Console.WriteLine($$$$"""
-        root key  {{{{rootKey}}}}
+        The root key, shown this once. Keep it; the commands find it here:
+
+          export U={{{{url}}}} KEY={{{{rootKey}}}}
 
         Try it:
-          curl -sN -X POST {{{{url}}}}/api/v1/sessions -H 'Authorization: Bearer {{{{rootKey}}}}' -H 'Content-Type: application/json' -d '{"type":"chat","externalId":"hello","taskIdentifier":"echo","triggerConfig":{"basePayload":{}}}'
-          curl -s {{{{url}}}}/realtime/v1/sessions/hello/in/append -H 'Authorization: Bearer {{{{rootKey}}}}' --data '{"kind":"message","payload":{"chatId":"hello","trigger":"submit-message","message":{"id":"1","role":"user","parts":[{"type":"text","text":"Hello, door."}]}}}'
-          curl -sN {{{{url}}}}/realtime/v1/sessions/hello/out -H 'Authorization: Bearer {{{{rootKey}}}}' -H 'Timeout-Seconds: 2'
+
+          curl -sN -X POST $U/api/v1/sessions -H "Authorization: Bearer $KEY" -d '{"type":"chat","externalId":"hello","taskIdentifier":"echo","triggerConfig":{"basePayload":{}}}'
+          curl -s $U/realtime/v1/sessions/hello/in/append -H "Authorization: Bearer $KEY" -d '{"kind":"message","payload":{"chatId":"hello","trigger":"submit-message","message":{"id":"1","role":"user","parts":[{"type":"text","text":"Hello, door."}]}}}'
+          curl -sN $U/realtime/v1/sessions/hello/out -H "Authorization: Bearer $KEY" -H 'Timeout-Seconds: 2'
 
         """);
 }

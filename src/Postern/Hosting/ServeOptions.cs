@@ -29,13 +29,22 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
     }
 
     /// <summary>The master key: from the environment, else the file beside the embedded database.</summary>
-    /// <exception cref="SetupException">Nodes on PostgreSQL must be given the one key they share.</exception>
+    /// <exception cref="SetupException">
+    /// Nodes on PostgreSQL must be given the one key they share; the file is missing beside a database whose secrets it
+    /// opens.
+    /// </exception>
     public MasterKey ReadMasterKey()
     {
         if (Environment.GetEnvironmentVariable("POSTERN_MASTER_KEY") is { Length: > 0 } text)
             return text.Trim().Length >= 32 ? MasterKey.FromText(text) : throw new SetupException("POSTERN_MASTER_KEY must have at least 32 characters. Make one with: openssl rand -base64 32");
         if (Database is not null)
             throw new SetupException("With --database, every node needs the same master key. Make one with `openssl rand -base64 32` and set POSTERN_MASTER_KEY to it, on all nodes.");
+        // A fresh key opens nothing of what is there, and would stand where the right one belongs.
+        if (!File.Exists(Folder.MasterKey) && Migrations.IsSealedSqlite(Folder.Database))
+        {
+            throw new SetupException(
+                $"{Folder.MasterKey} is missing: put back the one that belongs to this database, or set POSTERN_MASTER_KEY.");
+        }
         return MasterKey.FromFile(Folder.MasterKey);
     }
 

@@ -80,6 +80,22 @@ internal static class Migrations
         return Convert.ToInt32(command.ExecuteScalar() ?? 0);
     }
 
+    /// <summary>
+    /// Whether secrets in a SQLite file are sealed already: then the master key is one that exists, and none is made.
+    /// </summary>
+    public static bool IsSealedSqlite(string file)
+    {
+        if (!File.Exists(file)) return false;
+        using var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = file, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'meta'";
+        if (command.ExecuteScalar() is not 1L) return false;
+        command.CommandText = "SELECT COUNT(*) FROM meta WHERE name = 'master_key'";
+        return command.ExecuteScalar() is 1L;
+    }
+
     /// <summary>The version of an opened database; 0 when it has none.</summary>
     public static ValueTask<int> VersionAsync(Database database) =>
         database.ReadAsync(async tx => await tx.FirstAsync(ReadVersion, r => (int)r.GetInt64(0)));

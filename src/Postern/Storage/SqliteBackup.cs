@@ -28,10 +28,13 @@ internal static class SqliteBackup
         File.Move(partial, target);
     }
 
-    /// <summary>Checks a backup and puts it in place of <paramref name="database"/>; answers its schema version.</summary>
+    /// <summary>
+    /// Checks a backup and puts it in place of <paramref name="database"/>. What had ended in the database that it
+    /// replaces ends in it too, before anybody can open it.
+    /// </summary>
     /// <exception cref="InvalidDataException">The file is no Postern database or is damaged: nothing was changed.</exception>
     /// <exception cref="SchemaTooNewException"/>
-    public static int PutBack(string backup, string database, bool overwrite)
+    public static Restored PutBack(string backup, string database, bool overwrite, IReadOnlyList<CarriedTable> carries)
     {
         if (!File.Exists(backup)) throw new FileNotFoundException($"There is no file {backup}.");
         if (File.Exists(database) && !overwrite)
@@ -42,9 +45,25 @@ internal static class SqliteBackup
         File.Copy(backup, partial, overwrite: true);
         File.SetUnixFileMode(partial, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         using (var flushed = File.Open(partial, FileMode.Open, FileAccess.ReadWrite)) flushed.Flush(flushToDisk: true);
-        if (File.Exists(database)) KeepOld(database);
+        var carried = File.Exists(database) && TryFoldIn(database) ? SqliteCarry.Run(database, partial, carries) : null;
+        KeepOld(database);
         File.Move(partial, database);
-        return version;
+        return new Restored(version, carried);
+    }
+
+    /// <summary>The root key's id of each project, by the project's name.</summary>
+    public static IReadOnlyList<(string Project, string Key)> RootKeysIn(string database)
+    {
+        using var connection = Open(database, SqliteOpenMode.ReadOnly);
+        using var command = connection.CreateCommand();
+        command.CommandText = """
+            SELECT project.name, api_key.id FROM api_key JOIN project ON project.id = api_key.project
+            WHERE api_key.kind = 'root' ORDER BY project.created_at, project.id LIMIT 100
+            """;
+        using var reader = command.ExecuteReader();
+        var keys = new List<(string, string)>();
+        while (reader.Read()) keys.Add((reader.GetString(0), reader.GetString(1)));
+        return keys;
     }
 
     /// <summary>The schema version of a sound Postern database.</summary>
@@ -65,18 +84,30 @@ internal static class SqliteBackup
         }
     }
 
-    private static void KeepOld(string database)
+    /// <summary>
+    /// What is still in the old WAL belongs to the old file: it is folded in before the file is read and set aside.
+    /// </summary>
+    private static bool TryFoldIn(string database)
     {
-        // What is still in the old WAL belongs to the old file: fold it in before the file is set aside.
-        using (var old = Open(database, SqliteOpenMode.ReadWrite))
+        try
         {
+            using var old = Open(database, SqliteOpenMode.ReadWrite);
             using var command = old.CreateCommand();
             command.CommandText = "PRAGMA wal_checkpoint(TRUNCATE)";
             command.ExecuteNonQuery();
+            return true;
         }
-        File.Delete(database + "-wal");
-        File.Delete(database + "-shm");
-        File.Move(database, database + ".before-restore", overwrite: true);
+        catch (SqliteException)
+        {
+            // Too damaged to be opened: that may be why a backup is put back.
+            return false;
+        }
+    }
+
+    private static void KeepOld(string database)
+    {
+        foreach (var suffix in (string[])["", "-wal", "-shm"])
+            if (File.Exists(database + suffix)) File.Move(database + suffix, database + ".before-restore" + suffix, overwrite: true);
     }
 
     private static SqliteConnection Open(string file, SqliteOpenMode mode)
@@ -86,3 +117,8 @@ internal static class SqliteBackup
         return connection;
     }
 }
+
+/// <summary>A backup that was put in place.</summary>
+/// <param name="Version">Its schema.</param>
+/// <param name="Carried">What it took over from the database that it replaced; null when there was none that could be read.</param>
+internal sealed record Restored(int Version, IReadOnlyList<(CarriedTable Table, int Rows)>? Carried);

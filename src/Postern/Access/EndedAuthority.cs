@@ -1,0 +1,19 @@
+using Postern.Storage;
+
+namespace Postern.Access;
+
+/// <summary>
+/// What has ended stays ended, also when an older copy of the database is put back: the rows that a restored database
+/// takes over from the one that it replaces. Keys and callback secrets are as they were last (revoked, rotated,
+/// narrowed), revocations and used one-time tokens stay. What was made after the backup is not brought back by it.
+/// </summary>
+internal static class EndedAuthority
+{
+    public static IReadOnlyList<CarriedTable> Tables { get; } =
+    [
+        new("api_key", ["project", "id"], "changed", Adds: false, "keys that were changed, rotated or revoked"),
+        new("callback_secret", ["project", "id"], "changed", Adds: false, "callback secrets that were revoked"),
+        new("revocation", ["project", "kind", "value"], "changed", Adds: true, "rows that revoke tokens"),
+        new("used_token", ["project", "digest"], null, Adds: true, "used one-time tokens"),
+    ];
+}
