@@ -7,6 +7,7 @@ namespace Postern.Acceptance;
 /// <summary>Inbound requests as providers sign them, with their own libraries from npm: valid, tampered, stale, repeated, and with a secret that is being rotated.</summary>
 public sealed class ProviderTests : IAsyncLifetime
 {
+    private static readonly string[] Timed = ["standard", "svix", "stripe", "slack", "zoom", "hmac"];
     private const string Body = "{\"id\":\"evt_1\",\"text\":\"grüße €\"}";
     private TestServer _server = null!;
 
@@ -21,10 +22,18 @@ public sealed class ProviderTests : IAsyncLifetime
     [Theory]
     [InlineData("standard", "standard", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
     [InlineData("svix", "standard", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
-    [InlineData("stripe", "stripe", "whsec_stripes_are_texts", "whsec_another")]
-    [InlineData("github", "github", "It's a Secret to Everybody", "another")]
-    [InlineData("slack", "slack", "8f742231b10e8888abcd99yyyzzz85a5", "another")]
-    [InlineData("gitlab", "gitlab", "a-token", "another")]
+    [InlineData("stripe", "stripe", "whsec_stripes_are_texts", "whsec_another_text")]
+    [InlineData("github", "github", "It's a Secret to Everybody", "another secret")]
+    [InlineData("slack", "slack", "8f742231b10e8888abcd99yyyzzz85a5", "another secret")]
+    [InlineData("gitlab", "gitlab", "a-token-of-lab", "another-token")]
+    [InlineData("svix", "svix", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
+    [InlineData("shopify", "shopify", "shpss_8f742231b10e8888abcd99", "another secret")]
+    [InlineData("linear", "linear", "lin_wh_8f742231b10e8888abcd", "another secret")]
+    [InlineData("pagerduty", "pagerduty", "8f742231b10e8888abcd99yyyzzz85a5", "another secret")]
+    [InlineData("typeform", "typeform", "8f742231b10e8888abcd99yyyzzz85a5", "another secret")]
+    [InlineData("sentry", "sentry", "8f742231b10e8888abcd99yyyzzz85a5", "another secret")]
+    [InlineData("zoom", "zoom", "8f742231b10e8888abcd99yyyzzz85a5", "another secret")]
+    [InlineData("hmac", "hmac", "8f742231b10e8888abcd99yyyzzz85a5", "another secret of 24 characters")]
     public async Task A_provider_is_believed_and_nobody_else(string signer, string scheme, string secret, string newSecret)
     {
         var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
@@ -39,7 +48,7 @@ public sealed class ProviderTests : IAsyncLifetime
         Assert.Equal(scheme != "gitlab", repeated.TryGetProperty("duplicate", out _));
         if (scheme != "gitlab") Assert.Equal(first, repeated.GetProperty("requestId").GetString());
         // Overheard and sent again with an id of one's own beside it: what is signed decides, where the scheme signs anything of it.
-        if (scheme is not ("gitlab" or "github"))
+        if (scheme != "gitlab")
             foreach (var made in (string[])["X-GitHub-Delivery", "Idempotency-Key", "X-Shopify-Webhook-Id"])
                 Assert.Equal(first, (await SendAsync(Body, [.. headers, (made, Guid.NewGuid().ToString())])).Json.GetProperty("data").GetProperty("requestId").GetString());
 
@@ -48,7 +57,7 @@ public sealed class ProviderTests : IAsyncLifetime
         Assert.Equal(401, (await SendAsync(Body, [])).Status);
         Assert.Equal(401, (await SendAsync(Body, [.. headers.Select(h => (h.Name, h.Value[..^1]))])).Status);
         Assert.Equal(401, (await SendAsync(Body, [.. headers.Select(h => (h.Name, ""))])).Status);
-        if (scheme is not ("github" or "gitlab"))
+        if (Timed.Contains(scheme))
         {
             Assert.Equal(401, (await SendAsync(Body, await SignAsync(signer, secret, now - 301, Body))).Status);
             Assert.Equal(401, (await SendAsync(Body, await SignAsync(signer, secret, now + 360, Body))).Status);
@@ -65,7 +74,7 @@ public sealed class ProviderTests : IAsyncLifetime
     [Theory]
     [InlineData("standard", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     [InlineData("svix", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
-    [InlineData("stripe", "whsec_stripes_are_texts")]
+    [InlineData("stripe", "whsec_stripes_are_texts_of_24_characters")]
     [InlineData("github", "It's a Secret to Everybody")]
     [InlineData("ed25519", "-")]
     public async Task An_approval_service_is_believed_however_its_library_signs(string signer, string secret)
@@ -77,7 +86,7 @@ public sealed class ProviderTests : IAsyncLifetime
         var signed = await SignAsync(signer, secret, now, body);
         if (signer == "ed25519") secret = signed.Single(h => h.Name == "secret").Value;
         signed = [.. signed.Where(h => h.Name != "secret")];
-        await _server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/default", _server.RootKey, new { secrets = new[] { "the one before", secret } });
+        await _server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/default", _server.RootKey, new { secrets = new[] { "the one before, of 24 characters", secret } });
         Assert.Equal(401, (await DecideAsync(body + " ", signed)).Status);
         Assert.Equal(401, (await DecideAsync(body, [.. signed.Select(h => (h.Name, h.Value[..^1]))])).Status);
         var taken = await DecideAsync(body, signed);
@@ -111,14 +120,35 @@ public sealed class ProviderTests : IAsyncLifetime
     [InlineData("t= NOW,v1=00")]
     public async Task A_timed_header_that_is_not_one_is_refused(string header)
     {
-        await ConfigureAsync("stripe", "s");
+        await ConfigureAsync("stripe", "a secret of stripe");
         Assert.Equal(401, (await SendAsync(Body, [("Stripe-Signature", header.Replace("NOW", DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString(), StringComparison.Ordinal))])).Status);
     }
 
     private async Task ConfigureAsync(string scheme, params string[] secrets)
     {
-        var made = await _server.PostAsync("/api/triggers/user/u/t", new { agent = "idle", promptTemplate = "{{body.text}}", maxInFlight = 1000, webhookAuth = new { scheme, secrets } });
+        var made = await _server.PostAsync("/api/triggers/user/u/t", new { agent = "idle", promptTemplate = "{{body.text}}", maxInFlight = 1000, webhookAuth = scheme == "hmac" ? Described(secrets) : new { scheme, secrets } });
         Assert.True(made.Status == 201, made.ToString());
+    }
+
+    /// <summary>A sender that has no row of its own.</summary>
+    private static object Described(string[] secrets) => new
+    {
+        scheme = "hmac", secrets, header = "X-Acme-Signature", prefix = "v2=", algorithm = "sha512", encoding = "base64",
+        signed = "{id}:{timestamp}:{body}", timestampHeader = "X-Acme-Time", idHeader = "X-Acme-Id",
+    };
+
+    [Fact]
+    public async Task Discord_is_believed_by_its_public_key()
+    {
+        var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        var headers = await SignAsync("discord", "-", now, Body);
+        await ConfigureAsync("discord", headers.Single(h => h.Name == "secret").Value);
+        (string Name, string Value)[] sent = [.. headers.Where(h => h.Name != "secret")];
+        Assert.Equal(200, (await SendAsync(Body, sent)).Status);
+        Assert.True((await SendAsync(Body, sent)).Json.GetProperty("data").GetProperty("duplicate").GetBoolean());
+        Assert.Equal(401, (await SendAsync(Body + " ", sent)).Status);
+        Assert.Equal(401, (await SendAsync(Body, [.. sent.Select(h => h.Name == "X-Signature-Timestamp" ? (h.Name, $"{now + 1}") : h)])).Status);
+        Assert.Equal(401, (await SendAsync(Body, [.. (await SignAsync("discord", "-", now - 400, Body)).Where(h => h.Name != "secret")])).Status);
     }
 
     private Task<Answer> SendAsync(string body, (string Name, string Value)[] headers) => _server.SendAsync(HttpMethod.Post, "/inbound/user/u/t", null, Encoding.UTF8.GetBytes(body), headers);

@@ -181,10 +181,10 @@ public sealed class ApprovalContract
     {
         await using var server = await TestServer.StartAsync(backend);
         var asking = await Asking.PrepareAsync(server);
-        await server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/other", server.RootKey, new { secrets = new[] { "x" }, schemes = new[] { "standard" }, require_timestamp = true, agents = new[] { "p" } });
+        await server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/other", server.RootKey, new { secrets = new[] { "x, a secret of 24 characters" }, schemes = new[] { "standard" }, require_timestamp = true, agents = new[] { "p" } });
         Assert.Equal(2, (await server.GetAsync("/api/v1/approval-services")).Json.GetProperty("data").GetArrayLength());
         Assert.Equal(204, (await server.SendAsync(HttpMethod.Delete, "/api/v1/approval-services/other", server.RootKey)).Status);
-        Assert.Equal(201, (await server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/other", server.RootKey, new { secrets = new[] { "y" } })).Status);
+        Assert.Equal(201, (await server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/other", server.RootKey, new { secrets = new[] { "y, a secret of 24 characters" } })).Status);
         var (run, token, request) = await asking.WaitingAsync(new { title = "é \ud83c\udf0d", payload = new { a = "\u0001" }, options = new[] { "x" }, expires_in_hours = 0.001 });
         Assert.Equal(1, (await server.GetAsync($"/api/v1/approvals?status=pending&agent=p&run={run}&service=default&requested=2020-01-01..2100-01-01&limit=1")).Json.GetProperty("data").GetArrayLength());
         Assert.Equal("{\"a\":\"\\u0001\"}", (await server.GetAsync("/api/v1/approvals/" + request)).Json.GetProperty("payload").GetRawText());

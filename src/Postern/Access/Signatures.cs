@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -7,40 +8,12 @@ using Org.BouncyCastle.Math.EC.Rfc8032;
 namespace Postern.Access;
 
 /// <summary>How a sender signs, and with which secrets: several while one is rotated, the first that matches wins.</summary>
-/// <param name="Scheme">One of <see cref="SignatureScheme"/>.</param>
+/// <param name="Scheme">A row of the table.</param>
+/// <param name="Secrets">At most <see cref="Signatures.MaxSecrets"/> are tried.</param>
 /// <param name="Header">A header of its own; null for the scheme's.</param>
-/// <param name="RequireTimestamp">Forms without an instant are refused.</param>
-internal sealed record SignatureRule(string Scheme, IReadOnlyList<string> Secrets, string? Header = null, bool RequireTimestamp = false);
-
-internal static class SignatureScheme
-{
-    public const string Standard = "standard";
-    public const string Stripe = "stripe";
-    public const string GitHub = "github";
-    public const string Slack = "slack";
-    public const string GitLab = "gitlab";
-    public const string Sha256 = "sha256";
-    /// <summary>The header holds the secret itself.</summary>
-    public const string HeaderSecret = "header";
-
-    public static readonly string[] Named = [Standard, GitHub, Stripe, Slack, GitLab, Sha256];
-}
-
-/// <summary>The forms that an approval service may sign in; the names of providers that sign so stand for them.</summary>
-internal static class SignatureForm
-{
-    public const string Standard = "standard";
-    /// <summary><c>t=…,v1=…</c></summary>
-    public const string Timed = "timed";
-    /// <summary><c>sha256=…</c></summary>
-    public const string Sha256 = "sha256";
-    /// <summary>Hex alone.</summary>
-    public const string Raw = "raw";
-
-    public static readonly string[] All = [Standard, Timed, Sha256, Raw];
-
-    public static string? Of(string name) => name switch { SignatureScheme.Stripe => Timed, SignatureScheme.GitHub => Sha256, _ => All.Contains(name, StringComparer.Ordinal) ? name : null };
-}
+/// <param name="Form">How a described sender writes its signature; null for the scheme's.</param>
+/// <param name="AlsoTimed">The same secret also signs <c>t.body</c>: then no body that could be one is taken without an instant.</param>
+internal sealed record SignatureRule(SignatureScheme Scheme, IReadOnlyList<string> Secrets, string? Header = null, HmacForm? Form = null, bool AlsoTimed = false);
 
 /// <param name="IsValid">The sender knows a secret, the bytes are as he signed them and, for timed forms, fresh.</param>
 /// <param name="Replay">What a repeat of the same message has in common with it; null where the scheme knows nothing of messages.</param>
@@ -50,16 +23,15 @@ internal readonly record struct SignatureAnswer(bool IsValid, string? Replay)
 }
 
 /// <summary>
-/// Signatures over raw bytes, each scheme as its provider does it: Standard Webhooks 1.0 (https://www.standardwebhooks.com), Stripe
-/// (https://docs.stripe.com/webhooks), GitHub (https://docs.github.com/webhooks), Slack (https://api.slack.com/authentication/verifying-requests-from-slack), GitLab.
-/// All comparisons take the same time whatever differs.
+/// Signatures over raw bytes. All comparisons take the same time whatever differs, and the work before a credential is known is bounded: one
+/// HMAC a secret, compared with every signature of the header; at most two signatures where a public key verifies.
 /// </summary>
 internal static class Signatures
 {
-    private const long ToleranceSeconds = 300;
+    public const int MaxSecrets = 40;
     private const int MaxCandidates = 16;
+    private const int MaxKeyCandidates = 2;
     private const int MaxForms = 2;
-    private static readonly string[] Generic = ["X-Hax-Signature", "X-Webhook-Signature"];
 
     /// <param name="rule">Who may sign and how.</param>
     /// <param name="headers">The request's.</param>
@@ -68,17 +40,16 @@ internal static class Signatures
     public static SignatureAnswer Verify(SignatureRule rule, IHeaderDictionary headers, ReadOnlySpan<byte> body, long nowMicroseconds)
     {
         if (rule.Secrets.Count == 0 || rule.Secrets.Any(s => s.Length == 0)) return SignatureAnswer.Invalid;
+        var given = rule.Header is { } own ? One(headers, own) : First(headers, rule.Scheme.Headers);
+        if (string.IsNullOrEmpty(given)) return SignatureAnswer.Invalid;
         var now = nowMicroseconds / 1_000_000;
-        return rule.Scheme switch
+        return rule.Scheme.Proof switch
         {
-            SignatureScheme.Standard => Standard(rule, headers, body, now),
-            SignatureScheme.Slack => Slack(rule, headers, body, now),
-            SignatureScheme.GitLab => Secret(rule, One(headers, rule.Header ?? "X-Gitlab-Token")),
-            SignatureScheme.HeaderSecret => rule.Header is null ? SignatureAnswer.Invalid : Secret(rule, One(headers, rule.Header)),
-            SignatureScheme.Stripe => Hex(rule, First(headers, rule.Header is null ? ["Stripe-Signature", .. Generic] : [rule.Header]), body, now, timed: true, untimed: false),
-            SignatureScheme.GitHub => Hex(rule, First(headers, rule.Header is null ? ["X-Hub-Signature-256", .. Generic] : [rule.Header]), body, now, timed: false, untimed: true),
-            SignatureScheme.Sha256 => Hex(rule, First(headers, rule.Header is null ? ["X-Hub-Signature-256", .. Generic] : [rule.Header]), body, now, timed: true, untimed: true),
-            _ => SignatureAnswer.Invalid,
+            Proof.Standard => Standard(rule, headers, given, body, now),
+            Proof.TimedHmac => TimedHmac(rule, given, body, now),
+            Proof.Secret => Secret(rule, given),
+            Proof.Ed25519 => PublicKey(rule, headers, given, body, now),
+            _ => IsTimed(given) && rule.Scheme.Name == "sha256" ? TimedHmac(rule, given, body, now) : DescribedHmac(rule, headers, given, body, now),
         };
     }
 
@@ -88,6 +59,10 @@ internal static class Signatures
         ("webhook-signature", [SignatureForm.Standard]), ("svix-signature", [SignatureForm.Standard]), ("Stripe-Signature", [SignatureForm.Timed]), ("X-Hub-Signature-256", [SignatureForm.Sha256]),
         ("X-Hax-Signature", [SignatureForm.Timed, SignatureForm.Sha256, SignatureForm.Raw]), ("X-Webhook-Signature", [SignatureForm.Timed, SignatureForm.Sha256, SignatureForm.Raw]),
     ];
+
+    private static readonly SignatureScheme StandardScheme = SignatureScheme.Of("standard")!;
+    private static readonly SignatureScheme TimedScheme = SignatureScheme.Of("stripe")!;
+    private static readonly SignatureScheme UntimedScheme = SignatureScheme.Of("github")!;
 
     public static bool IsSigned(IHeaderDictionary headers) => Array.Exists(Places, p => !string.IsNullOrWhiteSpace(headers[p.Header].ToString()));
 
@@ -117,14 +92,15 @@ internal static class Signatures
     public static bool IsBy(ApprovalService service, IReadOnlyList<(string Header, string Form)> forms, IHeaderDictionary headers, ReadOnlySpan<byte> body, long nowMicroseconds)
     {
         var valid = false;
+        var alsoTimed = service.Forms.Contains(SignatureForm.Timed, StringComparer.Ordinal);
         foreach (var (header, form) in forms)
         {
-            if (!service.Forms.Contains(form, StringComparer.Ordinal)) continue;
+            if (!service.Forms.Contains(form, StringComparer.Ordinal) || (service.RequireTimestamp && form is SignatureForm.Sha256 or SignatureForm.Raw)) continue;
             var rule = form switch
             {
-                SignatureForm.Standard => new SignatureRule(SignatureScheme.Standard, service.Secrets),
-                SignatureForm.Timed => new SignatureRule(SignatureScheme.Stripe, service.TextSecrets, header),
-                _ => new SignatureRule(SignatureScheme.GitHub, service.TextSecrets, header, service.RequireTimestamp),
+                SignatureForm.Standard => new SignatureRule(StandardScheme, service.Secrets, header),
+                SignatureForm.Timed => new SignatureRule(TimedScheme, service.TextSecrets, header),
+                _ => new SignatureRule(UntimedScheme, service.TextSecrets, header, AlsoTimed: alsoTimed),
             };
             valid |= Verify(rule, headers, body, nowMicroseconds).IsValid;
         }
@@ -133,90 +109,160 @@ internal static class Signatures
 
     private static bool IsTimed(string given) => given.Contains("t=", StringComparison.Ordinal) || given.Contains(',', StringComparison.Ordinal);
 
-    private static SignatureAnswer Standard(SignatureRule rule, IHeaderDictionary headers, ReadOnlySpan<byte> body, long now)
+    private static SignatureAnswer Standard(SignatureRule rule, IHeaderDictionary headers, string given, ReadOnlySpan<byte> body, long now)
     {
-        var prefix = headers.ContainsKey("webhook-signature") ? "webhook-" : "svix-";
-        if (One(headers, prefix + "id") is not { Length: > 0 and <= 256 } id || !Fresh(One(headers, prefix + "timestamp"), now, out var seconds) || One(headers, prefix + "signature") is not { } given) return SignatureAnswer.Invalid;
-        byte[] signed = [.. Encoding.UTF8.GetBytes($"{id}.{seconds}."), .. body];
+        var prefix = (rule.Header ?? rule.Scheme.Headers.First(headers.ContainsKey)).StartsWith("svix-", StringComparison.OrdinalIgnoreCase) ? "svix-" : "webhook-";
+        // An id with a full stop would let the boundary of what is signed be moved.
+        if (One(headers, prefix + "id") is not { Length: > 0 and <= 256 } id || id.Contains('.', StringComparison.Ordinal) || !Fresh(One(headers, prefix + "timestamp"), now, HmacForm.StandardTolerance, out var seconds)) return SignatureAnswer.Invalid;
+        var candidates = given.Split(' ', StringSplitOptions.RemoveEmptyEntries).Take(MaxCandidates).ToList();
+        var head = Encoding.UTF8.GetBytes($"{id}.{seconds}.");
+        var shared = Decode(candidates.Where(c => c.StartsWith("v1,", StringComparison.Ordinal)).Select(c => c[3..]), base64: true);
         var valid = false;
-        foreach (var candidate in given.Split(' ', StringSplitOptions.RemoveEmptyEntries).Take(MaxCandidates))
+        Span<byte> expected = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        foreach (var secret in rule.Secrets.Take(MaxSecrets))
         {
-            var comma = candidate.IndexOf(',', StringComparison.Ordinal);
-            if (comma < 0 || !TryBase64(candidate[(comma + 1)..], out var signature)) continue;
-            foreach (var secret in rule.Secrets)
-            {
-                if (candidate.StartsWith("v1,", StringComparison.Ordinal) && secret.StartsWith("whsec_", StringComparison.Ordinal) && TryBase64(secret["whsec_".Length..], out var key))
-                    valid |= CryptographicOperations.FixedTimeEquals(signature, HMACSHA256.HashData(key, signed));
-                else if (candidate.StartsWith("v1a,", StringComparison.Ordinal) && secret.StartsWith("whpk_", StringComparison.Ordinal) && TryBase64(secret["whpk_".Length..], out var publicKey) && publicKey.Length == Ed25519.PublicKeySize && signature.Length == Ed25519.SignatureSize)
-                    valid |= Ed25519.Verify(signature, 0, publicKey, 0, signed, 0, signed.Length);
-            }
+            if (shared.Count == 0 || !secret.StartsWith("whsec_", StringComparison.Ordinal) || Base64(secret["whsec_".Length..]) is not { } key) continue;
+            Mac("sha256", key, head, body, [], expected);
+            foreach (var signature in shared) valid |= CryptographicOperations.FixedTimeEquals(signature, expected);
         }
+        var byKey = Decode(candidates.Where(c => c.StartsWith("v1a,", StringComparison.Ordinal)).Take(MaxKeyCandidates).Select(c => c[4..]), base64: true);
+        foreach (var secret in rule.Secrets.Take(MaxSecrets))
+            if (secret.StartsWith("whpk_", StringComparison.Ordinal) && Base64(secret["whpk_".Length..]) is { } key) valid |= IsByKey(key, byKey, [.. head, .. body]);
         return new SignatureAnswer(valid, "standard " + id);
     }
 
-    private static SignatureAnswer Slack(SignatureRule rule, IHeaderDictionary headers, ReadOnlySpan<byte> body, long now)
+    /// <summary><c>t=…,v1=…[,v1=…]</c> over the instant, a full stop and the body.</summary>
+    private static SignatureAnswer TimedHmac(SignatureRule rule, string given, ReadOnlySpan<byte> body, long now)
     {
-        if (!Fresh(One(headers, "X-Slack-Request-Timestamp"), now, out var seconds) || One(headers, rule.Header ?? "X-Slack-Signature") is not { } given || !given.StartsWith("v0=", StringComparison.Ordinal)) return SignatureAnswer.Invalid;
-        byte[] signed = [.. Encoding.ASCII.GetBytes($"v0:{seconds}:"), .. body];
-        return new SignatureAnswer(AnyMatches(rule.Secrets, signed, [given[3..]]), "slack " + Digest(signed));
+        var parts = given.Split(',', StringSplitOptions.TrimEntries);
+        var instants = parts.Where(p => p.StartsWith("t=", StringComparison.Ordinal)).ToList();
+        if (parts.Length > MaxCandidates || instants.Count != 1 || !Fresh(instants[0][2..], now, HmacForm.StandardTolerance, out var seconds)) return SignatureAnswer.Invalid;
+        var signatures = Decode(parts.Where(p => p.StartsWith("v1=", StringComparison.Ordinal)).Select(p => p[3..]), base64: false);
+        var head = Encoding.ASCII.GetBytes($"{seconds}.");
+        return new SignatureAnswer(AnyMatches(rule.Secrets, "sha256", head, body, [], signatures), "timed " + Digest(head, body, []));
     }
 
-    /// <summary>The three forms of a hex signature: <c>t=…,v1=…</c> over the instant and the body, <c>sha256=…</c> and plain hex over the body.</summary>
-    private static SignatureAnswer Hex(SignatureRule rule, string? given, ReadOnlySpan<byte> body, long now, bool timed, bool untimed)
+    /// <summary>A signature over a template of the body, and perhaps an instant and an id.</summary>
+    private static SignatureAnswer DescribedHmac(SignatureRule rule, IHeaderDictionary headers, string given, ReadOnlySpan<byte> body, long now)
     {
-        if (given is null) return SignatureAnswer.Invalid;
-        if (IsTimed(given))
-        {
-            if (!timed) return SignatureAnswer.Invalid;
-            var parts = given.Split(',', StringSplitOptions.TrimEntries);
-            var instants = parts.Where(p => p.StartsWith("t=", StringComparison.Ordinal)).ToList();
-            if (parts.Length > MaxCandidates || instants.Count != 1 || !Fresh(instants[0][2..], now, out var seconds)) return SignatureAnswer.Invalid;
-            byte[] signed = [.. Encoding.ASCII.GetBytes($"{seconds}."), .. body];
-            return new SignatureAnswer(AnyMatches(rule.Secrets, signed, [.. parts.Where(p => p.StartsWith("v1=", StringComparison.Ordinal)).Select(p => p[3..])]), "timed " + Digest(signed));
-        }
-        if (!untimed || rule.RequireTimestamp) return SignatureAnswer.Invalid;
-        return new SignatureAnswer(AnyMatches(rule.Secrets, body, [given.StartsWith("sha256=", StringComparison.Ordinal) ? given["sha256=".Length..] : given]), "body " + Digest(body));
+        var form = rule.Form ?? rule.Scheme.Form!;
+        if (Template(form, headers, now) is not { } template) return SignatureAnswer.Invalid;
+        // The generic headers hold plain hex too, as the contract has it.
+        var plain = form.Prefix == "sha256=" && form.Encoding == "hex";
+        if (!form.SignsTime && (rule.AlsoTimed || rule.Scheme.Name == "sha256") && CouldBeTimed(body)) return SignatureAnswer.Invalid;
+        var candidates = given.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (candidates.Length > MaxCandidates) return SignatureAnswer.Invalid;
+        var written = candidates.Where(c => plain || c.StartsWith(form.Prefix, StringComparison.Ordinal)).Select(c => c.StartsWith(form.Prefix, StringComparison.Ordinal) ? c[form.Prefix.Length..] : c);
+        var (head, tail) = template;
+        return new SignatureAnswer(AnyMatches(rule.Secrets, form.Algorithm, head, body, tail, Decode(written, form.Encoding == "base64")), (form.SignsTime ? "timed " : "body ") + Digest(head, body, tail));
     }
 
-    private static SignatureAnswer Secret(SignatureRule rule, string? given)
+    private static SignatureAnswer PublicKey(SignatureRule rule, IHeaderDictionary headers, string given, ReadOnlySpan<byte> body, long now)
     {
-        if (string.IsNullOrEmpty(given)) return SignatureAnswer.Invalid;
-        // Digests of equal length are compared, so that the time says nothing of the secret's.
-        var hashed = SHA256.HashData(Encoding.UTF8.GetBytes(given));
+        if (Template(rule.Scheme.Form!, headers, now) is not { } template) return SignatureAnswer.Invalid;
+        var (head, tail) = template;
+        byte[] signed = [.. head, .. body, .. tail];
+        var signatures = Decode([given], base64: false);
         var valid = false;
-        foreach (var secret in rule.Secrets) valid |= CryptographicOperations.FixedTimeEquals(hashed, SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
+        foreach (var secret in rule.Secrets.Take(MaxSecrets))
+            if (secret.Length == 2 * Ed25519.PublicKeySize && secret.All(char.IsAsciiHexDigit)) valid |= IsByKey(Convert.FromHexString(secret), signatures, signed);
+        return new SignatureAnswer(valid, "timed " + Digest(head, body, tail));
+    }
+
+    private static SignatureAnswer Secret(SignatureRule rule, string given)
+    {
+        // Header values are UTF-8, read byte by byte. Digests of equal length are compared, so that the time says nothing of the secret's.
+        var hashed = SHA256.HashData(Encoding.Latin1.GetBytes(given));
+        var valid = false;
+        foreach (var secret in rule.Secrets.Take(MaxSecrets))
+            valid |= CryptographicOperations.FixedTimeEquals(hashed, SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
         return new SignatureAnswer(valid, null);
     }
 
-    private static bool AnyMatches(IReadOnlyList<string> secrets, ReadOnlySpan<byte> signed, IReadOnlyList<string> candidates)
+    /// <summary>What stands before and behind the body in what is signed; null when a header that it names is missing or stale.</summary>
+    private static (byte[] Head, byte[] Tail)? Template(HmacForm form, IHeaderDictionary headers, long now)
     {
+        var seconds = 0L;
+        if (form.TimestampHeader is { } instant && !Fresh(One(headers, instant), now, form.ToleranceSeconds, out seconds) && form.SignsTime) return null;
+        string? id = null;
+        if (form.SignsId && (form.IdHeader is null || (id = One(headers, form.IdHeader)) is not { Length: > 0 and <= 256 } || id.Contains('.', StringComparison.Ordinal))) return null;
+        var filled = form.Signed.Replace("{timestamp}", seconds.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal).Replace("{id}", id ?? "", StringComparison.Ordinal);
+        var at = filled.IndexOf("{body}", StringComparison.Ordinal);
+        return (Encoding.UTF8.GetBytes(filled[..at]), Encoding.UTF8.GetBytes(filled[(at + "{body}".Length)..]));
+    }
+
+    /// <summary>An untimed body that begins like <c>t.body</c>: a stale timed message, sent again without its time.</summary>
+    private static bool CouldBeTimed(ReadOnlySpan<byte> body)
+    {
+        var digits = body.IndexOfAnyExceptInRange((byte)'0', (byte)'9');
+        return digits > 0 && body[digits] == '.';
+    }
+
+    /// <summary>One HMAC a secret, compared with all signatures.</summary>
+    private static bool AnyMatches(IReadOnlyList<string> secrets, string algorithm, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, ReadOnlySpan<byte> tail, List<byte[]> signatures)
+    {
+        if (signatures.Count == 0) return false;
+        Span<byte> expected = stackalloc byte[SizeOf(algorithm)];
         var valid = false;
-        Span<byte> given = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        Span<byte> expected = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        foreach (var secret in secrets)
+        foreach (var secret in secrets.Take(MaxSecrets))
         {
-            HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), signed, expected);
-            foreach (var candidate in candidates)
-                if (candidate.Length == given.Length * 2 && Convert.FromHexString(candidate, given, out _, out _) == System.Buffers.OperationStatus.Done) valid |= CryptographicOperations.FixedTimeEquals(given, expected);
+            Mac(algorithm, Encoding.UTF8.GetBytes(secret), head, body, tail, expected);
+            foreach (var signature in signatures) valid |= CryptographicOperations.FixedTimeEquals(signature, expected);
         }
         return valid;
     }
 
-    private static bool Fresh(string? text, long now, out long seconds) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out seconds) && seconds < long.MaxValue / 2 && Math.Abs(now - seconds) <= ToleranceSeconds && seconds.ToString(CultureInfo.InvariantCulture) == text;
+    private static int SizeOf(string algorithm) => algorithm switch { "sha1" => HMACSHA1.HashSizeInBytes, "sha512" => HMACSHA512.HashSizeInBytes, _ => HMACSHA256.HashSizeInBytes };
+
+    private static void Mac(string algorithm, ReadOnlySpan<byte> key, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, ReadOnlySpan<byte> tail, Span<byte> into)
+    {
+        using var mac = IncrementalHash.CreateHMAC(algorithm switch { "sha1" => HashAlgorithmName.SHA1, "sha512" => HashAlgorithmName.SHA512, _ => HashAlgorithmName.SHA256 }, key);
+        mac.AppendData(head);
+        mac.AppendData(body);
+        mac.AppendData(tail);
+        mac.GetHashAndReset(into);
+    }
+
+    private static bool IsByKey(byte[] key, List<byte[]> signatures, byte[] signed)
+    {
+        var valid = false;
+        if (key.Length != Ed25519.PublicKeySize) return false;
+        foreach (var signature in signatures.Take(MaxKeyCandidates))
+            valid |= signature.Length == Ed25519.SignatureSize && Ed25519.Verify(signature, 0, key, 0, signed, 0, signed.Length);
+        return valid;
+    }
+
+    private static bool Fresh(string? text, long now, long tolerance, out long seconds) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out seconds) && seconds < long.MaxValue / 2 && Math.Abs(now - seconds) <= tolerance && seconds.ToString(CultureInfo.InvariantCulture) == text;
 
     /// <summary>A header that stands there once; twice is none, because which one was signed is not ours to choose.</summary>
     private static string? One(IHeaderDictionary headers, string name) => headers.TryGetValue(name, out StringValues values) && values.Count == 1 ? values[0] : null;
 
     private static string? First(IHeaderDictionary headers, IReadOnlyList<string> names) => names.Where(headers.ContainsKey).Select(n => One(headers, n)).FirstOrDefault();
 
-    private static bool TryBase64(string text, out byte[] bytes)
+    private static List<byte[]> Decode(IEnumerable<string> texts, bool base64)
     {
-        bytes = new byte[((text.Length + 3) / 4) * 3];
-        if (text.Length > 1024 || !Convert.TryFromBase64String(text, bytes, out var length)) return false;
-        bytes = bytes[..length];
-        return length > 0;
+        var decoded = new List<byte[]>();
+        foreach (var text in texts)
+        {
+            if (base64 && Base64(text) is { } bytes) decoded.Add(bytes);
+            else if (!base64 && text.Length is > 0 and <= 1024 && text.Length % 2 == 0 && text.All(char.IsAsciiHexDigit)) decoded.Add(Convert.FromHexString(text));
+        }
+        return decoded;
     }
 
-    private static string Digest(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+    private static byte[]? Base64(string text)
+    {
+        var bytes = new byte[(text.Length + 3) / 4 * 3];
+        return text.Length is > 0 and <= 1024 && Convert.TryFromBase64String(text, bytes, out var length) && length > 0 ? bytes[..length] : null;
+    }
+
+    private static string Digest(ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, ReadOnlySpan<byte> tail)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(head);
+        hash.AppendData(body);
+        hash.AppendData(tail);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
 }

@@ -30,6 +30,11 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
         if (name.Length is 0 or > ApprovalServices.MaxName || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')) fields.Fault("name", $"must be 1 to {ApprovalServices.MaxName} letters, digits, dots, underscores and hyphens");
         var secrets = fields.Texts("secrets", ApprovalServices.MaxSecrets, MaxSecret, required: true) ?? [];
         if (secrets.Count == 0 && fields.Faults.All(f => f.Field != "secrets")) fields.Fault("secrets", "must hold one or two");
+        for (var i = 0; i < secrets.Count; i++)
+        {
+            (secrets[i], var problem) = SecretRule.OfService.Check(secrets[i]);
+            if (problem is not null) fields.Fault($"secrets[{i}]", problem);
+        }
         var forms = new List<string>();
         foreach (var given in fields.Texts("schemes", SignatureForm.All.Length, 32) ?? [.. SignatureForm.All])
         {

@@ -35,6 +35,9 @@ internal sealed class CaptureStore(Database database)
     /// <summary>How long a provider's delivery id is remembered.</summary>
     public const long RememberedFor = 24L * 3600 * 1_000_000;
 
+    /// <summary>Filtered requests of a trigger whose bodies are kept.</summary>
+    public const long FilteredBodies = 20;
+
     private const string Columns = """
         project, id, trigger_uid, at, source, method, path, query, headers, body, content_type, source_ip, scheduled_at, status, reason, error, session, in_seq, run, started_at, ended_at
         """;
@@ -64,6 +67,16 @@ internal sealed class CaptureStore(Database database)
 
     public static ValueTask<string?> FirstOfAsync(Tx tx, string project, string uid, byte[] digest) =>
         tx.FirstAsync("SELECT capture FROM capture_key WHERE project = $1 AND trigger_uid = $2 AND digest = $3 AND at >= $4", r => r.GetString(0), project, uid, digest, tx.Now - RememberedFor);
+
+    /// <summary>Of what was filtered out, the newest few keep their bodies: enough to put a filter right, and no way to fill the disk.</summary>
+    public static async ValueTask ForgetFilteredBodiesAsync(Tx tx, string project, string uid)
+    {
+        if (await tx.FirstAsync<(long At, string Id)?>(
+            "SELECT at, id FROM capture WHERE project = $1 AND trigger_uid = $2 AND status = 'filtered' AND body IS NOT NULL ORDER BY at DESC, id DESC LIMIT 1 OFFSET $3",
+            r => (r.GetInt64(0), r.GetString(1)), project, uid, FilteredBodies) is not { } last) return;
+        await tx.ExecuteAsync(
+            "UPDATE capture SET body = NULL WHERE project = $1 AND trigger_uid = $2 AND status = 'filtered' AND body IS NOT NULL AND (at, id) <= ($3, $4)", project, uid, last.At, last.Id);
+    }
 
     /// <summary>The turn that answers them has begun.</summary>
     public static ValueTask<int> BeginAsync(Tx tx, string project, string session, long inSeq) =>

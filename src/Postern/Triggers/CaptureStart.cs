@@ -93,6 +93,7 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
     private async ValueTask<CaptureOutcome> FilterAsync(Tx tx, Trigger trigger, Capture capture)
     {
         await CaptureStore.InsertAsync(tx, capture with { Status = Capture.Filtered, EndedAt = tx.Now });
+        await CaptureStore.ForgetFilteredBodiesAsync(tx, trigger.Project, trigger.Uid);
         await TriggerStore.CountAsync(tx, trigger, takesPlace: false);
         await TellAsync(tx, "trigger.filtered", trigger, capture);
         return new CaptureOutcome.FilteredOut(capture.Id);

@@ -44,19 +44,3 @@ internal static class InboundFilter
         return true;
     }
 }
-
-/// <summary>Headers as they are kept: lower-case names, and what could be a credential replaced.</summary>
-internal static class Redaction
-{
-    public const string Redacted = "[REDACTED]";
-    private static readonly string[] Names = ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-internal-api-key", "x-gitlab-token", "stripe-signature", "x-slack-signature", "webhook-signature", "svix-signature", "x-auth-token", "x-hax-signature", "x-webhook-signature", "x-callback-secret", "x-callback-token", "x-amz-security-token", "x-amz-content-sha256"];
-    private static readonly string[] Prefixes = ["x-hub-signature", "cf-access-", "x-amz-sns-", "x-amz-credential", "x-amz-signature"];
-
-    public static Dictionary<string, string> Of(IHeaderDictionary headers, string? ownHeader) =>
-        headers.GroupBy(h => h.Key.ToLowerInvariant(), StringComparer.Ordinal).ToDictionary(
-            h => h.Key,
-            h => Hides(h.Key, ownHeader) ? Redacted : string.Join(", ", h.SelectMany(v => v.Value.ToArray())).Replace('\0', ' '), StringComparer.Ordinal);
-
-    private static bool Hides(string name, string? ownHeader) =>
-        Names.Contains(name, StringComparer.Ordinal) || Prefixes.Any(p => name.StartsWith(p, StringComparison.Ordinal)) || string.Equals(name, ownHeader, StringComparison.OrdinalIgnoreCase);
-}

@@ -9,7 +9,7 @@ namespace Postern.Triggers;
 /// The public URLs of triggers. Each has its own authentication, over the raw bytes; the order of the checks is its contract: method, type, size, trigger,
 /// signature, paused, repeat, filter, limits. A link preview or a health probe starts no agent.
 /// </summary>
-internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, Projects projects, Credentials credentials, FailedCredentials failed, TokenBuckets buckets, Database database)
+internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, Projects projects, Credentials credentials, FailedCredentials failed, VerificationPlaces places, TokenBuckets buckets, Database database)
 {
     public const int MaxBody = 262_144;
     private static readonly string[] Allowed = ["POST", "PUT", "PATCH", "DELETE"];
@@ -43,7 +43,10 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
         using (body)
         {
             if (trigger is null || trigger.Mode != Trigger.Webhook) return TriggerFamily.NotFound;
-            var answer = triggers.RuleOf(trigger) is { } rule ? Signatures.Verify(rule, http.Request.Headers, body.Bytes.Span, database.Now) : new SignatureAnswer(true, null);
+            var rule = triggers.RuleOf(trigger);
+            var verified = rule is null ? new Verified(new SignatureAnswer(true, null))
+                : await places.VerifyAsync(body.Length, rule.Secrets.Count, () => new Verified(Signatures.Verify(rule, http.Request.Headers, body.Bytes.Span, database.Now)), http.RequestAborted);
+            if (verified is not { Answer: var answer }) return VerificationPlaces.Busy;
             if (!answer.IsValid) return failed.Refuse(http, "bad_signature", null, new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "Signature realm=\"postern\"" });
             if (!trigger.IsActive) return TriggerFamily.NotFound;
             return await TakeSignedAsync(http, trigger, body.Bytes.ToArray(), answer.Replay);
@@ -54,14 +57,14 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
     {
         using var json = Parse(body);
         if (AnswerToProbe(http, json?.RootElement) is { } pong) return pong;
-        var query = http.Request.QueryString.HasValue ? http.Request.QueryString.Value![1..] : "";
+        var query = Redaction.OfQuery(http.Request.QueryString.HasValue ? http.Request.QueryString.Value![1..] : "");
         var incoming = new Incoming(
             Capture.Webhook, http.Request.Method, http.Request.Path.Value ?? "", query, Incoming.QueryOf(query), Redaction.Of(http.Request.Headers, trigger.AuthHeader), body, http.Request.ContentType, credentials.AddressOf(http));
         var replay = ReplayOf(http.Request.Headers, trigger, json?.RootElement, signed);
-        var passes = InboundFilter.Passes(trigger.Filter, http.Request.Headers, json?.RootElement);
-        // A repeat, and what is filtered out, costs no place in the rate.
-        if (trigger.RateLimit is { } perMinute && passes && (replay is null || await start.FirstOfAsync(trigger, replay) is null) && buckets.Take("trigger " + trigger.Uid, (int)perMinute, perMinute / 60.0) is { Allowed: false } wait)
+        // A repeat costs no place in the rate; what is filtered out does, since it is kept.
+        if (trigger.RateLimit is { } perMinute && (replay is null || await start.FirstOfAsync(trigger, replay) is null) && buckets.Take("trigger " + trigger.Uid, (int)perMinute, perMinute / 60.0) is { Allowed: false } wait)
             return new Refusal(429, "Too many requests", "rate_limited_trigger") { RetryAfterSeconds = Math.Max(1, (int)Math.Ceiling(wait.RetryAfter)) };
+        var passes = InboundFilter.Passes(trigger.Filter, http.Request.Headers, json?.RootElement);
         return await start.TakeAsync(trigger, incoming, replay, passes) switch
         {
             CaptureOutcome.Taken taken => TriggerFamily.Ok(200, new CapturedView(taken.Id, "Webhook captured successfully", null, null)),
@@ -70,6 +73,8 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
             _ => Full,
         };
     }
+
+    private sealed record Verified(SignatureAnswer Answer);
 
     public static Refusal Full { get; } = new(429, "Too many in-flight requests", "in_flight_limit") { RetryAfterSeconds = 5 };
 
@@ -82,22 +87,17 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
     }
 
     /// <summary>
-    /// What a repeat of this delivery has in common with it. Where the scheme signs an id or an instant, only what is signed counts: a header beside it could
-    /// be made up by whoever has overheard the message. Elsewhere it is what the provider calls the delivery, or else the message.
+    /// What a repeat of this delivery has in common with it. Where anything is signed only that counts: a header beside it could be made up by
+    /// whoever has overheard the message, to start its work again or to swallow a real delivery. Elsewhere it is what the sender calls the delivery.
     /// </summary>
     private static string? ReplayOf(IHeaderDictionary headers, Trigger trigger, JsonElement? body, string? signed)
     {
-        switch (trigger.AuthScheme)
-        {
-            case SignatureScheme.Standard: return signed;
-            // Both sign a retry anew: its event's id, in the signed body, is what stays.
-            case SignatureScheme.Stripe: return TextOf(body, "id") is { } id ? "event " + id : signed;
-            case SignatureScheme.Slack: return TextOf(body, "event_id") is { } eventId ? "event " + eventId : signed;
-        }
-        if (signed?.StartsWith("timed ", StringComparison.Ordinal) == true) return signed;
+        var scheme = trigger.AuthScheme is null ? null : SignatureScheme.Of(trigger.AuthScheme);
+        if (scheme?.Repeat == RepeatBy.EventId) return (TextOf(body, "id") ?? TextOf(body, "event_id")) is { } id ? "event " + id : signed;
+        if (scheme is not null && scheme.Repeat != RepeatBy.Delivery) return signed;
         foreach (var name in DeliveryHeaders)
             if (headers.TryGetValue(name, out var given) && given.Count == 1 && given[0] is { Length: > 0 and <= 255 } named) return $"{name.ToLowerInvariant()} {named}";
-        return signed;
+        return null;
     }
 
     private static string? TextOf(JsonElement? body, string member) =>

@@ -21,7 +21,7 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
     /// <param name="replaces">Whether absent fields go back to their defaults.</param>
     public async ValueTask<Trigger> ReadAsync(Tx tx, Fields fields, Trigger before, bool replaces)
     {
-        var start = replaces ? before with { Settings = null, Template = "", IsActive = true, Cron = null, Zone = null, SessionMode = Trigger.PerRequest, SessionKey = null, AuthScheme = null, AuthHeader = null, AuthSealed = null, Filter = null, Methods = [], MaxInFlight = 20, DeadlineSeconds = null, RateLimit = null } : before;
+        var start = replaces ? before with { Settings = null, Template = "", IsActive = true, Cron = null, Zone = null, SessionMode = Trigger.PerRequest, SessionKey = null, AuthScheme = null, AuthHeader = null, AuthSealed = null, AuthForm = null, Filter = null, Methods = [], MaxInFlight = 20, DeadlineSeconds = null, RateLimit = null } : before;
         var agent = fields.Text("agent", 1, 128) ?? (before.Agent.Length > 0 && !replaces ? before.Agent : options.DefaultAgent);
         if (!replaces && agent != before.Agent) fields.Fault("agent", "cannot be changed: make another trigger");
         else if (await AgentStore.FindAsync(tx, before.Project, agent) is null) fields.Fault("agent", $"{agent} is not registered");
@@ -75,24 +75,25 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
 
     private Trigger ReadAuth(Fields fields, Trigger trigger)
     {
-        if (fields.IsNull("webhookAuth")) return trigger with { AuthScheme = null, AuthHeader = null, AuthSealed = null };
+        if (fields.IsNull("webhookAuth")) return trigger with { AuthScheme = null, AuthHeader = null, AuthSealed = null, AuthForm = null };
         if (fields.Object("webhookAuth") is not { } given) return trigger;
         var auth = new Fields(given);
         var scheme = auth.Word("scheme", SignatureScheme.Named);
         var header = auth.Text("header", 1, 128);
         var one = auth.Text("secret", 1, 512);
         var secrets = auth.Texts("secrets", 5, 512) ?? (one is null ? null : [one]);
+        var form = scheme == SignatureScheme.Hmac ? WebhookAuth.ReadForm(auth) : null;
         auth.RefuseUnknown();
-        foreach (var (field, problem) in auth.Faults) fields.Fault("webhookAuth." + field, problem);
-        if (auth.Faults.Count > 0) return trigger;
-        if (secrets is not { Count: > 0 } || (scheme is null && header is null))
+        WebhookAuth.CheckHeader(auth, scheme, header);
+        var checkedSecrets = WebhookAuth.CheckSecrets(auth, SignatureScheme.Of(scheme ?? SignatureScheme.HeaderSecret)!, secrets ?? [], one is not null);
+        if (auth.Faults.All(f => f.Field != "scheme") && (secrets is not { Count: > 0 } || (scheme is null && header is null)))
         {
             fields.Fault("webhookAuth", BothRequired);
             return trigger;
         }
-        if (header is not null && !header.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')) fields.Fault("webhookAuth.header", "must be the name of a header");
-        if (scheme == SignatureScheme.Standard && secrets.Any(s => !s.StartsWith("whsec_", StringComparison.Ordinal) && !s.StartsWith("whpk_", StringComparison.Ordinal))) fields.Fault("webhookAuth.secret", "must begin with whsec_ or whpk_ for the scheme standard");
-        return trigger with { AuthScheme = scheme ?? SignatureScheme.HeaderSecret, AuthHeader = header, AuthSealed = triggers.Seal(trigger.Project, trigger.Uid, secrets) };
+        foreach (var (field, problem) in auth.Faults) fields.Fault("webhookAuth." + field, problem);
+        if (auth.Faults.Count > 0) return trigger;
+        return trigger with { AuthScheme = scheme ?? SignatureScheme.HeaderSecret, AuthHeader = header, AuthSealed = triggers.Seal(trigger.Project, trigger.Uid, checkedSecrets), AuthForm = form };
     }
 
     /// <summary>The words that existing callers know.</summary>

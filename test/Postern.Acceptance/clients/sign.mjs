@@ -4,6 +4,7 @@ import { sign } from "@octokit/webhooks-methods";
 import { Webhook as Standard } from "standardwebhooks";
 import { Webhook as Svix } from "svix";
 import Stripe from "stripe";
+import { verifyKey } from "discord-interactions";
 
 const [provider, secret, timestamp, body] = process.argv.slice(2);
 const seconds = Number(timestamp);
@@ -15,6 +16,22 @@ const headers = {
   github: async () => ({ "X-Hub-Signature-256": await sign(secret, body) }),
   // Slack ships no signer: this is the rule of its documentation.
   slack: () => ({ "X-Slack-Request-Timestamp": timestamp, "X-Slack-Signature": "v0=" + createHmac("sha256", secret).update(`v0:${timestamp}:${body}`).digest("hex") }),
+  // These ship no signer either: the rules of their documentation.
+  shopify: () => ({ "X-Shopify-Hmac-Sha256": createHmac("sha256", secret).update(body).digest("base64") }),
+  linear: () => ({ "Linear-Signature": createHmac("sha256", secret).update(body).digest("hex") }),
+  pagerduty: () => ({ "X-PagerDuty-Signature": ["a retired secret", secret].map(s => "v1=" + createHmac("sha256", s).update(body).digest("hex")).join(",") }),
+  typeform: () => ({ "Typeform-Signature": "sha256=" + createHmac("sha256", secret).update(body).digest("base64") }),
+  sentry: () => ({ "Sentry-Hook-Signature": createHmac("sha256", secret).update(body, "utf8").digest("hex"), "Sentry-Hook-Timestamp": timestamp }),
+  zoom: () => ({ "x-zm-request-timestamp": timestamp, "x-zm-signature": "v0=" + createHmac("sha256", secret).update(`v0:${timestamp}:${body}`).digest("hex") }),
+  hmac: () => ({ "X-Acme-Time": timestamp, "X-Acme-Id": id, "X-Acme-Signature": "v2=" + createHmac("sha512", secret).update(`${id}:${timestamp}:${body}`).digest("base64") }),
+  // A key pair made here, and Discord's own library to say that it is signed as Discord signs.
+  discord: async () => {
+    const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+    const signature = signBytes(null, Buffer.from(timestamp + body), privateKey).toString("hex");
+    const key = publicKey.export({ format: "der", type: "spki" }).subarray(-32).toString("hex");
+    if (!(await verifyKey(body, signature, timestamp, key))) throw new Error("Discord's library does not take it");
+    return { secret: key, "X-Signature-Ed25519": signature, "X-Signature-Timestamp": timestamp };
+  },
   gitlab: () => ({ "X-Gitlab-Token": secret }),
   // The asymmetric form of Standard Webhooks: a key pair made here, whose public half is the secret to configure.
   ed25519: () => {

@@ -39,10 +39,10 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             // Its agent does nothing, so that no work of an earlier row is counted in a later one.
             await Server.SendAsync(HttpMethod.Put, "/api/v1/agents/nobody-works", Server.RootKey, new { kind = "pull" });
             // An inbound URL whose trigger asks for a signature: what opens its door.
-            await Server.PostAsync("/api/triggers/user/matrix/matrix", new { promptTemplate = "{{body}}", agent = "nobody-works", webhookAuth = new { scheme = "sha256", secret = "a secret of the matrix" } });
-            await Server.PostAsync("/api/triggers/org/matrix/matrix", new { promptTemplate = "{{body}}", agent = "nobody-works", webhookAuth = new { scheme = "sha256", secret = "a secret of the matrix" } });
+            await Server.PostAsync("/api/triggers/user/matrix/matrix", new { promptTemplate = "{{body}}", agent = "nobody-works", webhookAuth = new { scheme = "sha256", secret = "a secret of the matrix, of 24" } });
+            await Server.PostAsync("/api/triggers/org/matrix/matrix", new { promptTemplate = "{{body}}", agent = "nobody-works", webhookAuth = new { scheme = "sha256", secret = "a secret of the matrix, of 24" } });
             // An approval service for the signed door, and a link for the page.
-            await Server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/default", Server.RootKey, new { secrets = new[] { "a secret of the matrix" } });
+            await Server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/default", Server.RootKey, new { secrets = new[] { "a secret of the matrix, of 24" } });
             var run = (await Server.PostAsync("/api/v1/runs", new { agent = "nobody-works" })).String("id");
             var claimed = await Server.PostAsync("/api/v1/agents/nobody-works/claim", new { waitSeconds = 10, leaseSeconds = 3600 });
             RunToken = claimed.Json.GetProperty("data")[0].GetProperty("token").GetString()!;
@@ -92,8 +92,8 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             ("a callback token of another project", 0, [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_none"), ("x-webhook-project", "proj_other")]),
             ("a callback token in capitals", 0, [("X-Callback-Token", world.CallbackToken.ToUpperInvariant()), ("x-run-id", "run_none")]),
             ("a callback secret as a bearer", 0, [("Authorization", "Bearer " + world.CallbackSecret)]),
-            ("a signature over other bytes", 0, [("X-Hub-Signature-256", "sha256=" + Convert.ToHexStringLower(System.Security.Cryptography.HMACSHA256.HashData("a secret of the matrix"u8, "{}"u8)))]),
-            ("a signature", Opens.Signature, [("X-Hub-Signature-256", "sha256=" + Convert.ToHexStringLower(System.Security.Cryptography.HMACSHA256.HashData("a secret of the matrix"u8, "{\"broken\""u8)))]),
+            ("a signature over other bytes", 0, [("X-Hub-Signature-256", "sha256=" + Convert.ToHexStringLower(System.Security.Cryptography.HMACSHA256.HashData("a secret of the matrix, of 24"u8, "{}"u8)))]),
+            ("a signature", Opens.Signature, [("X-Hub-Signature-256", "sha256=" + Convert.ToHexStringLower(System.Security.Cryptography.HMACSHA256.HashData("a secret of the matrix, of 24"u8, "{\"broken\""u8)))]),
             ("the root key as X-Internal-API-Key", Opens.InternalKey, [("X-Internal-API-Key", server.RootKey)]),
             ("a callback secret", Opens.CallbackSecret, [("X-Callback-Secret", world.CallbackSecret)]),
             ("a callback token", Opens.CallbackToken, [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_none")]),

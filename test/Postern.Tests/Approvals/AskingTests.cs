@@ -202,7 +202,7 @@ public sealed class AskingTests : ApprovalTest
     [Fact]
     public async Task A_service_serves_the_agents_that_it_is_given()
     {
-        await _server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/finance", _server.RootKey, new { secrets = new[] { "f" }, agents = new[] { "payer" } });
+        await _server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/finance", _server.RootKey, new { secrets = new[] { "a secret of finance, of some length" }, agents = new[] { "payer" } });
         var (run, token, _) = await _asking.RunningAsync();
         var refused = await AskAsync(run, new { service = "finance" }, token);
         Assert.Equal((400, "service does not serve the agent p"), (refused.Status, refused.String("message")));

@@ -288,25 +288,25 @@ public sealed class SignedDoorTests : ApprovalTest
     [Fact]
     public async Task Each_service_decides_its_own_questions_and_rotates_its_secrets()
     {
-        await ServiceAsync("legal", new { secrets = new[] { "legal-1" }, agents = new[] { "p" } });
+        await ServiceAsync("legal", new { secrets = new[] { "legal-1, of 24 characters" }, agents = new[] { "p" } });
         var (_, _, ours) = await _asking.WaitingAsync(new { service = "legal" });
         var (_, _, theirs) = await _asking.WaitingAsync();
         var foreign = await _asking.DecideAsync(ours, "approved");
         Assert.Equal((404, $"no execution found for approval request {ours}"), (foreign.Status, foreign.String("error")));
         Assert.Equal(foreign.Text.Replace(ours, "nothing", StringComparison.Ordinal), (await _asking.DecideAsync("nothing", "approved")).Text);
-        Assert.Equal(404, (await _asking.DecideAsync(theirs, "approved", secret: "legal-1")).Status);
+        Assert.Equal(404, (await _asking.DecideAsync(theirs, "approved", secret: "legal-1, of 24 characters")).Status);
 
         // Two live secrets while one is rotated; the old one ends with the put that leaves it out.
-        await ServiceAsync("legal", new { secrets = new[] { "legal-2", "legal-1" }, agents = new[] { "p" } });
-        Assert.Equal(200, (await _asking.DecideAsync(ours, "approved", secret: "legal-1")).Status);
-        Assert.Equal("already_processed", (await _asking.DecideAsync(ours, "approved", secret: "legal-2")).String("status"));
-        await ServiceAsync("legal", new { secrets = new[] { "legal-2" } });
-        Assert.Equal(401, (await _asking.DecideAsync(ours, "approved", secret: "legal-1")).Status);
+        await ServiceAsync("legal", new { secrets = new[] { "legal-2, of 24 characters", "legal-1, of 24 characters" }, agents = new[] { "p" } });
+        Assert.Equal(200, (await _asking.DecideAsync(ours, "approved", secret: "legal-1, of 24 characters")).Status);
+        Assert.Equal("already_processed", (await _asking.DecideAsync(ours, "approved", secret: "legal-2, of 24 characters")).String("status"));
+        await ServiceAsync("legal", new { secrets = new[] { "legal-2, of 24 characters" } });
+        Assert.Equal(401, (await _asking.DecideAsync(ours, "approved", secret: "legal-1, of 24 characters")).Status);
 
         // Narrowed to other agents, it decides nothing of this one any more.
         var (_, _, later) = await _asking.WaitingAsync(new { service = "legal" });
-        await ServiceAsync("legal", new { secrets = new[] { "legal-2" }, agents = new[] { "somebody" } });
-        Assert.Equal(404, (await _asking.DecideAsync(later, "approved", secret: "legal-2")).Status);
+        await ServiceAsync("legal", new { secrets = new[] { "legal-2, of 24 characters" }, agents = new[] { "somebody" } });
+        Assert.Equal(404, (await _asking.DecideAsync(later, "approved", secret: "legal-2, of 24 characters")).Status);
     }
 
     [Fact]
@@ -314,11 +314,11 @@ public sealed class SignedDoorTests : ApprovalTest
     {
         var other = await _server.PostAsync("/api/v1/projects", new { name = "other" });
         var (key, id) = (other.String("rootKey"), other.String("id"));
-        await _server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/default", key, new { secrets = new[] { "theirs" } });
+        await _server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/default", key, new { secrets = new[] { "theirs, of 24 characters or more" } });
         var (_, _, request) = await _asking.WaitingAsync();
         var body = $$"""{"requestId":"{{request}}","decision":"approved"}""";
-        Assert.Equal(401, (await SendAsync(body, Asking.Sign(body, "theirs"))).Status);
-        var theirs = await _server.SendAsync(HttpMethod.Post, $"{Door}/{id}", null, body, Asking.Sign(body, "theirs"));
+        Assert.Equal(401, (await SendAsync(body, Asking.Sign(body, "theirs, of 24 characters or more"))).Status);
+        var theirs = await _server.SendAsync(HttpMethod.Post, $"{Door}/{id}", null, body, Asking.Sign(body, "theirs, of 24 characters or more"));
         Assert.Equal((404, $"no execution found for approval request {request}"), (theirs.Status, theirs.String("error")));
         Assert.Equal(401, (await _server.SendAsync(HttpMethod.Post, $"{Door}/{id}", null, body, Asking.Sign(body))).Status);
         // Of a project that is not there nothing is told.
@@ -370,17 +370,23 @@ public sealed class SignedDoorTests : ApprovalTest
     }
 
     [Theory]
-    [InlineData("a b", "{\"secrets\":[\"s\"]}", "name")]
+    [InlineData("a b", "{\"secrets\":[\"a secret of 24 characters\"]}", "name")]
     [InlineData("x", "{}", "secrets is required")]
     [InlineData("x", "{\"secrets\":[]}", "secrets must hold one or two")]
     [InlineData("x", "{\"secrets\":[\"\"]}", "secrets[0]")]
     [InlineData("x", "{\"secrets\":[\"a\",\"b\",\"c\"]}", "secrets must have at most 2 items")]
-    [InlineData("x", "{\"secrets\":[\"a\"],\"schemes\":[\"md5\"]}", "schemes are of")]
-    [InlineData("x", "{\"secrets\":[\"a\"],\"schemes\":[]}", "schemes must hold at least one")]
-    [InlineData("x", "{\"secrets\":[\"whpk_a\"],\"schemes\":[\"raw\"]}", "secrets hold a public key")]
-    [InlineData("x", "{\"secrets\":[\"a\"],\"require_timestamp\":1}", "require_timestamp")]
-    [InlineData("x", "{\"secrets\":[\"a\"],\"agents\":\"p\"}", "agents")]
-    [InlineData("x", "{\"secrets\":[\"a\"],\"secret\":\"b\"}", "secret is not a known field")]
+    [InlineData("x", "{\"secrets\":[\"a secret of 24 characters\"],\"schemes\":[\"md5\"]}", "schemes are of")]
+    [InlineData("x", "{\"secrets\":[\"a secret of 24 characters\"],\"schemes\":[]}", "schemes must hold at least one")]
+    [InlineData("x", "{\"secrets\":[\"whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"],\"schemes\":[\"raw\"]}", "secrets hold a public key")]
+    [InlineData("x", "{\"secrets\":[\"a secret of 24 characters\"],\"require_timestamp\":1}", "require_timestamp")]
+    [InlineData("x", "{\"secrets\":[\"a secret of 24 characters\"],\"agents\":\"p\"}", "agents")]
+    [InlineData("x", "{\"secrets\":[\"a secret of 24 characters\"],\"secret\":\"b\"}", "secret is not a known field")]
+    [InlineData("x", "{\"secrets\":[\"x\"]}", "secrets[0] must have at least 24 characters")]
+    [InlineData("x", "{\"secrets\":[\"whsec_\"]}", "secrets[0]")]
+    [InlineData("x", "{\"secrets\":[\"whpk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"]}", "secrets[0] must be whpk_ and an ed25519 public key in base 64: these bytes are no such key")]
+    [InlineData("x", "{\"secrets\":[\"whpk_AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"]}", "secrets[0] must be whpk_")]
+    [InlineData("x", "{\"secrets\":[\"whpk_AAAA\"]}", "32 bytes")]
+    [InlineData("x", "{\"secrets\":[\"a secret of 24 characters\\u0007\"]}", "secrets[0] must not hold control characters")]
     public async Task A_service_at_fault_names_its_field(string name, string body, string says)
     {
         var refused = await _server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/" + Uri.EscapeDataString(name), _server.RootKey, body);

@@ -75,6 +75,8 @@ public sealed class AnswerHeaderTests(AnswerHeaderTests.World world) : IClassFix
     public async Task An_answer_with_a_secret_is_kept_by_no_cache()
     {
         var server = world.Server;
+        foreach (var secret in (await server.GetAsync("/api/v1/callback-secrets")).Json.GetProperty("data").EnumerateArray())
+            await server.SendAsync(HttpMethod.Delete, "/api/v1/callback-secrets/" + secret.GetProperty("id").GetString(), server.RootKey);
         var answers = new[]
         {
             await server.PostAsync("/api/v1/keys", new { name = "x" }),

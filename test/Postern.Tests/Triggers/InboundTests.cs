@@ -51,7 +51,7 @@ public sealed class InboundTests : IAsyncLifetime
     [Fact]
     public async Task The_checks_come_in_their_order()
     {
-        await MakeAsync("signed", new { agent = "idle", promptTemplate = "x", webhookAuth = new { scheme = "github", secret = "s" } });
+        await MakeAsync("signed", new { agent = "idle", promptTemplate = "x", webhookAuth = new { scheme = "github", secret = "secret s" } });
         foreach (var method in (string[])["GET", "HEAD", "OPTIONS", "PROPFIND", "P"])
         {
             var refused = await _server.SendAsync(new HttpMethod(method), "/inbound/user/ada/signed");
@@ -66,7 +66,7 @@ public sealed class InboundTests : IAsyncLifetime
         Assert.Equal((401, "Unauthorized"), await ErrorAsync(InAsync("signed", "{}")));
         await _server.SendAsync(HttpMethod.Put, "/api/triggers/user/ada/signed", _server.RootKey, new { isActive = false });
         Assert.Equal((401, "Unauthorized"), await ErrorAsync(InAsync("signed", "{}")));
-        Assert.Equal((404, "Trigger not found"), await ErrorAsync(InAsync("signed", "{}", ("X-Hub-Signature-256", Sign("s", "{}")))));
+        Assert.Equal((404, "Trigger not found"), await ErrorAsync(InAsync("signed", "{}", ("X-Hub-Signature-256", Sign("secret s", "{}")))));
         var unknown = await _server.SendAsync(HttpMethod.Post, "/inbound/nothing", null, "{}");
         Assert.Equal((404, "{\"success\":false,\"error\":\"Not found\"}"), (unknown.Status, unknown.Text));
         Assert.Equal(0, await _server.Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM capture", r => r.GetInt64(0))));
@@ -125,23 +125,23 @@ public sealed class InboundTests : IAsyncLifetime
     [Fact]
     public async Task An_untimed_signature_without_an_id_is_remembered_by_its_body_and_a_plain_secret_is_not()
     {
-        await MakeAsync("hub", new { agent = "idle", promptTemplate = "x", webhookAuth = new { scheme = "github", secrets = new[] { "old", "new" } } });
-        var first = await InAsync("hub", "{\"a\":1}", ("X-Hub-Signature-256", Sign("old", "{\"a\":1}")));
+        await MakeAsync("hub", new { agent = "idle", promptTemplate = "x", webhookAuth = new { scheme = "github", secrets = new[] { "the old one", "the new one" } } });
+        var first = await InAsync("hub", "{\"a\":1}", ("X-Hub-Signature-256", Sign("the old one", "{\"a\":1}")));
         Assert.Equal(200, first.Status);
-        Assert.True((await InAsync("hub", "{\"a\":1}", ("X-Hub-Signature-256", Sign("new", "{\"a\":1}").ToUpperInvariant().Replace("SHA256", "sha256", StringComparison.Ordinal)))).Json.GetProperty("data").GetProperty("duplicate").GetBoolean());
-        Assert.Equal(401, (await InAsync("hub", "{\"a\":2}", ("X-Hub-Signature-256", Sign("old", "{\"a\":1}")))).Status);
-        await MakeAsync("lab", new { agent = "idle", promptTemplate = "x", webhookAuth = new { scheme = "gitlab", secret = "t" } });
-        Assert.NotEqual(IdOf(await InAsync("lab", "{}", ("X-Gitlab-Token", "t"))), IdOf(await InAsync("lab", "{}", ("X-Gitlab-Token", "t"))));
+        Assert.True((await InAsync("hub", "{\"a\":1}", ("X-Hub-Signature-256", Sign("the new one", "{\"a\":1}").ToUpperInvariant().Replace("SHA256", "sha256", StringComparison.Ordinal)))).Json.GetProperty("data").GetProperty("duplicate").GetBoolean());
+        Assert.Equal(401, (await InAsync("hub", "{\"a\":2}", ("X-Hub-Signature-256", Sign("the old one", "{\"a\":1}")))).Status);
+        await MakeAsync("lab", new { agent = "idle", promptTemplate = "x", webhookAuth = new { scheme = "gitlab", secret = "token of lab" } });
+        Assert.NotEqual(IdOf(await InAsync("lab", "{}", ("X-Gitlab-Token", "token of lab"))), IdOf(await InAsync("lab", "{}", ("X-Gitlab-Token", "token of lab"))));
         Assert.Equal(401, (await InAsync("lab", "{}", ("X-Gitlab-Token", "T"))).Status);
-        Assert.Equal(401, (await InAsync("lab", "{}", ("X-Gitlab-Token", "t"), ("X-Gitlab-Token", "t"))).Status);
+        Assert.Equal(401, (await InAsync("lab", "{}", ("X-Gitlab-Token", "token of lab"), ("X-Gitlab-Token", "token of lab"))).Status);
     }
 
     [Fact]
     public async Task Probes_are_answered_after_the_signature_and_start_nothing()
     {
-        await MakeAsync("hub", new { agent = "idle", promptTemplate = "x", webhookAuth = new { scheme = "github", secret = "s" } });
+        await MakeAsync("hub", new { agent = "idle", promptTemplate = "x", webhookAuth = new { scheme = "github", secret = "secret s" } });
         Assert.Equal(401, (await InAsync("hub", "{}", ("X-GitHub-Event", "ping"))).Status);
-        Assert.Equal("pong", (await InAsync("hub", "{}", ("X-GitHub-Event", "ping"), ("X-Hub-Signature-256", Sign("s", "{}")))).Json.GetProperty("data").GetProperty("message").GetString());
+        Assert.Equal("pong", (await InAsync("hub", "{}", ("X-GitHub-Event", "ping"), ("X-Hub-Signature-256", Sign("secret s", "{}")))).Json.GetProperty("data").GetProperty("message").GetString());
         await MakeAsync("slack", new { agent = "idle", promptTemplate = "x" });
         Assert.Equal("{\"challenge\":\"abc\"}", (await InAsync("slack", new { type = "url_verification", challenge = "abc" })).Text);
         Assert.Equal(0, await _server.Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM capture", r => r.GetInt64(0))));

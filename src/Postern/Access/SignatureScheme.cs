@@ -1,0 +1,122 @@
+using System.Text.Json;
+using Postern.Http;
+
+namespace Postern.Access;
+
+/// <summary>What verifies a request of a scheme.</summary>
+internal enum Proof
+{
+    /// <summary>An HMAC of what is signed, in a header of its own.</summary>
+    Hmac,
+
+    /// <summary>The form <c>t=…,v1=…</c>: the instant and the HMACs stand in one header.</summary>
+    TimedHmac,
+
+    /// <summary>Standard Webhooks 1.0: HMAC with <c>whsec_…</c>, ed25519 with <c>whpk_…</c>.</summary>
+    Standard,
+
+    /// <summary>An ed25519 signature in hex, with its instant in a header beside it.</summary>
+    Ed25519,
+
+    /// <summary>The header holds the secret itself.</summary>
+    Secret,
+}
+
+/// <summary>What a repeat of a message is known by.</summary>
+internal enum RepeatBy
+{
+    /// <summary>The message's id, which is signed.</summary>
+    SignedId,
+
+    /// <summary>The event's id in the signed body, which stays when a retry is signed anew; else the message with its instant.</summary>
+    EventId,
+
+    /// <summary>Everything that is signed: the message with its instant, or the body.</summary>
+    Message,
+
+    /// <summary>What the provider calls the delivery: nothing is signed.</summary>
+    Delivery,
+}
+
+/// <summary>How an HMAC signature is written: a described sender's, or a row's own.</summary>
+/// <param name="Prefix">What stands before a signature, such as <c>sha256=</c>; empty for nothing.</param>
+/// <param name="Signed">A template of <c>{body}</c>, <c>{timestamp}</c>, <c>{id}</c> and literals.</param>
+/// <param name="TimestampHeader">Unix seconds; fresh within the tolerance. Needed where the template names the instant.</param>
+/// <param name="IdHeader">The message's id. Needed where the template names it.</param>
+internal sealed record HmacForm(
+    string Prefix = "", string Algorithm = "sha256", string Encoding = "hex", string Signed = "{body}", string? TimestampHeader = null, string? IdHeader = null,
+    long ToleranceSeconds = HmacForm.StandardTolerance)
+{
+    public const long StandardTolerance = 300;
+
+    public bool SignsTime => Signed.Contains("{timestamp}", StringComparison.Ordinal);
+
+    public bool SignsId => Signed.Contains("{id}", StringComparison.Ordinal);
+
+    public string ToJson() => JsonSerializer.Serialize(this, Wire.Json);
+
+    public static HmacForm FromJson(string json) => JsonSerializer.Deserialize<HmacForm>(json, Wire.Json)!;
+}
+
+/// <summary>
+/// One way of signing, as its provider does it: a row of <see cref="All"/>. The redaction of captured headers, the table in the documents and the
+/// tests are made from these rows.
+/// </summary>
+/// <param name="Name">What callers call it.</param>
+/// <param name="Proof">What verifies it.</param>
+/// <param name="Headers">Where the signature or the secret stands; the first that is there counts.</param>
+/// <param name="Repeat">What a repeat is known by.</param>
+/// <param name="Secret">What its secrets must be.</param>
+/// <param name="Form">How it is written, for <see cref="Proof.Hmac"/>.</param>
+/// <param name="Source">The provider's page.</param>
+internal sealed record SignatureScheme(string Name, Proof Proof, string[] Headers, RepeatBy Repeat, SecretRule Secret, string Source, HmacForm? Form = null)
+{
+    public const string Hmac = "hmac";
+    public const string HeaderSecret = "header";
+
+    private static readonly string[] Generic = ["X-Hax-Signature", "X-Webhook-Signature"];
+
+    public static IReadOnlyList<SignatureScheme> All { get; } =
+    [
+        new("standard", Proof.Standard, ["webhook-signature", "svix-signature"], RepeatBy.SignedId, SecretRule.StandardWebhooks, "https://www.standardwebhooks.com"),
+        new("svix", Proof.Standard, ["svix-signature", "webhook-signature"], RepeatBy.SignedId, SecretRule.StandardWebhooks, "https://docs.svix.com/receiving/verifying-payloads/how-manual"),
+        new("stripe", Proof.TimedHmac, ["Stripe-Signature", .. Generic], RepeatBy.EventId, SecretRule.Given, "https://docs.stripe.com/webhooks"),
+        new("github", Proof.Hmac, ["X-Hub-Signature-256", .. Generic], RepeatBy.Message, SecretRule.Given, "https://docs.github.com/webhooks", new("sha256=")),
+        new("sha256", Proof.Hmac, ["X-Hub-Signature-256", .. Generic], RepeatBy.Message, SecretRule.Given, "https://docs.github.com/webhooks", new("sha256=")),
+        new("slack", Proof.Hmac, ["X-Slack-Signature"], RepeatBy.EventId, SecretRule.Given, "https://api.slack.com/authentication/verifying-requests-from-slack", new("v0=", Signed: "v0:{timestamp}:{body}", TimestampHeader: "X-Slack-Request-Timestamp")),
+        new("gitlab", Proof.Secret, ["X-Gitlab-Token"], RepeatBy.Delivery, SecretRule.InHeader, "https://docs.gitlab.com/user/project/integrations/webhooks"),
+        new("shopify", Proof.Hmac, ["X-Shopify-Hmac-Sha256"], RepeatBy.Message, SecretRule.Given, "https://shopify.dev/docs/apps/build/webhooks/subscribe/https", new(Encoding: "base64")),
+        new("linear", Proof.Hmac, ["Linear-Signature"], RepeatBy.Message, SecretRule.Given, "https://linear.app/developers/webhooks", new()),
+        new("pagerduty", Proof.Hmac, ["X-PagerDuty-Signature"], RepeatBy.Message, SecretRule.Given, "https://developer.pagerduty.com/docs/verifying-webhook-signatures", new("v1=")),
+        new("typeform", Proof.Hmac, ["Typeform-Signature"], RepeatBy.Message, SecretRule.Given, "https://www.typeform.com/developers/webhooks/secure-your-webhooks/", new("sha256=", Encoding: "base64")),
+        new("sentry", Proof.Hmac, ["Sentry-Hook-Signature"], RepeatBy.Message, SecretRule.Given, "https://docs.sentry.io/organization/integrations/integration-platform/webhooks/", new()),
+        new("zoom", Proof.Hmac, ["x-zm-signature"], RepeatBy.Message, SecretRule.Given, "https://developers.zoom.us/docs/api/webhooks/", new("v0=", Signed: "v0:{timestamp}:{body}", TimestampHeader: "x-zm-request-timestamp")),
+        new("discord", Proof.Ed25519, ["X-Signature-Ed25519"], RepeatBy.Message, SecretRule.PublicKeyInHex, "https://discord.com/developers/docs/interactions/overview", new(Signed: "{timestamp}{body}", TimestampHeader: "X-Signature-Timestamp")),
+        new(Hmac, Proof.Hmac, [], RepeatBy.Message, SecretRule.Own, "described by the trigger"),
+        new(HeaderSecret, Proof.Secret, [], RepeatBy.Delivery, SecretRule.InHeader, "a header that the trigger names"),
+    ];
+
+    /// <summary>The names that a trigger may give: all but the one that stands for a header alone.</summary>
+    public static string[] Named { get; } = [.. All.Where(s => s.Name != HeaderSecret).Select(s => s.Name)];
+
+    /// <summary>Every header in which a secret or a signature may stand, lower-case.</summary>
+    public static IReadOnlySet<string> SecretHeaders { get; } = All.SelectMany(s => s.Headers).Select(h => h.ToLowerInvariant()).ToHashSet(StringComparer.Ordinal);
+
+    public static SignatureScheme? Of(string name) => All.FirstOrDefault(s => s.Name == name);
+}
+
+/// <summary>The forms that an approval service may sign in; the names of providers that sign so stand for them.</summary>
+internal static class SignatureForm
+{
+    public const string Standard = "standard";
+    /// <summary><c>t=…,v1=…</c></summary>
+    public const string Timed = "timed";
+    /// <summary><c>sha256=…</c></summary>
+    public const string Sha256 = "sha256";
+    /// <summary>Hex alone.</summary>
+    public const string Raw = "raw";
+
+    public static readonly string[] All = [Standard, Timed, Sha256, Raw];
+
+    public static string? Of(string name) => name switch { "stripe" => Timed, "github" => Sha256, _ => All.Contains(name, StringComparer.Ordinal) ? name : null };
+}

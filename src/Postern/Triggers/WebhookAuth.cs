@@ -1,0 +1,56 @@
+using Postern.Access;
+using Postern.Http;
+
+namespace Postern.Triggers;
+
+/// <summary>The members of <c>webhookAuth</c>, checked: what can never match is a fault when it is set.</summary>
+internal static class WebhookAuth
+{
+    private const int MaxTemplate = 200;
+    private static readonly string[] Algorithms = ["sha256", "sha1", "sha512"];
+    private static readonly string[] Encodings = ["hex", "base64"];
+
+    /// <summary>Headers that mean something to HTTP itself, or that everybody sends.</summary>
+    private static readonly string[] Protocol =
+        ["host", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "date", "user-agent", "accept", "accept-encoding"];
+
+    /// <summary>How a described sender writes its signature.</summary>
+    public static HmacForm ReadForm(Fields auth)
+    {
+        var form = new HmacForm(
+            auth.Text("prefix", 0, 64) ?? "", auth.Word("algorithm", Algorithms) ?? "sha256", auth.Word("encoding", Encodings) ?? "hex", auth.Text("signed", 6, MaxTemplate) ?? "{body}",
+            auth.Text("timestampHeader", 1, 128), auth.Text("idHeader", 1, 128), auth.Whole("toleranceSeconds", 1, 86_400) ?? HmacForm.StandardTolerance);
+        if (form.Signed.Split("{body}").Length != 2) auth.Fault("signed", "must hold {body} once");
+        if (form.SignsTime && form.TimestampHeader is null) auth.Fault("timestampHeader", "is required where {timestamp} is signed");
+        if (form.SignsId && form.IdHeader is null) auth.Fault("idHeader", "is required where {id} is signed");
+        foreach (var (name, header) in ((string, string?)[])[("timestampHeader", form.TimestampHeader), ("idHeader", form.IdHeader)])
+            if (header is not null && !IsName(header)) auth.Fault(name, "must be the name of a header");
+        return form;
+    }
+
+    public static void CheckHeader(Fields auth, string? scheme, string? header)
+    {
+        if (header is null)
+        {
+            if (scheme == SignatureScheme.Hmac) auth.Fault("header", "is required for the scheme hmac");
+            return;
+        }
+        if (!IsName(header)) auth.Fault("header", "must be the name of a header");
+        else if (Protocol.Contains(header, StringComparer.OrdinalIgnoreCase)) auth.Fault("header", $"must not be {header}: it means something to HTTP itself");
+    }
+
+    /// <summary>The secrets without their line ends; faults name the one that is wrong.</summary>
+    public static List<string> CheckSecrets(Fields auth, SignatureScheme scheme, IReadOnlyList<string> secrets, bool single)
+    {
+        var kept = new List<string>();
+        foreach (var given in secrets)
+        {
+            var (secret, problem) = scheme.Secret.Check(given);
+            if (problem is not null) auth.Fault(single ? "secret" : $"secrets[{kept.Count}]", problem);
+            kept.Add(secret);
+        }
+        return kept;
+    }
+
+    private static bool IsName(string header) => header.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
+}
