@@ -133,7 +133,11 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
         if (asker.Attempt is not null && run is { Phase: Phase.Queued, Dispatched: true, WorkflowVersion: 0 }) run = await machine.MoveAsync(tx, run, new Change("taken_on", by, Phase.Running));
         if (run.Phase != Phase.Running) return new AskOutcome.NotRunning(run.Status);
         if (services.WhatIsWrongWith(run.Project, question.Service, run.Agent) is { } problem) return new AskOutcome.Unfit("service", problem);
-        if (question.CallbackUrl is not null && await AgentStore.FindAsync(tx, run.Project, run.Agent) is not { SealedSecret: not null }) return new AskOutcome.Unfit("callback_url", $"cannot be signed: the agent {run.Agent} has no secret; put it once more");
+        if (question.CallbackUrl is { } callback)
+        {
+            var agent = await AgentStore.FindAsync(tx, run.Project, run.Agent);
+            if (WhatIsWrongWith(callback, run, asker, agent) is { } wrong) return new AskOutcome.Unfit("callback_url", wrong);
+        }
         var id = question.Id ?? Id.New(Approval.Prefix, clock);
         var approval = new Approval
         {
@@ -181,6 +185,22 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
         if (approval is not { IsPending: true, LinkDigest: not null }) return delivery.Body!;
         body["data"]!["requestUrl"] = LinkOf(approval);
         return JsonSerializer.SerializeToUtf8Bytes(body, Wire.Json);
+    }
+
+    /// <summary>
+    /// Why the decision cannot be sent there; null when it can. It is signed with the secret that signs what goes to
+    /// the agent's own URL: a run that chose freely where it goes would collect messages that its agent takes as this
+    /// server's.
+    /// </summary>
+    private static string? WhatIsWrongWith(string callback, Run run, Asker asker, Agent? agent)
+    {
+        if (agent is not { SealedSecret: not null }) return $"cannot be signed: the agent {run.Agent} has no secret; put it once more";
+        var free = asker.Attempt is null || agent is not { Kind: Agent.Http, Url: not null };
+        return free || OriginOf(callback) == OriginOf(agent.Url!)
+            ? null
+            : "must be on the origin of the agent's own URL where the run asks; a key may name another";
+
+        static string OriginOf(string url) => new Uri(url).GetLeftPart(UriPartial.Authority);
     }
 
     /// <summary>The question in the run's timeline.</summary>

@@ -87,6 +87,35 @@ public sealed class WaitingTests : ApprovalTest
     }
 
     [Fact]
+    public async Task A_run_has_its_decision_sent_to_its_agents_own_origin_alone()
+    {
+        await using var elsewhere = await Receiver.StartAsync();
+        await _server.PostAsync("/api/v1/runs", new { agent = "called" });
+        var dispatch = (await _agent.OfTypeAsync("run.dispatched")).Body.GetProperty("data");
+        var run = dispatch.GetProperty("run").GetProperty("id").GetString()!;
+        var token = dispatch.GetProperty("token").GetString()!;
+        var door = $"/api/v1/executions/{run}/request-approval";
+        var port = new Uri(_agent.Origin).Port;
+        foreach (var url in (string[])[elsewhere.Url, $"http://localhost:{port}/x", $"https://127.0.0.1:{port}/x", _agent.Origin + "0/x"])
+        {
+            var refused = await _server.PostAsync(door, new { callback_url = url }, token);
+            Assert.True(refused.Status == 400 && refused.String("error") == "invalid_callback_url", $"{url}: {refused}");
+        }
+        var own = _agent.Origin + "/decided?by=ada";
+        var request = (await _asking.AskAsync(run, token, new { callback_url = own })).String("approval_request_id");
+        await _asking.DecideAsync(request, "request_changes");
+        var told = (await _agent.OfTypeAsync("approval.decided")).Body.GetProperty("data");
+        Assert.Equal(request, told.GetProperty("approval_request_id").GetString());
+
+        // A key, which belongs to whoever runs the agents, may name another place.
+        var second = await _server.PostAsync(door, new { callback_url = elsewhere.Url });
+        Assert.Equal(200, second.Status);
+        await _asking.DecideAsync(second.String("approval_request_id"), "request_changes");
+        var there = (await elsewhere.OfTypeAsync("approval.decided")).Body.GetProperty("data");
+        Assert.Equal(second.String("approval_request_id"), there.GetProperty("approval_request_id").GetString());
+    }
+
+    [Fact]
     public async Task Removing_its_agent_closes_its_question()
     {
         var (run, _, request) = await _asking.WaitingAsync();
