@@ -29,6 +29,7 @@ internal static class Measurements
     {
         ["POSTERN_RateLimits__ProjectBurst"] = "0",
         ["POSTERN_RateLimits__TokenBurst"] = "0",
+        ["POSTERN_RateLimits__CallbackBurst"] = "0",
         ["POSTERN_MASTER_KEY"] = "a master key for the benchmark, long enough",
         ["POSTERN_Log__Level"] = "Warning",
     };

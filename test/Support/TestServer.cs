@@ -58,7 +58,7 @@ internal sealed class TestServer : IAsyncDisposable
         var log = new LogSink();
         var serve = new ServeOptions(folder, "http://127.0.0.1:0", backend == Backend.Postgres ? postgres ?? PostgresServer.NewDatabase() : null, Dev: true);
         var options = new PosternOptions();
-        options.RateLimits.ProjectBurst = options.RateLimits.TokenBurst = options.RateLimits.FailuresPerMinute = 0;
+        options.RateLimits.ProjectBurst = options.RateLimits.TokenBurst = options.RateLimits.CallbackBurst = options.RateLimits.FailuresPerMinute = 0;
         options.Outbound.AllowedNetworks = ["127.0.0.0/8"];
         options.Runs.EchoDelayMilliseconds = 0;
         options.Log.Level = "Error";

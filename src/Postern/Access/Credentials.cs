@@ -37,18 +37,20 @@ internal sealed class Credentials(KeyRing keys, Tokens tokens, RunAttempts runs,
     }
 
     /// <summary>Whether the connection comes from a proxy that this server was told to believe.</summary>
-    public bool FromTrustedProxy(HttpContext http) =>
-        http.Connection.RemoteIpAddress is { } address && _trustedProxies.Any(n => n.Contains(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address));
+    public bool FromTrustedProxy(HttpContext http) => http.Connection.RemoteIpAddress is { } address && ClientAddress.IsTrusted(address, _trustedProxies);
 
-    /// <summary>The client's address: the connection's, or the one that a trusted proxy names. IPv6 by its /64, which one party owns.</summary>
-    public string AddressOf(HttpContext http)
+    /// <summary>The client's address, behind proxies that are believed.</summary>
+    public IPAddress ClientOf(HttpContext http) => ClientAddress.Of(http.Connection.RemoteIpAddress, http.Request.Headers, _trustedProxies);
+
+    /// <summary>The client's address as it is counted and kept. IPv6 by its /64, which one party owns.</summary>
+    public string AddressOf(HttpContext http) => Shown(ClientOf(http));
+
+    public static string Shown(IPAddress address)
     {
-        var address = http.Connection.RemoteIpAddress ?? IPAddress.None;
-        if (FromTrustedProxy(http) && http.Request.Headers["X-Forwarded-For"].ToString().Split(',')[^1].Trim() is { Length: > 0 } named && IPAddress.TryParse(named, out var client)) address = client;
-        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
-        return address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 && !IPAddress.IsLoopback(address)
-            ? Convert.ToHexStringLower(address.GetAddressBytes().AsSpan(0, 8)) + "::/64"
-            : address.ToString();
+        if (address.AddressFamily != System.Net.Sockets.AddressFamily.InterNetworkV6 || IPAddress.IsLoopback(address)) return address.ToString();
+        var network = address.GetAddressBytes();
+        network.AsSpan(8).Clear();
+        return new IPAddress(network) + "/64";
     }
 
     public const string CallbackTokenHeader = "X-Callback-Token";

@@ -17,10 +17,20 @@ internal sealed class FailedCredentials(Credentials credentials, TokenBuckets bu
     public Refusal Refuse(HttpContext http, string reason, string? keyId, Refusal refusal)
     {
         var address = credentials.AddressOf(http);
-        var perMinute = options.RateLimits.FailuresPerMinute * (System.Net.IPAddress.IsLoopback(http.Connection.RemoteIpAddress ?? System.Net.IPAddress.None) ? LoopbackFactor : 1);
-        if (buckets.Take("401 " + address, perMinute, perMinute / 60.0) is { Allowed: false } wait)
+        if (Take(http) is { Allowed: false } wait)
             return new Refusal(429, "Too many failed credentials from this address. A correct one is still accepted.", "too_many_failures") { RetryAfterSeconds = (int)Math.Ceiling(wait.RetryAfter) };
         if (http.GetEndpoint()?.Metadata.GetMetadata<Door>() is { } door) audit.Refused(http, door, reason, keyId, address);
         return refusal;
+    }
+
+    /// <summary>Takes a place in the bucket of this address, where something is tried that may be a guess.</summary>
+    public bool MayTryAgain(HttpContext http) => Take(http).Allowed;
+
+    private BucketAnswer Take(HttpContext http)
+    {
+        // The client's address, not the connection's: behind a proxy on loopback everybody else is not on loopback.
+        var client = credentials.ClientOf(http);
+        var perMinute = options.RateLimits.FailuresPerMinute * (System.Net.IPAddress.IsLoopback(client) ? LoopbackFactor : 1);
+        return buckets.Take("401 " + Credentials.Shown(client), perMinute, perMinute / 60.0);
     }
 }

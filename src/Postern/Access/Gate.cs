@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http.Features;
 using Postern.Http;
-using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Access;
@@ -12,7 +11,7 @@ namespace Postern.Access;
 /// is the first to touch the body, 7 for an answer that shows something, once more whether the caller may see it. What ends while the
 /// handler reads, waits or goes through a batch is thrown there, and answered here.
 /// </summary>
-internal sealed class Gate(Credentials credentials, FailedCredentials failed, TokenBuckets buckets, Audit audit, Database database, PosternOptions options, ILogger<Gate> log)
+internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredentials failed, Rates rates, Audit audit, Database database, ILogger<Gate> log)
 {
     public async Task EnterAsync(HttpContext http, Door door)
     {
@@ -55,7 +54,7 @@ internal sealed class Gate(Credentials credentials, FailedCredentials failed, To
     {
         // 1 and 2
         if (RequestPath.IsOdd(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget)) return new Refusal(404, "Not found", "not_found");
-        if (http.Request.QueryString.HasValue && CredentialInUrl(http) is { } exposed) return exposed;
+        if (http.Request.QueryString.HasValue && await CredentialInUrlAsync(http) is { } exposed) return exposed;
         if (door.Handler is OpenHandler open) return await open(http);
 
         // 3
@@ -67,7 +66,7 @@ internal sealed class Gate(Credentials credentials, FailedCredentials failed, To
         if (caller.Authority.IsAmbient && !IsSafe(http.Request) && CrossSite.Made(http.Request)) return new Refusal(403, "Another site's page may have made this request: send it as JSON, or from this server's own origin.", "cross_site");
 
         // 4
-        if (OverRate(http, caller) is { } slower) return slower;
+        if (rates.OfCaller(http, caller) is { } slower) return slower;
 
         // 5
         if (door.Rule.Need is { } need && !caller.Allows(need)) return Forbid(http, door, caller);
@@ -116,31 +115,16 @@ internal sealed class Gate(Credentials credentials, FailedCredentials failed, To
         return door.Family.Forbidden(door.Rule.Words);
     }
 
-    private Refusal? CredentialInUrl(HttpContext http)
+    private async ValueTask<Refusal?> CredentialInUrlAsync(HttpContext http)
     {
         var query = http.Request.QueryString.Value!;
         if (!KeyText.AppearsIn(Uri.UnescapeDataString(query)) && !query.Contains("=eyJ", StringComparison.Ordinal)) return null;
-        audit.ExposedInUrl(http, KeyText.AppearsIn(query) ? ExposedKeyId(http) : null, credentials.AddressOf(http));
+        // A key is named only when it is one: anybody can make up a text with a real key's id. Who does is slowed down like one who guesses.
+        string? exposed = null;
+        if (failed.MayTryAgain(http))
+            foreach (var value in http.Request.Query.SelectMany(q => q.Value))
+                if (exposed is null && value is not null && await keys.VerifyAsync(value, database.Now) is { } grant) exposed = grant.Key.Row.Id;
+        audit.ExposedInUrl(http, exposed, credentials.AddressOf(http));
         return Refusal.BadRequest("A credential never travels in a URL, where logs keep it. Send it as a header, and rotate this one.", "credential_in_url");
-    }
-
-    private static string? ExposedKeyId(HttpContext http) =>
-        http.Request.Query.SelectMany(q => q.Value).Select(v => KeyText.TryParse(v ?? "")?.Id).FirstOrDefault(id => id is not null);
-
-    private Refusal? OverRate(HttpContext http, ProjectCaller caller)
-    {
-        var limits = options.RateLimits;
-        if (limits is { ProjectBurst: 0, TokenBurst: 0 }) return null;
-        var answer = buckets.Take("project " + caller.Project, limits.ProjectBurst, limits.ProjectPerSecond);
-        if (answer.Allowed && caller.Authority.Bucket is { } own) answer = buckets.Take(own, limits.TokenBurst, limits.TokenPerSecond) is { Limit: > 0 } narrow ? narrow : answer;
-        if (answer.Limit > 0)
-        {
-            http.Response.Headers["x-ratelimit-limit"] = answer.Limit.ToString();
-            http.Response.Headers["x-ratelimit-remaining"] = answer.Remaining.ToString();
-        }
-        if (answer.Allowed) return null;
-        var seconds = (int)Math.Ceiling(answer.RetryAfter);
-        http.Response.Headers["x-ratelimit-reset"] = (database.Now / 1000 + (long)(answer.RetryAfter * 1000)).ToString();
-        return new Refusal(429, "Too many requests", "rate_limited") { RetryAfterSeconds = Math.Max(1, seconds) };
     }
 }

@@ -12,7 +12,7 @@ namespace Postern.Approvals;
 /// <summary>
 /// Deciding: from outside by a signature and nothing else, inside by a key or token to which it was granted by name. A key that asked cannot answer itself, nor can the run.
 /// </summary>
-internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServices services, ApprovalStore approvals, KeyStore keys, Projects projects, Credentials credentials, FailedCredentials failed, VerificationPlaces places, Audit audit, Database database, PosternOptions options)
+internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServices services, ApprovalStore approvals, KeyStore keys, Projects projects, Credentials credentials, FailedCredentials failed, VerificationPlaces places, Rates rates, Audit audit, Database database, PosternOptions options)
 {
     private const int MaxMessage = 1024 * 1024;
     private const int MaxBody = 512 * 1024;
@@ -48,6 +48,7 @@ internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServic
             if (signed is null) return VerificationPlaces.Busy;
             if (signed.Count == 0)
                 return failed.Refuse(http, "bad_signature", null, new Refusal(401, Signatures.IsSigned(http.Request.Headers) ? "invalid webhook signature" : "missing webhook signature") { Challenge = "Signature realm=\"postern\"" });
+            if (rates.OfCallback(http, project) is { } slower) return slower;
             var (message, wrong) = ApprovalMessage.Read(body);
             if (message is null) return wrong!;
             var outcome = await database.WriteAsync(tx => decisions.DecideAsync(tx, project, message.Id, message.Decided, a => signed.Exists(s => s.Name == a.Service && s.Serves(a.Agent))));

@@ -99,7 +99,7 @@ internal static class Server
         services.AddSingleton(new Telemetry(options.Telemetry)).AddSingleton<ServerAddress>().AddSingleton<HealthRoutes>().AddSingleton<DoorTable>().AddSingleton<FirstStart>();
 
         // Access
-        services.AddSingleton<KeyStore>().AddSingleton<KnownProjects>().AddSingleton<KeyRing>().AddSingleton<Revocations>().AddSingleton<Tokens>().AddSingleton<RunAttempts>().AddSingleton<ReadRunState>(s => s.GetRequiredService<RunStore>().ReadStateAsync).AddSingleton<Credentials>().AddSingleton<FailedCredentials>().AddSingleton<VerificationPlaces>().AddSingleton<TokenBuckets>().AddSingleton<Gate>();
+        services.AddSingleton<KeyStore>().AddSingleton<KnownProjects>().AddSingleton<KeyRing>().AddSingleton<Revocations>().AddSingleton<Tokens>().AddSingleton<RunAttempts>().AddSingleton<ReadRunState>(s => s.GetRequiredService<RunStore>().ReadStateAsync).AddSingleton<Credentials>().AddSingleton<FailedCredentials>().AddSingleton<VerificationPlaces>().AddSingleton<TokenBuckets>().AddSingleton<Rates>().AddSingleton<Gate>();
         services.AddSingleton<Projects>().AddSingleton<ProjectSeed>(AgentStore.SeedAsync).AddSingleton<KeyAdmin>().AddSingleton<KeyRoutes>().AddSingleton<CallbackSecrets>().AddSingleton<CallbackSecretRoutes>().AddSingleton<ApprovalServices>().AddSingleton<TokenRoutes>().AddSingleton<ErrorFamily>(SessionFamily.Instance);
         Background<AccessWatch>(services);
         Background<Audit>(services);

@@ -45,7 +45,7 @@ internal sealed record ExecutionReport(string SessionId, string CloudAgentSessio
 /// The door of workers that were given a callback with their dispatch: it closes one capture, or one run without a capture. It authenticates by itself, because its
 /// token verifies only together with what the headers name; a key is not looked at. Settled under the session's lock: of many at once one applies, the others are told that it is done.
 /// </summary>
-internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials failed, Projects projects, Conversation conversation, RunReports reports, Database database)
+internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials failed, Rates rates, Projects projects, Conversation conversation, RunReports reports, Database database)
 {
     public const string NamespaceHeader = "x-webhook-namespace";
     public const string TriggerHeader = "x-webhook-trigger-id";
@@ -70,6 +70,7 @@ internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials
         var valid = project is { Length: <= 128 } && (ofCapture ? await secrets.IsTokenAsync(token, project, Scope, space!, trigger!, request!) : await secrets.IsRunTokenAsync(token, project, run!, attempt));
         if (!valid) return failed.Refuse(http, "wrong_callback_token", null, new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "CallbackToken realm=\"postern\"" });
 
+        if (rates.OfCallback(http, project!) is { } slower) return slower;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!.Status == 413 ? unreadable : Invalid;
         if (ExecutionReport.Read(fields) is not { } report) return Invalid;

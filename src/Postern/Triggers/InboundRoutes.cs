@@ -9,7 +9,7 @@ namespace Postern.Triggers;
 /// The public URLs of triggers. Each has its own authentication, over the raw bytes; the order of the checks is its contract: method, type, size, trigger,
 /// signature, paused, repeat, filter, limits. A link preview or a health probe starts no agent.
 /// </summary>
-internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, Projects projects, Credentials credentials, FailedCredentials failed, VerificationPlaces places, TokenBuckets buckets, Database database)
+internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, Projects projects, Credentials credentials, FailedCredentials failed, VerificationPlaces places, Rates rates, TokenBuckets buckets, Database database)
 {
     public const int MaxBody = 262_144;
     private static readonly string[] Allowed = ["POST", "PUT", "PATCH", "DELETE"];
@@ -49,6 +49,7 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
             if (verified is not { Answer: var answer }) return VerificationPlaces.Busy;
             if (!answer.IsValid) return failed.Refuse(http, "bad_signature", null, new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "Signature realm=\"postern\"" });
             if (!trigger.IsActive) return TriggerFamily.NotFound;
+            if (rates.OfCallback(http, trigger.Project) is { } slower) return slower;
             return await TakeSignedAsync(http, trigger, body.Bytes.ToArray(), answer.Replay);
         }
     }
