@@ -110,6 +110,91 @@ public abstract class StorageContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_listener_that_throws_touches_neither_the_commit_nor_another_listener()
+    {
+        var told = new SemaphoreSlim(0);
+        using var before = _database.Changes.Mark("topic", () => throw new InvalidOperationException("on purpose"));
+        using var first = _database.Changes.Listen("topic", () => throw new ObjectDisposedException("on purpose"));
+        using var second = _database.Changes.Listen("topic", () => told.Release());
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.Equal(1, await TouchAsync("p" + i));
+            Assert.True(await told.WaitAsync(TimeSpan.FromSeconds(10)));
+        }
+        Assert.Equal(20, await CountAsync());
+    }
+
+    [Fact]
+    public async Task A_commit_is_answered_whatever_its_listeners_do()
+    {
+        using var go = new ManualResetEventSlim();
+        using var stuck = _database.Changes.Listen("topic", () => go.Wait(TimeSpan.FromSeconds(30)));
+        try
+        {
+            for (var i = 0; i < 3; i++) await TouchAsync("p" + i).WaitAsync(TimeSpan.FromSeconds(10));
+        }
+        finally
+        {
+            go.Set();
+        }
+        Assert.Equal(3, await CountAsync());
+    }
+
+    [Fact]
+    public async Task What_marks_a_topic_knows_of_a_commit_before_its_answer()
+    {
+        var marks = 0;
+        using var marking = _database.Changes.Mark("topic", () => Interlocked.Increment(ref marks));
+        for (var i = 0; i < 50; i++)
+        {
+            await TouchAsync("p" + i);
+            Assert.True(Volatile.Read(ref marks) > i);
+        }
+    }
+
+    [Fact]
+    public async Task A_listener_may_leave_while_it_is_told()
+    {
+        // What a reader that waits does: the first thing it hears is the last, and its hint is gone when the next is told.
+        for (var round = 0; round < 20; round++)
+        {
+            var heard = Enumerable.Range(0, 20).Select(_ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).ToArray();
+            var listening = new IDisposable?[heard.Length];
+            for (var i = 0; i < heard.Length; i++)
+            {
+                var (place, hint) = (i, new Hint());
+                listening[i] = _database.Changes.Listen("topic", () =>
+                {
+                    hint.Set();
+                    Volatile.Read(ref listening[place])?.Dispose();
+                    heard[place].TrySetResult();
+                });
+            }
+            var ends = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => TouchAsync($"{round}-{i}")));
+            Assert.All(ends, rows => Assert.Equal(1, rows));
+            await Task.WhenAll(heard.Select(h => h.Task)).WaitAsync(TimeSpan.FromSeconds(10));
+        }
+    }
+
+    [Fact]
+    public async Task A_command_that_takes_too_much_memory_fails_alone()
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            var broken = _database.WriteAsync(_ => new ValueTask<string>(new string('x', int.MaxValue)));
+            var sound = AddAsync("p" + i);
+            await Assert.ThrowsAsync<OutOfMemoryException>(() => broken);
+            Assert.Equal(1, await sound);
+        }
+    }
+
+    private Task<int> TouchAsync(string id) => _database.WriteAsync(async tx =>
+    {
+        tx.Touch("topic");
+        return await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, 0)", id);
+    });
+
+    [Fact]
     public async Task Text_numbers_bytes_and_nothing_come_back_as_they_went()
     {
         const string text = "ü ☂ 😀 '\"\\ \n\t";
@@ -203,6 +288,76 @@ public sealed class PostgresStorageTests : StorageContract
         var connection = PostgresServer.NewDatabase();
         var had = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Migrations.ApplyToPostgresAsync(connection, default)));
         Assert.Equal(1, had.Count(v => v == 0));
+    }
+
+    [Fact]
+    public async Task Looking_goes_on_beside_a_listener_that_throws()
+    {
+        await using var database = await OpenAsync("");
+        var looks = new SemaphoreSlim(0);
+        using var broken = database.Changes.Listen("a", () => throw new ObjectDisposedException("on purpose"));
+        using var sound = database.Changes.Listen("b", () => looks.Release());
+        for (var i = 0; i < 3; i++) Assert.True(await looks.WaitAsync(TimeSpan.FromSeconds(10)));
+    }
+
+    [Fact]
+    public async Task Telling_and_hearing_go_on_after_whatever_fault_they_met()
+    {
+        var connection = PostgresServer.NewDatabase();
+        await Migrations.ApplyToPostgresAsync(connection, default);
+        // Stands before the server's own function, and fails for as long as the flag says: a fault that no list of codes knows.
+        await using (var source = PostgresDatabase.CreateSource(connection))
+        {
+            await using var faulty = source.CreateCommand($$"""
+                CREATE SCHEMA faulty;
+                CREATE TABLE faulty.flag (up bigint);
+                CREATE FUNCTION faulty.pg_notify(link text, payload text) RETURNS void LANGUAGE plpgsql AS
+                $f$ BEGIN
+                  IF EXISTS (SELECT 1 FROM faulty.flag) THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '54000'; END IF;
+                  PERFORM pg_catalog.pg_notify(link, payload);
+                END $f$;
+                ALTER DATABASE {{new Npgsql.NpgsqlConnectionStringBuilder(connection).Database}} SET search_path = faulty, public, pg_catalog;
+                """);
+            await faulty.ExecuteNonQueryAsync();
+        }
+        Npgsql.NpgsqlConnection.ClearAllPools();
+        await using var teller = new PostgresDatabase(connection, TimeProvider.System);
+        await using var hearer = new PostgresDatabase(connection, TimeProvider.System);
+        using var log = new LogSink();
+        teller.Changes.Log = log;
+        await teller.StartAsync(default);
+        await hearer.StartAsync(default);
+        // Each second every listener is told to look: what one topic hears more often than the other was told.
+        var (heard, looked) = (0, 0);
+        using var listening = hearer.Changes.Listen("topic", () => Interlocked.Increment(ref heard));
+        using var looking = hearer.Changes.Listen("another", () => Interlocked.Increment(ref looked));
+        await HearsAsync("before");
+
+        await teller.WriteAsync(async tx => await tx.ExecuteAsync("INSERT INTO faulty.flag VALUES (1)"));
+        for (var i = 0; i < 3; i++) await TouchAsync("meanwhile" + i);
+        await WaitFor.TrueAsync(() => Task.FromResult(log.Text.Contains("54000", StringComparison.Ordinal)));
+        await teller.WriteAsync(async tx => await tx.ExecuteAsync("DELETE FROM faulty.flag"));
+        await HearsAsync("after");
+
+        // And the connection that hears is cut.
+        await teller.WriteAsync(tx => tx.ListAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN postern'", r => r.GetBoolean(0)));
+        await HearsAsync("again");
+
+        Task<int> TouchAsync(string id) => teller.WriteAsync(async tx =>
+        {
+            tx.Touch("topic");
+            return await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, 0)", id);
+        });
+
+        async Task HearsAsync(string what)
+        {
+            var (before, asked) = (Volatile.Read(ref heard) - Volatile.Read(ref looked), 0);
+            await WaitFor.TrueAsync(async () =>
+            {
+                await TouchAsync(what + asked++);
+                return Volatile.Read(ref heard) - Volatile.Read(ref looked) > before + 3;
+            });
+        }
     }
 
     [Fact]

@@ -69,7 +69,7 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
             {
                 AccessLog.WatchWaits(log, fault.Message);
             }
-            catch (Exception fault) when (fault is not OutOfMemoryException)
+            catch (Exception fault)
             {
                 // A fault in one look does not end the looking: keys must not stay valid because of it.
                 AccessLog.WatchFailed(log, fault);
@@ -79,7 +79,6 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
 
     public override void Dispose()
     {
-        _hint.Dispose();
         _one.Dispose();
         base.Dispose();
     }

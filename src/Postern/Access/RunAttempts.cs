@@ -76,7 +76,7 @@ internal sealed class RunWatch : IDisposable
     public RunWatch(string project, string run, ReadRunState read, Database database)
     {
         (_project, _run, _read) = (project, run, read);
-        _listening = database.Changes.Listen(run, Touched);
+        _listening = database.Changes.Mark(run, Touched);
     }
 
     public long UsedAt { get; set; }

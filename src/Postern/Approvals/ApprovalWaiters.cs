@@ -58,7 +58,7 @@ internal sealed class ApprovalWaiters(Database database, ApprovalStore approvals
 
     private async Task LookAsync(Waiting waiting, Approval open)
     {
-        using var changed = new Hint();
+        var changed = new Hint();
         // Listening begins before the first look: nothing that commits in between is missed.
         using var listening = database.Changes.Listen(open.Run, changed.Set);
         try

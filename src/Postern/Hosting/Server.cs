@@ -39,6 +39,7 @@ internal static class Server
         Compose(builder.Services, database, master, options, clock);
 
         var app = builder.Build();
+        database.Changes.Log = app.Services.GetRequiredService<ILogger<Database>>();
         var doors = MapDoors(app);
         Doors.Guard(app);
         _ = app.Services.GetRequiredService<Telemetry>();

@@ -36,7 +36,9 @@ internal sealed class Tail
     private readonly HashSet<LiveStream> _streams = [];
     private int _keptBytes;
     private long _next;
-    private int _pokes;
+
+    /// <summary>One from the beginning: until <see cref="StartAsync"/> knows where the log ends, pokes are remembered and nothing is read.</summary>
+    private int _pokes = 1;
     private string? _ended;
 
     public Tail(LogSource source, Action<Exception> failed)
@@ -57,8 +59,9 @@ internal sealed class Tail
     /// <summary>After the topic is being listened to: whatever is committed from here on is poked.</summary>
     public async Task StartAsync()
     {
-        _next = await _source.NextAsync();
-        Poke();
+        var next = await _source.NextAsync();
+        lock (_gate) _next = next;
+        ReadElsewhere();
     }
 
     public void Add(LiveStream stream)
@@ -91,8 +94,11 @@ internal sealed class Tail
     /// <summary>Something may be new. Any number of pokes while it reads make it read once more.</summary>
     public void Poke()
     {
-        if (Interlocked.Increment(ref _pokes) == 1) _ = ReadAsync();
+        if (Interlocked.Increment(ref _pokes) == 1) ReadElsewhere();
     }
+
+    /// <summary>Not on the thread that pokes: it has others to tell, and a read may run to its end where it begins.</summary>
+    private void ReadElsewhere() => ThreadPool.UnsafeQueueUserWorkItem(static tail => _ = tail.ReadAsync(), this, preferLocal: false);
 
     private async Task ReadAsync()
     {
@@ -109,13 +115,9 @@ internal sealed class Tail
                     if (batch.Frames.Count == 0) break;
                 }
             }
-            catch (StorageUnavailableException fault)
+            catch (Exception fault)
             {
                 // The next poke, or the slow look, tries again.
-                _failed(fault);
-            }
-            catch (Exception fault) when (fault is not OutOfMemoryException)
-            {
                 _failed(fault);
             }
         }

@@ -45,7 +45,7 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
 
         var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
         using var asking = registry.Wait(http, caller);
-        using var offered = new Hint();
+        var offered = new Hint();
         using var listening = database.Changes.Listen(Topics.Claimable(caller.Project, slug), offered.Set);
         using var stopping = lifetime.ApplicationStopping.Register(offered.Set);
         var began = clock.GetTimestamp();

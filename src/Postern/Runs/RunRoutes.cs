@@ -163,7 +163,7 @@ internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation cre
     private async Task<Run> WaitAsync(HttpContext http, ProjectCaller caller, Run run, TimeSpan time)
     {
         using var wait = registry.Wait(http, caller);
-        using var changed = new Hint();
+        var changed = new Hint();
         using var listening = database.Changes.Listen(run.Id, changed.Set);
         // A server that goes down answers with what there is: whoever waits asks again, where somebody answers.
         using var stopping = lifetime.ApplicationStopping.Register(changed.Set);

@@ -1,65 +1,146 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Postern.Storage;
 
 /// <summary>
 /// Who wants to know that a topic changed, in this process. An announcement is a hint and nothing more: whoever gets one
 /// reads the truth from the database by a cursor, and looks by itself now and then where no hint comes.
+///
+/// What always holds: a listener is somebody else's code, so it is told on the thread pool, after the commit has been answered, and
+/// what it throws is logged and reaches neither the commit nor another listener.
 /// </summary>
 internal sealed class Changes
 {
-    private readonly ConcurrentDictionary<string, Action[]> _listeners = new(StringComparer.Ordinal);
-    private Action<IReadOnlyList<string>>? _relay;
+    private readonly ConcurrentDictionary<string, Listener[]> _listeners = new(StringComparer.Ordinal);
+    private Action<IReadOnlyCollection<string>>? _relay;
+
+    /// <summary>Where faults of listeners, and of the loops that tell and hear, are written; set once there is a log.</summary>
+    internal ILogger Log { get; set; } = NullLogger.Instance;
+
+    /// <summary>Topics that somebody listens to.</summary>
+    internal int Count => _listeners.Count;
 
     /// <summary>Set once by the database that tells other nodes: called with what this node committed.</summary>
-    internal void RelayTo(Action<IReadOnlyList<string>> relay) => _relay = relay;
+    internal void RelayTo(Action<IReadOnlyCollection<string>> relay) => _relay = relay;
 
-    public IDisposable Listen(string topic, Action heard)
-    {
-        _listeners.AddOrUpdate(topic, _ => [heard], (_, old) => [.. old, heard]);
-        return new Subscription(this, topic, heard);
-    }
+    public IDisposable Listen(string topic, Action heard) => Add(topic, new Listener(heard, beforeAnswer: false));
 
-    /// <summary>Tells this process, and through the relay the others, of a commit made here.</summary>
-    internal void Committed(IReadOnlyList<string> topics)
-    {
-        if (topics.Count == 0) return;
-        Heard(topics);
-        _relay?.Invoke(topics);
-    }
+    /// <summary>
+    /// For what must know of a commit before the commit is answered. It is told on the thread that commits, so it may do nothing but
+    /// remember that it was told.
+    /// </summary>
+    public IDisposable Mark(string topic, Action mark) => Add(topic, new Listener(mark, beforeAnswer: true));
 
-    /// <summary>Tells this process alone: of a commit made elsewhere.</summary>
-    internal void Heard(IReadOnlyList<string> topics)
+    /// <summary>Before a commit that was made here is answered.</summary>
+    internal void Marked(IReadOnlyCollection<string> topics)
     {
         foreach (var topic in topics)
         {
             if (!_listeners.TryGetValue(topic, out var listeners)) continue;
-            foreach (var heard in listeners) heard();
+            foreach (var listener in listeners) if (listener.BeforeAnswer) Call(topic, listener);
         }
     }
+
+    /// <summary>Tells this process, and through the relay the others, of a commit made here; elsewhere than on the caller's thread.</summary>
+    internal void Committed(IReadOnlyCollection<string> topics)
+    {
+        if (topics.Count == 0) return;
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static told =>
+            {
+                // A batch touches a topic as often as it has commands about it, and announces it once.
+                IReadOnlyCollection<string> topics = told.topics.Count == 1 ? told.topics : new HashSet<string>(told.topics, StringComparer.Ordinal);
+                told.changes.Tell(topics, marks: false);
+                told.changes.Relay(topics);
+            },
+            (changes: this, topics),
+            preferLocal: false);
+    }
+
+    /// <summary>Tells this process alone: of a commit made elsewhere.</summary>
+    internal void Heard(IReadOnlyCollection<string> topics) => Tell(topics, marks: true);
 
     /// <summary>Everyone looks: after a pause in which hints may have been lost.</summary>
     internal void HeardEverything()
     {
-        foreach (var listeners in _listeners.Values)
-            foreach (var heard in listeners) heard();
+        foreach (var (topic, listeners) in _listeners)
+            foreach (var listener in listeners) Call(topic, listener);
     }
 
-    private void Remove(string topic, Action heard)
+    private void Tell(IReadOnlyCollection<string> topics, bool marks)
+    {
+        foreach (var topic in topics)
+        {
+            if (!_listeners.TryGetValue(topic, out var listeners)) continue;
+            foreach (var listener in listeners) if (marks || !listener.BeforeAnswer) Call(topic, listener);
+        }
+    }
+
+    private void Relay(IReadOnlyCollection<string> topics)
+    {
+        try
+        {
+            _relay?.Invoke(topics);
+        }
+        catch (Exception fault)
+        {
+            StorageLog.ListenerFailed(Log, "relay", fault);
+        }
+    }
+
+    private void Call(string topic, Listener listener)
+    {
+        try
+        {
+            listener.Heard();
+        }
+        catch (Exception fault)
+        {
+            StorageLog.ListenerFailed(Log, topic, fault);
+        }
+    }
+
+    private Subscription Add(string topic, Listener listener)
+    {
+        _listeners.AddOrUpdate(topic, _ => [listener], (_, old) => [.. old, listener]);
+        return new Subscription(this, topic, listener);
+    }
+
+    private void Remove(string topic, Listener listener)
     {
         while (_listeners.TryGetValue(topic, out var old))
         {
-            var index = Array.IndexOf(old, heard);
+            var index = Array.IndexOf(old, listener);
             if (index < 0) return;
-            Action[] rest = [.. old[..index], .. old[(index + 1)..]];
+            Listener[] rest = [.. old[..index], .. old[(index + 1)..]];
             if (rest.Length == 0
-                ? _listeners.TryRemove(new KeyValuePair<string, Action[]>(topic, old))
+                ? _listeners.TryRemove(new KeyValuePair<string, Listener[]>(topic, old))
                 : _listeners.TryUpdate(topic, rest, old)) return;
         }
     }
 
-    private sealed class Subscription(Changes changes, string topic, Action heard) : IDisposable
+    private sealed class Listener(Action heard, bool beforeAnswer)
     {
-        public void Dispose() => changes.Remove(topic, heard);
+        public Action Heard { get; } = heard;
+
+        public bool BeforeAnswer { get; } = beforeAnswer;
     }
+
+    private sealed class Subscription(Changes changes, string topic, Listener listener) : IDisposable
+    {
+        public void Dispose() => changes.Remove(topic, listener);
+    }
+}
+
+internal static partial class StorageLog
+{
+    [LoggerMessage(EventId = 610, Level = LogLevel.Error, Message = "A listener to {Topic} failed; the commit and the others are not touched by it")]
+    public static partial void ListenerFailed(ILogger log, string topic, Exception fault);
+
+    [LoggerMessage(EventId = 611, Level = LogLevel.Error, Message = "The writer failed with a batch of {Commands} commands and goes on")]
+    public static partial void WriterFailed(ILogger log, int commands, Exception fault);
+
+    [LoggerMessage(EventId = 612, Level = LogLevel.Warning, Message = "{Loop} failed once and goes on: other nodes are heard by looking meanwhile")]
+    public static partial void RelayFailed(ILogger log, string loop, Exception fault);
 }

@@ -34,13 +34,13 @@ internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : Backgrou
                 {
                     LookLog.Waits(Log, GetType().Name, fault.Message);
                 }
-                catch (Exception fault) when (fault is not (OutOfMemoryException or OperationCanceledException))
+                catch (Exception fault) when (fault is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
                 {
                     LookLog.Failed(Log, GetType().Name, fault);
                 }
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             // The server is stopping.
         }
@@ -53,7 +53,7 @@ internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : Backgrou
         {
             await act();
         }
-        catch (Exception fault) when (fault is not (OutOfMemoryException or StorageUnavailableException))
+        catch (Exception fault) when (fault is not StorageUnavailableException)
         {
             LookLog.OneFailed(Log, id, fault);
         }
@@ -96,18 +96,12 @@ internal abstract class HintedLook(Database database, string topic, TimeProvider
             {
                 LookLog.Waits(Log, GetType().Name, fault.Message);
             }
-            catch (Exception fault) when (fault is not OutOfMemoryException)
+            catch (Exception fault)
             {
                 LookLog.Failed(Log, GetType().Name, fault);
             }
             await Task.Delay(LookEvery, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-    }
-
-    public override void Dispose()
-    {
-        Due.Dispose();
-        base.Dispose();
     }
 }
 

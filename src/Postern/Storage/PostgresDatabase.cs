@@ -73,7 +73,7 @@ internal sealed class PostgresDatabase : Database
                     var result = await command(tx);
                     // Not cancellable: a commit that was sent is waited for, so that the answer is the outcome.
                     await transaction.CommitAsync(CancellationToken.None);
-                    Changes.Committed(tx.Touched);
+                    Told(tx);
                     StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
                     return result;
                 }
@@ -103,7 +103,7 @@ internal sealed class PostgresDatabase : Database
             await using var connection = await _source.OpenConnectionAsync(cancel);
             var tx = new PostgresTx(connection, null, this);
             var result = await command(tx);
-            Changes.Committed(tx.Touched);
+            Told(tx);
             StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
             return result;
         }
@@ -134,6 +134,13 @@ internal sealed class PostgresDatabase : Database
     {
         await _relay.DisposeAsync();
         await _source.DisposeAsync();
+    }
+
+    /// <summary>It is committed: what remembers is marked, and the others are told after the answer.</summary>
+    private void Told(PostgresTx tx)
+    {
+        Changes.Marked(tx.Touched);
+        Changes.Committed(tx.Touched);
     }
 
     internal static bool IsUnavailable(Exception fault) => fault switch

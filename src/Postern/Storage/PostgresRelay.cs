@@ -18,14 +18,17 @@ internal sealed class PostgresRelay(NpgsqlDataSource source, Changes changes, Ti
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
 
+    /// <summary>While the database is away each loop says so once a minute, not once a try.</summary>
+    private static readonly TimeSpan LogEvery = TimeSpan.FromMinutes(1);
+
     private readonly string _node = Guid.NewGuid().ToString("N")[..8];
     private readonly Channel<string> _told = Channel.CreateBounded<string>(new BoundedChannelOptions(50_000) { FullMode = BoundedChannelFullMode.DropOldest });
     private readonly CancellationTokenSource _stop = new();
     private Task _loops = Task.CompletedTask;
 
-    public void Start() => _loops = Task.WhenAll(TellForEver(), HearForEver(), LookForEver());
+    public void Start() => _loops = Task.WhenAll(ForEver("tell", TellAsync), ForEver("hear", HearAsync), ForEver("look", LookAsync));
 
-    public void Tell(IReadOnlyList<string> topics)
+    public void Tell(IReadOnlyCollection<string> topics)
     {
         foreach (var topic in topics) _told.Writer.TryWrite(topic);
     }
@@ -37,71 +40,61 @@ internal sealed class PostgresRelay(NpgsqlDataSource source, Changes changes, Ti
         _stop.Dispose();
     }
 
-    private async Task TellForEver()
+    /// <summary>A loop ends with the node and with nothing else: whatever goes wrong in one round is logged, and the next one tries again.</summary>
+    private async Task ForEver(string loop, Func<CancellationToken, Task> round)
     {
+        var logged = 0L;
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                await round(_stop.Token);
+            }
+            catch (Exception) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception fault)
+            {
+                if (logged == 0 || clock.GetElapsedTime(logged) > LogEvery)
+                {
+                    StorageLog.RelayFailed(changes.Log, loop, fault);
+                    logged = clock.GetTimestamp();
+                }
+                // The nodes look by themselves meanwhile.
+                await Task.Delay(Rest, clock, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private async Task TellAsync(CancellationToken stop)
+    {
+        await _told.Reader.WaitToReadAsync(stop);
+        await Task.Delay(Gather, clock, stop);
         var topics = new HashSet<string>(StringComparer.Ordinal);
-        while (!_stop.IsCancellationRequested)
-        {
-            try
-            {
-                await _told.Reader.WaitToReadAsync(_stop.Token);
-                await Task.Delay(Gather, clock, _stop.Token);
-                topics.Clear();
-                while (_told.Reader.TryRead(out var topic)) topics.Add(topic);
-                var payload = new StringBuilder(_node);
-                foreach (var topic in topics) payload.Append('\n').Append(topic);
-                if (Encoding.UTF8.GetByteCount(payload.ToString()) > MaxPayload) payload.Clear().Append(_node).Append("\n*");
-                await using var command = source.CreateCommand("SELECT pg_notify($1, $2)");
-                command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Link });
-                command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = payload.ToString() });
-                await command.ExecuteNonQueryAsync(_stop.Token);
-            }
-            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception fault) when (PostgresDatabase.IsUnavailable(fault))
-            {
-                // The other nodes look by themselves meanwhile; there is nothing to tell them through.
-                await PauseAsync();
-            }
-        }
+        while (_told.Reader.TryRead(out var topic)) topics.Add(topic);
+        var payload = new StringBuilder(_node);
+        foreach (var topic in topics) payload.Append('\n').Append(topic);
+        if (Encoding.UTF8.GetByteCount(payload.ToString()) > MaxPayload) payload.Clear().Append(_node).Append("\n*");
+        await using var command = source.CreateCommand("SELECT pg_notify($1, $2)");
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Link });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = payload.ToString() });
+        await command.ExecuteNonQueryAsync(stop);
     }
 
-    private async Task HearForEver()
+    private async Task HearAsync(CancellationToken stop)
     {
-        while (!_stop.IsCancellationRequested)
-        {
-            try
-            {
-                await using var connection = await source.OpenConnectionAsync(_stop.Token);
-                connection.Notification += (_, note) => Hear(note.Payload);
-                await using (var listen = new NpgsqlCommand("LISTEN " + Link, connection)) await listen.ExecuteNonQueryAsync(_stop.Token);
-                changes.HeardEverything();
-                while (true) await connection.WaitAsync(_stop.Token);
-            }
-            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception fault) when (PostgresDatabase.IsUnavailable(fault))
-            {
-                await PauseAsync();
-            }
-        }
+        await using var connection = await source.OpenConnectionAsync(stop);
+        connection.Notification += (_, note) => Hear(note.Payload);
+        await using (var listen = new NpgsqlCommand("LISTEN " + Link, connection)) await listen.ExecuteNonQueryAsync(stop);
+        changes.HeardEverything();
+        while (true) await connection.WaitAsync(stop);
     }
 
-    private async Task LookForEver()
+    private async Task LookAsync(CancellationToken stop)
     {
-        using var timer = new PeriodicTimer(LookEvery, clock);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(_stop.Token)) changes.HeardEverything();
-        }
-        catch (OperationCanceledException)
-        {
-            // The node is stopping.
-        }
+        await Task.Delay(LookEvery, clock, stop);
+        changes.HeardEverything();
     }
 
     private void Hear(string payload)
@@ -110,17 +103,5 @@ internal sealed class PostgresRelay(NpgsqlDataSource source, Changes changes, Ti
         if (topics[0] == _node) return;
         if (topics is [_, "*"]) changes.HeardEverything();
         else changes.Heard(topics[1..]);
-    }
-
-    private async Task PauseAsync()
-    {
-        try
-        {
-            await Task.Delay(Rest, clock, _stop.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            // The node is stopping.
-        }
     }
 }

@@ -127,24 +127,43 @@ internal sealed class SqliteDatabase : Database
         while (WaitForWork())
         {
             batch.Clear();
-            var began = Stopwatch.GetTimestamp();
             try
             {
-                _writing.Execute("BEGIN IMMEDIATE", []);
-                while (batch.Count < MaxBatch && TryTake(out var pending)) batch.Add(pending);
-                var tx = RunAll(batch);
-                _writing.Execute("COMMIT", []);
-                StorageMeter.Committed(batch.Count, Stopwatch.GetElapsedTime(began));
-                Answer(batch);
-                Changes.Committed(tx.Touched);
+                WriteBatch(batch);
             }
-            catch (SqliteException fault)
+            catch (Exception fault)
             {
-                RollBack();
-                foreach (var pending in batch) pending.Fail(Translate(fault));
-                if (batch.Count == 0 && TryTake(out var waiting)) waiting.Fail(Translate(fault));
+                // Whatever it is, this thread goes on: it is the only one that writes.
+                StorageLog.WriterFailed(Changes.Log, batch.Count, fault);
             }
         }
+    }
+
+    private void WriteBatch(List<Pending> batch)
+    {
+        var began = Stopwatch.GetTimestamp();
+        SqliteTx tx;
+        try
+        {
+            _writing.Execute("BEGIN IMMEDIATE", []);
+            while (batch.Count < MaxBatch && TryTake(out var pending)) batch.Add(pending);
+            tx = RunAll(batch);
+            _writing.Execute("COMMIT", []);
+        }
+        catch (Exception fault)
+        {
+            RollBack();
+            if (fault is not SqliteException) StorageLog.WriterFailed(Changes.Log, batch.Count, fault);
+            var told = fault is SqliteException sqlite ? Translate(sqlite) : fault;
+            foreach (var pending in batch) pending.Fail(told);
+            if (batch.Count == 0 && TryTake(out var waiting)) waiting.Fail(told);
+            return;
+        }
+        // It is committed: first the answers, then whoever wants to know, and none of them on this thread.
+        Changes.Marked(tx.Touched);
+        Answer(batch);
+        Changes.Committed(tx.Touched);
+        StorageMeter.Committed(batch.Count, Stopwatch.GetElapsedTime(began));
     }
 
     /// <summary>Sleeps without spinning: with few cores, what the writer burns while it waits is taken from the requests.</summary>
@@ -186,7 +205,7 @@ internal sealed class SqliteDatabase : Database
             foreach (var pending in batch) pending.Run(tx);
             return tx;
         }
-        catch (Exception fault) when (fault is not OutOfMemoryException)
+        catch (Exception)
         {
             // One of them fails: again from the start, each in a savepoint.
             RollBack();
@@ -205,7 +224,7 @@ internal sealed class SqliteDatabase : Database
         {
             pending.Run(tx);
         }
-        catch (Exception fault) when (fault is not OutOfMemoryException)
+        catch (Exception fault)
         {
             // A fault that ended the transaction (disk full, I/O error) leaves no savepoint: the statement below throws, and the batch fails.
             _writing.Execute("ROLLBACK TO command", []);
@@ -222,7 +241,7 @@ internal sealed class SqliteDatabase : Database
         {
             _writing.Execute("ROLLBACK", []);
         }
-        catch (SqliteException)
+        catch (Exception)
         {
             // SQLite has already ended the transaction: there is nothing to roll back.
         }
