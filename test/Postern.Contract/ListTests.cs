@@ -15,10 +15,14 @@ public sealed class ListTests
         RecordingDatabase? recording = null;
         await using var server = await TestServer.StartAsync(backend, wrap: d => recording = new RecordingDatabase(d));
         await AskAsync(server, 1, 2, 3);
-        var before = recording!.Statements.Count;
+        var before = Lists();
         var random = new Random(7);
         for (var i = 0; i < 120; i++) await AskAsync(server, random.Next(1, 100), random.Next(1, 100), random.Next(1, 100));
-        Assert.Equal(before, recording.Statements.Count);
+        Assert.Equal(before, Lists());
+        Assert.Equal(3, before);
+
+        // What loops ask meanwhile is counted by none of these.
+        int Lists() => recording!.Statements.Keys.Count(s => s.Contains("ORDER BY created_at DESC, id DESC", StringComparison.Ordinal) || s.Contains("ORDER BY requested_at", StringComparison.Ordinal));
     }
 
     [Theory]

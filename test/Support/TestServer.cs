@@ -97,9 +97,11 @@ internal sealed class TestServer : IAsyncDisposable
     public async Task<string> TokenAsync(params string[] scopes) => await App.Services.GetRequiredService<Tokens>().MintAsync(await ProjectAsync(), scopes, Database.Now + 3_600_000_000);
 
     /// <summary>A key as the command line makes it: its id and its text.</summary>
-    public async Task<(string Id, string Key)> NamedKeyAsync(string name, params string[] scopes)
+    public Task<(string Id, string Key)> NamedKeyAsync(string name, params string[] scopes) => NamedKeyOfKindAsync(name, "live", scopes);
+
+    public async Task<(string Id, string Key)> NamedKeyOfKindAsync(string name, string kind, string[] scopes)
     {
-        var (row, key) = await App.Services.GetRequiredService<KeyAdmin>().CreateAsync(await ProjectAsync(), name, "live", scopes, null, "command line");
+        var (row, key, _) = await App.Services.GetRequiredService<KeyAdmin>().CreateAsync(await ProjectAsync(), name, kind, scopes, null, "command line");
         return (row.Id, key.Text);
     }
 

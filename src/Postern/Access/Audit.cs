@@ -35,8 +35,21 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
     public void Refused(HttpContext http, Door door, string reason, string? keyId, string address) =>
         Queue(new AuditRow(NoProject, "credential.refused", Door.Words(door.Opens), keyId, Route(http, door), address, reason));
 
-    public void Forbidden(HttpContext http, Door door, ProjectCaller caller, string address) =>
-        Queue(new AuditRow(caller.Project, "scope.refused", caller.Authority.Credential, caller.Authority.LoggedActor, Route(http, door), address, door.Rule.Words));
+    /// <param name="why">What was asked for and refused; null for what the door asks.</param>
+    public void Forbidden(HttpContext http, Door door, ProjectCaller caller, string address, string? why = null) =>
+        Queue(new AuditRow(caller.Project, "scope.refused", caller.Authority.Credential, caller.Authority.LoggedActor, Route(http, door), address, why ?? door.Rule.Words));
+
+    /// <summary>A change that was made through a door: on disk before the change is answered.</summary>
+    public Task ChangedAsync(HttpContext http, Door door, ProjectCaller caller, string action, string address)
+    {
+        var named = string.Join('/', http.Request.RouteValues.Values.OfType<string>());
+        var row = new AuditRow(caller.Project, action, caller.Authority.Credential, caller.Authority.LoggedActor, Route(http, door), address, named.Length == 0 ? null : Wire.Cut(named, 500));
+        return database.WriteAsync(async tx =>
+        {
+            await InsertAsync(tx, row, tx.Now, clock);
+            return 0;
+        });
+    }
 
     public void ExposedInUrl(HttpContext http, string? keyId, string address) =>
         Queue(new AuditRow(NoProject, "key.exposed", "key", keyId, http.Request.Method, address, "credential_in_url"));

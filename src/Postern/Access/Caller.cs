@@ -13,6 +13,7 @@ internal sealed class ProjectCaller(string project, Authority authority, Databas
     /// <summary>What it has been let in for. Most requests ask for one thing.</summary>
     private Need? _first;
     private List<Need>? _others;
+    private Need? _denied;
 
     public string Project { get; } = project;
 
@@ -26,11 +27,18 @@ internal sealed class ProjectCaller(string project, Authority authority, Databas
     public bool Allows(Need need)
     {
         ScopeWasChecked = true;
-        if (!Authority.Allows(need)) return false;
+        if (!Authority.Allows(need))
+        {
+            _denied ??= need;
+            return false;
+        }
         if (_first is null) _first = need;
         else if (_first != need) (_others ??= []).Add(need);
         return true;
     }
+
+    /// <summary>What it asked for and may not, when nothing that it asked for was allowed; else null.</summary>
+    public Need? Denied => _first is null ? _denied : null;
 
     public bool Allows(string action, string type, string? id = null, string? otherId = null) => Allows(new Need(action, type, id, otherId));
 

@@ -83,6 +83,16 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
         return this;
     }
 
+    /// <summary>What the audit calls a change that is made through it; null for what is no change of access, of where data goes, or an operator's act.</summary>
+    public string? AuditedAs { get; private set; }
+
+    /// <summary>Every change through it is a row of the audit, written before the answer.</summary>
+    public Door Audits(string action)
+    {
+        AuditedAs = action;
+        return this;
+    }
+
     public Door Says(string summary)
     {
         Summary = summary;

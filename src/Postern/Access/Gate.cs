@@ -34,6 +34,10 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
         {
             await RefuseEnded(http, door, ended.Reason).ExecuteAsync(http);
         }
+        catch (QuotaReachedException full)
+        {
+            await full.Refusal.ExecuteAsync(http);
+        }
         catch (BadHttpRequestException fault)
         {
             await new Refusal(fault.StatusCode, fault.StatusCode == 413 ? "Request body too large" : "The request is malformed or incomplete").ExecuteAsync(http);
@@ -77,7 +81,10 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
             throw new InvalidOperationException($"{door.Method} {door.Path} answered without having checked its scope ({door.Rule.Words}).");
 
         // 7
-        if (IsSafe(http.Request)) caller.EnsureStillAllowed();
+        if (result is Refusal refusal) AuditDenial(http, door, caller, refusal);
+        else if (IsSafe(http.Request)) caller.EnsureStillAllowed();
+        // A client that speaks as the user is no operator, whose words are kept.
+        else if (door.AuditedAs is { } action && !(caller.Authority.SpeaksAsUser && (door.Opens & Opens.Operator) != 0)) await audit.ChangedAsync(http, door, caller, action, credentials.AddressOf(http));
         return result;
     }
 
@@ -108,6 +115,13 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
     }
 
     private static bool IsSafe(HttpRequest request) => HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
+
+    /// <summary>A scope that was refused by the handler, because it depends on the path, the body or a stored row.</summary>
+    private void AuditDenial(HttpContext http, Door door, ProjectCaller caller, Refusal refusal)
+    {
+        if (refusal.Status == 403 || (refusal.Status == 404 && caller.Denied is not null))
+            audit.Forbidden(http, door, caller, credentials.AddressOf(http), caller.Denied?.ToString() ?? refusal.Code);
+    }
 
     private Refusal Forbid(HttpContext http, Door door, ProjectCaller caller)
     {

@@ -1,4 +1,5 @@
 using Postern.Http;
+using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Access;
@@ -7,7 +8,7 @@ namespace Postern.Access;
 /// Changes to keys. Each is one transaction with its audit row; it has taken effect in this process when the call returns, and on
 /// every other node within a second. Routes and command line come through here.
 /// </summary>
-internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey master, AccessWatch watch, TimeProvider clock)
+internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey master, AccessWatch watch, PosternOptions options, TimeProvider clock)
 {
     public static readonly TimeSpan StandardOverlap = TimeSpan.FromHours(24);
 
@@ -15,18 +16,22 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
 
     /// <summary>A new key; its text is in the answer this once.</summary>
     /// <param name="by">The caller that makes it; null for the command line.</param>
-    public async Task<(KeyRow Row, KeyText Key)> CreateAsync(
+    public async Task<(KeyRow Row, KeyText Key, Refusal? Full)> CreateAsync(
         string project, string name, string kind, IReadOnlyList<string> scopes, long? expiresAt, string createdBy, ProjectCaller? by = null)
     {
         var key = KeyText.Generate(kind, Id.New("key", clock));
         var (salt, digest) = KeyDigest.Of(key.Text);
         var row = new KeyRow(project, key.Id, kind, name, scopes, salt, digest, null, null, null, null, null, createdBy, database.Now, expiresAt, null, null, 0);
+        Refusal? full = null;
         await ChangeAsync("key.created", project, key.Id, createdBy, by, async tx =>
         {
+            // The command line may always make one more: it is how an administrator comes back in.
+            full = by is null ? null : await ProjectQuota.WhyNotOneMoreAsync(tx, project, "api_key WHERE project = $1 AND revoked_at IS NULL", "Keys", options.Quotas.Keys);
+            if (full is not null) return false;
             await KeyStore.InsertAsync(tx, row);
             return true;
         });
-        return (row, key);
+        return (row, key, full);
     }
 
     /// <summary>The new key and until when the old one is valid, or null when the key is gone. The id stays.</summary>

@@ -38,7 +38,8 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
         if (fields.Refusal() is { } wrong) return wrong;
         if ((scopes.Count == 0 ? Minting.RefuseEverything(caller) : Minting.Refuse(caller, scopes)) is { } wider) return wider;
         if (Minting.RefuseExpiry(caller, expiresAt) is { } longer) return longer;
-        var (row, key) = await admin.CreateAsync(caller.Project, name!, kind, scopes, expiresAt, caller.Authority.LoggedActor, caller);
+        var (row, key, full) = await admin.CreateAsync(caller.Project, name!, kind, scopes, expiresAt, caller.Authority.LoggedActor, caller);
+        if (full is not null) return full;
         return Reply.Created(new CreatedKey(row.Id, key.Text, row.Name, row.Kind, row.Scopes, Wire.Iso(row.CreatedAt), Wire.Iso(row.ExpiresAt)));
     }
 

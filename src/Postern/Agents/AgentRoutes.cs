@@ -4,12 +4,13 @@ using Postern.Deliveries;
 using Postern.Http;
 using Postern.Runs;
 using Postern.Sessions;
+using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Agents;
 
 /// <summary>Registering agents.</summary>
-internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, OutboundGuard outbound, MasterKey master, Database database)
+internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, OutboundGuard outbound, MasterKey master, Database database, PosternOptions options)
 {
     private const int MaxBody = 64 * 1024;
     private const int LiveBatch = 100;
@@ -18,9 +19,9 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
     {
         var group = doors.Group("/api/v1/agents", ProblemFamily.Instance);
         group.Get("", Opens.Key, Rule.Needs("read", "tasks"), List).Says("List the agents").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<AgentView>>().Gives(400, 401, 403);
-        group.Put("/{slug}", Opens.Key, "admin:tasks:{slug}", Put).Says("Register an agent, or change it").Takes<PutAgent>().Gives<AgentView>(200).Gives<AgentView>(201).Gives(400, 401, 403, 409);
+        group.Put("/{slug}", Opens.Key, "admin:tasks:{slug}", Put).Audits("agent.put").Says("Register an agent, or change it").Takes<PutAgent>().Gives<AgentView>(200).Gives<AgentView>(201).Gives(400, 401, 403, 409);
         group.Get("/{slug}", Opens.Key, "read:tasks:{slug}", Retrieve).Says("Read an agent").Gives<AgentView>().Gives(401, 404);
-        group.Delete("/{slug}", Opens.Key, "admin:tasks:{slug}", Delete).Says("Remove an agent").Query("force", "1: fails its live runs").Gives(204, 401, 403, 404, 409);
+        group.Delete("/{slug}", Opens.Key, "admin:tasks:{slug}", Delete).Audits("agent.deleted").Says("Remove an agent").Query("force", "1: fails its live runs").Gives(204, 401, 403, 404, 409);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
@@ -61,8 +62,10 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         var fresh = secret ?? SigningSecret.New();
         return await database.WriteAsync<IResult>(async tx =>
         {
+            await ProjectQuota.LockAsync(tx, caller.Project);
             if (await AgentStore.FindOtherCaseAsync(tx, caller.Project, slug) is { } other) return new Refusal(409, $"There is an agent {other}: names that differ in case alone would share session keys.", "agent_exists");
             var old = await AgentStore.FindAsync(tx, caller.Project, slug);
+            if (old is null && await ProjectQuota.WhyNotOneMoreAsync(tx, caller.Project, "agent WHERE project = $1", "Agents", options.Quotas.Agents) is { } full) return full;
             // A secret that was made or given is kept until another is given; it is shown when it is made, and never again.
             var keeps = secret is null && old?.SealedSecret is not null;
             var sealedSecret = keeps ? old!.SealedSecret : master.Seal(fresh, Agent.SealOwner(caller.Project, slug));
@@ -93,6 +96,7 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
                 return (Reply.NoContent, false);
             });
             if (!more) return answer;
+            caller.EnsureStillAllowed();
         }
     }
 

@@ -19,8 +19,8 @@ internal sealed class DeliveryRoutes(DeliveryStore store, IEnumerable<DeliveryPu
         group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List deliveries, newest first").Query("status", "pending, delivered or dead").Query("endpoint", "An endpoint's id, or agent:{slug}, or url:{origin}")
             .Query("subject", "A run's or session's id").Query("purpose", "dispatch, notice, callback or event").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<DeliveryView>>().Gives(400, 401, 403);
         group.Get("/{delivery}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve).Says("Read a delivery with its attempts").Gives<DeliveryView>().Gives(401, 403, 404);
-        group.Post("/{delivery}/retry", Opens.Key, Rule.Needs("write", "deliveries"), Retry).Says("Send a delivery again, under the same id").Gives<DeliveryView>().Gives(401, 403, 404, 409);
-        group.Post("/replay", Opens.Key, Rule.Needs("write", "deliveries"), Replay).Says("Send again what was made in a span of time").Takes<ReplayDeliveries>().Gives<Replayed>().Gives(400, 401, 403);
+        group.Post("/{delivery}/retry", Opens.Key, Rule.Needs("write", "deliveries"), Retry).Audits("delivery.retried").Says("Send a delivery again, under the same id").Gives<DeliveryView>().Gives(401, 403, 404, 409);
+        group.Post("/replay", Opens.Key, Rule.Needs("write", "deliveries"), Replay).Audits("deliveries.replayed").Says("Send again what was made in a span of time").Takes<ReplayDeliveries>().Gives<Replayed>().Gives(400, 401, 403);
         doors.Group("/api/v1/events", ProblemFamily.Instance).Get("", Opens.Key, Rule.Needs("read", "deliveries"), ListEvents).Says("List what happened, newest first")
             .Query("type", "Such as run.failed").Query("subject", "A run's or session's id").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<EventView>>().Gives(400, 401, 403);
     }
@@ -86,6 +86,7 @@ internal sealed class DeliveryRoutes(DeliveryStore store, IEnumerable<DeliveryPu
             if (last is null) return Reply.Ok(new Replayed(replayed, skipped));
             before = last;
             http.RequestAborted.ThrowIfCancellationRequested();
+            caller.EnsureStillAllowed();
         }
     }
 

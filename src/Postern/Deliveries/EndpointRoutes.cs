@@ -1,12 +1,13 @@
 using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Http;
+using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Deliveries;
 
 /// <summary>Subscribing to events.</summary>
-internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard outbound, Outbox outbox, Database database)
+internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard outbound, Outbox outbox, Database database, PosternOptions options)
 {
     private const int MaxBody = 64 * 1024;
     private const int IdSegment = 3;
@@ -24,11 +25,11 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
     {
         var group = doors.Group("/api/v1/webhook-endpoints", ProblemFamily.Instance);
         group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List the webhook endpoints").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<EndpointView>>().Gives(400, 401, 403);
-        group.Put("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Put).Says("Subscribe an endpoint to events, or change it").Takes<PutEndpoint>().Gives<EndpointView>().Gives<EndpointView>(201).Gives(400, 401, 403);
+        group.Put("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Put).Audits("endpoint.put").Says("Subscribe an endpoint to events, or change it").Takes<PutEndpoint>().Gives<EndpointView>().Gives<EndpointView>(201).Gives(400, 401, 403);
         group.Get("/{endpoint}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve).Says("Read an endpoint; never its secret").Gives<EndpointView>().Gives(401, 403, 404);
-        group.Delete("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Delete).Says("Remove an endpoint; what waits for it is dead").Gives(204, 401, 403, 404);
-        group.Post("/{endpoint}/rotate-secret", Opens.Key, Rule.Needs("write", "deliveries"), Rotate).Says("Give an endpoint a new secret; both sign for an overlap").Takes<RotateSecret>().Gives<RotatedSecret>().Gives(400, 401, 403, 404);
-        group.Post("/{endpoint}/test", Opens.Key, Rule.Needs("write", "deliveries"), Test).Says("Send an event of the type endpoint.test").Gives<SentTest>(202).Gives(401, 403, 404, 409);
+        group.Delete("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Delete).Audits("endpoint.deleted").Says("Remove an endpoint; what waits for it is dead").Gives(204, 401, 403, 404);
+        group.Post("/{endpoint}/rotate-secret", Opens.Key, Rule.Needs("write", "deliveries"), Rotate).Audits("endpoint.secret_rotated").Says("Give an endpoint a new secret; both sign for an overlap").Takes<RotateSecret>().Gives<RotatedSecret>().Gives(400, 401, 403, 404);
+        group.Post("/{endpoint}/test", Opens.Key, Rule.Needs("write", "deliveries"), Test).Audits("endpoint.tested").Says("Send an event of the type endpoint.test").Gives<SentTest>(202).Gives(401, 403, 404, 409);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
@@ -60,9 +61,11 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
         // A link decides its question: who is sent them is an administrator's to say.
         if (links && !caller.Allows(Need.FullAdmin)) return ProblemFamily.Instance.Forbidden("admin");
         var fresh = secret ?? SigningSecret.New();
-        return await database.WriteAsync(async tx =>
+        return await database.WriteAsync<IResult>(async tx =>
         {
+            await ProjectQuota.LockAsync(tx, caller.Project);
             var old = await WebhookEndpoints.FindAsync(tx, caller.Project, id);
+            if (old is null && await ProjectQuota.WhyNotOneMoreAsync(tx, caller.Project, "webhook_endpoint WHERE project = $1", "Endpoints", options.Quotas.Endpoints) is { } full) return full;
             var keeps = secret is null && old is not null;
             var endpoint = new WebhookEndpoint(
                 caller.Project, id, url!, events!, keeps ? old!.SealedSecret : endpoints.Seal(caller.Project, id, fresh), keeps ? old!.PreviousSealed : null, keeps ? old!.PreviousUntil : null,
@@ -84,7 +87,12 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
             var pending = await DeliveryStore.PendingOfAsync(tx, caller.Project, WebhookEndpoints.KeyOf(id), DeleteBatch);
             foreach (var delivery in pending) await DeliveryStore.EndAsync(tx, delivery, null, "The endpoint was deleted.");
             return pending.Count;
-        }) == DeleteBatch) http.RequestAborted.ThrowIfCancellationRequested();
+        }) == DeleteBatch)
+        {
+            http.RequestAborted.ThrowIfCancellationRequested();
+            caller.EnsureStillAllowed();
+        }
+
         return Reply.NoContent;
     }
 

@@ -25,7 +25,7 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
                 .Query("limit", "1 to 1000, default 100").Query("cursor", "Messages before this number").Query("after", "Messages after this number, oldest first").Query("fields", "items: without the copy under messages").Query("full", "1: texts are not cut").Query("deltas", "1: text still being made, on a stream").Header("Last-Event-ID", "Resume a stream after this number").Header("If-None-Match", "304 when nothing is new")
                 .Gives<HistoryView>().Gives(304, 400, 401, 403, 404, 503);
         }
-        group.Post("/messages", Opens.Operator | Opens.Token, "write:sessions:{key}", Write).Says("Commit a message without a run").Takes<WriteMessage>().Gives<WrittenMessage>(201).Gives<WrittenMessage>(200).Gives(400, 401, 403, 404, 409, 413);
+        group.Post("/messages", Opens.Operator | Opens.Token, "write:sessions:{key}", Write).Audits("message.written").Says("Commit a message without a run").Takes<WriteMessage>().Gives<WrittenMessage>(201).Gives<WrittenMessage>(200).Gives(400, 401, 403, 404, 409, 413);
         group.Post("/kill", Opens.Operator | Opens.Token, "admin, granted explicitly", Kill).Says("Cancel the live run").Gives<KilledView>().Gives(400, 401, 403, 404);
     }
 

@@ -67,7 +67,7 @@ internal static class Commands
             if (ScopeSet.FirstMalformed(list) is { } malformed) throw new SetupException($"{malformed} is no scope: action:type[:id]");
             if (parsed.GetValue(kind) is not ("live" or "pat")) throw new SetupException("--kind must be live or pat");
             var until = parsed.GetValue(expires) is { } text ? tools.Now + Span(text, "--for") : (long?)null;
-            var (row, key) = await tools.Keys.CreateAsync(await tools.ProjectAsync(parsed.GetValue(Project)!), parsed.GetValue(name)!, parsed.GetValue(kind)!, list, until, "command line");
+            var (row, key, _) = await tools.Keys.CreateAsync(await tools.ProjectAsync(parsed.GetValue(Project)!), parsed.GetValue(name)!, parsed.GetValue(kind)!, list, until, "command line");
             Console.WriteLine($"{row.Id}\n{key.Text}");
         }));
 

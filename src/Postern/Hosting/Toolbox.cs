@@ -22,7 +22,7 @@ internal sealed class Toolbox : IAsyncDisposable
         _known = known;
         _tokens = new Tokens(ring, KeyRows, revocations, master, database, TimeProvider.System);
         Projects = new Projects(database, known, master, AgentStore.SeedAsync, TimeProvider.System);
-        Keys = new KeyAdmin(database, KeyRows, master, new AccessWatch(database, KeyRows, ring, revocations, new CallbackSecrets(database, known, master, TimeProvider.System), new ApprovalServices(database, master, TimeProvider.System), TimeProvider.System, NullLogger<AccessWatch>.Instance), TimeProvider.System);
+        Keys = new KeyAdmin(database, KeyRows, master, new AccessWatch(database, KeyRows, ring, revocations, new CallbackSecrets(database, known, master, TimeProvider.System), new ApprovalServices(database, master, TimeProvider.System), TimeProvider.System, NullLogger<AccessWatch>.Instance), new PosternOptions(), TimeProvider.System);
     }
 
     public KeyStore KeyRows { get; }

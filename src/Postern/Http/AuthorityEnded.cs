@@ -10,6 +10,12 @@ internal sealed class AuthorityEndedException(string reason) : Exception($"The c
     public string Reason { get; } = reason;
 }
 
+/// <summary>A bound of what one caller may hold open is reached: thrown where it is opened, and answered by the door.</summary>
+internal sealed class QuotaReachedException(Refusal refusal) : Exception(refusal.Message)
+{
+    public Refusal Refusal { get; } = refusal;
+}
+
 /// <summary>Who makes a request, set on it as a feature: asked again by whatever lets time pass, such as the reading of a body.</summary>
 internal abstract class RequestCaller
 {

@@ -17,6 +17,7 @@ internal sealed class HeldWait : IHeldRequest
 
     public HeldWait(StreamRegistry registry, HttpContext http, ProjectCaller caller)
     {
+        registry.Enter(caller);
         (_registry, _caller) = (registry, caller);
         _over = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
         _following = caller.Authority.Follow();
@@ -73,6 +74,7 @@ internal sealed class HeldWait : IHeldRequest
     public void Dispose()
     {
         _registry.Remove(this);
+        _registry.Leave(_caller);
         _following?.Dispose();
         _over.Dispose();
     }

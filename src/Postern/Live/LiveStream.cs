@@ -22,6 +22,7 @@ internal sealed class LiveStream : IHeldRequest
 
     public LiveStream(StreamRegistry registry, HttpContext http, ProjectCaller caller, Need need, TimeSpan heartbeat, TimeSpan? timeout)
     {
+        registry.Enter(caller);
         _registry = registry;
         _http = http;
         _heartbeat = heartbeat;
@@ -91,6 +92,7 @@ internal sealed class LiveStream : IHeldRequest
     public void Dispose()
     {
         _registry.Remove(this);
+        _registry.Leave(Caller);
         _following?.Dispose();
         _gone.Dispose();
     }

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Postern.Access;
+using Postern.Http;
+using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Live;
@@ -19,12 +21,13 @@ internal interface IHeldRequest : IDisposable
 /// The requests that this node holds open: streams, and those that wait for an answer. Twice a second, and at once when something about access
 /// changed, it looks at each, so that what ends a caller's authority ends what it has open.
 /// </summary>
-internal sealed class StreamRegistry(Database database, AccessWatch access, TimeProvider clock) : BackgroundService
+internal sealed class StreamRegistry(Database database, AccessWatch access, PosternOptions options, TimeProvider clock) : BackgroundService
 {
     /// <summary>Streams in a wave that is worth a collection.</summary>
     private const int CollectAfter = 1000;
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(500);
     private readonly ConcurrentDictionary<IHeldRequest, byte> _held = new();
+    private readonly ConcurrentDictionary<(string Project, string Credential, string Name), int> _open = new();
     private readonly Meter _meter = new("Postern");
     private volatile bool _stopping;
     private int _lastCount;
@@ -35,6 +38,26 @@ internal sealed class StreamRegistry(Database database, AccessWatch access, Time
     public long Now => database.Now;
 
     public int Count => _held.Count;
+
+    /// <summary>Takes a place among those that a caller may hold open; given back by <see cref="Leave"/>.</summary>
+    /// <exception cref="QuotaReachedException">It has as many open as it may.</exception>
+    public void Enter(ProjectCaller caller)
+    {
+        var narrow = caller.Authority.Bucket is not null || caller.Authority.Worker is not null;
+        var (name, most) = narrow ? (nameof(QuotaOptions.StreamsPerToken), options.Quotas.StreamsPerToken) : (nameof(QuotaOptions.StreamsPerKey), options.Quotas.StreamsPerKey);
+        if (_open.AddOrUpdate(HolderOf(caller), 1, (_, open) => open + 1) <= most || most == 0) return;
+        Leave(caller);
+        throw new QuotaReachedException(ProjectQuota.Reached(429, name, most));
+    }
+
+    public void Leave(ProjectCaller caller)
+    {
+        var holder = HolderOf(caller);
+        // Whoever has none open any more is forgotten.
+        if (_open.AddOrUpdate(holder, 0, (_, open) => open - 1) <= 0) _open.TryRemove(new KeyValuePair<(string, string, string), int>(holder, 0));
+    }
+
+    private static (string Project, string Credential, string Name) HolderOf(ProjectCaller caller) => (caller.Project, caller.Authority.Credential, caller.Authority.Name);
 
     public void Add(IHeldRequest stream)
     {

@@ -24,11 +24,11 @@ internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation cre
             .Query("tag", "Runs with any of these tags").Query("created", "from..to, ISO 8601, either may be left out").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<RunView>>().Gives(400, 401, 403);
         group.Get("/{run}", Opens.Key | Opens.Token | Opens.RunToken, reads, Retrieve).Says("Read a run").Query("wait", "1 to 55: seconds to wait until it has ended or waits").Header("If-None-Match", "304 when nothing has changed").Gives<RunView>().Gives(304, 400, 401, 404);
         group.Get("/{run}/events", Opens.Key | Opens.Token, reads, ReadEvents).Says("A run's timeline, as pages or as server-sent events").Query("limit", "1 to 500, default 100").Query("cursor", "From nextCursor").Header("Last-Event-ID", "Resume after this number").Gives<Page<RunEventView>>().Gives(400, 401, 404);
-        group.Post("/{run}/start", Opens.Key | Opens.Token, writes, Start).Says("Start a run that was made with start false").Gives<RunView>().Gives(401, 403, 404, 409);
-        group.Post("/{run}/cancel", Opens.Key | Opens.Token, writes, Cancel).Says("Cancel a run; its agent is told").Takes<CancelRun>().Gives<RunView>().Gives(400, 401, 403, 404, 409);
-        group.Post("/{run}/pause", Opens.Key | Opens.Token, writes, Pause).Says("Pause a run; its agent is told").Gives<RunView>().Gives(401, 403, 404, 409);
-        group.Post("/{run}/resume", Opens.Key | Opens.Token, writes, Resume).Says("Let a paused run go on; its agent is told").Gives<RunView>().Gives(401, 403, 404, 409);
-        group.Post("/{run}/retry", Opens.Key | Opens.Token, writes, Retry).Says("Begin the next attempt of a failed run").Takes<RetryRun>().Gives<RunView>(202).Gives(400, 401, 403, 404, 409);
+        group.Post("/{run}/start", Opens.Key | Opens.Token, writes, Start).Audits("run.start").Says("Start a run that was made with start false").Gives<RunView>().Gives(401, 403, 404, 409);
+        group.Post("/{run}/cancel", Opens.Key | Opens.Token, writes, Cancel).Audits("run.cancel").Says("Cancel a run; its agent is told").Takes<CancelRun>().Gives<RunView>().Gives(400, 401, 403, 404, 409);
+        group.Post("/{run}/pause", Opens.Key | Opens.Token, writes, Pause).Audits("run.pause").Says("Pause a run; its agent is told").Gives<RunView>().Gives(401, 403, 404, 409);
+        group.Post("/{run}/resume", Opens.Key | Opens.Token, writes, Resume).Audits("run.resume").Says("Let a paused run go on; its agent is told").Gives<RunView>().Gives(401, 403, 404, 409);
+        group.Post("/{run}/retry", Opens.Key | Opens.Token, writes, Retry).Audits("run.retry").Says("Begin the next attempt of a failed run").Takes<RetryRun>().Gives<RunView>(202).Gives(400, 401, 403, 404, 409);
         group.Post("/{run}/status", Opens.Key | Opens.Token | Opens.RunToken | Opens.CallbackToken, writes, Report).ForReports().Says("Report a run's status").Takes<ReportStatus>().Gives<RunView>().Gives(400, 401, 403, 404, 409, 413);
     }
 

@@ -14,7 +14,7 @@ internal sealed class WorkflowRoutes(WorkflowStore workflows)
     {
         var group = doors.Group("/api/v1/workflows", ProblemFamily.Instance);
         group.Get("", Opens.Key, Rule.Needs("read", "runs"), List).Says("List the workflows").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<WorkflowView>>().Gives(400, 401, 403);
-        group.Put("/{workflow}", Opens.Key, Rule.Admin, Put).Says("Define a workflow; another definition makes its next version").Takes<PutWorkflow>().Gives<WorkflowView>().Gives<WorkflowView>(201).Gives(400, 401, 403, 409);
+        group.Put("/{workflow}", Opens.Key, Rule.Admin, Put).Audits("workflow.put").Says("Define a workflow; another definition makes its next version").Takes<PutWorkflow>().Gives<WorkflowView>().Gives<WorkflowView>(201).Gives(400, 401, 403, 409);
         group.Get("/{workflow}", Opens.Key, Rule.Needs("read", "runs"), Retrieve).Says("Read a workflow's newest version").Gives<WorkflowView>().Gives(401, 403, 404);
     }
 

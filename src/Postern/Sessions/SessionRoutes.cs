@@ -23,8 +23,8 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
             .Gives<SessionPage>().Gives(400, 401, 403);
         group.Get("/{session}", Opens.Key | Opens.Token, "read:sessions:{session}", Retrieve).Says("Read a session").Gives<SessionItem>().Gives(401, 404);
         group.Patch("/{session}", Opens.Key | Opens.Token, "admin:sessions:{session}", Update).Says("Change tags and metadata").Takes<UpdateSession>().Gives<SessionItem>().Gives(400, 401, 403, 404, 422);
-        group.Post("/{session}/close", Opens.Key | Opens.Token, "admin:sessions:{session}", Close).Says("Close a session for good").Takes<CloseSession>().Gives<SessionItem>().Gives(400, 401, 403, 404);
-        group.Post("/{session}/end-and-continue", Opens.Key | Opens.Token, "write:sessions:{session}", EndAndContinue).Says("Swap the live run for a fresh one").Takes<EndAndContinue>().Gives<SwappedRun>().Gives(400, 401, 403, 404, 409);
+        group.Post("/{session}/close", Opens.Key | Opens.Token, "admin:sessions:{session}", Close).Audits("session.closed").Says("Close a session for good").Takes<CloseSession>().Gives<SessionItem>().Gives(400, 401, 403, 404);
+        group.Post("/{session}/end-and-continue", Opens.Key | Opens.Token, "write:sessions:{session}", EndAndContinue).Audits("session.run_swapped").Says("Swap the live run for a fresh one").Takes<EndAndContinue>().Gives<SwappedRun>().Gives(400, 401, 403, 404, 409);
         group.Get("/{session}/transcript", Opens.Key, "read:sessions:{session}", ReadTranscript).Says("Read the transcript").Query("limit", "1 to 1000, default 100").Query("before", "From nextCursor").Gives<TranscriptPage>().Gives(400, 401, 404);
     }
 

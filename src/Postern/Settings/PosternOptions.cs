@@ -19,6 +19,8 @@ internal sealed class PosternOptions
 
     public RateLimitOptions RateLimits { get; set; } = new();
 
+    public QuotaOptions Quotas { get; set; } = new();
+
     public OperatorOptions Operators { get; set; } = new();
 
     public RunOptions Runs { get; set; } = new();

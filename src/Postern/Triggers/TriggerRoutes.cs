@@ -3,12 +3,13 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Http;
+using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Triggers;
 
 /// <summary>Making, reading, changing and removing triggers; their captured requests; starting one by hand.</summary>
-internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures, CaptureStart start, TriggerFields reader, Projects projects, Database database, TimeProvider clock)
+internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures, CaptureStart start, TriggerFields reader, Projects projects, Database database, TimeProvider clock, PosternOptions options)
 {
     private const int OwnerSegment = 3;
     private const int IdSegment = 4;
@@ -23,14 +24,14 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
             const string writes = "write:triggers:{trigger}";
             const string reads = "read:triggers:{trigger}";
             var group = doors.Group($"/api/triggers/{kind}/{{owner}}/{{trigger}}", TriggerFamily.Instance);
-            group.Post("", opens, writes, (http, caller) => Put(http, caller, kind)).Says("Make a trigger, or replace its configuration").Takes<PutTrigger>().Gives<Envelope<CreatedTrigger>>(201).Gives(400, 401, 403);
+            group.Post("", opens, writes, (http, caller) => Put(http, caller, kind)).Audits("trigger.put").Says("Make a trigger, or replace its configuration").Takes<PutTrigger>().Gives<Envelope<CreatedTrigger>>(201).Gives(400, 401, 403);
             group.Get("", opens, reads, (http, caller) => Retrieve(http, caller, kind)).Says("Read a trigger; never its secrets").Gives<Envelope<TriggerView>>().Gives(401, 403, 404);
-            group.Put("", opens, writes, (http, caller) => Update(http, caller, kind)).Says("Change a trigger: null clears, absent keeps").Takes<PutTrigger>().Gives<Envelope<TriggerView>>().Gives(400, 401, 403, 404);
-            group.Delete("", opens, writes, (http, caller) => Delete(http, caller, kind)).Says("Remove a trigger with its captures; live runs go on").Gives<Envelope<MessageView>>().Gives(401, 403, 404);
+            group.Put("", opens, writes, (http, caller) => Update(http, caller, kind)).Audits("trigger.changed").Says("Change a trigger: null clears, absent keeps").Takes<PutTrigger>().Gives<Envelope<TriggerView>>().Gives(400, 401, 403, 404);
+            group.Delete("", opens, writes, (http, caller) => Delete(http, caller, kind)).Audits("trigger.deleted").Says("Remove a trigger with its captures; live runs go on").Gives<Envelope<MessageView>>().Gives(401, 403, 404);
             group.Get("/requests", opens, reads, (http, caller) => ListRequests(http, caller, kind)).Says("List captured requests, newest first").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Query("status", "captured, inprogress, success, failed or filtered").Gives<Envelope<RequestList>>().Gives(400, 401, 403, 404);
             group.Get("/requests/{request}", opens, reads, (http, caller) => RetrieveRequest(http, caller, kind)).Says("Read a captured request").Gives<Envelope<CaptureView>>().Gives(401, 403, 404);
-            group.Post("/requests/{request}/replay", opens, "trigger:triggers:{trigger}", (http, caller) => Replay(http, caller, kind)).Says("Start a captured request again, as a new one").Gives<Envelope<StartedView>>(202).Gives(401, 403, 404, 409, 429);
-            group.Post("/invoke", opens, "trigger:triggers:{trigger}", (http, caller) => Invoke(http, caller, kind)).Says("Fire a schedule now").Gives<Envelope<StartedView>>(202).Gives(400, 401, 403, 404, 409, 429);
+            group.Post("/requests/{request}/replay", opens, "trigger:triggers:{trigger}", (http, caller) => Replay(http, caller, kind)).Audits("capture.replayed").Says("Start a captured request again, as a new one").Gives<Envelope<StartedView>>(202).Gives(401, 403, 404, 409, 429);
+            group.Post("/invoke", opens, "trigger:triggers:{trigger}", (http, caller) => Invoke(http, caller, kind)).Audits("trigger.invoked").Says("Fire a schedule now").Gives<Envelope<StartedView>>(202).Gives(400, 401, 403, 404, 409, 429);
         }
     }
 
@@ -53,7 +54,10 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
         return await database.WriteAsync<IResult>(async tx =>
         {
             var body = new Fields(fields.Root);
-            var before = await TriggerStore.FindAsync(tx, caller.Project, name) ?? Empty(caller.Project, name, tx.Now);
+            await ProjectQuota.LockAsync(tx, caller.Project);
+            var there = await TriggerStore.FindAsync(tx, caller.Project, name);
+            if (there is null && await ProjectQuota.WhyNotOneMoreAsync(tx, caller.Project, "agent_trigger WHERE project = $1", "Triggers", options.Quotas.Triggers) is { } full) return full;
+            var before = there ?? Empty(caller.Project, name, tx.Now);
             var trigger = await reader.ReadAsync(tx, body, before, replaces: true);
             if (body.Faults.Count > 0) return Faults(body);
             await TriggerStore.PutAsync(tx, trigger);
@@ -78,6 +82,7 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
         return await database.WriteAsync<IResult>(async tx =>
         {
             var body = new Fields(fields.Root);
+            await ProjectQuota.LockAsync(tx, caller.Project);
             if (await TriggerStore.FindAsync(tx, caller.Project, found.Name) is not { } before) return TriggerFamily.NotFound;
             var trigger = await reader.ReadAsync(tx, body, before, replaces: false);
             if (body.Faults.Count > 0) return Faults(body);

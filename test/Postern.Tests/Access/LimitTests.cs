@@ -70,6 +70,25 @@ public sealed class LimitTests
     }
 
     [Fact]
+    public async Task One_token_holds_few_streams_open_and_a_place_is_free_again_when_one_ends()
+    {
+        await using var server = await TestServer.StartAsync(set: o => (o.Quotas.StreamsPerToken, o.Quotas.StreamsPerKey) = (4, 6));
+        await server.StartSessionAsync("s");
+        var token = await server.TokenAsync("read:sessions:s");
+        foreach (var (credential, most) in new[] { (token, 4), (server.RootKey, 6) })
+        {
+            var open = new List<EventReader>();
+            var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => server.StreamAsync(i % 2 == 0 ? "/sessions/s/history" : "/realtime/v1/sessions/s/out", credential)));
+            Assert.Equal(most, answers.Count(a => a.Status == 200));
+            Assert.Equal(20 - most, answers.Count(a => a.Status == 429));
+            foreach (var answer in answers) await answer.DisposeAsync();
+            await WaitFor.TrueAsync(() => Task.FromResult(server.HeldRequests == 0));
+            await using var again = await server.StreamAsync("/sessions/s/history", credential);
+            Assert.Equal(200, again.Status);
+        }
+    }
+
+    [Fact]
     public void No_number_of_callers_makes_more_buckets_than_are_kept()
     {
         var buckets = new TokenBuckets(TimeProvider.System);

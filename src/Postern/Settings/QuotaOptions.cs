@@ -1,0 +1,32 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+
+namespace Postern.Settings;
+
+/// <summary>How much of a thing there may be, so that one party's number is nobody else's trouble. 0 is no bound.</summary>
+internal sealed class QuotaOptions
+{
+    [Description("Open streams and waiting requests of one token on a node; over it 429. 0: no bound.")]
+    [Range(0, 1_000_000)]
+    public int StreamsPerToken { get; set; } = 32;
+
+    [Description("Open streams and waiting requests of one key or operator on a node; over it 429. 0: no bound.")]
+    [Range(0, 10_000_000)]
+    public int StreamsPerKey { get; set; } = 10_000;
+
+    [Description("Keys of a project; over it 409. 0: no bound.")]
+    [Range(0, 1_000_000)]
+    public int Keys { get; set; } = 1_000;
+
+    [Description("Webhook endpoints of a project; over it 409. 0: no bound.")]
+    [Range(0, 1_000_000)]
+    public int Endpoints { get; set; } = 100;
+
+    [Description("Triggers of a project; over it 409. 0: no bound.")]
+    [Range(0, 1_000_000)]
+    public int Triggers { get; set; } = 1_000;
+
+    [Description("Agents of a project; over it 409. 0: no bound.")]
+    [Range(0, 1_000_000)]
+    public int Agents { get; set; } = 1_000;
+}
