@@ -75,6 +75,7 @@ internal static class ChannelRefusal
         AppendOutcome.Expired => new Refusal(409, "The session has expired", "session_expired") { Extra = [NotOk], ShouldRetry = false },
         AppendOutcome.NotTheRun => NotTheRun,
         AppendOutcome.AwaitsApproval => new Refusal(409, "The run waits for an approval: its turn ends after the answer", "awaiting_approval") { Extra = [NotOk], ShouldRetry = false },
+        AppendOutcome.QuotaReached => new Refusal(409, "The session holds as many bytes as it may", "quota_reached") { Extra = [NotOk, ("quota", "SessionBytes")], ShouldRetry = false },
         _ => SessionFamily.NotFound,
     };
 }

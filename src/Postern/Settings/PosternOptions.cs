@@ -29,6 +29,8 @@ internal sealed class PosternOptions
 
     public DeliveryOptions Deliveries { get; set; } = new();
 
+    public QuotaOptions Quotas { get; set; } = new();
+
     public RetentionOptions Retention { get; set; } = new();
 
     public TelemetryOptions Telemetry { get; set; } = new();
@@ -153,6 +155,17 @@ internal sealed class DeliveryOptions
     [Description("Seconds of an endpoint's first such pause; it doubles up to sixty times as long.")]
     [Range(1, 3600)]
     public int CircuitSeconds { get; set; } = 5;
+}
+
+internal sealed class QuotaOptions
+{
+    [Description("Bytes of a turn's records that its message is made of. What is beyond is streamed and kept, but cut from the message, which says so. 0: no bound.")]
+    [Range(0, int.MaxValue)]
+    public int TurnBytes { get; set; } = 16 * 1024 * 1024;
+
+    [Description("Bytes of a session's records: one that holds as many takes no more (409 quota_reached). 0: no bound.")]
+    [Range(0, int.MaxValue)]
+    public int SessionBytes { get; set; } = 1024 * 1024 * 1024;
 }
 
 internal sealed class RetentionOptions
