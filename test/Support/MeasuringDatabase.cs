@@ -5,10 +5,14 @@ using Postern.Storage;
 
 namespace Postern.Support;
 
-/// <summary>What one command or query did: rows that came from the database, bytes that went to it, and how long it took inside.</summary>
+/// <summary>
+/// What one command or query did: rows that came from the database, bytes that went to it, and how long it took inside.
+/// </summary>
 internal sealed record Work(bool Writes, int Rows, long Bytes, TimeSpan Took);
 
-/// <summary>A database that measures every command and query by what it does, which a loaded machine does not change.</summary>
+/// <summary>
+/// A database that measures every command and query by what it does, which a loaded machine does not change.
+/// </summary>
 internal sealed class MeasuringDatabase(Database inner) : Database
 {
     public ConcurrentQueue<Work> Done { get; } = new();
@@ -19,11 +23,14 @@ internal sealed class MeasuringDatabase(Database inner) : Database
 
     public override Changes Changes => inner.Changes;
 
-    public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => inner.WriteAsync(tx => RunAsync(tx, command, writes: true), cancel);
+    public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
+        inner.WriteAsync(tx => RunAsync(tx, command, writes: true), cancel);
 
-    public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => inner.WriteOneAsync(tx => RunAsync(tx, command, writes: true), cancel);
+    public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
+        inner.WriteOneAsync(tx => RunAsync(tx, command, writes: true), cancel);
 
-    public override ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default) => inner.ReadAsync(tx => RunAsync(tx, query, writes: false), cancel);
+    public override ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default) =>
+        inner.ReadAsync(tx => RunAsync(tx, query, writes: false), cancel);
 
     public override ValueTask DisposeAsync() => inner.DisposeAsync();
 
@@ -63,14 +70,17 @@ internal sealed class MeasuringDatabase(Database inner) : Database
 
         public override long Now => tx.Now;
 
-        public override ValueTask<int> ExecuteAsync(string sql, params object?[] args) => tx.ExecuteAsync(sql, Counted(args));
+        public override ValueTask<int> ExecuteAsync(string sql, params object?[] args) =>
+            tx.ExecuteAsync(sql, Counted(args));
 
         public override ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
             where T : default => tx.FirstAsync(sql, Counting(map), Counted(args));
 
-        public override ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args) => tx.ListAsync(sql, Counting(map), Counted(args));
+        public override ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args) =>
+            tx.ListAsync(sql, Counting(map), Counted(args));
 
-        public override ValueTask<List<T>> ListUntilAsync<T>(string sql, Func<DbDataReader, T?> map, params object?[] args)
+        public override ValueTask<List<T>> ListUntilAsync<T>(
+            string sql, Func<DbDataReader, T?> map, params object?[] args)
             where T : class => tx.ListUntilAsync(sql, Counting(map), Counted(args));
 
         private object?[] Counted(object?[] args)

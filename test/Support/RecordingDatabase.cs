@@ -60,7 +60,8 @@ internal sealed class RecordingDatabase(Database inner) : Database
             return tx.FirstAsync(sql, map, args);
         }
 
-        public override ValueTask<List<T>> ListUntilAsync<T>(string sql, Func<DbDataReader, T?> map, params object?[] args)
+        public override ValueTask<List<T>> ListUntilAsync<T>(
+            string sql, Func<DbDataReader, T?> map, params object?[] args)
             where T : class
         {
             statements[sql] = 0;

@@ -94,8 +94,11 @@ internal sealed class ApprovalStore(Database database)
                 .And("requested_at >= {0}", filter.From)
                 .And("requested_at <= {0}", filter.To)
                 .Beyond("requested_at", beyond, filter.After?.Place);
-            var rows = await Pages.ReadAsync(tx, $"approval WHERE {query.Where}", $"requested_at {order}, id {order}", limit + 1L, MaxPageBytes, Map, query.Args);
-            // A page that is nearly full may have been bounded by its bytes: then the next one says whether there was more.
+            var rows = await Pages.ReadAsync(
+                tx, $"approval WHERE {query.Where}", $"requested_at {order}, id {order}", limit + 1L, MaxPageBytes, Map,
+                query.Args);
+            // A page that is nearly full may have been bounded by its bytes: then the next one says whether there was
+            // more.
             var more = rows.Count > limit || rows.Sum(a => (long)(a.Payload?.Length ?? 0)) > MaxPageBytes - MaxPayload;
             return (rows.Take(limit).ToList(), more);
         });

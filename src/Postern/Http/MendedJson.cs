@@ -50,7 +50,9 @@ internal static class MendedJson
         return mended.RootElement.GetString()!;
     }
 
-    /// <summary>The escape of the first half of a character that a text ends with; empty when it ends otherwise.</summary>
+    /// <summary>
+    /// The escape of the first half of a character that a text ends with; empty when it ends otherwise.
+    /// </summary>
     /// <param name="text">The inside of a JSON string, or a part of one that ends behind an escape.</param>
     public static ReadOnlyMemory<byte> HalfAtTheEnd(ReadOnlyMemory<byte> text)
     {

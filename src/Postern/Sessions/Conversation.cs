@@ -12,7 +12,9 @@ namespace Postern.Sessions;
 /// What happens inside a session: appends, turns, runs taking over from one another, and the end. Every method runs inside a
 /// transaction that locks the session's row first, and leaves row, records, transcript and run agreeing with one another.
 /// </summary>
-internal sealed class Conversation(Transcript transcript, TurnFolds folds, RunMachine machine, SessionEvents events, PosternOptions options, TimeProvider clock)
+internal sealed class Conversation(
+    Transcript transcript, TurnFolds folds, RunMachine machine, SessionEvents events, PosternOptions options,
+    TimeProvider clock)
 {
     /// <summary>How long a message may wait for its agent to be registered again before the client is told that nobody answers.</summary>
     private static readonly TimeSpan RunWanted = TimeSpan.FromMinutes(5);
@@ -37,7 +39,8 @@ internal sealed class Conversation(Transcript transcript, TurnFolds folds, RunMa
 
         if (session.IsClosed) return new AppendOutcome.Closed(session.ClosedReason);
         if (session.IsExpired(tx.Now)) return new AppendOutcome.Expired();
-        if (IsFull(session) && fresh.Exists(r => r.Body.Length > 0 && r.In?.Kind is not (InKind.Stop or InKind.Close))) return new AppendOutcome.QuotaReached();
+        if (IsFull(session) && fresh.Exists(r => r.Body.Length > 0 && r.In?.Kind is not (InKind.Stop or InKind.Close)))
+            return new AppendOutcome.QuotaReached();
         if (writer.Run is not null && (writer.Run != session.CurrentRun || writer.Attempt != session.CurrentAttempt)) return new AppendOutcome.NotTheRun();
 
         if (channel == RecordStore.Out && session.CurrentRun is not null && fresh.Exists(r => r.ControlValue == Control.TurnComplete) && await RunStore.AwaitsApprovalAsync(tx, session.Project, session.CurrentRun)) return new AppendOutcome.AwaitsApproval();
@@ -57,7 +60,8 @@ internal sealed class Conversation(Transcript transcript, TurnFolds folds, RunMa
     {
         try
         {
-            return await database.WriteOneAsync(tx => RecordStore.AppendPlainAsync(tx, name, record, writer, MostBytes));
+            return await database.WriteOneAsync(
+                tx => RecordStore.AppendPlainAsync(tx, name, record, writer, MostBytes));
         }
         catch (Npgsql.PostgresException fault) when (fault.SqlState == Npgsql.PostgresErrorCodes.UniqueViolation)
         {
@@ -131,7 +135,9 @@ internal sealed class Conversation(Transcript transcript, TurnFolds folds, RunMa
     /// <param name="by">Who ends it.</param>
     /// <param name="failure">Why it failed, where it did.</param>
     /// <param name="withoutRecords">The turn's records cannot be put together: the message is the error alone.</param>
-    public async ValueTask BreakTurnAsync(Tx tx, Session session, string why, string runStatus, Doer? by = null, Failure? failure = null, bool withoutRecords = false)
+    public async ValueTask BreakTurnAsync(
+        Tx tx, Session session, string why, string runStatus, Doer? by = null, Failure? failure = null,
+        bool withoutRecords = false)
     {
         var name = NameOf(session);
         tx.Touch(session.Id);
@@ -145,7 +151,8 @@ internal sealed class Conversation(Transcript transcript, TurnFolds folds, RunMa
         if (session.IsOfTrigger) await CaptureStore.SettleAsync(tx, session.Project, session.Id, session.InMessageSeq, Capture.Failed, failure?.Code ?? runStatus, why);
         // All that waited is answered by the error: a message that broke the agent once is not handed to it for ever.
         var turn = session with { CurrentRun = null, TurnInSeq = session.InMessageSeq };
-        await AppendOutAsync(tx, turn, name, [error, NewRecord.OfControl(null, [Control.Header, Control.TurnComplete])], withoutRecords);
+        await AppendOutAsync(
+            tx, turn, name, [error, NewRecord.OfControl(null, [Control.Header, Control.TurnComplete])], withoutRecords);
     }
 
     /// <summary>A run that has waited for a person goes on: the clock of its turn runs again or, between turns, its idle window.</summary>
@@ -231,7 +238,10 @@ internal sealed class Conversation(Transcript transcript, TurnFolds folds, RunMa
             seq++;
         }
         await tx.ExecuteAsync(
-            "UPDATE session SET in_next = $3, in_message_seq = $4, stop_seq = $5, message_next = $6, updated_at = $7, bytes = bytes + $8 WHERE project = $1 AND id = $2",
+            """
+            UPDATE session SET in_next = $3, in_message_seq = $4, stop_seq = $5, message_next = $6, updated_at = $7,
+              bytes = bytes + $8 WHERE project = $1 AND id = $2
+            """,
             session.Project, session.Id, seq, message, stop, messages, tx.Now, records.Sum(r => r.Size));
         var now = session with { InNext = seq, InMessageSeq = message, StopSeq = stop, MessageNext = messages };
         if (writer.Person is not null) await RecordStore.StandAsync(tx, name, writer.Person, session.OutNext);
@@ -258,7 +268,8 @@ internal sealed class Conversation(Transcript transcript, TurnFolds folds, RunMa
         return false;
     }
 
-    private async ValueTask<(long Start, long End, bool Ensured)> AppendOutAsync(Tx tx, Session session, SessionName name, List<NewRecord> records, bool withoutRecords = false)
+    private async ValueTask<(long Start, long End, bool Ensured)> AppendOutAsync(
+        Tx tx, Session session, SessionName name, List<NewRecord> records, bool withoutRecords = false)
     {
         var now = session;
         var own = new List<NewRecord>();
@@ -267,7 +278,9 @@ internal sealed class Conversation(Transcript transcript, TurnFolds folds, RunMa
             if (record.ControlValue == Control.TurnComplete)
             {
                 await RecordStore.InsertAllAsync(tx, name, RecordStore.Out, now.OutNext - own.Count, own);
-                var message = withoutRecords ? folds.MessageWithoutRecords(own) : await folds.MessageAsync(tx, now, session.OutNext, own);
+                var message = withoutRecords
+                    ? folds.MessageWithoutRecords(own)
+                    : await folds.MessageAsync(tx, now, session.OutNext, own);
                 now = await CompleteTurnAsync(tx, now, name, record, message);
                 own.Clear();
             }
@@ -291,10 +304,12 @@ internal sealed class Conversation(Transcript transcript, TurnFolds folds, RunMa
     }
 
     /// <summary>The turn's records become one message of the transcript, in the transaction that stores the control record; then the run rests or takes what waits.</summary>
-    private async ValueTask<Session> CompleteTurnAsync(Tx tx, Session session, SessionName name, NewRecord record, FoldedMessage? message)
+    private async ValueTask<Session> CompleteTurnAsync(
+        Tx tx, Session session, SessionName name, NewRecord record, FoldedMessage? message)
     {
         var messages = session.MessageNext;
-        if (message is not null) await transcript.InsertAsync(tx, session.Project, session.Id, messages++, message, session.CurrentRun);
+        if (message is not null)
+            await transcript.InsertAsync(tx, session.Project, session.Id, messages++, message, session.CurrentRun);
         var answered = AnsweredBy(session, record);
         var headers = new List<string[]>(record.Headers!.Where(h => h[0] is not (Control.InEventId or Control.AccessToken)));
         if (answered >= 0) headers.Add([Control.InEventId, answered.ToString()]);
@@ -324,16 +339,20 @@ internal sealed class Conversation(Transcript transcript, TurnFolds folds, RunMa
     {
         var start = await RecordStore.NextOfSideAsync(tx, name, channel);
         await RecordStore.InsertAllAsync(tx, name, channel, start, records);
-        await tx.ExecuteAsync("UPDATE session SET bytes = bytes + $3 WHERE project = $1 AND id = $2", name.Project, name.Id, records.Sum(r => r.Size));
+        await tx.ExecuteAsync(
+            "UPDATE session SET bytes = bytes + $3 WHERE project = $1 AND id = $2", name.Project, name.Id,
+            records.Sum(r => r.Size));
         return (start, start + records.Count, true);
     }
 
-    private async ValueTask<bool> FinishAsync(Tx tx, Session session, string set, string? reason, string? callingRun, bool withoutRecords = false)
+    private async ValueTask<bool> FinishAsync(
+        Tx tx, Session session, string set, string? reason, string? callingRun, bool withoutRecords = false)
     {
         var name = NameOf(session);
         tx.Touch(session.Id);
         var messages = session.MessageNext;
-        if (!withoutRecords && session.OutNext > session.TurnOutSeq && await folds.MessageAsync(tx, session, session.OutNext, []) is { } message)
+        var hasTurn = !withoutRecords && session.OutNext > session.TurnOutSeq;
+        if (hasTurn && await folds.MessageAsync(tx, session, session.OutNext, []) is { } message)
             await transcript.InsertAsync(tx, session.Project, session.Id, messages++, message, session.CurrentRun);
         var told = NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(new { kind = "close", reason }, Wire.Json), Id.New("rec", clock), null);
         await RecordStore.InsertAsync(tx, name, RecordStore.In, session.InNext, told);

@@ -27,7 +27,8 @@ internal sealed record Session(
     string? TriggerConfig, string Tags, string? Metadata,
     long CreatedAt, long UpdatedAt, long? ExpiresAt, long? ClosedAt, string? ClosedReason, string? CurrentRun, long CurrentAttempt,
     long InNext, long OutNext, long MessageNext, long InMessageSeq, long InAnsweredSeq, long StopSeq,
-    bool OutSettled, long? RunWantedUntil, long? TurnDeadline, long TurnSeconds, long TurnInSeq, long TurnOutSeq, long Bytes = 0)
+    bool OutSettled, long? RunWantedUntil, long? TurnDeadline, long TurnSeconds, long TurnInSeq, long TurnOutSeq,
+    long Bytes = 0)
 {
     public const string Prefix = "session";
     public const int MaxExternalId = 256;

@@ -147,14 +147,19 @@ internal sealed class SessionStore(Database database)
             "SELECT project, id, external_id, agent, session_key FROM session WHERE closed_at < $1 OR (closed_at IS NULL AND expiry_told = 1 AND expires_at < $1) LIMIT $2",
             r => new SessionName(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)), before, limit));
 
-    /// <summary>What an ended session may hold much of, by the key within the session: deleted before the session itself, some rows at a time.</summary>
-    public static IReadOnlyList<(string Table, string Key)> Parts { get; } = [("record", "channel, seq"), ("message", "seq"), ("message_piece", "message, piece")];
+    /// <summary>
+    /// What an ended session may hold much of, by the key within the session: deleted before the session itself, some
+    /// rows at a time.
+    /// </summary>
+    public static IReadOnlyList<(string Table, string Key)> Parts { get; } =
+        [("record", "channel, seq"), ("message", "seq"), ("message_piece", "message, piece")];
 
     public static ValueTask<int> DeletePartAsync(Tx tx, SessionName name, (string Table, string Key) part, int limit) =>
         tx.ExecuteAsync(
             $"""
-            DELETE FROM {part.Table} WHERE project = $1 AND session = $2 AND ({part.Key}) IN
-              (SELECT {part.Key} FROM {part.Table} WHERE project = $1 AND session = $2 ORDER BY {part.Key} LIMIT {limit})
+            DELETE FROM {part.Table} WHERE project = $1 AND session = $2 AND ({part.Key}) IN (
+              SELECT {part.Key} FROM {part.Table} WHERE project = $1 AND session = $2
+              ORDER BY {part.Key} LIMIT {limit})
             """, name.Project, name.Id);
 
     /// <summary>Removes a session and all that is its own; its open streams end.</summary>
@@ -162,7 +167,8 @@ internal sealed class SessionStore(Database database)
     {
         tx.Touch(name.Id);
         await tx.ExecuteAsync("DELETE FROM record WHERE project = $1 AND session = $2", name.Project, name.Id);
-        foreach (var table in (string[])["message", "message_piece", "message_draft"]) await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND session = $2", name.Project, name.Id);
+        foreach (var table in (string[])["message", "message_piece", "message_draft"])
+            await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND session = $2", name.Project, name.Id);
         await tx.ExecuteAsync("DELETE FROM participant WHERE project = $1 AND session = $2", name.Project, name.Id);
         foreach (var table in (string[])["run_event", "run_data", "run_attempt", "run_request"])
             await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)", name.Project, name.Id);

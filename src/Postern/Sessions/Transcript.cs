@@ -53,17 +53,25 @@ internal sealed class Transcript(Database database, SessionEvents events, TimePr
     }
 
     /// <summary>The message that a turn was folded into.</summary>
-    public async ValueTask InsertAsync(Tx tx, string project, string session, long seq, FoldedMessage folded, string? run)
+    public async ValueTask InsertAsync(
+        Tx tx, string project, string session, long seq, FoldedMessage folded, string? run)
     {
         var id = folded.MessageId ?? Id.New("msg", clock);
         await tx.ExecuteAsync(
-            "INSERT INTO message (project, session, seq, id, role, content, at, run, pieces) VALUES ($1, $2, $3, $4, 'assistant', $5, $6, $7, $8)",
+            """
+            INSERT INTO message (project, session, seq, id, role, content, at, run, pieces)
+            VALUES ($1, $2, $3, $4, 'assistant', $5, $6, $7, $8)
+            """,
             project, session, seq, id, folded.Content, tx.Now, run, folded.Pieces);
         await events.CommittedAsync(tx, project, session, seq, id, "assistant", run);
     }
 
-    public static async ValueTask<Message?> FindRepeatAsync(Tx tx, string project, string session, string idempotencyKey) =>
-        (await tx.FirstAsync($"SELECT {Columns} FROM message WHERE project = $1 AND session = $2 AND idempotency_key = $3", Map, project, session, idempotencyKey)).Message;
+    public static async ValueTask<Message?> FindRepeatAsync(
+        Tx tx, string project, string session, string idempotencyKey) =>
+        (await tx.FirstAsync(
+            $"SELECT {Columns} FROM message WHERE project = $1 AND session = $2 AND idempotency_key = $3",
+            Map,
+            project, session, idempotencyKey)).Message;
 
     /// <summary>The newest messages before a number, newest first.</summary>
     public ValueTask<List<Message>> BeforeAsync(string project, string session, long before, int limit) =>
@@ -73,19 +81,27 @@ internal sealed class Transcript(Database database, SessionEvents events, TimePr
     public ValueTask<List<Message>> AfterAsync(string project, string session, long after, int limit) =>
         database.ReadAsync(tx => PageAsync(tx, "seq > $3", "seq", project, session, after, limit));
 
-    private static async ValueTask<List<Message>> PageAsync(Tx tx, string which, string order, string project, string session, long seq, int limit)
+    private static async ValueTask<List<Message>> PageAsync(
+        Tx tx, string which, string order, string project, string session, long seq, int limit)
     {
-        var rows = await Pages.ReadAsync(tx, "message WHERE project = $1 AND session = $2 AND " + which, order, limit, MaxPageBytes, Map, project, session, seq);
+        var rows = await Pages.ReadAsync(
+            tx, "message WHERE project = $1 AND session = $2 AND " + which, order, limit, MaxPageBytes, Map, project,
+            session, seq);
         var messages = new List<Message>(rows.Count);
-        foreach (var (message, pieces) in rows) messages.Add(pieces == 0 ? message : message with { Content = await WholeAsync(tx, project, session, message) });
+        foreach (var (row, pieces) in rows)
+            messages.Add(pieces == 0 ? row : row with { Content = await WholeAsync(tx, project, session, row) });
         return messages;
     }
 
-    /// <summary>The content of a long message: its pieces, which were written before it, and what its own row holds.</summary>
+    /// <summary>
+    /// The content of a long message: its pieces, which were written before it, and what its own row holds.
+    /// </summary>
     private static async ValueTask<byte[]> WholeAsync(Tx tx, string project, string session, Message message)
     {
         var pieces = await tx.ListAsync(
-            "SELECT body FROM message_piece WHERE project = $1 AND session = $2 AND message = $3 ORDER BY piece", r => r.Bytes(0), project, session, message.Id);
+            "SELECT body FROM message_piece WHERE project = $1 AND session = $2 AND message = $3 ORDER BY piece",
+            r => r.Bytes(0),
+            project, session, message.Id);
         var whole = new byte[pieces.Sum(p => p.Length) + message.Content.Length];
         var at = 0;
         foreach (var part in pieces.Append(message.Content))

@@ -5,7 +5,10 @@ using Postern.Http;
 
 namespace Postern.Sessions;
 
-/// <summary>The beginning of a turn's message: what was folded outside of a transaction. The message is its pieces, its head, and the end that is folded inside.</summary>
+/// <summary>
+/// The beginning of a turn's message: what was folded outside of a transaction. The message is its pieces, its head,
+/// and the end that is folded inside.
+/// </summary>
 /// <param name="From">The first record of the turn.</param>
 /// <param name="Next">The record that comes next.</param>
 internal sealed record FoldedTurn(long From, long Next)
@@ -39,20 +42,26 @@ internal sealed record FoldedTurn(long From, long Next)
 /// Folds the records that an agent streamed in one turn (AI SDK UI message chunks) into the one assistant message that the
 /// transcript keeps: text deltas joined by their text part, tool calls and their results, in the order in which each began.
 ///
-/// A fold goes on where another one has ended (<see cref="FoldedTurn"/>), so a long turn is folded outside of a transaction and only its end
-/// inside. Texts are joined as the JSON that they came as: half of a character at the end of one delta meets its other half at the beginning of
-/// the next, and a long text is never decoded. Where one fold has ended, texts but the last are closed: what comes for them begins a new one.
+/// A fold goes on where another one has ended (<see cref="FoldedTurn"/>), so a long turn is folded outside of a
+/// transaction and only its end inside. Texts are joined as the JSON that they came as: half of a character at the end
+/// of one delta meets its other half at the beginning of the next, and a long text is never decoded. Where one fold has
+/// ended, texts but the last are closed: what comes for them begins a new one.
 /// </summary>
 internal sealed class TurnFold
 {
-    /// <summary>Bytes of a record that is looked at although the turn is over its bound: it may be an error, which is always shown.</summary>
+    /// <summary>
+    /// Bytes of a record that is looked at although the turn is over its bound: it may be an error, which is always
+    /// shown.
+    /// </summary>
     private const int MaxLate = 64 * 1024;
     private readonly long _most;
     private readonly FoldedTurn? _before;
     private readonly List<Block> _blocks = [];
     private readonly Dictionary<string, Block> _texts = new(StringComparer.Ordinal);
 
-    /// <param name="most">Bytes of records that a message is made of; what is beyond is cut, and the message says so. 0: no bound.</param>
+    /// <param name="most">
+    /// Bytes of records that a message is made of; what is beyond is cut, and the message says so. 0: no bound.
+    /// </param>
     /// <param name="before">What was folded already, or null.</param>
     public TurnFold(long most, FoldedTurn? before)
     {
@@ -89,17 +98,22 @@ internal sealed class TurnFold
         if (IsCut)
         {
             if (_blocks.Count > 0 || _before is { HasBlocks: true }) json.Write(","u8);
-            json.Write(Written(w => ChatMessage.WriteText(w, $"\n...(cut: a message is made of the first {_most} bytes of a turn)...")));
+            var note = $"\n...(cut: a message is made of the first {_most} bytes of a turn)...";
+            json.Write(Written(w => ChatMessage.WriteText(w, note)));
         }
         json.Write("]"u8);
         return json.WrittenSpan.ToArray();
     }
 
-    /// <summary>The JSON so far, as far as it is certain, and where it has come to: a text that stands last is left open for what follows.</summary>
+    /// <summary>
+    /// The JSON so far, as far as it is certain, and where it has come to: a text that stands last is left open for
+    /// what follows.
+    /// </summary>
     public (ReadOnlyMemory<byte> Json, FoldedTurn Now) Beginning(long from, long next)
     {
         var last = _blocks.Count > 0 ? _blocks[^1] : null;
-        var open = last is { Json: null } && _texts.TryGetValue(last.Id, out var there) && ReferenceEquals(there, last) ? last : null;
+        var isOpen = last is { Json: null } && _texts.GetValueOrDefault(last.Id) == last;
+        var open = isOpen ? last : null;
         var now = new FoldedTurn(from, next)
         {
             Taken = Taken,
@@ -113,7 +127,9 @@ internal sealed class TurnFold
 
     /// <summary>The text of a delta chunk, or null for any other: what a follower of the history sees of a text still being made.</summary>
     public static string? DeltaOf(JsonElement data) =>
-        data.ValueKind == JsonValueKind.Object && TextOf(data, "type") == "text-delta" && DeltaIn(data) is { } delta ? MendedJson.TextOf(delta) : null;
+        data.ValueKind == JsonValueKind.Object && TextOf(data, "type") == "text-delta" && DeltaIn(data) is { } delta
+            ? MendedJson.TextOf(delta)
+            : null;
 
     private ArrayBufferWriter<byte> Render(Block? open)
     {
@@ -163,7 +179,8 @@ internal sealed class TurnFold
             case "text-start":
                 _texts.Remove(TextOf(chunk, "id") ?? "");
                 break;
-            case "text-delta" when DeltaIn(chunk) is { } delta && JsonMarshal.GetRawUtf8Value(delta) is { Length: > 2 } raw:
+            case "text-delta" when DeltaIn(chunk) is { } delta
+                && JsonMarshal.GetRawUtf8Value(delta) is { Length: > 2 } raw:
                 TextPart(TextOf(chunk, "id") ?? "").Write(raw[1..^1]);
                 break;
             case "tool-input-available":
@@ -220,13 +237,15 @@ internal sealed class TurnFold
         : chunk.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String ? text : null;
 
     private static string? TextOf(JsonElement chunk, string name) =>
-        chunk.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? MendedJson.TextOf(value) : null;
+        chunk.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            ? MendedJson.TextOf(value)
+            : null;
 
     private static void WriteJson(Utf8JsonWriter json, string name, JsonElement chunk, string from)
     {
         json.WritePropertyName(name);
         if (!chunk.TryGetProperty(from, out var value)) json.WriteNullValue();
-        else json.WriteRawValue(MendedJson.Of(JsonMarshal.GetRawUtf8Value(value).ToArray()).Span, skipInputValidation: true);
+        else json.WriteRawValue(MendedJson.Of(JsonMarshal.GetRawUtf8Value(value).ToArray()).Span, true);
     }
 
     /// <param name="id">Of a text; empty for what is none.</param>

@@ -159,11 +159,14 @@ internal sealed class DeliveryOptions
 
 internal sealed class QuotaOptions
 {
-    [Description("Bytes of a turn's records that its message is made of. What is beyond is streamed and kept, but cut from the message, which says so. 0: no bound.")]
+    [Description(
+        "Bytes of a turn's records that its message is made of. What is beyond is streamed and kept, but cut from the "
+        + "message, which says so. 0: no bound.")]
     [Range(0, int.MaxValue)]
     public int TurnBytes { get; set; } = 16 * 1024 * 1024;
 
-    [Description("Bytes of a session's records: one that holds as many takes no more (409 quota_reached). 0: no bound.")]
+    [Description(
+        "Bytes of a session's records: one that holds as many takes no more (409 quota_reached). 0: no bound.")]
     [Range(0, int.MaxValue)]
     public int SessionBytes { get; set; } = 1024 * 1024 * 1024;
 }

@@ -3,9 +3,9 @@ using System.Data.Common;
 namespace Postern.Storage;
 
 /// <summary>
-/// A page that is bounded in rows and in bytes: as many rows as fit, and one always. The bound is kept where the rows are. PostgreSQL sends
-/// whatever it has selected, so there the statement adds up the rows' sizes; SQLite makes a row when it is asked for it, and is asked for one
-/// beyond the bound at most.
+/// A page that is bounded in rows and in bytes: as many rows as fit, and one always. The bound is kept where the rows
+/// are. PostgreSQL sends whatever it has selected, so there the statement adds up the rows' sizes; SQLite makes a row
+/// when it is asked for it, and is asked for one beyond the bound at most.
 /// </summary>
 /// <param name="Columns">What is read.</param>
 /// <param name="Size">Bytes of a row, as an expression that loads none of it.</param>
@@ -18,7 +18,8 @@ internal sealed record BytePage(string Columns, string Size)
     /// <param name="bytes">Bytes, at most, where there is more than one row.</param>
     /// <param name="map">Reads a row of the columns.</param>
     /// <param name="args">The condition's arguments.</param>
-    public async ValueTask<List<T>> ReadAsync<T>(Tx tx, string from, string order, long limit, long bytes, Func<DbDataReader, T> map, params object?[] args)
+    public async ValueTask<List<T>> ReadAsync<T>(
+        Tx tx, string from, string order, long limit, long bytes, Func<DbDataReader, T> map, params object?[] args)
     {
         var most = "$" + (args.Length + 1);
         if (tx.SendsAhead)
@@ -26,7 +27,8 @@ internal sealed record BytePage(string Columns, string Size)
             return await tx.ListAsync(
                 $"""
                 SELECT {Columns} FROM (
-                  SELECT {Columns}, {Size} AS row_bytes, SUM({Size}) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING) AS page_bytes
+                  SELECT {Columns}, {Size} AS row_bytes, SUM({Size}) OVER (
+                      ORDER BY {order} ROWS UNBOUNDED PRECEDING) AS page_bytes
                   FROM {from} ORDER BY {order} LIMIT {most}) AS page
                 WHERE page_bytes <= ${args.Length + 2} OR page_bytes = row_bytes ORDER BY {order}
                 """, map, [.. args, limit, bytes]);

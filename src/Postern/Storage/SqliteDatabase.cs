@@ -365,7 +365,8 @@ internal sealed class SqliteDatabase : Database
 
         public override ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args) => new(connection.List(sql, map, args));
 
-        public override ValueTask<List<T>> ListUntilAsync<T>(string sql, Func<DbDataReader, T?> map, params object?[] args)
+        public override ValueTask<List<T>> ListUntilAsync<T>(
+            string sql, Func<DbDataReader, T?> map, params object?[] args)
             where T : class => new(connection.ListUntil(sql, map, args));
     }
 }

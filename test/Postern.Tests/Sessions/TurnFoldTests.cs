@@ -29,8 +29,10 @@ public sealed class TurnFoldTests
     {
         var whole = Fold(Turn, []);
         Assert.Equal(
-            """[{"type":"text","text":"one \uD83D\uDE00 two \\ud83d three�"},{"type":"toolCall","id":"c","name":"t","arguments":{"a":"�","b":[1,2]}},"""
-            + """{"type":"toolResult","toolCallId":"c","output":"ok"},{"type":"text","text":"�four"},{"type":"error","text":"five�"},{"type":"text","text":"six"}]""",
+            """[{"type":"text","text":"one \uD83D\uDE00 two \\ud83d three�"},"""
+            + """{"type":"toolCall","id":"c","name":"t","arguments":{"a":"�","b":[1,2]}},"""
+            + """{"type":"toolResult","toolCallId":"c","output":"ok"},{"type":"text","text":"�four"},"""
+            + """{"type":"error","text":"five�"},{"type":"text","text":"six"}]""",
             Normal(whole));
         for (var first = 0; first <= Turn.Length; first++)
             for (var second = first; second <= Turn.Length; second++) Assert.Equal(whole, Fold(Turn, [first, second]));
@@ -41,7 +43,9 @@ public sealed class TurnFoldTests
     {
         string[] turn = [Delta("0", "a"), Delta("1", "b"), Delta("0", "c"), Delta("1", "d"), Delta("0", "e")];
         Assert.Equal("""[{"type":"text","text":"ace"},{"type":"text","text":"bd"}]""", Normal(Fold(turn, [])));
-        Assert.Equal("""[{"type":"text","text":"a"},{"type":"text","text":"bd"},{"type":"text","text":"ce"}]""", Normal(Fold(turn, [2])));
+        Assert.Equal(
+            """[{"type":"text","text":"a"},{"type":"text","text":"bd"},{"type":"text","text":"ce"}]""",
+            Normal(Fold(turn, [2])));
     }
 
     [Fact]
@@ -55,14 +59,19 @@ public sealed class TurnFoldTests
     [Fact]
     public void Beyond_its_bound_only_errors_are_shown()
     {
-        string[] turn = [Delta("0", "a"), Delta("0", new string('x', 500)), Delta("0", "b"), """{"type":"error","errorText":"why"}"""];
-        var expected = """[{"type":"text","text":"a"},{"type":"error","text":"why"},{"type":"text","text":"\n...(cut: a message is made of the first 200 bytes of a turn)..."}]""";
+        const string error = """{"type":"error","errorText":"why"}""";
+        string[] turn = [Delta("0", "a"), Delta("0", new string('x', 500)), Delta("0", "b"), error];
+        var expected = """[{"type":"text","text":"a"},{"type":"error","text":"why"},"""
+            + """{"type":"text","text":"\n...(cut: a message is made of the first 200 bytes of a turn)..."}]""";
         Assert.Equal(expected, Normal(Fold(turn, [], most: 200)));
         Assert.Equal(expected, Normal(Fold(turn, [2], most: 200)));
-        Assert.Equal("""[{"type":"text","text":"\n...(cut: a message is made of the first 10 bytes of a turn)..."}]""", Normal(Fold(turn[..1], [], most: 10)));
+        Assert.Equal(
+            """[{"type":"text","text":"\n...(cut: a message is made of the first 10 bytes of a turn)..."}]""",
+            Normal(Fold(turn[..1], [], most: 10)));
     }
 
-    private static string Delta(string id, string text) => JsonSerializer.Serialize(new { type = "text-delta", id, delta = text });
+    private static string Delta(string id, string text) =>
+        JsonSerializer.Serialize(new { type = "text-delta", id, delta = text });
 
     /// <param name="turn">What is said.</param>
     /// <param name="cuts">Where the fold is interrupted.</param>
