@@ -22,9 +22,12 @@ public sealed class KeeperTests
             : $"SELECT i FROM generate_series(1, {Many}) AS s(i)";
         await server.Database.WriteAsync(async tx =>
         {
-            await tx.ExecuteAsync($"INSERT INTO audit (project, id, at, action) SELECT 'p', 'a' || i, 1, 'x' FROM ({numbers}) AS n");
-            await tx.ExecuteAsync($"INSERT INTO used_token (project, digest, until) SELECT 'p', 'd' || i, 1 FROM ({numbers}) AS n");
-            await tx.ExecuteAsync($"INSERT INTO revocation (project, kind, value, until, changed) SELECT 'p', 'jti', 'v' || i, 1, i FROM ({numbers}) AS n");
+            await tx.ExecuteAsync(
+                $"INSERT INTO audit (project, id, at, action) SELECT 'p', 'a' || i, 1, 'x' FROM ({numbers}) AS n");
+            await tx.ExecuteAsync(
+                $"INSERT INTO used_token (project, digest, until) SELECT 'p', 'd' || i, 1 FROM ({numbers}) AS n");
+            await tx.ExecuteAsync(
+                $"INSERT INTO revocation (project, kind, value, until, changed) SELECT 'p', 'jti', 'v' || i, 1, i FROM ({numbers}) AS n");
             return await tx.ExecuteAsync(
                 $"INSERT INTO record (project, session, channel, seq, at, body) SELECT $1, $2, 'out', i + 10, 1, $3 FROM ({numbers}) AS n",
                 await ProjectOf(tx), id, "x"u8.ToArray());
@@ -32,10 +35,12 @@ public sealed class KeeperTests
         // One look, and the sweep with it.
         server.Clock.Advance(TimeSpan.FromDays(2));
         await WaitFor.TrueAsync(async () => await CountAsync("session") == 0 && await CountAsync("revocation") == 0);
-        foreach (var table in (string[])["audit WHERE at = 1", "used_token", "record"]) Assert.Equal(0, await CountAsync(table));
+        foreach (var table in (string[])["audit WHERE at = 1", "used_token", "record"])
+            Assert.Equal(0, await CountAsync(table));
         Assert.Equal(404, (await server.GetAsync("/api/v1/sessions/s")).Status);
 
-        static async ValueTask<string> ProjectOf(Tx tx) => (await tx.FirstAsync("SELECT project FROM session", r => r.GetString(0)))!;
+        static async ValueTask<string> ProjectOf(Tx tx) =>
+            (await tx.FirstAsync("SELECT project FROM session", r => r.GetString(0)))!;
 
         ValueTask<long> CountAsync(string what) =>
             server.Database.ReadAsync(tx => tx.FirstAsync($"SELECT COUNT(*) FROM {what}", r => r.GetInt64(0)));
@@ -55,6 +60,7 @@ public sealed class KeeperTests
         Assert.Equal(count, await CountAsync("out_settled = 1"));
 
         ValueTask<long> CountAsync(string what) =>
-            server.Database.ReadAsync(tx => tx.FirstAsync($"SELECT COUNT(*) FROM session WHERE {what}", r => r.GetInt64(0)));
+            server.Database.ReadAsync(
+                tx => tx.FirstAsync($"SELECT COUNT(*) FROM session WHERE {what}", r => r.GetInt64(0)));
     }
 }

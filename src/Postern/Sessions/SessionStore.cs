@@ -10,7 +10,7 @@ namespace Postern.Sessions;
 /// <summary>The sessions' rows: finding, listing, creating. What happens inside a conversation is <see cref="Conversation"/>.</summary>
 internal sealed class SessionStore(Database database)
 {
-    private const int NamesKept = 50_000;
+    private const int MaxNames = 50_000;
     private const string Columns = """
         project, id, external_id, session_key, type, agent, trigger_config, tags, metadata,
         created_at, updated_at, expires_at, closed_at, closed_reason, current_run, current_attempt,
@@ -53,13 +53,16 @@ internal sealed class SessionStore(Database database)
         return await FindByKeyAsync(project, key) is { } session ? Keep(Reference.Key, key, session) : null;
     }
 
+    /// <summary>Names in memory now.</summary>
+    public int NamesKept => _names.Count;
+
     /// <summary>Remembers a session that this node has just made or seen.</summary>
     public SessionName Keep(Session session) => session.ExternalId is { } name ? Keep(Reference.ExternalId, name, session) : Keep(Reference.Id, session.Id, session);
 
     private SessionName Keep(Reference kind, string reference, Session session)
     {
         // A bound, not a policy: when it is reached everyone is looked up once more.
-        if (_names.Count >= NamesKept) _names.Clear();
+        if (_names.Count >= MaxNames) _names.Clear();
         return _names[(session.Project, kind, reference)] = new SessionName(session.Project, session.Id, session.ExternalId, session.Agent, session.Key);
     }
 
