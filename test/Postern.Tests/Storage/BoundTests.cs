@@ -13,7 +13,8 @@ namespace Postern.Tests.Storage;
 public sealed class BoundTests
 {
     /// <summary>How a structure is filled with so many, and what is in it then.</summary>
-    private static readonly Dictionary<string, (int Filled, int Bound, Func<TestServer, int, int> Fill)> Structures = new()
+    private static readonly Dictionary<string, (
+        int Filled, int Bound, Func<TestServer, int, int> Fill)> Structures = new()
     {
         ["names of sessions"] = (60_000, 50_000, (server, count) =>
         {
@@ -67,14 +68,19 @@ public sealed class BoundTests
     public async Task A_tail_keeps_no_more_than_its_newest_frames()
     {
         const int frames = 10_000;
-        var tail = new Tail(new LogSource("k", "t", () => new ValueTask<long>(0), Read), fault => Assert.Fail(fault.ToString()));
+        var tail = new Tail(
+            new LogSource("k", "t", () => new ValueTask<long>(0), Read), fault => Assert.Fail(fault.ToString()));
         await tail.StartAsync();
         await WaitFor.TrueAsync(() => Task.FromResult(tail.Next == frames));
         var kept = Enumerable.Range(0, frames).Count(i => tail.Find(i, out _) is not null);
         Assert.InRange(kept, 1, 256);
 
         static ValueTask<Batch> Read(long from) =>
-            new(new Batch([.. Enumerable.Range((int)from, (int)Math.Min(500, frames - from)).Select(i => new Frame(i, i + 1, new byte[10]))], null));
+            new(
+                new Batch(
+                    [.. Enumerable.Range(
+                        (int)from, (int)Math.Min(500, frames - from)).Select(i => new Frame(i, i + 1, new byte[10]))],
+                    null));
     }
 
     private static Session SessionNamed(string id) => new(
