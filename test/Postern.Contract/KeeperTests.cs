@@ -27,9 +27,15 @@ public sealed class KeeperTests
             await tx.ExecuteAsync(
                 $"INSERT INTO used_token (project, digest, until) SELECT 'p', 'd' || i, 1 FROM ({numbers}) AS n");
             await tx.ExecuteAsync(
-                $"INSERT INTO revocation (project, kind, value, until, changed) SELECT 'p', 'jti', 'v' || i, 1, i FROM ({numbers}) AS n");
+                $"""
+                INSERT INTO revocation (project, kind, value, until, changed)
+                SELECT 'p', 'jti', 'v' || i, 1, i FROM ({numbers}) AS n
+                """);
             return await tx.ExecuteAsync(
-                $"INSERT INTO record (project, session, channel, seq, at, body) SELECT $1, $2, 'out', i + 10, 1, $3 FROM ({numbers}) AS n",
+                $"""
+                INSERT INTO record (project, session, channel, seq, at, body)
+                SELECT $1, $2, 'out', i + 10, 1, $3 FROM ({numbers}) AS n
+                """,
                 await ProjectOf(tx), id, "x"u8.ToArray());
         });
         // One look, and the sweep with it.

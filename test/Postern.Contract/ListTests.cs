@@ -30,7 +30,11 @@ public sealed class ListTests
                 sql => ListedBy.Any(by => sql.Contains(by, StringComparison.Ordinal)))];
     }
 
-    private static readonly string[] ListedBy = ["json_each(", "json_array_elements_text(", "FROM delivery WHERE project = $1 AND", "FROM event WHERE project = $1 AND"];
+    private static readonly string[] ListedBy =
+    [
+        "json_each(", "json_array_elements_text(", "FROM delivery WHERE project = $1 AND",
+        "FROM event WHERE project = $1 AND",
+    ];
 
     [Theory]
     [InlineData(Backend.Sqlite)]

@@ -69,7 +69,8 @@ public sealed partial class TidyTests
     /// <summary>
     /// What lives as long as one request, one command or one statement, and what is filled once at start.
     /// </summary>
-    private static readonly string[] ShortLived = ["ListQuery", "DoneOutside", "TurnFold", "Fields", "Tx", "ProjectCaller", "Incoming"];
+    private static readonly string[] ShortLived =
+        ["ListQuery", "DoneOutside", "TurnFold", "Fields", "Tx", "ProjectCaller", "Incoming"];
     private static readonly string[] FilledOnce = ["Door", "Doors", "Credentials", "DeliveryRoutes", "OperatorOptions"];
 
     [Fact]
@@ -100,7 +101,8 @@ public sealed partial class TidyTests
     }
 
     private const System.Reflection.BindingFlags Everything =
-        System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Public;
+        System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic
+        | System.Reflection.BindingFlags.Public;
 
     [GeneratedRegex(@"CREATE TABLE (?:IF NOT EXISTS )?([a-z_]+)")]
     private static partial Regex NewTable();

@@ -4,8 +4,8 @@ using Postern.Storage;
 namespace Postern.Support;
 
 /// <summary>
-/// A database that holds, once, the answer of a read of a test's choice: as a slow network does, while other things happen. It can fail
-/// such reads instead.
+/// A database that holds, once, the answer of a read of a test's choice: as a slow network does, while other things
+/// happen. It can fail such reads instead.
 /// </summary>
 internal sealed class HeldDatabase(Database inner) : Database
 {
