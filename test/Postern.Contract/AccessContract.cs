@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Access;
@@ -23,17 +24,104 @@ public sealed class AccessContract
         await server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", server.RootKey);
 
         // A node that starts now, with nothing in memory.
-        var master = server.App.Services.GetRequiredService<MasterKey>();
-        var store = new KeyStore(server.Database);
-        var (revocations, known) = (new Revocations(), new KnownProjects());
-        var ring = new KeyRing(store, known, master);
-        var clock = TimeProvider.System;
-        using var watch = new AccessWatch(server.Database, store, ring, revocations, new CallbackSecrets(server.Database, known, master, clock), new ApprovalServices(server.Database, master, clock), clock, NullLogger<AccessWatch>.Instance);
-        await watch.RefreshAsync();
-        var tokens = new Tokens(ring, store, revocations, master, server.Database, clock);
-        Assert.Equal((null, TokenFault.Revoked), await tokens.VerifyAsync(late, server.Database.Now));
-        Assert.Null(await ring.VerifyAsync(key, server.Database.Now));
-        Assert.Equal(100_000 + 3, revocations.Count);
+        using var node = new Node(server, server.Database);
+        var began = Stopwatch.GetTimestamp();
+        await node.Watch.RefreshAsync();
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.Equal((null, TokenFault.Revoked), await node.Tokens.VerifyAsync(late, server.Database.Now));
+        Assert.Null(await node.Ring.VerifyAsync(key, server.Database.Now));
+        Assert.Equal(100_000 + 3, node.Revocations.Count);
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task A_node_that_cannot_read_all_of_it_does_not_serve(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        var held = new HeldDatabase(server.Database);
+        foreach (
+            var table in (string[])["FROM revocation", "FROM api_key", "FROM callback_secret", "FROM approval_service"])
+        {
+            using var node = new Node(server, held);
+            await server.PostAsync("/api/v1/auth/revoke", new { jti = table });
+            held.Fail(table);
+            // The host starts no server after a part that did not start.
+            await Assert.ThrowsAsync<StorageUnavailableException>(() => node.Watch.StartAsync(default));
+            held.Fail(null);
+            // What was not read is not taken for known: the next look reads it.
+            await node.Watch.RefreshAsync();
+            Assert.Equal(node.Revocations.Count, (int)await CountAsync(server, "revocation"));
+        }
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task A_key_that_is_revoked_while_its_first_use_is_under_way_is_not_kept(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        var (id, key) = await server.NamedKeyAsync("first", "read:sessions");
+        var held = new HeldDatabase(server.Database);
+        using var node = new Node(server, held);
+        await node.Watch.RefreshAsync();
+        held.Hold("FROM api_key WHERE id = $1");
+        var using_ = node.Ring.VerifyAsync(key, server.Database.Now).AsTask();
+        await held.Held;
+        Assert.Equal(204, (await server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", server.RootKey)).Status);
+        await node.Watch.RefreshAsync();
+        held.Release();
+        Assert.Null(await using_);
+        Assert.Null(await node.Ring.VerifyAsync(key, server.Database.Now));
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task A_root_key_that_is_rotated_while_it_is_read_is_not_kept(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        var project = await server.ProjectAsync();
+        var id = (await server.GetAsync("/api/v1/keys")).Json.GetProperty("data").EnumerateArray()
+            .First(k => k.GetProperty("kind").GetString() == "root").GetProperty("id").GetString();
+        var held = new HeldDatabase(server.Database);
+        using var node = new Node(server, held);
+        await node.Watch.RefreshAsync();
+        held.Hold("kind = 'root'");
+        var reading = node.Ring.RootAsync(project).AsTask();
+        await held.Held;
+        var rotated = await server.PostAsync($"/api/v1/keys/{id}/rotate", new { overlapSeconds = 0 });
+        Assert.Equal(200, rotated.Status);
+        await node.Watch.RefreshAsync();
+        held.Release();
+        var grant = (await reading)!.Matches(rotated.String("key"), server.Database.Now);
+        Assert.NotNull(grant);
+        Assert.Null((await node.Ring.RootAsync(project))!.Matches(server.RootKey, server.Database.Now));
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task A_secret_of_callback_tokens_that_is_rotated_while_it_is_read_is_not_kept(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        var project = await server.ProjectAsync();
+        var held = new HeldDatabase(server.Database);
+        using var node = new Node(server, held);
+        await node.Watch.RefreshAsync();
+        var before = await node.Callbacks.TokenForRunAsync(project, "run_1", 1);
+        using var other = new Node(server, held);
+        await other.Watch.RefreshAsync();
+        held.Hold("FROM callback_token_secret");
+        var making = other.Callbacks.TokenForRunAsync(project, "run_1", 1).AsTask();
+        await held.Held;
+        Assert.Equal(200, (await server.PostAsync("/api/v1/callback-token-secrets/rotate", null)).Status);
+        await other.Watch.RefreshAsync();
+        held.Release();
+        // Made with the newest secret, as everybody else makes it now.
+        await node.Watch.RefreshAsync();
+        Assert.Equal(await node.Callbacks.TokenForRunAsync(project, "run_1", 1), await making);
+        Assert.NotEqual(before, await making);
     }
 
     [Theory]
@@ -90,6 +178,38 @@ public sealed class AccessContract
             Assert.Equal(401, (await server.SendAsync(HttpMethod.Post, "/api/v1/runs/r/status", null, new { }, ("X-Callback-Token", new string('a', 64)), ("x-webhook-project", "proj_nope" + i))).Status);
         }
         Assert.DoesNotContain(recording.Statements.Keys, s => s.Contains("callback_token_secret", StringComparison.Ordinal) || s.Contains("FROM project", StringComparison.Ordinal));
+    }
+
+    private static ValueTask<long> CountAsync(TestServer server, string table) =>
+        server.Database.ReadAsync(tx => tx.FirstAsync($"SELECT COUNT(*) FROM {table}", r => r.GetInt64(0)));
+
+    /// <summary>What a node keeps of access, with nothing in it yet.</summary>
+    private sealed class Node : IDisposable
+    {
+        public Node(TestServer server, Database database)
+        {
+            var (clock, known) = (TimeProvider.System, new KnownProjects());
+            var master = server.App.Services.GetRequiredService<MasterKey>();
+            var store = new KeyStore(database);
+            Ring = new KeyRing(store, known, master);
+            Callbacks = new CallbackSecrets(database, known, master, clock);
+            Tokens = new Tokens(Ring, store, Revocations, master, database, clock);
+            var services = new ApprovalServices(database, master, clock);
+            Watch = new AccessWatch(
+                database, store, Ring, Revocations, Callbacks, services, clock, NullLogger<AccessWatch>.Instance);
+        }
+
+        public KeyRing Ring { get; }
+
+        public Revocations Revocations { get; } = new();
+
+        public CallbackSecrets Callbacks { get; }
+
+        public Tokens Tokens { get; }
+
+        public AccessWatch Watch { get; }
+
+        public void Dispose() => Watch.Dispose();
     }
 
     private static async Task AddRevocationsAsync(Database database, string project, int count)

@@ -177,6 +177,50 @@ public abstract class StorageContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Work_that_is_too_long_is_done_outside_and_the_command_runs_again()
+    {
+        var (done, disposed, runs) = (0, 0, 0);
+        Task<int> NeedsAsync(string id, bool fails) => _database.WriteAsync(async tx =>
+        {
+            Interlocked.Increment(ref runs);
+            var rows = await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, 0)", id);
+            if (Volatile.Read(ref done) < 2) throw new OutsideFirstException(WorkAsync);
+            return fails ? throw new InvalidOperationException("on purpose") : rows;
+        });
+        var beside = Enumerable.Range(0, 20).Select(i => AddAsync("p" + i)).ToList();
+        Assert.Equal(1, await NeedsAsync("long", fails: false));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => NeedsAsync("broken", fails: true));
+        Assert.All(await Task.WhenAll(beside), rows => Assert.Equal(1, rows));
+        Assert.Equal(21, await CountAsync());
+        Assert.True(runs >= 4);
+        // What was done is let go of once, with the command's end.
+        await WaitFor.TrueAsync(() => Task.FromResult(Volatile.Read(ref disposed) == 2));
+
+        // Work that fails is the command's failure.
+        var refused = _database.WriteAsync<int>(
+            _ => throw new OutsideFirstException(() => throw new TimeoutException("on purpose")));
+        await Assert.ThrowsAnyAsync<Exception>(() => refused);
+        Assert.Equal(1, await AddAsync("after"));
+
+        async Task<IAsyncDisposable> WorkAsync()
+        {
+            // Outside of any transaction: it may read and write by itself.
+            await AddAsync("outside" + Interlocked.Increment(ref done));
+            await _database.WriteAsync(tx => tx.ExecuteAsync("DELETE FROM project WHERE id LIKE 'outside%'"));
+            return new Disposing(() => Interlocked.Increment(ref disposed));
+        }
+    }
+
+    private sealed class Disposing(Action disposed) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync()
+        {
+            disposed();
+            return default;
+        }
+    }
+
+    [Fact]
     public async Task A_command_that_takes_too_much_memory_fails_alone()
     {
         for (var i = 0; i < 3; i++)
@@ -218,7 +262,11 @@ public abstract class StorageContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Its_schema_is_the_newest() => Assert.Equal(Migrations.Newest, await Migrations.VersionAsync(_database));
+    public async Task Its_schema_is_the_newest()
+    {
+        Assert.Equal(Migrations.Newest, await Migrations.VersionAsync(_database));
+        Assert.Distinct(Migrations.All.Select(m => m.Number));
+    }
 }
 
 public sealed class SqliteStorageTests : StorageContract

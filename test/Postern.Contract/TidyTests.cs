@@ -66,6 +66,47 @@ public sealed partial class TidyTests
         foreach (var code in codes) Assert.Contains($"`{code}`", documented, StringComparison.Ordinal);
     }
 
+    /// <summary>
+    /// What lives as long as one request, one command or one statement, and what is filled once at start.
+    /// </summary>
+    private static readonly string[] ShortLived =
+        ["ListQuery", "DoneOutside", "TurnFold", "Fields", "Tx", "ProjectCaller", "Incoming"];
+    private static readonly string[] FilledOnce = ["Door", "Doors", "Credentials", "DeliveryRoutes", "OperatorOptions"];
+
+    [Fact]
+    public void Whatever_grows_has_its_bound_in_the_documents()
+    {
+        var operating = File.ReadAllText(Repository.File("docs/operating.md"));
+        var rows = operating.Split('\n').Where(
+            l => l.StartsWith("| `", StringComparison.Ordinal)).Select(l => l.Split('|')[1]);
+        var named = rows.SelectMany(r => r.Split('`')).ToHashSet(StringComparer.Ordinal);
+        string[] tables = ["meta", .. Postern.Storage.Migrations.All.SelectMany(
+            m => NewTable().Matches(m.Sql).Select(t => t.Groups[1].Value))];
+        Assert.True(tables.Length > 25, "the tables were found");
+        Assert.Empty(tables.Except(named, StringComparer.Ordinal));
+
+        var keepers = typeof(Postern.Storage.Database).Assembly.GetTypes()
+            .Where(t => t.Namespace?.StartsWith("Postern", StringComparison.Ordinal) == true && !t.IsNested)
+            .Where(t => t.GetFields(Everything).Any(f => Grows(f.FieldType)))
+            .Select(t => t.Name.Split('`')[0])
+            .ToList();
+        Assert.True(keepers.Count > 20, "the structures in memory were found");
+        Assert.Empty(keepers.Except([.. named, .. ShortLived, .. FilledOnce], StringComparer.Ordinal));
+
+        static bool Grows(Type field) =>
+            field.IsGenericType && (field.Namespace?.StartsWith("System.Collections", StringComparison.Ordinal) == true
+                || field.Namespace?.StartsWith("System.Threading.Channels", StringComparison.Ordinal) == true
+                || field.Namespace?.StartsWith("BitFaster", StringComparison.Ordinal) == true)
+            && !field.IsInterface && !field.Name.StartsWith("Frozen", StringComparison.Ordinal);
+    }
+
+    private const System.Reflection.BindingFlags Everything =
+        System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic
+        | System.Reflection.BindingFlags.Public;
+
+    [GeneratedRegex(@"CREATE TABLE (?:IF NOT EXISTS )?([a-z_]+)")]
+    private static partial Regex NewTable();
+
     /// <summary>A name in back-ticks that looks like a file or a type of ours exists.</summary>
     [Fact]
     public void Documents_name_only_what_exists()

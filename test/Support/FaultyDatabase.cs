@@ -45,6 +45,8 @@ internal sealed class FaultyDatabase(Database inner) : Database
 
         public override bool WritesInQueries => tx.WritesInQueries;
 
+        public override bool SendsAhead => tx.SendsAhead;
+
         public override string ForUpdate => tx.ForUpdate;
 
         public override string ForUpdateSkipLocked => tx.ForUpdateSkipLocked;
@@ -66,6 +68,14 @@ internal sealed class FaultyDatabase(Database inner) : Database
         {
             Count(args);
             return tx.FirstAsync(sql, map, args);
+        }
+
+        public override ValueTask<List<T>> ListUntilAsync<T>(
+            string sql, Func<DbDataReader, T?> map, params object?[] args)
+            where T : class
+        {
+            Count(args);
+            return tx.ListUntilAsync(sql, map, args);
         }
 
         public override ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)

@@ -35,6 +35,8 @@ internal sealed class RecordingDatabase(Database inner) : Database
     {
         public override bool WritesInQueries => tx.WritesInQueries;
 
+        public override bool SendsAhead => tx.SendsAhead;
+
         public override string ForUpdate => tx.ForUpdate;
 
         public override string ForUpdateSkipLocked => tx.ForUpdateSkipLocked;
@@ -56,6 +58,14 @@ internal sealed class RecordingDatabase(Database inner) : Database
         {
             statements[sql] = 0;
             return tx.FirstAsync(sql, map, args);
+        }
+
+        public override ValueTask<List<T>> ListUntilAsync<T>(
+            string sql, Func<DbDataReader, T?> map, params object?[] args)
+            where T : class
+        {
+            statements[sql] = 0;
+            return tx.ListUntilAsync(sql, map, args);
         }
 
         public override ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)

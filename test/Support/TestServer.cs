@@ -123,7 +123,14 @@ internal sealed class TestServer : IAsyncDisposable
     public ValueTask<long> CountRowsAsync() => Database.ReadAsync(async tx =>
     {
         var rows = 0L;
-        foreach (var table in (string[])["project", "api_key", "revocation", "used_token", "agent", "session", "record", "message", "participant", "run", "run_event", "run_data", "run_attempt", "run_request", "workflow", "callback_secret", "callback_token_secret", "event", "webhook_endpoint", "delivery", "delivery_attempt", "agent_trigger", "capture", "capture_key", "approval", "approval_service"])
+        string[] tables =
+        [
+            "project", "api_key", "revocation", "used_token", "agent", "session", "record", "message", "message_piece",
+            "message_draft", "participant", "run", "run_event", "run_data", "run_attempt", "run_request", "workflow",
+            "callback_secret", "callback_token_secret", "event", "webhook_endpoint", "delivery", "delivery_attempt",
+            "agent_trigger", "capture", "capture_key", "approval", "approval_service",
+        ];
+        foreach (var table in tables)
             rows += await tx.FirstAsync($"SELECT COUNT(*) FROM {table}", r => r.GetInt64(0));
         return rows;
     });

@@ -18,6 +18,10 @@ internal sealed class ApprovalStore(Database database)
 
     /// <summary>Bytes of payloads that one page holds at most; one question is always given.</summary>
     private const int MaxPageBytes = 4 * 1024 * 1024;
+
+    /// <summary>The largest payload.</summary>
+    private const int MaxPayload = 256 * 1024;
+    private static readonly BytePage Pages = new(Whole, "COALESCE(octet_length(payload), 0)");
     private const int PayloadColumn = 27;
 
     private const string Find = $"SELECT {Columns} FROM approval WHERE project = $1 AND id = $2 AND removed = 0";
@@ -90,18 +94,13 @@ internal sealed class ApprovalStore(Database database)
                 .And("requested_at >= {0}", filter.From)
                 .And("requested_at <= {0}", filter.To)
                 .Beyond("requested_at", beyond, filter.After?.Place);
-            var most = query.Arg(limit + 1L);
-            // The page's bytes are bounded while it is read: hundreds of large payloads are never in memory together.
-            var bytes = 0L;
-            var found = await tx.ListAsync($"SELECT {Whole} FROM approval WHERE {query.Where} ORDER BY requested_at {order}, id {order} LIMIT {most}", r =>
-            {
-                if (bytes > MaxPageBytes) return null;
-                var approval = Map(r);
-                bytes += approval.Payload?.Length ?? 0;
-                return approval;
-            }, query.Args);
-            var rows = found.TakeWhile(a => a is not null).Take(limit).Select(a => a!).ToList();
-            return (rows, found.Count > rows.Count);
+            var rows = await Pages.ReadAsync(
+                tx, $"approval WHERE {query.Where}", $"requested_at {order}, id {order}", limit + 1L, MaxPageBytes, Map,
+                query.Args);
+            // A page that is nearly full may have been bounded by its bytes: then the next one says whether there was
+            // more.
+            var more = rows.Count > limit || rows.Sum(a => (long)(a.Payload?.Length ?? 0)) > MaxPageBytes - MaxPayload;
+            return (rows.Take(limit).ToList(), more);
         });
 
     private static Approval Map(DbDataReader r) => new()

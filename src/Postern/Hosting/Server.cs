@@ -121,7 +121,7 @@ internal static class Server
         services.AddSingleton<TriggerStore>().AddSingleton<CaptureStore>().AddSingleton<CaptureStart>().AddSingleton<TriggerFields>().AddSingleton<TriggerRoutes>().AddSingleton<InboundRoutes>().AddSingleton<ExecutionRoutes>();
         Background<TriggerScheduler>(services);
         services.AddSingleton<SessionEvents>().AddSingleton<SessionStore>().AddSingleton<RecordStore>().AddSingleton<Transcript>().AddSingleton<Conversation>().AddSingleton<Turns>().AddSingleton<SessionDoor>().AddSingleton<SessionStart>().AddSingleton<SessionTokens>();
-        services.AddSingleton<SessionRoutes>().AddSingleton<ChannelRoutes>();
+        services.AddSingleton<TurnFolds>().AddSingleton<SessionRoutes>().AddSingleton<ChannelRoutes>();
         Background<SessionKeeper>(services);
         services.AddSingleton<HistoryReader>().AddSingleton<HistoryRoutes>();
     }

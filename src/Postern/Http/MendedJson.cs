@@ -50,6 +50,19 @@ internal static class MendedJson
         return mended.RootElement.GetString()!;
     }
 
+    /// <summary>
+    /// The escape of the first half of a character that a text ends with; empty when it ends otherwise.
+    /// </summary>
+    /// <param name="text">The inside of a JSON string, or a part of one that ends behind an escape.</param>
+    public static ReadOnlyMemory<byte> HalfAtTheEnd(ReadOnlyMemory<byte> text)
+    {
+        var at = text.Length - EscapeLength;
+        if (at < 0 || CodeOf(text.Span[at..]) is not { } code || !char.IsHighSurrogate(code)) return default;
+        // A backslash that is itself escaped begins no escape.
+        var backslashes = at - text.Span[..at].LastIndexOfAnyExcept((byte)'\\') - 1;
+        return backslashes % 2 == 0 ? text[at..] : default;
+    }
+
     /// <summary>Where the first escape begins that is to be mended; -1 when there is none.</summary>
     private static int FirstFault(ReadOnlySpan<byte> json)
     {

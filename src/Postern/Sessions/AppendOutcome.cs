@@ -30,6 +30,9 @@ internal abstract record AppendOutcome
     /// <summary>Its run waits for a person: the turn does not end before the answer.</summary>
     internal sealed record AwaitsApproval : AppendOutcome;
 
+    /// <summary>The session holds as many bytes as it may.</summary>
+    internal sealed record QuotaReached : AppendOutcome;
+
     /// <summary>The session was deleted meanwhile.</summary>
     internal sealed record Gone : AppendOutcome;
 }

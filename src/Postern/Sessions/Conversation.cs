@@ -12,7 +12,9 @@ namespace Postern.Sessions;
 /// What happens inside a session: appends, turns, runs taking over from one another, and the end. Every method runs inside a
 /// transaction that locks the session's row first, and leaves row, records, transcript and run agreeing with one another.
 /// </summary>
-internal sealed class Conversation(Transcript transcript, RunMachine machine, SessionEvents events, PosternOptions options, TimeProvider clock)
+internal sealed class Conversation(
+    Transcript transcript, TurnFolds folds, RunMachine machine, SessionEvents events, PosternOptions options,
+    TimeProvider clock)
 {
     /// <summary>How long a message may wait for its agent to be registered again before the client is told that nobody answers.</summary>
     private static readonly TimeSpan RunWanted = TimeSpan.FromMinutes(5);
@@ -26,9 +28,10 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         var fresh = new List<NewRecord>(records.Count);
         long? first = null;
         var last = -1L;
+        var known = await RecordStore.FindPartsAsync(tx, name, channel, records);
         foreach (var record in records)
         {
-            if (record.PartId is null || await RecordStore.FindPartAsync(tx, name, channel, record.PartId) is not { } there) fresh.Add(record);
+            if (record.PartId is null || !known.TryGetValue(record.PartId, out var there)) fresh.Add(record);
             else if (!IsSame(there, record)) return new AppendOutcome.PartMismatch(record.PartId);
             else (first, last) = (first ?? there.Seq, Math.Max(last, there.Seq));
         }
@@ -36,6 +39,8 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
 
         if (session.IsClosed) return new AppendOutcome.Closed(session.ClosedReason);
         if (session.IsExpired(tx.Now)) return new AppendOutcome.Expired();
+        if (IsFull(session) && fresh.Exists(r => r.Body.Length > 0 && r.In?.Kind is not (InKind.Stop or InKind.Close)))
+            return new AppendOutcome.QuotaReached();
         if (writer.Run is not null && (writer.Run != session.CurrentRun || writer.Attempt != session.CurrentAttempt)) return new AppendOutcome.NotTheRun();
 
         if (channel == RecordStore.Out && session.CurrentRun is not null && fresh.Exists(r => r.ControlValue == Control.TurnComplete) && await RunStore.AwaitsApprovalAsync(tx, session.Project, session.CurrentRun)) return new AppendOutcome.AwaitsApproval();
@@ -55,7 +60,8 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
     {
         try
         {
-            return await database.WriteOneAsync(tx => RecordStore.AppendPlainAsync(tx, name, record, writer));
+            return await database.WriteOneAsync(
+                tx => RecordStore.AppendPlainAsync(tx, name, record, writer, MostBytes));
         }
         catch (Npgsql.PostgresException fault) when (fault.SqlState == Npgsql.PostgresErrorCodes.UniqueViolation)
         {
@@ -63,6 +69,11 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
             return null;
         }
     }
+
+    /// <summary>It holds as many bytes as it may: it takes no more but what ends something.</summary>
+    public bool IsFull(Session session) => session.Bytes >= MostBytes;
+
+    private long MostBytes => options.Quotas.SessionBytes is > 0 and var most ? most : long.MaxValue;
 
     /// <summary>Starts a run for a session that has none: its first, or a continuation. Null when its agent is not registered.</summary>
     /// <param name="tx">Holds the session's row.</param>
@@ -117,7 +128,16 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
     /// Ends a turn that its agent will not end: what text there was is kept, an error says why, and the client's wait is over.
     /// With <paramref name="runStatus"/> the run ends too.
     /// </summary>
-    public async ValueTask BreakTurnAsync(Tx tx, Session session, string why, string runStatus, Doer? by = null, Failure? failure = null)
+    /// <param name="tx">Holds the session's row.</param>
+    /// <param name="session">As it is now.</param>
+    /// <param name="why">What the error says.</param>
+    /// <param name="runStatus">What the run ends as.</param>
+    /// <param name="by">Who ends it.</param>
+    /// <param name="failure">Why it failed, where it did.</param>
+    /// <param name="withoutRecords">The turn's records cannot be put together: the message is the error alone.</param>
+    public async ValueTask BreakTurnAsync(
+        Tx tx, Session session, string why, string runStatus, Doer? by = null, Failure? failure = null,
+        bool withoutRecords = false)
     {
         var name = NameOf(session);
         tx.Touch(session.Id);
@@ -131,7 +151,8 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         if (session.IsOfTrigger) await CaptureStore.SettleAsync(tx, session.Project, session.Id, session.InMessageSeq, Capture.Failed, failure?.Code ?? runStatus, why);
         // All that waited is answered by the error: a message that broke the agent once is not handed to it for ever.
         var turn = session with { CurrentRun = null, TurnInSeq = session.InMessageSeq };
-        await AppendOutAsync(tx, turn, name, [error, NewRecord.OfControl(null, [Control.Header, Control.TurnComplete])]);
+        await AppendOutAsync(
+            tx, turn, name, [error, NewRecord.OfControl(null, [Control.Header, Control.TurnComplete])], withoutRecords);
     }
 
     /// <summary>A run that has waited for a person goes on: the clock of its turn runs again or, between turns, its idle window.</summary>
@@ -184,15 +205,19 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         session.IsClosed ? new(false) : FinishAsync(tx, session, "closed_at = $6, closed_reason = $7", reason, callingRun);
 
     /// <summary>What follows from a session's expiry: the same end as a close, once.</summary>
-    public ValueTask<bool> ExpireAsync(Tx tx, Session session) => FinishAsync(tx, session, "expiry_told = 1, closed_reason = $7", "expired", null);
+    /// <param name="tx">Holds the session's row.</param>
+    /// <param name="session">As it is now.</param>
+    /// <param name="withoutRecords">The open turn's records cannot be put together: it leaves no message.</param>
+    public ValueTask<bool> ExpireAsync(Tx tx, Session session, bool withoutRecords = false) =>
+        FinishAsync(tx, session, "expiry_told = 1, closed_reason = $7", "expired", null, withoutRecords);
 
     private async ValueTask<(long Start, long End, bool Ensured)> AppendInAsync(Tx tx, Session session, SessionName name, List<NewRecord> records, Writer writer)
     {
         var seq = session.InNext;
+        await RecordStore.InsertAllAsync(tx, name, RecordStore.In, seq, records);
         var (message, stop, messages, close, wantsRun) = (session.InMessageSeq, session.StopSeq, session.MessageNext, false, false);
         foreach (var record in records)
         {
-            await RecordStore.InsertAsync(tx, name, RecordStore.In, seq, record);
             switch (record.In?.Kind)
             {
                 case InKind.Stop:
@@ -213,8 +238,11 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
             seq++;
         }
         await tx.ExecuteAsync(
-            "UPDATE session SET in_next = $3, in_message_seq = $4, stop_seq = $5, message_next = $6, updated_at = $7 WHERE project = $1 AND id = $2",
-            session.Project, session.Id, seq, message, stop, messages, tx.Now);
+            """
+            UPDATE session SET in_next = $3, in_message_seq = $4, stop_seq = $5, message_next = $6, updated_at = $7,
+              bytes = bytes + $8 WHERE project = $1 AND id = $2
+            """,
+            session.Project, session.Id, seq, message, stop, messages, tx.Now, records.Sum(r => r.Size));
         var now = session with { InNext = seq, InMessageSeq = message, StopSeq = stop, MessageNext = messages };
         if (writer.Person is not null) await RecordStore.StandAsync(tx, name, writer.Person, session.OutNext);
         if (close)
@@ -240,33 +268,48 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         return false;
     }
 
-    private async ValueTask<(long Start, long End, bool Ensured)> AppendOutAsync(Tx tx, Session session, SessionName name, List<NewRecord> records)
+    private async ValueTask<(long Start, long End, bool Ensured)> AppendOutAsync(
+        Tx tx, Session session, SessionName name, List<NewRecord> records, bool withoutRecords = false)
     {
         var now = session;
+        var own = new List<NewRecord>();
         foreach (var record in records)
         {
-            if (record.ControlValue == Control.TurnComplete) now = await CompleteTurnAsync(tx, now, name, record);
+            if (record.ControlValue == Control.TurnComplete)
+            {
+                await RecordStore.InsertAllAsync(tx, name, RecordStore.Out, now.OutNext - own.Count, own);
+                var message = withoutRecords
+                    ? folds.MessageWithoutRecords(own)
+                    : await folds.MessageAsync(tx, now, session.OutNext, own);
+                now = await CompleteTurnAsync(tx, now, name, record, message);
+                own.Clear();
+            }
             else
             {
-                await RecordStore.InsertAsync(tx, name, RecordStore.Out, now.OutNext, record);
+                own.Add(record);
                 now = now with { OutNext = now.OutNext + 1, OutSettled = record.Headers is not null && now.OutSettled };
             }
         }
+        await RecordStore.InsertAllAsync(tx, name, RecordStore.Out, now.OutNext - own.Count, own);
         // An agent that streams is alive: its turn's deadline moves on, written once in half of its time.
         var half = Seconds(now.TurnSeconds) / 2;
         if (now.TurnDeadline - tx.Now <= half)
         {
             await tx.ExecuteAsync("UPDATE session SET turn_deadline = $3 WHERE project = $1 AND id = $2", now.Project, now.Id, tx.Now + (half * 2));
         }
-        await tx.ExecuteAsync("UPDATE session SET out_next = $3, out_settled = $4 WHERE project = $1 AND id = $2", now.Project, now.Id, now.OutNext, now.OutSettled ? 1L : 0L);
+        await tx.ExecuteAsync(
+            "UPDATE session SET out_next = $3, out_settled = $4, bytes = bytes + $5 WHERE project = $1 AND id = $2",
+            now.Project, now.Id, now.OutNext, now.OutSettled ? 1L : 0L, records.Sum(r => r.Size));
         return (session.OutNext, now.OutNext, session.CurrentRun is not null);
     }
 
     /// <summary>The turn's records become one message of the transcript, in the transaction that stores the control record; then the run rests or takes what waits.</summary>
-    private async ValueTask<Session> CompleteTurnAsync(Tx tx, Session session, SessionName name, NewRecord record)
+    private async ValueTask<Session> CompleteTurnAsync(
+        Tx tx, Session session, SessionName name, NewRecord record, FoldedMessage? message)
     {
         var messages = session.MessageNext;
-        if (await FoldAsync(tx, session, name) is { } message) await transcript.InsertAsync(tx, session.Project, session.Id, messages++, message, session.CurrentRun);
+        if (message is not null)
+            await transcript.InsertAsync(tx, session.Project, session.Id, messages++, message, session.CurrentRun);
         var answered = AnsweredBy(session, record);
         var headers = new List<string[]>(record.Headers!.Where(h => h[0] is not (Control.InEventId or Control.AccessToken)));
         if (answered >= 0) headers.Add([Control.InEventId, answered.ToString()]);
@@ -292,32 +335,24 @@ internal sealed class Conversation(Transcript transcript, RunMachine machine, Se
         return Math.Max(session.InAnsweredSeq, session.TurnIsOpen ? session.TurnInSeq : session.InMessageSeq);
     }
 
-    private static async ValueTask<ChatMessage?> FoldAsync(Tx tx, Session session, SessionName name)
-    {
-        var fold = new TurnFold();
-        var after = session.TurnOutSeq - 1;
-        while (true)
-        {
-            var page = await RecordStore.AfterAsync(tx, name, RecordStore.Out, after, 1000);
-            if (page.Count == 0) return fold.Message;
-            foreach (var record in page) fold.Add(record);
-            after = page[^1].Seq;
-        }
-    }
-
     private static async ValueTask<(long Start, long End, bool Ensured)> AppendSideAsync(Tx tx, SessionName name, string channel, List<NewRecord> records)
     {
         var start = await RecordStore.NextOfSideAsync(tx, name, channel);
-        for (var i = 0; i < records.Count; i++) await RecordStore.InsertAsync(tx, name, channel, start + i, records[i]);
+        await RecordStore.InsertAllAsync(tx, name, channel, start, records);
+        await tx.ExecuteAsync(
+            "UPDATE session SET bytes = bytes + $3 WHERE project = $1 AND id = $2", name.Project, name.Id,
+            records.Sum(r => r.Size));
         return (start, start + records.Count, true);
     }
 
-    private async ValueTask<bool> FinishAsync(Tx tx, Session session, string set, string? reason, string? callingRun)
+    private async ValueTask<bool> FinishAsync(
+        Tx tx, Session session, string set, string? reason, string? callingRun, bool withoutRecords = false)
     {
         var name = NameOf(session);
         tx.Touch(session.Id);
         var messages = session.MessageNext;
-        if (session.OutNext > session.TurnOutSeq && await FoldAsync(tx, session, name) is { } message)
+        var hasTurn = !withoutRecords && session.OutNext > session.TurnOutSeq;
+        if (hasTurn && await folds.MessageAsync(tx, session, session.OutNext, []) is { } message)
             await transcript.InsertAsync(tx, session.Project, session.Id, messages++, message, session.CurrentRun);
         var told = NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(new { kind = "close", reason }, Wire.Json), Id.New("rec", clock), null);
         await RecordStore.InsertAsync(tx, name, RecordStore.In, session.InNext, told);

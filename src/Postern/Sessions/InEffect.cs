@@ -76,11 +76,6 @@ internal sealed record ChatMessage(string Role, byte[] Content)
     public static bool IsOfServer(JsonElement block) =>
         block.ValueKind == JsonValueKind.Object && block.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String && (type.ValueEquals("approval") || type.ValueEquals("refusal"));
 
-    public static ChatMessage Assistant(IReadOnlyList<Action<Utf8JsonWriter>> blocks) => new("assistant", Write(json =>
-    {
-        foreach (var block in blocks) block(json);
-    }));
-
     public static void WriteText(Utf8JsonWriter json, string text)
     {
         json.WriteStartObject();

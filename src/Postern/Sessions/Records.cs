@@ -9,6 +9,9 @@ namespace Postern.Sessions;
 /// <summary>One entry of a channel as it is kept: <see cref="Body"/> is the JSON text that goes out, empty for a control record, whose meaning is in <see cref="Headers"/> (JSON, <c>[["name","value"]]</c>).</summary>
 internal sealed record Record(long Seq, long At, byte[] Body, string? Headers)
 {
+    /// <summary>Bytes that it takes.</summary>
+    public long Size => Body.Length + (Headers?.Length ?? 0);
+
     public bool IsTurnComplete => Headers is not null && Headers.Contains(Control.TurnCompleteHeader, StringComparison.Ordinal);
 }
 
@@ -17,6 +20,9 @@ internal sealed record Record(long Seq, long At, byte[] Body, string? Headers)
 /// <param name="In">What it asks for, on the channel <c>in</c>.</param>
 internal sealed record NewRecord(byte[] Body, string? PartId, IReadOnlyList<string[]>? Headers, InEffect? In = null)
 {
+    /// <summary>Bytes that it takes.</summary>
+    public long Size => Body.Length + (Headers?.Sum(h => (long)h[0].Length + h[1].Length) ?? 0);
+
     public string? ControlValue => Headers?.FirstOrDefault(h => h[0] == Control.Header)?[1];
 
     /// <summary><c>{"data":"…","id":"…"}</c> around a text, which stands in it as a JSON string.</summary>
@@ -84,8 +90,10 @@ internal sealed class RecordStore(Database database)
     public const string In = "in";
     public const string Out = "out";
 
-    /// <summary>Bytes of bodies that one page holds at most; one record is always given.</summary>
+    /// <summary>Bytes that one page holds at most; one record is always given.</summary>
     private const int MaxPageBytes = 1024 * 1024;
+    private static readonly BytePage Pages = new(
+        "seq, at, body, headers", "octet_length(body) + COALESCE(octet_length(headers), 0)");
 
     /// <summary>A side channel's rows are kept under its name and direction, which <c>in</c> and <c>out</c> cannot collide with.</summary>
     public static string Side(string name, string io) => name + "/" + io;
@@ -93,49 +101,98 @@ internal sealed class RecordStore(Database database)
     public static ValueTask<int> InsertAsync(Tx tx, SessionName name, string channel, long seq, NewRecord record) =>
         tx.ExecuteAsync(
             "INSERT INTO record (project, session, channel, seq, at, part_id, body, headers) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            name.Project, name.Id, channel, seq, tx.Now, record.PartId, record.Body, record.Headers is null ? null : JsonSerializer.Serialize(record.Headers, Wire.Json));
+            name.Project, name.Id, channel, seq, tx.Now, record.PartId, record.Body, HeadersOf(record));
+
+    /// <summary>
+    /// Records under the numbers from <paramref name="start"/> on: a round trip for all of them, where statements have
+    /// one.
+    /// </summary>
+    public static async ValueTask InsertAllAsync(
+        Tx tx, SessionName name, string channel, long start, IReadOnlyList<NewRecord> records)
+    {
+        if (records.Count > 1 && tx.WritesInQueries)
+        {
+            await tx.ExecuteAsync(
+                """
+                INSERT INTO record (project, session, channel, seq, at, part_id, body, headers)
+                SELECT $1, $2, $3, one.seq, $4, one.part_id, one.body, one.headers
+                FROM unnest($5::bigint[], $6::text[], $7::bytea[], $8::text[]) AS one(seq, part_id, body, headers)
+                """,
+                name.Project, name.Id, channel, tx.Now, records.Select((_, i) => start + i).ToArray(),
+                records.Select(r => r.PartId).ToArray(), records.Select(r => r.Body).ToArray(),
+                records.Select(HeadersOf).ToArray());
+            return;
+        }
+        for (var i = 0; i < records.Count; i++) await InsertAsync(tx, name, channel, start + i, records[i]);
+    }
+
+    private static string? HeadersOf(NewRecord record) =>
+        record.Headers is null ? null : JsonSerializer.Serialize(record.Headers, Wire.Json);
 
     private const string TakeOutSeq = """
-        UPDATE session SET out_next = out_next + 1, out_settled = 0
-        WHERE project = $1 AND id = $2 AND closed_at IS NULL AND (expires_at IS NULL OR expires_at > $3)
+        UPDATE session SET out_next = out_next + 1, out_settled = 0, bytes = bytes + $7
+        WHERE project = $1 AND id = $2 AND closed_at IS NULL AND (expires_at IS NULL OR expires_at > $3) AND bytes < $8
           AND ($4 = '' OR (current_run = $4 AND current_attempt = $6)) AND (turn_deadline IS NULL OR (turn_deadline > $3 + turn_seconds * 500000 AND stop_seq <= turn_in_seq))
           AND ($5 = '' OR NOT EXISTS (SELECT 1 FROM record WHERE record.project = $1 AND record.session = $2 AND record.channel = 'out' AND record.part_id = $5))
         """;
 
     private const string TakeAndInsert = $"""
         WITH taken AS ({TakeOutSeq} RETURNING out_next - 1 AS seq)
-        INSERT INTO record (project, session, channel, seq, at, part_id, body) SELECT $1, $2, 'out', seq, $3, NULLIF($5, ''), $7 FROM taken RETURNING seq
+        INSERT INTO record (project, session, channel, seq, at, part_id, body)
+        SELECT $1, $2, 'out', seq, $3, NULLIF($5, ''), $9 FROM taken RETURNING seq
         """;
 
     /// <summary>
     /// The hot path: one plain record on <c>out</c> of an open session, in the fewest statements. Null when anything about it is out of
-    /// the ordinary (closed, expired, another run, a repeat, a turn that is to stop or whose deadline is to be moved on): then nothing was written, and
-    /// <see cref="Conversation"/> decides. Of two equal part ids at once on PostgreSQL the later breaks the unique index.
+    /// the ordinary (closed, expired, full, another run, a repeat, a turn that is to stop or whose deadline is to be
+    /// moved on): then nothing was written, and <see cref="Conversation"/> decides. Of two equal part ids at once on
+    /// PostgreSQL the later breaks the unique index.
     /// </summary>
     /// <param name="tx">May be a statement's own transaction.</param>
     /// <param name="name">The session.</param>
     /// <param name="record">No control record.</param>
     /// <param name="writer">Its run, where it has one, must have the session still.</param>
-    public static async ValueTask<long?> AppendPlainAsync(Tx tx, SessionName name, NewRecord record, Writer writer)
+    /// <param name="mostBytes">A session that holds so many takes no more.</param>
+    public static async ValueTask<long?> AppendPlainAsync(
+        Tx tx, SessionName name, NewRecord record, Writer writer, long mostBytes)
     {
-        object?[] args = [name.Project, name.Id, tx.Now, writer.Run ?? "", record.PartId ?? "", writer.Attempt, record.Body];
+        object?[] args =
+        [
+            name.Project, name.Id, tx.Now, writer.Run ?? "", record.PartId ?? "", writer.Attempt, record.Size,
+            mostBytes, record.Body,
+        ];
         if (tx.WritesInQueries)
         {
             var written = await tx.FirstAsync(TakeAndInsert, r => (long?)r.GetInt64(0), args);
             if (written is not null) tx.Touch(name.Id);
             return written;
         }
-        if (await tx.FirstAsync(TakeOutSeq + " RETURNING out_next - 1", r => (long?)r.GetInt64(0), args[..6]) is not { } seq) return null;
+        const string take = TakeOutSeq + " RETURNING out_next - 1";
+        if (await tx.FirstAsync(take, r => (long?)r.GetInt64(0), args[..8]) is not { } seq) return null;
         await InsertAsync(tx, name, Out, seq, record);
         tx.Touch(name.Id);
         return seq;
     }
 
-    /// <summary>The record that a part id was first used for.</summary>
-    public static ValueTask<Record?> FindPartAsync(Tx tx, SessionName name, string channel, string partId) =>
-        tx.FirstAsync(
-            "SELECT seq, at, body, headers FROM record WHERE project = $1 AND session = $2 AND channel = $3 AND part_id = $4",
-            Map, name.Project, name.Id, channel, partId);
+    /// <summary>The records that part ids were first used for.</summary>
+    public static async ValueTask<Dictionary<string, Record>> FindPartsAsync(
+        Tx tx, SessionName name, string channel, IReadOnlyList<NewRecord> records)
+    {
+        var parts = records.Where(r => r.PartId is not null).Select(r => r.PartId!).ToList();
+        if (parts.Count == 0) return [];
+        const string some = """
+            SELECT seq, at, body, headers, part_id FROM record
+            WHERE project = $1 AND session = $2 AND channel = $3 AND
+            """;
+        var (which, arg) = parts.Count == 1
+            ? ("part_id = $4", parts[0])
+            : (tx.IsAnyOf("part_id", "$4"), JsonSerializer.Serialize(parts, Wire.Json));
+        var found = await tx.ListAsync(
+            some + " " + which,
+            r => (Part: r.GetString(4), Record: Map(r)),
+            name.Project, name.Id, channel, arg);
+        return found.ToDictionary(f => f.Part, f => f.Record, StringComparer.Ordinal);
+    }
 
     /// <summary>The next sequence number of a side channel, under the session's lock.</summary>
     public static async ValueTask<long> NextOfSideAsync(Tx tx, SessionName name, string channel) =>
@@ -147,23 +204,11 @@ internal sealed class RecordStore(Database database)
     public ValueTask<List<Record>> AfterAsync(SessionName name, string channel, long after, int limit) =>
         database.ReadAsync(tx => AfterAsync(tx, name, channel, after, limit));
 
-    public static async ValueTask<List<Record>> AfterAsync(Tx tx, SessionName name, string channel, long after, int limit)
-    {
-        // The page's bytes are bounded while it is read: a thousand records of a mebibyte each are never in memory together.
-        var bytes = 0L;
-        var full = false;
-        var rows = await tx.ListAsync(
-            "SELECT seq, at, body, headers FROM record WHERE project = $1 AND session = $2 AND channel = $3 AND seq > $4 ORDER BY seq LIMIT $5",
-            r =>
-            {
-                if (full) return null;
-                var record = Map(r);
-                full = (bytes += record.Body.Length) > MaxPageBytes;
-                return full && bytes > record.Body.Length ? null : record;
-            },
-            name.Project, name.Id, channel, after, limit);
-        return [.. rows.TakeWhile(r => r is not null).Select(r => r!)];
-    }
+    public static ValueTask<List<Record>> AfterAsync(
+        Tx tx, SessionName name, string channel, long after, int limit, long bytes = MaxPageBytes) =>
+        Pages.ReadAsync(
+            tx, "record WHERE project = $1 AND session = $2 AND channel = $3 AND seq > $4", "seq", limit, bytes, Map,
+            name.Project, name.Id, channel, after);
 
     /// <summary>The next number to be given, and the time of the last record (0 when there is none).</summary>
     public ValueTask<(long Next, long LastAt)> TailAsync(SessionName name, string channel) =>

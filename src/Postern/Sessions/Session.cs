@@ -21,12 +21,14 @@ namespace Postern.Sessions;
 /// <param name="TurnSeconds">How long the open turn may go without a record of its agent.</param>
 /// <param name="TurnInSeq">The last message that the open turn answers.</param>
 /// <param name="TurnOutSeq">The first record on <c>out</c> of the open turn.</param>
+/// <param name="Bytes">Of the records of all its channels.</param>
 internal sealed record Session(
     string Project, string Id, string? ExternalId, string Key, string Type, string Agent,
     string? TriggerConfig, string Tags, string? Metadata,
     long CreatedAt, long UpdatedAt, long? ExpiresAt, long? ClosedAt, string? ClosedReason, string? CurrentRun, long CurrentAttempt,
     long InNext, long OutNext, long MessageNext, long InMessageSeq, long InAnsweredSeq, long StopSeq,
-    bool OutSettled, long? RunWantedUntil, long? TurnDeadline, long TurnSeconds, long TurnInSeq, long TurnOutSeq)
+    bool OutSettled, long? RunWantedUntil, long? TurnDeadline, long TurnSeconds, long TurnInSeq, long TurnOutSeq,
+    long Bytes = 0)
 {
     public const string Prefix = "session";
     public const int MaxExternalId = 256;

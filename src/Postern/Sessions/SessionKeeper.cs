@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Postern.Runs;
 using Postern.Settings;
 using Postern.Storage;
@@ -7,36 +8,106 @@ namespace Postern.Sessions;
 /// <summary>
 /// Enforces every deadline of a conversation, each within about a second: turns that their agent does not end, idle windows,
 /// sessions that expire, messages whose agent is missing; and the retention of ended sessions. It finds by an
-/// index and decides under the session's lock, so any number of nodes may do it at once and one does.
+/// index and decides under the session's lock, so any number of nodes may do it at once and one does. However many are
+/// due at once, a look goes on until none is left.
+///
+/// A session that cannot be settled keeps no other waiting: after <see cref="MaxFailures"/> tries its turn is ended
+/// without its text, and the message says so; what cannot even be ended so is put off.
 /// </summary>
-internal sealed class SessionKeeper(Database database, SessionStore sessions, RunStore runs, RunMachine machine, Conversation conversation, PosternOptions options, TimeProvider clock, ILogger<SessionKeeper> log) : PeriodicLook(clock, log)
+internal sealed class SessionKeeper(
+    Database database, SessionStore sessions, TurnFolds folds, RunStore runs, RunMachine machine,
+    Conversation conversation, PosternOptions options, TimeProvider clock, ILogger<SessionKeeper> log)
+    : PeriodicLook(clock, log)
 {
     private const int Batch = 100;
+    private const int SweepBatch = 1000;
+    private const int MaxFailures = 3;
+
+    /// <summary>Sessions whose failures are remembered; what is forgotten is tried as often again.</summary>
+    private const int MaxRemembered = 10_000;
+    private const long PutOff = 600_000_000;
+    private readonly ConcurrentDictionary<SessionName, int> _failures = new();
 
     protected override async Task LookAsync(CancellationToken stop)
     {
-        foreach (var name in await sessions.OverdueAsync(Overdue.Turn, Batch)) await OneAsync(name.Id, () => WithLockAsync(name, BreakTurnAsync));
-        foreach (var name in await sessions.OverdueAsync(Overdue.Expiry, Batch)) await OneAsync(name.Id, () => WithLockAsync(name, async (tx, s) => s.IsExpired(tx.Now) && await conversation.ExpireAsync(tx, s)));
-        foreach (var name in await sessions.OverdueAsync(Overdue.WantedRun, Batch)) await OneAsync(name.Id, () => WithLockAsync(name, StartWantedAsync));
-        foreach (var run in await runs.IdleOverdueAsync(Batch)) await OneAsync(run.Id, () => EndIdleAsync(run));
+        await AllAsync(
+            () => sessions.OverdueAsync(Overdue.Turn, Batch), name => SettleAsync(name, BreakTurnAsync), stop);
+        await AllAsync(
+            () => sessions.OverdueAsync(Overdue.Expiry, Batch), name => SettleAsync(name, ExpireAsync), stop);
+        // A message may wait for minutes for its agent: it is looked at, and looked at again by the next look.
+        foreach (var name in await sessions.OverdueAsync(Overdue.WantedRun, Batch))
+            await SettleAsync(name, StartWantedAsync);
+        await AllAsync(
+            () => runs.IdleOverdueAsync(Batch), async run => await OneAsync(run.Id, () => EndIdleAsync(run)), stop);
     }
 
-    private async ValueTask<bool> BreakTurnAsync(Tx tx, Session session)
+    /// <summary>
+    /// All that is due, page after page; those of a page at once, so that their commits are gathered.
+    /// </summary>
+    private static async Task AllAsync<T>(
+        Func<ValueTask<List<T>>> find, Func<T, Task<bool>> settle, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            var due = await find();
+            var settled = await Task.WhenAll(due.Select(settle));
+            // What could not be settled is tried by the next look.
+            if (due.Count < Batch || !settled.Contains(true)) return;
+        }
+    }
+
+    private async Task<bool> SettleAsync(SessionName name, Func<Tx, Session, bool, ValueTask<bool>> act)
+    {
+        var failures = _failures.GetValueOrDefault(name);
+        if (failures > MaxFailures)
+        {
+            // Not even without its records: it is looked at again later, and others are not kept waiting.
+            _failures.TryRemove(name, out _);
+            return await OneAsync(name.Id, () => PutOffAsync(name));
+        }
+        var tried = false;
+        var done = await OneAsync(name.Id, async () =>
+        {
+            tried = true;
+            var did = await WithLockAsync(name, (tx, session) => act(tx, session, failures == MaxFailures));
+            tried = false;
+            return did;
+        });
+        if (!tried) _failures.TryRemove(name, out _);
+        else if (_failures.Count < MaxRemembered || failures > 0) _failures[name] = failures + 1;
+        return done;
+    }
+
+    private async ValueTask<bool> BreakTurnAsync(Tx tx, Session session, bool withoutRecords)
     {
         if (session.TurnDeadline is not { } deadline || deadline > tx.Now) return false;
-        await conversation.BreakTurnAsync(tx, session, "The agent did not finish its turn in time.", Phase.TimedOut);
+        const string late = "The agent did not finish its turn in time.";
+        const string broken = " What it had said could not be put together; it is in the records of the channel alone.";
+        var why = withoutRecords ? late + broken : late;
+        await conversation.BreakTurnAsync(tx, session, why, Phase.TimedOut, withoutRecords: withoutRecords);
         return true;
     }
 
-    private async ValueTask<bool> StartWantedAsync(Tx tx, Session session)
+    private async ValueTask<bool> ExpireAsync(Tx tx, Session session, bool withoutRecords) =>
+        session.IsExpired(tx.Now) && await conversation.ExpireAsync(tx, session, withoutRecords);
+
+    private async ValueTask<bool> StartWantedAsync(Tx tx, Session session, bool withoutRecords)
     {
         if (session.RunWantedUntil is not { } until) return false;
         if (session.CurrentRun is null && await conversation.StartRunAsync(tx, session, null, bootMessage: false) is not null) return true;
         if (session.CurrentRun is null && until > tx.Now) return false;
         await tx.ExecuteAsync("UPDATE session SET run_wanted_until = NULL WHERE project = $1 AND id = $2", session.Project, session.Id);
-        if (session.CurrentRun is null) await conversation.BreakTurnAsync(tx, session, $"The agent {session.Agent} is not registered: nobody answers.", Phase.Failed);
+        if (session.CurrentRun is null)
+            await conversation.BreakTurnAsync(
+                tx, session, $"The agent {session.Agent} is not registered: nobody answers.", Phase.Failed,
+                withoutRecords: withoutRecords);
         return true;
     }
+
+    private Task<bool> PutOffAsync(SessionName name) =>
+        database.WriteAsync(async tx => await tx.ExecuteAsync(
+            "UPDATE session SET turn_deadline = $4 WHERE project = $1 AND id = $2 AND turn_deadline <= $3",
+            name.Project, name.Id, tx.Now, tx.Now + PutOff) == 1);
 
     private Task<bool> EndIdleAsync(Run run) =>
         database.WriteAsync(async tx =>
@@ -53,22 +124,47 @@ internal sealed class SessionKeeper(Database database, SessionStore sessions, Ru
     private Task<bool> WithLockAsync(SessionName name, Func<Tx, Session, ValueTask<bool>> act) =>
         database.WriteAsync(async tx => await SessionStore.LockAsync(tx, name.Project, name.Id) is { } session && await act(tx, session));
 
-    /// <summary>Retention, in small batches: ended sessions with all that is theirs, audit rows, spent tokens.</summary>
+    /// <summary>
+    /// Retention, in small batches, until nothing is left that has been kept long enough: ended sessions with all that
+    /// is theirs, audit rows, spent tokens.
+    /// </summary>
     protected override async Task SweepAsync(CancellationToken stop)
     {
         if (options.Retention.ClosedSessionDays > 0)
         {
             var before = database.Now - (options.Retention.ClosedSessionDays * 86_400_000_000L);
-            foreach (var name in await sessions.EndedBeforeAsync(before, Batch))
-            {
-                await database.WriteAsync(tx => SessionStore.DeleteAsync(tx, name));
-                sessions.Forget(name);
-            }
+            await AllAsync(
+                () => sessions.EndedBeforeAsync(before, Batch),
+                async name => await OneAsync(name.Id, () => DeleteAsync(name, stop)), stop);
         }
+        await folds.SweepAsync();
         var auditBefore = database.Now - (options.Retention.AuditDays * 86_400_000_000L);
-        await database.WriteAsync(async tx =>
-            await tx.ExecuteAsync("DELETE FROM audit WHERE (project, id) IN (SELECT project, id FROM audit WHERE at < $1 LIMIT 1000)", auditBefore)
-            + await tx.ExecuteAsync("DELETE FROM used_token WHERE (project, digest) IN (SELECT project, digest FROM used_token WHERE until < $1 LIMIT 1000)", tx.Now)
-            + await tx.ExecuteAsync("DELETE FROM revocation WHERE (project, kind, value) IN (SELECT project, kind, value FROM revocation WHERE until < $1 LIMIT 1000)", tx.Now));
+        await SweepAsync("audit", "project, id", "at", auditBefore, stop);
+        await SweepAsync("used_token", "project, digest", "until", database.Now, stop);
+        await SweepAsync("revocation", "project, kind, value", "until", database.Now, stop);
+    }
+
+    /// <summary>The rows of a table that are past a time, a batch a transaction: nobody waits for more.</summary>
+    private async Task SweepAsync(string table, string key, string time, long before, CancellationToken stop)
+    {
+        var old = $"SELECT {key} FROM {table} WHERE {time} < $1 LIMIT {SweepBatch}";
+        var sql = $"DELETE FROM {table} WHERE ({key}) IN ({old})";
+        var deleted = SweepBatch;
+        while (deleted == SweepBatch && !stop.IsCancellationRequested)
+            deleted = await database.WriteAsync(tx => tx.ExecuteAsync(sql, before), stop);
+    }
+
+    /// <summary>The records first, some at a time, then the session: no transaction deletes a million rows.</summary>
+    private async Task<bool> DeleteAsync(SessionName name, CancellationToken stop)
+    {
+        foreach (var part in SessionStore.Parts)
+        {
+            var rows = SweepBatch;
+            while (rows == SweepBatch && !stop.IsCancellationRequested)
+                rows = await database.WriteAsync(tx => SessionStore.DeletePartAsync(tx, name, part, SweepBatch), stop);
+        }
+        var deleted = await database.WriteAsync(tx => SessionStore.DeleteAsync(tx, name), stop) == 1;
+        sessions.Forget(name);
+        return deleted;
     }
 }

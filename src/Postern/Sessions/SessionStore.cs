@@ -10,12 +10,12 @@ namespace Postern.Sessions;
 /// <summary>The sessions' rows: finding, listing, creating. What happens inside a conversation is <see cref="Conversation"/>.</summary>
 internal sealed class SessionStore(Database database)
 {
-    private const int NamesKept = 50_000;
+    private const int MaxNames = 50_000;
     private const string Columns = """
         project, id, external_id, session_key, type, agent, trigger_config, tags, metadata,
         created_at, updated_at, expires_at, closed_at, closed_reason, current_run, current_attempt,
         in_next, out_next, message_next, in_message_seq, in_answered_seq, stop_seq,
-        out_settled, run_wanted_until, turn_deadline, turn_seconds, turn_in_seq, turn_out_seq
+        out_settled, run_wanted_until, turn_deadline, turn_seconds, turn_in_seq, turn_out_seq, bytes
         """;
 
     private readonly ConcurrentDictionary<(string Project, Reference Kind, string Text), SessionName> _names = new();
@@ -53,13 +53,16 @@ internal sealed class SessionStore(Database database)
         return await FindByKeyAsync(project, key) is { } session ? Keep(Reference.Key, key, session) : null;
     }
 
+    /// <summary>Names in memory now.</summary>
+    public int NamesKept => _names.Count;
+
     /// <summary>Remembers a session that this node has just made or seen.</summary>
     public SessionName Keep(Session session) => session.ExternalId is { } name ? Keep(Reference.ExternalId, name, session) : Keep(Reference.Id, session.Id, session);
 
     private SessionName Keep(Reference kind, string reference, Session session)
     {
         // A bound, not a policy: when it is reached everyone is looked up once more.
-        if (_names.Count >= NamesKept) _names.Clear();
+        if (_names.Count >= MaxNames) _names.Clear();
         return _names[(session.Project, kind, reference)] = new SessionName(session.Project, session.Id, session.ExternalId, session.Agent, session.Key);
     }
 
@@ -147,12 +150,28 @@ internal sealed class SessionStore(Database database)
             "SELECT project, id, external_id, agent, session_key FROM session WHERE closed_at < $1 OR (closed_at IS NULL AND expiry_told = 1 AND expires_at < $1) LIMIT $2",
             r => new SessionName(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)), before, limit));
 
+    /// <summary>
+    /// What an ended session may hold much of, by the key within the session: deleted before the session itself, some
+    /// rows at a time.
+    /// </summary>
+    public static IReadOnlyList<(string Table, string Key)> Parts { get; } =
+        [("record", "channel, seq"), ("message", "seq"), ("message_piece", "message, piece")];
+
+    public static ValueTask<int> DeletePartAsync(Tx tx, SessionName name, (string Table, string Key) part, int limit) =>
+        tx.ExecuteAsync(
+            $"""
+            DELETE FROM {part.Table} WHERE project = $1 AND session = $2 AND ({part.Key}) IN (
+              SELECT {part.Key} FROM {part.Table} WHERE project = $1 AND session = $2
+              ORDER BY {part.Key} LIMIT {limit})
+            """, name.Project, name.Id);
+
     /// <summary>Removes a session and all that is its own; its open streams end.</summary>
     public static async ValueTask<int> DeleteAsync(Tx tx, SessionName name)
     {
         tx.Touch(name.Id);
         await tx.ExecuteAsync("DELETE FROM record WHERE project = $1 AND session = $2", name.Project, name.Id);
-        await tx.ExecuteAsync("DELETE FROM message WHERE project = $1 AND session = $2", name.Project, name.Id);
+        foreach (var table in (string[])["message", "message_piece", "message_draft"])
+            await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND session = $2", name.Project, name.Id);
         await tx.ExecuteAsync("DELETE FROM participant WHERE project = $1 AND session = $2", name.Project, name.Id);
         foreach (var table in (string[])["run_event", "run_data", "run_attempt", "run_request"])
             await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)", name.Project, name.Id);
@@ -173,7 +192,7 @@ internal sealed class SessionStore(Database database)
         r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4), r.GetString(5), r.TextOrNull(6), r.GetString(7), r.TextOrNull(8),
         r.GetInt64(9), r.GetInt64(10), r.LongOrNull(11), r.LongOrNull(12), r.TextOrNull(13), r.TextOrNull(14),
         r.GetInt64(15), r.GetInt64(16), r.GetInt64(17), r.GetInt64(18), r.GetInt64(19), r.GetInt64(20), r.GetInt64(21),
-        r.Flag(22), r.LongOrNull(23), r.LongOrNull(24), r.GetInt64(25), r.GetInt64(26), r.GetInt64(27));
+        r.Flag(22), r.LongOrNull(23), r.LongOrNull(24), r.GetInt64(25), r.GetInt64(26), r.GetInt64(27), r.GetInt64(28));
 }
 
 /// <summary>How a session is named. The same text may be one session's external id and another's key.</summary>

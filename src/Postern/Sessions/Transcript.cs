@@ -38,7 +38,8 @@ internal sealed class Transcript(Database database, SessionEvents events, TimePr
 {
     /// <summary>Bytes of content that one page reads at most; one message is always given.</summary>
     private const int MaxPageBytes = 8 * 1024 * 1024;
-    private const string Columns = "seq, id, role, content, at, run";
+    private const string Columns = "seq, id, role, content, at, run, pieces";
+    private static readonly BytePage Pages = new(Columns, $"octet_length(content) + pieces * {TurnFolds.PieceBytes}");
 
     /// <summary>Adds a message under a number that the caller takes from the locked session and counts on there.</summary>
     public async ValueTask<string> InsertAsync(Tx tx, string project, string session, long seq, ChatMessage message, string? run, string? idempotencyKey = null)
@@ -51,29 +52,66 @@ internal sealed class Transcript(Database database, SessionEvents events, TimePr
         return id;
     }
 
-    public static ValueTask<Message?> FindRepeatAsync(Tx tx, string project, string session, string idempotencyKey) =>
-        tx.FirstAsync($"SELECT {Columns} FROM message WHERE project = $1 AND session = $2 AND idempotency_key = $3", Map, project, session, idempotencyKey);
+    /// <summary>The message that a turn was folded into.</summary>
+    public async ValueTask InsertAsync(
+        Tx tx, string project, string session, long seq, FoldedMessage folded, string? run)
+    {
+        var id = folded.MessageId ?? Id.New("msg", clock);
+        await tx.ExecuteAsync(
+            """
+            INSERT INTO message (project, session, seq, id, role, content, at, run, pieces)
+            VALUES ($1, $2, $3, $4, 'assistant', $5, $6, $7, $8)
+            """,
+            project, session, seq, id, folded.Content, tx.Now, run, folded.Pieces);
+        await events.CommittedAsync(tx, project, session, seq, id, "assistant", run);
+    }
+
+    public static async ValueTask<Message?> FindRepeatAsync(
+        Tx tx, string project, string session, string idempotencyKey) =>
+        (await tx.FirstAsync(
+            $"SELECT {Columns} FROM message WHERE project = $1 AND session = $2 AND idempotency_key = $3",
+            Map,
+            project, session, idempotencyKey)).Message;
 
     /// <summary>The newest messages before a number, newest first.</summary>
     public ValueTask<List<Message>> BeforeAsync(string project, string session, long before, int limit) =>
-        database.ReadAsync(tx => BoundedAsync(tx, $"SELECT {Columns} FROM message WHERE project = $1 AND session = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4", project, session, before, limit));
+        database.ReadAsync(tx => PageAsync(tx, "seq < $3", "seq DESC", project, session, before, limit));
 
     /// <summary>The messages after a number, oldest first.</summary>
     public ValueTask<List<Message>> AfterAsync(string project, string session, long after, int limit) =>
-        database.ReadAsync(tx => BoundedAsync(tx, $"SELECT {Columns} FROM message WHERE project = $1 AND session = $2 AND seq > $3 ORDER BY seq LIMIT $4", project, session, after, limit));
+        database.ReadAsync(tx => PageAsync(tx, "seq > $3", "seq", project, session, after, limit));
 
-    private static async ValueTask<List<Message>> BoundedAsync(Tx tx, string sql, string project, string session, long seq, int limit)
+    private static async ValueTask<List<Message>> PageAsync(
+        Tx tx, string which, string order, string project, string session, long seq, int limit)
     {
-        var bytes = 0L;
-        var rows = await tx.ListAsync(sql, r =>
-        {
-            if (bytes > MaxPageBytes) return null;
-            var message = Map(r);
-            bytes += message.Content.Length;
-            return message;
-        }, project, session, seq, limit);
-        return [.. rows.TakeWhile(m => m is not null).Select(m => m!)];
+        var rows = await Pages.ReadAsync(
+            tx, "message WHERE project = $1 AND session = $2 AND " + which, order, limit, MaxPageBytes, Map, project,
+            session, seq);
+        var messages = new List<Message>(rows.Count);
+        foreach (var (row, pieces) in rows)
+            messages.Add(pieces == 0 ? row : row with { Content = await WholeAsync(tx, project, session, row) });
+        return messages;
     }
 
-    private static Message Map(DbDataReader r) => new(r.GetInt64(0), r.GetString(1), r.GetString(2), r.Bytes(3), r.GetInt64(4), r.TextOrNull(5));
+    /// <summary>
+    /// The content of a long message: its pieces, which were written before it, and what its own row holds.
+    /// </summary>
+    private static async ValueTask<byte[]> WholeAsync(Tx tx, string project, string session, Message message)
+    {
+        var pieces = await tx.ListAsync(
+            "SELECT body FROM message_piece WHERE project = $1 AND session = $2 AND message = $3 ORDER BY piece",
+            r => r.Bytes(0),
+            project, session, message.Id);
+        var whole = new byte[pieces.Sum(p => p.Length) + message.Content.Length];
+        var at = 0;
+        foreach (var part in pieces.Append(message.Content))
+        {
+            part.CopyTo(whole, at);
+            at += part.Length;
+        }
+        return whole;
+    }
+
+    private static (Message Message, long Pieces) Map(DbDataReader r) =>
+        (new(r.GetInt64(0), r.GetString(1), r.GetString(2), r.Bytes(3), r.GetInt64(4), r.TextOrNull(5)), r.GetInt64(6));
 }

@@ -29,4 +29,15 @@ internal sealed class QuotaOptions
     [Description("Agents of a project; over it 409. 0: no bound.")]
     [Range(0, 1_000_000)]
     public int Agents { get; set; } = 1_000;
+
+    [Description(
+        "Bytes of a turn's records that its message is made of. What is beyond is streamed and kept, but cut from the "
+        + "message, which says so. 0: no bound.")]
+    [Range(0, int.MaxValue)]
+    public int TurnBytes { get; set; } = 16 * 1024 * 1024;
+
+    [Description(
+        "Bytes of a session's records: one that holds as many takes no more (409 quota_reached). 0: no bound.")]
+    [Range(0, int.MaxValue)]
+    public int SessionBytes { get; set; } = 1024 * 1024 * 1024;
 }

@@ -51,6 +51,12 @@ internal abstract class Tx
     /// <summary>Whether a query may hold statements that write (<c>WITH … AS (UPDATE … RETURNING …)</c>): PostgreSQL; SQLite runs them one after another.</summary>
     public abstract bool WritesInQueries { get; }
 
+    /// <summary>
+    /// Whether rows are on their way before the reader could do without them: PostgreSQL; SQLite makes each when it is
+    /// asked for.
+    /// </summary>
+    public abstract bool SendsAhead { get; }
+
     /// <summary>Appended to a SELECT that a later write of this transaction depends on. Empty on SQLite, which has one writer.</summary>
     public abstract string ForUpdate { get; }
 
@@ -73,6 +79,14 @@ internal abstract class Tx
 
     /// <summary>All rows, mapped. Every caller bounds them with a LIMIT.</summary>
     public abstract ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args);
+
+    /// <summary>
+    /// The rows before the first one that is mapped to null: what follows it is not made. Only where
+    /// <see cref="SendsAhead"/> is false.
+    /// </summary>
+    public virtual ValueTask<List<T>> ListUntilAsync<T>(string sql, Func<DbDataReader, T?> map, params object?[] args)
+        where T : class =>
+            throw new NotSupportedException("Rows are on their way already: the statement must bound them.");
 
     /// <summary>
     /// What was read once in this transaction and is asked for again and again; on SQLite one for all commands of a batch, which are committed

@@ -47,15 +47,24 @@ internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : Backgrou
     }
 
     /// <summary>One of what a look has found: what goes wrong with it keeps no other waiting.</summary>
-    protected async Task OneAsync(string id, Func<Task> act)
+    protected Task OneAsync(string id, Func<Task> act) =>
+        OneAsync(id, async () =>
+        {
+            await act();
+            return true;
+        });
+
+    /// <summary>The same; false also when it went wrong.</summary>
+    protected async Task<bool> OneAsync(string id, Func<Task<bool>> act)
     {
         try
         {
-            await act();
+            return await act();
         }
         catch (Exception fault) when (fault is not StorageUnavailableException)
         {
             LookLog.OneFailed(Log, id, fault);
+            return false;
         }
     }
 }

@@ -61,6 +61,7 @@ internal sealed class PostgresDatabase : Database
         using var span = StorageMeter.Source.StartActivity("postern.store.write");
         Interlocked.Increment(ref _inFlight);
         var began = Stopwatch.GetTimestamp();
+        await using var outside = new DoneOutside(Changes);
         try
         {
             for (var attempt = 1; ; attempt++)
@@ -80,6 +81,12 @@ internal sealed class PostgresDatabase : Database
                 catch (PostgresException fault) when (attempt < MaxTries && fault.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected)
                 {
                     // The transaction did not happen: once more.
+                }
+                catch (OutsideFirstException first)
+                {
+                    // Neither did this one: its connection is given back, and what it needs is made.
+                    await outside.DoAsync(first);
+                    attempt--;
                 }
             }
         }
@@ -156,6 +163,8 @@ internal sealed class PostgresDatabase : Database
     {
         public override bool WritesInQueries => true;
 
+        public override bool SendsAhead => true;
+
         public override string ForUpdate => " FOR UPDATE";
 
         public override string ForUpdateSkipLocked => " FOR UPDATE SKIP LOCKED";
@@ -201,6 +210,9 @@ internal sealed class PostgresDatabase : Database
                     int n => new NpgsqlParameter<long> { TypedValue = n },
                     string s => new NpgsqlParameter<string> { TypedValue = s },
                     byte[] b => new NpgsqlParameter<byte[]> { TypedValue = b },
+                    long[] n => new NpgsqlParameter<long[]> { TypedValue = n },
+                    string?[] s => new NpgsqlParameter<string?[]> { TypedValue = s },
+                    byte[][] b => new NpgsqlParameter<byte[][]> { TypedValue = b },
                     null => new NpgsqlParameter { Value = DBNull.Value },
                     _ => throw new NotSupportedException("Columns are text, bigint or bytes; not " + arg.GetType().Name),
                 });

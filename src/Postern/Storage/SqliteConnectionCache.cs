@@ -54,6 +54,17 @@ internal sealed class SqliteConnectionCache : IDisposable
         return rows;
     }
 
+    /// <summary>The rows before the first that is mapped to null; no row behind that one is made.</summary>
+    public List<T> ListUntil<T>(string sql, Func<DbDataReader, T?> map, ReadOnlySpan<object?> args)
+        where T : class
+    {
+        var command = Prepare(sql, args);
+        var rows = new List<T>();
+        using (var reader = command.ExecuteReader()) while (reader.Read() && map(reader) is { } row) rows.Add(row);
+        LetGo(command, args);
+        return rows;
+    }
+
     public void Dispose()
     {
         _commands.Clear();

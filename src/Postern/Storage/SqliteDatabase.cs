@@ -75,10 +75,23 @@ internal sealed class SqliteDatabase : Database
             if (!_closing) Interlocked.Decrement(ref _queued);
             return Task.FromException<T>(new StorageUnavailableException("More writes wait for the disk than the server queues. Try again."));
         }
-        var pending = new Pending<T>(command);
+        var pending = new Pending<T>(command, this);
+        Enqueue(pending);
+        return pending.Task;
+    }
+
+    private void Enqueue(Pending pending)
+    {
         _queue.Enqueue(pending);
         if (Interlocked.Exchange(ref _writerSleeps, 0) == 1) _arrived.Set();
-        return pending.Task;
+    }
+
+    /// <summary>A command that was taken already, and that goes through the queue once more.</summary>
+    private void EnqueueAgain(Pending pending)
+    {
+        if (_closing) throw new StorageUnavailableException("The server is stopping.");
+        Interlocked.Increment(ref _queued);
+        Enqueue(pending);
     }
 
     public override async ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default)
@@ -283,9 +296,10 @@ internal sealed class SqliteDatabase : Database
         public abstract void Fail(Exception fault);
     }
 
-    private sealed class Pending<T>(Func<Tx, ValueTask<T>> command) : Pending
+    private sealed class Pending<T>(Func<Tx, ValueTask<T>> command, SqliteDatabase database) : Pending
     {
         private readonly TaskCompletionSource<T> _answer = new();
+        private DoneOutside? _outside;
         private T? _result;
 
         public Task<T> Task => _answer.Task;
@@ -294,17 +308,44 @@ internal sealed class SqliteDatabase : Database
 
         public override void Answer()
         {
+            if (Fault is OutsideFirstException outside)
+            {
+                _ = AgainAsync(outside);
+                return;
+            }
             if (Fault is null) _answer.TrySetResult(_result!);
             else _answer.TrySetException(Fault);
+            if (_outside is not null) _ = _outside.DisposeAsync().AsTask();
         }
 
         /// <summary>Never on the writer's thread: what waits goes on elsewhere.</summary>
-        public override void Fail(Exception fault) => ThreadPool.QueueUserWorkItem(_ => _answer.TrySetException(Fault ?? fault));
+        public override void Fail(Exception fault) => ThreadPool.QueueUserWorkItem(_ =>
+        {
+            if (Fault is null or OutsideFirstException) Fault = fault;
+            Answer();
+        });
+
+        private async Task AgainAsync(OutsideFirstException outside)
+        {
+            try
+            {
+                await (_outside ??= new DoneOutside(database.Changes)).DoAsync(outside);
+                Fault = null;
+                database.EnqueueAgain(this);
+            }
+            catch (Exception fault)
+            {
+                Fault = fault;
+                Answer();
+            }
+        }
     }
 
     private sealed class SqliteTx(SqliteConnectionCache connection, SqliteDatabase database) : Tx
     {
         public override bool WritesInQueries => false;
+
+        public override bool SendsAhead => false;
 
         public override string ForUpdate => "";
 
@@ -323,5 +364,9 @@ internal sealed class SqliteDatabase : Database
             where T : default => new(connection.First(sql, map, args));
 
         public override ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args) => new(connection.List(sql, map, args));
+
+        public override ValueTask<List<T>> ListUntilAsync<T>(
+            string sql, Func<DbDataReader, T?> map, params object?[] args)
+            where T : class => new(connection.ListUntil(sql, map, args));
     }
 }

@@ -131,8 +131,9 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
         };
         if (trigger.SessionMode != Trigger.PerRequest && await LockNamedAsync(tx, trigger.Project, name) is { } there)
         {
-            if (MayContinue(tx, trigger, there)) return there;
-            // It was ended by somebody, or is somebody's own: what comes now begins one that nobody else could have named.
+            if (MayContinue(tx, trigger, there) && !conversation.IsFull(there)) return there;
+            // It was ended by somebody, is full, or is somebody's own: what comes now begins one that nobody else could
+            // have named.
             name = $"{name}:{capture.Id}";
         }
         var made = SessionStart.New(tx, trigger.Project, Id.New(Session.Prefix, clock), name, trigger.Agent, Trigger.SessionType) with { Metadata = JsonSerializer.Serialize(new { trigger = trigger.Name.Scope, key = key is null ? null : Wire.Cut(key, ShownKey) }, Wire.Json) };

@@ -170,7 +170,7 @@ public sealed class InsideTests : ApprovalTest
             cursor = page.TryGetProperty("nextCursor", out var next) ? next.GetString() : null;
         }
         while (cursor is not null);
-        Assert.Equal([17, 3], sizes);
+        Assert.Equal([16, 4], sizes);
     }
 
     [Fact]

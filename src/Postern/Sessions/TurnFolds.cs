@@ -1,0 +1,274 @@
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Sessions;
+
+/// <summary>
+/// Makes the message of a turn, in a bounded time of the transaction that stores it, however long the turn was. A short
+/// turn is folded inside. For a long one the command is stopped (<see cref="OutsideFirstException"/>), its records,
+/// which never change, are folded outside, a long message is written to the database in pieces, and the command runs
+/// again: under the session's lock only the few records that have come meanwhile are left.
+///
+/// What always holds: a message and its pieces are committed together, by taking away the pieces' draft; a draft that
+/// is left (a crash, a command that failed) is deleted with its pieces, at once or by <see cref="SweepAsync"/>. What is
+/// folded is kept while the command that needs it runs.
+/// </summary>
+internal sealed class TurnFolds(Database database, RecordStore records, PosternOptions options, TimeProvider clock)
+{
+    /// <summary>Bytes of a piece.</summary>
+    public const int PieceBytes = 512 * 1024;
+
+    /// <summary>Records that are folded inside a transaction, at most, and their bytes.</summary>
+    private const int InsideRecords = 500;
+    private const int InsideBytes = 256 * 1024;
+
+    /// <summary>
+    /// More than the records of one transaction are: a request's body, and what the server says to it.
+    /// </summary>
+    private const int OwnBytes = 4 * 1024 * 1024;
+
+    /// <summary>
+    /// Bytes of a message that are kept in memory and written with its own row; what is longer goes ahead in pieces.
+    /// </summary>
+    private const int HeadBytes = 64 * 1024;
+    private const int PageRecords = 1000;
+
+    /// <summary>How long a draft may be: a command that needs it is answered long before.</summary>
+    private const long DraftMicroseconds = 3_600_000_000;
+
+    private readonly Dictionary<(string Project, string Session), Folding> _foldings = [];
+    private readonly Lock _gate = new();
+
+    /// <summary>Turns that are folded at once: each may hold a turn's bytes.</summary>
+    private readonly SemaphoreSlim _places = new(4);
+
+    /// <summary>Turns of which something is kept.</summary>
+    public int Count
+    {
+        get { lock (_gate) return _foldings.Count; }
+    }
+
+    /// <summary>The message of the turn that is open on <c>out</c>; null when nothing was said.</summary>
+    /// <param name="tx">Holds the session's row.</param>
+    /// <param name="session">As it is now.</param>
+    /// <param name="stored">
+    /// One past the last record that is read: those from here on are <paramref name="own"/>.
+    /// </param>
+    /// <param name="own">The records that this command adds to the turn.</param>
+    public async ValueTask<FoldedMessage?> MessageAsync(Tx tx, Session session, long stored, IEnumerable<NewRecord> own)
+    {
+        var (before, isAll) = FoldedOf(session);
+        var fold = new TurnFold(options.Quotas.TurnBytes, before);
+        var next = before?.Next ?? session.TurnOutSeq;
+        if (!fold.IsCut && next < stored)
+        {
+            // What remains although all that was committed is folded is this transaction's own, and no more than a
+            // request holds.
+            var (most, bytes) = isAll ? (PageRecords, OwnBytes) : (InsideRecords, InsideBytes);
+            var page = await RecordStore.AfterAsync(
+                tx, Conversation.NameOf(session), RecordStore.Out, next - 1, most, bytes);
+            if (page.Count == 0 || page[^1].Seq + 1 < stored)
+                throw new OutsideFirstException(
+                    () => FoldAsync(Conversation.NameOf(session), session.TurnOutSeq, next));
+            foreach (var record in page) fold.Add(record.Body, record.Size);
+        }
+        foreach (var record in own) fold.Add(record.Body, record.Size);
+        if (fold.End() is not { } end) return null;
+        byte[] content = before is null ? end : [.. before.Head.Span, .. end];
+        if (before is not { Pieces: > 0 }) return new FoldedMessage(content, null, 0);
+        // The draft is gone when somebody has swept it away: then its pieces are made again.
+        if (await TakeDraftAsync(tx, session.Project, session.Id, before.MessageId!) == 0)
+            throw new OutsideFirstException(
+                () => FoldAsync(Conversation.NameOf(session), session.TurnOutSeq, long.MaxValue));
+        return new FoldedMessage(content, before.MessageId, before.Pieces);
+    }
+
+    /// <summary>
+    /// The message of a turn whose records cannot be put together: what is said of it, and nothing else.
+    /// </summary>
+    public FoldedMessage? MessageWithoutRecords(IEnumerable<NewRecord> own)
+    {
+        var fold = new TurnFold(options.Quotas.TurnBytes, null);
+        foreach (var record in own) fold.Add(record.Body, record.Size);
+        return fold.End() is { } content ? new FoldedMessage(content, null, 0) : null;
+    }
+
+    /// <summary>Takes away drafts, with their pieces, that no command can still need.</summary>
+    public async Task SweepAsync()
+    {
+        while (true)
+        {
+            var old = await database.ReadAsync(tx => tx.ListAsync(
+                "SELECT project, session, message FROM message_draft WHERE at < $1 ORDER BY at LIMIT 20",
+                r => (r.GetString(0), r.GetString(1), r.GetString(2)),
+                tx.Now - DraftMicroseconds));
+            foreach (var (project, session, message) in old) await DropAsync(project, session, message);
+            if (old.Count < 20) return;
+        }
+    }
+
+    /// <summary>
+    /// Nothing when the message was committed: then its draft is gone and its pieces are its content.
+    /// </summary>
+    private Task<int> DropAsync(string project, string session, string message) => database.WriteAsync(async tx =>
+        await TakeDraftAsync(tx, project, session, message) == 0
+            ? 0
+            : await tx.ExecuteAsync(
+                "DELETE FROM message_piece WHERE project = $1 AND session = $2 AND message = $3",
+                project, session, message));
+
+    private static ValueTask<int> TakeDraftAsync(Tx tx, string project, string session, string message) =>
+        tx.ExecuteAsync(
+            "DELETE FROM message_draft WHERE project = $1 AND session = $2 AND message = $3",
+            project, session, message);
+
+    private (FoldedTurn? Folded, bool IsAll) FoldedOf(Session session)
+    {
+        lock (_gate)
+        {
+            var there = _foldings.GetValueOrDefault((session.Project, session.Id));
+            return there?.Folded?.From == session.TurnOutSeq ? (there.Folded, there.IsAll) : (null, false);
+        }
+    }
+
+    /// <summary>
+    /// Folds what is committed of a turn. Who asks while another command has it done takes that one's.
+    /// </summary>
+    /// <param name="name">The session.</param>
+    /// <param name="from">The turn's first record.</param>
+    /// <param name="next">
+    /// Where the command that asks has found the fold to end; <see cref="long.MaxValue"/>: it is no longer good.
+    /// </param>
+    private async Task<IAsyncDisposable> FoldAsync(SessionName name, long from, long next)
+    {
+        var folding = Enter(name);
+        try
+        {
+            await folding.One.WaitAsync();
+            try
+            {
+                var there = folding.Folded is { } known && known.From == from && next != long.MaxValue ? known : null;
+                if (there is null || there.Next <= next) await FoldOnAsync(name, folding, from, there);
+            }
+            finally
+            {
+                folding.One.Release();
+            }
+            return folding;
+        }
+        catch
+        {
+            await folding.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task FoldOnAsync(SessionName name, Folding folding, long from, FoldedTurn? there)
+    {
+        await _places.WaitAsync();
+        try
+        {
+            // It may have been ended by somebody else meanwhile: then there is nothing to fold.
+            var open = await database.ReadAsync(tx => tx.FirstAsync(
+                "SELECT turn_out_seq FROM session WHERE project = $1 AND id = $2",
+                r => r.GetInt64(0),
+                name.Project, name.Id));
+            if (open != from) return;
+            var fold = new TurnFold(options.Quotas.TurnBytes, there);
+            var next = there?.Next ?? from;
+            while (!fold.IsCut)
+            {
+                var page = await records.AfterAsync(name, RecordStore.Out, next - 1, PageRecords);
+                if (page.Count == 0) break;
+                foreach (var record in page) fold.Add(record.Body, record.Size);
+                next = page[^1].Seq + 1;
+            }
+            var (json, now) = fold.Beginning(from, next);
+            now = now with { MessageId = there?.MessageId, Pieces = there?.Pieces ?? 0 };
+            var isAll = there is not null && next == there.Next;
+            var rest = there is null ? json : (byte[])[.. there.Head.Span, .. json.Span];
+            Keep(folding, await WriteAheadAsync(name, now, rest), isAll);
+        }
+        finally
+        {
+            _places.Release();
+        }
+    }
+
+    /// <summary>What is long is written in pieces, each a short transaction; what is short is kept.</summary>
+    private async Task<FoldedTurn> WriteAheadAsync(SessionName name, FoldedTurn now, ReadOnlyMemory<byte> json)
+    {
+        if (json.Length <= HeadBytes) return now with { Head = json };
+        var message = now.MessageId ?? Id.New("msg", clock);
+        var pieces = now.Pieces;
+        for (; json.Length > 0; pieces++)
+        {
+            var (piece, body) = (pieces, json[..Math.Min(PieceBytes, json.Length)].ToArray());
+            json = json[body.Length..];
+            await database.WriteAsync(async tx =>
+            {
+                await tx.ExecuteAsync(
+                    """
+                    INSERT INTO message_draft (project, session, message, at) VALUES ($1, $2, $3, $4)
+                    ON CONFLICT DO NOTHING
+                    """,
+                    name.Project, name.Id, message, tx.Now);
+                return await tx.ExecuteAsync(
+                    "INSERT INTO message_piece (project, session, message, piece, body) VALUES ($1, $2, $3, $4, $5)",
+                    name.Project, name.Id, message, piece, body);
+            });
+        }
+        return now with { MessageId = message, Pieces = pieces, Head = default };
+    }
+
+    private void Keep(Folding folding, FoldedTurn folded, bool isAll)
+    {
+        lock (_gate) (folding.Folded, folding.IsAll) = (folded, isAll);
+    }
+
+    private Folding Enter(SessionName name)
+    {
+        lock (_gate)
+        {
+            if (!_foldings.TryGetValue((name.Project, name.Id), out var folding))
+                _foldings[(name.Project, name.Id)] = folding = new Folding(this, name);
+            folding.Users++;
+            return folding;
+        }
+    }
+
+    private async ValueTask LeaveAsync(Folding folding)
+    {
+        lock (_gate)
+        {
+            if (--folding.Users > 0) return;
+            _foldings.Remove((folding.Name.Project, folding.Name.Id));
+        }
+        // Not committed after all: nobody will.
+        if (folding.Folded is { Pieces: > 0, MessageId: { } message })
+            await DropAsync(folding.Name.Project, folding.Name.Id, message);
+    }
+
+    /// <summary>One session's turn that is folded, while commands need it. Disposed by each of them.</summary>
+    private sealed class Folding(TurnFolds folds, SessionName name) : IAsyncDisposable
+    {
+        public SessionName Name { get; } = name;
+
+        public SemaphoreSlim One { get; } = new(1);
+
+        public int Users { get; set; }
+
+        public FoldedTurn? Folded { get; set; }
+
+        /// <summary>When it was looked at last there was no more that was committed.</summary>
+        public bool IsAll { get; set; }
+
+        public ValueTask DisposeAsync() => folds.LeaveAsync(this);
+    }
+}
+
+/// <summary>The message of a turn as it is committed.</summary>
+/// <param name="Content">Its JSON; what follows its pieces, where it has any.</param>
+/// <param name="MessageId">The id that the pieces are under; null where there is none.</param>
+/// <param name="Pieces">Pieces that stand in the database already.</param>
+internal sealed record FoldedMessage(byte[] Content, string? MessageId, long Pieces);

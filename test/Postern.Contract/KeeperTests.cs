@@ -1,0 +1,72 @@
+using Postern.Storage;
+using Postern.Support;
+
+namespace Postern.Contract;
+
+/// <summary>What is due or kept long enough is settled whole, some rows a transaction, on both databases.</summary>
+public sealed class KeeperTests
+{
+    private const int Many = 2_500;
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task Retention_keeps_up_however_much_there_is(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend, o => o.Retention.ClosedSessionDays = 1);
+        await server.StartSessionAsync("s");
+        await server.PostAsync("/api/v1/sessions/s/close", new { });
+        var id = (await server.GetAsync("/api/v1/sessions/s")).String("id");
+        var numbers = backend == Backend.Sqlite
+            ? $"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {Many}) SELECT i FROM n"
+            : $"SELECT i FROM generate_series(1, {Many}) AS s(i)";
+        await server.Database.WriteAsync(async tx =>
+        {
+            await tx.ExecuteAsync(
+                $"INSERT INTO audit (project, id, at, action) SELECT 'p', 'a' || i, 1, 'x' FROM ({numbers}) AS n");
+            await tx.ExecuteAsync(
+                $"INSERT INTO used_token (project, digest, until) SELECT 'p', 'd' || i, 1 FROM ({numbers}) AS n");
+            await tx.ExecuteAsync(
+                $"""
+                INSERT INTO revocation (project, kind, value, until, changed)
+                SELECT 'p', 'jti', 'v' || i, 1, i FROM ({numbers}) AS n
+                """);
+            return await tx.ExecuteAsync(
+                $"""
+                INSERT INTO record (project, session, channel, seq, at, body)
+                SELECT $1, $2, 'out', i + 10, 1, $3 FROM ({numbers}) AS n
+                """,
+                await ProjectOf(tx), id, "x"u8.ToArray());
+        });
+        // One look, and the sweep with it.
+        server.Clock.Advance(TimeSpan.FromDays(2));
+        await WaitFor.TrueAsync(async () => await CountAsync("session") == 0 && await CountAsync("revocation") == 0);
+        foreach (var table in (string[])["audit WHERE at = 1", "used_token", "record"])
+            Assert.Equal(0, await CountAsync(table));
+        Assert.Equal(404, (await server.GetAsync("/api/v1/sessions/s")).Status);
+
+        static async ValueTask<string> ProjectOf(Tx tx) =>
+            (await tx.FirstAsync("SELECT project FROM session", r => r.GetString(0)))!;
+
+        ValueTask<long> CountAsync(string what) =>
+            server.Database.ReadAsync(tx => tx.FirstAsync($"SELECT COUNT(*) FROM {what}", r => r.GetInt64(0)));
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task However_many_turns_are_overdue_none_waits_for_another_look(Backend backend)
+    {
+        const int count = 230;
+        await using var server = await TestServer.StartAsync(backend);
+        await server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull" });
+        await Task.WhenAll(Enumerable.Range(0, count).Select(i => server.StartSessionAsync("s" + i, agent: "p")));
+        await server.Database.WriteAsync(tx => tx.ExecuteAsync("UPDATE session SET turn_deadline = 1"));
+        await WaitFor.TrueAsync(async () => await CountAsync("turn_deadline IS NOT NULL") == 0);
+        Assert.Equal(count, await CountAsync("out_settled = 1"));
+
+        ValueTask<long> CountAsync(string what) =>
+            server.Database.ReadAsync(
+                tx => tx.FirstAsync($"SELECT COUNT(*) FROM session WHERE {what}", r => r.GetInt64(0)));
+    }
+}

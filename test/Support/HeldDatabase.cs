@@ -1,0 +1,104 @@
+using System.Data.Common;
+using Postern.Storage;
+
+namespace Postern.Support;
+
+/// <summary>
+/// A database that holds, once, the answer of a read of a test's choice: as a slow network does, while other things
+/// happen. It can fail such reads instead.
+/// </summary>
+internal sealed class HeldDatabase(Database inner) : Database
+{
+    private readonly TaskCompletionSource _held = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private string? _marker;
+    private string? _failing;
+
+    public override long Now => inner.Now;
+
+    public override string Kind => inner.Kind;
+
+    public override Changes Changes => inner.Changes;
+
+    /// <summary>Done when the read has its rows, and is held.</summary>
+    public Task Held => _held.Task;
+
+    /// <summary>The next read with a statement that contains this is held.</summary>
+    public void Hold(string marker) => _marker = marker;
+
+    /// <summary>Reads with a statement that contains this fail; null: none.</summary>
+    public void Fail(string? marker) => _failing = marker;
+
+    public void Release() => _released.TrySetResult();
+
+    public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
+        inner.WriteAsync(command, cancel);
+
+    public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
+        inner.WriteOneAsync(command, cancel);
+
+    public override async ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default)
+    {
+        var isMarked = false;
+        var answer = await inner.ReadAsync(tx => query(new WatchedTx(tx, See)), cancel);
+        if (!isMarked) return answer;
+        _held.TrySetResult();
+        await _released.Task;
+        return answer;
+
+        void See(string sql)
+        {
+            if (_failing is { } failing && sql.Contains(failing, StringComparison.Ordinal))
+                throw new StorageUnavailableException("A fault that a test asked for.");
+            if (_marker is not { } marker || !sql.Contains(marker, StringComparison.Ordinal)) return;
+            _marker = null;
+            isMarked = true;
+        }
+    }
+
+    public override ValueTask DisposeAsync() => inner.DisposeAsync();
+
+    private sealed class WatchedTx(Tx tx, Action<string> see) : Tx
+    {
+        public override bool WritesInQueries => tx.WritesInQueries;
+
+        public override bool SendsAhead => tx.SendsAhead;
+
+        public override string ForUpdate => tx.ForUpdate;
+
+        public override string ForUpdateSkipLocked => tx.ForUpdateSkipLocked;
+
+        public override string IsAnyOf(string column, string parameter) => tx.IsAnyOf(column, parameter);
+
+        public override string HoldsAnyOf(string column, string parameter) => tx.HoldsAnyOf(column, parameter);
+
+        public override long Now => tx.Now;
+
+        public override ValueTask<int> ExecuteAsync(string sql, params object?[] args)
+        {
+            see(sql);
+            return tx.ExecuteAsync(sql, args);
+        }
+
+        public override ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+            where T : default
+        {
+            see(sql);
+            return tx.FirstAsync(sql, map, args);
+        }
+
+        public override ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+        {
+            see(sql);
+            return tx.ListAsync(sql, map, args);
+        }
+
+        public override ValueTask<List<T>> ListUntilAsync<T>(
+            string sql, Func<DbDataReader, T?> map, params object?[] args)
+            where T : class
+        {
+            see(sql);
+            return tx.ListUntilAsync(sql, map, args);
+        }
+    }
+}
