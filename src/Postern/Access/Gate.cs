@@ -77,7 +77,7 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
             throw new InvalidOperationException($"{door.Method} {door.Path} answered without having checked its scope ({door.Rule.Words}).");
 
         // 7
-        if (IsSafe(http.Request)) caller.EnsureStillAllowed();
+        if (IsSafe(http.Request)) await caller.EnsureStillAllowedAsync();
         return result;
     }
 

@@ -45,7 +45,7 @@ internal sealed class RequestBody : IDisposable
             reader.AdvanceTo(arrived.End);
             if (!read.IsCompleted) continue;
             // A body takes as long as its sender likes: what the caller was let in for may have been taken away meanwhile.
-            http.Features.Get<RequestCaller>()?.EnsureStillAllowed();
+            if (http.Features.Get<RequestCaller>() is { } caller) await caller.EnsureStillAllowedAsync();
             return (new RequestBody(rented, length), null);
         }
     }
