@@ -9,6 +9,9 @@ internal sealed class RecordingDatabase(Database inner) : Database
 {
     public ConcurrentDictionary<string, byte> Statements { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Told of each statement before it runs; may only take note.</summary>
+    public Action<string>? Seen { get; set; }
+
     /// <summary>The statements that changed something.</summary>
     public ConcurrentQueue<string> Written { get; } = new();
 
@@ -28,13 +31,17 @@ internal sealed class RecordingDatabase(Database inner) : Database
 
     private async ValueTask<T> RunAsync<T>(Tx tx, Func<Tx, ValueTask<T>> command)
     {
-        var recording = new RecordingTx(tx, Statements, Written);
+        var recording = new RecordingTx(tx, sql =>
+        {
+            Statements[sql] = 0;
+            Seen?.Invoke(sql);
+        }, Written);
         var result = await command(recording);
         foreach (var topic in recording.Touched) tx.Touch(topic);
         return result;
     }
 
-    private sealed class RecordingTx(Tx tx, ConcurrentDictionary<string, byte> statements, ConcurrentQueue<string> written) : Tx
+    private sealed class RecordingTx(Tx tx, Action<string> seen, ConcurrentQueue<string> written) : Tx
     {
         public override bool WritesInQueries => tx.WritesInQueries;
 
@@ -50,7 +57,7 @@ internal sealed class RecordingDatabase(Database inner) : Database
 
         public override async ValueTask<int> ExecuteAsync(string sql, params object?[] args)
         {
-            statements[sql] = 0;
+            seen(sql);
             var rows = await tx.ExecuteAsync(sql, args);
             if (rows > 0) written.Enqueue(sql);
             return rows;
@@ -59,7 +66,7 @@ internal sealed class RecordingDatabase(Database inner) : Database
         public override async ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
             where T : default
         {
-            statements[sql] = 0;
+            seen(sql);
             var found = false;
             var first = await tx.FirstAsync(sql, Found, args);
             if (found && Writes(sql)) written.Enqueue(sql);
@@ -74,7 +81,7 @@ internal sealed class RecordingDatabase(Database inner) : Database
 
         public override async ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
         {
-            statements[sql] = 0;
+            seen(sql);
             var rows = await tx.ListAsync(sql, map, args);
             if (rows.Count > 0 && Writes(sql)) written.Enqueue(sql);
             return rows;

@@ -26,7 +26,9 @@ internal sealed class RequestBody : IDisposable
     public static async ValueTask<(RequestBody? Body, Refusal? Refusal)> ReadAsync(HttpContext http, int limit)
     {
         if (http.Request.ContentLength > limit) return (null, TooLarge);
+#pragma warning disable RS0030 // The one place where a body is read.
         var reader = http.Request.BodyReader;
+#pragma warning restore RS0030
         var rented = ArrayPool<byte>.Shared.Rent((int)(http.Request.ContentLength ?? 4096) + 1);
         var length = 0;
         while (true)
