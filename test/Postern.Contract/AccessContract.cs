@@ -58,7 +58,9 @@ public sealed class AccessContract
         }
     }
 
-    /// <summary>The first use of a key fills a cache; a revocation that races it must not be forgotten by that.</summary>
+    /// <summary>
+    /// The first use of a key fills a cache; a revocation that races it must not be forgotten by that.
+    /// </summary>
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
@@ -92,11 +94,14 @@ public sealed class AccessContract
     {
         var database = backend == Backend.Postgres ? PostgresServer.NewDatabase() : null;
         await using var one = await TestServer.StartAsync(backend, postgres: database);
-        await using var other = backend == Backend.Postgres ? await TestServer.StartAsync(backend, postgres: database) : null;
+        await using var other = backend == Backend.Postgres ? await TestServer.StartAsync(backend, postgres: database)
+            : null;
         for (var round = 0; round < 10; round++)
         {
-            var token = (await one.PostAsync("/api/v1/auth/public-tokens", new { scopes = new[] { "read:runs" }, oneTimeUse = true })).String("token");
-            var answers = await Task.WhenAll(Enumerable.Range(0, 24).Select(i => (i % 2 == 0 ? one : other ?? one).GetAsync("/api/v1/runs", token)));
+            var token = (await one.PostAsync("/api/v1/auth/public-tokens",
+                new { scopes = new[] { "read:runs" }, oneTimeUse = true })).String("token");
+            var answers = await Task.WhenAll(Enumerable.Range(0, 24)
+                .Select(i => (i % 2 == 0 ? one : other ?? one).GetAsync("/api/v1/runs", token)));
             Assert.Equal((1, 23), (answers.Count(a => a.Status == 200), answers.Count(a => a.Status == 401)));
         }
     }

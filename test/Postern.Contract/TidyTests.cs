@@ -84,8 +84,10 @@ public sealed partial class TidyTests
     }
 
     /// <summary>
-    /// Whoever lets time pass for a caller asks him again. Bodies are read by one class (the compiler sees to that); here, that what waits does so through a held
-    /// wait or a stream, which ask, that names are looked up for a request, and that a loop which writes asks in each round.
+    /// Whoever lets time pass for a caller asks him again. Bodies are read by one class (the compiler sees to that);
+    /// here, that what waits does so through a held
+    /// wait or a stream, which ask, that names are looked up for a request, and that a loop which writes asks in each
+    /// round.
     /// </summary>
     [Fact]
     public void Nothing_is_written_after_a_wait_without_asking_the_caller_again()
@@ -95,13 +97,20 @@ public sealed partial class TidyTests
         {
             var text = File.ReadAllText(file);
             // Those that serve a caller, but for those that do the asking.
-            if (!text.Contains("ProjectCaller caller", StringComparison.Ordinal) || text.Contains(": BackgroundService", StringComparison.Ordinal) || file.Contains("/Live/", StringComparison.Ordinal)) continue;
+            if (!text.Contains("ProjectCaller caller", StringComparison.Ordinal)
+                || text.Contains(": BackgroundService", StringComparison.Ordinal)
+                || file.Contains("/Live/", StringComparison.Ordinal)) continue;
             seen++;
             foreach (Match wait in Waits().Matches(text))
-                Assert.True(wait.Value.Contains("ForAsync(", StringComparison.Ordinal) || wait.Value.Contains("stream.WaitAsync(", StringComparison.Ordinal) || Calls().IsMatch(wait.Value), $"{file} waits by itself: {wait.Value.Trim()}. Wait by HeldWait.ForAsync, which asks the caller again");
-            Assert.False(Looks().IsMatch(text), $"{file} looks a name up and does not ask the caller again: OutboundGuard.WhatIsWrongWithAsync(http, …) does");
+                Assert.True(wait.Value.Contains("ForAsync(", StringComparison.Ordinal)
+                    || wait.Value.Contains("stream.WaitAsync(", StringComparison.Ordinal)
+                    || Calls().IsMatch(wait.Value),
+                    $"{file} waits by itself: {wait.Value.Trim()}. Wait by HeldWait.ForAsync, which asks the caller again");
+            Assert.False(Looks().IsMatch(text),
+                $"{file} looks a name up and does not ask the caller again: OutboundGuard.WhatIsWrongWithAsync(http, …) does");
             foreach (var loop in Loops(text).Where(l => l.Contains("database.WriteAsync(", StringComparison.Ordinal)))
-                Assert.True(loop.Contains("EnsureStillAllowed", StringComparison.Ordinal), $"{file} writes in a loop and does not ask the caller again in each round:\n{loop}");
+                Assert.True(loop.Contains("EnsureStillAllowed", StringComparison.Ordinal),
+                    $"{file} writes in a loop and does not ask the caller again in each round:\n{loop}");
         }
         Assert.True(seen > 15, $"{seen} files hold a caller");
     }

@@ -4,7 +4,9 @@ using Postern.Storage;
 
 namespace Postern.Support;
 
-/// <summary>A database that keeps the text of every statement it is asked to run, and of those that changed rows.</summary>
+/// <summary>
+/// A database that keeps the text of every statement it is asked to run, and of those that changed rows.
+/// </summary>
 internal sealed class RecordingDatabase(Database inner) : Database
 {
     public ConcurrentDictionary<string, byte> Statements { get; } = new(StringComparer.Ordinal);
@@ -79,7 +81,8 @@ internal sealed class RecordingDatabase(Database inner) : Database
             }
         }
 
-        public override async ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+        public override async ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map,
+            params object?[] args)
         {
             seen(sql);
             var rows = await tx.ListAsync(sql, map, args);

@@ -17,11 +17,13 @@ internal sealed class SlowRequest : IAsyncDisposable
     private SlowRequest(byte[] body) => _body = body;
 
     /// <summary>Sends the headers and waits until the server asks for the body; null when it refused before that.</summary>
-    public static async Task<SlowRequest?> BeginAsync(string server, string method, string path, byte[] body, params (string Name, string Value)[] headers) =>
+    public static async Task<SlowRequest?> BeginAsync(string server, string method, string path, byte[] body,
+        params (string Name, string Value)[] headers) =>
         (await TryAsync(server, method, path, body, headers)).Request;
 
     /// <summary>The request whose body the server asks for; or what it answers without it: a status.</summary>
-    public static async Task<(SlowRequest? Request, int Status)> TryAsync(string server, string method, string path, byte[] body, params (string Name, string Value)[] headers)
+    public static async Task<(SlowRequest? Request, int Status)> TryAsync(string server, string method, string path,
+        byte[] body, params (string Name, string Value)[] headers)
     {
         var request = new SlowRequest(body);
         var url = new Uri(server);

@@ -4,9 +4,12 @@ using Postern.Access;
 namespace Postern.Support;
 
 /// <summary>
-/// The matrix in time: a door, a way in which the authority of who comes through it ends, and every moment at which that can happen: before the
-/// request, after its headers, in the middle of its body, while it waits, while it streams. Each is refused, within a second, and nothing is
-/// written. Then the same request with living authority succeeds: what was refused was refused for its authority. Which moments a door has is
+/// The matrix in time: a door, a way in which the authority of who comes through it ends, and every moment at which
+/// that can happen: before the
+/// request, after its headers, in the middle of its body, while it waits, while it streams. Each is refused, within a
+/// second, and nothing is
+/// written. Then the same request with living authority succeeds: what was refused was refused for its authority. Which
+/// moments a door has is
 /// read off its row in the table: whether it takes a body, may be asked to wait, or can be followed.
 /// </summary>
 internal sealed class TimeMatrix(TimeWorld world, Door door)
@@ -19,7 +22,8 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
 
     private bool ReadsBody => door.Request is not null;
 
-    private bool Waits => door.Parameters.Any(p => p.Name == "wait") || door.Request?.GetProperty("WaitSeconds") is not null;
+    private bool Waits => door.Parameters.Any(p => p.Name == "wait")
+        || door.Request?.GetProperty("WaitSeconds") is not null;
 
     private bool Streams => door.Method == "GET" && door.Parameters.Any(p => p.Name == "Last-Event-ID");
 
@@ -61,7 +65,8 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
             await moments.Halves[^1].Request.SendHalfAsync();
         }
         // A run that waits for a person is handed over to nobody, so that its worker's wait has ended by the answer.
-        if (Waits && !(ending.Name == Ending.Superseded && scene.HasAsked)) moments.Waiting = await WaitAsync(request, held);
+        var hasEnded = ending.Name == Ending.Superseded && scene.HasAsked;
+        if (Waits && !hasEnded) moments.Waiting = await WaitAsync(request, held);
         if (Streams) moments.Streaming = await StreamAsync(request, held);
 
         await held.EndAsync();
@@ -83,7 +88,9 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
         }
         await RefusedBeforeAsync(ending, request, held, "before the request");
         var (written, rows) = await world.WrittenSinceAsync(mark);
-        Assert.True((written.Count == 0 && rows == 0) || (IsNoted(ending) && written.All(IsNote)), $"{Words(ending)} wrote {rows} rows:\n{string.Join('\n', written)}");
+        Assert.True((written.Count == 0 && rows == 0)
+            || (IsNoted(ending) && written.All(IsNote)),
+            $"{Words(ending)} wrote {rows} rows:\n{string.Join('\n', written)}");
 
         if (ending.Kind != Opens.RunToken || ending.Name == "revoked") return;
         world.Server.Clock.Advance(Grace);
@@ -93,8 +100,10 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
 
     private async Task<SlowRequest> BeginAsync(Ending ending, DoorRequest request, Held held)
     {
-        var (half, status) = await SlowRequest.TryAsync(world.Server.Url, Method, request.Path, request.Bytes, [("Content-Type", request.Media), .. held.Headers]);
-        return half ?? throw new InvalidOperationException($"{Words(ending)}: answered {status} before its body, and nothing has ended yet");
+        var (half, status) = await SlowRequest.TryAsync(world.Server.Url, Method, request.Path, request.Bytes,
+            [("Content-Type", request.Media), .. held.Headers]);
+        return half ?? throw new InvalidOperationException(
+            $"{Words(ending)}: answered {status} before its body, and nothing has ended yet");
     }
 
     private async Task<Task<Answer>> WaitAsync(DoorRequest request, Held held)
@@ -121,15 +130,19 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
         ServerEvent? last = null;
         while (await stream.NextAsync() is { } next) last = next;
         Assert.True(ended.Elapsed < Within, $"{Words(ending)}, while it streams: {ended.ElapsedMilliseconds} ms");
-        var reason = ending.Name.Contains("expired", StringComparison.Ordinal) ? StreamEnd.Expired : ending.Takes ? StreamEnd.Forbidden : StreamEnd.Revoked;
-        Assert.True(last is { Name: "error" or "end" } && last.Data.Contains(reason, StringComparison.Ordinal), $"{Words(ending)}, while it streams: {last}");
+        var reason = ending.Name.Contains("expired", StringComparison.Ordinal) ? StreamEnd.Expired : ending.Takes
+            ? StreamEnd.Forbidden : StreamEnd.Revoked;
+        Assert.True(last is { Name: "error" or "end" }
+            && last.Data.Contains(reason, StringComparison.Ordinal), $"{Words(ending)}, while it streams: {last}");
     }
 
     private async Task RefusedBeforeAsync(Ending ending, DoorRequest request, Held held, string moment) =>
-        Refused(ending, moment, await SendAsync(request, held), "", told: ending.Kind == Opens.RunToken && door.Late == LateWorker.ToldTheEnd);
+        Refused(ending, moment, await SendAsync(request, held), "", told: ending.Kind == Opens.RunToken
+            && door.Late == LateWorker.ToldTheEnd);
 
     /// <summary>
-    /// Whoever lost a right is told so, or that there is nothing to see; a late worker at a door of reports, what became of its run; who answers a
+    /// Whoever lost a right is told so, or that there is nothing to see; a late worker at a door of reports, what
+    /// became of its run; who answers a
     /// settled question, that it is settled. Everybody else is refused like one who has no credential.
     /// </summary>
     private void Refused(Ending ending, string moment, int status, string text, bool told = false)
@@ -137,7 +150,8 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
         var fits = ending.Kind switch
         {
             Opens.RunToken when IsReport(ending) => status is 401 or 403 or 404 or 409,
-            Opens.RunToken when told && ending.Name != Ending.Superseded && ending.Name != "revoked" => status is 200 or 401,
+            Opens.RunToken when told && ending.Name != Ending.Superseded
+                && ending.Name != "revoked" => status is 200 or 401,
             Opens.CallbackToken => status is 401 or 404 or 409 || (status == 200 && ending.Name != Ending.Superseded),
             Opens.Link => status is 409 or 410,
             _ when ending.Takes => status is 403 or 404,
@@ -146,21 +160,33 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
         Assert.True(fits, $"{Words(ending)}, {moment}: {status} {text}");
     }
 
-    /// <summary>What is said of a run by one of its workers: refused as a report, and noted as refused in the run's timeline.</summary>
-    private bool IsReport(Ending ending) => ending.Kind == Opens.CallbackToken || (ending.Kind == Opens.RunToken && door.Late == LateWorker.Told);
+    /// <summary>
+    /// What is said of a run by one of its workers: refused as a report, and noted as refused in the run's timeline.
+    /// </summary>
+    private bool IsReport(Ending ending) => ending.Kind == Opens.CallbackToken
+        || (ending.Kind == Opens.RunToken && door.Late == LateWorker.Told);
 
-    /// <summary>What was said too late of a run, or answered too late, stands in the run's timeline as refused.</summary>
+    /// <summary>
+    /// What was said too late of a run, or answered too late, stands in the run's timeline as refused.
+    /// </summary>
     private bool IsNoted(Ending ending) => IsReport(ending) || ending.Kind == Opens.Link;
 
-    private static bool IsNote(string statement) => statement.Contains("INSERT INTO run_event", StringComparison.Ordinal) || statement.Contains("event_seq = event_seq + 1", StringComparison.Ordinal);
+    private static bool IsNote(string statement) =>
+        statement.Contains("INSERT INTO run_event", StringComparison.Ordinal)
+        || statement.Contains("event_seq = event_seq + 1", StringComparison.Ordinal);
 
-    /// <summary>The control. It shows as well that a door which takes no body reads none: a moment in it would not be missed.</summary>
+    /// <summary>
+    /// The control. It shows as well that a door which takes no body reads none: a moment in it would not be missed.
+    /// </summary>
     private async Task SucceedsAsync(Ending ending, TimeScene scene, DoorRequest request)
     {
         var held = await ending.HoldAsync(scene, request);
-        var status = ReadsBody ? (await (await BeginAsync(ending, request, held)).EndAsync()) switch { var (s, text) => Right(s) ? s : throw new InvalidOperationException($"{Words(ending)}, with living authority: {text}") }
+        var status = ReadsBody
+            ? (await (await BeginAsync(ending, request, held)).EndAsync()) switch { var (s, text) => Right(s) ? s
+            : throw new InvalidOperationException($"{Words(ending)}, with living authority: {text}") }
             : Method is "GET" or "HEAD" ? await SendAsync(request, held)
-            : (await SlowRequest.TryAsync(world.Server.Url, Method, request.Path, "{}"u8.ToArray(), held.Headers)).Status;
+            : (await SlowRequest.TryAsync(world.Server.Url, Method, request.Path, "{}"u8.ToArray(),
+                held.Headers)).Status;
         Assert.True(Right(status), $"{Words(ending)}, with living authority: {status}");
 
         bool Right(int got) => request.Success is { } success ? got == success : got is >= 200 and < 300;

@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Postern.Support;
 
 /// <summary>
-/// What stands around one request of the matrix in time: an agent, a session, a run that a worker has, made when they are asked for and once. Every
+/// What stands around one request of the matrix in time: an agent, a session, a run that a worker has, made when they
+/// are asked for and once. Every
 /// scene has its own, so that nothing that one request does is seen by another.
 /// </summary>
 internal sealed class TimeScene(TimeWorld world)
@@ -24,13 +25,17 @@ internal sealed class TimeScene(TimeWorld world)
     /// <summary>An agent that fetches its work, and has all the time in the world.</summary>
     public Task<string> AgentAsync() => OnceAsync("agent", async () =>
     {
-        await OkAsync(HttpMethod.Put, "/api/v1/agents/" + Name, new { kind = "pull", idleSeconds = 3600, deadlines = new { queuedSeconds = 604_800, turnSeconds = 86_400, totalSeconds = 2_592_000 } });
+        await OkAsync(HttpMethod.Put, "/api/v1/agents/" + Name,
+            new { kind = "pull", idleSeconds = 3600,
+            deadlines = new { queuedSeconds = 604_800, turnSeconds = 86_400, totalSeconds = 2_592_000 } });
         return Name;
     });
 
     /// <summary>A session whose run nobody works on yet.</summary>
     public Task<JsonElement> SessionAsync() => OnceAsync("session", async () =>
-        (await OkAsync(HttpMethod.Post, "/api/v1/sessions", new { type = "chat", externalId = Name, taskIdentifier = await AgentAsync(), triggerConfig = new { basePayload = new { } } })).Json);
+        (await OkAsync(HttpMethod.Post, "/api/v1/sessions",
+            new { type = "chat", externalId = Name, taskIdentifier = await AgentAsync(),
+            triggerConfig = new { basePayload = new { } } })).Json);
 
     public async Task<string> SessionIdAsync() => (await SessionAsync()).GetProperty("id").GetString()!;
 
@@ -46,7 +51,9 @@ internal sealed class TimeScene(TimeWorld world)
     public async Task<JsonElement> ClaimAsync(int attempt, int lease = 3600)
     {
         for (; attempt > 0; attempt--)
-            if ((await OkAsync(HttpMethod.Post, $"/api/v1/agents/{await AgentAsync()}/claim", new { waitSeconds = 10, leaseSeconds = lease })).Json.GetProperty("data") is { } data && data.GetArrayLength() > 0) return data[0];
+            if ((await OkAsync(HttpMethod.Post, $"/api/v1/agents/{await AgentAsync()}/claim",
+                new { waitSeconds = 10, leaseSeconds = lease })).Json.GetProperty("data") is { } data
+                && data.GetArrayLength() > 0) return data[0];
         throw new TimeoutException("Nothing could be claimed.");
     }
 
@@ -56,19 +63,23 @@ internal sealed class TimeScene(TimeWorld world)
 
     /// <summary>A question that the run waits with: its id.</summary>
     public Task<string> QuestionAsync() => OnceAsync("question", async () =>
-        (await OkAsync(HttpMethod.Post, $"/api/v1/executions/{await RunAsync()}/request-approval", new { title = "Go?" }, await RunTokenAsync())).String("approval_request_id"));
+        (await OkAsync(HttpMethod.Post, $"/api/v1/executions/{await RunAsync()}/request-approval",
+            new { title = "Go?" }, await RunTokenAsync())).String("approval_request_id"));
 
     /// <summary>Whether the run waits for a person.</summary>
     public bool HasAsked => _made.ContainsKey("question");
 
     /// <summary>The path of the page that asks the question.</summary>
     public Task<string> LinkAsync() => OnceAsync("link", async () =>
-        new Uri((await OkAsync(HttpMethod.Get, "/api/v1/approvals/" + await QuestionAsync(), null)).String("request_url")).AbsolutePath);
+        new Uri((await OkAsync(HttpMethod.Get, "/api/v1/approvals/" + await QuestionAsync(), null))
+            .String("request_url")).AbsolutePath);
 
     /// <summary>A trigger whose requests are signed with <see cref="TimeWorld.Secret"/>: its path.</summary>
     public Task<string> TriggerAsync(string kind) => OnceAsync("trigger", async () =>
     {
-        await OkAsync(HttpMethod.Post, $"/api/triggers/{kind}/time/{Name}", new { promptTemplate = "{{body}}", agent = await AgentAsync(), webhookAuth = new { scheme = "sha256", secret = TimeWorld.Secret } });
+        await OkAsync(HttpMethod.Post, $"/api/triggers/{kind}/time/{Name}",
+            new { promptTemplate = "{{body}}", agent = await AgentAsync(),
+            webhookAuth = new { scheme = "sha256", secret = TimeWorld.Secret } });
         return $"/api/triggers/{kind}/time/{Name}";
     });
 
@@ -76,7 +87,8 @@ internal sealed class TimeScene(TimeWorld world)
     public Task<string> CaptureAsync(string kind) => OnceAsync("capture", async () =>
     {
         await TriggerAsync(kind);
-        var taken = await Server.SendAsync(HttpMethod.Post, $"/inbound/{kind}/time/{Name}", null, "{}"u8.ToArray(), Asking.Sign256("{}", TimeWorld.Secret));
+        var taken = await Server.SendAsync(HttpMethod.Post, $"/inbound/{kind}/time/{Name}", null, "{}"u8.ToArray(),
+            Asking.Sign256("{}", TimeWorld.Secret));
         Assert.True(taken.Status == 200, taken.ToString());
         return taken.Json.GetProperty("data").GetProperty("requestId").GetString()!;
     });
@@ -84,7 +96,8 @@ internal sealed class TimeScene(TimeWorld world)
     /// <summary>An endpoint that events are sent to: its id.</summary>
     public Task<string> EndpointAsync() => OnceAsync("endpoint", async () =>
     {
-        await OkAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/" + Name, new { url = world.Receiver.Url, events = new[] { "session.closed" } });
+        await OkAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/" + Name,
+            new { url = world.Receiver.Url, events = new[] { "session.closed" } });
         return Name;
     });
 
@@ -95,7 +108,8 @@ internal sealed class TimeScene(TimeWorld world)
         var id = "";
         await WaitFor.TrueAsync(async () =>
         {
-            var there = (await OkAsync(HttpMethod.Get, $"/api/v1/deliveries?status=delivered&endpoint={Name}", null)).Json.GetProperty("data");
+            var there = (await OkAsync(HttpMethod.Get, $"/api/v1/deliveries?status=delivered&endpoint={Name}",
+                null)).Json.GetProperty("data");
             id = there.GetArrayLength() > 0 ? there[0].GetProperty("id").GetString()! : "";
             return id.Length > 0;
         });
@@ -105,8 +119,10 @@ internal sealed class TimeScene(TimeWorld world)
     /// <summary>Ends its runs, so that nothing of it becomes due while others are watched.</summary>
     public async Task ClearAsync()
     {
-        if (_made.ContainsKey("agent")) await Server.SendAsync(HttpMethod.Delete, $"/api/v1/agents/{Name}?force=1", world.Admin);
-        if (_made.ContainsKey("endpoint")) await Server.SendAsync(HttpMethod.Delete, "/api/v1/webhook-endpoints/" + Name, world.Admin);
+        if (_made.ContainsKey("agent")) await Server.SendAsync(HttpMethod.Delete, $"/api/v1/agents/{Name}?force=1",
+            world.Admin);
+        if (_made.ContainsKey("endpoint")) await Server.SendAsync(HttpMethod.Delete,
+            "/api/v1/webhook-endpoints/" + Name, world.Admin);
     }
 
     public async Task<Answer> OkAsync(HttpMethod method, string path, object? body, string? credential = null)

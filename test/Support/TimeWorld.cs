@@ -4,7 +4,9 @@ using Postern.Storage;
 
 namespace Postern.Support;
 
-/// <summary>One server for the whole matrix in time, what it knows of changes, and an administrator who stays.</summary>
+/// <summary>
+/// One server for the whole matrix in time, what it knows of changes, and an administrator who stays.
+/// </summary>
 internal sealed class TimeWorld : IAsyncDisposable
 {
     /// <summary>What triggers and the approval service of the matrix are signed with.</summary>
@@ -28,13 +30,16 @@ internal sealed class TimeWorld : IAsyncDisposable
     public static async Task<TimeWorld> StartAsync(Backend backend)
     {
         var world = new TimeWorld { Receiver = await Receiver.StartAsync() };
-        world.Server = await TestServer.StartAsync(backend, wrap: inner => world._recording = new RecordingDatabase(inner));
+        world.Server = await TestServer.StartAsync(backend, wrap: inner =>
+            world._recording = new RecordingDatabase(inner));
         world.Project = await world.Server.ProjectAsync();
         world.Admin = await world.Server.KeyAsync("admin", "write:approvals", "read:approvals");
         return world;
     }
 
-    /// <summary>Everything that is kept, counted; and from here on every statement that changes something is seen.</summary>
+    /// <summary>
+    /// Everything that is kept, counted; and from here on every statement that changes something is seen.
+    /// </summary>
     public async Task<long> MarkAsync()
     {
         var rows = await CountAsync();
@@ -42,17 +47,24 @@ internal sealed class TimeWorld : IAsyncDisposable
         return rows;
     }
 
-    /// <summary>The statements that wrote since the mark, and how many more rows there are. Audit rows do not count, nor when a key was used last.</summary>
+    /// <summary>
+    /// The statements that wrote since the mark, and how many more rows there are. Audit rows do not count, nor when a
+    /// key was used last.
+    /// </summary>
     public async Task<(IReadOnlyList<string> Statements, long Rows)> WrittenSinceAsync(long mark) =>
-        ([.. _recording.Written.Where(s => !s.Contains(" audit", StringComparison.Ordinal) && !s.Contains("last_used_at = $3", StringComparison.Ordinal))], await CountAsync() - mark);
+        ([.. _recording.Written.Where(s => !s.Contains(" audit", StringComparison.Ordinal)
+            && !s.Contains("last_used_at = $3", StringComparison.Ordinal))], await CountAsync() - mark);
 
     private async Task<long> CountAsync()
     {
         _tables ??= [.. await Server.Database.ReadAsync(tx => tx.ListAsync(
-            Server.Database.Kind == "sqlite" ? "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'" : "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'",
+            Server.Database.Kind == "sqlite"
+                ? "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+                : "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'",
             r => r.GetString(0)))];
         var counted = _tables.Where(t => t is not "audit").Select(t => $"(SELECT COUNT(*) FROM {t})");
-        return await Server.Database.ReadAsync(tx => tx.FirstAsync("SELECT " + string.Join(" + ", counted), r => r.GetInt64(0)));
+        return await Server.Database.ReadAsync(tx =>
+            tx.FirstAsync("SELECT " + string.Join(" + ", counted), r => r.GetInt64(0)));
     }
 
     public async ValueTask DisposeAsync()

@@ -36,13 +36,17 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
         var (salt, digest) = KeyDigest.Of(key.Text);
         var sealedKey = row.Sealed is null ? null : master.Seal(key.Text, KeyStore.SealOwner(row.Project, row.Id));
         var until = database.Now + (long)overlap.TotalMicroseconds;
-        var refused = await ChangeAsync("key.rotated", row, actor, by, Minting.RefuseRotation, tx => KeyStore.RotateAsync(tx, row.Project, row.Id, salt, digest, sealedKey, until));
+        var refused = await ChangeAsync(
+            "key.rotated", row, actor, by, Minting.RefuseRotation,
+            tx => KeyStore.RotateAsync(tx, row.Project, row.Id, salt, digest, sealedKey, until));
         return refused ?? new KeyOutcome.Rotated(key, until);
     }
 
     /// <summary>Changes what is given of a key, in one transaction: what another change gave it meanwhile stays.</summary>
     public async Task<KeyOutcome> UpdateAsync(KeyRow row, KeyChange change, string actor, ProjectCaller? by = null) =>
-        await ChangeAsync("key.updated", row, actor, by, (caller, now) => Minting.RefuseChange(caller, now, change), tx => KeyStore.UpdateAsync(tx, row.Project, row.Id, change))
+        await ChangeAsync(
+            "key.updated", row, actor, by, (caller, now) => Minting.RefuseChange(caller, now, change),
+            tx => KeyStore.UpdateAsync(tx, row.Project, row.Id, change))
         ?? (await store.FindAsync(row.Id) is { } changed ? new KeyOutcome.Updated(changed) : new KeyOutcome.Gone());
 
     /// <summary>Ends a key, and with it every token that was minted with it.</summary>
@@ -72,9 +76,14 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
             return true;
         });
 
-    /// <summary>A change that the caller may make only of what the key is: asked of its row in the transaction, since the one that was read may have changed.</summary>
+    /// <summary>
+    /// A change that the caller may make only of what the key is: asked of its row in the transaction, since the one
+    /// that was read may have changed.
+    /// </summary>
     /// <returns>Null when it is done.</returns>
-    private async Task<KeyOutcome?> ChangeAsync(string action, KeyRow row, string actor, ProjectCaller? by, Func<ProjectCaller, KeyRow, Refusal?> refuse, Func<Tx, ValueTask<bool>> change)
+    private async Task<KeyOutcome?> ChangeAsync(
+        string action, KeyRow row, string actor, ProjectCaller? by,
+        Func<ProjectCaller, KeyRow, Refusal?> refuse, Func<Tx, ValueTask<bool>> change)
     {
         KeyOutcome? outcome = null;
         var done = await ChangeAsync(action, row.Project, row.Id, actor, by, async tx =>

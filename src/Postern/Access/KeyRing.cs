@@ -153,7 +153,9 @@ internal sealed class KeyEntry
             || (row.PreviousUntil > now && CryptographicOperations.FixedTimeEquals(row.PreviousDigest, digest));
     }
 
-    /// <summary>When what came in with a secret of the key ends by itself, microseconds; null when it does not.</summary>
+    /// <summary>
+    /// When what came in with a secret of the key ends by itself, microseconds; null when it does not.
+    /// </summary>
     public long? ExpiryOf(byte[] digest)
     {
         var row = Row;

@@ -58,7 +58,8 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
         if (await FindAsync(http, caller) is not { } row) return NotFound;
-        return Answer(await admin.RotateAsync(row, TimeSpan.FromSeconds(overlap), caller.Authority.LoggedActor, caller), row.Id);
+        var actor = caller.Authority.LoggedActor;
+        return Answer(await admin.RotateAsync(row, TimeSpan.FromSeconds(overlap), actor, caller), row.Id);
     }
 
     private async Task<IResult> Update(HttpContext http, ProjectCaller caller)
@@ -73,7 +74,8 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
         if (fields.Refusal() is { } wrong) return wrong;
         if (await FindAsync(http, caller) is not { } row) return NotFound;
         if (row.Kind == "root") return new Refusal(409, "The root key has all rights of its project: it can be rotated, not narrowed.", "root_key");
-        return Answer(await admin.UpdateAsync(row, new KeyChange(name, scopes, expiresAt, clearExpiry), caller.Authority.LoggedActor, caller), row.Id);
+        var change = new KeyChange(name, scopes, expiresAt, clearExpiry);
+        return Answer(await admin.UpdateAsync(row, change, caller.Authority.LoggedActor, caller), row.Id);
     }
 
     private static IResult Answer(KeyOutcome outcome, string id) => outcome switch

@@ -31,27 +31,30 @@ internal static class Minting
             : null;
 
     /// <summary>
-    /// Why a caller may not rotate a key, or null: a rotation hands the key out. With a secret that is being rotated away a key does not rotate itself:
-    /// that would lengthen it beyond the overlap.
+    /// Why a caller may not rotate a key, or null: a rotation hands the key out. With a secret that is being rotated
+    /// away a key does not rotate itself: that would lengthen it beyond the overlap.
     /// </summary>
     public static Refusal? RefuseRotation(ProjectCaller caller, KeyRow row)
     {
         if (caller.Authority.Key?.Row.Id == row.Id) return RefuseExpiry(caller, row.ExpiresAt);
-        if (row.Kind == "root") return new Refusal(403, "The root key is rotated by itself, or by the command line: postern keys rotate.", "root_key_required");
-        if (row.Kind == "pat") return new Refusal(403, "A person's key is rotated by its holder, or by the command line: postern keys rotate.", "personal_key");
+        const string byCommand = "or by the command line: postern keys rotate.";
+        if (row.Kind == "root") return new Refusal(403, "The root key is rotated by itself, " + byCommand, "root_key_required");
+        if (row.Kind == "pat") return new Refusal(403, "A person's key is rotated by its holder, " + byCommand, "personal_key");
         return RefuseScopes(caller, row.Scopes) ?? RefuseExpiry(caller, row.ExpiresAt);
     }
 
     /// <summary>
-    /// Why a caller may not change a key so, or null. A key that ends may shorten a life, its own too, and narrow any; it lengthens none beyond its own
-    /// end, and gives no right to what lives longer than it does.
+    /// Why a caller may not change a key so, or null. A key that ends may shorten a life, its own too, and narrow any;
+    /// it lengthens none beyond its own end, and gives no right to what lives longer than it does.
     /// </summary>
     public static Refusal? RefuseChange(ProjectCaller caller, KeyRow row, KeyChange change)
     {
         if (change.Scopes is not null && RefuseScopes(caller, change.Scopes) is { } wider) return wider;
         var end = change.EndsNever ? null : change.ExpiresAt ?? row.ExpiresAt;
         var lengthens = (change.EndsNever || change.ExpiresAt is not null) && !(end < row.ExpiresAt);
-        return lengthens || (change.Scopes is not null && !IsWithin(change.Scopes, row.Scopes)) ? RefuseExpiry(caller, end) : null;
+        return lengthens || (change.Scopes is not null && !IsWithin(change.Scopes, row.Scopes))
+            ? RefuseExpiry(caller, end)
+            : null;
     }
 
     /// <summary>Why a caller may not give a key these scopes; none stand for all rights.</summary>
@@ -63,7 +66,8 @@ internal static class Minting
     {
         if (scopes.Count == 0 || old.Count == 0) return scopes.Count == 0 && old.Count == 0;
         var had = ScopeSet.Parse(old);
-        return ScopeSet.Parse(scopes).Listed.All(s => had.MayMint(s) && (!s.DecidesApprovals || had.Allows(new Need("write", "approvals", s.Id, How: Given.ByName))));
+        return ScopeSet.Parse(scopes).Listed.All(s => had.MayMint(s)
+            && (!s.DecidesApprovals || had.Allows(new Need("write", "approvals", s.Id, How: Given.ByName))));
     }
 
     /// <summary>Why a caller may not hand out a scope, or null.</summary>
@@ -71,7 +75,9 @@ internal static class Minting
     {
         if (!caller.Scopes.MayMint(scope)) return DenialOf.Width;
         // By the caller, which remembers it: it is asked again in the transaction.
-        return scope.DecidesApprovals && !caller.Allows(new Need("write", "approvals", scope.Id, How: Given.ByName)) ? DenialOf.Name : null;
+        return scope.DecidesApprovals && !caller.Allows(new Need("write", "approvals", scope.Id, How: Given.ByName))
+            ? DenialOf.Name
+            : null;
     }
 
     private static List<string> Denied(ProjectCaller caller, IReadOnlyList<string> scopes, DenialOf denial) =>

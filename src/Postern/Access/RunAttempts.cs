@@ -60,8 +60,9 @@ internal sealed class RunAttempts(ReadRunState read, Database database, TimeProv
 }
 
 /// <summary>
-/// One run that is watched: its state, and whether something has touched it since that was read. Whoever still holds one that was retired is told
-/// nothing wrong: it is read each time it is asked, and listens again while something follows it.
+/// One run that is watched: its state, and whether something has touched it since that was read. Whoever still holds
+/// one that was retired is told nothing wrong: it is read each time it is asked, and listens again while something
+/// follows it.
 /// </summary>
 internal sealed class RunWatch : IDisposable
 {
@@ -97,7 +98,8 @@ internal sealed class RunWatch : IDisposable
             _listening ??= _database.Changes.Mark(_run, Touched);
         }
         // It may have been touched before anybody followed it.
-        if (_retired || Volatile.Read(ref _touched) > Volatile.Read(ref _state).AsOf) _ = Task.Run(ReadForFollowersAsync);
+        var stale = Volatile.Read(ref _touched) > Volatile.Read(ref _state).AsOf;
+        if (_retired || stale) _ = Task.Run(ReadForFollowersAsync);
         return new Following(this);
     }
 

@@ -42,7 +42,8 @@ internal sealed record TokenClaims
     public long? Since { get; init; }
 
     /// <summary>What a seal is made over: everything that gives a right, or ends it.</summary>
-    public string SealedText => JsonSerializer.Serialize(new object?[] { Project, Subject, Client, Jti, ExpiresAt, IssuedAt, OneTime, Since, Key, Ancestors, Scopes });
+    public string SealedText => JsonSerializer.Serialize(
+        new object?[] { Project, Subject, Client, Jti, ExpiresAt, IssuedAt, OneTime, Since, Key, Ancestors, Scopes });
 }
 
 /// <summary>
@@ -92,14 +93,21 @@ internal sealed class TokenGrant(
     public override Lineage? Lineage => claims.OneTime || claims.Ancestors.Count >= LongestLine
         ? null
         : new Lineage(
-            minter, claims.Seal is null && claims.Key is not null ? null : mintedBy, [.. claims.Ancestors, claims.Jti ?? digest],
-            claims.Since ?? claims.IssuedAt, claims.Subject == claims.Project ? null : claims.Subject, claims.Client);
+            minter, KnowsItsSecret ? mintedBy : null, [.. claims.Ancestors, claims.Jti ?? digest], claims.Since ?? claims.IssuedAt,
+            claims.Subject == claims.Project ? null : claims.Subject, claims.Client);
 
     /// <summary>
-    /// Asked of the token and of its key, each by itself: they may name one thing by its two names. What only a name gives, only a key that has it by
-    /// name gives on; what must be written down stands in the token.
+    /// A seal tells which secret of the key minted it; a token that a client signed itself was made with the secret that
+    /// signed it. What names a key and has no seal, as version 0.3.0 wrote it, does not say.
     /// </summary>
-    public override bool Allows(Need need) => _own.Allows(need) && Passes(need.How) && minter.Scopes.Allows(need with { How = OfTheKey(need.How) });
+    private bool KnowsItsSecret => claims.Seal is not null || claims.Key is null;
+
+    /// <summary>
+    /// Asked of the token and of its key, each by itself: they may name one thing by its two names. What only a name
+    /// gives, only a key that has it by name gives on; what must be written down stands in the token.
+    /// </summary>
+    public override bool Allows(Need need) =>
+        _own.Allows(need) && Passes(need.How) && minter.Scopes.Allows(need with { How = OfTheKey(need.How) });
 
     public override bool AllowsSome(string action, string type, Given how = Given.Anyhow) =>
         _own.AllowsSome(action, type, how) && Passes(how) && minter.Scopes.AllowsSome(action, type, OfTheKey(how));
@@ -117,5 +125,6 @@ internal sealed class TokenGrant(
 
     /// <summary>A token without a seal does not say which secret of its key minted it: what is older than the last rotation ends with its overlap.</summary>
     private bool IsOfAnOldSecret(long now) =>
-        claims.Seal is null && claims.Key is not null && minter.Row.PreviousUntil is { } until && until <= now && Math.Min(claims.IssuedAt, claims.Since ?? long.MaxValue) < until;
+        !KnowsItsSecret && minter.Row.PreviousUntil is { } until && until <= now
+        && Math.Min(claims.IssuedAt, claims.Since ?? long.MaxValue) < until;
 }

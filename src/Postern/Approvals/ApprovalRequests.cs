@@ -84,7 +84,8 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
         var digest = SHA256.HashData(Encoding.UTF8.GetBytes(ReportDigest.FormOf(fields.Root)));
         fields.RefuseUnknown();
         if (fields.Faults.Count > 0) return (null, null);
-        if (callback is not null && await outbound.WhatIsWrongWithAsync(http, callback) is { } problem) return (null, problem);
+        var problem = callback is null ? null : await outbound.WhatIsWrongWithAsync(http, callback);
+        if (problem is not null) return (null, problem);
         var shown = payload is { } given ? Encoding.UTF8.GetBytes(given.GetRawText()) : null;
         // Of the bytes as they came: whoever shows them can make it without knowing how to spell JSON.
         hash ??= shown is null ? null : Convert.ToHexStringLower(SHA256.HashData(shown));

@@ -47,7 +47,8 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
         if (id.Length is 0 or > 64 || !char.IsAsciiLetterOrDigit(id[0]) || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
             fields.Fault("endpoint", "must be 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit");
         var url = fields.Text("url", 1, 2048, required: true);
-        if (url is not null && await outbound.WhatIsWrongWithAsync(http, url) is { } problem) fields.Fault("url", problem);
+        var problem = url is null ? null : await outbound.WhatIsWrongWithAsync(http, url);
+        if (problem is not null) fields.Fault("url", problem);
         var events = fields.Texts("events", 50, 64, required: true);
         if (events is { Count: 0 }) fields.Fault("events", "must not be empty");
         foreach (var type in events?.Where(e => !IsSubscribable(e)) ?? []) fields.Fault("events", $"holds {type}, which is no event type, prefix.* or *");
@@ -85,8 +86,9 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
             caller.EnsureStillAllowed();
             var ended = await database.WriteAsync(async tx =>
             {
-                var pending = await DeliveryStore.PendingOfAsync(tx, caller.Project, WebhookEndpoints.KeyOf(id), DeleteBatch);
-                foreach (var delivery in pending) await DeliveryStore.EndAsync(tx, delivery, null, "The endpoint was deleted.");
+                var endpoint = WebhookEndpoints.KeyOf(id);
+                var pending = await DeliveryStore.PendingOfAsync(tx, caller.Project, endpoint, DeleteBatch);
+                foreach (var one in pending) await DeliveryStore.EndAsync(tx, one, null, "The endpoint was deleted.");
                 return pending.Count;
             });
             if (ended < DeleteBatch) return Reply.NoContent;

@@ -71,8 +71,8 @@ internal sealed class OutboundGuard : IDisposable
     }
 
     /// <summary>
-    /// The same for somebody's request. Whoever serves the name may take his time, so the caller is asked again whether he still may do what he was let in
-    /// for.
+    /// The same for somebody's request. Whoever serves the name may take his time, so the caller is asked again whether
+    /// he still may do what he was let in for.
     /// </summary>
     public async ValueTask<string?> WhatIsWrongWithAsync(HttpContext http, string url)
     {

@@ -136,7 +136,8 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
         var secret = callback.Text("secret", 1, 256);
         if (secret is not null && !SigningSecret.IsOne(secret)) callback.Fault("secret", SigningSecret.Rule);
         callback.RefuseUnknown();
-        if (url is not null && await outbound.WhatIsWrongWithAsync(http, url) is { } problem) callback.Fault("url", problem);
+        var problem = url is null ? null : await outbound.WhatIsWrongWithAsync(http, url);
+        if (problem is not null) callback.Fault("url", problem);
         foreach (var (field, wrong) in callback.Faults) fields.Fault("callback." + field, wrong);
         return (url, secret ?? SigningSecret.New(), secret is null);
     }

@@ -35,7 +35,8 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
         var id = RequestPath.Segment(http, 3 + offset);
         var name = owner is null || id is null ? null : new TriggerName(kind, owner, id);
         var method = http.Request.Method;
-        if (!Allowed.Contains(method, StringComparer.Ordinal) && (await FindAsync())?.Methods.Contains(method, StringComparer.Ordinal) != true)
+        if (!Allowed.Contains(method, StringComparer.Ordinal)
+            && (await FindAsync())?.Methods.Contains(method, StringComparer.Ordinal) != true)
             return new Refusal(405, "Method not allowed", "method_not_allowed") { Allow = string.Join(", ", Allowed) };
         if (http.Request.ContentType is { } type && RefusedTypes.Any(t => type.StartsWith(t, StringComparison.OrdinalIgnoreCase))) return new Refusal(415, "Unsupported content type", "unsupported_media_type");
         var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxBody);
@@ -54,7 +55,8 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
             return await TakeSignedAsync(http, trigger, body.Bytes.ToArray(), answer.Replay);
         }
 
-        async ValueTask<Trigger?> FindAsync() => project is null || name is null ? null : await triggers.FindAsync(project, name);
+        async ValueTask<Trigger?> FindAsync() => project is null || name is null ? null
+            : await triggers.FindAsync(project, name);
     }
 
     private async Task<IResult> TakeSignedAsync(HttpContext http, Trigger trigger, byte[] body, string? signed)

@@ -186,9 +186,11 @@ public sealed class DescentAttackTests : IAsyncLifetime
         Assert.Equal(200, (await _server.GetAsync("/api/v1/sessions/c1", derived)).Status);
         if (how == "revoked") await _server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", _server.RootKey);
         else if (how == "rotated") await _server.PostAsync($"/api/v1/keys/{id}/rotate", new { overlapSeconds = 0 });
-        else await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}", _server.RootKey, new { scopes = new[] { "read:runs" } });
+        else await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}", _server.RootKey,
+            new { scopes = new[] { "read:runs" } });
         _server.Clock.Advance(TimeSpan.FromSeconds(1));
-        foreach (var token in new[] { old, derived }) Assert.Equal(status, (await _server.GetAsync("/api/v1/sessions/c1", token)).Status);
+        foreach (var token in new[] { old, derived }) Assert.Equal(status,
+            (await _server.GetAsync("/api/v1/sessions/c1", token)).Status);
     }
 
     [Fact]
@@ -199,21 +201,27 @@ public sealed class DescentAttackTests : IAsyncLifetime
         var id = "key_" + _server.RootKey.Split('_')[2];
         var root = (await _server.PostAsync($"/api/v1/keys/{id}/rotate", new { overlapSeconds = 60 })).String("key");
         var late = (await NextAsync(derived))!;
-        foreach (var token in new[] { signed, derived, late }) Assert.Equal(200, (await _server.GetAsync("/api/v1/sessions/c1", token)).Status);
+        foreach (var token in new[] { signed, derived, late }) Assert.Equal(200,
+            (await _server.GetAsync("/api/v1/sessions/c1", token)).Status);
         _server.Clock.Advance(TimeSpan.FromSeconds(90));
-        foreach (var token in new[] { signed, derived, late }) Assert.Equal(401, (await _server.GetAsync("/api/v1/sessions/c1", token)).Status);
+        foreach (var token in new[] { signed, derived, late }) Assert.Equal(401,
+            (await _server.GetAsync("/api/v1/sessions/c1", token)).Status);
         Assert.Equal(200, (await _server.GetAsync("/api/v1/sessions/c1", root)).Status);
     }
 
-    /// <summary>A session has two names: a key that was given one of them hands out tokens that say the other.</summary>
+    /// <summary>
+    /// A session has two names: a key that was given one of them hands out tokens that say the other.
+    /// </summary>
     [Fact]
     public async Task A_token_and_its_key_may_name_a_session_by_either_name()
     {
         var session = (await _server.GetAsync("/api/v1/sessions/c1")).String("id");
-        var (key, other) = (await _server.KeyAsync($"read:sessions:{session}", $"write:sessions:{session}"), (await _server.StartSessionAsync("c9")).String("id"));
+        var (key, other) = (await _server.KeyAsync($"read:sessions:{session}", $"write:sessions:{session}"),
+            (await _server.StartSessionAsync("c9")).String("id"));
         var derived = (await NextAsync(key))!;
         Assert.Equal(200, (await _server.GetAsync("/api/v1/sessions/c1", derived)).Status);
-        foreach (var name in new[] { "c9", other }) Assert.Equal(404, (await _server.GetAsync("/api/v1/sessions/" + name, derived)).Status);
+        foreach (var name in new[] { "c9", other }) Assert.Equal(404,
+            (await _server.GetAsync("/api/v1/sessions/" + name, derived)).Status);
     }
 
     private async Task<string> ShortAsync(string life) =>

@@ -4,7 +4,9 @@ using Postern.Support;
 
 namespace Postern.Tests.Access.Attacks;
 
-/// <summary>What a worker tries with a run's token: it opens its run's doors while its attempt has the run, and no other.</summary>
+/// <summary>
+/// What a worker tries with a run's token: it opens its run's doors while its attempt has the run, and no other.
+/// </summary>
 public sealed class RunAttackTests : IAsyncLifetime
 {
     private static readonly string[] Ways = ["cancelled", "superseded", "ended", "agent removed"];
@@ -23,7 +25,10 @@ public sealed class RunAttackTests : IAsyncLifetime
     {
         var rows = new TheoryData<string, string>();
         foreach (var way in Ways)
-            foreach (var path in (string[])["/realtime/v1/sessions/{session}/in/append", "/realtime/v1/sessions/{session}/out/records", "/realtime/v1/sessions/{session}/channels/side/out/append", "/realtime/v1/sessions/{session}/channels/side/in/records"])
+            foreach (var path in (string[])["/realtime/v1/sessions/{session}/in/append",
+                "/realtime/v1/sessions/{session}/out/records",
+                "/realtime/v1/sessions/{session}/channels/side/out/append",
+                "/realtime/v1/sessions/{session}/channels/side/in/records"])
                 rows.Add(way, path);
         return rows;
     }
@@ -34,14 +39,16 @@ public sealed class RunAttackTests : IAsyncLifetime
     {
         var (run, token, session) = await ClaimedAsync();
         var body = Encoding.UTF8.GetBytes("{\"records\":[{\"data\":\"after it\"}]}" + new string(' ', 200));
-        await using var half = await SlowRequest.BeginAsync(_server.Url, "POST", path.Replace("{session}", session, StringComparison.Ordinal), body, ("Authorization", "Bearer " + token));
+        await using var half = await SlowRequest.BeginAsync(_server.Url, "POST",
+            path.Replace("{session}", session, StringComparison.Ordinal), body, ("Authorization", "Bearer " + token));
         Assert.NotNull(half);
         await half.SendHalfAsync();
         await EndAsync(way, run);
         var (status, text) = await half.EndAsync();
         // Who reports is told what became of the run for a minute; nothing is done for him.
         Assert.True(status is 401 or 403 or 409, text);
-        Assert.DoesNotContain("after it", await _server.DumpAsync("record", "message", "run_event"), StringComparison.Ordinal);
+        Assert.DoesNotContain("after it", await _server.DumpAsync("record", "message", "run_event"),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -59,7 +66,8 @@ public sealed class RunAttackTests : IAsyncLifetime
         Assert.Equal(401, (await wait.WaitAsync(TimeSpan.FromSeconds(2))).Status);
         ServerEvent? last = null;
         while (await stream.NextAsync(TimeSpan.FromSeconds(2)) is { } next) last = next;
-        Assert.True(last is { Name: "error" } && last.Data.Contains("revoked", StringComparison.Ordinal), last?.ToString());
+        Assert.True(last is { Name: "error" }
+            && last.Data.Contains("revoked", StringComparison.Ordinal), last?.ToString());
     }
 
     [Fact]
@@ -90,7 +98,8 @@ public sealed class RunAttackTests : IAsyncLifetime
     public async Task A_run_that_was_forgotten_while_somebody_holds_it_is_never_stale()
     {
         var state = new RunState(1, 0, null);
-        using var watch = new RunWatch("p", "run_1", (_, _) => ValueTask.FromResult<RunState?>(state), _server.Database);
+        using var watch = new RunWatch("p", "run_1", (_, _) => ValueTask.FromResult<RunState?>(state),
+            _server.Database);
         await watch.EnsureFreshAsync();
         Assert.True(watch.TryRetire());
         state = state with { EndedAt = 1 };
@@ -121,8 +130,10 @@ public sealed class RunAttackTests : IAsyncLifetime
     {
         var session = (await _server.StartSessionAsync("s-" + Guid.NewGuid().ToString("N"), agent: "p")).String("id");
         await _server.SayAsync(session, "work");
-        var claimed = (await _server.PostAsync("/api/v1/agents/p/claim", new { waitSeconds = 10, leaseSeconds = 60 })).Json.GetProperty("data")[0];
-        return (claimed.GetProperty("run").GetProperty("id").GetString()!, claimed.GetProperty("token").GetString()!, session);
+        var claimed = (await _server.PostAsync("/api/v1/agents/p/claim",
+            new { waitSeconds = 10, leaseSeconds = 60 })).Json.GetProperty("data")[0];
+        return (claimed.GetProperty("run").GetProperty("id").GetString()!, claimed.GetProperty("token").GetString()!,
+            session);
     }
 
     private async Task EndAsync(string way, string run)
@@ -130,19 +141,25 @@ public sealed class RunAttackTests : IAsyncLifetime
         switch (way)
         {
             case "cancelled":
-                Assert.Equal(200, (await _server.PostAsync($"/api/v1/runs/{run}/cancel", new { reason = "secret reason" })).Status);
+                Assert.Equal(200, (await _server.PostAsync($"/api/v1/runs/{run}/cancel",
+                    new { reason = "secret reason" })).Status);
                 break;
             case "ended":
-                Assert.Equal(200, (await _server.PostAsync($"/api/v1/runs/{run}/status", new { status = "succeeded" })).Status);
+                Assert.Equal(200, (await _server.PostAsync($"/api/v1/runs/{run}/status",
+                    new { status = "succeeded" })).Status);
                 break;
             case "superseded":
                 // Its lease runs out, and somebody else is given the run.
                 _server.Clock.Advance(TimeSpan.FromSeconds(61));
-                var next = (await _server.PostAsync("/api/v1/agents/p/claim", new { waitSeconds = 20 })).Json.GetProperty("data")[0];
-                Assert.Equal((run, 2), (next.GetProperty("run").GetProperty("id").GetString(), next.GetProperty("run").GetProperty("attempt").GetInt32()));
+                var next = (await _server.PostAsync("/api/v1/agents/p/claim",
+                    new { waitSeconds = 20 })).Json.GetProperty("data")[0];
+                Assert.Equal((run, 2),
+                    (next.GetProperty("run").GetProperty("id").GetString(),
+                    next.GetProperty("run").GetProperty("attempt").GetInt32()));
                 break;
             default:
-                Assert.Equal(204, (await _server.SendAsync(HttpMethod.Delete, "/api/v1/agents/p?force=1", _server.RootKey)).Status);
+                Assert.Equal(204, (await _server.SendAsync(HttpMethod.Delete, "/api/v1/agents/p?force=1",
+                    _server.RootKey)).Status);
                 break;
         }
     }
