@@ -144,12 +144,21 @@ internal static class DoorRequests
         foreach (var prefix in (string[])["", "/api/v1"])
             table[$"POST {prefix}/internal/jobs/{{run}}/status"] = async s =>
                 new(null, $"{prefix}/internal/jobs/{await s.RunAsync()}/status",
-                new { event_id = s.Name, status = "succeeded", occurred_at = DateTimeOffset.UtcNow,
-                correlation_id = s.Name });
+                new
+                {
+                    event_id = s.Name,
+                    status = "succeeded",
+                    occurred_at = DateTimeOffset.UtcNow,
+                    correlation_id = s.Name
+                });
         table["POST /api/callbacks/execution"] = async s =>
             new(null, "/api/callbacks/execution",
-            new { sessionId = await s.SessionIdAsync(), cloudAgentSessionId = await s.SessionIdAsync(),
-            status = "completed" });
+            new
+            {
+                sessionId = await s.SessionIdAsync(),
+                cloudAgentSessionId = await s.SessionIdAsync(),
+                status = "completed"
+            });
     }
 
     private static void AddSessions(Dictionary<string, Make> table)
@@ -157,8 +166,13 @@ internal static class DoorRequests
         table["GET /api/v1/sessions"] = _ => Plain("read:sessions", "/api/v1/sessions");
         table["POST /api/v1/sessions"] = async s =>
             new("write:tasks:" + await s.AgentAsync(), "/api/v1/sessions",
-            new { type = "chat", externalId = s.Name + "-new", taskIdentifier = s.Name,
-            triggerConfig = new { basePayload = new { } } });
+            new
+            {
+                type = "chat",
+                externalId = s.Name + "-new",
+                taskIdentifier = s.Name,
+                triggerConfig = new { basePayload = new { } }
+            });
         table["GET /api/v1/sessions/{session}"] = s => OfSession(s, "read", "/api/v1/sessions/{session}");
         table["GET /api/v1/sessions/{session}/transcript"] = s =>
             OfSession(s, "read", "/api/v1/sessions/{session}/transcript");
@@ -284,8 +298,13 @@ internal static class DoorRequests
         table[$"POST {pattern}/invoke"] = async s =>
         {
             await s.OkAsync(HttpMethod.Post, $"/api/triggers/{kind}/time/{s.Name}",
-                new { promptTemplate = "late", agent = await s.AgentAsync(), activationMode = "scheduled",
-                cronExpression = "0 0 1 1 *" });
+                new
+                {
+                    promptTemplate = "late",
+                    agent = await s.AgentAsync(),
+                    activationMode = "scheduled",
+                    cronExpression = "0 0 1 1 *"
+                });
             return new("trigger:triggers", $"/api/triggers/{kind}/time/{s.Name}/invoke");
         };
         foreach (var prefix in (string[])["/inbound", "/inbound/{project}"])

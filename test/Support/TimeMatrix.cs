@@ -182,8 +182,11 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
     {
         var held = await ending.HoldAsync(scene, request);
         var status = ReadsBody
-            ? (await (await BeginAsync(ending, request, held)).EndAsync()) switch { var (s, text) => Right(s) ? s
-            : throw new InvalidOperationException($"{Words(ending)}, with living authority: {text}") }
+            ? (await (await BeginAsync(ending, request, held)).EndAsync()) switch
+            {
+                var (s, text) => Right(s) ? s
+            : throw new InvalidOperationException($"{Words(ending)}, with living authority: {text}")
+            }
             : Method is "GET" or "HEAD" ? await SendAsync(request, held)
             : (await SlowRequest.TryAsync(world.Server.Url, Method, request.Path, "{}"u8.ToArray(),
                 held.Headers)).Status;

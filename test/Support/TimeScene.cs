@@ -26,16 +26,25 @@ internal sealed class TimeScene(TimeWorld world)
     public Task<string> AgentAsync() => OnceAsync("agent", async () =>
     {
         await OkAsync(HttpMethod.Put, "/api/v1/agents/" + Name,
-            new { kind = "pull", idleSeconds = 3600,
-            deadlines = new { queuedSeconds = 604_800, turnSeconds = 86_400, totalSeconds = 2_592_000 } });
+            new
+            {
+                kind = "pull",
+                idleSeconds = 3600,
+                deadlines = new { queuedSeconds = 604_800, turnSeconds = 86_400, totalSeconds = 2_592_000 }
+            });
         return Name;
     });
 
-    /// <summary>A session whose run nobody works on yet.</summary>
+    /// <summary>A session whose run has begun to wait for a message.</summary>
     public Task<JsonElement> SessionAsync() => OnceAsync("session", async () =>
-        (await OkAsync(HttpMethod.Post, "/api/v1/sessions",
-            new { type = "chat", externalId = Name, taskIdentifier = await AgentAsync(),
-            triggerConfig = new { basePayload = new { } } })).Json);
+    {
+        var triggerConfig = new { basePayload = new { } };
+        var started = new { type = "chat", externalId = Name, taskIdentifier = await AgentAsync(), triggerConfig };
+        var session = (await OkAsync(HttpMethod.Post, "/api/v1/sessions", started)).Json;
+        var run = "/api/v1/runs/" + session.GetProperty("runId").GetString();
+        await WaitFor.TrueAsync(async () => (await OkAsync(HttpMethod.Get, run, null)).String("phase") == "running");
+        return session;
+    });
 
     public async Task<string> SessionIdAsync() => (await SessionAsync()).GetProperty("id").GetString()!;
 
@@ -78,8 +87,12 @@ internal sealed class TimeScene(TimeWorld world)
     public Task<string> TriggerAsync(string kind) => OnceAsync("trigger", async () =>
     {
         await OkAsync(HttpMethod.Post, $"/api/triggers/{kind}/time/{Name}",
-            new { promptTemplate = "{{body}}", agent = await AgentAsync(),
-            webhookAuth = new { scheme = "sha256", secret = TimeWorld.Secret } });
+            new
+            {
+                promptTemplate = "{{body}}",
+                agent = await AgentAsync(),
+                webhookAuth = new { scheme = "sha256", secret = TimeWorld.Secret }
+            });
         return $"/api/triggers/{kind}/time/{Name}";
     });
 

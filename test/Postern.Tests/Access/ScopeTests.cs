@@ -56,8 +56,11 @@ public sealed class ScopeTests
             Gen.ListOf(scope).Select(list => ScopeSet.Parse(list)));
         var needs = Gen.OneOf(
             from action in Gen.Elements("read", "write", "admin", "trigger", "batchTrigger",
-                "update") from type in Gen.Elements("sessions", "tasks", "runs",
-                "approvals") from id in ids select new Need(action, type, id),
+                "update")
+            from type in Gen.Elements("sessions", "tasks", "runs",
+                "approvals")
+            from id in ids
+            select new Need(action, type, id),
             Gen.Constant(Need.FullAdmin));
         Prop.ForAll(Arb.From(sets), Arb.From(sets), Arb.From(needs), (a, b, need) =>
             a.Intersect(b).Allows(need) == (a.Allows(need) && b.Allows(need)))

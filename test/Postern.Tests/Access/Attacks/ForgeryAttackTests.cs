@@ -107,8 +107,12 @@ public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassF
         var (revoked, _) = await server.NamedKeyAsync("revoked", "read:runs");
         await server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{revoked}", server.RootKey);
         var expired = (await server.PostAsync("/api/v1/keys",
-            new { name = "expired", scopes = new[] { "read:runs" },
-            expiresAt = server.Clock.GetUtcNow().AddSeconds(1) })).String("id");
+            new
+            {
+                name = "expired",
+                scopes = new[] { "read:runs" },
+                expiresAt = server.Clock.GetUtcNow().AddSeconds(1)
+            })).String("id");
         server.Clock.Advance(TimeSpan.FromSeconds(2));
         await server.PostAsync("/api/v1/auth/revoke", new { jti = "tok_ended" });
         var other = (await server.PostAsync("/api/v1/projects", new { name = Guid.NewGuid().ToString("N") }))
@@ -134,8 +138,11 @@ public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassF
         run = run.Replace("{run}", world.Run, StringComparison.Ordinal)
             .Replace("{ended}", world.Ended, StringComparison.Ordinal);
         var token = await SignAsync(
-            new JsonObject { ["run"] = new JsonObject { ["id"] = run, ["attempt"] = attempt },
-            ["scopes"] = new JsonArray("admin") });
+            new JsonObject
+            {
+                ["run"] = new JsonObject { ["id"] = run, ["attempt"] = attempt },
+                ["scopes"] = new JsonArray("admin")
+            });
         foreach (var (method, path) in new[] { ("GET", $"/api/v1/runs/{run}"),
             ("POST", $"/api/v1/runs/{run}/heartbeat"), ("POST", $"/api/v1/runs/{run}/status"),
             ("POST", $"/api/v1/executions/{run}/request-approval"),
@@ -152,10 +159,14 @@ public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassF
     {
         var server = world.Server;
         var token = await SignAsync(
-            new JsonObject { ["run"] = new JsonObject { ["id"] = world.Run, ["attempt"] = 1 },
-            ["scopes"] = new JsonArray("admin", "read:all", "write:all") });
+            new JsonObject
+            {
+                ["run"] = new JsonObject { ["id"] = world.Run, ["attempt"] = 1 },
+                ["scopes"] = new JsonArray("admin", "read:all", "write:all")
+            });
         Assert.Equal(200, (await server.GetAsync($"/api/v1/runs/{world.Run}", token)).Status);
         await server.StartSessionAsync("somebodys", agent: "p");
+        await WaitFor.TrueAsync(async () => (await server.GetAsync("/api/v1/runs?phase=queued")).Json.GetProperty("data").GetArrayLength() == 0);
         var rows = await server.CountRowsAsync();
         foreach (var door in server.Doors.Table.Where(d => d.Handler is ProjectHandler))
         {
@@ -183,9 +194,17 @@ public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassF
     private async Task<string> SignAsync(JsonObject more)
     {
         var now = world.Server.Clock.GetUtcNow().ToUnixTimeSeconds();
-        var payload = new JsonObject { ["sub"] = world.Project, ["pub"] = true,
-            ["scopes"] = new JsonArray("read:runs"), ["iss"] = "postern", ["aud"] = "postern", ["iat"] = now - 5,
-            ["exp"] = now + 600, ["jti"] = Guid.NewGuid().ToString("N") };
+        var payload = new JsonObject
+        {
+            ["sub"] = world.Project,
+            ["pub"] = true,
+            ["scopes"] = new JsonArray("read:runs"),
+            ["iss"] = "postern",
+            ["aud"] = "postern",
+            ["iat"] = now - 5,
+            ["exp"] = now + 600,
+            ["jti"] = Guid.NewGuid().ToString("N")
+        };
         foreach (var (name, value) in more) payload[name] = value?.DeepClone();
         var text = Base64Url.EncodeToString("{\"alg\":\"HS256\"}"u8) + "." + Base64Url.EncodeToString(
             Encoding.UTF8.GetBytes(payload.ToJsonString()));

@@ -130,8 +130,12 @@ public sealed class HandoutAttackTests : IAsyncLifetime
             }
             var token = await _server.TokenOfAsync(key, "read:runs");
             Assert.Equal(201, (await _server.PostAsync("/api/v1/keys",
-                new { name = "within", scopes = new[] { "read:runs" },
-                expiresAt = _server.Clock.GetUtcNow().AddMinutes(30) }, key)).Status);
+                new
+                {
+                    name = "within",
+                    scopes = new[] { "read:runs" },
+                    expiresAt = _server.Clock.GetUtcNow().AddMinutes(30)
+                }, key)).Status);
             _server.Clock.Advance(TimeSpan.FromHours(2));
             Assert.Equal(401, (await _server.GetAsync("/api/v1/runs", token)).Status);
         }

@@ -27,7 +27,7 @@ public sealed class LongAttackTests : IAsyncLifetime
     {
         await using var receiver = await Receiver.StartAsync();
         await _server.SendAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/e", _server.RootKey,
-            new { url = receiver.Url, events = new[] { "run.failed" } });
+            new { url = receiver.Url, events = new[] { "run.failed" }, rateLimit = 1 });
         await _server.PostAsync("/api/v1/webhook-endpoints/e/test", null);
         await _server.SettledAsync();
         await ManyAsync(8_000);
