@@ -146,6 +146,54 @@ public sealed class AccessContract
         }
     }
 
+    /// <summary>
+    /// The first use of a key fills a cache; a revocation that races it must not be forgotten by that.
+    /// </summary>
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task A_revocation_that_races_a_first_use_is_in_force_when_it_is_answered(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        for (var round = 0; round < 60; round++)
+        {
+            var (id, key) = await server.NamedKeyAsync("raced", "read:runs");
+            var uses = Enumerable.Range(0, 4).Select(_ => server.GetAsync("/api/v1/runs", key)).ToList();
+            var token = server.TokenOfAsync(key, "read:runs");
+            Assert.Equal(204, (await server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", server.RootKey)).Status);
+            Assert.Equal(401, (await server.GetAsync("/api/v1/runs", key)).Status);
+            Assert.All(await Task.WhenAll(uses), a => Assert.True(a.Status is 200 or 401, a.ToString()));
+            // What was minted in that moment is dead, if it was minted at all.
+            try
+            {
+                Assert.Equal(401, (await server.GetAsync("/api/v1/runs", await token)).Status);
+            }
+            catch (KeyNotFoundException)
+            {
+                // Refused: there is no token.
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task Of_many_first_uses_of_a_one_time_token_on_two_nodes_one_wins(Backend backend)
+    {
+        var database = backend == Backend.Postgres ? PostgresServer.NewDatabase() : null;
+        await using var one = await TestServer.StartAsync(backend, postgres: database);
+        await using var other = backend == Backend.Postgres ? await TestServer.StartAsync(backend, postgres: database)
+            : null;
+        for (var round = 0; round < 10; round++)
+        {
+            var token = (await one.PostAsync("/api/v1/auth/public-tokens",
+                new { scopes = new[] { "read:runs" }, oneTimeUse = true })).String("token");
+            var answers = await Task.WhenAll(Enumerable.Range(0, 24)
+                .Select(i => (i % 2 == 0 ? one : other ?? one).GetAsync("/api/v1/runs", token)));
+            Assert.Equal((1, 23), (answers.Count(a => a.Status == 200), answers.Count(a => a.Status == 401)));
+        }
+    }
+
     [Fact]
     public async Task What_was_read_before_a_change_is_not_what_is_kept()
     {

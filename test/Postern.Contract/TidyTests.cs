@@ -124,6 +124,58 @@ public sealed partial class TidyTests
         }
     }
 
+    /// <summary>
+    /// Whoever lets time pass for a caller asks him again. Bodies are read by one class (the compiler sees to that);
+    /// here, that what waits does so through a held
+    /// wait or a stream, which ask, that names are looked up for a request, and that a loop which writes asks in each
+    /// round.
+    /// </summary>
+    [Fact]
+    public void Nothing_is_written_after_a_wait_without_asking_the_caller_again()
+    {
+        var seen = 0;
+        foreach (var file in Sources("src/Postern"))
+        {
+            var text = File.ReadAllText(file);
+            // Those that serve a caller, but for those that do the asking.
+            if (!text.Contains("ProjectCaller caller", StringComparison.Ordinal)
+                || text.Contains(": BackgroundService", StringComparison.Ordinal)
+                || file.Contains("/Live/", StringComparison.Ordinal)) continue;
+            seen++;
+            foreach (Match wait in Waits().Matches(text))
+                Assert.True(wait.Value.Contains("ForAsync(", StringComparison.Ordinal)
+                    || wait.Value.Contains("stream.WaitAsync(", StringComparison.Ordinal)
+                    || Calls().IsMatch(wait.Value),
+                    $"{file} waits by itself: {wait.Value.Trim()}. Wait by HeldWait.ForAsync, which asks the caller again");
+            Assert.False(Looks().IsMatch(text),
+                $"{file} looks a name up and does not ask the caller again: OutboundGuard.WhatIsWrongWithAsync(http, …) does");
+            foreach (var loop in Loops(text).Where(l => l.Contains("database.WriteAsync(", StringComparison.Ordinal)))
+                Assert.True(loop.Contains("EnsureStillAllowed", StringComparison.Ordinal),
+                    $"{file} writes in a loop and does not ask the caller again in each round:\n{loop}");
+        }
+        Assert.True(seen > 15, $"{seen} files hold a caller");
+    }
+
+    /// <summary>Each loop of a file: its head and its body.</summary>
+    private static IEnumerable<string> Loops(string text)
+    {
+        foreach (Match head in LoopHead().Matches(text))
+        {
+            var at = End(text, head.Index + head.Length - 1, '(', ')');
+            while (char.IsWhiteSpace(text[at])) at++;
+            yield return text[head.Index..(text[at] == '{' ? End(text, at, '{', '}') : text.IndexOf(';', at) + 1)];
+        }
+
+        static int End(string text, int from, char opens, char closes)
+        {
+            for (int at = from, depth = 0; ; at++)
+            {
+                if (text[at] == opens) depth++;
+                else if (text[at] == closes && --depth == 0) return at + 1;
+            }
+        }
+    }
+
     /// <summary>The drawing of the sample workflow shows the ways that the sample has, and no other.</summary>
     [Fact]
     public void The_drawn_state_machine_is_the_sample()
@@ -134,6 +186,19 @@ public sealed partial class TidyTests
         var drawn = Regex.Matches(File.ReadAllText(Repository.File("docs/workflows.md")), "^  ([A-Z_]+ --> [A-Z_]+)$", RegexOptions.Multiline).Select(m => m.Groups[1].Value);
         Assert.Equal(ways.Order(StringComparer.Ordinal), drawn.Order(StringComparer.Ordinal));
     }
+
+    [GeneratedRegex(@"^.*(?:\bWaitAsync\(|Task\.Delay\(|Task\.WhenAny\().*$", RegexOptions.Multiline)]
+    private static partial Regex Waits();
+
+    /// <summary>A file's own method of that name, and the calls of it.</summary>
+    [GeneratedRegex(@"(?<![.\w])WaitAsync\(http, caller,|Task<[\w?\[\]]+> WaitAsync\(HttpContext http, ProjectCaller caller,")]
+    private static partial Regex Calls();
+
+    [GeneratedRegex(@"WhatIsWrongWithAsync\((?!http,)|BeforeProxyAsync\(")]
+    private static partial Regex Looks();
+
+    [GeneratedRegex(@"\b(?:while|for|foreach) \(")]
+    private static partial Regex LoopHead();
 
     [GeneratedRegex(@"^using Postern\.(\w+)", RegexOptions.Multiline)]
     private static partial Regex Use();

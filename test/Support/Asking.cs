@@ -45,6 +45,10 @@ internal sealed class Asking
 
     public static (string, string) Sign(string body, string secret = Secret) => ("X-Hax-Signature", Hex(secret, body));
 
+    /// <summary>As GitHub signs.</summary>
+    public static (string, string) Sign256(string body, string secret) =>
+        ("X-Hub-Signature-256", "sha256=" + Hex(secret, body));
+
     public static string Hex(string secret, string text) => Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(text)));
 
     /// <summary>Through the signed door.</summary>

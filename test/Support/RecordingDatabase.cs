@@ -4,10 +4,18 @@ using Postern.Storage;
 
 namespace Postern.Support;
 
-/// <summary>A database that keeps the text of every statement it is asked to run.</summary>
+/// <summary>
+/// A database that keeps the text of every statement it is asked to run, and of those that changed rows.
+/// </summary>
 internal sealed class RecordingDatabase(Database inner) : Database
 {
     public ConcurrentDictionary<string, byte> Statements { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Told of each statement before it runs; may only take note.</summary>
+    public Action<string>? Seen { get; set; }
+
+    /// <summary>The statements that changed something.</summary>
+    public ConcurrentQueue<string> Written { get; } = new();
 
     public override long Now => inner.Now;
 
@@ -25,13 +33,17 @@ internal sealed class RecordingDatabase(Database inner) : Database
 
     private async ValueTask<T> RunAsync<T>(Tx tx, Func<Tx, ValueTask<T>> command)
     {
-        var recording = new RecordingTx(tx, Statements);
+        var recording = new RecordingTx(tx, sql =>
+        {
+            Statements[sql] = 0;
+            Seen?.Invoke(sql);
+        }, Written);
         var result = await command(recording);
         foreach (var topic in recording.Touched) tx.Touch(topic);
         return result;
     }
 
-    private sealed class RecordingTx(Tx tx, ConcurrentDictionary<string, byte> statements) : Tx
+    private sealed class RecordingTx(Tx tx, Action<string> seen, ConcurrentQueue<string> written) : Tx
     {
         public override bool WritesInQueries => tx.WritesInQueries;
 
@@ -47,31 +59,49 @@ internal sealed class RecordingDatabase(Database inner) : Database
 
         public override long Now => tx.Now;
 
-        public override ValueTask<int> ExecuteAsync(string sql, params object?[] args)
+        public override async ValueTask<int> ExecuteAsync(string sql, params object?[] args)
         {
-            statements[sql] = 0;
-            return tx.ExecuteAsync(sql, args);
+            seen(sql);
+            var rows = await tx.ExecuteAsync(sql, args);
+            if (rows > 0) written.Enqueue(sql);
+            return rows;
         }
 
-        public override ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+        public override async ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
             where T : default
         {
-            statements[sql] = 0;
-            return tx.FirstAsync(sql, map, args);
+            seen(sql);
+            var found = false;
+            var first = await tx.FirstAsync(sql, Found, args);
+            if (found && Writes(sql)) written.Enqueue(sql);
+            return first;
+
+            T Found(DbDataReader row)
+            {
+                found = true;
+                return map(row);
+            }
         }
 
-        public override ValueTask<List<T>> ListUntilAsync<T>(
+        public override async ValueTask<List<T>> ListUntilAsync<T>(
             string sql, Func<DbDataReader, T?> map, params object?[] args)
             where T : class
         {
-            statements[sql] = 0;
-            return tx.ListUntilAsync(sql, map, args);
+            seen(sql);
+            var rows = await tx.ListUntilAsync(sql, map, args);
+            if (rows.Count > 0 && Writes(sql)) written.Enqueue(sql);
+            return rows;
         }
 
-        public override ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+        public override async ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map,
+            params object?[] args)
         {
-            statements[sql] = 0;
-            return tx.ListAsync(sql, map, args);
+            seen(sql);
+            var rows = await tx.ListAsync(sql, map, args);
+            if (rows.Count > 0 && Writes(sql)) written.Enqueue(sql);
+            return rows;
         }
+
+        private static bool Writes(string sql) => sql.Contains("RETURNING", StringComparison.Ordinal);
     }
 }

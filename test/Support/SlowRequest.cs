@@ -17,7 +17,13 @@ internal sealed class SlowRequest : IAsyncDisposable
     private SlowRequest(byte[] body) => _body = body;
 
     /// <summary>Sends the headers and waits until the server asks for the body; null when it refused before that.</summary>
-    public static async Task<SlowRequest?> BeginAsync(string server, string method, string path, byte[] body, params (string Name, string Value)[] headers)
+    public static async Task<SlowRequest?> BeginAsync(string server, string method, string path, byte[] body,
+        params (string Name, string Value)[] headers) =>
+        (await TryAsync(server, method, path, body, headers)).Request;
+
+    /// <summary>The request whose body the server asks for; or what it answers without it: a status.</summary>
+    public static async Task<(SlowRequest? Request, int Status)> TryAsync(string server, string method, string path,
+        byte[] body, params (string Name, string Value)[] headers)
     {
         var request = new SlowRequest(body);
         var url = new Uri(server);
@@ -27,9 +33,9 @@ internal sealed class SlowRequest : IAsyncDisposable
         foreach (var (name, value) in headers) head.Append(name).Append(": ").Append(value).Append("\r\n");
         await request._socket.SendAsync(Encoding.Latin1.GetBytes(head.Append("\r\n").ToString()));
         var first = await request.ReadAsync(untilBlankLine: true);
-        if (first.StartsWith("HTTP/1.1 100", StringComparison.Ordinal)) return request;
+        if (first.StartsWith("HTTP/1.1 100", StringComparison.Ordinal)) return (request, 100);
         await request.DisposeAsync();
-        return null;
+        return (null, StatusOf(first));
     }
 
     /// <summary>Sends the half of what is left.</summary>
@@ -52,8 +58,11 @@ internal sealed class SlowRequest : IAsyncDisposable
             // The server had answered and gone: what it said is still to be read.
         }
         var answer = await ReadAsync(untilBlankLine: false);
-        return (answer.Length < 12 ? 0 : int.Parse(answer.AsSpan(9, 3)), answer);
+        return (StatusOf(answer), answer);
     }
+
+    /// <summary>0: the connection was closed without an answer.</summary>
+    private static int StatusOf(string answer) => answer.Length < 12 ? 0 : int.Parse(answer.AsSpan(9, 3));
 
     public ValueTask DisposeAsync()
     {

@@ -28,6 +28,11 @@ internal abstract class Authority
     /// <param name="now">The database's time, microseconds.</param>
     public abstract string? WhyEnded(long now);
 
+    /// <summary>
+    /// Learns what was committed meanwhile, where news of its end wait in the store; not inside a transaction.
+    /// </summary>
+    public virtual ValueTask RefreshAsync() => default;
+
     /// <summary>How it is refused once it has ended, in the words of each family.</summary>
     public virtual UnfitCredential OnceEnded => UnfitCredential.BadKey;
 
@@ -76,13 +81,17 @@ internal abstract class Authority
 internal sealed record Worker(string Run, long Attempt, string? Session);
 
 /// <summary>What a derived token inherits: the key that minted the first of its line, and every token between.</summary>
-/// <param name="Key">The key behind it; null for a token that a client signed by itself.</param>
-/// <param name="KeySecret">The digest of the key's secret that was used, so that a rotation ends what the old secret made.</param>
+/// <param name="Key">The key behind it; the root key for a token that a client signed by itself.</param>
+/// <param name="KeySecret">
+/// The digest of the key's secret that was used, so that a rotation ends what the old secret made. Null where nobody
+/// can tell which it was: what comes of it then has no seal either.
+/// </param>
 /// <param name="Tokens">The names of the tokens that it descends from, the first one first: what ends one of them ends it.</param>
 /// <param name="Since">When the first of the line was issued, microseconds; null for a key.</param>
 /// <param name="Person">The person for whom the line is held.</param>
 /// <param name="Client">The client that holds it.</param>
-internal sealed record Lineage(KeyEntry? Key, byte[]? KeySecret, IReadOnlyList<string> Tokens, long? Since, string? Person = null, string? Client = null);
+internal sealed record Lineage(
+    KeyEntry Key, byte[]? KeySecret, IReadOnlyList<string> Tokens, long? Since, string? Person = null, string? Client = null);
 
 /// <summary>A key, by one of its secrets: a rotation without an overlap ends what came in with the old one.</summary>
 /// <param name="entry">The key, alive.</param>
@@ -97,7 +106,8 @@ internal sealed class KeyGrant(KeyEntry entry, byte[] secret) : Authority
 
     public override ScopeSet Scopes => entry.Scopes;
 
-    public override long? ExpiresAt => entry.Row.ExpiresAt;
+    /// <summary>The key's own end; of a secret that was rotated away, no later than the overlap's.</summary>
+    public override long? ExpiresAt => entry.ExpiryOf(secret);
 
     public override KeyEntry Key => entry;
 

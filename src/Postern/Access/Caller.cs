@@ -45,8 +45,12 @@ internal sealed class ProjectCaller(string project, Authority authority, Databas
     /// <summary>For a handler whose rule is not a scope (a row that does not exist, the kind of key): says that it decided.</summary>
     public void DecidedByHandler() => ScopeWasChecked = true;
 
-    /// <summary>Why a stream under this caller must end now, or null: revoked, expired, or no longer allowed what it reads.</summary>
-    public string? WhyEnded(long now, Need need) => Authority.WhyEnded(now) ?? (Authority.Allows(need) ? null : StreamEnd.Forbidden);
+    /// <summary>
+    /// Why a stream under this caller must end now, or null: revoked, expired, or no longer allowed what it was let in
+    /// for or reads.
+    /// </summary>
+    public string? WhyStopped(Need need) =>
+        WhyStopped() ?? (_first == need || Authority.Allows(need) ? null : StreamEnd.Forbidden);
 
     /// <summary>Why this caller may no longer do what it was let in for, or null.</summary>
     /// <param name="asNow">Its authority as a transaction reads it; null for what is in memory.</param>
@@ -63,6 +67,12 @@ internal sealed class ProjectCaller(string project, Authority authority, Databas
     public override void EnsureStillAllowed()
     {
         if (WhyStopped() is { } reason) throw new AuthorityEndedException(reason);
+    }
+
+    public override async ValueTask EnsureStillAllowedAsync()
+    {
+        await Authority.RefreshAsync();
+        EnsureStillAllowed();
     }
 }
 

@@ -119,6 +119,7 @@ internal sealed class Credentials(KeyRing keys, Tokens tokens, RunAttempts runs,
         foreach (var header in (string[])["x-openclaw-scopes", "x-postern-scopes"])
         {
             if (!headers.TryGetValue(header, out var asked)) continue;
+            if (asked.Count > 1) return CredentialAnswer.Ambiguous;
             scopes = scopes.Intersect(ScopeSet.Parse(asked.ToString().Split([' ', ','], StringSplitOptions.RemoveEmptyEntries)));
         }
         return Fit(project, new ProxyAuthority(identity, scopes));

@@ -10,7 +10,9 @@ internal static class CrossSite
     public static bool Made(HttpRequest request)
     {
         var headers = request.Headers;
-        if (headers["Sec-Fetch-Site"] is { Count: 1 } site && site[0] is "same-origin" or "none") return false;
+        // A browser's own word, which no page can set: where it says that it was another site, nothing else is asked.
+        var site = headers["Sec-Fetch-Site"];
+        if (site.Count > 0) return site.Count > 1 || site[0] is not ("same-origin" or "none");
         if (headers.Origin is { Count: 1 } origin && Uri.TryCreate(origin[0], UriKind.Absolute, out var from) && string.Equals(from.Authority, request.Host.Value, StringComparison.OrdinalIgnoreCase)) return false;
         if (headers["X-Requested-With"].Count > 0) return false;
         return !System.Net.Http.Headers.MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || type.MediaType is not { } media

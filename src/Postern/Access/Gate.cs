@@ -82,7 +82,7 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
 
         // 7
         if (result is Refusal refusal) AuditDenial(http, door, caller, refusal);
-        else if (IsSafe(http.Request)) caller.EnsureStillAllowed();
+        else if (IsSafe(http.Request)) await caller.EnsureStillAllowedAsync();
         // A client that speaks as the user is no operator, whose words are kept.
         else if (door.AuditedAs is { } action && !(caller.Authority.SpeaksAsUser && (door.Opens & Opens.Operator) != 0)) await audit.ChangedAsync(http, door, caller, action, credentials.AddressOf(http));
         return result;

@@ -34,24 +34,25 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
         return (row, key, full);
     }
 
-    /// <summary>The new key and until when the old one is valid, or null when the key is gone. The id stays.</summary>
-    public async Task<(KeyText Key, long PreviousUntil)?> RotateAsync(KeyRow row, TimeSpan overlap, string actor, ProjectCaller? by = null)
+    /// <summary>Gives a key a new secret; the old one is valid for the overlap. The id stays.</summary>
+    public async Task<KeyOutcome> RotateAsync(KeyRow row, TimeSpan overlap, string actor, ProjectCaller? by = null)
     {
         var key = KeyText.Generate(row.Kind, row.Id);
         var (salt, digest) = KeyDigest.Of(key.Text);
         var sealedKey = row.Sealed is null ? null : master.Seal(key.Text, KeyStore.SealOwner(row.Project, row.Id));
         var until = database.Now + (long)overlap.TotalMicroseconds;
-        var done = await ChangeAsync("key.rotated", row.Project, row.Id, actor, by, tx => KeyStore.RotateAsync(tx, row.Project, row.Id, salt, digest, sealedKey, until));
-        return done ? (key, until) : null;
+        var refused = await ChangeAsync(
+            "key.rotated", row, actor, by, Minting.RefuseRotation,
+            tx => KeyStore.RotateAsync(tx, row.Project, row.Id, salt, digest, sealedKey, until));
+        return refused ?? new KeyOutcome.Rotated(key, until);
     }
 
     /// <summary>Changes what is given of a key, in one transaction: what another change gave it meanwhile stays.</summary>
-    /// <returns>The key as it is now; null when it is gone.</returns>
-    public async Task<KeyRow?> UpdateAsync(KeyRow row, KeyChange change, string actor, ProjectCaller? by = null)
-    {
-        var done = await ChangeAsync("key.updated", row.Project, row.Id, actor, by, tx => KeyStore.UpdateAsync(tx, row.Project, row.Id, change));
-        return done ? await store.FindAsync(row.Id) : null;
-    }
+    public async Task<KeyOutcome> UpdateAsync(KeyRow row, KeyChange change, string actor, ProjectCaller? by = null) =>
+        await ChangeAsync(
+            "key.updated", row, actor, by, (caller, now) => Minting.RefuseChange(caller, now, change),
+            tx => KeyStore.UpdateAsync(tx, row.Project, row.Id, change))
+        ?? (await store.FindAsync(row.Id) is { } changed ? new KeyOutcome.Updated(changed) : new KeyOutcome.Gone());
 
     /// <summary>Ends a key, and with it every token that was minted with it.</summary>
     public Task<bool> RevokeAsync(KeyRow row, string actor, ProjectCaller? by = null) =>
@@ -80,6 +81,26 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
             return true;
         });
 
+    /// <summary>
+    /// A change that the caller may make only of what the key is: asked of its row in the transaction, since the one
+    /// that was read may have changed.
+    /// </summary>
+    /// <returns>Null when it is done.</returns>
+    private async Task<KeyOutcome?> ChangeAsync(
+        string action, KeyRow row, string actor, ProjectCaller? by,
+        Func<ProjectCaller, KeyRow, Refusal?> refuse, Func<Tx, ValueTask<bool>> change)
+    {
+        KeyOutcome? outcome = null;
+        var done = await ChangeAsync(action, row.Project, row.Id, actor, by, async tx =>
+        {
+            outcome = await KeyStore.FindAsync(tx, row.Id) is not { RevokedAt: null } now ? new KeyOutcome.Gone()
+                : by is not null && refuse(by, now) is { } why ? new KeyOutcome.Refused(why)
+                : null;
+            return outcome is null && await change(tx);
+        });
+        return done ? null : outcome ?? new KeyOutcome.Gone();
+    }
+
     private async Task<bool> ChangeAsync(string action, string project, string subject, string actor, ProjectCaller? by, Func<Tx, ValueTask<bool>> change)
     {
         var done = await database.WriteAsync(async tx =>
@@ -92,6 +113,19 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
         await watch.RefreshAsync();
         return done;
     }
+}
+
+/// <summary>What became of a change of a key.</summary>
+internal abstract record KeyOutcome
+{
+    internal sealed record Rotated(KeyText Key, long PreviousUntil) : KeyOutcome;
+
+    internal sealed record Updated(KeyRow Row) : KeyOutcome;
+
+    /// <summary>The caller may not make it.</summary>
+    internal sealed record Refused(Refusal Why) : KeyOutcome;
+
+    internal sealed record Gone : KeyOutcome;
 }
 
 /// <summary>What is to change of a key; null leaves it as it is.</summary>

@@ -153,6 +153,16 @@ internal sealed class KeyEntry
             || (row.PreviousUntil > now && CryptographicOperations.FixedTimeEquals(row.PreviousDigest, digest));
     }
 
+    /// <summary>
+    /// When what came in with a secret of the key ends by itself, microseconds; null when it does not.
+    /// </summary>
+    public long? ExpiryOf(byte[] digest)
+    {
+        var row = Row;
+        if (CryptographicOperations.FixedTimeEquals(row.Digest, digest)) return row.ExpiresAt;
+        return Math.Min(row.PreviousUntil ?? 0, row.ExpiresAt ?? long.MaxValue);
+    }
+
     private sealed class State(KeyRow row)
     {
         public KeyRow Row { get; } = row;

@@ -36,7 +36,7 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
         var expiresAt = ReadExpiry(fields, admin.Now);
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
-        if ((scopes.Count == 0 ? Minting.RefuseEverything(caller) : Minting.Refuse(caller, scopes)) is { } wider) return wider;
+        if (Minting.RefuseScopes(caller, scopes) is { } wider) return wider;
         if (Minting.RefuseExpiry(caller, expiresAt) is { } longer) return longer;
         var (row, key, full) = await admin.CreateAsync(caller.Project, name!, kind, scopes, expiresAt, caller.Authority.LoggedActor, caller);
         if (full is not null) return full;
@@ -59,9 +59,8 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
         if (await FindAsync(http, caller) is not { } row) return NotFound;
-        if (RefuseRotation(caller, row) is { } refused) return refused;
-        var rotated = await admin.RotateAsync(row, TimeSpan.FromSeconds(overlap), caller.Authority.LoggedActor, caller);
-        return rotated is { } done ? Reply.Ok(new RotatedKey(row.Id, done.Key.Text, Wire.Iso(done.PreviousUntil))) : NotFound;
+        var actor = caller.Authority.LoggedActor;
+        return Answer(await admin.RotateAsync(row, TimeSpan.FromSeconds(overlap), actor, caller), row.Id);
     }
 
     private async Task<IResult> Update(HttpContext http, ProjectCaller caller)
@@ -76,13 +75,17 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
         if (fields.Refusal() is { } wrong) return wrong;
         if (await FindAsync(http, caller) is not { } row) return NotFound;
         if (row.Kind == "root") return new Refusal(409, "The root key has all rights of its project: it can be rotated, not narrowed.", "root_key");
-        if (scopes is not null && (scopes.Count == 0 ? Minting.RefuseEverything(caller) : Minting.Refuse(caller, scopes)) is { } wider) return wider;
-        // A key that ends may shorten a life, its own too, and lengthen none beyond its own end.
-        if ((clearExpiry || expiresAt is not null) && !(expiresAt < row.ExpiresAt) && Minting.RefuseExpiry(caller, expiresAt) is { } longer) return longer;
         var change = new KeyChange(name, scopes, expiresAt, clearExpiry);
-        var updated = await admin.UpdateAsync(row, change, caller.Authority.LoggedActor, caller);
-        return updated is null ? NotFound : Reply.Ok(KeyView.Of(updated));
+        return Answer(await admin.UpdateAsync(row, change, caller.Authority.LoggedActor, caller), row.Id);
     }
+
+    private static IResult Answer(KeyOutcome outcome, string id) => outcome switch
+    {
+        KeyOutcome.Rotated done => Reply.Ok(new RotatedKey(id, done.Key.Text, Wire.Iso(done.PreviousUntil))),
+        KeyOutcome.Updated done => Reply.Ok(KeyView.Of(done.Row)),
+        KeyOutcome.Refused refused => refused.Why,
+        _ => NotFound,
+    };
 
     private async Task<IResult> Revoke(HttpContext http, ProjectCaller caller)
     {
@@ -134,16 +137,6 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
         RequestPath.Segment(http, 3) is { } id && await store.FindAsync(id) is { RevokedAt: null } row && row.Project == caller.Project ? row : null;
 
     private static Refusal NotFound => new(404, "There is no such key.", "not_found");
-
-    /// <summary>A rotation hands out the key: to who may have it.</summary>
-    private static Refusal? RefuseRotation(ProjectCaller caller, KeyRow row)
-    {
-        var own = caller.Authority.Key?.Row.Id == row.Id;
-        if (own) return null;
-        if (row.Kind == "root") return new Refusal(403, "The root key is rotated by itself, or by the command line: postern keys rotate.", "root_key_required");
-        if (row.Kind == "pat") return new Refusal(403, "A person's key is rotated by its holder, or by the command line: postern keys rotate.", "personal_key");
-        return (row.Scopes.Count == 0 ? Minting.RefuseEverything(caller) : Minting.Refuse(caller, row.Scopes)) ?? Minting.RefuseExpiry(caller, row.ExpiresAt);
-    }
 
     private static List<string>? ReadScopes(Fields fields)
     {

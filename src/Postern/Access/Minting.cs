@@ -21,7 +21,7 @@ internal static class Minting
     }
 
     /// <summary>The same for a key without scopes, which has all rights but those that take a name.</summary>
-    public static Refusal? RefuseEverything(ProjectCaller caller) =>
+    private static Refusal? RefuseEverything(ProjectCaller caller) =>
         caller.Authority.Allows(Need.FullAdmin) ? null : Refused("The scopes exceed those of the key", "scopes_exceed_key_access", ["admin"]);
 
     /// <summary>Why an end is later than the caller's own, or null. A null end is never.</summary>
@@ -30,11 +30,54 @@ internal static class Minting
             ? new Refusal(403, $"expiresAt must not be after the end of the key that asks, {Wire.Iso(own)}.", "expiry_exceeds_key")
             : null;
 
+    /// <summary>
+    /// Why a caller may not rotate a key, or null: a rotation hands the key out. With a secret that is being rotated
+    /// away a key does not rotate itself: that would lengthen it beyond the overlap.
+    /// </summary>
+    public static Refusal? RefuseRotation(ProjectCaller caller, KeyRow row)
+    {
+        if (caller.Authority.Key?.Row.Id == row.Id) return RefuseExpiry(caller, row.ExpiresAt);
+        const string byCommand = "or by the command line: postern keys rotate.";
+        if (row.Kind == "root") return new Refusal(403, "The root key is rotated by itself, " + byCommand, "root_key_required");
+        if (row.Kind == "pat") return new Refusal(403, "A person's key is rotated by its holder, " + byCommand, "personal_key");
+        return RefuseScopes(caller, row.Scopes) ?? RefuseExpiry(caller, row.ExpiresAt);
+    }
+
+    /// <summary>
+    /// Why a caller may not change a key so, or null. A key that ends may shorten a life, its own too, and narrow any;
+    /// it lengthens none beyond its own end, and gives no right to what lives longer than it does.
+    /// </summary>
+    public static Refusal? RefuseChange(ProjectCaller caller, KeyRow row, KeyChange change)
+    {
+        if (change.Scopes is not null && RefuseScopes(caller, change.Scopes) is { } wider) return wider;
+        var end = change.EndsNever ? null : change.ExpiresAt ?? row.ExpiresAt;
+        var lengthens = (change.EndsNever || change.ExpiresAt is not null) && !(end < row.ExpiresAt);
+        return lengthens || (change.Scopes is not null && !IsWithin(change.Scopes, row.Scopes))
+            ? RefuseExpiry(caller, end)
+            : null;
+    }
+
+    /// <summary>Why a caller may not give a key these scopes; none stand for all rights.</summary>
+    public static Refusal? RefuseScopes(ProjectCaller caller, IReadOnlyList<string> scopes) =>
+        scopes.Count == 0 ? RefuseEverything(caller) : Refuse(caller, scopes);
+
+    /// <summary>Whether a key's new scopes give nothing that its old ones did not give, by name too.</summary>
+    private static bool IsWithin(IReadOnlyList<string> scopes, IReadOnlyList<string> old)
+    {
+        if (scopes.Count == 0 || old.Count == 0) return scopes.Count == 0 && old.Count == 0;
+        var had = ScopeSet.Parse(old);
+        return ScopeSet.Parse(scopes).Listed.All(s => had.MayMint(s)
+            && (!s.DecidesApprovals || had.Allows(new Need("write", "approvals", s.Id, How: Given.ByName))));
+    }
+
     /// <summary>Why a caller may not hand out a scope, or null.</summary>
     public static DenialOf? WhyNot(ProjectCaller caller, Scope scope)
     {
         if (!caller.Scopes.MayMint(scope)) return DenialOf.Width;
-        return scope.DecidesApprovals && !caller.Authority.Allows(new Need("write", "approvals", scope.Id, How: Given.ByName)) ? DenialOf.Name : null;
+        // By the caller, which remembers it: it is asked again in the transaction.
+        return scope.DecidesApprovals && !caller.Allows(new Need("write", "approvals", scope.Id, How: Given.ByName))
+            ? DenialOf.Name
+            : null;
     }
 
     private static List<string> Denied(ProjectCaller caller, IReadOnlyList<string> scopes, DenialOf denial) =>

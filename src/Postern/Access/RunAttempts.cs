@@ -39,7 +39,7 @@ internal sealed class RunAttempts(ReadRunState read, Database database, TimeProv
             watch.UsedAt = clock.GetTimestamp();
             await watch.EnsureFreshAsync();
             // Swept in this moment: what nobody listens for any more would never hear of its end.
-            if (!watch.IsDisposed) return watch;
+            if (!watch.IsRetired) return watch;
             _runs.TryRemove(new KeyValuePair<(string, string), RunWatch>((project, run), watch));
         }
     }
@@ -48,18 +48,22 @@ internal sealed class RunAttempts(ReadRunState read, Database database, TimeProv
     private void Sweep()
     {
         foreach (var (key, watch) in _runs)
-            if (watch.Followers == 0 && clock.GetElapsedTime(watch.UsedAt) > Unused) Remove(key, watch);
+            if (clock.GetElapsedTime(watch.UsedAt) > Unused) Remove(key, watch);
         if (_runs.Count < SweepAbove) return;
-        foreach (var (key, watch) in _runs.Where(r => r.Value.Followers == 0).OrderBy(r => r.Value.UsedAt).Take(SweepAbove / 2)) Remove(key, watch);
+        foreach (var (key, watch) in _runs.OrderBy(r => r.Value.UsedAt).Take(SweepAbove / 2)) Remove(key, watch);
     }
 
     private void Remove((string Project, string Run) key, RunWatch watch)
     {
-        if (_runs.TryRemove(new KeyValuePair<(string, string), RunWatch>(key, watch))) watch.Dispose();
+        if (watch.TryRetire()) _runs.TryRemove(new KeyValuePair<(string, string), RunWatch>(key, watch));
     }
 }
 
-/// <summary>One run that is watched: its state, and whether something has touched it since that was read.</summary>
+/// <summary>
+/// One run that is watched: its state, and whether something has touched it since that was read. Whoever still holds
+/// one that was retired is told nothing wrong: it is read each time it is asked, and listens again while something
+/// follows it.
+/// </summary>
 internal sealed class RunWatch : IDisposable
 {
     /// <summary>A report that comes this long after the end of its attempt is still told what became of the run. Microseconds.</summary>
@@ -67,29 +71,49 @@ internal sealed class RunWatch : IDisposable
     private readonly string _project;
     private readonly string _run;
     private readonly ReadRunState _read;
-    private readonly IDisposable _listening;
+    private readonly Database _database;
+    private readonly Lock _gate = new();
+    private IDisposable? _listening;
     private State _state = new(null, 0);
     private long _touched = 1;
     private int _followers;
-    private volatile bool _disposed;
+    private volatile bool _retired;
 
     public RunWatch(string project, string run, ReadRunState read, Database database)
     {
-        (_project, _run, _read) = (project, run, read);
+        (_project, _run, _read, _database) = (project, run, read, database);
         _listening = database.Changes.Mark(run, Touched);
     }
 
     public long UsedAt { get; set; }
 
-    public int Followers => Volatile.Read(ref _followers);
-
-    public bool IsDisposed => _disposed;
+    public bool IsRetired => _retired;
 
     /// <summary>While something open rests on it, it is read as soon as the run is touched, and not forgotten.</summary>
     public IDisposable Follow()
     {
-        Interlocked.Increment(ref _followers);
+        lock (_gate)
+        {
+            _followers++;
+            _listening ??= _database.Changes.Mark(_run, Touched);
+        }
+        // It may have been touched before anybody followed it.
+        var stale = Volatile.Read(ref _touched) > Volatile.Read(ref _state).AsOf;
+        if (_retired || stale) _ = Task.Run(ReadForFollowersAsync);
         return new Following(this);
+    }
+
+    /// <summary>Gives up listening; false while something follows it.</summary>
+    public bool TryRetire()
+    {
+        lock (_gate)
+        {
+            if (_followers > 0) return false;
+            _retired = true;
+            _listening?.Dispose();
+            _listening = null;
+            return true;
+        }
     }
 
     /// <summary>Whether an attempt still has the run; or lost it less than <see cref="Grace"/> ago, and is to be told that.</summary>
@@ -102,6 +126,8 @@ internal sealed class RunWatch : IDisposable
 
     public async ValueTask EnsureFreshAsync()
     {
+        // Nobody may have been told of a touch.
+        if (_retired) Interlocked.Increment(ref _touched);
         while (Volatile.Read(ref _touched) is var touched && Volatile.Read(ref _state) is var known && touched > known.AsOf)
         {
             var fresh = new State(await _read(_project, _run), touched);
@@ -110,17 +136,23 @@ internal sealed class RunWatch : IDisposable
         }
     }
 
-    public void Dispose()
+    public void Dispose() => TryRetire();
+
+    private void Unfollow()
     {
-        _disposed = true;
-        _listening.Dispose();
+        lock (_gate)
+        {
+            if (--_followers > 0 || !_retired) return;
+            _listening?.Dispose();
+            _listening = null;
+        }
     }
 
     private void Touched()
     {
         Interlocked.Increment(ref _touched);
         // Not on the thread that tells: it may be the one that commits.
-        if (Followers > 0) _ = Task.Run(ReadForFollowersAsync);
+        if (Volatile.Read(ref _followers) > 0) _ = Task.Run(ReadForFollowersAsync);
     }
 
     /// <summary>While the database is away nothing can have changed through it: the next touch, or the next request, reads it.</summary>
@@ -146,7 +178,7 @@ internal sealed class RunWatch : IDisposable
 
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _left, 1) == 0) Interlocked.Decrement(ref watch._followers);
+            if (Interlocked.Exchange(ref _left, 1) == 0) watch.Unfollow();
         }
     }
 }

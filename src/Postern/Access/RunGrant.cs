@@ -40,5 +40,7 @@ internal sealed class RunGrant(TokenGrant grant, Worker worker, RunWatch run, La
         return run.Has(worker.Attempt, late, now) ? null : StreamEnd.Revoked;
     }
 
+    public override ValueTask RefreshAsync() => run.EnsureFreshAsync();
+
     public override IDisposable Follow() => run.Follow();
 }

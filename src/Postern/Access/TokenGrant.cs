@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Postern.Http;
 using Postern.Storage;
 
@@ -41,7 +42,8 @@ internal sealed record TokenClaims
     public long? Since { get; init; }
 
     /// <summary>What a seal is made over: everything that gives a right, or ends it.</summary>
-    public string SealedText => string.Join('\n', [Project, Subject, Jti, ExpiresAt, IssuedAt, OneTime, Since, Key, .. Ancestors, "", .. Scopes]);
+    public string SealedText => JsonSerializer.Serialize(
+        new object?[] { Project, Subject, Client, Jti, ExpiresAt, IssuedAt, OneTime, Since, Key, Ancestors, Scopes });
 }
 
 /// <summary>
@@ -61,7 +63,6 @@ internal sealed class TokenGrant(
     /// <summary>How many tokens may stand in a line. A new one lives no longer than the one before it, so nothing is lost at its end.</summary>
     private const int LongestLine = 8;
     private readonly ScopeSet _own = ScopeSet.Parse(claims.Scopes);
-    private Narrowed? _narrowed;
 
     public TokenClaims Claims => claims;
 
@@ -87,28 +88,33 @@ internal sealed class TokenGrant(
     public override string Bucket => "token " + digest;
 
     /// <summary>Its own, as far as the key that minted it still has them.</summary>
-    public override ScopeSet Scopes
-    {
-        get
-        {
-            var key = minter.Scopes;
-            var kept = _narrowed;
-            if (kept is null || !ReferenceEquals(kept.Key, key)) _narrowed = kept = new Narrowed(key, _own.Intersect(key));
-            return kept.Both;
-        }
-    }
+    public override ScopeSet Scopes => _own.Intersect(minter.Scopes);
 
     public override Lineage? Lineage => claims.OneTime || claims.Ancestors.Count >= LongestLine
         ? null
         : new Lineage(
-            claims.Seal is null ? null : minter, mintedBy, [.. claims.Ancestors, claims.Jti ?? digest],
-            claims.Since ?? claims.IssuedAt, claims.Subject == claims.Project ? null : claims.Subject, claims.Client);
+            minter, KnowsItsSecret ? mintedBy : null, [.. claims.Ancestors, claims.Jti ?? digest], claims.Since ?? claims.IssuedAt,
+            claims.Subject == claims.Project ? null : claims.Subject, claims.Client);
 
-    /// <summary>What only a name gives, only a key that has it by name gives on.</summary>
-    public override bool Allows(Need need) => Scopes.Allows(need) && (need.How != Given.ByName || (claims.Seal is not null && minter.Scopes.Allows(need)));
+    /// <summary>
+    /// A seal tells which secret of the key minted it; a token that a client signed itself was made with the secret that
+    /// signed it. What names a key and has no seal, as version 0.3.0 wrote it, does not say.
+    /// </summary>
+    private bool KnowsItsSecret => claims.Seal is not null || claims.Key is null;
+
+    /// <summary>
+    /// Asked of the token and of its key, each by itself: they may name one thing by its two names. What only a name
+    /// gives, only a key that has it by name gives on; what must be written down stands in the token.
+    /// </summary>
+    public override bool Allows(Need need) =>
+        _own.Allows(need) && Passes(need.How) && minter.Scopes.Allows(need with { How = OfTheKey(need.How) });
 
     public override bool AllowsSome(string action, string type, Given how = Given.Anyhow) =>
-        Scopes.AllowsSome(action, type, how) && (how != Given.ByName || (claims.Seal is not null && minter.Scopes.AllowsSome(action, type, how)));
+        _own.AllowsSome(action, type, how) && Passes(how) && minter.Scopes.AllowsSome(action, type, OfTheKey(how));
+
+    private bool Passes(Given how) => how != Given.ByName || claims.Seal is not null;
+
+    private static Given OfTheKey(Given how) => how == Given.ByName ? Given.ByName : Given.Anyhow;
 
     public override string? WhyEnded(long now)
     {
@@ -119,9 +125,6 @@ internal sealed class TokenGrant(
 
     /// <summary>A token without a seal does not say which secret of its key minted it: what is older than the last rotation ends with its overlap.</summary>
     private bool IsOfAnOldSecret(long now) =>
-        claims.Seal is null && claims.Key is not null && minter.Row.PreviousUntil is { } until && until <= now && claims.IssuedAt < until;
-
-    /// <param name="Key">The key's scopes that these were made with.</param>
-    /// <param name="Both">What the token and the key both allow.</param>
-    private sealed record Narrowed(ScopeSet Key, ScopeSet Both);
+        !KnowsItsSecret && minter.Row.PreviousUntil is { } until && until <= now
+        && Math.Min(claims.IssuedAt, claims.Since ?? long.MaxValue) < until;
 }

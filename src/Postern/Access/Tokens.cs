@@ -101,7 +101,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
             Scopes = scopes,
             ExpiresAt = Math.Min(expiresAt, parent.ExpiresAt ?? long.MaxValue),
             OneTime = oneTime,
-            Key = line.Key?.Row.Id,
+            Key = line.Key.Row.Id,
             Ancestors = line.Tokens,
             Since = line.Since,
         };
@@ -139,11 +139,8 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
         if (claims.Worker is { } worker) payload["run"] = new Dictionary<string, object>(StringComparer.Ordinal) { ["id"] = worker.Run, ["session"] = worker.Session ?? "", ["attempt"] = worker.Attempt };
         if (claims.Ancestors.Count > 0) payload["line"] = claims.Ancestors;
         if (claims.Since is { } since) payload["since"] = since / Second;
-        if (claims.Key is not null && keySecret is not null)
-        {
-            payload["key"] = claims.Key;
-            payload["seal"] = SealOf(claims, keySecret);
-        }
+        if (claims.Key is not null) payload["key"] = claims.Key;
+        if (claims.Key is not null && keySecret is not null) payload["seal"] = SealOf(claims, keySecret);
         return Handler.CreateToken(new SecurityTokenDescriptor
         {
             Issuer = Issuer,

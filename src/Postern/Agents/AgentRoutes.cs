@@ -51,7 +51,8 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         var url = fields.Text("url", 1, 2048);
         if (kind == Agent.Http && url is null && fields.Faults.All(f => f.Field != "url")) fields.Fault("url", "is required for an http agent");
         if (kind is Agent.Pull or Agent.Echo && url is not null) fields.Fault("url", "is for http agents");
-        if (url is not null && await outbound.WhatIsWrongWithAsync(url, http.RequestAborted) is { } problem) fields.Fault("url", problem);
+        var problem = url is null ? null : await outbound.WhatIsWrongWithAsync(http, url);
+        if (problem is not null) fields.Fault("url", problem);
         var secret = fields.Text("secret", 1, 256);
         if (secret is not null && !SigningSecret.IsOne(secret)) fields.Fault("secret", SigningSecret.Rule);
         var settings = ReadSettings(fields);
@@ -83,6 +84,7 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
         while (true)
         {
+            caller.EnsureStillAllowed();
             // A batch a transaction: an agent may have any number of live runs.
             var (answer, more) = await database.WriteAsync(async tx =>
             {

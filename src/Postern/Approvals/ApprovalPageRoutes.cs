@@ -24,7 +24,8 @@ internal sealed class ApprovalPageRoutes(ApprovalStore approvals, ApprovalDecisi
     {
         var group = doors.Group("/approvals", ApprovalFamily.Instance);
         group.Get("/{token}", Opens.Link, "the question that the link is for", Show).Says("The page of a question").Hide();
-        group.Post("/{token}", Opens.Link, "the question that the link is for", Answer).Says("A person's answer").Hide();
+        group.Post("/{token}", Opens.Link, "the question that the link is for", Answer)
+            .Says("A person's answer").Takes<string>("application/x-www-form-urlencoded").Hide();
     }
 
     private Task<IResult> Show(HttpContext http) =>

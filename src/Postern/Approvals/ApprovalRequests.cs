@@ -65,7 +65,7 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
     public const decimal MaxHours = 8760;
 
     /// <summary>The question of a body; faults are left in it. A callback that must not be called is named by itself.</summary>
-    public async ValueTask<(Question? Question, string? BadCallback)> ReadAsync(Fields fields, CancellationToken cancel)
+    public async ValueTask<(Question? Question, string? BadCallback)> ReadAsync(Fields fields, HttpContext http)
     {
         var id = fields.Text("approval_request_id", 1, Approval.MaxId);
         if (id is not null && (id.Any(char.IsControl) || string.IsNullOrWhiteSpace(id))) fields.Fault("approval_request_id", "must not be blank or hold control characters");
@@ -84,7 +84,8 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
         var digest = SHA256.HashData(Encoding.UTF8.GetBytes(ReportDigest.FormOf(fields.Root)));
         fields.RefuseUnknown();
         if (fields.Faults.Count > 0) return (null, null);
-        if (callback is not null && await outbound.WhatIsWrongWithAsync(callback, cancel) is { } problem) return (null, problem);
+        var problem = callback is null ? null : await outbound.WhatIsWrongWithAsync(http, callback);
+        if (problem is not null) return (null, problem);
         var shown = payload is { } given ? Encoding.UTF8.GetBytes(given.GetRawText()) : null;
         // Of the bytes as they came: whoever shows them can make it without knowing how to spell JSON.
         hash ??= shown is null ? null : Convert.ToHexStringLower(SHA256.HashData(shown));

@@ -40,7 +40,7 @@ internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore ap
         if (!caller.Allows("write", "runs", id)) return caller.Allows("read", "runs", id) ? ApprovalFamily.Instance.Forbidden("write:runs:" + id) : NoSuchRun(caller, id);
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var (question, badCallback) = await requests.ReadAsync(fields, http.RequestAborted);
+        var (question, badCallback) = await requests.ReadAsync(fields, http);
         if (question is null) return badCallback is null ? fields.Refusal()! : Refusal.BadRequest("callback_url " + badCallback, "invalid_callback_url");
         var asker = Asker.Of(caller, id);
         return await requests.AskAsync(caller.Project, id, agent, question, asker) switch

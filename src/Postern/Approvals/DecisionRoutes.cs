@@ -42,6 +42,8 @@ internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServic
         if (body is null) return tooLarge!;
         using (body)
         {
+            // A secret that was replaced while the body came signs nothing any more.
+            configured = services.Of(project);
             // All are tried, so that the time says nothing of which.
             var secrets = configured.Sum(s => s.Secrets.Count);
             var signed = await places.VerifyAsync(body.Length, secrets, () => ServicesBehind(configured, http.Request.Headers, body), http.RequestAborted);

@@ -71,6 +71,7 @@ internal sealed class DeliveryRoutes(DeliveryStore store, IEnumerable<DeliveryPu
         string? before = null;
         while (true)
         {
+            caller.EnsureStillAllowed();
             var (last, again, left) = await database.WriteAsync(async tx =>
             {
                 var (sent, kept) = (0, 0);

@@ -48,7 +48,8 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
         if (id.Length is 0 or > 64 || !char.IsAsciiLetterOrDigit(id[0]) || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
             fields.Fault("endpoint", "must be 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit");
         var url = fields.Text("url", 1, 2048, required: true);
-        if (url is not null && await outbound.WhatIsWrongWithAsync(url, http.RequestAborted) is { } problem) fields.Fault("url", problem);
+        var problem = url is null ? null : await outbound.WhatIsWrongWithAsync(http, url);
+        if (problem is not null) fields.Fault("url", problem);
         var events = fields.Texts("events", 50, 64, required: true);
         if (events is { Count: 0 }) fields.Fault("events", "must not be empty");
         foreach (var type in events?.Where(e => !IsSubscribable(e)) ?? []) fields.Fault("events", $"holds {type}, which is no event type, prefix.* or *");
@@ -82,18 +83,20 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
     {
         if (RequestPath.Segment(http, IdSegment) is not { } id || !await database.WriteAsync(tx => WebhookEndpoints.DeleteAsync(tx, caller.Project, id))) return Unknown;
         // A batch a transaction: any number may wait for it. Nothing new is made for an endpoint that is gone.
-        while (await database.WriteAsync(async tx =>
+        // What is left of them when its caller is stopped ends by itself, once it is due.
+        while (true)
         {
-            var pending = await DeliveryStore.PendingOfAsync(tx, caller.Project, WebhookEndpoints.KeyOf(id), DeleteBatch);
-            foreach (var delivery in pending) await DeliveryStore.EndAsync(tx, delivery, null, "The endpoint was deleted.");
-            return pending.Count;
-        }) == DeleteBatch)
-        {
-            http.RequestAborted.ThrowIfCancellationRequested();
             caller.EnsureStillAllowed();
+            var ended = await database.WriteAsync(async tx =>
+            {
+                var endpoint = WebhookEndpoints.KeyOf(id);
+                var pending = await DeliveryStore.PendingOfAsync(tx, caller.Project, endpoint, DeleteBatch);
+                foreach (var one in pending) await DeliveryStore.EndAsync(tx, one, null, "The endpoint was deleted.");
+                return pending.Count;
+            });
+            if (ended < DeleteBatch) return Reply.NoContent;
+            http.RequestAborted.ThrowIfCancellationRequested();
         }
-
-        return Reply.NoContent;
     }
 
     private async Task<IResult> Rotate(HttpContext http, ProjectCaller caller)

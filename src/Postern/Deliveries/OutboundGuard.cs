@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Postern.Http;
 using Postern.Settings;
 
 namespace Postern.Deliveries;
@@ -67,6 +68,17 @@ internal sealed class OutboundGuard : IDisposable
             // The name may come into being later; what it then means is checked at connect time.
             return null;
         }
+    }
+
+    /// <summary>
+    /// The same for somebody's request. Whoever serves the name may take his time, so the caller is asked again whether
+    /// he still may do what he was let in for.
+    /// </summary>
+    public async ValueTask<string?> WhatIsWrongWithAsync(HttpContext http, string url)
+    {
+        var problem = await WhatIsWrongWithAsync(url, http.RequestAborted);
+        if (http.Features.Get<RequestCaller>() is { } caller) await caller.EnsureStillAllowedAsync();
+        return problem;
     }
 
     /// <summary>The same before a request that a proxy will make; directly, the connection itself is checked.</summary>

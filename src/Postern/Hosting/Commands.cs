@@ -83,7 +83,8 @@ internal static class Commands
         {
             var row = await tools.KeyAsync(await tools.ProjectAsync(parsed.GetValue(Project)!), parsed.GetValue(id)!);
             var done = await tools.Keys.RotateAsync(row, TimeSpan.FromMicroseconds(Span(parsed.GetValue(overlap)!, "--overlap")), "command line");
-            Console.WriteLine(done!.Value.Key.Text);
+            if (done is not KeyOutcome.Rotated rotated) throw new SetupException("There is no key " + row.Id);
+            Console.WriteLine(rotated.Key.Text);
         }));
 
         var revoke = new Command("revoke", "End a key at once.\n\nExample: postern keys revoke key_01j…") { id, Project };

@@ -26,7 +26,9 @@ internal sealed class RequestBody : IDisposable
     public static async ValueTask<(RequestBody? Body, Refusal? Refusal)> ReadAsync(HttpContext http, int limit)
     {
         if (http.Request.ContentLength > limit) return (null, TooLarge);
+#pragma warning disable RS0030 // The one place where a body is read.
         var reader = http.Request.BodyReader;
+#pragma warning restore RS0030
         var rented = ArrayPool<byte>.Shared.Rent((int)(http.Request.ContentLength ?? 4096) + 1);
         var length = 0;
         while (true)
@@ -45,7 +47,7 @@ internal sealed class RequestBody : IDisposable
             reader.AdvanceTo(arrived.End);
             if (!read.IsCompleted) continue;
             // A body takes as long as its sender likes: what the caller was let in for may have been taken away meanwhile.
-            http.Features.Get<RequestCaller>()?.EnsureStillAllowed();
+            if (http.Features.Get<RequestCaller>() is { } caller) await caller.EnsureStillAllowedAsync();
             return (new RequestBody(rented, length), null);
         }
     }

@@ -42,12 +42,12 @@ internal sealed class HeldWait : IHeldRequest
         try
         {
             var answer = await wait(_over.Token);
-            _caller.EnsureStillAllowed();
+            await _caller.EnsureStillAllowedAsync();
             return answer;
         }
         catch (OperationCanceledException)
         {
-            _caller.EnsureStillAllowed();
+            await _caller.EnsureStillAllowedAsync();
             throw;
         }
     }

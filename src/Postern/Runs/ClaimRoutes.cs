@@ -43,7 +43,6 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
         if (await agents.FindAsync(caller.Project, slug) is not { } agent) return new Refusal(404, "There is no such agent.", "not_found");
         if (agent.Kind != Agent.Pull) return new Refusal(409, $"{slug} is an {agent.Kind} agent: its runs are given to it.", "not_pull");
 
-        var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
         using var asking = registry.Wait(http, caller);
         var offered = new Hint();
         using var listening = database.Changes.Listen(Topics.Claimable(caller.Project, slug), offered.Set);
@@ -51,7 +50,7 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
         var began = clock.GetTimestamp();
         while (true)
         {
-            var claimed = await ClaimAsync(agent, (int)most, lease, by);
+            var claimed = await ClaimAsync(caller, agent, (int)most, lease);
             var left = TimeSpan.FromSeconds(wait) - clock.GetElapsedTime(began);
             if (claimed.Count > 0 || left <= TimeSpan.Zero || lifetime.ApplicationStopping.IsCancellationRequested) return Reply.Bytes(200, await RenderAsync(claimed));
             await asking.ForAsync(offered, left < LookEvery ? left : LookEvery);
@@ -83,13 +82,18 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
     /// Takes runs, and begins each: two transactions, so that session and run are locked in everybody's order. A crash between them leaves a lease that
     /// nobody keeps, and the run is offered again.
     /// </summary>
-    private async Task<List<Run>> ClaimAsync(Agent agent, int most, long lease, Doer by)
+    private async Task<List<Run>> ClaimAsync(ProjectCaller caller, Agent agent, int most, long lease)
     {
+        var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
         var any = await database.ReadAsync(tx => tx.FirstAsync("SELECT 1 FROM run WHERE project = $1 AND agent = $2 AND claim_at <= $3 LIMIT 1", r => r.GetInt64(0), agent.Project, agent.Slug, tx.Now));
         if (any == 0) return [];
         var begun = new List<Run>();
         foreach (var run in await database.WriteAsync(tx => RunStore.TakeClaimableAsync(tx, agent.Project, agent.Slug, most, lease)))
+        {
+            // What was taken and is not begun for a worker that is none any more is offered again, as after a crash.
+            caller.EnsureStillAllowed();
             if (await database.WriteAsync(tx => BeginAsync(tx, run, agent, by)) is { } working) begun.Add(working);
+        }
         return begun;
     }
 

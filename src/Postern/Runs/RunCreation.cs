@@ -45,7 +45,7 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
             else if (key is not null && key != text) fields.Fault("idempotencyKey", "and the header Idempotency-Key disagree");
             else key = text;
         }
-        var (url, secret, made) = await ReadCallbackAsync(fields, http.RequestAborted);
+        var (url, secret, made) = await ReadCallbackAsync(fields, http);
         var deadline = fields.Whole("deadlineSeconds", 1, 2_592_000);
         var start = fields.Flag("start") ?? true;
         var digest = SHA256.HashData(Encoding.UTF8.GetBytes(ReportDigest.FormOf(fields.Root)));
@@ -128,7 +128,7 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
             : (null, new Refusal(422, "The idempotency key was used for a request with other content.", "idempotency_key_reused"));
     }
 
-    private async ValueTask<(string? Url, string? Secret, bool Made)> ReadCallbackAsync(Fields fields, CancellationToken cancel)
+    private async ValueTask<(string? Url, string? Secret, bool Made)> ReadCallbackAsync(Fields fields, HttpContext http)
     {
         if (fields.Object("callback") is not { } given) return (null, null, false);
         var callback = new Fields(given);
@@ -136,7 +136,8 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
         var secret = callback.Text("secret", 1, 256);
         if (secret is not null && !SigningSecret.IsOne(secret)) callback.Fault("secret", SigningSecret.Rule);
         callback.RefuseUnknown();
-        if (url is not null && await outbound.WhatIsWrongWithAsync(url, cancel) is { } problem) callback.Fault("url", problem);
+        var problem = url is null ? null : await outbound.WhatIsWrongWithAsync(http, url);
+        if (problem is not null) callback.Fault("url", problem);
         foreach (var (field, wrong) in callback.Faults) fields.Fault("callback." + field, wrong);
         return (url, secret ?? SigningSecret.New(), secret is null);
     }

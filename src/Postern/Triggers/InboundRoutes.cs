@@ -33,16 +33,18 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
         var project = namesProject ? RequestPath.Segment(http, 1) : await projects.DefaultAsync();
         var owner = RequestPath.Segment(http, 2 + offset) is { } segment ? TriggerName.Decode(segment) : null;
         var id = RequestPath.Segment(http, 3 + offset);
-        var trigger = project is null || owner is null || id is null ? null : await triggers.FindAsync(project, new TriggerName(kind, owner, id));
+        var name = owner is null || id is null ? null : new TriggerName(kind, owner, id);
         var method = http.Request.Method;
-        if (!Allowed.Contains(method, StringComparer.Ordinal) && trigger?.Methods.Contains(method, StringComparer.Ordinal) != true)
+        if (!Allowed.Contains(method, StringComparer.Ordinal)
+            && (await FindAsync())?.Methods.Contains(method, StringComparer.Ordinal) != true)
             return new Refusal(405, "Method not allowed", "method_not_allowed") { Allow = string.Join(", ", Allowed) };
         if (http.Request.ContentType is { } type && RefusedTypes.Any(t => type.StartsWith(t, StringComparison.OrdinalIgnoreCase))) return new Refusal(415, "Unsupported content type", "unsupported_media_type");
         var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxBody);
         if (body is null) return tooLarge! with { Message = "Payload too large" };
         using (body)
         {
-            if (trigger is null || trigger.Mode != Trigger.Webhook) return TriggerFamily.NotFound;
+            // As it is now: what its authentication was when the body began to come signs nothing any more.
+            if (await FindAsync() is not { Mode: Trigger.Webhook } trigger) return TriggerFamily.NotFound;
             var rule = triggers.RuleOf(trigger);
             var verified = rule is null ? new Verified(new SignatureAnswer(true, null))
                 : await places.VerifyAsync(body.Length, rule.Secrets.Count, () => new Verified(Signatures.Verify(rule, http.Request.Headers, body.Bytes.Span, database.Now)), http.RequestAborted);
@@ -52,6 +54,9 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
             if (rates.OfCallback(http, trigger.Project) is { } slower) return slower;
             return await TakeSignedAsync(http, trigger, body.Bytes.ToArray(), answer.Replay);
         }
+
+        async ValueTask<Trigger?> FindAsync() => project is null || name is null ? null
+            : await triggers.FindAsync(project, name);
     }
 
     private async Task<IResult> TakeSignedAsync(HttpContext http, Trigger trigger, byte[] body, string? signed)

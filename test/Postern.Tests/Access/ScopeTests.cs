@@ -39,6 +39,44 @@ public sealed class ScopeTests
         Assert.False(ScopeSet.Everything.Allows(new Need("admin", "all", How: Given.Explicitly)));
     }
 
+    /// <summary>
+    /// A token narrowed with its key, an identity narrowed by its request: what both allow is allowed, and nothing
+    /// else.
+    /// </summary>
+    [Fact]
+    public void What_two_sets_of_scopes_have_in_common_is_what_both_allow()
+    {
+        var actions = Gen.Elements("read", "write", "admin", "trigger", "batchTrigger", "update", "*");
+        var types = Gen.Elements("sessions", "tasks", "runs", "approvals", "all");
+        var ids = Gen.Elements<string?>(null, "x", "y", "x:y");
+        var scope = Gen.OneOf(
+            from action in actions from type in types from id in ids select new Scope(action, type, id).ToString(),
+            Gen.Elements("admin", "operator.read", "operator.write", "operator.sessions.write", "not a scope"));
+        var sets = Gen.OneOf(Gen.Constant(ScopeSet.Everything), Gen.Constant(ScopeSet.Nothing),
+            Gen.ListOf(scope).Select(list => ScopeSet.Parse(list)));
+        var needs = Gen.OneOf(
+            from action in Gen.Elements("read", "write", "admin", "trigger", "batchTrigger",
+                "update")
+            from type in Gen.Elements("sessions", "tasks", "runs",
+                "approvals")
+            from id in ids
+            select new Need(action, type, id),
+            Gen.Constant(Need.FullAdmin));
+        Prop.ForAll(Arb.From(sets), Arb.From(sets), Arb.From(needs), (a, b, need) =>
+            a.Intersect(b).Allows(need) == (a.Allows(need) && b.Allows(need)))
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(5000));
+    }
+
+    /// <summary>What only a name gives is in no intersection that neither of the two gives by name.</summary>
+    [Fact]
+    public void An_intersection_gives_nothing_by_name_that_neither_side_gives_by_name()
+    {
+        foreach (var (a, b) in new[] { ("write:all", "*:all"), ("admin", "*:all"), ("admin", "admin"),
+            ("write:all", "admin") })
+            Assert.False(ScopeSet.Parse([a]).Intersect(ScopeSet.Parse([b]))
+                .Allows(new Need("write", "approvals", "x", How: Given.ByName)), $"{a} and {b}");
+    }
+
     /// <summary>What may be minted is never wider: whatever the minted scope covers, the minter's covers.</summary>
     [Fact]
     public void A_minted_scope_never_covers_more_than_its_minters()

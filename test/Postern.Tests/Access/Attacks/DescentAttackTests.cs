@@ -174,6 +174,56 @@ public sealed class DescentAttackTests : IAsyncLifetime
         Assert.Equal(401, (await _server.GetAsync("/api/v1/sessions", await SignAsync(new { origin = id }, "read:sessions"))).Status);
     }
 
+    [Theory]
+    [InlineData("revoked", 401)]
+    [InlineData("rotated", 401)]
+    [InlineData("narrowed", 404)]
+    public async Task What_comes_of_a_token_of_an_older_version_follows_its_key_as_well(string how, int status)
+    {
+        var (id, _) = await _server.NamedKeyAsync("backend", "read:sessions", "write:sessions");
+        var old = await SignAsync(new { origin = id }, "read:sessions:c1", "write:sessions:c1");
+        var derived = (await NextAsync((await NextAsync(old))!))!;
+        Assert.Equal(200, (await _server.GetAsync("/api/v1/sessions/c1", derived)).Status);
+        if (how == "revoked") await _server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", _server.RootKey);
+        else if (how == "rotated") await _server.PostAsync($"/api/v1/keys/{id}/rotate", new { overlapSeconds = 0 });
+        else await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}", _server.RootKey,
+            new { scopes = new[] { "read:runs" } });
+        _server.Clock.Advance(TimeSpan.FromSeconds(1));
+        foreach (var token in new[] { old, derived }) Assert.Equal(status,
+            (await _server.GetAsync("/api/v1/sessions/c1", token)).Status);
+    }
+
+    [Fact]
+    public async Task What_comes_of_a_token_that_a_client_signed_ends_with_the_secret_that_signed_it()
+    {
+        var signed = await SignAsync(new { }, "read:sessions:c1", "write:sessions:c1");
+        var derived = (await NextAsync((await NextAsync(signed))!))!;
+        var id = "key_" + _server.RootKey.Split('_')[2];
+        var root = (await _server.PostAsync($"/api/v1/keys/{id}/rotate", new { overlapSeconds = 60 })).String("key");
+        var late = (await NextAsync(derived))!;
+        foreach (var token in new[] { signed, derived, late }) Assert.Equal(200,
+            (await _server.GetAsync("/api/v1/sessions/c1", token)).Status);
+        _server.Clock.Advance(TimeSpan.FromSeconds(90));
+        foreach (var token in new[] { signed, derived, late }) Assert.Equal(401,
+            (await _server.GetAsync("/api/v1/sessions/c1", token)).Status);
+        Assert.Equal(200, (await _server.GetAsync("/api/v1/sessions/c1", root)).Status);
+    }
+
+    /// <summary>
+    /// A session has two names: a key that was given one of them hands out tokens that say the other.
+    /// </summary>
+    [Fact]
+    public async Task A_token_and_its_key_may_name_a_session_by_either_name()
+    {
+        var session = (await _server.GetAsync("/api/v1/sessions/c1")).String("id");
+        var (key, other) = (await _server.KeyAsync($"read:sessions:{session}", $"write:sessions:{session}"),
+            (await _server.StartSessionAsync("c9")).String("id"));
+        var derived = (await NextAsync(key))!;
+        Assert.Equal(200, (await _server.GetAsync("/api/v1/sessions/c1", derived)).Status);
+        foreach (var name in new[] { "c9", other }) Assert.Equal(404,
+            (await _server.GetAsync("/api/v1/sessions/" + name, derived)).Status);
+    }
+
     private async Task<string> ShortAsync(string life) =>
         (await _server.PostAsync("/api/v1/auth/public-tokens", new { scopes = new[] { "read:sessions:c1", "write:sessions:c1" }, expirationTime = life })).String("token");
 

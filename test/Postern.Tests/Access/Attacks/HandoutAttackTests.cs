@@ -1,5 +1,6 @@
 using System.Text;
-using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Postern.Access;
 using Postern.Support;
 
 namespace Postern.Tests.Access.Attacks;
@@ -105,6 +106,91 @@ public sealed class HandoutAttackTests : IAsyncLifetime
         Assert.Equal(403, (await _server.PostAsync($"/api/v1/keys/{other}/rotate", new { }, key)).Status);
         Assert.Equal(201, (await _server.PostAsync("/api/v1/keys", new { name = "within", scopes = new[] { "read:runs" }, expiresAt = soon.AddMinutes(-1) }, key)).Status);
         Assert.Equal(200, (await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}", key, new { expiresAt = soon.AddMinutes(-30) })).Status);
+    }
+
+    [Fact]
+    public async Task A_secret_that_is_being_rotated_away_makes_nothing_that_outlives_its_overlap()
+    {
+        foreach (var (id, key) in new[] { await _server.NamedKeyAsync("backend", "admin"),
+            (RootId(), _server.RootKey) })
+        {
+            Assert.Equal(200, (await _server.PostAsync($"/api/v1/keys/{id}/rotate", new { overlapSeconds = 3600 },
+                key)).Status);
+            foreach (var (path, body) in new (string, object)[]
+            {
+                ("/api/v1/keys", new { name = "for ever", scopes = new[] { "admin" } }),
+                ("/api/v1/keys", new { name = "longer", scopes = new[] { "admin" },
+                    expiresAt = _server.Clock.GetUtcNow().AddHours(2) }),
+                ($"/api/v1/keys/{id}/rotate", new { overlapSeconds = 3600 }),
+            })
+            {
+                var refused = await _server.PostAsync(path, body, key);
+                Assert.True(refused.Status == 403
+                    && refused.String("code") == "expiry_exceeds_key", $"{path} by the old secret of {id}: {refused}");
+            }
+            var token = await _server.TokenOfAsync(key, "read:runs");
+            Assert.Equal(201, (await _server.PostAsync("/api/v1/keys",
+                new
+                {
+                    name = "within",
+                    scopes = new[] { "read:runs" },
+                    expiresAt = _server.Clock.GetUtcNow().AddMinutes(30)
+                }, key)).Status);
+            _server.Clock.Advance(TimeSpan.FromHours(2));
+            Assert.Equal(401, (await _server.GetAsync("/api/v1/runs", token)).Status);
+        }
+    }
+
+    [Theory]
+    [InlineData("{\"scopes\":[\"admin\"]}")]
+    [InlineData("{\"scopes\":[]}")]
+    [InlineData("{\"scopes\":[\"read:runs\",\"write:runs:r1\"]}")]
+    [InlineData("{\"scopes\":[\"read:all\"]}")]
+    public async Task A_key_that_ends_gives_no_right_to_one_that_lives_longer(string change)
+    {
+        var made = await _server.PostAsync("/api/v1/keys",
+            new { name = "short", scopes = new[] { "admin" }, expiresAt = DateTimeOffset.UtcNow.AddHours(1) });
+        var (sleeper, sleeping) = await _server.NamedKeyAsync("sleeper", "read:runs");
+        var refused = await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{sleeper}", made.String("key"), change);
+        Assert.Equal((403, "expiry_exceeds_key"), (refused.Status, refused.String("code")));
+        Assert.Equal(403, (await _server.GetAsync("/api/v1/keys", sleeping)).Status);
+        // To narrow it, to rename it, and to give it more for as long as itself is no harm.
+        Assert.Equal(200, (await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{sleeper}", made.String("key"),
+            new { name = "narrow", scopes = new[] { "read:runs:r1" } })).Status);
+        Assert.Equal(200, (await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{sleeper}", made.String("key"),
+            new { scopes = new[] { "read:all" }, expiresAt = DateTimeOffset.UtcNow.AddMinutes(30) })).Status);
+    }
+
+    /// <summary>Between the look at a key and its rotation it may have been given more than the caller has.</summary>
+    [Fact]
+    public async Task A_rotation_hands_out_nothing_that_the_key_was_given_meanwhile()
+    {
+        var services = _server.App.Services;
+        var (keys, store, ring) = (services.GetRequiredService<KeyAdmin>(), services.GetRequiredService<KeyStore>(),
+            services.GetRequiredService<KeyRing>());
+        var (_, admin) = await _server.NamedKeyAsync("admin", "admin");
+        var caller = new ProjectCaller(await _server.ProjectAsync(),
+            (await ring.VerifyAsync(admin, _server.Database.Now))!, _server.Database);
+        Assert.True(caller.Allows(Need.FullAdmin));
+        var (id, _) = await _server.NamedKeyAsync("prey", "read:runs");
+        var seen = (await store.FindAsync(id))!;
+        Assert.Equal(200, (await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}",
+            await _server.KeyAsync("admin", "write:approvals"), new { scopes = new[] { "write:approvals" } })).Status);
+        var refused = Assert.IsType<KeyOutcome.Refused>(await keys.RotateAsync(seen, TimeSpan.Zero, "test", caller));
+        Assert.Equal("needs_grant_by_name", refused.Why.Code);
+        // The same for an end that was brought forward: what shortens the key that was seen would lengthen the one that is.
+        var ending = new ProjectCaller(caller.Project,
+            (await ring.VerifyAsync(
+            (await _server.PostAsync("/api/v1/keys",
+            new { name = "e", scopes = new[] { "admin" }, expiresAt = DateTimeOffset.UtcNow.AddHours(1) }))
+            .String("key"), _server.Database.Now))!, _server.Database);
+        var (brief, _) = await _server.NamedKeyAsync("brief", "read:runs");
+        var hours = (int count) => _server.Database.Now + (count * 3_600_000_000L);
+        await keys.UpdateAsync((await store.FindAsync(brief))!, new KeyChange(ExpiresAt: hours(9)), "test");
+        seen = (await store.FindAsync(brief))!;
+        await keys.UpdateAsync(seen, new KeyChange(ExpiresAt: _server.Database.Now + 60_000_000), "test");
+        Assert.IsType<KeyOutcome.Refused>(
+            await keys.UpdateAsync(seen, new KeyChange(ExpiresAt: hours(5)), "test", ending));
     }
 
     [Fact]

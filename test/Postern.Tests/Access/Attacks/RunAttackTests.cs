@@ -1,0 +1,166 @@
+using System.Text;
+using Postern.Access;
+using Postern.Support;
+
+namespace Postern.Tests.Access.Attacks;
+
+/// <summary>
+/// What a worker tries with a run's token: it opens its run's doors while its attempt has the run, and no other.
+/// </summary>
+public sealed class RunAttackTests : IAsyncLifetime
+{
+    private static readonly string[] Ways = ["cancelled", "superseded", "ended", "agent removed"];
+    private TestServer _server = null!;
+    private Asking _asking = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _server = await TestServer.StartAsync();
+        _asking = await Asking.PrepareAsync(_server);
+    }
+
+    public async ValueTask DisposeAsync() => await _server.DisposeAsync();
+
+    public static TheoryData<string, string> Halves()
+    {
+        var rows = new TheoryData<string, string>();
+        foreach (var way in Ways)
+            foreach (var path in (string[])["/realtime/v1/sessions/{session}/in/append",
+                "/realtime/v1/sessions/{session}/out/records",
+                "/realtime/v1/sessions/{session}/channels/side/out/append",
+                "/realtime/v1/sessions/{session}/channels/side/in/records"])
+                rows.Add(way, path);
+        return rows;
+    }
+
+    [Theory]
+    [MemberData(nameof(Halves))]
+    public async Task What_was_half_sent_is_written_nowhere_once_the_run_is_gone(string way, string path)
+    {
+        var (run, token, session) = await ClaimedAsync();
+        var body = Encoding.UTF8.GetBytes("{\"records\":[{\"data\":\"after it\"}]}" + new string(' ', 200));
+        await using var half = await SlowRequest.BeginAsync(_server.Url, "POST",
+            path.Replace("{session}", session, StringComparison.Ordinal), body, ("Authorization", "Bearer " + token));
+        Assert.NotNull(half);
+        await half.SendHalfAsync();
+        await EndAsync(way, run);
+        var (status, text) = await half.EndAsync();
+        // Who reports is told what became of the run for a minute; nothing is done for him.
+        Assert.True(status is 401 or 403 or 409, text);
+        Assert.DoesNotContain("after it", await _server.DumpAsync("record", "message", "run_event"),
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("cancelled")]
+    [InlineData("superseded")]
+    [InlineData("ended")]
+    [InlineData("agent removed")]
+    public async Task Who_waits_for_a_run_is_shown_nothing_of_it_once_it_is_not_his(string way)
+    {
+        var (run, token, session) = await ClaimedAsync();
+        var wait = _server.GetAsync($"/api/v1/runs/{run}?wait=30", token);
+        await using var stream = await _server.StreamAsync($"/realtime/v1/sessions/{session}/in", token);
+        await WaitFor.TrueAsync(() => Task.FromResult(_server.HeldRequests >= 2));
+        await EndAsync(way, run);
+        Assert.Equal(401, (await wait.WaitAsync(TimeSpan.FromSeconds(2))).Status);
+        ServerEvent? last = null;
+        while (await stream.NextAsync(TimeSpan.FromSeconds(2)) is { } next) last = next;
+        Assert.True(last is { Name: "error" }
+            && last.Data.Contains("revoked", StringComparison.Ordinal), last?.ToString());
+    }
+
+    [Fact]
+    public async Task A_run_that_is_touched_before_anybody_follows_it_is_read_once_somebody_does()
+    {
+        var state = new RunState(1, 0, null);
+        var read = new SemaphoreSlim(0);
+        using var watch = new RunWatch("p", "run_1", (_, _) => Read(), _server.Database);
+        await watch.EnsureFreshAsync();
+        Assert.True(watch.Has(1, LateWorker.Refused, 1));
+        state = state with { EndedAt = 1 };
+        await TouchAsync("run_1");
+        Assert.True(read.Wait(0) && !read.Wait(0), "a touch that nobody follows reads nothing");
+        using (watch.Follow())
+        {
+            Assert.True(await read.WaitAsync(TimeSpan.FromSeconds(5)));
+            await WaitFor.TrueAsync(() => Task.FromResult(!watch.Has(1, LateWorker.Refused, 1)));
+        }
+
+        ValueTask<RunState?> Read()
+        {
+            read.Release();
+            return ValueTask.FromResult<RunState?>(state);
+        }
+    }
+
+    [Fact]
+    public async Task A_run_that_was_forgotten_while_somebody_holds_it_is_never_stale()
+    {
+        var state = new RunState(1, 0, null);
+        using var watch = new RunWatch("p", "run_1", (_, _) => ValueTask.FromResult<RunState?>(state),
+            _server.Database);
+        await watch.EnsureFreshAsync();
+        Assert.True(watch.TryRetire());
+        state = state with { EndedAt = 1 };
+        await watch.EnsureFreshAsync();
+        Assert.False(watch.Has(1, LateWorker.Refused, 1));
+        // Followed after all, it listens again; and is not given up while it is followed.
+        state = state with { EndedAt = null };
+        await watch.EnsureFreshAsync();
+        using (watch.Follow())
+        {
+            Assert.False(watch.TryRetire());
+            await WaitFor.TrueAsync(() => Task.FromResult(watch.Has(1, LateWorker.Refused, 1)));
+            state = state with { EndedAt = 1 };
+            await TouchAsync("run_1");
+            await WaitFor.TrueAsync(() => Task.FromResult(!watch.Has(1, LateWorker.Refused, 1)));
+        }
+        Assert.True(watch.TryRetire());
+    }
+
+    private Task TouchAsync(string topic) => _server.Database.WriteAsync(tx =>
+    {
+        tx.Touch(topic);
+        return ValueTask.FromResult(0);
+    });
+
+    /// <summary>A run in a session of its own, that a worker has.</summary>
+    private async Task<(string Run, string Token, string Session)> ClaimedAsync()
+    {
+        var session = (await _server.StartSessionAsync("s-" + Guid.NewGuid().ToString("N"), agent: "p")).String("id");
+        await _server.SayAsync(session, "work");
+        var claimed = (await _server.PostAsync("/api/v1/agents/p/claim",
+            new { waitSeconds = 10, leaseSeconds = 60 })).Json.GetProperty("data")[0];
+        return (claimed.GetProperty("run").GetProperty("id").GetString()!, claimed.GetProperty("token").GetString()!,
+            session);
+    }
+
+    private async Task EndAsync(string way, string run)
+    {
+        switch (way)
+        {
+            case "cancelled":
+                Assert.Equal(200, (await _server.PostAsync($"/api/v1/runs/{run}/cancel",
+                    new { reason = "secret reason" })).Status);
+                break;
+            case "ended":
+                Assert.Equal(200, (await _server.PostAsync($"/api/v1/runs/{run}/status",
+                    new { status = "succeeded" })).Status);
+                break;
+            case "superseded":
+                // Its lease runs out, and somebody else is given the run.
+                _server.Clock.Advance(TimeSpan.FromSeconds(61));
+                var next = (await _server.PostAsync("/api/v1/agents/p/claim",
+                    new { waitSeconds = 20 })).Json.GetProperty("data")[0];
+                Assert.Equal((run, 2),
+                    (next.GetProperty("run").GetProperty("id").GetString(),
+                    next.GetProperty("run").GetProperty("attempt").GetInt32()));
+                break;
+            default:
+                Assert.Equal(204, (await _server.SendAsync(HttpMethod.Delete, "/api/v1/agents/p?force=1",
+                    _server.RootKey)).Status);
+                break;
+        }
+    }
+}

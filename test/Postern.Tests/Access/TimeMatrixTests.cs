@@ -1,0 +1,29 @@
+using Postern.Access;
+using Postern.Support;
+
+namespace Postern.Tests.Access;
+
+/// <summary>
+/// Authority ends when it ends: every door of the table, every way to end, every moment, on SQLite. See <see
+/// cref="TimeMatrix"/>.
+/// </summary>
+public sealed class TimeMatrixTests(TimeMatrixTests.World world) : IClassFixture<TimeMatrixTests.World>
+{
+    public sealed class World : IAsyncLifetime
+    {
+        internal TimeWorld Time { get; private set; } = null!;
+
+        public async ValueTask InitializeAsync() => Time = await TimeWorld.StartAsync(Backend.Sqlite);
+
+        public ValueTask DisposeAsync() => Time.DisposeAsync();
+    }
+
+    [Theory]
+    [MemberData(nameof(MatrixTests.Rows), MemberType = typeof(MatrixTests))]
+    public async Task Whoever_came_through_a_door_does_nothing_more_once_his_authority_has_ended(string method,
+        string path)
+    {
+        var door = world.Time.Server.Doors.Table.Single(d => d.Method == method && d.Path == path);
+        await new TimeMatrix(world.Time, door).TryAsync(Ending.Of(door));
+    }
+}

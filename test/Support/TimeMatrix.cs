@@ -1,0 +1,228 @@
+using System.Diagnostics;
+using Postern.Access;
+
+namespace Postern.Support;
+
+/// <summary>
+/// The matrix in time: a door, a way in which the authority of who comes through it ends, and every moment at which
+/// that can happen: before the
+/// request, after its headers, in the middle of its body, while it waits, while it streams. Each is refused, within a
+/// second, and nothing is
+/// written. Then the same request with living authority succeeds: what was refused was refused for its authority. Which
+/// moments a door has is
+/// read off its row in the table: whether it takes a body, may be asked to wait, or can be followed.
+/// </summary>
+internal sealed class TimeMatrix(TimeWorld world, Door door)
+{
+    /// <summary>What the contract gives, and what a busy machine adds.</summary>
+    private static readonly TimeSpan Within = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>How long a late worker is still told what became of its run.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(61);
+
+    private bool ReadsBody => door.Request is not null;
+
+    private bool Waits => door.Parameters.Any(p => p.Name == "wait")
+        || door.Request?.GetProperty("WaitSeconds") is not null;
+
+    private bool Streams => door.Method == "GET" && door.Parameters.Any(p => p.Name == "Last-Event-ID");
+
+    private string Method => door.Method == Door.AnyMethod ? "POST" : door.Method;
+
+    /// <summary>Tries a door in these ways, and with living authority once for each kind of credential.</summary>
+    public async Task TryAsync(IEnumerable<Ending> endings)
+    {
+        foreach (var kind in endings.GroupBy(e => e.Kind))
+        {
+            var scene = new TimeScene(world);
+            var request = await DoorRequests.OfAsync(door, scene);
+            foreach (var ending in kind.Where(e => !e.Takes || request.Scope is not null))
+            {
+                if (ending.EndsTheTarget) (scene, request) = await AnewAsync(scene, lease: 60);
+                await TryAsync(ending, scene, request);
+            }
+            if (kind.First().EndsTheTarget) (scene, request) = await AnewAsync(scene, lease: 3600);
+            await SucceedsAsync(kind.First(), scene, request);
+            await scene.ClearAsync();
+        }
+    }
+
+    private async Task<(TimeScene Scene, DoorRequest Request)> AnewAsync(TimeScene old, int lease)
+    {
+        await old.ClearAsync();
+        var scene = new TimeScene(world) { Lease = lease };
+        return (scene, await DoorRequests.OfAsync(door, scene));
+    }
+
+    private async Task TryAsync(Ending ending, TimeScene scene, DoorRequest request)
+    {
+        var held = await ending.HoldAsync(scene, request);
+        await using var moments = new Moments();
+        if (ReadsBody)
+        {
+            moments.Halves.Add(("after its headers", await BeginAsync(ending, request, held)));
+            moments.Halves.Add(("in its body", await BeginAsync(ending, request, held)));
+            await moments.Halves[^1].Request.SendHalfAsync();
+        }
+        // A run that waits for a person is handed over to nobody, so that its worker's wait has ended by the answer.
+        var hasEnded = ending.Name == Ending.Superseded && scene.HasAsked;
+        if (Waits && !hasEnded) moments.Waiting = await WaitAsync(request, held);
+        if (Streams) moments.Streaming = await StreamAsync(request, held);
+
+        await held.EndAsync();
+        var ended = Stopwatch.StartNew();
+        var mark = await world.MarkAsync();
+
+        if (moments.Streaming is { } stream) await StreamEndsAsync(ending, stream, ended);
+        if (moments.Waiting is { } wait)
+        {
+            var answer = await wait.WaitAsync(TimeSpan.FromSeconds(20));
+            var (took, last) = (ended.Elapsed, ending.Kind == Opens.RunToken && door.Late == LateWorker.ToldTheEnd);
+            Assert.True(took < Within, $"{Words(ending)}, while it waits: {took.TotalMilliseconds:F0} ms");
+            Refused(ending, "while it waits", answer.Status, answer.ToString(), told: last);
+        }
+        foreach (var (moment, half) in moments.Halves)
+        {
+            var (status, text) = await half.EndAsync();
+            Refused(ending, moment, status, text);
+        }
+        await RefusedBeforeAsync(ending, request, held, "before the request");
+        var (written, rows) = await world.WrittenSinceAsync(mark);
+        Assert.True((written.Count == 0 && rows == 0)
+            || (IsNoted(ending) && written.All(IsNote)),
+            $"{Words(ending)} wrote {rows} rows:\n{string.Join('\n', written)}");
+
+        if (ending.Kind != Opens.RunToken || ending.Name == "revoked") return;
+        world.Server.Clock.Advance(Grace);
+        var late = await SendAsync(request, held);
+        Assert.True(late == 401, $"{Words(ending)}, a minute later: {late}");
+    }
+
+    private async Task<SlowRequest> BeginAsync(Ending ending, DoorRequest request, Held held)
+    {
+        var (half, status) = await SlowRequest.TryAsync(world.Server.Url, Method, request.Path, request.Bytes,
+            [("Content-Type", request.Media), .. held.Headers]);
+        return half ?? throw new InvalidOperationException(
+            $"{Words(ending)}: answered {status} before its body, and nothing has ended yet");
+    }
+
+    private async Task<Task<Answer>> WaitAsync(DoorRequest request, Held held)
+    {
+        // What was held for an earlier way has gone before this one is counted.
+        await WaitFor.TrueAsync(() => Task.FromResult(world.Server.HeldRequests == 0));
+        var waiting = ReadsBody
+            ? world.Server.SendAsync(new HttpMethod(Method), request.Path, null, new { waitSeconds = 30 }, held.Headers)
+            : world.Server.SendAsync(new HttpMethod(Method), request.Path + "?wait=30", null, null, held.Headers);
+        await WaitFor.TrueAsync(() => Task.FromResult(world.Server.HeldRequests > 0 || waiting.IsCompleted));
+        Assert.False(waiting.IsCompleted, $"{door.Method} {door.Path} did not wait");
+        return waiting;
+    }
+
+    private async Task<EventReader> StreamAsync(DoorRequest request, Held held)
+    {
+        var stream = await world.Server.StreamAsync(request.Path, "", held.Headers);
+        Assert.Equal(200, stream.Status);
+        return stream;
+    }
+
+    private async Task StreamEndsAsync(Ending ending, EventReader stream, Stopwatch ended)
+    {
+        ServerEvent? last = null;
+        while (await stream.NextAsync() is { } next) last = next;
+        Assert.True(ended.Elapsed < Within, $"{Words(ending)}, while it streams: {ended.ElapsedMilliseconds} ms");
+        var reason = ending.Name.Contains("expired", StringComparison.Ordinal) ? StreamEnd.Expired : ending.Takes
+            ? StreamEnd.Forbidden : StreamEnd.Revoked;
+        Assert.True(last is { Name: "error" or "end" }
+            && last.Data.Contains(reason, StringComparison.Ordinal), $"{Words(ending)}, while it streams: {last}");
+    }
+
+    private async Task RefusedBeforeAsync(Ending ending, DoorRequest request, Held held, string moment) =>
+        Refused(ending, moment, await SendAsync(request, held), "", told: ending.Kind == Opens.RunToken
+            && door.Late == LateWorker.ToldTheEnd);
+
+    /// <summary>
+    /// Whoever lost a right is told so, or that there is nothing to see; a late worker at a door of reports, what
+    /// became of its run; who answers a
+    /// settled question, that it is settled. Everybody else is refused like one who has no credential.
+    /// </summary>
+    private void Refused(Ending ending, string moment, int status, string text, bool told = false)
+    {
+        var fits = ending.Kind switch
+        {
+            Opens.RunToken when IsReport(ending) => status is 401 or 403 or 404 or 409,
+            Opens.RunToken when told && ending.Name != Ending.Superseded
+                && ending.Name != "revoked" => status is 200 or 401,
+            Opens.CallbackToken => status is 401 or 404 or 409 || (status == 200 && ending.Name != Ending.Superseded),
+            Opens.Link => status is 409 or 410,
+            _ when ending.Takes => status is 403 or 404,
+            _ => status == 401,
+        };
+        Assert.True(fits, $"{Words(ending)}, {moment}: {status} {text}");
+    }
+
+    /// <summary>
+    /// What is said of a run by one of its workers: refused as a report, and noted as refused in the run's timeline.
+    /// </summary>
+    private bool IsReport(Ending ending) => ending.Kind == Opens.CallbackToken
+        || (ending.Kind == Opens.RunToken && door.Late == LateWorker.Told);
+
+    /// <summary>
+    /// What was said too late of a run, or answered too late, stands in the run's timeline as refused.
+    /// </summary>
+    private bool IsNoted(Ending ending) => IsReport(ending) || ending.Kind == Opens.Link;
+
+    private static bool IsNote(string statement) =>
+        statement.Contains("INSERT INTO run_event", StringComparison.Ordinal)
+        || statement.Contains("event_seq = event_seq + 1", StringComparison.Ordinal);
+
+    /// <summary>
+    /// The control. It shows as well that a door which takes no body reads none: a moment in it would not be missed.
+    /// </summary>
+    private async Task SucceedsAsync(Ending ending, TimeScene scene, DoorRequest request)
+    {
+        var held = await ending.HoldAsync(scene, request);
+        var status = ReadsBody
+            ? (await (await BeginAsync(ending, request, held)).EndAsync()) switch
+            {
+                var (s, text) => Right(s) ? s
+            : throw new InvalidOperationException($"{Words(ending)}, with living authority: {text}")
+            }
+            : Method is "GET" or "HEAD" ? await SendAsync(request, held)
+            : (await SlowRequest.TryAsync(world.Server.Url, Method, request.Path, "{}"u8.ToArray(),
+                held.Headers)).Status;
+        Assert.True(Right(status), $"{Words(ending)}, with living authority: {status}");
+
+        bool Right(int got) => request.Success is { } success ? got == success : got is >= 200 and < 300;
+    }
+
+    private async Task<int> SendAsync(DoorRequest request, Held held)
+    {
+        using var message = new HttpRequestMessage(new HttpMethod(Method), request.Path);
+        if (ReadsBody)
+        {
+            message.Content = new ByteArrayContent(request.Bytes);
+            message.Content.Headers.TryAddWithoutValidation("Content-Type", request.Media);
+        }
+        foreach (var (name, value) in held.Headers) message.Headers.TryAddWithoutValidation(name, value);
+        using var answer = await world.Server.Http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead);
+        return (int)answer.StatusCode;
+    }
+
+    private string Words(Ending ending) => $"{door.Method} {door.Path}, {Door.Words(ending.Kind)} {ending.Name}";
+
+    /// <summary>What is open while the authority ends.</summary>
+    private sealed class Moments : IAsyncDisposable
+    {
+        public List<(string Moment, SlowRequest Request)> Halves { get; } = [];
+
+        public Task<Answer>? Waiting { get; set; }
+
+        public EventReader? Streaming { get; set; }
+
+        public async ValueTask DisposeAsync()
+        {
+            foreach (var (_, half) in Halves) await half.DisposeAsync();
+            if (Streaming is not null) await Streaming.DisposeAsync();
+        }
+    }
+}

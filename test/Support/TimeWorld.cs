@@ -1,0 +1,75 @@
+using Microsoft.Extensions.DependencyInjection;
+using Postern.Access;
+using Postern.Storage;
+
+namespace Postern.Support;
+
+/// <summary>
+/// One server for the whole matrix in time, what it knows of changes, and an administrator who stays.
+/// </summary>
+internal sealed class TimeWorld : IAsyncDisposable
+{
+    /// <summary>What triggers and the approval service of the matrix are signed with.</summary>
+    public const string Secret = "a secret of the matrix in time";
+
+    private static string[]? _tables;
+    private RecordingDatabase _recording = null!;
+
+    public TestServer Server { get; private set; } = null!;
+
+    public Receiver Receiver { get; private set; } = null!;
+
+    /// <summary>A key that may do everything, also what takes a name.</summary>
+    public string Admin { get; private set; } = "";
+
+    public string Project { get; private set; } = "";
+
+    public T Get<T>()
+        where T : notnull => Server.App.Services.GetRequiredService<T>();
+
+    public static async Task<TimeWorld> StartAsync(Backend backend)
+    {
+        var world = new TimeWorld { Receiver = await Receiver.StartAsync() };
+        world.Server = await TestServer.StartAsync(backend, wrap: inner =>
+            world._recording = new RecordingDatabase(inner));
+        world.Project = await world.Server.ProjectAsync();
+        world.Admin = await world.Server.KeyAsync("admin", "write:approvals", "read:approvals");
+        return world;
+    }
+
+    /// <summary>
+    /// Everything that is kept, counted; and from here on every statement that changes something is seen.
+    /// </summary>
+    public async Task<long> MarkAsync()
+    {
+        var rows = await CountAsync();
+        _recording.Written.Clear();
+        return rows;
+    }
+
+    /// <summary>
+    /// The statements that wrote since the mark, and how many more rows there are. Audit rows do not count, nor when a
+    /// key was used last.
+    /// </summary>
+    public async Task<(IReadOnlyList<string> Statements, long Rows)> WrittenSinceAsync(long mark) =>
+        ([.. _recording.Written.Where(s => !s.Contains(" audit", StringComparison.Ordinal)
+            && !s.Contains("last_used_at = $3", StringComparison.Ordinal))], await CountAsync() - mark);
+
+    private async Task<long> CountAsync()
+    {
+        _tables ??= [.. await Server.Database.ReadAsync(tx => tx.ListAsync(
+            Server.Database.Kind == "sqlite"
+                ? "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+                : "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'",
+            r => r.GetString(0)))];
+        var counted = _tables.Where(t => t is not "audit").Select(t => $"(SELECT COUNT(*) FROM {t})");
+        return await Server.Database.ReadAsync(tx =>
+            tx.FirstAsync("SELECT " + string.Join(" + ", counted), r => r.GetInt64(0)));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Server.DisposeAsync();
+        await Receiver.DisposeAsync();
+    }
+}
