@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Text;
 using Postern.Http;
+using Postern.Sessions;
 using Postern.Storage;
 
 namespace Postern.Approvals;
@@ -90,6 +91,7 @@ internal sealed class ApprovalStore(Database database)
                 .And("requested_at >= {0}", filter.From)
                 .And("requested_at <= {0}", filter.To)
                 .Beyond("requested_at", beyond, filter.After?.Place);
+            if (!filter.WithInternal) query.And(SessionStore.IsNotOfInternal("approval"));
             var most = query.Arg(limit + 1L);
             // The page's bytes are bounded while it is read: hundreds of large payloads are never in memory together.
             var bytes = 0L;
@@ -139,4 +141,6 @@ internal sealed class ApprovalStore(Database database)
 
 /// <summary>What a list of approvals is narrowed to; empty lists do not narrow.</summary>
 internal sealed record ApprovalFilter(
-    IReadOnlyList<string> Statuses, IReadOnlyList<string> Agents, IReadOnlyList<string> Runs, IReadOnlyList<string> Sessions, IReadOnlyList<string> Services, long? From, long? To, Cursor? After);
+    IReadOnlyList<string> Statuses, IReadOnlyList<string> Agents, IReadOnlyList<string> Runs,
+    IReadOnlyList<string> Sessions, IReadOnlyList<string> Services, long? From, long? To, Cursor? After,
+    bool WithInternal = false);

@@ -137,8 +137,8 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
         if (HistoryKey.TryParse(RequestPath.Segment(http, 1)) is not { } key) return (null, Refusal.BadRequest("invalid session key"));
         if (!anything) return (null, HistoryFamily.Missing(scope));
         var name = await key.NameAsync(sessions, caller.Project);
-        var hidden = key.IsInternal || (name is not null && Session.IsInternal(name.ExternalId ?? ""));
-        if (hidden && !caller.Allows(Need.FullAdmin)) return (null, HistoryFamily.NotFound(key.Text));
+        if (SessionDoor.Hides(caller, key.Rest, name?.Id) || SessionDoor.Hides(caller, name?.Name ?? "", name?.Id))
+            return (null, HistoryFamily.NotFound(key.Text));
         var allowed = name is null ? caller.Allows(action, "sessions", key.Rest) : caller.Allows(action, "sessions", name.Id, name.ExternalId);
         if (allowed && (name is not null || mayBeUnborn)) return (name, null);
         return (null, HistoryFamily.NotFound(key.Text));

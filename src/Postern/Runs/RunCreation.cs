@@ -104,7 +104,10 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
 
     private async ValueTask<(Run? Run, Refusal? Refusal)> StartInSessionAsync(Tx tx, ProjectCaller caller, StartRun asked, Run run, Doer by)
     {
-        if (await SessionStore.FindAsync(tx, caller.Project, asked.SessionId!) is not { } found || !caller.Allows("write", "sessions", found.Id, found.ExternalId) || await SessionStore.LockAsync(tx, caller.Project, found.Id) is not { } session)
+        if (await SessionStore.FindAsync(tx, caller.Project, asked.SessionId!) is not { } found
+            || SessionDoor.Hides(caller, found.Name, found.Id)
+            || !caller.Allows("write", "sessions", found.Id, found.ExternalId)
+            || await SessionStore.LockAsync(tx, caller.Project, found.Id) is not { } session)
             return (null, new Refusal(422, "There is no such session.", "unknown_session"));
         if (session.Agent != run.Agent) return (null, new Refusal(422, $"The session belongs to the agent {session.Agent}.", "other_agent"));
         if (run.WorkflowVersion != 0 || !asked.Start) return (null, new Refusal(422, "A run in a session is of the workflow agent and starts at once.", "session_run"));

@@ -131,6 +131,8 @@ internal sealed class SessionTokens(Tokens tokens, Database database)
 
     private ValueTask<string?> DeriveAsync(ProjectCaller caller, string project, string id, string? externalId)
     {
+        // Internal sessions are for administrators, which no token of theirs would be: it would open nothing.
+        if (externalId is not null && Session.IsInternal(externalId)) return new((string?)null);
         var scopes = new List<string>(2);
         if (caller.Authority.Allows(new Need("read", "sessions", id, externalId))) scopes.Add("read:sessions:" + (externalId ?? id));
         scopes.Add("write:sessions:" + (externalId ?? id));
