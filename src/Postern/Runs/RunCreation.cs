@@ -118,7 +118,7 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
     }
 
     /// <summary>Whose key it is, and which: two credentials that use one key mean two requests.</summary>
-    private static string NameOf(ProjectCaller caller, string key) => $"start:{caller.Authority.Credential}:{caller.Authority.Name}:{key}";
+    private static string NameOf(ProjectCaller caller, string key) => "start:" + caller.Authority.Own(key);
 
     /// <summary>What became of the first request under a name; null when there is none, or it was refused in this moment and has left nothing.</summary>
     /// <param name="reader">Asked whether it may read the run, where the name is not its own.</param>

@@ -32,7 +32,7 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
-        var (asked, wrong) = StartRequest.Read(fields, database.Now);
+        var (asked, wrong) = StartRequest.Read(fields, caller.Authority.SpeaksAsUser);
         if (asked is null) return wrong!;
         if (!caller.Allows("write", "tasks", asked.Agent) && !caller.Allows("write", "sessions"))
             return SessionFamily.Instance.Forbidden($"write:tasks:{asked.Agent}");

@@ -11,6 +11,7 @@ namespace Postern.Sessions;
 internal sealed class TurnFold
 {
     private readonly List<Action<Utf8JsonWriter>> _blocks = [];
+    private string? _id;
     private readonly Dictionary<string, StringBuilder> _texts = new(StringComparer.Ordinal);
 
     public void Add(Record record)
@@ -23,7 +24,7 @@ internal sealed class TurnFold
     }
 
     /// <summary>The message, or null when nothing was said.</summary>
-    public ChatMessage? Message => _blocks.Count == 0 ? null : ChatMessage.Assistant(_blocks);
+    public ChatMessage? Message => _blocks.Count == 0 ? null : ChatMessage.Assistant(_blocks) with { ClientId = _id };
 
     /// <summary>The text of a delta chunk, or null for any other: what a follower of the history sees of a text still being made.</summary>
     public static string? DeltaOf(JsonElement data) =>
@@ -49,6 +50,9 @@ internal sealed class TurnFold
         if (chunk.ValueKind != JsonValueKind.Object) return;
         switch (TextOf(chunk, "type"))
         {
+            case "start":
+                _id ??= ChatMessage.IdOf(chunk, "messageId");
+                break;
             case "text-start":
                 _texts.Remove(TextOf(chunk, "id") ?? "");
                 break;
