@@ -162,7 +162,7 @@ public sealed class NamesContract
             await tx.ExecuteAsync("UPDATE session SET in_answered_seq = 100 " + itsSession, ids[0]);
             return await tx.ExecuteAsync("UPDATE session SET closed_at = 1 " + itsSession, ids[1]);
         });
-        var statements = Migrations.All.Single(m => m.Number == 7).Sql.Split(";\n");
+        var statements = Migrations.All.Single(m => m.Name.EndsWith("_names.sql", StringComparison.Ordinal)).Sql.Split(";\n");
         var settle = statements.Where(s => s.Contains("UPDATE", StringComparison.Ordinal));
         await server.Database.WriteAsync(async tx =>
         {
