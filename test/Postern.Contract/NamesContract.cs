@@ -101,6 +101,9 @@ public sealed class NamesContract
     {
         await using var server = await TestServer.StartAsync(backend);
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/deployer", server.RootKey, new { kind = "pull" });
+        await using var receiver = await Receiver.StartAsync();
+        var hook = new { url = receiver.Url, events = new[] { "*" }, rateLimit = 1000 };
+        await server.SendAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/hook", server.RootKey, hook);
         foreach (var name in new[] { "a", "subagent:1", "b", "cron:1", "acp:1", "c" })
             Assert.Equal(201, (await server.StartSessionAsync(name, agent: "deployer")).Status);
         await server.PostAsync("/api/v1/runs", new { agent = "deployer" });
@@ -112,6 +115,23 @@ public sealed class NamesContract
         Assert.Equal(3, await CountAsync("/api/v1/runs?limit=3", reader));
         Assert.Equal(4, await CountAsync("/api/v1/runs", reader));
         Assert.Equal(7, await CountAsync("/api/v1/runs", server.RootKey));
+
+        // Nor is it told of: neither by the events nor by what was sent of them.
+        var listener = await server.KeyAsync("read:deliveries", "write:deliveries", "read:runs");
+        foreach (var path in new[] { "/api/v1/events", "/api/v1/deliveries?purpose=event" })
+        {
+            // Of each session its own beginning and its run's.
+            var hidden = await CountAsync(path, server.RootKey) - await CountAsync(path, listener);
+            Assert.True(hidden >= 6, $"{path}: {hidden}");
+            foreach (var name in new[] { "subagent:1", "cron:1", "acp:1" })
+                Assert.DoesNotContain(name, (await server.GetAsync(path, listener)).Text, StringComparison.Ordinal);
+        }
+        var inner = (await server.GetAsync("/api/v1/sessions/cron:1")).String("id");
+        var told = (await server.GetAsync("/api/v1/deliveries?subject=" + inner)).Json.GetProperty("data")[0];
+        var delivery = "/api/v1/deliveries/" + told.GetProperty("id").GetString();
+        Assert.Equal(404, (await server.GetAsync(delivery, listener)).Status);
+        Assert.Equal(404, (await server.PostAsync(delivery + "/retry", null, listener)).Status);
+        Assert.Equal(200, (await server.GetAsync(delivery)).Status);
 
         async Task<int> CountAsync(string path, string credential) =>
             (await server.GetAsync(path, credential)).Json.GetProperty("data").GetArrayLength();

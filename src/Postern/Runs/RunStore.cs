@@ -211,6 +211,10 @@ internal sealed class RunStore(Database database)
             return tx.ListAsync($"SELECT {Columns} FROM run WHERE {query.Where} ORDER BY created_at DESC, id DESC LIMIT {most}", Map, query.Args);
         });
 
+    /// <summary>An expression for the session of a run; null where there is none.</summary>
+    public static string SessionOf(string project, string run) =>
+        $"(SELECT of_run.session FROM run of_run WHERE of_run.project = {project} AND of_run.id = {run})";
+
     /// <summary>All that is kept of a run: with its retention, or with its session.</summary>
     public static async ValueTask DeleteAsync(Tx tx, string project, string id)
     {

@@ -161,15 +161,20 @@ internal sealed class SessionStore(Database database)
     }
 
     /// <summary>
-    /// The condition that leaves out rows of another table whose session is internal (<see
-    /// cref="Session.IsInternal"/>).
+    /// The condition that leaves out rows of another table whose session is internal
+    /// (<see cref="Session.IsInternal"/>).
     /// </summary>
     /// <param name="table">Has the columns <c>project</c> and <c>session</c>.</param>
-    public static string IsNotOfInternal(string table) =>
+    public static string IsNotOfInternal(string table) => IsNotInternal(table + ".project", table + ".session");
+
+    /// <summary>
+    /// The same by an expression for the session's id; null and ids of other things are no internal session.
+    /// </summary>
+    public static string IsNotInternal(string project, string id) =>
         $"""
         NOT EXISTS (
           SELECT 1 FROM session of_it
-          WHERE of_it.project = {table}.project AND of_it.id = {table}.session AND {IsInternal("of_it.external_id")})
+          WHERE of_it.project = {project} AND of_it.id = {id} AND {IsInternal("of_it.external_id")})
         """;
 
     private static string IsInternal(string column)
