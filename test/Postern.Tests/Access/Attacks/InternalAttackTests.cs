@@ -27,6 +27,8 @@ public sealed class InternalAttackTests : IAsyncLifetime
     {
         if (isThere) await _server.StartSessionAsync(Name, agent: "deployer");
         var starter = await _server.KeyAsync("write:tasks", "write:sessions", "read:sessions");
+        // The run of what is there is on its way to its worker.
+        await _server.SettledAsync();
         var rows = await _server.CountRowsAsync();
         var refused = await _server.StartSessionAsync(Name, starter, "deployer");
         Assert.Equal((404, "{\"error\":\"Session not found\"}"), (refused.Status, refused.Text));
