@@ -57,6 +57,12 @@ internal abstract class Authority
     /// </summary>
     public virtual string Name => Actor;
 
+    /// <summary>
+    /// A name that no other credential can give, for what this one calls by a key of its own, however either is
+    /// spelt.
+    /// </summary>
+    public string Own(string key) => $"{Credential}:{Uri.EscapeDataString(Name)}:{key}";
+
     /// <summary>Speaks as the user, whatever role a message of it claims.</summary>
     public virtual bool SpeaksAsUser => false;
 

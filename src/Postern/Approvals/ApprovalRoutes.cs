@@ -5,12 +5,15 @@ using Postern.Agents;
 using Postern.Http;
 using Postern.Live;
 using Postern.Runs;
+using Postern.Sessions;
 using Postern.Storage;
 
 namespace Postern.Approvals;
 
 /// <summary>Asking, waiting for the answer, and looking after what waits. In these paths a run is called an execution.</summary>
-internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore approvals, ApprovalWaiters waiters, AgentStore agents, RunStore runs, StreamRegistry registry, Database database)
+internal sealed class ApprovalRoutes(
+    ApprovalRequests requests, ApprovalStore approvals, ApprovalWaiters waiters, AgentStore agents, RunStore runs,
+    SessionDoor door, StreamRegistry registry, Database database)
 {
     private const int MaxBody = 1024 * 1024;
     private const int RunSegment = 3;
@@ -63,6 +66,7 @@ internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore ap
         var seconds = 0;
         var (id, agent) = Named(http);
         if (id is null || !caller.Allows("read", "runs", id) || await runs.FindAsync(caller.Project, id) is not { } run) return NoSuchRun(caller, id ?? "");
+        if (await door.HidesAsync(caller, run.Session)) return NoSuchRun(caller, id);
         if (agent is not null && run.Agent != agent) return OtherAgent;
         if (http.Request.Query.TryGetValue("wait", out var asked) && (!int.TryParse(asked, System.Globalization.NumberStyles.None, null, out seconds) || seconds is < 1 or > 55)) return Refusal.BadRequest("wait must be a whole number from 1 to 55", "invalid_wait");
         if (await approvals.LastOfAsync(caller.Project, id) is not { } approval) return NoRequest;
@@ -83,7 +87,11 @@ internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore ap
         if (wrong is not null) return wrong;
         if (RunQuery.ReadLists(http.Request.Query, "status", "agent", "run", "session", "service") is not { } lists || !RunQuery.TryReadSpan(http.Request.Query, "requested", out var from, out var to) || !lists[0].All(s => Decision.Statuses.Contains(s, StringComparer.Ordinal)))
             return Refusal.BadRequest("A filter is a comma-separated list of at most 100 names; status is one of " + string.Join(", ", Decision.Statuses) + "; requested is from..to in ISO 8601", "invalid_filter");
-        var (rows, more) = await approvals.ListAsync(caller.Project, new ApprovalFilter(lists[0], lists[1], lists[2], lists[3], lists[4], from, to, page.After), page.Limit);
+        var filter = new ApprovalFilter(lists[0], lists[1], lists[2], lists[3], lists[4], from, to, page.After)
+        {
+            WithInternal = caller.Authority.Allows(Need.FullAdmin) || MayDecide(caller, null),
+        };
+        var (rows, more) = await approvals.ListAsync(caller.Project, filter, page.Limit);
         return Reply.Bytes(200, ApprovalJson.Render(json =>
         {
             json.WriteStartArray("data");
@@ -95,7 +103,10 @@ internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore ap
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
     {
-        if (RequestPath.Segment(http, RunSegment) is not { } id || !caller.Allows("read", "approvals", id) || await approvals.FindWholeAsync(caller.Project, id) is not { } approval)
+        var id = RequestPath.Segment(http, RunSegment);
+        var mayRead = id is not null && caller.Allows("read", "approvals", id);
+        var approval = mayRead ? await approvals.FindWholeAsync(caller.Project, id!) : null;
+        if (approval is null || await IsHiddenAsync(approval, caller))
         {
             caller.DecidedByHandler();
             return new Refusal(404, "There is no such approval.", "not_found");
@@ -115,9 +126,19 @@ internal sealed class ApprovalRoutes(ApprovalRequests requests, ApprovalStore ap
         if (!approval.IsPending) return null;
         var given = caller.Authority.Worker is { } worker
             ? worker.Run == approval.Run && worker.Attempt == approval.Attempt && await agents.FindAsync(caller.Project, approval.Agent) is { Settings.Links: true }
-            : caller.Authority.Allows(new Need("write", "approvals", approval.Id, How: Given.ByName));
+            : MayDecide(caller, approval.Id);
         return given ? requests.LinkOf(approval) : null;
     }
+
+    /// <summary>
+    /// A question of an internal session is for administrators, and for who may decide it: nobody decides what he
+    /// cannot see.
+    /// </summary>
+    private async ValueTask<bool> IsHiddenAsync(Approval approval, ProjectCaller caller) =>
+        !MayDecide(caller, approval.Id) && await door.HidesAsync(caller, approval.Session);
+
+    private static bool MayDecide(ProjectCaller caller, string? id) =>
+        caller.Authority.Allows(new Need("write", "approvals", id, How: Given.ByName));
 
     /// <summary>The run of the path, and the agent where the path names one.</summary>
     private static (string? Run, string? Agent) Named(HttpContext http) =>

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Text;
 using Postern.Http;
+using Postern.Sessions;
 using Postern.Storage;
 
 namespace Postern.Approvals;
@@ -94,6 +95,7 @@ internal sealed class ApprovalStore(Database database)
                 .And("requested_at >= {0}", filter.From)
                 .And("requested_at <= {0}", filter.To)
                 .Beyond("requested_at", beyond, filter.After?.Place);
+            if (!filter.WithInternal) query.And(SessionStore.IsNotOfInternal("approval"));
             var rows = await Pages.ReadAsync(
                 tx, $"approval WHERE {query.Where}", $"requested_at {order}, id {order}", limit + 1L, MaxPageBytes, Map,
                 query.Args);
@@ -138,4 +140,6 @@ internal sealed class ApprovalStore(Database database)
 
 /// <summary>What a list of approvals is narrowed to; empty lists do not narrow.</summary>
 internal sealed record ApprovalFilter(
-    IReadOnlyList<string> Statuses, IReadOnlyList<string> Agents, IReadOnlyList<string> Runs, IReadOnlyList<string> Sessions, IReadOnlyList<string> Services, long? From, long? To, Cursor? After);
+    IReadOnlyList<string> Statuses, IReadOnlyList<string> Agents, IReadOnlyList<string> Runs,
+    IReadOnlyList<string> Sessions, IReadOnlyList<string> Services, long? From, long? To, Cursor? After,
+    bool WithInternal = false);

@@ -6,7 +6,8 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>What left the server and what did not: lists, single deliveries with their attempts, sending again; and the events.</summary>
-internal sealed class DeliveryRoutes(DeliveryStore store, IEnumerable<DeliveryPurpose> purposes, Database database)
+internal sealed class DeliveryRoutes(
+    DeliveryStore store, IEnumerable<DeliveryPurpose> purposes, HiddenSubjects hidden, Database database)
 {
     private const int MaxBody = 16 * 1024;
     private const int IdSegment = 3;
@@ -31,20 +32,29 @@ internal sealed class DeliveryRoutes(DeliveryStore store, IEnumerable<DeliveryPu
         if (wrong is not null) return wrong;
         var status = Asked(http, "status");
         if (status is not (null or Delivery.Pending or Delivery.Delivered or Delivery.Dead)) return Refusal.BadRequest("status must be pending, delivered or dead", "invalid_filter");
-        var rows = await store.ListAsync(caller.Project, new DeliveryFilter(status, WebhookEndpoints.Named(Asked(http, "endpoint")), Asked(http, "purpose"), Asked(http, "subject")), page.After?.Id, page.Limit + 1);
+        var endpoint = WebhookEndpoints.Named(Asked(http, "endpoint"));
+        var filter = new DeliveryFilter(status, endpoint, Asked(http, "purpose"), Asked(http, "subject"))
+        {
+            Shown = ShownTo(caller, "delivery"),
+        };
+        var rows = await store.ListAsync(caller.Project, filter, page.After?.Id, page.Limit + 1);
         return Reply.Ok(Page.Of(rows, page.Limit, d => DeliveryView.Of(d, null), d => new Cursor(0, d.Id)));
     }
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
     {
-        if (RequestPath.Segment(http, IdSegment) is not { } id || await store.FindAsync(caller.Project, id) is not { } delivery) return Unknown;
+        if (RequestPath.Segment(http, IdSegment) is not { } id
+            || await store.FindAsync(caller.Project, id, ShownTo(caller, "delivery")) is not { } delivery)
+            return Unknown;
         // A callback's body is the run, output and all: shown to who may read runs.
         return Reply.Ok(DeliveryView.Of(delivery, await store.AttemptsAsync(caller.Project, id), withBody: caller.Allows("read", "runs")));
     }
 
     private async Task<IResult> Retry(HttpContext http, ProjectCaller caller)
     {
-        if (RequestPath.Segment(http, IdSegment) is not { } id) return Unknown;
+        if (RequestPath.Segment(http, IdSegment) is not { } id
+            || await store.FindAsync(caller.Project, id, ShownTo(caller, "delivery")) is null)
+            return Unknown;
         var refusal = await database.WriteAsync(async tx =>
         {
             if (await DeliveryStore.FindAsync(tx, caller.Project, id) is not { } delivery) return Unknown;
@@ -95,11 +105,20 @@ internal sealed class DeliveryRoutes(DeliveryStore store, IEnumerable<DeliveryPu
     {
         var (page, wrong) = PageQuery.Read(http, 50, 200);
         if (wrong is not null) return wrong;
+        var shown = ShownTo(caller, "event") is { } condition ? "AND " + condition : "";
         var rows = await database.ReadAsync(tx => tx.ListAsync(
-            "SELECT id, body FROM event WHERE project = $1 AND id < $2 AND ($3 = '' OR type = $3) AND ($4 = '' OR subject = $4) ORDER BY id DESC LIMIT $5",
+            $"""
+            SELECT id, body FROM event
+            WHERE project = $1 AND id < $2 AND ($3 = '' OR type = $3) AND ($4 = '' OR subject = $4) {shown}
+            ORDER BY id DESC LIMIT $5
+            """,
             r => (Id: r.GetString(0), Body: r.Bytes(1)), caller.Project, page.After?.Id ?? "~", Asked(http, "type") ?? "", Asked(http, "subject") ?? "", page.Limit + 1));
         return Reply.Ok(Page.Of(rows, page.Limit, e => EventView.Of(e.Id, e.Body), e => new Cursor(0, e.Id)));
     }
+
+    /// <summary>The condition on what this caller sees of a table; null: all of it.</summary>
+    private string? ShownTo(ProjectCaller caller, string table) =>
+        caller.Authority.Allows(Need.FullAdmin) ? null : hidden.IsShown(table);
 
     /// <summary>Null: it is pending, now or already. Else why it is not sent again.</summary>
     private async ValueTask<string?> AgainAsync(Tx tx, Delivery delivery)

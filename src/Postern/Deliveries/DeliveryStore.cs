@@ -130,8 +130,13 @@ internal sealed class DeliveryStore(Database database)
     public static ValueTask<Delivery?> FindAsync(Tx tx, string project, string id) =>
         tx.FirstAsync($"SELECT {Columns} FROM delivery WHERE project = $1 AND id = $2{tx.ForUpdate}", Map, project, id);
 
-    public ValueTask<Delivery?> FindAsync(string project, string id) =>
-        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM delivery WHERE project = $1 AND id = $2", Map, project, id));
+    /// <param name="project">Whose it is.</param>
+    /// <param name="id">Its id.</param>
+    /// <param name="shown">A condition on the table that it must fulfil; null: none.</param>
+    public ValueTask<Delivery?> FindAsync(string project, string id, string? shown = null) =>
+        database.ReadAsync(tx => tx.FirstAsync(
+            $"SELECT {Columns} FROM delivery WHERE project = $1 AND id = $2{(shown is null ? "" : " AND " + shown)}",
+            Map, project, id));
 
     public ValueTask<List<(long Number, Attempt Attempt)>> AttemptsAsync(string project, string id) =>
         database.ReadAsync(tx => tx.ListAsync(
@@ -151,6 +156,7 @@ internal sealed class DeliveryStore(Database database)
             .And("created_at >= {0}", filter.Since)
             .And("created_at < {0}", filter.Until)
             .And("id < {0}", before);
+        if (filter.Shown is not null) query.And(filter.Shown);
         var most = query.Arg((long)limit);
         return tx.ListAsync($"SELECT {Columns} FROM delivery WHERE {query.Where} ORDER BY id DESC LIMIT {most}", Map, query.Args);
     }
@@ -179,4 +185,10 @@ internal sealed class DeliveryStore(Database database)
 }
 
 /// <summary>What a list of deliveries, or a replay, is narrowed to; null does not narrow.</summary>
-internal sealed record DeliveryFilter(string? Status = null, string? Endpoint = null, string? Purpose = null, string? Subject = null, long? Since = null, long? Until = null);
+internal sealed record DeliveryFilter(
+    string? Status = null, string? Endpoint = null, string? Purpose = null, string? Subject = null, long? Since = null,
+    long? Until = null)
+{
+    /// <summary>A condition on the table that all of them fulfil.</summary>
+    public string? Shown { get; init; }
+}

@@ -19,9 +19,6 @@ internal readonly record struct HistoryKey(string Text, string? Agent, string Re
         return new HistoryKey(text, text[6..mark].ToLowerInvariant(), text[(mark + 1)..]);
     }
 
-    /// <summary>Sessions that the platform keeps for itself: seen with <c>admin</c> only.</summary>
-    public bool IsInternal => Session.IsInternal(Rest);
-
     public async ValueTask<Session?> FindAsync(SessionStore sessions, string project) =>
         Agent is null ? await sessions.FindAsync(project, Rest) : await sessions.FindByKeyAsync(project, Session.KeyOf(Agent, Rest));
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Postern.Sessions;
@@ -7,8 +8,9 @@ using Postern.Storage;
 namespace Postern.History;
 
 /// <summary>
-/// Pages of transcripts. A page is a function of the session, the number of its last message and the query: it is rendered once and
-/// kept under those, so a repeat costs one indexed read of that number. The pages kept are bounded in bytes.
+/// Pages of transcripts. A page is a function of the session, where its transcript stands and the query: it is
+/// rendered once and kept under those, so a repeat costs one indexed read of where it stands. The pages kept are
+/// bounded in bytes.
 /// </summary>
 internal sealed class HistoryReader(Database database, Transcript transcript)
 {
@@ -19,10 +21,12 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
     /// <summary>The page, or null when the session is gone.</summary>
     public async ValueTask<HistoryPage?> ReadAsync(SessionName name, HistoryQuery query)
     {
-        if (await LastSeqAsync(name) is not { } last) return null;
-        var key = new PageKey(name.Id, last, query with { Deltas = false });
+        if (await StandAsync(name) is not { } stand) return null;
+        var key = new PageKey(name.Id, stand, query with { Deltas = false });
         if (_pages.TryGetValue(key, out var page)) return page;
-        page = query.After is { } after ? await ForwardAsync(name, query, after, last) : await BackwardAsync(name, query, last);
+        page = query.After is { } after
+            ? await ForwardAsync(name, query, after, stand)
+            : await BackwardAsync(name, query, stand);
         if (Interlocked.Add(ref _bytes, page.Json.Length) > KeptBytes)
         {
             // A bound, not a policy: what is asked for again is rendered again.
@@ -33,31 +37,56 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
         return page;
     }
 
-    /// <summary>The number of the newest message; 0 when there is none yet, null when there is no session.</summary>
-    public ValueTask<long?> LastSeqAsync(SessionName name) =>
-        database.ReadAsync(tx => tx.FirstAsync("SELECT message_next - 1 FROM session WHERE project = $1 AND id = $2", r => (long?)r.GetInt64(0), name.Project, name.Id));
+    /// <summary>Where the transcript stands; null when there is no session.</summary>
+    public ValueTask<TranscriptStand?> StandAsync(SessionName name) =>
+        database.ReadAsync(tx => tx.FirstAsync<TranscriptStand?>(
+            "SELECT message_next - 1, merges FROM session WHERE project = $1 AND id = $2",
+            r => new TranscriptStand(r.GetInt64(0), r.GetInt64(1)), name.Project, name.Id));
 
-    private async ValueTask<HistoryPage> BackwardAsync(SessionName name, HistoryQuery query, long last)
+    private async ValueTask<HistoryPage> BackwardAsync(SessionName name, HistoryQuery query, TranscriptStand stand)
     {
+        var last = stand.LastSeq;
         // The page is of the messages up to `last` and no later one: it is kept under that number.
         var before = Math.Min(query.Before ?? long.MaxValue, last + 1);
         var rows = await transcript.BeforeAsync(name.Project, name.Id, before, query.Limit + 1);
         var more = rows.Count > query.Limit || (rows.Count > 0 && rows[^1].Seq > 1);
         if (rows.Count > query.Limit) rows.RemoveAt(rows.Count - 1);
         rows.Reverse();
-        return HistoryPage.Render(name.Key, rows, more && rows.Count > 0, rows.Count > 0 ? rows[0].Seq : null, query, ETagOf(name, last, query), rows.Count > 0 ? rows[^1].Seq : last);
+        var (oldest, newest) = rows.Count > 0 ? (rows[0].Seq, rows[^1].Seq) : ((long?)null, last);
+        var tag = ETagOf(name, stand, query);
+        return HistoryPage.Render(name.Key, rows, more && rows.Count > 0, oldest, query, tag, newest);
     }
 
-    private async ValueTask<HistoryPage> ForwardAsync(SessionName name, HistoryQuery query, long after, long last)
+    private async ValueTask<HistoryPage> ForwardAsync(
+        SessionName name, HistoryQuery query, long after, TranscriptStand stand)
     {
+        var last = stand.LastSeq;
         var rows = await transcript.AfterAsync(name.Project, name.Id, after, query.Limit);
         rows.RemoveAll(m => m.Seq > last);
         var newest = rows.Count > 0 ? rows[^1].Seq : after;
-        return HistoryPage.Render(name.Key, rows, newest < last && rows.Count > 0, rows.Count > 0 ? newest : null, query, ETagOf(name, last, query), newest);
+        var next = rows.Count > 0 ? newest : (long?)null;
+        var tag = ETagOf(name, stand, query);
+        return HistoryPage.Render(name.Key, rows, newest < last && next is not null, next, query, tag, newest);
     }
 
-    private static string ETagOf(SessionName name, long last, HistoryQuery query) =>
-        "\"" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{name.Id} {last} {query.Limit} {query.Before} {query.After} {query.Lean} {query.Full}")).AsSpan(0, 12)) + "\"";
+    private static string ETagOf(SessionName name, TranscriptStand stand, HistoryQuery query)
+    {
+        var asked = $"{query.Limit} {query.Before} {query.After} {query.Lean} {query.Full}";
+        var text = $"{name.Id} {stand.LastSeq} {asked}{stand.MergeMark}";
+        return "\"" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 12)) + "\"";
+    }
 
-    private readonly record struct PageKey(string Session, long LastSeq, HistoryQuery Query);
+    private readonly record struct PageKey(string Session, TranscriptStand Stand, HistoryQuery Query);
+}
+
+/// <summary>What a page of a transcript depends on.</summary>
+/// <param name="LastSeq">The number of the newest message; 0 when there is none yet.</param>
+/// <param name="Merges">
+/// How often results were put into a message that was there (<see cref="ReturnedMessage"/>).
+/// </param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct TranscriptStand(long LastSeq, long Merges)
+{
+    /// <summary>Nothing while nothing was merged: then the number of the newest message says it all.</summary>
+    public string MergeMark => Merges == 0 ? "" : " merged " + Merges;
 }

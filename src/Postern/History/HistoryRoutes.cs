@@ -16,6 +16,9 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
 {
     private const int MaxBody = 1024 * 1024;
 
+    /// <summary>What the names of keys begin with that belong to a credential.</summary>
+    private const string OwnKeys = "own:";
+
     public void Map(Doors doors)
     {
         var group = doors.Group("/sessions/{key}", HistoryFamily.Instance);
@@ -54,21 +57,25 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
         var role = fields.Word("role", ChatMessage.Roles, required: true);
         var content = fields.Any("content");
         if (content is not { ValueKind: JsonValueKind.Array or JsonValueKind.String }) fields.Fault("content", "must be a text or a list of blocks");
-        else if (content is { ValueKind: JsonValueKind.Array } list && WhatIsWrongWith(list) is { } problem) fields.Fault("content", problem);
+        // What is looked at is what is kept: a type may read otherwise once its escapes are mended.
+        var isList = content is { ValueKind: JsonValueKind.Array };
+        var blocks = isList ? MendedJson.Of(JsonMarshal.GetRawUtf8Value(content!.Value).ToArray()) : default;
+        if (isList && WhatIsWrongWith(blocks) is { } problem) fields.Fault("content", problem);
         var idempotencyKey = fields.Text("idempotencyKey", 1, 256);
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
         if (caller.Authority.SpeaksAsUser) role = "user";
-        var message = new ChatMessage(role!, content!.Value.ValueKind == JsonValueKind.Array
-            ? MendedJson.Of(JsonMarshal.GetRawUtf8Value(content.Value).ToArray()).ToArray()
-            : ChatMessage.Write(json => ChatMessage.WriteText(json, MendedJson.TextOf(content.Value))));
+        var message = new ChatMessage(role!, isList
+            ? blocks.ToArray()
+            : ChatMessage.Write(json => ChatMessage.WriteText(json, MendedJson.TextOf(content!.Value))));
         return await database.WriteAsync(tx => CommitAsync(tx, caller, name, key, message, idempotencyKey));
     }
 
     /// <summary>Why a list of blocks cannot be kept, or null.</summary>
-    private static string? WhatIsWrongWith(JsonElement blocks)
+    private static string? WhatIsWrongWith(ReadOnlyMemory<byte> blocks)
     {
-        foreach (var block in blocks.EnumerateArray())
+        using var list = JsonDocument.Parse(blocks);
+        foreach (var block in list.RootElement.EnumerateArray())
         {
             if (block.ValueKind != JsonValueKind.Object || !block.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String) return "must be a list of objects with a type";
             if (ChatMessage.IsOfServer(block)) return $"must not hold a block of the type {type.GetString()}: only the server writes those";
@@ -99,17 +106,30 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
             else return new Refusal(409, "A session of another agent has this name");
         }
         if (await SessionStore.LockAsync(tx, caller.Project, id) is not { } session) return HistoryFamily.NotFound(key.Text);
-        if (idempotencyKey is not null && await Transcript.FindRepeatAsync(tx, caller.Project, id, idempotencyKey) is { } first)
+        var own = idempotencyKey is null ? null : OwnKeys + caller.Authority.Own(idempotencyKey);
+        if (own is not null && await FindRepeatAsync(tx, caller.Project, id, own, idempotencyKey!) is { } first)
         {
             return first.Role == message.Role && first.Content.AsSpan().SequenceEqual(message.Content)
                 ? Reply.Json(200, new WrittenMessage(first.Id, first.Seq))
                 : new Refusal(409, "idempotencyKey was used for another message");
         }
         if (session.IsClosed || session.IsExpired(tx.Now)) return new Refusal(409, session.IsClosed ? "The session is closed" : "The session has expired");
-        var written = await transcript.InsertAsync(tx, caller.Project, id, session.MessageNext, message, null, idempotencyKey);
+        var written = await transcript.InsertAsync(tx, caller.Project, id, session.MessageNext, message, null, own);
         await tx.ExecuteAsync("UPDATE session SET message_next = $3, updated_at = $4 WHERE project = $1 AND id = $2", caller.Project, id, session.MessageNext + 1, tx.Now);
         tx.Touch(id);
         return Reply.Created(new WrittenMessage(written, session.MessageNext));
+    }
+
+    /// <summary>
+    /// The message that was committed under this key by this credential, or by version 0.3.0, which kept the key
+    /// alone.
+    /// </summary>
+    private static async ValueTask<Message?> FindRepeatAsync(
+        Tx tx, string project, string session, string own, string key)
+    {
+        if (await Transcript.FindRepeatAsync(tx, project, session, own) is { } mine) return mine;
+        if (key.StartsWith(OwnKeys, StringComparison.Ordinal)) return null;
+        return await Transcript.FindRepeatAsync(tx, project, session, key);
     }
 
     private async Task<IResult> Kill(HttpContext http, ProjectCaller caller)
@@ -137,8 +157,8 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
         if (HistoryKey.TryParse(RequestPath.Segment(http, 1)) is not { } key) return (null, Refusal.BadRequest("invalid session key"));
         if (!anything) return (null, HistoryFamily.Missing(scope));
         var name = await key.NameAsync(sessions, caller.Project);
-        var hidden = key.IsInternal || (name is not null && Session.IsInternal(name.ExternalId ?? ""));
-        if (hidden && !caller.Allows(Need.FullAdmin)) return (null, HistoryFamily.NotFound(key.Text));
+        if (SessionDoor.Hides(caller, key.Rest, name?.Id) || SessionDoor.Hides(caller, name?.Name ?? "", name?.Id))
+            return (null, HistoryFamily.NotFound(key.Text));
         var allowed = name is null ? caller.Allows(action, "sessions", key.Rest) : caller.Allows(action, "sessions", name.Id, name.ExternalId);
         if (allowed && (name is not null || mayBeUnborn)) return (name, null);
         return (null, HistoryFamily.NotFound(key.Text));

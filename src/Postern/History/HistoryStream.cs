@@ -22,7 +22,7 @@ internal sealed class HistoryStream(Database database, Transcript transcript, Hi
         using var stream = new LiveStream(registry, http, caller, new Need("read", "sessions", name.Id, name.ExternalId), LogStream.Heartbeat, null);
         await LiveStream.BeginAsync(http);
         if (!await stream.WriteAsync(LogStream.Retry)) return;
-        var source = MessagesOf();
+        var source = MessagesOf(await reader.StandAsync(name) ?? default);
         using var messages = await tails.FollowAsync(source, stream);
         using var deltas = query.Deltas ? await tails.FollowAsync(DeltasOf(), stream) : null;
 
@@ -46,9 +46,10 @@ internal sealed class HistoryStream(Database database, Transcript transcript, Hi
         return sent ? page.LastSeq : -1;
     }
 
-    private LogSource MessagesOf() => new(
-        $"{name.Id} transcript {query.Full}", name.Id,
-        async () => (await reader.LastSeqAsync(name) ?? 0) + 1,
+    /// <param name="stand">A tail that has kept a message from before a merge is not joined.</param>
+    private LogSource MessagesOf(TranscriptStand stand) => new(
+        $"{name.Id} transcript {query.Full}{stand.MergeMark}", name.Id,
+        async () => (await reader.StandAsync(name) ?? default).LastSeq + 1,
         async next =>
         {
             var rows = await transcript.AfterAsync(name.Project, name.Id, next - 1, PageSize);

@@ -137,6 +137,7 @@ internal static class Server
     private static void ComposeDeliveries(IServiceCollection services)
     {
         services.AddSingleton<HostResolver>(System.Net.Dns.GetHostAddressesAsync).AddSingleton<OutboundGuard>().AddSingleton<DeliveryStore>().AddSingleton<DeliverySender>().AddSingleton<Outbox>().AddSingleton<WebhookEndpoints>();
+        services.AddSingleton<HiddenSubjects, InternalSubjects>();
         services.AddSingleton<RunCallbacks>().AddSingleton<DeliveryPurpose>(s => s.GetRequiredService<RunCallbacks>());
         services.AddSingleton<DeliveryPurpose, EventPurpose>().AddSingleton<DeliveryPurpose, AgentDispatch>().AddSingleton<DeliveryPurpose, AgentNotices>();
         services.AddSingleton<EndpointRoutes>().AddSingleton<DeliveryRoutes>();

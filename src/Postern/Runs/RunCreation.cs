@@ -104,7 +104,10 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
 
     private async ValueTask<(Run? Run, Refusal? Refusal)> StartInSessionAsync(Tx tx, ProjectCaller caller, StartRun asked, Run run, Doer by)
     {
-        if (await SessionStore.FindAsync(tx, caller.Project, asked.SessionId!) is not { } found || !caller.Allows("write", "sessions", found.Id, found.ExternalId) || await SessionStore.LockAsync(tx, caller.Project, found.Id) is not { } session)
+        if (await SessionStore.FindAsync(tx, caller.Project, asked.SessionId!) is not { } found
+            || SessionDoor.Hides(caller, found.Name, found.Id)
+            || !caller.Allows("write", "sessions", found.Id, found.ExternalId)
+            || await SessionStore.LockAsync(tx, caller.Project, found.Id) is not { } session)
             return (null, new Refusal(422, "There is no such session.", "unknown_session"));
         if (session.Agent != run.Agent) return (null, new Refusal(422, $"The session belongs to the agent {session.Agent}.", "other_agent"));
         if (run.WorkflowVersion != 0 || !asked.Start) return (null, new Refusal(422, "A run in a session is of the workflow agent and starts at once.", "session_run"));
@@ -115,7 +118,7 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
     }
 
     /// <summary>Whose key it is, and which: two credentials that use one key mean two requests.</summary>
-    private static string NameOf(ProjectCaller caller, string key) => $"start:{caller.Authority.Credential}:{caller.Authority.Name}:{key}";
+    private static string NameOf(ProjectCaller caller, string key) => "start:" + caller.Authority.Own(key);
 
     /// <summary>What became of the first request under a name; null when there is none, or it was refused in this moment and has left nothing.</summary>
     /// <param name="reader">Asked whether it may read the run, where the name is not its own.</param>

@@ -2,12 +2,15 @@ using System.Text.Json;
 using Postern.Access;
 using Postern.Http;
 using Postern.Live;
+using Postern.Sessions;
 using Postern.Storage;
 
 namespace Postern.Runs;
 
 /// <summary>The runs: starting, listing, reading, following, reporting, and what an operator does to one.</summary>
-internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation creation, RunActions actions, RunReports reports, Database database, StreamRegistry registry, Tails tails, IHostApplicationLifetime lifetime, TimeProvider clock)
+internal sealed class RunRoutes(
+    RunStore runs, RunEvents events, RunCreation creation, RunActions actions, RunReports reports, SessionDoor door,
+    Database database, StreamRegistry registry, Tails tails, IHostApplicationLifetime lifetime, TimeProvider clock)
 {
     private const int MaxBody = 1024 * 1024;
     private const int MaxActionBody = 16 * 1024;
@@ -52,6 +55,7 @@ internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation cre
         var (page, wrong) = PageQuery.Read(http, 50, 200);
         if (wrong is not null) return wrong;
         if (RunQuery.Read(http.Request.Query, page.After) is not { } filter) return Refusal.BadRequest("A filter is a comma-separated list of at most 100 names; created is from..to in ISO 8601", "invalid_filter");
+        filter = filter with { WithInternal = caller.Authority.Allows(Need.FullAdmin) };
         var rows = await runs.ListAsync(caller.Project, filter, page.Limit + 1);
         var buffer = new System.Buffers.ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))
@@ -156,7 +160,8 @@ internal sealed class RunRoutes(RunStore runs, RunEvents events, RunCreation cre
     {
         if (RequestPath.Segment(http, RunSegment) is not { } id) return (null, Unknown(caller));
         if (!caller.Allows(action, "runs", id)) return (null, caller.Allows("read", "runs", id) ? ProblemFamily.Instance.Forbidden($"{action}:runs:{id}") : Unknown(caller));
-        return await runs.FindAsync(caller.Project, id) is { } run ? (run, null) : (null, Unknown(caller));
+        var run = await runs.FindAsync(caller.Project, id);
+        return run is null || await door.HidesAsync(caller, run.Session) ? (null, Unknown(caller)) : (run, null);
     }
 
     /// <summary>Until the run has ended or waits, or the time is over.</summary>

@@ -206,9 +206,14 @@ internal sealed class RunStore(Database database)
                 .And("created_at >= {0}", filter.From)
                 .And("created_at <= {0}", filter.To)
                 .Beyond("created_at", "<", filter.After?.Place);
+            if (!filter.WithInternal) query.And(SessionStore.IsNotOfInternal("run"));
             var most = query.Arg((long)limit);
             return tx.ListAsync($"SELECT {Columns} FROM run WHERE {query.Where} ORDER BY created_at DESC, id DESC LIMIT {most}", Map, query.Args);
         });
+
+    /// <summary>An expression for the session of a run; null where there is none.</summary>
+    public static string SessionOf(string project, string run) =>
+        $"(SELECT of_run.session FROM run of_run WHERE of_run.project = {project} AND of_run.id = {run})";
 
     /// <summary>All that is kept of a run: with its retention, or with its session.</summary>
     public static async ValueTask DeleteAsync(Tx tx, string project, string id)
@@ -275,4 +280,4 @@ internal sealed class RunStore(Database database)
 /// <summary>What a list of runs is narrowed to; empty lists do not narrow.</summary>
 internal sealed record RunFilter(
     IReadOnlyList<string> Statuses, IReadOnlyList<string> Phases, IReadOnlyList<string> Agents, IReadOnlyList<string> Sessions, IReadOnlyList<string> Triggers, IReadOnlyList<string> Tags,
-    long? From, long? To, Cursor? After);
+    long? From, long? To, Cursor? After, bool WithInternal = false);

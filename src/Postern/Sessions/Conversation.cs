@@ -229,7 +229,8 @@ internal sealed class Conversation(
                 case InKind.Message:
                     message = seq;
                     wantsRun = true;
-                    if (record.In.Message is { } chat) await transcript.InsertAsync(tx, session.Project, session.Id, messages++, chat, null);
+                    if (record.In.Message is { } said && await transcript.TakeAsync(tx, session, messages, said))
+                        messages++;
                     break;
                 default:
                     wantsRun = true;

@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 using Postern.Http;
 
@@ -33,7 +35,7 @@ internal sealed record InEffect(InKind Kind, ChatMessage? Message)
         try
         {
             using var json = JsonDocument.Parse(MendedJson.Of(text));
-            return Read(json.RootElement, asUser);
+            return ReadMended(json.RootElement, asUser);
         }
         catch (JsonException)
         {
@@ -44,7 +46,18 @@ internal sealed record InEffect(InKind Kind, ChatMessage? Message)
     /// <inheritdoc cref="Read(ReadOnlyMemory{byte}, bool)"/>
     public static InEffect Read(JsonElement data, bool asUser = false)
     {
-        if (data.ValueKind == JsonValueKind.String) return Read(System.Text.Encoding.UTF8.GetBytes(MendedJson.TextOf(data)), asUser);
+        return data.ValueKind switch
+        {
+            JsonValueKind.String => Read(Encoding.UTF8.GetBytes(MendedJson.TextOf(data)), asUser),
+            JsonValueKind.Object => Read(JsonMarshal.GetRawUtf8Value(data).ToArray(), asUser),
+            _ => None,
+        };
+    }
+
+    /// <param name="data">Mended: every text of it is one, and what is looked at is what is kept.</param>
+    /// <param name="asUser">Whoever sends it speaks as the user.</param>
+    private static InEffect ReadMended(JsonElement data, bool asUser)
+    {
         if (data.ValueKind != JsonValueKind.Object || !data.TryGetProperty("kind", out var kind) || kind.ValueKind != JsonValueKind.String) return None;
         if (kind.ValueEquals("stop")) return new InEffect(InKind.Stop, null);
         if (!kind.ValueEquals("message") || !data.TryGetProperty("payload", out var payload) || payload.ValueKind != JsonValueKind.Object) return None;
@@ -56,25 +69,44 @@ internal sealed record InEffect(InKind Kind, ChatMessage? Message)
 /// <summary>A message as the transcript keeps it: the role, and the content as a JSON array of blocks.</summary>
 internal sealed record ChatMessage(string Role, byte[] Content)
 {
+    /// <summary>Characters of a client's name for a message that are kept; a longer one names nothing.</summary>
+    private const int MaxClientId = 256;
+
+    /// <summary>What its client or agent calls it; null when it has no such name.</summary>
+    public string? ClientId { get; init; }
+
+    /// <summary>
+    /// It is of use to the message that comes back with it (<see cref="ReturnedMessage"/>), and is never one of its
+    /// own.
+    /// </summary>
+    public bool OnlyMerges { get; init; }
+
     public static readonly string[] Roles = ["user", "assistant", "toolResult", "system"];
+
+    private static readonly string[] ServerTypes = ["approval", "refusal"];
 
     /// <summary>The message of a chat payload (<c>message</c>, or the last of <c>messages</c>), or null when it carries none.</summary>
     /// <param name="payload">The payload of a chat record.</param>
     /// <param name="asUser">
     /// Whoever sends it speaks as the user: the role is not the body's to choose. An assistant's message that comes back from a client (with what
-    /// its own tools gave) is in the transcript already, and is not said once more by the user.
+    /// its own tools gave) is in the transcript already: it is merged there, or left out.
     /// </param>
     public static ChatMessage? Read(JsonElement payload, bool asUser = false)
     {
         var message = payload.TryGetProperty("message", out var one) && one.ValueKind == JsonValueKind.Object ? Of(one)
             : payload.TryGetProperty("messages", out var list) && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0 ? Of(list[list.GetArrayLength() - 1]) : null;
         if (!asUser || message is null) return message;
-        return message.Role == "assistant" ? null : message with { Role = "user" };
+        return message.Role == "assistant" ? message with { OnlyMerges = true } : message with { Role = "user" };
     }
 
     /// <summary>Blocks that only the server writes: what was asked of a person and decided, what was refused.</summary>
+    /// <remarks>Every member of the name is looked at: of two that differ a reader may take either.</remarks>
     public static bool IsOfServer(JsonElement block) =>
-        block.ValueKind == JsonValueKind.Object && block.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String && (type.ValueEquals("approval") || type.ValueEquals("refusal"));
+        block.ValueKind == JsonValueKind.Object
+        && block.EnumerateObject().Any(m => m.NameEquals("type") && IsServerType(m.Value));
+
+    private static bool IsServerType(JsonElement type) =>
+        type.ValueKind == JsonValueKind.String && ServerTypes.Any(t => type.ValueEquals(t));
 
     public static void WriteText(Utf8JsonWriter json, string text)
     {
@@ -90,23 +122,37 @@ internal sealed record ChatMessage(string Role, byte[] Content)
         var role = message.TryGetProperty("role", out var named) && named.ValueKind == JsonValueKind.String ? named.GetString() : "user";
         if (!Roles.Contains(role, StringComparer.Ordinal)) return null;
         var content = message.TryGetProperty("parts", out var parts) ? parts : message.TryGetProperty("content", out var plain) ? plain : default;
-        return content.ValueKind switch
+        var read = content.ValueKind switch
         {
             JsonValueKind.String => new ChatMessage(role!, Write(json => WriteText(json, MendedJson.TextOf(content)))),
             JsonValueKind.Array => new ChatMessage(role!, Write(json => WriteParts(json, content))),
             _ => null,
         };
+        // Only an assistant's message ever comes back.
+        return role == "assistant" && read is not null ? read with { ClientId = IdOf(message, "id") } : read;
     }
 
-    /// <summary>Text parts become text blocks, without what the sender's interface kept in them; other parts stand as they came.</summary>
+    /// <summary>A client's name for a message, where it is one.</summary>
+    public static string? IdOf(JsonElement holder, string member)
+    {
+        if (!holder.TryGetProperty(member, out var id) || id.ValueKind != JsonValueKind.String) return null;
+        var text = Fields.TextOf(id);
+        return text is { Length: > 0 and <= MaxClientId } ? text : null;
+    }
+
+    /// <summary>
+    /// Text parts become text blocks, without what the sender's interface kept in them; one without a text is left
+    /// out. Other parts stand as they came.
+    /// </summary>
     private static void WriteParts(Utf8JsonWriter json, JsonElement parts)
     {
         foreach (var part in parts.EnumerateArray())
         {
             if (part.ValueKind != JsonValueKind.Object || IsOfServer(part)) continue;
-            if (part.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String && type.ValueEquals("text") && part.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String)
+            part.TryGetProperty("type", out var type);
+            if (type.ValueKind != JsonValueKind.String || !type.ValueEquals("text")) part.WriteTo(json);
+            else if (part.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String)
                 WriteText(json, MendedJson.TextOf(text));
-            else part.WriteTo(json);
         }
     }
 

@@ -26,7 +26,10 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
     {
         if (RequestPath.Segment(http, segment) is not { } reference) return (null, "", NotFound(caller));
         var name = await sessions.NameAsync(caller.Project, reference);
-        if (name is null && mayBeUnborn && Session.WhatIsWrongWith(reference) is null && caller.Allows(action, "sessions", reference)) return (null, reference, null);
+        var unborn = name is null && mayBeUnborn && Session.WhatIsWrongWith(reference) is null;
+        // What will be internal once it is there is so before.
+        if (unborn && !Hides(caller, reference, null) && caller.Allows(action, "sessions", reference))
+            return (null, reference, null);
         return (name, reference, Check(caller, reference, name, action));
     }
 
@@ -53,11 +56,29 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
         return Reply.Bytes(200, buffer.WrittenMemory);
     }
 
+    /// <summary>
+    /// Whether a session is one that the platform keeps for itself, and the caller neither an administrator nor its
+    /// worker: then there is no such session for the caller, at any door. What the answer rests on is asked again for
+    /// as long as the request lives.
+    /// </summary>
+    /// <param name="caller">Who asks.</param>
+    /// <param name="name">The session's external id, or whatever else the path names it by.</param>
+    /// <param name="id">The session's id; null when there is none of that name.</param>
+    public static bool Hides(ProjectCaller caller, string name, string? id) =>
+        Session.IsInternal(name)
+        && !caller.Allows(Need.FullAdmin)
+        && (id is null || !caller.Authority.IsWorkerOf(id));
+
+    /// <summary>The same for what belongs to a session, such as a run; null is no session's.</summary>
+    public async ValueTask<bool> HidesAsync(ProjectCaller caller, string? session) =>
+        session is not null
+        && await sessions.NameAsync(caller.Project, session) is { } name
+        && Hides(caller, name.Name, name.Id);
+
     private static Refusal? Check(ProjectCaller caller, string reference, SessionName? name, string action)
     {
+        if (Hides(caller, name?.Name ?? reference, name?.Id)) return NotFound(caller);
         var (id, other) = name is null ? (reference, null) : (name.Id, name.ExternalId);
-        // What the platform keeps for itself is so at every door.
-        if (Session.IsInternal(other ?? reference) && !caller.Allows(Need.FullAdmin) && !caller.Authority.IsWorkerOf(id)) return NotFound(caller);
         var allowed = caller.Allows(action, "sessions", id, other);
         if (name is not null && allowed) return null;
         if (name is null || !caller.Allows("read", "sessions", id, other)) return SessionFamily.NotFound;

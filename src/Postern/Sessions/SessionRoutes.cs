@@ -32,10 +32,11 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
-        var (asked, wrong) = StartRequest.Read(fields, database.Now);
+        var (asked, wrong) = StartRequest.Read(fields, caller.Authority.SpeaksAsUser);
         if (asked is null) return wrong!;
         if (!caller.Allows("write", "tasks", asked.Agent) && !caller.Allows("write", "sessions"))
             return SessionFamily.Instance.Forbidden($"write:tasks:{asked.Agent}");
+        if (asked.ExternalId is { } name && SessionDoor.Hides(caller, name, null)) return SessionFamily.NotFound;
         if (asked.ExpiresAt <= database.Now) return new Refusal(422, "expiresAt must be in the future") { ShouldRetry = false };
         var (session, runId, isNew, refusal) = await start.StartAsync(caller, asked);
         if (session is null) return refusal!;

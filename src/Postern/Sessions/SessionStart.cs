@@ -10,7 +10,7 @@ namespace Postern.Sessions;
 /// <summary>What a client asked to start, checked. JSON members are kept as the text that came.</summary>
 internal sealed record StartRequest(string Type, string? ExternalId, string Agent, string TriggerConfig, byte[] BasePayload, bool HasMessage, ChatMessage? Message, string? Tags, string? Metadata, long? ExpiresAt)
 {
-    public static (StartRequest? Request, Refusal? Refusal) Read(Fields fields, long now)
+    public static (StartRequest? Request, Refusal? Refusal) Read(Fields fields, bool asUser)
     {
         var type = fields.Text("type", 1, 64, required: true);
         var externalId = fields.Text("externalId", 1, Session.MaxExternalId, trim: true);
@@ -25,7 +25,8 @@ internal sealed record StartRequest(string Type, string? ExternalId, string Agen
         var chat = payload!.Value;
         var hasMessage = chat.TryGetProperty("trigger", out var trigger) && trigger.ValueKind == JsonValueKind.String && trigger.GetString() is "submit-message" or "regenerate-message" or "action";
         return (new StartRequest(
-            type!, externalId, agent!, config!.Value.GetRawText(), JsonSerializer.SerializeToUtf8Bytes(chat, Wire.Json), hasMessage, hasMessage ? ChatMessage.Read(chat) : null,
+            type!, externalId, agent!, config!.Value.GetRawText(), JsonSerializer.SerializeToUtf8Bytes(chat, Wire.Json),
+            hasMessage, hasMessage ? ChatMessage.Read(chat, asUser) : null,
             tags is null ? null : JsonSerializer.Serialize(tags, Wire.Json), metadata?.GetRawText(), expiresAt), null);
     }
 
@@ -81,7 +82,7 @@ internal sealed class SessionStart(Database database, SessionStore sessions, Con
     private async ValueTask<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> BeginAsync(Tx tx, Session session, StartRequest asked)
     {
         await events.CreatedAsync(tx, session);
-        if (asked.Message is not null)
+        if (asked.Message is { OnlyMerges: false })
         {
             await transcript.InsertAsync(tx, session.Project, session.Id, session.MessageNext, asked.Message, null);
             await tx.ExecuteAsync("UPDATE session SET message_next = message_next + 1 WHERE project = $1 AND id = $2", session.Project, session.Id);
@@ -131,6 +132,8 @@ internal sealed class SessionTokens(Tokens tokens, Database database)
 
     private ValueTask<string?> DeriveAsync(ProjectCaller caller, string project, string id, string? externalId)
     {
+        // Internal sessions are for administrators, which no token of theirs would be: it would open nothing.
+        if (externalId is not null && Session.IsInternal(externalId)) return new((string?)null);
         var scopes = new List<string>(2);
         if (caller.Authority.Allows(new Need("read", "sessions", id, externalId))) scopes.Add("read:sessions:" + (externalId ?? id));
         scopes.Add("write:sessions:" + (externalId ?? id));

@@ -116,8 +116,7 @@ internal sealed class SessionStore(Database database)
                 .And("created_at >= {0}", filter.From)
                 .And("created_at <= {0}", filter.To)
                 .Beyond("created_at", filter.Before is null ? "<" : ">", (filter.Before ?? filter.After)?.Place);
-            if (!filter.WithInternal)
-                foreach (var prefix in Session.InternalPrefixes) query.And($"(external_id IS NULL OR substr(external_id, 1, {prefix.Length}) <> '{prefix}')");
+            if (!filter.WithInternal) query.And("NOT " + IsInternal("external_id"));
             if (filter.Statuses.Count > 0)
             {
                 var now = query.Arg(tx.Now);
@@ -178,6 +177,29 @@ internal sealed class SessionStore(Database database)
         await ApprovalStore.ForgetOfSessionAsync(tx, name.Project, name.Id);
         await tx.ExecuteAsync("DELETE FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL", name.Project, name.Id);
         return await tx.ExecuteAsync("DELETE FROM session WHERE project = $1 AND id = $2", name.Project, name.Id);
+    }
+
+    /// <summary>
+    /// The condition that leaves out rows of another table whose session is internal
+    /// (<see cref="Session.IsInternal"/>).
+    /// </summary>
+    /// <param name="table">Has the columns <c>project</c> and <c>session</c>.</param>
+    public static string IsNotOfInternal(string table) => IsNotInternal(table + ".project", table + ".session");
+
+    /// <summary>
+    /// The same by an expression for the session's id; null and ids of other things are no internal session.
+    /// </summary>
+    public static string IsNotInternal(string project, string id) =>
+        $"""
+        NOT EXISTS (
+          SELECT 1 FROM session of_it
+          WHERE of_it.project = {project} AND of_it.id = {id} AND {IsInternal("of_it.external_id")})
+        """;
+
+    private static string IsInternal(string column)
+    {
+        var begins = Session.InternalPrefixes.Select(p => $"substr(COALESCE({column}, ''), 1, {p.Length}) = '{p}'");
+        return "(" + string.Join(" OR ", begins) + ")";
     }
 
     private static string StatusTest(string status, string now) => status switch

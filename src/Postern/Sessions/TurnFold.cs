@@ -28,6 +28,9 @@ internal sealed record FoldedTurn(long From, long Next)
     /// <summary>The escape of half a character that this text ends with, held back: its other half may come.</summary>
     public ReadOnlyMemory<byte> Half { get; init; }
 
+    /// <summary>What the agent calls the message, and its clients after it; null when it gave it no name.</summary>
+    public string? ClientId { get; init; }
+
     /// <summary>The id of the message whose pieces these are; null while there is none.</summary>
     public string? MessageId { get; init; }
 
@@ -66,6 +69,7 @@ internal sealed class TurnFold
     public TurnFold(long most, FoldedTurn? before)
     {
         (_most, _before, Taken, IsCut) = (most, before, before?.Taken ?? 0, before?.IsCut ?? false);
+        ClientId = before?.ClientId;
         if (before?.OpenText is not { } open) return;
         Continued = new Block(open, null);
         Continued.Text.Write(before.Half.Span);
@@ -75,6 +79,9 @@ internal sealed class TurnFold
     public long Taken { get; private set; }
 
     public bool IsCut { get; private set; }
+
+    /// <summary>What the agent calls the message; null when it gave it no name.</summary>
+    public string? ClientId { get; private set; }
 
     /// <summary>The text that <c>before</c> ends in.</summary>
     private Block? Continued { get; }
@@ -117,6 +124,7 @@ internal sealed class TurnFold
         var now = new FoldedTurn(from, next)
         {
             Taken = Taken,
+            ClientId = ClientId,
             IsCut = IsCut,
             HasBlocks = _blocks.Count > 0 || _before is { HasBlocks: true },
             OpenText = open?.Id,
@@ -176,6 +184,9 @@ internal sealed class TurnFold
         if (IsCut && type != "error") return;
         switch (type)
         {
+            case "start":
+                ClientId ??= ChatMessage.IdOf(chunk, "messageId");
+                break;
             case "text-start":
                 _texts.Remove(TextOf(chunk, "id") ?? "");
                 break;

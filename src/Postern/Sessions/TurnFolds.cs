@@ -75,12 +75,12 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
         foreach (var record in own) fold.Add(record.Body, record.Size);
         if (fold.End() is not { } end) return null;
         byte[] content = before is null ? end : [.. before.Head.Span, .. end];
-        if (before is not { Pieces: > 0 }) return new FoldedMessage(content, null, 0);
+        if (before is not { Pieces: > 0 }) return new FoldedMessage(content, fold.ClientId, null, 0);
         // The draft is gone when somebody has swept it away: then its pieces are made again.
         if (await TakeDraftAsync(tx, session.Project, session.Id, before.MessageId!) == 0)
             throw new OutsideFirstException(
                 () => FoldAsync(Conversation.NameOf(session), session.TurnOutSeq, long.MaxValue));
-        return new FoldedMessage(content, before.MessageId, before.Pieces);
+        return new FoldedMessage(content, fold.ClientId, before.MessageId, before.Pieces);
     }
 
     /// <summary>
@@ -90,7 +90,7 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
     {
         var fold = new TurnFold(options.Quotas.TurnBytes, null);
         foreach (var record in own) fold.Add(record.Body, record.Size);
-        return fold.End() is { } content ? new FoldedMessage(content, null, 0) : null;
+        return fold.End() is { } content ? new FoldedMessage(content, fold.ClientId, null, 0) : null;
     }
 
     /// <summary>Takes away drafts, with their pieces, that no command can still need.</summary>
@@ -269,6 +269,7 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
 
 /// <summary>The message of a turn as it is committed.</summary>
 /// <param name="Content">Its JSON; what follows its pieces, where it has any.</param>
+/// <param name="ClientId">What the agent calls it; null when it gave it no name.</param>
 /// <param name="MessageId">The id that the pieces are under; null where there is none.</param>
 /// <param name="Pieces">Pieces that stand in the database already.</param>
-internal sealed record FoldedMessage(byte[] Content, string? MessageId, long Pieces);
+internal sealed record FoldedMessage(byte[] Content, string? ClientId, string? MessageId, long Pieces);

@@ -13,8 +13,11 @@ internal sealed record TriggerName(string Kind, string Owner, string Id)
     /// <summary>As callbacks and dispatches name it.</summary>
     public string Namespace => $"{Kind}/{Owner}";
 
-    /// <summary>What scopes name it by: its parts, so written that no two triggers have one name (an owner's <c>/</c> as in the path, an id's as <c>%2F</c>).</summary>
-    public string Scope => $"{Kind}/{(IsEncoded(Owner) ? Encode(Owner) : Owner)}/{Id.Replace("%", "%25", StringComparison.Ordinal).Replace("/", "%2F", StringComparison.Ordinal)}";
+    /// <summary>
+    /// What scopes name it by: its parts, so written that no two triggers have one name. An owner with a slash stands
+    /// as in the path, an id with one has it as <c>%2F</c>; other names are the plain texts, as they always were.
+    /// </summary>
+    public string Scope => $"{Kind}/{(IsEncoded(Owner) ? Encode(Owner) : Owner)}/{ScopeOf(Id)}";
 
     public string Path => $"{Kind}/{Encode(Owner)}/{Uri.EscapeDataString(Id)}";
 
@@ -23,6 +26,14 @@ internal sealed record TriggerName(string Kind, string Owner, string Id)
         IsEncoded(owner) ? "o-" + Base64Url.EncodeToString(Encoding.UTF8.GetBytes(owner)) : Uri.EscapeDataString(owner);
 
     private static bool IsEncoded(string owner) => owner.Contains('/', StringComparison.Ordinal) || owner.StartsWith("o-", StringComparison.Ordinal);
+
+    /// <summary>Escaped where it must be, and where it reads as if it had been.</summary>
+    private static string ScopeOf(string id)
+    {
+        string[] marks = ["/", "%2F", "%25"];
+        if (!marks.Any(mark => id.Contains(mark, StringComparison.Ordinal))) return id;
+        return id.Replace("%", "%25", StringComparison.Ordinal).Replace("/", "%2F", StringComparison.Ordinal);
+    }
 
     /// <summary>Null: begins <c>o-</c>, but what follows encodes nothing.</summary>
     public static string? Decode(string segment)

@@ -90,13 +90,15 @@ public sealed class NameAttackTests : IAsyncLifetime
         Assert.Equal(404, (await _server.GetAsync("/sessions/agent:deployer:prod/history", outsider)).Status);
     }
 
-    [Fact]
-    public async Task A_trigger_continues_no_session_that_it_has_not_made_and_its_places_are_freed()
+    [Theory]
+    [InlineData("chat")]
+    [InlineData("trigger")]
+    public async Task A_trigger_continues_no_session_that_it_has_not_made_and_its_places_are_freed(string type)
     {
         await _server.PostAsync("/api/triggers/user/me/issues", new { agent = "echo", promptTemplate = "Issue {{body.n}}: {{body.secret}}", sessionMode = "byKey", sessionKey = "{{body.n}}", maxInFlight = 2 });
         var uid = await _server.Database.ReadAsync(tx => tx.FirstAsync("SELECT uid FROM agent_trigger", r => r.GetString(0)));
         var key = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("2"u8).AsSpan(0, 16));
-        await InsertAsync($"{uid}:{key}", "echo");
+        await InsertAsync($"{uid}:{key}", "echo", type);
         var squatter = await _server.TokenAsync($"read:sessions:{uid}:{key}");
 
         for (var i = 0; i < 5; i++)
@@ -270,9 +272,9 @@ public sealed class NameAttackTests : IAsyncLifetime
     public void Sessions_that_are_made_by_name_are_the_only_ones_a_trigger_can_name() =>
         Assert.Equal(Session.TriggerPrefix, Postern.Storage.Id.New("trg", TimeProvider.System)[..4]);
 
-    private async Task InsertAsync(string externalId, string agent)
+    private async Task InsertAsync(string externalId, string agent, string type = "chat")
     {
         var project = await _server.ProjectAsync();
-        await _server.Database.WriteAsync(async tx => await SessionStore.InsertAsync(tx, SessionStart.New(tx, project, Postern.Storage.Id.New(Session.Prefix, TimeProvider.System), externalId, agent, "chat") with { TriggerConfig = "{\"basePayload\":{}}" }));
+        await _server.Database.WriteAsync(async tx => await SessionStore.InsertAsync(tx, SessionStart.New(tx, project, Postern.Storage.Id.New(Session.Prefix, TimeProvider.System), externalId, agent, type) with { TriggerConfig = "{\"basePayload\":{}}" }));
     }
 }
