@@ -13,7 +13,10 @@ internal static class InboundMeasurements
     private const int Rounds = 3;
     private const int Seconds = 5;
     private const int Connections = 64;
-    private const string Body = "{\"action\":\"opened\",\"issue\":{\"number\":7,\"title\":\"It breaks when it is full\"},\"repository\":\"a/b\"}";
+    private const string Secret = "the secret of the bench, long enough";
+
+    /// <summary>More than a round can send.</summary>
+    private const int Slice = 200_000;
 
     public static async Task RunAsync(string folder)
     {
@@ -24,7 +27,7 @@ internal static class InboundMeasurements
             using var maker = Measurements.Client(first, key);
             (await maker.PutAsJsonAsync("/api/v1/agents/idle", new { kind = "pull" })).EnsureSuccessStatusCode();
             for (var i = 0; i < Triggers; i++)
-                (await maker.PostAsJsonAsync($"/api/triggers/user/bench/t{i}", new { agent = "idle", promptTemplate = "{{body.issue.title}}", maxInFlight = 1000, webhookAuth = new { scheme = "github", secret = "the secret of the bench" } })).EnsureSuccessStatusCode();
+                (await maker.PostAsJsonAsync($"/api/triggers/user/bench/t{i}", new { agent = "idle", promptTemplate = "{{body.issue.title}}", maxInFlight = 1000, webhookAuth = new { scheme = "github", secret = Secret } })).EnsureSuccessStatusCode();
             await first.StopAsync();
         }
         for (var i = 0; i < Rounds; i++) File.Copy($"{folder}/data/postern.db", $"{folder}/bare{i}.db");
@@ -44,19 +47,31 @@ internal static class InboundMeasurements
         Measurements.Say("p99", Measurements.Median(rounds.Select(r => r.P99Milliseconds)), "ms", "target < 30 ms");
     }
 
+    /// <summary>Signed beforehand: no two bodies are alike, for one that was sent before starts nothing.</summary>
     private static string Script(string folder, int round)
     {
-        var signature = Convert.ToHexStringLower(HMACSHA256.HashData("the secret of the bench"u8, Encoding.UTF8.GetBytes(Body)));
         var file = $"{folder}/inbound{round}.lua";
+        var signed = $"{folder}/inbound{round}.txt";
+        File.WriteAllLines(signed, Enumerable.Range(0, Slice).Select(n => SignatureOf(BodyOf(round, n))));
         File.WriteAllText(file, $$"""
+            local signed = {}
+            for line in io.lines("{{signed}}") do signed[#signed + 1] = line end
             local n = 0
             function request()
               n = n + 1
-              return wrk.format("POST", "/inbound/user/bench/t" .. (n % {{Triggers}}), { ["X-Hub-Signature-256"] = "sha256={{signature}}", ["X-GitHub-Delivery"] = "{{round}}-" .. n, ["X-GitHub-Event"] = "issues", ["Content-Type"] = "application/json" }, '{{Body}}')
+              local body = '{{BodyOf(round, -1)}}'
+              body = string.gsub(body, "-1", n - 1, 1)
+              return wrk.format("POST", "/inbound/user/bench/t" .. (n % {{Triggers}}), { ["X-Hub-Signature-256"] = "sha256=" .. signed[n], ["X-GitHub-Delivery"] = "{{round}}-" .. n, ["X-GitHub-Event"] = "issues", ["Content-Type"] = "application/json" }, body)
             end
             """);
         return file;
     }
+
+    private static string BodyOf(int round, int n) =>
+        $$$"""{"action":"opened","issue":{"number":{{{n}}},"title":"It breaks when it is full"},"repository":"a/b{{{round}}}"}""";
+
+    private static string SignatureOf(string body) =>
+        Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), Encoding.UTF8.GetBytes(body)));
 
     /// <summary>The limit: every row that a capture writes and every row that it changes, by key, from a loop that does nothing else.</summary>
     private static double Bare(string file, int perCommit, TimeSpan span)
@@ -80,7 +95,7 @@ internal static class InboundMeasurements
             (bare.Command("INSERT INTO run_event (project, run, seq, at, type, attempt, actor, credential, to_status, accepted) VALUES ($1, $2, 1, $3, 'created', 1, 'server', 'server', 'queued', 1)"), (n, id) => [project, "run_" + id, n]),
             (bare.Command("UPDATE session SET current_run = $3, current_attempt = 1, run_wanted_until = NULL, updated_at = $4 WHERE project = $1 AND id = $2"), (n, id) => [project, "session_" + id, "run_" + id, n]),
             (bare.Command("INSERT INTO capture (project, id, trigger_uid, at, source, method, path, query, headers, body, content_type, source_ip, status, session, in_seq, run) VALUES ($1, $2, $3, $4, 'webhook', 'POST', '/inbound/user/bench/t1', '', $5, $6, 'application/json', '127.0.0.1', 'captured', $7, 0, $8)"),
-                (n, id) => [project, id, "trg_" + (n % Triggers), n, new string('h', 250), Encoding.UTF8.GetBytes(Body), "session_" + id, "run_" + id]),
+                (n, id) => [project, id, "trg_" + (n % Triggers), n, new string('h', 250), Encoding.UTF8.GetBytes(BodyOf(0, 7)), "session_" + id, "run_" + id]),
             (bare.Command("UPDATE agent_trigger SET received = received + 1, last_at = $3, in_flight = in_flight + 1 WHERE project = $1 AND kind = 'user' AND owner = 'bench' AND id = $2"), (n, id) => [project, "t" + (n % Triggers), n]),
         };
         var happened = bare.Command("INSERT INTO event (project, id, at, type, subject, body) VALUES ($1, $2, $3, $4, $5, $6)");
