@@ -100,5 +100,5 @@ internal sealed class ApprovalServices(Database database, MasterKey master, Time
                 r.TextOrNull(4) is { } agents ? JsonSerializer.Deserialize<string[]>(agents) : null, r.GetInt64(5), r.GetInt64(6)),
             project);
 
-    private static string SealOwner(string project, string name) => $"approval-service:{project}:{name}";
+    public static string SealOwner(string project, string name) => $"approval-service:{project}:{name}";
 }

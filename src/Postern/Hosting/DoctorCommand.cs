@@ -55,10 +55,11 @@ internal static class DoctorCommand
                 else if (version > Migrations.Newest) Bad("database", $"schema {version} is newer than this binary's {Migrations.Newest}: start the newer postern");
                 else Good("database", $"{database.Kind}, schema {version}; the next start brings it to {Migrations.Newest}");
                 await CheckClockAsync(database);
-                await CheckMasterKeyAsync(database);
+                var master = await CheckMasterKeyAsync(database);
                 if (version != Migrations.Newest) return;
                 var weak = await WeakSpots.OfRowsAsync(database, options, Dns.GetHostAddressesAsync, cancel);
                 foreach (var spot in weak) Weak(spot);
+                if (master is not null) foreach (var spot in await WeakSpots.OfSecretsAsync(database, master)) Weak(spot);
                 await ShowWorkAsync(database);
             }
             catch (Exception fault) when (fault is StorageUnavailableException or Npgsql.NpgsqlException or Microsoft.Data.Sqlite.SqliteException or ArgumentException)
@@ -105,24 +106,33 @@ internal static class DoctorCommand
             else Bad("clock", $"this machine's clock is {off.TotalSeconds:0.0} s off what the database has seen: set it (timedatectl), or tokens and deadlines end at wrong times");
         }
 
-        async Task CheckMasterKeyAsync(Database database)
+        // Null: it does not open this database's secrets.
+        async Task<MasterKey?> CheckMasterKeyAsync(Database database)
         {
             try
             {
-                if (serve.Database is null && !File.Exists(serve.Folder.MasterKey) && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("POSTERN_MASTER_KEY")))
+                if (serve.Database is null && !File.Exists(serve.Folder.MasterKey)
+                    && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("POSTERN_MASTER_KEY")))
                 {
                     Bad("master key", $"{serve.Folder.MasterKey} is missing: put back the one that belongs to this database");
-                    return;
+                    return null;
                 }
                 var master = serve.ReadMasterKey();
-                var kept = await database.ReadAsync(tx => tx.FirstAsync("SELECT bytes FROM meta WHERE name = 'master_key'", r => r.BytesOrNull(0)));
-                if (kept is null || kept.AsSpan().SequenceEqual(master.Fingerprint)) Good("master key", "opens this database's secrets");
-                else Bad("master key", "is not the one that this database's secrets were sealed with: put back the right one");
+                var kept = await database.ReadAsync(tx => tx.FirstAsync(
+                    "SELECT bytes FROM meta WHERE name = 'master_key'", r => r.BytesOrNull(0)));
+                if (kept is null || kept.AsSpan().SequenceEqual(master.Fingerprint))
+                {
+                    Good("master key", "opens this database's secrets");
+                    return master;
+                }
+                Bad("master key",
+                    "is not the one that this database's secrets were sealed with: put back the right one");
             }
             catch (SetupException fault)
             {
                 Bad("master key", fault.Message);
             }
+            return null;
         }
 
         // What an operator would want to know unasked: doors that are open to anyone, who waits, and what did not arrive.

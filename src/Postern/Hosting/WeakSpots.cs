@@ -1,6 +1,9 @@
+using System.Text.Json;
+using Postern.Access;
 using Postern.Deliveries;
 using Postern.Settings;
 using Postern.Storage;
+using Postern.Triggers;
 
 namespace Postern.Hosting;
 
@@ -61,6 +64,38 @@ internal static class WeakSpots
         }
         if (plain.Count > Shown) spots.Add(new WeakSpot("addresses", $"and {plain.Count - Shown} more are plain http"));
         return spots;
+    }
+
+    /// <summary>Secrets of senders that an older version took, and that could not be set now.</summary>
+    public static async ValueTask<IReadOnlyList<WeakSpot>> OfSecretsAsync(Database database, MasterKey master)
+    {
+        var kept = await database.ReadAsync(async tx =>
+        {
+            var triggers = await tx.ListAsync(
+                """
+                SELECT kind, owner, id, project, uid, auth_scheme, auth_sealed FROM agent_trigger
+                WHERE auth_sealed IS NOT NULL ORDER BY project, kind, owner, id
+                """,
+                r => (What: "trigger " + new TriggerName(r.GetString(0), r.GetString(1), r.GetString(2)).Scope,
+                    Owner: Trigger.SealOwner(r.GetString(3), r.GetString(4)), Rule: SignatureScheme.Of(r.GetString(5))?.Secret,
+                    Sealed: r.Bytes(6)));
+            var services = await tx.ListAsync(
+                "SELECT name, project, sealed FROM approval_service WHERE sealed IS NOT NULL ORDER BY project, name",
+                r => (What: "approval service " + r.GetString(0),
+                    Owner: ApprovalServices.SealOwner(r.GetString(1), r.GetString(0)), Rule: (SecretRule?)SecretRule.OfService,
+                    Sealed: r.Bytes(2)));
+            return triggers.Concat(services).ToList();
+        });
+        var spots = new List<WeakSpot>();
+        foreach (var (what, owner, rule, sealedSecrets) in kept)
+        {
+            var secrets = JsonSerializer.Deserialize<string[]>(master.Open(sealedSecrets, owner)) ?? [];
+            if (secrets.Select(s => rule?.Check(s).Problem).FirstOrDefault(p => p is not null) is { } problem)
+                spots.Add(new WeakSpot("secrets", $"{what}: its secret {problem}; put it again with another"));
+        }
+        return spots.Count <= Shown
+            ? spots
+            : [.. spots.Take(Shown), new WeakSpot("secrets", $"and {spots.Count - Shown} more are as weak")];
     }
 
     private static bool IsWide(string network) =>

@@ -1,7 +1,10 @@
 using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Postern.Access;
 using Postern.Hosting;
 using Postern.Settings;
 using Postern.Support;
+using Postern.Triggers;
 
 namespace Postern.Tests.Hosting;
 
@@ -46,5 +49,39 @@ public sealed class WeakSpotTests
 
         async Task PutAsync(string what, object body) =>
             Assert.Equal(201, (await server.SendAsync(HttpMethod.Put, "/api/v1/" + what, server.RootKey, body)).Status);
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    public async Task Secrets_that_an_older_version_took_are_named_and_not_shown(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        var master = server.App.Services.GetRequiredService<MasterKey>();
+        foreach (var id in (string[])["weak", "good"])
+            Assert.Equal(201, (await server.SendAsync(HttpMethod.Post, "/api/triggers/user/me/" + id, server.RootKey, new
+            {
+                agent = "echo", promptTemplate = "x",
+                webhookAuth = new { scheme = "sha256", secret = "a secret that is long enough" },
+            })).Status);
+        Assert.Equal(201, (await server.SendAsync(
+            HttpMethod.Put, "/api/v1/approval-services/people", server.RootKey,
+            new { secrets = new[] { "a secret that is long enough" } })).Status);
+        await server.Database.WriteAsync(async tx =>
+        {
+            var (project, uid) = await tx.FirstAsync(
+                "SELECT project, uid FROM agent_trigger WHERE id = 'weak'", r => (r.GetString(0), r.GetString(1)));
+            await tx.ExecuteAsync(
+                "UPDATE agent_trigger SET auth_sealed = $1 WHERE uid = $2",
+                master.Seal("[\"k\"]", Trigger.SealOwner(project, uid)), uid);
+            return await tx.ExecuteAsync(
+                "UPDATE approval_service SET sealed = $1",
+                master.Seal("[\"short-one\"]", ApprovalServices.SealOwner(project, "people")));
+        });
+        var spots = await WeakSpots.OfSecretsAsync(server.Database, master);
+        Assert.Equal(
+            ["trigger user/me/weak: its secret must have at least 8 characters; put it again with another",
+             "approval service people: its secret must have at least 24 characters; put it again with another"],
+            spots.Select(s => s.Words));
     }
 }
