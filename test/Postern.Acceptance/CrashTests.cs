@@ -28,7 +28,7 @@ public sealed class CrashTests
         {
             ["POSTERN_RateLimits__ProjectBurst"] = "0",
             ["POSTERN_RateLimits__TokenBurst"] = "0",
-        ["POSTERN_RateLimits__CallbackBurst"] = "0",
+            ["POSTERN_RateLimits__CallbackBurst"] = "0",
             ["POSTERN_MASTER_KEY"] = "a master key for the crash test, long enough",
         };
         var server = await ServerProcess.StartAsync(arguments, environment);

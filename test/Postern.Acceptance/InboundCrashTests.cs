@@ -25,7 +25,7 @@ public sealed class InboundCrashTests
         {
             ["POSTERN_RateLimits__ProjectBurst"] = "0",
             ["POSTERN_RateLimits__TokenBurst"] = "0",
-        ["POSTERN_RateLimits__CallbackBurst"] = "0",
+            ["POSTERN_RateLimits__CallbackBurst"] = "0",
             ["POSTERN_MASTER_KEY"] = "a master key for the crash test, long enough",
             ["POSTERN_Outbound__TimeoutSeconds"] = "2",
             ["POSTERN_Retention__CapturesPerTrigger"] = "100000",

@@ -133,8 +133,15 @@ public sealed class ProviderTests : IAsyncLifetime
     /// <summary>A sender that has no row of its own.</summary>
     private static object Described(string[] secrets) => new
     {
-        scheme = "hmac", secrets, header = "X-Acme-Signature", prefix = "v2=", algorithm = "sha512", encoding = "base64",
-        signed = "{id}:{timestamp}:{body}", timestampHeader = "X-Acme-Time", idHeader = "X-Acme-Id",
+        scheme = "hmac",
+        secrets,
+        header = "X-Acme-Signature",
+        prefix = "v2=",
+        algorithm = "sha512",
+        encoding = "base64",
+        signed = "{id}:{timestamp}:{body}",
+        timestampHeader = "X-Acme-Time",
+        idHeader = "X-Acme-Id",
     };
 
     [Fact]

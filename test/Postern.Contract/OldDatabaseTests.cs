@@ -74,7 +74,9 @@ public sealed class OldDatabaseTests
             await StatusAsync(root.GetAsync("/sessions/agent:echo:agent:echo:odd%20name/history")));
         var odd = new
         {
-            type = "chat", externalId = "agent:echo:another", taskIdentifier = "echo",
+            type = "chat",
+            externalId = "agent:echo:another",
+            taskIdentifier = "echo",
             triggerConfig = new { basePayload = new { } },
         };
         Assert.Equal(HttpStatusCode.BadRequest, await StatusAsync(root.PostAsJsonAsync("/api/v1/sessions", odd)));
@@ -133,7 +135,13 @@ public sealed class OldDatabaseTests
         var head = Part(new { alg = "HS256", typ = "JWT" });
         var claims = Part(new
         {
-            aud = "postern", iss = "postern", sub = project, pub = true, scopes, iat = now, exp = now + 3600,
+            aud = "postern",
+            iss = "postern",
+            sub = project,
+            pub = true,
+            scopes,
+            iat = now,
+            exp = now + 3600,
             jti = Guid.NewGuid().ToString(),
         });
         var signature = HMACSHA256.HashData(Encoding.UTF8.GetBytes(RootKey), Encoding.ASCII.GetBytes($"{head}.{claims}"));

@@ -23,6 +23,8 @@ internal static class ProjectQuota
     public static Refusal Reached(int status, string name, int most) =>
         new(status, $"The quota {name} of {most} is reached: remove what is not needed, or raise Postern:Quotas:{name}.", "quota_reached")
         {
-            Extra = [("quota", name)], ShouldRetry = false, RetryAfterSeconds = status == 429 ? 1 : null,
+            Extra = [("quota", name)],
+            ShouldRetry = false,
+            RetryAfterSeconds = status == 429 ? 1 : null,
         };
 }

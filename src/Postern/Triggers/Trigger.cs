@@ -143,5 +143,6 @@ internal sealed class TriggerStore(Database database, MasterKey master)
     private static Trigger Map(DbDataReader r) => new(
         r.GetString(0), new TriggerName(r.GetString(1), r.GetString(2), r.GetString(3)), r.GetString(4), r.GetString(5), r.TextOrNull(6), r.GetString(7), r.Flag(8), r.GetString(9), r.TextOrNull(10), r.TextOrNull(11),
         r.GetString(12), r.TextOrNull(13), r.TextOrNull(14), r.TextOrNull(15), r.BytesOrNull(16), r.TextOrNull(17), (r.TextOrNull(18) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
-        r.GetInt64(19), r.LongOrNull(20), r.LongOrNull(21), r.GetInt64(22), r.GetInt64(23), r.LongOrNull(24), r.LongOrNull(25), r.LongOrNull(26), r.GetInt64(27), r.GetInt64(28)) { AuthForm = r.TextOrNull(29) is { } form ? HmacForm.FromJson(form) : null };
+        r.GetInt64(19), r.LongOrNull(20), r.LongOrNull(21), r.GetInt64(22), r.GetInt64(23), r.LongOrNull(24), r.LongOrNull(25), r.LongOrNull(26), r.GetInt64(27), r.GetInt64(28))
+    { AuthForm = r.TextOrNull(29) is { } form ? HmacForm.FromJson(form) : null };
 }

@@ -61,7 +61,8 @@ public sealed class WeakSpotTests
         foreach (var id in (string[])["weak", "good"])
             Assert.Equal(201, (await server.SendAsync(HttpMethod.Post, "/api/triggers/user/me/" + id, server.RootKey, new
             {
-                agent = "echo", promptTemplate = "x",
+                agent = "echo",
+                promptTemplate = "x",
                 webhookAuth = new { scheme = "sha256", secret = "a secret that is long enough" },
             })).Status);
         Assert.Equal(201, (await server.SendAsync(

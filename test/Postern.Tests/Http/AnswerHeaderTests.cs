@@ -42,12 +42,12 @@ public sealed class AnswerHeaderTests(AnswerHeaderTests.World world) : IClassFix
         // A session that is there, so that streams and transcripts answer too; for the rest an id that names nothing.
         var target = Regex.Replace(Regex.Replace(path, "{(session|key)}", "s").Replace("{io}", "out", StringComparison.Ordinal), "{[^}]*}", "none");
         foreach (var credential in (string?[])[null, "pst_root_wrong", world.Server.RootKey])
-        foreach (var body in (string?[])[null, "{\"broken\""])
-        foreach (var accept in (string[])["*/*", "text/event-stream"])
-        {
-            if (body is not null && method is "GET" or "HEAD" or "DELETE") continue;
-            await CheckAsync(new HttpMethod(method), target, credential, body, ("Accept", accept), ("Timeout-Seconds", "1"));
-        }
+            foreach (var body in (string?[])[null, "{\"broken\""])
+                foreach (var accept in (string[])["*/*", "text/event-stream"])
+                {
+                    if (body is not null && method is "GET" or "HEAD" or "DELETE") continue;
+                    await CheckAsync(new HttpMethod(method), target, credential, body, ("Accept", accept), ("Timeout-Seconds", "1"));
+                }
         foreach (var other in (string[])["OPTIONS", "HEAD", "TRACE", "PROPFIND"])
             await CheckAsync(new HttpMethod(other), target, null, null);
     }
