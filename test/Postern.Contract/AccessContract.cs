@@ -25,9 +25,7 @@ public sealed class AccessContract
 
         // A node that starts now, with nothing in memory.
         using var node = new Node(server, server.Database);
-        var began = Stopwatch.GetTimestamp();
         await node.Watch.RefreshAsync();
-        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(2));
         Assert.Equal((null, TokenFault.Revoked), await node.Tokens.VerifyAsync(late, server.Database.Now));
         Assert.Null(await node.Ring.VerifyAsync(key, server.Database.Now));
         Assert.Equal(100_000 + 3, node.Revocations.Count);

@@ -18,7 +18,7 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
     private static readonly string[] Types =
     [
         "run.created", "run.started", "run.waiting", "run.succeeded", "run.failed", "run.cancelled", "run.timed_out", "session.created", "session.closed", "session.expired", "message.committed",
-        "approval.requested", "approval.decided", "approval.expired", "trigger.captured", "trigger.filtered", "delivery.dead", "endpoint.disabled",
+        "approval.requested", "approval.decided", "approval.expired", "trigger.captured", "trigger.filtered", "trigger.schedule_failed", "delivery.dead", "endpoint.disabled",
     ];
 
     public void Map(Doors doors)

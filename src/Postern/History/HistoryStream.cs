@@ -61,7 +61,7 @@ internal sealed class HistoryStream(Database database, Transcript transcript, Hi
     {
         var session = await database.ReadAsync(tx => SessionStore.FindAsync(tx, name.Project, name.Id));
         if (session is null) return StreamEnd.SessionDeleted;
-        return session.IsClosed || session.IsExpired(database.Now) ? StreamEnd.SessionClosed : null;
+        return session.IsOver(database.Now) ? StreamEnd.SessionClosed : null;
     }
 
     /// <summary>Text that is still being made: the records of <c>out</c> of which only the deltas show.</summary>
@@ -85,7 +85,7 @@ internal sealed class HistoryStream(Database database, Transcript transcript, Hi
     {
         while (true)
         {
-            var frame = tail.Find(cursor, out var behind);
+            var frame = tail.Find(cursor, out var behind, out _);
             if (behind) cursor = tail.Next;
             else if (frame is null) return null;
             else

@@ -4,6 +4,7 @@ using Postern.Access;
 using Postern.Http;
 using Postern.Settings;
 using Postern.Storage;
+using Postern.Triggers;
 
 namespace Postern.Hosting;
 
@@ -140,6 +141,14 @@ internal static class DoctorCommand
         {
             var (open, all) = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) - COUNT(auth_scheme), COUNT(*) FROM agent_trigger WHERE mode = 'webhook' AND active = 1", r => (r.GetInt64(0), r.GetInt64(1))));
             Good("triggers", open == 0 ? $"{all} inbound URLs, all with authentication" : $"{all} inbound URLs, {open} of them open to whoever knows the URL: give them webhookAuth");
+            var stuck = await database.ReadAsync(tx => tx.ListAsync(
+                """
+                SELECT kind, owner, id, schedule_problem FROM agent_trigger
+                WHERE schedule_problem IS NOT NULL AND active = 1 ORDER BY kind, owner, id LIMIT 20
+                """,
+                r => (Name: new TriggerName(r.GetString(0), r.GetString(1), r.GetString(2)), Why: r.GetString(3))));
+            foreach (var (name, why) in stuck)
+                Bad("schedules", $"{name.Scope} does not fire: {why}. Put its schedule again, or pause it");
             var (waiting, since) = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*), COALESCE(MIN(requested_at), 0) FROM approval WHERE status = 'pending'", r => (r.GetInt64(0), r.GetInt64(1))));
             Good("approvals", waiting == 0 ? "nobody is waited for" : $"{waiting} wait for a person, the first since {Wire.Iso(since)}: GET /api/v1/approvals?status=pending");
             if (options.PublicUrl.Length == 0) Good("links", "lead to the address that the server listens on: set Postern:PublicUrl to where people reach it");

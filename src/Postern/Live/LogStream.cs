@@ -21,7 +21,7 @@ internal static class LogStream
     {
         while (stream.WhyEnded is null && !stream.ClientGone)
         {
-            var frame = tail.Find(cursor, out var behind);
+            var frame = tail.Find(cursor, out var behind, out var ended);
             if (behind)
             {
                 var page = (await source.ReadAsync(cursor)).Frames;
@@ -42,7 +42,7 @@ internal static class LogStream
             {
                 if (!await stream.WriteAsync(other)) return;
             }
-            else if (tail.Ended is { } ended)
+            else if (ended is not null)
             {
                 stream.End(ended);
             }

@@ -47,9 +47,6 @@ internal sealed class Tail
         _failed = failed;
     }
 
-    /// <summary>The reason that nothing will follow what has been delivered.</summary>
-    public string? Ended => Volatile.Read(ref _ended);
-
     /// <summary>The number that follows the last frame.</summary>
     public long Next
     {
@@ -78,13 +75,21 @@ internal sealed class Tail
         }
     }
 
-    /// <summary>The frame that begins at a number. Null: there is none yet, or (<paramref name="behind"/>) it is no longer kept.</summary>
-    public Frame? Find(long cursor, out bool behind)
+    /// <summary>
+    /// The frame that begins at a number. Null: there is none yet; or (<paramref name="behind"/>) it is no longer kept;
+    /// or (<paramref name="ended"/>) there will never be one, for this reason. All three are of one moment: a last frame
+    /// is never passed over because the log has ended behind it.
+    /// </summary>
+    public Frame? Find(long cursor, out bool behind, out string? ended)
     {
         lock (_gate)
         {
-            behind = false;
-            if (cursor >= _next) return null;
+            (behind, ended) = (false, null);
+            if (cursor >= _next)
+            {
+                ended = _ended;
+                return null;
+            }
             foreach (var frame in _frames) if (frame.Start == cursor) return frame;
             behind = true;
             return null;
@@ -136,9 +141,9 @@ internal sealed class Tail
                 _next = frame.End;
             }
             while (_frames.Count > 1 && (_frames.Count > KeptFrames || _keptBytes > KeptBytes)) _keptBytes -= _frames.Dequeue().Bytes.Length;
+            _ended = batch.Ended ?? _ended;
             streams = [.. _streams];
         }
-        if (batch.Ended is not null) Volatile.Write(ref _ended, batch.Ended);
         foreach (var stream in streams) stream.Wake();
     }
 }

@@ -34,7 +34,7 @@ internal static class ChannelFrames
         var records = await RecordStore.AfterAsync(tx, name, channel, next - 1, PageSize);
         if (records.Count > 0) return new Batch(Render(records), null);
         var session = await SessionStore.FindAsync(tx, name.Project, name.Id);
-        return new Batch([], session is null ? Access.StreamEnd.SessionDeleted : session.IsClosed || session.IsExpired(tx.Now) ? Access.StreamEnd.SessionClosed : null);
+        return new Batch([], session is null ? Access.StreamEnd.SessionDeleted : session.IsOver(tx.Now) ? Access.StreamEnd.SessionClosed : null);
     }
 
     public static List<Frame> Render(IReadOnlyList<Record> records)

@@ -44,7 +44,7 @@ internal sealed class ChannelStream(Database database, SessionStore sessions, Se
         var cursor = asked.After is { } after ? after + 1 : (await records.TailAsync(name, channel)).Next;
         while (stream.WhyEnded is null)
         {
-            var frame = following.Tail.Find(cursor, out var behind);
+            var frame = following.Tail.Find(cursor, out var behind, out var ended);
             if (behind)
             {
                 cursor = await CatchUpAsync(stream, name, channel, cursor);
@@ -57,7 +57,7 @@ internal sealed class ChannelStream(Database database, SessionStore sessions, Se
                 cursor = frame.End;
                 continue;
             }
-            if (settled || stream.TimedOut || following.Tail.Ended is not null) return;
+            if (settled || stream.TimedOut || ended is not null) return;
             if (stream.HeartbeatDue && !await stream.WriteAsync(ChannelFrames.Ping)) return;
             if (stream.ClientGone) return;
             await stream.WaitAsync();

@@ -57,6 +57,11 @@ internal sealed record Session(
     /// <summary>Somebody has asked the open turn to stop. A stop that came before the turn's messages was for an earlier one.</summary>
     public bool StopIsAsked => TurnIsOpen && StopSeq > TurnInSeq;
 
+    /// <summary>
+    /// Nothing more comes: it was closed, or has expired and the keeper has written its last entries.
+    /// </summary>
+    public bool IsOver(long now) => IsClosed || (IsExpired(now) && ClosedReason is not null);
+
     public string Status(long now) => IsClosed ? "CLOSED" : IsExpired(now) ? "EXPIRED" : "ACTIVE";
 
     /// <summary>Sessions that the platform keeps for itself, by their external id: seen with full <c>admin</c>, and by the run that has them.</summary>

@@ -184,6 +184,15 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
             json.WriteString("source", capture.Source);
         });
 
+    /// <summary>Tells that a schedule cannot go on.</summary>
+    public ValueTask TellOfProblemAsync(Tx tx, Trigger trigger, string problem) =>
+        outbox.EmitAsync(tx, trigger.Project, "trigger.schedule_failed", trigger.Uid, json =>
+        {
+            json.WriteString("triggerId", trigger.Name.Id);
+            json.WriteString("namespace", trigger.Name.Namespace);
+            json.WriteString("problem", problem);
+        });
+
     /// <summary>The body as JSON, where it is.</summary>
     private static JsonDocument? ParseBody(byte[] body)
     {

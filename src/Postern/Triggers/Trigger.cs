@@ -61,6 +61,9 @@ internal sealed record Trigger(
     /// <summary>How a described sender writes its signature; null for a scheme that has a row of its own.</summary>
     public HmacForm? AuthForm { get; init; }
 
+    /// <summary>Why its schedule cannot go on; null while it can.</summary>
+    public string? ScheduleProblem { get; init; }
+
     public const string Webhook = "webhook";
     public const string Scheduled = "scheduled";
     public const string PerRequest = "perRequest";
@@ -78,7 +81,7 @@ internal sealed class TriggerStore(Database database, MasterKey master)
 {
     private const string Columns = """
         project, kind, owner, id, uid, agent, settings, template, active, mode, cron, zone, session_mode, session_key, auth_scheme, auth_header, auth_sealed, filter, methods,
-        max_in_flight, deadline_seconds, rate_limit, in_flight, received, last_at, next_at, due_at, created_at, updated_at, auth_form
+        max_in_flight, deadline_seconds, rate_limit, in_flight, received, last_at, next_at, due_at, created_at, updated_at, auth_form, schedule_problem
         """;
 
     public static ValueTask<Trigger?> FindAsync(Tx tx, string project, TriggerName name) =>
@@ -101,7 +104,7 @@ internal sealed class TriggerStore(Database database, MasterKey master)
             ON CONFLICT (project, kind, owner, id) DO UPDATE SET agent = excluded.agent, settings = excluded.settings, template = excluded.template, active = excluded.active, mode = excluded.mode,
               cron = excluded.cron, zone = excluded.zone, session_mode = excluded.session_mode, session_key = excluded.session_key, auth_scheme = excluded.auth_scheme, auth_header = excluded.auth_header,
               auth_sealed = excluded.auth_sealed, auth_form = excluded.auth_form, filter = excluded.filter, methods = excluded.methods, max_in_flight = excluded.max_in_flight, deadline_seconds = excluded.deadline_seconds,
-              rate_limit = excluded.rate_limit, next_at = excluded.next_at, due_at = excluded.due_at, updated_at = excluded.updated_at
+              rate_limit = excluded.rate_limit, next_at = excluded.next_at, due_at = excluded.due_at, updated_at = excluded.updated_at, schedule_problem = NULL
             """,
             t.Project, t.Name.Kind, t.Name.Owner, t.Name.Id, t.Uid, t.Agent, t.Settings, t.Template, t.IsActive ? 1L : 0L, t.Mode, t.Cron, t.Zone, t.SessionMode, t.SessionKey, t.AuthScheme, t.AuthHeader, t.AuthSealed, t.Filter,
             string.Join(',', t.Methods), t.MaxInFlight, t.DeadlineSeconds, t.RateLimit, t.NextAt, t.DueAt, tx.Now, t.AuthForm?.ToJson());
@@ -128,9 +131,35 @@ internal sealed class TriggerStore(Database database, MasterKey master)
     public ValueTask<List<Trigger>> DueAsync(int limit) =>
         database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM agent_trigger WHERE due_at <= $1 ORDER BY due_at LIMIT $2", Map, tx.Now, limit));
 
-    /// <summary>The occurrence is this caller's to fire; false: another node has it, or the schedule was changed.</summary>
+    /// <summary>Active schedules, in the order of their projects and uids.</summary>
+    public ValueTask<List<Trigger>> ScheduledAsync(string project, string uid, int limit) =>
+        database.ReadAsync(tx => tx.ListAsync(
+            $"""
+            SELECT {Columns} FROM agent_trigger WHERE (project, uid) > ($1, $2) AND mode = 'scheduled' AND active = 1
+            ORDER BY project, uid LIMIT $3
+            """,
+            Map, project, uid, limit));
+
+    /// <summary>
+    /// The occurrence is this caller's to fire, and the schedule is well; false: another node has it, or the schedule
+    /// was changed.
+    /// </summary>
     public static async ValueTask<bool> AdvanceAsync(Tx tx, Trigger t, long? nextAt, long? dueAt) =>
-        await tx.ExecuteAsync("UPDATE agent_trigger SET next_at = $4, due_at = $5 WHERE project = $1 AND uid = $2 AND due_at = $3 AND active = 1", t.Project, t.Uid, t.DueAt, nextAt, dueAt) == 1;
+        await tx.ExecuteAsync(
+            """
+            UPDATE agent_trigger SET next_at = $4, due_at = $5, schedule_problem = NULL
+            WHERE project = $1 AND uid = $2 AND COALESCE(due_at, -1) = $3 AND active = 1
+            """,
+            t.Project, t.Uid, t.DueAt ?? -1, nextAt, dueAt) == 1;
+
+    /// <summary>It cannot go on now: it is tried again later.</summary>
+    public static async ValueTask<bool> PutOffAsync(Tx tx, Trigger t, long dueAt, string problem) =>
+        await tx.ExecuteAsync(
+            """
+            UPDATE agent_trigger SET due_at = $4, schedule_problem = $5
+            WHERE project = $1 AND uid = $2 AND COALESCE(due_at, -1) = $3 AND active = 1
+            """,
+            t.Project, t.Uid, t.DueAt ?? -1, dueAt, problem) == 1;
 
     public byte[] Seal(string project, string uid, IReadOnlyList<string> secrets) => master.Seal(JsonSerializer.Serialize(secrets), Trigger.SealOwner(project, uid));
 
@@ -144,5 +173,5 @@ internal sealed class TriggerStore(Database database, MasterKey master)
         r.GetString(0), new TriggerName(r.GetString(1), r.GetString(2), r.GetString(3)), r.GetString(4), r.GetString(5), r.TextOrNull(6), r.GetString(7), r.Flag(8), r.GetString(9), r.TextOrNull(10), r.TextOrNull(11),
         r.GetString(12), r.TextOrNull(13), r.TextOrNull(14), r.TextOrNull(15), r.BytesOrNull(16), r.TextOrNull(17), (r.TextOrNull(18) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
         r.GetInt64(19), r.LongOrNull(20), r.LongOrNull(21), r.GetInt64(22), r.GetInt64(23), r.LongOrNull(24), r.LongOrNull(25), r.LongOrNull(26), r.GetInt64(27), r.GetInt64(28))
-    { AuthForm = r.TextOrNull(29) is { } form ? HmacForm.FromJson(form) : null };
+    { AuthForm = r.TextOrNull(29) is { } form ? HmacForm.FromJson(form) : null, ScheduleProblem = r.TextOrNull(30) };
 }

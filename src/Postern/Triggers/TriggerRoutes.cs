@@ -185,12 +185,12 @@ internal sealed record TriggerList(IReadOnlyList<TriggerView> Triggers, [propert
 internal sealed record RequestList(IReadOnlyList<CaptureView> Requests, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? NextCursor);
 
 internal sealed record TriggerView(
-    string TriggerId, string Namespace, string InboundUrl, string Agent, string PromptTemplate, bool IsActive, string ActivationMode, string? CronExpression, string? CronTimezone, string? NextRunAt, string SessionMode, string? SessionKey,
+    string TriggerId, string Namespace, string InboundUrl, string Agent, string PromptTemplate, bool IsActive, string ActivationMode, string? CronExpression, string? CronTimezone, string? NextRunAt, string? ScheduleProblem, string SessionMode, string? SessionKey,
     bool WebhookAuthConfigured, string? WebhookAuthScheme, string? WebhookAuthHeader, JsonElement? Filter, IReadOnlyList<string> Methods, long MaxInFlight, long? DeadlineSeconds, long? RateLimit, JsonElement? Settings,
     long InFlight, long RequestCount, string? LastRequestAt, string CreatedAt, string UpdatedAt)
 {
     public static TriggerView Of(Trigger t, bool isDefault) => new(
-        t.Name.Id, t.Name.Namespace, InboundOf(t, isDefault), t.Agent, t.Template, t.IsActive, t.Mode, t.Cron, t.Zone ?? (t.Mode == Trigger.Scheduled ? "UTC" : null), Wire.Iso(t.NextAt), t.SessionMode, t.SessionKey,
+        t.Name.Id, t.Name.Namespace, InboundOf(t, isDefault), t.Agent, t.Template, t.IsActive, t.Mode, t.Cron, t.Zone ?? (t.Mode == Trigger.Scheduled ? "UTC" : null), Wire.Iso(t.NextAt), t.ScheduleProblem, t.SessionMode, t.SessionKey,
         t.AuthScheme is not null, t.AuthScheme, t.AuthHeader, Json(t.Filter), t.Methods, t.MaxInFlight, t.DeadlineSeconds, t.RateLimit, Json(t.Settings), t.InFlight, t.Received, Wire.Iso(t.LastAt), Wire.Iso(t.CreatedAt), Wire.Iso(t.UpdatedAt));
 
     public static string InboundOf(Trigger t, bool isDefault) => $"/inbound/{(isDefault ? "" : t.Project + "/")}{t.Name.Path}";

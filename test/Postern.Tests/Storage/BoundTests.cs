@@ -44,7 +44,7 @@ public sealed class BoundTests
             new LogSource("k", "t", () => new ValueTask<long>(0), Read), fault => Assert.Fail(fault.ToString()));
         await tail.StartAsync();
         await WaitFor.TrueAsync(() => Task.FromResult(tail.Next == frames));
-        var kept = Enumerable.Range(0, frames).Count(i => tail.Find(i, out _) is not null);
+        var kept = Enumerable.Range(0, frames).Count(i => tail.Find(i, out _, out _) is not null);
         Assert.InRange(kept, 1, 256);
 
         static ValueTask<Batch> Read(long from) =>

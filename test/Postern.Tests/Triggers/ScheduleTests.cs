@@ -27,6 +27,18 @@ public sealed class ScheduleTests
     [InlineData("0 0 * * 7", "UTC", "2026-03-02T00:00:00Z", "2026-03-08T00:00:00Z")]
     [InlineData("0 0 * * sun,wed", "UTC", "2026-03-02T00:00:00Z", "2026-03-04T00:00:00Z|2026-03-08T00:00:00Z")]
     [InlineData("0 0 13 * 5", "UTC", "2026-03-01T00:00:00Z", "2026-03-06T00:00:00Z|2026-03-13T00:00:00Z|2026-03-20T00:00:00Z")]
+    [InlineData("0 0 * * 1#1", "UTC", "2026-03-02T00:00:00Z", "2026-04-06T00:00:00Z")]
+    [InlineData("0 0 * * 7#1", "UTC", "2026-03-02T00:00:00Z", "2026-04-05T00:00:00Z")]
+    [InlineData("0 0 * * 6-7", "UTC", "2026-03-02T00:00:00Z", "2026-03-07T00:00:00Z|2026-03-08T00:00:00Z|2026-03-14T00:00:00Z")]
+    [InlineData("0 0 * * fri-mon", "UTC", "2026-03-03T00:00:00Z", "2026-03-06T00:00:00Z|2026-03-07T00:00:00Z|2026-03-08T00:00:00Z|2026-03-09T00:00:00Z|2026-03-13T00:00:00Z")]
+    [InlineData("0 0 L * *", "UTC", "2026-02-01T00:00:00Z", "2026-02-28T00:00:00Z|2026-03-31T00:00:00Z")]
+    [InlineData("30 1 * * *", "Europe/Dublin", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z|2026-03-30T00:30:00Z")]
+    [InlineData("*/30 * * * *", "Europe/Dublin", "2026-03-29T00:10:00Z", "2026-03-29T00:30:00Z|2026-03-29T01:00:00Z|2026-03-29T01:30:00Z")]
+    [InlineData("30 2 * * *", "Africa/Casablanca", "2026-02-14T12:00:00Z", "2026-02-15T01:30:00Z|2026-02-16T02:30:00Z")]
+    [InlineData("30 2 * * *", "Africa/Casablanca", "2026-03-21T12:00:00Z", "2026-03-22T02:00:00Z|2026-03-23T01:30:00Z")]
+    [InlineData("30 1 * * *", "Europe/Dublin", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z|2026-10-26T01:30:00Z")]
+    [InlineData("*/30 * * * *", "Europe/Dublin", "2026-10-25T00:10:00Z", "2026-10-25T00:30:00Z|2026-10-25T01:00:00Z|2026-10-25T01:30:00Z")]
+    [InlineData("0,30 1 * * *", "Europe/Dublin", "2026-10-24T12:00:00Z", "2026-10-25T00:00:00Z|2026-10-25T00:30:00Z|2026-10-26T01:00:00Z")]
     [InlineData("0 0 29 2 *", "UTC", "2026-03-01T00:00:00Z", "2028-02-29T00:00:00Z")]
     public void Occurrences_follow_the_clocks_of_their_zone(string cron, string zone, string after, string expected)
     {
@@ -35,6 +47,125 @@ public sealed class ScheduleTests
         var at = At(after);
         foreach (var next in expected.Split('|')) Assert.Equal(next, Wire.Instant((at = schedule!.After(at)!.Value)).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
     }
+
+    /// <summary>Daily and weekly every day of ten years, hourly around each change of the clock.</summary>
+    [Fact]
+    public void In_every_zone_there_is_always_a_next_run_that_is_later()
+    {
+        var (from, until) = (At("2026-01-01T00:00:00Z"), At("2036-01-01T00:00:00Z"));
+        const long hour = 3_600_000_000L;
+        var zones = TimeZoneInfo.GetSystemTimeZones().Where(z => z.HasIanaId).ToList();
+        Assert.True(zones.Count > 300, "the zones of this machine");
+        Parallel.ForEach(zones, zone =>
+        {
+            Walk("30 1 * * *", from, until, 22 * hour, 26 * hour);
+            Walk("30 2 * * 0", from, until, (7 * 24 - 2) * hour, (7 * 24 + 2) * hour);
+            var offset = zone.GetUtcOffset(Wire.Instant(from));
+            for (var day = from; day < until; day += 24 * hour)
+            {
+                var now = zone.GetUtcOffset(Wire.Instant(day + 24 * hour));
+                if (now != offset) Walk("0 * * * *", day - 24 * hour, day + 48 * hour, hour / 4, 2 * hour);
+                offset = now;
+            }
+
+            void Walk(string cron, long start, long end, long least, long most)
+            {
+                var (schedule, _, problem) = CronSchedule.Parse(cron, zone.Id, start);
+                Assert.True(problem is null, $"{cron} in {zone.Id}: {problem}");
+                var at = schedule!.After(start)!.Value;
+                while (at < end)
+                {
+                    var next = schedule.After(at);
+                    Assert.True(
+                        next - at >= least && next - at <= most,
+                        $"{cron} in {zone.Id}: after {Wire.Iso(at)} comes {Wire.Iso(next)}");
+                    at = next!.Value;
+                }
+            }
+        });
+    }
+
+    /// <summary>The two have the same clocks, and say it in two ways.</summary>
+    [Theory]
+    [InlineData("30 1 * * *")]
+    [InlineData("*/20 * * * *")]
+    [InlineData("15 0-3 * * 0")]
+    public void Ireland_is_as_Britain(string cron)
+    {
+        var dublin = CronSchedule.Read(cron, "Europe/Dublin").Schedule!;
+        var london = CronSchedule.Read(cron, "Europe/London").Schedule!;
+        foreach (var change in (string[])["2026-03-28T00:00:00Z", "2026-10-24T00:00:00Z", "2030-03-30T00:00:00Z"])
+        {
+            var at = At(change);
+            for (var i = 0; i < 200; i++)
+            {
+                var next = london.After(at);
+                Assert.Equal(next, dublin.After(at));
+                at = next!.Value;
+            }
+        }
+    }
+
+    [Fact]
+    public void However_long_a_server_was_away_the_newest_that_passed_are_found_and_no_more()
+    {
+        var (minutely, _, _) = CronSchedule.Parse("* * * * *", "UTC", 0);
+        var newest = minutely!.Newest(At("2016-01-01T00:00:00Z"), At("2026-01-01T00:00:30Z"), 21);
+        Assert.Equal((21, At("2026-01-01T00:00:00Z"), At("2025-12-31T23:40:00Z")), (newest.Count, newest[^1], newest[0]));
+        var (yearly, _, _) = CronSchedule.Parse("0 0 1 1 *", "UTC", 0);
+        Assert.Equal(
+            [At("2024-01-01T00:00:00Z"), At("2025-01-01T00:00:00Z"), At("2026-01-01T00:00:00Z")],
+            yearly!.Newest(At("2024-01-01T00:00:00Z"), At("2026-06-01T00:00:00Z"), 21));
+        Assert.Equal([At("2024-01-01T00:00:00Z")], yearly.Newest(At("2024-01-01T00:00:00Z"), At("2024-01-01T00:00:00Z"), 21));
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    public async Task A_schedule_that_cannot_be_reckoned_says_so_holds_up_no_other_and_goes_on_when_it_can(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        foreach (var id in (string[])["broken", "good"]) Assert.Equal(201, (await PutAsync(server, id)).Status);
+        await server.SendAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/all", server.RootKey, new { url = "http://127.0.0.1:9/", events = new[] { "*" } });
+        // As a zone that this machine no longer knows; both are due.
+        await ExecuteAsync(server, "UPDATE agent_trigger SET zone = 'Nowhere/Atlantis', next_at = 1, due_at = 1 WHERE id = 'broken'");
+        await ExecuteAsync(server, "UPDATE agent_trigger SET next_at = 60000000, due_at = 2 WHERE id = 'good'");
+        await WaitFor.TrueAsync(async () => await ProblemAsync(server) is not null);
+        Assert.Equal("cronTimezone must be an IANA time zone, such as Europe/Berlin", await ProblemAsync(server));
+        await WaitFor.TrueAsync(async () => (await server.GetAsync("/api/triggers/user/u/good/requests")).Text.Contains("\"scheduled\"", StringComparison.Ordinal));
+        var events = await server.GetAsync("/api/v1/events?limit=100");
+        Assert.Contains("trigger.schedule_failed", events.Text, StringComparison.Ordinal);
+
+        await ExecuteAsync(server, "UPDATE agent_trigger SET zone = 'UTC', due_at = 3 WHERE id = 'broken'");
+        await WaitFor.TrueAsync(async () => await ProblemAsync(server) is null);
+        Assert.Contains("\"scheduled\"", (await server.GetAsync("/api/triggers/user/u/broken/requests")).Text, StringComparison.Ordinal);
+
+        static async Task<string?> ProblemAsync(TestServer server) =>
+            (await server.GetAsync("/api/triggers/user/u/broken")).Json.GetProperty("data").GetProperty("scheduleProblem").GetString();
+    }
+
+    /// <summary>What a clock that was ahead has written, and what a version before this one has given up.</summary>
+    [Theory]
+    [InlineData(Backend.Sqlite, "next_at = next_at + 2592000000000, due_at = due_at + 2592000000000")]
+    [InlineData(Backend.Postgres, "next_at = next_at + 2592000000000, due_at = due_at + 2592000000000")]
+    [InlineData(Backend.Sqlite, "next_at = NULL, due_at = NULL")]
+    [InlineData(Backend.Postgres, "next_at = NULL, due_at = NULL")]
+    public async Task A_run_that_is_too_far_away_is_reckoned_again(Backend backend, string wrong)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        Assert.Equal(201, (await PutAsync(server, "often")).Status);
+        await ExecuteAsync(server, $"UPDATE agent_trigger SET {wrong}");
+        // The next sweep; on PostgreSQL what is due goes by the database's clock, so this is no jump there.
+        server.Clock.Advance(TimeSpan.FromSeconds(61));
+        await WaitFor.TrueAsync(async () =>
+            (await server.GetAsync("/api/triggers/user/u/often")).Json.GetProperty("data").GetProperty("nextRunAt").GetString() is { } next
+            && DateTimeOffset.Parse(next, CultureInfo.InvariantCulture) - server.Clock.GetUtcNow() < TimeSpan.FromMinutes(6), TimeSpan.FromSeconds(70));
+    }
+
+    private static Task<Answer> PutAsync(TestServer server, string id) =>
+        server.PostAsync("/api/triggers/user/u/" + id, new { agent = "echo", promptTemplate = "x", activationMode = "scheduled", cronExpression = "*/5 * * * *" });
+
+    private static Task<int> ExecuteAsync(TestServer server, string sql) => server.Database.WriteAsync(tx => tx.ExecuteAsync(sql));
 
     [Fact]
     public void The_hour_that_comes_twice_is_no_reason_to_run_within_a_minute()
