@@ -6,7 +6,8 @@ OUT ?= artifacts/publish
 .PHONY: run test lint bench publish docs clean
 
 run: ## the server on the embedded database, for one's own machine
-	dotnet run --project src/Postern -c Release -- serve --dev --data $(abspath $(DATA)) --urls $(URLS)
+	@echo "Building. The first time it fetches its packages, which takes a minute or two; then the server says where it listens."
+	@dotnet run --project src/Postern -c Release -- serve --dev --data $(abspath $(DATA)) --urls $(URLS)
 
 test: ## everything; installs from Debian and npm what it needs
 	bash test/run.sh

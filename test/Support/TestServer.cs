@@ -189,7 +189,7 @@ internal sealed class Answer(HttpResponseMessage response, byte[] body)
 
     private readonly Dictionary<string, string> _headers = response.Headers.Concat(response.Content.Headers).ToDictionary(h => h.Key, h => string.Join(", ", h.Value), StringComparer.OrdinalIgnoreCase);
 
-    public JsonElement Json => JsonSerializer.Deserialize<JsonElement>(Text);
+    public JsonElement Json => JsonSerializer.Deserialize<JsonElement>(Text, Postern.Http.Wire.Json);
 
     public string? Header(string name) => _headers.GetValueOrDefault(name);
 

@@ -1,41 +1,10 @@
-using System.Text;
-using System.Text.Json;
 using Postern.Access;
 using Postern.Deliveries;
-using Postern.Http;
 using Postern.Runs;
 using Postern.Sessions;
 using Postern.Storage;
 
 namespace Postern.Agents;
-
-/// <summary>The body of a 2xx to a dispatch that ends the work at once: <c>{"status":"succeeded","output":"…"}</c>.</summary>
-internal sealed record FinishedAtOnce(string Status, byte[]? Output, string? Text, Failure? Failure)
-{
-    public static FinishedAtOnce? Read(byte[]? answer)
-    {
-        if (answer is null or { Length: 0 }) return null;
-        try
-        {
-            using var json = JsonDocument.Parse(answer);
-            var root = json.RootElement;
-            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("status", out var status) || status.ValueKind != JsonValueKind.String || Fields.TextOf(status) is not { Length: > 0 and <= 64 } state) return null;
-            var output = root.TryGetProperty("output", out var given) && given.ValueKind != JsonValueKind.Null ? given : default;
-            var inner = output.ValueKind == JsonValueKind.Object && output.TryGetProperty("text", out var member) ? member : output;
-            var text = inner.ValueKind == JsonValueKind.String ? Fields.TextOf(inner) : null;
-            var failure = root.TryGetProperty("failure", out var said) && said.ValueKind == JsonValueKind.Object ? said : default;
-            return new FinishedAtOnce(
-                state, output.ValueKind == JsonValueKind.Undefined ? null : Encoding.UTF8.GetBytes(output.GetRawText()), text,
-                new Failure(Word("code", 128) ?? "agent_failed", Word("message", 4096) ?? text ?? "The agent reported a failure.", Word("stage", 128)));
-
-            string? Word(string name, int most) => failure.ValueKind == JsonValueKind.Object && failure.TryGetProperty(name, out var word) && word.ValueKind == JsonValueKind.String && Fields.TextOf(word) is { Length: > 0 } known ? Wire.Cut(known, most) : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
-}
 
 /// <summary>
 /// Giving a run to an agent that is called. A 2xx takes it on, and may finish it at once; a refusal, or the end of the run's time in the
@@ -57,7 +26,9 @@ internal sealed class AgentDispatch(AgentStore agents, RunStore runs, SessionSto
         if (run.Session is not null && await sessions.FindAsync(run.Project, run.Session) is var session && (session?.CurrentRun != run.Id || session.TurnInSeq != TurnOf(delivery) || !session.TurnIsOpen)) return (null, "Its turn is over.");
         if (await agents.FindAsync(run.Project, run.Agent) is not { Kind: Agent.Http, Url: { } url, SealedSecret: { } sealedSecret } agent) return (null, $"The agent {run.Agent} is no longer one that is called.");
         var secret = master.Open(sealedSecret, Agent.SealOwner(run.Project, run.Agent));
-        return (new Outgoing(url, [secret], Outbox.Body("run.dispatched", database.Now, await body.MakeAsync(run)), MaxTries: agent.Settings.MaxTries), null);
+        return (new Outgoing(
+            url, [secret], Outbox.Body("run.dispatched", database.Now, await body.MakeAsync(run)),
+            MaxTries: agent.Settings.MaxTries, MaxAnswer: AgentAnswer.MaxBytes), null);
     }
 
     public override async ValueTask LockAsync(Tx tx, Delivery delivery) => await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
@@ -68,7 +39,7 @@ internal sealed class AgentDispatch(AgentStore agents, RunStore runs, SessionSto
     {
         await DeliveryTrace.AddAsync(tx, delivery, "dispatch", reason is null, reason);
         if (await RunStore.LockAsync(tx, delivery.Project, delivery.Subject) is not { IsEnded: false } run || run.Attempt != DeliveryTrace.AttemptOf(delivery)) return;
-        if (reason is null) await TakenAsync(tx, run, delivery, FinishedAtOnce.Read(attempt!.Answer));
+        if (reason is null) await TakenAsync(tx, run, delivery, attempt!.Answer);
         else if (run.Session is null || await IsItsTurnAsync(tx, run, delivery))
             await conversation.EndRunAsync(tx, run, Phase.Failed, $"The run could not be handed to its agent: {(attempt is null ? reason : "the agent " + reason)}", failure: new Failure("dispatch_failed", reason));
     }
@@ -76,11 +47,13 @@ internal sealed class AgentDispatch(AgentStore agents, RunStore runs, SessionSto
     public override async ValueTask<string?> WhyNotAgainAsync(Tx tx, Delivery delivery) =>
         await RunStore.FindAsync(tx, delivery.Project, delivery.Subject) is { IsEnded: false } run && run.Attempt == DeliveryTrace.AttemptOf(delivery) ? null : "Its run has ended or gone on: retry the run itself.";
 
-    private async ValueTask TakenAsync(Tx tx, Run run, Delivery delivery, FinishedAtOnce? finished)
+    private async ValueTask TakenAsync(Tx tx, Run run, Delivery delivery, SendAnswer? answer)
     {
         var by = new Doer("agent", run.Agent);
         // The answer may come after the agent's own reports: what they have done stands.
         if (run.Workflow == Workflow.Agent.Name && run.Phase == Phase.Queued) run = await machine.MoveAsync(tx, run, new Change("taken_on", by, Phase.Running));
+        var (finished, problem) = AgentAnswer.Read(answer);
+        if (problem is not null) await FailAsync(tx, run, delivery, problem, by);
         if (finished is null) return;
         if (run.Approval is not null && finished.Status != Phase.Failed)
         {
@@ -89,12 +62,43 @@ internal sealed class AgentDispatch(AgentStore agents, RunStore runs, SessionSto
         }
         if (run.Session is null)
         {
-            await reports.TakeAsync(tx, run.Project, run.Id, new Report(finished.Status, by, run.Attempt) { Output = finished.Output?.Length <= RunReports.MaxOutput ? finished.Output : null, Failure = finished.Failure });
+            var report = new Report(finished.Status, by, run.Attempt)
+            {
+                Output = finished.Output,
+                Failure = finished.Failure,
+            };
+            if (await reports.TakeAsync(tx, run.Project, run.Id, report) is ReportOutcome.Invalid invalid)
+                await FailAsync(tx, run, delivery, $"its {invalid.Field} {invalid.Problem}", by);
             return;
         }
         if (!await IsItsTurnAsync(tx, run, delivery)) return;
-        if (finished.Status == Phase.Failed) await conversation.EndRunAsync(tx, run, Phase.Failed, finished.Failure!.Message, by, finished.Failure);
-        else if (finished.Status == Phase.Succeeded) await conversation.AnswerTurnAsync(tx, run, TurnOf(delivery), finished.Text);
+        switch (finished.Status)
+        {
+            case Phase.Succeeded:
+                await conversation.AnswerTurnAsync(tx, run, TurnOf(delivery), finished.Text);
+                break;
+            case Phase.Failed:
+                await conversation.EndRunAsync(tx, run, Phase.Failed, finished.Failure.Message, by, finished.Failure);
+                break;
+            case Phase.Cancelled:
+                await conversation.EndRunAsync(
+                    tx, run, Phase.Cancelled, finished.Text ?? "The agent cancelled its run.", by);
+                break;
+            case Phase.Running when finished.Output is null:
+                break;
+            default:
+                await FailAsync(tx, run, delivery, "its status must be succeeded, failed, cancelled or running", by);
+                break;
+        }
+    }
+
+    /// <summary>An answer that is none ends the run at once: nothing else will.</summary>
+    private async ValueTask FailAsync(Tx tx, Run run, Delivery delivery, string problem, Doer by)
+    {
+        if (run.Session is not null && !await IsItsTurnAsync(tx, run, delivery)) return;
+        var failure = new Failure(
+            "answer_not_understood", $"The agent's answer to its dispatch was not understood: {problem}.");
+        await conversation.EndRunAsync(tx, run, Phase.Failed, failure.Message, by, failure);
     }
 
     private static async ValueTask<bool> IsItsTurnAsync(Tx tx, Run run, Delivery delivery) =>

@@ -70,7 +70,7 @@ internal sealed class EchoAgent(Database database, Conversation conversation, Tr
             if (page.Count == 0) break;
             foreach (var record in page.Where(r => r.Seq <= session.TurnInSeq && r.Body.Length > 0))
             {
-                using var envelope = JsonDocument.Parse(record.Body);
+                using var envelope = JsonDocument.Parse(MendedJson.NamesOf(record.Body));
                 if (InEffect.Read(envelope.RootElement.GetProperty("data")).Message is { Role: "user" } message) told.Add(TextOf(message.Content));
             }
             after = page[^1].Seq;

@@ -18,6 +18,7 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
     public static (ApprovalMessage? Message, Refusal? Refusal) Read(RequestBody body)
     {
         var (json, unreadable) = body.Parse();
+        if (unreadable is { Status: not 400 }) return (null, unreadable);
         if (json is null) return (null, Invalid(unreadable!.Code == "empty_body" ? "the body is empty" : "the body is not strict JSON in UTF-8"));
         using (json)
         {
@@ -46,7 +47,8 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
     private static (string? Word, Refusal? Refusal) DecisionOf(JsonElement root, JsonElement? data, JsonElement? answer)
     {
         JsonElement?[] places = [Member(root, "decision"), data is null ? null : Member(data.Value, "decision"), answer is null ? null : Member(answer.Value, "decision"), answer is null ? null : Member(answer.Value, "action")];
-        var expires = data is not null && Member(root, "type") is { ValueKind: JsonValueKind.String } type && type.ValueEquals(Decision.Expired);
+        var expires = data is not null && Member(root, "type") is { ValueKind: JsonValueKind.String } type
+            && Fields.TextOf(type) == Decision.Expired;
         string? decided = expires ? Decision.Expired : null;
         foreach (var place in places)
         {

@@ -66,8 +66,11 @@ internal sealed class ApprovalPageRoutes(ApprovalStore approvals, ApprovalDecisi
         if (body is null) return (null, Entered.Nothing, tooLarge!.Message + ".");
         using (body)
         {
-            if (http.Request.ContentType?.StartsWith("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase) != true || !body.IsUtf8) return (null, Entered.Nothing, "The form could not be read.");
-            var form = QueryHelpers.ParseQuery(Encoding.UTF8.GetString(body.Bytes.Span));
+            var (text, unreadable) = body.Text();
+            const string formType = "application/x-www-form-urlencoded";
+            var isForm = http.Request.ContentType?.StartsWith(formType, StringComparison.OrdinalIgnoreCase) == true;
+            if (unreadable is not null || !isForm) return (null, Entered.Nothing, "The form could not be read.");
+            var form = QueryHelpers.ParseQuery(Encoding.UTF8.GetString(text.Span));
             if (form.Count > 10 || form.Any(f => f.Value.Count != 1 || f.Value.ToString().Contains('\0', StringComparison.Ordinal) || f.Value.ToString().Contains('\uFFFD', StringComparison.Ordinal))) return (null, Entered.Nothing, "The form could not be read.");
             var option = form.TryGetValue("option", out var chosen) ? chosen.ToString() : "";
             var comment = form.TryGetValue("comment", out var said) ? said.ToString().ReplaceLineEndings("\n").Trim() : "";

@@ -180,7 +180,8 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
     /// <summary>The event of a question, with the link to it: for an endpoint that was put with <c>links</c>.</summary>
     public async ValueTask<byte[]> AddLinkAsync(Delivery delivery)
     {
-        var body = System.Text.Json.Nodes.JsonNode.Parse(delivery.Body!)!;
+        var body = System.Text.Json.Nodes.JsonNode.Parse(
+            delivery.Body!, documentOptions: new() { MaxDepth = 4 * Wire.MaxDepth })!;
         var id = body["data"]?["approvalRequestId"]?.GetValue<string>();
         var approval = id is null ? null : await database.ReadAsync(tx => ApprovalStore.FindAsync(tx, delivery.Project, id));
         if (approval is not { IsPending: true, LinkDigest: not null }) return delivery.Body!;

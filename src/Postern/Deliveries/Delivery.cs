@@ -36,7 +36,10 @@ internal sealed record NewDelivery(string Project, string Purpose, string Endpoi
 /// <param name="Secrets">Every live secret signs.</param>
 /// <param name="RatePerSecond">At most so many a second to this endpoint; null: no limit of its own.</param>
 /// <param name="MaxTries">Fewer tries than the schedule has; null: all of them.</param>
-internal sealed record Outgoing(string Url, IReadOnlyList<string> Secrets, ReadOnlyMemory<byte> Body, long? RatePerSecond = null, long? MaxTries = null);
+/// <param name="MaxAnswer">Bytes of the body of a 2xx that are kept for the purpose; 0: it is not looked at.</param>
+internal sealed record Outgoing(
+    string Url, IReadOnlyList<string> Secrets, ReadOnlyMemory<byte> Body, long? RatePerSecond = null,
+    long? MaxTries = null, int MaxAnswer = 0);
 
 /// <summary>One attempt, as it went.</summary>
 /// <param name="Status">The response's status; null when there was none.</param>
@@ -44,8 +47,10 @@ internal sealed record Outgoing(string Url, IReadOnlyList<string> Secrets, ReadO
 /// <param name="Response">The first KiB of the response's body, as text.</param>
 /// <param name="RetryAfter">What the receiver asked for.</param>
 /// <param name="Directive">The response's header <c>webhook-delivery</c>.</param>
-/// <param name="Answer">The body of a 2xx with JSON, up to its limit.</param>
-internal sealed record Attempt(long At, long DurationMilliseconds, int? Status, string Category, string? Response, TimeSpan? RetryAfter = null, string? Directive = null, byte[]? Answer = null)
+/// <param name="Answer">The body of a 2xx, where the purpose looks at it.</param>
+internal sealed record Attempt(
+    long At, long DurationMilliseconds, int? Status, string Category, string? Response, TimeSpan? RetryAfter = null,
+    string? Directive = null, SendAnswer? Answer = null)
 {
     public bool Arrived => Status is >= 200 and < 300;
 
@@ -67,6 +72,11 @@ internal sealed record Attempt(long At, long DurationMilliseconds, int? Status, 
             _ => "cannot be reached",
         };
 }
+
+/// <summary>The body of a 2xx as it came.</summary>
+/// <param name="IsWhole">It was read to its end.</param>
+internal sealed record SendAnswer(
+    byte[] Body, bool IsWhole, string? ContentType, IReadOnlyList<string> ContentEncoding);
 
 /// <summary>How an attempt went, in a word.</summary>
 internal static class SendCategory

@@ -151,14 +151,14 @@ internal sealed record DeliveryView(
     public static DeliveryView Of(Delivery d, List<(long Number, Attempt Attempt)>? attempts, bool withBody = false) => new(
         d.Id, d.Purpose, d.Type, WebhookEndpoints.Shown(d.Endpoint), d.Subject, d.Status, d.Reason, d.Attempts, Wire.Iso(d.CreatedAt), Wire.Iso(d.DueAt), Wire.Iso(d.GiveUpAt), Wire.Iso(d.EndedAt),
         attempts?.Select(a => new AttemptView(a.Number, Wire.Iso(a.Attempt.At), a.Attempt.DurationMilliseconds, a.Attempt.Status, a.Attempt.Category, a.Attempt.Response)).ToList(),
-        withBody && d.Body is not null ? JsonSerializer.Deserialize<JsonElement>(d.Body) : null);
+        withBody && d.Body is not null ? JsonSerializer.Deserialize<JsonElement>(d.Body, Wire.Json) : null);
 }
 
 internal sealed record EventView(string Id, string Type, string Timestamp, JsonElement Data)
 {
     public static EventView Of(string id, byte[] body)
     {
-        var json = JsonSerializer.Deserialize<JsonElement>(body);
+        var json = JsonSerializer.Deserialize<JsonElement>(body, Wire.Json);
         return new EventView(id, json.GetProperty("type").GetString()!, json.GetProperty("timestamp").GetString()!, json.GetProperty("data"));
     }
 }

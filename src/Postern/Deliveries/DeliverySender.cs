@@ -33,11 +33,13 @@ internal sealed class DeliverySender(OutboundGuard outbound, PosternOptions opti
             if (await outbound.WhatIsWrongBeforeProxyAsync(outgoing.Url, limit.Token) is { } problem) return Failed(SendCategory.AddressRefused, "The address " + problem);
             using var request = Request(delivery, outgoing, at / 1_000_000);
             using var response = await outbound.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
-            var (body, whole) = await ReadAsync(response.Content, limit.Token);
-            var json = whole && response.Content.Headers.ContentType?.MediaType == "application/json";
+            var mostBytes = response.IsSuccessStatusCode ? Math.Max(MaxResponse, outgoing.MaxAnswer) : MaxResponse;
+            var (body, whole) = await ReadAsync(response.Content, mostBytes, limit.Token);
+            var answer = response.IsSuccessStatusCode && outgoing.MaxAnswer > 0
+                ? AnswerOf(response.Content, body, whole) : null;
             return new Attempt(
                 at, Elapsed(), (int)response.StatusCode, response.IsSuccessStatusCode ? SendCategory.Delivered : SendCategory.Status, Shown(body), RetryAfter(response),
-                response.Headers.TryGetValues("webhook-delivery", out var said) ? said.First() : null, response.IsSuccessStatusCode && json ? body : null);
+                response.Headers.TryGetValues("webhook-delivery", out var said) ? said.First() : null, answer);
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
@@ -87,22 +89,29 @@ internal sealed class DeliverySender(OutboundGuard outbound, PosternOptions opti
         return request;
     }
 
+    private static SendAnswer AnswerOf(HttpContent content, byte[] body, bool whole)
+    {
+        var type = content.Headers.TryGetValues("Content-Type", out var said) ? said.FirstOrDefault() : null;
+        return new SendAnswer(body, whole, type, [.. content.Headers.ContentEncoding]);
+    }
+
     /// <summary>What was read, and whether it was all. The status has come: a body that drips, breaks off or has no end does not change it.</summary>
-    private static async Task<(byte[] Body, bool Whole)> ReadAsync(HttpContent content, CancellationToken cancel)
+    private static async Task<(byte[] Body, bool Whole)> ReadAsync(
+        HttpContent content, int most, CancellationToken cancel)
     {
         if (content.Headers.ContentLength == 0) return ([], true);
-        var buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(MaxResponse + 1);
+        var buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(most + 1);
         var length = 0;
         try
         {
             await using var stream = await content.ReadAsStreamAsync(cancel);
-            while (length <= MaxResponse)
+            while (length <= most)
             {
-                var read = await stream.ReadAsync(buffer.AsMemory(length, MaxResponse + 1 - length), cancel);
+                var read = await stream.ReadAsync(buffer.AsMemory(length, most + 1 - length), cancel);
                 if (read == 0) return (buffer[..length], true);
                 length += read;
             }
-            return (buffer[..MaxResponse], false);
+            return (buffer[..most], false);
         }
         catch (Exception fault) when (fault is OperationCanceledException or IOException or HttpRequestException)
         {

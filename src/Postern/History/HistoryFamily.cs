@@ -47,6 +47,7 @@ internal sealed class HistoryFamily : ErrorFamily
                     _ => "internal_error",
                 });
                 if (refusal.Status != 400) json.WriteString("message", refusal.Message);
+                if (refusal.Code is { } code && IsOfEveryFamily(code)) json.WriteString("code", code);
                 if (refusal.Status == 503) json.WriteBoolean("retryable", true);
                 break;
         }

@@ -50,6 +50,11 @@ internal static partial class HostLog
     [LoggerMessage(EventId = 402, Level = LogLevel.Information, Message = "Stopping: {Streams} streams are told, writes under way finish")]
     public static partial void Stopping(ILogger log, int streams);
 
+    [LoggerMessage(EventId = 404, Level = LogLevel.Warning,
+        Message = "The server listens on every address, and Postern:PublicUrl is not set: links and callback URLs name {Url}, "
+            + "which only this machine reaches. Set POSTERN_PublicUrl to the address that others use")]
+    public static partial void NamesItselfAlone(ILogger log, string url);
+
     [LoggerMessage(EventId = 403, Level = LogLevel.Warning, Message = "Development mode: outbound requests may go to loopback")]
     public static partial void Development(ILogger log);
 }

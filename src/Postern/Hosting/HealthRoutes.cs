@@ -16,6 +16,7 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
     public void Map(Doors doors, RequestDelegate referencePage)
     {
         var root = doors.Group("", ProblemFamily.Instance);
+        root.Get("/", Opens.Anyone, Welcome).Hide();
         root.Get("/healthz", Opens.Anyone, Healthy).Says("The process lives").Gives<HealthView>();
         root.Get("/readyz", Opens.Anyone, Ready).Says("The database is reachable and migrated").Gives<HealthView>().Gives(503);
         root.Get("/openapi.json", Opens.Anyone, Document).Hide();
@@ -25,6 +26,32 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
             return Results.Empty;
         }).Hide();
     }
+
+    /// <summary>Where to go from here: a page for a browser, JSON for others.</summary>
+    private static Task<IResult> Welcome(HttpContext http)
+    {
+        http.Response.Headers.Vary = "Accept";
+        return Task.FromResult(
+            http.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase)
+            ? Results.Content(WelcomePage, "text/html; charset=utf-8")
+            : Reply.Ok(new WelcomeView("Postern", "/docs", "/openapi.json", "/healthz", "/readyz")));
+    }
+
+    private const string WelcomePage = """
+        <!doctype html>
+        <html lang="en">
+        <meta charset="utf-8">
+        <title>Postern</title>
+        <h1>Postern</h1>
+        <p>This server keeps the conversations of agents and starts their work. It is meant for programs.</p>
+        <ul>
+        <li><a href="/docs">Every route, to be tried with a key</a></li>
+        <li><a href="/openapi.json">The same as an OpenAPI document</a></li>
+        <li><a href="/readyz">Whether the server can serve</a></li>
+        </ul>
+        </html>
+
+        """;
 
     private static Task<IResult> Healthy(HttpContext http) => Task.FromResult(Reply.Ok(new HealthView("ok", null, null)));
 
@@ -72,5 +99,7 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
         else value.WriteTo(writer);
     }
 }
+
+internal sealed record WelcomeView(string Name, string Docs, string Openapi, string Health, string Readiness);
 
 internal sealed record HealthView(string Status, string? Database, int? Schema);

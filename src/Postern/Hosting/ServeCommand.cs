@@ -31,6 +31,7 @@ internal static class ServeCommand
             var address = app.Services.GetRequiredService<ServerAddress>();
             address.ListensOn(app.Urls.First());
             HostLog.Serving(app.Logger, ProductVersion.Text, string.Join(", ", app.Urls), database.Kind);
+            if (address.NamesItselfAlone(app.Urls)) HostLog.NamesItselfAlone(app.Logger, address.Url);
             if (serve.Dev) HostLog.Development(app.Logger);
             if (rootKey is not null) Greet(rootKey, address.Url);
             Console.WriteLine($"listening on {address.Url}");

@@ -22,7 +22,12 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
     public PosternOptions ReadSettings()
     {
         var standard = new PosternOptions();
-        if (Dev) standard.Outbound.HttpsOnly = false;
+        if (Dev)
+        {
+            standard.Outbound.HttpsOnly = false;
+            // A person reads along.
+            standard.Log.Format = "text";
+        }
         var options = SettingsReader.Read(Folder.Settings, Environment.GetEnvironmentVariables(), standard);
         if (Dev) options.Outbound.AllowedNetworks = [.. options.Outbound.AllowedNetworks, "127.0.0.0/8", "::1/128"];
         return options;

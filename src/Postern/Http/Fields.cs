@@ -5,9 +5,16 @@ namespace Postern.Http;
 /// <summary>
 /// The members of a JSON object, read and checked one by one. Every fault is kept with the name of its field, so that one
 /// answer names them all.
+///
+/// A text may hold half of a character or a NUL (<see cref="MendedJson"/>). What decides something (a name, a word, an
+/// id) is then refused: it would be another once it is mended. What is only kept and shown (<see cref="Content"/>,
+/// <see cref="Prose"/>) is mended.
 /// </summary>
 internal sealed class Fields(JsonElement root)
 {
+    /// <summary>What is told of a text that holds half of a character or a NUL.</summary>
+    public const string Unfit = "must be Unicode text without NUL: it holds half of a character, or a NUL";
+
     private readonly List<(string Field, string Problem)> _faults = [];
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
 
@@ -53,10 +60,23 @@ internal sealed class Fields(JsonElement root)
         if (Find(name) is not { } value) return Missing(name, required);
         if (value.ValueKind != JsonValueKind.String || TextOf(value) is not { } text)
         {
-            Fault(name, "must be a string");
+            Fault(name, value.ValueKind == JsonValueKind.String ? Unfit : "must be a string");
             return null;
         }
-        if (trim) text = text.Trim();
+        return Fitting(name, trim ? text.Trim() : text, min, max);
+    }
+
+    /// <summary>A text for people, of a length, mended where it is no text that could be kept.</summary>
+    public string? Prose(string name, int min, int max)
+    {
+        if (Find(name) is not { } value) return null;
+        if (value.ValueKind == JsonValueKind.String) return Fitting(name, MendedJson.TextOf(value), min, max);
+        Fault(name, "must be a string");
+        return null;
+    }
+
+    private string? Fitting(string name, string text, int min, int max)
+    {
         if (text.Length >= min && text.Length <= max) return text;
         Fault(name, min > 0 && text.Length < min ? min == 1 ? "must not be empty" : $"must have at least {min} characters" : $"must have at most {max} characters");
         return null;
@@ -152,6 +172,21 @@ internal sealed class Fields(JsonElement root)
     }
 
     public JsonElement? Any(string name) => Find(name);
+
+    /// <summary>
+    /// A value of any kind that is kept and given back: mended where it holds what could not be kept.
+    /// </summary>
+    public JsonElement? Content(string name)
+    {
+        if (Find(name) is not { } value) return null;
+        if (MendedJson.Keepable(value) is { } kept) return kept;
+        Fault(name, "holds two names that differ by a NUL only");
+        return null;
+    }
+
+    /// <summary>A JSON object that is kept and given back, mended likewise.</summary>
+    public JsonElement? ContentObject(string name, bool required = false) =>
+        Object(name, required) is null ? null : Content(name);
 
     /// <summary>Whether all texts in a value can be kept: escapes that are no Unicode text, or NUL, cannot, and nobody could read them back.</summary>
     public static bool IsKeepable(JsonElement value) => value.ValueKind switch

@@ -17,7 +17,9 @@ internal static class MendedJson
 
     /// <summary>The text with what nobody could keep mended; the same bytes when there is nothing to mend.</summary>
     /// <param name="json">Valid UTF-8; whether it is JSON is not looked at.</param>
-    public static ReadOnlyMemory<byte> Of(ReadOnlyMemory<byte> json)
+    public static ReadOnlyMemory<byte> Of(ReadOnlyMemory<byte> json) => Of(json, keepsNul: false);
+
+    private static ReadOnlyMemory<byte> Of(ReadOnlyMemory<byte> json, bool keepsNul)
     {
         var from = FirstFault(json.Span);
         if (from < 0) return json;
@@ -36,10 +38,59 @@ internal static class MendedJson
             at += next;
             var length = LengthOf(rest[at..], out var verdict);
             if (verdict == Verdict.Half) mended.Write(@"\ufffd"u8);
-            else if (verdict == Verdict.Kept) mended.Write(rest.Slice(at, length));
+            else if (verdict == Verdict.Kept || keepsNul) mended.Write(rest.Slice(at, length));
             at += length;
         }
         return mended.WrittenMemory;
+    }
+
+    /// <summary>
+    /// The text with the halves of characters mended in the names of its members: nothing can look at a member whose
+    /// name is no text. Its values, and what is no JSON, stand as they came.
+    /// </summary>
+    public static ReadOnlyMemory<byte> NamesOf(ReadOnlyMemory<byte> json)
+    {
+        if (FirstFault(json.Span) < 0) return json;
+        var (mended, kept) = (new ArrayBufferWriter<byte>(json.Length), 0);
+        var reader = new Utf8JsonReader(json.Span, new JsonReaderOptions { MaxDepth = int.MaxValue });
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader.TokenType != JsonTokenType.PropertyName || !reader.ValueIsEscaped) continue;
+                var from = (int)reader.TokenStartIndex + 1;
+                var name = json.Slice(from, reader.ValueSpan.Length);
+                mended.Write(json.Span[kept..from]);
+                mended.Write(Of(name, keepsNul: true).Span);
+                kept = from + name.Length;
+            }
+        }
+        catch (JsonException)
+        {
+            return json;
+        }
+        mended.Write(json.Span[kept..]);
+        return mended.WrittenMemory;
+    }
+
+    /// <summary>
+    /// A value whose texts can all be kept: the same when there is nothing to mend, null when two of its names are one
+    /// once they are mended.
+    /// </summary>
+    public static JsonElement? Keepable(JsonElement value)
+    {
+        if (Fields.IsKeepable(value)) return value;
+        try
+        {
+            using var mended = JsonDocument.Parse(
+                Of(JsonMarshal.GetRawUtf8Value(value).ToArray()),
+                new JsonDocumentOptions { AllowDuplicateProperties = false });
+            return mended.RootElement.Clone();
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The text of a JSON string, mended.</summary>

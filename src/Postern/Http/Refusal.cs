@@ -78,6 +78,12 @@ internal abstract class ErrorFamily
     {
     }
 
+    /// <summary>
+    /// Whether a code stands in the answers of families that have none otherwise: a client must be able to tell that it
+    /// is its credential that is sent in a wrong way.
+    /// </summary>
+    protected static bool IsOfEveryFamily(string code) => code is "credential_in_url" or "ambiguous_credentials";
+
     protected static void WriteExtra(Utf8JsonWriter json, Refusal refusal)
     {
         foreach (var (name, value) in refusal.Extra)

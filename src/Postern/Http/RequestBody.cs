@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Text.Json;
 using System.Text.Unicode;
+using Microsoft.Extensions.Primitives;
 
 namespace Postern.Http;
 
@@ -11,13 +12,22 @@ namespace Postern.Http;
 /// </summary>
 internal sealed class RequestBody : IDisposable
 {
-    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
+    private static readonly JsonDocumentOptions Strict =
+        new() { AllowDuplicateProperties = false, MaxDepth = Wire.MaxDepth };
+    private readonly int _limit;
+    private readonly string? _contentType;
+    private readonly StringValues _contentEncoding;
     private byte[] _rented;
 
-    private RequestBody(byte[] rented, int length) => (_rented, Length) = (rented, length);
+    private RequestBody(HttpRequest request, byte[] rented, int length, int limit)
+    {
+        (_rented, Length, _limit) = (rented, length, limit);
+        (_contentType, _contentEncoding) = (request.ContentType, request.Headers.ContentEncoding);
+    }
 
     public int Length { get; }
 
+    /// <summary>The bytes as they came, which a signature is of.</summary>
     public ReadOnlyMemory<byte> Bytes => _rented.AsMemory(0, Length);
 
     /// <summary>The body, or a 413.</summary>
@@ -48,7 +58,7 @@ internal sealed class RequestBody : IDisposable
             if (!read.IsCompleted) continue;
             // A body takes as long as its sender likes: what the caller was let in for may have been taken away meanwhile.
             if (http.Features.Get<RequestCaller>() is { } caller) await caller.EnsureStillAllowedAsync();
-            return (new RequestBody(rented, length), null);
+            return (new RequestBody(http.Request, rented, length, limit), null);
         }
     }
 
@@ -71,24 +81,43 @@ internal sealed class RequestBody : IDisposable
 
     public static Refusal TooLarge { get; } = new(413, "Request body too large", "body_too_large") { ShouldRetry = false };
 
-    public bool IsUtf8 => Utf8.IsValid(Bytes.Span);
+    /// <summary>The body as text in UTF-8 (<see cref="BodyEncoding"/>), or why it cannot be understood.</summary>
+    public (ReadOnlyMemory<byte> Text, Refusal? Refusal) Text()
+    {
+        var (text, refusal) = BodyEncoding.Undo(Bytes, _contentType, _contentEncoding, _limit);
+        if (refusal is not null) return (default, refusal);
+        if (text.Length == 0) return (default, Empty with { ShouldRetry = false });
+        return Utf8.IsValid(text.Span)
+            ? (text, null)
+            : (default, Refusal.BadRequest(
+                "Request body must be UTF-8 text", "invalid_body") with
+            { ShouldRetry = false });
+    }
 
-    /// <summary>The body as strict JSON (no duplicate names, depth 64), or what is wrong with it.</summary>
+    /// <summary>
+    /// The body as strict JSON (no duplicate names, depth 64), or what is wrong with it. Its names are valid text; its
+    /// texts may hold half of a character, or NUL: <see cref="Fields"/> says what becomes of those.
+    /// </summary>
     /// <param name="emptyObject">An empty body stands for <c>{}</c>.</param>
     public (JsonDocument? Json, Refusal? Refusal) Parse(bool emptyObject = false)
     {
-        if (Length == 0) return emptyObject ? (JsonDocument.Parse("{}"), null) : (null, Refusal.BadRequest("Request body is empty", "empty_body"));
-        if (!IsUtf8) return (null, Refusal.BadRequest("Invalid JSON", "invalid_json"));
+        var (text, refusal) = BodyEncoding.Undo(Bytes, _contentType, _contentEncoding, _limit);
+        if (refusal is not null) return (null, refusal);
+        if (text.Length == 0) return emptyObject ? (JsonDocument.Parse("{}"), null) : (null, Empty);
+        if (!Utf8.IsValid(text.Span)) return (null, InvalidJson);
         try
         {
-            return (JsonDocument.Parse(Bytes, Strict), null);
+            return (JsonDocument.Parse(MendedJson.NamesOf(text), Strict), null);
         }
-        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
+        catch (JsonException)
         {
-            // The latter: a name whose escapes are no Unicode text, met while looking for duplicates.
-            return (null, Refusal.BadRequest("Invalid JSON", "invalid_json"));
+            return (null, InvalidJson);
         }
     }
+
+    private static Refusal Empty { get; } = Refusal.BadRequest("Request body is empty", "empty_body");
+
+    private static Refusal InvalidJson { get; } = Refusal.BadRequest("Invalid JSON", "invalid_json");
 
     public void Dispose()
     {

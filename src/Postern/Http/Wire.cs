@@ -11,10 +11,15 @@ internal static class Wire
     /// <summary>Text is escaped as JSON needs and no further: answers are served as JSON or as event data, never inside HTML.</summary>
     public static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    /// <summary>Levels of JSON in what comes.</summary>
+    public const int MaxDepth = 64;
+
     public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         DefaultIgnoreCondition = JsonIgnoreCondition.Never,
+        // What was taken at the depth of a request stands deeper in an answer.
+        MaxDepth = 4 * MaxDepth,
     };
 
     /// <summary>ISO 8601 in UTC with milliseconds, from microseconds since 1970.</summary>
@@ -33,6 +38,9 @@ internal static class Wire
 
     /// <summary>The beginning of a text, never half a character: half of one is no text that a database or a client takes.</summary>
     public static string Cut(string text, int most) => text.Length <= most ? text : text[..(char.IsHighSurrogate(text[most - 1]) ? most - 1 : most)];
+
+    /// <summary>Whether a header's value reads the same in every charset: visible ASCII and blanks.</summary>
+    public static bool IsVisible(string text) => text.All(c => c is >= ' ' and <= '~');
 
     /// <summary>An RFC 3339 instant with an offset, or a date.</summary>
     public static bool TryParseInstant(string text, out long microseconds)

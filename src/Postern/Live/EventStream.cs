@@ -1,5 +1,3 @@
-using Microsoft.Net.Http.Headers;
-
 namespace Postern.Live;
 
 /// <summary>What a request says about the event stream that it wants.</summary>
@@ -10,18 +8,57 @@ internal static class EventStream
 
     /// <summary>
     /// An event stream is asked for by name; wildcards never stream, what cannot be read is JSON, and HEAD, which has
-    /// no body, holds nothing open.
+    /// no body, holds nothing open. Of several ranges that name it the one with the most parameters decides.
     /// </summary>
     public static bool IsAskedFor(HttpRequest request)
     {
         if (HttpMethods.IsHead(request.Method) || request.Headers.Accept.Count == 0) return false;
-        if (!MediaTypeHeaderValue.TryParseStrictList(request.Headers.Accept, out var accepted)) return false;
-        var best = accepted.Where(Names).ToList();
-        if (best.Any(a => a.Quality is null && a.Parameters.Any(p => p.Name.Equals("q", StringComparison.OrdinalIgnoreCase)))) return false;
-        return best.Count > 0 && best.Max(a => a.Quality ?? 1) > 0;
+        var (best, isWanted) = (-1, false);
+        foreach (var range in Split(request.Headers.Accept.ToString(), ','))
+        {
+            var parts = Split(range, ';');
+            if (!parts[0].Equals("text/event-stream", StringComparison.OrdinalIgnoreCase)) continue;
+            var (parameters, weight) = (0, "1");
+            var isUtf8 = true;
+            foreach (var part in parts.Skip(1))
+            {
+                var (name, value) = part.IndexOf('=', StringComparison.Ordinal) is >= 0 and var at
+                    ? (part[..at], part[(at + 1)..]) : (part, "");
+                if (name.Length == 0 || name.EndsWith(' ') || value.StartsWith(' ')) return false;
+                if (name.Equals("q", StringComparison.OrdinalIgnoreCase)) weight = value;
+                else parameters++;
+                if (name.Equals("charset", StringComparison.OrdinalIgnoreCase))
+                    isUtf8 = value.Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase);
+            }
+            if (!IsWeight(weight)) return false;
+            if (!isUtf8 || parameters < best) continue;
+            isWanted = (parameters == best && isWanted) || weight.AsSpan().ContainsAny("123456789");
+            best = parameters;
+        }
+        return isWanted;
+    }
 
-        static bool Names(MediaTypeHeaderValue accept) =>
-            accept.MediaType.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase)
-            && (!accept.Charset.HasValue || accept.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || accept.Charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase));
+    /// <summary>RFC 9110 section 12.4.2: 0 or 1, and at most three decimals.</summary>
+    private static bool IsWeight(string text) =>
+        text.Length is > 0 and <= 5 && (text[0] is '0' or '1')
+        && (text.Length == 1 || text[1] == '.')
+        && text.AsSpan(Math.Min(2, text.Length)).IndexOfAnyExceptInRange('0', text[0] == '1' ? '0' : '9') < 0;
+
+    /// <summary>The parts of a header's value, trimmed; a separator inside of quotes separates nothing.</summary>
+    private static List<string> Split(string text, char separator)
+    {
+        var (parts, from, quoted) = (new List<string>(), 0, false);
+        for (var at = 0; at < text.Length; at++)
+        {
+            if (quoted && text[at] == '\\') at++;
+            else if (text[at] == '"') quoted = !quoted;
+            else if (text[at] == separator && !quoted)
+            {
+                parts.Add(text[from..at].Trim());
+                from = at + 1;
+            }
+        }
+        parts.Add(text[from..].Trim());
+        return parts;
     }
 }

@@ -36,6 +36,7 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
         using (body)
         {
             var (json, invalid) = body.Parse();
+            if (invalid is { Status: not 400 }) return invalid;
             if (json is null) return Invalid([("body", invalid!.Code == "empty_body" ? "must not be empty" : "is not valid JSON")]);
             using (json)
             {
@@ -63,12 +64,11 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
         }
         var correlationId = fields.Text("correlation_id", 1, 255, required: true);
         var actorType = fields.Word("actor_type", ["orchestrator", "system"]);
-        var artifacts = fields.Object("artifact_updates");
+        var artifacts = fields.ContentObject("artifact_updates");
         foreach (var update in artifacts?.EnumerateObject() ?? default)
             if (Fields.NameOf(update) is not { Length: > 0 and <= 128 }) fields.Fault("artifact_updates", "must have names of 1 to 128 characters");
-            else if (!Fields.IsKeepable(update.Value)) fields.Fault("artifact_updates." + update.Name, "holds text that is not valid Unicode");
         var code = fields.Text("failure_code", 1, 128);
-        var message = fields.Text("failure_message", 1, 4096);
+        var message = fields.Prose("failure_message", 1, 4096);
         var stage = fields.Text("failed_stage", 1, 128);
         var attempt = fields.Integer("attempt", 1, int.MaxValue);
         fields.RefuseUnknown();

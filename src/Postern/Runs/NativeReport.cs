@@ -23,8 +23,7 @@ internal static class NativeReport
             else if (instant > now + CallbackRoutes.MaxAhead) fields.Fault("occurredAt", "must not be more than 5 minutes in the future");
             else occurredAt = instant;
         }
-        var output = fields.Any("output");
-        if (output is { } given && !Fields.IsKeepable(given)) fields.Fault("output", "holds text that is not valid Unicode");
+        var output = fields.Content("output");
         var body = output is { } value ? Encoding.UTF8.GetBytes(value.GetRawText()) : null;
         if (body?.Length > RunReports.MaxOutput) fields.Fault("output", $"must have at most {RunReports.MaxOutput} bytes");
         var failure = ReadFailure(fields);
@@ -34,8 +33,7 @@ internal static class NativeReport
             if (share.ValueKind == JsonValueKind.Number && share.TryGetDecimal(out var number) && number is >= 0 and <= 1) progress = (long)(number * 1_000_000);
             else fields.Fault("progress", "must be a number from 0 to 1");
         }
-        var artifacts = fields.Object("artifacts");
-        if (artifacts is { } updates && !Fields.IsKeepable(updates)) fields.Fault("artifacts", "holds text that is not valid Unicode");
+        var artifacts = fields.ContentObject("artifacts");
         var attempt = fields.Integer("attempt", 1, int.MaxValue);
         if (ownAttempt is { } own && attempt is { } said && own != said) fields.Fault("attempt", "is not the attempt of this token");
         fields.RefuseUnknown();
@@ -71,7 +69,9 @@ internal static class NativeReport
     {
         if (fields.Object("failure") is not { } given) return null;
         var failure = new Fields(given);
-        var (code, message, stage) = (failure.Text("code", 1, 128, required: true), failure.Text("message", 1, 4096), failure.Text("stage", 1, 128));
+        var (code, message, stage) = (
+            failure.Text("code", 1, 128, required: true), failure.Prose("message", 1, 4096),
+            failure.Text("stage", 1, 128));
         failure.RefuseUnknown();
         foreach (var (field, problem) in failure.Faults) fields.Fault("failure." + field, problem);
         return new Failure(code ?? "", message, stage);

@@ -33,15 +33,16 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
         var agent = fields.Text("agent", 1, 128, required: true);
         var workflow = fields.Text("workflow", 1, 64) ?? Workflow.Agent.Name;
         var session = fields.Text("sessionId", 1, Session.MaxExternalId);
-        var input = fields.Any("input");
-        if (input is { } given && !Fields.IsKeepable(given)) fields.Fault("input", "holds text that is not valid Unicode");
+        var input = fields.Content("input");
         var tags = fields.Texts("tags", 10, 128);
-        var metadata = fields.Object("metadata");
-        if (metadata is { } data && (data.GetRawText().Length > MaxMetadata || !Fields.IsKeepable(data))) fields.Fault("metadata", $"must be at most {MaxMetadata} characters of valid text");
+        var metadata = fields.ContentObject("metadata");
+        if (metadata is { } data && data.GetRawText().Length > MaxMetadata) fields.Fault(
+            "metadata", $"must be at most {MaxMetadata} characters");
         var key = fields.Text("idempotencyKey", 1, MaxKey);
         if (http.Request.Headers.TryGetValue("Idempotency-Key", out var header))
         {
-            if (header.ToString() is not { Length: >= 1 and <= MaxKey } text) fields.Fault("Idempotency-Key", $"must have 1 to {MaxKey} characters");
+            if (header.ToString() is not { Length: >= 1 and <= MaxKey } text || !Wire.IsVisible(text)) fields.Fault(
+                "Idempotency-Key", $"must have 1 to {MaxKey} characters of ASCII");
             else if (key is not null && key != text) fields.Fault("idempotencyKey", "and the header Idempotency-Key disagree");
             else key = text;
         }

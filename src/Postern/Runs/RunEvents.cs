@@ -110,5 +110,6 @@ internal sealed record RunEventView(
 {
     public static RunEventView Of(RunEvent e) => new(
         e.Seq, e.Type, Wire.Iso(e.At), e.Attempt, e.By.Actor, e.By.Credential, e.From, e.To, e.EventId, e.CorrelationId, e.OccurredAt is { } at ? Wire.IsoMicroseconds(at) : null,
-        e.Accepted ? "accepted" : "refused", e.Code, e.Detail is null ? null : JsonSerializer.Deserialize<JsonElement>(e.Detail));
+        e.Accepted ? "accepted" : "refused", e.Code, e.Detail is null
+            ? null : JsonSerializer.Deserialize<JsonElement>(e.Detail, Wire.Json));
 }

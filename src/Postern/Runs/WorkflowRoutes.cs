@@ -61,7 +61,7 @@ internal sealed record WorkflowView(string Name, long Version, string? CreatedAt
 {
     public static WorkflowView Of(string name, long version, string text, long? createdAt)
     {
-        var definition = JsonSerializer.Deserialize<JsonElement>(text);
+        var definition = JsonSerializer.Deserialize<JsonElement>(text, Wire.Json);
         return new WorkflowView(name, version, createdAt is > 0 ? Wire.Iso(createdAt) : null, definition.GetProperty("initial").GetString()!, definition.GetProperty("states"), Member("checkpoints"), Member("artifacts"), Member("deadlines"));
 
         JsonElement? Member(string member) => definition.TryGetProperty(member, out var value) ? value : null;

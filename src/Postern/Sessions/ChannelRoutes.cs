@@ -38,14 +38,23 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
         var (name, channel, refusal) = await ForAppendAsync(http, caller);
         if (name is null) return refusal!;
         var partId = http.Request.Headers["X-Part-Id"] is { Count: > 0 } given ? given.ToString() : null;
-        if (partId is { Length: 0 or > MaxPartId }) return new Refusal(400, "Headers Error", "invalid_body") { Extra = [("details", new[] { $"X-Part-Id must have 1 to {MaxPartId} characters" })], ShouldRetry = false };
+        if (partId is { Length: 0 or > MaxPartId } || (partId is not null && !Wire.IsVisible(partId)))
+            return new Refusal(400, "Headers Error",
+                "invalid_body")
+            {
+                Extra =
+                [("details", new[] { $"X-Part-Id must have 1 to {MaxPartId} characters of ASCII" })],
+                ShouldRetry = false
+            };
         var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxBody);
         if (body is null) return tooLarge!;
         using (body)
         {
-            if (body.Length == 0) return Refusal.BadRequest("Request body is empty", "empty_body") with { ShouldRetry = false };
-            if (!body.IsUtf8) return Refusal.BadRequest("Request body must be UTF-8 text", "invalid_body") with { ShouldRetry = false };
-            var record = NewRecord.OfText(body.Bytes.Span, partId ?? Id.New("rec", clock), partId, channel == RecordStore.In ? InEffect.Read(body.Bytes, caller.Authority.SpeaksAsUser) : null);
+            var (text, refused) = body.Text();
+            if (refused is not null) return refused;
+            var effect = channel == RecordStore.In ? InEffect.Read(text, caller.Authority.SpeaksAsUser) : null;
+            if (effect is { Problem: { } problem }) return Wrong("Request body " + problem);
+            var record = NewRecord.OfText(text.Span, partId ?? Id.New("rec", clock), partId, effect);
             return await AppendAsync(name, channel!, [record], caller) switch
             {
                 AppendOutcome.Appended done => Appended.Answer(done, channel == RecordStore.In),
@@ -193,7 +202,9 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
             if (!item.TryGetProperty("data", out var data)) return (null, Wrong($"{at}.data is required"));
             // As it came: half of a character may stand at the end of one delta, and its other half begin the next.
             var json = System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(data).ToArray();
-            batch.Add(NewRecord.OfJson(json, partId ?? Id.New("rec", clock), partId, channel == RecordStore.In ? InEffect.Read(data, asUser) : null));
+            var effect = channel == RecordStore.In ? InEffect.Read(data, asUser) : null;
+            if (effect is { Problem: { } problem }) return (null, Wrong($"{at}.data {problem}"));
+            batch.Add(NewRecord.OfJson(json, partId ?? Id.New("rec", clock), partId, effect));
         }
         return (batch, null);
     }

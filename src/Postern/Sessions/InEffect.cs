@@ -24,6 +24,11 @@ internal enum InKind
 /// <summary>What a record on <c>in</c> asks for, and the message that it commits to the transcript, if it holds one.</summary>
 internal sealed record InEffect(InKind Kind, ChatMessage? Message)
 {
+    /// <summary>
+    /// Why a record that means to be a chat record cannot be one; it is refused then, not kept as any text.
+    /// </summary>
+    public string? Problem { get; private init; }
+
     private static readonly InEffect None = new(InKind.Other, null);
 
     /// <summary>Reads a record's JSON. What is no chat record is <see cref="InKind.Other"/>: any text may be appended.</summary>
@@ -39,7 +44,24 @@ internal sealed record InEffect(InKind Kind, ChatMessage? Message)
         }
         catch (JsonException)
         {
-            return None;
+            return IsTooDeep(text) ? None with { Problem = $"is nested deeper than {Wire.MaxDepth}" } : None;
+        }
+    }
+
+    /// <summary>Whether a text is JSON but for its depth: a message that nobody would see in the transcript.</summary>
+    private static bool IsTooDeep(ReadOnlyMemory<byte> text)
+    {
+        var reader = new Utf8JsonReader(text.Span, new JsonReaderOptions { MaxDepth = int.MaxValue });
+        try
+        {
+            while (reader.Read())
+            {
+            }
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
         }
     }
 

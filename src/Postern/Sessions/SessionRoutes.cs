@@ -69,7 +69,7 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
         var tags = fields.Texts("tags", 10, 128);
-        var metadata = fields.Object("metadata");
+        var metadata = fields.ContentObject("metadata");
         var clears = fields.IsNull("metadata");
         var externalId = fields.Text("externalId", 1, 512, trim: true);
         if (fields.Refusal() is { } wrong) return wrong;
@@ -85,7 +85,7 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
         if (session is null) return refusal!;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var reason = fields.Text("reason", 0, 256);
+        var reason = fields.Prose("reason", 0, 256);
         var callingRun = fields.Text("callingRunId", 1, 256);
         if (fields.Refusal() is { } wrong) return wrong;
         var closed = await database.WriteAsync(async tx =>
@@ -154,7 +154,7 @@ internal record SessionItem(
         Wire.Iso(s.ClosedAt), s.ClosedReason, Wire.Iso(s.ExpiresAt), Wire.Iso(s.CreatedAt), Wire.Iso(s.UpdatedAt),
         s.Status(now), s.Status(now) == "ACTIVE" && s.CurrentRun is null, s.Key);
 
-    private static JsonElement Json(string text) => JsonSerializer.Deserialize<JsonElement>(text);
+    private static JsonElement Json(string text) => JsonSerializer.Deserialize<JsonElement>(text, Wire.Json);
 }
 
 internal sealed record StartedSession : SessionItem

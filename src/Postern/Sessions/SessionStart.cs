@@ -17,9 +17,9 @@ internal sealed record StartRequest(string Type, string? ExternalId, string Agen
         if (externalId is not null && Session.WhatIsWrongWith(externalId) is { } problem) fields.Fault("externalId", problem);
         var agent = fields.Text("taskIdentifier", 1, 128, required: true);
         var tags = fields.Texts("tags", 10, 128);
-        var metadata = fields.Object("metadata");
+        var metadata = fields.ContentObject("metadata");
         var expiresAt = fields.Instant("expiresAt");
-        var config = fields.Object("triggerConfig", required: true);
+        var config = fields.ContentObject("triggerConfig", required: true);
         var payload = config is { } given ? ReadConfig(given, fields) : null;
         if (fields.Refusal() is { } wrong) return (null, wrong);
         var chat = payload!.Value;

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 using Postern.Http;
 
@@ -22,8 +23,14 @@ internal sealed record FoldedTurn(long From, long Next)
     /// <summary>Something was said.</summary>
     public bool HasBlocks { get; init; }
 
-    /// <summary>The id of the text that the JSON ends in; null when it ends behind a block.</summary>
+    /// <summary>The text that the JSON ends in, by its kind and id; null when it ends behind a block.</summary>
     public string? OpenText { get; init; }
+
+    /// <summary>Names of calls that were made, and of those that have their result.</summary>
+    public IReadOnlySet<string> Names { get; init; } = new HashSet<string>();
+
+    /// <summary>Blocks that stand nowhere yet, because another of the same name may take their place.</summary>
+    public IReadOnlyList<KeyValuePair<string, byte[]>> Held { get; init; } = [];
 
     /// <summary>The escape of half a character that this text ends with, held back: its other half may come.</summary>
     public ReadOnlyMemory<byte> Half { get; init; }
@@ -43,12 +50,14 @@ internal sealed record FoldedTurn(long From, long Next)
 
 /// <summary>
 /// Folds the records that an agent streamed in one turn (AI SDK UI message chunks) into the one assistant message that the
-/// transcript keeps: text deltas joined by their text part, tool calls and their results, in the order in which each began.
+/// transcript keeps: text deltas joined by their text part, tool calls and their results, and every other part, in the
+/// order in which each came. A call has one result, the last; one that failed or was denied is an error.
 ///
 /// A fold goes on where another one has ended (<see cref="FoldedTurn"/>), so a long turn is folded outside of a
 /// transaction and only its end inside. Texts are joined as the JSON that they came as: half of a character at the end
-/// of one delta meets its other half at the beginning of the next, and a long text is never decoded. Where one fold has
-/// ended, texts but the last are closed: what comes for them begins a new one.
+/// of one delta meets its other half at the beginning of the next, and a long text is never decoded. What a later chunk
+/// may replace (a preliminary result, a data part with an id) is held back, and stands where its last one came. Where
+/// one fold has ended, texts but the last are closed: what comes for them begins a new one; and what stands there stays.
 /// </summary>
 internal sealed class TurnFold
 {
@@ -57,10 +66,73 @@ internal sealed class TurnFold
     /// shown.
     /// </summary>
     private const int MaxLate = 64 * 1024;
+
+    /// <summary>Names that are remembered; of more calls than that one might be shown twice.</summary>
+    private const int MaxNames = 2000;
+
+    private const int MaxName = 256;
+
+    /// <summary>What each type of chunk adds to a message.</summary>
+    private static readonly Dictionary<string, Action<TurnFold, JsonElement>> Chunks = new(StringComparer.Ordinal)
+    {
+        ["start"] = (fold, chunk) => fold.ClientId ??= ChatMessage.IdOf(chunk, "messageId"),
+        ["text-start"] = (fold, chunk) => fold.CloseText(TurnBlocks.Text, chunk),
+        ["text-delta"] = (fold, chunk) => fold.AddDelta(TurnBlocks.Text, chunk),
+        ["reasoning-start"] = (fold, chunk) => fold.CloseText(TurnBlocks.Reasoning, chunk),
+        ["reasoning-delta"] = (fold, chunk) => fold.AddDelta(TurnBlocks.Reasoning, chunk),
+        ["tool-input-available"] = (fold, chunk) => fold.Put(CallOf(chunk), TurnBlocks.Call(chunk)),
+        ["tool-input-error"] = (fold, chunk) =>
+        {
+            fold.Put(CallOf(chunk), TurnBlocks.Call(chunk));
+            fold.Put(ResultOf(chunk), TurnBlocks.Failure(chunk, "the input of the call is invalid"));
+        },
+        ["tool-output-available"] = (fold, chunk) =>
+        {
+            var isPreliminary = chunk.TryGetProperty("preliminary", out var given)
+                && given.ValueKind == JsonValueKind.True;
+            if (isPreliminary) fold.Hold(ResultOf(chunk), TurnBlocks.Result(chunk));
+            else fold.Put(ResultOf(chunk), TurnBlocks.Result(chunk));
+        },
+        ["tool-output-error"] = (fold, chunk) => fold.Put(ResultOf(chunk), TurnBlocks.Failure(chunk, "error")),
+        ["tool-output-denied"] = (fold, chunk) => fold.Put(ResultOf(chunk), TurnBlocks.Failure(chunk, "denied")),
+        ["tool-approval-request"] = (fold, chunk) =>
+            fold.Put(null, TurnBlocks.Copy(chunk, "toolApprovalRequest", "approvalId", "toolCallId")),
+        ["tool-approval-response"] = (fold, chunk) =>
+            fold.Put(null, TurnBlocks.Copy(chunk, "toolApprovalResponse", "approvalId", "approved", "reason")),
+        ["source-url"] = (fold, chunk) =>
+            fold.Put(null, TurnBlocks.Copy(chunk, "source-url", "sourceId", "url", "title")),
+        ["source-document"] = (fold, chunk) =>
+            fold.Put(null, TurnBlocks.Copy(chunk, "source-document", "sourceId", "mediaType", "title", "filename")),
+        ["file"] = (fold, chunk) => fold.Put(null, TurnBlocks.Copy(chunk, "file", "url", "mediaType", "filename")),
+        ["reasoning-file"] = (fold, chunk) =>
+            fold.Put(null, TurnBlocks.Copy(chunk, "reasoning-file", "url", "mediaType")),
+        ["custom"] = (fold, chunk) => fold.Put(null, TurnBlocks.Copy(chunk, "custom", "kind", "providerMetadata")),
+        ["steering-message"] = (fold, chunk) =>
+            fold.Put(null, TurnBlocks.Copy(chunk, "steering-message", "id", "parts")),
+        ["error"] = (fold, chunk) => fold.Put(null, TurnBlocks.Error(chunk)),
+        ["start-step"] = (fold, _) => fold._step = fold._blocks.Count,
+        ["reset-step"] = (fold, _) => fold.ResetStep(),
+    };
+
+    /// <summary>
+    /// Types that add nothing: ends of parts, a call that is only begun (it is made once its input is whole), and what
+    /// is said of the message rather than in it.
+    /// </summary>
+    private static readonly string[] Silent =
+    [
+        "text-end", "reasoning-end", "tool-input-start", "tool-input-delta", "finish-step", "finish", "abort",
+        "message-metadata",
+    ];
+
     private readonly long _most;
     private readonly FoldedTurn? _before;
     private readonly List<Block> _blocks = [];
     private readonly Dictionary<string, Block> _texts = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _names;
+    private readonly OrderedDictionary<string, byte[]> _held;
+
+    /// <summary>Where the step begins that the agent is at, as far as it is in this fold.</summary>
+    private int _step;
 
     /// <param name="most">
     /// Bytes of records that a message is made of; what is beyond is cut, and the message says so. 0: no bound.
@@ -70,11 +142,17 @@ internal sealed class TurnFold
     {
         (_most, _before, Taken, IsCut) = (most, before, before?.Taken ?? 0, before?.IsCut ?? false);
         ClientId = before?.ClientId;
+        _names = new HashSet<string>(before?.Names ?? new HashSet<string>(), StringComparer.Ordinal);
+        _held = new OrderedDictionary<string, byte[]>(before?.Held ?? [], StringComparer.Ordinal);
         if (before?.OpenText is not { } open) return;
         Continued = new Block(open, null);
         Continued.Text.Write(before.Half.Span);
         _blocks.Add(_texts[open] = Continued);
+        _step = 1;
     }
+
+    /// <summary>Whether a type of chunk is known; one that is not adds nothing.</summary>
+    public static bool Knows(string type) => Chunks.ContainsKey(type) || Silent.Contains(type) || IsData(type);
 
     public long Taken { get; private set; }
 
@@ -91,7 +169,7 @@ internal sealed class TurnFold
         if (_most > 0 && Taken + size > _most) IsCut = true;
         else Taken += size;
         if (body.Length == 0 || (IsCut && body.Length > MaxLate)) return;
-        using var envelope = JsonDocument.Parse(body);
+        using var envelope = JsonDocument.Parse(MendedJson.NamesOf(body));
         var data = envelope.RootElement.GetProperty("data");
         if (data.ValueKind == JsonValueKind.String) AddText(MendedJson.TextOf(data));
         else AddChunk(data);
@@ -100,13 +178,14 @@ internal sealed class TurnFold
     /// <summary>The rest of the message's JSON; null when the turn has said nothing at all.</summary>
     public byte[]? End()
     {
+        foreach (var (_, block) in _held) _blocks.Add(new Block("", block));
+        _held.Clear();
         if (_blocks.Count == 0 && !IsCut && _before is not { HasBlocks: true }) return null;
         var json = Render(open: null);
         if (IsCut)
         {
             if (_blocks.Count > 0 || _before is { HasBlocks: true }) json.Write(","u8);
-            var note = $"\n...(cut: a message is made of the first {_most} bytes of a turn)...";
-            json.Write(Written(w => ChatMessage.WriteText(w, note)));
+            json.Write(TurnBlocks.Note($"\n...(cut: a message is made of the first {_most} bytes of a turn)..."));
         }
         json.Write("]"u8);
         return json.WrittenSpan.ToArray();
@@ -119,7 +198,7 @@ internal sealed class TurnFold
     public (ReadOnlyMemory<byte> Json, FoldedTurn Now) Beginning(long from, long next)
     {
         var last = _blocks.Count > 0 ? _blocks[^1] : null;
-        var isOpen = last is { Json: null } && _texts.GetValueOrDefault(last.Id) == last;
+        var isOpen = last is { Json: null } && _texts.GetValueOrDefault(last.Name) == last;
         var open = isOpen ? last : null;
         var now = new FoldedTurn(from, next)
         {
@@ -127,15 +206,18 @@ internal sealed class TurnFold
             ClientId = ClientId,
             IsCut = IsCut,
             HasBlocks = _blocks.Count > 0 || _before is { HasBlocks: true },
-            OpenText = open?.Id,
+            OpenText = open?.Name,
             Half = open is null ? default : MendedJson.HalfAtTheEnd(open.Text.WrittenMemory),
+            Names = _names,
+            Held = [.. _held],
         };
         return (now.HasBlocks ? Render(open).WrittenMemory : default, now);
     }
 
     /// <summary>The text of a delta chunk, or null for any other: what a follower of the history sees of a text still being made.</summary>
     public static string? DeltaOf(JsonElement data) =>
-        data.ValueKind == JsonValueKind.Object && TextOf(data, "type") == "text-delta" && DeltaIn(data) is { } delta
+        data.ValueKind == JsonValueKind.Object && TurnBlocks.TextOf(data, "type") == "text-delta"
+            && DeltaIn(data) is { } delta
             ? MendedJson.TextOf(delta)
             : null;
 
@@ -153,7 +235,7 @@ internal sealed class TurnFold
                 json.Write(block.Json);
                 continue;
             }
-            if (block != Continued) json.Write("{\"type\":\"text\",\"text\":\""u8);
+            if (block != Continued) json.Write(TurnBlocks.HeadOf(block.Name));
             var text = block.Text.WrittenMemory;
             if (block == open) text = text[..^MendedJson.HalfAtTheEnd(text).Length];
             json.Write(MendedJson.Of(text).Span);
@@ -168,7 +250,10 @@ internal sealed class TurnFold
         if (!text.AsSpan().TrimStart().StartsWith("{")) return;
         try
         {
-            using var json = JsonDocument.Parse(text);
+            // In the message it stands deeper, and must be readable there.
+            using var json = JsonDocument.Parse(
+                MendedJson.NamesOf(Encoding.UTF8.GetBytes(text)),
+                    new JsonDocumentOptions { MaxDepth = Wire.MaxDepth - 4 });
             AddChunk(json.RootElement);
         }
         catch (JsonException)
@@ -179,91 +264,89 @@ internal sealed class TurnFold
 
     private void AddChunk(JsonElement chunk)
     {
-        if (chunk.ValueKind != JsonValueKind.Object) return;
-        var type = TextOf(chunk, "type");
+        if (chunk.ValueKind != JsonValueKind.Object || TurnBlocks.TextOf(chunk, "type") is not { } type) return;
         if (IsCut && type != "error") return;
-        switch (type)
+        if (Chunks.TryGetValue(type, out var take)) take(this, chunk);
+        else if (IsData(type)) AddData(type, chunk);
+    }
+
+    private static bool IsData(string type) => type.StartsWith("data-", StringComparison.Ordinal);
+
+    /// <summary>
+    /// A part of the agent's own kind: of those with one id the last stands; a transient one is for listeners alone.
+    /// </summary>
+    private void AddData(string type, JsonElement chunk)
+    {
+        if (chunk.TryGetProperty("transient", out var transient) && transient.ValueKind == JsonValueKind.True) return;
+        var block = TurnBlocks.Copy(chunk, type, "id", "data");
+        if (TurnBlocks.TextOf(chunk, "id") is { } id) Hold($"{type}:{id}", block);
+        else Put(null, block);
+    }
+
+    private void AddDelta(string kind, JsonElement chunk)
+    {
+        if (DeltaIn(chunk) is not { } delta || JsonMarshal.GetRawUtf8Value(delta) is not { Length: > 2 } raw) return;
+        var name = kind + TurnBlocks.TextOf(chunk, "id");
+        if (!_texts.TryGetValue(name, out var block)) _blocks.Add(block = _texts[name] = new Block(name, null));
+        block.Text.Write(raw[1..^1]);
+    }
+
+    private void CloseText(string kind, JsonElement chunk) => _texts.Remove(kind + TurnBlocks.TextOf(chunk, "id"));
+
+    /// <summary>
+    /// A block; another of its name is replaced, and where that one stands in what was folded before, it stays.
+    /// </summary>
+    private void Put(string? name, byte[] json)
+    {
+        if (name is not null) _held.Remove(name);
+        if (name is not null && !_names.Add(name))
         {
-            case "start":
-                ClientId ??= ChatMessage.IdOf(chunk, "messageId");
-                break;
-            case "text-start":
-                _texts.Remove(TextOf(chunk, "id") ?? "");
-                break;
-            case "text-delta" when DeltaIn(chunk) is { } delta
-                && JsonMarshal.GetRawUtf8Value(delta) is { Length: > 2 } raw:
-                TextPart(TextOf(chunk, "id") ?? "").Write(raw[1..^1]);
-                break;
-            case "tool-input-available":
-                Add(json =>
-                {
-                    json.WriteString("type", "toolCall");
-                    json.WriteString("id", TextOf(chunk, "toolCallId"));
-                    json.WriteString("name", TextOf(chunk, "toolName"));
-                    WriteJson(json, "arguments", chunk, "input");
-                });
-                break;
-            case "tool-output-available":
-                Add(json =>
-                {
-                    json.WriteString("type", "toolResult");
-                    json.WriteString("toolCallId", TextOf(chunk, "toolCallId"));
-                    WriteJson(json, "output", chunk, "output");
-                });
-                break;
-            case "error":
-                Add(json =>
-                {
-                    json.WriteString("type", "error");
-                    json.WriteString("text", TextOf(chunk, "errorText") ?? "error");
-                });
-                break;
+            var there = _blocks.FindIndex(b => b.Name == name);
+            if (there >= 0) _blocks[there] = new Block(name, json);
+            return;
         }
+        _blocks.Add(new Block(name ?? "", json));
+        if (_names.Count > MaxNames) _names.Remove(name ?? "");
     }
 
-    private void Add(Action<Utf8JsonWriter> members) => _blocks.Add(new Block("", Written(json =>
+    /// <summary>A block that stands only when no other of its name follows.</summary>
+    private void Hold(string? name, byte[] json)
     {
-        json.WriteStartObject();
-        members(json);
-        json.WriteEndObject();
-    })));
-
-    private ArrayBufferWriter<byte> TextPart(string id)
-    {
-        if (!_texts.TryGetValue(id, out var block)) _blocks.Add(block = _texts[id] = new Block(id, null));
-        return block.Text;
+        if (name is null)
+        {
+            Put(null, json);
+            return;
+        }
+        _held.Remove(name);
+        if (!_names.Contains(name)) _held.Add(name, json);
     }
 
-    private static byte[] Written(Action<Utf8JsonWriter> write)
+    /// <summary>The agent takes back what it said in this step, as far as it is in this fold.</summary>
+    private void ResetStep()
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using var json = new Utf8JsonWriter(buffer, Wire.WriterOptions);
-        write(json);
-        json.Flush();
-        return buffer.WrittenSpan.ToArray();
+        foreach (var block in _blocks.Skip(_step)) _names.Remove(block.Name);
+        _blocks.RemoveRange(_step, _blocks.Count - _step);
+        _texts.Clear();
     }
+
+    private static string? CallOf(JsonElement chunk) => NameOf("call:", chunk);
+
+    private static string? ResultOf(JsonElement chunk) => NameOf("result:", chunk);
+
+    private static string? NameOf(string what, JsonElement chunk) =>
+        TurnBlocks.TextOf(chunk, "toolCallId") is { Length: <= MaxName } id ? what + id : null;
 
     private static JsonElement? DeltaIn(JsonElement chunk) =>
         chunk.TryGetProperty("delta", out var delta) && delta.ValueKind == JsonValueKind.String ? delta
         : chunk.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String ? text : null;
 
-    private static string? TextOf(JsonElement chunk, string name) =>
-        chunk.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
-            ? MendedJson.TextOf(value)
-            : null;
-
-    private static void WriteJson(Utf8JsonWriter json, string name, JsonElement chunk, string from)
-    {
-        json.WritePropertyName(name);
-        if (!chunk.TryGetProperty(from, out var value)) json.WriteNullValue();
-        else json.WriteRawValue(MendedJson.Of(JsonMarshal.GetRawUtf8Value(value).ToArray()).Span, true);
-    }
-
-    /// <param name="id">Of a text; empty for what is none.</param>
+    /// <param name="name">
+    /// Of a text its kind and id; of another block what it replaces; empty for what has none.
+    /// </param>
     /// <param name="json">The whole block; null for a text, which grows.</param>
-    private sealed class Block(string id, byte[]? json)
+    private sealed class Block(string name, byte[]? json)
     {
-        public string Id { get; } = id;
+        public string Name { get; } = name;
 
         public byte[]? Json { get; } = json;
 

@@ -1,4 +1,5 @@
 using System.Reflection;
+using Microsoft.AspNetCore.Http;
 
 namespace Postern.Settings;
 
@@ -9,7 +10,18 @@ internal sealed class ServerAddress(PosternOptions options)
 
     public string Url => options.PublicUrl.Length > 0 ? options.PublicUrl : _listening;
 
-    public void ListensOn(string url) => _listening = url.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal).Replace("[::]", "127.0.0.1", StringComparison.Ordinal).TrimEnd('/');
+    /// <summary>
+    /// Links name an address that nobody else reaches: the server listens on every address, and was not told under
+    /// which one it is known.
+    /// </summary>
+    /// <param name="urls">What it listens on.</param>
+    public bool NamesItselfAlone(IEnumerable<string> urls) => options.PublicUrl.Length == 0 && urls.Any(IsEveryAddress);
+
+    private static bool IsEveryAddress(string url) =>
+        BindingAddress.Parse(url).Host is "0.0.0.0" or "[::]" or "*" or "+";
+
+    public void ListensOn(string url) => _listening =
+        IsEveryAddress(url) ? $"{BindingAddress.Parse(url).Scheme}://127.0.0.1:{BindingAddress.Parse(url).Port}" : url.TrimEnd('/');
 }
 
 internal static class ProductVersion

@@ -23,8 +23,8 @@ internal sealed record ExecutionReport(string SessionId, string CloudAgentSessio
         var (session, cloud) = (fields.Text("sessionId", 1, 255, required: true), fields.Text("cloudAgentSessionId", 0, 255, required: true));
         var status = fields.Word("status", [Completed, "failed", "interrupted"], required: true);
         foreach (var name in (string[])["executionId", "messageId", "idempotencyKey", "lastSeenBranch"]) fields.Text(name, 0, 1024);
-        var error = fields.Text("errorMessage", 0, 65_536);
-        var text = fields.Text("lastAssistantMessageText", 0, 900_000);
+        var error = fields.Prose("errorMessage", 0, 65_536);
+        var text = fields.Prose("lastAssistantMessageText", 0, 900_000);
         var (failure, dropped) = ReadFailure(fields.Any("failure"));
         return fields.Faults.Count > 0 ? null : new ExecutionReport(session!, cloud!, status!, string.IsNullOrEmpty(error) ? null : Wire.Cut(error, 4096), string.IsNullOrEmpty(text) ? null : text, failure, dropped);
     }
@@ -34,7 +34,8 @@ internal sealed record ExecutionReport(string SessionId, string CloudAgentSessio
         if (given is not { } value) return (null, false);
         if (value.ValueKind != JsonValueKind.Object) return (null, true);
         var fields = new Fields(value);
-        var (stage, code, message) = (fields.Text("stage", 1, 128), fields.Text("code", 1, 128), fields.Text("message", 1, 4096));
+        var (stage, code, message) = (
+            fields.Text("stage", 1, 128), fields.Text("code", 1, 128), fields.Prose("message", 1, 4096));
         fields.Text("subtype", 1, 128);
         fields.Whole("attempts", 0, 1_000_000);
         return fields.Faults.Count > 0 ? (null, true) : (new Failure(code ?? "execution_failed", message, stage), false);

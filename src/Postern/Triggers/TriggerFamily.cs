@@ -14,6 +14,7 @@ internal sealed class TriggerFamily : ErrorFamily
     {
         json.WriteBoolean("success", false);
         json.WriteString("error", refusal.Status == 500 ? "Internal server error" : refusal.Message);
+        if (refusal.Code is { } code && IsOfEveryFamily(code)) json.WriteString("code", code);
         WriteExtra(json, refusal);
     }
 

@@ -195,7 +195,7 @@ internal sealed record TriggerView(
 
     public static string InboundOf(Trigger t, bool isDefault) => $"/inbound/{(isDefault ? "" : t.Project + "/")}{t.Name.Path}";
 
-    private static JsonElement? Json(string? text) => text is null ? null : JsonSerializer.Deserialize<JsonElement>(text);
+    private static JsonElement? Json(string? text) => text is null ? null : JsonSerializer.Deserialize<JsonElement>(text, Wire.Json);
 }
 
 internal sealed record CaptureView(
@@ -203,6 +203,6 @@ internal sealed record CaptureView(
     string ProcessStatus, string? Reason, string? ErrorMessage, string? CloudAgentSessionId, string? RunId, string? StartedAt, string? CompletedAt)
 {
     public static CaptureView Of(Capture c) => new(
-        c.Id, Wire.Iso(c.At), c.Source, c.Method, c.Path, c.Query, c.Headers is null ? null : JsonSerializer.Deserialize<JsonElement>(c.Headers), c.Body is null ? null : Encoding.UTF8.GetString(c.Body), c.ContentType, c.SourceIp, Wire.Iso(c.ScheduledAt),
+        c.Id, Wire.Iso(c.At), c.Source, c.Method, c.Path, c.Query, c.Headers is null ? null : JsonSerializer.Deserialize<JsonElement>(c.Headers, Wire.Json), c.Body is null ? null : Encoding.UTF8.GetString(c.Body), c.ContentType, c.SourceIp, Wire.Iso(c.ScheduledAt),
         c.Status, c.Reason, c.Error, c.Session, c.Run, Wire.Iso(c.StartedAt), Wire.Iso(c.EndedAt));
 }

@@ -100,6 +100,99 @@ public sealed class HttpAgentTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(60_000)]
+    [InlineData(70_000)]
+    [InlineData(262_142)]
+    public async Task An_answer_may_be_as_long_as_an_output(int length)
+    {
+        var text = new string('x', length);
+        _agent.Answers = _ => (200, JsonSerializer.Serialize(new { status = "succeeded", output = text }));
+        var run = (await _server.PostAsync("/api/v1/runs", new { agent = "worker" })).String("id");
+        var done = await _server.GetAsync($"/api/v1/runs/{run}?wait=20");
+        Assert.Equal(("succeeded", text), (done.String("status"), done.String("output")));
+        await _server.SayAsync("s", "long");
+        await ErrorAsync();
+        var messages = (await _server.GetAsync("/sessions/s/history?full=1")).Json.GetProperty("messages");
+        Assert.Equal(text, messages[1].GetProperty("content")[0].GetProperty("text").GetString());
+    }
+
+    public static TheoryData<string, string, string> NotUnderstood => new()
+    {
+        { "application/json", JsonSerializer.Serialize(new { status = "succeeded", output = new string('x', 262_143) }),
+            "its output has more than 262144 bytes" },
+        { "application/json", JsonSerializer.Serialize(new { status = "succeeded", output = new string('x', 400_000) }),
+            "it has more than 278528 bytes" },
+        { "application/json", "{\"status\":\"succeeded\",\"output\":", "it is no strict JSON" },
+        { "Application/JSON; Charset=\"UTF-8\"", "done", "it is no strict JSON" },
+        { "", "{'status':'succeeded'}", "it is no strict JSON" },
+        { "text/html", "<!doctype html><title>Sign in</title>", "it is no strict JSON" },
+        { "application/json", "{\"status\":\"succeeded\",\"status\":\"failed\"}", "it is no strict JSON" },
+        { "application/json", "{\"status\":17,\"output\":1}", "its status is no text" },
+        { "application/json", "{\"status\":\"succ\\u0000eeded\"}", "its status is no text" },
+        { "application/json", "{\"status\":\"done\",\"output\":\"x\"}", "its status must be" },
+        { "application/json; charset=utf-7", "{}", "The charset utf-7 is not understood" },
+    };
+
+    [Theory]
+    [MemberData(nameof(NotUnderstood))]
+    public async Task An_answer_that_is_not_understood_fails_the_run_at_once_and_says_why(
+        string type, string body, string why)
+    {
+        _agent.Handle = async http =>
+        {
+            if (type.Length > 0) http.Response.Headers.ContentType = type;
+            await http.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(body));
+        };
+        var run = (await _server.PostAsync("/api/v1/runs", new { agent = "worker" })).String("id");
+        var done = (await _server.GetAsync($"/api/v1/runs/{run}?wait=20")).Json;
+        Assert.Equal(("failed", "answer_not_understood"),
+            (done.GetProperty("status").GetString(), done.GetProperty("failure").GetProperty("code").GetString()));
+        Assert.Contains(why, done.GetProperty("failure").GetProperty("message").GetString(), StringComparison.Ordinal);
+        await _server.SayAsync("s", "hello");
+        Assert.Contains(why, await ErrorAsync(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("application/json", "\ufeff{\"status\":\"succeeded\",\"output\":\"K\u00e4se\"}", "utf-8", "K\u00e4se")]
+    [InlineData("APPLICATION/JSON;charset=utf-16", "{\"status\":\"succeeded\",\"output\":\"K\u00e4se\"}", "utf-16",
+        "K\u00e4se")]
+    [InlineData("application/json;charset=iso-8859-1", "{\"status\":\"succeeded\",\"output\":\"K\u00e4se\"}",
+        "iso-8859-1", "K\u00e4se")]
+    [InlineData("", "{\"status\":\"succeeded\",\"output\":{\"text\":\"cut \\ud83d\\u0000\"}}", "utf-8", "cut \ufffd")]
+    [InlineData("application/problem+json", "{\"status\":\"succeeded\",\"output\":{\"n\":42}}", "utf-8", "{\"n\":42}")]
+    public async Task An_answer_is_understood_however_it_is_spelt(string type, string body, string charset, string text)
+    {
+        _agent.Handle = async http =>
+        {
+            if (type.Length > 0) http.Response.Headers.ContentType = type;
+            await http.Response.Body.WriteAsync(Encoding.GetEncoding(charset).GetBytes(body));
+        };
+        await _server.SayAsync("s", "hello");
+        await ErrorAsync();
+        var messages = (await _server.GetAsync("/sessions/s/history")).Json.GetProperty("messages");
+        Assert.Equal(text, messages[1].GetProperty("content")[0].GetProperty("text").GetString());
+    }
+
+    [Theory]
+    [InlineData("text/plain", "OK")]
+    [InlineData("", "accepted")]
+    [InlineData("application/json", " \r\n")]
+    [InlineData("application/json", "{}")]
+    [InlineData("application/json", "\"ok\"")]
+    [InlineData("application/json", "{\"status\":\"accepted\"}")]
+    public async Task A_short_word_takes_the_run_on(string type, string body)
+    {
+        _agent.Handle = async http =>
+        {
+            if (type.Length > 0) http.Response.Headers.ContentType = type;
+            await http.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(body));
+        };
+        var run = (await _server.PostAsync("/api/v1/runs", new { agent = "worker" })).String("id");
+        await WaitFor.TrueAsync(
+            async () => (await _server.GetAsync("/api/v1/runs/" + run)).String("status") == "running");
+    }
+
+    [Theory]
     [InlineData(401, "wrong signature, says the agent")]
     [InlineData(410, "gone")]
     [InlineData(302, "")]

@@ -22,7 +22,90 @@ public sealed class TurnFoldTests
         """{"type":"text-delta","id":"1","text":"\ude00four"}""",
         """{"type":"error","errorText":"five\ud83d"}""",
         """{"type":"text-delta","id":"2","delta":"six"}""",
+        """{"type":"start-step"}""",
+        """{"type":"reasoning-start","id":"2"}""",
+        """{"type":"reasoning-delta","id":"2","delta":"hm\ud83d"}""",
+        """{"type":"reasoning-delta","id":"2","delta":"\ude00"}""",
+        """{"type":"tool-input-start","toolCallId":"d","toolName":"t"}""",
+        """{"type":"tool-input-available","toolCallId":"d","toolName":"t","input":{}}""",
+        """{"type":"tool-output-available","toolCallId":"d","output":1,"preliminary":true}""",
+        """{"type":"data-progress","id":"p","data":1}""",
+        """{"type":"tool-output-available","toolCallId":"d","output":2,"preliminary":true}""",
+        """{"type":"data-progress","id":"q","data":5}""",
+        """{"type":"data-progress","id":"p","data":2}""",
+        """{"type":"tool-output-available","toolCallId":"d","output":3}""",
+        """{"type":"tool-output-available","toolCallId":"d","output":4,"preliminary":true}""",
+        """{"type":"tool-input-error","toolCallId":"e","toolName":"u","input":"?","errorText":"no such input"}""",
+        """{"type":"tool-input-available","toolCallId":"f","toolName":"u","input":1}""",
+        """{"type":"tool-output-error","toolCallId":"f","errorText":"no such city"}""",
+        """{"type":"tool-input-available","toolCallId":"g","toolName":"u","input":1}""",
+        """{"type":"tool-approval-request","approvalId":"a","toolCallId":"g"}""",
+        """{"type":"tool-output-denied","toolCallId":"g"}""",
+        """{"type":"source-url","sourceId":"s","url":"https://example.com/","title":"half \ud83d"}""",
+        """{"type":"source-document","sourceId":"s","mediaType":"text/plain","title":"t"}""",
+        """{"type":"file","url":"data:,x","mediaType":"text/plain"}""",
+        """{"type":"data-chart","data":{"a\u0000":1}}""",
+        """{"type":"data-note","data":1,"transient":true}""",
+        """{"type":"from-the-future","delta":"?"}""",
+        """{"type":"finish-step"}""",
+        """{"type":"finish"}""",
     ];
+
+    /// <summary>Every type of chunk that version 7.0.173 of the npm package <c>ai</c> declares.</summary>
+    [Theory]
+    [InlineData("abort custom error file finish finish-step message-metadata reasoning-delta reasoning-end reasoning-file")]
+    [InlineData("reasoning-start reset-step source-document source-url start start-step steering-message text-delta")]
+    [InlineData("text-end text-start tool-approval-request tool-approval-response tool-input-available tool-input-delta")]
+    [InlineData("tool-input-error tool-input-start tool-output-available tool-output-denied tool-output-error data-x")]
+    public void Every_published_type_of_chunk_is_known(string types) =>
+        Assert.All(types.Split(' '), type => Assert.True(TurnFold.Knows(type), type));
+
+    [Theory]
+    [InlineData("""{"type":"tool-input-error","toolCallId":"c","toolName":"t","input":1,"errorText":"bad"}""",
+        """[{"type":"toolCall","id":"c","name":"t","arguments":1},{"type":"toolResult","toolCallId":"c","output":"bad","isError":true}]""")]
+    [InlineData("""{"type":"custom","kind":"acme.card"}""", """[{"type":"custom","kind":"acme.card"}]""")]
+    [InlineData("""{"type":"reasoning-file","url":"data:,x","mediaType":"image/png"}""",
+        """[{"type":"reasoning-file","url":"data:,x","mediaType":"image/png"}]""")]
+    [InlineData("""{"type":"steering-message","id":"u","parts":[{"type":"text","text":"no"}]}""",
+        """[{"type":"steering-message","id":"u","parts":[{"type":"text","text":"no"}]}]""")]
+    [InlineData("""{"type":"tool-approval-response","approvalId":"a","approved":true}""",
+        """[{"type":"toolApprovalResponse","approvalId":"a","approved":true}]""")]
+    [InlineData("""{"type":"tool-output-available","toolCallId":"c","output":1,"preliminary":true}""",
+        """[{"type":"toolResult","toolCallId":"c","output":1}]""")]
+    public void A_chunk_alone_is_a_message(string chunk, string message) =>
+        Assert.Equal(message, Normal(Fold([chunk], [])));
+
+    [Fact]
+    public void A_call_has_one_result_which_is_the_last()
+    {
+        string[] turn =
+        [
+            """{"type":"tool-output-available","toolCallId":"c","output":1}""",
+            Delta("0", "a"),
+            """{"type":"tool-output-error","toolCallId":"c","errorText":"after all"}""",
+        ];
+        Assert.Equal(
+            """[{"type":"toolResult","toolCallId":"c","output":"after all","isError":true},{"type":"text","text":"a"}]""",
+            Normal(Fold(turn, [])));
+        // What stands already is not written anew: one result it is all the same.
+        Assert.Equal("""[{"type":"toolResult","toolCallId":"c","output":1},{"type":"text","text":"a"}]""",
+            Normal(Fold(turn, [2])));
+    }
+
+    [Fact]
+    public void A_step_that_is_taken_back_leaves_nothing()
+    {
+        const string call = """{"type":"tool-input-available","toolCallId":"c","toolName":"t","input":1}""";
+        string[] turn =
+        [
+            Delta("0", "kept"), """{"type":"start-step"}""", Delta("1", "not"), call, """{"type":"reset-step"}""",
+                Delta("1", "so"),
+            call,
+        ];
+        Assert.Equal(
+            """[{"type":"text","text":"kept"},{"type":"text","text":"so"},{"type":"toolCall","id":"c","name":"t","arguments":1}]""",
+            Normal(Fold(turn, [])));
+    }
 
     [Fact]
     public void An_interrupted_fold_gives_the_same_message()
@@ -32,7 +115,19 @@ public sealed class TurnFoldTests
             """[{"type":"text","text":"one \uD83D\uDE00 two \\ud83d three�"},"""
             + """{"type":"toolCall","id":"c","name":"t","arguments":{"a":"�","b":[1,2]}},"""
             + """{"type":"toolResult","toolCallId":"c","output":"ok"},{"type":"text","text":"�four"},"""
-            + """{"type":"error","text":"five�"},{"type":"text","text":"six"}]""",
+            + """{"type":"error","text":"five�"},{"type":"text","text":"six"},{"type":"reasoning","text":"hm\uD83D\uDE00"},"""
+            + """{"type":"toolCall","id":"d","name":"t","arguments":{}},{"type":"toolResult","toolCallId":"d","output":3},"""
+            + """{"type":"toolCall","id":"e","name":"u","arguments":"?"},"""
+            + """{"type":"toolResult","toolCallId":"e","output":"no such input","isError":true},"""
+            + """{"type":"toolCall","id":"f","name":"u","arguments":1},"""
+            + """{"type":"toolResult","toolCallId":"f","output":"no such city","isError":true},"""
+            + """{"type":"toolCall","id":"g","name":"u","arguments":1},"""
+            + """{"type":"toolApprovalRequest","approvalId":"a","toolCallId":"g"},"""
+            + """{"type":"toolResult","toolCallId":"g","output":"denied","isError":true},"""
+            + """{"type":"source-url","sourceId":"s","url":"https://example.com/","title":"half �"},"""
+            + """{"type":"source-document","sourceId":"s","mediaType":"text/plain","title":"t"},"""
+            + """{"type":"file","url":"data:,x","mediaType":"text/plain"},{"type":"data-chart","data":{"a":1}},"""
+            + """{"type":"data-progress","id":"q","data":5},{"type":"data-progress","id":"p","data":2}]""",
             Normal(whole));
         for (var first = 0; first <= Turn.Length; first++)
             for (var second = first; second <= Turn.Length; second++) Assert.Equal(whole, Fold(Turn, [first, second]));

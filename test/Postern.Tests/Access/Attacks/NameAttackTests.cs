@@ -187,11 +187,13 @@ public sealed class NameAttackTests : IAsyncLifetime
         await _server.StartSessionAsync("s", agent: "deployer");
         Assert.Equal(200, (await _server.PostAsync("/realtime/v1/sessions/s/in/append", "{\"kind\":\"message\",\"payload\":{\"chatId\":\"s\",\"trigger\":\"submit-message\",\"message\":{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"text\":\"all of this \\ud83d, \\u0000 and that\"}]}}}")).Status);
         Assert.Equal(201, (await _server.PostAsync("/sessions/s/messages", "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x \\udc00 y\"}]}")).Status);
-        Assert.Equal(400, (await _server.PostAsync("/sessions/s/messages", "{\"role\":\"user\",\"content\":[{\"type\":\"data\",\"\\ud800\":1}]}")).Status);
+        Assert.Equal(201, (await _server.PostAsync(
+            "/sessions/s/messages", "{\"role\":\"user\",\"content\":[{\"type\":\"data\",\"\\ud800\":1}]}")).Status);
         Assert.Equal(200, (await _server.PostAsync("/realtime/v1/sessions/s/in/append", "{\"\\ud800\":1}")).Status);
         var history = (await _server.GetAsync("/sessions/s/history")).Json.GetProperty("messages");
         Assert.Equal("all of this \ufffd,  and that", history[0].GetProperty("content")[0].GetProperty("text").GetString());
         Assert.Equal("x \ufffd y", history[1].GetProperty("content")[0].GetProperty("text").GetString());
+        Assert.Equal(1, history[2].GetProperty("content")[0].GetProperty("\ufffd").GetInt32());
     }
 
     [Theory]

@@ -1,0 +1,119 @@
+using System.IO.Compression;
+using System.Text;
+using Microsoft.Net.Http.Headers;
+
+namespace Postern.Http;
+
+/// <summary>
+/// Undoes what a sender has done to a text on its way: compression (<c>Content-Encoding</c>), another charset than
+/// UTF-8, a byte order mark. What is not known is refused; it is never read as something else, or as nothing.
+/// </summary>
+internal static class BodyEncoding
+{
+    /// <summary>
+    /// Names of one <c>Content-Encoding</c>: a body that was compressed more often than this is none.
+    /// </summary>
+    private const int MaxCodings = 2;
+
+    private static readonly Encoding Windows1252 = CodePagesEncodingProvider.Instance.GetEncoding(1252)!;
+
+    /// <summary>Returns the body as UTF-8 without a byte order mark, or why it cannot be understood.</summary>
+    /// <param name="body">The bytes as they came.</param>
+    /// <param name="contentType">The header, in any spelling; null when there is none.</param>
+    /// <param name="contentEncoding">The values of the header.</param>
+    /// <param name="limit">Bytes of the result, and of each step on the way to it.</param>
+    public static (ReadOnlyMemory<byte> Text, Refusal? Refusal) Undo(
+        ReadOnlyMemory<byte> body, string? contentType, IEnumerable<string?> contentEncoding, int limit)
+    {
+        var codings = contentEncoding
+            .SelectMany(v => (v ?? "").Split(
+                ',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            .Select(c => c.ToLowerInvariant()).Where(c => c != "identity").Reverse().ToList();
+        if (codings.Count > MaxCodings || codings.Any(c => Opened(c, Stream.Null) is null))
+            return (default, Unsupported("Content-Encoding must be gzip, deflate or br"));
+        foreach (var coding in codings)
+        {
+            var (opened, refusal) = Open(coding, body, limit);
+            if (refusal is not null) return (default, refusal);
+            body = opened;
+        }
+        return Decode(body, CharsetOf(contentType), limit);
+    }
+
+    private static Stream? Opened(string coding, Stream packed) => coding switch
+    {
+        "gzip" or "x-gzip" => new GZipStream(packed, CompressionMode.Decompress),
+        "br" => new BrotliStream(packed, CompressionMode.Decompress),
+        "deflate" => new ZLibStream(packed, CompressionMode.Decompress),
+        _ => null,
+    };
+
+    private static (ReadOnlyMemory<byte> Opened, Refusal? Refusal) Open(
+        string coding, ReadOnlyMemory<byte> packed, int limit)
+    {
+        // By its name the format of zlib; some senders leave its frame out.
+        var isBare = coding == "deflate" && !(packed.Length >= 2 && (packed.Span[0] & 15) == 8
+            && ((packed.Span[0] << 8) | packed.Span[1]) % 31 == 0);
+        using var source = new MemoryStream(packed.ToArray(), writable: false);
+        using var stream = isBare ? new DeflateStream(source, CompressionMode.Decompress) : Opened(coding, source)!;
+        var opened = new MemoryStream();
+        var buffer = new byte[16 * 1024];
+        try
+        {
+            for (int read; (read = stream.Read(buffer)) > 0;)
+            {
+                if (opened.Length + read > limit) return (default, RequestBody.TooLarge);
+                opened.Write(buffer, 0, read);
+            }
+        }
+        catch (Exception fault) when (fault is InvalidDataException or IOException or InvalidOperationException)
+        {
+            return (default, Malformed($"The body is not {coding}, as its Content-Encoding says"));
+        }
+        return (opened.GetBuffer().AsMemory(0, (int)opened.Length), null);
+    }
+
+    private static (ReadOnlyMemory<byte> Text, Refusal? Refusal) Decode(
+        ReadOnlyMemory<byte> body, string? charset, int limit)
+    {
+        var span = body.Span;
+        // A mark at the beginning is surer than a header.
+        if (span is [0xEF, 0xBB, 0xBF, ..]) return (body[3..], null);
+        if (span is [0xFF, 0xFE, 0, 0, ..] or [0, 0, 0xFE, 0xFF, ..]) return (default, UnknownCharset("utf-32"));
+        if (span is [0xFF, 0xFE, ..]) return Recode(Encoding.Unicode, body[2..], limit);
+        if (span is [0xFE, 0xFF, ..]) return Recode(Encoding.BigEndianUnicode, body[2..], limit);
+        return charset switch
+        {
+            null or "utf-8" or "utf8" or "us-ascii" or "ascii" => (body, null),
+            "utf-16le" => Recode(Encoding.Unicode, body, limit),
+            "utf-16be" => Recode(Encoding.BigEndianUnicode, body, limit),
+            "utf-16" => Recode(span is [0, not 0, ..] ? Encoding.BigEndianUnicode : Encoding.Unicode, body, limit),
+            "iso-8859-1" or "latin1" or "iso8859-1" => Recode(Encoding.Latin1, body, limit),
+            "windows-1252" or "cp1252" or "cp-1252" => Recode(Windows1252, body, limit),
+            _ => (default, UnknownCharset(charset)),
+        };
+    }
+
+    /// <summary>Half of a character becomes U+FFFD: nothing around it is lost.</summary>
+    private static (ReadOnlyMemory<byte> Text, Refusal? Refusal) Recode(
+        Encoding encoding, ReadOnlyMemory<byte> body, int limit)
+    {
+        var text = Encoding.UTF8.GetBytes(encoding.GetString(body.Span));
+        return text.Length > limit ? (default, RequestBody.TooLarge) : (text, null);
+    }
+
+    private static string? CharsetOf(string? contentType) =>
+        MediaTypeHeaderValue.TryParse(contentType, out var type)
+        && HeaderUtilities.RemoveQuotes(type.Charset).ToString().Trim() is { Length: > 0 } charset
+            ? charset.ToLowerInvariant()
+            : null;
+
+    private static Refusal Malformed(string message) =>
+        Refusal.BadRequest(message, "invalid_body") with { ShouldRetry = false };
+
+    private static Refusal UnknownCharset(string charset) =>
+        Unsupported($"The charset {(charset.Length <= 40 ? charset : "of the body")} is not understood: send UTF-8");
+
+    private static Refusal Unsupported(string message) =>
+        new(415, message, "unsupported_media_type") { ShouldRetry = false };
+}
