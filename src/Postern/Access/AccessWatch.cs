@@ -21,23 +21,30 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
 
     public async Task RefreshAsync()
     {
+        if (await TakeOverAsync()) Changed?.Invoke();
+    }
+
+    private async Task<bool> TakeOverAsync()
+    {
+        // A revocation waits for no other work.
+        StorageUse.Begin(StorageUse.Vital);
         await _one.WaitAsync();
         try
         {
             var version = await store.VersionAsync();
-            if (version == _version) return;
+            if (version == _version) return false;
             await foreach (var page in store.ChangedSinceAsync(_version)) keys.Refresh(page);
             await callbacks.RefreshAsync(_version);
             await services.RefreshAsync(_version);
             await foreach (var page in store.RevocationsSinceAsync(_version, database.Now)) revocations.Add(page);
             // Reached only now that all of it was read: a look that failed is made again from where it began.
             _version = version;
+            return true;
         }
         finally
         {
             _one.Release();
         }
-        Changed?.Invoke();
     }
 
     public override async Task StartAsync(CancellationToken cancellationToken)

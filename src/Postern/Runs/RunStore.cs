@@ -194,7 +194,7 @@ internal sealed class RunStore(Database database)
 
     /// <summary>A page, newest first. The filters are in the statement: a page is short only at the end.</summary>
     public ValueTask<List<Run>> ListAsync(string project, RunFilter filter, int limit) =>
-        database.ReadAsync(tx =>
+        database.SearchAsync(tx =>
         {
             var query = new ListQuery(tx, "project = $1", project)
                 .AnyOf("status", filter.Statuses)

@@ -106,7 +106,7 @@ internal sealed class SessionStore(Database database)
 
     /// <summary>A page, newest first (or, before a cursor, the page that precedes it). The filters are in the statement: a page is short only at the end.</summary>
     public ValueTask<List<Session>> ListAsync(string project, SessionFilter filter, int limit) =>
-        database.ReadAsync(tx =>
+        database.SearchAsync(tx =>
         {
             var query = new ListQuery(tx, "project = $1", project)
                 .AnyOf("type", filter.Types)
