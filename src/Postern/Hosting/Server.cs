@@ -52,6 +52,7 @@ internal static class Server
         app.UseRouting();
         app.Use(next => http => http.GetEndpoint() is null ? NothingThere(http) : next(http));
         app.Lifetime.ApplicationStopping.Register(() => Stop(app));
+        app.Services.GetRequiredService<AccessWatch>().Ended += app.Lifetime.StopApplication;
         return app;
     }
 

@@ -73,6 +73,7 @@ internal sealed class PostgresDatabase : Database
         Interlocked.Increment(ref _inFlight);
         var began = Stopwatch.GetTimestamp();
         await using var outside = new DoneOutside(Changes);
+        var commit = new Commit();
         try
         {
             for (var attempt = 1; ; attempt++)
@@ -83,7 +84,7 @@ internal sealed class PostgresDatabase : Database
                     await using var transaction = await place.Connection!.BeginTransactionAsync(cancel);
                     var tx = new PostgresTx(place.Connection, transaction, isBounded: true, this);
                     var result = await RunAsync(command, tx, place);
-                    await CommitAsync(transaction);
+                    await CommitAsync(transaction, commit);
                     Told(tx);
                     StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
                     return result;
@@ -100,9 +101,10 @@ internal sealed class PostgresDatabase : Database
                 }
             }
         }
-        catch (Exception fault) when (IsUnavailable(fault))
+        catch (Exception fault) when (commit.Lost is not null || IsUnavailable(fault))
         {
-            throw Failed(fault);
+            // Putting down what the commit was lost with has faults of its own.
+            throw commit.Lost ?? Failed(fault);
         }
         finally
         {
@@ -201,7 +203,7 @@ internal sealed class PostgresDatabase : Database
         }
     }
 
-    private async Task CommitAsync(NpgsqlTransaction transaction)
+    private async Task CommitAsync(NpgsqlTransaction transaction, Commit commit)
     {
         try
         {
@@ -210,7 +212,8 @@ internal sealed class PostgresDatabase : Database
         }
         catch (Exception fault) when (LeavesOpen(fault))
         {
-            throw Unknown(fault);
+            commit.Lost = Unknown(fault);
+            throw;
         }
     }
 
@@ -258,4 +261,10 @@ internal sealed class PostgresDatabase : Database
         TimeoutException or System.Net.Sockets.SocketException => true,
         _ => false,
     };
+
+    private sealed class Commit
+    {
+        /// <summary>Set when it was sent, and its outcome was not heard.</summary>
+        public StorageOutcomeUnknownException? Lost { get; set; }
+    }
 }
