@@ -22,6 +22,10 @@ internal sealed class PostgresTx(
 
     private bool _isBounded = !isBounded;
 
+#if DEBUG
+    private readonly LockOrder _order = new();
+#endif
+
     /// <summary>Whether a statement was on its way to the server.</summary>
     public bool HasSent { get; private set; }
 
@@ -81,6 +85,9 @@ internal sealed class PostgresTx(
 
     private NpgsqlBatch Prepare(string sql, object?[] args)
     {
+#if DEBUG
+        if (transaction is not null) _order.Check(sql);
+#endif
         var batch = new NpgsqlBatch(connection, transaction);
         if (!_isBounded)
         {
