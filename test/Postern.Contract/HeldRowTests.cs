@@ -70,6 +70,26 @@ public sealed class HeldRowTests
         Assert.All(await Task.WhenAll(loops), f => Assert.IsType<StorageBusyException>(f));
     }
 
+    [Fact]
+    public async Task A_search_ends_in_its_time_or_with_the_request_that_asked()
+    {
+        await using var server = await TestServer.StartAsync(Backend.Postgres);
+        var searches = Enumerable.Range(0, 20).Select(_ => Record.ExceptionAsync(SleepAsync).AsTask()).ToList();
+        while (searches.Exists(s => !s.IsCompleted))
+        {
+            Assert.Equal(200, (await server.GetAsync("/readyz")).Status);
+            Assert.Equal(404, (await server.GetAsync("/api/v1/sessions/none")).Status);
+        }
+        Assert.All(await Task.WhenAll(searches), f => Assert.IsType<StorageBusyException>(f));
+
+        using var gone = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
+        StorageUse.Begin(new StorageUse(Asker.Request, null, gone.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(SleepAsync);
+
+        Task SleepAsync() => server.Database.SearchAsync(
+            tx => tx.FirstAsync("SELECT pg_sleep(60)::text", r => r.GetString(0))).AsTask();
+    }
+
     private static async Task<NpgsqlConnection> HeldAsync(string connection, string sql)
     {
         var held = new NpgsqlConnection(connection + ";Pooling=false");

@@ -105,6 +105,24 @@ public sealed class LockedFileTests
         Assert.IsType<StorageUnavailableException>(SqliteDatabase.TranslateOfCommit(new SqliteException("full", 13)));
     }
 
+    [Fact]
+    public async Task The_log_does_not_keep_the_size_of_its_largest_transaction()
+    {
+        await using var server = await TestServer.StartAsync();
+        var log = new FileInfo(server.DatabaseFile + "-wal");
+        await server.Database.WriteAsync(tx => tx.ExecuteAsync(
+            "INSERT INTO run_data (project, run, name, body) VALUES ('p', 'r', 'n', zeroblob(100000000))"));
+        log.Refresh();
+        Assert.InRange(log.Length, 100_000_000, long.MaxValue);
+        await WaitFor.TrueAsync(async () =>
+        {
+            await server.Database.WriteAsync(tx => tx.ExecuteAsync("DELETE FROM run_data WHERE project = 'p'"));
+            await server.StartSessionAsync(Guid.NewGuid().ToString());
+            log.Refresh();
+            return log.Length <= 64 * 1024 * 1024;
+        });
+    }
+
     private const string Endless =
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n";
 
