@@ -4,7 +4,9 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>One order of locks: kept by the code, checked by it, and no two transactions wait for one another.</summary>
+/// <summary>
+/// One order of locks: kept by the code, checked by it, and no two transactions wait for one another.
+/// </summary>
 public sealed class LockOrderTests
 {
     [Theory]

@@ -83,7 +83,9 @@ internal static class PosternCommand
 {
     private static string Path { get; } = System.IO.Path.Combine(AppContext.BaseDirectory, "postern.dll");
 
-    /// <summary>Of the environment, for the start itself: how many files and sockets the program may have open.</summary>
+    /// <summary>
+    /// Of the environment, for the start itself: how many files and sockets the program may have open.
+    /// </summary>
     public const string Descriptors = "DESCRIPTORS";
 
     public static async Task<(int Code, string Out, string Error)> RunAsync(string arguments, IReadOnlyDictionary<string, string>? environment = null)

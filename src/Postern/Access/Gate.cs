@@ -98,7 +98,9 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
         return result;
     }
 
-    /// <summary>What is written from here on is about what the path names: one subject's writers are not everybody's.</summary>
+    /// <summary>
+    /// What is written from here on is about what the path names: one subject's writers are not everybody's.
+    /// </summary>
     private static void WritesAbout(HttpContext http, string? project)
     {
         var name = Subjects.Select(s => http.Request.RouteValues[s] as string).FirstOrDefault(v => v is not null);

@@ -53,7 +53,8 @@ internal sealed class ApprovalPageRoutes(ApprovalStore approvals, ApprovalDecisi
         }
         catch (StorageOutcomeUnknownException)
         {
-            return await PageAsync(503, null, "The server lost its database while it stored your answer. Open this page again: it says whether the answer was taken.");
+            return await PageAsync(503, null, "The server lost its database while it stored your answer. "
+                + "Open this page again: it says whether the answer was taken.");
         }
         catch (StorageUnavailableException)
         {

@@ -35,7 +35,10 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
         {
             var version = await Migrations.VersionAsync(database).AsTask().WaitAsync(Patience, http.RequestAborted);
             if (version != Migrations.Newest)
-                return new Refusal(503, $"The database has schema {version}, this node knows {Migrations.Newest}.", "not_migrated");
+            {
+                var words = $"The database has schema {version}, this node knows {Migrations.Newest}.";
+                return new Refusal(503, words, "not_migrated");
+            }
             // Reading is not enough: a full disk, a foreign lock or a replica is seen by those who write.
             return await database.Writes.TakesWritesAsync(database).WaitAsync(Patience, http.RequestAborted)
                 ? Reply.Ok(new HealthView("ready", database.Kind, version))

@@ -7,7 +7,8 @@ namespace Postern.Storage;
 /// <see cref="PostgresDatabase"/>; one contract suite runs on both.
 ///
 /// What always holds: when <see cref="WriteAsync{T}"/> returns, the command is committed to disk; when it throws, nothing of
-/// the command is there, except where it says that nobody knows (<see cref="StorageOutcomeUnknownException"/>). A command may be run more than once (PostgreSQL retries serialization failures), so it changes
+/// the command is there, except where it says that nobody knows (<see cref="StorageOutcomeUnknownException"/>). A
+/// command may be run more than once (PostgreSQL retries serialization failures), so it changes
 /// nothing but its transaction. Topics touched by a command are announced after its commit, never before.
 ///
 /// Commands are written once, as asynchronous methods. On SQLite every call inside one completes synchronously, so the
@@ -75,7 +76,8 @@ internal abstract class Tx
     public abstract string ForUpdateSkipLocked { get; }
 
     /// <summary>
-    /// Appended to a SELECT of a row that must still be there when this transaction commits, and that it leaves as it is.
+    /// Appended to a SELECT of a row that must still be there when this transaction commits, and that it leaves as it
+    /// is.
     /// </summary>
     public virtual string ForKeyShare => "";
 

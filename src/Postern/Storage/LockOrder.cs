@@ -4,7 +4,8 @@ namespace Postern.Storage;
 
 /// <summary>
 /// The one order in which a transaction locks rows, by their tables. Two transactions that keep it cannot wait for one
-/// another, on any number of nodes. ARCHITECTURE.md says why it is this one; here it is checked: in debug builds, and so
+/// another, on any number of nodes. ARCHITECTURE.md says why it is this one; here it is checked: in debug builds, and
+/// so
 /// in all tests, a transaction that locks against it throws, by the text of its statements. Nobody has to remember it.
 ///
 /// Rows that are reached only under the lock of what they belong to need no place in it (<see cref="Owned"/>). Of two
@@ -12,7 +13,9 @@ namespace Postern.Storage;
 /// </summary>
 internal sealed partial class LockOrder
 {
-    /// <summary>The tables, first to last; those of one line have no order among one another, and are not locked together.</summary>
+    /// <summary>
+    /// The tables, first to last; those of one line have no order among one another, and are not locked together.
+    /// </summary>
     internal static readonly string[][] Order =
     [
         ["project"],
@@ -30,7 +33,9 @@ internal sealed partial class LockOrder
         ["webhook_endpoint"],
     ];
 
-    /// <summary>Rows that are reached under the lock of their session, run, chain or trigger, and written by nobody else.</summary>
+    /// <summary>
+    /// Rows that are reached under the lock of their session, run, chain or trigger, and written by nobody else.
+    /// </summary>
     private static readonly HashSet<string> Owned = new(StringComparer.Ordinal)
     {
         "record", "message", "message_piece", "message_draft", "participant",
@@ -57,13 +62,17 @@ internal sealed partial class LockOrder
             if (!Ranks.TryGetValue(table, out var rank))
                 throw new InvalidOperationException($"The table {table} has no place in the order of locks.");
             if (_last is not null && rank < Ranks[_last])
-                throw new InvalidOperationException($"A transaction that holds {_last} locks {table}, which comes first: {sql}");
+            {
+                throw new InvalidOperationException(
+                    $"A transaction that holds {_last} locks {table}, which comes first: {sql}");
+            }
             if (_last is null || rank > Ranks[_last]) _last = table;
         }
     }
 
     /// <summary>
-    /// The tables whose rows a statement waits for and then holds, in the order of its text. What is only inserted waits
+    /// The tables whose rows a statement waits for and then holds, in the order of its text. What is only inserted
+    /// waits
     /// for nobody, unless it names a conflict; a claim that skips what is locked does not wait either.
     /// </summary>
     internal static IEnumerable<string> LocksOf(string sql)

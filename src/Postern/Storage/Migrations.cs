@@ -5,8 +5,10 @@ using Npgsql;
 namespace Postern.Storage;
 
 /// <summary>
-/// The numbered schema changes, embedded in the binary. Those that are missing are applied at the start: on SQLite all in
-/// one transaction, on PostgreSQL each in its own. A database that is newer than the binary is refused, at the start and
+/// The numbered schema changes, embedded in the binary. Those that are missing are applied at the start: on SQLite
+/// all in
+/// one transaction, on PostgreSQL each in its own. A database that is newer than the binary is refused, at the start
+/// and
 /// while it runs (<c>AccessWatch</c>), so that an old binary never writes what it does not understand.
 /// </summary>
 internal static class Migrations

@@ -12,7 +12,8 @@ namespace Postern.Storage;
 /// held costs those who want it that long (<see cref="PostgresPlaces"/>).
 ///
 /// On a crash of the node or the connection PostgreSQL rolls back what had not been committed. A connection that is lost while
-/// a commit is on its way leaves the outcome unknown: the caller gets <see cref="StorageOutcomeUnknownException"/> and the
+/// a commit is on its way leaves the outcome unknown: the caller gets <see cref="StorageOutcomeUnknownException"/>
+/// and the
 /// client's repeat, under the same id, finds the first outcome.
 /// </summary>
 internal sealed class PostgresDatabase : Database

@@ -4,7 +4,8 @@ using Npgsql;
 namespace Postern.Storage;
 
 /// <summary>
-/// Who may have a connection. Of what a node opens, a few are for what must go on (<see cref="Asker.Vital"/>, the relay);
+/// Who may have a connection. Of what a node opens, a few are for what must go on (<see cref="Asker.Vital"/>, the
+/// relay);
 /// of the rest requests take three quarters at most, and so do the loops: neither can take what the other needs. Those
 /// who write about one subject (a session has several names, and its run one more) take a quarter of the places for
 /// requests, so a row that somebody holds costs those who want that row their time, and nobody else anything.

@@ -3,11 +3,14 @@ using Npgsql;
 
 namespace Postern.Storage;
 
-/// <summary>What statements of a command run in on PostgreSQL: a transaction, or, without one, each for itself.</summary>
+/// <summary>
+/// What statements of a command run in on PostgreSQL: a transaction, or, without one, each for itself.
+/// </summary>
 /// <param name="connection">Theirs alone.</param>
 /// <param name="transaction">Null: each statement is its own.</param>
 /// <param name="isBounded">
-/// Whether the first statement brings along how long it and those after it wait for a row and may take. The bounds are the
+/// Whether the first statement brings along how long it and those after it wait for a row and may take. The bounds
+/// are the
 /// transaction's own, so they need no session and no round trip of their own.
 /// </param>
 /// <param name="database">Whose clock it is.</param>

@@ -25,7 +25,8 @@ internal sealed class SqliteDatabase : Database
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// The most that the log keeps on the disk once it has been written back: what one large transaction made of it goes.
+    /// The most that the log keeps on the disk once it has been written back: what one large transaction made of it
+    /// goes.
     /// </summary>
     private const long MaxKeptLog = 64L * 1024 * 1024;
 

@@ -4,7 +4,8 @@ using Microsoft.Data.Sqlite;
 namespace Postern.Storage;
 
 /// <summary>
-/// The reading connections. Requests, the loops and what must go on each have places of their own, so that none waits for
+/// The reading connections. Requests, the loops and what must go on each have places of their own, so that none waits
+/// for
 /// another; of those for requests half may search. A place is waited for, and a read goes on, for a bounded time.
 /// </summary>
 internal sealed class SqliteReaders(Func<SqliteConnectionCache> open) : IDisposable
