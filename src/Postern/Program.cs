@@ -8,7 +8,7 @@ try
 {
     return await Commands.Root().Parse(args).InvokeAsync(new System.CommandLine.InvocationConfiguration { EnableDefaultExceptionHandler = false });
 }
-catch (Exception fault) when (fault is SetupException or SettingsException or SchemaTooNewException or StorageUnavailableException or IOException or UnauthorizedAccessException or InvalidDataException or DbException)
+catch (Exception fault) when (fault is SetupException or SettingsException or SchemaTooNewException or MigrationFailedException or StorageUnavailableException or IOException or UnauthorizedAccessException or InvalidDataException or DbException)
 {
     await Console.Error.WriteLineAsync("postern: " + fault.Message);
     return 2;

@@ -70,7 +70,8 @@ public sealed partial class TidyTests
     /// What lives as long as one request, one command or one statement, and what is filled once at start.
     /// </summary>
     private static readonly string[] ShortLived =
-        ["ListQuery", "DoneOutside", "TurnFold", "Fields", "Tx", "ProjectCaller", "Incoming"];
+        ["ListQuery", "DoneOutside", "TurnFold", "Fields", "Tx", "ProjectCaller", "Incoming",
+            "LockOrder"];
     private static readonly string[] FilledOnce = ["Door", "Doors", "Credentials", "DeliveryRoutes", "OperatorOptions"];
 
     [Fact]

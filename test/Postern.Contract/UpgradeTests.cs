@@ -39,18 +39,88 @@ public sealed class UpgradeTests
     [Fact]
     public async Task Postgres()
     {
-        var connectionString = PostgresServer.NewDatabase();
-        await using (var source = NpgsqlDataSource.Create(connectionString))
-        {
-            foreach (var sql in (string[])["CREATE TABLE meta (name text NOT NULL PRIMARY KEY, number bigint NOT NULL, bytes bytea)", Migrations.All[0].Sql.Replace("{bytes}", "bytea", StringComparison.Ordinal).Replace("{rowless}", "", StringComparison.Ordinal), Old.Replace("{input}", "'\\x7b7d'", StringComparison.Ordinal)])
-            {
-                await using var command = source.CreateCommand(sql);
-                await command.ExecuteNonQueryAsync();
-            }
-        }
+        var connectionString = await OldPostgresAsync();
         Assert.Equal(1, await Migrations.ApplyToPostgresAsync(connectionString, default));
         await using var database = new PostgresDatabase(connectionString, TimeProvider.System);
         await CheckAsync(database);
+    }
+
+    [Fact]
+    public async Task A_change_takes_as_long_as_it_takes_and_nobody_who_reads_the_version_waits()
+    {
+        var connectionString = await OldPostgresAsync();
+        await using var reader = NpgsqlDataSource.Create(connectionString);
+        await using var busy = await reader.OpenConnectionAsync();
+        await using var held = await busy.BeginTransactionAsync();
+        await using (var locks = new NpgsqlCommand("LOCK TABLE run IN ACCESS SHARE MODE", busy, held))
+            await locks.ExecuteNonQueryAsync();
+        var says = new List<string>();
+        var upgrade = Migrations.ApplyToPostgresAsync(connectionString + ";Command Timeout=1", default, says.Add);
+        // Until the change waits for the table, and then for longer than a statement of the server may.
+        await WaitFor.TrueAsync(async () => await ScalarAsync(reader, "SELECT COUNT(*) FROM pg_locks WHERE NOT granted") > 0);
+        var began = System.Diagnostics.Stopwatch.StartNew();
+        while (began.Elapsed < TimeSpan.FromSeconds(3))
+            Assert.Equal(1, await ScalarAsync(reader, "SELECT number FROM meta WHERE name = 'schema_version'"));
+        Assert.False(upgrade.IsCompleted);
+        await held.RollbackAsync();
+        Assert.Equal(1, await upgrade);
+        Assert.Contains("schema 1", Assert.Single(says), StringComparison.Ordinal);
+        await using var database = new PostgresDatabase(connectionString, TimeProvider.System);
+        await CheckAsync(database);
+    }
+
+    [Fact]
+    public async Task A_change_that_fails_is_named_and_leaves_nothing()
+    {
+        var connectionString = await OldPostgresAsync();
+        await using var source = NpgsqlDataSource.Create(connectionString);
+        await ScalarAsync(source, "CREATE TABLE workflow (mine bigint); SELECT 1::bigint");
+        var fault = await Assert.ThrowsAsync<MigrationFailedException>(
+            () => Migrations.ApplyToPostgresAsync(connectionString, default));
+        Assert.Contains("0002_runs", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("already exists", fault.Message, StringComparison.Ordinal);
+        Assert.Equal(1, await ScalarAsync(source, "SELECT number FROM meta WHERE name = 'schema_version'"));
+        await ScalarAsync(source, "DROP TABLE workflow; SELECT 1::bigint");
+        Assert.Equal(1, await Migrations.ApplyToPostgresAsync(connectionString, default));
+    }
+
+    [Fact]
+    public async Task A_node_that_runs_ends_when_a_newer_one_has_changed_the_schema()
+    {
+        var connectionString = PostgresServer.NewDatabase();
+        await using var server = await TestServer.StartAsync(Backend.Postgres, postgres: connectionString);
+        var stopping = new TaskCompletionSource();
+        server.App.Lifetime.ApplicationStopping.Register(stopping.SetResult);
+        await using var source = NpgsqlDataSource.Create(connectionString);
+        await ScalarAsync(source, "UPDATE meta SET number = 999 WHERE name = 'schema_version' RETURNING number");
+        await stopping.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        var watch = (Postern.Access.AccessWatch)server.App.Services.GetService(typeof(Postern.Access.AccessWatch))!;
+        Assert.Contains("999", watch.EndedBecause, StringComparison.Ordinal);
+        Assert.Contains("This node ends", server.Log.Text, StringComparison.Ordinal);
+    }
+
+    private static async Task<long> ScalarAsync(NpgsqlDataSource source, string sql)
+    {
+        await using var command = source.CreateCommand(sql);
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+
+    private static async Task<string> OldPostgresAsync()
+    {
+        var connectionString = PostgresServer.NewDatabase();
+        await using var source = NpgsqlDataSource.Create(connectionString);
+        string[] texts =
+        [
+            "CREATE TABLE meta (name text NOT NULL PRIMARY KEY, number bigint NOT NULL, bytes bytea)",
+            Migrations.All[0].Sql.Replace("{bytes}", "bytea", StringComparison.Ordinal).Replace("{rowless}", "", StringComparison.Ordinal),
+            Old.Replace("{input}", "'\\x7b7d'", StringComparison.Ordinal),
+        ];
+        foreach (var sql in texts)
+        {
+            await using var command = source.CreateCommand(sql);
+            await command.ExecuteNonQueryAsync();
+        }
+        return connectionString;
     }
 
     private static async Task CheckAsync(Database database)

@@ -18,6 +18,8 @@ internal sealed class FaultyDatabase(Database inner) : Database
 
     public override Changes Changes => inner.Changes;
 
+    public override WriteHealth Writes => inner.Writes;
+
     /// <summary>The next write one of whose statements holds <paramref name="marker"/> among its values fails before its statement of this number (from 1); one past the last fails nothing.</summary>
     public void FailAt(int step, string marker) => (_failAt, _marker, Steps) = (step, marker, 0);
 
@@ -36,6 +38,8 @@ internal sealed class FaultyDatabase(Database inner) : Database
 
     public override ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default) => inner.ReadAsync(query, cancel);
 
+    public override ValueTask<T> SearchAsync<T>(Func<Tx, ValueTask<T>> query) => inner.SearchAsync(query);
+
     public override ValueTask DisposeAsync() => inner.DisposeAsync();
 
     private sealed class FaultyTx(Tx tx, FaultyDatabase owner) : Tx
@@ -50,6 +54,8 @@ internal sealed class FaultyDatabase(Database inner) : Database
         public override string ForUpdate => tx.ForUpdate;
 
         public override string ForUpdateSkipLocked => tx.ForUpdateSkipLocked;
+
+        public override string ForKeyShare => tx.ForKeyShare;
 
         public override string IsAnyOf(string column, string parameter) => tx.IsAnyOf(column, parameter);
 

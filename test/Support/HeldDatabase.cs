@@ -20,6 +20,8 @@ internal sealed class HeldDatabase(Database inner) : Database
 
     public override Changes Changes => inner.Changes;
 
+    public override WriteHealth Writes => inner.Writes;
+
     /// <summary>Done when the read has its rows, and is held.</summary>
     public Task Held => _held.Task;
 
@@ -56,6 +58,8 @@ internal sealed class HeldDatabase(Database inner) : Database
         }
     }
 
+    public override ValueTask<T> SearchAsync<T>(Func<Tx, ValueTask<T>> query) => inner.SearchAsync(query);
+
     public override ValueTask DisposeAsync() => inner.DisposeAsync();
 
     private sealed class WatchedTx(Tx tx, Action<string> see) : Tx
@@ -67,6 +71,8 @@ internal sealed class HeldDatabase(Database inner) : Database
         public override string ForUpdate => tx.ForUpdate;
 
         public override string ForUpdateSkipLocked => tx.ForUpdateSkipLocked;
+
+        public override string ForKeyShare => tx.ForKeyShare;
 
         public override string IsAnyOf(string column, string parameter) => tx.IsAnyOf(column, parameter);
 

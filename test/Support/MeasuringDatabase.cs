@@ -23,6 +23,8 @@ internal sealed class MeasuringDatabase(Database inner) : Database
 
     public override Changes Changes => inner.Changes;
 
+    public override WriteHealth Writes => inner.Writes;
+
     public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
         inner.WriteAsync(tx => RunAsync(tx, command, writes: true), cancel);
 
@@ -31,6 +33,8 @@ internal sealed class MeasuringDatabase(Database inner) : Database
 
     public override ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default) =>
         inner.ReadAsync(tx => RunAsync(tx, query, writes: false), cancel);
+
+    public override ValueTask<T> SearchAsync<T>(Func<Tx, ValueTask<T>> query) => inner.SearchAsync(tx => RunAsync(tx, query, writes: false));
 
     public override ValueTask DisposeAsync() => inner.DisposeAsync();
 
@@ -63,6 +67,8 @@ internal sealed class MeasuringDatabase(Database inner) : Database
         public override string ForUpdate => tx.ForUpdate;
 
         public override string ForUpdateSkipLocked => tx.ForUpdateSkipLocked;
+
+        public override string ForKeyShare => tx.ForKeyShare;
 
         public override string IsAnyOf(string column, string parameter) => tx.IsAnyOf(column, parameter);
 

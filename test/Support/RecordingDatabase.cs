@@ -23,11 +23,15 @@ internal sealed class RecordingDatabase(Database inner) : Database
 
     public override Changes Changes => inner.Changes;
 
+    public override WriteHealth Writes => inner.Writes;
+
     public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => inner.WriteAsync(tx => RunAsync(tx, command), cancel);
 
     public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => inner.WriteOneAsync(tx => RunAsync(tx, command), cancel);
 
     public override ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default) => inner.ReadAsync(tx => RunAsync(tx, query), cancel);
+
+    public override ValueTask<T> SearchAsync<T>(Func<Tx, ValueTask<T>> query) => inner.SearchAsync(tx => RunAsync(tx, query));
 
     public override ValueTask DisposeAsync() => inner.DisposeAsync();
 
@@ -52,6 +56,8 @@ internal sealed class RecordingDatabase(Database inner) : Database
         public override string ForUpdate => tx.ForUpdate;
 
         public override string ForUpdateSkipLocked => tx.ForUpdateSkipLocked;
+
+        public override string ForKeyShare => tx.ForKeyShare;
 
         public override string IsAnyOf(string column, string parameter) => tx.IsAnyOf(column, parameter);
 

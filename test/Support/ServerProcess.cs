@@ -83,6 +83,11 @@ internal static class PosternCommand
 {
     private static string Path { get; } = System.IO.Path.Combine(AppContext.BaseDirectory, "postern.dll");
 
+    /// <summary>
+    /// Of the environment, for the start itself: how many files and sockets the program may have open.
+    /// </summary>
+    public const string Descriptors = "DESCRIPTORS";
+
     public static async Task<(int Code, string Out, string Error)> RunAsync(string arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
         using var process = Start(arguments, environment);
@@ -93,7 +98,11 @@ internal static class PosternCommand
 
     public static Process Start(string arguments, IReadOnlyDictionary<string, string>? environment)
     {
-        var start = new ProcessStartInfo("dotnet", $"\"{Path}\" {arguments}") { RedirectStandardOutput = true, RedirectStandardError = true };
+        // With a limit of descriptors, as a service has one.
+        var start = environment?.GetValueOrDefault(Descriptors) is { } most
+            ? new ProcessStartInfo("bash", ["-c", $"ulimit -n {most}; exec dotnet \"{Path}\" {arguments}"])
+            : new ProcessStartInfo("dotnet", $"\"{Path}\" {arguments}");
+        (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
         foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("POSTERN_", StringComparison.Ordinal)).ToList()) start.Environment.Remove(name);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         return Process.Start(start)!;

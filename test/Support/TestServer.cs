@@ -41,6 +41,9 @@ internal sealed class TestServer : IAsyncDisposable
 
     public string Url { get; }
 
+    /// <summary>The file of the embedded database.</summary>
+    public string DatabaseFile => new DataFolder(_folder).Database;
+
     public HttpClient Http { get; }
 
     public Doors Doors => App.Services.GetRequiredService<DoorTable>().Doors;

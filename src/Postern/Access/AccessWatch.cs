@@ -7,6 +7,9 @@ namespace Postern.Access;
 /// (<see cref="RefreshAsync"/>), and within a second for one made on another node or by the command line. It looks every
 /// <see cref="LookEvery"/> at one number, and at once on a hint. While the database is away nothing can have changed through it; the look is
 /// repeated when it is back.
+///
+/// With that number it reads the database's schema: a node whose database was brought to a newer one ends, so that it
+/// writes nothing that it does not understand.
 /// </summary>
 internal sealed class AccessWatch(Database database, KeyStore store, KeyRing keys, Revocations revocations, CallbackSecrets callbacks, ApprovalServices services, TimeProvider clock, ILogger<AccessWatch> log) : BackgroundService
 {
@@ -21,23 +24,45 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
 
     public async Task RefreshAsync()
     {
+        if (await TakeOverAsync()) Changed?.Invoke();
+    }
+
+    private async Task<bool> TakeOverAsync()
+    {
+        // A revocation waits for no other work.
+        StorageUse.Begin(StorageUse.Vital);
         await _one.WaitAsync();
         try
         {
-            var version = await store.VersionAsync();
-            if (version == _version) return;
+            var (version, schema) = await store.VersionsAsync();
+            EndIfNewer(schema);
+            if (version == _version) return false;
             await foreach (var page in store.ChangedSinceAsync(_version)) keys.Refresh(page);
             await callbacks.RefreshAsync(_version);
             await services.RefreshAsync(_version);
             await foreach (var page in store.RevocationsSinceAsync(_version, database.Now)) revocations.Add(page);
             // Reached only now that all of it was read: a look that failed is made again from where it began.
             _version = version;
+            return true;
         }
         finally
         {
             _one.Release();
         }
-        Changed?.Invoke();
+    }
+
+    /// <summary>Raised once, when the node must end: <see cref="EndedBecause"/>.</summary>
+    public event Action? Ended;
+
+    /// <summary>Why the node must end; null while it need not.</summary>
+    public string? EndedBecause { get; private set; }
+
+    private void EndIfNewer(long schema)
+    {
+        if (schema <= Migrations.Newest || EndedBecause is not null) return;
+        EndedBecause = new SchemaTooNewException("under this node", (int)schema, Migrations.Newest).Message;
+        AccessLog.SchemaTooNew(log, EndedBecause);
+        Ended?.Invoke();
     }
 
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -100,6 +125,9 @@ internal static partial class AccessLog
 
     [LoggerMessage(EventId = 104, Level = LogLevel.Error, Message = "Looking for changed keys failed; it is tried again")]
     public static partial void WatchFailed(ILogger log, Exception fault);
+
+    [LoggerMessage(EventId = 105, Level = LogLevel.Critical, Message = "This node ends: {Reason}")]
+    public static partial void SchemaTooNew(ILogger log, string reason);
 
     [LoggerMessage(EventId = 101, Level = LogLevel.Warning, Message = "Audit rows could not be written: {Reason}; {Lost} lost")]
     public static partial void AuditWaits(ILogger log, string reason, int lost);

@@ -40,11 +40,13 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         Queue(new AuditRow(caller.Project, "scope.refused", caller.Authority.Credential, caller.Authority.LoggedActor, Route(http, door), address, why ?? door.Rule.Words));
 
     /// <summary>A change that was made through a door: on disk before the change is answered.</summary>
-    public Task ChangedAsync(HttpContext http, Door door, ProjectCaller caller, string action, string address)
+    public async Task ChangedAsync(HttpContext http, Door door, ProjectCaller caller, string action, string address)
     {
+        // The change is made: its row is written whether its client is there still or not.
+        StorageUse.Begin(StorageUse.Current with { Gone = default });
         var named = string.Join('/', http.Request.RouteValues.Values.OfType<string>());
         var row = new AuditRow(caller.Project, action, caller.Authority.Credential, caller.Authority.LoggedActor, Route(http, door), address, named.Length == 0 ? null : Wire.Cut(named, 500));
-        return database.WriteAsync(async tx =>
+        await database.WriteAsync(async tx =>
         {
             await InsertAsync(tx, row, tx.Now, clock);
             return 0;
@@ -58,7 +60,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
     public static string Hashed(string chosen) => "h:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(chosen)).AsSpan(0, 8));
 
     public ValueTask<List<AuditView>> ListAsync(string project, bool withRefusals, Cursor? after, int limit) =>
-        database.ReadAsync(tx => tx.ListAsync(
+        database.SearchAsync(tx => tx.ListAsync(
             """
             SELECT id, at, action, credential, actor, route, address, reason, times FROM audit
             WHERE (project = $1 OR project = $2) AND id < $3 ORDER BY id DESC LIMIT $4

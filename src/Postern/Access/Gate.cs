@@ -13,6 +13,10 @@ namespace Postern.Access;
 /// </summary>
 internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredentials failed, Rates rates, Audit audit, Database database, ILogger<Gate> log)
 {
+    /// <summary>The parts of paths that name what is locked, the one that is locked first before the others.</summary>
+    private static readonly string[] Subjects =
+        ["session", "key", "run", "trigger", "approval", "delivery", "endpoint", "slug"];
+
     public async Task EnterAsync(HttpContext http, Door door)
     {
         if (Activity.Current is { } span)
@@ -21,6 +25,7 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
             span.DisplayName = $"{door.Method} {door.Path}";
             span.SetTag("http.route", door.Path);
         }
+        StorageUse.Begin(new StorageUse(Asker.Request, null, http.RequestAborted));
         try
         {
             var result = await AnswerAsync(http, door);
@@ -45,7 +50,7 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
         catch (StorageUnavailableException fault)
         {
             AccessLog.RouteUnavailable(log, door.Method, door.Path, fault.Message);
-            await Refusal.Unavailable("The server cannot reach its database now. Nothing was written; try again.").ExecuteAsync(http);
+            await Unavailable(http.Request, fault).ExecuteAsync(http);
         }
         catch (Exception fault) when (fault is not OutOfMemoryException)
         {
@@ -59,7 +64,11 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
         // 1 and 2
         if (RequestPath.IsOdd(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget)) return new Refusal(404, "Not found", "not_found");
         if (http.Request.QueryString.HasValue && await CredentialInUrlAsync(http) is { } exposed) return exposed;
-        if (door.Handler is OpenHandler open) return await open(http);
+        if (door.Handler is OpenHandler open)
+        {
+            WritesAbout(http, http.Request.RouteValues["project"] as string);
+            return await open(http);
+        }
 
         // 3
         var answer = await credentials.TryAsync(http, door, database.Now);
@@ -67,6 +76,7 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
         if (answer.Caller is not { } caller) return Refuse(http, door, answer);
 
         http.Features.Set<RequestCaller>(caller);
+        WritesAbout(http, caller.Project);
         if (caller.Authority.IsAmbient && !IsSafe(http.Request) && CrossSite.Made(http.Request)) return new Refusal(403, "Another site's page may have made this request: send it as JSON, or from this server's own origin.", "cross_site");
 
         // 4
@@ -86,6 +96,30 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
         // A client that speaks as the user is no operator, whose words are kept.
         else if (door.AuditedAs is { } action && !(caller.Authority.SpeaksAsUser && (door.Opens & Opens.Operator) != 0)) await audit.ChangedAsync(http, door, caller, action, credentials.AddressOf(http));
         return result;
+    }
+
+    /// <summary>
+    /// What is written from here on is about what the path names: one subject's writers are not everybody's.
+    /// </summary>
+    private static void WritesAbout(HttpContext http, string? project)
+    {
+        var name = Subjects.Select(s => http.Request.RouteValues[s] as string).FirstOrDefault(v => v is not null);
+        if (name is not null)
+            StorageUse.Begin(new StorageUse(Asker.Request, $"{project}/{name}", http.RequestAborted));
+    }
+
+    /// <summary>
+    /// The words of a fault of the database. Where it is not known what became of the request, only one that is stored
+    /// once however often it comes is asked for again.
+    /// </summary>
+    private static Refusal Unavailable(HttpRequest request, StorageUnavailableException fault)
+    {
+        if (fault is not StorageOutcomeUnknownException) return Refusal.Unavailable(fault.Told);
+        var isOnce = HttpMethods.IsPut(request.Method) || HttpMethods.IsDelete(request.Method)
+            || request.Headers.ContainsKey("Idempotency-Key") || request.Headers.ContainsKey("X-Part-Id");
+        return isOnce
+            ? Refusal.Unavailable(StorageOutcomeUnknownException.ToldToRepeat)
+            : Refusal.Unavailable(fault.Told) with { RetryAfterSeconds = null, ShouldRetry = false };
     }
 
     private Refusal Refuse(HttpContext http, Door door, CredentialAnswer answer)

@@ -34,8 +34,13 @@ internal sealed class KeyStore(Database database)
             r => r.GetInt64(0));
     }
 
-    public ValueTask<long> VersionAsync() =>
-        database.ReadAsync(tx => tx.FirstAsync("SELECT number FROM meta WHERE name = 'access_version'", r => r.GetInt64(0)));
+    /// <summary>The access version, and the database's schema beside it.</summary>
+    public ValueTask<(long Access, long Schema)> VersionsAsync() => database.ReadAsync(tx => tx.FirstAsync(
+        """
+        SELECT COALESCE(MAX(CASE WHEN name = 'access_version' THEN number END), 0),
+          COALESCE(MAX(CASE WHEN name = 'schema_version' THEN number END), 0)
+        FROM meta WHERE name IN ('access_version', 'schema_version')
+        """, r => (r.GetInt64(0), r.GetInt64(1))));
 
     /// <summary>
     /// The beginning of a change of access: puts those who make one in one order until the transaction ends, and asks the caller once more,
@@ -128,7 +133,8 @@ internal sealed class KeyStore(Database database)
         database.WriteAsync(async tx =>
         {
             var written = 0;
-            foreach (var (project, id, at) in used)
+            // In one order, so that two nodes that do it at once do not wait for one another.
+            foreach (var (project, id, at) in used.OrderBy(u => (u.Project, u.Id)))
                 written += await tx.ExecuteAsync("UPDATE api_key SET last_used_at = $3 WHERE project = $1 AND id = $2 AND (last_used_at IS NULL OR last_used_at < $3)", project, id, at);
             return written;
         });

@@ -13,7 +13,6 @@ namespace Postern.Agents;
 internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, OutboundGuard outbound, MasterKey master, Database database, PosternOptions options)
 {
     private const int MaxBody = 64 * 1024;
-    private const int LiveBatch = 100;
 
     public void Map(Doors doors)
     {
@@ -85,15 +84,15 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         while (true)
         {
             caller.EnsureStillAllowed();
-            // A batch a transaction: an agent may have any number of live runs.
+            // A run a transaction, and the agent last: one that ends several has no order that others keep.
             var (answer, more) = await database.WriteAsync(async tx =>
             {
                 if (await AgentStore.FindAsync(tx, caller.Project, slug) is null) return (Unknown(caller), false);
-                var live = await RunStore.LiveOfAgentAsync(tx, caller.Project, slug, LiveBatch);
+                var live = await RunStore.LiveOfAgentAsync(tx, caller.Project, slug, 1);
                 if (live.Count > 0 && !force) return (new Refusal(409, "The agent has live runs. Wait for them, or give force=1 to fail them.", "agent_in_use"), false);
                 foreach (var run in live)
                     if (await RunStore.LockAsync(tx, run.Project, run.Id) is { } locked) await conversation.EndRunAsync(tx, locked, Phase.Failed, "The agent was removed.", by, new Failure("agent_removed", "The agent was removed."));
-                if (live.Count == LiveBatch) return ((IResult)Reply.NoContent, true);
+                if (live.Count > 0) return ((IResult)Reply.NoContent, true);
                 await AgentStore.DeleteAsync(tx, caller.Project, slug);
                 return (Reply.NoContent, false);
             });

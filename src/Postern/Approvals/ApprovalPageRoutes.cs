@@ -51,6 +51,11 @@ internal sealed class ApprovalPageRoutes(ApprovalStore approvals, ApprovalDecisi
         {
             if (RequestPath.Segment(http, TokenSegment) is { Length: TokenLength } token && await approvals.ByLinkAsync(ApprovalRequests.LinkDigestOf(token)) is { } approval) return await act(approval);
         }
+        catch (StorageOutcomeUnknownException)
+        {
+            return await PageAsync(503, null, "The server lost its database while it stored your answer. "
+                + "Open this page again: it says whether the answer was taken.");
+        }
         catch (StorageUnavailableException)
         {
             return await PageAsync(503, null, "The server cannot reach its database now. Nothing was taken; try again in a minute.");

@@ -81,7 +81,7 @@ internal sealed class ApprovalStore(Database database)
 
     /// <summary>A page with payloads, newest first; of what is pending, the one that waits longest first. Whether there is more: beyond the limit, or beyond what a page holds.</summary>
     public ValueTask<(List<Approval> Rows, bool More)> ListAsync(string project, ApprovalFilter filter, int limit) =>
-        database.ReadAsync(async tx =>
+        database.SearchAsync(async tx =>
         {
             // Spelt out, so that the index of what is pending serves the list that is asked for most.
             var pending = filter.Statuses is [Approval.Pending];

@@ -106,7 +106,7 @@ internal sealed class DeliveryRoutes(
         var (page, wrong) = PageQuery.Read(http, 50, 200);
         if (wrong is not null) return wrong;
         var shown = ShownTo(caller, "event") is { } condition ? "AND " + condition : "";
-        var rows = await database.ReadAsync(tx => tx.ListAsync(
+        var rows = await database.SearchAsync(tx => tx.ListAsync(
             $"""
             SELECT id, body FROM event
             WHERE project = $1 AND id < $2 AND ($3 = '' OR type = $3) AND ($4 = '' OR subject = $4) {shown}

@@ -144,7 +144,7 @@ internal sealed class DeliveryStore(Database database)
             r => (r.GetInt64(0), new Attempt(r.GetInt64(1), r.GetInt64(2), (int?)r.LongOrNull(3), r.GetString(4), r.TextOrNull(5))), project, id));
 
     /// <summary>A page, newest first.</summary>
-    public ValueTask<List<Delivery>> ListAsync(string project, DeliveryFilter filter, string? before, int limit) => database.ReadAsync(tx => ListAsync(tx, project, filter, before, limit));
+    public ValueTask<List<Delivery>> ListAsync(string project, DeliveryFilter filter, string? before, int limit) => database.SearchAsync(tx => ListAsync(tx, project, filter, before, limit));
 
     public static ValueTask<List<Delivery>> ListAsync(Tx tx, string project, DeliveryFilter filter, string? before, int limit)
     {

@@ -57,10 +57,19 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
 
     private async Task<IResult> Ready(HttpContext http)
     {
+        StorageUse.Begin(StorageUse.Vital);
         try
         {
             var version = await Migrations.VersionAsync(database).AsTask().WaitAsync(Patience, http.RequestAborted);
-            return version == Migrations.Newest ? Reply.Ok(new HealthView("ready", database.Kind, version)) : new Refusal(503, $"The database has schema {version}, this node knows {Migrations.Newest}.", "not_migrated");
+            if (version != Migrations.Newest)
+            {
+                var words = $"The database has schema {version}, this node knows {Migrations.Newest}.";
+                return new Refusal(503, words, "not_migrated");
+            }
+            // Reading is not enough: a full disk, a foreign lock or a replica is seen by those who write.
+            return await database.Writes.TakesWritesAsync(database).WaitAsync(Patience, http.RequestAborted)
+                ? Reply.Ok(new HealthView("ready", database.Kind, version))
+                : Refusal.Unavailable("The database takes no writes now.");
         }
         catch (Exception fault) when (fault is StorageUnavailableException or TimeoutException)
         {

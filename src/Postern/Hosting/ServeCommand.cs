@@ -36,6 +36,7 @@ internal static class ServeCommand
             if (rootKey is not null) Greet(rootKey, address.Url);
             Console.WriteLine($"listening on {address.Url}");
             await app.WaitForShutdownAsync(cancel);
+            if (app.Services.GetRequiredService<AccessWatch>().EndedBecause is { } why) throw new SetupException(why);
         }
         return 0;
     }

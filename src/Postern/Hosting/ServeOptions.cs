@@ -64,7 +64,7 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
         }
         try
         {
-            await Migrations.ApplyToPostgresAsync(Database, cancel);
+            await Migrations.ApplyToPostgresAsync(Database, cancel, Console.Error.WriteLine);
         }
         catch (NpgsqlException fault) when (PostgresConnection.IsOfTls(fault))
         {

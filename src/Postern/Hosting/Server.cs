@@ -52,6 +52,7 @@ internal static class Server
         app.UseRouting();
         app.Use(next => http => http.GetEndpoint() is null ? NothingThere(http) : next(http));
         app.Lifetime.ApplicationStopping.Register(() => Stop(app));
+        app.Services.GetRequiredService<AccessWatch>().Ended += app.Lifetime.StopApplication;
         return app;
     }
 
@@ -155,7 +156,7 @@ internal static class Server
         kestrel.Limits.MaxRequestHeadersTotalSize = MaxHeaderBytes;
         // Each route bounds its own body; this is the bound of all.
         kestrel.Limits.MaxRequestBodySize = 2 * 1024 * 1024;
-        kestrel.Limits.MaxConcurrentConnections = null;
+        kestrel.Limits.MaxConcurrentConnections = Descriptors.Connections;
         Framing.Configure(kestrel);
     }
 

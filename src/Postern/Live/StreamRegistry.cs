@@ -25,6 +25,7 @@ internal sealed class StreamRegistry(Database database, AccessWatch access, Post
 {
     /// <summary>Streams in a wave that is worth a collection.</summary>
     private const int CollectAfter = 1000;
+    private static readonly TimeSpan CollectEvery = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(500);
     private readonly ConcurrentDictionary<IHeldRequest, byte> _held = new();
     private readonly ConcurrentDictionary<(string Project, string Credential, string Name), int> _open = new();
@@ -32,6 +33,7 @@ internal sealed class StreamRegistry(Database database, AccessWatch access, Post
     private volatile bool _stopping;
     private int _lastCount;
     private int _collectedAt;
+    private long _collected;
 
     public TimeProvider Clock => clock;
 
@@ -116,7 +118,9 @@ internal sealed class StreamRegistry(Database database, AccessWatch access, Post
         _lastCount = count;
         if (count < _collectedAt) _collectedAt = count;
         if (count > before || count - _collectedAt < CollectAfter) return;
-        _collectedAt = count;
+        // It stops everything for a moment: whoever opens and closes streams does not make it come again and again.
+        if (_collected != 0 && clock.GetElapsedTime(_collected) < CollectEvery) return;
+        (_collectedAt, _collected) = (count, clock.GetTimestamp());
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 

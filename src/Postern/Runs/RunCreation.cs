@@ -86,11 +86,11 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
     private async ValueTask<(Run? Run, Refusal? Refusal)> StartAsync(Tx tx, ProjectCaller caller, StartRun asked, string id, Doer by)
     {
         if (await AgentStore.FindAsync(tx, caller.Project, asked.Agent) is not { } agent) return (null, new Refusal(422, $"There is no agent {asked.Agent}: register it with PUT /api/v1/agents/{asked.Agent}", "unknown_agent"));
-        if (await WorkflowStore.NewestAsync(tx, caller.Project, asked.Workflow) is not { } workflow) return (null, new Refusal(422, $"There is no workflow {asked.Workflow}: define it with PUT /api/v1/workflows/{asked.Workflow}", "unknown_workflow"));
+        if (await WorkflowStore.ChooseNewestAsync(tx, caller.Project, asked.Workflow) is not { } workflow) return (null, new Refusal(422, $"There is no workflow {asked.Workflow}: define it with PUT /api/v1/workflows/{asked.Workflow}", "unknown_workflow"));
         var run = RunStart.For(agent, id, options) with
         {
             Workflow = asked.Workflow,
-            WorkflowVersion = workflow.Workflow.Version,
+            WorkflowVersion = workflow.Version,
             Tags = asked.Tags,
             Metadata = asked.Metadata,
             BootMessage = true,

@@ -194,7 +194,7 @@ internal sealed class RunStore(Database database)
 
     /// <summary>A page, newest first. The filters are in the statement: a page is short only at the end.</summary>
     public ValueTask<List<Run>> ListAsync(string project, RunFilter filter, int limit) =>
-        database.ReadAsync(tx =>
+        database.SearchAsync(tx =>
         {
             var query = new ListQuery(tx, "project = $1", project)
                 .AnyOf("status", filter.Statuses)
@@ -215,10 +215,22 @@ internal sealed class RunStore(Database database)
     public static string SessionOf(string project, string run) =>
         $"(SELECT of_run.session FROM run of_run WHERE of_run.project = {project} AND of_run.id = {run})";
 
+    /// <summary>Locks the ended runs of a session, whose row the caller holds.</summary>
+    public static async ValueTask LockEndedOfSessionAsync(Tx tx, string project, string session)
+    {
+        if (tx.ForUpdate.Length == 0) return;
+        await tx.ListAsync(
+            $"""
+            SELECT 1 FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL ORDER BY id{tx.ForUpdate}
+            """, _ => 1, project, session);
+    }
+
     /// <summary>All that is kept of a run: with its retention, or with its session.</summary>
     public static async ValueTask DeleteAsync(Tx tx, string project, string id)
     {
-        foreach (var table in (string[])["run_event", "run_data", "run_attempt", "run_request"]) await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND run = $2", project, id);
+        await tx.ExecuteAsync("DELETE FROM run_request WHERE project = $1 AND run = $2", project, id);
+        if (await LockAsync(tx, project, id) is null) return;
+        foreach (var table in (string[])["run_event", "run_data", "run_attempt"]) await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND run = $2", project, id);
         await ApprovalStore.ForgetAsync(tx, project, id);
         await tx.ExecuteAsync("DELETE FROM run WHERE project = $1 AND id = $2", project, id);
     }

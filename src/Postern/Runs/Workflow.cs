@@ -109,6 +109,24 @@ internal sealed class WorkflowStore(Database database)
             r => (WorkflowText.Read(name, r.GetInt64(0), r.GetString(1)), r.GetString(1), r.GetInt64(2)), project, name);
     }
 
+    /// <summary>
+    /// The newest version, for a run that is made of it in this transaction: a put that comes meanwhile does not delete
+    /// it before the run is there.
+    /// </summary>
+    public static async ValueTask<Workflow?> ChooseNewestAsync(Tx tx, string project, string name)
+    {
+        while (true)
+        {
+            if (await NewestAsync(tx, project, name) is not { } newest) return null;
+            if (newest.Workflow.IsAgent) return newest.Workflow;
+            var isThere = await tx.FirstAsync(
+                $"SELECT 1 FROM workflow WHERE project = $1 AND name = $2 AND version = $3{tx.ForKeyShare}",
+                r => r.GetInt64(0), project, name, newest.Workflow.Version);
+            // Else it was deleted just now, behind a newer one.
+            if (isThere == 1) return newest.Workflow;
+        }
+    }
+
     public ValueTask<(Workflow Workflow, string Text, long CreatedAt)?> NewestAsync(string project, string name) => database.ReadAsync(tx => NewestAsync(tx, project, name));
 
     public ValueTask<List<(string Name, long Version, string Text, long CreatedAt)>> ListAsync(string project, string after, int limit) =>
@@ -128,8 +146,14 @@ internal sealed class WorkflowStore(Database database)
             var newest = await NewestAsync(tx, project, workflow.Name);
             if (newest is { } same && same.Text == text) return (same.Workflow.Version, false, same.CreatedAt);
             var version = (newest?.Workflow.Version ?? 0) + 1;
+            // One under this number may have been read in a transaction that came to nothing.
+            _kept.TryRemove((project, workflow.Name, version), out _);
             await tx.ExecuteAsync("INSERT INTO workflow (project, name, version, definition, created_at) VALUES ($1, $2, $3, $4, $5)", project, workflow.Name, version, text, tx.Now);
-            // One may be chosen by a run that is being created in this moment: the version before this one stays.
+            // One may be chosen by a run that is being created in this moment: those are waited for, and seen by the
+            // statement after this one. The version before this one stays.
+            await tx.ListAsync(
+                $"SELECT version FROM workflow WHERE project = $1 AND name = $2 AND version < $3{tx.ForUpdate}",
+                r => r.GetInt64(0), project, workflow.Name, version - 1);
             await tx.ExecuteAsync(
                 """
                 DELETE FROM workflow WHERE project = $1 AND name = $2 AND version < $3

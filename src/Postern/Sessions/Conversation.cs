@@ -319,12 +319,12 @@ internal sealed class Conversation(
         await tx.ExecuteAsync(
             "UPDATE session SET message_next = $3, in_answered_seq = $4, turn_deadline = NULL, turn_out_seq = $5, updated_at = $6 WHERE project = $1 AND id = $2",
             now.Project, now.Id, now.MessageNext, now.InAnsweredSeq, now.TurnOutSeq, tx.Now);
-        if (session.IsOfTrigger) await CaptureStore.SettleAsync(tx, now.Project, now.Id, answered, Capture.Success, null, null);
         if (now.CurrentRun is { } run)
         {
             if (now.HasUnanswered) await RunStore.AgainAsync(tx, now.Project, run);
             else await RunStore.RestAsync(tx, now.Project, run);
         }
+        if (session.IsOfTrigger) await CaptureStore.SettleAsync(tx, now.Project, now.Id, answered, Capture.Success, null, null);
         return now;
     }
 

@@ -3,6 +3,7 @@ using System.Data.Common;
 using System.Text;
 using Postern.Approvals;
 using Postern.Http;
+using Postern.Runs;
 using Postern.Storage;
 
 namespace Postern.Sessions;
@@ -106,7 +107,7 @@ internal sealed class SessionStore(Database database)
 
     /// <summary>A page, newest first (or, before a cursor, the page that precedes it). The filters are in the statement: a page is short only at the end.</summary>
     public ValueTask<List<Session>> ListAsync(string project, SessionFilter filter, int limit) =>
-        database.ReadAsync(tx =>
+        database.SearchAsync(tx =>
         {
             var query = new ListQuery(tx, "project = $1", project)
                 .AnyOf("type", filter.Types)
@@ -168,12 +169,18 @@ internal sealed class SessionStore(Database database)
     public static async ValueTask<int> DeleteAsync(Tx tx, SessionName name)
     {
         tx.Touch(name.Id);
+        // In the order of locks: the names of requests, then the session and its runs. Whatever is still written about
+        // them is written before this, or not at all.
+        const string OfRuns = "run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)";
+        await tx.ExecuteAsync($"DELETE FROM run_request WHERE project = $1 AND {OfRuns}", name.Project, name.Id);
+        if (await LockAsync(tx, name.Project, name.Id) is null) return 0;
+        await RunStore.LockEndedOfSessionAsync(tx, name.Project, name.Id);
         await tx.ExecuteAsync("DELETE FROM record WHERE project = $1 AND session = $2", name.Project, name.Id);
         foreach (var table in (string[])["message", "message_piece", "message_draft"])
             await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND session = $2", name.Project, name.Id);
         await tx.ExecuteAsync("DELETE FROM participant WHERE project = $1 AND session = $2", name.Project, name.Id);
-        foreach (var table in (string[])["run_event", "run_data", "run_attempt", "run_request"])
-            await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)", name.Project, name.Id);
+        foreach (var table in (string[])["run_event", "run_data", "run_attempt"])
+            await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND {OfRuns}", name.Project, name.Id);
         await ApprovalStore.ForgetOfSessionAsync(tx, name.Project, name.Id);
         await tx.ExecuteAsync("DELETE FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL", name.Project, name.Id);
         return await tx.ExecuteAsync("DELETE FROM session WHERE project = $1 AND id = $2", name.Project, name.Id);

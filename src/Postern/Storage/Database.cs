@@ -7,7 +7,8 @@ namespace Postern.Storage;
 /// <see cref="PostgresDatabase"/>; one contract suite runs on both.
 ///
 /// What always holds: when <see cref="WriteAsync{T}"/> returns, the command is committed to disk; when it throws, nothing of
-/// the command is there. A command may be run more than once (PostgreSQL retries serialization failures), so it changes
+/// the command is there, except where it says that nobody knows (<see cref="StorageOutcomeUnknownException"/>). A
+/// command may be run more than once (PostgreSQL retries serialization failures), so it changes
 /// nothing but its transaction. Topics touched by a command are announced after its commit, never before.
 ///
 /// Commands are written once, as asynchronous methods. On SQLite every call inside one completes synchronously, so the
@@ -17,6 +18,8 @@ internal abstract class Database : IAsyncDisposable
 {
     /// <summary>Runs a command in a transaction of its own and returns after its commit is on disk.</summary>
     /// <exception cref="StorageUnavailableException">The database cannot be reached or takes no more work: nothing was written.</exception>
+    /// <exception cref="StorageBusyException">Others hold what the command needs: nothing was written.</exception>
+    /// <exception cref="StorageOutcomeUnknownException">The commit was sent and its outcome was not heard.</exception>
     public abstract Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default);
 
     /// <summary>
@@ -28,6 +31,12 @@ internal abstract class Database : IAsyncDisposable
     /// <summary>Runs a query that sees every commit made before it began.</summary>
     public abstract ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default);
 
+    /// <summary>
+    /// The same for a query whose length a client chooses (a list with filters): these have a part of the places for
+    /// requests, a bounded time, and end with the request that asks.
+    /// </summary>
+    public abstract ValueTask<T> SearchAsync<T>(Func<Tx, ValueTask<T>> query);
+
     /// <summary>The database's clock, microseconds since 1970: what leases and deadlines are measured by on every node.</summary>
     public abstract long Now { get; }
 
@@ -36,6 +45,9 @@ internal abstract class Database : IAsyncDisposable
 
     /// <summary>What commits of this node, and hints from others, are announced to.</summary>
     public virtual Changes Changes { get; } = new();
+
+    /// <summary>Whether writes succeed: for readiness.</summary>
+    public virtual WriteHealth Writes { get; } = new();
 
     public abstract ValueTask DisposeAsync();
 }
@@ -62,6 +74,12 @@ internal abstract class Tx
 
     /// <summary>Appended to a SELECT that claims due rows, so that two nodes do not wait for one another.</summary>
     public abstract string ForUpdateSkipLocked { get; }
+
+    /// <summary>
+    /// Appended to a SELECT of a row that must still be there when this transaction commits, and that it leaves as it
+    /// is.
+    /// </summary>
+    public virtual string ForKeyShare => "";
 
     /// <summary>A condition: a column of text is one of the texts of a JSON list, which is one argument however long it is.</summary>
     public abstract string IsAnyOf(string column, string parameter);
@@ -122,9 +140,6 @@ internal static class Topics
     /// <summary>A session was created under a name that clients may already be waiting on.</summary>
     public static string Named(string project, string externalId) => project + "/" + externalId;
 }
-
-/// <summary>The database cannot serve now. The caller answers 503 and the client may try again: nothing was written.</summary>
-internal sealed class StorageUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
 
 internal static class RowExtensions
 {

@@ -61,7 +61,8 @@ internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : Backgrou
         {
             return await act();
         }
-        catch (Exception fault) when (fault is not StorageUnavailableException)
+        // A row that somebody holds is one that could not be settled: the others are.
+        catch (Exception fault) when (fault is StorageBusyException or not StorageUnavailableException)
         {
             LookLog.OneFailed(Log, id, fault);
             return false;

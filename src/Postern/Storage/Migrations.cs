@@ -5,8 +5,11 @@ using Npgsql;
 namespace Postern.Storage;
 
 /// <summary>
-/// The numbered schema changes, embedded in the binary. All that are missing are applied in one transaction; a database that
-/// is newer than the binary is refused, so that an old binary never writes what it does not understand.
+/// The numbered schema changes, embedded in the binary. Those that are missing are applied at the start: on SQLite
+/// all in
+/// one transaction, on PostgreSQL each in its own. A database that is newer than the binary is refused, at the start
+/// and
+/// while it runs (<c>AccessWatch</c>), so that an old binary never writes what it does not understand.
 /// </summary>
 internal static class Migrations
 {
@@ -52,22 +55,41 @@ internal static class Migrations
         }
     }
 
-    /// <summary>Brings a PostgreSQL database to <see cref="Newest"/>; answers the version it had. Nodes that start at once wait for one another.</summary>
+    /// <summary>
+    /// Brings a PostgreSQL database to <see cref="Newest"/>; answers the version it had. Each change is a transaction
+    /// that begins with the row of the version: of nodes that start at once one makes it and the others wait for it,
+    /// while those who only read the version wait for nobody. A change takes as long as it takes.
+    /// </summary>
+    /// <param name="connectionString">Whose owner may change the schema.</param>
+    /// <param name="cancel">Ends it between two changes, or rolls one back.</param>
+    /// <param name="says">Told once that an existing database is changed, which may take its time.</param>
     /// <exception cref="SchemaTooNewException"/>
-    public static async Task<int> ApplyToPostgresAsync(string connectionString, CancellationToken cancel)
+    /// <exception cref="MigrationFailedException"/>
+    public static async Task<int> ApplyToPostgresAsync(
+        string connectionString, CancellationToken cancel, Action<string>? says = null)
     {
-        await using var source = PostgresDatabase.CreateSource(connectionString);
-        for (var attempt = 1; ; attempt++)
+        var settings = PostgresConnection.SettingsOf(connectionString);
+        settings.CommandTimeout = 0;
+        await using var source = new NpgsqlDataSourceBuilder(settings.ToString()).Build();
+        var had = await PostgresVersionAsync(source, cancel);
+        RefuseNewer(had, settings.Database ?? "postern");
+        if (had > 0 && had < Newest)
+            says?.Invoke($"The database goes from schema {had} to {Newest}. A large one may need minutes.");
+        foreach (var (number, name, sql) in All.Where(m => m.Number > had))
         {
             try
             {
-                return await ApplyOnceAsync(source, cancel);
+                await ApplyOneAsync(source, number, ForPostgres(sql), cancel);
             }
-            catch (PostgresException fault) when (attempt < 5 && fault.SqlState is PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.DuplicateTable)
+            catch (NpgsqlException fault)
             {
-                // Another node created the table of versions in the same moment: look again, behind its lock.
+                var why = (fault.InnerException ?? fault).Message;
+                throw new MigrationFailedException(
+                    $"The change {name} of the database's schema failed: {why} Nothing of it is there, and the changes "
+                    + "before it are kept. Put it right and start again.", fault);
             }
         }
+        return had;
     }
 
     /// <summary>The version of a SQLite file that may be served at this moment; nothing of it is changed.</summary>
@@ -100,24 +122,59 @@ internal static class Migrations
     public static ValueTask<int> VersionAsync(Database database) =>
         database.ReadAsync(async tx => await tx.FirstAsync(ReadVersion, r => (int)r.GetInt64(0)));
 
-    private static async Task<int> ApplyOnceAsync(NpgsqlDataSource source, CancellationToken cancel)
+    /// <summary>The version of a PostgreSQL database, which is made ready to have one; 0 when it is empty.</summary>
+    private static async Task<int> PostgresVersionAsync(NpgsqlDataSource source, CancellationToken cancel)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancel);
+        try
+        {
+            return await ReadAsync();
+        }
+        catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            await CreateAsync();
+            return await ReadAsync();
+        }
+
+        async Task<int> ReadAsync()
+        {
+            await using var read = new NpgsqlCommand(ReadVersion, connection);
+            return Convert.ToInt32(await read.ExecuteScalarAsync(cancel) ?? 0);
+        }
+
+        async Task CreateAsync()
+        {
+            var sql = CreateMeta.Replace("{bytes}", "bytea", StringComparison.Ordinal);
+            try
+            {
+                await using var create = new NpgsqlCommand(sql, connection);
+                await create.ExecuteNonQueryAsync(cancel);
+            }
+            catch (PostgresException fault)
+                when (fault.SqlState is PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.DuplicateTable)
+            {
+                // Another node created it in the same moment.
+            }
+        }
+    }
+
+    private static async Task ApplyOneAsync(NpgsqlDataSource source, int number, string sql, CancellationToken cancel)
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        await RunAsync(CreateMeta.Replace("{bytes}", "bytea", StringComparison.Ordinal));
-        await RunAsync("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE");
-        await using var read = new NpgsqlCommand(ReadVersion, connection, transaction);
-        var had = Convert.ToInt32(await read.ExecuteScalarAsync(cancel) ?? 0);
-        RefuseNewer(had, connection.Database);
-        foreach (var (_, _, sql) in All.Where(m => m.Number > had)) await RunAsync(ForPostgres(sql));
-        await RunAsync($"INSERT INTO meta (name, number) VALUES ('schema_version', {Newest}) ON CONFLICT (name) DO UPDATE SET number = {Newest}");
+        await RunAsync("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0");
+        await RunAsync("INSERT INTO meta (name, number) VALUES ('schema_version', 0) ON CONFLICT (name) DO NOTHING");
+        // Waits for a node that makes the same change, and then has nothing to do.
+        var isMine = await RunAsync(
+            $"UPDATE meta SET number = {number} WHERE name = 'schema_version' AND number < {number}") == 1;
+        if (!isMine) return;
+        await RunAsync(sql);
         await transaction.CommitAsync(cancel);
-        return had;
 
-        async Task RunAsync(string sql)
+        async Task<int> RunAsync(string text)
         {
-            await using var command = new NpgsqlCommand(sql, connection, transaction);
-            await command.ExecuteNonQueryAsync(cancel);
+            await using var command = new NpgsqlCommand(text, connection, transaction);
+            return await command.ExecuteNonQueryAsync(cancel);
         }
     }
 
@@ -147,3 +204,6 @@ internal static class Migrations
 /// <summary>The database was written by a newer Postern than this one.</summary>
 internal sealed class SchemaTooNewException(string where, int has, int knows)
     : Exception($"The database {where} has schema {has}; this binary knows {knows}. Start the newer Postern, or restore a backup made before the upgrade.");
+
+/// <summary>A change of the schema failed; the message says which, and what to do.</summary>
+internal sealed class MigrationFailedException(string message, Exception inner) : Exception(message, inner);

@@ -12,7 +12,7 @@ namespace Postern.Storage;
 /// </summary>
 internal static class PostgresConnection
 {
-    private const int StandardPoolSize = 16;
+    private const int StandardPoolSize = 16 + PostgresPlaces.Own;
 
     /// <exception cref="ArgumentException">The text is no connection string.</exception>
     public static NpgsqlConnectionStringBuilder SettingsOf(string connectionString)

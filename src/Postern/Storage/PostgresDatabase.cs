@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Diagnostics;
 using Npgsql;
 
@@ -9,15 +8,28 @@ namespace Postern.Storage;
 /// locked by <see cref="Tx.ForUpdate"/>, serialization failures and deadlocks run again. Nothing rests on a session-level
 /// setting, so a pooler in transaction mode may stand between; LISTEN is a hint only (<see cref="PostgresRelay"/>).
 ///
+/// A row that another transaction holds is waited for <see cref="LockTime"/>, and then the command is given up: what is
+/// held costs those who want it that long (<see cref="PostgresPlaces"/>).
+///
 /// On a crash of the node or the connection PostgreSQL rolls back what had not been committed. A connection that is lost while
-/// a commit is on its way leaves the outcome unknown: the caller gets <see cref="StorageUnavailableException"/> and the
+/// a commit is on its way leaves the outcome unknown: the caller gets <see cref="StorageOutcomeUnknownException"/>
+/// and the
 /// client's repeat, under the same id, finds the first outcome.
 /// </summary>
 internal sealed class PostgresDatabase : Database
 {
+    /// <summary>How long a command waits for a row that another holds.</summary>
+    public static readonly TimeSpan LockTime = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long one statement of a command may take.</summary>
+    public static readonly TimeSpan StatementTime = TimeSpan.FromSeconds(12);
+
+    /// <summary>How long a search may take, as its client sees it.</summary>
+    private static readonly TimeSpan SearchTime = TimeSpan.FromSeconds(5);
+
     private const int MaxTries = 8;
 
-    private readonly NpgsqlDataSource _source;
+    private readonly PostgresPlaces _places;
     private readonly TimeProvider _clock;
     private readonly PostgresRelay _relay;
     private long _clockOffset;
@@ -26,8 +38,8 @@ internal sealed class PostgresDatabase : Database
     public PostgresDatabase(string connectionString, TimeProvider clock)
     {
         _clock = clock;
-        _source = CreateSource(connectionString);
-        _relay = new PostgresRelay(_source, Changes, clock);
+        _places = new PostgresPlaces(PostgresConnection.SettingsOf(connectionString));
+        _relay = new PostgresRelay(_places.Vital, Changes, clock);
         Changes.RelayTo(_relay.Tell);
         StorageMeter.ObserveQueue(() => _inFlight);
     }
@@ -62,18 +74,18 @@ internal sealed class PostgresDatabase : Database
         Interlocked.Increment(ref _inFlight);
         var began = Stopwatch.GetTimestamp();
         await using var outside = new DoneOutside(Changes);
+        var commit = new Commit();
         try
         {
             for (var attempt = 1; ; attempt++)
             {
                 try
                 {
-                    await using var connection = await _source.OpenConnectionAsync(cancel);
-                    await using var transaction = await connection.BeginTransactionAsync(cancel);
-                    var tx = new PostgresTx(connection, transaction, this);
-                    var result = await command(tx);
-                    // Not cancellable: a commit that was sent is waited for, so that the answer is the outcome.
-                    await transaction.CommitAsync(CancellationToken.None);
+                    await using var place = await _places.TakeAsync(writes: true, cancel);
+                    await using var transaction = await place.Connection!.BeginTransactionAsync(cancel);
+                    var tx = new PostgresTx(place.Connection, transaction, isBounded: true, this);
+                    var result = await RunAsync(command, tx, place);
+                    await CommitAsync(transaction, commit);
                     Told(tx);
                     StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
                     return result;
@@ -90,9 +102,10 @@ internal sealed class PostgresDatabase : Database
                 }
             }
         }
-        catch (Exception fault) when (IsUnavailable(fault))
+        catch (Exception fault) when (commit.Lost is not null || IsUnavailable(fault))
         {
-            throw new StorageUnavailableException("The database cannot be reached.", fault);
+            // Putting down what the commit was lost with has faults of its own.
+            throw commit.Lost ?? Failed(fault);
         }
         finally
         {
@@ -107,16 +120,25 @@ internal sealed class PostgresDatabase : Database
         var began = Stopwatch.GetTimestamp();
         try
         {
-            await using var connection = await _source.OpenConnectionAsync(cancel);
-            var tx = new PostgresTx(connection, null, this);
-            var result = await command(tx);
+            await using var place = await _places.TakeAsync(writes: true, cancel);
+            var tx = new PostgresTx(place.Connection!, null, isBounded: true, this);
+            T result;
+            try
+            {
+                result = await RunAsync(command, tx, place);
+            }
+            catch (Exception fault) when (tx.HasSent && LeavesOpen(fault))
+            {
+                // The statement is its own commit.
+                throw Unknown(fault);
+            }
             Told(tx);
             StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
             return result;
         }
         catch (Exception fault) when (IsUnavailable(fault))
         {
-            throw new StorageUnavailableException("The database cannot be reached.", fault);
+            throw Failed(fault);
         }
         finally
         {
@@ -124,28 +146,110 @@ internal sealed class PostgresDatabase : Database
         }
     }
 
-    public override async ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default)
+    public override async ValueTask<T> ReadAsync<T>(
+        Func<Tx, ValueTask<T>> query, CancellationToken cancel = default)
     {
         try
         {
-            await using var connection = await _source.OpenConnectionAsync(cancel);
-            return await query(new PostgresTx(connection, null, this));
+            await using var place = await _places.TakeAsync(writes: false, cancel);
+            return await query(new PostgresTx(place.Connection!, null, isBounded: false, this, cancel));
         }
         catch (Exception fault) when (IsUnavailable(fault))
         {
-            throw new StorageUnavailableException("The database cannot be reached.", fault);
+            throw Unreachable(fault);
+        }
+    }
+
+    public override async ValueTask<T> SearchAsync<T>(Func<Tx, ValueTask<T>> query)
+    {
+        var gone = StorageUse.Current.Gone;
+        using var until = CancellationTokenSource.CreateLinkedTokenSource(gone);
+        until.CancelAfter(SearchTime);
+        var leave = default(Action);
+        try
+        {
+            leave = await _places.EnterSearchAsync(until.Token);
+            return await ReadAsync(query, until.Token);
+        }
+        catch (OperationCanceledException) when (!gone.IsCancellationRequested)
+        {
+            throw new StorageBusyException("The search took too long.");
+        }
+        finally
+        {
+            leave?.Invoke();
         }
     }
 
     public override async ValueTask DisposeAsync()
     {
         await _relay.DisposeAsync();
-        await _source.DisposeAsync();
+        await _places.DisposeAsync();
     }
+
+    /// <summary>Runs a command; a row that is held for too long is said to be that.</summary>
+    private static async ValueTask<T> RunAsync<T>(Func<Tx, ValueTask<T>> command, PostgresTx tx, PostgresPlace place)
+    {
+        try
+        {
+            return await command(tx);
+        }
+        catch (PostgresException fault)
+            when (fault.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled)
+        {
+            place.MetHeldRow = true;
+            var what = fault.SqlState == PostgresErrorCodes.LockNotAvailable
+                ? "A row that the command needs is held by another." : "A statement took too long.";
+            throw new StorageBusyException(what, fault);
+        }
+    }
+
+    private async Task CommitAsync(NpgsqlTransaction transaction, Commit commit)
+    {
+        try
+        {
+            // Not cancellable: a commit that was sent is waited for, so that the answer is the outcome.
+            await transaction.CommitAsync(CancellationToken.None);
+        }
+        catch (Exception fault) when (LeavesOpen(fault))
+        {
+            commit.Lost = Unknown(fault);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Whether a fault of a commit leaves open what became of it: the server says that it failed, or nothing is known.
+    /// </summary>
+    internal static bool LeavesOpen(Exception fault) => fault switch
+    {
+        // 40003 and 08007 say so themselves; a server that is going down may have committed before it says that it is.
+        PostgresException p => p.SqlState is PostgresErrorCodes.StatementCompletionUnknown
+            or PostgresErrorCodes.TransactionResolutionUnknown or ['5', '7', 'P', ..],
+        NpgsqlException or TimeoutException or IOException or System.Net.Sockets.SocketException => true,
+        _ => false,
+    };
+
+    private StorageOutcomeUnknownException Unknown(Exception fault)
+    {
+        Writes.Failed();
+        return new("The connection to the database was lost behind a commit.", fault);
+    }
+
+    /// <summary>A write that the database did not take.</summary>
+    private StorageUnavailableException Failed(Exception fault)
+    {
+        Writes.Failed();
+        return Unreachable(fault);
+    }
+
+    private static StorageUnavailableException Unreachable(Exception fault) =>
+        new("The database cannot be reached.", fault);
 
     /// <summary>It is committed: what remembers is marked, and the others are told after the answer.</summary>
     private void Told(PostgresTx tx)
     {
+        Writes.Succeeded();
         Changes.Marked(tx.Touched);
         Changes.Committed(tx.Touched);
     }
@@ -159,65 +263,9 @@ internal sealed class PostgresDatabase : Database
         _ => false,
     };
 
-    private sealed class PostgresTx(NpgsqlConnection connection, NpgsqlTransaction? transaction, PostgresDatabase database) : Tx
+    private sealed class Commit
     {
-        public override bool WritesInQueries => true;
-
-        public override bool SendsAhead => true;
-
-        public override string ForUpdate => " FOR UPDATE";
-
-        public override string ForUpdateSkipLocked => " FOR UPDATE SKIP LOCKED";
-
-        public override string IsAnyOf(string column, string parameter) => $"{column} = ANY (ARRAY(SELECT json_array_elements_text({parameter}::json)))";
-
-        public override string HoldsAnyOf(string column, string parameter) =>
-            $"EXISTS (SELECT 1 FROM json_array_elements_text({column}::json) AS held(value) WHERE held.value = ANY (ARRAY(SELECT json_array_elements_text({parameter}::json))))";
-
-        public override long Now => database.Now;
-
-        public override async ValueTask<int> ExecuteAsync(string sql, params object?[] args)
-        {
-            await using var command = Prepare(sql, args);
-            return await command.ExecuteNonQueryAsync();
-        }
-
-        public override async ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
-            where T : default
-        {
-            await using var command = Prepare(sql, args);
-            await using var reader = await command.ExecuteReaderAsync();
-            return await reader.ReadAsync() ? map(reader) : default;
-        }
-
-        public override async ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
-        {
-            await using var command = Prepare(sql, args);
-            await using var reader = await command.ExecuteReaderAsync();
-            var rows = new List<T>();
-            while (await reader.ReadAsync()) rows.Add(map(reader));
-            return rows;
-        }
-
-        private NpgsqlCommand Prepare(string sql, object?[] args)
-        {
-            var command = new NpgsqlCommand(sql, connection, transaction);
-            foreach (var arg in args)
-            {
-                command.Parameters.Add(arg switch
-                {
-                    long n => new NpgsqlParameter<long> { TypedValue = n },
-                    int n => new NpgsqlParameter<long> { TypedValue = n },
-                    string s => new NpgsqlParameter<string> { TypedValue = s },
-                    byte[] b => new NpgsqlParameter<byte[]> { TypedValue = b },
-                    long[] n => new NpgsqlParameter<long[]> { TypedValue = n },
-                    string?[] s => new NpgsqlParameter<string?[]> { TypedValue = s },
-                    byte[][] b => new NpgsqlParameter<byte[][]> { TypedValue = b },
-                    null => new NpgsqlParameter { Value = DBNull.Value },
-                    _ => throw new NotSupportedException("Columns are text, bigint or bytes; not " + arg.GetType().Name),
-                });
-            }
-            return command;
-        }
+        /// <summary>Set when it was sent, and its outcome was not heard.</summary>
+        public StorageOutcomeUnknownException? Lost { get; set; }
     }
 }

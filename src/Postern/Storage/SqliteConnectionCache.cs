@@ -1,6 +1,8 @@
 using System.Data.Common;
+using System.Diagnostics;
 using BitFaster.Caching.Lru;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace Postern.Storage;
 
@@ -15,18 +17,40 @@ internal sealed class SqliteConnectionCache : IDisposable
 
     /// <summary>A value over it is let go of when its statement has run: a kept statement is not to hold a request's body.</summary>
     private const int LargeValue = 4096;
+
+    /// <summary>The code of a statement that was interrupted.</summary>
+    public const int Interrupted = 9;
+
+    /// <summary>Steps of SQLite's machine between two looks at the time: some tenths of a millisecond.</summary>
+    private const int StepsBetweenLooks = 10_000;
+
+    private long _until = long.MaxValue;
+    private CancellationToken _cancel;
+
     private readonly ClassicLru<string, SqliteCommand> _commands = new(Kept);
 
     public SqliteConnectionCache(string connectionString)
     {
         Connection = new SqliteConnection(connectionString);
         Connection.Open();
+        raw.sqlite3_progress_handler(Connection.Handle, StepsBetweenLooks, _ => IsOver ? 1 : 0, null);
     }
+
+    private bool IsOver => Stopwatch.GetTimestamp() > _until || _cancel.IsCancellationRequested;
 
     public SqliteConnection Connection { get; }
 
     /// <summary>Statements in memory now.</summary>
     public int Count => _commands.Count;
+
+    /// <summary>
+    /// Until it is disposed a statement that goes on for longer, or whose asker has gone, is interrupted.
+    /// </summary>
+    public IDisposable Within(TimeSpan time, CancellationToken cancel)
+    {
+        (_until, _cancel) = (Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency), cancel);
+        return new Bound(this);
+    }
 
     public int Execute(string sql, ReadOnlySpan<object?> args)
     {
@@ -88,5 +112,10 @@ internal sealed class SqliteConnectionCache : IDisposable
     {
         for (var i = 0; i < args.Length; i++)
             if (args[i] is byte[] { Length: > LargeValue } or string { Length: > LargeValue }) command.Parameters[i].Value = DBNull.Value;
+    }
+
+    private sealed class Bound(SqliteConnectionCache cache) : IDisposable
+    {
+        public void Dispose() => (cache._until, cache._cancel) = (long.MaxValue, default);
     }
 }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Data.Common;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Data.Sqlite;
@@ -14,23 +13,32 @@ namespace Postern.Storage;
 /// is not left for the batches that need it).
 ///
 /// What always holds: WAL and synchronous=FULL, so an answered command survives a power cut; a command that throws spoils only
-/// itself. When the commit itself fails every command of the batch fails and nothing
-/// of it is there. On a crash the WAL is replayed by the next opening: answered commands are in it.
+/// itself. When the commit itself fails every command of the batch fails; nothing of it is there unless the disk failed
+/// under the commit, which then says so. A command waits <see cref="SqliteWrite.Patience"/> for the writer at most, and
+/// none is run whose caller has gone. On a crash the WAL is replayed by the next opening: answered commands are in it.
 /// </summary>
 internal sealed class SqliteDatabase : Database
 {
     private const int MaxBatch = 256;
     private const int MaxQueued = 10_000;
-    private const int Readers = 4;
+    private static readonly TimeSpan BusyTime = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// The most that the log keeps on the disk once it has been written back: what one large transaction made of it
+    /// goes.
+    /// </summary>
+    private const long MaxKeptLog = 64L * 1024 * 1024;
 
     private readonly string _connectionString;
     private readonly TimeProvider _clock;
-    private readonly ConcurrentQueue<Pending> _queue = new();
+    private readonly ConcurrentQueue<SqliteWrite> _queue = new();
     private readonly AutoResetEvent _arrived = new(false);
     private readonly SqliteConnectionCache _writing;
-    private readonly ConcurrentBag<SqliteConnectionCache> _readers = [];
-    private readonly SemaphoreSlim _readerSlots = new(Readers, Readers);
+    private readonly SqliteReaders _readers;
     private readonly Thread _writer;
+    private readonly Timer _impatience;
+
     /// <summary>Whether a command runs on this thread, which it does from its beginning to its end.</summary>
     [ThreadStatic]
     private static bool _inCommand;
@@ -42,10 +50,19 @@ internal sealed class SqliteDatabase : Database
     public SqliteDatabase(string file, TimeProvider clock)
     {
         _clock = clock;
-        _connectionString = new SqliteConnectionStringBuilder { DataSource = file, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 30 }.ToString();
+        _connectionString = new SqliteConnectionStringBuilder
+        {
+            DataSource = file,
+            Mode = SqliteOpenMode.ReadWrite,
+            Pooling = false,
+            // Beside SQLite's own busy time, which is waited for within each try.
+            DefaultTimeout = 1,
+        }.ToString();
         _writing = Open();
+        _readers = new SqliteReaders(Open);
         _writer = new Thread(WriteForEver) { Name = "sqlite writer", IsBackground = true };
         _writer.Start();
+        _impatience = new Timer(_ => FailWhoWaitsTooLong(), null, LookEvery, LookEvery);
         StorageMeter.ObserveQueue(() => Volatile.Read(ref _queued));
     }
 
@@ -59,55 +76,51 @@ internal sealed class SqliteDatabase : Database
     public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => WriteAsync(command, cancel);
 
     public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
-        StorageMeter.Source.HasListeners() ? TracedAsync(command) : EnqueueAsync(command);
+        StorageMeter.Source.HasListeners() ? TracedAsync(command, cancel) : EnqueueAsync(command, cancel);
 
-    private async Task<T> TracedAsync<T>(Func<Tx, ValueTask<T>> command)
+    private async Task<T> TracedAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel)
     {
         using var span = StorageMeter.Source.StartActivity("postern.store.write");
-        return await EnqueueAsync(command);
+        return await EnqueueAsync(command, cancel);
     }
 
-    private Task<T> EnqueueAsync<T>(Func<Tx, ValueTask<T>> command)
+    private Task<T> EnqueueAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel)
     {
         RefuseInsideCommand();
         if (_closing || Interlocked.Increment(ref _queued) > MaxQueued)
         {
             if (!_closing) Interlocked.Decrement(ref _queued);
-            return Task.FromException<T>(new StorageUnavailableException("More writes wait for the disk than the server queues. Try again."));
+            return Task.FromException<T>(new StorageBusyException("More writes wait for the disk than the server queues."));
         }
-        var pending = new Pending<T>(command, this);
-        Enqueue(pending);
-        return pending.Task;
+        var write = new SqliteWrite<T>(command, this, cancel.CanBeCanceled ? cancel : StorageUse.Current.Gone);
+        Enqueue(write);
+        return write.Task;
     }
 
-    private void Enqueue(Pending pending)
+    private void Enqueue(SqliteWrite write)
     {
-        _queue.Enqueue(pending);
+        _queue.Enqueue(write);
         if (Interlocked.Exchange(ref _writerSleeps, 0) == 1) _arrived.Set();
     }
 
     /// <summary>A command that was taken already, and that goes through the queue once more.</summary>
-    private void EnqueueAgain(Pending pending)
+    internal void EnqueueAgain(SqliteWrite write)
     {
         if (_closing) throw new StorageUnavailableException("The server is stopping.");
         Interlocked.Increment(ref _queued);
-        Enqueue(pending);
+        Enqueue(write);
     }
 
-    public override async ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default)
+    public override ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default)
     {
         RefuseInsideCommand();
-        await _readerSlots.WaitAsync(cancel);
-        var reader = _readers.TryTake(out var idle) ? idle : Open();
-        try
-        {
-            return RunToEnd(query, new SqliteTx(reader, this));
-        }
-        finally
-        {
-            _readers.Add(reader);
-            _readerSlots.Release();
-        }
+        return _readers.RunAsync(connection => RunToEnd(query, new SqliteTx(connection, this)), cancel);
+    }
+
+    public override ValueTask<T> SearchAsync<T>(Func<Tx, ValueTask<T>> query)
+    {
+        RefuseInsideCommand();
+        return _readers.SearchAsync(connection => RunToEnd(query, new SqliteTx(connection, this)));
     }
 
     public override async ValueTask DisposeAsync()
@@ -115,19 +128,20 @@ internal sealed class SqliteDatabase : Database
         _closing = true;
         _arrived.Set();
         await Task.Run(_writer.Join);
+        await _impatience.DisposeAsync();
         _arrived.Dispose();
         _writing.Dispose();
-        foreach (var reader in _readers) reader.Dispose();
-        _readerSlots.Dispose();
+        _readers.Dispose();
     }
 
     private SqliteConnectionCache Open()
     {
         var cache = new SqliteConnectionCache(_connectionString);
+        cache.Execute($"PRAGMA busy_timeout={BusyTime.TotalMilliseconds}", []);
         cache.Execute("PRAGMA journal_mode=WAL", []);
         cache.Execute("PRAGMA synchronous=FULL", []);
-        cache.Execute("PRAGMA busy_timeout=30000", []);
         cache.Execute("PRAGMA cache_size=-16000", []);
+        cache.Execute($"PRAGMA journal_size_limit={MaxKeptLog}", []);
         // 4 MiB of WAL between two checkpoints. A checkpoint holds up the writer: four times as much made it rarer by that and its pause
         // longer, which is what the slowest hundredth of the requests then waits for.
         cache.Execute("PRAGMA wal_autocheckpoint=1000", []);
@@ -136,7 +150,7 @@ internal sealed class SqliteDatabase : Database
 
     private void WriteForEver()
     {
-        var batch = new List<Pending>(MaxBatch);
+        var batch = new List<SqliteWrite>(MaxBatch);
         while (WaitForWork())
         {
             batch.Clear();
@@ -152,31 +166,48 @@ internal sealed class SqliteDatabase : Database
         }
     }
 
-    private void WriteBatch(List<Pending> batch)
+    private void WriteBatch(List<SqliteWrite> batch)
     {
         var began = Stopwatch.GetTimestamp();
         SqliteTx tx;
+        var commits = false;
         try
         {
             _writing.Execute("BEGIN IMMEDIATE", []);
-            while (batch.Count < MaxBatch && TryTake(out var pending)) batch.Add(pending);
+            while (batch.Count < MaxBatch && TryTake(out var write))
+                if (write.Begin()) batch.Add(write);
             tx = RunAll(batch);
+            commits = true;
             _writing.Execute("COMMIT", []);
         }
         catch (Exception fault)
         {
             RollBack();
+            Writes.Failed();
             if (fault is not SqliteException) StorageLog.WriterFailed(Changes.Log, batch.Count, fault);
-            var told = fault is SqliteException sqlite ? Translate(sqlite) : fault;
-            foreach (var pending in batch) pending.Fail(told);
-            if (batch.Count == 0 && TryTake(out var waiting)) waiting.Fail(told);
+            var told = fault is SqliteException sqlite ? commits ? TranslateOfCommit(sqlite) : Translate(sqlite) : fault;
+            foreach (var write in batch) write.Fail(told);
+            // None could begin, so none that waits can: they are told now, and not each after a wait of its own.
+            if (batch.Count == 0)
+                while (TryTake(out var waiting)) waiting.Refuse(told);
             return;
         }
         // It is committed: first the answers, then whoever wants to know, and none of them on this thread.
+        Writes.Succeeded();
         Changes.Marked(tx.Touched);
         Answer(batch);
         Changes.Committed(tx.Touched);
         StorageMeter.Committed(batch.Count, Stopwatch.GetElapsedTime(began));
+    }
+
+    /// <summary>The writer is held up: whoever has waited long enough is told, without waiting for it.</summary>
+    private void FailWhoWaitsTooLong()
+    {
+        foreach (var write in _queue)
+        {
+            if (!write.HasWaitedTooLong) return;
+            if (write.Refuse(new StorageBusyException("The writes before this one took too long."))) Writes.Failed();
+        }
     }
 
     /// <summary>Sleeps without spinning: with few cores, what the writer burns while it waits is taken from the requests.</summary>
@@ -193,29 +224,29 @@ internal sealed class SqliteDatabase : Database
         return true;
     }
 
-    private bool TryTake([MaybeNullWhen(false)] out Pending pending)
+    private bool TryTake([MaybeNullWhen(false)] out SqliteWrite write)
     {
-        if (!_queue.TryDequeue(out pending)) return false;
+        if (!_queue.TryDequeue(out write)) return false;
         Interlocked.Decrement(ref _queued);
         return true;
     }
 
     /// <summary>The answers of a batch go on in one work item, one after another: they are short, and a work item each costs more than they do.</summary>
-    private static void Answer(List<Pending> batch)
+    private static void Answer(List<SqliteWrite> batch)
     {
         var answered = batch.ToArray();
-        ThreadPool.UnsafeQueueUserWorkItem(static pendings =>
+        ThreadPool.UnsafeQueueUserWorkItem(static writes =>
         {
-            foreach (var pending in pendings) pending.Answer();
+            foreach (var write in writes) write.Answer();
         }, answered, preferLocal: false);
     }
 
-    private SqliteTx RunAll(List<Pending> batch)
+    private SqliteTx RunAll(List<SqliteWrite> batch)
     {
         var tx = new SqliteTx(_writing, this);
         try
         {
-            foreach (var pending in batch) pending.Run(tx);
+            foreach (var write in batch) write.Run(tx);
             return tx;
         }
         catch (Exception)
@@ -224,18 +255,18 @@ internal sealed class SqliteDatabase : Database
             RollBack();
             _writing.Execute("BEGIN IMMEDIATE", []);
             tx = new SqliteTx(_writing, this);
-            foreach (var pending in batch) RunInSavepoint(pending, tx);
+            foreach (var write in batch) RunInSavepoint(write, tx);
             return tx;
         }
     }
 
-    private void RunInSavepoint(Pending pending, SqliteTx tx)
+    private void RunInSavepoint(SqliteWrite write, SqliteTx tx)
     {
         var touched = tx.TouchedCount;
         _writing.Execute("SAVEPOINT command", []);
         try
         {
-            pending.Run(tx);
+            write.Run(tx);
         }
         catch (Exception fault)
         {
@@ -243,7 +274,7 @@ internal sealed class SqliteDatabase : Database
             _writing.Execute("ROLLBACK TO command", []);
             tx.ForgetTouched(touched);
             tx.Memo.Clear();
-            pending.Fault = fault is SqliteException sqlite ? Translate(sqlite) : fault;
+            write.Fault = fault is SqliteException sqlite ? Translate(sqlite) : fault;
         }
         _writing.Execute("RELEASE command", []);
     }
@@ -260,12 +291,20 @@ internal sealed class SqliteDatabase : Database
         }
     }
 
-    private static Exception Translate(SqliteException fault) =>
+    internal static Exception Translate(SqliteException fault) =>
         fault.SqliteErrorCode is 5 or 6 or 8 or 10 or 13 or 14 // busy, locked, read-only, I/O error, disk full, cannot open
-            ? new StorageUnavailableException("The database file cannot be written now.", fault)
+            ? new StorageUnavailableException("The database file cannot be used now.", fault)
             : fault;
 
-    private static T RunToEnd<T>(Func<Tx, ValueTask<T>> command, SqliteTx tx)
+    /// <summary>
+    /// A commit that the disk failed under may be in the log as a whole, and is then there after the next opening.
+    /// </summary>
+    internal static Exception TranslateOfCommit(SqliteException fault) =>
+        fault.SqliteErrorCode == 10
+            ? new StorageOutcomeUnknownException("The disk failed under a commit.", fault)
+            : Translate(fault);
+
+    internal static T RunToEnd<T>(Func<Tx, ValueTask<T>> command, SqliteTx tx)
     {
         _inCommand = true;
         try
@@ -283,90 +322,5 @@ internal sealed class SqliteDatabase : Database
     private static void RefuseInsideCommand()
     {
         if (_inCommand) throw new InvalidOperationException("A storage command asked the database beside its transaction.");
-    }
-
-    private abstract class Pending
-    {
-        public Exception? Fault { get; set; }
-
-        public abstract void Run(SqliteTx tx);
-
-        public abstract void Answer();
-
-        public abstract void Fail(Exception fault);
-    }
-
-    private sealed class Pending<T>(Func<Tx, ValueTask<T>> command, SqliteDatabase database) : Pending
-    {
-        private readonly TaskCompletionSource<T> _answer = new();
-        private DoneOutside? _outside;
-        private T? _result;
-
-        public Task<T> Task => _answer.Task;
-
-        public override void Run(SqliteTx tx) => _result = RunToEnd(command, tx);
-
-        public override void Answer()
-        {
-            if (Fault is OutsideFirstException outside)
-            {
-                _ = AgainAsync(outside);
-                return;
-            }
-            if (Fault is null) _answer.TrySetResult(_result!);
-            else _answer.TrySetException(Fault);
-            if (_outside is not null) _ = _outside.DisposeAsync().AsTask();
-        }
-
-        /// <summary>Never on the writer's thread: what waits goes on elsewhere.</summary>
-        public override void Fail(Exception fault) => ThreadPool.QueueUserWorkItem(_ =>
-        {
-            if (Fault is null or OutsideFirstException) Fault = fault;
-            Answer();
-        });
-
-        private async Task AgainAsync(OutsideFirstException outside)
-        {
-            try
-            {
-                await (_outside ??= new DoneOutside(database.Changes)).DoAsync(outside);
-                Fault = null;
-                database.EnqueueAgain(this);
-            }
-            catch (Exception fault)
-            {
-                Fault = fault;
-                Answer();
-            }
-        }
-    }
-
-    private sealed class SqliteTx(SqliteConnectionCache connection, SqliteDatabase database) : Tx
-    {
-        public override bool WritesInQueries => false;
-
-        public override bool SendsAhead => false;
-
-        public override string ForUpdate => "";
-
-        public override string ForUpdateSkipLocked => "";
-
-        public override string IsAnyOf(string column, string parameter) => $"{column} IN (SELECT value FROM json_each({parameter}))";
-
-        public override string HoldsAnyOf(string column, string parameter) =>
-            $"EXISTS (SELECT 1 FROM json_each({column}) AS held WHERE held.value IN (SELECT value FROM json_each({parameter})))";
-
-        public override long Now => database.Now;
-
-        public override ValueTask<int> ExecuteAsync(string sql, params object?[] args) => new(connection.Execute(sql, args));
-
-        public override ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
-            where T : default => new(connection.First(sql, map, args));
-
-        public override ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args) => new(connection.List(sql, map, args));
-
-        public override ValueTask<List<T>> ListUntilAsync<T>(
-            string sql, Func<DbDataReader, T?> map, params object?[] args)
-            where T : class => new(connection.ListUntil(sql, map, args));
     }
 }

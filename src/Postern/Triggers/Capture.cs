@@ -103,7 +103,7 @@ internal sealed class CaptureStore(Database database)
 
     /// <summary>A page, newest first.</summary>
     public ValueTask<List<Capture>> ListAsync(string project, string uid, string? status, long beforeAt, string beforeId, int limit) =>
-        database.ReadAsync(tx => tx.ListAsync(
+        database.SearchAsync(tx => tx.ListAsync(
             $"""
             SELECT {Columns} FROM capture WHERE project = $1 AND trigger_uid = $2 AND ($3 = '' OR status = $3) AND (at, id) < ($4, $5) ORDER BY at DESC, id DESC LIMIT $6
             """, Map, project, uid, status ?? "", beforeAt, beforeId, (long)limit));

@@ -112,10 +112,10 @@ internal sealed class TriggerStore(Database database, MasterKey master)
     /// <summary>The trigger with its captures; sessions and live runs go on.</summary>
     public static async ValueTask<bool> DeleteAsync(Tx tx, Trigger t)
     {
-        if (await tx.ExecuteAsync("DELETE FROM agent_trigger WHERE project = $1 AND uid = $2", t.Project, t.Uid) != 1) return false;
-        await tx.ExecuteAsync("DELETE FROM capture WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
+        // In the order of locks: a capture that comes meanwhile holds its key first, and the trigger last.
         await tx.ExecuteAsync("DELETE FROM capture_key WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
-        return true;
+        await tx.ExecuteAsync("DELETE FROM capture WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
+        return await tx.ExecuteAsync("DELETE FROM agent_trigger WHERE project = $1 AND uid = $2", t.Project, t.Uid) == 1;
     }
 
     /// <summary>One more capture, under way if it takes a place. False: all places are taken, or the trigger is gone.</summary>

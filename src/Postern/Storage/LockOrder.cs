@@ -1,0 +1,97 @@
+using System.Text.RegularExpressions;
+
+namespace Postern.Storage;
+
+/// <summary>
+/// The one order in which a transaction locks rows, by their tables. Two transactions that keep it cannot wait for one
+/// another, on any number of nodes. ARCHITECTURE.md says why it is this one; here it is checked: in debug builds, and
+/// so
+/// in all tests, a transaction that locks against it throws, by the text of its statements. Nobody has to remember it.
+///
+/// Rows that are reached only under the lock of what they belong to need no place in it (<see cref="Owned"/>). Of two
+/// rows of one table the order is the caller's.
+/// </summary>
+internal sealed partial class LockOrder
+{
+    /// <summary>
+    /// The tables, first to last; those of one line have no order among one another, and are not locked together.
+    /// </summary>
+    internal static readonly string[][] Order =
+    [
+        ["project"],
+        ["meta"],
+        ["capture_key", "run_request", "used_token"],
+        ["workflow"],
+        ["session"],
+        ["run"],
+        ["agent"],
+        ["approval"],
+        ["capture"],
+        ["agent_trigger"],
+        ["callback_secret", "callback_token_secret", "approval_service"],
+        ["api_key", "revocation"],
+        ["webhook_endpoint"],
+    ];
+
+    /// <summary>
+    /// Rows that are reached under the lock of their session, run, chain or trigger, and written by nobody else.
+    /// </summary>
+    private static readonly HashSet<string> Owned = new(StringComparer.Ordinal)
+    {
+        "record", "message", "message_piece", "message_draft", "participant",
+        "run_data", "run_event", "run_attempt", "delivery", "delivery_attempt", "event", "audit",
+    };
+
+    private static readonly Dictionary<string, int> Ranks = Order
+        .SelectMany((tables, rank) => tables.Select(table => (table, rank)))
+        .ToDictionary(t => t.table, t => t.rank, StringComparer.Ordinal);
+
+    private readonly HashSet<string> _held = new(StringComparer.Ordinal);
+    private string? _last;
+
+    /// <summary>Every table that the order speaks of.</summary>
+    internal static IEnumerable<string> Tables => Ranks.Keys.Concat(Owned);
+
+    /// <summary>Before a statement runs.</summary>
+    /// <exception cref="InvalidOperationException">It locks rows of a table behind those that it must come before.</exception>
+    public void Check(string sql)
+    {
+        foreach (var table in LocksOf(sql))
+        {
+            if (Owned.Contains(table) || !_held.Add(table)) continue;
+            if (!Ranks.TryGetValue(table, out var rank))
+                throw new InvalidOperationException($"The table {table} has no place in the order of locks.");
+            if (_last is not null && rank < Ranks[_last])
+            {
+                throw new InvalidOperationException(
+                    $"A transaction that holds {_last} locks {table}, which comes first: {sql}");
+            }
+            if (_last is null || rank > Ranks[_last]) _last = table;
+        }
+    }
+
+    /// <summary>
+    /// The tables whose rows a statement waits for and then holds, in the order of its text. What is only inserted
+    /// waits
+    /// for nobody, unless it names a conflict; a claim that skips what is locked does not wait either.
+    /// </summary>
+    internal static IEnumerable<string> LocksOf(string sql)
+    {
+        if (sql.Contains("SKIP LOCKED", StringComparison.Ordinal)) yield break;
+        foreach (Match match in Locking().Matches(sql))
+        {
+            var table = match.Groups["table"].Value;
+            if (table.Length > 0) yield return table;
+        }
+    }
+
+    [GeneratedRegex(
+        """
+        (?<!FOR\s|DO\s)\bUPDATE\s+(?<table>\w+)\b(?!\.)
+        | \bDELETE\s+FROM\s+(?<table>\w+)\b(?!\.)
+        | \bINSERT\s+INTO\s+(?<table>\w+)\b(?=[^;]*\bON\s+CONFLICT\b)
+        | \bFROM\s+(?<table>\w+)(?=(?:(?!\bFROM\b)[^;])*\bFOR\s+(?:UPDATE|KEY\s+SHARE)\b)
+        """,
+        RegexOptions.IgnorePatternWhitespace | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Locking();
+}

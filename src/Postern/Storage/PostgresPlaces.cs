@@ -1,0 +1,184 @@
+using System.Diagnostics;
+using Npgsql;
+
+namespace Postern.Storage;
+
+/// <summary>
+/// Who may have a connection. Of what a node opens, a few are for what must go on (<see cref="Asker.Vital"/>, the
+/// relay);
+/// of the rest requests take three quarters at most, and so do the loops: neither can take what the other needs. Those
+/// who write about one subject (a session has several names, and its run one more) take a quarter of the places for
+/// requests, so a row that somebody holds costs those who want that row their time, and nobody else anything.
+/// </summary>
+internal sealed class PostgresPlaces : IAsyncDisposable
+{
+    /// <summary>Connections for what must go on, of all that the connection string allows.</summary>
+    public const int Own = 4;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private readonly SemaphoreSlim _requests;
+    private readonly SemaphoreSlim _loops;
+    private readonly SemaphoreSlim _searches;
+    private readonly int _perSubject;
+    private readonly Dictionary<string, Lane> _lanes = new(StringComparer.Ordinal);
+    private readonly NpgsqlDataSource _shared;
+
+    public PostgresPlaces(NpgsqlConnectionStringBuilder settings)
+    {
+        var all = Math.Max(settings.MaxPoolSize, Own + 2);
+        var shared = all - Own;
+        var most = Math.Max(1, shared * 3 / 4);
+        (_requests, _loops) = (new SemaphoreSlim(most, most), new SemaphoreSlim(most, most));
+        var searches = Math.Max(1, most / 2);
+        _searches = new SemaphoreSlim(searches, searches);
+        _perSubject = Math.Max(1, most / 4);
+        _shared = SourceOf(settings, shared);
+        Vital = SourceOf(settings, Own);
+    }
+
+    /// <summary>For what must go on.</summary>
+    public NpgsqlDataSource Vital { get; }
+
+    /// <summary>Subjects that are written about now.</summary>
+    internal int Lanes
+    {
+        get { lock (_lanes) return _lanes.Count; }
+    }
+
+    /// <summary>A connection of those that are the asker's, until it is disposed.</summary>
+    /// <param name="writes">Whether rows may be locked.</param>
+    /// <param name="cancel">Ends the waiting.</param>
+    /// <exception cref="StorageBusyException">None became free in time.</exception>
+    public async Task<PostgresPlace> TakeAsync(bool writes, CancellationToken cancel)
+    {
+        var use = StorageUse.Current;
+        var place = new PostgresPlace();
+        try
+        {
+            if (writes && use is { Asker: Asker.Request, Subject: { } subject })
+                place.LeaveSubject = await EnterLaneAsync(subject, place, cancel);
+            if (use.Asker != Asker.Vital)
+                place.LeaveAskers = await EnterAsync(use.Asker == Asker.Request ? _requests : _loops, cancel);
+            place.Connection = await (use.Asker == Asker.Vital ? Vital : _shared).OpenConnectionAsync(cancel);
+            return place;
+        }
+        catch (Exception)
+        {
+            await place.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A place among those that search, beside the one that is taken then.</summary>
+    public Task<Action> EnterSearchAsync(CancellationToken cancel) => EnterAsync(_searches, cancel);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _shared.DisposeAsync();
+        await Vital.DisposeAsync();
+        // The semaphores hold nothing, and what is still under way gives its place back.
+    }
+
+    private static NpgsqlDataSource SourceOf(NpgsqlConnectionStringBuilder settings, int size)
+    {
+        var mine = new NpgsqlConnectionStringBuilder(settings.ToString()) { MaxPoolSize = size };
+        mine.MinPoolSize = Math.Min(mine.MinPoolSize, size);
+        return new NpgsqlDataSourceBuilder(mine.ToString()).Build();
+    }
+
+    private static async Task<Action> EnterAsync(SemaphoreSlim places, CancellationToken cancel)
+    {
+        if (!await places.WaitAsync(Patience, cancel))
+            throw new StorageBusyException("All connections to the database are in use.");
+        return () => places.Release();
+    }
+
+    private async Task<Action> EnterLaneAsync(string subject, PostgresPlace place, CancellationToken cancel)
+    {
+        Lane? lane;
+        lock (_lanes)
+        {
+            if (!_lanes.TryGetValue(subject, out lane)) _lanes[subject] = lane = new Lane(_perSubject);
+            lane.Users++;
+        }
+        try
+        {
+            await lane.EnterAsync(cancel);
+        }
+        catch (Exception)
+        {
+            Leave();
+            throw;
+        }
+        return () =>
+        {
+            lane.Exit(place.MetHeldRow);
+            Leave();
+        };
+
+        void Leave()
+        {
+            lock (_lanes)
+            {
+                if (--lane.Users > 0) return;
+                _lanes.Remove(subject);
+            }
+            lane.Dispose();
+        }
+    }
+
+    /// <summary>The writers about one subject.</summary>
+    private sealed class Lane(int places) : IDisposable
+    {
+        private readonly SemaphoreSlim _places = new(places, places);
+        private long _wentOn = Stopwatch.GetTimestamp();
+
+        /// <summary>Those inside and those who wait. Under the lock of all lanes.</summary>
+        public int Users { get; set; }
+
+        /// <summary>
+        /// Waits as long as writers before it come through: a crowd is served in its order, a held row is given up.
+        /// </summary>
+        public async Task EnterAsync(CancellationToken cancel)
+        {
+            var began = Stopwatch.GetTimestamp();
+            while (!await _places.WaitAsync(PostgresDatabase.LockTime, cancel))
+            {
+                var isHeld = Stopwatch.GetElapsedTime(Interlocked.Read(ref _wentOn)) >= PostgresDatabase.LockTime;
+                if (isHeld || Stopwatch.GetElapsedTime(began) >= Patience)
+                    throw new StorageBusyException("Other writers about the same subject are before this one.");
+            }
+        }
+
+        public void Exit(bool metHeldRow)
+        {
+            if (!metHeldRow) Interlocked.Exchange(ref _wentOn, Stopwatch.GetTimestamp());
+            _places.Release();
+        }
+
+        public void Dispose() => _places.Dispose();
+    }
+}
+
+/// <summary>A connection, and what is given back with it.</summary>
+internal sealed class PostgresPlace : IAsyncDisposable
+{
+    public NpgsqlConnection? Connection { get; set; }
+
+    /// <summary>Set when a row that was wanted was held for too long.</summary>
+    public bool MetHeldRow { get; set; }
+
+    /// <summary>Gives the place among the writers about one subject back.</summary>
+    public Action? LeaveSubject { get; set; }
+
+    /// <summary>Gives the place among the connections of such askers back.</summary>
+    public Action? LeaveAskers { get; set; }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Connection is not null) await Connection.DisposeAsync();
+        LeaveAskers?.Invoke();
+        LeaveSubject?.Invoke();
+    }
+}

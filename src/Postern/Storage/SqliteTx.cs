@@ -1,0 +1,40 @@
+using System.Data.Common;
+
+namespace Postern.Storage;
+
+/// <summary>What statements of a command run in on SQLite: each call completes before it returns.</summary>
+internal sealed class SqliteTx(SqliteConnectionCache connection, SqliteDatabase database) : Tx
+{
+    public override bool WritesInQueries => false;
+
+    public override bool SendsAhead => false;
+
+    public override string ForUpdate => "";
+
+    public override string ForUpdateSkipLocked => "";
+
+    public override string IsAnyOf(string column, string parameter) =>
+        $"{column} IN (SELECT value FROM json_each({parameter}))";
+
+    public override string HoldsAnyOf(string column, string parameter) =>
+        $"""
+        EXISTS (
+          SELECT 1 FROM json_each({column}) AS held
+          WHERE held.value IN (SELECT value FROM json_each({parameter})))
+        """;
+
+    public override long Now => database.Now;
+
+    public override ValueTask<int> ExecuteAsync(string sql, params object?[] args) =>
+        new(connection.Execute(sql, args));
+
+    public override ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+        where T : default => new(connection.First(sql, map, args));
+
+    public override ValueTask<List<T>> ListAsync<T>(
+        string sql, Func<DbDataReader, T> map, params object?[] args) => new(connection.List(sql, map, args));
+
+    public override ValueTask<List<T>> ListUntilAsync<T>(
+        string sql, Func<DbDataReader, T?> map, params object?[] args)
+        where T : class => new(connection.ListUntil(sql, map, args));
+}

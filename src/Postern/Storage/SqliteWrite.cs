@@ -1,0 +1,109 @@
+using System.Diagnostics;
+
+namespace Postern.Storage;
+
+/// <summary>A command that waits for the writer, is run by it, and is answered.</summary>
+internal abstract class SqliteWrite(CancellationToken gone)
+{
+    /// <summary>How long it waits for the writer.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// A command whose caller has gone is left out when it was held up this long: what a handler writes in two steps
+    /// is finished without its client otherwise.
+    /// </summary>
+    private static readonly TimeSpan HeldUp = TimeSpan.FromSeconds(1);
+
+    private long _since = Stopwatch.GetTimestamp();
+    private int _isTaken;
+
+    public Exception? Fault { get; set; }
+
+    public bool HasWaitedTooLong => Stopwatch.GetElapsedTime(_since) >= Patience;
+
+    /// <summary>The writer takes it. False: nobody waits for it any more, and it is not run.</summary>
+    public bool Begin()
+    {
+        if (gone.IsCancellationRequested && Stopwatch.GetElapsedTime(_since) >= HeldUp)
+        {
+            Refuse(new OperationCanceledException(gone));
+            return false;
+        }
+        if (!HasWaitedTooLong) return Take();
+        Refuse(new StorageBusyException("The writes before this one took too long."));
+        return false;
+    }
+
+    /// <summary>Fails it, unless somebody took it before.</summary>
+    public bool Refuse(Exception fault)
+    {
+        if (!Take()) return false;
+        Fail(fault);
+        return true;
+    }
+
+    public abstract void Run(SqliteTx tx);
+
+    public abstract void Answer();
+
+    /// <summary>Fails what was taken.</summary>
+    public abstract void Fail(Exception fault);
+
+    /// <summary>It goes through the queue once more.</summary>
+    protected void WaitAgain()
+    {
+        _since = Stopwatch.GetTimestamp();
+        Volatile.Write(ref _isTaken, 0);
+    }
+
+    private bool Take() => Interlocked.Exchange(ref _isTaken, 1) == 0;
+}
+
+/// <summary>The same with its result.</summary>
+internal sealed class SqliteWrite<T>(
+    Func<Tx, ValueTask<T>> command, SqliteDatabase database, CancellationToken gone) : SqliteWrite(gone)
+{
+    private readonly TaskCompletionSource<T> _answer = new();
+    private DoneOutside? _outside;
+    private T? _result;
+
+    public Task<T> Task => _answer.Task;
+
+    public override void Run(SqliteTx tx) => _result = SqliteDatabase.RunToEnd(command, tx);
+
+    public override void Answer()
+    {
+        if (Fault is OutsideFirstException outside)
+        {
+            _ = AgainAsync(outside);
+            return;
+        }
+        if (Fault is null) _answer.TrySetResult(_result!);
+        else if (Fault is OperationCanceledException cancelled) _answer.TrySetCanceled(cancelled.CancellationToken);
+        else _answer.TrySetException(Fault);
+        if (_outside is not null) _ = _outside.DisposeAsync().AsTask();
+    }
+
+    /// <summary>Never on the writer's thread: what waits goes on elsewhere.</summary>
+    public override void Fail(Exception fault) => ThreadPool.QueueUserWorkItem(_ =>
+    {
+        if (Fault is null or OutsideFirstException) Fault = fault;
+        Answer();
+    });
+
+    private async Task AgainAsync(OutsideFirstException outside)
+    {
+        try
+        {
+            await (_outside ??= new DoneOutside(database.Changes)).DoAsync(outside);
+            Fault = null;
+            WaitAgain();
+            database.EnqueueAgain(this);
+        }
+        catch (Exception fault)
+        {
+            Fault = fault;
+            Answer();
+        }
+    }
+}

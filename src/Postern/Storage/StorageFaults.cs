@@ -1,0 +1,36 @@
+namespace Postern.Storage;
+
+/// <summary>
+/// The database cannot serve now: nothing was written. The caller answers 503 and the client may try again.
+/// </summary>
+internal class StorageUnavailableException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>What a client is told.</summary>
+    public virtual string Told => "The server cannot reach its database now. Nothing was written; try again.";
+}
+
+/// <summary>
+/// The database is well, but what this command needs is held by others, for longer than it may wait: nothing was
+/// written, and commands that need something else are not concerned.
+/// </summary>
+internal sealed class StorageBusyException(string message, Exception? inner = null)
+    : StorageUnavailableException(message, inner)
+{
+    public override string Told => "Others hold what this request needs, or are before it. Nothing was written; try again.";
+}
+
+/// <summary>
+/// The commit was sent, and its outcome was not heard: the command is stored as a whole, or not at all. A repeat under
+/// the same id finds the first outcome; one without an id may do everything twice.
+/// </summary>
+internal sealed class StorageOutcomeUnknownException(string message, Exception? inner = null)
+    : StorageUnavailableException(message, inner)
+{
+    public override string Told =>
+        "The server lost its database while it stored this: it may be stored, or not. Look before it is sent again.";
+
+    /// <summary>What a client is told whose request carries an id, or says the whole of what is to be.</summary>
+    public const string ToldToRepeat =
+        "The server lost its database while it stored this: it may be stored, or not. "
+        + "Send the same request under the same id again: it is stored once.";
+}

@@ -1,0 +1,41 @@
+namespace Postern.Storage;
+
+/// <summary>Who asks the database: each of the three has connections that the others cannot take.</summary>
+internal enum Asker
+{
+    /// <summary>
+    /// The server's own loops, and the commands beside it: all that is not said to be something else.
+    /// </summary>
+    Loop,
+
+    /// <summary>A request.</summary>
+    Request,
+
+    /// <summary>What must go on whatever holds up the others: readiness, and the look for changed keys.</summary>
+    Vital,
+}
+
+/// <summary>
+/// On whose behalf the database is asked, said once where the work begins and valid for all that it calls. The door
+/// says
+/// it of each request, so no handler and no store has to pass it on.
+/// </summary>
+/// <param name="Asker">Whose connections are used.</param>
+/// <param name="Subject">
+/// What the request is about (a session's or run's name within its project): of all places for requests, those who
+/// write
+/// about one subject get a part. Null: nothing in particular.
+/// </param>
+/// <param name="Gone">Cancelled when nobody waits for the answer any more.</param>
+internal sealed record StorageUse(Asker Asker, string? Subject = null, CancellationToken Gone = default)
+{
+    private static readonly AsyncLocal<StorageUse?> Ambient = new();
+    private static readonly StorageUse Loop = new(Asker.Loop);
+
+    public static StorageUse Vital { get; } = new(Asker.Vital);
+
+    public static StorageUse Current => Ambient.Value ?? Loop;
+
+    /// <summary>Until the asynchronous method that calls it returns.</summary>
+    public static void Begin(StorageUse use) => Ambient.Value = use;
+}
