@@ -23,6 +23,7 @@ internal sealed class DeliveryWorker : HintedLook
     private readonly Lock _gate = new();
     private readonly TimeSpan _lease;
     private (string Project, string Endpoint) _at = ("", "");
+    private (string Project, string Endpoint) _walked = ("", "");
     private int _underWay;
     private bool _recovered;
 
@@ -48,15 +49,17 @@ internal sealed class DeliveryWorker : HintedLook
     /// <summary>One round: where something is due and there is room for it.</summary>
     private async Task<int> ClaimAsync()
     {
-        var due = await _store.DueEndpointsAsync(_at, EndpointsALook);
+        (var due, _walked) = await _store.DueEndpointsAsync(_walked);
         // The next round goes on where this one ended, so that the last endpoint of many has its turn.
-        _at = due.Count == EndpointsALook ? due[^1] : ("", "");
+        var from = due.FindIndex(e => DeliveryStore.PlaceOrder.Compare(e, _at) > 0);
+        if (from > 0) due = [.. due[from..], .. due[..from]];
         var shares = new List<(string, string, int)>();
         lock (_gate)
         {
             var free = _options.Deliveries.Concurrency - _underWay;
-            foreach (var (project, endpoint) in due)
+            foreach (var (project, endpoint) in due.Take(EndpointsALook))
             {
+                _at = (project, endpoint);
                 if (!_lanes.TryGetValue((project, endpoint), out var lane)) _lanes[(project, endpoint)] = lane = new DeliveryLane(_options.Deliveries);
                 var room = Math.Min(lane.Room(Database.Now), free);
                 if (room <= 0) continue;
@@ -164,7 +167,7 @@ internal sealed class DeliveryWorker : HintedLook
         Database.WriteAsync(async tx =>
         {
             await purpose.LockAsync(tx, delivery);
-            var again = !attempt.Arrived && attempt.MayPass && attempt.Directive is null && delivery.Tries + 1 < Math.Min(maxTries, Schedule.Length + 1) ? DueAgain(tx, delivery, attempt) : null;
+            var again = !attempt.Arrived && attempt.MayPass && attempt.Directive is null && delivery.Tries + 1 < Math.Min(maxTries, Schedule.Length + 1) ? DueAgain(tx, delivery, attempt) : (long?)null;
             if (again is { } dueAt && dueAt < delivery.GiveUpAt)
             {
                 if (await DeliveryStore.PostponeAsync(tx, delivery, attempt, dueAt)) await purpose.AttemptedAsync(tx, delivery, attempt);
@@ -205,11 +208,12 @@ internal sealed class DeliveryWorker : HintedLook
                 json.WriteString("reason", reason);
             });
 
-    private static long? DueAgain(Tx tx, Delivery delivery, Attempt attempt)
+    /// <summary>When the schedule says, or later when the receiver asked for it: <c>Retry-After</c> only ever delays.</summary>
+    private static long DueAgain(Tx tx, Delivery delivery, Attempt attempt)
     {
-        if (attempt.RetryAfter is { } asked) return tx.Now + (long)asked.TotalMicroseconds;
         // ±20 %: those that failed together do not come back together.
-        return tx.Now + (long)(Schedule[delivery.Tries] * 1_000_000L * (0.8 + (Random.Shared.NextDouble() * 0.4)));
+        var scheduled = (long)(Schedule[delivery.Tries] * 1_000_000L * (0.8 + (Random.Shared.NextDouble() * 0.4)));
+        return tx.Now + Math.Max(scheduled, (long)(attempt.RetryAfter ?? TimeSpan.Zero).TotalMicroseconds);
     }
 
     private async Task GiveBackAsync(List<Delivery> deliveries, long dueAt)
@@ -233,17 +237,36 @@ internal sealed class DeliveryWorker : HintedLook
 }
 
 /// <summary>Ends deliveries whose time is over, and keeps what has ended for as long as its retention says. Any number of nodes may do it at once.</summary>
-internal sealed class DeliveryKeeper(Database database, DeliveryStore store, DeliveryWorker worker, PosternOptions options, TimeProvider clock, ILogger<DeliveryKeeper> log) : PeriodicLook(clock, log)
+internal sealed class DeliveryKeeper(
+    Database database, DeliveryStore store, WebhookEndpoints endpoints, DeliveryWorker worker, PosternOptions options,
+    TimeProvider clock, ILogger<DeliveryKeeper> log) : PeriodicLook(clock, log)
 {
     private const int Batch = 200;
+    private const int EndpointsALook = 100;
 
     protected override async Task LookAsync(CancellationToken stop)
     {
+        foreach (var (project, id, reason) in await endpoints.DisabledWithWaitingAsync(EndpointsALook))
+            await OneAsync(id, () => EndWaitingAsync(project, id, reason, stop));
         foreach (var delivery in await store.OverdueAsync(Batch))
         {
             var why = delivery.Reason is null ? "Its time was over before it could be sent." : $"Its time was over; the last attempt: {delivery.Reason}";
             await OneAsync(delivery.Id, () => worker.EndUnsentAsync(delivery, worker.PurposeOf(delivery), why));
         }
+    }
+
+    /// <summary>All that waits for a disabled endpoint, a batch a transaction. What somebody holds is seen by the next look.</summary>
+    private async Task EndWaitingAsync(string project, string id, string reason, CancellationToken stop)
+    {
+        int ended;
+        do
+        {
+            stop.ThrowIfCancellationRequested();
+            ended = await database.WriteAsync(async tx => await WebhookEndpoints.IsDisabledAsync(tx, project, id)
+                ? await DeliveryStore.EndWaitingAsync(tx, project, WebhookEndpoints.KeyOf(id), "The endpoint is disabled: " + reason, Batch)
+                : 0);
+        }
+        while (ended > 0);
     }
 
     protected override async Task SweepAsync(CancellationToken stop)

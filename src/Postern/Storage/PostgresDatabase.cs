@@ -16,6 +16,7 @@ namespace Postern.Storage;
 internal sealed class PostgresDatabase : Database
 {
     private const int MaxTries = 8;
+    private const int MaxDoublings = 4;
 
     private readonly NpgsqlDataSource _source;
     private readonly TimeProvider _clock;
@@ -78,9 +79,10 @@ internal sealed class PostgresDatabase : Database
                     StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
                     return result;
                 }
-                catch (PostgresException fault) when (attempt < MaxTries && fault.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected)
+                catch (PostgresException fault) when (attempt < MaxTries && IsConflict(fault))
                 {
                     // The transaction did not happen: once more.
+                    await PauseAsync(attempt, cancel);
                 }
                 catch (OutsideFirstException first)
                 {
@@ -107,12 +109,23 @@ internal sealed class PostgresDatabase : Database
         var began = Stopwatch.GetTimestamp();
         try
         {
-            await using var connection = await _source.OpenConnectionAsync(cancel);
-            var tx = new PostgresTx(connection, null, this);
-            var result = await command(tx);
-            Told(tx);
-            StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
-            return result;
+            for (var attempt = 1; ; attempt++)
+            {
+                try
+                {
+                    await using var connection = await _source.OpenConnectionAsync(cancel);
+                    var tx = new PostgresTx(connection, null, this);
+                    var result = await command(tx);
+                    Told(tx);
+                    StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
+                    return result;
+                }
+                catch (PostgresException fault) when (attempt < MaxTries && IsConflict(fault))
+                {
+                    // The statement did not happen: once more.
+                    await PauseAsync(attempt, cancel);
+                }
+            }
         }
         catch (Exception fault) when (IsUnavailable(fault))
         {
@@ -141,6 +154,19 @@ internal sealed class PostgresDatabase : Database
     {
         await _relay.DisposeAsync();
         await _source.DisposeAsync();
+    }
+
+    private static bool IsConflict(PostgresException fault) =>
+        fault.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected;
+
+    /// <summary>
+    /// Before the next try: 10 to 100 ms at random, doubled with each. Those that met and try again at once meet again.
+    /// </summary>
+    private Task PauseAsync(int attempt, CancellationToken cancel)
+    {
+        StorageMeter.Repeated();
+        var pause = Random.Shared.Next(10, 101) << Math.Min(attempt - 1, MaxDoublings);
+        return Task.Delay(TimeSpan.FromMilliseconds(pause), _clock, cancel);
     }
 
     /// <summary>It is committed: what remembers is marked, and the others are told after the answer.</summary>
