@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text;
+using System.Text.Json;
 using Postern.Http;
 using Postern.Storage;
 
@@ -90,11 +91,32 @@ internal sealed class DeliveryStore(Database database)
             return claimed;
         });
 
+    /// <summary>
+    /// Holds on to what was claimed. What is being recorded at the moment is passed over, so this waits for nobody. A lease that
+    /// another has taken over meanwhile lasts a little longer, which harms nobody.
+    /// </summary>
+    public Task<int> RenewAsync(IReadOnlyList<(string Project, string Id)> held, TimeSpan lease) =>
+        database.WriteAsync(async tx =>
+        {
+            var renewed = 0;
+            foreach (var project in held.GroupBy(h => h.Project, h => h.Id))
+            {
+                renewed += await tx.ExecuteAsync(
+                    $"""
+                    UPDATE delivery SET due_at = $3 WHERE (project, id) IN (
+                      SELECT project, id FROM delivery WHERE project = $1 AND {tx.IsAnyOf("id", "$2")} AND status = 'pending'
+                        AND leased_at IS NOT NULL{tx.ForUpdateSkipLocked})
+                    """, project.Key, JsonSerializer.Serialize(project), tx.Now + (long)lease.TotalMicroseconds);
+            }
+            return renewed;
+        });
+
     /// <summary>Gives back what was claimed and not sent.</summary>
     public Task<int> ReleaseAsync(IReadOnlyList<Delivery> deliveries, long dueAt) =>
         database.WriteAsync(async tx =>
         {
             var released = 0;
+            tx.Touch(Topics.Deliveries);
             foreach (var d in deliveries)
                 released += await tx.ExecuteAsync("UPDATE delivery SET due_at = $4, leased_at = NULL WHERE project = $1 AND id = $2 AND lease_no = $3 AND status = 'pending'", d.Project, d.Id, d.LeaseNo, dueAt);
             return released;

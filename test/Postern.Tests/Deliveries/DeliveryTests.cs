@@ -309,8 +309,8 @@ public sealed class DeliveryTests : IAsyncLifetime
         await server.PostAsync("/api/v1/webhook-endpoints/beside/test", null);
         await beside.NextAsync();
         Assert.Equal(3, _receiver.Taken.Count);
-        var waiting = (await server.GetAsync("/api/v1/deliveries?status=pending")).Json.GetProperty("data").EnumerateArray().ToList();
-        Assert.Equal(7, waiting.Count(d => d.GetProperty("attemptCount").GetInt32() == 0));
+        await WaitFor.TrueAsync(async () => (await server.GetAsync("/api/v1/deliveries?status=pending")).Json.GetProperty("data")
+            .EnumerateArray().Count(d => d.GetProperty("attemptCount").GetInt32() == 0) == 7, what: "seven were not tried");
         // After the pause one is tried; it arrives, and the rest follow.
         _receiver.Answers = _ => (200, "");
         server.Clock.Advance(TimeSpan.FromSeconds(601));
