@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Postern.Support;
 
 namespace Postern.Contract;
@@ -78,9 +79,10 @@ public sealed class PlacesContract
         await using var receiver = await Receiver.StartAsync();
         await using var server = await TestServer.StartAsync(backend);
         await AgentAsync(server, "busy", receiver, 1);
+        var sessions = new List<string>();
         for (var i = 0; i < 5; i++)
         {
-            await server.StartSessionAsync("s" + i, agent: "busy");
+            sessions.Add((await server.StartSessionAsync("s" + i, agent: "busy")).String("id"));
             await server.SayAsync("s" + i, "hello");
             if (i == 0) await receiver.NextAsync();
             else await WaitFor.TrueAsync(async () => await WaitingAsync(server) == i, what: $"{i} wait");
@@ -89,11 +91,14 @@ public sealed class PlacesContract
         await server.SayAsync("s1", "are you there?");
         for (var i = 0; i < 5; i++)
         {
-            var (_, body, _) = await receiver.NextAsync(i + 1);
-            Assert.Equal("s" + i, body.GetProperty("data").GetProperty("session").GetProperty("externalId").GetString());
-            var run = body.GetProperty("data").GetProperty("run").GetProperty("id").GetString();
-            Assert.Equal(200, (await server.PostAsync($"/api/v1/runs/{run}/cancel", new { })).Status);
+            await WaitFor.TrueAsync(() => Task.FromResult(Dispatched().Count > i), what: $"dispatch {i + 1}");
+            Assert.Equal(i + 1, Dispatched().Count);
+            var dispatch = JsonSerializer.Deserialize<JsonElement>(Dispatched()[i]).GetProperty("data");
+            Assert.Equal(sessions[i], dispatch.GetProperty("session").GetProperty("id").GetString());
+            Assert.Equal(200, (await server.PostAsync($"/api/v1/runs/{dispatch.GetProperty("run").GetProperty("id")}/cancel", new { })).Status);
         }
+
+        List<string> Dispatched() => [.. receiver.Taken.Select(t => t.Body).Where(b => b.Contains("\"run.dispatched\"", StringComparison.Ordinal))];
     }
 
     [Theory]
