@@ -22,7 +22,7 @@ public sealed class PlacesContract
             var (_, body, _) = await receiver.NextAsync(ended + 1);
             Assert.InRange(receiver.Taken.Count, ended + 1, ended + 2);
             var run = body.GetProperty("data").GetProperty("run").GetProperty("id").GetString();
-            Assert.Equal(200, (await server.PostAsync($"/api/v1/runs/{run}/status", new { status = "succeeded" })).Status);
+            Assert.Equal(200, (await server.PostAsync($"/api/v1/runs/{run}/status", new { status = "failed", failure = new { code = "x" } })).Status);
         }
         Assert.Equal(40, receiver.Taken.Select(t => t.Headers["webhook-id"].ToString()).Distinct().Count());
     }

@@ -43,7 +43,10 @@ internal sealed class AgentPlaces(Database database)
         return woken;
     }
 
-    /// <summary>Looks at the agents that something waits for, after one of them; it writes only where there is a place. Returns where it ended.</summary>
+    /// <summary>
+    /// Looks at the agents that something waits for, after one of them; it writes only where there is a place. Returns where
+    /// it ended.
+    /// </summary>
     public async Task<(string Project, string Agent)> WakeAsync((string Project, string Agent) after)
     {
         for (var look = 0; look < AgentsALook; look++)
@@ -73,7 +76,8 @@ internal sealed class AgentPlaces(Database database)
     }
 
     private static string Waiting(bool ofSession) =>
-        $"project = $1 AND agent = $2 AND waits_at IS NOT NULL AND session IS {(ofSession ? "NOT NULL" : "NULL")} AND phase NOT IN ('waiting', 'paused')";
+        $"project = $1 AND agent = $2 AND waits_at IS NOT NULL AND phase NOT IN ('waiting', 'paused') AND session IS "
+        + (ofSession ? "NOT NULL" : "NULL");
 
     /// <summary>Open turns; or runs without a session that are being worked on.</summary>
     private static ValueTask<long> TakenAsync(Tx tx, string project, string agent, bool ofSession) => tx.FirstAsync(
