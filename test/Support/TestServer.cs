@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Options;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
@@ -72,6 +74,8 @@ internal sealed class TestServer : IAsyncDisposable
         var app = Server.Build(database, master, options, serve.Urls, clock);
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
         var rootKey = await app.Services.GetRequiredService<FirstStart>().RunAsync(null);
+        // A test holds a request half sent for as long as it needs, on a machine that may be busy.
+        app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits.MinRequestBodyDataRate = null;
         await app.StartAsync();
         app.Services.GetRequiredService<ServerAddress>().ListensOn(app.Urls.First());
         return new TestServer(folder, database, app, rootKey ?? "", clock, log);

@@ -58,6 +58,10 @@ internal sealed class AgentStore(Database database)
               settings = excluded.settings, updated_at = excluded.updated_at
             """, agent.Project, agent.Slug, agent.Kind, agent.Url, agent.SealedSecret, JsonSerializer.Serialize(agent.Settings, Wire.Json), tx.Now);
 
+    /// <summary>Holds the agent's row until the transaction ends. False: there is no such agent.</summary>
+    public static async ValueTask<bool> LockAsync(Tx tx, string project, string slug) =>
+        await tx.FirstAsync("SELECT slug FROM agent WHERE project = $1 AND slug = $2" + tx.ForUpdate, r => r.GetString(0), project, slug) is not null;
+
     public static async ValueTask<bool> DeleteAsync(Tx tx, string project, string slug) =>
         await tx.ExecuteAsync("DELETE FROM agent WHERE project = $1 AND slug = $2", project, slug) == 1;
 

@@ -14,6 +14,8 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
 {
     private const int MaxBody = 64 * 1024;
 
+    private const int LiveBatch = 100;
+
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/agents", ProblemFamily.Instance);
@@ -84,20 +86,25 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         while (true)
         {
             caller.EnsureStillAllowed();
-            // A run a transaction, and the agent last: one that ends several has no order that others keep.
-            var (answer, more) = await database.WriteAsync(async tx =>
+            // The agent last, and in a transaction of its own: its row is held by nobody who holds a run's.
+            var (answer, live) = await database.WriteAsync(async tx =>
             {
-                if (await AgentStore.FindAsync(tx, caller.Project, slug) is null) return (Unknown(caller), false);
-                var live = await RunStore.LiveOfAgentAsync(tx, caller.Project, slug, 1);
-                if (live.Count > 0 && !force) return (new Refusal(409, "The agent has live runs. Wait for them, or give force=1 to fail them.", "agent_in_use"), false);
-                foreach (var run in live)
-                    if (await RunStore.LockAsync(tx, run.Project, run.Id) is { } locked) await conversation.EndRunAsync(tx, locked, Phase.Failed, "The agent was removed.", by, new Failure("agent_removed", "The agent was removed."));
-                if (live.Count > 0) return ((IResult)Reply.NoContent, true);
+                if (!await AgentStore.LockAsync(tx, caller.Project, slug)) return (Unknown(caller), []);
+                var found = await RunStore.LiveOfAgentAsync(tx, caller.Project, slug, LiveBatch);
+                if (found.Count > 0) return ((IResult)new Refusal(409, "The agent has live runs. Wait for them, or give force=1 to fail them.", "agent_in_use"), found);
                 await AgentStore.DeleteAsync(tx, caller.Project, slug);
-                return (Reply.NoContent, false);
+                return (Reply.NoContent, found);
             });
-            if (!more) return answer;
-            caller.EnsureStillAllowed();
+            if (live.Count == 0 || !force) return answer;
+            foreach (var run in live)
+            {
+                caller.EnsureStillAllowed();
+                // A transaction a run, which locks what everybody locks in their order.
+                await database.WriteAsync(async tx => await RunStore.LockAsync(tx, run.Project, run.Id) is { } locked
+                    ? await conversation.EndRunAsync(tx, locked, Phase.Failed, "The agent was removed.", by, new Failure("agent_removed", "The agent was removed."))
+                    : null);
+            }
+            http.RequestAborted.ThrowIfCancellationRequested();
         }
     }
 

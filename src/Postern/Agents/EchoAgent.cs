@@ -15,7 +15,7 @@ namespace Postern.Agents;
 internal sealed class EchoAgent(Database database, Conversation conversation, Transcript transcript, RecordStore records, RunStore runs, PosternOptions options, TimeProvider clock)
 {
     private const int PageSize = 100;
-    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Lease = RunDispatcher.Lease;
 
     /// <summary>One turn, to its end or until it is stopped; quietly gone when the session or the lease is.</summary>
     public async Task TakeTurnAsync(Run run, Session session, CancellationToken cancel)

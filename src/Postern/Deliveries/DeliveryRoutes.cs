@@ -58,12 +58,17 @@ internal sealed class DeliveryRoutes(
         var refusal = await database.WriteAsync(async tx =>
         {
             if (await DeliveryStore.FindAsync(tx, caller.Project, id) is not { } delivery) return Unknown;
+            // It has arrived: a repeat of what made it arrive sends nothing more.
+            if (delivery.Status == Delivery.Delivered) return null;
             return await AgainAsync(tx, delivery) is { } why ? new Refusal(409, why, "not_retryable") : null;
         });
         return refusal ?? await Retrieve(http, caller);
     }
 
-    /// <summary>Ranged recovery: batch by batch, from the newest back, so that any number may be sent again. A repeat finds them pending and changes nothing.</summary>
+    /// <summary>
+    /// Ranged recovery: batch by batch, from the newest back, so that any number may be sent again. A repeat changes nothing: it
+    /// finds them pending, or delivered and sent again at or after the end of its span (without one: ever).
+    /// </summary>
     private async Task<IResult> Replay(HttpContext http, ProjectCaller caller)
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
@@ -76,7 +81,10 @@ internal sealed class DeliveryRoutes(
         if (endpoint is not null && purpose is not null) fields.Fault("purpose", "and endpoint exclude one another");
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
-        var filter = new DeliveryFilter(status, endpoint, purpose, null, since, until ?? database.Now);
+        var filter = new DeliveryFilter(status, endpoint, purpose, null, since, until ?? database.Now)
+        {
+            NotReplayedSince = status == Delivery.Delivered ? until ?? 0 : null,
+        };
         var (replayed, skipped) = (0, 0);
         string? before = null;
         while (true)

@@ -127,9 +127,14 @@ internal sealed class DeliverySender(OutboundGuard outbound, PosternOptions opti
     private static string? Shown(byte[] body) =>
         body.Length == 0 ? null : Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, ShownBytes))).Replace('\0', ' ').Trim();
 
+    /// <summary>What the receiver asked for, a day at most: seconds in any number of digits, or a date.</summary>
     private TimeSpan? RetryAfter(HttpResponseMessage response)
     {
-        var after = response.Headers.RetryAfter is { } asked ? asked.Delta ?? asked.Date - clock.GetUtcNow() : null;
-        return after is { } span ? span < TimeSpan.FromSeconds(1) ? TimeSpan.FromSeconds(1) : span > MaxRetryAfter ? MaxRetryAfter : span : null;
+        if (response.Headers.RetryAfter is { } asked) return Capped(asked.Delta ?? asked.Date - clock.GetUtcNow());
+        // More seconds than the header's own type can count.
+        var text = response.Headers.TryGetValues("Retry-After", out var said) ? said.First().Trim() : "";
+        return text.Length > 0 && text.All(char.IsAsciiDigit) ? MaxRetryAfter : null;
+
+        static TimeSpan? Capped(TimeSpan? span) => span > MaxRetryAfter ? MaxRetryAfter : span;
     }
 }

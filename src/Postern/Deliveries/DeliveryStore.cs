@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text;
+using System.Text.Json;
 using Postern.Http;
 using Postern.Storage;
 
@@ -11,6 +12,9 @@ internal sealed class DeliveryStore(Database database)
     private const string Columns = """
         project, id, purpose, endpoint, subject, type, detail, body, status, reason, ordered, created_at, due_at, lease_no, give_up_at, attempts, tries, ended_at
         """;
+
+    private const int DueALook = 2048;
+    private const int WalkALook = 256;
 
     /// <summary>Writes a delivery in the transaction that causes it. Behind another of its chain it becomes due when that has ended.</summary>
     public static async ValueTask InsertAsync(Tx tx, string id, NewDelivery d)
@@ -30,24 +34,45 @@ internal sealed class DeliveryStore(Database database)
     private const string LastOfChain = "SELECT place FROM delivery WHERE project = $1 AND endpoint = $2 AND subject = $3 AND status = 'pending' AND ordered = 1 ORDER BY place DESC LIMIT 1";
     private const string LastOfChainForUpdate = LastOfChain + " FOR UPDATE";
 
-    /// <summary>Endpoints with something due, after a place in their order: each is found by a jump in the index, however much waits for it.</summary>
-    public ValueTask<List<(string Project, string Endpoint)>> DueEndpointsAsync((string Project, string Endpoint) after, int limit) =>
+    /// <summary>
+    /// Endpoints with something due, in their order. Those of the oldest that are due are found by one statement, which
+    /// does not see what is due later. When more is due than it looks at, a bounded walk through all endpoints adds to them,
+    /// so that the backlog of one hides no other: it begins after <paramref name="walked"/> and returns where it ended.
+    /// </summary>
+    public ValueTask<(List<(string Project, string Endpoint)> Due, (string, string) Walked)> DueEndpointsAsync((string, string) walked) =>
         database.ReadAsync(async tx =>
         {
-            var found = new List<(string, string)>();
-            var at = after;
-            while (found.Count < limit)
-            {
-                var next = await tx.FirstAsync<(string, string)?>(
-                    "SELECT project, endpoint FROM delivery WHERE (project, endpoint) > ($1, $2) AND due_at IS NOT NULL ORDER BY project, endpoint LIMIT 1",
-                    r => (r.GetString(0), r.GetString(1)), at.Project, at.Endpoint);
-                if (next is not { } there) break;
-                at = there;
-                // Many have only what is due later: they are passed over here.
-                if (await tx.FirstAsync("SELECT 1 FROM delivery WHERE project = $1 AND endpoint = $2 AND due_at <= $3 LIMIT 1", r => r.GetInt64(0), at.Project, at.Endpoint, tx.Now) == 1) found.Add(at);
-            }
-            return found;
+            var oldest = await tx.ListAsync(
+                """
+                SELECT project, endpoint, COUNT(*) FROM (
+                  SELECT project, endpoint FROM delivery WHERE due_at <= $1 ORDER BY due_at LIMIT $2) AS oldest
+                GROUP BY project, endpoint
+                """, r => (Endpoint: (r.GetString(0), r.GetString(1)), Due: r.GetInt64(2)), tx.Now, DueALook);
+            var found = oldest.Select(o => o.Endpoint).ToHashSet();
+            if (oldest.Sum(o => o.Due) >= DueALook) walked = await WalkAsync(tx, walked, found);
+            return (found.OrderBy(e => e, PlaceOrder).ToList(), walked);
         });
+
+    /// <summary>The order of endpoints among themselves, the same in every round.</summary>
+    public static Comparer<(string Project, string Endpoint)> PlaceOrder { get; } = Comparer<(string Project, string Endpoint)>.Create(
+        (a, b) => string.CompareOrdinal(a.Project, b.Project) is not 0 and var order ? order : string.CompareOrdinal(a.Endpoint, b.Endpoint));
+
+    private static async ValueTask<(string, string)> WalkAsync(Tx tx, (string Project, string Endpoint) after, HashSet<(string, string)> found)
+    {
+        var at = after;
+        for (var step = 0; step < WalkALook; step++)
+        {
+            var next = await tx.FirstAsync<(string Project, string Endpoint, long DueAt)?>(
+                """
+                SELECT project, endpoint, due_at FROM delivery WHERE (project, endpoint) > ($1, $2) AND due_at IS NOT NULL
+                ORDER BY project, endpoint, due_at LIMIT 1
+                """, r => (r.GetString(0), r.GetString(1), r.GetInt64(2)), at.Project, at.Endpoint);
+            if (next is not { } there) return ("", "");
+            at = (there.Project, there.Endpoint);
+            if (there.DueAt <= tx.Now) found.Add(at);
+        }
+        return at;
+    }
 
     /// <summary>Takes due deliveries of some endpoints under a lease, oldest first, each endpoint's share.</summary>
     public Task<List<Delivery>> ClaimAsync(IReadOnlyList<(string Project, string Endpoint, int Room)> endpoints, TimeSpan lease) =>
@@ -66,11 +91,32 @@ internal sealed class DeliveryStore(Database database)
             return claimed;
         });
 
+    /// <summary>
+    /// Holds on to what was claimed. What is being recorded at the moment is passed over, so this waits for nobody. A lease that
+    /// another has taken over meanwhile lasts a little longer, which harms nobody.
+    /// </summary>
+    public Task<int> RenewAsync(IReadOnlyList<(string Project, string Id)> held, TimeSpan lease) =>
+        database.WriteAsync(async tx =>
+        {
+            var renewed = 0;
+            foreach (var project in held.GroupBy(h => h.Project, h => h.Id))
+            {
+                renewed += await tx.ExecuteAsync(
+                    $"""
+                    UPDATE delivery SET due_at = $3 WHERE (project, id) IN (
+                      SELECT project, id FROM delivery WHERE project = $1 AND {tx.IsAnyOf("id", "$2")} AND status = 'pending'
+                        AND leased_at IS NOT NULL{tx.ForUpdateSkipLocked})
+                    """, project.Key, JsonSerializer.Serialize(project), tx.Now + (long)lease.TotalMicroseconds);
+            }
+            return renewed;
+        });
+
     /// <summary>Gives back what was claimed and not sent.</summary>
     public Task<int> ReleaseAsync(IReadOnlyList<Delivery> deliveries, long dueAt) =>
         database.WriteAsync(async tx =>
         {
             var released = 0;
+            tx.Touch(Topics.Deliveries);
             foreach (var d in deliveries)
                 released += await tx.ExecuteAsync("UPDATE delivery SET due_at = $4, leased_at = NULL WHERE project = $1 AND id = $2 AND lease_no = $3 AND status = 'pending'", d.Project, d.Id, d.LeaseNo, dueAt);
             return released;
@@ -116,16 +162,40 @@ internal sealed class DeliveryStore(Database database)
     {
         tx.Touch(Topics.Deliveries);
         return await tx.ExecuteAsync(
-            "UPDATE delivery SET status = 'pending', reason = NULL, ended_at = NULL, ordered = 0, tries = 0, due_at = $3, give_up_at = $4, lease_no = lease_no + 1 WHERE project = $1 AND id = $2 AND status <> 'pending'",
-            d.Project, d.Id, tx.Now, giveUpAt) == 1;
+            """
+            UPDATE delivery SET status = 'pending', reason = NULL, ended_at = NULL, ordered = 0, tries = 0, due_at = $3, give_up_at = $4,
+              lease_no = lease_no + 1, replayed_at = CASE WHEN status = 'delivered' THEN $3 ELSE replayed_at END
+            WHERE project = $1 AND id = $2 AND status <> 'pending'
+            """, d.Project, d.Id, tx.Now, giveUpAt) == 1;
     }
 
     public ValueTask<List<Delivery>> OverdueAsync(int limit) =>
         database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM delivery WHERE status = 'pending' AND give_up_at <= $1 ORDER BY give_up_at LIMIT $2", Map, tx.Now, limit));
 
-    /// <summary>Pending deliveries to an endpoint, for when it is disabled or deleted.</summary>
-    public static ValueTask<List<Delivery>> PendingOfAsync(Tx tx, string project, string endpoint, int limit) =>
-        tx.ListAsync($"SELECT {Columns} FROM delivery WHERE project = $1 AND endpoint = $2 AND status = 'pending' ORDER BY subject, place LIMIT $3", Map, project, endpoint, limit);
+    /// <summary>
+    /// Ends what waits for an endpoint that was disabled or deleted, a batch, and returns how many. What somebody else holds
+    /// is passed over: nobody is waited for, so many at once come to no deadlock. Those behind others go first, and the first
+    /// of a chain not before them: a chain that is left over begins with one that is due, and so ends by itself. What is under
+    /// way is recorded by its sender.
+    /// </summary>
+    public static async ValueTask<int> EndWaitingAsync(Tx tx, string project, string endpoint, string reason, int limit)
+    {
+        var behind = await EndAllAsync("due_at IS NULL");
+        return behind > 0 ? behind : await EndAllAsync(
+            """
+            due_at IS NOT NULL AND leased_at IS NULL AND NOT EXISTS (
+              SELECT 1 FROM delivery n WHERE n.project = d.project AND n.endpoint = d.endpoint AND n.subject = d.subject
+                AND n.status = 'pending' AND n.due_at IS NULL)
+            """);
+
+        ValueTask<int> EndAllAsync(string which) => tx.ExecuteAsync(
+            $"""
+            UPDATE delivery SET status = 'dead', reason = $3, due_at = NULL, leased_at = NULL, ended_at = $4, lease_no = lease_no + 1
+            WHERE (project, id) IN (
+              SELECT d.project, d.id FROM delivery d WHERE d.project = $1 AND d.endpoint = $2 AND d.status = 'pending' AND {which}
+              LIMIT $5{tx.ForUpdateSkipLocked})
+            """, project, endpoint, reason, tx.Now, (long)limit);
+    }
 
     public static ValueTask<Delivery?> FindAsync(Tx tx, string project, string id) =>
         tx.FirstAsync($"SELECT {Columns} FROM delivery WHERE project = $1 AND id = $2{tx.ForUpdate}", Map, project, id);
@@ -155,6 +225,7 @@ internal sealed class DeliveryStore(Database database)
             .And("subject = {0}", filter.Subject)
             .And("created_at >= {0}", filter.Since)
             .And("created_at < {0}", filter.Until)
+            .And("(replayed_at IS NULL OR replayed_at < {0})", filter.NotReplayedSince)
             .And("id < {0}", before);
         if (filter.Shown is not null) query.And(filter.Shown);
         var most = query.Arg((long)limit);
@@ -191,4 +262,7 @@ internal sealed record DeliveryFilter(
 {
     /// <summary>A condition on the table that all of them fulfil.</summary>
     public string? Shown { get; init; }
+
+    /// <summary>Without those that were sent again at this time or later.</summary>
+    public long? NotReplayedSince { get; init; }
 }

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Postern.Settings;
 using Postern.Storage;
 
@@ -7,10 +8,17 @@ namespace Postern.Deliveries;
 /// Sends what is due, on any number of nodes. It looks at each endpoint that has something due in turn, claims a share for each under a
 /// lease, sends through the endpoint's <see cref="DeliveryLane"/>, and records how it went: the record, and what follows from it, are one
 /// transaction. It wakes at a commit that made something due, at a place that became free, and by itself every second.
+///
+/// A lease is short and renewed while it is held, so what a dead node held is soon sent by another. When the server stops it
+/// claims nothing more and gives back what has not begun; what is under way is finished and recorded within the time there is.
 /// </summary>
 internal sealed class DeliveryWorker : HintedLook
 {
     private const int EndpointsALook = 512;
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan RecordEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan GivesBackWithin = TimeSpan.FromSeconds(2);
     /// <summary>Seconds before the second, third … try: ten in all.</summary>
     private static readonly int[] Schedule = [5, 30, 120, 600, 1800, 7200, 18_000, 36_000, 50_400];
 
@@ -21,42 +29,114 @@ internal sealed class DeliveryWorker : HintedLook
     private readonly Dictionary<string, DeliveryPurpose> _purposes;
     private readonly Dictionary<(string, string), DeliveryLane> _lanes = [];
     private readonly Lock _gate = new();
-    private readonly TimeSpan _lease;
+    private readonly HashSet<(string Project, string Id)> _held = [];
+    private readonly TimeProvider _clock;
+    private readonly CancellationToken _stopping;
+    private readonly CancellationTokenSource _cut = new();
     private (string Project, string Endpoint) _at = ("", "");
+    private (string Project, string Endpoint) _walked = ("", "");
     private int _underWay;
     private bool _recovered;
+    private long _renewedAt;
 
-    public DeliveryWorker(Database database, DeliveryStore store, DeliverySender sender, Outbox outbox, IEnumerable<DeliveryPurpose> purposes, PosternOptions options, TimeProvider clock, ILogger<DeliveryWorker> log)
+    public DeliveryWorker(
+        Database database, DeliveryStore store, DeliverySender sender, Outbox outbox, IEnumerable<DeliveryPurpose> purposes,
+        PosternOptions options, IHostApplicationLifetime host, TimeProvider clock, ILogger<DeliveryWorker> log)
         : base(database, Topics.Deliveries, clock, log)
     {
-        (_store, _sender, _outbox, _options) = (store, sender, outbox, options);
+        (_store, _sender, _outbox, _options, _clock) = (store, sender, outbox, options, clock);
+        _stopping = host.ApplicationStopping;
+        _stopping.Register(Due.Set);
         _purposes = purposes.ToDictionary(p => p.Name, StringComparer.Ordinal);
         _recovered = database is not SqliteDatabase;
-        // What waits in a lane waits for at most two requests before it.
-        _lease = (sender.Timeout * 3) + TimeSpan.FromSeconds(10);
     }
 
     protected override async Task<bool> LookAsync(CancellationToken stop)
     {
         if (!_recovered) await _store.ReleaseAllAsync();
         _recovered = true;
+        await RenewAsync();
+        if (_stopping.IsCancellationRequested)
+        {
+            await GiveBackWaitingAsync();
+            return false;
+        }
         var claimed = await ClaimAsync();
-        Pump(stop);
+        Pump();
         return claimed > 0;
+    }
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        await GiveBackWaitingAsync();
+        while (IsSending && !cancellationToken.IsCancellationRequested)
+        {
+            await Due.WaitAsync(LookEvery, _clock, CancellationToken.None);
+            await TryRenewAsync();
+        }
+        await _cut.CancelAsync();
+        for (var began = _clock.GetTimestamp(); IsSending && _clock.GetElapsedTime(began) < GivesBackWithin;)
+            await Due.WaitAsync(LookEvery, _clock, CancellationToken.None);
+    }
+
+    public override void Dispose()
+    {
+        _cut.Dispose();
+        base.Dispose();
+    }
+
+    private bool IsSending
+    {
+        get
+        {
+            lock (_gate) return _underWay > 0;
+        }
+    }
+
+    /// <summary>What this node holds stays its own, before it looks for what others have lost.</summary>
+    private async Task RenewAsync()
+    {
+        if (Database.Now - _renewedAt < (long)RenewEvery.TotalMicroseconds) return;
+        List<(string, string)> held;
+        lock (_gate) held = [.. _held];
+        if (held.Count > 0) await _store.RenewAsync(held, Lease);
+        _renewedAt = Database.Now;
+    }
+
+    private async Task TryRenewAsync()
+    {
+        try
+        {
+            await RenewAsync();
+        }
+        catch (StorageUnavailableException fault)
+        {
+            DeliveryLog.Waits(Log, fault.Message);
+        }
+    }
+
+    private Task GiveBackWaitingAsync()
+    {
+        List<Delivery> waiting;
+        lock (_gate) waiting = [.. _lanes.Values.SelectMany(l => l.TakeWaiting())];
+        return waiting.Count == 0 ? Task.CompletedTask : GiveBackAsync(waiting, Database.Now);
     }
 
     /// <summary>One round: where something is due and there is room for it.</summary>
     private async Task<int> ClaimAsync()
     {
-        var due = await _store.DueEndpointsAsync(_at, EndpointsALook);
+        (var due, _walked) = await _store.DueEndpointsAsync(_walked);
         // The next round goes on where this one ended, so that the last endpoint of many has its turn.
-        _at = due.Count == EndpointsALook ? due[^1] : ("", "");
+        var from = due.FindIndex(e => DeliveryStore.PlaceOrder.Compare(e, _at) > 0);
+        if (from > 0) due = [.. due[from..], .. due[..from]];
         var shares = new List<(string, string, int)>();
         lock (_gate)
         {
             var free = _options.Deliveries.Concurrency - _underWay;
-            foreach (var (project, endpoint) in due)
+            foreach (var (project, endpoint) in due.Take(EndpointsALook))
             {
+                _at = (project, endpoint);
                 if (!_lanes.TryGetValue((project, endpoint), out var lane)) _lanes[(project, endpoint)] = lane = new DeliveryLane(_options.Deliveries);
                 var room = Math.Min(lane.Room(Database.Now), free);
                 if (room <= 0) continue;
@@ -67,29 +147,31 @@ internal sealed class DeliveryWorker : HintedLook
             foreach (var (key, _) in _lanes.Where(l => l.Value.IsIdle(Database.Now) && !waiting.Contains(l.Key)).ToList()) _lanes.Remove(key);
         }
         if (shares.Count == 0) return 0;
-        var claimed = await _store.ClaimAsync(shares, _lease);
+        var claimed = await _store.ClaimAsync(shares, Lease);
         lock (_gate)
         {
-            foreach (var delivery in claimed.OrderBy(d => d.Id, StringComparer.Ordinal)) LaneOf(delivery).Add(delivery);
+            // One whose lease was lost while it is under way here is not sent beside itself.
+            foreach (var delivery in claimed.OrderBy(d => d.Id, StringComparer.Ordinal))
+                if (_held.Add((delivery.Project, delivery.Id))) LaneOf(delivery).Add(delivery);
         }
         return claimed.Count;
     }
 
     /// <summary>Starts whatever has a place.</summary>
-    private void Pump(CancellationToken stop)
+    private void Pump()
     {
         lock (_gate)
         {
-            foreach (var lane in _lanes.Values) PumpLane(lane, stop);
+            foreach (var lane in _lanes.Values) PumpLane(lane);
         }
     }
 
-    private void PumpLane(DeliveryLane lane, CancellationToken stop)
+    private void PumpLane(DeliveryLane lane)
     {
-        while (_underWay < _options.Deliveries.Concurrency && lane.Start(Database.Now) is { } delivery)
+        while (!_stopping.IsCancellationRequested && _underWay < _options.Deliveries.Concurrency && lane.Start(Database.Now) is { } delivery)
         {
             _underWay++;
-            _ = Task.Run(() => WorkAsync(delivery, lane, stop), CancellationToken.None);
+            _ = Task.Run(() => WorkAsync(delivery, lane), CancellationToken.None);
         }
     }
 
@@ -111,7 +193,7 @@ internal sealed class DeliveryWorker : HintedLook
         }
     }
 
-    private async Task WorkAsync(Delivery delivery, DeliveryLane lane, CancellationToken stop)
+    private async Task WorkAsync(Delivery delivery, DeliveryLane lane)
     {
         List<Delivery> back = [];
         try
@@ -124,20 +206,22 @@ internal sealed class DeliveryWorker : HintedLook
             {
                 lock (_gate)
                 {
-                    if (lane.Learn(request.RatePerSecond, Database.Now)) PumpLane(lane, stop);
+                    if (lane.Learn(request.RatePerSecond, Database.Now)) PumpLane(lane);
                 }
-                var attempt = await _sender.SendAsync(delivery, request, stop);
+                var attempt = await _sender.SendAsync(delivery, request, _cut.Token);
                 if (!attempt.Arrived) DeliveryLog.NotArrived(Log, delivery.Id, delivery.Type, delivery.Attempts + 1, attempt.Status?.ToString() ?? attempt.Category);
-                await RecordAsync(delivery, purpose, attempt, request.MaxTries ?? Schedule.Length + 1);
+                await KeepAsync(delivery, purpose, attempt, request.MaxTries ?? Schedule.Length + 1);
                 // Whoever answers is there, whatever he answers to this one delivery.
                 reached = !attempt.MayPass || attempt.Arrived;
             }
             back = Finished(reached);
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (_cut.IsCancellationRequested)
         {
-            // The node is stopping: the lease runs out and another sends it.
+            // The server's time to stop is over: another node sends it at once.
+            await GiveBackAsync([delivery], Database.Now);
             Finished(null);
+            return;
         }
         catch (Exception fault) when (fault is not OutOfMemoryException)
         {
@@ -145,7 +229,7 @@ internal sealed class DeliveryWorker : HintedLook
             Finished(null);
         }
         if (back.Count > 0) await GiveBackAsync(back, lane.PausedUntil);
-        lock (_gate) PumpLane(lane, stop);
+        lock (_gate) PumpLane(lane);
         if (lane.Room(Database.Now) > 0) Due.Set();
 
         List<Delivery> Finished(bool? reached)
@@ -153,6 +237,8 @@ internal sealed class DeliveryWorker : HintedLook
             lock (_gate)
             {
                 _underWay--;
+                _held.Remove((delivery.Project, delivery.Id));
+                if (_stopping.IsCancellationRequested) Due.Set();
                 if (reached is { } outcome) return lane.Finish(outcome, Database.Now) ? lane.TakeWaiting() : [];
                 lane.Withdraw();
                 return [];
@@ -160,11 +246,32 @@ internal sealed class DeliveryWorker : HintedLook
         }
     }
 
+    /// <summary>
+    /// The record of what was sent. While the database is away it is tried again: the request is not to be made a second time for
+    /// want of its record. Whoever has taken the lease meanwhile makes it say nothing.
+    /// </summary>
+    private async Task KeepAsync(Delivery delivery, DeliveryPurpose purpose, Attempt attempt, long maxTries)
+    {
+        while (true)
+        {
+            try
+            {
+                await RecordAsync(delivery, purpose, attempt, maxTries);
+                return;
+            }
+            catch (Exception fault) when (fault is StorageUnavailableException or DbException { IsTransient: true })
+            {
+                DeliveryLog.Waits(Log, fault.Message);
+            }
+            await Task.Delay(RecordEvery, _clock, _cut.Token);
+        }
+    }
+
     private Task RecordAsync(Delivery delivery, DeliveryPurpose purpose, Attempt attempt, long maxTries) =>
         Database.WriteAsync(async tx =>
         {
             await purpose.LockAsync(tx, delivery);
-            var again = !attempt.Arrived && attempt.MayPass && attempt.Directive is null && delivery.Tries + 1 < Math.Min(maxTries, Schedule.Length + 1) ? DueAgain(tx, delivery, attempt) : null;
+            var again = !attempt.Arrived && attempt.MayPass && attempt.Directive is null && delivery.Tries + 1 < Math.Min(maxTries, Schedule.Length + 1) ? DueAgain(tx, delivery, attempt) : (long?)null;
             if (again is { } dueAt && dueAt < delivery.GiveUpAt)
             {
                 if (await DeliveryStore.PostponeAsync(tx, delivery, attempt, dueAt)) await purpose.AttemptedAsync(tx, delivery, attempt);
@@ -205,15 +312,17 @@ internal sealed class DeliveryWorker : HintedLook
                 json.WriteString("reason", reason);
             });
 
-    private static long? DueAgain(Tx tx, Delivery delivery, Attempt attempt)
+    /// <summary>When the schedule says, or later when the receiver asked for it: <c>Retry-After</c> only ever delays.</summary>
+    private static long DueAgain(Tx tx, Delivery delivery, Attempt attempt)
     {
-        if (attempt.RetryAfter is { } asked) return tx.Now + (long)asked.TotalMicroseconds;
         // ±20 %: those that failed together do not come back together.
-        return tx.Now + (long)(Schedule[delivery.Tries] * 1_000_000L * (0.8 + (Random.Shared.NextDouble() * 0.4)));
+        var scheduled = (long)(Schedule[delivery.Tries] * 1_000_000L * (0.8 + (Random.Shared.NextDouble() * 0.4)));
+        return tx.Now + Math.Max(scheduled, (long)(attempt.RetryAfter ?? TimeSpan.Zero).TotalMicroseconds);
     }
 
     private async Task GiveBackAsync(List<Delivery> deliveries, long dueAt)
     {
+        lock (_gate) _held.ExceptWith(deliveries.Select(d => (d.Project, d.Id)));
         try
         {
             await _store.ReleaseAsync(deliveries, dueAt);
@@ -233,17 +342,36 @@ internal sealed class DeliveryWorker : HintedLook
 }
 
 /// <summary>Ends deliveries whose time is over, and keeps what has ended for as long as its retention says. Any number of nodes may do it at once.</summary>
-internal sealed class DeliveryKeeper(Database database, DeliveryStore store, DeliveryWorker worker, PosternOptions options, TimeProvider clock, ILogger<DeliveryKeeper> log) : PeriodicLook(clock, log)
+internal sealed class DeliveryKeeper(
+    Database database, DeliveryStore store, WebhookEndpoints endpoints, DeliveryWorker worker, PosternOptions options,
+    TimeProvider clock, ILogger<DeliveryKeeper> log) : PeriodicLook(clock, log)
 {
     private const int Batch = 200;
+    private const int EndpointsALook = 100;
 
     protected override async Task LookAsync(CancellationToken stop)
     {
+        foreach (var (project, id, reason) in await endpoints.DisabledWithWaitingAsync(EndpointsALook))
+            await OneAsync(id, () => EndWaitingAsync(project, id, reason, stop));
         foreach (var delivery in await store.OverdueAsync(Batch))
         {
             var why = delivery.Reason is null ? "Its time was over before it could be sent." : $"Its time was over; the last attempt: {delivery.Reason}";
             await OneAsync(delivery.Id, () => worker.EndUnsentAsync(delivery, worker.PurposeOf(delivery), why));
         }
+    }
+
+    /// <summary>All that waits for a disabled endpoint, a batch a transaction. What somebody holds is seen by the next look.</summary>
+    private async Task EndWaitingAsync(string project, string id, string reason, CancellationToken stop)
+    {
+        int ended;
+        do
+        {
+            stop.ThrowIfCancellationRequested();
+            ended = await database.WriteAsync(async tx => await WebhookEndpoints.IsDisabledAsync(tx, project, id)
+                ? await DeliveryStore.EndWaitingAsync(tx, project, WebhookEndpoints.KeyOf(id), "The endpoint is disabled: " + reason, Batch)
+                : 0);
+        }
+        while (ended > 0);
     }
 
     protected override async Task SweepAsync(CancellationToken stop)

@@ -87,14 +87,9 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
         while (true)
         {
             caller.EnsureStillAllowed();
-            var ended = await database.WriteAsync(async tx =>
-            {
-                var endpoint = WebhookEndpoints.KeyOf(id);
-                var pending = await DeliveryStore.PendingOfAsync(tx, caller.Project, endpoint, DeleteBatch);
-                foreach (var one in pending) await DeliveryStore.EndAsync(tx, one, null, "The endpoint was deleted.");
-                return pending.Count;
-            });
-            if (ended < DeleteBatch) return Reply.NoContent;
+            var ended = await database.WriteAsync(tx => DeliveryStore.EndWaitingAsync(
+                tx, caller.Project, WebhookEndpoints.KeyOf(id), "The endpoint was deleted.", DeleteBatch));
+            if (ended == 0) return Reply.NoContent;
             http.RequestAborted.ThrowIfCancellationRequested();
         }
     }

@@ -99,6 +99,23 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
         return await tx.ExecuteAsync("UPDATE webhook_endpoint SET enabled = 0, disabled_reason = $3, updated_at = $4 WHERE project = $1 AND id = $2 AND enabled = 1", project, id, reason, tx.Now) == 1;
     }
 
+    /// <summary>Endpoints that were disabled by what they answered and that something still waits for.</summary>
+    public ValueTask<List<(string Project, string Id, string Reason)>> DisabledWithWaitingAsync(int limit) =>
+        database.ReadAsync(tx => tx.ListAsync(
+            """
+            SELECT e.project, e.id, e.disabled_reason FROM webhook_endpoint e
+            WHERE e.enabled = 0 AND e.disabled_reason IS NOT NULL AND EXISTS (
+              SELECT 1 FROM delivery d WHERE d.project = e.project AND d.endpoint = 'endpoint:' || e.id AND d.status = 'pending'
+                AND d.leased_at IS NULL)
+            LIMIT $1
+            """, r => (r.GetString(0), r.GetString(1), r.GetString(2)), (long)limit));
+
+    /// <summary>Whether it is disabled still, its row held: whoever enables it again meanwhile waits, and keeps what came since.</summary>
+    public static async ValueTask<bool> IsDisabledAsync(Tx tx, string project, string id) =>
+        await tx.FirstAsync(
+            "SELECT 1 FROM webhook_endpoint WHERE project = $1 AND id = $2 AND enabled = 0 AND disabled_reason IS NOT NULL" + tx.ForUpdate,
+            r => r.GetInt64(0), project, id) == 1;
+
     /// <summary>The first failure after a success is remembered, a success forgets it. Answers since when it fails.</summary>
     public static async ValueTask<long?> MarkAsync(Tx tx, string project, string id, bool failed)
     {
@@ -135,7 +152,6 @@ internal delegate ValueTask<byte[]> AddLink(Delivery delivery);
 internal sealed class EventPurpose(WebhookEndpoints endpoints, Outbox outbox, AddLink addLink, Database database) : DeliveryPurpose
 {
     public const string PurposeName = "event";
-    private const int DisableBatch = 500;
 
     /// <summary>Nothing but failure for so long, and an endpoint is disabled.</summary>
     private const long MaxFailing = 5L * 86_400 * 1_000_000;
@@ -163,13 +179,14 @@ internal sealed class EventPurpose(WebhookEndpoints endpoints, Outbox outbox, Ad
         else await AttemptedAsync(tx, delivery, attempt);
     }
 
-    /// <summary>Ends what waits for the endpoint, a batch here and the rest as each is looked at, and tells of it.</summary>
+    /// <summary>
+    /// Disables the endpoint and tells of it. What waits for it is ended by <see cref="DeliveryKeeper"/>: the transaction that
+    /// records one delivery touches no other, so many that are answered at once do not wait for one another in a circle.
+    /// </summary>
     public override async ValueTask DisableAsync(Tx tx, Delivery delivery, string reason)
     {
         var id = WebhookEndpoints.IdOf(delivery.Endpoint);
         if (!await WebhookEndpoints.DisableAsync(tx, delivery.Project, id, reason)) return;
-        foreach (var pending in (await DeliveryStore.PendingOfAsync(tx, delivery.Project, delivery.Endpoint, DisableBatch)).Where(d => d.Id != delivery.Id))
-            await DeliveryStore.EndAsync(tx, pending, null, "The endpoint is disabled: " + reason);
         await outbox.EmitAsync(tx, delivery.Project, "endpoint.disabled", delivery.Endpoint, json =>
         {
             json.WriteString("endpointId", id);

@@ -112,6 +112,9 @@ internal sealed record Run
 
     public long? DueAt { get; init; }
 
+    /// <summary>Since when it waits for a place at its agent, or to go on, instead of being due.</summary>
+    public long? WaitsAt { get; init; }
+
     public long LeaseNo { get; init; }
 
     public long Tries { get; init; }

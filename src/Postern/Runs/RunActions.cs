@@ -15,7 +15,7 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Co
     public async ValueTask<(Run? Run, Refusal? Refusal)> StartAsync(Tx tx, Run run, Doer by)
     {
         if (run.IsEnded) return (null, Ended(run));
-        if (run.Dispatched || run.DueAt is not null || run.ClaimAt is not null) return (run, null);
+        if (run.Dispatched || run.DueAt is not null || run.WaitsAt is not null || run.ClaimAt is not null) return (run, null);
         var started = run with { DueAt = tx.Now, EventSeq = run.EventSeq + 1, UpdatedAt = tx.Now };
         await RunStore.SaveAsync(tx, started, releases: true);
         await RunEvents.InsertAsync(tx, run.Project, run.Id, new RunEvent(started.EventSeq, "start", tx.Now, run.Attempt, by, run.Status, run.Status));

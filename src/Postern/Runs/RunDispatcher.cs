@@ -9,35 +9,62 @@ namespace Postern.Runs;
 /// <summary>
 /// Gives due runs to their agents. It claims them in batches under a lease with a fencing number, on any number of nodes; a run whose
 /// node died is claimed again when its lease has run out. It wakes at a commit that made a run due, and looks by itself every second.
+/// When the server stops it claims nothing more, what is under way finishes within the time there is, and what does not is given back.
 /// </summary>
-internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore agents, Conversation conversation, Turns turns, RunMachine machine, RunReports reports, Outbox outbox, EchoAgent echo, PosternOptions options, TimeProvider clock, ILogger<RunDispatcher> log) : HintedLook(database, Topics.Runs, clock, log)
+internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore agents, Conversation conversation, Turns turns, RunMachine machine, RunReports reports, Outbox outbox, EchoAgent echo, PosternOptions options, IHostApplicationLifetime host, TimeProvider clock, ILogger<RunDispatcher> log) : HintedLook(database, Topics.Runs, clock, log)
 {
-    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
-    /// <summary>How long a run waits before it asks again for a place at an agent that is at its concurrency.</summary>
-    private const long AgentBusy = 250_000;
+    /// <summary>How long a node that died keeps others waiting. What takes longer renews it.</summary>
+    internal static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan WakeEvery = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan GivesBackWithin = TimeSpan.FromSeconds(2);
 
     private readonly SemaphoreSlim _slots = new(options.Runs.DispatchConcurrency);
+    private readonly TimeProvider _clock = clock;
+    private readonly AgentPlaces _places = new(database);
+    private readonly CancellationTokenSource _cut = new();
+    private bool _recovered = database is not SqliteDatabase;
+    private long _woke;
+    private (string Project, string Agent) _walked = ("", "");
 
     protected override async Task<bool> LookAsync(CancellationToken stop)
     {
+        if (host.ApplicationStopping.IsCancellationRequested) return false;
+        if (!_recovered) await runs.ReleaseAllAsync();
+        _recovered = true;
+        if (_woke == 0 || _clock.GetElapsedTime(_woke) > WakeEvery)
+        {
+            _woke = _clock.GetTimestamp();
+            _walked = await _places.WakeAsync(_walked);
+        }
         var claimed = _slots.CurrentCount == 0 ? [] : await runs.ClaimDueAsync(_slots.CurrentCount, Lease);
         foreach (var run in claimed)
         {
             await _slots.WaitAsync(stop);
-            _ = WorkAsync(run, stop);
+            _ = WorkAsync(run);
         }
         return claimed.Count > 0;
     }
 
-    private async Task WorkAsync(Run run, CancellationToken stop)
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        while (IsWorking && !cancellationToken.IsCancellationRequested) await Due.WaitAsync(LookEvery, _clock, CancellationToken.None);
+        await _cut.CancelAsync();
+        for (var began = _clock.GetTimestamp(); IsWorking && _clock.GetElapsedTime(began) < GivesBackWithin;)
+            await Due.WaitAsync(LookEvery, _clock, CancellationToken.None);
+    }
+
+    private bool IsWorking => _slots.CurrentCount < options.Runs.DispatchConcurrency;
+
+    private async Task WorkAsync(Run run)
     {
         try
         {
-            await HandOverAsync(run, stop);
+            await HandOverAsync(run, _cut.Token);
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (_cut.IsCancellationRequested)
         {
-            // The node is stopping: the lease runs out and another takes the run up.
+            await GiveBackAsync(run);
         }
         catch (Exception fault) when (fault is not OutOfMemoryException)
         {
@@ -47,6 +74,20 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
         {
             _slots.Release();
             Due.Set();
+        }
+    }
+
+    /// <summary>The server's time to stop is over: another node takes the run up at once.</summary>
+    private async Task GiveBackAsync(Run run)
+    {
+        try
+        {
+            await runs.ReleaseAsync(run);
+        }
+        catch (StorageUnavailableException fault)
+        {
+            // Its lease runs out.
+            LookLog.Waits(Log, GetType().Name, fault.Message);
         }
     }
 
@@ -90,7 +131,8 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
         Database.WriteAsync(async tx =>
         {
             if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run || run.LeaseNo != claimed.LeaseNo) return 0;
-            if (agent.Settings.Concurrency is { } most && await RunStore.WorkingAsync(tx, run.Project, run.Agent) >= most) return await RunStore.DeferAsync(tx, run, tx.Now + AgentBusy);
+            if (agent.Settings.Concurrency is { } most && !await AgentPlaces.HasRoomAsync(tx, run.Project, run.Agent, ofSession: false, most))
+                return await AgentPlaces.WaitAsync(tx, run);
             switch (agent.Kind)
             {
                 case Agent.Pull:
@@ -137,6 +179,7 @@ internal sealed class RunDispatcher(Database database, RunStore runs, AgentStore
     public override void Dispose()
     {
         _slots.Dispose();
+        _cut.Dispose();
         base.Dispose();
     }
 }

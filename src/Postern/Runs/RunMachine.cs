@@ -62,6 +62,7 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
         var workflow = await workflows.OfAsync(tx, run);
         var phase = change.Phase ?? workflow.States[change.To].Phase;
         var ends = Phase.IsTerminal(phase);
+        var goesOn = run is { WaitsAt: not null, Phase: Phase.Waiting or Phase.Paused } && phase is not (Phase.Waiting or Phase.Paused);
         var next = run with
         {
             Status = change.To,
@@ -79,7 +80,9 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
             EndedAt = ends ? tx.Now : null,
             Approval = ends ? null : run.Approval,
             ApprovalUntil = ends ? null : run.ApprovalUntil,
-            DueAt = ends ? null : run.DueAt,
+            // What came while it stood still is due once it goes on.
+            DueAt = ends ? null : goesOn ? run.WaitsAt : run.DueAt,
+            WaitsAt = ends || goesOn ? null : run.WaitsAt,
             // Whoever reports that it runs has it: it is not offered to others any more.
             ClaimAt = ends || phase == Phase.Running ? null : run.ClaimAt,
             // A worker holds what it works on; nothing is worked on while a run waits, is paused or has ended.
@@ -210,6 +213,7 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
                 StartedAt = null,
                 EndedAt = null,
                 DueAt = tx.Now,
+                WaitsAt = null,
                 ClaimAt = null,
                 ClaimUntil = null,
                 ClaimSeconds = 0,

@@ -19,8 +19,10 @@ internal sealed class RunStore(Database database)
         failure_code, failure_message, failed_stage, progress_millionths, tags, metadata, callback_url, callback_sealed, callback_outcome,
         boot_message, continuation, previous_run, trigger_key, profile, paused_from, created_at, updated_at, attempt_at, started_at, ended_at,
         deadline_at, total_at, state_until, queued_seconds, silent_seconds, total_seconds, idle_seconds,
-        due_at, lease_no, tries, claim_at, claim_until, claim_seconds, leases_lost, dispatched, approval, approval_until
+        due_at, lease_no, tries, claim_at, claim_until, claim_seconds, leases_lost, dispatched, approval, approval_until, waits_at
         """;
+
+    private const int DueALook = 1024;
 
     private const string Find = $"SELECT {Columns} FROM run WHERE project = $1 AND id = $2";
     private const string FindForUpdate = Find + " FOR UPDATE";
@@ -67,30 +69,55 @@ internal sealed class RunStore(Database database)
               progress_millionths = $12, profile = $13, paused_from = $14, updated_at = $15, attempt_at = $16, started_at = $17, ended_at = $18,
               deadline_at = $19, total_at = $20, state_until = $21, due_at = $22, claim_at = $23, claim_until = $24, claim_seconds = $25, leases_lost = $26, dispatched = $27,
               boot_message = $28, lease_until = CASE WHEN $29 = 1 THEN 0 ELSE lease_until END, tries = $30,
-              idle_until = CASE WHEN $29 = 1 THEN NULL ELSE idle_until END, approval = $31, approval_until = $32
+              idle_until = CASE WHEN $29 = 1 THEN NULL ELSE idle_until END, approval = $31, approval_until = $32,
+              waits_at = $33
             WHERE project = $1 AND id = $2
             """,
             run.Project, run.Id, run.Status, run.Phase, run.Reason, run.Attempt, run.Marker, run.EventSeq, run.FailureCode, run.FailureMessage, run.FailedStage,
             run.ProgressMillionths, run.Profile, run.PausedFrom, run.UpdatedAt, run.AttemptAt, run.StartedAt, run.EndedAt,
             run.DeadlineAt, run.TotalAt, run.StateUntil, run.DueAt, run.ClaimAt, run.ClaimUntil, run.ClaimSeconds, run.LeasesLost, run.Dispatched ? 1L : 0L,
-            run.BootMessage ? 1L : 0L, releases ? 1L : 0L, run.Tries, run.Approval, run.ApprovalUntil);
+            run.BootMessage ? 1L : 0L, releases ? 1L : 0L, run.Tries, run.Approval, run.ApprovalUntil, releases ? null : run.WaitsAt);
         if (saved != 1) throw new InvalidOperationException($"{run.Id} was changed without its row being held.");
         if (run.DueAt is not null) tx.Touch(Topics.Runs);
         if (run.ClaimAt is not null) tx.Touch(Topics.Claimable(run.Project, run.Agent));
+        // It has ended, or its next attempt is yet to be handed over: another may have its place.
+        if (releases && run.Session is null) await AgentPlaces.FreeAsync(tx, run.Project, run.Agent, ofSession: false);
     }
 
     /// <summary>The newest run of a session, live or ended.</summary>
     public static ValueTask<string?> LastOfAsync(Tx tx, string project, string session) =>
         tx.FirstAsync("SELECT id FROM run WHERE project = $1 AND session = $2 ORDER BY created_at DESC, id DESC LIMIT 1", r => r.GetString(0), project, session);
 
-    /// <summary>Takes due runs under a lease with a fencing number; a run whose holder died is taken again when its lease has run out.</summary>
+    /// <summary>
+    /// Takes due runs under a lease with a fencing number; a run whose holder died is taken again when its lease has run out. Of
+    /// the oldest that are due each agent has its turn, so that the backlog of one does not stand before all others.
+    /// </summary>
     public Task<List<Run>> ClaimDueAsync(int limit, TimeSpan lease) =>
         database.WriteAsync(tx => tx.ListAsync(
             $"""
             UPDATE run SET lease_until = $2, lease_no = lease_no + 1
-            WHERE (project, id) IN (SELECT project, id FROM run WHERE due_at <= $1 AND lease_until <= $1 ORDER BY due_at LIMIT $3{tx.ForUpdateSkipLocked})
+            WHERE (project, id) IN (
+              SELECT project, id FROM run WHERE due_at <= $1 AND lease_until <= $1 AND (project, id) IN (
+                SELECT project, id FROM (
+                  SELECT project, id, due_at, ROW_NUMBER() OVER (PARTITION BY project, agent ORDER BY due_at) AS place FROM (
+                    SELECT project, id, agent, due_at FROM run WHERE due_at <= $1 AND lease_until <= $1 ORDER BY due_at LIMIT $4) AS oldest
+                ) AS placed ORDER BY place, due_at LIMIT $3){tx.ForUpdateSkipLocked})
             RETURNING {Columns}
-            """, Map, tx.Now, tx.Now + (long)lease.TotalMicroseconds, limit));
+            """, Map, tx.Now, tx.Now + (long)lease.TotalMicroseconds, (long)limit, DueALook));
+
+    /// <summary>Gives back what was claimed and not done: another takes it at once.</summary>
+    public Task<int> ReleaseAsync(Run run) =>
+        database.WriteAsync(async tx =>
+        {
+            tx.Touch(Topics.Runs);
+            return await tx.ExecuteAsync(
+                "UPDATE run SET lease_until = 0 WHERE project = $1 AND id = $2 AND lease_no = $3 AND due_at IS NOT NULL",
+                run.Project, run.Id, run.LeaseNo);
+        });
+
+    /// <summary>After a start on a database that no other process serves: whatever was claimed was claimed by a process that is gone.</summary>
+    public Task<int> ReleaseAllAsync() => database.WriteAsync(async tx => await tx.ExecuteAsync(
+        "UPDATE run SET lease_until = 0 WHERE due_at IS NOT NULL AND lease_until > 0"));
 
     /// <summary>False: the lease was lost, and whoever has it now does the work.</summary>
     public Task<bool> RenewAsync(Run run, TimeSpan lease) =>
@@ -108,7 +135,7 @@ internal sealed class RunStore(Database database)
     /// <summary>There is work: some node takes it as soon as it sees it.</summary>
     public static async ValueTask MakeDueAsync(Tx tx, string project, string id)
     {
-        await tx.ExecuteAsync("UPDATE run SET due_at = $3, idle_until = NULL, updated_at = $3 WHERE project = $1 AND id = $2 AND ended_at IS NULL AND due_at IS NULL AND claim_at IS NULL", project, id, tx.Now);
+        await tx.ExecuteAsync("UPDATE run SET due_at = $3, idle_until = NULL, updated_at = $3 WHERE project = $1 AND id = $2 AND ended_at IS NULL AND due_at IS NULL AND waits_at IS NULL AND claim_at IS NULL", project, id, tx.Now);
         tx.Touch(Topics.Runs);
     }
 
@@ -120,14 +147,14 @@ internal sealed class RunStore(Database database)
     public static ValueTask<int> RestAsync(Tx tx, string project, string id) =>
         tx.ExecuteAsync(
             """
-            UPDATE run SET due_at = NULL, lease_until = 0, tries = 0, boot_message = 0, claim_at = NULL, claim_until = NULL, claim_seconds = 0, deadline_at = COALESCE(approval_until, total_at),
+            UPDATE run SET due_at = NULL, waits_at = NULL, lease_until = 0, tries = 0, boot_message = 0, claim_at = NULL, claim_until = NULL, claim_seconds = 0, deadline_at = COALESCE(approval_until, total_at),
               idle_until = CASE WHEN approval IS NULL THEN $3 + idle_seconds * 1000000 END, updated_at = $3 WHERE project = $1 AND id = $2 AND ended_at IS NULL
             """, project, id, tx.Now);
 
     /// <summary>More is due at once, for whichever node takes it next.</summary>
     public static async ValueTask AgainAsync(Tx tx, string project, string id)
     {
-        await tx.ExecuteAsync("UPDATE run SET due_at = $3, lease_until = 0, tries = 0, idle_until = NULL, claim_at = NULL, claim_until = NULL, claim_seconds = 0, boot_message = 0, updated_at = $3 WHERE project = $1 AND id = $2 AND ended_at IS NULL", project, id, tx.Now);
+        await tx.ExecuteAsync("UPDATE run SET due_at = $3, waits_at = NULL, lease_until = 0, tries = 0, idle_until = NULL, claim_at = NULL, claim_until = NULL, claim_seconds = 0, boot_message = 0, updated_at = $3 WHERE project = $1 AND id = $2 AND ended_at IS NULL", project, id, tx.Now);
         tx.Touch(Topics.Runs);
     }
 
@@ -142,7 +169,7 @@ internal sealed class RunStore(Database database)
     public static async ValueTask OfferAsync(Tx tx, Run run)
     {
         await tx.ExecuteAsync(
-            "UPDATE run SET due_at = NULL, lease_until = 0, tries = 0, idle_until = NULL, claim_at = $3, claim_until = NULL, claim_seconds = 0, deadline_at = $4 WHERE project = $1 AND id = $2 AND ended_at IS NULL",
+            "UPDATE run SET due_at = NULL, waits_at = NULL, lease_until = 0, tries = 0, idle_until = NULL, claim_at = $3, claim_until = NULL, claim_seconds = 0, deadline_at = $4 WHERE project = $1 AND id = $2 AND ended_at IS NULL",
             run.Project, run.Id, tx.Now, run.Session is null ? run.DeadlineAt : Math.Min(run.TotalAt, tx.Now + (run.QueuedSeconds * 1_000_000)));
         tx.Touch(Topics.Claimable(run.Project, run.Agent));
     }
@@ -153,10 +180,6 @@ internal sealed class RunStore(Database database)
             "UPDATE run SET total_seconds = $3, total_at = created_at + $3 * 1000000, deadline_at = CASE WHEN deadline_at > created_at + $3 * 1000000 THEN created_at + $3 * 1000000 ELSE deadline_at END WHERE project = $1 AND id = $2",
             project, id, seconds);
 
-    /// <summary>Not tried, only to be asked again at a time: its agent has no place free.</summary>
-    public static ValueTask<int> DeferAsync(Tx tx, Run run, long dueAt) =>
-        tx.ExecuteAsync("UPDATE run SET due_at = $4, lease_until = 0 WHERE project = $1 AND id = $2 AND lease_no = $3 AND lease_until > 0", run.Project, run.Id, run.LeaseNo, dueAt);
-
     /// <summary>Takes up to a number of runs for a worker. Session and run are locked by what follows, in their order; here a row that another worker takes is passed over.</summary>
     public static ValueTask<List<Run>> TakeClaimableAsync(Tx tx, string project, string agent, int limit, long leaseSeconds) =>
         tx.ListAsync(
@@ -165,10 +188,6 @@ internal sealed class RunStore(Database database)
             WHERE (project, id) IN (SELECT project, id FROM run WHERE project = $1 AND agent = $2 AND claim_at <= $3 AND (session IS NULL OR phase IN ('queued', 'running')) ORDER BY claim_at LIMIT $5{tx.ForUpdateSkipLocked})
             RETURNING {Columns}
             """, Map, project, agent, tx.Now, leaseSeconds, (long)limit);
-
-    /// <summary>Runs of an agent that are being worked on, not counting turns of sessions: what its concurrency bounds.</summary>
-    public static ValueTask<long> WorkingAsync(Tx tx, string project, string agent) =>
-        tx.FirstAsync("SELECT COUNT(*) FROM run WHERE project = $1 AND agent = $2 AND ended_at IS NULL AND session IS NULL AND dispatched = 1 AND due_at IS NULL", r => r.GetInt64(0), project, agent);
 
     public ValueTask<List<Run>> IdleOverdueAsync(int limit) =>
         database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM run WHERE idle_until <= $1 ORDER BY idle_until LIMIT $2", Map, tx.Now, limit));
@@ -286,6 +305,7 @@ internal sealed class RunStore(Database database)
         Dispatched = r.Flag(46),
         Approval = r.TextOrNull(47),
         ApprovalUntil = r.LongOrNull(48),
+        WaitsAt = r.LongOrNull(49),
     };
 }
 

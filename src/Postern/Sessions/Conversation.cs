@@ -319,6 +319,7 @@ internal sealed class Conversation(
         await tx.ExecuteAsync(
             "UPDATE session SET message_next = $3, in_answered_seq = $4, turn_deadline = NULL, turn_out_seq = $5, updated_at = $6 WHERE project = $1 AND id = $2",
             now.Project, now.Id, now.MessageNext, now.InAnsweredSeq, now.TurnOutSeq, tx.Now);
+        await AgentPlaces.FreeAsync(tx, now.Project, now.Agent, ofSession: true);
         if (now.CurrentRun is { } run)
         {
             if (now.HasUnanswered) await RunStore.AgainAsync(tx, now.Project, run);
@@ -369,6 +370,7 @@ internal sealed class Conversation(
             UPDATE session SET {set}, in_next = $3, out_next = $4, message_next = $5, updated_at = $6,
               current_run = NULL, turn_deadline = NULL, turn_out_seq = $4, run_wanted_until = NULL WHERE project = $1 AND id = $2
             """, session.Project, session.Id, session.InNext + 1, session.OutNext + 1, messages, tx.Now, reason);
+        await AgentPlaces.FreeAsync(tx, session.Project, session.Agent, ofSession: true);
         return true;
     }
 

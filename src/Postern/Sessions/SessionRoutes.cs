@@ -118,6 +118,7 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
             await machine.EndAsync(tx, row.Project, run.Id, Phase.Succeeded, "handed over to a fresh run");
             // The turn goes over with what it has not answered: the fresh run opens it anew.
             await tx.ExecuteAsync("UPDATE session SET turn_deadline = NULL, current_run = NULL WHERE project = $1 AND id = $2", row.Project, row.Id);
+            await AgentPlaces.FreeAsync(tx, row.Project, row.Agent, ofSession: true);
             var next = await conversation.StartRunAsync(tx, row with { CurrentRun = null }, null, bootMessage: false);
             return next is null ? new Refusal(409, $"The agent {row.Agent} is not registered", "unknown_agent") { ShouldRetry = false } : Reply.Ok(new SwappedRun(next, true));
         });

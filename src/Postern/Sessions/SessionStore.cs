@@ -138,13 +138,6 @@ internal sealed class SessionStore(Database database)
             _ => throw new ArgumentOutOfRangeException(nameof(what)),
         }, r => new SessionName(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)), tx.Now, limit));
 
-    /// <summary>Turns that an agent has open, counted under the lock of its row, so that two nodes do not both take the last place.</summary>
-    public static async ValueTask<long> OpenTurnsAsync(Tx tx, string project, string agent)
-    {
-        await tx.FirstAsync("SELECT slug FROM agent WHERE project = $1 AND slug = $2" + tx.ForUpdate, r => r.GetString(0), project, agent);
-        return await tx.FirstAsync("SELECT COUNT(*) FROM session WHERE project = $1 AND agent = $2 AND turn_deadline IS NOT NULL", r => r.GetInt64(0), project, agent);
-    }
-
     public ValueTask<List<SessionName>> EndedBeforeAsync(long before, int limit) =>
         database.ReadAsync(tx => tx.ListAsync(
             "SELECT project, id, external_id, agent, session_key FROM session WHERE closed_at < $1 OR (closed_at IS NULL AND expiry_told = 1 AND expires_at < $1) LIMIT $2",

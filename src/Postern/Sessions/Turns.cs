@@ -7,9 +7,6 @@ namespace Postern.Sessions;
 /// <summary>How a turn of a session begins: what a claimed run is due for, and how much time it has. How it ends is <see cref="Conversation"/>'s.</summary>
 internal sealed class Turns(RunMachine machine)
 {
-    /// <summary>How long a turn waits before it asks again for a place at an agent that is at its concurrency.</summary>
-    private const long AgentBusy = 250_000;
-
     /// <summary>Opens the turn that a claimed run is due for, or goes on with the one that a lost holder had opened. Null: nothing waits for an answer.</summary>
     public async ValueTask<(Session Session, Run Run)?> BeginAsync(Tx tx, Run claimed, TimeSpan turnTime, long? concurrency)
     {
@@ -17,12 +14,15 @@ internal sealed class Turns(RunMachine machine)
         if (run.Phase is Phase.Waiting or Phase.Paused)
         {
             // The turn begins once the run goes on.
-            await RunStore.DeferAsync(tx, run, tx.Now + AgentBusy);
+            await AgentPlaces.WaitAsync(tx, run);
+            // The place that it was woken for is another's.
+            await AgentPlaces.FreeAsync(tx, run.Project, run.Agent, ofSession: true);
             return null;
         }
-        if (concurrency is { } most && !session.TurnIsOpen && await SessionStore.OpenTurnsAsync(tx, run.Project, run.Agent) >= most)
+        if (concurrency is { } most && !session.TurnIsOpen
+            && !await AgentPlaces.HasRoomAsync(tx, run.Project, run.Agent, ofSession: true, most))
         {
-            await RunStore.DeferAsync(tx, run, tx.Now + AgentBusy);
+            await AgentPlaces.WaitAsync(tx, run);
             return null;
         }
         if (run.Phase == Phase.Queued) run = await machine.MoveAsync(tx, run, new Change("started", Doer.Server, Phase.Running));
@@ -43,6 +43,7 @@ internal sealed class Turns(RunMachine machine)
         {
             if (run.Phase == Phase.Queued) await machine.MoveAsync(tx, run, new Change("started", Doer.Server, Phase.Running));
             await RunStore.RestAsync(tx, run.Project, run.Id);
+            await AgentPlaces.FreeAsync(tx, run.Project, run.Agent, ofSession: true);
             return null;
         }
         return (session, run);

@@ -28,6 +28,7 @@ internal sealed class PostgresDatabase : Database
     private static readonly TimeSpan SearchTime = TimeSpan.FromSeconds(5);
 
     private const int MaxTries = 8;
+    private const int MaxDoublings = 4;
 
     private readonly PostgresPlaces _places;
     private readonly TimeProvider _clock;
@@ -90,9 +91,10 @@ internal sealed class PostgresDatabase : Database
                     StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
                     return result;
                 }
-                catch (PostgresException fault) when (attempt < MaxTries && fault.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected)
+                catch (PostgresException fault) when (attempt < MaxTries && IsConflict(fault))
                 {
                     // The transaction did not happen: once more.
+                    await PauseAsync(attempt, cancel);
                 }
                 catch (OutsideFirstException first)
                 {
@@ -120,21 +122,18 @@ internal sealed class PostgresDatabase : Database
         var began = Stopwatch.GetTimestamp();
         try
         {
-            await using var place = await _places.TakeAsync(writes: true, cancel);
-            var tx = new PostgresTx(place.Connection!, null, isBounded: true, this);
-            T result;
-            try
+            for (var attempt = 1; ; attempt++)
             {
-                result = await RunAsync(command, tx, place);
+                try
+                {
+                    return await WriteOneOnceAsync(command, began, cancel);
+                }
+                catch (PostgresException fault) when (attempt < MaxTries && IsConflict(fault))
+                {
+                    // The statement did not happen: once more.
+                    await PauseAsync(attempt, cancel);
+                }
             }
-            catch (Exception fault) when (tx.HasSent && LeavesOpen(fault))
-            {
-                // The statement is its own commit.
-                throw Unknown(fault);
-            }
-            Told(tx);
-            StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
-            return result;
         }
         catch (Exception fault) when (IsUnavailable(fault))
         {
@@ -185,6 +184,25 @@ internal sealed class PostgresDatabase : Database
     {
         await _relay.DisposeAsync();
         await _places.DisposeAsync();
+    }
+
+    private async Task<T> WriteOneOnceAsync<T>(Func<Tx, ValueTask<T>> command, long began, CancellationToken cancel)
+    {
+        await using var place = await _places.TakeAsync(writes: true, cancel);
+        var tx = new PostgresTx(place.Connection!, null, isBounded: true, this);
+        T result;
+        try
+        {
+            result = await RunAsync(command, tx, place);
+        }
+        catch (Exception fault) when (tx.HasSent && LeavesOpen(fault))
+        {
+            // The statement is its own commit.
+            throw Unknown(fault);
+        }
+        Told(tx);
+        StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
+        return result;
     }
 
     /// <summary>Runs a command; a row that is held for too long is said to be that.</summary>
@@ -245,6 +263,19 @@ internal sealed class PostgresDatabase : Database
 
     private static StorageUnavailableException Unreachable(Exception fault) =>
         new("The database cannot be reached.", fault);
+
+    private static bool IsConflict(PostgresException fault) =>
+        fault.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected;
+
+    /// <summary>
+    /// Before the next try: 10 to 100 ms at random, doubled with each. Those that met and try again at once meet again.
+    /// </summary>
+    private Task PauseAsync(int attempt, CancellationToken cancel)
+    {
+        StorageMeter.Repeated();
+        var pause = Random.Shared.Next(10, 101) << Math.Min(attempt - 1, MaxDoublings);
+        return Task.Delay(TimeSpan.FromMilliseconds(pause), _clock, cancel);
+    }
 
     /// <summary>It is committed: what remembers is marked, and the others are told after the answer.</summary>
     private void Told(PostgresTx tx)

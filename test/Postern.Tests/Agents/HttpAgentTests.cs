@@ -277,8 +277,9 @@ public sealed class HttpAgentTests : IAsyncLifetime
         await _server.SayAsync("s", "one");
         var (_, first, _) = await _agent.NextAsync();
         await _server.SayAsync("t", "two");
-        // Claimed again and again, and not handed over while the place is taken.
-        await WaitFor.TrueAsync(async () => await _server.Database.ReadAsync(tx => tx.FirstAsync("SELECT MAX(lease_no) FROM run", r => r.GetInt64(0))) >= 3);
+        // It waits, and is not handed over while the place is taken.
+        await WaitFor.TrueAsync(async () => await _server.Database.ReadAsync(tx => tx.FirstAsync(
+            "SELECT COUNT(*) FROM run WHERE waits_at IS NOT NULL", r => r.GetInt64(0))) == 1, what: "one waits");
         Assert.Single(_agent.Taken);
         await _server.PostAsync("/realtime/v1/sessions/s/out/records", "{\"records\":[{\"headers\":{\"trigger-control\":\"turn-complete\"}}]}", first.GetProperty("data").GetProperty("token").GetString());
         var (headers, _, _) = await _agent.NextAsync(2);

@@ -245,6 +245,56 @@ public sealed class DeliveryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_has_arrived_is_sent_again_by_a_replay_alone_and_once()
+    {
+        var id = (await SentAsync("delivered")).GetProperty("id").GetString()!;
+        for (var i = 0; i < 2; i++)
+        {
+            var retried = await _server.PostAsync($"/api/v1/deliveries/{id}/retry", null);
+            Assert.Equal((200, "delivered"), (retried.Status, retried.String("status")));
+        }
+        for (var expected = 1; expected >= 0; expected--)
+        {
+            Assert.Equal(expected, await ReplayedAsync(new { endpoint = "hook", since = "2020-01-01", status = "delivered" }));
+            await InAsync(id, "delivered", 2);
+        }
+        // Another recovery names the end of its span, which is after the first.
+        _server.Clock.Advance(TimeSpan.FromSeconds(2));
+        var until = DateTimeOffset.UnixEpoch.AddTicks(_server.Database.Now * 10).ToString("O");
+        for (var expected = 1; expected >= 0; expected--)
+        {
+            Assert.Equal(expected, await ReplayedAsync(new { endpoint = "hook", since = "2020-01-01", until, status = "delivered" }));
+            await InAsync(id, "delivered", 3);
+        }
+        Assert.Equal(3, _receiver.Taken.Count);
+
+        async Task<int> ReplayedAsync(object body) =>
+            (await _server.PostAsync("/api/v1/deliveries/replay", body)).Json.GetProperty("replayed").GetInt32();
+    }
+
+    [Theory]
+    [InlineData("0", 4, 6)]
+    [InlineData("1", 4, 6)]
+    [InlineData("Wed, 21 Oct 2015 07:28:00 GMT", 4, 6)]
+    [InlineData("60", 60, 61)]
+    [InlineData("9999999", 86_400, 86_401)]
+    [InlineData("9999999999", 86_400, 86_401)]
+    [InlineData("99999999999999999999999999", 86_400, 86_401)]
+    [InlineData("Wed, 21 Oct 2076 07:28:00 GMT", 86_400, 86_401)]
+    public async Task A_receiver_can_delay_the_next_try_by_a_day_and_never_hasten_it(string asked, int least, int most)
+    {
+        _receiver.Handle = http =>
+        {
+            (http.Response.StatusCode, http.Response.Headers.RetryAfter) = (429, asked);
+            return Task.CompletedTask;
+        };
+        var delivery = await SentAsync("pending");
+        var pause = delivery.GetProperty("nextAttemptAt").GetDateTimeOffset() - delivery.GetProperty("attempts")[0].GetProperty("at").GetDateTimeOffset();
+        // What it took to answer comes on top.
+        Assert.InRange(pause, TimeSpan.FromSeconds(least - 0.001), TimeSpan.FromSeconds(most + 5));
+    }
+
+    [Fact]
     public async Task A_circuit_pauses_a_failing_endpoint_without_spending_attempts()
     {
         await using var server = await TestServer.StartAsync(set: o => (o.Deliveries.CircuitFailures, o.Deliveries.EndpointConcurrency, o.Deliveries.CircuitSeconds) = (3, 1, 600));
@@ -259,8 +309,8 @@ public sealed class DeliveryTests : IAsyncLifetime
         await server.PostAsync("/api/v1/webhook-endpoints/beside/test", null);
         await beside.NextAsync();
         Assert.Equal(3, _receiver.Taken.Count);
-        var waiting = (await server.GetAsync("/api/v1/deliveries?status=pending")).Json.GetProperty("data").EnumerateArray().ToList();
-        Assert.Equal(7, waiting.Count(d => d.GetProperty("attemptCount").GetInt32() == 0));
+        await WaitFor.TrueAsync(async () => (await server.GetAsync("/api/v1/deliveries?status=pending")).Json.GetProperty("data")
+            .EnumerateArray().Count(d => d.GetProperty("attemptCount").GetInt32() == 0) == 7, what: "seven were not tried");
         // After the pause one is tried; it arrives, and the rest follow.
         _receiver.Answers = _ => (200, "");
         server.Clock.Advance(TimeSpan.FromSeconds(601));
