@@ -37,7 +37,9 @@ public sealed partial class WalkTests
             .Replace("$PWD/data", folder, StringComparison.Ordinal));
         var start = new ProcessStartInfo("bash", script)
         {
-            WorkingDirectory = Repository.Root, RedirectStandardOutput = true, RedirectStandardError = true,
+            WorkingDirectory = Repository.Root,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         using var shell = Process.Start(start)!;
         var (said, complained) = (shell.StandardOutput.ReadToEndAsync(), shell.StandardError.ReadToEndAsync());

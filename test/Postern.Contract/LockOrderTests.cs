@@ -115,7 +115,11 @@ public sealed class LockOrderTests
 
         Task<Answer> MakeTriggerAsync() => server.PostAsync("/api/triggers/org/acme/t", new
         {
-            agent = "echo", promptTemplate = "Say {{body.n}}", sessionMode = "byKey", sessionKey = "{{body.n}}", maxInFlight = 100,
+            agent = "echo",
+            promptTemplate = "Say {{body.n}}",
+            sessionMode = "byKey",
+            sessionKey = "{{body.n}}",
+            maxInFlight = 100,
         });
     }
 }
