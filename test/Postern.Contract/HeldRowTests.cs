@@ -83,7 +83,7 @@ public sealed class HeldRowTests
         Assert.All(await Task.WhenAll(searches), f => Assert.IsType<StorageBusyException>(f));
 
         using var gone = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
-        StorageUse.Begin(new StorageUse(Asker.Request, null, gone.Token));
+        StorageUse.Begin(new StorageUse(Asker.Request, () => gone.Token));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(SleepAsync);
 
         Task SleepAsync() => server.Database.SearchAsync(

@@ -74,7 +74,7 @@ public sealed class LockedFileTests
     {
         await using var server = await TestServer.StartAsync();
         using var gone = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
-        StorageUse.Begin(new StorageUse(Asker.Request, null, gone.Token));
+        StorageUse.Begin(new StorageUse(Asker.Request, () => gone.Token));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
             EndlessAsync(server.Database));
     }

@@ -43,7 +43,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
     public async Task ChangedAsync(HttpContext http, Door door, ProjectCaller caller, string action, string address)
     {
         // The change is made: its row is written whether its client is there still or not.
-        StorageUse.Begin(StorageUse.Current with { Gone = default });
+        StorageUse.Begin(StorageUse.Current.Outliving);
         var named = string.Join('/', http.Request.RouteValues.Values.OfType<string>());
         var row = new AuditRow(caller.Project, action, caller.Authority.Credential, caller.Authority.LoggedActor, Route(http, door), address, named.Length == 0 ? null : Wire.Cut(named, 500));
         await database.WriteAsync(async tx =>

@@ -25,10 +25,10 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
             span.DisplayName = $"{door.Method} {door.Path}";
             span.SetTag("http.route", door.Path);
         }
-        StorageUse.Begin(new StorageUse(Asker.Request, null, http.RequestAborted));
+        var use = StorageUse.Begin(new StorageUse(Asker.Request, () => http.RequestAborted));
         try
         {
-            var result = await AnswerAsync(http, door);
+            var result = await AnswerAsync(http, door, use);
             await result.ExecuteAsync(http);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
@@ -59,14 +59,14 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
         }
     }
 
-    private async ValueTask<IResult> AnswerAsync(HttpContext http, Door door)
+    private async ValueTask<IResult> AnswerAsync(HttpContext http, Door door, StorageUse use)
     {
         // 1 and 2
         if (RequestPath.IsOdd(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget)) return new Refusal(404, "Not found", "not_found");
         if (http.Request.QueryString.HasValue && await CredentialInUrlAsync(http) is { } exposed) return exposed;
         if (door.Handler is OpenHandler open)
         {
-            WritesAbout(http, http.Request.RouteValues["project"] as string);
+            use.Subject = SubjectOf(http, http.Request.RouteValues["project"] as string);
             return await open(http);
         }
 
@@ -76,7 +76,7 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
         if (answer.Caller is not { } caller) return Refuse(http, door, answer);
 
         http.Features.Set<RequestCaller>(caller);
-        WritesAbout(http, caller.Project);
+        use.Subject = SubjectOf(http, caller.Project);
         if (caller.Authority.IsAmbient && !IsSafe(http.Request) && CrossSite.Made(http.Request)) return new Refusal(403, "Another site's page may have made this request: send it as JSON, or from this server's own origin.", "cross_site");
 
         // 4
@@ -101,11 +101,12 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
     /// <summary>
     /// What is written from here on is about what the path names: one subject's writers are not everybody's.
     /// </summary>
-    private static void WritesAbout(HttpContext http, string? project)
+    private static string? SubjectOf(HttpContext http, string? project)
     {
-        var name = Subjects.Select(s => http.Request.RouteValues[s] as string).FirstOrDefault(v => v is not null);
-        if (name is not null)
-            StorageUse.Begin(new StorageUse(Asker.Request, $"{project}/{name}", http.RequestAborted));
+        var values = http.Request.RouteValues;
+        foreach (var name in Subjects)
+            if (values.TryGetValue(name, out var value) && value is string subject) return $"{project}/{subject}";
+        return null;
     }
 
     /// <summary>

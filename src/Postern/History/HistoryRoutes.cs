@@ -16,6 +16,8 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
 {
     private const int MaxBody = 1024 * 1024;
 
+    private readonly string _vary = AnswerHeaders.VaryOf(options.Operators.IdentityHeader);
+
     /// <summary>What the names of keys begin with that belong to a credential.</summary>
     private const string OwnKeys = "own:";
 
@@ -44,7 +46,7 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
             sessions.Forget(name);
             return HistoryFamily.NotFound(RequestPath.Segment(http, 1)!);
         }
-        return new HistoryReply(page, AnswerHeaders.VaryOf(options.Operators.IdentityHeader));
+        return new HistoryReply(page, _vary);
     }
 
     private async Task<IResult> Write(HttpContext http, ProjectCaller caller)

@@ -92,7 +92,7 @@ internal sealed class SqliteDatabase : Database
             if (!_closing) Interlocked.Decrement(ref _queued);
             return Task.FromException<T>(new StorageBusyException("More writes wait for the disk than the server queues."));
         }
-        var write = new SqliteWrite<T>(command, this, cancel.CanBeCanceled ? cancel : StorageUse.Current.Gone);
+        var write = new SqliteWrite<T>(command, this, StorageUse.Current, cancel);
         Enqueue(write);
         return write.Task;
     }

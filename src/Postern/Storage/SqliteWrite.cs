@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Postern.Storage;
 
 /// <summary>A command that waits for the writer, is run by it, and is answered.</summary>
-internal abstract class SqliteWrite(CancellationToken gone)
+internal abstract class SqliteWrite(StorageUse use, CancellationToken cancel)
 {
     /// <summary>How long it waits for the writer.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -24,7 +24,8 @@ internal abstract class SqliteWrite(CancellationToken gone)
     /// <summary>The writer takes it. False: nobody waits for it any more, and it is not run.</summary>
     public bool Begin()
     {
-        if (gone.IsCancellationRequested && Stopwatch.GetElapsedTime(_since) >= HeldUp)
+        if (Stopwatch.GetElapsedTime(_since) >= HeldUp
+            && (cancel.CanBeCanceled ? cancel : use.Gone) is { IsCancellationRequested: true } gone)
         {
             Refuse(new OperationCanceledException(gone));
             return false;
@@ -61,7 +62,8 @@ internal abstract class SqliteWrite(CancellationToken gone)
 
 /// <summary>The same with its result.</summary>
 internal sealed class SqliteWrite<T>(
-    Func<Tx, ValueTask<T>> command, SqliteDatabase database, CancellationToken gone) : SqliteWrite(gone)
+    Func<Tx, ValueTask<T>> command, SqliteDatabase database, StorageUse use, CancellationToken cancel)
+    : SqliteWrite(use, cancel)
 {
     private readonly TaskCompletionSource<T> _answer = new();
     private DoneOutside? _outside;

@@ -16,18 +16,15 @@ internal enum Asker
 }
 
 /// <summary>
-/// On whose behalf the database is asked, said once where the work begins and valid for all that it calls. The door
-/// says
+/// On whose behalf the database is asked, said once where the work begins and valid for all that it calls. The door says
 /// it of each request, so no handler and no store has to pass it on.
 /// </summary>
-/// <param name="Asker">Whose connections are used.</param>
-/// <param name="Subject">
-/// What the request is about (a session's or run's name within its project): of all places for requests, those who
-/// write
-/// about one subject get a part. Null: nothing in particular.
+/// <param name="asker">Whose connections are used.</param>
+/// <param name="left">
+/// Gives the token that is cancelled when nobody waits for the answer any more; asked for only where something is held
+/// up, since the token costs a request more than a read does. Null: somebody always waits.
 /// </param>
-/// <param name="Gone">Cancelled when nobody waits for the answer any more.</param>
-internal sealed record StorageUse(Asker Asker, string? Subject = null, CancellationToken Gone = default)
+internal sealed class StorageUse(Asker asker, Func<CancellationToken>? left = null)
 {
     private static readonly AsyncLocal<StorageUse?> Ambient = new();
     private static readonly StorageUse Loop = new(Asker.Loop);
@@ -36,6 +33,20 @@ internal sealed record StorageUse(Asker Asker, string? Subject = null, Cancellat
 
     public static StorageUse Current => Ambient.Value ?? Loop;
 
+    public Asker Asker { get; } = asker;
+
+    /// <summary>
+    /// What the request is about (a session's or run's name within its project): of all places for requests, those who
+    /// write about one subject get a part. Null: nothing in particular.
+    /// </summary>
+    public string? Subject { get; set; }
+
+    /// <summary>Cancelled when nobody waits for the answer any more.</summary>
+    public CancellationToken Gone => left?.Invoke() ?? default;
+
+    /// <summary>The same for what goes on when the request is over.</summary>
+    public StorageUse Outliving => new(Asker) { Subject = Subject };
+
     /// <summary>Until the asynchronous method that calls it returns.</summary>
-    public static void Begin(StorageUse use) => Ambient.Value = use;
+    public static StorageUse Begin(StorageUse use) => Ambient.Value = use;
 }
