@@ -174,6 +174,15 @@ public sealed class TroubleshootingTests : IAsyncLifetime
             var trigger = (await t._server.GetAsync("/api/triggers/user/u/often")).Json.GetProperty("data");
             Assert.Equal(JsonValueKind.String, trigger.GetProperty("nextRunAt").ValueKind);
         },
+        ["schedule: it cannot be reckoned"] = async t =>
+        {
+            await t.ScheduleAsync("echo", 0);
+            await t._server.Database.WriteAsync(tx =>
+                tx.ExecuteAsync("UPDATE agent_trigger SET zone = 'Nowhere/Atlantis', due_at = 1"));
+            await WaitFor.TrueAsync(async () =>
+                (await t._server.GetAsync("/api/triggers/user/u/often")).Json.GetProperty("data")
+                    .GetProperty("scheduleProblem").GetString()?.Contains("cronTimezone", StringComparison.Ordinal) == true);
+        },
         ["session: its agent is gone"] = async t =>
         {
             await t._server.StartSessionAsync("s", agent: "p");
