@@ -7,7 +7,7 @@ OUT ?= artifacts/publish
 
 run: ## the server on the embedded database, for one's own machine
 	@echo "Building. The first time it fetches its packages, which takes a minute or two; then the server says where it listens."
-	@dotnet run --project src/Postern -c Release -- serve --dev --data $(abspath $(DATA)) --urls $(URLS)
+	@env -u DATABASE_URL -u POSTERN_DATABASE dotnet run --project src/Postern -c Release -- serve --dev --data $(abspath $(DATA)) --urls $(URLS)
 
 test: ## everything; installs from Debian and npm what it needs
 	bash test/run.sh

@@ -10,6 +10,6 @@ try
 }
 catch (Exception fault) when (fault is SetupException or SettingsException or SchemaTooNewException or MigrationFailedException or StorageUnavailableException or IOException or UnauthorizedAccessException or InvalidDataException or DbException)
 {
-    await Console.Error.WriteLineAsync("postern: " + fault.Message);
+    await Console.Error.WriteLineAsync("postern: " + StartFault.Words(fault));
     return 2;
 }

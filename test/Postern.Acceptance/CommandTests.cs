@@ -168,7 +168,7 @@ public sealed class CommandTests : IDisposable
         taken.Start();
         (code, output, _) = await PosternCommand.RunAsync($"doctor --data {Data} --urls http://127.0.0.1:{((IPEndPoint)taken.LocalEndpoint).Port}", new Dictionary<string, string> { ["POSTERN_Runs__IdleSeconds"] = "9999" });
         Assert.Equal(1, code);
-        foreach (var says in (string[])["chmod go-rwx", "master.key is missing", "choose another with --urls", "must be from 1 to 3600"]) Assert.Contains(says, output, StringComparison.Ordinal);
+        foreach (var says in (string[])["chmod go-rwx", "master.key is missing", "with --urls", "must be from 1 to 3600"]) Assert.Contains(says, output, StringComparison.Ordinal);
         await File.WriteAllTextAsync(Path.Combine(Data, "master.key"), "a master key, but of another server altogether");
         Assert.Equal(2, (await PosternCommand.RunAsync($"serve --data {Data} --urls http://127.0.0.1:0")).Code);
     }

@@ -103,7 +103,7 @@ internal static class PosternCommand
             ? new ProcessStartInfo("bash", ["-c", $"ulimit -n {most}; exec dotnet \"{Path}\" {arguments}"])
             : new ProcessStartInfo("dotnet", $"\"{Path}\" {arguments}");
         (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
-        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("POSTERN_", StringComparison.Ordinal)).ToList()) start.Environment.Remove(name);
+        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("POSTERN_", StringComparison.Ordinal) || k == "DATABASE_URL").ToList()) start.Environment.Remove(name);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         return Process.Start(start)!;
     }

@@ -14,17 +14,27 @@ internal sealed class MasterKey
     private const int TagSize = 16;
     private readonly byte[] _key;
 
-    private MasterKey(byte[] key)
+    private MasterKey(byte[] key, bool isWeak)
     {
-        _key = key;
+        (_key, IsWeak) = (key, isWeak);
         Fingerprint = HMACSHA256.HashData(key, "postern master key"u8);
     }
 
     /// <summary>Kept in the database, so that a wrong master key is told at start and not when the first secret fails to open.</summary>
     public byte[] Fingerprint { get; }
 
+    /// <summary>Made of a text that is too short: only a database that is sealed with it already is served.</summary>
+    public bool IsWeak { get; }
+
+    /// <summary>Characters of a key that cannot be guessed; the file that is made here has 44.</summary>
+    public const int LeastCharacters = 32;
+
+    /// <summary>Whether a text is too short to be one, or a file that was cut off.</summary>
+    public static bool IsTooShort(string text) => text.Trim().Length < LeastCharacters;
+
     /// <summary>From a text of at least 32 characters (any text: it is stretched to 256 bits by SHA-256).</summary>
-    public static MasterKey FromText(string text) => new(SHA256.HashData(Encoding.UTF8.GetBytes(text.Trim())));
+    public static MasterKey FromText(string text) =>
+        new(SHA256.HashData(Encoding.UTF8.GetBytes(text.Trim())), IsTooShort(text));
 
     /// <summary>Reads the file, or makes it with a random key, mode 0600, on disk before it is used.</summary>
     public static MasterKey FromFile(string file)

@@ -29,10 +29,51 @@ internal sealed class DataFolder(string path)
     /// <exception cref="SetupException">The folder is open to other users, and is not this server's alone.</exception>
     public void Prepare()
     {
-        if (!Directory.Exists(Path)) Directory.CreateDirectory(Path, Owner);
+        if (!Directory.Exists(Path)) Make();
         else if ((File.GetUnixFileMode(Path) & Others) != 0) Close();
         foreach (var file in (string[])[Database, Database + "-wal", Database + "-shm", MasterKey])
             if (File.Exists(file) && (File.GetUnixFileMode(file) & Others) != 0) File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+    }
+
+    private void Make()
+    {
+        if (File.Exists(Path)) throw new SetupException($"{Path} is a file: name a folder with --data.");
+        try
+        {
+            Directory.CreateDirectory(Path, Owner);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new SetupException(
+                $"The folder {Path} cannot be made: {fault.Message} Make it and give it to the user that runs postern, "
+                + "or name another with --data.");
+        }
+    }
+
+    /// <summary>
+    /// That each of its files is one that this user may read and write, before any of them is used: what fails later
+    /// fails in the words of whoever happened to open it.
+    /// </summary>
+    /// <exception cref="SetupException">One of them is a folder, or is not open to this user.</exception>
+    public void CheckFiles()
+    {
+        foreach (var (file, access) in ((string, FileAccess)[])[
+            (Database, FileAccess.ReadWrite), (MasterKey, FileAccess.Read), (Settings, FileAccess.Read)])
+        {
+            if (Directory.Exists(file)) throw new SetupException($"{file} is a folder, where a file belongs.");
+            if (!File.Exists(file)) continue;
+            try
+            {
+                File.Open(file, FileMode.Open, access, FileShare.ReadWrite | FileShare.Delete).Dispose();
+            }
+            catch (Exception fault) when (fault is UnauthorizedAccessException or IOException)
+            {
+                var verb = access == FileAccess.Read ? "read" : "read and written";
+                throw new SetupException(
+                    $"{file} cannot be {verb} by this user: {fault.Message} Give it to the user that runs postern "
+                    + $"(chown, chmod u+rw).");
+            }
+        }
     }
 
     private void Close()

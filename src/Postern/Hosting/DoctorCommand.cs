@@ -123,7 +123,9 @@ internal static class DoctorCommand
                     "SELECT bytes FROM meta WHERE name = 'master_key'", r => r.BytesOrNull(0)));
                 if (kept is null || kept.AsSpan().SequenceEqual(master.Fingerprint))
                 {
-                    Good("master key", "opens this database's secrets");
+                    if (master.IsWeak)
+                        Weak(new WeakSpot("master key", $"is shorter than {MasterKey.LeastCharacters} characters: who reads the database can guess it"));
+                    else Good("master key", "opens this database's secrets");
                     return master;
                 }
                 Bad("master key",
@@ -160,27 +162,12 @@ internal static class DoctorCommand
 
         void CheckPort()
         {
-            foreach (var text in serve.Urls.Split(';', ','))
+            foreach (var text in ListenUrls.Split(serve.Urls))
             {
-                if (!Uri.TryCreate(text.Replace("*", "127.0.0.1", StringComparison.Ordinal), UriKind.Absolute, out var url))
-                {
-                    Bad("address", $"{text} is no URL: such as http://127.0.0.1:7400");
-                    continue;
-                }
-                try
-                {
-                    using var probe = new TcpListener(IPAddress.TryParse(url.Host, out var address) ? address : IPAddress.Loopback, url.Port);
-                    probe.Start();
-                    Good("address", $"{text} is free");
-                }
-                catch (SocketException) when (serve.Database is null && serve.Folder.IsLocked())
-                {
+                if (ListenUrls.WhatKeepsFrom(text) is not { } why) Good("address", $"{text} is free");
+                else if (serve.Database is null && serve.Folder.IsLocked())
                     Good("address", $"{text} is in use, and a server runs on this folder");
-                }
-                catch (SocketException fault)
-                {
-                    Bad("address", $"{text} cannot be listened on ({fault.SocketErrorCode}): stop what uses it, or choose another with --urls");
-                }
+                else Bad("address", $"{text} cannot be listened on: {ListenUrls.Words(why)}");
             }
         }
     }

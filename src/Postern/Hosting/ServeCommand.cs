@@ -10,8 +10,14 @@ internal static class ServeCommand
     public static async Task<int> RunAsync(ServeOptions serve, CancellationToken cancel)
     {
         serve.Folder.Prepare();
+        serve.Folder.CheckFiles();
         var options = serve.ReadSettings();
         using var _ = serve.Database is null ? serve.Folder.Lock() : null;
+        foreach (var url in ListenUrls.Split(serve.Urls))
+        {
+            if (ListenUrls.WhatKeepsFrom(url) is { } why)
+                throw new SetupException($"{url} cannot be listened on: {ListenUrls.Words(why)}.");
+        }
         var master = serve.ReadMasterKey();
         await using var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
         serve.Folder.Prepare();
@@ -20,14 +26,7 @@ internal static class ServeCommand
         await using (app)
         {
             var rootKey = await app.Services.GetRequiredService<FirstStart>().RunAsync(Environment.GetEnvironmentVariable("POSTERN_ROOT_KEY"));
-            try
-            {
-                await app.StartAsync(cancel);
-            }
-            catch (IOException fault) when (fault.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
-            {
-                throw new SetupException($"{serve.Urls} is taken by another program. Choose another address with --urls http://127.0.0.1:PORT");
-            }
+            await app.StartAsync(cancel);
             var address = app.Services.GetRequiredService<ServerAddress>();
             address.ListensOn(app.Urls.First());
             HostLog.Serving(app.Logger, ProductVersion.Text, string.Join(", ", app.Urls), database.Kind);
@@ -36,7 +35,7 @@ internal static class ServeCommand
             if (rootKey is not null) Greet(rootKey, address.Url);
             Console.WriteLine($"listening on {address.Url}");
             await app.WaitForShutdownAsync(cancel);
-            if (app.Services.GetRequiredService<AccessWatch>().EndedBecause is { } why) throw new SetupException(why);
+            if (app.Services.GetRequiredService<AccessWatch>().EndedBecause is { } reason) throw new SetupException(reason);
         }
         return 0;
     }

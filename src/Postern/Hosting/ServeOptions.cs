@@ -11,10 +11,12 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
     public const string StandardUrls = "http://127.0.0.1:7400";
     public const string StandardData = "data";
 
+    /// <exception cref="SetupException">An address cannot be read.</exception>
     public static ServeOptions From(string? data, string? urls, string? database, bool dev) => new(
-        data ?? Environment.GetEnvironmentVariable("POSTERN_DATA") ?? StandardData,
-        urls ?? Environment.GetEnvironmentVariable("POSTERN_URLS") ?? StandardUrls,
-        Empty(database) ?? Empty(Environment.GetEnvironmentVariable("POSTERN_DATABASE")), dev);
+        Said(data) ?? Variable("POSTERN_DATA") ?? StandardData,
+        ListenUrls.Check(Said(urls) ?? Variable("POSTERN_URLS") ?? StandardUrls),
+        DatabaseOf(Said(database)),
+        dev);
 
     public DataFolder Folder => new(Data);
 
@@ -41,14 +43,26 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
     public MasterKey ReadMasterKey()
     {
         if (Environment.GetEnvironmentVariable("POSTERN_MASTER_KEY") is { Length: > 0 } text)
-            return text.Trim().Length >= 32 ? MasterKey.FromText(text) : throw new SetupException("POSTERN_MASTER_KEY must have at least 32 characters. Make one with: openssl rand -base64 32");
+        {
+            if (!MasterKey.IsTooShort(text)) return MasterKey.FromText(text);
+            throw new SetupException(
+                "POSTERN_MASTER_KEY must have at least 32 characters. Make one with: openssl rand -base64 32");
+        }
         if (Database is not null)
             throw new SetupException("With --database, every node needs the same master key. Make one with `openssl rand -base64 32` and set POSTERN_MASTER_KEY to it, on all nodes.");
         // A fresh key opens nothing of what is there, and would stand where the right one belongs.
-        if (!File.Exists(Folder.MasterKey) && Migrations.IsSealedSqlite(Folder.Database))
+        var isSealed = Migrations.IsSealedSqlite(Folder.Database);
+        if (!File.Exists(Folder.MasterKey) && isSealed)
         {
             throw new SetupException(
                 $"{Folder.MasterKey} is missing: put back the one that belongs to this database, or set POSTERN_MASTER_KEY.");
+        }
+        // What was sealed under a short one still opens; the doctor names it.
+        if (!isSealed && File.Exists(Folder.MasterKey) && MasterKey.IsTooShort(File.ReadAllText(Folder.MasterKey)))
+        {
+            throw new SetupException(
+                $"{Folder.MasterKey} has fewer than {MasterKey.LeastCharacters} characters: it was cut off, or can be "
+                + "guessed. Delete it and start again, which makes one; or write one: openssl rand -base64 32");
         }
         return MasterKey.FromFile(Folder.MasterKey);
     }
@@ -76,5 +90,33 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
         return postgres;
     }
 
-    private static string? Empty(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;
+    /// <summary>
+    /// Where PostgreSQL is, as the driver's connection string; null: the embedded database. <c>DATABASE_URL</c> is what
+    /// hosting platforms hand to every program, so it comes last.
+    /// </summary>
+    private static string? DatabaseOf(string? option)
+    {
+        foreach (var (name, text) in ((string, string?)[])[
+            ("--database", option), ("POSTERN_DATABASE", Variable("POSTERN_DATABASE")),
+            ("DATABASE_URL", Variable("DATABASE_URL"))])
+        {
+            if (text is null) continue;
+            try
+            {
+                return PostgresConnection.Read(text.Trim());
+            }
+            catch (FormatException fault)
+            {
+                var instead = name == "DATABASE_URL" ? ", or unset it for the embedded database" : "";
+                throw new SetupException(
+                    $"{name} {fault.Message}. Write it as postgres://USER:PASSWORD@HOST:5432/DATABASE or "
+                    + $"\"Host=HOST;Database=DATABASE;Username=USER;Password=PASSWORD\"{instead}.");
+            }
+        }
+        return null;
+    }
+
+    private static string? Variable(string name) => Said(Environment.GetEnvironmentVariable(name));
+
+    private static string? Said(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;
 }

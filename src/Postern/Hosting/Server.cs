@@ -31,7 +31,7 @@ internal static class Server
         builder.Configuration.AddInMemoryCollection();
         builder.Services.AddRouting();
         Log(builder.Logging, options.Log);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(Kestrel).UseUrls(urls.Split(';', ','));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(Kestrel).UseUrls(ListenUrls.Split(urls));
         builder.WebHost.UseShutdownTimeout(ShutdownTime);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTime);
         builder.Services.AddOpenApi(OpenApiDocument.Configure);

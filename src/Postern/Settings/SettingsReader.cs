@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Text;
 using System.Text.Json;
+using Postern.Http;
 
 namespace Postern.Settings;
 
@@ -19,11 +20,15 @@ internal sealed class SettingsException(IReadOnlyList<string> faults) : Exceptio
 
 /// <summary>
 /// Reads settings by their declarations in <see cref="PosternOptions"/>. Sources, the later wins: <c>postern.json</c>
-/// (<c>{"Postern":{"Section":{"Name":…}}}</c>), the environment (<c>POSTERN_Section__Name</c>). Unknown names are faults, so that a
+/// (<c>{"Postern":{"Section":{"Name":…}}}</c>), the environment (<c>POSTERN_Section__Name</c>). A list is a JSON list
+/// there, and here one text with commas or an item a variable (<c>POSTERN_Section__Name__0</c>). Unknown names are faults, so that a
 /// misspelt limit is not silently the default.
 /// </summary>
 internal static class SettingsReader
 {
+    private static readonly JsonDocumentOptions Lenient =
+        new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+
     /// <summary>Names in the environment that are no settings of a section.</summary>
     private static readonly string[] OwnVariables = ["POSTERN_ROOT_KEY", "POSTERN_MASTER_KEY", "POSTERN_DATA", "POSTERN_URLS", "POSTERN_DATABASE"];
 
@@ -75,8 +80,15 @@ internal static class SettingsReader
     {
         try
         {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(file), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
-            Flatten(json.RootElement, "");
+            var (text, refusal) = BodyEncoding.Undo(File.ReadAllBytes(file), null, [], int.MaxValue);
+            if (refusal is not null)
+            {
+                faults.Add($"{file}: {refusal.Message}");
+                return;
+            }
+            using var json = JsonDocument.Parse(text, Lenient);
+            if (json.RootElement.ValueKind == JsonValueKind.Object) Flatten(json.RootElement, "");
+            else faults.Add($"{file} must hold an object, such as {{\"Postern\":{{\"DefaultAgent\":\"echo\"}}}}");
         }
         catch (JsonException fault)
         {
@@ -91,7 +103,12 @@ internal static class SettingsReader
                     foreach (var member in value.EnumerateObject()) Flatten(member.Value, name.Length == 0 ? member.Name : name + ":" + member.Name);
                     break;
                 case JsonValueKind.Array:
-                    given[name] = string.Join(",", value.EnumerateArray().Select(item => item.ToString()));
+                    if (value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String))
+                        given[name] = string.Join(",", value.EnumerateArray().Select(item => item.GetString()));
+                    else faults.Add($"{name} must be a list of texts");
+                    break;
+                case JsonValueKind.Null:
+                    faults.Add($"{name} is null: leave it out for its default");
                     break;
                 default:
                     given[name] = value.ToString();
@@ -121,6 +138,7 @@ internal static class SettingsReader
                 }
                 continue;
             }
+            if (value is string[] && ItemsOf(name, given) is { } items) given[name] = items;
             if (!given.Remove(name, out var text)) continue;
             if (!TryConvert(text.Trim(), property.PropertyType, out var converted))
             {
@@ -133,6 +151,22 @@ internal static class SettingsReader
             }
             property.SetValue(section, converted);
         }
+    }
+
+    /// <summary>
+    /// The items of a list that is given one by one (<c>Name:0</c>, <c>Name:1</c>), taken out of
+    /// <paramref name="given"/>, as one text; null when it has none.
+    /// </summary>
+    private static string? ItemsOf(string name, Dictionary<string, string> given)
+    {
+        var items = new SortedDictionary<int, string>();
+        foreach (var key in given.Keys.Where(k => k.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)).ToList())
+        {
+            if (!int.TryParse(key.AsSpan(name.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var at)) continue;
+            items[at] = given[key];
+            given.Remove(key);
+        }
+        return items.Count == 0 ? null : string.Join(",", items.Values);
     }
 
     private static bool TryConvert(string text, Type type, out object converted)

@@ -70,7 +70,7 @@ internal static class Migrations
     {
         var settings = PostgresConnection.SettingsOf(connectionString);
         settings.CommandTimeout = 0;
-        await using var source = new NpgsqlDataSourceBuilder(settings.ToString()).Build();
+        await using var source = PostgresConnection.Open(settings);
         var had = await PostgresVersionAsync(source, cancel);
         RefuseNewer(had, settings.Database ?? "postern");
         if (had > 0 && had < Newest)

@@ -14,6 +14,40 @@ internal static class PostgresConnection
 {
     private const int StandardPoolSize = 16 + PostgresPlaces.Own;
 
+    /// <summary>
+    /// Reads what an operator wrote, the driver's connection string or a <c>postgres://</c> URL, as the former.
+    /// </summary>
+    /// <exception cref="FormatException">What is wrong with it, in words that hold no password.</exception>
+    public static string Read(string text)
+    {
+        if (PostgresUrl.Is(text)) text = PostgresUrl.ToConnectionString(text);
+        else if (text.Contains("://", StringComparison.Ordinal)) throw new FormatException("is a URL of something else");
+        try
+        {
+            SettingsOf(text);
+            return text;
+        }
+        catch (Exception fault) when (fault is ArgumentException or FormatException or KeyNotFoundException)
+        {
+            // The driver names the word that it does not know; of what it cannot split it repeats nothing.
+            var unknown = fault is ArgumentException { ParamName: { Length: > 0 } word } && word != "value" ? word : null;
+            throw new FormatException(unknown is null
+                ? "is no list of NAME=VALUE that are separated by semicolons"
+                : $"says {unknown}, which is not known or cannot have that value", fault);
+        }
+    }
+
+    /// <summary>Connections to the server that the settings name; of several hosts, to the one that takes writes.</summary>
+    public static NpgsqlDataSource Open(NpgsqlConnectionStringBuilder settings)
+    {
+        // A node writes: it has no use for a standby, whatever the text says.
+        settings = new NpgsqlConnectionStringBuilder(settings.ToString()) { TargetSessionAttributes = null };
+        var builder = new NpgsqlDataSourceBuilder(settings.ToString());
+        return settings.Host?.Contains(',', StringComparison.Ordinal) == true
+            ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.ReadWrite)
+            : builder.Build();
+    }
+
     /// <exception cref="ArgumentException">The text is no connection string.</exception>
     public static NpgsqlConnectionStringBuilder SettingsOf(string connectionString)
     {

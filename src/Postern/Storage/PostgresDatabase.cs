@@ -50,7 +50,7 @@ internal sealed class PostgresDatabase : Database
     public override string Kind => "postgresql";
 
     public static NpgsqlDataSource CreateSource(string connectionString) =>
-        new NpgsqlDataSourceBuilder(PostgresConnection.SettingsOf(connectionString).ToString()).Build();
+        PostgresConnection.Open(PostgresConnection.SettingsOf(connectionString));
 
     /// <summary>Measures how far the database's clock is from this machine's, and begins to hear other nodes.</summary>
     public async Task StartAsync(CancellationToken cancel)

@@ -84,7 +84,7 @@ internal sealed class PostgresPlaces : IAsyncDisposable
     {
         var mine = new NpgsqlConnectionStringBuilder(settings.ToString()) { MaxPoolSize = size };
         mine.MinPoolSize = Math.Min(mine.MinPoolSize, size);
-        return new NpgsqlDataSourceBuilder(mine.ToString()).Build();
+        return PostgresConnection.Open(mine);
     }
 
     private static async Task<Action> EnterAsync(SemaphoreSlim places, CancellationToken cancel)

@@ -19,6 +19,21 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    public void A_list_may_be_given_an_item_a_variable_in_their_order_and_then_replaces_that_of_the_file()
+    {
+        var file = Path.GetTempFileName();
+        File.WriteAllText(file, "{\"Postern\":{\"Outbound\":{\"AllowedNetworks\":[\"10.9.0.0/16\"]}}}");
+        var options = SettingsReader.Read(file, new Hashtable
+        {
+            ["POSTERN_Outbound__AllowedNetworks__10"] = "10.3.0.0/16",
+            ["POSTERN_Outbound__AllowedNetworks__0"] = "10.1.0.0/16",
+            ["POSTERN_Outbound__AllowedNetworks__2"] = "10.2.0.0/16",
+        });
+        Assert.Equal(["10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"], options.Outbound.AllowedNetworks);
+        File.Delete(file);
+    }
+
+    [Fact]
     public void All_faults_are_reported_together()
     {
         var fault = Assert.Throws<SettingsException>(() => SettingsReader.Read(null, new Hashtable

@@ -117,4 +117,31 @@ public sealed class PostgresConnectionTests
             }
         }
     }
+
+    [Theory]
+    [InlineData("postgres://ada:p%40ss%3Aword@db.example:6432/door", "db.example", 6432, "ada", "p@ss:word", "door")]
+    [InlineData("POSTGRESQL://db/door", "db", 5432, null, null, "door")]
+    [InlineData("postgres://ada@%2Fvar%2Frun%2Fpostgresql/door", "/var/run/postgresql", 5432, "ada", null, "door")]
+    [InlineData("postgres://ada@[::1]:6432/door", "[::1]:6432", 5432, "ada", null, "door")]
+    [InlineData("postgres://a:b@one:1,two:2/door", "one:1,two:2", 5432, "a", "b", "door")]
+    [InlineData("postgres:///door?host=/run/pg&user=ada", "/run/pg", 5432, "ada", null, "door")]
+    public void A_URL_says_what_the_connection_string_says(
+        string url, string host, int port, string? user, string? password, string database)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(PostgresConnection.Read(url));
+        // A host with its port stands whole in the driver's list.
+        var hostAndPort = host.Contains(':', StringComparison.Ordinal) ? host : port == 5432 ? host : $"{host}:{port}";
+        Assert.Equal(hostAndPort, settings.Host);
+        Assert.Equal((user, password, database), (settings.Username, settings.Password, settings.Database));
+    }
+
+    [Theory]
+    [InlineData("sslmode=verify-full", SslMode.VerifyFull)]
+    [InlineData("sslmode=verify-ca", SslMode.VerifyCA)]
+    [InlineData("sslmode=disable", SslMode.Disable)]
+    [InlineData("connect_timeout=9", SslMode.VerifyFull)]
+    public void A_URL_keeps_what_it_says_of_TLS_and_is_verified_where_it_says_nothing(string query, SslMode mode)
+    {
+        Assert.Equal(mode, PostgresConnection.SettingsOf(PostgresConnection.Read($"postgres://db/door?{query}")).SslMode);
+    }
 }
