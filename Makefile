@@ -13,7 +13,7 @@ test: ## everything; installs from Debian and npm what it needs
 	bash test/run.sh
 
 lint: ## style and analyzers, as the build enforces them
-	dotnet build Postern.slnx -c Release -warnaserror
+	dotnet build Postern.slnx -warnaserror
 	dotnet format Postern.slnx --verify-no-changes --no-restore --severity warn
 
 bench: ## starts the server and what it is compared with, prints the ratios

@@ -11,7 +11,7 @@ namespace Postern.Access;
 internal sealed record AuditRow(string Project, string Action, string? Credential = null, string? Actor = null, string? Route = null, string? Address = null, string? Reason = null);
 
 /// <summary>
-/// The audit. A change writes its row in its own transaction (<see cref="WriteAsync"/>). Refusals are gathered and written in
+/// The audit. A change writes its row in its own transaction (<see cref="WriteAsync(Tx, AuditRow, TimeProvider)"/>). Refusals are gathered and written in
 /// batches beside the requests: what is the same from one address within a minute is counted into one row, of at most <see cref="MaxDistinct"/>
 /// kinds; what does not fit the queue, or cannot be written while the database is away, is counted in the log. Kept for
 /// <c>Postern:Retention:AuditDays</c>.

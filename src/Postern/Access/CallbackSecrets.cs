@@ -60,7 +60,10 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
     public ValueTask<List<CallbackSecretRow>> ListAsync(string project) =>
         database.ReadAsync(tx => ListAsync(tx, project));
 
-    /// <summary>The new secret's id; null when there are two already, <paramref name="taken"/> when its text is in use.</summary>
+    /// <summary>
+    /// Creates a secret. Returns its id; null when the project has two already, or when the text is in use, which
+    /// <c>Taken</c> says.
+    /// </summary>
     public Task<(string? Id, bool Taken)> CreateAsync(string project, string secret, ProjectCaller by) =>
         database.WriteAsync<(string?, bool)>(async tx =>
         {

@@ -99,7 +99,10 @@ internal abstract class DeliveryPurpose
 {
     public abstract string Name { get; }
 
-    /// <summary>The request; null when there is nothing to send any more, and then the delivery is dead with <paramref name="why"/>'s words.</summary>
+    /// <summary>
+    /// Prepares the request. Returns null when there is nothing to send any more: the delivery then ends as dead, with
+    /// the words of <c>Why</c>.
+    /// </summary>
     public abstract ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery);
 
     /// <summary>Locks what <see cref="AttemptedAsync"/> and <see cref="EndedAsync"/> change, before the delivery's own row: the order of those who make deliveries.</summary>

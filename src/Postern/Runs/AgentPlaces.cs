@@ -9,7 +9,7 @@ namespace Postern.Runs;
 /// wait. What frees a place makes the oldest that waits due, in its own transaction; it then asks for the place as any other.
 ///
 /// A place is taken under the lock of the agent's row, and freed without it. So a run that begins to wait while the last place
-/// is being freed may be passed over; <see cref="WakeAsync"/> finds it, and also those whose agent was changed meanwhile.
+/// is being freed may be passed over; <see cref="WakeAsync(ValueTuple{string, string})"/> finds it, and also those whose agent was changed meanwhile.
 /// </summary>
 internal sealed class AgentPlaces(Database database)
 {
