@@ -133,6 +133,61 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
         return ends;
     }
 
+    /// <summary>
+    /// Whatever a sender writes to a trigger's URL: it is understood, and then its prompt is not empty, or refused.
+    /// </summary>
+    [Fact]
+    public async Task A_webhook_is_understood_or_refused_and_never_empty()
+    {
+        var bodies = OddBodies.Of(
+            """{"title":"It breaks","user":{"login":"ada"},"payload":"x"}""", ["title", "user", "none"]).ToList();
+        var ends = new List<string[]>();
+        foreach (var world in new[] { worlds.Sqlite, worlds.Postgres }) ends.Add(await PromptsAsync(world.Server, bodies));
+        for (var i = 0; i < bodies.Count; i++)
+            Assert.True(ends[0][i] == ends[1][i], $"{bodies[i]}\n{ends[0][i]}\n{ends[1][i]}");
+        Assert.Contains(ends[0], end => end.StartsWith("400", StringComparison.Ordinal));
+        Assert.Contains(ends[0], end => end.StartsWith("200 It breaks", StringComparison.Ordinal));
+    }
+
+    private static async Task<string[]> PromptsAsync(TestServer server, List<OddBody> bodies)
+    {
+        await server.SendAsync(HttpMethod.Put, "/api/v1/agents/hooked", server.RootKey, new { kind = "pull" });
+        await server.PostAsync("/api/triggers/user/odd/hook", new
+        {
+            agent = "hooked",
+            promptTemplate = "{{body.title ?? body.user.login ?? bodyJson}}",
+            sessionMode = "byKey",
+            sessionKey = "{{body.user.login}}",
+            filter = new { body = new[] { new { path = "title", notEquals = "never" } } },
+            maxInFlight = 1000,
+        });
+        var ends = new string[bodies.Count];
+        for (var i = 0; i < bodies.Count; i++)
+        {
+            var (odd, body) = (bodies[i], new ByteArrayContent(bodies[i].Bytes));
+            body.Headers.TryAddWithoutValidation("Content-Type", odd.ContentType);
+            if (odd.ContentEncoding is { } coding) body.Headers.TryAddWithoutValidation("Content-Encoding", coding);
+            using var response = await server.Http.PostAsync(server.Url + "/inbound/user/odd/hook", body);
+            var answer = new Answer(response, await response.Content.ReadAsByteArrayAsync());
+            Assert.True(answer.Status is 200 or 400 or 413 or 415, $"{odd}\n{answer}");
+            ends[i] = $"{answer.Status} {(answer.Status == 200 ? await PromptAsync(answer) : answer.Text)}";
+            // A mark and nothing behind it is empty.
+            Assert.True(odd.Bytes.Length <= 3 || ends[i].Length > 4, $"{odd}\n{ends[i]}");
+        }
+        Assert.Equal(200, (await server.GetAsync("/api/triggers/user/odd/hook/requests?limit=200")).Status);
+        return ends;
+
+        async Task<string> PromptAsync(Answer taken)
+        {
+            var id = taken.Json.GetProperty("data").GetProperty("requestId").GetString();
+            var capture = (await server.GetAsync("/api/triggers/user/odd/hook/requests/" + id)).Json.GetProperty("data");
+            var session = capture.GetProperty("cloudAgentSessionId").GetString();
+            var messages = (await server.GetAsync($"/api/v1/sessions/{session}/transcript?limit=1")).Json;
+            return messages.GetProperty("messages").EnumerateArray().Last().GetProperty("content")[0]
+                .GetProperty("text").GetString()!;
+        }
+    }
+
     /// <summary>What is kept is all that came, but for what no text can hold.</summary>
     [Theory]
     [InlineData(Backend.Sqlite)]

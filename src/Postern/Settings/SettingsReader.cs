@@ -5,7 +5,6 @@ using System.Globalization;
 using System.Reflection;
 using System.Text;
 using System.Text.Json;
-using Postern.Http;
 
 namespace Postern.Settings;
 
@@ -80,13 +79,8 @@ internal static class SettingsReader
     {
         try
         {
-            var (text, refusal) = BodyEncoding.Undo(File.ReadAllBytes(file), null, [], int.MaxValue);
-            if (refusal is not null)
-            {
-                faults.Add($"{file}: {refusal.Message}");
-                return;
-            }
-            using var json = JsonDocument.Parse(text, Lenient);
+            // By its byte order mark where there is one: editors write UTF-16 too.
+            using var json = JsonDocument.Parse(File.ReadAllText(file), Lenient);
             if (json.RootElement.ValueKind == JsonValueKind.Object) Flatten(json.RootElement, "");
             else faults.Add($"{file} must hold an object, such as {{\"Postern\":{{\"DefaultAgent\":\"echo\"}}}}");
         }

@@ -14,6 +14,9 @@ internal sealed record Capture(
     string Project, string Id, string TriggerUid, long At, string Source, string? Method, string? Path, string? Query, string? Headers, byte[]? Body, string? ContentType, string? SourceIp, long? ScheduledAt,
     string Status, string? Reason = null, string? Error = null, string? Session = null, long? InSeq = null, string? Run = null, long? StartedAt = null, long? EndedAt = null)
 {
+    /// <summary>A reason beside a success: the key of its trigger led nowhere, so it got a session of its own.</summary>
+    public const string SessionKeyMissing = "session_key_missing";
+
     public const string Captured = "captured";
     public const string InProgress = "inprogress";
     public const string Success = "success";
@@ -52,21 +55,46 @@ internal sealed class CaptureStore(Database database)
 
     public ValueTask<Capture?> FindAsync(string project, string uid, string id) => database.ReadAsync(tx => FindAsync(tx, project, uid, id));
 
-    /// <summary>The first capture under a delivery's key, or null when this one is the first. Who comes second in the same moment waits for the first one's commit.</summary>
-    public static async ValueTask<string?> RememberAsync(Tx tx, string project, string uid, byte[] digest, string capture)
+    /// <summary>
+    /// Remembers a capture under its delivery's name. Returns null when it is the first, else the first one. The second
+    /// in the same moment waits for the first one's commit.
+    /// </summary>
+    public static async ValueTask<string?> RememberAsync(
+        Tx tx, string project, string uid, byte[] digest, string capture, bool passes)
     {
         // One that is older than it is remembered for is taken over.
-        return await tx.ExecuteAsync(
+        if (await tx.ExecuteAsync(
             """
             INSERT INTO capture_key (project, trigger_uid, digest, capture, at) VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT (project, trigger_uid, digest) DO UPDATE SET capture = excluded.capture, at = excluded.at WHERE capture_key.at < $6
-            """, project, uid, digest, capture, tx.Now, tx.Now - RememberedFor) == 1
-            ? null
-            : await FirstOfAsync(tx, project, uid, digest) ?? capture;
+            """, project, uid, digest, capture, tx.Now, tx.Now - RememberedFor) == 1)
+            return null;
+        if (await FirstOfAsync(tx, project, uid, digest, passes) is { } first) return first;
+        // The row is locked by the statement above: nobody else takes the first one's place meanwhile.
+        await tx.ExecuteAsync(
+            "UPDATE capture_key SET capture = $4, at = $5 WHERE project = $1 AND trigger_uid = $2 AND digest = $3",
+            project, uid, digest, capture, tx.Now);
+        return null;
     }
 
-    public static ValueTask<string?> FirstOfAsync(Tx tx, string project, string uid, byte[] digest) =>
-        tx.FirstAsync("SELECT capture FROM capture_key WHERE project = $1 AND trigger_uid = $2 AND digest = $3 AND at >= $4", r => r.GetString(0), project, uid, digest, tx.Now - RememberedFor);
+    /// <summary>
+    /// Returns the capture that stands in the way of a repeat. One that failed before anything started does not, nor
+    /// does one that was filtered out where the repeat <paramref name="passes"/>: whoever put that right sends it again.
+    /// </summary>
+    public static ValueTask<string?> FirstOfAsync(Tx tx, string project, string uid, byte[] digest, bool passes) =>
+        tx.FirstAsync(
+            """
+            SELECT k.capture
+              FROM capture_key k
+              LEFT JOIN capture c ON c.project = k.project AND c.id = k.capture
+              LEFT JOIN run r ON r.project = c.project AND r.id = c.run
+             WHERE k.project = $1 AND k.trigger_uid = $2 AND k.digest = $3 AND k.at >= $4
+               AND NOT (COALESCE(c.status, '') = 'filtered' AND $5 = 1)
+               AND NOT (COALESCE(c.status, '') = 'failed'
+                        AND (COALESCE(c.reason, '') IN ('unknown_agent', 'prompt_too_long', 'agent_removed', 'dispatch_failed')
+                             OR (COALESCE(c.reason, '') <> 'cancelled' AND r.id IS NOT NULL AND r.started_at IS NULL)))
+            """,
+            r => r.GetString(0), project, uid, digest, tx.Now - RememberedFor, passes ? 1L : 0L);
 
     /// <summary>Of what was filtered out, the newest few keep their bodies: enough to put a filter right, and no way to fill the disk.</summary>
     public static async ValueTask ForgetFilteredBodiesAsync(Tx tx, string project, string uid)
@@ -87,7 +115,7 @@ internal sealed class CaptureStore(Database database)
     {
         var freed = await tx.ListAsync(
             """
-            UPDATE capture SET status = $4, reason = $5, error = $6, ended_at = $7, started_at = COALESCE(started_at, $7)
+            UPDATE capture SET status = $4, reason = COALESCE($5, reason), error = $6, ended_at = $7, started_at = COALESCE(started_at, $7)
             WHERE project = $1 AND session = $2 AND in_seq <= $3 AND ended_at IS NULL RETURNING trigger_uid
             """, r => r.GetString(0), project, session, inSeq, status, reason, error, tx.Now);
         foreach (var uid in freed.GroupBy(u => u, StringComparer.Ordinal)) await TriggerStore.FreeAsync(tx, project, uid.Key, uid.Count());

@@ -47,23 +47,29 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
     private const int ShownKey = 200;
 
     /// <param name="trigger">As it was read; its row is checked again where it counts.</param>
-    /// <param name="incoming">What came.</param>
-    /// <param name="replay">What a repeat of the message has in common with it; null when nothing is known of that.</param>
+    /// <param name="incoming">The request.</param>
+    /// <param name="body">Its body, understood.</param>
+    /// <param name="delivery">The name that a repeat of it has too; null when a repeat cannot be told.</param>
     /// <param name="passes">Whether the filter lets it through.</param>
-    public async Task<CaptureOutcome> TakeAsync(Trigger trigger, Incoming incoming, string? replay, bool passes)
+    public async Task<CaptureOutcome> TakeAsync(
+        Trigger trigger, Incoming incoming, InboundBody body, string? delivery, bool passes)
     {
         var id = Guid.CreateVersion7(clock.GetUtcNow()).ToString();
         // A trigger that is full refuses by one look; a repeat is told what its first became all the same.
         if (passes && trigger.InFlight >= trigger.MaxInFlight)
-            return replay is not null && await FirstOfAsync(trigger, replay) is { } known ? new CaptureOutcome.Duplicate(known) : new CaptureOutcome.Full();
-        var digest = replay is null ? null : DigestOf(replay);
-        using var json = ParseBody(incoming.Body);
-        var (prompt, key) = passes ? Render(trigger, incoming, json?.RootElement) : (null, null);
+        {
+            return delivery is not null && await FirstOfAsync(trigger, delivery, passes) is { } known
+                ? new CaptureOutcome.Duplicate(known) : new CaptureOutcome.Full();
+        }
+        var digest = delivery is null ? null : DigestOf(delivery);
+        var (prompt, key) = passes ? Render(trigger, incoming, body) : (null, null);
         try
         {
             return await database.WriteAsync<CaptureOutcome>(async tx =>
             {
-                if (digest is not null && await CaptureStore.RememberAsync(tx, trigger.Project, trigger.Uid, digest, id) is { } first) return new CaptureOutcome.Duplicate(first);
+                if (digest is not null
+                    && await CaptureStore.RememberAsync(tx, trigger.Project, trigger.Uid, digest, id, passes) is { } first)
+                    return new CaptureOutcome.Duplicate(first);
                 var capture = new Capture(
                     trigger.Project, id, trigger.Uid, tx.Now, incoming.Source, incoming.Method, incoming.Path, incoming.Query, JsonSerializer.Serialize(incoming.Headers, Wire.Json), incoming.Body, incoming.ContentType, incoming.SourceIp, incoming.ScheduledAt,
                     Capture.Captured);
@@ -77,10 +83,13 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
         }
     }
 
-    /// <summary>The capture that a message became when it first came; null when it has not come yet.</summary>
-    public ValueTask<string?> FirstOfAsync(Trigger trigger, string replay) => database.ReadAsync(tx => CaptureStore.FirstOfAsync(tx, trigger.Project, trigger.Uid, DigestOf(replay)));
+    /// <summary>
+    /// Returns the capture that a delivery became when it first came; null when it has not come yet, or may start now.
+    /// </summary>
+    public ValueTask<string?> FirstOfAsync(Trigger trigger, string delivery, bool passes) =>
+        database.ReadAsync(tx => CaptureStore.FirstOfAsync(tx, trigger.Project, trigger.Uid, DigestOf(delivery), passes));
 
-    private static byte[] DigestOf(string replay) => SHA256.HashData(Encoding.UTF8.GetBytes(replay));
+    private static byte[] DigestOf(string delivery) => SHA256.HashData(Encoding.UTF8.GetBytes(delivery));
 
     /// <summary>An occurrence that was not fired, kept with the reason.</summary>
     public async ValueTask SkipAsync(Tx tx, Trigger trigger, long scheduledAt, string reason, string why)
@@ -113,7 +122,8 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
         var appended = (AppendOutcome.Appended)await conversation.AppendAsync(tx, Conversation.NameOf(session), RecordStore.In, [MessageOf(session.Name, capture.Id, prompt!)], Writer.Server);
         var run = (await SessionStore.LockAsync(tx, session.Project, session.Id))!.CurrentRun;
         if (run is not null && run != session.CurrentRun && trigger.DeadlineSeconds is { } deadline) await RunStore.LimitAsync(tx, session.Project, run, deadline);
-        await CaptureStore.InsertAsync(tx, capture with { Session = session.Id, InSeq = appended.Start, Run = run });
+        var reason = trigger.SessionMode == Trigger.ByKey && key is null ? Capture.SessionKeyMissing : null;
+        await CaptureStore.InsertAsync(tx, capture with { Session = session.Id, InSeq = appended.Start, Run = run, Reason = reason });
         // Last, as the trigger's row comes after the session's and the run's for everybody.
         if (!await TriggerStore.CountAsync(tx, trigger, takesPlace: true)) throw new TriggerFullException();
         await TellAsync(tx, "trigger.captured", trigger, capture);
@@ -125,11 +135,13 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
         var name = trigger.SessionMode switch
         {
             Trigger.PerRequest => $"{trigger.Uid}:{capture.Id}",
+            // A key that names nothing is shared with nobody.
+            Trigger.ByKey when key is null => $"{trigger.Uid}:{capture.Id}",
             Trigger.PerTrigger => trigger.Uid,
             // A key of any length and any characters, told apart from every other.
-            _ => $"{trigger.Uid}:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key ?? "")).AsSpan(0, 16))}",
+            _ => $"{trigger.Uid}:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key!)).AsSpan(0, 16))}",
         };
-        if (trigger.SessionMode != Trigger.PerRequest && await LockNamedAsync(tx, trigger.Project, name) is { } there)
+        if ((trigger.SessionMode == Trigger.PerTrigger || key is not null) && await LockNamedAsync(tx, trigger.Project, name) is { } there)
         {
             if (MayContinue(tx, trigger, there) && !conversation.IsFull(there)) return there;
             // It was ended by somebody, is full, or is somebody's own: what comes now begins one that nobody else could
@@ -166,13 +178,14 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
         return NewRecord.OfText(body, capture, capture, InEffect.Read(body));
     }
 
-    private (string? Prompt, string? Key) Render(Trigger trigger, Incoming incoming, JsonElement? json)
+    private (string? Prompt, string? Key) Render(Trigger trigger, Incoming incoming, InboundBody body)
     {
         var values = new TemplateValues(
-            incoming.Method, incoming.Path, incoming.Query, incoming.QueryValues, incoming.Headers, Encoding.UTF8.GetString(incoming.Body).Replace('\0', '\uFFFD'), json, incoming.SourceIp, Wire.Iso(database.Now),
+            incoming.Method, incoming.Path, incoming.Query, incoming.QueryValues, incoming.Headers, body.Text, body.Json,
+            incoming.SourceIp, Wire.Iso(database.Now),
             incoming.ScheduledAt is { } at ? Wire.Iso(at) : "");
         var prompt = PromptTemplate.Render(trigger.Template, values);
-        return (prompt, trigger.SessionMode == Trigger.ByKey ? PromptTemplate.Render(trigger.SessionKey!, values) : null);
+        return (prompt, trigger.SessionMode == Trigger.ByKey ? PromptTemplate.RenderKey(trigger.SessionKey!, values) : null);
     }
 
     private ValueTask TellAsync(Tx tx, string type, Trigger trigger, Capture capture) =>
@@ -192,18 +205,4 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
             json.WriteString("namespace", trigger.Name.Namespace);
             json.WriteString("problem", problem);
         });
-
-    /// <summary>The body as JSON, where it is.</summary>
-    private static JsonDocument? ParseBody(byte[] body)
-    {
-        if (body.Length == 0 || body[0] is not ((byte)'{' or (byte)'[' or (byte)'"' or (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t')) return null;
-        try
-        {
-            return JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = 64 });
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
 }

@@ -1,46 +1,231 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using BitFaster.Caching.Lru;
 using Postern.Http;
 
 namespace Postern.Triggers;
 
 /// <summary>
-/// Which requests start anything: <c>{"headers"?: {name: [values]}, "body"?: [{"path", "equals"}]}</c>. All must hold; a header holds with any of its values.
+/// Decides which requests start anything. <c>{"headers"?: …, "body"?: [{"path", CONDITION}]}</c>, all must hold. Headers
+/// are <c>{name: [values]}</c>, <c>{name: {CONDITION}}</c> or <c>[{"name", CONDITION}]</c>. A condition is one of
+/// <c>equals</c>, <c>notEquals</c>, <c>in</c>, <c>notIn</c>, <c>exists</c>, <c>startsWith</c>, <c>matches</c>. A value
+/// that is missing or null is not there: it equals nothing, so <c>notEquals</c> and <c>notIn</c> hold.
 /// </summary>
 internal static class InboundFilter
 {
     private const int MaxRules = 50;
+    private const int MaxPattern = 500;
+    private static readonly string[] Conditions =
+        ["equals", "notEquals", "in", "notIn", "exists", "startsWith", "matches"];
 
-    /// <summary>The filter as it is kept; faults are left in <paramref name="fields"/>.</summary>
+    /// <summary>Patterns as they are run; made again when they have been pushed out.</summary>
+    private static readonly ConcurrentLru<string, Regex> Patterns = new(256);
+
+    /// <summary>Returns the filter as it is kept; faults are left in <paramref name="fields"/>.</summary>
     public static string? Read(Fields fields)
     {
         if (fields.Object("filter") is not { } given) return null;
         var filter = new Fields(given);
-        foreach (var header in filter.Object("headers")?.EnumerateObject() ?? default)
-            if (Fields.NameOf(header) is not { Length: > 0 and <= 128 } || header.Value.ValueKind != JsonValueKind.Array || header.Value.GetArrayLength() is 0 or > MaxRules || header.Value.EnumerateArray().Any(v => v.ValueKind != JsonValueKind.String || Fields.TextOf(v) is null))
-                fields.Fault("filter.headers", $"must map names to lists of 1 to {MaxRules} texts");
+        if (filter.Any("headers") is { } headers) ReadHeaders(filter, headers);
         if (filter.Any("body") is { } body)
         {
-            if (body.ValueKind != JsonValueKind.Array || body.GetArrayLength() > MaxRules || body.EnumerateArray().Any(r => r.ValueKind != JsonValueKind.Object || !r.TryGetProperty("path", out var path) || path.ValueKind != JsonValueKind.String || Fields.TextOf(path) is null || !r.TryGetProperty("equals", out _)))
-                fields.Fault("filter.body", $"must be a list of at most {MaxRules} objects with path and equals");
+            if (ItemsOf(filter, "body", body) is { } items)
+                foreach (var (at, item) in items.Index()) ReadItem(filter, $"body[{at}]", item, "path");
         }
         filter.RefuseUnknown();
         foreach (var (field, problem) in filter.Faults) fields.Fault("filter." + field, problem);
-        return given.GetRawText();
+        return filter.Faults.Count > 0 ? null : given.GetRawText();
     }
 
+    /// <summary>Whether a filter looks into the body.</summary>
+    public static bool ReadsFields(string? filter)
+    {
+        if (filter is null) return false;
+        using var rules = JsonDocument.Parse(filter);
+        return rules.RootElement.TryGetProperty("body", out var body) && body.ValueKind == JsonValueKind.Array
+            && body.GetArrayLength() > 0;
+    }
+
+    /// <param name="filter">As it is kept; null lets everything through.</param>
+    /// <param name="headers">The request's.</param>
+    /// <param name="body">Its body as JSON; null when it is none.</param>
     public static bool Passes(string? filter, IHeaderDictionary headers, JsonElement? body)
     {
         if (filter is null) return true;
         using var rules = JsonDocument.Parse(filter);
-        if (rules.RootElement.TryGetProperty("headers", out var names) && names.ValueKind == JsonValueKind.Object)
-            foreach (var name in names.EnumerateObject())
-                if (!headers.TryGetValue(name.Name, out var values) || !name.Value.EnumerateArray().Any(v => values.Contains(v.GetString()))) return false;
+        if (rules.RootElement.TryGetProperty("headers", out var names) && !HeadersPass(names, headers)) return false;
         if (!rules.RootElement.TryGetProperty("body", out var paths) || paths.ValueKind != JsonValueKind.Array) return true;
         foreach (var rule in paths.EnumerateArray())
         {
-            var path = rule.GetProperty("path").GetString()!;
-            if (JsonPath.Find(body, path.StartsWith('.') || path.StartsWith('[') ? path : "." + path) is not { } found || !JsonElement.DeepEquals(found, rule.GetProperty("equals"))) return false;
+            var found = JsonPath.Parse(rule.GetProperty("path").GetString()!)?.Find(body);
+            if (found is { ValueKind: JsonValueKind.Null } && !rule.TryGetProperty("equals", out _)) found = null;
+            if (!Holds(rule, found is { } value ? [value] : [])) return false;
         }
         return true;
     }
+
+    private static bool HeadersPass(JsonElement rules, IHeaderDictionary headers)
+    {
+        if (rules.ValueKind == JsonValueKind.Array)
+            return rules.EnumerateArray().All(rule => Holds(rule, ValuesOf(headers, NameOf(rule))));
+        return rules.ValueKind != JsonValueKind.Object || rules.EnumerateObject().All(rule =>
+            rule.Value.ValueKind == JsonValueKind.Array
+                ? ValuesOf(headers, rule.Name).Any(value => IsAnyOf(value, rule.Value))
+                : Holds(rule.Value, ValuesOf(headers, rule.Name)));
+    }
+
+    private static string NameOf(JsonElement rule) =>
+        (rule.TryGetProperty("name", out var name) ? name : rule.GetProperty("path")).GetString()!;
+
+    private static List<JsonElement> ValuesOf(IHeaderDictionary headers, string name) =>
+        headers.TryGetValue(name, out var values)
+            ? [.. values.Select(value => JsonSerializer.SerializeToElement(value ?? "", Wire.Json))] : [];
+
+    /// <summary>Whether the condition of a rule holds for what is there: nothing, or the values of one name.</summary>
+    private static bool Holds(JsonElement rule, List<JsonElement> there)
+    {
+        var condition = Array.Find(Conditions, name => rule.TryGetProperty(name, out _))!;
+        var wanted = rule.GetProperty(condition);
+        return condition switch
+        {
+            "equals" => there.Any(value => JsonElement.DeepEquals(value, wanted)),
+            "notEquals" => !there.Any(value => JsonElement.DeepEquals(value, wanted)),
+            "in" => there.Any(value => IsAnyOf(value, wanted)),
+            "notIn" => !there.Any(value => IsAnyOf(value, wanted)),
+            "exists" => (there.Count > 0) == wanted.GetBoolean(),
+            "startsWith" => there.Any(value => TextOf(value)?.StartsWith(wanted.GetString()!, StringComparison.Ordinal) == true),
+            _ => there.Any(value => TextOf(value) is { } text && PatternOf(wanted.GetString()!).IsMatch(text)),
+        };
+    }
+
+    private static bool IsAnyOf(JsonElement value, JsonElement list) =>
+        list.EnumerateArray().Any(wanted => JsonElement.DeepEquals(value, wanted));
+
+    /// <summary>Returns a text, number or truth value as text; null for what has parts.</summary>
+    private static string? TextOf(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.String => MendedJson.TextOf(value),
+        JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => value.GetRawText(),
+        _ => null,
+    };
+
+    /// <summary>Runs in time that grows with the text alone, whatever the pattern.</summary>
+    private static Regex PatternOf(string pattern) => Patterns.GetOrAdd(
+        pattern, text => new Regex(text, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant));
+
+    private static void ReadHeaders(Fields filter, JsonElement headers)
+    {
+        if (headers.ValueKind == JsonValueKind.Array)
+        {
+            if (ItemsOf(filter, "headers", headers) is { } items)
+                foreach (var (at, item) in items.Index()) ReadItem(filter, $"headers[{at}]", item, "name", "path");
+            return;
+        }
+        if (headers.ValueKind != JsonValueKind.Object)
+        {
+            filter.Fault("headers", "must map names to lists of texts or to conditions, or be a list of conditions");
+            return;
+        }
+        var count = 0;
+        foreach (var header in headers.EnumerateObject())
+        {
+            if (++count > MaxRules) filter.Fault("headers", $"must have at most {MaxRules} names");
+            if (count > MaxRules) return;
+            var name = Fields.NameOf(header);
+            var field = name is null ? "headers" : $"headers.{name}";
+            if (name is not { Length: > 0 and <= 128 })
+                filter.Fault("headers", "must map names of 1 to 128 characters to lists of texts or to conditions");
+            else if (header.Value.ValueKind == JsonValueKind.Object) ReadCondition(filter, field, header.Value, []);
+            else if (!IsListOfTexts(header.Value))
+                filter.Fault("headers", $"must map names to lists of 1 to {MaxRules} texts, or to conditions");
+        }
+    }
+
+    private static List<JsonElement>? ItemsOf(Fields filter, string field, JsonElement list)
+    {
+        if (list.ValueKind == JsonValueKind.Array && list.GetArrayLength() <= MaxRules)
+            return [.. list.EnumerateArray()];
+        filter.Fault(field, $"must be a list of at most {MaxRules} conditions");
+        return null;
+    }
+
+    /// <param name="filter">Where faults are left.</param>
+    /// <param name="field">What the item is called in them.</param>
+    /// <param name="item">The item.</param>
+    /// <param name="names">The members of which one says what is looked at.</param>
+    private static void ReadItem(Fields filter, string field, JsonElement item, params string[] names)
+    {
+        if (item.ValueKind != JsonValueKind.Object)
+        {
+            filter.Fault(field, $"must be an object with {names[0]} and one of {string.Join(", ", Conditions)}");
+            return;
+        }
+        var said = names.Where(name => item.TryGetProperty(name, out _)).ToList();
+        var text = said is [var one] && item.GetProperty(one) is { ValueKind: JsonValueKind.String } value
+            ? Fields.TextOf(value) : null;
+        if (text is not { Length: > 0 and <= 500 }) filter.Fault($"{field}.{names[0]}", "must be a text of 1 to 500 characters");
+        else if (names[0] == "path" && JsonPath.Parse(text) is null)
+            filter.Fault($"{field}.path", "is no path: names with dots between them, [0], [\"any name\"]");
+        ReadCondition(filter, field, item, names);
+    }
+
+    private static void ReadCondition(Fields filter, string field, JsonElement item, string[] names)
+    {
+        var members = item.EnumerateObject().Select(Fields.NameOf).ToList();
+        if (members.Find(m => m is null || !(names.Contains(m, StringComparer.Ordinal)
+            || Conditions.Contains(m, StringComparer.Ordinal))) is { } unknown)
+            filter.Fault($"{field}.{unknown}", "is not a known field");
+        var said = Conditions.Where(name => item.TryGetProperty(name, out _)).ToList();
+        if (said is not [var condition] || members.Contains(null))
+        {
+            filter.Fault(field, $"must have exactly one of {string.Join(", ", Conditions)}");
+            return;
+        }
+        var wanted = item.GetProperty(condition);
+        if (WhatIsWrongWith(condition, wanted, isHeader: names is not ["path"]) is { } problem)
+            filter.Fault($"{field}.{condition}", problem);
+    }
+
+    private static string? WhatIsWrongWith(string condition, JsonElement wanted, bool isHeader)
+    {
+        if (!Fields.IsKeepable(wanted)) return Fields.Unfit;
+        switch (condition)
+        {
+            case "in" or "notIn":
+                if (isHeader) return IsListOfTexts(wanted) ? null : $"must be a list of 1 to {MaxRules} texts";
+                return wanted.ValueKind == JsonValueKind.Array && wanted.GetArrayLength() is > 0 and <= MaxRules
+                    ? null : $"must be a list of 1 to {MaxRules} values";
+            case "exists":
+                return wanted.ValueKind is JsonValueKind.True or JsonValueKind.False ? null : "must be true or false";
+            case "equals" or "notEquals":
+                return isHeader && wanted.ValueKind != JsonValueKind.String ? "must be a text" : null;
+            case "startsWith":
+                return wanted.ValueKind == JsonValueKind.String ? null : "must be a text";
+            default:
+                return wanted.ValueKind != JsonValueKind.String || wanted.GetString() is not { Length: > 0 and <= MaxPattern } pattern
+                    ? $"must be a regular expression of 1 to {MaxPattern} characters"
+                    : WhatIsWrongWithPattern(pattern);
+        }
+    }
+
+    private static string? WhatIsWrongWithPattern(string pattern)
+    {
+        try
+        {
+            PatternOf(pattern);
+            return null;
+        }
+        catch (NotSupportedException)
+        {
+            return "is too large, or looks around or back, which is not supported";
+        }
+        catch (ArgumentException)
+        {
+            return "is no regular expression";
+        }
+    }
+
+    private static bool IsListOfTexts(JsonElement list) =>
+        list.ValueKind == JsonValueKind.Array && list.GetArrayLength() is > 0 and <= MaxRules
+        && list.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String && Fields.TextOf(v) is not null);
 }

@@ -14,7 +14,6 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
     public const int MaxBody = 262_144;
     private static readonly string[] Allowed = ["POST", "PUT", "PATCH", "DELETE"];
     private static readonly string[] RefusedTypes = ["multipart/", "image/", "audio/", "video/", "application/octet-stream", "application/pdf", "application/zip"];
-    private static readonly string[] DeliveryHeaders = ["X-GitHub-Delivery", "webhook-id", "svix-id", "X-Gitlab-Event-UUID", "X-Shopify-Webhook-Id", "Idempotency-Key"];
 
     public void Map(Doors doors)
     {
@@ -39,8 +38,8 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
             && (await FindAsync())?.Methods.Contains(method, StringComparer.Ordinal) != true)
             return new Refusal(405, "Method not allowed", "method_not_allowed") { Allow = string.Join(", ", Allowed) };
         if (http.Request.ContentType is { } type && RefusedTypes.Any(t => type.StartsWith(t, StringComparison.OrdinalIgnoreCase))) return new Refusal(415, "Unsupported content type", "unsupported_media_type");
-        var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxBody);
-        if (body is null) return tooLarge! with { Message = "Payload too large" };
+        var (body, _) = await RequestBody.ReadAsync(http, MaxBody);
+        if (body is null) return TooLarge;
         using (body)
         {
             // As it is now: what its authentication was when the body began to come signs nothing any more.
@@ -59,19 +58,32 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
             : await triggers.FindAsync(project, name);
     }
 
-    private async Task<IResult> TakeSignedAsync(HttpContext http, Trigger trigger, byte[] body, string? signed)
+    private async Task<IResult> TakeSignedAsync(HttpContext http, Trigger trigger, byte[] bytes, string? signed)
     {
-        using var json = Parse(body);
-        if (AnswerToProbe(http, json?.RootElement) is { } pong) return pong;
+        var headers = http.Request.Headers;
+        var (body, unreadable) = InboundBody.Read(bytes, http.Request.ContentType, headers.ContentEncoding, MaxBody);
+        if (body is null) return unreadable!.Status == 413 ? TooLarge : unreadable;
+        using var _ = body;
+        if (body.IsUnreadableJson && trigger.ReadsFields)
+            return Refusal.BadRequest("body is no JSON, as its Content-Type says, and this trigger reads fields of it", "invalid_json");
+        if (AnswerToProbe(http, body.Json) is { } pong) return pong;
         var query = Redaction.OfQuery(http.Request.QueryString.HasValue ? http.Request.QueryString.Value![1..] : "");
         var incoming = new Incoming(
-            Capture.Webhook, http.Request.Method, http.Request.Path.Value ?? "", query, Incoming.QueryOf(query), Redaction.Of(http.Request.Headers, trigger.AuthHeader), body, http.Request.ContentType, credentials.AddressOf(http));
-        var replay = ReplayOf(http.Request.Headers, trigger, json?.RootElement, signed);
+            Capture.Webhook, http.Request.Method, http.Request.Path.Value ?? "", query, Incoming.QueryOf(query),
+            Redaction.Of(headers, trigger.AuthHeader), bytes, http.Request.ContentType, credentials.AddressOf(http));
+        var delivery = DeliveryId.Of(headers, trigger, body.Json, signed);
+        var passes = InboundFilter.Passes(trigger.Filter, headers, body.Json);
         // A repeat costs no place in the rate; what is filtered out does, since it is kept.
-        if (trigger.RateLimit is { } perMinute && (replay is null || await start.FirstOfAsync(trigger, replay) is null) && buckets.Take("trigger " + trigger.Uid, (int)perMinute, perMinute / 60.0) is { Allowed: false } wait)
-            return new Refusal(429, "Too many requests", "rate_limited_trigger") { RetryAfterSeconds = Math.Max(1, (int)Math.Ceiling(wait.RetryAfter)) };
-        var passes = InboundFilter.Passes(trigger.Filter, http.Request.Headers, json?.RootElement);
-        return await start.TakeAsync(trigger, incoming, replay, passes) switch
+        if (trigger.RateLimit is { } perMinute
+            && (delivery is null || await start.FirstOfAsync(trigger, delivery, passes) is null)
+            && buckets.Take("trigger " + trigger.Uid, (int)perMinute, perMinute / 60.0) is { Allowed: false } wait)
+        {
+            return new Refusal(429, "Too many requests", "rate_limited_trigger")
+            {
+                RetryAfterSeconds = Math.Max(1, (int)Math.Ceiling(wait.RetryAfter)),
+            };
+        }
+        return await start.TakeAsync(trigger, incoming, body, delivery, passes) switch
         {
             CaptureOutcome.Taken taken => TriggerFamily.Ok(200, new CapturedView(taken.Id, "Webhook captured successfully", null, null)),
             CaptureOutcome.Duplicate first => TriggerFamily.Ok(200, new CapturedView(first.Id, null, true, null)),
@@ -79,6 +91,8 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
             _ => Full,
         };
     }
+
+    private static Refusal TooLarge => RequestBody.TooLarge with { Message = "Payload too large" };
 
     private sealed record Verified(SignatureAnswer Answer);
 
@@ -90,36 +104,6 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
         if (http.Request.Headers["X-GitHub-Event"] == "ping") return TriggerFamily.Ok(200, new PongView("pong"));
         if (body is not { ValueKind: JsonValueKind.Object } json || !json.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String || !type.ValueEquals("url_verification")) return null;
         return json.TryGetProperty("challenge", out var challenge) && challenge.ValueKind == JsonValueKind.String && Fields.TextOf(challenge) is { Length: <= 1024 } text ? Reply.Ok(new ChallengeView(text)) : null;
-    }
-
-    /// <summary>
-    /// What a repeat of this delivery has in common with it. Where anything is signed only that counts: a header beside it could be made up by
-    /// whoever has overheard the message, to start its work again or to swallow a real delivery. Elsewhere it is what the sender calls the delivery.
-    /// </summary>
-    private static string? ReplayOf(IHeaderDictionary headers, Trigger trigger, JsonElement? body, string? signed)
-    {
-        var scheme = trigger.AuthScheme is null ? null : SignatureScheme.Of(trigger.AuthScheme);
-        if (scheme?.Repeat == RepeatBy.EventId) return (TextOf(body, "id") ?? TextOf(body, "event_id")) is { } id ? "event " + id : signed;
-        if (scheme is not null && scheme.Repeat != RepeatBy.Delivery) return signed;
-        foreach (var name in DeliveryHeaders)
-            if (headers.TryGetValue(name, out var given) && given.Count == 1 && given[0] is { Length: > 0 and <= 255 } named) return $"{name.ToLowerInvariant()} {named}";
-        return null;
-    }
-
-    private static string? TextOf(JsonElement? body, string member) =>
-        body is { ValueKind: JsonValueKind.Object } json && json.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String && Fields.TextOf(value) is { Length: > 0 and <= 255 } text ? text : null;
-
-    private static JsonDocument? Parse(byte[] body)
-    {
-        if (body.Length == 0 || body.AsSpan().TrimStart(" \r\n\t"u8) is not [(byte)'{', ..]) return null;
-        try
-        {
-            return JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = 64 });
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
     }
 }
 

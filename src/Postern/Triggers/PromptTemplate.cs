@@ -4,98 +4,198 @@ using Postern.Http;
 
 namespace Postern.Triggers;
 
-/// <summary>What a template may insert, as texts. Headers are redacted already.</summary>
+/// <summary>The values that a template may insert, as texts. Headers are redacted already.</summary>
 internal sealed record TemplateValues(
-    string Method, string Path, string Query, IReadOnlyDictionary<string, string> QueryValues, IReadOnlyDictionary<string, string> Headers, string Body, JsonElement? BodyJson, string SourceIp, string Timestamp, string ScheduledTime);
+    string Method, string Path, string Query, IReadOnlyDictionary<string, string> QueryValues,
+    IReadOnlyDictionary<string, string> Headers, string Body, JsonElement? BodyJson, string SourceIp, string Timestamp,
+    string ScheduledTime);
 
 /// <summary>
-/// The prompt of a captured request. One pass from left to right: what is inserted is never looked at again, and no character of it means anything.
-/// Tokens that are not known stay as they are; a path that leads nowhere is empty.
+/// The prompt of a captured request. One pass from left to right: inserted text is never looked at again, and no
+/// character of it means anything. A token is one value or several with <c>??</c> between them, of which the first that
+/// is there and not empty counts; the later ones may be texts in quotes. Unknown tokens stay as they are. A token of
+/// which no value is there is empty.
 /// </summary>
 internal static class PromptTemplate
 {
     public const int MaxTemplate = 10_000;
     public const int MaxPrompt = 100_000;
 
-    /// <summary>Null: the prompt would be longer than <see cref="MaxPrompt"/>.</summary>
-    public static string? Render(string template, TemplateValues values)
-    {
-        var text = new StringBuilder(template.Length + 256);
-        var at = 0;
-        while (at < template.Length)
-        {
-            var open = template.IndexOf("{{", at, StringComparison.Ordinal);
-            var close = open < 0 ? -1 : template.IndexOf("}}", open + 2, StringComparison.Ordinal);
-            if (close < 0) break;
-            // The innermost opening belongs to the closing.
-            open = template.LastIndexOf("{{", close - 1, close - open, StringComparison.Ordinal);
-            text.Append(template, at, open - at);
-            text.Append(ValueOf(template[(open + 2)..close].Trim(), values) ?? template[open..(close + 2)]);
-            if (text.Length > MaxPrompt) return null;
-            at = close + 2;
-        }
-        text.Append(template, at, template.Length - at);
-        return text.Length > MaxPrompt ? null : text.ToString();
-    }
-
-    private static string? ValueOf(string token, TemplateValues values)
-    {
-        switch (token)
-        {
-            case "body": return values.Body;
-            case "bodyJson": return values.BodyJson is { } json ? JsonSerializer.Serialize(json, Indented) : values.Body;
-            case "method": return values.Method;
-            case "path": return values.Path;
-            case "query": return values.Query;
-            case "headers": return JsonSerializer.Serialize(values.Headers, Indented);
-            case "sourceIp": return values.SourceIp;
-            case "timestamp": return values.Timestamp;
-            case "scheduledTime": return values.ScheduledTime;
-        }
-        if (token.StartsWith("query.", StringComparison.Ordinal)) return values.QueryValues.GetValueOrDefault(token["query.".Length..]) ?? "";
-        if (token.StartsWith("header.", StringComparison.Ordinal)) return values.Headers.GetValueOrDefault(token["header.".Length..].ToLowerInvariant()) ?? "";
-        if (!token.StartsWith("body.", StringComparison.Ordinal) && !token.StartsWith("body[", StringComparison.Ordinal)) return null;
-        return JsonPath.Find(values.BodyJson, token["body".Length..]) is { } found ? TextOf(found) : "";
-    }
-
-    /// <summary>A text as it is, anything else as JSON; null is empty.</summary>
-    private static string TextOf(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.String => Fields.TextOf(value) ?? "",
-        JsonValueKind.Null => "",
-        _ => value.GetRawText(),
-    };
-
+    private const string Or = "??";
     private static readonly JsonSerializerOptions Indented = new(Wire.Json) { WriteIndented = true };
-}
 
-/// <summary>Paths into a JSON value: <c>.name</c> and <c>[0]</c>, one after another.</summary>
-internal static class JsonPath
-{
-    public static JsonElement? Find(JsonElement? root, string path)
+    /// <summary>Returns the text; null when it would be longer than <see cref="MaxPrompt"/>.</summary>
+    public static string? Render(string template, TemplateValues values) => Render(template, values, out _);
+
+    /// <summary>
+    /// Returns what a template names; null when it is empty, too long, or one of its tokens is: such a text names
+    /// nothing.
+    /// </summary>
+    public static string? RenderKey(string template, TemplateValues values) =>
+        Render(template, values, out var isComplete) is { } key && isComplete && !string.IsNullOrWhiteSpace(key)
+            ? key : null;
+
+    /// <summary>Whether a template looks into the body: then a body that cannot be read is no matter of indifference.</summary>
+    public static bool ReadsFields(string template)
     {
-        if (root is not { } at) return null;
-        var rest = path.AsSpan();
-        while (!rest.IsEmpty)
+        foreach (var (_, token) in TokensOf(template))
+            if (token is not null && token.Any(value => value.Path is not null && value.Source == "body")) return true;
+        return false;
+    }
+
+    private static string? Render(string template, TemplateValues values, out bool isComplete)
+    {
+        isComplete = true;
+        var text = new StringBuilder(template.Length + 256);
+        foreach (var (literal, token) in TokensOf(template))
         {
-            if (rest[0] == '.')
+            text.Append(literal.Span);
+            if (token is not null)
             {
-                rest = rest[1..];
-                var end = rest.IndexOfAny('.', '[');
-                var name = end < 0 ? rest : rest[..end];
-                if (name.IsEmpty || at.ValueKind != JsonValueKind.Object || !at.TryGetProperty(name, out var member)) return null;
-                at = member;
-                rest = end < 0 ? default : rest[end..];
+                var found = token.Select(value => value.Of(values)).FirstOrDefault(t => !string.IsNullOrEmpty(t));
+                isComplete &= found is not null || token[^1].Literal is not null;
+                text.Append(found);
             }
-            else if (rest[0] == '[')
-            {
-                var end = rest.IndexOf(']');
-                if (end < 0 || !int.TryParse(rest[1..end], System.Globalization.NumberStyles.None, null, out var index) || at.ValueKind != JsonValueKind.Array || index >= at.GetArrayLength()) return null;
-                at = at[index];
-                rest = rest[(end + 1)..];
-            }
-            else return null;
+            if (text.Length > MaxPrompt) return null;
         }
-        return at;
+        return text.ToString();
+    }
+
+    /// <summary>The parts of a template: a text, and the token behind it; null behind the last text.</summary>
+    private static IEnumerable<(ReadOnlyMemory<char> Literal, List<Value>? Token)> TokensOf(string template)
+    {
+        var (from, at) = (0, 0);
+        while (template.IndexOf("{{", at, StringComparison.Ordinal) is >= 0 and var open)
+        {
+            var end = open + 2;
+            if (ReadToken(template, ref end) is { } token)
+            {
+                yield return (template.AsMemory(from, open - from), token);
+                (from, at) = (end, end);
+            }
+            else at = open + 1;
+        }
+        yield return (template.AsMemory(from), null);
+    }
+
+    /// <summary>Reads a token up to its closing braces. Returns null when it is none that is known.</summary>
+    private static List<Value>? ReadToken(string template, ref int at)
+    {
+        var token = new List<Value>();
+        for (var now = at; ;)
+        {
+            SkipBlanks(template, ref now);
+            if (Value.Read(template, ref now, mayBeLiteral: token.Count > 0) is not { } value) return null;
+            token.Add(value);
+            SkipBlanks(template, ref now);
+            if (template.AsSpan(now).StartsWith("}}"))
+            {
+                at = now + 2;
+                return token;
+            }
+            if (!template.AsSpan(now).StartsWith(Or)) return null;
+            now += Or.Length;
+        }
+    }
+
+    private static void SkipBlanks(string text, ref int at)
+    {
+        while (at < text.Length && char.IsWhiteSpace(text[at])) at++;
+    }
+
+    /// <summary>A value of a token: a source such as <c>method</c>, a path or a name in one, or a text in quotes.</summary>
+    private sealed record Value(string? Source, JsonPath? Path, string? Name, string? Literal)
+    {
+        private static readonly string[] Whole =
+            ["bodyJson", "body", "method", "path", "query", "headers", "sourceIp", "timestamp", "scheduledTime"];
+
+        public static Value? Read(string template, ref int at, bool mayBeLiteral)
+        {
+            if (at >= template.Length) return null;
+            if (template[at] is '"' or '\'')
+            {
+                return mayBeLiteral && JsonPath.ReadQuoted(template, ref at) is { } literal
+                    ? new Value(null, null, null, literal) : null;
+            }
+            var end = at;
+            while (end < template.Length && char.IsAsciiLetter(template[end])) end++;
+            var source = template[at..end];
+            if (end < template.Length && template[end] is '.' or '[')
+            {
+                return source switch
+                {
+                    "body" => ReadPath(template, ref at, end),
+                    "query" or "header" => ReadName(template, ref at, source, end),
+                    _ => null,
+                };
+            }
+            if (!Whole.Contains(source, StringComparer.Ordinal)) return null;
+            at = end;
+            return new Value(source, null, null, null);
+        }
+
+        /// <summary>A path into the body; one that is none leads nowhere, as one that the body does not have.</summary>
+        private static Value ReadPath(string template, ref int at, int from)
+        {
+            at = from;
+            if (JsonPath.Read(template, ref at, LengthOfName) is { } path) return new Value("body", path, null, null);
+            at = from + LengthOfName(template[from..]);
+            return new Value("body", JsonPath.Nowhere, null, null);
+        }
+
+        /// <summary>The name of a header or a query value: all up to the end of the token, or in brackets and quotes.</summary>
+        private static Value? ReadName(string template, ref int at, string source, int from)
+        {
+            if (template[from] == '[')
+            {
+                var quoted = from + 1;
+                if (quoted >= template.Length || template[quoted] is not ('"' or '\'')) return null;
+                if (JsonPath.ReadQuoted(template, ref quoted) is not { } inside) return null;
+                if (quoted >= template.Length || template[quoted] != ']') return null;
+                at = quoted + 1;
+                return new Value(source, null, inside, null);
+            }
+            var length = LengthOfName(template[(from + 1)..]);
+            if (length == 0) return null;
+            at = from + 1 + length;
+            return new Value(source, null, template.Substring(from + 1, length), null);
+        }
+
+        /// <summary>A name without quotes ends where the token does, or before its next value; blanks there are not its.</summary>
+        private static int LengthOfName(string could)
+        {
+            var end = could.IndexOf("}}", StringComparison.Ordinal);
+            var or = could.IndexOf(Or, StringComparison.Ordinal);
+            if (end < 0 || (or >= 0 && or < end)) end = or < 0 ? could.Length : or;
+            return could.AsSpan(0, end).TrimEnd().Length;
+        }
+
+        public string? Of(TemplateValues values) => this switch
+        {
+            { Literal: { } literal } => literal,
+            { Path: { } path } => path.Find(values.BodyJson) is { } found ? TextOf(found) : null,
+            { Source: "query", Name: { } name } => values.QueryValues.GetValueOrDefault(name),
+            { Source: "header", Name: { } name } => values.Headers.GetValueOrDefault(name.ToLowerInvariant()),
+            _ => Source switch
+            {
+                "body" => values.Body,
+                "bodyJson" => values.BodyJson is { } json ? JsonSerializer.Serialize(json, Indented) : values.Body,
+                "method" => values.Method,
+                "path" => values.Path,
+                "query" => values.Query,
+                "headers" => JsonSerializer.Serialize(values.Headers, Indented),
+                "sourceIp" => values.SourceIp,
+                "timestamp" => values.Timestamp,
+                _ => values.ScheduledTime,
+            },
+        };
+
+        /// <summary>A text as it is, anything else as JSON; null is empty.</summary>
+        private static string TextOf(JsonElement value) => value.ValueKind switch
+        {
+            JsonValueKind.String => MendedJson.TextOf(value),
+            JsonValueKind.Null => "",
+            _ => value.GetRawText(),
+        };
     }
 }

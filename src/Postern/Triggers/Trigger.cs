@@ -61,8 +61,16 @@ internal sealed record Trigger(
     /// <summary>How a described sender writes its signature; null for a scheme that has a row of its own.</summary>
     public HmacForm? AuthForm { get; init; }
 
+    /// <summary>The header in which its senders name a delivery; null: the known ones.</summary>
+    public string? DeliveryIdHeader { get; init; }
+
     /// <summary>Why its schedule cannot go on; null while it can.</summary>
     public string? ScheduleProblem { get; init; }
+
+    /// <summary>Whether a request's body is looked into: by the filter, the template or the key.</summary>
+    public bool ReadsFields =>
+        InboundFilter.ReadsFields(Filter) || PromptTemplate.ReadsFields(Template)
+        || (SessionMode == ByKey && PromptTemplate.ReadsFields(SessionKey!));
 
     public const string Webhook = "webhook";
     public const string Scheduled = "scheduled";
@@ -81,7 +89,8 @@ internal sealed class TriggerStore(Database database, MasterKey master)
 {
     private const string Columns = """
         project, kind, owner, id, uid, agent, settings, template, active, mode, cron, zone, session_mode, session_key, auth_scheme, auth_header, auth_sealed, filter, methods,
-        max_in_flight, deadline_seconds, rate_limit, in_flight, received, last_at, next_at, due_at, created_at, updated_at, auth_form, schedule_problem
+        max_in_flight, deadline_seconds, rate_limit, in_flight, received, last_at, next_at, due_at, created_at, updated_at, auth_form, schedule_problem,
+        delivery_id_header
         """;
 
     public static ValueTask<Trigger?> FindAsync(Tx tx, string project, TriggerName name) =>
@@ -99,15 +108,16 @@ internal sealed class TriggerStore(Database database, MasterKey master)
         tx.ExecuteAsync(
             """
             INSERT INTO agent_trigger (project, kind, owner, id, uid, agent, settings, template, active, mode, cron, zone, session_mode, session_key, auth_scheme, auth_header, auth_sealed, filter, methods,
-              max_in_flight, deadline_seconds, rate_limit, in_flight, received, next_at, due_at, created_at, updated_at, auth_form)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, 0, 0, $23, $24, $25, $25, $26)
+              max_in_flight, deadline_seconds, rate_limit, in_flight, received, next_at, due_at, created_at, updated_at, auth_form, delivery_id_header)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, 0, 0, $23, $24, $25, $25, $26, $27)
             ON CONFLICT (project, kind, owner, id) DO UPDATE SET agent = excluded.agent, settings = excluded.settings, template = excluded.template, active = excluded.active, mode = excluded.mode,
               cron = excluded.cron, zone = excluded.zone, session_mode = excluded.session_mode, session_key = excluded.session_key, auth_scheme = excluded.auth_scheme, auth_header = excluded.auth_header,
               auth_sealed = excluded.auth_sealed, auth_form = excluded.auth_form, filter = excluded.filter, methods = excluded.methods, max_in_flight = excluded.max_in_flight, deadline_seconds = excluded.deadline_seconds,
-              rate_limit = excluded.rate_limit, next_at = excluded.next_at, due_at = excluded.due_at, updated_at = excluded.updated_at, schedule_problem = NULL
+              rate_limit = excluded.rate_limit, next_at = excluded.next_at, due_at = excluded.due_at, updated_at = excluded.updated_at, schedule_problem = NULL,
+              delivery_id_header = excluded.delivery_id_header
             """,
             t.Project, t.Name.Kind, t.Name.Owner, t.Name.Id, t.Uid, t.Agent, t.Settings, t.Template, t.IsActive ? 1L : 0L, t.Mode, t.Cron, t.Zone, t.SessionMode, t.SessionKey, t.AuthScheme, t.AuthHeader, t.AuthSealed, t.Filter,
-            string.Join(',', t.Methods), t.MaxInFlight, t.DeadlineSeconds, t.RateLimit, t.NextAt, t.DueAt, tx.Now, t.AuthForm?.ToJson());
+            string.Join(',', t.Methods), t.MaxInFlight, t.DeadlineSeconds, t.RateLimit, t.NextAt, t.DueAt, tx.Now, t.AuthForm?.ToJson(), t.DeliveryIdHeader);
 
     /// <summary>The trigger with its captures; sessions and live runs go on.</summary>
     public static async ValueTask<bool> DeleteAsync(Tx tx, Trigger t)
@@ -173,5 +183,9 @@ internal sealed class TriggerStore(Database database, MasterKey master)
         r.GetString(0), new TriggerName(r.GetString(1), r.GetString(2), r.GetString(3)), r.GetString(4), r.GetString(5), r.TextOrNull(6), r.GetString(7), r.Flag(8), r.GetString(9), r.TextOrNull(10), r.TextOrNull(11),
         r.GetString(12), r.TextOrNull(13), r.TextOrNull(14), r.TextOrNull(15), r.BytesOrNull(16), r.TextOrNull(17), (r.TextOrNull(18) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
         r.GetInt64(19), r.LongOrNull(20), r.LongOrNull(21), r.GetInt64(22), r.GetInt64(23), r.LongOrNull(24), r.LongOrNull(25), r.LongOrNull(26), r.GetInt64(27), r.GetInt64(28))
-    { AuthForm = r.TextOrNull(29) is { } form ? HmacForm.FromJson(form) : null, ScheduleProblem = r.TextOrNull(30) };
+    {
+        AuthForm = r.TextOrNull(29) is { } form ? HmacForm.FromJson(form) : null,
+        ScheduleProblem = r.TextOrNull(30),
+        DeliveryIdHeader = r.TextOrNull(31),
+    };
 }

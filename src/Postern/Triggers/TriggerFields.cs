@@ -21,7 +21,7 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
     /// <param name="replaces">Whether absent fields go back to their defaults.</param>
     public async ValueTask<Trigger> ReadAsync(Tx tx, Fields fields, Trigger before, bool replaces)
     {
-        var start = replaces ? before with { Settings = null, Template = "", IsActive = true, Cron = null, Zone = null, SessionMode = Trigger.PerRequest, SessionKey = null, AuthScheme = null, AuthHeader = null, AuthSealed = null, AuthForm = null, Filter = null, Methods = [], MaxInFlight = 20, DeadlineSeconds = null, RateLimit = null } : before;
+        var start = replaces ? before with { Settings = null, Template = "", IsActive = true, Cron = null, Zone = null, SessionMode = Trigger.PerRequest, SessionKey = null, AuthScheme = null, AuthHeader = null, AuthSealed = null, AuthForm = null, Filter = null, DeliveryIdHeader = null, Methods = [], MaxInFlight = 20, DeadlineSeconds = null, RateLimit = null } : before;
         var agent = fields.Text("agent", 1, 128) ?? (before.Agent.Length > 0 && !replaces ? before.Agent : options.DefaultAgent);
         if (!replaces && agent != before.Agent) fields.Fault("agent", "cannot be changed: make another trigger");
         else if (await AgentStore.FindAsync(tx, before.Project, agent) is null) fields.Fault("agent", $"{agent} is not registered");
@@ -56,12 +56,13 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
             Cron = cron,
             Zone = zone,
             Filter = fields.IsNull("filter") ? null : InboundFilter.Read(fields) ?? start.Filter,
+            DeliveryIdHeader = fields.IsNull("deliveryIdHeader") ? null : ReadDeliveryId(fields) ?? start.DeliveryIdHeader,
             Methods = fields.IsNull("methods") ? [] : ReadMethods(fields) ?? start.Methods,
             MaxInFlight = fields.IsNull("maxInFlight") ? 20 : fields.Whole("maxInFlight", 1, 1000) ?? start.MaxInFlight,
             DeadlineSeconds = fields.IsNull("deadlineSeconds") ? null : fields.Whole("deadlineSeconds", 1, 2_592_000) ?? start.DeadlineSeconds,
             RateLimit = fields.IsNull("rateLimit") ? null : fields.Whole("rateLimit", 1, 1_000_000) ?? start.RateLimit,
         };
-        trigger = ReadAuth(fields, trigger);
+        trigger = ReadAuth(fields, trigger, replaces);
         trigger = trigger with { Settings = ReadSettings(fields, start.Settings) };
         // An occurrence that is about to fire is not lost to a change of something else.
         if (trigger.IsActive && before is { IsActive: true, NextAt: not null } && before.Cron == trigger.Cron && before.Zone == trigger.Zone) return trigger with { NextAt = before.NextAt, DueAt = before.DueAt };
@@ -73,27 +74,57 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
     /// <summary>0 to 30 s, so that all the schedules of a full hour do not begin in one moment.</summary>
     public static long Jitter() => Random.Shared.NextInt64(30_000_001);
 
-    private Trigger ReadAuth(Fields fields, Trigger trigger)
+    /// <summary>
+    /// The authentication, member by member: null clears one, an absent one stays. A secret stands for all secrets.
+    /// </summary>
+    private Trigger ReadAuth(Fields fields, Trigger trigger, bool replaces)
     {
-        if (fields.IsNull("webhookAuth")) return trigger with { AuthScheme = null, AuthHeader = null, AuthSealed = null, AuthForm = null };
+        if (fields.IsNull("webhookAuth")) return WithoutAuth(trigger);
         if (fields.Object("webhookAuth") is not { } given) return trigger;
         var auth = new Fields(given);
-        var scheme = auth.Word("scheme", SignatureScheme.Named);
-        var header = auth.Text("header", 1, 128);
+        var scheme = auth.Word("scheme", SignatureScheme.Named)
+            ?? (auth.IsNull("scheme") || trigger.AuthScheme == SignatureScheme.HeaderSecret ? null : trigger.AuthScheme);
+        // A header of one scheme is none of another's.
+        var keepsHeader = (scheme ?? SignatureScheme.HeaderSecret) == trigger.AuthScheme && !auth.IsNull("header");
+        var header = auth.Text("header", 1, 128) ?? (keepsHeader ? trigger.AuthHeader : null);
         var one = auth.Text("secret", 1, 512);
         var secrets = auth.Texts("secrets", 5, 512) ?? (one is null ? null : [one]);
-        var form = scheme == SignatureScheme.Hmac ? WebhookAuth.ReadForm(auth) : null;
+        var clears = auth.IsNull("secret") || auth.IsNull("secrets");
+        var isGiven = secrets is not null;
+        secrets ??= clears ? [] : [.. triggers.RuleOf(trigger)?.Secrets ?? []];
+        var form = scheme == SignatureScheme.Hmac ? WebhookAuth.ReadForm(auth, trigger.AuthForm ?? new HmacForm()) : null;
         auth.RefuseUnknown();
+        if (!replaces && clears && secrets.Count == 0 && scheme is null && header is null && auth.Faults.Count == 0)
+            return WithoutAuth(trigger);
         WebhookAuth.CheckHeader(auth, scheme, header);
-        var checkedSecrets = WebhookAuth.CheckSecrets(auth, SignatureScheme.Of(scheme ?? SignatureScheme.HeaderSecret)!, secrets ?? [], one is not null);
-        if (auth.Faults.All(f => f.Field != "scheme") && (secrets is not { Count: > 0 } || (scheme is null && header is null)))
+        // Secrets that stay are those of a scheme that has checked them.
+        var rule = SignatureScheme.Of(scheme ?? SignatureScheme.HeaderSecret)!;
+        var isSameRule = trigger.AuthScheme == rule.Name;
+        if (isGiven || !isSameRule) secrets = WebhookAuth.CheckSecrets(auth, rule, secrets, one is not null);
+        if (auth.Faults.All(f => f.Field != "scheme") && (secrets.Count == 0 || (scheme is null && header is null)))
         {
             fields.Fault("webhookAuth", BothRequired);
             return trigger;
         }
         foreach (var (field, problem) in auth.Faults) fields.Fault("webhookAuth." + field, problem);
         if (auth.Faults.Count > 0) return trigger;
-        return trigger with { AuthScheme = scheme ?? SignatureScheme.HeaderSecret, AuthHeader = header, AuthSealed = triggers.Seal(trigger.Project, trigger.Uid, checkedSecrets), AuthForm = form };
+        return trigger with
+        {
+            AuthScheme = rule.Name,
+            AuthHeader = header,
+            AuthSealed = triggers.Seal(trigger.Project, trigger.Uid, secrets),
+            AuthForm = form,
+        };
+    }
+
+    private static Trigger WithoutAuth(Trigger trigger) =>
+        trigger with { AuthScheme = null, AuthHeader = null, AuthSealed = null, AuthForm = null };
+
+    private static string? ReadDeliveryId(Fields fields)
+    {
+        var header = fields.Text("deliveryIdHeader", 1, 128);
+        if (header is not null && !WebhookAuth.IsName(header)) fields.Fault("deliveryIdHeader", "must be the name of a header");
+        return header;
     }
 
     /// <summary>The words that existing callers know.</summary>

@@ -123,7 +123,9 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
         if (trigger is null) return refusal!;
         if (RequestPath.Segment(http, RequestSegment) is not { } id || await captures.FindAsync(trigger.Project, trigger.Uid, id) is not { } capture) return NoRequest;
         if (!trigger.IsActive) return new Refusal(409, "Trigger is paused", "trigger_paused");
-        return await start.TakeAsync(trigger, Incoming.Of(capture, Capture.Replay), null, passes: true) is CaptureOutcome.Taken taken ? TriggerFamily.Ok(202, new StartedView(taken.Id)) : InboundRoutes.Full;
+        var incoming = Incoming.Of(capture, Capture.Replay);
+        using var body = InboundBody.OfCaptured(incoming, InboundRoutes.MaxBody);
+        return await start.TakeAsync(trigger, incoming, body, null, passes: true) is CaptureOutcome.Taken taken ? TriggerFamily.Ok(202, new StartedView(taken.Id)) : InboundRoutes.Full;
     }
 
     private async Task<IResult> Invoke(HttpContext http, ProjectCaller caller, string kind)
@@ -133,7 +135,7 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
         if (await triggers.FindAsync(caller.Project, name) is not { } trigger) return new Refusal(404, "NOT_FOUND", "not_found");
         if (trigger.Mode != Trigger.Scheduled) return new Refusal(400, "NOT_SCHEDULED", "not_scheduled");
         if (!trigger.IsActive) return new Refusal(409, "INACTIVE", "trigger_paused");
-        return await start.TakeAsync(trigger, Incoming.Occurrence(Capture.Manual, database.Now), null, passes: true) is CaptureOutcome.Taken taken
+        return await start.TakeAsync(trigger, Incoming.Occurrence(Capture.Manual, database.Now), InboundBody.None, null, passes: true) is CaptureOutcome.Taken taken
             ? TriggerFamily.Ok(202, new StartedView(taken.Id))
             : InboundRoutes.Full with { Message = "INFLIGHT_LIMIT" };
     }
@@ -170,7 +172,7 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
 
 internal sealed record PutTrigger(
     string? Agent, string PromptTemplate, bool? IsActive, string? ActivationMode, string? CronExpression, string? CronTimezone, string? SessionMode, string? SessionKey, PutWebhookAuth? WebhookAuth, JsonElement? Filter,
-    IReadOnlyList<string>? Methods, long? MaxInFlight, long? DeadlineSeconds, long? RateLimit);
+    string? DeliveryIdHeader, IReadOnlyList<string>? Methods, long? MaxInFlight, long? DeadlineSeconds, long? RateLimit);
 
 internal sealed record PutWebhookAuth(string? Scheme, string? Header, string? Secret, IReadOnlyList<string>? Secrets);
 
@@ -186,12 +188,12 @@ internal sealed record RequestList(IReadOnlyList<CaptureView> Requests, [propert
 
 internal sealed record TriggerView(
     string TriggerId, string Namespace, string InboundUrl, string Agent, string PromptTemplate, bool IsActive, string ActivationMode, string? CronExpression, string? CronTimezone, string? NextRunAt, string? ScheduleProblem, string SessionMode, string? SessionKey,
-    bool WebhookAuthConfigured, string? WebhookAuthScheme, string? WebhookAuthHeader, JsonElement? Filter, IReadOnlyList<string> Methods, long MaxInFlight, long? DeadlineSeconds, long? RateLimit, JsonElement? Settings,
+    bool WebhookAuthConfigured, string? WebhookAuthScheme, string? WebhookAuthHeader, JsonElement? Filter, string? DeliveryIdHeader, IReadOnlyList<string> Methods, long MaxInFlight, long? DeadlineSeconds, long? RateLimit, JsonElement? Settings,
     long InFlight, long RequestCount, string? LastRequestAt, string CreatedAt, string UpdatedAt)
 {
     public static TriggerView Of(Trigger t, bool isDefault) => new(
         t.Name.Id, t.Name.Namespace, InboundOf(t, isDefault), t.Agent, t.Template, t.IsActive, t.Mode, t.Cron, t.Zone ?? (t.Mode == Trigger.Scheduled ? "UTC" : null), Wire.Iso(t.NextAt), t.ScheduleProblem, t.SessionMode, t.SessionKey,
-        t.AuthScheme is not null, t.AuthScheme, t.AuthHeader, Json(t.Filter), t.Methods, t.MaxInFlight, t.DeadlineSeconds, t.RateLimit, Json(t.Settings), t.InFlight, t.Received, Wire.Iso(t.LastAt), Wire.Iso(t.CreatedAt), Wire.Iso(t.UpdatedAt));
+        t.AuthScheme is not null, t.AuthScheme, t.AuthHeader, Json(t.Filter), t.DeliveryIdHeader, t.Methods, t.MaxInFlight, t.DeadlineSeconds, t.RateLimit, Json(t.Settings), t.InFlight, t.Received, Wire.Iso(t.LastAt), Wire.Iso(t.CreatedAt), Wire.Iso(t.UpdatedAt));
 
     public static string InboundOf(Trigger t, bool isDefault) => $"/inbound/{(isDefault ? "" : t.Project + "/")}{t.Name.Path}";
 
@@ -203,6 +205,13 @@ internal sealed record CaptureView(
     string ProcessStatus, string? Reason, string? ErrorMessage, string? CloudAgentSessionId, string? RunId, string? StartedAt, string? CompletedAt)
 {
     public static CaptureView Of(Capture c) => new(
-        c.Id, Wire.Iso(c.At), c.Source, c.Method, c.Path, c.Query, c.Headers is null ? null : JsonSerializer.Deserialize<JsonElement>(c.Headers, Wire.Json), c.Body is null ? null : Encoding.UTF8.GetString(c.Body), c.ContentType, c.SourceIp, Wire.Iso(c.ScheduledAt),
+        c.Id, Wire.Iso(c.At), c.Source, c.Method, c.Path, c.Query, c.Headers is null ? null : JsonSerializer.Deserialize<JsonElement>(c.Headers, Wire.Json), BodyOf(c), c.ContentType, c.SourceIp, Wire.Iso(c.ScheduledAt),
         c.Status, c.Reason, c.Error, c.Session, c.Run, Wire.Iso(c.StartedAt), Wire.Iso(c.EndedAt));
+
+    private static string? BodyOf(Capture c)
+    {
+        if (c.Body is null) return null;
+        using var body = InboundBody.OfCaptured(Incoming.Of(c, c.Source), InboundRoutes.MaxBody);
+        return body.Text;
+    }
 }

@@ -61,7 +61,7 @@ internal sealed class TriggerScheduler(Database database, TriggerStore triggers,
         var passed = schedule.Newest(trigger.NextAt.Value, Math.Max(now, trigger.NextAt.Value), MaxRecorded + 1);
         var occurrence = passed[^1];
         var next = schedule.After(Math.Max(occurrence, now));
-        var outcome = await start.TakeAsync(trigger, Incoming.Occurrence(Capture.Scheduled, occurrence), $"scheduled {occurrence}", passes: true);
+        var outcome = await start.TakeAsync(trigger, Incoming.Occurrence(Capture.Scheduled, occurrence), InboundBody.None, $"scheduled {occurrence}", passes: true);
         await database.WriteAsync(async tx =>
         {
             // One node moves the schedule on, and tells what was missed.

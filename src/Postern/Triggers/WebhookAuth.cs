@@ -14,12 +14,21 @@ internal static class WebhookAuth
     private static readonly string[] Protocol =
         ["host", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "date", "user-agent", "accept", "accept-encoding"];
 
-    /// <summary>How a described sender writes its signature.</summary>
-    public static HmacForm ReadForm(Fields auth)
+    /// <summary>Reads how a described sender writes its signature.</summary>
+    /// <param name="auth">The members; null clears one.</param>
+    /// <param name="before">What absent members stay.</param>
+    public static HmacForm ReadForm(Fields auth, HmacForm before)
     {
+        var usual = new HmacForm();
         var form = new HmacForm(
-            auth.Text("prefix", 0, 64) ?? "", auth.Word("algorithm", Algorithms) ?? "sha256", auth.Word("encoding", Encodings) ?? "hex", auth.Text("signed", 6, MaxTemplate) ?? "{body}",
-            auth.Text("timestampHeader", 1, 128), auth.Text("idHeader", 1, 128), auth.Whole("toleranceSeconds", 1, 86_400) ?? HmacForm.StandardTolerance);
+            auth.IsNull("prefix") ? usual.Prefix : auth.Text("prefix", 0, 64) ?? before.Prefix,
+            auth.IsNull("algorithm") ? usual.Algorithm : auth.Word("algorithm", Algorithms) ?? before.Algorithm,
+            auth.IsNull("encoding") ? usual.Encoding : auth.Word("encoding", Encodings) ?? before.Encoding,
+            auth.IsNull("signed") ? usual.Signed : auth.Text("signed", 6, MaxTemplate) ?? before.Signed,
+            auth.IsNull("timestampHeader") ? null : auth.Text("timestampHeader", 1, 128) ?? before.TimestampHeader,
+            auth.IsNull("idHeader") ? null : auth.Text("idHeader", 1, 128) ?? before.IdHeader,
+            auth.IsNull("toleranceSeconds") ? usual.ToleranceSeconds
+                : auth.Whole("toleranceSeconds", 1, 86_400) ?? before.ToleranceSeconds);
         if (form.Signed.Split("{body}").Length != 2) auth.Fault("signed", "must hold {body} once");
         if (form.SignsTime && form.TimestampHeader is null) auth.Fault("timestampHeader", "is required where {timestamp} is signed");
         if (form.SignsId && form.IdHeader is null) auth.Fault("idHeader", "is required where {id} is signed");
@@ -52,5 +61,6 @@ internal static class WebhookAuth
         return kept;
     }
 
-    private static bool IsName(string header) => header.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
+    /// <summary>Whether a text is the name of a header.</summary>
+    public static bool IsName(string header) => header.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
 }

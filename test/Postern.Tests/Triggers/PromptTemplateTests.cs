@@ -27,6 +27,48 @@ public sealed class PromptTemplateTests
         Assert.Equal(prompt, PromptTemplate.Render(template, Values("{\"a\":{\"b\":[0,{\"c\":\"deep\"}],\"n\":1.50,\"f\":true,\"o\":{\"k\": 1},\"z\":null}}")));
 
     [Theory]
+    [InlineData("{{body.none ?? body.zero ?? body.empty ?? body.there}}", "yes")]
+    [InlineData("{{ body.none ?? query.none ?? \"a \\\"text\\\"\" }}|", "a \"text\"|")]
+    [InlineData("{{body.none ?? 'one'}}{{query.a ?? \"2\"}}{{header.none ?? header.x-event}}", "one1push")]
+    [InlineData("{{body.none ?? body.zero}}|{{body.none ?? \"\"}}|", "||")]
+    [InlineData("{{body.false ?? \"no\"}} {{body.nought ?? \"no\"}}", "false 0")]
+    [InlineData("{{body[\"app.kubernetes.io/name\"]}} {{body['a}}b']}} {{body[\"q\\\"\"].x[1]}}", "web braces 2")]
+    [InlineData("{{query[\"a\"]}} {{header['X-Event']}}", "1 push")]
+    [InlineData("{{\"alone\"}} {{body.there ??}} {{?? body.there}} {{body.there ?? nothing}}",
+        "{{\"alone\"}} {{body.there ??}} {{?? body.there}} {{body.there ?? nothing}}")]
+    [InlineData("{{body[\"open}} {{body.there}}", "|")]
+    public void The_first_value_that_is_there_counts_and_any_name_can_be_reached(string template, string prompt)
+    {
+        const string body = """
+            {"there":"yes","zero":null,"empty":"","false":false,"nought":0,"app.kubernetes.io/name":"web",
+            "a}}b":"braces","q\"":{"x":[1,2]}}
+            """;
+        var values = Values("x") with { BodyJson = JsonSerializer.Deserialize<JsonElement>(body) };
+        if (prompt == "|") prompt = " yes";
+        Assert.Equal(prompt, PromptTemplate.Render(template, values));
+    }
+
+    [Theory]
+    [InlineData("{{body.a}}", null)]
+    [InlineData("{{body.zero}}", null)]
+    [InlineData("{{body.empty}}", null)]
+    [InlineData("{{body.there}}#{{body.a}}", null)]
+    [InlineData("{{header.none}}", null)]
+    [InlineData("  ", null)]
+    [InlineData("{{body.there}}#{{body.a ?? body.there}}", "yes#yes")]
+    [InlineData("{{body.there}}#{{body.a ?? \"-\"}}", "yes#-")]
+    [InlineData("{{body.there}}#{{body.a ?? \"\"}}", "yes#")]
+    [InlineData("fixed", "fixed")]
+    public void A_key_of_which_a_part_leads_nowhere_names_nothing(string template, string? key)
+    {
+        var values = Values("x") with
+        {
+            BodyJson = JsonSerializer.Deserialize<JsonElement>("""{"there":"yes","zero":null,"empty":""}"""),
+        };
+        Assert.Equal(key, PromptTemplate.RenderKey(template, values));
+    }
+
+    [Theory]
     [InlineData("{{headers}}")]
     [InlineData("$&")]
     [InlineData("$$5")]

@@ -30,8 +30,8 @@ public sealed class TriggerTests : IAsyncLifetime
         Assert.Equal(404, (await _server.GetAsync("/api/triggers/org/u-1/t-1")).Status);
 
         Assert.Equal((400, "No updates provided"), await ErrorAsync(PutAsync("user/u-1/t-1", "{}")));
-        Assert.Equal((400, "Webhook auth requires both header and secret"), await ErrorAsync(PutAsync("user/u-1/t-1", new { webhookAuth = new { header = "X-Only" } })));
-        Assert.Equal((400, "Webhook auth requires both header and secret"), await ErrorAsync(PutAsync("user/u-1/t-1", new { webhookAuth = new { secret = "only" } })));
+        Assert.Equal((400, "Webhook auth requires both header and secret"), await ErrorAsync(PutAsync("user/u-1/t-1", "{\"webhookAuth\":{\"header\":null}}")));
+        Assert.Equal((400, "Webhook auth requires both header and secret"), await ErrorAsync(PutAsync("user/u-1/t-1", "{\"webhookAuth\":{\"secret\":null}}")));
         Assert.Contains("agent cannot be changed", (await ErrorAsync(PutAsync("user/u-1/t-1", new { agent = "echo" }))).Text, StringComparison.Ordinal);
         Assert.Contains("activationMode cannot be changed", (await ErrorAsync(PutAsync("user/u-1/t-1", new { activationMode = "scheduled" }))).Text, StringComparison.Ordinal);
         var changed = await PutAsync("user/u-1/t-1", "{\"webhookAuth\":null,\"maxInFlight\":5,\"mode\":null,\"model\":\"m\"}");
@@ -88,7 +88,23 @@ public sealed class TriggerTests : IAsyncLifetime
     [InlineData("{\"promptTemplate\":\"x\",\"webhookAuth\":{\"scheme\":\"standard\",\"secret\":\"x\"}}", "webhookAuth.secret must be whsec_")]
     [InlineData("{\"promptTemplate\":\"x\",\"webhookAuth\":{\"scheme\":\"github\",\"secret\":\"\"}}", "Webhook auth requires both header and secret")]
     [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"headers\":{\"a\":\"b\"}}}", "filter.headers must map")]
-    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[{\"path\":\"a\"}]}}", "filter.body must be")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[{\"path\":\"a\"}]}}", "filter.body[0] must have exactly one of")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":{}}}", "filter.body must be a list")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[5]}}", "filter.body[0] must be an object")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[{\"equals\":1}]}}", "filter.body[0].path must be")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[{\"path\":\"a[\",\"equals\":1}]}}", "filter.body[0].path is no path")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[{\"path\":\"a\",\"equals\":1,\"in\":[1]}]}}", "filter.body[0] must have exactly one of")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[{\"path\":\"a\",\"equal\":1}]}}", "filter.body[0].equal is not a known field")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[{\"path\":\"a\",\"in\":1}]}}", "filter.body[0].in must be a list")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[{\"path\":\"a\",\"exists\":1}]}}", "filter.body[0].exists must be true or false")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[{\"path\":\"a\",\"startsWith\":1}]}}", "filter.body[0].startsWith must be a text")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[{\"path\":\"a\",\"matches\":\"(\"}]}}", "filter.body[0].matches is no regular expression")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[{\"path\":\"a\",\"matches\":\"(?=a)\"}]}}", "filter.body[0].matches is too large, or looks")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[{\"path\":\"a\",\"matches\":\"(a{500}){500}\"}]}}", "filter.body[0].matches is too large, or looks")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[{\"path\":\"a\",\"equals\":\"\\ud83d\"}]}}", "filter.body[0].equals must be Unicode text")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"headers\":{\"a\":{\"notEquals\":1}}}}", "filter.headers.a.notEquals must be a text")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"headers\":[{\"name\":\"a\"}]}}", "filter.headers[0] must have exactly one of")]
+    [InlineData("{\"promptTemplate\":\"x\",\"deliveryIdHeader\":\"a b\"}", "deliveryIdHeader must be the name of a header")]
     [InlineData("{\"promptTemplate\":\"x\",\"methods\":[\"TRACE\"]}", "methods holds TRACE")]
     [InlineData("{\"promptTemplate\":\"x\",\"activationMode\":\"scheduled\"}", "cronExpression is required")]
     [InlineData("{\"promptTemplate\":\"x\",\"activationMode\":\"scheduled\",\"cronExpression\":\"* * * *\"}", "cronExpression must have five fields")]

@@ -1,0 +1,116 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Net.Http.Headers;
+using Postern.Http;
+
+namespace Postern.Triggers;
+
+/// <summary>
+/// The body of a captured request as its sender meant it: a text, and a JSON value where it is JSON or a form. A form is
+/// the object of its fields; one whose <c>payload</c> is JSON, as GitHub sends it, is that JSON. What is kept are the
+/// bytes as they came; this is made from them each time.
+/// </summary>
+internal sealed class InboundBody : IDisposable
+{
+    private const string PayloadField = "payload";
+    private static readonly JsonDocumentOptions Lenient = new() { MaxDepth = Wire.MaxDepth };
+    private readonly JsonDocument? _json;
+
+    private InboundBody(string text, JsonDocument? json, bool isUnreadableJson)
+    {
+        (Text, _json, IsUnreadableJson) = (text, json, isUnreadableJson);
+    }
+
+    /// <summary>The body of a schedule's occurrence: there is none.</summary>
+    public static InboundBody None { get; } = new("", null, false);
+
+    /// <summary>The body as text, without a byte order mark, without NUL.</summary>
+    public string Text { get; }
+
+    /// <summary>The body as JSON; null when it is none.</summary>
+    public JsonElement? Json => _json?.RootElement;
+
+    /// <summary>The sender says that it is JSON, and it is none.</summary>
+    public bool IsUnreadableJson { get; }
+
+    /// <summary>Returns the body, or why it cannot be understood.</summary>
+    /// <param name="bytes">As they came.</param>
+    /// <param name="contentType">The header, in any spelling; null when there is none.</param>
+    /// <param name="contentEncoding">The header's values.</param>
+    /// <param name="limit">Bytes of what it is after compression is undone.</param>
+    public static (InboundBody? Body, Refusal? Refusal) Read(
+        ReadOnlyMemory<byte> bytes, string? contentType, IEnumerable<string?> contentEncoding, int limit)
+    {
+        var (text, refusal) = BodyEncoding.Undo(bytes, contentType, contentEncoding, limit);
+        if (refusal is not null) return (null, refusal);
+        var type = MediaTypeHeaderValue.TryParse(contentType, out var parsed) ? parsed.MediaType.ToString() : "";
+        var shown = Encoding.UTF8.GetString(text.Span).Replace("\0", "", StringComparison.Ordinal);
+        if (type.Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase))
+            return (new InboundBody(shown, OfForm(shown), false), null);
+        var json = Parse(text);
+        return (new InboundBody(shown, json, json is null && text.Length > 0 && SaysJson(type)), null);
+    }
+
+    /// <summary>The body of a request that was captured before: what could not be read then is its text.</summary>
+    public static InboundBody OfCaptured(Incoming incoming, int limit)
+    {
+        IEnumerable<string?> coding =
+            incoming.Headers.TryGetValue("content-encoding", out var named) ? [named] : [];
+        return Read(incoming.Body, incoming.ContentType, coding, limit).Body
+            ?? new InboundBody(Encoding.UTF8.GetString(incoming.Body), null, false);
+    }
+
+    public void Dispose() => _json?.Dispose();
+
+    private static bool SaysJson(string type) =>
+        type.EndsWith("/json", StringComparison.OrdinalIgnoreCase)
+        || type.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
+
+    private static JsonDocument? Parse(ReadOnlyMemory<byte> text)
+    {
+        // The parser lets bytes in texts pass that are none.
+        if (!Utf8.IsValid(text.Span)) return null;
+        try
+        {
+            return text.Length == 0 ? null : JsonDocument.Parse(MendedJson.Of(text), Lenient);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static JsonDocument? OfForm(string text)
+    {
+        var fields = QueryHelpers.ParseQuery(text);
+        if (fields.Count == 0) return null;
+        if (fields.TryGetValue(PayloadField, out var payload) && payload is [{ } only]
+            && Parse(Encoding.UTF8.GetBytes(only)) is { } json)
+        {
+            if (json.RootElement.ValueKind is JsonValueKind.Object or JsonValueKind.Array) return json;
+            json.Dispose();
+        }
+        var written = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(written, Wire.WriterOptions))
+        {
+            writer.WriteStartObject();
+            foreach (var (name, values) in fields)
+            {
+                if (values.Count == 1) writer.WriteString(Kept(name), Kept(values[0]));
+                else
+                {
+                    writer.WriteStartArray(Kept(name));
+                    foreach (var value in values) writer.WriteStringValue(Kept(value));
+                    writer.WriteEndArray();
+                }
+            }
+            writer.WriteEndObject();
+        }
+        return JsonDocument.Parse(written.WrittenMemory);
+    }
+
+    private static string Kept(string? text) => (text ?? "").Replace("\0", "", StringComparison.Ordinal);
+}
