@@ -179,6 +179,7 @@ internal sealed class TestServer : IAsyncDisposable
             string text => new StringContent(text, Encoding.UTF8, new MediaTypeHeaderValue("application/json")),
             _ => new StringContent(JsonSerializer.Serialize(body), Encoding.UTF8, new MediaTypeHeaderValue("application/json")),
         };
+        if (headers.Any(h => h.Name == "Content-Type")) request.Content?.Headers.Remove("Content-Type");
         foreach (var (name, value) in headers)
             if (!request.Headers.TryAddWithoutValidation(name, value)) request.Content?.Headers.TryAddWithoutValidation(name, value);
         return request;

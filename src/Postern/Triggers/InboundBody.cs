@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 using Microsoft.AspNetCore.WebUtilities;
-using Microsoft.Net.Http.Headers;
 using Postern.Http;
 
 namespace Postern.Triggers;
@@ -46,7 +45,8 @@ internal sealed class InboundBody : IDisposable
     {
         var (text, refusal) = BodyEncoding.Undo(bytes, contentType, contentEncoding, limit);
         if (refusal is not null) return (null, refusal);
-        var type = MediaTypeHeaderValue.TryParse(contentType, out var parsed) ? parsed.MediaType.ToString() : "";
+        // However odd its parameters are.
+        var type = (contentType ?? "").Split(';')[0].Trim();
         var shown = Encoding.UTF8.GetString(text.Span).Replace("\0", "", StringComparison.Ordinal);
         if (type.Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase))
             return (new InboundBody(shown, OfForm(shown), false), null);
