@@ -78,7 +78,7 @@ internal static class DeliveryMeasurements
                 {
                     if (from == 0) await WebhookEndpoints.PutAsync(tx, new WebhookEndpoint(project, id, url(e), ["approval.*"], master.Seal(SigningSecret.New(), WebhookEndpoint.SealOwner(project, id)), null, null, null, true, true, false, null, null, 0, 0));
                     for (var i = from; i < Math.Min(each, from + 1000); i++)
-                        await DeliveryStore.InsertAsync(tx, Id.New(Delivery.Prefix, TimeProvider.System), new NewDelivery(project, EventPurpose.PurposeName, WebhookEndpoints.KeyOf(id), $"run_{i}", "run.succeeded", body, tx.Now + Outbox.GiveUpAfter));
+                        await DeliveryStore.InsertAsync(tx, Id.New(Delivery.Prefix, tx.Now), new NewDelivery(project, EventPurpose.PurposeName, WebhookEndpoints.KeyOf(id), $"run_{i}", "run.succeeded", body, tx.Now + Outbox.GiveUpAfter));
                     return 0;
                 });
             }

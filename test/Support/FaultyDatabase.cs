@@ -12,6 +12,8 @@ internal sealed class FaultyDatabase(Database inner) : Database
     /// <summary>Statements that the last write with the marker has run.</summary>
     public int Steps { get; private set; }
 
+    public override Task<long> FollowClockAsync(CancellationToken cancel) => inner.FollowClockAsync(cancel);
+
     public override long Now => inner.Now;
 
     public override string Kind => inner.Kind;

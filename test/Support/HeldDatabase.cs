@@ -14,6 +14,8 @@ internal sealed class HeldDatabase(Database inner) : Database
     private string? _marker;
     private string? _failing;
 
+    public override Task<long> FollowClockAsync(CancellationToken cancel) => inner.FollowClockAsync(cancel);
+
     public override long Now => inner.Now;
 
     public override string Kind => inner.Kind;

@@ -17,6 +17,8 @@ internal sealed class MeasuringDatabase(Database inner) : Database
 {
     public ConcurrentQueue<Work> Done { get; } = new();
 
+    public override Task<long> FollowClockAsync(CancellationToken cancel) => inner.FollowClockAsync(cancel);
+
     public override long Now => inner.Now;
 
     public override string Kind => inner.Kind;

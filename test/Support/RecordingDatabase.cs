@@ -17,6 +17,8 @@ internal sealed class RecordingDatabase(Database inner) : Database
     /// <summary>The statements that changed something.</summary>
     public ConcurrentQueue<string> Written { get; } = new();
 
+    public override Task<long> FollowClockAsync(CancellationToken cancel) => inner.FollowClockAsync(cancel);
+
     public override long Now => inner.Now;
 
     public override string Kind => inner.Kind;

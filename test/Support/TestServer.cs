@@ -55,11 +55,13 @@ internal sealed class TestServer : IAsyncDisposable
     /// <param name="backend">What it keeps its data in.</param>
     /// <param name="set">Settings, after the tests' defaults: no limits, no waiting between words.</param>
     /// <param name="postgres">An existing database, for a second node.</param>
+    /// <param name="clockOff">How wrong the clock of its machine is.</param>
     /// <param name="wrap">What stands between the server and the database.</param>
-    public static async Task<TestServer> StartAsync(Backend backend = Backend.Sqlite, Action<PosternOptions>? set = null, string? postgres = null, Func<Database, Database>? wrap = null)
+    public static async Task<TestServer> StartAsync(Backend backend = Backend.Sqlite, Action<PosternOptions>? set = null, string? postgres = null, Func<Database, Database>? wrap = null, TimeSpan clockOff = default)
     {
         var folder = Directory.CreateTempSubdirectory("postern-test-").FullName;
         var clock = new MovableClock();
+        clock.SetWrong(clockOff);
         var log = new LogSink();
         var serve = new ServeOptions(folder, "http://127.0.0.1:0", backend == Backend.Postgres ? postgres ?? PostgresServer.NewDatabase() : null, Dev: true);
         var options = new PosternOptions();
@@ -68,7 +70,7 @@ internal sealed class TestServer : IAsyncDisposable
         options.Runs.EchoDelayMilliseconds = 0;
         options.Log.Level = "Error";
         set?.Invoke(options);
-        var database = await serve.OpenDatabaseAsync(clock, default);
+        var database = await serve.OpenDatabaseAsync(clock.OfDatabase, default);
         if (wrap is not null) database = wrap(database);
         var master = MasterKey.FromText("a master key for the tests, long enough");
         var app = Server.Build(database, master, options, serve.Urls, clock);
@@ -206,14 +208,37 @@ internal sealed class Answer(HttpResponseMessage response, byte[] body)
     public override string ToString() => $"{Status} {Text}";
 }
 
-/// <summary>The clock of a test: real time, moved on at will.</summary>
+/// <summary>
+/// The clocks of a test. The database's time can be moved on, and the machine's clock can be set wrongly; what the
+/// server measures for itself (pauses, the length of a stream) is real time.
+/// </summary>
 internal sealed class MovableClock : TimeProvider
 {
     private long _ahead;
+    private long _wrong;
 
+    public MovableClock() => OfDatabase = new Moved(this);
+
+    /// <summary>What a database counts its time by.</summary>
+    public TimeProvider OfDatabase { get; }
+
+    /// <summary>Time passes in the database.</summary>
     public void Advance(TimeSpan by) => Interlocked.Add(ref _ahead, by.Ticks);
 
-    public override DateTimeOffset GetUtcNow() => base.GetUtcNow().AddTicks(Interlocked.Read(ref _ahead));
+    /// <summary>Somebody sets the machine's clock; no time has passed.</summary>
+    public void SetWrong(TimeSpan by) => Interlocked.Exchange(ref _wrong, by.Ticks);
+
+    public override DateTimeOffset GetUtcNow() =>
+        base.GetUtcNow().AddTicks(Interlocked.Read(ref _ahead) + Interlocked.Read(ref _wrong));
+
+    private sealed class Moved(MovableClock clock) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => clock.GetUtcNow();
+
+        public override long GetTimestamp() =>
+            clock.GetTimestamp()
+            + (long)(Interlocked.Read(ref clock._ahead) * ((double)TimestampFrequency / TimeSpan.TicksPerSecond));
+    }
 }
 
 /// <summary>Everything that was logged.</summary>

@@ -14,10 +14,14 @@ namespace Postern.Access;
 internal sealed class AccessWatch(Database database, KeyStore store, KeyRing keys, Revocations revocations, CallbackSecrets callbacks, ApprovalServices services, TimeProvider clock, ILogger<AccessWatch> log) : BackgroundService
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(300);
+    /// <summary>Microseconds that a clock may be away before it is said.</summary>
+    private const long ClockTolerance = 1_000_000;
+
     private static readonly TimeSpan TidyEvery = TimeSpan.FromSeconds(20);
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly Hint _hint = new();
     private long _version;
+    private bool _clockIsWrong;
 
     /// <summary>Raised after a change was taken over: open streams look at their authority.</summary>
     public event Action? Changed;
@@ -112,7 +116,10 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
     {
         var now = database.Now;
         revocations.Forget(now);
-        if (database is PostgresDatabase postgres) await postgres.MeasureClockAsync(stop);
+        var off = await database.FollowClockAsync(stop);
+        var isWrong = Math.Abs(off) > ClockTolerance;
+        if (isWrong && !_clockIsWrong) AccessLog.ClockIsOff(log, off / 1_000_000.0);
+        _clockIsWrong = isWrong;
         var used = keys.TakeUsed();
         if (used.Count > 0) await store.MarkUsedAsync(used);
     }
@@ -120,6 +127,12 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
 
 internal static partial class AccessLog
 {
+    [LoggerMessage(EventId = 108, Level = LogLevel.Warning, Message =
+        "The clock that this node follows has moved away from it by {Seconds:0.0} s: somebody has set it. Deadlines and "
+        + "leases go on by the time that has passed, and the difference is caught up slowly. Set the clock right (timedatectl), "
+        + "or restart the server to take it as it is")]
+    public static partial void ClockIsOff(ILogger log, double seconds);
+
     [LoggerMessage(EventId = 100, Level = LogLevel.Warning, Message = "Cannot look for changed keys now: {Reason}")]
     public static partial void WatchWaits(ILogger log, string reason);
 

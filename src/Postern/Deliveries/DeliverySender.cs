@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Text;
+using Postern.Http;
 using Postern.Settings;
 using Postern.Storage;
 
@@ -130,7 +131,7 @@ internal sealed class DeliverySender(OutboundGuard outbound, PosternOptions opti
     /// <summary>What the receiver asked for, a day at most: seconds in any number of digits, or a date.</summary>
     private TimeSpan? RetryAfter(HttpResponseMessage response)
     {
-        if (response.Headers.RetryAfter is { } asked) return Capped(asked.Delta ?? asked.Date - clock.GetUtcNow());
+        if (response.Headers.RetryAfter is { } asked) return Capped(asked.Delta ?? asked.Date - Wire.Instant(database.Now));
         // More seconds than the header's own type can count.
         var text = response.Headers.TryGetValues("Retry-After", out var said) ? said.First().Trim() : "";
         return text.Length > 0 && text.All(char.IsAsciiDigit) ? MaxRetryAfter : null;

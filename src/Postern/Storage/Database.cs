@@ -40,6 +40,12 @@ internal abstract class Database : IAsyncDisposable
     /// <summary>The database's clock, microseconds since 1970: what leases and deadlines are measured by on every node.</summary>
     public abstract long Now { get; }
 
+    /// <summary>
+    /// Compares <see cref="Now"/> with the clock that it follows, the database server's or the machine's own. Repeated
+    /// by the loop that watches for changes. Returns how far it was off, in microseconds.
+    /// </summary>
+    public abstract Task<long> FollowClockAsync(CancellationToken cancel);
+
     /// <summary>"sqlite" or "postgresql": for logs, metrics and the health document.</summary>
     public abstract string Kind { get; }
 

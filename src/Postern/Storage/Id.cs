@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+
 namespace Postern.Storage;
 
 /// <summary>
@@ -8,13 +11,18 @@ internal static class Id
 {
     private const string Letters = "0123456789abcdefghjkmnpqrstvwxyz";
 
-    public static string New(string prefix, TimeProvider clock)
+    private const int CounterBits = 12;
+    private const long MaxCounter = (1 << CounterBits) - 1;
+
+    /// <summary>The millisecond of the last id, and its counter in the lowest bits.</summary>
+    private static long _last;
+
+    /// <summary>Makes an id.</summary>
+    /// <param name="prefix">What it is of.</param>
+    /// <param name="now">The database's time, in microseconds: ids of several nodes are compared.</param>
+    public static string New(string prefix, long now)
     {
-        Span<byte> bytes = stackalloc byte[16];
-        Guid.CreateVersion7(clock.GetUtcNow()).TryWriteBytes(bytes, bigEndian: true, out _);
-        var value = new UInt128(
-            System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(bytes),
-            System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]));
+        var value = NewValue(now);
         return string.Create(prefix.Length + 27, (prefix, value), static (text, state) =>
         {
             state.prefix.CopyTo(text);
@@ -22,5 +30,42 @@ internal static class Id
             var rest = state.value;
             for (var i = text.Length - 1; i > state.prefix.Length; i--, rest >>= 5) text[i] = Letters[(int)(rest & 31)];
         });
+    }
+
+    /// <summary>Makes an id in the form of a UUID, version 7.</summary>
+    /// <param name="now">The database's time, in microseconds.</param>
+    public static string NewGuid(long now)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt128BigEndian(bytes, NewValue(now));
+        return new Guid(bytes, bigEndian: true).ToString();
+    }
+
+    /// <summary>
+    /// RFC 9562, section 6.2: the part of a millisecond stands behind it, and counts on where two fall into one, so
+    /// that what one process makes later sorts later. 62 bits are random.
+    /// </summary>
+    private static UInt128 NewValue(long now)
+    {
+        Span<byte> random = stackalloc byte[8];
+        RandomNumberGenerator.Fill(random);
+        var low = (BinaryPrimitives.ReadUInt64BigEndian(random) & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000;
+        var (millisecond, counter) = Next(now);
+        var high = ((ulong)millisecond << 16) | 0x7000 | (ulong)counter;
+        return new UInt128(high, low);
+    }
+
+    private static (long Millisecond, long Counter) Next(long now)
+    {
+        while (true)
+        {
+            var last = Interlocked.Read(ref _last);
+            var next = (now / 1000 << CounterBits) | (now % 1000 * (MaxCounter + 1) / 1000);
+            // Only within the last one's millisecond: another database's time may be another.
+            if (last >> CounterBits == next >> CounterBits && next <= last)
+                next = (last & MaxCounter) == MaxCounter ? last : last + 1;
+            if (Interlocked.CompareExchange(ref _last, next, last) == last)
+                return (next >> CounterBits, next & MaxCounter);
+        }
     }
 }

@@ -31,21 +31,21 @@ internal sealed class PostgresDatabase : Database
     private const int MaxDoublings = 4;
 
     private readonly PostgresPlaces _places;
-    private readonly TimeProvider _clock;
+    private readonly TimeProvider _timestamps;
+    private readonly SteadyClock _clock;
     private readonly PostgresRelay _relay;
-    private long _clockOffset;
     private int _inFlight;
 
     public PostgresDatabase(string connectionString, TimeProvider clock)
     {
-        _clock = clock;
+        (_timestamps, _clock) = (clock, new SteadyClock(clock));
         _places = new PostgresPlaces(PostgresConnection.SettingsOf(connectionString));
         _relay = new PostgresRelay(_places.Vital, Changes, clock);
         Changes.RelayTo(_relay.Tell);
         StorageMeter.ObserveQueue(() => _inFlight);
     }
 
-    public override long Now => SqliteDatabase.Microseconds(_clock) + Interlocked.Read(ref _clockOffset);
+    public override long Now => _clock.Now;
 
     public override string Kind => "postgresql";
 
@@ -55,19 +55,24 @@ internal sealed class PostgresDatabase : Database
     /// <summary>Measures how far the database's clock is from this machine's, and begins to hear other nodes.</summary>
     public async Task StartAsync(CancellationToken cancel)
     {
-        await MeasureClockAsync(cancel);
+        await FollowClockAsync(cancel);
         _relay.Start();
     }
 
-    /// <summary>Repeated by the loop that watches for changes, so that a node whose clock drifts keeps the database's time.</summary>
-    public async Task MeasureClockAsync(CancellationToken cancel)
-    {
-        var before = SqliteDatabase.Microseconds(_clock);
-        var theirs = await ReadAsync(tx => tx.FirstAsync(
-            "SELECT (extract(epoch from clock_timestamp()) * 1000000)::bigint", r => r.GetInt64(0)), cancel);
-        var after = SqliteDatabase.Microseconds(_clock);
-        Interlocked.Exchange(ref _clockOffset, theirs - ((before + after) / 2));
-    }
+    /// <summary>
+    /// Measures the database's clock around the statement alone: what came before it, a wait for a connection, is no
+    /// part of its way.
+    /// </summary>
+    public override Task<long> FollowClockAsync(CancellationToken cancel) =>
+        ReadAsync(async tx =>
+        {
+            // The first statement of a connection takes longer than the others.
+            await tx.FirstAsync("SELECT 1", r => r.GetInt32(0));
+            var before = _timestamps.GetTimestamp();
+            var theirs = await tx.FirstAsync(
+                "SELECT (extract(epoch from clock_timestamp()) * 1000000)::bigint", r => r.GetInt64(0));
+            return _clock.FollowServer(theirs, before);
+        }, cancel).AsTask();
 
     public override async Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default)
     {
@@ -274,7 +279,7 @@ internal sealed class PostgresDatabase : Database
     {
         StorageMeter.Repeated();
         var pause = Random.Shared.Next(10, 101) << Math.Min(attempt - 1, MaxDoublings);
-        return Task.Delay(TimeSpan.FromMilliseconds(pause), _clock, cancel);
+        return Task.Delay(TimeSpan.FromMilliseconds(pause), _timestamps, cancel);
     }
 
     /// <summary>It is committed: what remembers is marked, and the others are told after the answer.</summary>

@@ -31,7 +31,10 @@ internal sealed class SqliteDatabase : Database
     private const long MaxKeptLog = 64L * 1024 * 1024;
 
     private readonly string _connectionString;
-    private readonly TimeProvider _clock;
+    private readonly TimeProvider _wall;
+    private readonly SteadyClock _clock;
+    private long? _sinceBoot;
+    private long _bootSeenAt;
     private readonly ConcurrentQueue<SqliteWrite> _queue = new();
     private readonly AutoResetEvent _arrived = new(false);
     private readonly SqliteConnectionCache _writing;
@@ -49,7 +52,11 @@ internal sealed class SqliteDatabase : Database
 
     public SqliteDatabase(string file, TimeProvider clock)
     {
-        _clock = clock;
+        _wall = clock;
+        _clock = new SteadyClock(clock);
+        _sinceBoot = SteadyClock.SinceBoot();
+        _bootSeenAt = clock.GetTimestamp();
+        _clock.FollowWall(Microseconds(clock), 0);
         _connectionString = new SqliteConnectionStringBuilder
         {
             DataSource = file,
@@ -66,11 +73,23 @@ internal sealed class SqliteDatabase : Database
         StorageMeter.ObserveQueue(() => Volatile.Read(ref _queued));
     }
 
-    public override long Now => Microseconds(_clock);
+    public override long Now => _clock.Now;
+
+    public override Task<long> FollowClockAsync(CancellationToken cancel)
+    {
+        var (sinceBoot, seenAt) = (SteadyClock.SinceBoot(), _wall.GetTimestamp());
+        var slept = sinceBoot - _sinceBoot - (long)_wall.GetElapsedTime(_bootSeenAt, seenAt).TotalMicroseconds;
+        (_sinceBoot, _bootSeenAt) = (sinceBoot, seenAt);
+        return Task.FromResult(_clock.FollowWall(Microseconds(_wall), slept ?? 0));
+    }
 
     public override string Kind => "sqlite";
 
-    internal static long Microseconds(TimeProvider clock) => (clock.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+    /// <summary>The machine's own clock, which anybody may set: for starting with, and for comparing.</summary>
+    internal static long Microseconds(TimeProvider clock) =>
+#pragma warning disable RS0030 // The one place where the wall clock is read.
+        (clock.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+#pragma warning restore RS0030
 
     /// <summary>One statement or many are the same here: a command among those of its batch.</summary>
     public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => WriteAsync(command, cancel);
