@@ -54,4 +54,88 @@ public sealed class TriggerContract
         for (var n = 0; n < 64; n++) Assert.Contains($"n={n};", transcript, StringComparison.Ordinal);
         Assert.Equal(0, (await server.GetAsync("/api/triggers/user/u/t")).Json.GetProperty("data").GetProperty("inFlight").GetInt32());
     }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    public async Task What_came_to_nothing_does_not_stand_in_the_way_of_its_redelivery(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        await using var agent = await Receiver.StartAsync();
+        agent.Answers = _ => (401, "who are you");
+        await PutAgentAsync();
+        await server.PostAsync("/api/triggers/user/u/t", new { agent = "called", promptTemplate = "{{body}}" });
+
+        var refused = await SendAsync("away", "{}");
+        await WaitFor.TrueAsync(async () => await StatusAsync(refused.Id) == "failed dispatch_failed");
+        agent.Answers = _ => (202, "");
+        await PutAgentAsync();
+        var taken = await SendAsync("away", "{}");
+        Assert.False(taken.IsRepeat);
+        Assert.Equal((taken.Id, true), await SendAsync("away", "{}"));
+
+        var large = await SendAsync("large", new string('x', 100_001));
+        Assert.Equal("failed prompt_too_long", await StatusAsync(large.Id));
+        Assert.False((await SendAsync("large", new string('x', 100_001))).IsRepeat);
+        var small = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => SendAsync("large", "small")));
+        Assert.Single(small, s => !s.IsRepeat);
+        Assert.Single(small.Select(s => s.Id).Distinct());
+
+        // It was handed over, and nobody knows how far it got: a redelivery does nothing.
+        var known = await SendAsync("away", "{}");
+        await server.SendAsync(HttpMethod.Delete, "/api/v1/agents/called?force=1", server.RootKey);
+        await WaitFor.TrueAsync(async () => await StatusAsync(known.Id) == "failed agent_removed");
+        await PutAgentAsync();
+        Assert.Equal((known.Id, true), await SendAsync("away", "{}"));
+
+        Task PutAgentAsync() => server.SendAsync(
+            HttpMethod.Put, "/api/v1/agents/called", server.RootKey, new { kind = "http", url = agent.Url });
+
+        async Task<(string Id, bool IsRepeat)> SendAsync(string delivery, string body)
+        {
+            var answer = await server.SendAsync(
+                HttpMethod.Post, "/inbound/user/u/t", null, body,
+                ("Content-Type", "text/plain"), ("Idempotency-Key", delivery));
+            Assert.True(answer.Status == 200, answer.ToString());
+            var data = answer.Json.GetProperty("data");
+            return (data.GetProperty("requestId").GetString()!, data.TryGetProperty("duplicate", out _));
+        }
+
+        async Task<string> StatusAsync(string id)
+        {
+            var capture = (await server.GetAsync("/api/triggers/user/u/t/requests/" + id)).Json.GetProperty("data");
+            return $"{capture.GetProperty("processStatus").GetString()} {capture.GetProperty("reason").GetString()}";
+        }
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    public async Task Two_guests_of_a_shop_are_two_and_a_customer_is_one(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        await server.PostAsync("/api/triggers/user/u/t", new
+        {
+            agent = "echo",
+            promptTemplate = "x",
+            sessionMode = "byKey",
+            sessionKey = "shop-{{body.customer}}",
+        });
+        var sessions = new List<string?>();
+        foreach (var body in (string[])
+            ["{\"customer\":null}", "{}", "{\"customer\":\"\"}", "{\"customer\":\" \\u0000\"}", "{\"customer\":1}",
+                "{\"customer\":\"1\"}"])
+        {
+            var answer = await server.SendAsync(HttpMethod.Post, "/inbound/user/u/t", null, body);
+            var id = answer.Json.GetProperty("data").GetProperty("requestId").GetString();
+            var path = "/api/triggers/user/u/t/requests/" + id;
+            await WaitFor.TrueAsync(async () => (await server.GetAsync(path)).Json.GetProperty("data")
+                .GetProperty("processStatus").GetString() == "success");
+            var capture = (await server.GetAsync(path)).Json.GetProperty("data");
+            Assert.Equal(sessions.Count < 4 ? "session_key_missing" : null, capture.GetProperty("reason").GetString());
+            sessions.Add(capture.GetProperty("cloudAgentSessionId").GetString());
+        }
+        Assert.Equal(5, sessions.Distinct().Count());
+        Assert.Equal(sessions[4], sessions[5]);
+    }
 }

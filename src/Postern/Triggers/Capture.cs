@@ -80,6 +80,7 @@ internal sealed class CaptureStore(Database database)
     /// <summary>
     /// Returns the capture that stands in the way of a repeat. One that failed before anything started does not, nor
     /// does one that was filtered out where the repeat <paramref name="passes"/>: whoever put that right sends it again.
+    /// Nothing started where there was no session, or where the first attempt of its run was never handed to its agent.
     /// </summary>
     public static ValueTask<string?> FirstOfAsync(Tx tx, string project, string uid, byte[] digest, bool passes) =>
         tx.FirstAsync(
@@ -91,8 +92,10 @@ internal sealed class CaptureStore(Database database)
              WHERE k.project = $1 AND k.trigger_uid = $2 AND k.digest = $3 AND k.at >= $4
                AND NOT (COALESCE(c.status, '') = 'filtered' AND $5 = 1)
                AND NOT (COALESCE(c.status, '') = 'failed'
-                        AND (COALESCE(c.reason, '') IN ('unknown_agent', 'prompt_too_long', 'agent_removed', 'dispatch_failed')
-                             OR (COALESCE(c.reason, '') <> 'cancelled' AND r.id IS NOT NULL AND r.started_at IS NULL)))
+                        AND (c.session IS NULL
+                             OR COALESCE(r.attempt, 2) <= 1
+                                AND (COALESCE(c.reason, '') = 'dispatch_failed'
+                                     OR COALESCE(c.reason, '') <> 'cancelled' AND r.dispatched = 0)))
             """,
             r => r.GetString(0), project, uid, digest, tx.Now - RememberedFor, passes ? 1L : 0L);
 

@@ -19,7 +19,8 @@ internal sealed record Incoming(string Source, string Method, string Path, strin
     public static Incoming Occurrence(string source, long? scheduledAt) => new(source, "", "", "", [], [], [], null, "", scheduledAt);
 
     public static Dictionary<string, string> QueryOf(string query) =>
-        Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(query).ToDictionary(q => q.Key, q => q.Value.ToString(), StringComparer.Ordinal);
+        Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(query).ToDictionary(
+            q => q.Key, q => InboundBody.Kept(q.Value.ToString()), StringComparer.Ordinal);
 }
 
 /// <summary>What became of a request: exactly one of these.</summary>

@@ -26,7 +26,7 @@ internal sealed class InboundBody : IDisposable
     /// <summary>The body of a schedule's occurrence: there is none.</summary>
     public static InboundBody None { get; } = new("", null, false);
 
-    /// <summary>The body as text, without a byte order mark, without NUL.</summary>
+    /// <summary>The body as text, without a byte order mark, without NUL; of a form with a payload, that payload.</summary>
     public string Text { get; }
 
     /// <summary>The body as JSON; null when it is none.</summary>
@@ -49,7 +49,7 @@ internal sealed class InboundBody : IDisposable
         var type = (contentType ?? "").Split(';')[0].Trim();
         var shown = Encoding.UTF8.GetString(text.Span).Replace("\0", "", StringComparison.Ordinal);
         if (type.Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase))
-            return (new InboundBody(shown, OfForm(shown), false), null);
+            return (OfForm(shown), null);
         var json = Parse(text);
         return (new InboundBody(shown, json, json is null && text.Length > 0 && SaysJson(type)), null);
     }
@@ -83,14 +83,15 @@ internal sealed class InboundBody : IDisposable
         }
     }
 
-    private static JsonDocument? OfForm(string text)
+    private static InboundBody OfForm(string text)
     {
         var fields = QueryHelpers.ParseQuery(text);
-        if (fields.Count == 0) return null;
+        if (fields.Count == 0) return new InboundBody(text, null, false);
         if (fields.TryGetValue(PayloadField, out var payload) && payload is [{ } only]
             && Parse(Encoding.UTF8.GetBytes(only)) is { } json)
         {
-            if (json.RootElement.ValueKind is JsonValueKind.Object or JsonValueKind.Array) return json;
+            if (json.RootElement.ValueKind is JsonValueKind.Object or JsonValueKind.Array)
+                return new InboundBody(Kept(only), json, false);
             json.Dispose();
         }
         var written = new ArrayBufferWriter<byte>();
@@ -109,8 +110,9 @@ internal sealed class InboundBody : IDisposable
             }
             writer.WriteEndObject();
         }
-        return JsonDocument.Parse(written.WrittenMemory);
+        return new InboundBody(text, JsonDocument.Parse(written.WrittenMemory), false);
     }
 
-    private static string Kept(string? text) => (text ?? "").Replace("\0", "", StringComparison.Ordinal);
+    /// <summary>Returns a text as a database keeps it: without NUL.</summary>
+    public static string Kept(string? text) => (text ?? "").Replace("\0", "", StringComparison.Ordinal);
 }

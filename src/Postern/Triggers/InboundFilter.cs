@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using BitFaster.Caching.Lru;
@@ -9,12 +10,13 @@ namespace Postern.Triggers;
 /// Decides which requests start anything. <c>{"headers"?: …, "body"?: [{"path", CONDITION}]}</c>, all must hold. Headers
 /// are <c>{name: [values]}</c>, <c>{name: {CONDITION}}</c> or <c>[{"name", CONDITION}]</c>. A condition is one of
 /// <c>equals</c>, <c>notEquals</c>, <c>in</c>, <c>notIn</c>, <c>exists</c>, <c>startsWith</c>, <c>matches</c>. A value
-/// that is missing or null is not there: it equals nothing, so <c>notEquals</c> and <c>notIn</c> hold.
+/// that is missing equals nothing, so <c>notEquals</c> and <c>notIn</c> hold. A null equals null; it does not exist.
 /// </summary>
 internal static class InboundFilter
 {
     private const int MaxRules = 50;
     private const int MaxPattern = 500;
+    private static readonly TimeSpan MatchLimit = TimeSpan.FromSeconds(1);
     private static readonly string[] Conditions =
         ["equals", "notEquals", "in", "notIn", "exists", "startsWith", "matches"];
 
@@ -37,11 +39,16 @@ internal static class InboundFilter
         return filter.Faults.Count > 0 ? null : given.GetRawText();
     }
 
+    /// <summary>
+    /// Returns a kept filter as it can be read: earlier versions took texts with half of a character.
+    /// </summary>
+    public static byte[] Readable(string filter) => MendedJson.Of(Encoding.UTF8.GetBytes(filter)).ToArray();
+
     /// <summary>Whether a filter looks into the body.</summary>
     public static bool ReadsFields(string? filter)
     {
         if (filter is null) return false;
-        using var rules = JsonDocument.Parse(filter);
+        using var rules = JsonDocument.Parse(Readable(filter));
         return rules.RootElement.TryGetProperty("body", out var body) && body.ValueKind == JsonValueKind.Array
             && body.GetArrayLength() > 0;
     }
@@ -52,13 +59,14 @@ internal static class InboundFilter
     public static bool Passes(string? filter, IHeaderDictionary headers, JsonElement? body)
     {
         if (filter is null) return true;
-        using var rules = JsonDocument.Parse(filter);
+        using var rules = JsonDocument.Parse(Readable(filter));
         if (rules.RootElement.TryGetProperty("headers", out var names) && !HeadersPass(names, headers)) return false;
         if (!rules.RootElement.TryGetProperty("body", out var paths) || paths.ValueKind != JsonValueKind.Array) return true;
         foreach (var rule in paths.EnumerateArray())
         {
             var found = JsonPath.Parse(rule.GetProperty("path").GetString()!)?.Find(body);
-            if (found is { ValueKind: JsonValueKind.Null } && !rule.TryGetProperty("equals", out _)) found = null;
+            // To what compares values null is one.
+            if (found is { ValueKind: JsonValueKind.Null } && rule.TryGetProperty("exists", out _)) found = null;
             if (!Holds(rule, found is { } value ? [value] : [])) return false;
         }
         return true;
@@ -94,7 +102,7 @@ internal static class InboundFilter
             "notIn" => !there.Any(value => IsAnyOf(value, wanted)),
             "exists" => (there.Count > 0) == wanted.GetBoolean(),
             "startsWith" => there.Any(value => TextOf(value)?.StartsWith(wanted.GetString()!, StringComparison.Ordinal) == true),
-            _ => there.Any(value => TextOf(value) is { } text && PatternOf(wanted.GetString()!).IsMatch(text)),
+            _ => there.Any(value => TextOf(value) is { } text && Matches(text, wanted.GetString()!)),
         };
     }
 
@@ -109,9 +117,22 @@ internal static class InboundFilter
         _ => null,
     };
 
+    /// <summary>What takes longer than the limit holds no match.</summary>
+    private static bool Matches(string text, string pattern)
+    {
+        try
+        {
+            return PatternOf(pattern).IsMatch(text);
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Runs in time that grows with the text alone, whatever the pattern.</summary>
     private static Regex PatternOf(string pattern) => Patterns.GetOrAdd(
-        pattern, text => new Regex(text, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant));
+        pattern, text => new Regex(text, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant, MatchLimit));
 
     private static void ReadHeaders(Fields filter, JsonElement headers)
     {
@@ -137,7 +158,7 @@ internal static class InboundFilter
                 filter.Fault("headers", "must map names of 1 to 128 characters to lists of texts or to conditions");
             else if (header.Value.ValueKind == JsonValueKind.Object) ReadCondition(filter, field, header.Value, []);
             else if (!IsListOfTexts(header.Value))
-                filter.Fault("headers", $"must map names to lists of 1 to {MaxRules} texts, or to conditions");
+                filter.Fault(field, $"must be a list of 1 to {MaxRules} texts, or a condition");
         }
     }
 

@@ -28,8 +28,8 @@ internal static class PromptTemplate
     public static string? Render(string template, TemplateValues values) => Render(template, values, out _);
 
     /// <summary>
-    /// Returns what a template names; null when it is empty, too long, or one of its tokens is: such a text names
-    /// nothing.
+    /// Returns what a template names; null when it is empty, too long, or one of its tokens is empty, not known or
+    /// redacted: what requests about different things have in common names nothing.
     /// </summary>
     public static string? RenderKey(string template, TemplateValues values) =>
         Render(template, values, out var isComplete) is { } key && isComplete && !string.IsNullOrWhiteSpace(key)
@@ -50,16 +50,21 @@ internal static class PromptTemplate
         foreach (var (literal, token) in TokensOf(template))
         {
             text.Append(literal.Span);
+            isComplete &= !HoldsToken(literal.Span);
             if (token is not null)
             {
                 var found = token.Select(value => value.Of(values)).FirstOrDefault(t => !string.IsNullOrEmpty(t));
-                isComplete &= found is not null || token[^1].Literal is not null;
+                isComplete &= token[^1].Literal is not null || (!string.IsNullOrWhiteSpace(found) && found != Redaction.Redacted);
                 text.Append(found);
             }
             if (text.Length > MaxPrompt) return null;
         }
         return text.ToString();
     }
+
+    /// <summary>Whether a text holds braces that read like a token, and are none that is known.</summary>
+    private static bool HoldsToken(ReadOnlySpan<char> text) =>
+        text.IndexOf("{{") is >= 0 and var open && text[open..].IndexOf("}}") >= 0;
 
     /// <summary>The parts of a template: a text, and the token behind it; null behind the last text.</summary>
     private static IEnumerable<(ReadOnlyMemory<char> Literal, List<Value>? Token)> TokensOf(string template)
@@ -165,6 +170,8 @@ internal static class PromptTemplate
         private static int LengthOfName(string could)
         {
             var end = could.IndexOf("}}", StringComparison.Ordinal);
+            // The innermost opening belongs to the closing: this one is then no token.
+            if (could.IndexOf("{{", StringComparison.Ordinal) is >= 0 and var inner && inner < end) end = inner;
             var or = could.IndexOf(Or, StringComparison.Ordinal);
             if (end < 0 || (or >= 0 && or < end)) end = or < 0 ? could.Length : or;
             return could.AsSpan(0, end).TrimEnd().Length;

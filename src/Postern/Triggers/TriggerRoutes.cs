@@ -193,9 +193,12 @@ internal sealed record TriggerView(
 {
     public static TriggerView Of(Trigger t, bool isDefault) => new(
         t.Name.Id, t.Name.Namespace, InboundOf(t, isDefault), t.Agent, t.Template, t.IsActive, t.Mode, t.Cron, t.Zone ?? (t.Mode == Trigger.Scheduled ? "UTC" : null), Wire.Iso(t.NextAt), t.ScheduleProblem, t.SessionMode, t.SessionKey,
-        t.AuthScheme is not null, t.AuthScheme, t.AuthHeader, Json(t.Filter), t.DeliveryIdHeader, t.Methods, t.MaxInFlight, t.DeadlineSeconds, t.RateLimit, Json(t.Settings), t.InFlight, t.Received, Wire.Iso(t.LastAt), Wire.Iso(t.CreatedAt), Wire.Iso(t.UpdatedAt));
+        t.AuthScheme is not null, t.AuthScheme, t.AuthHeader, FilterOf(t), t.DeliveryIdHeader, t.Methods, t.MaxInFlight, t.DeadlineSeconds, t.RateLimit, Json(t.Settings), t.InFlight, t.Received, Wire.Iso(t.LastAt), Wire.Iso(t.CreatedAt), Wire.Iso(t.UpdatedAt));
 
     public static string InboundOf(Trigger t, bool isDefault) => $"/inbound/{(isDefault ? "" : t.Project + "/")}{t.Name.Path}";
+
+    private static JsonElement? FilterOf(Trigger t) => t.Filter is null ? null
+        : JsonSerializer.Deserialize<JsonElement>(InboundFilter.Readable(t.Filter), Wire.Json);
 
     private static JsonElement? Json(string? text) => text is null ? null : JsonSerializer.Deserialize<JsonElement>(text, Wire.Json);
 }

@@ -37,6 +37,7 @@ public sealed class PromptTemplateTests
     [InlineData("{{\"alone\"}} {{body.there ??}} {{?? body.there}} {{body.there ?? nothing}}",
         "{{\"alone\"}} {{body.there ??}} {{?? body.there}} {{body.there ?? nothing}}")]
     [InlineData("{{body[\"open}} {{body.there}}", "|")]
+    [InlineData("{{body.a {{method}} {{query.a {{method}}", "{{body.a POST {{query.a POST")]
     public void The_first_value_that_is_there_counts_and_any_name_can_be_reached(string template, string prompt)
     {
         const string body = """
@@ -59,11 +60,15 @@ public sealed class PromptTemplateTests
     [InlineData("{{body.there}}#{{body.a ?? \"-\"}}", "yes#-")]
     [InlineData("{{body.there}}#{{body.a ?? \"\"}}", "yes#")]
     [InlineData("fixed", "fixed")]
+    [InlineData("{{header.authorization}}", null)]
+    [InlineData("{{unknown.token}}", null)]
+    [InlineData("{{body.blank}}", null)]
+    [InlineData("{{body.there}} {{ }", "yes {{ }")]
     public void A_key_of_which_a_part_leads_nowhere_names_nothing(string template, string? key)
     {
         var values = Values("x") with
         {
-            BodyJson = JsonSerializer.Deserialize<JsonElement>("""{"there":"yes","zero":null,"empty":""}"""),
+            BodyJson = JsonSerializer.Deserialize<JsonElement>("""{"there":"yes","zero":null,"empty":"","blank":" "}"""),
         };
         Assert.Equal(key, PromptTemplate.RenderKey(template, values));
     }

@@ -87,7 +87,7 @@ public sealed class TriggerTests : IAsyncLifetime
     [InlineData("{\"promptTemplate\":\"x\",\"webhookAuth\":{\"scheme\":\"magic\",\"secret\":\"x\"}}", "webhookAuth.scheme must be one of")]
     [InlineData("{\"promptTemplate\":\"x\",\"webhookAuth\":{\"scheme\":\"standard\",\"secret\":\"x\"}}", "webhookAuth.secret must be whsec_")]
     [InlineData("{\"promptTemplate\":\"x\",\"webhookAuth\":{\"scheme\":\"github\",\"secret\":\"\"}}", "Webhook auth requires both header and secret")]
-    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"headers\":{\"a\":\"b\"}}}", "filter.headers must map")]
+    [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"headers\":{\"a\":\"b\"}}}", "filter.headers.a must be a list")]
     [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[{\"path\":\"a\"}]}}", "filter.body[0] must have exactly one of")]
     [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":{}}}", "filter.body must be a list")]
     [InlineData("{\"promptTemplate\":\"x\",\"filter\":{\"body\":[5]}}", "filter.body[0] must be an object")]
