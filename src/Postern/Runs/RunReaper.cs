@@ -12,20 +12,23 @@ namespace Postern.Runs;
 /// </summary>
 internal sealed class RunReaper(Database database, RunStore runs, RunMachine machine, Conversation conversation, PosternOptions options, TimeProvider clock, ILogger<RunReaper> log) : PeriodicLook(clock, log)
 {
-    private const int Batch = 100;
     /// <summary>How often a run's worker may be lost before the run fails, unless its agent's <c>retry.maxTries</c> says otherwise.</summary>
     private const long MaxLost = 5;
 
     protected override async Task LookAsync(CancellationToken stop)
     {
-        foreach (var run in await runs.PastDeadlineAsync(Batch)) await OneAsync(run.Id, () => SettleAsync(run, EndLateAsync));
-        foreach (var run in await runs.LostByWorkersAsync(Batch)) await OneAsync(run.Id, () => SettleAsync(run, OfferAgainAsync));
+        await AllAsync(
+            () => runs.PastDeadlineAsync(Page), run => OneAsync(run.Id, () => SettleAsync(run, EndLateAsync)), stop);
+        await AllAsync(
+            () => runs.LostByWorkersAsync(Page), run => OneAsync(run.Id, () => SettleAsync(run, OfferAgainAsync)), stop);
     }
 
-    private async Task SettleAsync(Run found, Func<Tx, Run, ValueTask<Run?>> act)
+    /// <summary>Returns false when there was nothing to do any more.</summary>
+    private async Task<bool> SettleAsync(Run found, Func<Tx, Run, ValueTask<Run?>> act)
     {
         var ended = await database.WriteAsync(async tx => await RunStore.LockAsync(tx, found.Project, found.Id) is { IsEnded: false } run ? await act(tx, run) : null);
         if (ended is { IsEnded: true }) RunLog.RunEnded(Log, ended.Id, ended.Phase, ended.Reason ?? "");
+        return ended is not null;
     }
 
     private async ValueTask<Run?> EndLateAsync(Tx tx, Run run)
@@ -56,13 +59,14 @@ internal sealed class RunReaper(Database database, RunStore runs, RunMachine mac
     {
         if (options.Retention.RunDays == 0) return;
         var before = database.Now - (options.Retention.RunDays * 86_400_000_000L);
-        foreach (var run in await runs.EndedBeforeAsync(before, Batch))
-        {
-            await database.WriteAsync(async tx =>
-            {
-                await RunStore.DeleteAsync(tx, run.Project, run.Id);
-                return 0;
-            });
-        }
+        await AllAsync(
+            () => runs.EndedBeforeAsync(before, Page), run => OneAsync(run.Id, () => DeleteAsync(run)), stop);
     }
+
+    private Task<bool> DeleteAsync(Run run) =>
+        database.WriteAsync(async tx =>
+        {
+            await RunStore.DeleteAsync(tx, run.Project, run.Id);
+            return true;
+        });
 }

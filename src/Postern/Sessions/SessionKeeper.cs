@@ -19,7 +19,6 @@ internal sealed class SessionKeeper(
     Conversation conversation, PosternOptions options, TimeProvider clock, ILogger<SessionKeeper> log)
     : PeriodicLook(clock, log)
 {
-    private const int Batch = 100;
     private const int SweepBatch = 1000;
     private const int MaxFailures = 3;
 
@@ -31,29 +30,14 @@ internal sealed class SessionKeeper(
     protected override async Task LookAsync(CancellationToken stop)
     {
         await AllAsync(
-            () => sessions.OverdueAsync(Overdue.Turn, Batch), name => SettleAsync(name, BreakTurnAsync), stop);
+            () => sessions.OverdueAsync(Overdue.Turn, Page), name => SettleAsync(name, BreakTurnAsync), stop);
         await AllAsync(
-            () => sessions.OverdueAsync(Overdue.Expiry, Batch), name => SettleAsync(name, ExpireAsync), stop);
+            () => sessions.OverdueAsync(Overdue.Expiry, Page), name => SettleAsync(name, ExpireAsync), stop);
         // A message may wait for minutes for its agent: it is looked at, and looked at again by the next look.
-        foreach (var name in await sessions.OverdueAsync(Overdue.WantedRun, Batch))
+        foreach (var name in await sessions.OverdueAsync(Overdue.WantedRun, Page))
             await SettleAsync(name, StartWantedAsync);
         await AllAsync(
-            () => runs.IdleOverdueAsync(Batch), async run => await OneAsync(run.Id, () => EndIdleAsync(run)), stop);
-    }
-
-    /// <summary>
-    /// All that is due, page after page; those of a page at once, so that their commits are gathered.
-    /// </summary>
-    private static async Task AllAsync<T>(
-        Func<ValueTask<List<T>>> find, Func<T, Task<bool>> settle, CancellationToken stop)
-    {
-        while (!stop.IsCancellationRequested)
-        {
-            var due = await find();
-            var settled = await Task.WhenAll(due.Select(settle));
-            // What could not be settled is tried by the next look.
-            if (due.Count < Batch || !settled.Contains(true)) return;
-        }
+            () => runs.IdleOverdueAsync(Page), async run => await OneAsync(run.Id, () => EndIdleAsync(run)), stop);
     }
 
     private async Task<bool> SettleAsync(SessionName name, Func<Tx, Session, bool, ValueTask<bool>> act)
@@ -133,9 +117,12 @@ internal sealed class SessionKeeper(
         if (options.Retention.ClosedSessionDays > 0)
         {
             var before = database.Now - (options.Retention.ClosedSessionDays * 86_400_000_000L);
-            await AllAsync(
-                () => sessions.EndedBeforeAsync(before, Batch),
-                async name => await OneAsync(name.Id, () => DeleteAsync(name, stop)), stop);
+            foreach (var isClosed in (bool[])[true, false])
+            {
+                await AllAsync(
+                    () => sessions.EndedBeforeAsync(isClosed, before, Page),
+                    async name => await OneAsync(name.Id, () => DeleteAsync(name, stop)), stop);
+            }
         }
         await folds.SweepAsync();
         var auditBefore = database.Now - (options.Retention.AuditDays * 86_400_000_000L);

@@ -138,9 +138,17 @@ internal sealed class SessionStore(Database database)
             _ => throw new ArgumentOutOfRangeException(nameof(what)),
         }, r => new SessionName(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)), tx.Now, limit));
 
-    public ValueTask<List<SessionName>> EndedBeforeAsync(long before, int limit) =>
+    /// <summary>Returns sessions that were closed, or that expired, before an instant: each by an index of its own.</summary>
+    public ValueTask<List<SessionName>> EndedBeforeAsync(bool isClosed, long before, int limit) =>
         database.ReadAsync(tx => tx.ListAsync(
-            "SELECT project, id, external_id, agent, session_key FROM session WHERE closed_at < $1 OR (closed_at IS NULL AND expiry_told = 1 AND expires_at < $1) LIMIT $2",
+            isClosed
+                ? "SELECT project, id, external_id, agent, session_key FROM session WHERE closed_at < $1 LIMIT $2"
+                : """
+                  SELECT project, id, external_id, agent, session_key
+                    FROM session
+                   WHERE closed_at IS NULL AND expiry_told = 1 AND expires_at < $1
+                   LIMIT $2
+                  """,
             r => new SessionName(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)), before, limit));
 
     /// <summary>

@@ -11,18 +11,16 @@ internal static class Id
 {
     private const string Letters = "0123456789abcdefghjkmnpqrstvwxyz";
 
-    private const int CounterBits = 12;
-    private const long MaxCounter = (1 << CounterBits) - 1;
-
-    /// <summary>The millisecond of the last id, and its counter in the lowest bits.</summary>
-    private static long _last;
+    private static readonly IdOrder Order = new();
 
     /// <summary>Makes an id.</summary>
     /// <param name="prefix">What it is of.</param>
     /// <param name="now">The database's time, in microseconds: ids of several nodes are compared.</param>
-    public static string New(string prefix, long now)
+    public static string New(string prefix, long now) => New(prefix, now, Order);
+
+    internal static string New(string prefix, long now, IdOrder order)
     {
-        var value = NewValue(now);
+        var value = NewValue(now, order);
         return string.Create(prefix.Length + 27, (prefix, value), static (text, state) =>
         {
             state.prefix.CopyTo(text);
@@ -37,7 +35,7 @@ internal static class Id
     public static string NewGuid(long now)
     {
         Span<byte> bytes = stackalloc byte[16];
-        BinaryPrimitives.WriteUInt128BigEndian(bytes, NewValue(now));
+        BinaryPrimitives.WriteUInt128BigEndian(bytes, NewValue(now, Order));
         return new Guid(bytes, bigEndian: true).ToString();
     }
 
@@ -45,17 +43,28 @@ internal static class Id
     /// RFC 9562, section 6.2: the part of a millisecond stands behind it, and counts on where two fall into one, so
     /// that what one process makes later sorts later. 62 bits are random.
     /// </summary>
-    private static UInt128 NewValue(long now)
+    private static UInt128 NewValue(long now, IdOrder order)
     {
         Span<byte> random = stackalloc byte[8];
         RandomNumberGenerator.Fill(random);
         var low = (BinaryPrimitives.ReadUInt64BigEndian(random) & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000;
-        var (millisecond, counter) = Next(now);
+        var (millisecond, counter) = order.Next(now);
         var high = ((ulong)millisecond << 16) | 0x7000 | (ulong)counter;
         return new UInt128(high, low);
     }
+}
 
-    private static (long Millisecond, long Counter) Next(long now)
+/// <summary>The order of the ids that one process makes of one database's time.</summary>
+internal sealed class IdOrder
+{
+    private const int CounterBits = 12;
+    private const long MaxCounter = (1 << CounterBits) - 1;
+
+    /// <summary>The millisecond of the last id, and its counter in the lowest bits.</summary>
+    private long _last;
+
+    /// <summary>The millisecond of an id, and where in it the id stands.</summary>
+    public (long Millisecond, long Counter) Next(long now)
     {
         while (true)
         {

@@ -9,9 +9,30 @@ internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : Backgrou
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
 
+    /// <summary>How many are settled at once.</summary>
+    protected const int Page = 100;
+
     protected ILogger Log { get; } = log;
 
     protected abstract Task LookAsync(CancellationToken stop);
+
+    /// <summary>
+    /// Settles all that is due, page after page; those of a page at once, so that their commits are gathered.
+    /// </summary>
+    /// <param name="find">A page of <see cref="Page"/>, those first that are due longest.</param>
+    /// <param name="settle">False: it could not be settled.</param>
+    /// <param name="stop">Ends it between two pages.</param>
+    protected static async Task AllAsync<T>(
+        Func<ValueTask<List<T>>> find, Func<T, Task<bool>> settle, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            var due = await find();
+            var settled = await Task.WhenAll(due.Select(settle));
+            // What could not be settled is tried by the next look.
+            if (due.Count < Page || !settled.Contains(true)) return;
+        }
+    }
 
     protected virtual Task SweepAsync(CancellationToken stop) => Task.CompletedTask;
 
