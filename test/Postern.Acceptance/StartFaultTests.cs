@@ -123,6 +123,11 @@ public sealed partial class StartFaultTests : IDisposable
         }
         environment.Remove("POSTERN_DATABASE");
         await RefusesAsync($"serve --data {Data}", "DATABASE_URL is a URL of something else", environment);
+        // What is there is not left for another one that a variable of the platform names.
+        Directory.CreateDirectory(Data);
+        await File.WriteAllTextAsync(Path.Combine(Data, "postern.db"), "");
+        environment["DATABASE_URL"] = url;
+        await RefusesAsync($"serve --data {Data}", "holds an embedded database, and DATABASE_URL names another", environment);
     }
 
     [Fact]

@@ -12,11 +12,12 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
     public const string StandardData = "data";
 
     /// <exception cref="SetupException">An address cannot be read.</exception>
-    public static ServeOptions From(string? data, string? urls, string? database, bool dev) => new(
-        Said(data) ?? Variable("POSTERN_DATA") ?? StandardData,
-        ListenUrls.Check(Said(urls) ?? Variable("POSTERN_URLS") ?? StandardUrls),
-        DatabaseOf(Said(database)),
-        dev);
+    public static ServeOptions From(string? data, string? urls, string? database, bool dev)
+    {
+        var folder = Said(data) ?? Variable("POSTERN_DATA") ?? StandardData;
+        var listen = ListenUrls.Check(Said(urls) ?? Variable("POSTERN_URLS") ?? StandardUrls);
+        return new ServeOptions(folder, listen, DatabaseOf(Said(database), new DataFolder(folder)), dev);
+    }
 
     public DataFolder Folder => new(Data);
 
@@ -92,15 +93,21 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
 
     /// <summary>
     /// Where PostgreSQL is, as the driver's connection string; null: the embedded database. <c>DATABASE_URL</c> is what
-    /// hosting platforms hand to every program, so it comes last.
+    /// hosting platforms hand to every program, so it comes last, and it does not stand in for a database that is there.
     /// </summary>
-    private static string? DatabaseOf(string? option)
+    private static string? DatabaseOf(string? option, DataFolder folder)
     {
         foreach (var (name, text) in ((string, string?)[])[
             ("--database", option), ("POSTERN_DATABASE", Variable("POSTERN_DATABASE")),
             ("DATABASE_URL", Variable("DATABASE_URL"))])
         {
             if (text is null) continue;
+            if (name == "DATABASE_URL" && File.Exists(folder.Database))
+            {
+                throw new SetupException(
+                    $"{folder.Path} holds an embedded database, and DATABASE_URL names another. Unset DATABASE_URL to go "
+                    + "on with the first, or set POSTERN_DATABASE to it for the second.");
+            }
             try
             {
                 return PostgresConnection.Read(text.Trim());
