@@ -143,6 +143,7 @@ internal sealed class Cluster : IAsyncDisposable
         ["POSTERN_Quotas__StreamsPerToken"] = "8",
         ["POSTERN_Retention__CapturesPerTrigger"] = "100000",
         [PosternCommand.FileSizeIsAnError] = "1",
+        [PosternCommand.Descriptors] = "1024",
     };
 
     public List<Node> Nodes { get; }

@@ -119,28 +119,27 @@ internal sealed class Injector(Cluster cluster, Ledger ledger, IReadOnlyList<Pla
         return Task.CompletedTask;
     }
 
-    /// <summary>The process may open hardly more than it has open, and many want to connect.</summary>
+    /// <summary>More connections than the node may have descriptors: it was started with a limit of 1024.</summary>
     private static async Task<bool> UseUpDescriptorsAsync(PlannedFault planned, Node node)
     {
-        var open = Directory.GetFileSystemEntries($"/proc/{node.ProcessId}/fd").Length;
         var sockets = new List<Socket>();
         try
         {
-            return await BetweenAsync(planned, async () =>
+            for (var i = 0; i < 1200; i++)
             {
-                await node.LimitAsync("nofile", (open + 6).ToString());
-                for (var i = 0; i < 60; i++)
-                {
-                    var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-                    sockets.Add(socket);
-                    await socket.ConnectAsync("127.0.0.1", node.Port);
-                }
-            }, () => node.LimitAsync("nofile", "65536"));
+                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+                sockets.Add(socket);
+                using var soon = new CancellationTokenSource(TimeSpan.FromMilliseconds(500));
+                await socket.ConnectAsync("127.0.0.1", node.Port, soon.Token);
+            }
         }
-        finally
+        catch (Exception fault) when (fault is SocketException or OperationCanceledException)
         {
-            foreach (var socket in sockets) socket.Close(0);
+            // It takes no more.
         }
+        await Task.Delay(planned.For, CancellationToken.None);
+        foreach (var socket in sockets) socket.Close(0);
+        return true;
     }
 
     private async Task<bool> StepClockAsync(PlannedFault planned, Node node)

@@ -71,11 +71,11 @@ internal sealed class SessionClient(World world, string name) : Actor(world, nam
     private async Task BatchAsync(string session, string part)
     {
         var records = Enumerable.Range(0, Random.Next(1, 30))
-            .Select(i => new { id = $"{part}-{i}", data = World.Words(Random, 6) }).ToList();
+            .Select(i => new { partId = $"{part}-{i}", data = World.Words(Random, 6) }).ToList();
         var answer = await PostAsync($"/realtime/v1/sessions/{session}/out/records", new { records });
         if (!Expect("batch", answer)) return;
         foreach (var record in records)
-            Ledger.Acknowledge("append", new { session, channel = "out", part = record.id, seq = -1L, body = record.data });
+            Ledger.Acknowledge("append", new { session, channel = "out", part = record.partId, seq = -1L, body = record.data });
     }
 
     private async Task TurnAsync(string session, string part)

@@ -4,7 +4,7 @@ namespace Postern.Chaos.Audit;
 internal sealed class Growth(Cluster cluster)
 {
     private const long MostResidentKib = 900 * 1024;
-    private const int MostDescriptors = 1500;
+    private const int MostDescriptors = 1024;
     private const long MostWalBytes = 256L * 1024 * 1024;
     private readonly List<(int Node, int Start, long Resident)> _samples = [];
 
@@ -24,7 +24,7 @@ internal sealed class Growth(Cluster cluster)
                 var resident = long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
                 var open = Directory.GetFileSystemEntries($"/proc/{node.ProcessId}/fd").Length;
                 Bound.Look(resident < MostResidentKib, () => $"node {node.Number} has {resident / 1024} MiB");
-                Bound.Look(open < MostDescriptors, () => $"node {node.Number} has {open} descriptors");
+                Bound.Look(open <= MostDescriptors, () => $"node {node.Number} has {open} descriptors");
                 _samples.Add((node.Number, node.Restarts, resident));
                 Resident = Math.Max(Resident, resident);
                 Descriptors = Math.Max(Descriptors, open);
