@@ -6,12 +6,22 @@ internal static class Waiting
     /// <summary>By what waits: a statement whose rows must come to an end.</summary>
     public static readonly (string What, string Sql)[] Ends =
     [
-        ("run", "SELECT id, agent, status, phase, attempt, deadline_at, due_at, waits_at FROM run WHERE ended_at IS NULL"),
-        ("approval", "SELECT id, run, expires_at FROM approval WHERE status = 'pending'"),
+        // A run that waits for a person shows the question, which has a deadline of its own: an hour, for some.
+        ("run", """
+            SELECT id, agent, status, phase, attempt, deadline_at, due_at, waits_at FROM run
+            WHERE ended_at IS NULL AND approval IS NULL
+            """),
+        ("approval", """
+            SELECT a.id, a.run, a.expires_at FROM approval a WHERE a.status = 'pending'
+              AND (a.expires_at - a.requested_at < 60000000
+                OR NOT EXISTS (SELECT 1 FROM run r WHERE r.project = a.project AND r.id = a.run AND r.approval = a.id))
+            """),
         ("capture", "SELECT id, status, session, run FROM capture WHERE ended_at IS NULL"),
         ("turn", """
             SELECT id, external_id, in_message_seq, in_answered_seq, current_run, turn_deadline FROM session
             WHERE closed_at IS NULL AND (turn_deadline IS NOT NULL OR in_answered_seq < in_message_seq)
+              AND NOT EXISTS (SELECT 1 FROM run r WHERE r.project = session.project AND r.id = session.current_run
+                AND r.approval IS NOT NULL)
             """),
     ];
 
