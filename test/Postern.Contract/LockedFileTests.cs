@@ -106,6 +106,21 @@ public sealed class LockedFileTests
     }
 
     [Fact]
+    public async Task A_disk_that_fails_under_a_command_is_told_as_such_to_all_of_its_batch()
+    {
+        await using var server = await TestServer.StartAsync();
+        // As SQLite does when a write fails in the middle: the transaction is over, and its savepoints with it.
+        var failed = server.Database.WriteAsync<int>(async tx =>
+        {
+            await tx.ExecuteAsync("ROLLBACK");
+            throw new SqliteException("disk I/O error", 10);
+        });
+        var fault = await Assert.ThrowsAsync<StorageUnavailableException>(() => failed);
+        Assert.Equal(10, Assert.IsType<SqliteException>(fault.InnerException).SqliteErrorCode);
+        await server.StartSessionAsync("after");
+    }
+
+    [Fact]
     public async Task The_log_does_not_keep_the_size_of_its_largest_transaction()
     {
         await using var server = await TestServer.StartAsync();

@@ -9,7 +9,7 @@ namespace Postern.Support;
 /// A PostgreSQL of the tests' own: made in a temporary folder, on a free port of loopback, one a test process, gone with it. Each test
 /// takes a database of its own. A machine without PostgreSQL is a failure, never a silent pass.
 /// </summary>
-public sealed class PostgresServer
+public sealed class PostgresServer : IDisposable
 {
     private static readonly Lazy<PostgresServer> Shared = new(() => new PostgresServer());
     private static int _databases;
@@ -32,6 +32,9 @@ public sealed class PostgresServer
 
     /// <summary>One of a test's own, that it may stop and start.</summary>
     public static PostgresServer Own() => new();
+
+    /// <summary>What it has logged, in a file.</summary>
+    public string LogFile => Path.Combine(_folder, "log", "postgres.log");
 
     /// <summary>As when the machine fails: nothing is finished, every connection is cut.</summary>
     public void Crash()
@@ -65,7 +68,8 @@ public sealed class PostgresServer
 
     private string ConnectionString(string database) => $"Host=127.0.0.1;Port={Port};Username=postern;Database={database}";
 
-    private Process StartServer() => Start(Path.Combine(_bin, "postgres"), "-D", Path.Combine(_folder, "db"), "-p", Port.ToString(), "-k", _folder, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300");
+    private Process StartServer() => Start(Path.Combine(_bin, "postgres"), "-D", Path.Combine(_folder, "db"), "-p", Port.ToString(), "-k", _folder, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300",
+        "-c", "logging_collector=on", "-c", $"log_directory={_folder}/log", "-c", "log_filename=postgres.log", "-c", "log_rotation_age=0", "-c", "log_rotation_size=0");
 
     private void WaitUntilReady()
     {
@@ -85,11 +89,15 @@ public sealed class PostgresServer
         }
     }
 
+    /// <summary>Ends one of a test's own; the shared one ends with the process.</summary>
+    public void Dispose() => Stop();
+
     private void Stop()
     {
+        if (!Directory.Exists(_folder)) return;
         try
         {
-            Run("pkill", "-9", "-f", _folder);
+            Crash();
         }
         catch (InvalidOperationException)
         {

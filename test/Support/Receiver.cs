@@ -21,6 +21,9 @@ internal sealed class Receiver : IAsyncDisposable
     /// <summary>Answers by hand; null: by <see cref="Answers"/>.</summary>
     public Func<HttpContext, Task>? Handle { get; set; }
 
+    /// <summary>Answers by hand, before anything of the request is read or kept; null: everything is kept.</summary>
+    public Func<HttpContext, Task>? Raw { get; set; }
+
     public string Origin => _app.Urls.First();
 
     public string Url => Origin + "/agent";
@@ -60,6 +63,11 @@ internal sealed class Receiver : IAsyncDisposable
 
     private async Task TakeAsync(HttpContext http)
     {
+        if (Raw is not null)
+        {
+            await Raw(http);
+            return;
+        }
         using var reader = new StreamReader(http.Request.Body);
         Taken.Enqueue((new HeaderDictionary(http.Request.Headers.ToDictionary(h => h.Key, h => h.Value, StringComparer.OrdinalIgnoreCase)), await reader.ReadToEndAsync()));
         if (Handle is not null)

@@ -6,12 +6,15 @@ namespace Postern.Support;
 /// <summary>The real program, as a person starts it: its own process, killed when the test is over.</summary>
 internal sealed class ServerProcess : IAsyncDisposable
 {
+    private const int FirstLines = 200;
     private readonly Process _process;
     private readonly TaskCompletionSource<string> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<string> _out = [];
+    private readonly StreamWriter? _log;
 
-    private ServerProcess(string arguments, IReadOnlyDictionary<string, string>? environment)
+    private ServerProcess(string arguments, IReadOnlyDictionary<string, string>? environment, string? log)
     {
+        if (log is not null) _log = new StreamWriter(log, append: true) { AutoFlush = true };
         _process = PosternCommand.Start(arguments, environment);
         _process.OutputDataReceived += (_, line) => Take(line.Data);
         _process.ErrorDataReceived += (_, line) => Take(line.Data);
@@ -33,12 +36,26 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <summary>The root key as the first start printed it.</summary>
     public string RootKey => Output.Split('\n').First(l => l.Contains(" KEY=pst_root_", StringComparison.Ordinal)).Split("KEY=")[1];
 
-    /// <summary>Starts it and waits for the line that says where it listens.</summary>
-    public static async Task<ServerProcess> StartAsync(string arguments, IReadOnlyDictionary<string, string>? environment = null)
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>
+    /// Starts it and waits for the line that says where it listens. With a log its lines are added to that file, and
+    /// only the first of them are kept here.
+    /// </summary>
+    public static async Task<ServerProcess> StartAsync(
+        string arguments, IReadOnlyDictionary<string, string>? environment = null, string? log = null)
     {
-        var server = new ServerProcess("serve " + arguments, environment);
-        server.Url = await server._listening.Task.WaitAsync(TimeSpan.FromSeconds(30));
-        return server;
+        var server = new ServerProcess("serve " + arguments, environment, log);
+        try
+        {
+            server.Url = await server._listening.Task.WaitAsync(TimeSpan.FromSeconds(30));
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
     }
 
     public HttpClient Client(string key)
@@ -68,12 +85,18 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         if (!_process.HasExited) await KillAsync();
         _process.Dispose();
+        if (_log is null) return;
+        lock (_out) _log.Dispose();
     }
 
     private void Take(string? line)
     {
         if (line is null) return;
-        lock (_out) _out.Add(line);
+        lock (_out)
+        {
+            if (_log is null || _out.Count < FirstLines) _out.Add(line);
+            if (_log?.BaseStream.CanWrite == true) _log.WriteLine(line);
+        }
         if (line.StartsWith("listening on ", StringComparison.Ordinal)) _listening.TrySetResult(line["listening on ".Length..]);
     }
 }
@@ -88,6 +111,12 @@ internal static class PosternCommand
     /// </summary>
     public const string Descriptors = "DESCRIPTORS";
 
+    /// <summary>
+    /// Of the environment, for the start itself: a file that it may not write past its limit of size is an error of
+    /// the write, as on a full disk, and no signal that ends it.
+    /// </summary>
+    public const string FileSizeIsAnError = "FILE_SIZE_IS_AN_ERROR";
+
     public static async Task<(int Code, string Out, string Error)> RunAsync(string arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
         using var process = Start(arguments, environment);
@@ -99,8 +128,10 @@ internal static class PosternCommand
     public static Process Start(string arguments, IReadOnlyDictionary<string, string>? environment)
     {
         // With a limit of descriptors, as a service has one.
-        var start = environment?.GetValueOrDefault(Descriptors) is { } most
-            ? new ProcessStartInfo("bash", ["-c", $"ulimit -n {most}; exec dotnet \"{Path}\" {arguments}"])
+        var before = environment?.GetValueOrDefault(Descriptors) is { } most ? $"ulimit -n {most}; " : "";
+        if (environment?.ContainsKey(FileSizeIsAnError) == true) before += "trap '' XFSZ; ";
+        var start = before.Length > 0
+            ? new ProcessStartInfo("bash", ["-c", $"{before}exec dotnet \"{Path}\" {arguments}"])
             : new ProcessStartInfo("dotnet", $"\"{Path}\" {arguments}");
         (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
         foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("POSTERN_", StringComparison.Ordinal) || k == "DATABASE_URL").ToList()) start.Environment.Remove(name);

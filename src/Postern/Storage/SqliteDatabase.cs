@@ -289,13 +289,28 @@ internal sealed class SqliteDatabase : Database
         }
         catch (Exception fault)
         {
-            // A fault that ended the transaction (disk full, I/O error) leaves no savepoint: the statement below throws, and the batch fails.
-            _writing.Execute("ROLLBACK TO command", []);
+            // A fault that ended the transaction (disk full, I/O error) leaves no savepoint: the batch fails, with that
+            // fault and not with one about the savepoint.
+            if (!RollBackToSavepoint()) throw;
             tx.ForgetTouched(touched);
             tx.Memo.Clear();
             write.Fault = fault is SqliteException sqlite ? Translate(sqlite) : fault;
         }
         _writing.Execute("RELEASE command", []);
+    }
+
+    /// <summary>Returns false when SQLite has already ended the transaction, and the savepoint with it.</summary>
+    private bool RollBackToSavepoint()
+    {
+        try
+        {
+            _writing.Execute("ROLLBACK TO command", []);
+            return true;
+        }
+        catch (SqliteException)
+        {
+            return false;
+        }
     }
 
     private void RollBack()

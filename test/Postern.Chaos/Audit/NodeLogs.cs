@@ -1,0 +1,68 @@
+using System.Text.Json;
+
+namespace Postern.Chaos.Audit;
+
+/// <summary>
+/// What the nodes and PostgreSQL logged. An error of a node is explained by its number and a fault that was under way:
+/// there is no other excuse.
+/// </summary>
+internal sealed class NodeLogs(IReadOnlyList<string> nodes, string? postgres)
+{
+    /// <summary>By the number of the log line: what explains it.</summary>
+    private static readonly Dictionary<int, string> Explained = new()
+    {
+        [104] = "the database was away or slow while changed keys were looked for; the next look finds them",
+        [301] = "a turn whose database was away; its lease runs out and it is taken up again",
+        [501] = "a delivery whose database was away; its lease runs out and it is sent again",
+        [601] = "a look of a loop while the database was away or slow; it goes on",
+        [602] = "what was overdue could not be settled while the database was away; it is tried again",
+    };
+
+    private readonly Dictionary<string, long> _read = [];
+
+    public Invariant Errors { get; } = new("no node logs an error that no fault explains");
+    public Invariant Deadlocks { get; } = new("PostgreSQL logs no deadlock");
+
+    /// <summary>What is new since the last look. Faults that are under way or were, a little before, explain.</summary>
+    public void Look(bool faulty)
+    {
+        foreach (var file in nodes)
+            foreach (var line in NewLines(file)) LookAtNode(Path.GetFileName(file), line, faulty);
+        if (postgres is null || !File.Exists(postgres)) return;
+        foreach (var line in NewLines(postgres))
+            Deadlocks.Look(!line.Contains("deadlock detected", StringComparison.Ordinal), () => line);
+    }
+
+    private void LookAtNode(string node, string line, bool faulty)
+    {
+        if (line.Contains("Unhandled exception", StringComparison.Ordinal) || line.StartsWith("Fatal error", StringComparison.Ordinal))
+        {
+            Errors.Look(holds: false, () => $"{node}: {line}");
+            return;
+        }
+        if (!line.StartsWith('{')) return;
+        JsonElement entry;
+        try
+        {
+            entry = JsonSerializer.Deserialize<JsonElement>(line);
+        }
+        catch (JsonException)
+        {
+            return; // A line that kill -9 cut off.
+        }
+        if (entry.Text("LogLevel") is not ("Error" or "Critical")) return;
+        var number = entry.TryGetProperty("EventId", out var id) && id.ValueKind == JsonValueKind.Number ? id.GetInt32() : -1;
+        Errors.Look(faulty && Explained.ContainsKey(number), () => $"{node}: {(line.Length <= 1500 ? line : line[..1500])}");
+    }
+
+    private IEnumerable<string> NewLines(string file)
+    {
+        using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        stream.Position = _read.GetValueOrDefault(file);
+        using var reader = new StreamReader(stream);
+        var text = reader.ReadToEnd();
+        var whole = text.LastIndexOf('\n') + 1;
+        _read[file] = stream.Position - System.Text.Encoding.UTF8.GetByteCount(text.AsSpan(whole));
+        return text[..whole].Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+}
