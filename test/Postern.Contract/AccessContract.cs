@@ -238,9 +238,9 @@ public sealed class AccessContract
             var master = server.App.Services.GetRequiredService<MasterKey>();
             var store = new KeyStore(database);
             Ring = new KeyRing(store, known, master);
-            Callbacks = new CallbackSecrets(database, known, master, clock);
-            Tokens = new Tokens(Ring, store, Revocations, master, database, clock);
-            var services = new ApprovalServices(database, master, clock);
+            Callbacks = new CallbackSecrets(database, known, master);
+            Tokens = new Tokens(Ring, store, Revocations, master, database);
+            var services = new ApprovalServices(database, master);
             Watch = new AccessWatch(
                 database, store, Ring, Revocations, Callbacks, services, clock, NullLogger<AccessWatch>.Instance);
         }

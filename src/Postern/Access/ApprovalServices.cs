@@ -21,7 +21,7 @@ internal sealed record ApprovalService(
 /// The approval services of all projects. Their secrets are sealed under the master key, bound to the row; opened, they are in memory, kept equal to the database by
 /// <see cref="AccessWatch"/>: a decision with a wrong signature reads nothing from the store.
 /// </summary>
-internal sealed class ApprovalServices(Database database, MasterKey master, TimeProvider clock)
+internal sealed class ApprovalServices(Database database, MasterKey master)
 {
     /// <summary>Who serves those that name none.</summary>
     public const string Default = "default";
@@ -78,7 +78,7 @@ internal sealed class ApprovalServices(Database database, MasterKey master, Time
                 """,
                 service.Project, service.Name, master.Seal(JsonSerializer.Serialize(service.Secrets), SealOwner(service.Project, service.Name)), JsonSerializer.Serialize(service.Forms), service.RequireTimestamp ? 1L : 0L,
                 service.Agents is null ? null : JsonSerializer.Serialize(service.Agents), tx.Now, await KeyStore.NextVersionAsync(tx));
-            await Audit.WriteAsync(tx, new AuditRow(service.Project, isNew ? "approval_service.created" : "approval_service.changed", by.Authority.Credential, by.Authority.LoggedActor, Reason: service.Name), clock);
+            await Audit.WriteAsync(tx, new AuditRow(service.Project, isNew ? "approval_service.created" : "approval_service.changed", by.Authority.Credential, by.Authority.LoggedActor, Reason: service.Name));
             return (true, isNew);
         });
 
@@ -88,7 +88,7 @@ internal sealed class ApprovalServices(Database database, MasterKey master, Time
             await KeyStore.BeginChangeAsync(tx, by, master);
             if (await tx.ExecuteAsync(
                 "UPDATE approval_service SET sealed = NULL, deleted_at = $3, changed = $4 WHERE project = $1 AND name = $2 AND deleted_at IS NULL", project, name, tx.Now, await KeyStore.NextVersionAsync(tx)) != 1) return false;
-            await Audit.WriteAsync(tx, new AuditRow(project, "approval_service.deleted", by.Authority.Credential, by.Authority.LoggedActor, Reason: name), clock);
+            await Audit.WriteAsync(tx, new AuditRow(project, "approval_service.deleted", by.Authority.Credential, by.Authority.LoggedActor, Reason: name));
             return true;
         });
 

@@ -11,7 +11,7 @@ namespace Postern.Access;
 internal sealed record AuditRow(string Project, string Action, string? Credential = null, string? Actor = null, string? Route = null, string? Address = null, string? Reason = null);
 
 /// <summary>
-/// The audit. A change writes its row in its own transaction (<see cref="WriteAsync(Tx, AuditRow, TimeProvider)"/>). Refusals are gathered and written in
+/// The audit. A change writes its row in its own transaction (<see cref="WriteAsync(Tx, AuditRow)"/>). Refusals are gathered and written in
 /// batches beside the requests: what is the same from one address within a minute is counted into one row, of at most <see cref="MaxDistinct"/>
 /// kinds; what does not fit the queue, or cannot be written while the database is away, is counted in the log. Kept for
 /// <c>Postern:Retention:AuditDays</c>.
@@ -30,7 +30,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
     private readonly ConcurrentDictionary<AuditRow, Counted> _counting = new();
     private long _lost;
 
-    public static async ValueTask WriteAsync(Tx tx, AuditRow row, TimeProvider clock) => await InsertAsync(tx, row, tx.Now, clock);
+    public static async ValueTask WriteAsync(Tx tx, AuditRow row) => await InsertAsync(tx, row, tx.Now);
 
     public void Refused(HttpContext http, Door door, string reason, string? keyId, string address) =>
         Queue(new AuditRow(NoProject, "credential.refused", Door.Words(door.Opens), keyId, Route(http, door), address, reason));
@@ -48,7 +48,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         var row = new AuditRow(caller.Project, action, caller.Authority.Credential, caller.Authority.LoggedActor, Route(http, door), address, named.Length == 0 ? null : Wire.Cut(named, 500));
         await database.WriteAsync(async tx =>
         {
-            await InsertAsync(tx, row, tx.Now, clock);
+            await InsertAsync(tx, row, tx.Now);
             return 0;
         });
     }
@@ -137,17 +137,18 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         await base.StopAsync(cancellationToken);
     }
 
-    private static async ValueTask InsertAsync(Tx tx, AuditRow row, long at, TimeProvider clock) =>
+    private static async ValueTask InsertAsync(Tx tx, AuditRow row, long at) =>
         await tx.ExecuteAsync(
             "INSERT INTO audit (project, id, at, action, credential, actor, route, address, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            row.Project, Id.New("aud", clock), at, row.Action, row.Credential, row.Actor, row.Route, row.Address, row.Reason);
+            row.Project, Id.New("aud", at), at, row.Action, row.Credential, row.Actor, row.Route, row.Address, row.Reason);
 
     private void Queue(AuditRow row)
     {
         // What a stranger chooses (the route, the id that a key claims) makes no row of its own: the first of the minute is shown.
         var key = row.Project == NoProject ? row with { Actor = null, Route = null } : row;
         if (_counting.Count >= MaxDistinct && !_counting.ContainsKey(key)) key = row = new AuditRow(NoProject, row.Action, Reason: "many");
-        var fresh = new Counted(row, Id.New("aud", clock), database.Now);
+        var now = database.Now;
+        var fresh = new Counted(row, Id.New("aud", now), now);
         var counted = _counting.GetOrAdd(key, fresh);
         if (!ReferenceEquals(counted, fresh)) counted.Again();
         else if (!_queue.Writer.TryWrite(fresh)) Interlocked.Increment(ref _lost);

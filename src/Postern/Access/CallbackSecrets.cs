@@ -13,7 +13,7 @@ internal sealed record CallbackSecretRow(string Id, string CreatedBy, long Creat
 /// from are sealed; a retired one verifies the tokens it made for as long as a run of that time lives. Both are in memory, kept equal to
 /// the database by <see cref="AccessWatch"/>, so a wrong credential reads nothing from the store.
 /// </summary>
-internal sealed class CallbackSecrets(Database database, KnownProjects projects, MasterKey master, TimeProvider clock)
+internal sealed class CallbackSecrets(Database database, KnownProjects projects, MasterKey master)
 {
     private readonly CacheFill _fill = new();
     public const int MaxLive = 2;
@@ -72,13 +72,13 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
             await KeyStore.BeginChangeAsync(tx, by, master);
             var createdBy = by.Authority.LoggedActor;
             if ((await ListAsync(tx, project)).Count >= MaxLive) return (null, false);
-            var id = Id.New("cbs", clock);
+            var id = Id.New("cbs", tx.Now);
             var digest = master.DigestOf(secret, "callback secret");
             if (await tx.FirstAsync("SELECT 1 FROM callback_secret WHERE digest = $1 AND revoked_at IS NULL", r => r.GetInt64(0), digest) == 1) return (null, true);
             await tx.ExecuteAsync(
                 "INSERT INTO callback_secret (project, id, digest, created_by, created_at, changed) VALUES ($1, $2, $3, $4, $5, $6)",
                 project, id, digest, createdBy, tx.Now, await KeyStore.NextVersionAsync(tx));
-            await Audit.WriteAsync(tx, new AuditRow(project, "callback_secret.created", Actor: createdBy, Reason: id), clock);
+            await Audit.WriteAsync(tx, new AuditRow(project, "callback_secret.created", Actor: createdBy, Reason: id));
             return (id, false);
         });
 
@@ -90,7 +90,7 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
             if (await tx.ExecuteAsync(
                 "UPDATE callback_secret SET revoked_at = $3, changed = $4 WHERE project = $1 AND id = $2 AND revoked_at IS NULL",
                 project, id, tx.Now, await KeyStore.NextVersionAsync(tx)) != 1) return false;
-            await Audit.WriteAsync(tx, new AuditRow(project, "callback_secret.revoked", Actor: actor, Reason: id), clock);
+            await Audit.WriteAsync(tx, new AuditRow(project, "callback_secret.revoked", Actor: actor, Reason: id));
             return true;
         });
 
@@ -143,7 +143,7 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
             var number = 1 + await tx.FirstAsync("SELECT COALESCE(MAX(number), 0) FROM callback_token_secret WHERE project = $1", r => r.GetInt64(0), project);
             await tx.ExecuteAsync("UPDATE callback_token_secret SET retired_at = $2 WHERE project = $1 AND retired_at IS NULL", project, tx.Now);
             await InsertTokenSecretAsync(tx, project, number, await KeyStore.NextVersionAsync(tx));
-            await Audit.WriteAsync(tx, new AuditRow(project, "callback_token_secret.rotated", Actor: actor), clock);
+            await Audit.WriteAsync(tx, new AuditRow(project, "callback_token_secret.rotated", Actor: actor));
             return number;
         });
 

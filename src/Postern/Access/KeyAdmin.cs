@@ -8,7 +8,7 @@ namespace Postern.Access;
 /// Changes to keys. Each is one transaction with its audit row; it has taken effect in this process when the call returns, and on
 /// every other node within a second. Routes and command line come through here.
 /// </summary>
-internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey master, AccessWatch watch, PosternOptions options, TimeProvider clock)
+internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey master, AccessWatch watch, PosternOptions options)
 {
     public static readonly TimeSpan StandardOverlap = TimeSpan.FromHours(24);
 
@@ -19,7 +19,7 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
     public async Task<(KeyRow Row, KeyText Key, Refusal? Full)> CreateAsync(
         string project, string name, string kind, IReadOnlyList<string> scopes, long? expiresAt, string createdBy, ProjectCaller? by = null)
     {
-        var key = KeyText.Generate(kind, Id.New("key", clock));
+        var key = KeyText.Generate(kind, Id.New("key", database.Now));
         var (salt, digest) = KeyDigest.Of(key.Text);
         var row = new KeyRow(project, key.Id, kind, name, scopes, salt, digest, null, null, null, null, null, createdBy, database.Now, expiresAt, null, null, 0);
         Refusal? full = null;
@@ -77,7 +77,7 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
         {
             by?.EnsureStillAllowed();
             var what = string.Join(' ', scopes);
-            await Audit.WriteAsync(tx, new AuditRow(project, "token.minted", by?.Authority.Credential, by?.Authority.LoggedActor ?? "command line", Reason: Wire.Cut(what, 500) + " until " + Wire.Iso(expiresAt)), clock);
+            await Audit.WriteAsync(tx, new AuditRow(project, "token.minted", by?.Authority.Credential, by?.Authority.LoggedActor ?? "command line", Reason: Wire.Cut(what, 500) + " until " + Wire.Iso(expiresAt)));
             return true;
         });
 
@@ -107,7 +107,7 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
         {
             await KeyStore.BeginChangeAsync(tx, by, master);
             if (!await change(tx)) return false;
-            await Audit.WriteAsync(tx, new AuditRow(project, action, by?.Authority.Credential, Actor: actor, Reason: subject), clock);
+            await Audit.WriteAsync(tx, new AuditRow(project, action, by?.Authority.Credential, Actor: actor, Reason: subject));
             return true;
         });
         await watch.RefreshAsync();

@@ -8,7 +8,7 @@ internal delegate ValueTask ProjectSeed(Tx tx, string project);
 internal sealed record Project(string Id, string Name, long CreatedAt);
 
 /// <summary>The tenants. A project is created with its root key, and with what the seed gives it, in one transaction.</summary>
-internal sealed class Projects(Database database, KnownProjects known, MasterKey master, ProjectSeed seed, TimeProvider clock)
+internal sealed class Projects(Database database, KnownProjects known, MasterKey master, ProjectSeed seed)
 {
     /// <summary>The project of the first start; its root key may create others.</summary>
     public const string Default = "default";
@@ -29,8 +29,8 @@ internal sealed class Projects(Database database, KnownProjects known, MasterKey
     /// <param name="by">The caller that makes it; null for the command line and the first start.</param>
     public async Task<(Project Project, KeyText RootKey)?> CreateAsync(string name, string createdBy, KeyText? rootKey = null, ProjectCaller? by = null)
     {
-        var project = new Project(Id.New("proj", clock), name, database.Now);
-        var key = rootKey ?? KeyText.Generate("root", Id.New("key", clock));
+        var project = new Project(Id.New("proj", database.Now), name, database.Now);
+        var key = rootKey ?? KeyText.Generate("root", Id.New("key", database.Now));
         var made = await database.WriteAsync<(Project, KeyText)?>(async tx =>
         {
             if (await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING", project.Id, name, project.CreatedAt) == 0) return null;
@@ -39,7 +39,7 @@ internal sealed class Projects(Database database, KnownProjects known, MasterKey
             var sealedKey = master.Seal(key.Text, KeyStore.SealOwner(project.Id, key.Id));
             await KeyStore.InsertAsync(tx, new KeyRow(project.Id, key.Id, "root", "root", [], salt, digest, sealedKey, null, null, null, null, createdBy, tx.Now, null, null, null, 0));
             await seed(tx, project.Id);
-            await Audit.WriteAsync(tx, new AuditRow(project.Id, "project.created", Actor: createdBy), clock);
+            await Audit.WriteAsync(tx, new AuditRow(project.Id, "project.created", Actor: createdBy));
             return (project, key);
         });
         if (made is not null) known.Add(project.Id);

@@ -25,7 +25,7 @@ internal enum TokenFault
 /// signature; everything a token could smuggle past it (another algorithm, an embedded key, a claim said twice, no expiry) is
 /// refused before.
 /// </summary>
-internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocations, MasterKey master, Database database, TimeProvider clock)
+internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocations, MasterKey master, Database database)
 {
     public const string Issuer = "postern";
     public const string Audience = "postern";
@@ -124,7 +124,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
         var root = await keys.RootAsync(asked.Project) ?? throw new InvalidOperationException("A project without a root key mints no tokens.");
         var now = database.Now;
         // Whole seconds, as the token says them: what is sealed is what is read again.
-        var claims = asked with { Jti = Id.New("tok", clock), IssuedAt = now / Second * Second, ExpiresAt = asked.ExpiresAt / Second * Second, Since = asked.Since / Second * Second };
+        var claims = asked with { Jti = Id.New("tok", now), IssuedAt = now / Second * Second, ExpiresAt = asked.ExpiresAt / Second * Second, Since = asked.Since / Second * Second };
         var payload = new Dictionary<string, object>(StringComparer.Ordinal)
         {
             ["sub"] = claims.Project,

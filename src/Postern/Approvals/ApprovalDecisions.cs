@@ -41,7 +41,7 @@ internal abstract record DecideOutcome
 /// Deciding, for the signed door, the keys, the page and the clock alike. The decision, the run, its event, the message in its session's transcript, and what tells
 /// the agent and the subscribers are one transaction that holds the run's row: of any number at once one is processed, and the others are told which.
 /// </summary>
-internal sealed class ApprovalDecisions(RunMachine machine, Conversation conversation, ApprovalEvents events, TimeProvider clock)
+internal sealed class ApprovalDecisions(RunMachine machine, Conversation conversation, ApprovalEvents events)
 {
     /// <summary>Characters of a refusal's words in the run's reason; all of them are with the answer.</summary>
     private const int MaxReason = 1000;
@@ -92,7 +92,7 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
         var by = new Doer(decided.With, decided.By!);
         await events.DecidedAsync(tx, approval);
         if (run.Session is not null) await conversation.NoteAsync(tx, run.Project, run.Session, MessageOf(approval), run.Id);
-        await Audit.WriteAsync(tx, new AuditRow(run.Project, "approval.decided", decided.With, decided.With == "token" ? Audit.Hashed(decided.By!) : decided.By, Reason: $"{approval.Status} {run.Id} round {approval.Round}"), clock);
+        await Audit.WriteAsync(tx, new AuditRow(run.Project, "approval.decided", decided.With, decided.With == "token" ? Audit.Hashed(decided.By!) : decided.By, Reason: $"{approval.Status} {run.Id} round {approval.Round}"));
         if (Decision.Refuses(approval.Status) && approval.OnReject == Approval.Cancel)
         {
             await RunEvents.AddAsync(tx, run.Project, run.Id, seq => new RunEvent(seq, "approval_decided", tx.Now, approval.Attempt, by, run.Status, Detail: DetailOf(approval)));

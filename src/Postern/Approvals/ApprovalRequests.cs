@@ -50,7 +50,7 @@ internal abstract record AskOutcome
 /// Asking. The question, the run that waits, its event and what subscribers are told are one transaction that holds the run's row; of many who ask at once one is
 /// taken, and a repeat finds the question that is open.
 /// </summary>
-internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices services, ApprovalEvents events, OutboundGuard outbound, MasterKey master, ServerAddress address, Database database, TimeProvider clock)
+internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices services, ApprovalEvents events, OutboundGuard outbound, MasterKey master, ServerAddress address, Database database)
 {
     private const int MaxTitle = 300;
     private const int MaxDescription = 10_000;
@@ -139,7 +139,7 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
             var agent = await AgentStore.FindAsync(tx, run.Project, run.Agent);
             if (WhatIsWrongWith(callback, run, asker, agent) is { } wrong) return new AskOutcome.Unfit("callback_url", wrong);
         }
-        var id = question.Id ?? Id.New(Approval.Prefix, clock);
+        var id = question.Id ?? Id.New(Approval.Prefix, tx.Now);
         var approval = new Approval
         {
             Project = run.Project,

@@ -9,7 +9,7 @@ namespace Postern.Deliveries;
 /// What is to leave the server, written in the transaction that causes it: deliveries, and events with a delivery to each endpoint that
 /// subscribes to them. Nothing is told to the outside that was not committed, and nothing that was committed is left untold.
 /// </summary>
-internal sealed class Outbox(TimeProvider clock)
+internal sealed class Outbox
 {
     /// <summary>Over it a body is sent thin: ids and where to fetch the rest. Never cut.</summary>
     public const int MaxBody = 256 * 1024;
@@ -19,7 +19,7 @@ internal sealed class Outbox(TimeProvider clock)
 
     public async ValueTask<string> EnqueueAsync(Tx tx, NewDelivery delivery)
     {
-        var id = Id.New(Delivery.Prefix, clock);
+        var id = Id.New(Delivery.Prefix, tx.Now);
         await DeliveryStore.InsertAsync(tx, id, delivery);
         return id;
     }
@@ -33,7 +33,12 @@ internal sealed class Outbox(TimeProvider clock)
     public async ValueTask EmitAsync(Tx tx, string project, string type, string subject, Action<Utf8JsonWriter> data)
     {
         var body = Body(type, tx.Now, data);
-        await tx.ExecuteAsync("INSERT INTO event (project, id, at, type, subject, body) VALUES ($1, $2, $3, $4, $5, $6)", project, Id.New("evt", clock), tx.Now, type, subject, body);
+        var at = tx.Now;
+        await tx.ExecuteAsync(
+            $"""
+            INSERT INTO event (project, id, at, type, subject, body, position)
+            VALUES ($1, $2, $3, $4, $5, $6, {tx.NextPosition(project: "$1", now: "$3")})
+            """, project, Id.New("evt", at), at, type, subject, body);
         foreach (var (id, ordered) in await WebhookEndpoints.SubscribersAsync(tx, project, type))
             await EnqueueAsync(tx, new NewDelivery(project, EventPurpose.PurposeName, WebhookEndpoints.KeyOf(id), subject, type, body, tx.Now + GiveUpAfter, Ordered: ordered));
     }

@@ -12,7 +12,7 @@ using Postern.Storage;
 namespace Postern.History;
 
 /// <summary>History: reading a transcript, following it live, adding a message without a run, ending the live run.</summary>
-internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript, HistoryReader reader, Conversation conversation, SessionEvents events, Database database, StreamRegistry registry, Tails tails, PosternOptions options, TimeProvider clock)
+internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript, HistoryReader reader, Conversation conversation, SessionEvents events, Database database, StreamRegistry registry, Tails tails, PosternOptions options)
 {
     private const int MaxBody = 1024 * 1024;
 
@@ -97,7 +97,7 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
             // What POST /api/v1/sessions asks: the right to a name is not the right to make what bears it.
             if (!caller.Allows("write", "tasks", agent) && !caller.Allows("write", "sessions")) return HistoryFamily.NotFound(key.Text);
             if (!await SessionStart.HasAgentAsync(tx, caller.Project, agent)) return HistoryFamily.NotFound(key.Text);
-            var made = SessionStart.New(tx, caller.Project, Id.New(Session.Prefix, clock), rest, agent, "history");
+            var made = SessionStart.New(tx, caller.Project, Id.New(Session.Prefix, tx.Now), rest, agent, "history");
             if (await SessionStore.InsertAsync(tx, made))
             {
                 id = made.Id;
@@ -145,7 +145,7 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
             if (await SessionStore.LockAsync(tx, name.Project, name.Id) is not { CurrentRun: not null } session || await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is not { } run) return false;
             var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
             if (await conversation.EndRunAsync(tx, run, Phase.Cancelled, "The run was cancelled by an operator.", by, tellAgent: true) is null) return false;
-            await Audit.WriteAsync(tx, new AuditRow(session.Project, "run.killed", caller.Authority.Credential, caller.Authority.LoggedActor, Reason: session.CurrentRun), clock);
+            await Audit.WriteAsync(tx, new AuditRow(session.Project, "run.killed", caller.Authority.Credential, caller.Authority.LoggedActor, Reason: session.CurrentRun));
             return true;
         });
         return Reply.Ok(new KilledView(true, killed));

@@ -97,7 +97,7 @@ internal static class Commands
         }));
 
         var generate = new Command("generate", "Print a fresh root key for POSTERN_ROOT_KEY; nothing is stored.\n\nExample: POSTERN_ROOT_KEY=$(postern keys generate) postern serve");
-        generate.SetAction(_ => Console.WriteLine(KeyText.Generate("root", Id.New("key", TimeProvider.System)).Text));
+        generate.SetAction(_ => Console.WriteLine(KeyText.Generate("root", Id.New("key", SqliteDatabase.Microseconds(TimeProvider.System))).Text));
 
         return new Command("keys", "Create, list, rotate and revoke keys.\n\nExample: postern keys list") { create, listing, rotate, revoke, generate };
     }

@@ -20,9 +20,9 @@ internal sealed class Toolbox : IAsyncDisposable
         var (revocations, known) = (new Revocations(), new KnownProjects());
         var ring = new KeyRing(KeyRows, known, master);
         _known = known;
-        _tokens = new Tokens(ring, KeyRows, revocations, master, database, TimeProvider.System);
-        Projects = new Projects(database, known, master, AgentStore.SeedAsync, TimeProvider.System);
-        Keys = new KeyAdmin(database, KeyRows, master, new AccessWatch(database, KeyRows, ring, revocations, new CallbackSecrets(database, known, master, TimeProvider.System), new ApprovalServices(database, master, TimeProvider.System), TimeProvider.System, NullLogger<AccessWatch>.Instance), new PosternOptions(), TimeProvider.System);
+        _tokens = new Tokens(ring, KeyRows, revocations, master, database);
+        Projects = new Projects(database, known, master, AgentStore.SeedAsync);
+        Keys = new KeyAdmin(database, KeyRows, master, new AccessWatch(database, KeyRows, ring, revocations, new CallbackSecrets(database, known, master), new ApprovalServices(database, master), TimeProvider.System, NullLogger<AccessWatch>.Instance), new PosternOptions());
     }
 
     public KeyStore KeyRows { get; }

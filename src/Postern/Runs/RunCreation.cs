@@ -18,7 +18,7 @@ internal sealed record StartRun(string Agent, string Workflow, string? SessionId
 /// Starts runs over HTTP: the run, its first event, and that it is due are one transaction. Under an idempotency key a repeat gets the first answer;
 /// of many at once one starts the run and the others wait for its commit.
 /// </summary>
-internal sealed class RunCreation(Database database, RunMachine machine, RunCallbacks callbacks, Conversation conversation, OutboundGuard outbound, PosternOptions options, TimeProvider clock)
+internal sealed class RunCreation(Database database, RunMachine machine, RunCallbacks callbacks, Conversation conversation, OutboundGuard outbound, PosternOptions options)
 {
     private const int MaxKey = 255;
     private const int MaxMetadata = 16 * 1024;
@@ -57,7 +57,7 @@ internal sealed class RunCreation(Database database, RunMachine machine, RunCall
 
     public Task<(Made? Made, Refusal? Refusal)> CreateAsync(ProjectCaller caller, StartRun asked)
     {
-        var id = Id.New(Run.Prefix, clock);
+        var id = Id.New(Run.Prefix, database.Now);
         var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
         return database.WriteAsync<(Made?, Refusal?)>(async tx =>
         {

@@ -9,7 +9,7 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>The channels: appending, reading, following. The hot path of the server: a body is wrapped once and kept and sent out as those bytes.</summary>
-internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Conversation conversation, SessionTokens tokens, RecordStore records, Database database, StreamRegistry registry, Tails tails, TimeProvider clock)
+internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Conversation conversation, SessionTokens tokens, RecordStore records, Database database, StreamRegistry registry, Tails tails)
 {
     private const int MaxBody = 1024 * 1024;
     private const int MaxRecords = 1000;
@@ -54,7 +54,7 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
             if (refused is not null) return refused;
             var effect = channel == RecordStore.In ? InEffect.Read(text, caller.Authority.SpeaksAsUser) : null;
             if (effect is { Problem: { } problem }) return Wrong("Request body " + problem);
-            var record = NewRecord.OfText(text.Span, partId ?? Id.New("rec", clock), partId, effect);
+            var record = NewRecord.OfText(text.Span, partId ?? Id.New("rec", database.Now), partId, effect);
             return await AppendAsync(name, channel!, [record], caller) switch
             {
                 AppendOutcome.Appended done => Appended.Answer(done, channel == RecordStore.In),
@@ -204,7 +204,7 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
             var json = System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(data).ToArray();
             var effect = channel == RecordStore.In ? InEffect.Read(data, asUser) : null;
             if (effect is { Problem: { } problem }) return (null, Wrong($"{at}.data {problem}"));
-            batch.Add(NewRecord.OfJson(json, partId ?? Id.New("rec", clock), partId, effect));
+            batch.Add(NewRecord.OfJson(json, partId ?? Id.New("rec", database.Now), partId, effect));
         }
         return (batch, null);
     }

@@ -13,8 +13,7 @@ namespace Postern.Sessions;
 /// transaction that locks the session's row first, and leaves row, records, transcript and run agreeing with one another.
 /// </summary>
 internal sealed class Conversation(
-    Transcript transcript, TurnFolds folds, RunMachine machine, SessionEvents events, PosternOptions options,
-    TimeProvider clock)
+    Transcript transcript, TurnFolds folds, RunMachine machine, SessionEvents events, PosternOptions options)
 {
     /// <summary>How long a message may wait for its agent to be registered again before the client is told that nobody answers.</summary>
     private static readonly TimeSpan RunWanted = TimeSpan.FromMinutes(5);
@@ -88,7 +87,7 @@ internal sealed class Conversation(
         var previous = await RunStore.LastOfAsync(tx, session.Project, session.Id);
         // A worker that claims needs no dispatcher between: what waits for it is offered with the run.
         var offered = agent.Kind == Agent.Pull && (bootMessage || session.HasUnanswered);
-        var run = (like ?? RunStart.For(agent, Id.New(Run.Prefix, clock), options)) with
+        var run = (like ?? RunStart.For(agent, Id.New(Run.Prefix, tx.Now), options)) with
         {
             Session = session.Id,
             BootMessage = bootMessage,
@@ -141,7 +140,7 @@ internal sealed class Conversation(
     {
         var name = NameOf(session);
         tx.Touch(session.Id);
-        var id = Id.New("rec", clock);
+        var id = Id.New("rec", tx.Now);
         var error = NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(new { type = "error", errorText = why }, Wire.Json), id, null);
         if (session.CurrentRun is { } run)
         {
@@ -356,7 +355,7 @@ internal sealed class Conversation(
         var hasTurn = !withoutRecords && session.OutNext > session.TurnOutSeq;
         if (hasTurn && await folds.MessageAsync(tx, session, session.OutNext, []) is { } message)
             await transcript.InsertAsync(tx, session.Project, session.Id, messages++, message, session.CurrentRun);
-        var told = NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(new { kind = "close", reason }, Wire.Json), Id.New("rec", clock), null);
+        var told = NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(new { kind = "close", reason }, Wire.Json), Id.New("rec", tx.Now), null);
         await RecordStore.InsertAsync(tx, name, RecordStore.In, session.InNext, told);
         List<string[]> headers = [[Control.Header, Control.SessionClosed]];
         if (reason is not null) headers.Add([Control.ClosedReason, reason]);

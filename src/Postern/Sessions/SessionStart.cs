@@ -49,12 +49,12 @@ internal sealed record StartRequest(string Type, string? ExternalId, string Agen
 }
 
 /// <summary>Starts sessions: the row and its first run in one transaction, and the same answer to any number of callers at once.</summary>
-internal sealed class SessionStart(Database database, SessionStore sessions, Conversation conversation, Transcript transcript, SessionEvents events, TimeProvider clock)
+internal sealed class SessionStart(Database database, SessionStore sessions, Conversation conversation, Transcript transcript, SessionEvents events)
 {
     /// <summary>The session, its live run and whether this call made it; or the refusal, and then nothing is written.</summary>
     public async Task<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> StartAsync(ProjectCaller caller, StartRequest asked)
     {
-        var id = Id.New(Session.Prefix, clock);
+        var id = Id.New(Session.Prefix, database.Now);
         var answer = await database.WriteAsync(async tx =>
         {
             if (await AgentStore.FindAsync(tx, caller.Project, asked.Agent) is null)

@@ -34,7 +34,7 @@ internal sealed record Message(long Seq, string Id, string Role, byte[] Content,
 }
 
 /// <summary>The transcripts' rows: what history shows. Sequence numbers are dense from 1 and come from the session's row, under its lock.</summary>
-internal sealed class Transcript(Database database, SessionEvents events, TimeProvider clock)
+internal sealed class Transcript(Database database, SessionEvents events)
 {
     /// <summary>Bytes of content that one page reads at most; one message is always given.</summary>
     private const int MaxPageBytes = 8 * 1024 * 1024;
@@ -51,7 +51,7 @@ internal sealed class Transcript(Database database, SessionEvents events, TimePr
     /// <summary>Adds a message under a number that the caller takes from the locked session and counts on there.</summary>
     public async ValueTask<string> InsertAsync(Tx tx, string project, string session, long seq, ChatMessage message, string? run, string? idempotencyKey = null)
     {
-        var id = Id.New("msg", clock);
+        var id = Id.New("msg", tx.Now);
         await tx.ExecuteAsync(
             """
             INSERT INTO message (project, session, seq, id, role, content, at, run, idempotency_key, client_id)
@@ -66,7 +66,7 @@ internal sealed class Transcript(Database database, SessionEvents events, TimePr
     public async ValueTask InsertAsync(
         Tx tx, string project, string session, long seq, FoldedMessage folded, string? run)
     {
-        var id = folded.MessageId ?? Id.New("msg", clock);
+        var id = folded.MessageId ?? Id.New("msg", tx.Now);
         await tx.ExecuteAsync(
             """
             INSERT INTO message (project, session, seq, id, role, content, at, run, pieces, client_id)

@@ -13,7 +13,7 @@ namespace Postern.Sessions;
 /// is left (a crash, a command that failed) is deleted with its pieces, at once or by <see cref="SweepAsync"/>. What is
 /// folded is kept while the command that needs it runs.
 /// </summary>
-internal sealed class TurnFolds(Database database, RecordStore records, PosternOptions options, TimeProvider clock)
+internal sealed class TurnFolds(Database database, RecordStore records, PosternOptions options)
 {
     /// <summary>Bytes of a piece.</summary>
     public const int PieceBytes = 512 * 1024;
@@ -199,7 +199,7 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
     private async Task<FoldedTurn> WriteAheadAsync(SessionName name, FoldedTurn now, ReadOnlyMemory<byte> json)
     {
         if (json.Length <= HeadBytes) return now with { Head = json };
-        var message = now.MessageId ?? Id.New("msg", clock);
+        var message = now.MessageId ?? Id.New("msg", database.Now);
         var pieces = now.Pieces;
         for (; json.Length > 0; pieces++)
         {

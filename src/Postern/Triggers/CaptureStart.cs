@@ -41,7 +41,7 @@ internal sealed class TriggerFullException : Exception;
 /// Makes a capture and starts its work: the capture, its session, its message, its run and what these cause are one transaction. A request about the same thing
 /// goes on with the session that there is.
 /// </summary>
-internal sealed class CaptureStart(Database database, Conversation conversation, SessionEvents events, Outbox outbox, TimeProvider clock)
+internal sealed class CaptureStart(Database database, Conversation conversation, SessionEvents events, Outbox outbox)
 {
     /// <summary>Characters of a conversation's key that its session shows.</summary>
     private const int ShownKey = 200;
@@ -54,7 +54,7 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
     public async Task<CaptureOutcome> TakeAsync(
         Trigger trigger, Incoming incoming, InboundBody body, string? delivery, bool passes)
     {
-        var id = Guid.CreateVersion7(clock.GetUtcNow()).ToString();
+        var id = Id.NewUuid(database.Now).ToString();
         // A trigger that is full refuses by one look; a repeat is told what its first became all the same.
         if (passes && trigger.InFlight >= trigger.MaxInFlight)
         {
@@ -94,7 +94,7 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
     /// <summary>An occurrence that was not fired, kept with the reason.</summary>
     public async ValueTask SkipAsync(Tx tx, Trigger trigger, long scheduledAt, string reason, string why)
     {
-        var id = Guid.CreateVersion7(clock.GetUtcNow()).ToString();
+        var id = Id.NewUuid(database.Now).ToString();
         await CaptureStore.InsertAsync(tx, new Capture(trigger.Project, id, trigger.Uid, tx.Now, Capture.Scheduled, null, null, null, null, null, null, null, scheduledAt, Capture.Failed, reason, why, EndedAt: tx.Now));
         await TriggerStore.CountAsync(tx, trigger, takesPlace: false);
     }
@@ -148,7 +148,7 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
             // have named.
             name = $"{name}:{capture.Id}";
         }
-        var made = SessionStart.New(tx, trigger.Project, Id.New(Session.Prefix, clock), name, trigger.Agent, Trigger.SessionType) with { Metadata = JsonSerializer.Serialize(new { trigger = trigger.Name.Scope, key = key is null ? null : Wire.Cut(key, ShownKey) }, Wire.Json) };
+        var made = SessionStart.New(tx, trigger.Project, Id.New(Session.Prefix, tx.Now), name, trigger.Agent, Trigger.SessionType) with { Metadata = JsonSerializer.Serialize(new { trigger = trigger.Name.Scope, key = key is null ? null : Wire.Cut(key, ShownKey) }, Wire.Json) };
         if (await SessionStore.InsertAsync(tx, made))
         {
             await events.CreatedAsync(tx, made);

@@ -9,7 +9,7 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>Making, reading, changing and removing triggers; their captured requests; starting one by hand.</summary>
-internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures, CaptureStart start, TriggerFields reader, Projects projects, Database database, TimeProvider clock, PosternOptions options)
+internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures, CaptureStart start, TriggerFields reader, Projects projects, Database database, PosternOptions options)
 {
     private const int OwnerSegment = 3;
     private const int IdSegment = 4;
@@ -161,7 +161,7 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
     }
 
     private Trigger Empty(string project, TriggerName name, long now) => new(
-        project, name, Id.New("trg", clock), "", null, "", true, Trigger.Webhook, null, null, Trigger.PerRequest, null, null, null, null, null, [], 20, null, null, 0, 0, null, null, null, now, now);
+        project, name, Id.New("trg", now), "", null, "", true, Trigger.Webhook, null, null, Trigger.PerRequest, null, null, null, null, null, [], 20, null, null, 0, 0, null, null, null, now, now);
 
     /// <summary>The words that callers have always parsed stand alone; everything else names its field.</summary>
     private static Refusal Faults(Fields fields) =>

@@ -272,11 +272,11 @@ public sealed class NameAttackTests : IAsyncLifetime
 
     [Fact]
     public void Sessions_that_are_made_by_name_are_the_only_ones_a_trigger_can_name() =>
-        Assert.Equal(Session.TriggerPrefix, Postern.Storage.Id.New("trg", TimeProvider.System)[..4]);
+        Assert.Equal(Session.TriggerPrefix, Postern.Storage.Id.New("trg", _server.Database.Now)[..4]);
 
     private async Task InsertAsync(string externalId, string agent, string type = "chat")
     {
         var project = await _server.ProjectAsync();
-        await _server.Database.WriteAsync(async tx => await SessionStore.InsertAsync(tx, SessionStart.New(tx, project, Postern.Storage.Id.New(Session.Prefix, TimeProvider.System), externalId, agent, type) with { TriggerConfig = "{\"basePayload\":{}}" }));
+        await _server.Database.WriteAsync(async tx => await SessionStore.InsertAsync(tx, SessionStart.New(tx, project, Postern.Storage.Id.New(Session.Prefix, tx.Now), externalId, agent, type) with { TriggerConfig = "{\"basePayload\":{}}" }));
     }
 }
