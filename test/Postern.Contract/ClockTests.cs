@@ -88,17 +88,6 @@ public sealed class ClockTests
         Assert.InRange(right.Database.Now - before, 0, 120_000_000);
     }
 
-    [Fact]
-    public void Ids_of_one_moment_stand_in_the_order_in_which_they_were_made()
-    {
-        var (now, order) = (1_700_000_000_000_000, new IdOrder());
-        var ids = Enumerable.Range(0, 3000).Select(i => Id.New("evt", now + (i / 30), order)).ToList();
-        Assert.Equal(ids.Order(StringComparer.Ordinal), ids);
-        Assert.Equal(3000, ids.Distinct().Count());
-        var guid = Id.NewGuid(now);
-        Assert.Equal((7, '7'), (Guid.Parse(guid).Version, guid[14]));
-    }
-
     private static async Task<string?> NextAsync(TestServer server) =>
         (await server.GetAsync("/api/triggers/user/u/daily")).Json.GetProperty("data").GetProperty("nextRunAt").GetString();
 

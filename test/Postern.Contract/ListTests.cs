@@ -33,7 +33,7 @@ public sealed class ListTests
     private static readonly string[] ListedBy =
     [
         "json_each(", "json_array_elements_text(", "FROM delivery WHERE project = $1 AND",
-        "SELECT id, body FROM event",
+        "SELECT id, body, position FROM event",
     ];
 
     [Theory]

@@ -63,6 +63,10 @@ internal sealed class FaultyDatabase(Database inner) : Database
 
         public override string HoldsAnyOf(string column, string parameter) => tx.HoldsAnyOf(column, parameter);
 
+        public override string NextPosition(string project, string now) => tx.NextPosition(project, now);
+
+        public override ValueTask<long> SettledAsync() => tx.SettledAsync();
+
         public override long Now => tx.Now;
 
         public override ValueTask<int> ExecuteAsync(string sql, params object?[] args)

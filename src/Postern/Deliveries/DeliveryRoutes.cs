@@ -114,14 +114,22 @@ internal sealed class DeliveryRoutes(
         var (page, wrong) = PageQuery.Read(http, 50, 200);
         if (wrong is not null) return wrong;
         var shown = ShownTo(caller, "event") is { } condition ? "AND " + condition : "";
-        var rows = await database.SearchAsync(tx => tx.ListAsync(
-            $"""
-            SELECT id, body FROM event
-            WHERE project = $1 AND id < $2 AND ($3 = '' OR type = $3) AND ($4 = '' OR subject = $4) {shown}
-            ORDER BY id DESC LIMIT $5
-            """,
-            r => (Id: r.GetString(0), Body: r.Bytes(1)), caller.Project, page.After?.Id ?? "~", Asked(http, "type") ?? "", Asked(http, "subject") ?? "", page.Limit + 1));
-        return Reply.Ok(Page.Of(rows, page.Limit, e => EventView.Of(e.Id, e.Body), e => new Cursor(0, e.Id)));
+        var rows = await database.SearchAsync(async tx =>
+        {
+            // By the place, and nothing beyond what is settled: what is listed later stands before all that is listed
+            // now, so whoever reads back to what he knows has everything.
+            var (position, id) = page.After?.Place ?? (await tx.SettledAsync() + 1, "");
+            return await tx.ListAsync(
+                $"""
+                SELECT id, body, position FROM event
+                WHERE project = $1 AND (position, id) < ($2, $3)
+                  AND ($4 = '' OR type = $4) AND ($5 = '' OR subject = $5) {shown}
+                ORDER BY position DESC, id DESC LIMIT $6
+                """,
+                r => (Id: r.GetString(0), Body: r.Bytes(1), Position: r.GetInt64(2)), caller.Project, position, id,
+                Asked(http, "type") ?? "", Asked(http, "subject") ?? "", page.Limit + 1);
+        });
+        return Reply.Ok(Page.Of(rows, page.Limit, e => EventView.Of(e.Id, e.Body), e => new Cursor(e.Position, e.Id)));
     }
 
     /// <summary>The condition on what this caller sees of a table; null: all of it.</summary>

@@ -33,7 +33,12 @@ internal sealed class Outbox
     public async ValueTask EmitAsync(Tx tx, string project, string type, string subject, Action<Utf8JsonWriter> data)
     {
         var body = Body(type, tx.Now, data);
-        await tx.ExecuteAsync("INSERT INTO event (project, id, at, type, subject, body) VALUES ($1, $2, $3, $4, $5, $6)", project, Id.New("evt", tx.Now), tx.Now, type, subject, body);
+        var at = tx.Now;
+        await tx.ExecuteAsync(
+            $"""
+            INSERT INTO event (project, id, at, type, subject, body, position)
+            VALUES ($1, $2, $3, $4, $5, $6, {tx.NextPosition(project: "$1", now: "$3")})
+            """, project, Id.New("evt", at), at, type, subject, body);
         foreach (var (id, ordered) in await WebhookEndpoints.SubscribersAsync(tx, project, type))
             await EnqueueAsync(tx, new NewDelivery(project, EventPurpose.PurposeName, WebhookEndpoints.KeyOf(id), subject, type, body, tx.Now + GiveUpAfter, Ordered: ordered));
     }

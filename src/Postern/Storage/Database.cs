@@ -95,6 +95,20 @@ internal abstract class Tx
 
     public abstract long Now { get; }
 
+    /// <summary>
+    /// An expression in an INSERT into <c>event</c>: the place of what people follow by a cursor, behind everything
+    /// that has happened before and that this transaction could know of.
+    /// </summary>
+    /// <param name="project">The parameter that holds the project.</param>
+    /// <param name="now">The parameter that holds the time.</param>
+    public abstract string NextPosition(string project, string now);
+
+    /// <summary>
+    /// The place behind which more may still appear: whoever is shown nothing beyond it misses nothing. What this
+    /// node's caller has committed is up to it, unless another transaction has been under way for a second.
+    /// </summary>
+    public abstract ValueTask<long> SettledAsync();
+
     /// <summary>Runs a statement; the answer is the number of rows it changed.</summary>
     public abstract ValueTask<int> ExecuteAsync(string sql, params object?[] args);
 

@@ -54,27 +54,33 @@ internal static class Id
     }
 }
 
-/// <summary>The order of the ids that one process makes of one database's time.</summary>
+/// <summary>
+/// The order of the ids that one process makes: each is greater than those before it, also within a microsecond.
+/// </summary>
 internal sealed class IdOrder
 {
-    private const int CounterBits = 12;
-    private const long MaxCounter = (1 << CounterBits) - 1;
+    private const int FractionBits = 12;
 
-    /// <summary>The millisecond of the last id, and its counter in the lowest bits.</summary>
+    /// <summary>
+    /// How far ids may be ahead of the time that they are asked for: a transaction that has read the time earlier is
+    /// put behind. A time further back is that of another database.
+    /// </summary>
+    private const long MostAhead = 10_000L << FractionBits;
+
     private long _last;
 
-    /// <summary>The millisecond of an id, and where in it the id stands.</summary>
-    public (long Millisecond, long Counter) Next(long now)
+    /// <summary>Returns the milliseconds of an id, and where in them it stands.</summary>
+    /// <param name="now">Unix time in microseconds.</param>
+    public (long Milliseconds, long Fraction) Next(long now)
     {
+        var (milliseconds, rest) = Math.DivRem(now, 1000);
+        var asked = (milliseconds << FractionBits) | ((rest << FractionBits) / 1000);
         while (true)
         {
             var last = Interlocked.Read(ref _last);
-            var next = (now / 1000 << CounterBits) | (now % 1000 * (MaxCounter + 1) / 1000);
-            // Only within the last one's millisecond: another database's time may be another.
-            if (last >> CounterBits == next >> CounterBits && next <= last)
-                next = (last & MaxCounter) == MaxCounter ? last : last + 1;
+            var next = last >= asked && last - asked < MostAhead ? last + 1 : asked;
             if (Interlocked.CompareExchange(ref _last, next, last) == last)
-                return (next >> CounterBits, next & MaxCounter);
+                return (next >> FractionBits, next & ((1 << FractionBits) - 1));
         }
     }
 }

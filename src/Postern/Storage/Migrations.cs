@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text.RegularExpressions;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 
@@ -183,9 +184,17 @@ internal static class Migrations
         if (had > Newest) throw new SchemaTooNewException(where, had, Newest);
     }
 
-    private static string ForSqlite(string sql) => sql.Replace("{bytes}", "blob", StringComparison.Ordinal).Replace("{rowless}", "WITHOUT ROWID", StringComparison.Ordinal);
+    private static string ForSqlite(string sql) => WithSequences(sql, "")
+        .Replace("{bytes}", "blob", StringComparison.Ordinal)
+        .Replace("{rowless}", "WITHOUT ROWID", StringComparison.Ordinal);
 
-    private static string ForPostgres(string sql) => sql.Replace("{bytes}", "bytea", StringComparison.Ordinal).Replace("{rowless}", "", StringComparison.Ordinal);
+    private static string ForPostgres(string sql) => WithSequences(sql, "CREATE SEQUENCE ${name};")
+        .Replace("{bytes}", "bytea", StringComparison.Ordinal)
+        .Replace("{rowless}", "", StringComparison.Ordinal);
+
+    private static string WithSequences(string sql, string create) =>
+        Regex.Replace(
+            sql, @"\{sequence (?<name>\w+)\}", create, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
 
     private static List<(int, string, string)> Load()
     {

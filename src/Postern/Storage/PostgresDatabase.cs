@@ -40,6 +40,7 @@ internal sealed class PostgresDatabase : Database
     {
         (_timestamps, _clock) = (clock, new SteadyClock(clock));
         _places = new PostgresPlaces(PostgresConnection.SettingsOf(connectionString));
+        Positions = new PostgresPositions(clock);
         _relay = new PostgresRelay(_places.Vital, Changes, clock);
         Changes.RelayTo(_relay.Tell);
         StorageMeter.ObserveQueue(() => _inFlight);
@@ -48,6 +49,8 @@ internal sealed class PostgresDatabase : Database
     public override long Now => _clock.Now;
 
     public override string Kind => "postgresql";
+
+    internal PostgresPositions Positions { get; }
 
     public static NpgsqlDataSource CreateSource(string connectionString) =>
         PostgresConnection.Open(PostgresConnection.SettingsOf(connectionString));

@@ -54,6 +54,10 @@ internal sealed class PostgresTx(
 
     public override long Now => database.Now;
 
+    public override string NextPosition(string project, string now) => PostgresPositions.Next;
+
+    public override ValueTask<long> SettledAsync() => database.Positions.SettledAsync(this, cancel);
+
     public override async ValueTask<int> ExecuteAsync(string sql, params object?[] args)
     {
         await using var batch = Prepare(sql, args);

@@ -25,6 +25,16 @@ internal sealed class SqliteTx(SqliteConnectionCache connection, SqliteDatabase 
 
     public override long Now => database.Now;
 
+    // One writer: who comes later has the greater number, and is committed later. It begins with the time, so that no
+    // number comes again when all rows are gone or a backup was restored.
+    public override string NextPosition(string project, string now) =>
+        $"""
+        MAX({now}, 1 + COALESCE(
+          (SELECT position FROM event WHERE project = {project} ORDER BY position DESC LIMIT 1), 0))
+        """;
+
+    public override ValueTask<long> SettledAsync() => new(long.MaxValue - 1);
+
     public override ValueTask<int> ExecuteAsync(string sql, params object?[] args) =>
         new(connection.Execute(sql, args));
 

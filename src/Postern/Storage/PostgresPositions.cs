@@ -1,0 +1,84 @@
+namespace Postern.Storage;
+
+/// <summary>
+/// The numbers of what people follow by a cursor (<see cref="Tx.NextPosition"/>), given by one sequence to all nodes.
+///
+/// A number is taken inside the transaction, under the locks of what happened, so what follows from something has a
+/// greater number than that. But transactions end in another order than they took their numbers: whoever read up to 7
+/// while 6 was still under way would never see 6. So nothing is shown beyond the number up to which all is known, which
+/// is found without any work for those who write: read the last number, then who holds the table's lock for writing.
+/// Whoever took a number up to that one and has not ended is among these, because the lock is taken before the number
+/// and given back behind the commit. When they have ended, all up to that number is committed or will never be there.
+/// Transactions of other databases or other tables hold up nothing.
+/// </summary>
+internal sealed class PostgresPositions(TimeProvider clock)
+{
+    public const string Next = "nextval('event_positions')";
+
+    private const string Last = "SELECT last_value FROM event_positions";
+
+    private const string Writers = """
+        SELECT virtualtransaction FROM pg_locks
+        WHERE locktype = 'relation' AND relation = 'event'::regclass AND mode = 'RowExclusiveLock'
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        """;
+
+    /// <summary>
+    /// Numbers go on from the time: a database that was restored gives none again that it had given before. One second
+    /// ahead at least, so that no number is given between the look and the change; nodes that start at once take turns.
+    /// </summary>
+    private const string GoOn = """
+        SELECT setval('event_positions', now.at) FROM event_positions,
+          (SELECT (extract(epoch from clock_timestamp()) * 1000000)::bigint AS at) AS now
+        WHERE last_value + 1000000 < now.at
+        """;
+
+    private const string OneStartAtATime = "SELECT pg_advisory_xact_lock(hashtext('event_positions')) IS NULL";
+
+    /// <summary>How long a reader waits for those who write, and how often it looks.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(5);
+
+    private long _settled = -1;
+
+    /// <summary>Before a node writes its first number.</summary>
+    public static async Task GoOnAsync(Database database, CancellationToken cancel) =>
+        await database.WriteAsync(async tx =>
+        {
+            await tx.ExecuteAsync(OneStartAtATime);
+            return await tx.FirstAsync(GoOn, r => r.GetInt64(0));
+        }, cancel);
+
+    /// <summary>The number up to which nothing is added any more.</summary>
+    /// <exception cref="StorageBusyException">
+    /// Somebody who writes has not ended, and this node knows of no earlier number.
+    /// </exception>
+    public async ValueTask<long> SettledAsync(PostgresTx tx, CancellationToken cancel)
+    {
+        var last = await tx.FirstAsync(Last, r => r.GetInt64(0));
+        var writers = (await WritersAsync(tx)).ToHashSet(StringComparer.Ordinal);
+        var began = clock.GetTimestamp();
+        while (writers.Count > 0)
+        {
+            if (clock.GetElapsedTime(began) > Patience)
+            {
+                var known = Interlocked.Read(ref _settled);
+                if (known >= 0) return Math.Min(known, last);
+                throw new StorageBusyException("A transaction that writes events has not ended.");
+            }
+            await Task.Delay(LookEvery, clock, cancel);
+            writers.IntersectWith(await WritersAsync(tx));
+        }
+        InterlockedMax(last);
+        return last;
+    }
+
+    private static ValueTask<List<string>> WritersAsync(PostgresTx tx) => tx.ListAsync(Writers, r => r.GetString(0));
+
+    private void InterlockedMax(long settled)
+    {
+        var known = Interlocked.Read(ref _settled);
+        while (known < settled && Interlocked.CompareExchange(ref _settled, settled, known) is var now && now != known)
+            known = now;
+    }
+}
