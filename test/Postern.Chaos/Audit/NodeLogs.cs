@@ -18,6 +18,12 @@ internal sealed class NodeLogs(IReadOnlyList<string> nodes, string? postgres)
         [602] = "what was overdue could not be settled while the database was away; it is tried again",
     };
 
+    /// <summary>
+    /// Kestrel's own words for a client that goes away in the middle of its body: it reads on what was given up. The
+    /// rude ones do that all the time.
+    /// </summary>
+    private const int BodyGivenUp = 67;
+
     /// <summary>A row was not to be had within two seconds: on a machine that has no time, without any fault.</summary>
     private const string HeldRow = "StorageBusyException";
 
@@ -58,8 +64,8 @@ internal sealed class NodeLogs(IReadOnlyList<string> nodes, string? postgres)
         }
         if (entry.Text("LogLevel") is not ("Error" or "Critical")) return;
         var number = entry.TryGetProperty("EventId", out var id) && id.ValueKind == JsonValueKind.Number ? id.GetInt32() : -1;
-        var explained = Explained.ContainsKey(number) &&
-            (faulty || (IsOverloaded && line.Contains(HeldRow, StringComparison.Ordinal)));
+        var explained = number == BodyGivenUp || (Explained.ContainsKey(number) &&
+            (faulty || (IsOverloaded && line.Contains(HeldRow, StringComparison.Ordinal))));
         Errors.Look(explained, () => $"{node}: {(line.Length <= 1500 ? line : line[..1500])}");
     }
 
