@@ -2,8 +2,11 @@
 DATA ?= data
 URLS ?= http://127.0.0.1:7400
 OUT ?= artifacts/publish
+SEED ?= 1
+MINUTES ?= 2
+DATABASE ?= both
 
-.PHONY: run test lint bench publish docs clean
+.PHONY: run test lint bench chaos publish docs clean
 
 run: ## the server on the embedded database, for one's own machine
 	@echo "Building. The first time it fetches its packages, which takes a minute or two; then the server says where it listens."
@@ -18,6 +21,10 @@ lint: ## style and analyzers, as the build enforces them
 
 bench: ## starts the server and what it is compared with, prints the ratios
 	bash bench/run.sh
+
+chaos: ## everybody who uses the server, under faults: docs/reliability.md. SEED=n MINUTES=m DATABASE=sqlite|postgres
+	dotnet build test/Postern.Chaos -c Release -v quiet -nologo
+	test/Postern.Chaos/bin/Release/net10.0/Postern.Chaos SEED=$(SEED) MINUTES=$(MINUTES) DATABASE=$(DATABASE)
 
 publish: ## one self-contained file, in artifacts/publish
 	dotnet publish src/Postern -c Release -r linux-x64 --self-contained -p:PublishSingleFile=true -p:PublishReadyToRun=true -p:IncludeNativeLibrariesForSelfExtract=true -p:NuGetLockFilePath=obj/publish.lock.json -o $(OUT)

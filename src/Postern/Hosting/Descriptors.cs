@@ -9,14 +9,20 @@ namespace Postern.Hosting;
 internal static class Descriptors
 {
     private const string Limits = "/proc/self/limits";
+    private const string Open = "/proc/self/fd";
     private const int LeastForServer = 256;
 
     /// <summary>Connections that may be open; null where the system names no limit.</summary>
-    public static long? Connections { get; } = Read() is { } limit ? ConnectionsWithin(limit) : null;
+    public static long? Connections { get; } = Read() is { } limit ? ConnectionsWithin(limit, OpenNow()) : null;
 
-    /// <summary>All but a quarter, or 256 where that is more; of a very small limit half.</summary>
-    public static long ConnectionsWithin(long limit) =>
-        Math.Max(limit - Math.Max(LeastForServer, limit / 4), limit / 2);
+    /// <summary>
+    /// Returns how many connections fit: all but what is open at the start (the program's own files), and a quarter, or
+    /// 256 where that is more; of a very small limit an eighth.
+    /// </summary>
+    public static long ConnectionsWithin(long limit, long open) =>
+        Math.Max(limit - open - Math.Max(LeastForServer, limit / 4), limit / 8);
+
+    private static long OpenNow() => Directory.Exists(Open) ? Directory.EnumerateFileSystemEntries(Open).LongCount() : 0;
 
     private static long? Read()
     {

@@ -4,7 +4,7 @@ namespace Postern.Chaos.Audit;
 
 /// <summary>
 /// What the nodes and PostgreSQL logged. An error of a node is explained by its number and a fault that was under way:
-/// there is no other excuse.
+/// the only other excuse is a machine without time, for a row that was not to be had.
 /// </summary>
 internal sealed class NodeLogs(IReadOnlyList<string> nodes, string? postgres)
 {
@@ -17,6 +17,18 @@ internal sealed class NodeLogs(IReadOnlyList<string> nodes, string? postgres)
         [601] = "a look of a loop while the database was away or slow; it goes on",
         [602] = "what was overdue could not be settled while the database was away; it is tried again",
     };
+
+    /// <summary>
+    /// Kestrel's own words for a client that goes away in the middle of its body: it reads on what was given up. The
+    /// rude ones do that all the time.
+    /// </summary>
+    private const int BodyGivenUp = 67;
+
+    /// <summary>A row was not to be had within two seconds: on a machine that has no time, without any fault.</summary>
+    private const string HeldRow = "StorageBusyException";
+
+    /// <summary>Processes that want a core, by core, above which the machine has no time.</summary>
+    private const double Overloaded = 3;
 
     private readonly Dictionary<string, long> _read = [];
 
@@ -52,8 +64,13 @@ internal sealed class NodeLogs(IReadOnlyList<string> nodes, string? postgres)
         }
         if (entry.Text("LogLevel") is not ("Error" or "Critical")) return;
         var number = entry.TryGetProperty("EventId", out var id) && id.ValueKind == JsonValueKind.Number ? id.GetInt32() : -1;
-        Errors.Look(faulty && Explained.ContainsKey(number), () => $"{node}: {(line.Length <= 1500 ? line : line[..1500])}");
+        var explained = number == BodyGivenUp || (Explained.ContainsKey(number) &&
+            (faulty || (IsOverloaded && line.Contains(HeldRow, StringComparison.Ordinal))));
+        Errors.Look(explained, () => $"{node}: {(line.Length <= 1500 ? line : line[..1500])}");
     }
+
+    private static bool IsOverloaded =>
+        double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0]) > Overloaded * Environment.ProcessorCount;
 
     private IEnumerable<string> NewLines(string file)
     {

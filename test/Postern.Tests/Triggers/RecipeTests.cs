@@ -58,6 +58,12 @@ public sealed class RecipeTests : IAsyncLifetime
         string[] sessions = [await recipe.SessionAsync(opened), await recipe.SessionAsync(another), await recipe.SessionAsync(elsewhere), await recipe.SessionAsync(review)];
         Assert.Equal(4, sessions.Distinct().Count());
 
+        // What is said on a pull request, and on its lines, is one conversation.
+        var onPull = await SendAsync("issue_comment.created", e => e["issue"]!["number"] = 8, "d10");
+        Assert.Equal(sessions[3], await recipe.SessionAsync(onPull));
+        var silent = await SendAsync("issues.opened", e => (e["issue"]!["number"], e["issue"]!["body"]) = (11, null), "d11");
+        Assert.EndsWith("(no text)", await recipe.ToldAsync(silent), StringComparison.Ordinal);
+
         // A form, as GitHub proposes for a new webhook.
         var form = "payload=" + Uri.EscapeDataString(recipe.Event("issue_comment.created", e => e["comment"]!["body"] = "And as a form."));
         var formed = await recipe.SendAsync(form, ("Content-Type", "application/x-www-form-urlencoded"), ("X-GitHub-Event", "issue_comment"));
@@ -123,6 +129,13 @@ public sealed class RecipeTests : IAsyncLifetime
         var direct = await SendAsync("message.im");
         var answered = await SendAsync("message.im", e => (e["event_id"], e["event"]!["ts"], e["event"]!["thread_ts"]) = ("Ev4", "1700000030.000300", "1700000020.000300"));
         Assert.Equal(await recipe.SessionAsync(direct), await recipe.SessionAsync(answered));
+        var file = await SendAsync("message.im", e =>
+        {
+            (e["event_id"], e["event"]!["subtype"], e["event"]!["ts"]) = ("Ev7", "file_share", "1700000040.000300");
+            e["event"]!["text"] = "";
+        });
+        Assert.EndsWith("says: (no text)", await recipe.ToldAsync(file), StringComparison.Ordinal);
+        Assert.NotEqual(await recipe.SessionAsync(direct), await recipe.SessionAsync(file));
         Assert.True(Recipe.IsFiltered(await SendAsync("message.bot")));
         Assert.True(Recipe.IsFiltered(await SendAsync("message.im", e => (e["event_id"], e["event"]!["subtype"]) = ("Ev5", "message_changed"))));
         Assert.True(Recipe.IsFiltered(await SendAsync("message.im", e => (e["event_id"], e["event"]!["channel_type"]) = ("Ev6", "channel"))));
@@ -181,6 +194,13 @@ public sealed class RecipeTests : IAsyncLifetime
         Assert.True(Recipe.IsDuplicate(await SendAsync("comment", "d2", e => e["webhookTimestamp"] = 1700000060000)));
         // Two events with one body are two.
         Assert.False(Recipe.IsDuplicate(await SendAsync("comment", "d4")));
+        var update = await SendAsync("comment", "d9", e =>
+        {
+            e["data"]!.AsObject().Remove("issue");
+            e["data"]!.AsObject().Remove("issueId");
+            e["data"]!["projectUpdateId"] = "pu1";
+        });
+        Assert.NotEqual(await recipe.SessionAsync(made), await recipe.SessionAsync(update));
         Assert.True(Recipe.IsFiltered(await SendAsync("issue", "d5", e => e["action"] = "update")));
         Assert.True(Recipe.IsFiltered(await SendAsync("comment", "d6", e => e["actor"]!["type"] = "OauthClient")));
         Assert.True(Recipe.IsFiltered(await SendAsync("comment", "d7", e => e["actor"]!["name"] = "Acme Agent")));
