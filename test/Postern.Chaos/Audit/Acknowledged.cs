@@ -136,7 +136,7 @@ internal sealed class Acknowledged(Book book, string url, string key) : IDisposa
         {
             var texts = new List<string>();
             var page = await GetAsync($"/sessions/{Uri.EscapeDataString("agent:echo:" + of.Key)}/history?full=1&limit=200");
-            for (; page is not null; )
+            for (; page is not null;)
             {
                 foreach (var message in page.Value.GetProperty("messages").EnumerateArray())
                     texts.AddRange(message.GetProperty("content").EnumerateArray().Select(b => b.Text("text")));
