@@ -182,7 +182,8 @@ public sealed class NamesContract
             await tx.ExecuteAsync("UPDATE session SET in_answered_seq = 100 " + itsSession, ids[0]);
             return await tx.ExecuteAsync("UPDATE session SET closed_at = 1 " + itsSession, ids[1]);
         });
-        var statements = Migrations.All.Single(m => m.Name.EndsWith("_names.sql", StringComparison.Ordinal)).Sql.Split(";\n");
+        var names = Migrations.All.Single(m => m.Name.EndsWith("_names.sql", StringComparison.Ordinal));
+        var statements = Migrations.ForSqlite(names.Sql).Split(";\n");
         var settle = statements.Where(s => s.Contains("UPDATE", StringComparison.Ordinal));
         await server.Database.WriteAsync(async tx =>
         {

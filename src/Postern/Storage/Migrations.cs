@@ -7,15 +7,13 @@ namespace Postern.Storage;
 
 /// <summary>
 /// The numbered schema changes, embedded in the binary. Those that are missing are applied at the start: on SQLite
-/// all in
-/// one transaction, on PostgreSQL each in its own. A database that is newer than the binary is refused, at the start
-/// and
-/// while it runs (<c>AccessWatch</c>), so that an old binary never writes what it does not understand.
+/// all in one transaction, on PostgreSQL step by step (<see cref="PostgresUpgrade"/>). A database that is newer than
+/// the binary is refused, at the start and while it runs (<c>AccessWatch</c>), so that an old binary never writes what
+/// it does not understand.
 /// </summary>
-internal static class Migrations
+internal static partial class Migrations
 {
-    private const string CreateMeta = "CREATE TABLE IF NOT EXISTS meta (name text NOT NULL PRIMARY KEY, number bigint NOT NULL, bytes {bytes})";
-    private const string ReadVersion = "SELECT number FROM meta WHERE name = 'schema_version'";
+    public const string ReadVersion = "SELECT number FROM meta WHERE name = 'schema_version'";
 
     /// <summary>The numbers and texts, in order; a text names what differs between the databases in braces.</summary>
     public static IReadOnlyList<(int Number, string Name, string Sql)> All { get; } = Load();
@@ -33,7 +31,7 @@ internal static class Migrations
         Run("PRAGMA synchronous=FULL");
         // Immediate: two processes that start at once are put in order here.
         Run("BEGIN IMMEDIATE");
-        Run(CreateMeta.Replace("{bytes}", "blob", StringComparison.Ordinal));
+        Run(CreateMetaFor("blob"));
         var had = Convert.ToInt32(Scalar(ReadVersion) ?? 0);
         RefuseNewer(had, file);
         foreach (var (_, _, sql) in All.Where(m => m.Number > had)) Run(ForSqlite(sql));
@@ -57,9 +55,8 @@ internal static class Migrations
     }
 
     /// <summary>
-    /// Brings a PostgreSQL database to <see cref="Newest"/>; answers the version it had. Each change is a transaction
-    /// that begins with the row of the version: of nodes that start at once one makes it and the others wait for it,
-    /// while those who only read the version wait for nobody. A change takes as long as it takes.
+    /// Brings a PostgreSQL database to <see cref="Newest"/> (<see cref="PostgresUpgrade"/>) and returns the version it
+    /// had. A change takes as long as it takes.
     /// </summary>
     /// <param name="connectionString">Whose owner may change the schema.</param>
     /// <param name="cancel">Ends it between two changes, or rolls one back.</param>
@@ -72,25 +69,7 @@ internal static class Migrations
         var settings = PostgresConnection.SettingsOf(connectionString);
         settings.CommandTimeout = 0;
         await using var source = PostgresConnection.Open(settings);
-        var had = await PostgresVersionAsync(source, cancel);
-        RefuseNewer(had, settings.Database ?? "postern");
-        if (had > 0 && had < Newest)
-            says?.Invoke($"The database goes from schema {had} to {Newest}. A large one may need minutes.");
-        foreach (var (number, name, sql) in All.Where(m => m.Number > had))
-        {
-            try
-            {
-                await ApplyOneAsync(source, number, ForPostgres(sql), cancel);
-            }
-            catch (NpgsqlException fault)
-            {
-                var why = (fault.InnerException ?? fault).Message;
-                throw new MigrationFailedException(
-                    $"The change {name} of the database's schema failed: {why} Nothing of it is there, and the changes "
-                    + "before it are kept. Put it right and start again.", fault);
-            }
-        }
-        return had;
+        return await new PostgresUpgrade(source, says, cancel).RunAsync(settings.Database ?? "postern");
     }
 
     /// <summary>The version of a SQLite file that may be served at this moment; nothing of it is changed.</summary>
@@ -123,78 +102,38 @@ internal static class Migrations
     public static ValueTask<int> VersionAsync(Database database) =>
         database.ReadAsync(async tx => await tx.FirstAsync(ReadVersion, r => (int)r.GetInt64(0)));
 
-    /// <summary>The version of a PostgreSQL database, which is made ready to have one; 0 when it is empty.</summary>
-    private static async Task<int> PostgresVersionAsync(NpgsqlDataSource source, CancellationToken cancel)
-    {
-        await using var connection = await source.OpenConnectionAsync(cancel);
-        try
-        {
-            return await ReadAsync();
-        }
-        catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.UndefinedTable)
-        {
-            await CreateAsync();
-            return await ReadAsync();
-        }
-
-        async Task<int> ReadAsync()
-        {
-            await using var read = new NpgsqlCommand(ReadVersion, connection);
-            return Convert.ToInt32(await read.ExecuteScalarAsync(cancel) ?? 0);
-        }
-
-        async Task CreateAsync()
-        {
-            var sql = CreateMeta.Replace("{bytes}", "bytea", StringComparison.Ordinal);
-            try
-            {
-                await using var create = new NpgsqlCommand(sql, connection);
-                await create.ExecuteNonQueryAsync(cancel);
-            }
-            catch (PostgresException fault)
-                when (fault.SqlState is PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.DuplicateTable)
-            {
-                // Another node created it in the same moment.
-            }
-        }
-    }
-
-    private static async Task ApplyOneAsync(NpgsqlDataSource source, int number, string sql, CancellationToken cancel)
-    {
-        await using var connection = await source.OpenConnectionAsync(cancel);
-        await using var transaction = await connection.BeginTransactionAsync(cancel);
-        await RunAsync("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0");
-        await RunAsync("INSERT INTO meta (name, number) VALUES ('schema_version', 0) ON CONFLICT (name) DO NOTHING");
-        // Waits for a node that makes the same change, and then has nothing to do.
-        var isMine = await RunAsync(
-            $"UPDATE meta SET number = {number} WHERE name = 'schema_version' AND number < {number}") == 1;
-        if (!isMine) return;
-        await RunAsync(sql);
-        await transaction.CommitAsync(cancel);
-
-        async Task<int> RunAsync(string text)
-        {
-            await using var command = new NpgsqlCommand(text, connection, transaction);
-            return await command.ExecuteNonQueryAsync(cancel);
-        }
-    }
-
-    private static void RefuseNewer(int had, string where)
+    public static void RefuseNewer(int had, string where)
     {
         if (had > Newest) throw new SchemaTooNewException(where, had, Newest);
     }
 
-    private static string ForSqlite(string sql) => WithSequences(sql, "")
+    public static string CreateMetaFor(string bytes) =>
+        $"CREATE TABLE IF NOT EXISTS meta (name text NOT NULL PRIMARY KEY, number bigint NOT NULL, bytes {bytes})";
+
+    /// <summary>A migration as SQLite reads it.</summary>
+    public static string ForSqlite(string sql) => RowsOf().Replace(OnlyPostgres().Replace(sql, ""), "true")
         .Replace("{bytes}", "blob", StringComparison.Ordinal)
         .Replace("{rowless}", "WITHOUT ROWID", StringComparison.Ordinal);
 
-    private static string ForPostgres(string sql) => WithSequences(sql, "CREATE SEQUENCE ${name};")
-        .Replace("{bytes}", "bytea", StringComparison.Ordinal)
-        .Replace("{rowless}", "", StringComparison.Ordinal);
+    /// <summary>The statements of a migration as PostgreSQL reads them. Each ends with a semicolon and its line.</summary>
+    public static IReadOnlyList<PostgresStep> StepsForPostgres(string sql)
+    {
+        var text = Comment().Replace(sql, "")
+            .Replace("{postgres} ", "", StringComparison.Ordinal)
+            .Replace("{bytes}", "bytea", StringComparison.Ordinal)
+            .Replace("{rowless}", "", StringComparison.Ordinal);
+        return [.. text.Split(";\n", StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(s => PostgresStep.Of(s.TrimEnd(';')))];
+    }
 
-    private static string WithSequences(string sql, string create) =>
-        Regex.Replace(
-            sql, @"\{sequence (?<name>\w+)\}", create, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
+    [GeneratedRegex(@"^\{postgres\} .*$", RegexOptions.ExplicitCapture | RegexOptions.Multiline, 1000)]
+    private static partial Regex OnlyPostgres();
+
+    [GeneratedRegex(@"\{rows of \w+\}", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex RowsOf();
+
+    [GeneratedRegex("^--.*$", RegexOptions.ExplicitCapture | RegexOptions.Multiline, 1000)]
+    private static partial Regex Comment();
 
     private static List<(int, string, string)> Load()
     {

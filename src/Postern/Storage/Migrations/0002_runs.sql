@@ -16,7 +16,7 @@ ALTER TABLE run DROP COLUMN input;
 
 ALTER TABLE run ADD COLUMN workflow_version bigint NOT NULL DEFAULT 0;
 ALTER TABLE run ADD COLUMN phase text NOT NULL DEFAULT 'queued';
-UPDATE run SET phase = status;
+UPDATE run SET phase = status WHERE {rows of run};
 ALTER TABLE run ADD COLUMN event_seq bigint NOT NULL DEFAULT 0;
 ALTER TABLE run ADD COLUMN marker bigint;
 ALTER TABLE run ADD COLUMN attempt_at bigint NOT NULL DEFAULT 0;
@@ -33,7 +33,7 @@ ALTER TABLE run ADD COLUMN queued_seconds bigint NOT NULL DEFAULT 3600;
 ALTER TABLE run ADD COLUMN silent_seconds bigint NOT NULL DEFAULT 900;
 ALTER TABLE run ADD COLUMN total_seconds bigint NOT NULL DEFAULT 86400;
 ALTER TABLE run ADD COLUMN total_at bigint NOT NULL DEFAULT 0;
-UPDATE run SET total_at = created_at + 86400000000;
+UPDATE run SET total_at = created_at + 86400000000 WHERE {rows of run};
 ALTER TABLE run ADD COLUMN state_until bigint;
 ALTER TABLE run ADD COLUMN profile text;
 ALTER TABLE run ADD COLUMN paused_from text;

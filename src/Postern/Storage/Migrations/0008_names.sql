@@ -11,7 +11,7 @@ ALTER TABLE session ADD COLUMN merges bigint NOT NULL DEFAULT 0;
 UPDATE capture
 SET status = 'failed', reason = 'interrupted', error = 'Its turn ended in a session that was not its trigger''s.',
   ended_at = COALESCE(started_at, at)
-WHERE ended_at IS NULL AND NOT EXISTS (
+WHERE {rows of capture} AND ended_at IS NULL AND NOT EXISTS (
   SELECT 1 FROM session s
   WHERE s.project = capture.project AND s.id = capture.session
     AND s.closed_at IS NULL AND s.expiry_told = 0 AND s.in_answered_seq < capture.in_seq);

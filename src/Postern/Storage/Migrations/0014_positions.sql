@@ -2,4 +2,4 @@
 -- order of their ids: the cursors of before go on.
 ALTER TABLE event ADD COLUMN position bigint NOT NULL DEFAULT 0;
 CREATE INDEX event_position ON event (project, position, id);
-{sequence event_positions}
+{postgres} CREATE SEQUENCE event_positions;

@@ -1,0 +1,311 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Npgsql;
+
+namespace Postern.Storage;
+
+/// <summary>
+/// Brings a PostgreSQL database to the newest schema while nodes of the version before may be serving from it.
+/// <para>
+/// An empty database is filled in one transaction. One that holds data is changed statement by statement, each of which
+/// can be repeated, so that nobody who reads or writes waits for the upgrade:
+/// an addition to a table waits at most <see cref="LockWait"/> for its lock, gives up and tries again, since whoever
+/// comes after it in the queue for the table would wait as well; indexes are built <c>CONCURRENTLY</c>; rows are filled
+/// in by blocks of the table. What has been done stands in <c>meta</c> (<c>schema_step</c>): a start that was cut off
+/// is continued by the next one.
+/// </para>
+/// One node at a time does this, the others look twice a second whether it has finished. They may not wait for its
+/// lock inside the database: an index that is built concurrently waits for every older statement, theirs too.
+/// </summary>
+internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<string>? says, CancellationToken cancel)
+{
+    /// <summary>How long an addition to a table may hold up others by standing in the queue for its lock.</summary>
+    private const string LockWait = "300ms";
+
+    /// <summary>Blocks of 8 KiB that are filled in one transaction: some thousand rows, some 10 ms.</summary>
+    private const int BlocksAtOnce = 256;
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Returns the version that the database had.</summary>
+    /// <exception cref="SchemaTooNewException"/>
+    /// <exception cref="MigrationFailedException"/>
+    public async Task<int> RunAsync(string databaseName)
+    {
+        var had = await VersionAsync();
+        Migrations.RefuseNewer(had, databaseName);
+        if (had == Migrations.Newest) return had;
+        if (had > 0) says?.Invoke($"The database goes from schema {had} to {Migrations.Newest}. A large one may need minutes.");
+        await using var connection = await source.OpenConnectionAsync(cancel);
+        await using var turn = await TakeTurnAsync(connection);
+        var version = await VersionAsync();
+        Migrations.RefuseNewer(version, databaseName);
+        if (version == 0) await FillAsync();
+        foreach (var migration in Migrations.All.Where(m => version > 0 && m.Number > version))
+        {
+            try
+            {
+                await ChangeAsync(migration.Number, Migrations.StepsForPostgres(migration.Sql));
+            }
+            catch (NpgsqlException fault)
+            {
+                throw new MigrationFailedException(
+                    $"The change {migration.Name} of the database's schema failed: {WhyOf(fault)} What was done before "
+                    + "it is kept, and running nodes go on. Put it right and start again: it is continued.", fault);
+            }
+        }
+        return had;
+    }
+
+    private static string WhyOf(NpgsqlException fault) => (fault.InnerException ?? fault).Message;
+
+    /// <summary>
+    /// Waits until no other node changes the schema, and holds a row until the transaction ends. It takes no snapshot
+    /// with it into the wait.
+    /// </summary>
+    private async Task<NpgsqlTransaction> TakeTurnAsync(NpgsqlConnection connection)
+    {
+        await ExecuteAsync(
+            connection, "INSERT INTO meta (name, number) VALUES ('schema_lock', 0), ('schema_version', 0), "
+            + "('schema_step', 0) ON CONFLICT (name) DO NOTHING");
+        while (true)
+        {
+            var transaction = await connection.BeginTransactionAsync(cancel);
+            bool isMine;
+            await using (var take = new NpgsqlCommand(
+                "SELECT number FROM meta WHERE name = 'schema_lock' FOR UPDATE SKIP LOCKED", connection))
+            {
+                isMine = await take.ExecuteScalarAsync(cancel) is not null;
+            }
+            // One more command also gives up the snapshot that the driver's last portal holds: an index that is built
+            // concurrently would wait for it, and so for us, for ever.
+            await ExecuteAsync(connection, "SET LOCAL idle_in_transaction_session_timeout = 0");
+            if (isMine) return transaction;
+            await transaction.DisposeAsync();
+            await Task.Delay(Pause, TimeProvider.System, cancel);
+        }
+    }
+
+    /// <summary>An empty database, in one transaction: nobody serves from it.</summary>
+    private async Task FillAsync()
+    {
+        await using var connection = await source.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await ExecuteAsync(connection, "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0");
+        foreach (var (_, name, sql) in Migrations.All)
+        {
+            try
+            {
+                foreach (var step in Migrations.StepsForPostgres(sql)) await ExecuteAsync(connection, step.Filled("true"));
+            }
+            catch (NpgsqlException fault)
+            {
+                throw new MigrationFailedException(
+                    $"The change {name} of the database's schema failed: {WhyOf(fault)} Nothing of it is there. Put it "
+                    + "right and start again.", fault);
+            }
+        }
+        await ExecuteAsync(connection, $"UPDATE meta SET number = {Migrations.Newest} WHERE name = 'schema_version'");
+        await transaction.CommitAsync(cancel);
+    }
+
+    private async Task ChangeAsync(int number, IReadOnlyList<PostgresStep> steps)
+    {
+        var done = await StepsDoneAsync(number);
+        for (var i = done; i < steps.Count; i++)
+        {
+            var mark = $"UPDATE meta SET number = {StepNumber(number, i + 1)} WHERE name = 'schema_step'";
+            switch (steps[i].Kind)
+            {
+                case PostgresStepKind.BuildsIndex:
+                    await BuildIndexAsync(steps[i]);
+                    await AloneAsync(mark);
+                    break;
+                case PostgresStepKind.DropsIndex:
+                    await AloneAsync(steps[i].Sql);
+                    await AloneAsync(mark);
+                    break;
+                case PostgresStepKind.FillsRows:
+                    await FillRowsAsync(steps[i]);
+                    await AloneAsync(mark);
+                    break;
+                case PostgresStepKind.Changes:
+                    await ChangeTableAsync(steps[i].Sql, mark);
+                    break;
+                default:
+                    throw new InvalidOperationException($"Unknown kind {steps[i].Kind}.");
+            }
+        }
+        await AloneAsync($"UPDATE meta SET number = {number} WHERE name = 'schema_version'");
+    }
+
+    private async Task<int> StepsDoneAsync(int number)
+    {
+        await using var read = source.CreateCommand("SELECT number FROM meta WHERE name = 'schema_step'");
+        var step = Convert.ToInt32(await read.ExecuteScalarAsync(cancel) ?? 0, CultureInfo.InvariantCulture);
+        return step / 1000 == number ? step % 1000 : 0;
+    }
+
+    private static int StepNumber(int migration, int done) => migration * 1000 + done;
+
+    /// <summary>Makes an addition to a table in one transaction with the mark that it is made.</summary>
+    private async Task ChangeTableAsync(string sql, string mark)
+    {
+        var isSaid = false;
+        while (true)
+        {
+            await using var connection = await source.OpenConnectionAsync(cancel);
+            await using var transaction = await connection.BeginTransactionAsync(cancel);
+            try
+            {
+                await ExecuteAsync(connection, $"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{LockWait}'");
+                await ExecuteAsync(connection, sql);
+                await ExecuteAsync(connection, mark);
+                await transaction.CommitAsync(cancel);
+                return;
+            }
+            catch (PostgresException fault) when (fault.SqlState is PostgresErrorCodes.LockNotAvailable
+                or PostgresErrorCodes.DeadlockDetected)
+            {
+                if (!isSaid) says?.Invoke($"Waits until others leave the table alone: {FirstLineOf(sql)}");
+                isSaid = true;
+            }
+            await Task.Delay(Pause, TimeProvider.System, cancel);
+        }
+    }
+
+    /// <summary>An index that a cut-off start left half built is removed and built again.</summary>
+    private async Task BuildIndexAsync(PostgresStep step)
+    {
+        await using var left = source.CreateCommand(
+            $"""
+            SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+            WHERE c.oid = to_regclass('{step.Index}') AND NOT i.indisvalid
+            """);
+        if (await left.ExecuteScalarAsync(cancel) is not null)
+            await AloneAsync($"DROP INDEX CONCURRENTLY IF EXISTS {step.Index}");
+        await AloneAsync(step.Sql);
+    }
+
+    /// <summary>
+    /// Fills in rows by ranges of the table's blocks. What is written anew moves to other blocks and may be met twice:
+    /// such a statement says the same each time.
+    /// </summary>
+    private async Task FillRowsAsync(PostgresStep step)
+    {
+        await using var size = source.CreateCommand(
+            $"SELECT pg_relation_size('{step.Table}') / current_setting('block_size')::bigint");
+        var blocks = Convert.ToInt64(await size.ExecuteScalarAsync(cancel), CultureInfo.InvariantCulture);
+        for (long from = 0; from <= blocks; from += BlocksAtOnce)
+        {
+            var range = $"{step.Table}.ctid >= '({from},0)'::tid AND {step.Table}.ctid < '({from + BlocksAtOnce},0)'::tid";
+            await AloneAsync(step.Filled(range));
+        }
+    }
+
+    private async Task AloneAsync(string sql)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancel);
+        await ExecuteAsync(connection, "SET statement_timeout = 0; SET lock_timeout = 0");
+        await ExecuteAsync(connection, sql);
+    }
+
+    private async Task<int> VersionAsync()
+    {
+        try
+        {
+            return await ReadAsync();
+        }
+        catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            await CreateMetaAsync();
+            return await ReadAsync();
+        }
+
+        async Task<int> ReadAsync()
+        {
+            await using var read = source.CreateCommand(Migrations.ReadVersion);
+            return Convert.ToInt32(await read.ExecuteScalarAsync(cancel) ?? 0, CultureInfo.InvariantCulture);
+        }
+    }
+
+    private async Task CreateMetaAsync()
+    {
+        try
+        {
+            await using var create = source.CreateCommand(Migrations.CreateMetaFor("bytea"));
+            await create.ExecuteNonQueryAsync(cancel);
+        }
+        catch (PostgresException fault)
+            when (fault.SqlState is PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.DuplicateTable)
+        {
+            // Another node created it in the same moment.
+        }
+    }
+
+    private async Task ExecuteAsync(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
+    private static string FirstLineOf(string sql) => sql.Split('\n')[0];
+}
+
+/// <summary>How a statement of a migration is run on a database that others use meanwhile.</summary>
+internal enum PostgresStepKind
+{
+    /// <summary>In a transaction, with a short wait for its locks.</summary>
+    Changes,
+
+    /// <summary>Outside a transaction, <c>CONCURRENTLY</c>; can be repeated.</summary>
+    BuildsIndex,
+
+    /// <inheritdoc cref="BuildsIndex"/>
+    DropsIndex,
+
+    /// <summary>By ranges of blocks, each a transaction; can be repeated.</summary>
+    FillsRows,
+}
+
+/// <summary>One statement of a migration.</summary>
+/// <param name="Sql">As it is run on a database that holds data.</param>
+/// <param name="Plain">As it is run on an empty one.</param>
+internal sealed partial record PostgresStep(PostgresStepKind Kind, string Sql, string Plain)
+{
+    /// <summary>The index that is built.</summary>
+    public string Index { get; private init; } = "";
+
+    /// <summary>The table whose rows are filled in.</summary>
+    public string Table { get; private init; } = "";
+
+    public static PostgresStep Of(string sql)
+    {
+        if (IndexMade().Match(sql) is { Success: true } made)
+        {
+            var rest = sql[made.Length..];
+            var unique = made.Groups["unique"].Value;
+            return new(
+                PostgresStepKind.BuildsIndex,
+                $"CREATE {unique}INDEX CONCURRENTLY IF NOT EXISTS {made.Groups["name"].Value}{rest}",
+                sql) { Index = made.Groups["name"].Value };
+        }
+        if (IndexDropped().Match(sql) is { Success: true } dropped)
+            return new(PostgresStepKind.DropsIndex, $"DROP INDEX CONCURRENTLY IF EXISTS {dropped.Groups["name"].Value}", sql);
+        if (RowsFilled().Match(sql) is { Success: true } filled)
+            return new(PostgresStepKind.FillsRows, sql, sql) { Table = filled.Groups["table"].Value };
+        return new(PostgresStepKind.Changes, sql, sql);
+    }
+
+    /// <summary>The statement for some of the rows alone.</summary>
+    public string Filled(string condition) => RowsFilled().Replace(Plain, condition);
+
+    [GeneratedRegex(@"^CREATE (?<unique>UNIQUE )?INDEX (?<name>\w+)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex IndexMade();
+
+    [GeneratedRegex(@"^DROP INDEX (?<name>\w+)$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex IndexDropped();
+
+    [GeneratedRegex(@"\{rows of (?<table>\w+)\}", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex RowsFilled();
+}
