@@ -67,6 +67,69 @@ public sealed class ListTests
         Assert.Equal((tags.Length, tags.Length), (seen.Count, seen.Distinct(StringComparer.Ordinal).Count()));
     }
 
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task A_list_that_finds_little_goes_through_many_rows_in_bounded_reads(Backend backend)
+    {
+        const int Rows = 3 * ListSearch.Stretch;
+        RecordingDatabase? recording = null;
+        await using var server = await TestServer.StartAsync(backend, wrap: d => recording = new RecordingDatabase(d));
+        await server.StartSessionAsync("template");
+        await server.PostAsync("/api/v1/runs", new { agent = "echo", start = false });
+        await Crowd.CopyAsync(
+            server.Database, "session", "external_id = 'template'", Rows, ("id", "'session_crowd' || n"),
+            ("external_id", "NULL"), ("session_key", "'crowd' || n"), ("created_at", "template.created_at - n"),
+            ("type", "CASE WHEN n % 25000 = 0 THEN 'rare' ELSE 'chat' END"));
+        await Crowd.CopyAsync(
+            server.Database, "run", "session IS NULL", Rows, ("id", "'run_crowd' || n"),
+            ("created_at", "template.created_at - n"), ("due_at", "NULL"), ("trigger_key", "NULL"),
+            ("tags", "CASE WHEN n % 25000 = 0 THEN '[\"rare\"]' ELSE '[]' END"));
+        var reads = 0;
+        recording!.Seen = sql => reads += sql.Contains("OFFSET", StringComparison.Ordinal) ? 1 : 0;
+
+        foreach (var path in (string[])["/api/v1/sessions?filter[type]=none", "/api/v1/runs?tag=none"])
+        {
+            reads = 0;
+            var none = await server.GetAsync(path);
+            Assert.Equal((200, 0), (none.Status, none.Json.GetProperty("data").GetArrayLength()));
+            Assert.DoesNotContain("\"next", none.Text, StringComparison.Ordinal);
+            Assert.Equal(1 + Rows / ListSearch.Stretch, reads);
+        }
+        // What is asked for without a filter is found in the first of them.
+        reads = 0;
+        Assert.Equal(20, (await server.GetAsync("/api/v1/sessions")).Json.GetProperty("data").GetArrayLength());
+        Assert.Equal(1, reads);
+
+        Assert.Equal(
+            ["session_crowd25000", "session_crowd50000"],
+            await ReadThroughAsync("/api/v1/sessions?filter[type]=rare&page[size]=1", "page[after]"));
+        Assert.Equal(
+            ["run_crowd25000", "run_crowd50000"], await ReadThroughAsync("/api/v1/runs?tag=rare&limit=1", "cursor"));
+        // Backwards from the end, the nearest first.
+        var last = (await server.GetAsync("/api/v1/sessions?filter[type]=rare")).Json.GetProperty("data")[1];
+        var cursor = new Postern.Http.Cursor(
+            server.Database.Now - 10_000_000_000, last.GetProperty("id").GetString()!).ToString();
+        var back = (await server.GetAsync($"/api/v1/sessions?filter[type]=rare&page[size]=1&page[before]={cursor}")).Json;
+        Assert.Equal("session_crowd50000", back.GetProperty("data")[0].GetProperty("id").GetString());
+        Assert.True(back.GetProperty("pagination").TryGetProperty("previous", out _));
+
+        async Task<List<string>> ReadThroughAsync(string path, string parameter)
+        {
+            var ids = new List<string>();
+            for (string? next = ""; next is not null;)
+            {
+                var page = (await server.GetAsync(path + (next.Length == 0 ? "" : $"&{parameter}={next}"))).Json;
+                ids.AddRange(page.GetProperty("data").EnumerateArray().Select(r => r.GetProperty("id").GetString()!));
+                var links = page.TryGetProperty("pagination", out var pagination) ? pagination : page;
+                next = links.TryGetProperty("next", out var text) || links.TryGetProperty("nextCursor", out text)
+                    ? text.GetString()
+                    : null;
+            }
+            return ids;
+        }
+    }
+
     [Fact]
     public void No_more_statements_are_kept_than_their_bound()
     {

@@ -9,7 +9,8 @@ namespace Postern.Support;
 /// </summary>
 internal sealed class RecordingDatabase(Database inner) : Database
 {
-    public ConcurrentDictionary<string, byte> Statements { get; } = new(StringComparer.Ordinal);
+    /// <summary>Each text with the arguments of one of its runs.</summary>
+    public ConcurrentDictionary<string, object?[]> Statements { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Told of each statement before it runs; may only take note.</summary>
     public Action<string>? Seen { get; set; }
@@ -39,9 +40,9 @@ internal sealed class RecordingDatabase(Database inner) : Database
 
     private async ValueTask<T> RunAsync<T>(Tx tx, Func<Tx, ValueTask<T>> command)
     {
-        var recording = new RecordingTx(tx, sql =>
+        var recording = new RecordingTx(tx, (sql, args) =>
         {
-            Statements[sql] = 0;
+            Statements[sql] = args;
             Seen?.Invoke(sql);
         }, Written);
         var result = await command(recording);
@@ -49,7 +50,7 @@ internal sealed class RecordingDatabase(Database inner) : Database
         return result;
     }
 
-    private sealed class RecordingTx(Tx tx, Action<string> seen, ConcurrentQueue<string> written) : Tx
+    private sealed class RecordingTx(Tx tx, Action<string, object?[]> seen, ConcurrentQueue<string> written) : Tx
     {
         public override bool WritesInQueries => tx.WritesInQueries;
 
@@ -73,7 +74,7 @@ internal sealed class RecordingDatabase(Database inner) : Database
 
         public override async ValueTask<int> ExecuteAsync(string sql, params object?[] args)
         {
-            seen(sql);
+            seen(sql, args);
             var rows = await tx.ExecuteAsync(sql, args);
             if (rows > 0) written.Enqueue(sql);
             return rows;
@@ -82,7 +83,7 @@ internal sealed class RecordingDatabase(Database inner) : Database
         public override async ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
             where T : default
         {
-            seen(sql);
+            seen(sql, args);
             var found = false;
             var first = await tx.FirstAsync(sql, Found, args);
             if (found && Writes(sql)) written.Enqueue(sql);
@@ -99,7 +100,7 @@ internal sealed class RecordingDatabase(Database inner) : Database
             string sql, Func<DbDataReader, T?> map, params object?[] args)
             where T : class
         {
-            seen(sql);
+            seen(sql, args);
             var rows = await tx.ListUntilAsync(sql, map, args);
             if (rows.Count > 0 && Writes(sql)) written.Enqueue(sql);
             return rows;
@@ -108,7 +109,7 @@ internal sealed class RecordingDatabase(Database inner) : Database
         public override async ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map,
             params object?[] args)
         {
-            seen(sql);
+            seen(sql, args);
             var rows = await tx.ListAsync(sql, map, args);
             if (rows.Count > 0 && Writes(sql)) written.Enqueue(sql);
             return rows;

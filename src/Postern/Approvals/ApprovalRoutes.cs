@@ -91,13 +91,13 @@ internal sealed class ApprovalRoutes(
         {
             WithInternal = caller.Authority.Allows(Need.FullAdmin) || MayDecide(caller, null),
         };
-        var (rows, more) = await approvals.ListAsync(caller.Project, filter, page.Limit);
+        var found = await approvals.ListAsync(caller.Project, filter, page.Limit, http.RequestAborted);
         return Reply.Bytes(200, ApprovalJson.Render(json =>
         {
             json.WriteStartArray("data");
-            foreach (var approval in rows) ApprovalJson.Write(json, approval, database.Now, approval.RequestUrl);
+            foreach (var approval in found.Rows) ApprovalJson.Write(json, approval, database.Now, approval.RequestUrl);
             json.WriteEndArray();
-            if (more) json.WriteString("nextCursor", new Cursor(rows[^1].RequestedAt, rows[^1].Id).ToString());
+            if (Cursor.Text(found.Next) is { } next) json.WriteString("nextCursor", next);
         }));
     }
 

@@ -79,31 +79,43 @@ internal sealed class ApprovalStore(Database database)
           request_url = NULL, callback_url = NULL, title = NULL, description = NULL, options = NULL, payload = NULL WHERE project = $1 AND 
         """;
 
-    /// <summary>A page with payloads, newest first; of what is pending, the one that waits longest first. Whether there is more: beyond the limit, or beyond what a page holds.</summary>
-    public ValueTask<(List<Approval> Rows, bool More)> ListAsync(string project, ApprovalFilter filter, int limit) =>
-        database.SearchAsync(async tx =>
+    /// <summary>A page with payloads, newest first; of what is pending, the one that waits longest first.</summary>
+    public ValueTask<Listed<Approval>> ListAsync(
+        string project, ApprovalFilter filter, int limit, CancellationToken cancel)
+    {
+        // Spelt out, so that the index of what is pending serves the list that is asked for most.
+        var isPending = filter.Statuses is [Approval.Pending];
+        var order = isPending ? LongestFirst : Newest;
+        var room = (long)MaxPageBytes;
+        return ListSearch.FindAsync(
+            database, order, filter.After?.Place, limit, Narrow, ReadAsync, a => (a.RequestedAt, a.Id), cancel);
+
+        ValueTask<ListQuery> Narrow(Tx tx)
         {
-            // Spelt out, so that the index of what is pending serves the list that is asked for most.
-            var pending = filter.Statuses is [Approval.Pending];
-            var (order, beyond) = pending ? ("ASC", ">") : ("DESC", "<");
-            var query = new ListQuery(tx, pending ? "project = $1 AND removed = 0 AND status = 'pending'" : "project = $1 AND removed = 0", project)
-                .AnyOf("status", pending ? [] : filter.Statuses)
+            var scope = "project = $1 AND removed = 0" + (isPending ? " AND status = 'pending'" : "");
+            var query = new ListQuery(tx, scope, project)
+                .AnyOf("status", isPending ? [] : filter.Statuses)
                 .AnyOf("agent", filter.Agents)
                 .AnyOf("run", filter.Runs)
                 .AnyOf("session", filter.Sessions)
                 .AnyOf("service", filter.Services)
                 .And("requested_at >= {0}", filter.From)
-                .And("requested_at <= {0}", filter.To)
-                .Beyond("requested_at", beyond, filter.After?.Place);
+                .And("requested_at <= {0}", filter.To);
             if (!filter.WithInternal) query.And(SessionStore.IsNotOfInternal("approval"));
-            var rows = await Pages.ReadAsync(
-                tx, $"approval WHERE {query.Where}", $"requested_at {order}, id {order}", limit + 1L, MaxPageBytes, Map,
-                query.Args);
-            // A page that is nearly full may have been bounded by its bytes: then the next one says whether there was
-            // more.
-            var more = rows.Count > limit || rows.Sum(a => (long)(a.Payload?.Length ?? 0)) > MaxPageBytes - MaxPayload;
-            return (rows.Take(limit).ToList(), more);
-        });
+            return ValueTask.FromResult(query);
+        }
+
+        async ValueTask<(List<Approval> Rows, bool IsFull)> ReadAsync(Tx tx, ListQuery query, int most)
+        {
+            var rows = await Pages.ReadAsync(tx, $"approval WHERE {query.Where}", order.Sql, most, room, Map, query.Args);
+            room -= rows.Sum(a => (long)(a.Payload?.Length ?? 0));
+            // Where the largest payload would not fit, more may have been left out: the next page says whether.
+            return (rows, room < MaxPayload);
+        }
+    }
+
+    private static readonly ListOrder Newest = new("approval", "requested_at");
+    private static readonly ListOrder LongestFirst = Newest with { NewestFirst = false };
 
     private static Approval Map(DbDataReader r) => new()
     {

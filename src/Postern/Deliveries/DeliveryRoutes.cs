@@ -11,7 +11,10 @@ internal sealed class DeliveryRoutes(
 {
     private const int MaxBody = 16 * 1024;
     private const int IdSegment = 3;
+    /// <summary>Rows that one transaction of a replay goes through at most.</summary>
     private const int ReplayBatch = 500;
+
+    private static readonly ListOrder ByPosition = new("event", "position");
     private readonly Dictionary<string, DeliveryPurpose> _purposes = purposes.ToDictionary(p => p.Name, StringComparer.Ordinal);
 
     public void Map(Doors doors)
@@ -37,8 +40,8 @@ internal sealed class DeliveryRoutes(
         {
             Shown = ShownTo(caller, "delivery"),
         };
-        var rows = await store.ListAsync(caller.Project, filter, page.After?.Id, page.Limit + 1);
-        return Reply.Ok(Page.Of(rows, page.Limit, d => DeliveryView.Of(d, null), d => new Cursor(0, d.Id)));
+        var found = await store.ListAsync(caller.Project, filter, page.After?.Id, page.Limit, http.RequestAborted);
+        return Reply.Ok(Page.Of(found, d => DeliveryView.Of(d, null)));
     }
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
@@ -93,13 +96,13 @@ internal sealed class DeliveryRoutes(
             var (last, again, left) = await database.WriteAsync(async tx =>
             {
                 var (sent, kept) = (0, 0);
-                var batch = await DeliveryStore.ListAsync(tx, caller.Project, filter, before, ReplayBatch);
+                var (batch, next) = await DeliveryStore.NextAsync(tx, caller.Project, filter, before, ReplayBatch);
                 foreach (var delivery in batch)
                 {
                     if (await AgainAsync(tx, delivery) is null) sent++;
                     else kept++;
                 }
-                return (batch.Count < ReplayBatch ? null : batch[^1].Id, sent, kept);
+                return (next, sent, kept);
             });
             (replayed, skipped) = (replayed + again, skipped + left);
             if (last is null) return Reply.Ok(new Replayed(replayed, skipped));
@@ -113,23 +116,24 @@ internal sealed class DeliveryRoutes(
     {
         var (page, wrong) = PageQuery.Read(http, 50, 200);
         if (wrong is not null) return wrong;
-        var shown = ShownTo(caller, "event") is { } condition ? "AND " + condition : "";
-        var rows = await database.SearchAsync(async tx =>
+        var shown = ShownTo(caller, "event");
+        var (type, subject) = (Asked(http, "type"), Asked(http, "subject"));
+        // By the place, and nothing beyond what is settled: what is listed later stands before all that is listed now,
+        // so whoever reads back to what he knows has everything.
+        var from = page.After?.Place ?? (await database.SearchAsync(tx => tx.SettledAsync()) + 1, "");
+        var found = await ListSearch.FindAsync(
+            database, ByPosition, from, page.Limit, Narrow, "id, body, position",
+            r => (Id: r.GetString(0), Body: r.Bytes(1), Position: r.GetInt64(2)), e => (e.Position, e.Id),
+            http.RequestAborted);
+        return Reply.Ok(Page.Of(found, e => EventView.Of(e.Id, e.Body)));
+
+        ListQuery Narrow(Tx tx)
         {
-            // By the place, and nothing beyond what is settled: what is listed later stands before all that is listed
-            // now, so whoever reads back to what he knows has everything.
-            var (position, id) = page.After?.Place ?? (await tx.SettledAsync() + 1, "");
-            return await tx.ListAsync(
-                $"""
-                SELECT id, body, position FROM event
-                WHERE project = $1 AND (position, id) < ($2, $3)
-                  AND ($4 = '' OR type = $4) AND ($5 = '' OR subject = $5) {shown}
-                ORDER BY position DESC, id DESC LIMIT $6
-                """,
-                r => (Id: r.GetString(0), Body: r.Bytes(1), Position: r.GetInt64(2)), caller.Project, position, id,
-                Asked(http, "type") ?? "", Asked(http, "subject") ?? "", page.Limit + 1);
-        });
-        return Reply.Ok(Page.Of(rows, page.Limit, e => EventView.Of(e.Id, e.Body), e => new Cursor(e.Position, e.Id)));
+            var query = new ListQuery(tx, "project = $1", caller.Project)
+                .And("type = {0}", type)
+                .And("subject = {0}", subject);
+            return shown is null ? query : query.And(shown);
+        }
     }
 
     /// <summary>The condition on what this caller sees of a table; null: all of it.</summary>

@@ -214,22 +214,45 @@ internal sealed class DeliveryStore(Database database)
             r => (r.GetInt64(0), new Attempt(r.GetInt64(1), r.GetInt64(2), (int?)r.LongOrNull(3), r.GetString(4), r.TextOrNull(5))), project, id));
 
     /// <summary>A page, newest first.</summary>
-    public ValueTask<List<Delivery>> ListAsync(string project, DeliveryFilter filter, string? before, int limit) => database.SearchAsync(tx => ListAsync(tx, project, filter, before, limit));
+    public ValueTask<Listed<Delivery>> ListAsync(
+        string project, DeliveryFilter filter, string? before, int limit, CancellationToken cancel) =>
+        ListSearch.FindAsync(
+            database, Newest, Place(before), limit, tx => Narrow(tx, project, filter), Columns, Map, d => (0, d.Id),
+            cancel);
 
-    public static ValueTask<List<Delivery>> ListAsync(Tx tx, string project, DeliveryFilter filter, string? before, int limit)
+    /// <summary>
+    /// Returns those of the next <paramref name="rows"/> rows that the filter names, newest first, and the id behind
+    /// which the next ones stand; null when these were the last.
+    /// </summary>
+    public static async ValueTask<(List<Delivery> Found, string? Next)> NextAsync(
+        Tx tx, string project, DeliveryFilter filter, string? before, int rows)
     {
-        var query = new ListQuery(tx, "project = $1", project)
-            .And("status = {0}", filter.Status)
-            .And("endpoint = {0}", filter.Endpoint)
+        var query = Narrow(tx, project, filter);
+        var end = await query.EndOfStretchAsync(Newest, Place(before), rows - 1);
+        query.Beyond(Newest, Place(before)).UpTo(Newest, end);
+        return (await query.ReadAsync(Newest, Columns, Map, rows), end?.Id);
+    }
+
+    private static readonly ListOrder Newest = new("delivery", null);
+
+    private static (long, string)? Place(string? before) => before is null ? null : (0, before);
+
+    /// <summary>What an index serves comes first: a stretch goes through nothing else.</summary>
+    private static ListQuery Narrow(Tx tx, string project, DeliveryFilter filter)
+    {
+        var query = (filter.Status, filter.Subject) switch
+        {
+            (_, { } subject) => new ListQuery(tx, "project = $1 AND subject = $2", project, subject)
+                .And("status = {0}", filter.Status),
+            ({ } status, null) => new ListQuery(tx, "project = $1 AND status = $2", project, status),
+            _ => new ListQuery(tx, "project = $1", project),
+        };
+        query.And("endpoint = {0}", filter.Endpoint)
             .And("purpose = {0}", filter.Purpose)
-            .And("subject = {0}", filter.Subject)
             .And("created_at >= {0}", filter.Since)
             .And("created_at < {0}", filter.Until)
-            .And("(replayed_at IS NULL OR replayed_at < {0})", filter.NotReplayedSince)
-            .And("id < {0}", before);
-        if (filter.Shown is not null) query.And(filter.Shown);
-        var most = query.Arg((long)limit);
-        return tx.ListAsync($"SELECT {Columns} FROM delivery WHERE {query.Where} ORDER BY id DESC LIMIT {most}", Map, query.Args);
+            .And("(replayed_at IS NULL OR replayed_at < {0})", filter.NotReplayedSince);
+        return filter.Shown is null ? query : query.And(filter.Shown);
     }
 
     /// <summary>Retention, one batch: ended deliveries with their attempts, and events.</summary>

@@ -11,6 +11,10 @@ internal readonly record struct Cursor(long At, string Id)
 
     public (long At, string Id) Place => (At, Id);
 
+    /// <summary>The cursor behind a place; null where there is none.</summary>
+    public static string? Text((long At, string Id)? place) =>
+        place is { } at ? new Cursor(at.At, at.Id).ToString() : null;
+
     public override string ToString() => Base64Url.EncodeToString(Encoding.UTF8.GetBytes($"{At}~{Id}"));
 
     public static bool TryParse(string text, out Cursor cursor)
@@ -45,6 +49,9 @@ internal sealed record Page<T>(IReadOnlyList<T> Data, [property: System.Text.Jso
 
 internal static class Page
 {
+    public static Page<TView> Of<TRow, TView>(Storage.Listed<TRow> found, Func<TRow, TView> view) =>
+        new([.. found.Rows.Select(view)], Cursor.Text(found.Next));
+
     /// <summary>A page from one row more than it holds.</summary>
     public static Page<TView> Of<TRow, TView>(List<TRow> rows, int limit, Func<TRow, TView> view, Func<TRow, Cursor> cursor) =>
         new([.. rows.Take(limit).Select(view)], rows.Count > limit ? cursor(rows[limit - 1]).ToString() : null);

@@ -56,15 +56,15 @@ internal sealed class RunRoutes(
         if (wrong is not null) return wrong;
         if (RunQuery.Read(http.Request.Query, page.After) is not { } filter) return Refusal.BadRequest("A filter is a comma-separated list of at most 100 names; created is from..to in ISO 8601", "invalid_filter");
         filter = filter with { WithInternal = caller.Authority.Allows(Need.FullAdmin) };
-        var rows = await runs.ListAsync(caller.Project, filter, page.Limit + 1);
+        var found = await runs.ListAsync(caller.Project, filter, page.Limit, http.RequestAborted);
         var buffer = new System.Buffers.ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))
         {
             json.WriteStartObject();
             json.WriteStartArray("data");
-            foreach (var run in rows.Take(page.Limit)) RunJson.Write(json, run, null, null);
+            foreach (var run in found.Rows) RunJson.Write(json, run, null, null);
             json.WriteEndArray();
-            if (rows.Count > page.Limit) json.WriteString("nextCursor", new Cursor(rows[page.Limit - 1].CreatedAt, rows[page.Limit - 1].Id).ToString());
+            if (Cursor.Text(found.Next) is { } next) json.WriteString("nextCursor", next);
             json.WriteEndObject();
         }
         return Reply.Bytes(200, buffer.WrittenMemory);

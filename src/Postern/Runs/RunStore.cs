@@ -211,9 +211,13 @@ internal sealed class RunStore(Database database)
     public static ValueTask<int> SetCallbackOutcomeAsync(Tx tx, string project, string id, string? outcome) =>
         tx.ExecuteAsync("UPDATE run SET callback_outcome = $3 WHERE project = $1 AND id = $2", project, id, outcome);
 
-    /// <summary>A page, newest first. The filters are in the statement: a page is short only at the end.</summary>
-    public ValueTask<List<Run>> ListAsync(string project, RunFilter filter, int limit) =>
-        database.SearchAsync(tx =>
+    /// <summary>A page, newest first.</summary>
+    public ValueTask<Listed<Run>> ListAsync(string project, RunFilter filter, int limit, CancellationToken cancel)
+    {
+        return ListSearch.FindAsync(
+            database, Newest, filter.After?.Place, limit, Narrow, Columns, Map, r => (r.CreatedAt, r.Id), cancel);
+
+        ListQuery Narrow(Tx tx)
         {
             var query = new ListQuery(tx, "project = $1", project)
                 .AnyOf("status", filter.Statuses)
@@ -223,12 +227,12 @@ internal sealed class RunStore(Database database)
                 .AnyOf("trigger_key", filter.Triggers)
                 .HoldsAnyOf("tags", filter.Tags)
                 .And("created_at >= {0}", filter.From)
-                .And("created_at <= {0}", filter.To)
-                .Beyond("created_at", "<", filter.After?.Place);
-            if (!filter.WithInternal) query.And(SessionStore.IsNotOfInternal("run"));
-            var most = query.Arg((long)limit);
-            return tx.ListAsync($"SELECT {Columns} FROM run WHERE {query.Where} ORDER BY created_at DESC, id DESC LIMIT {most}", Map, query.Args);
-        });
+                .And("created_at <= {0}", filter.To);
+            return filter.WithInternal ? query : query.And(SessionStore.IsNotOfInternal("run"));
+        }
+    }
+
+    private static readonly ListOrder Newest = new("run", "created_at");
 
     /// <summary>An expression for the session of a run; null where there is none.</summary>
     public static string SessionOf(string project, string run) =>

@@ -58,8 +58,8 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
         var allowed = caller.Allows("read", "sessions") || caller.Allows("read", "tasks") || (agents.Count > 0 && agents.All(agent => caller.Allows("read", "tasks", agent)));
         if (!allowed) return SessionFamily.Instance.Forbidden("read:sessions");
         var filter = query.Filter with { WithInternal = caller.Authority.Allows(Need.FullAdmin) };
-        var rows = await sessions.ListAsync(caller.Project, filter, query.Size + 1);
-        return Reply.Ok(SessionPage.Of(rows, query, database.Now));
+        var found = await sessions.ListAsync(caller.Project, filter, query.Size, http.RequestAborted);
+        return Reply.Ok(SessionPage.Of(found, query, database.Now));
     }
 
     private async Task<IResult> Update(HttpContext http, ProjectCaller caller)
@@ -173,15 +173,17 @@ internal sealed record StartedSession : SessionItem
 
 internal sealed record SessionPage(IReadOnlyList<SessionItem> Data, PageLinks Pagination)
 {
-    public static SessionPage Of(List<Session> rows, SessionQuery query, long now)
+    public static SessionPage Of(Listed<Session> found, SessionQuery query, long now)
     {
         var backwards = query.Filter.Before is not null;
-        var more = rows.Count > query.Size;
-        var page = rows.Take(query.Size).ToList();
-        if (backwards) page.Reverse();
-        var hasNext = backwards ? page.Count > 0 : more;
-        var hasPrevious = backwards ? more : query.Filter.After is not null && page.Count > 0;
-        return new SessionPage([.. page.Select(s => SessionItem.Of(s, now))], new PageLinks(hasNext ? At(page[^1]) : null, hasPrevious ? At(page[0]) : null));
+        var page = backwards ? found.Rows.Reverse().ToList() : found.Rows;
+        var goesOn = Cursor.Text(found.Next);
+        // The way back: from the page's other end, or from where an empty page began.
+        var back = backwards
+            ? page.Count > 0 ? At(page[^1]) : query.Filter.Before?.ToString()
+            : query.Filter.After is null ? null : page.Count > 0 ? At(page[0]) : query.Filter.After?.ToString();
+        var links = backwards ? new PageLinks(back, goesOn) : new PageLinks(goesOn, back);
+        return new SessionPage([.. page.Select(s => SessionItem.Of(s, now))], links);
 
         static string At(Session s) => new Cursor(s.CreatedAt, s.Id).ToString();
     }

@@ -106,8 +106,14 @@ internal sealed class SessionStore(Database database)
         });
 
     /// <summary>A page, newest first (or, before a cursor, the page that precedes it). The filters are in the statement: a page is short only at the end.</summary>
-    public ValueTask<List<Session>> ListAsync(string project, SessionFilter filter, int limit) =>
-        database.SearchAsync(tx =>
+    public ValueTask<Listed<Session>> ListAsync(
+        string project, SessionFilter filter, int limit, CancellationToken cancel)
+    {
+        return ListSearch.FindAsync(
+            database, filter.Before is null ? Newest : Oldest, (filter.Before ?? filter.After)?.Place, limit, Narrow,
+            Columns, Map, s => (s.CreatedAt, s.Id), cancel);
+
+        ListQuery Narrow(Tx tx)
         {
             var query = new ListQuery(tx, "project = $1", project)
                 .AnyOf("type", filter.Types)
@@ -115,18 +121,17 @@ internal sealed class SessionStore(Database database)
                 .AnyOf("external_id", filter.ExternalIds)
                 .HoldsAnyOf("tags", filter.Tags)
                 .And("created_at >= {0}", filter.From)
-                .And("created_at <= {0}", filter.To)
-                .Beyond("created_at", filter.Before is null ? "<" : ">", (filter.Before ?? filter.After)?.Place);
+                .And("created_at <= {0}", filter.To);
             if (!filter.WithInternal) query.And("NOT " + IsInternal("external_id"));
-            if (filter.Statuses.Count > 0)
-            {
-                var now = query.Arg(tx.Now);
-                query.And("(" + string.Join(" OR ", filter.Statuses.Order(StringComparer.Ordinal).Select(s => StatusTest(s, now))) + ")");
-            }
-            var order = filter.Before is null ? "DESC" : "ASC";
-            var most = query.Arg((long)limit);
-            return tx.ListAsync($"SELECT {Columns} FROM session WHERE {query.Where} ORDER BY created_at {order}, id {order} LIMIT {most}", Map, query.Args);
-        });
+            if (filter.Statuses.Count == 0) return query;
+            var now = query.Arg(tx.Now);
+            var tests = filter.Statuses.Order(StringComparer.Ordinal).Select(s => StatusTest(s, now));
+            return query.And("(" + string.Join(" OR ", tests) + ")");
+        }
+    }
+
+    private static readonly ListOrder Newest = new("session", "created_at");
+    private static readonly ListOrder Oldest = Newest with { NewestFirst = false };
 
     /// <summary>Sessions whose turn, expiry or wanted run is overdue: what the keeper looks after.</summary>
     public ValueTask<List<SessionName>> OverdueAsync(Overdue what, int limit) =>

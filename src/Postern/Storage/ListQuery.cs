@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -5,19 +6,25 @@ using System.Text.Json;
 namespace Postern.Storage;
 
 /// <summary>
-/// The conditions of a list and their arguments, in one order. A list of values is one argument, so the number of texts does not grow with what
-/// callers ask: each text is a statement that the database prepares and keeps.
+/// The conditions of a list and their arguments, in one order. A list of values is one argument, so the number of texts
+/// does not grow with what callers ask: each text is a statement that the database prepares and keeps.
 /// </summary>
 internal sealed class ListQuery
 {
     private readonly Tx _tx;
     private readonly StringBuilder _where;
     private readonly List<object?> _args;
+    private readonly string _scope;
+    private readonly int _scopeArgs;
 
     /// <param name="tx">Where it is asked.</param>
-    /// <param name="where">The first condition, over <paramref name="args"/> as <c>$1…</c>.</param>
+    /// <param name="where">The first condition, which the list's index serves, over <paramref name="args"/> as <c>$1…</c>.</param>
     /// <param name="args">Its arguments.</param>
-    public ListQuery(Tx tx, string where, params ReadOnlySpan<object?> args) => (_tx, _where, _args) = (tx, new StringBuilder(where), [.. args]);
+    public ListQuery(Tx tx, string where, params ReadOnlySpan<object?> args)
+    {
+        (_tx, _where, _args) = (tx, new StringBuilder(where), [.. args]);
+        (_scope, _scopeArgs) = (where, args.Length);
+    }
 
     public string Where => _where.ToString();
 
@@ -58,14 +65,58 @@ internal sealed class ListQuery
         return this;
     }
 
-    /// <summary>Only what comes behind a cursor, in the order of an instant and an id.</summary>
-    /// <param name="at">The column of the instant.</param>
-    /// <param name="sign"><c>&lt;</c> for the newest first, <c>&gt;</c> for the oldest first.</param>
-    /// <param name="from">The instant and id of the last row that was seen; null: from the beginning.</param>
-    public ListQuery Beyond(string at, string sign, (long At, string Id)? from)
+    /// <summary>Only what comes behind a place of the list's order.</summary>
+    /// <param name="order">The list's order.</param>
+    /// <param name="from">The last row that was seen; null: from the beginning.</param>
+    public ListQuery Beyond(ListOrder order, (long At, string Id)? from)
     {
-        // A row value: both databases turn it into a bound of the index.
-        if (from is { } last) _where.Append($" AND ({at}, id) {sign} ({Arg(last.At)}, {Arg(last.Id)})");
+        if (from is { } last) _where.Append(" AND ").Append(Compared(order, order.Sign, last, Arg));
         return this;
+    }
+
+    /// <summary>Only what comes up to a place, that one too; null: to the end.</summary>
+    public ListQuery UpTo(ListOrder order, (long At, string Id)? end)
+    {
+        if (end is not { } last) return this;
+        _where.Append(" AND ").Append(Compared(order, order.NewestFirst ? ">=" : "<=", last, Arg));
+        return this;
+    }
+
+    /// <summary>
+    /// Returns the place so many rows behind another, whatever the filters; null where the list has fewer. It is found
+    /// in the index alone.
+    /// </summary>
+    public ValueTask<(long At, string Id)?> EndOfStretchAsync(ListOrder order, (long At, string Id)? from, int rows)
+    {
+        var (where, args) = (_scope, _args.Take(_scopeArgs).ToList());
+        if (from is { } last) where += " AND " + Compared(order, order.Sign, last, Named);
+        return _tx.FirstAsync<(long, string)?>(
+            $"""
+            SELECT {order.At ?? "0"}, id FROM {order.Table} WHERE {where}
+            ORDER BY {order.Sql} LIMIT 1 OFFSET {Named((long)rows)}
+            """, r => (Convert.ToInt64(r.GetValue(0), CultureInfo.InvariantCulture), r.GetString(1)), [.. args]);
+
+        string Named(object value)
+        {
+            args.Add(value);
+            return "$" + args.Count;
+        }
+    }
+
+    /// <summary>Reads the rows that fulfil it, in order.</summary>
+    public ValueTask<List<T>> ReadAsync<T>(ListOrder order, string columns, Func<DbDataReader, T> map, int limit)
+    {
+        var most = Arg((long)limit);
+        return _tx.ListAsync(
+            $"SELECT {columns} FROM {order.Table} WHERE {Where} ORDER BY {order.Sql} LIMIT {most}", map, Args);
+    }
+
+    // A row value: both databases turn it into a bound of the index. PostgreSQL guesses how many rows lie behind one,
+    // and knows it of a column: without the column it goes through the table.
+    private static string Compared(ListOrder order, string sign, (long At, string Id) place, Func<object, string> arg)
+    {
+        if (order.At is not { } at) return $"id {sign} {arg(place.Id)}";
+        var (instant, id) = (arg(place.At), arg(place.Id));
+        return $"{at} {sign[0]}= {instant} AND ({at}, id) {sign} ({instant}, {id})";
     }
 }

@@ -1,0 +1,105 @@
+using System.Data.Common;
+using System.Diagnostics;
+
+namespace Postern.Storage;
+
+/// <summary>The rows of a page and, when the list goes on, the place behind which it does.</summary>
+internal sealed record Listed<T>(IReadOnlyList<T> Rows, (long At, string Id)? Next);
+
+/// <summary>The order of a list: an index of the table that begins with the columns of the list's first condition.</summary>
+/// <param name="Table">Also the condition's: <c>run</c>.</param>
+/// <param name="At">The column of the instant that comes before the id; null: the ids alone are the order.</param>
+/// <param name="NewestFirst">False: the oldest first.</param>
+internal sealed record ListOrder(string Table, string? At, bool NewestFirst = true)
+{
+    public string Sign => NewestFirst ? "<" : ">";
+
+    public string Sql
+    {
+        get
+        {
+            var way = NewestFirst ? "DESC" : "ASC";
+            return At is null ? $"id {way}" : $"{At} {way}, id {way}";
+        }
+    }
+}
+
+/// <summary>
+/// Reads a page of a list whose filters may find nothing in a million rows. It goes through the list's index a stretch
+/// at a time, each stretch a read of its own, so that no list holds a place, or the database's time, for longer than
+/// <see cref="Stretch"/> rows take. After <see cref="MostTime"/> the page is answered with what it has, and with the
+/// place where the list goes on: it may then be short, or empty.
+/// </summary>
+internal static class ListSearch
+{
+    /// <summary>Most pages are full within these.</summary>
+    private const int FirstStretch = 1_000;
+
+    /// <summary>Rows that one read goes through at most: some 10 ms.</summary>
+    public const int Stretch = 20_000;
+
+    private static readonly TimeSpan MostTime = TimeSpan.FromSeconds(2);
+
+    /// <param name="database">Where it is asked.</param>
+    /// <param name="order">The list's order.</param>
+    /// <param name="from">The place behind which it begins; null: at the beginning.</param>
+    /// <param name="limit">Rows of a page, at most.</param>
+    /// <param name="narrow">The list's first condition, which the index serves, and its filters.</param>
+    /// <param name="read">
+    /// Reads up to so many rows of the query, in order, and says whether it stopped early because a page holds no more.
+    /// </param>
+    /// <param name="placeOf">A row's place in the order.</param>
+    /// <param name="cancel">The request's.</param>
+    public static async ValueTask<Listed<T>> FindAsync<T>(
+        Database database,
+        ListOrder order,
+        (long At, string Id)? from,
+        int limit,
+        Func<Tx, ValueTask<ListQuery>> narrow,
+        Func<Tx, ListQuery, int, ValueTask<(List<T> Rows, bool IsFull)>> read,
+        Func<T, (long At, string Id)> placeOf,
+        CancellationToken cancel)
+    {
+        var found = new List<T>();
+        var began = Stopwatch.GetTimestamp();
+        for (var stretch = FirstStretch; ; stretch = Stretch)
+        {
+            var start = from;
+            var (rows, isFull, end) = await database.SearchAsync(async tx =>
+            {
+                var query = await narrow(tx);
+                var last = await query.EndOfStretchAsync(order, start, stretch);
+                query.Beyond(order, start).UpTo(order, last);
+                var (some, full) = await read(tx, query, limit - found.Count + 1);
+                return (some, full, last);
+            });
+            found.AddRange(rows);
+            if (found.Count > limit || isFull)
+            {
+                var page = found.Take(limit).ToList();
+                return new Listed<T>(page, placeOf(page[^1]));
+            }
+            if (end is null) return new Listed<T>(found, null);
+            if (Stopwatch.GetElapsedTime(began) > MostTime) return new Listed<T>(found, end);
+            from = end;
+            cancel.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>The same for rows of a bounded size.</summary>
+    /// <param name="columns">What is read of a row.</param>
+    /// <param name="map">Reads a row of them.</param>
+    public static ValueTask<Listed<T>> FindAsync<T>(
+        Database database,
+        ListOrder order,
+        (long At, string Id)? from,
+        int limit,
+        Func<Tx, ListQuery> narrow,
+        string columns,
+        Func<DbDataReader, T> map,
+        Func<T, (long At, string Id)> placeOf,
+        CancellationToken cancel) =>
+        FindAsync(
+            database, order, from, limit, tx => ValueTask.FromResult(narrow(tx)),
+            async (_, query, most) => (await query.ReadAsync(order, columns, map, most), false), placeOf, cancel);
+}
