@@ -286,14 +286,14 @@ internal sealed class DeliveryWorker : HintedLook
         });
 
     /// <summary>Ends a delivery that is not sent: its time is over, or there is nothing to send any more, which is nobody's failure and not told.</summary>
-    internal Task EndUnsentAsync(Delivery delivery, DeliveryPurpose purpose, string why, bool tell = true) =>
+    internal Task<bool> EndUnsentAsync(Delivery delivery, DeliveryPurpose purpose, string why, bool tell = true) =>
         Database.WriteAsync(async tx =>
         {
             await purpose.LockAsync(tx, delivery);
-            if (!await DeliveryStore.EndAsync(tx, delivery, null, why)) return 0;
+            if (!await DeliveryStore.EndAsync(tx, delivery, null, why)) return false;
             await purpose.EndedAsync(tx, delivery, null, why);
             if (tell) await TellDeadAsync(tx, delivery, why);
-            return 0;
+            return true;
         });
 
     internal DeliveryPurpose PurposeOf(Delivery delivery) => _purposes[delivery.Purpose];
@@ -347,17 +347,26 @@ internal sealed class DeliveryKeeper(
     TimeProvider clock, ILogger<DeliveryKeeper> log) : PeriodicLook(clock, log)
 {
     private const int Batch = 200;
-    private const int EndpointsALook = 100;
 
     protected override async Task LookAsync(CancellationToken stop)
     {
-        foreach (var (project, id, reason) in await endpoints.DisabledWithWaitingAsync(EndpointsALook))
-            await OneAsync(id, () => EndWaitingAsync(project, id, reason, stop));
-        foreach (var delivery in await store.OverdueAsync(Batch))
-        {
-            var why = delivery.Reason is null ? "Its time was over before it could be sent." : $"Its time was over; the last attempt: {delivery.Reason}";
-            await OneAsync(delivery.Id, () => worker.EndUnsentAsync(delivery, worker.PurposeOf(delivery), why));
-        }
+        await AllAsync(
+            endpoints.DisabledWithWaitingAsync, endpoint => endpoint.Project + "/" + endpoint.Id,
+            async endpoint =>
+            {
+                await EndWaitingAsync(endpoint.Project, endpoint.Id, endpoint.Reason, stop);
+                // What somebody holds is left to the next look.
+                return false;
+            }, stop);
+        await AllAsync(store.OverdueAsync, delivery => delivery.Id, EndLateAsync, stop);
+    }
+
+    private Task<bool> EndLateAsync(Delivery delivery)
+    {
+        var why = delivery.Reason is null
+            ? "Its time was over before it could be sent."
+            : $"Its time was over; the last attempt: {delivery.Reason}";
+        return worker.EndUnsentAsync(delivery, worker.PurposeOf(delivery), why);
     }
 
     /// <summary>All that waits for a disabled endpoint, a batch a transaction. What somebody holds is seen by the next look.</summary>

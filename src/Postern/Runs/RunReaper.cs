@@ -17,10 +17,8 @@ internal sealed class RunReaper(Database database, RunStore runs, RunMachine mac
 
     protected override async Task LookAsync(CancellationToken stop)
     {
-        await AllAsync(
-            () => runs.PastDeadlineAsync(Page), run => OneAsync(run.Id, () => SettleAsync(run, EndLateAsync)), stop);
-        await AllAsync(
-            () => runs.LostByWorkersAsync(Page), run => OneAsync(run.Id, () => SettleAsync(run, OfferAgainAsync)), stop);
+        await AllAsync(runs.PastDeadlineAsync, run => run.Id, run => SettleAsync(run, EndLateAsync), stop);
+        await AllAsync(runs.LostByWorkersAsync, run => run.Id, run => SettleAsync(run, OfferAgainAsync), stop);
     }
 
     /// <summary>Returns false when there was nothing to do any more.</summary>
@@ -59,8 +57,7 @@ internal sealed class RunReaper(Database database, RunStore runs, RunMachine mac
     {
         if (options.Retention.RunDays == 0) return;
         var before = database.Now - (options.Retention.RunDays * 86_400_000_000L);
-        await AllAsync(
-            () => runs.EndedBeforeAsync(before, Page), run => OneAsync(run.Id, () => DeleteAsync(run)), stop);
+        await AllAsync(limit => runs.EndedBeforeAsync(before, limit), run => run.Id, DeleteAsync, stop);
     }
 
     private Task<bool> DeleteAsync(Run run) =>

@@ -30,14 +30,16 @@ internal sealed class SessionKeeper(
     protected override async Task LookAsync(CancellationToken stop)
     {
         await AllAsync(
-            () => sessions.OverdueAsync(Overdue.Turn, Page), name => SettleAsync(name, BreakTurnAsync), stop);
+            limit => sessions.OverdueAsync(Overdue.Turn, limit), name => name.Id,
+            name => SettleAsync(name, BreakTurnAsync), stop);
         await AllAsync(
-            () => sessions.OverdueAsync(Overdue.Expiry, Page), name => SettleAsync(name, ExpireAsync), stop);
-        // A message may wait for minutes for its agent: it is looked at, and looked at again by the next look.
-        foreach (var name in await sessions.OverdueAsync(Overdue.WantedRun, Page))
-            await SettleAsync(name, StartWantedAsync);
+            limit => sessions.OverdueAsync(Overdue.Expiry, limit), name => name.Id,
+            name => SettleAsync(name, ExpireAsync), stop);
+        // A message may wait for minutes for its agent: each look looks at it again, and at those behind it.
         await AllAsync(
-            () => runs.IdleOverdueAsync(Page), async run => await OneAsync(run.Id, () => EndIdleAsync(run)), stop);
+            limit => sessions.OverdueAsync(Overdue.WantedRun, limit), name => name.Id,
+            name => SettleAsync(name, StartWantedAsync), stop);
+        await AllAsync(runs.IdleOverdueAsync, run => run.Id, EndIdleAsync, stop);
     }
 
     private async Task<bool> SettleAsync(SessionName name, Func<Tx, Session, bool, ValueTask<bool>> act)
@@ -120,15 +122,16 @@ internal sealed class SessionKeeper(
             foreach (var isClosed in (bool[])[true, false])
             {
                 await AllAsync(
-                    () => sessions.EndedBeforeAsync(isClosed, before, Page),
-                    async name => await OneAsync(name.Id, () => DeleteAsync(name, stop)), stop);
+                    limit => sessions.EndedBeforeAsync(isClosed, before, limit), name => name.Id,
+                    name => DeleteAsync(name, stop), stop);
             }
         }
-        await folds.SweepAsync();
         var auditBefore = database.Now - (options.Retention.AuditDays * 86_400_000_000L);
-        await SweepAsync("audit", "project, id", "at", auditBefore, stop);
-        await SweepAsync("used_token", "project, digest", "until", database.Now, stop);
-        await SweepAsync("revocation", "project, kind, value", "until", database.Now, stop);
+        // One that fails keeps no other waiting.
+        await OneAsync("message_draft", folds.SweepAsync);
+        await OneAsync("audit", () => SweepAsync("audit", "project, id", "at", auditBefore, stop));
+        await OneAsync("used_token", () => SweepAsync("used_token", "project, digest", "until", database.Now, stop));
+        await OneAsync("revocation", () => SweepAsync("revocation", "project, kind, value", "until", database.Now, stop));
     }
 
     /// <summary>The rows of a table that are past a time, a batch a transaction: nobody waits for more.</summary>

@@ -1,8 +1,11 @@
+using System.Collections.Concurrent;
+
 namespace Postern.Storage;
 
 /// <summary>
-/// A loop that looks for what is overdue, each second, and once a minute sweeps away what has been kept long enough. A fault in one look does
-/// not end the looking; while the database is away it waits.
+/// A loop that looks for what is overdue, each second, and beside it, once a minute, sweeps away what has been kept long
+/// enough: however much there is to sweep, no deadline waits for it. A fault in one look does not end the looking; while
+/// the database is away it waits.
 /// </summary>
 internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : BackgroundService
 {
@@ -12,59 +15,101 @@ internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : Backgrou
     /// <summary>How many are settled at once.</summary>
     protected const int Page = 100;
 
+    /// <summary>How many that could not be settled one look passes over to reach the others.</summary>
+    private const int MaxPassed = 2_000;
+
+    private readonly SetAside _aside = new(clock);
+
     protected ILogger Log { get; } = log;
 
     protected abstract Task LookAsync(CancellationToken stop);
 
     /// <summary>
-    /// Settles all that is due, page after page; those of a page at once, so that their commits are gathered.
+    /// Settles all that is due, page after page; those of a page at once, so that their commits are gathered. One that
+    /// cannot be settled is passed over, and tried again by the next look; one that has failed often, later and later.
     /// </summary>
-    /// <param name="find">A page of <see cref="Page"/>, those first that are due longest.</param>
-    /// <param name="settle">False: it could not be settled.</param>
+    /// <param name="find">So many at most, those first that are due longest.</param>
+    /// <param name="key">Names one of them, in the log too.</param>
+    /// <param name="settle">False: there was nothing to do, or not yet.</param>
     /// <param name="stop">Ends it between two pages.</param>
-    protected static async Task AllAsync<T>(
-        Func<ValueTask<List<T>>> find, Func<T, Task<bool>> settle, CancellationToken stop)
+    protected async Task AllAsync<T>(
+        Func<int, ValueTask<List<T>>> find, Func<T, string> key, Func<T, Task<bool>> settle, CancellationToken stop)
     {
+        var passed = new HashSet<string>(StringComparer.Ordinal);
+        var before = new HashSet<string>(StringComparer.Ordinal);
         while (!stop.IsCancellationRequested)
         {
-            var due = await find();
-            var settled = await Task.WhenAll(due.Select(settle));
-            // What could not be settled is tried by the next look.
-            if (due.Count < Page || !settled.Contains(true)) return;
+            var limit = Page + passed.Count;
+            var found = await find(limit);
+            // What was settled and is found all the same is due by a mistake, and would be for ever.
+            passed.UnionWith(found.Select(key).Where(before.Contains));
+            var due = found.Where(one => !passed.Contains(key(one))).ToList();
+            var settled = await Task.WhenAll(due.Select(one => IsSettledAsync(key(one), () => settle(one))));
+            before.Clear();
+            for (var i = 0; i < due.Count; i++) (settled[i] ? before : passed).Add(key(due[i]));
+            if (found.Count < limit || passed.Count > MaxPassed) return;
         }
     }
 
     protected virtual Task SweepAsync(CancellationToken stop) => Task.CompletedTask;
 
-    protected sealed override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected sealed override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
+        RepeatAsync(LookEvery, LookAsync, stoppingToken), SweepForEverAsync(stoppingToken));
+
+    private async Task SweepForEverAsync(CancellationToken stop)
     {
-        using var timer = new PeriodicTimer(LookEvery, clock);
-        var swept = 0L;
+        // The first sweep soon after the start: a server may be restarted more often than once a minute.
+        await Task.Delay(LookEvery, clock, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await OnceAsync(SweepAsync, stop);
+        await RepeatAsync(SweepEvery, SweepAsync, stop);
+    }
+
+    private async Task RepeatAsync(TimeSpan every, Func<CancellationToken, Task> act, CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(every, clock);
         try
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                try
-                {
-                    await LookAsync(stoppingToken);
-                    if (swept != 0 && clock.GetElapsedTime(swept) < SweepEvery) continue;
-                    swept = clock.GetTimestamp();
-                    await SweepAsync(stoppingToken);
-                }
-                catch (StorageUnavailableException fault)
-                {
-                    LookLog.Waits(Log, GetType().Name, fault.Message);
-                }
-                catch (Exception fault) when (fault is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
-                {
-                    LookLog.Failed(Log, GetType().Name, fault);
-                }
-            }
+            while (await timer.WaitForNextTickAsync(stop)) await OnceAsync(act, stop);
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             // The server is stopping.
         }
+    }
+
+    private async Task OnceAsync(Func<CancellationToken, Task> act, CancellationToken stop)
+    {
+        if (stop.IsCancellationRequested) return;
+        try
+        {
+            await act(stop);
+        }
+        catch (StorageUnavailableException fault)
+        {
+            LookLog.Waits(Log, GetType().Name, fault.Message);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // The server is stopping.
+        }
+        catch (Exception fault)
+        {
+            LookLog.Failed(Log, GetType().Name, fault);
+        }
+    }
+
+    private async Task<bool> IsSettledAsync(string key, Func<Task<bool>> settle)
+    {
+        if (_aside.Holds(key)) return false;
+        var isDone = false;
+        var isTried = await OneAsync(key, async () =>
+        {
+            isDone = await settle();
+            return true;
+        });
+        if (isTried) _aside.Forget(key);
+        else _aside.Failed(key);
+        return isDone;
     }
 
     /// <summary>One of what a look has found: what goes wrong with it keeps no other waiting.</summary>
@@ -91,7 +136,38 @@ internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : Backgrou
     }
 }
 
-/// <summary>A loop that looks when a commit says that there is something, and by itself where no hint comes. It goes on at once while it finds something.</summary>
+/// <summary>
+/// What could not be settled again and again. It is tried three times, then after 2, 4, 8 s and so on up to a minute: one
+/// row that cannot be handled costs little, fills no log, and is settled once it can be.
+/// </summary>
+internal sealed class SetAside(TimeProvider clock)
+{
+    private const int FreeTries = 3;
+    private const int MaxSeconds = 64;
+
+    /// <summary>What is beyond is tried as often as everything else.</summary>
+    private const int MaxRemembered = 10_000;
+
+    private readonly ConcurrentDictionary<string, (int Tries, long At)> _failed = new(StringComparer.Ordinal);
+
+    public bool Holds(string key) =>
+        _failed.TryGetValue(key, out var entry) && entry.Tries > FreeTries
+        && clock.GetElapsedTime(entry.At).TotalSeconds < Math.Min(MaxSeconds, Math.Pow(2, entry.Tries - FreeTries));
+
+    public void Failed(string key)
+    {
+        if (_failed.Count >= MaxRemembered && !_failed.ContainsKey(key)) return;
+        _failed.AddOrUpdate(
+            key, _ => (1, clock.GetTimestamp()), (_, entry) => (entry.Tries + 1, clock.GetTimestamp()));
+    }
+
+    public void Forget(string key) => _failed.TryRemove(key, out _);
+}
+
+/// <summary>
+/// A loop that looks when a commit says that there is something, and by itself where no hint comes. It goes on at once
+/// while it finds something.
+/// </summary>
 internal abstract class HintedLook(Database database, string topic, TimeProvider clock, ILogger log) : BackgroundService
 {
     protected static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);

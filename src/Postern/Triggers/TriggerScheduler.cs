@@ -25,22 +25,21 @@ internal sealed class TriggerScheduler(Database database, TriggerStore triggers,
 
     protected override async Task LookAsync(CancellationToken stop)
     {
-        // What was looked at is due later, or by somebody else: a full look goes on at once.
-        while (true)
-        {
-            var due = await triggers.DueAsync(Batch);
-            foreach (var trigger in due)
-                if (!await OneAsync(trigger.Name.Scope, () => FireAsync(trigger)))
-                    await PutOffAsync(trigger, "could not be fired; the server's log says why");
-            if (due.Count < Batch) return;
-            stop.ThrowIfCancellationRequested();
-        }
+        await AllAsync(
+            triggers.DueAsync, trigger => trigger.Uid,
+            async trigger =>
+            {
+                if (await OneAsync(trigger.Name.Scope, () => FireAsync(trigger))) return true;
+                await PutOffAsync(trigger, "could not be fired; the server's log says why");
+                return true;
+            }, stop);
     }
 
     protected override async Task SweepAsync(CancellationToken stop)
     {
         await ReckonAsync(stop);
-        foreach (var (project, uid) in await TriggersAsync()) await captures.SweepAsync(project, uid, options.Retention.CapturesPerTrigger);
+        foreach (var (project, uid) in await TriggersAsync())
+            await OneAsync(uid, () => captures.SweepAsync(project, uid, options.Retention.CapturesPerTrigger));
         while (await captures.ForgetKeysAsync(1000) == 1000) stop.ThrowIfCancellationRequested();
     }
 

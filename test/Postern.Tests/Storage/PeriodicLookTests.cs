@@ -1,0 +1,171 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Postern.Storage;
+
+namespace Postern.Tests.Storage;
+
+/// <summary>A loop over what is due: nothing that goes wrong, or takes long, keeps the rest waiting.</summary>
+public sealed class PeriodicLookTests
+{
+    private readonly Timers _clock = new();
+
+    [Fact]
+    public async Task Many_that_cannot_be_settled_keep_no_other_waiting()
+    {
+        var due = Enumerable.Range(0, 450).ToList();
+        using var loop = new Loop(_clock, due) { Fails = n => n < 300 };
+        await loop.BeginAsync();
+        await loop.NextLookAsync();
+        Assert.Equal(Enumerable.Range(300, 150), loop.Settled.Order());
+        Assert.Equal(300, due.Count);
+        // The next look tries them again.
+        loop.Fails = n => n < 10;
+        await loop.NextLookAsync();
+        Assert.Equal(10, due.Count);
+        await loop.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task One_that_fails_again_and_again_is_tried_less_and_less_and_settled_once_it_can_be()
+    {
+        var due = new List<int> { 7 };
+        using var loop = new Loop(_clock, due) { Fails = _ => true };
+        await loop.BeginAsync();
+        for (var i = 0; i < 100; i++) await loop.NextLookAsync();
+        // Three at once, then after 2, 4, 8, 16, 32 s and each 64 s.
+        Assert.InRange(loop.Tries, 8, 10);
+        loop.Fails = _ => false;
+        for (var i = 0; i < 64; i++) await loop.NextLookAsync();
+        Assert.Empty(due);
+        await loop.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task What_is_found_again_although_it_was_settled_does_not_keep_a_look_going_for_ever()
+    {
+        var due = Enumerable.Range(0, 150).ToList();
+        using var loop = new Loop(_clock, due) { Stays = true };
+        await loop.BeginAsync();
+        await loop.NextLookAsync();
+        Assert.Equal(150, loop.Settled.Count);
+        await loop.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task A_sweep_that_takes_long_holds_up_no_look()
+    {
+        var due = new List<int>();
+        var sweeping = new TaskCompletionSource();
+        using var loop = new Loop(_clock, due) { Sweep = sweeping.Task };
+        await loop.BeginAsync();
+        for (var i = 0; i < 5; i++) await loop.NextLookAsync();
+        Assert.Equal(1, loop.Sweeps);
+        lock (due) due.Add(1);
+        await loop.NextLookAsync();
+        Assert.Equal([1], loop.Settled);
+        sweeping.SetResult();
+        await loop.StopAsync(default);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_look_or_a_sweep_that_throws_is_followed_by_the_next(bool isSweep)
+    {
+        using var loop = new Loop(_clock, []) { ThrowsInSweep = isSweep, ThrowsInLook = !isSweep };
+        await loop.BeginAsync();
+        for (var i = 0; i < 130; i++) await loop.NextLookAsync();
+        Assert.InRange(loop.Sweeps, 2, 4);
+        Assert.Equal(130, loop.Looks);
+        Assert.False(loop.ExecuteTask!.IsCompleted);
+        await loop.StopAsync(default);
+    }
+
+    private sealed class Loop(Timers clock, List<int> due)
+        : PeriodicLook(clock, NullLogger<Loop>.Instance)
+    {
+        private readonly SemaphoreSlim _looked = new(0);
+
+        public Func<int, bool> Fails { get; set; } = _ => false;
+
+        public bool Stays { get; init; }
+
+        public Task Sweep { get; init; } = Task.CompletedTask;
+
+        public bool ThrowsInSweep { get; init; }
+
+        public bool ThrowsInLook { get; init; }
+
+        public List<int> Settled { get; } = [];
+
+        public int Tries { get; private set; }
+
+        public int Looks { get; private set; }
+
+        public int Sweeps { get; private set; }
+
+        /// <summary>Starts it, and waits until it waits for its first look and its first sweep.</summary>
+        public async Task BeginAsync()
+        {
+            await StartAsync(default);
+            for (var i = 0; i < 2; i++) Assert.True(await clock.Made.WaitAsync(TimeSpan.FromSeconds(10)));
+        }
+
+        /// <summary>A second passes, and the look that it brings ends.</summary>
+        public async Task NextLookAsync()
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            Assert.True(await _looked.WaitAsync(TimeSpan.FromSeconds(10)));
+        }
+
+        protected override async Task LookAsync(CancellationToken stop)
+        {
+            Looks++;
+            try
+            {
+                if (ThrowsInLook) throw new InvalidOperationException("a look fails");
+                await AllAsync(Find, n => $"{n}", Settle, stop);
+            }
+            finally
+            {
+                _looked.Release();
+            }
+        }
+
+        protected override Task SweepAsync(CancellationToken stop)
+        {
+            Sweeps++;
+            return ThrowsInSweep ? throw new InvalidOperationException("a sweep fails") : Sweep;
+        }
+
+        private ValueTask<List<int>> Find(int limit)
+        {
+            lock (due) return ValueTask.FromResult(due.Take(limit).ToList());
+        }
+
+        private Task<bool> Settle(int one)
+        {
+            lock (due)
+            {
+                Tries++;
+                if (Fails(one)) throw new InvalidOperationException("it cannot be settled");
+                Settled.Add(one);
+                if (!Stays) due.Remove(one);
+                return Task.FromResult(true);
+            }
+        }
+    }
+
+    /// <summary>Tells of each timer that is made: what passes before there is one is not noticed.</summary>
+    private sealed class Timers : FakeTimeProvider
+    {
+        public SemaphoreSlim Made { get; } = new(0);
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            var timer = base.CreateTimer(callback, state, dueTime, period);
+            Made.Release();
+            return timer;
+        }
+    }
+}
