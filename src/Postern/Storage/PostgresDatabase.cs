@@ -91,10 +91,10 @@ internal sealed class PostgresDatabase : Database
                 try
                 {
                     await using var place = await _places.TakeAsync(writes: true, cancel);
-                    await using var transaction = await place.Connection!.BeginTransactionAsync(cancel);
-                    var tx = new PostgresTx(place.Connection, transaction, isBounded: true, this);
+                    await using var transaction = await BeginAsync(place.Connection!, cancel);
+                    var tx = new PostgresTx(place.Connection!, transaction, isBounded: true, this);
                     var result = await RunAsync(command, tx, place);
-                    await CommitAsync(transaction, commit);
+                    await CommitAsync(place.Connection!, transaction, commit);
                     Told(tx);
                     StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
                     return result;
@@ -230,12 +230,29 @@ internal sealed class PostgresDatabase : Database
         }
     }
 
-    private async Task CommitAsync(NpgsqlTransaction transaction, Commit commit)
+    private static async Task<NpgsqlTransaction> BeginAsync(NpgsqlConnection connection, CancellationToken cancel)
+    {
+        try
+        {
+            return await connection.BeginTransactionAsync(cancel);
+        }
+        catch (Exception fault) when (PostgresTx.IsBreak(connection, fault))
+        {
+            throw PostgresTx.Broken(fault);
+        }
+    }
+
+    private async Task CommitAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Commit commit)
     {
         try
         {
             // Not cancellable: a commit that was sent is waited for, so that the answer is the outcome.
             await transaction.CommitAsync(CancellationToken.None);
+        }
+        catch (Exception fault) when (PostgresTx.IsBreak(connection, fault))
+        {
+            commit.Lost = Unknown(PostgresTx.Broken(fault));
+            throw commit.Lost;
         }
         catch (Exception fault) when (LeavesOpen(fault))
         {

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using Npgsql;
 
@@ -60,28 +61,60 @@ internal sealed class PostgresTx(
 
     public override async ValueTask<int> ExecuteAsync(string sql, params object?[] args)
     {
-        await using var batch = Prepare(sql, args);
-        await batch.ExecuteNonQueryAsync(cancel);
-        return (int)batch.BatchCommands[^1].RecordsAffected;
+        try
+        {
+            await using var batch = Prepare(sql, args);
+            await batch.ExecuteNonQueryAsync(cancel);
+            return (int)batch.BatchCommands[^1].RecordsAffected;
+        }
+        catch (Exception fault) when (IsBreak(connection, fault))
+        {
+            throw Broken(fault);
+        }
     }
 
     public override async ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
         where T : default
     {
-        await using var batch = Prepare(sql, args);
-        await using var reader = await ReadAsync(batch);
-        return await reader.ReadAsync(cancel) ? map(reader) : default;
+        try
+        {
+            await using var batch = Prepare(sql, args);
+            await using var reader = await ReadAsync(batch);
+            return await reader.ReadAsync(cancel) ? map(reader) : default;
+        }
+        catch (Exception fault) when (IsBreak(connection, fault))
+        {
+            throw Broken(fault);
+        }
     }
 
     public override async ValueTask<List<T>> ListAsync<T>(
         string sql, Func<DbDataReader, T> map, params object?[] args)
     {
-        await using var batch = Prepare(sql, args);
-        await using var reader = await ReadAsync(batch);
-        var rows = new List<T>();
-        while (await reader.ReadAsync(cancel)) rows.Add(map(reader));
-        return rows;
+        try
+        {
+            await using var batch = Prepare(sql, args);
+            await using var reader = await ReadAsync(batch);
+            var rows = new List<T>();
+            while (await reader.ReadAsync(cancel)) rows.Add(map(reader));
+            return rows;
+        }
+        catch (Exception fault) when (IsBreak(connection, fault))
+        {
+            throw Broken(fault);
+        }
     }
+
+    /// <summary>
+    /// Whether a fault comes of a connection that broke while it was used: the driver then meets what it has already
+    /// put down itself, and says so by exceptions that are not its own.
+    /// </summary>
+    public static bool IsBreak(NpgsqlConnection connection, Exception fault) =>
+        fault is ObjectDisposedException
+        || (fault is InvalidOperationException or NullReferenceException && connection.State != ConnectionState.Open);
+
+    public static NpgsqlException Broken(Exception fault) =>
+        new("The connection to the database broke while it was used.", fault);
 
     private async Task<NpgsqlDataReader> ReadAsync(NpgsqlBatch batch)
     {
