@@ -13,7 +13,17 @@ namespace Postern.Access;
 /// </summary>
 internal sealed class AccessWatch(Database database, KeyStore store, KeyRing keys, Revocations revocations, CallbackSecrets callbacks, ApprovalServices services, TimeProvider clock, ILogger<AccessWatch> log) : BackgroundService
 {
-    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(400);
+
+    /// <summary>
+    /// What was read before is too old to let anybody in: this process stood still, or its look hangs on a connection
+    /// that leads nowhere, while others have one that works.
+    /// </summary>
+    private static readonly TimeSpan TooOld = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long one look may hang before it is given up, and made again on another connection.</summary>
+    private static readonly TimeSpan LookTime = TimeSpan.FromSeconds(2);
+
     /// <summary>Microseconds that a clock may be away before it is said.</summary>
     private const long ClockTolerance = 1_000_000;
 
@@ -23,6 +33,9 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
     private long _version;
     private bool _clockIsWrong;
 
+    /// <summary>When the last look began that came to its end: a timestamp; 0 before the first.</summary>
+    private long _asOf;
+
     /// <summary>Raised after a change was taken over: open streams look at their authority.</summary>
     public event Action? Changed;
 
@@ -31,27 +44,63 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
         if (await TakeOverAsync()) Changed?.Invoke();
     }
 
-    private async Task<bool> TakeOverAsync()
+    /// <summary>
+    /// Before somebody is let in: what this node remembers is younger than a second, or is read now. It costs nothing
+    /// while the looks come in time.
+    /// </summary>
+    /// <exception cref="StorageUnavailableException">It cannot be read: nobody is let in by what was true once.</exception>
+    public ValueTask EnsureRecentAsync() => IsRecent ? default : new ValueTask(RefreshIfOldAsync());
+
+    private bool IsRecent => clock.GetElapsedTime(Volatile.Read(ref _asOf)) < TooOld;
+
+    private async Task RefreshIfOldAsync()
+    {
+        // Those that come at once share one look.
+        if (await TakeOverAsync(onlyIfOld: true)) Changed?.Invoke();
+    }
+
+    private async Task<bool> TakeOverAsync(bool onlyIfOld = false)
     {
         // A revocation waits for no other work.
         StorageUse.Begin(StorageUse.Vital);
         await _one.WaitAsync();
         try
         {
-            var (version, schema) = await store.VersionsAsync();
+            if (onlyIfOld && IsRecent) return false;
+            var began = clock.GetTimestamp();
+            var (version, schema) = await VersionsAsync();
             EndIfNewer(schema);
-            if (version == _version) return false;
+            if (version == _version)
+            {
+                Volatile.Write(ref _asOf, began);
+                return false;
+            }
             await foreach (var page in store.ChangedSinceAsync(_version)) keys.Refresh(page);
             await callbacks.RefreshAsync(_version);
             await services.RefreshAsync(_version);
             await foreach (var page in store.RevocationsSinceAsync(_version, database.Now)) revocations.Add(page);
             // Reached only now that all of it was read: a look that failed is made again from where it began.
             _version = version;
+            Volatile.Write(ref _asOf, began);
             return true;
         }
         finally
         {
             _one.Release();
+        }
+    }
+
+    private async Task<(long Access, long Schema)> VersionsAsync()
+    {
+        using var patience = new CancellationTokenSource(LookTime, clock);
+        try
+        {
+            // Giving up a statement may take as long as the statement: it is not waited for.
+            return await store.VersionsAsync(patience.Token).AsTask().WaitAsync(LookTime, clock);
+        }
+        catch (Exception fault) when (fault is OperationCanceledException or TimeoutException)
+        {
+            throw new StorageUnavailableException("The database does not answer.", fault);
         }
     }
 

@@ -11,7 +11,9 @@ namespace Postern.Access;
 /// is the first to touch the body, 7 for an answer that shows something, once more whether the caller may see it. What ends while the
 /// handler reads, waits or goes through a batch is thrown there, and answered here.
 /// </summary>
-internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredentials failed, Rates rates, Audit audit, Database database, ILogger<Gate> log)
+internal sealed class Gate(
+    Credentials credentials, KeyRing keys, FailedCredentials failed, Rates rates, Audit audit, AccessWatch access,
+    Database database, ILogger<Gate> log)
 {
     /// <summary>The parts of paths that name what is locked, the one that is locked first before the others.</summary>
     private static readonly string[] Subjects =
@@ -71,6 +73,7 @@ internal sealed class Gate(Credentials credentials, KeyRing keys, FailedCredenti
         }
 
         // 3
+        await access.EnsureRecentAsync();
         var answer = await credentials.TryAsync(http, door, database.Now);
         if (answer.IsAmbiguous) return Refusal.BadRequest("The request carries two credentials that disagree. Send one.", "ambiguous_credentials");
         if (answer.Caller is not { } caller) return Refuse(http, door, answer);

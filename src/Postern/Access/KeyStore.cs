@@ -35,12 +35,12 @@ internal sealed class KeyStore(Database database)
     }
 
     /// <summary>The access version, and the database's schema beside it.</summary>
-    public ValueTask<(long Access, long Schema)> VersionsAsync() => database.ReadAsync(tx => tx.FirstAsync(
+    public ValueTask<(long Access, long Schema)> VersionsAsync(CancellationToken cancel) => database.ReadAsync(tx => tx.FirstAsync(
         """
         SELECT COALESCE(MAX(CASE WHEN name = 'access_version' THEN number END), 0),
           COALESCE(MAX(CASE WHEN name = 'schema_version' THEN number END), 0)
         FROM meta WHERE name IN ('access_version', 'schema_version')
-        """, r => (r.GetInt64(0), r.GetInt64(1))));
+        """, r => (r.GetInt64(0), r.GetInt64(1))), cancel);
 
     /// <summary>
     /// The beginning of a change of access: puts those who make one in one order until the transaction ends, and asks the caller once more,

@@ -32,7 +32,7 @@ internal sealed class RunAttempts(ReadRunState read, Database database, TimeProv
             if (!_runs.TryGetValue((project, run), out var watch))
             {
                 if (_runs.Count >= SweepAbove) Sweep();
-                var made = new RunWatch(project, run, read, database);
+                var made = new RunWatch(project, run, read, database, clock);
                 watch = _runs.GetOrAdd((project, run), made);
                 if (!ReferenceEquals(watch, made)) made.Dispose();
             }
@@ -70,8 +70,10 @@ internal sealed class RunWatch : IDisposable
     private const long Grace = 60_000_000;
     private readonly string _project;
     private readonly string _run;
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
     private readonly ReadRunState _read;
     private readonly Database _database;
+    private readonly TimeProvider _clock;
     private readonly Lock _gate = new();
     private IDisposable? _listening;
     private State _state = new(null, 0);
@@ -79,10 +81,10 @@ internal sealed class RunWatch : IDisposable
     private int _followers;
     private volatile bool _retired;
 
-    public RunWatch(string project, string run, ReadRunState read, Database database)
+    public RunWatch(string project, string run, ReadRunState read, Database database, TimeProvider clock)
     {
-        (_project, _run, _read, _database) = (project, run, read, database);
-        _listening = database.Changes.Mark(run, Touched);
+        (_project, _run, _read, _database, _clock) = (project, run, read, database, clock);
+        _listening = database.Changes.Mark(run, Touched, WatchedRow.Run(project, run));
     }
 
     public long UsedAt { get; set; }
@@ -95,7 +97,7 @@ internal sealed class RunWatch : IDisposable
         lock (_gate)
         {
             _followers++;
-            _listening ??= _database.Changes.Mark(_run, Touched);
+            _listening ??= _database.Changes.Mark(_run, Touched, WatchedRow.Run(_project, _run));
         }
         // It may have been touched before anybody followed it.
         var stale = Volatile.Read(ref _touched) > Volatile.Read(ref _state).AsOf;
@@ -155,16 +157,20 @@ internal sealed class RunWatch : IDisposable
         if (Volatile.Read(ref _followers) > 0) _ = Task.Run(ReadForFollowersAsync);
     }
 
-    /// <summary>While the database is away nothing can have changed through it: the next touch, or the next request, reads it.</summary>
+    /// <summary>While the database is away it is tried again each second, as long as something follows it.</summary>
     private async Task ReadForFollowersAsync()
     {
-        try
+        while (Volatile.Read(ref _followers) > 0)
         {
-            await EnsureFreshAsync();
-        }
-        catch (StorageUnavailableException)
-        {
-            // Read with the next touch; on PostgreSQL every listener is touched each second.
+            try
+            {
+                await EnsureFreshAsync();
+                return;
+            }
+            catch (StorageUnavailableException)
+            {
+                await Task.Delay(Rest, _clock);
+            }
         }
     }
 

@@ -4,11 +4,12 @@ namespace Postern.Approvals;
 
 /// <summary>
 /// Those who wait for an answer (<c>wait=</c>). All who wait for one question share one look at the store and one rendered answer, however many they are; the look is
-/// made at each commit that touches the run, and by itself each second, so a lost hint costs a second.
+/// made at each commit that touches the run.
 /// </summary>
 internal sealed class ApprovalWaiters(Database database, ApprovalStore approvals, IHostApplicationLifetime lifetime, TimeProvider clock)
 {
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    /// <summary>While the database is away.</summary>
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
     private readonly Dictionary<(string Project, string Id), Waiting> _waiting = [];
     private readonly Lock _gate = new();
 
@@ -60,13 +61,16 @@ internal sealed class ApprovalWaiters(Database database, ApprovalStore approvals
     {
         var changed = new Hint();
         // Listening begins before the first look: nothing that commits in between is missed.
-        using var listening = database.Changes.Listen(open.Run, changed.Set);
+        using var listening = database.Changes.Listen(open.Run, changed.Set, WatchedRow.Run(open.Project, open.Run));
         try
         {
             while (!waiting.Answer.Task.IsCompleted)
             {
-                if (await FindAsync(open) is { IsPending: false } decided) waiting.Answer.TrySetResult(ApprovalJson.Status(decided, decided.RequestUrl));
-                else await changed.WaitAsync(LookEvery, clock, waiting.Left.Token);
+                var found = await FindAsync(open);
+                if (found is { IsPending: false } decided)
+                    waiting.Answer.TrySetResult(ApprovalJson.Status(decided, decided.RequestUrl));
+                else
+                    await changed.WaitAsync(found is null ? Rest : Timeout.InfiniteTimeSpan, clock, waiting.Left.Token);
             }
         }
         catch (OperationCanceledException)

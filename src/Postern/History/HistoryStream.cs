@@ -55,7 +55,8 @@ internal sealed class HistoryStream(Database database, Transcript transcript, Hi
             var rows = await transcript.AfterAsync(name.Project, name.Id, next - 1, PageSize);
             if (rows.Count > 0) return new Batch([.. rows.Select(m => new Frame(m.Seq, m.Seq + 1, MessageJson.Frame(name.Key, m, query.Full)))], null);
             return new Batch([], await WhyOverAsync());
-        });
+        },
+        WatchedRow.Session(name.Project, name.Id));
 
     private async ValueTask<string?> WhyOverAsync()
     {

@@ -17,7 +17,9 @@ internal readonly record struct Batch(IReadOnlyList<Frame> Frames, string? Ended
 /// <param name="Topic">What commits announce.</param>
 /// <param name="NextAsync">The number that the next entry will get.</param>
 /// <param name="ReadAsync">The entries from a number on, rendered; bounded in count and bytes.</param>
-internal sealed record LogSource(string Key, string Topic, Func<ValueTask<long>> NextAsync, Func<long, ValueTask<Batch>> ReadAsync);
+/// <param name="Row">The row that every new entry changes.</param>
+internal sealed record LogSource(
+    string Key, string Topic, Func<ValueTask<long>> NextAsync, Func<long, ValueTask<Batch>> ReadAsync, WatchedRow? Row = null);
 
 /// <summary>
 /// The live end of one log in this process. A commit wakes it; it reads what is new from the store once, renders it once, and
@@ -29,7 +31,11 @@ internal sealed class Tail
     private const int KeptFrames = 256;
     private const int KeptBytes = 256 * 1024;
 
+    /// <summary>Between two tries to read a log that cannot be read.</summary>
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
+
     private readonly LogSource _source;
+    private readonly TimeProvider _clock;
     private readonly Action<Exception> _failed;
     private readonly Lock _gate = new();
     private readonly Queue<Frame> _frames = new();
@@ -41,10 +47,12 @@ internal sealed class Tail
     private int _pokes = 1;
     private string? _ended;
 
-    public Tail(LogSource source, Action<Exception> failed)
+    /// <summary>A log that cannot be read is said once, until it can.</summary>
+    private bool _isFailing;
+
+    public Tail(LogSource source, TimeProvider clock, Action<Exception> failed)
     {
-        _source = source;
-        _failed = failed;
+        (_source, _clock, _failed) = (source, clock, failed);
     }
 
     /// <summary>The number that follows the last frame.</summary>
@@ -122,11 +130,21 @@ internal sealed class Tail
             }
             catch (Exception fault)
             {
-                // The next poke, or the slow look, tries again.
-                _failed(fault);
+                if (!_isFailing) _failed(fault);
+                _isFailing = true;
+                // Nothing else would tell of what is there already.
+                await Task.Delay(Rest, _clock);
+                if (HasStreams) Interlocked.Increment(ref _pokes);
+                continue;
             }
+            _isFailing = false;
         }
         while (Interlocked.CompareExchange(ref _pokes, 0, seen) != seen);
+    }
+
+    private bool HasStreams
+    {
+        get { lock (_gate) return _streams.Count > 0; }
     }
 
     private void Take(Batch batch)
@@ -149,7 +167,7 @@ internal sealed class Tail
 }
 
 /// <summary>The tails of this node: made for the first stream of a log, gone with the last.</summary>
-internal sealed partial class Tails(Database database, ILogger<Tails> log)
+internal sealed partial class Tails(Database database, TimeProvider clock, ILogger<Tails> log)
 {
     private readonly Dictionary<string, Entry> _tails = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
@@ -163,9 +181,9 @@ internal sealed partial class Tails(Database database, ILogger<Tails> log)
         {
             if (!_tails.TryGetValue(source.Key, out entry!))
             {
-                var tail = new Tail(source, fault => TailFailed(log, source.Topic, fault));
+                var tail = new Tail(source, clock, fault => TailFailed(log, source.Topic, fault));
                 // Listening begins before the first read: nothing that commits in between is missed.
-                entry = _tails[source.Key] = new Entry(source.Key, tail, database.Changes.Listen(source.Topic, tail.Poke));
+                entry = _tails[source.Key] = new Entry(source.Key, tail, database.Changes.Listen(source.Topic, tail.Poke, source.Row));
             }
             entry.Tail.Add(stream);
             started = entry.Started;

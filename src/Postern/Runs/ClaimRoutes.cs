@@ -19,7 +19,6 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
     private const int MaxBody = 16 * 1024;
     private const int AgentSegment = 3;
     private const int RunSegment = 3;
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
 
     public void Map(Doors doors)
     {
@@ -53,7 +52,7 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
             var claimed = await ClaimAsync(caller, agent, (int)most, lease);
             var left = TimeSpan.FromSeconds(wait) - clock.GetElapsedTime(began);
             if (claimed.Count > 0 || left <= TimeSpan.Zero || lifetime.ApplicationStopping.IsCancellationRequested) return Reply.Bytes(200, await RenderAsync(claimed));
-            await asking.ForAsync(offered, left < LookEvery ? left : LookEvery);
+            await asking.ForAsync(offered, left);
         }
     }
 
@@ -85,7 +84,7 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
     private async Task<List<Run>> ClaimAsync(ProjectCaller caller, Agent agent, int most, long lease)
     {
         var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
-        var any = await database.ReadAsync(tx => tx.FirstAsync("SELECT 1 FROM run WHERE project = $1 AND agent = $2 AND claim_at <= $3 LIMIT 1", r => r.GetInt64(0), agent.Project, agent.Slug, tx.Now));
+        var any = await database.ReadAsync(tx => tx.FirstAsync("SELECT 1 FROM run WHERE project = $1 AND agent = $2 AND claim_at <= $3 + 1000000 LIMIT 1", r => r.GetInt64(0), agent.Project, agent.Slug, tx.Now));
         if (any == 0) return [];
         var begun = new List<Run>();
         foreach (var run in await database.WriteAsync(tx => RunStore.TakeClaimableAsync(tx, agent.Project, agent.Slug, most, lease)))

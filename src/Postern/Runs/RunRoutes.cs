@@ -15,7 +15,6 @@ internal sealed class RunRoutes(
     private const int MaxBody = 1024 * 1024;
     private const int MaxActionBody = 16 * 1024;
     private const int RunSegment = 3;
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
 
     public void Map(Doors doors)
     {
@@ -169,7 +168,7 @@ internal sealed class RunRoutes(
     {
         using var wait = registry.Wait(http, caller);
         var changed = new Hint();
-        using var listening = database.Changes.Listen(run.Id, changed.Set);
+        using var listening = database.Changes.Listen(run.Id, changed.Set, WatchedRow.Run(run.Project, run.Id));
         // A server that goes down answers with what there is: whoever waits asks again, where somebody answers.
         using var stopping = lifetime.ApplicationStopping.Register(changed.Set);
         var began = clock.GetTimestamp();
@@ -178,7 +177,7 @@ internal sealed class RunRoutes(
             run = await runs.FindAsync(run.Project, run.Id) ?? run;
             var left = time - clock.GetElapsedTime(began);
             if (run.IsEnded || run.Phase == Phase.Waiting || left <= TimeSpan.Zero || lifetime.ApplicationStopping.IsCancellationRequested) return run;
-            await wait.ForAsync(changed, left < LookEvery ? left : LookEvery);
+            await wait.ForAsync(changed, left);
         }
     }
 

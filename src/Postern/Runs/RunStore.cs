@@ -185,7 +185,7 @@ internal sealed class RunStore(Database database)
         tx.ListAsync(
             $"""
             UPDATE run SET claim_at = NULL, claim_until = $3 + $4 * 1000000, claim_seconds = $4, dispatched = 1
-            WHERE (project, id) IN (SELECT project, id FROM run WHERE project = $1 AND agent = $2 AND claim_at <= $3 AND (session IS NULL OR phase IN ('queued', 'running')) ORDER BY claim_at LIMIT $5{tx.ForUpdateSkipLocked})
+            WHERE (project, id) IN (SELECT project, id FROM run WHERE project = $1 AND agent = $2 AND claim_at <= $3 + 1000000 AND (session IS NULL OR phase IN ('queued', 'running')) ORDER BY claim_at LIMIT $5{tx.ForUpdateSkipLocked})
             RETURNING {Columns}
             """, Map, project, agent, tx.Now, leaseSeconds, (long)limit);
 

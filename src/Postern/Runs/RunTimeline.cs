@@ -36,7 +36,8 @@ internal sealed class RunTimeline(Database database, RunStore runs, StreamRegist
             var rows = await RunEvents.AfterAsync(tx, run.Project, run.Id, next - 1, PageSize);
             if (rows.Count > 0) return new Batch([.. rows.Select(e => new Frame(e.Seq, e.Seq + 1, Render(e)))], null);
             return new Batch([], now is null || (now.IsEnded && (now.CallbackUrl is null || now.CallbackOutcome is not null)) ? RunEnded : null);
-        }));
+        }),
+        WatchedRow.Run(run.Project, run.Id));
 
     private static ReadOnlyMemory<byte> Render(RunEvent e) => (byte[])[.. Encoding.ASCII.GetBytes($"id: {e.Seq}\ndata: "), .. JsonSerializer.SerializeToUtf8Bytes(RunEventView.Of(e), Wire.Json), .. "\n\n"u8];
 }

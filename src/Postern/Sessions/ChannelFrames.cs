@@ -27,7 +27,8 @@ internal static class ChannelFrames
         $"{name.Id}/{channel}", name.Id,
         () => database.ReadAsync(tx => tx.FirstAsync(
             "SELECT seq + 1 FROM record WHERE project = $1 AND session = $2 AND channel = $3 ORDER BY seq DESC LIMIT 1", r => r.GetInt64(0), name.Project, name.Id, channel)),
-        next => database.ReadAsync(tx => ReadAsync(tx, name, channel, next)));
+        next => database.ReadAsync(tx => ReadAsync(tx, name, channel, next)),
+        WatchedRow.Session(name.Project, name.Id));
 
     public static async ValueTask<Batch> ReadAsync(Tx tx, SessionName name, string channel, long next)
     {

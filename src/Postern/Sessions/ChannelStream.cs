@@ -87,7 +87,9 @@ internal sealed class ChannelStream(Database database, SessionStore sessions, Se
     /// <summary>Waits for the session of a name that nobody has taken yet; null when the stream ended first.</summary>
     private async Task<SessionName?> BirthAsync(LiveStream stream)
     {
-        using var listening = database.Changes.Listen(Topics.Named(caller.Project, asked.Reference), stream.Wake);
+        using var listening = database.Changes.Listen(
+            Topics.Named(caller.Project, asked.Reference), stream.Wake,
+            WatchedRow.SessionNamed(caller.Project, asked.Reference));
         while (stream.WhyEnded is null && !stream.TimedOut && !stream.ClientGone)
         {
             if (await sessions.NameAsync(caller.Project, asked.Reference) is { } name) return name;

@@ -24,13 +24,21 @@ internal sealed class Changes
     /// <summary>Set once by the database that tells other nodes: called with what this node committed.</summary>
     internal void RelayTo(Action<IReadOnlyCollection<string>> relay) => _relay = relay;
 
-    public IDisposable Listen(string topic, Action heard) => Add(topic, new Listener(heard, beforeAnswer: false));
+    /// <param name="topic">What commits announce.</param>
+    /// <param name="heard">Called at each announcement, on the pool.</param>
+    /// <param name="row">
+    /// The row that all such commits change: it is looked at now and then, together with many others, in case a hint was
+    /// lost. Without one the listener looks by itself.
+    /// </param>
+    public IDisposable Listen(string topic, Action heard, WatchedRow? row = null) =>
+        Add(topic, new Listener(topic, heard, false, row, Call));
 
     /// <summary>
     /// For what must know of a commit before the commit is answered. It is told on the thread that commits, so it may do nothing but
     /// remember that it was told.
     /// </summary>
-    public IDisposable Mark(string topic, Action mark) => Add(topic, new Listener(mark, beforeAnswer: true));
+    public IDisposable Mark(string topic, Action mark, WatchedRow? row = null) =>
+        Add(topic, new Listener(topic, mark, true, row, Call));
 
     /// <summary>Before a commit that was made here is answered.</summary>
     internal void Marked(IReadOnlyCollection<string> topics)
@@ -61,11 +69,27 @@ internal sealed class Changes
     /// <summary>Tells this process alone: of a commit made elsewhere.</summary>
     internal void Heard(IReadOnlyCollection<string> topics) => Tell(topics, marks: true);
 
-    /// <summary>Everyone looks: after a pause in which hints may have been lost.</summary>
+    /// <summary>
+    /// Hints may have been lost: everyone looks who has no row that is looked at for him (<see cref="Watched"/>).
+    /// </summary>
     internal void HeardEverything()
     {
         foreach (var (topic, listeners) in _listeners)
-            foreach (var listener in listeners) Call(topic, listener);
+            foreach (var listener in listeners) if (listener.Watches is null) Call(topic, listener);
+    }
+
+    /// <summary>The listeners that watch a row of a kind.</summary>
+    internal IEnumerable<IWatched> Watched(WatchedKind kind) =>
+        _listeners.Values.SelectMany(listeners => listeners).Where(listener => listener.Watches?.Kind == kind);
+
+    /// <summary>A listener whose row is looked at for it.</summary>
+    internal interface IWatched
+    {
+        WatchedRow Row { get; }
+
+        /// <summary>The row was looked at: the listener is told when it is not what it was, or was never looked at.</summary>
+        /// <param name="version">Stands for all that the row says.</param>
+        void Seen(long version);
     }
 
     private void Tell(IReadOnlyCollection<string> topics, bool marks)
@@ -120,11 +144,25 @@ internal sealed class Changes
         }
     }
 
-    private sealed class Listener(Action heard, bool beforeAnswer)
+    private sealed class Listener(
+        string topic, Action heard, bool beforeAnswer, WatchedRow? row, Action<string, Listener> call) : IWatched
     {
+        private long? _version;
+
         public Action Heard { get; } = heard;
 
         public bool BeforeAnswer { get; } = beforeAnswer;
+
+        public WatchedRow? Watches { get; } = row;
+
+        public WatchedRow Row => Watches!.Value;
+
+        public void Seen(long version)
+        {
+            if (_version == version) return;
+            _version = version;
+            call(topic, this);
+        }
     }
 
     private sealed class Subscription(Changes changes, string topic, Listener listener) : IDisposable

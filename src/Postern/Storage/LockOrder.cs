@@ -40,6 +40,8 @@ internal sealed partial class LockOrder
     {
         "record", "message", "message_piece", "message_draft", "participant",
         "run_data", "run_event", "run_attempt", "delivery", "delivery_attempt", "event", "audit",
+        // Written by the relay alone, a statement each.
+        "node", "hint_log",
     };
 
     private static readonly Dictionary<string, int> Ranks = Order

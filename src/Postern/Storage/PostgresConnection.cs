@@ -61,6 +61,9 @@ internal static class PostgresConnection
         // More connections than the server has cores wait for one another inside it; the rest wait here, in order.
         if (!given.ContainsKey("Maximum Pool Size")) settings.MaxPoolSize = StandardPoolSize;
         if (!given.ContainsKey("Timeout")) settings.Timeout = 5;
+        // No command leaves a setting behind in its session, so none is to be reset: that would be a statement of its
+        // own for each.
+        if (!given.ContainsKey("No Reset On Close")) settings.NoResetOnClose = true;
         if (!given.ContainsKey("Command Timeout")) settings.CommandTimeout = 15;
         if (!SaysSslMode(given) && !IsLocal(settings)) settings.SslMode = SslMode.VerifyFull;
         return settings;

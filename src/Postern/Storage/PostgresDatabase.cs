@@ -94,6 +94,7 @@ internal sealed class PostgresDatabase : Database
                     await using var transaction = await BeginAsync(place.Connection!, cancel);
                     var tx = new PostgresTx(place.Connection!, transaction, isBounded: true, this);
                     var result = await RunAsync(command, tx, place);
+                    commit.Topics = tx.Touched;
                     await CommitAsync(place.Connection!, transaction, commit);
                     Told(tx);
                     StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
@@ -114,6 +115,8 @@ internal sealed class PostgresDatabase : Database
         }
         catch (Exception fault) when (commit.Lost is not null || IsUnavailable(fault))
         {
+            // It may be committed: whoever listens looks.
+            if (commit.Lost is not null) Changes.Committed(commit.Topics);
             // Putting down what the commit was lost with has faults of its own.
             throw commit.Lost ?? Failed(fault);
         }
@@ -206,6 +209,7 @@ internal sealed class PostgresDatabase : Database
         catch (Exception fault) when (tx.HasSent && LeavesOpen(fault))
         {
             // The statement is its own commit.
+            Changes.Committed(tx.Touched);
             throw Unknown(fault);
         }
         Told(tx);
@@ -323,5 +327,8 @@ internal sealed class PostgresDatabase : Database
     {
         /// <summary>Set when it was sent, and its outcome was not heard.</summary>
         public StorageOutcomeUnknownException? Lost { get; set; }
+
+        /// <summary>What it is about.</summary>
+        public IReadOnlyCollection<string> Topics { get; set; } = [];
     }
 }

@@ -5,28 +5,68 @@ using Npgsql;
 namespace Postern.Storage;
 
 /// <summary>
-/// Tells the other nodes what this one committed, and hears the same from them, over NOTIFY and LISTEN on connections of its
-/// own. What was committed within a few milliseconds goes out as one notification, outside every write. It is a hint: where
-/// the link breaks, or a pooler swallows LISTEN, each node still looks by itself every <see cref="LookEvery"/>.
+/// Tells the other nodes what this one committed, and hears the same from them, at a cost that does not grow with streams
+/// or waiters.
+/// <para>
+/// What was committed within a few milliseconds is one row of <c>hint_log</c>, outside every write, under the node's next
+/// number, and a notification with it. Where notifications arrive the others hear at once, and read the log once a
+/// second; where a pooler swallows them (their own echo does not come back) they read it five times a second. Each node
+/// says once a second that it is there (<c>node</c>). A gap in the numbers, or a node that falls silent, means that
+/// something may have been missed: then, and each <see cref="RowsEvery"/>, the rows of all listeners are looked at, a
+/// thousand with a statement (<see cref="RowLook"/>).
+/// </para>
 /// </summary>
-internal sealed class PostgresRelay(NpgsqlDataSource source, Changes changes, TimeProvider clock) : IAsyncDisposable
+internal sealed class PostgresRelay : IAsyncDisposable
 {
-    private const string Link = "postern";
-    /// <summary>PostgreSQL takes 8000 bytes a notification; what does not fit is told as "look at everything".</summary>
+    /// <summary>PostgreSQL takes 8000 bytes a notification; what does not fit is read from the log.</summary>
     private const int MaxPayload = 7900;
+
+    /// <summary>A hint with more says that everything is to be looked at.</summary>
+    private const int MaxTopics = 5_000;
     private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(4);
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ReadWithoutEcho = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan EchoWithin = TimeSpan.FromSeconds(2.5);
+    private static readonly TimeSpan RowsEvery = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
 
     /// <summary>While the database is away each loop says so once a minute, not once a try.</summary>
     private static readonly TimeSpan LogEvery = TimeSpan.FromMinutes(1);
 
-    private readonly string _node = Guid.NewGuid().ToString("N")[..8];
-    private readonly Channel<string> _told = Channel.CreateBounded<string>(new BoundedChannelOptions(50_000) { FullMode = BoundedChannelFullMode.DropOldest });
+    private readonly NpgsqlDataSource _source;
+    private readonly Changes _changes;
+    private readonly TimeProvider _clock;
+    private readonly string _node = Guid.NewGuid().ToString("N")[..12];
+    private readonly HintLog _log;
+    private readonly RowLook _rows;
+    private readonly NodesHeard _heard = new();
+    private readonly Channel<string> _told;
     private readonly CancellationTokenSource _stop = new();
-    private Task _loops = Task.CompletedTask;
 
-    public void Start() => _loops = Task.WhenAll(ForEver("tell", TellAsync), ForEver("hear", HearAsync), ForEver("look", LookAsync));
+    /// <summary>Set when the log holds something that a notification did not say.</summary>
+    private readonly Hint _toRead = new();
+
+    /// <summary>Set when something may have been missed.</summary>
+    private readonly Hint _missed = new();
+    private Task _loops = Task.CompletedTask;
+    private long _number;
+    private long _echoAt;
+
+    /// <summary>Topics were dropped, or it is not known whether they were told: the next hint says "everything".</summary>
+    private int _lost;
+
+    public PostgresRelay(NpgsqlDataSource source, Changes changes, TimeProvider clock)
+    {
+        (_source, _changes, _clock) = (source, changes, clock);
+        (_log, _rows) = (new HintLog(source, _node), new RowLook(source, changes));
+        _told = Channel.CreateBounded<string>(
+            new BoundedChannelOptions(50_000) { FullMode = BoundedChannelFullMode.DropOldest },
+            _ => Interlocked.Exchange(ref _lost, 1));
+    }
+
+    public void Start() => _loops = Task.WhenAll(
+        ForEver("tell", TellAsync), ForEver("hear", HearAsync), ForEver("read", ReadAsync), ForEver("beat", BeatAsync),
+        ForEver("rows", LookAtRowsAsync), ForEver("clean", CleanAsync));
 
     public void Tell(IReadOnlyCollection<string> topics)
     {
@@ -38,6 +78,7 @@ internal sealed class PostgresRelay(NpgsqlDataSource source, Changes changes, Ti
         await _stop.CancelAsync();
         await _loops;
         _stop.Dispose();
+        await TellTheRestAsync();
     }
 
     /// <summary>A loop ends with the node and with nothing else: whatever goes wrong in one round is logged, and the next one tries again.</summary>
@@ -56,52 +97,123 @@ internal sealed class PostgresRelay(NpgsqlDataSource source, Changes changes, Ti
             }
             catch (Exception fault)
             {
-                if (logged == 0 || clock.GetElapsedTime(logged) > LogEvery)
+                if (logged == 0 || _clock.GetElapsedTime(logged) > LogEvery)
                 {
-                    StorageLog.RelayFailed(changes.Log, loop, fault);
-                    logged = clock.GetTimestamp();
+                    StorageLog.RelayFailed(_changes.Log, loop, fault);
+                    logged = _clock.GetTimestamp();
                 }
-                // The nodes look by themselves meanwhile.
-                await Task.Delay(Rest, clock, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                // What was missed meanwhile is seen by the numbers, or by the rows.
+                await Task.Delay(Rest, _clock, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
     private async Task TellAsync(CancellationToken stop)
     {
-        await _told.Reader.WaitToReadAsync(stop);
-        await Task.Delay(Gather, clock, stop);
+        if (Volatile.Read(ref _lost) == 0) await _told.Reader.WaitToReadAsync(stop);
+        await Task.Delay(Gather, _clock, stop);
+        var lost = Interlocked.Exchange(ref _lost, 0) == 1;
         var topics = new HashSet<string>(StringComparer.Ordinal);
         while (_told.Reader.TryRead(out var topic)) topics.Add(topic);
-        var payload = new StringBuilder(_node);
-        foreach (var topic in topics) payload.Append('\n').Append(topic);
-        if (Encoding.UTF8.GetByteCount(payload.ToString()) > MaxPayload) payload.Clear().Append(_node).Append("\n*");
-        await using var command = source.CreateCommand("SELECT pg_notify($1, $2)");
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Link });
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = payload.ToString() });
-        await command.ExecuteNonQueryAsync(stop);
+        if (topics.Count == 0 && !lost) return;
+        var text = lost || topics.Count > MaxTopics ? NodesHeard.Everything : string.Join('\n', topics);
+        var number = ++_number;
+        try
+        {
+            await _log.TellAsync(number, text, NotificationOf(number, text), stop);
+        }
+        catch (Exception)
+        {
+            // The number may have been told, or not: the others find a gap, or "everything" behind it.
+            Interlocked.Exchange(ref _lost, 1);
+            throw;
+        }
+    }
+
+    /// <summary>The last commits of a node that ends. Where it cannot tell them, the others notice that it is silent.</summary>
+    private async Task TellTheRestAsync()
+    {
+        if (_told.Reader.Count == 0) return;
+        using var patience = new CancellationTokenSource(Rest, _clock);
+        try
+        {
+            await TellAsync(patience.Token);
+        }
+        catch (Exception fault) when (fault is NpgsqlException or OperationCanceledException or ObjectDisposedException)
+        {
+            StorageLog.RelayFailed(_changes.Log, "tell", fault);
+        }
+    }
+
+    /// <summary>Who, which number, and the topics where they fit; else the log is to be read.</summary>
+    private string NotificationOf(long number, string topics)
+    {
+        var whole = $"{_node}\n{number}\n{topics}";
+        return Encoding.UTF8.GetByteCount(whole) <= MaxPayload ? whole : $"{_node}\n{number}";
     }
 
     private async Task HearAsync(CancellationToken stop)
     {
-        await using var connection = await source.OpenConnectionAsync(stop);
+        await using var connection = await _source.OpenConnectionAsync(stop);
         connection.Notification += (_, note) => Hear(note.Payload);
-        await using (var listen = new NpgsqlCommand("LISTEN " + Link, connection)) await listen.ExecuteNonQueryAsync(stop);
-        changes.HeardEverything();
+        await using (var listen = new NpgsqlCommand("LISTEN " + HintLog.Link, connection))
+            await listen.ExecuteNonQueryAsync(stop);
+        _toRead.Set();
         while (true) await connection.WaitAsync(stop);
-    }
-
-    private async Task LookAsync(CancellationToken stop)
-    {
-        await Task.Delay(LookEvery, clock, stop);
-        changes.HeardEverything();
     }
 
     private void Hear(string payload)
     {
-        var topics = payload.Split('\n');
-        if (topics[0] == _node) return;
-        if (topics is [_, "*"]) changes.HeardEverything();
-        else changes.Heard(topics[1..]);
+        var parts = payload.Split('\n');
+        if (parts[0] == _node)
+        {
+            Volatile.Write(ref _echoAt, _clock.GetTimestamp());
+            return;
+        }
+        if (parts.Length == 1) return;
+        var isWhole = parts.Length > 2 && parts[2] != NodesHeard.Everything;
+        if (isWhole && long.TryParse(parts[1], out var number) && _heard.IsNext(parts[0], number))
+            _changes.Heard(parts[2..]);
+        else
+            _toRead.Set();
+    }
+
+    private async Task ReadAsync(CancellationToken stop)
+    {
+        var echoes = _echoAt != 0 && _clock.GetElapsedTime(Volatile.Read(ref _echoAt)) < EchoWithin;
+        await _toRead.WaitAsync(echoes ? Beat : ReadWithoutEcho, _clock, stop);
+        var read = await _log.ReadAsync(_heard.Cursors, stop);
+        var (topics, everything) = _heard.Take(read);
+        if (topics.Count > 0) _changes.Heard(topics);
+        if (everything) _missed.Set();
+        if (read.GroupBy(h => h.Node).Any(hints => hints.Count() >= HintLog.MostRead)) _toRead.Set();
+    }
+
+    private async Task BeatAsync(CancellationToken stop)
+    {
+        await _log.BeatAsync(Volatile.Read(ref _number), stop);
+        await Task.Delay(Beat, _clock, stop);
+    }
+
+    private async Task LookAtRowsAsync(CancellationToken stop)
+    {
+        await _missed.WaitAsync(RowsEvery, _clock, stop);
+        try
+        {
+            _changes.HeardEverything();
+            await _rows.LookAsync(stop);
+        }
+        catch (Exception)
+        {
+            // What was missed still is.
+            _missed.Set();
+            throw;
+        }
+    }
+
+    private async Task CleanAsync(CancellationToken stop)
+    {
+        await Task.Delay(RowsEvery, _clock, stop);
+        await _log.CleanAsync(stop);
     }
 }

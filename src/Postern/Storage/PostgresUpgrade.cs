@@ -206,6 +206,7 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
     private async Task AloneAsync(string sql)
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
+        // For the session: what is built concurrently stands in no transaction. The connections are the upgrade's own.
         await ExecuteAsync(connection, "SET statement_timeout = 0; SET lock_timeout = 0");
         await ExecuteAsync(connection, sql);
     }

@@ -41,7 +41,7 @@ public sealed class BoundTests
     {
         const int frames = 10_000;
         var tail = new Tail(
-            new LogSource("k", "t", () => new ValueTask<long>(0), Read), fault => Assert.Fail(fault.ToString()));
+            new LogSource("k", "t", () => new ValueTask<long>(0), Read), TimeProvider.System, fault => Assert.Fail(fault.ToString()));
         await tail.StartAsync();
         await WaitFor.TrueAsync(() => Task.FromResult(tail.Next == frames));
         var kept = Enumerable.Range(0, frames).Count(i => tail.Find(i, out _, out _) is not null);

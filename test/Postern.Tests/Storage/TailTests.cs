@@ -11,7 +11,7 @@ public sealed class TailTests
         const long end = 200_000;
         var reads = new List<long>();
         var (begin, read) = (new TaskCompletionSource<long>(), new SemaphoreSlim(0));
-        var tail = new Tail(new LogSource("k", "t", () => new ValueTask<long>(begin.Task), Read), fault => Assert.Fail(fault.ToString()));
+        var tail = new Tail(new LogSource("k", "t", () => new ValueTask<long>(begin.Task), Read), TimeProvider.System, fault => Assert.Fail(fault.ToString()));
         // A record is committed while the tail asks where the log ends.
         var starting = tail.StartAsync();
         for (var i = 0; i < 3; i++) tail.Poke();
@@ -36,7 +36,7 @@ public sealed class TailTests
     {
         var reader = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var pokes = new ThreadLocal<bool>();
-        var tail = new Tail(new LogSource("k", "t", () => new ValueTask<long>(0), Read), fault => Assert.Fail(fault.ToString()));
+        var tail = new Tail(new LogSource("k", "t", () => new ValueTask<long>(0), Read), TimeProvider.System, fault => Assert.Fail(fault.ToString()));
         await tail.StartAsync();
         await reader.Task.WaitAsync(TimeSpan.FromSeconds(10));
         for (var i = 0; i < 100; i++)

@@ -75,7 +75,7 @@ public sealed class RunAttackTests : IAsyncLifetime
     {
         var state = new RunState(1, 0, null);
         var read = new SemaphoreSlim(0);
-        using var watch = new RunWatch("p", "run_1", (_, _) => Read(), _server.Database);
+        using var watch = new RunWatch("p", "run_1", (_, _) => Read(), _server.Database, TimeProvider.System);
         await watch.EnsureFreshAsync();
         Assert.True(watch.Has(1, LateWorker.Refused, 1));
         state = state with { EndedAt = 1 };
@@ -99,7 +99,7 @@ public sealed class RunAttackTests : IAsyncLifetime
     {
         var state = new RunState(1, 0, null);
         using var watch = new RunWatch("p", "run_1", (_, _) => ValueTask.FromResult<RunState?>(state),
-            _server.Database);
+            _server.Database, TimeProvider.System);
         await watch.EnsureFreshAsync();
         Assert.True(watch.TryRetire());
         state = state with { EndedAt = 1 };
