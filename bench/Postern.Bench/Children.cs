@@ -11,9 +11,9 @@ internal sealed class Child : IAsyncDisposable
     private readonly List<string> _lines = [];
     private readonly TaskCompletionSource<string> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private Child(string arguments, Dictionary<string, string>? environment)
+    private Child(string program, string arguments, Dictionary<string, string>? environment)
     {
-        var start = new ProcessStartInfo("dotnet", $"\"{typeof(Child).Assembly.Location}\" {arguments}") { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("dotnet", $"\"{program}\" {arguments}") { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in environment ?? []) start.Environment[name] = value;
         Started = Stopwatch.StartNew();
         _process = Process.Start(start)!;
@@ -29,10 +29,13 @@ internal sealed class Child : IAsyncDisposable
 
     public string RootKey => Find("  export U=").Split("KEY=")[1];
 
-    public static async Task<Child> StartAsync(string arguments, Dictionary<string, string>? environment = null)
+    /// <param name="program">Another version of the server; null: this one.</param>
+    public static async Task<Child> StartAsync(
+        string arguments, Dictionary<string, string>? environment = null, string? program = null)
     {
-        var child = new Child(arguments, environment);
-        child.Url = await child._listening.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        var child = new Child(program ?? typeof(Child).Assembly.Location, arguments, environment);
+        // A large database is brought to this schema first.
+        child.Url = await child._listening.Task.WaitAsync(TimeSpan.FromMinutes(15));
         return child;
     }
 

@@ -14,7 +14,8 @@ internal static class Measurements
 
     public static async Task<int> RunAsync(string[] only)
     {
-        var all = new (string Name, Func<string, Task> Measure)[] { ("history", HistoryAsync), ("append", AppendAsync), ("append-postgres", AppendPostgresAsync), ("streams", StreamMeasurements.RunAsync), ("start", StartAsync), ("callbacks", RunMeasurements.CallbacksAsync), ("deliveries", DeliveryMeasurements.RunAsync), ("inbound", InboundMeasurements.RunAsync), ("approvals", ApprovalMeasurements.DecisionsAsync), ("waiters", ApprovalMeasurements.WaitersAsync), ("flood", FloodMeasurements.RunAsync) };
+        var all = new (string Name, Func<string, Task> Measure)[] { ("history", HistoryAsync), ("append", AppendAsync), ("append-postgres", AppendPostgresAsync), ("streams", StreamMeasurements.RunAsync), ("start", StartAsync), ("callbacks", RunMeasurements.CallbacksAsync), ("deliveries", DeliveryMeasurements.RunAsync), ("inbound", InboundMeasurements.RunAsync), ("approvals", ApprovalMeasurements.DecisionsAsync), ("waiters", ApprovalMeasurements.WaitersAsync), ("flood", FloodMeasurements.RunAsync),
+            ("idle-postgres", NodeMeasurements.IdleAsync), ("upgrade", NodeMeasurements.UpgradeAsync) };
         foreach (var (name, measure) in all.Where(m => only.Length == 0 || only.Contains(m.Name)))
         {
             var folder = Directory.CreateTempSubdirectory("postern-bench-").FullName;

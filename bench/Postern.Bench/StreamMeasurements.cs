@@ -61,7 +61,7 @@ internal static class StreamMeasurements
         Close(listeners);
     }
 
-    private static async Task<List<Socket>> OpenAsync(int port, string key, int count, Func<int, string> session)
+    internal static async Task<List<Socket>> OpenAsync(int port, string key, int count, Func<int, string> session)
     {
         var sockets = new List<Socket>(count);
         var buffer = new byte[4096];
@@ -79,7 +79,7 @@ internal static class StreamMeasurements
     }
 
     /// <summary>Until a record has come; heartbeats do not count.</summary>
-    private static async Task HearAsync(Socket socket)
+    internal static async Task HearAsync(Socket socket)
     {
         var buffer = new byte[4096];
         while (true)
@@ -90,7 +90,7 @@ internal static class StreamMeasurements
         }
     }
 
-    private static void Close(List<Socket> sockets)
+    internal static void Close(List<Socket> sockets)
     {
         foreach (var socket in sockets) socket.Dispose();
     }

@@ -99,6 +99,38 @@ public sealed class LockedFileTests
     }
 
     [Fact]
+    public async Task A_request_that_was_told_to_try_again_is_over_and_spoils_no_batch()
+    {
+        var folder = Directory.CreateTempSubdirectory("postern-over-");
+        var file = Path.Combine(folder.FullName, "postern.db");
+        Migrations.ApplyToSqlite(file);
+        await using (var database = new SqliteDatabase(file, TimeProvider.System))
+        {
+            using var slow = new ManualResetEventSlim();
+            var writing = new TaskCompletionSource();
+            var first = database.WriteAsync(_ =>
+            {
+                writing.TrySetResult();
+                slow.Wait();
+                return ValueTask.FromResult(0);
+            });
+            await writing.Task;
+            // Its request is answered, and what stood for it is gone: whether its client is there cannot be asked.
+            var late = Task.Run(() =>
+            {
+                StorageUse.Begin(new StorageUse(Asker.Request, () => throw new ObjectDisposedException("the request")));
+                return database.WriteAsync(_ => ValueTask.FromResult(1));
+            });
+            await Assert.ThrowsAsync<StorageBusyException>(() => late);
+            var others = Enumerable.Range(0, 5).Select(i => database.WriteAsync(_ => ValueTask.FromResult(i))).ToList();
+            slow.Set();
+            Assert.Equal(0, await first);
+            Assert.Equal([0, 1, 2, 3, 4], await Task.WhenAll(others));
+        }
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
     public void A_commit_that_the_disk_failed_under_is_not_said_to_be_nothing()
     {
         Assert.IsType<StorageOutcomeUnknownException>(SqliteDatabase.TranslateOfCommit(new SqliteException("I/O", 10)));

@@ -204,7 +204,9 @@ internal sealed class SqliteDatabase : Database
             RollBack();
             Writes.Failed();
             if (fault is not SqliteException) StorageLog.WriterFailed(Changes.Log, batch.Count, fault);
-            var told = fault is SqliteException sqlite ? commits ? TranslateOfCommit(sqlite) : Translate(sqlite) : fault;
+            var told = fault is SqliteException sqlite
+                ? commits ? TranslateOfCommit(sqlite) : Translate(sqlite)
+                : new StorageUnavailableException("The writer failed.", fault);
             foreach (var write in batch) write.Fail(told);
             // None could begin, so none that waits can: they are told now, and not each after a wait of its own.
             if (batch.Count == 0)

@@ -24,6 +24,8 @@ internal abstract class SqliteWrite(StorageUse use, CancellationToken cancel)
     /// <summary>The writer takes it. False: nobody waits for it any more, and it is not run.</summary>
     public bool Begin()
     {
+        // Told long ago that it waited too long: the request that asked is over, and may not be asked anything.
+        if (Volatile.Read(ref _isTaken) == 1) return false;
         if (Stopwatch.GetElapsedTime(_since) >= HeldUp
             && (cancel.CanBeCanceled ? cancel : use.Gone) is { IsCancellationRequested: true } gone)
         {

@@ -41,8 +41,21 @@ internal sealed class StorageUse(Asker asker, Func<CancellationToken>? left = nu
     /// </summary>
     public string? Subject { get; set; }
 
-    /// <summary>Cancelled when nobody waits for the answer any more.</summary>
-    public CancellationToken Gone => left?.Invoke() ?? default;
+    /// <summary>Cancelled when nobody waits for the answer any more. Asking a request that is over is no fault.</summary>
+    public CancellationToken Gone
+    {
+        get
+        {
+            try
+            {
+                return left?.Invoke() ?? default;
+            }
+            catch (ObjectDisposedException)
+            {
+                return new CancellationToken(canceled: true);
+            }
+        }
+    }
 
     /// <summary>The same for what goes on when the request is over.</summary>
     public StorageUse Outliving => new(Asker) { Subject = Subject };
