@@ -13,17 +13,17 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
     {
         var keys = doors.Group("/api/v1/keys", ProblemFamily.Instance);
         keys.Post("", Opens.Key, Rule.Admin, Create).Says("Create a key").Takes<CreateKey>().Gives<CreatedKey>(201).Gives(400, 401, 403);
-        keys.Get("", Opens.Key, Rule.Admin, List).Says("List the keys").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<KeyView>>().Gives(400, 401, 403);
-        keys.Post("/{id}/rotate", Opens.Key, Rule.Admin, Rotate).Says("Give a key a new secret; the old one stays valid for an overlap").Takes<RotateKey>().Gives<RotatedKey>().Gives(400, 401, 403, 404);
+        keys.Get("", Opens.Key, Rule.Admin, List).Says("List the keys").Paged().Gives<Page<KeyView>>().Gives(400, 401, 403);
+        keys.Post("/{id}/rotate", Opens.Key, Rule.Admin, Rotate).Says("Give a key a new secret; the old one stays valid for an overlap").MayTake<RotateKey>().Gives<RotatedKey>().Gives(400, 401, 403, 404);
         keys.Patch("/{id}", Opens.Key, Rule.Admin, Update).Says("Rename a key, change its scopes or expiry").Takes<UpdateKey>().Gives<KeyView>().Gives(400, 401, 403, 404);
         keys.Delete("/{id}", Opens.Key, Rule.Admin, Revoke).Says("Revoke a key at once").Gives(204, 401, 403, 404, 409);
 
         var tenants = doors.Group("/api/v1/projects", ProblemFamily.Instance);
         tenants.Post("", Opens.Key, "the root key of the project default", CreateProject).Says("Create a project").Takes<CreateProject>().Gives<CreatedProject>(201).Gives(400, 401, 403, 409);
-        tenants.Get("", Opens.Key, "the root key of the project default", ListProjects).Says("List the projects").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<ProjectView>>().Gives(400, 401, 403);
+        tenants.Get("", Opens.Key, "the root key of the project default", ListProjects).Says("List the projects").Paged().Gives<Page<ProjectView>>().Gives(400, 401, 403);
 
         doors.Group("/api/v1/audit", ProblemFamily.Instance).Get("", Opens.Key, Rule.Admin, ReadAudit)
-            .Says("Read the audit, newest first").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<AuditView>>().Gives(400, 401, 403);
+            .Says("Read the audit, newest first").Paged().Gives<Page<AuditView>>().Gives(400, 401, 403);
     }
 
     private async Task<IResult> Create(HttpContext http, ProjectCaller caller)
@@ -153,24 +153,63 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
     }
 }
 
-internal sealed record CreateKey(string Name, string? Kind, IReadOnlyList<string>? Scopes, string? ExpiresAt);
+[Strict]
+internal sealed record CreateKey(
+    [Text("A name for people.", 1, 128)] string Name,
+    [Word("live for programs, pat for a person's command line.", "live", "pat", Default = "live")] string Kind,
+    [Texts("What the key may do: action:type[:id].", 100, 600)] IReadOnlyList<string>? Scopes,
+    [Instant("When it ends.")] string? ExpiresAt);
 
-internal sealed record CreatedKey(string Id, string Key, string Name, string Kind, IReadOnlyList<string> Scopes, string CreatedAt, string? ExpiresAt);
+internal sealed record CreatedKey(
+    [Member("The key's id.")] string Id,
+    [Member("The key itself: shown once.")] string Key,
+    [Member("The name for people.")] string Name,
+    [Member("live or pat.")] string Kind,
+    [Member("What the key may do.")] IReadOnlyList<string> Scopes,
+    [At("When it was made.")] string CreatedAt,
+    [At("When it ends.")] string? ExpiresAt);
 
-internal sealed record RotateKey(long? OverlapSeconds);
+[Strict]
+internal sealed record RotateKey(
+    [Whole("Seconds that the old secret stays valid.", 0, 30 * 86_400, Default = 86_400)] long OverlapSeconds);
 
-internal sealed record RotatedKey(string Id, string Key, string PreviousValidUntil);
+internal sealed record RotatedKey(
+    [Member("The key's id.")] string Id,
+    [Member("The key with its new secret: shown once.")] string Key,
+    [At("When the old secret ends.")] string PreviousValidUntil);
 
-internal sealed record UpdateKey(string? Name, IReadOnlyList<string>? Scopes, string? ExpiresAt);
+[Strict]
+internal sealed record UpdateKey(
+    [Text("A name for people.", 1, 128)] string? Name,
+    [Texts("What the key may do, instead of what it may now.", 100, 600)] IReadOnlyList<string>? Scopes,
+    [Instant("When it ends; null: never.")] string? ExpiresAt);
 
-internal sealed record KeyView(string Id, string Name, string Kind, IReadOnlyList<string> Scopes, string CreatedAt, string CreatedBy, string? ExpiresAt, string? LastUsedAt, string? PreviousValidUntil)
+internal sealed record KeyView(
+    [Member("The key's id.")] string Id,
+    [Member("The name for people.")] string Name,
+    [Member("root, live or pat.")] string Kind,
+    [Member("What the key may do.")] IReadOnlyList<string> Scopes,
+    [At("When it was made.")] string CreatedAt,
+    [Member("The key that made it, or the command line.")] string CreatedBy,
+    [At("When it ends.")] string? ExpiresAt,
+    [At("When it was used last, to a minute or so.")] string? LastUsedAt,
+    [At("When the secret before the last rotation ends.")] string? PreviousValidUntil)
 {
     public static KeyView Of(KeyRow row) => new(
         row.Id, row.Name, row.Kind, row.Scopes, Wire.Iso(row.CreatedAt), row.CreatedBy, Wire.Iso(row.ExpiresAt), Wire.Iso(row.LastUsedAt), Wire.Iso(row.PreviousUntil));
 }
 
-internal sealed record CreateProject(string Name);
+[Strict]
+internal sealed record CreateProject(
+    [Text("The project's name.", 1, 128)] string Name);
 
-internal sealed record CreatedProject(string Id, string Name, string RootKey, string CreatedAt);
+internal sealed record CreatedProject(
+    [Member("The project's id.")] string Id,
+    [Member("Its name.")] string Name,
+    [Member("Its root key: shown once.")] string RootKey,
+    [At("When it was made.")] string CreatedAt);
 
-internal sealed record ProjectView(string Id, string Name, string CreatedAt);
+internal sealed record ProjectView(
+    [Member("The project's id.")] string Id,
+    [Member("Its name.")] string Name,
+    [At("When it was made.")] string CreatedAt);

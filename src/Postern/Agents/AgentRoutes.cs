@@ -19,10 +19,10 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/agents", ProblemFamily.Instance);
-        group.Get("", Opens.Key, Rule.Needs("read", "tasks"), List).Says("List the agents").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<AgentView>>().Gives(400, 401, 403);
+        group.Get("", Opens.Key, Rule.Needs("read", "tasks"), List).Says("List the agents").Paged().Gives<Page<AgentView>>().Gives(400, 401, 403);
         group.Put("/{slug}", Opens.Key, "admin:tasks:{slug}", Put).Audits("agent.put").Says("Register an agent, or change it").Takes<PutAgent>().Gives<AgentView>(200).Gives<AgentView>(201).Gives(400, 401, 403, 409);
         group.Get("/{slug}", Opens.Key, "read:tasks:{slug}", Retrieve).Says("Read an agent").Gives<AgentView>().Gives(401, 404);
-        group.Delete("/{slug}", Opens.Key, "admin:tasks:{slug}", Delete).Audits("agent.deleted").Says("Remove an agent").Query("force", "1: fails its live runs").Gives(204, 401, 403, 404, 409);
+        group.Delete("/{slug}", Opens.Key, "admin:tasks:{slug}", Delete).Audits("agent.deleted").Says("Remove an agent").QueryWord("force", "1: fails its live runs.", "0", "1").Gives(204, 401, 403, 404, 409);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
@@ -132,15 +132,42 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
     }
 }
 
-internal sealed record PutAgent(string Kind, string? Url, string? Secret, long? Concurrency, long? IdleSeconds, AgentDeadlines? Deadlines, AgentRetry? Retry, bool? Links);
+[Strict]
+internal sealed record PutAgent(
+    [Word("http is called, pull claims its runs, echo is built in.", Agent.Http, Agent.Pull, Agent.Echo)] string Kind,
+    [Text("The URL that an http agent is called at.", 1, 2048)] string? Url,
+    [Text("Signs the calls: whsec_…. Without one the server makes one, and the answer shows it.", 1, 256)]
+    string? Secret,
+    [Whole("Runs under way at once; more wait.", 1, 100_000)] long? Concurrency,
+    [Whole("Seconds that a run without a turn stays live.", 1, 3600)] long? IdleSeconds,
+    [Member("Seconds that runs may last.")] AgentDeadlines? Deadlines,
+    [Member("How often a dispatch is tried.")] AgentRetry? Retry,
+    [Member("Whether it is given the links of questions. For administrators.")] bool? Links);
 
-internal sealed record AgentDeadlines(long? QueuedSeconds, long? TurnSeconds, long? TotalSeconds);
+[Strict]
+internal sealed record AgentDeadlines(
+    [Whole("Seconds that a run may wait for its start.", 1, 604_800)] long? QueuedSeconds,
+    [Whole("Seconds that a turn may last.", 1, 86_400)] long? TurnSeconds,
+    [Whole("Seconds that an attempt may last.", 1, 2_592_000)] long? TotalSeconds);
 
-internal sealed record AgentRetry(long? MaxTries);
+[Strict]
+internal sealed record AgentRetry(
+    [Whole("Tries of one dispatch at most.", 1, 10)] long? MaxTries);
 
 internal sealed record AgentView(
-    string Slug, string Kind, string? Url, long? Concurrency, long? IdleSeconds, AgentDeadlines Deadlines, AgentRetry Retry, bool Links, string CreatedAt, string UpdatedAt,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Secret)
+    [Member("The agent's name in paths and scopes.")] string Slug,
+    [Member("http, pull or echo.")] string Kind,
+    [Member("The URL that an http agent is called at.")] string? Url,
+    [Member("Runs under way at once; null: no bound.")] long? Concurrency,
+    [Member("Seconds that a run without a turn stays live; null: the server's default.")] long? IdleSeconds,
+    [Member("Seconds that runs may last; null: the server's defaults.")] AgentDeadlines Deadlines,
+    [Member("How often a dispatch is tried.")] AgentRetry Retry,
+    [Member("Whether it is given the links of questions.")] bool Links,
+    [At("When it was registered.")] string CreatedAt,
+    [At("When it changed last.")] string UpdatedAt,
+    [Member("Signs the calls. In the answer that made it, once.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Secret)
 {
     public static AgentView Of(Agent a, string? secret) => new(
         a.Slug, a.Kind, a.Url, a.Settings.Concurrency, a.Settings.IdleSeconds, new AgentDeadlines(a.Settings.QueuedSeconds, a.Settings.TurnSeconds, a.Settings.TotalSeconds),

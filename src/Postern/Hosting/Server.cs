@@ -34,8 +34,6 @@ internal static class Server
         builder.WebHost.UseKestrelCore().ConfigureKestrel(Kestrel).UseUrls(ListenUrls.Split(urls));
         builder.WebHost.UseShutdownTimeout(ShutdownTime);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTime);
-        builder.Services.AddOpenApi(OpenApiDocument.Configure);
-        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.CamelCase);
         Compose(builder.Services, database, master, options, clock);
 
         var app = builder.Build();
