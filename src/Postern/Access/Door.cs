@@ -55,6 +55,9 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
 
     public string RequestMedia { get; private set; } = "application/json";
 
+    /// <summary>Any member of the request's record may be left out.</summary>
+    public bool RequestIsPart { get; private set; }
+
     /// <summary>No body at all is taken as an empty object, or as an empty text.</summary>
     public bool RequestMayBeEmpty { get; private set; }
 
@@ -106,6 +109,13 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
         Request = typeof(T);
         RequestMedia = media;
         return this;
+    }
+
+    /// <summary>Takes a change of what is there: any of the members may be left out.</summary>
+    public Door TakesPartOf<T>()
+    {
+        RequestIsPart = true;
+        return Takes<T>();
     }
 
     /// <summary>Takes a body, and none at all as well.</summary>

@@ -8,12 +8,13 @@ namespace Postern.Access;
 /// <summary>
 /// The OpenAPI document, made from the doors: the same declarations that enforce. The schemas are those of the records
 /// that the doors name (<see cref="Schemas"/>). Every operation has two answers that no door has to name: 429 of the
-/// server's limits, which are problem details everywhere, and any other refusal in the shape of its family.
+/// server's limits, which come as problem details everywhere, and any other refusal in the shape of its family.
 /// </summary>
 internal sealed class OpenApiDocument
 {
     private const string Json = "application/json";
     private readonly Schemas _schemas = new();
+    private readonly SortedDictionary<string, JsonObject> _refusals = new(StringComparer.Ordinal);
 
     private static readonly Dictionary<string, string> PathWords = new(StringComparer.Ordinal)
     {
@@ -54,6 +55,7 @@ internal sealed class OpenApiDocument
 
     private static readonly Dictionary<int, string> StatusWords = new()
     {
+        [0] = "Any other refusal.",
         [304] = "What the caller has is still so.",
         [400] = "The request is not valid.",
         [401] = "The credential is missing or not valid.",
@@ -65,6 +67,7 @@ internal sealed class OpenApiDocument
         [413] = "The body is too large.",
         [415] = "The content type is not taken.",
         [422] = "The request is valid, but cannot be done.",
+        [429] = "Too many requests: Retry-After says when to come again.",
         [500] = "The server failed.",
         [503] = "The server cannot do it now.",
     };
@@ -88,7 +91,7 @@ internal sealed class OpenApiDocument
     private JsonObject Make(List<Door> doors)
     {
         // What requests hold may be left out where it is nullable: a record that answers hold too is as requests hold it.
-        foreach (var door in doors) if (door.Request is { } request) _schemas.Of(request, isRead: true);
+        foreach (var door in doors.Where(d => d.Request is not null)) RequestOf(door);
         var paths = new JsonObject();
         foreach (var path in doors.GroupBy(d => d.Path, StringComparer.Ordinal).OrderBy(p => p.Key, StringComparer.Ordinal))
         {
@@ -110,7 +113,12 @@ internal sealed class OpenApiDocument
             ["servers"] = new JsonArray(new JsonObject { ["url"] = "/", ["description"] = "This server." }),
             ["tags"] = new JsonArray([.. Tags.Select(t => new JsonObject { ["name"] = t.Name, ["description"] = t.Words })]),
             ["paths"] = paths,
-            ["components"] = new JsonObject { ["schemas"] = _schemas.Components(), ["securitySchemes"] = Credentials() },
+            ["components"] = new JsonObject
+            {
+                ["schemas"] = _schemas.Components(),
+                ["responses"] = new JsonObject(_refusals.Select(r => KeyValuePair.Create(r.Key, (JsonNode?)r.Value))),
+                ["securitySchemes"] = Credentials(),
+            },
         };
     }
 
@@ -126,12 +134,12 @@ internal sealed class OpenApiDocument
         var inPath = door.Path.Split('/').Where(s => s.StartsWith('{')).Select(s => InPath(s.Trim('{', '}', '*')));
         JsonArray parameters = [.. inPath, .. door.Parameters.Select(p => Parameter(p.Name, p.In, p.Words, p.Schema.DeepClone()))];
         if (parameters.Count > 0) operation["parameters"] = parameters;
-        if (door.Request is { } request)
+        if (door.Request is not null)
         {
             operation["requestBody"] = new JsonObject
             {
                 ["required"] = !door.RequestMayBeEmpty,
-                ["content"] = Content([door.RequestMedia], [request], isRead: true),
+                ["content"] = new JsonObject { [door.RequestMedia] = new JsonObject { ["schema"] = RequestOf(door) } },
             };
         }
         operation["responses"] = Responses(door);
@@ -141,47 +149,53 @@ internal sealed class OpenApiDocument
         static JsonNode Requirement(string? scheme) => scheme is null ? [] : new JsonObject { [scheme] = new JsonArray() };
     }
 
+    private JsonObject RequestOf(Door door) => _schemas.Of(door.Request!, isRead: true, door.RequestIsPart);
+
     private JsonObject Responses(Door door)
     {
         var responses = new JsonObject();
-        var refusal = door.Family.ContentType.Split(';')[0];
         foreach (var status in door.Answers.GroupBy(a => a.Status).OrderBy(s => s.Key))
         {
-            var response = new JsonObject { ["description"] = StatusWords.GetValueOrDefault(status.Key, "Done.") };
-            var content = new JsonObject();
-            foreach (var media in status.Where(a => a.Body is not null).GroupBy(a => a.Media, StringComparer.Ordinal))
-                Add(content, Content([media.Key], [.. media.Select(a => a.Body!)], isRead: false));
-            if (status.Key >= 400 && content.Count == 0) content = Content([refusal], [door.Family.Shape], isRead: false);
-            if (content.Count > 0 && door.Method != "HEAD") response["content"] = content;
-            responses[status.Key.ToString()] = response;
+            var bodies = status.Where(a => a.Body is not null).GroupBy(a => a.Media, a => a.Body!).ToList();
+            responses[status.Key.ToString()] = status.Key >= 400 && bodies.Count == 0
+                ? Refusal(door, status.Key)
+                : Response(door, status.Key, bodies.Select(media => (media.Key, SchemaOf([.. media]))));
         }
-        if (door.Opens == Opens.Anyone) return responses;
-        var limited = Content([ProblemFamily.Instance.ContentType], [typeof(Problem)], isRead: false);
-        // The family's own words for its own limits, such as requests in flight.
-        if (responses["429"]?["content"] is JsonObject own) Add(limited, own);
-        responses["429"] = Refused("Too many requests: Retry-After says when to come again.", limited);
-        var other = Content([refusal], [door.Family.Shape], isRead: false);
-        responses["default"] = Refused("Any other refusal.", other);
+        if (door.Opens != Opens.Anyone) responses["429"] = Refusal(door, 429);
+        responses["default"] = Refusal(door, 0);
         return responses;
-
-        JsonObject Refused(string words, JsonObject content)
-        {
-            var response = new JsonObject { ["description"] = words };
-            if (door.Method != "HEAD") response["content"] = content;
-            return response;
-        }
-
-        static void Add(JsonObject content, JsonObject more)
-        {
-            foreach (var (media, schema) in more) content[media] = schema!.DeepClone();
-        }
     }
 
-    private JsonObject Content(string[] media, Type[] bodies, bool isRead)
+    /// <summary>A refusal in the words of the door's family; of the server's limits also as problem details.</summary>
+    /// <param name="door">The door.</param>
+    /// <param name="status">0: any that is not named.</param>
+    private JsonObject Refusal(Door door, int status)
     {
-        var schemas = bodies.Select(b => _schemas.Of(b, isRead)).ToArray();
-        var schema = schemas.Length == 1 ? schemas[0] : new JsonObject { ["anyOf"] = new JsonArray(schemas) };
-        return new(media.Select(m => KeyValuePair.Create(m, (JsonNode?)new JsonObject { ["schema"] = schema.DeepClone() })));
+        if (door.Method == "HEAD") return Response(door, status, []);
+        var name = door.Family.Shape.Name + (status == 0 ? "" : status);
+        if (!_refusals.ContainsKey(name))
+        {
+            List<(string, JsonObject)> bodies = [(door.Family.ContentType.Split(';')[0], SchemaOf([door.Family.Shape]))];
+            var problems = ProblemFamily.Instance;
+            if (status == 429 && door.Family != problems) bodies.Add((problems.ContentType, SchemaOf([problems.Shape])));
+            _refusals[name] = Response(door, status, bodies);
+        }
+        return new() { ["$ref"] = "#/components/responses/" + name };
+    }
+
+    private static JsonObject Response(Door door, int status, IEnumerable<(string Media, JsonObject Schema)> bodies)
+    {
+        var response = new JsonObject { ["description"] = StatusWords.GetValueOrDefault(status, "Done.") };
+        var content = new JsonObject();
+        foreach (var (media, schema) in bodies) content[media] = new JsonObject { ["schema"] = schema };
+        if (content.Count > 0 && door.Method != "HEAD") response["content"] = content;
+        return response;
+    }
+
+    private JsonObject SchemaOf(IReadOnlyList<Type> bodies)
+    {
+        var schemas = bodies.Select(b => _schemas.Of(b, isRead: false)).ToArray();
+        return schemas.Length == 1 ? schemas[0] : new() { ["anyOf"] = new JsonArray(schemas) };
     }
 
     private static JsonObject InPath(string name)

@@ -97,10 +97,13 @@ internal sealed class ChosenAttribute(string words, params string[] types) : Mem
     }
 }
 
-/// <summary>Marks the record of a request that refuses members which it does not name.</summary>
+/// <summary>
+/// Marks the record of a request that refuses members which it does not name. Others take them, and mostly do not look
+/// at them.
+/// </summary>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class StrictAttribute : Attribute;
 
-/// <summary>Marks a record that has further members beside those it names.</summary>
+/// <summary>Marks the record of an answer that has further members beside those it names.</summary>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class HasMoreMembersAttribute : Attribute;

@@ -21,7 +21,8 @@ internal sealed class Schemas
     /// <summary>The schema of a type: of a record a reference to its component.</summary>
     /// <param name="type">A record, a list, a dictionary, or what JSON has.</param>
     /// <param name="isRead">Whether it is what a request holds. Requests are asked for before answers.</param>
-    public JsonObject Of(Type type, bool isRead)
+    /// <param name="isPart">Whether any of its members may be left out: a change of what is there.</param>
+    public JsonObject Of(Type type, bool isRead, bool isPart = false)
     {
         if (type == typeof(string)) return new() { ["type"] = "string" };
         if (type == typeof(bool)) return new() { ["type"] = "boolean" };
@@ -33,8 +34,8 @@ internal sealed class Schemas
         if (type.IsArray) return new() { ["type"] = "array", ["items"] = Of(type.GetElementType()!, isRead) };
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyDictionary<,>))
             return new() { ["type"] = "object", ["additionalProperties"] = Of(type.GetGenericArguments()[1], isRead) };
-        var name = NameOf(type);
-        if (_components.TryAdd(name, [])) Fill(_components[name], type, isRead);
+        var name = (isPart ? "PartOf" : "") + NameOf(type);
+        if (_components.TryAdd(name, [])) Fill(_components[name], type, isRead, isPart);
         return new() { ["$ref"] = "#/components/schemas/" + name };
     }
 
@@ -69,7 +70,7 @@ internal sealed class Schemas
         ? type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)] + "Of" + NameOf(type.GetGenericArguments()[0])
         : type.Name;
 
-    private void Fill(JsonObject schema, Type type, bool isRead)
+    private void Fill(JsonObject schema, Type type, bool isRead, bool isPart)
     {
         var (members, required) = (new JsonObject(), new JsonArray());
         foreach (var (property, parameter) in MembersOf(type))
@@ -90,13 +91,13 @@ internal sealed class Schemas
             if (isRead && said.Default is { } standard)
                 member["default"] = JsonSerializer.SerializeToNode(standard, Wire.Json);
             members[name] = member;
-            if (!mayBeAbsent) required.Add(name);
+            if (!mayBeAbsent && !isPart) required.Add(name);
         }
         schema["type"] = "object";
         if (required.Count > 0) schema["required"] = required;
         schema["properties"] = members;
-        if (type.GetCustomAttribute<StrictAttribute>() is not null) schema["additionalProperties"] = false;
-        if (type.GetCustomAttribute<HasMoreMembersAttribute>() is not null) schema["additionalProperties"] = true;
+        if (isRead) schema["additionalProperties"] = type.GetCustomAttribute<StrictAttribute>() is null;
+        else if (type.GetCustomAttribute<HasMoreMembersAttribute>() is not null) schema["additionalProperties"] = true;
     }
 
     /// <summary>The members as they are declared, those of a base record first, with the parameter that sets each.</summary>

@@ -141,7 +141,6 @@ internal sealed record StartSession(
     [Instant("When the session expires.")] string? ExpiresAt);
 
 /// <summary>How runs are started. Further members are kept and given back.</summary>
-[HasMoreMembers]
 internal sealed record SessionTriggerConfig(
     [Chosen("What each run is given.")] JsonElement BasePayload,
     [Text("Kept and given back.", 1, 64)] string? Machine,

@@ -26,7 +26,7 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
             var group = doors.Group($"/api/triggers/{kind}/{{owner}}/{{trigger}}", TriggerFamily.Instance);
             group.Post("", opens, writes, (http, caller) => Put(http, caller, kind)).Audits("trigger.put").Says("Make a trigger, or replace its configuration").Takes<PutTrigger>().Gives<Envelope<CreatedTrigger>>(201).Gives(400, 401, 403);
             group.Get("", opens, reads, (http, caller) => Retrieve(http, caller, kind)).Says("Read a trigger; never its secrets").Gives<Envelope<TriggerView>>().Gives(401, 403, 404);
-            group.Put("", opens, writes, (http, caller) => Update(http, caller, kind)).Audits("trigger.changed").Says("Change a trigger: null clears, absent keeps").Takes<PutTrigger>().Gives<Envelope<TriggerView>>().Gives(400, 401, 403, 404);
+            group.Put("", opens, writes, (http, caller) => Update(http, caller, kind)).Audits("trigger.changed").Says("Change a trigger: null clears, absent keeps").TakesPartOf<PutTrigger>().Gives<Envelope<TriggerView>>().Gives(400, 401, 403, 404);
             group.Delete("", opens, writes, (http, caller) => Delete(http, caller, kind)).Audits("trigger.deleted").Says("Remove a trigger with its captures; live runs go on").Gives<Envelope<MessageView>>().Gives(401, 403, 404);
             group.Get("/requests", opens, reads, (http, caller) => ListRequests(http, caller, kind)).Says("List captured requests, newest first").Paged().QueryWord("status", "What has become of it.", Capture.Statuses).Gives<Envelope<RequestList>>().Gives(400, 401, 403, 404);
             group.Get("/requests/{request}", opens, reads, (http, caller) => RetrieveRequest(http, caller, kind)).Says("Read a captured request").Gives<Envelope<CaptureView>>().Gives(401, 403, 404);
@@ -170,7 +170,7 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
     private static Refusal NoRequest => new(404, "Request not found", "not_found");
 }
 
-[HasMoreMembers]
+/// <summary>Further members are kept and given back as settings.</summary>
 internal sealed record PutTrigger(
     [Text("The slug of the agent that is started; the default agent if left out. Cannot be changed.", 1, 128)]
     string? Agent,
