@@ -17,6 +17,7 @@ internal sealed class Fields(JsonElement root)
 
     private readonly List<(string Field, string Problem)> _faults = [];
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+    private bool _isStrict;
 
     public IReadOnlyList<(string Field, string Problem)> Faults => _faults;
 
@@ -37,11 +38,22 @@ internal sealed class Fields(JsonElement root)
             : (null, Http.Refusal.BadRequest("Request body must be a JSON object", "invalid_body"));
     }
 
+    /// <summary>
+    /// The record of the body, by the attributes of its members. Faults are kept; with any of them it means nothing.
+    /// </summary>
+    public T Read<T>()
+        where T : class
+    {
+        _isStrict = RecordReader<T>.IsStrict;
+        return RecordReader<T>.Read(this);
+    }
+
     public void Fault(string field, string problem) => _faults.Add((field, problem));
 
     /// <summary>All faults in one refusal, or null. The message names each field.</summary>
     public Refusal? Refusal(int status = 400)
     {
+        RefuseUnknownIfStrict();
         if (_faults.Count == 0) return null;
         return new Refusal(status, string.Join("; ", _faults.Select(f => $"{f.Field} {f.Problem}")), "invalid_body") { ShouldRetry = false };
     }
@@ -247,6 +259,13 @@ internal sealed class Fields(JsonElement root)
             else if (!_known.Contains(name)) unknown.Add((name, member.Value));
         }
         return unknown;
+    }
+
+    /// <summary>The same where the record that was read is strict: after its own faults, and once.</summary>
+    public void RefuseUnknownIfStrict()
+    {
+        if (_isStrict) RefuseUnknown();
+        _isStrict = false;
     }
 
     /// <summary>Names that were in the body and that nobody asked for, as faults: for routes whose bodies are strict.</summary>

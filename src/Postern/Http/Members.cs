@@ -31,6 +31,12 @@ internal sealed class TextAttribute(string words, int min, int max) : MemberAttr
 
     public int Max => max;
 
+    /// <summary>Blanks around it are no part of it.</summary>
+    public bool Trims { get; init; }
+
+    /// <summary>It is for people: what could not be kept of it is mended.</summary>
+    public bool IsProse { get; init; }
+
     public override void Describe(JsonObject schema)
     {
         if (min > 0) schema["minLength"] = min;
@@ -49,6 +55,13 @@ internal sealed class WordAttribute(string words, params string[] all) : MemberA
 /// <summary>A number with bounds.</summary>
 internal sealed class WholeAttribute(string words, long min, long max) : MemberAttribute(words)
 {
+    public long Min => min;
+
+    public long Max => max;
+
+    /// <summary>1.0 and 1e0 are 1 too.</summary>
+    public bool HasManySpellings { get; init; }
+
     public override void Describe(JsonObject schema)
     {
         schema["minimum"] = min;
@@ -59,6 +72,11 @@ internal sealed class WholeAttribute(string words, long min, long max) : MemberA
 /// <summary>A list with bounds on the number and the length of its texts.</summary>
 internal sealed class TextsAttribute(string words, int maxItems, int maxLength) : MemberAttribute(words)
 {
+    public int MaxItems => maxItems;
+
+    public int MaxLength => maxLength;
+
+    /// <summary>For the document: who reads says it in words of its own.</summary>
     public int MinItems { get; init; }
 
     public override void Describe(JsonObject schema)
@@ -85,15 +103,21 @@ internal sealed class AtAttribute(string words) : MemberAttribute(words)
 /// <summary>An instant as requests give it: an ISO 8601 text, or a number (milliseconds unless the words say else).</summary>
 internal sealed class InstantAttribute(string words) : MemberAttribute(words)
 {
-    public override void Describe(JsonObject schema) => Schemas.Widen(schema, "integer");
+    public override void Describe(JsonObject schema) => schema["type"] = new JsonArray("string", "integer");
 }
 
 /// <summary>JSON that the caller chooses: an object, or the types that are named.</summary>
 internal sealed class ChosenAttribute(string words, params string[] types) : MemberAttribute(words)
 {
+    public bool IsObject => types.Length == 0;
+
     public override void Describe(JsonObject schema)
     {
-        foreach (var type in types.Length == 0 ? ["object"] : types) Schemas.Widen(schema, type);
+        string[] all = types.Length == 0 ? ["object"] : types;
+        foreach (var type in all) Schemas.Widen(schema, type);
+        // Said of each by itself, so that generators make a list or a map of anything of it.
+        if (all.Contains("array", StringComparer.Ordinal)) schema["items"] = new JsonObject();
+        if (all.Contains("object", StringComparer.Ordinal)) schema["additionalProperties"] = true;
     }
 }
 

@@ -13,7 +13,6 @@ namespace Postern.Http;
 internal sealed class Schemas
 {
     private readonly SortedDictionary<string, JsonObject> _components = new(StringComparer.Ordinal);
-    private readonly NullabilityInfoContext _nulls = new();
 
     /// <summary>What <see cref="Of"/> has referred to, by name.</summary>
     public JsonObject Components() => new(_components.Select(c => KeyValuePair.Create(c.Key, (JsonNode?)c.Value)));
@@ -66,6 +65,19 @@ internal sealed class Schemas
         }
     }
 
+    /// <summary>What a member is called on the wire.</summary>
+    public static string NameOf(PropertyInfo property) =>
+        property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name
+        ?? JsonNamingPolicy.CamelCase.ConvertName(property.Name);
+
+    /// <summary>Whether a request may leave a member out.</summary>
+    public static bool MayBeLeftOut(PropertyInfo property, MemberAttribute said) =>
+        said.Default is not null || IsNullable(property);
+
+    private static bool IsNullable(PropertyInfo property) =>
+        Nullable.GetUnderlyingType(property.PropertyType) is not null || (!IsArgument(property)
+            && new NullabilityInfoContext().Create(property).ReadState == NullabilityState.Nullable);
+
     private static string NameOf(Type type) => type.IsGenericType
         ? type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)] + "Of" + NameOf(type.GetGenericArguments()[0])
         : type.Name;
@@ -77,12 +89,11 @@ internal sealed class Schemas
         {
             var said = property.GetCustomAttribute<MemberAttribute>() ?? parameter?.GetCustomAttribute<MemberAttribute>()
                 ?? throw new InvalidOperationException($"{type.Name}.{property.Name} is not documented.");
-            var name = property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name
-                ?? JsonNamingPolicy.CamelCase.ConvertName(property.Name);
+            var name = NameOf(property);
             var inner = Nullable.GetUnderlyingType(property.PropertyType);
-            var isNullable = inner is not null || _nulls.Create(property).ReadState == NullabilityState.Nullable;
+            var isNullable = IsNullable(property);
             var mayBeAbsent = isRead
-                ? isNullable || said.Default is not null
+                ? MayBeLeftOut(property, said)
                 : said.MayBeAbsent || property.GetCustomAttribute<JsonIgnoreAttribute>() is not null;
             var member = Of(inner ?? property.PropertyType, isRead);
             said.Describe(member);
@@ -99,6 +110,10 @@ internal sealed class Schemas
         if (isRead) schema["additionalProperties"] = type.GetCustomAttribute<StrictAttribute>() is null;
         else if (type.GetCustomAttribute<HasMoreMembersAttribute>() is not null) schema["additionalProperties"] = true;
     }
+
+    /// <summary>Whether its type is the argument of a generic record, which is never null.</summary>
+    private static bool IsArgument(PropertyInfo property) => property.DeclaringType is { IsGenericType: true } type
+        && type.GetGenericTypeDefinition().GetProperty(property.Name)!.PropertyType.IsGenericParameter;
 
     /// <summary>The members as they are declared, those of a base record first, with the parameter that sets each.</summary>
     private static IEnumerable<(PropertyInfo Property, ParameterInfo? Parameter)> MembersOf(Type type)
