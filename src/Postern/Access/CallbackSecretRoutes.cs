@@ -23,9 +23,8 @@ internal sealed class CallbackSecretRoutes(CallbackSecrets secrets, AccessWatch 
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var given = fields.Text("secret", CallbackSecrets.MinLength, CallbackSecrets.MaxLength);
+        var given = fields.Read<CreateCallbackSecret>().Secret;
         if (given is not null && !given.All(c => c is > ' ' and < '\u007f')) fields.Fault("secret", "must be printable ASCII without spaces: it travels in a header");
-        fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
         var secret = given ?? "pst_cbs_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         var (id, taken) = await secrets.CreateAsync(caller.Project, secret, caller);

@@ -34,6 +34,7 @@ internal sealed record Rule(string Words, Need? Need = null)
 /// and the enforcement are made from this one declaration.
 /// </summary>
 internal sealed class Door(string method, string path, Opens opens, Rule rule, ErrorFamily family, Delegate handler)
+    : ITakesRecord
 {
     public const string AnyMethod = "ANY";
 

@@ -7,7 +7,6 @@ namespace Postern.Access;
 internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects projects, Audit audit)
 {
     private const int MaxBody = 64 * 1024;
-    private const int MaxScopes = 100;
 
     public void Map(Doors doors)
     {
@@ -30,15 +29,14 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
-        var name = fields.Text("name", 1, 128, required: true, trim: true);
-        var kind = fields.Word("kind", ["live", "pat"]) ?? "live";
-        var scopes = ReadScopes(fields) ?? [];
-        var expiresAt = ReadExpiry(fields, admin.Now);
-        fields.RefuseUnknown();
+        var asked = fields.Read<CreateKey>();
+        var (scopes, expiresAt) = (asked.Scopes ?? [], asked.ExpiresAt);
+        Check(fields, scopes, expiresAt);
         if (fields.Refusal() is { } wrong) return wrong;
         if (Minting.RefuseScopes(caller, scopes) is { } wider) return wider;
         if (Minting.RefuseExpiry(caller, expiresAt) is { } longer) return longer;
-        var (row, key, full) = await admin.CreateAsync(caller.Project, name!, kind, scopes, expiresAt, caller.Authority.LoggedActor, caller);
+        var (row, key, full) = await admin.CreateAsync(
+            caller.Project, asked.Name, asked.Kind, scopes, expiresAt, caller.Authority.LoggedActor, caller);
         if (full is not null) return full;
         return Reply.Created(new CreatedKey(row.Id, key.Text, row.Name, row.Kind, row.Scopes, Wire.Iso(row.CreatedAt), Wire.Iso(row.ExpiresAt)));
     }
@@ -55,8 +53,7 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var overlap = fields.Whole("overlapSeconds", 0, 30 * 86_400) ?? (long)KeyAdmin.StandardOverlap.TotalSeconds;
-        fields.RefuseUnknown();
+        var overlap = fields.Read<RotateKey>().OverlapSeconds;
         if (fields.Refusal() is { } wrong) return wrong;
         if (await FindAsync(http, caller) is not { } row) return NotFound;
         var actor = caller.Authority.LoggedActor;
@@ -67,15 +64,13 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
-        var name = fields.Text("name", 1, 128, trim: true);
-        var scopes = ReadScopes(fields);
-        var expiresAt = ReadExpiry(fields, admin.Now);
+        var asked = fields.Read<UpdateKey>();
+        Check(fields, asked.Scopes, asked.ExpiresAt);
         var clearExpiry = fields.IsNull("expiresAt");
-        fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
         if (await FindAsync(http, caller) is not { } row) return NotFound;
         if (row.Kind == "root") return new Refusal(409, "The root key has all rights of its project: it can be rotated, not narrowed.", "root_key");
-        var change = new KeyChange(name, scopes, expiresAt, clearExpiry);
+        var change = new KeyChange(asked.Name, asked.Scopes, asked.ExpiresAt, clearExpiry);
         return Answer(await admin.UpdateAsync(row, change, caller.Authority.LoggedActor, caller), row.Id);
     }
 
@@ -99,10 +94,9 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
         if (await RefuseUnlessDefaultRoot(caller) is { } forbidden) return forbidden;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
-        var name = fields.Text("name", 1, 128, required: true, trim: true);
-        fields.RefuseUnknown();
+        var name = fields.Read<CreateProject>().Name;
         if (fields.Refusal() is { } wrong) return wrong;
-        if (await projects.CreateAsync(name!, caller.Authority.LoggedActor, by: caller) is not { } made) return new Refusal(409, $"There is a project {name} already.", "project_exists");
+        if (await projects.CreateAsync(name, caller.Authority.LoggedActor, by: caller) is not { } made) return new Refusal(409, $"There is a project {name} already.", "project_exists");
         return Reply.Created(new CreatedProject(made.Project.Id, made.Project.Name, made.RootKey.Text, Wire.Iso(made.Project.CreatedAt)));
     }
 
@@ -138,27 +132,20 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
 
     private static Refusal NotFound => new(404, "There is no such key.", "not_found");
 
-    private static List<string>? ReadScopes(Fields fields)
+    private void Check(Fields fields, IReadOnlyList<string>? scopes, long? expiresAt)
     {
-        var scopes = fields.Texts("scopes", MaxScopes, 600);
-        if (scopes is not null && ScopeSet.FirstMalformed(scopes) is { } malformed) fields.Fault("scopes", $"holds {malformed}, which is not action:type[:id]");
-        return scopes;
-    }
-
-    private static long? ReadExpiry(Fields fields, long now)
-    {
-        var expiresAt = fields.Instant("expiresAt");
-        if (expiresAt <= now) fields.Fault("expiresAt", "must be in the future");
-        return expiresAt;
+        if (scopes is not null && ScopeSet.FirstMalformed(scopes) is { } malformed)
+            fields.Fault("scopes", $"holds {malformed}, which is not action:type[:id]");
+        if (expiresAt <= admin.Now) fields.Fault("expiresAt", "must be in the future");
     }
 }
 
 [Strict]
 internal sealed record CreateKey(
-    [Text("A name for people.", 1, 128)] string Name,
+    [Text("A name for people.", 1, 128, Trims = true)] string Name,
     [Word("live for programs, pat for a person's command line.", "live", "pat", Default = "live")] string Kind,
     [Texts("What the key may do: action:type[:id].", 100, 600)] IReadOnlyList<string>? Scopes,
-    [Instant("When it ends.")] string? ExpiresAt);
+    [Instant("When it ends.")] long? ExpiresAt);
 
 internal sealed record CreatedKey(
     [Member("The key's id.")] string Id,
@@ -180,9 +167,9 @@ internal sealed record RotatedKey(
 
 [Strict]
 internal sealed record UpdateKey(
-    [Text("A name for people.", 1, 128)] string? Name,
+    [Text("A name for people.", 1, 128, Trims = true)] string? Name,
     [Texts("What the key may do, instead of what it may now.", 100, 600)] IReadOnlyList<string>? Scopes,
-    [Instant("When it ends; null: never.")] string? ExpiresAt);
+    [Instant("When it ends; null: never.")] long? ExpiresAt);
 
 internal sealed record KeyView(
     [Member("The key's id.")] string Id,
@@ -201,7 +188,7 @@ internal sealed record KeyView(
 
 [Strict]
 internal sealed record CreateProject(
-    [Text("The project's name.", 1, 128)] string Name);
+    [Text("The project's name.", 1, 128, Trims = true)] string Name);
 
 internal sealed record CreatedProject(
     [Member("The project's id.")] string Id,

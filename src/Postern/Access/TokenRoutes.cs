@@ -67,13 +67,9 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
-        var token = fields.Text("token", 1, 8192);
-        var jti = fields.Text("jti", 1, 256);
-        var subject = fields.Text("subject", 1, 256);
-        var before = fields.Instant("issuedBefore");
+        var (token, jti, subject, before) = fields.Read<RevokeTokens>();
         if (new[] { token, jti, subject }.Count(t => t is not null) != 1) fields.Fault("token, jti, subject", "name exactly one");
         if (subject is not null && before is null) fields.Fault("issuedBefore", "is required with subject");
-        fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
         var names = token is null ? null : Tokens.NamesOf(token, database.Now);
         if (token is not null && names is null) return Refusal.BadRequest("token is not a token: three parts of base64url without padding", "invalid_body");
@@ -171,12 +167,10 @@ internal sealed record TokenView(
 
 [Strict]
 internal sealed record RevokeTokens(
-    [Text("The token. One of token, jti and subject.", 1, 8192)]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Token,
+    [Text("The token. One of token, jti and subject.", 1, 8192)] string? Token,
     [Text("The jti of a token. One of token, jti and subject.", 1, 256)] string? Jti,
     [Text("The subject whose tokens end. One of token, jti and subject.", 1, 256)] string? Subject,
-    [Instant("Ends the subject's tokens that were issued before. Required with subject.")] string? IssuedBefore);
+    [Instant("Ends the subject's tokens that were issued before. Required with subject.")] long? IssuedBefore);
 
 internal sealed record RevokedView(
     [Member("True.")] bool Revoked);

@@ -48,16 +48,14 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         if (fields is null) return unreadable!;
         if (slug.Length is 0 or > 128 || !char.IsAsciiLetterOrDigit(slug[0]) || !slug.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
             fields.Fault("slug", "must be 1 to 128 letters, digits, dots, underscores and hyphens, the first a letter or digit");
-        var kind = fields.Word("kind", [Agent.Http, Agent.Pull, Agent.Echo], required: true);
-        var url = fields.Text("url", 1, 2048);
+        var asked = fields.Read<PutAgent>();
+        var (kind, url, secret) = (asked.Kind, asked.Url, asked.Secret);
         if (kind == Agent.Http && url is null && fields.Faults.All(f => f.Field != "url")) fields.Fault("url", "is required for an http agent");
         if (kind is Agent.Pull or Agent.Echo && url is not null) fields.Fault("url", "is for http agents");
         var problem = url is null ? null : await outbound.WhatIsWrongWithAsync(http, url);
         if (problem is not null) fields.Fault("url", problem);
-        var secret = fields.Text("secret", 1, 256);
         if (secret is not null && !SigningSecret.IsOne(secret)) fields.Fault("secret", SigningSecret.Rule);
-        var settings = ReadSettings(fields);
-        fields.RefuseUnknown();
+        var settings = SettingsOf(asked);
         if (fields.Refusal() is { } wrong) return wrong;
         // The link decides: who asks is given it by an administrator alone.
         if (settings.Links == true && !caller.Allows(Need.FullAdmin)) return ProblemFamily.Instance.Forbidden("admin");
@@ -71,7 +69,7 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
             // A secret that was made or given is kept until another is given; it is shown when it is made, and never again.
             var keeps = secret is null && old?.SealedSecret is not null;
             var sealedSecret = keeps ? old!.SealedSecret : master.Seal(fresh, Agent.SealOwner(caller.Project, slug));
-            var agent = new Agent(caller.Project, slug, kind!, url, sealedSecret, settings, old?.CreatedAt ?? tx.Now, tx.Now);
+            var agent = new Agent(caller.Project, slug, kind, url, sealedSecret, settings, old?.CreatedAt ?? tx.Now, tx.Now);
             await AgentStore.PutAsync(tx, agent);
             return Reply.Json(old is null ? 201 : 200, AgentView.Of(agent, keeps || secret is not null ? null : fresh));
         });
@@ -108,22 +106,9 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         }
     }
 
-    private static AgentSettings ReadSettings(Fields fields)
-    {
-        var concurrency = fields.Whole("concurrency", 1, 100_000);
-        var idle = fields.Whole("idleSeconds", 1, 3600);
-        var links = fields.Flag("links");
-        var (deadlines, retry) = (fields.Object("deadlines"), fields.Object("retry"));
-        var times = deadlines is { } d ? new Fields(d) : null;
-        var tries = retry is { } r ? new Fields(r) : null;
-        var settings = new AgentSettings(
-            concurrency, idle, times?.Whole("queuedSeconds", 1, 604_800), times?.Whole("turnSeconds", 1, 86_400), times?.Whole("totalSeconds", 1, 2_592_000), tries?.Whole("maxTries", 1, 10), links);
-        times?.RefuseUnknown();
-        tries?.RefuseUnknown();
-        foreach (var (field, problem) in times?.Faults ?? []) fields.Fault("deadlines." + field, problem);
-        foreach (var (field, problem) in tries?.Faults ?? []) fields.Fault("retry." + field, problem);
-        return settings;
-    }
+    private static AgentSettings SettingsOf(PutAgent asked) => new(
+        asked.Concurrency, asked.IdleSeconds, asked.Deadlines?.QueuedSeconds, asked.Deadlines?.TurnSeconds,
+        asked.Deadlines?.TotalSeconds, asked.Retry?.MaxTries, asked.Links);
 
     private static Refusal Unknown(ProjectCaller caller)
     {

@@ -12,7 +12,6 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
     private const int MaxBody = 64 * 1024;
     private const int IdSegment = 3;
     private const int DeleteBatch = 500;
-    private const long StandardOverlapSeconds = 86_400;
 
     /// <summary>What there is to subscribe to.</summary>
     private static readonly string[] Types =
@@ -47,17 +46,12 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
         if (fields is null) return unreadable!;
         if (id.Length is 0 or > 64 || !char.IsAsciiLetterOrDigit(id[0]) || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
             fields.Fault("endpoint", "must be 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit");
-        var url = fields.Text("url", 1, 2048, required: true);
+        var (url, events, secret, rate, ordered, enabled, links) = fields.Read<PutEndpoint>();
         var problem = url is null ? null : await outbound.WhatIsWrongWithAsync(http, url);
         if (problem is not null) fields.Fault("url", problem);
-        var events = fields.Texts("events", 50, 64, required: true);
         if (events is { Count: 0 }) fields.Fault("events", "must not be empty");
         foreach (var type in events?.Where(e => !IsSubscribable(e)) ?? []) fields.Fault("events", $"holds {type}, which is no event type, prefix.* or *");
-        var secret = fields.Text("secret", 1, 256);
         if (secret is not null && !SigningSecret.IsOne(secret)) fields.Fault("secret", SigningSecret.Rule);
-        var rate = fields.Whole("rateLimit", 1, 100_000);
-        var (ordered, enabled, links) = (fields.Flag("ordered") ?? true, fields.Flag("enabled") ?? true, fields.Flag("links") ?? false);
-        fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
         // A link decides its question: who is sent them is an administrator's to say.
         if (links && !caller.Allows(Need.FullAdmin)) return ProblemFamily.Instance.Forbidden("admin");
@@ -98,8 +92,7 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var overlap = fields.Whole("overlapSeconds", 0, 30 * 86_400) ?? StandardOverlapSeconds;
-        fields.RefuseUnknown();
+        var overlap = fields.Read<RotateSecret>().OverlapSeconds;
         if (fields.Refusal() is { } wrong) return wrong;
         var id = RequestPath.Segment(http, IdSegment) ?? "";
         var secret = SigningSecret.New();

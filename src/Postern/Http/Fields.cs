@@ -17,6 +17,7 @@ internal sealed class Fields(JsonElement root)
 
     private readonly List<(string Field, string Problem)> _faults = [];
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+    private ITakesRecord? _documented;
     private bool _isStrict;
 
     public IReadOnlyList<(string Field, string Problem)> Faults => _faults;
@@ -34,7 +35,7 @@ internal sealed class Fields(JsonElement root)
         if (json is null) return (null, invalid);
         http.Response.RegisterForDispose(json);
         return json.RootElement.ValueKind == JsonValueKind.Object
-            ? (new Fields(json.RootElement), null)
+            ? (new Fields(json.RootElement) { _documented = http.GetEndpoint()?.Metadata.GetMetadata<ITakesRecord>() }, null)
             : (null, Http.Refusal.BadRequest("Request body must be a JSON object", "invalid_body"));
     }
 
@@ -44,6 +45,8 @@ internal sealed class Fields(JsonElement root)
     public T Read<T>()
         where T : class
     {
+        if (_documented is { Request: var shown } && shown != typeof(T))
+            throw new InvalidOperationException($"The door reads {typeof(T).Name}, and documents {shown?.Name ?? "nothing"}.");
         _isStrict = RecordReader<T>.IsStrict;
         return RecordReader<T>.Read(this);
     }
@@ -277,4 +280,10 @@ internal sealed class Fields(JsonElement root)
             if (name is null || !_known.Contains(name)) Fault(name ?? "body", name is null ? "holds a name that is not valid Unicode" : "is not a known field");
         }
     }
+}
+
+/// <summary>What stands beside an endpoint whose document shows a record as the body.</summary>
+internal interface ITakesRecord
+{
+    Type? Request { get; }
 }

@@ -35,10 +35,7 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
         if (!caller.Allows("write", "tasks", slug)) return ProblemFamily.Instance.Forbidden($"write:tasks:{slug}");
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var most = fields.Whole("max", 1, 100) ?? 1;
-        var wait = fields.Whole("waitSeconds", 0, 55) ?? 0;
-        var lease = fields.Whole("leaseSeconds", 5, 3600) ?? 60;
-        fields.RefuseUnknown();
+        var (most, wait, lease) = fields.Read<ClaimRuns>();
         if (fields.Refusal() is { } wrong) return wrong;
         if (await agents.FindAsync(caller.Project, slug) is not { } agent) return new Refusal(404, "There is no such agent.", "not_found");
         if (agent.Kind != Agent.Pull) return new Refusal(409, $"{slug} is an {agent.Kind} agent: its runs are given to it.", "not_pull");
@@ -62,14 +59,13 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
         if (RequestPath.Segment(http, RunSegment) is not { } id || !caller.Allows("write", "runs", id)) return Unknown(caller);
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var attempt = RunRoutes.AttemptOf(caller, id) ?? fields.Integer("attempt", 1, int.MaxValue);
-        fields.Integer("attempt", 1, int.MaxValue);
-        fields.RefuseUnknown();
+        var said = fields.Read<SendHeartbeat>().Attempt;
         if (fields.Refusal() is { } wrong) return wrong;
         return await database.WriteAsync<IResult>(async tx =>
         {
             if (await RunStore.LockAsync(tx, caller.Project, id) is not { } run) return Unknown(caller);
-            if (attempt is { } said && said != run.Attempt) return NativeReport.Refused(new ReportOutcome.Stale(run.Attempt, said));
+            if ((RunRoutes.AttemptOf(caller, id) ?? said) is { } attempt && attempt != run.Attempt)
+                return NativeReport.Refused(new ReportOutcome.Stale(run.Attempt, attempt));
             if (run.IsEnded) return new Refusal(409, $"The run has ended as {run.Status}.", "run_ended") { Extra = [("runStatus", run.Status)] };
             var alive = run with { ClaimUntil = run.ClaimUntil is null ? null : tx.Now + (run.ClaimSeconds * 1_000_000), DeadlineAt = RunMachine.DeadlineOf(run, tx.Now) };
             await RunStore.SaveAsync(tx, alive);
@@ -186,7 +182,8 @@ internal sealed record DispatchedCallback(
 
 [Strict]
 internal sealed record SendHeartbeat(
-    [Whole("The attempt; a run's own token says it already.", 1, int.MaxValue)] long? Attempt);
+    [Whole("The attempt; a run's own token says it already.", 1, int.MaxValue, HasManySpellings = true)]
+    long? Attempt);
 
 internal sealed record HeartbeatView(
     [Member("The run's id.")] string RunId,

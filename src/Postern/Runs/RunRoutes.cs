@@ -100,8 +100,7 @@ internal sealed class RunRoutes(
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxActionBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var reason = fields.Text("reason", 1, 1024);
-        fields.RefuseUnknown();
+        var reason = fields.Read<CancelRun>().Reason;
         return fields.Refusal() ?? await ActAsync(http, caller, (tx, run, by) => actions.CancelAsync(tx, run, reason, by));
     }
 
@@ -113,9 +112,8 @@ internal sealed class RunRoutes(
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxActionBody);
         if (fields is null) return unreadable!;
-        var (request, profile) = (fields.Text("clientRequestId", 1, 255, required: true), fields.Text("profile", 1, 256));
-        fields.RefuseUnknown();
-        return fields.Refusal() ?? await ActAsync(http, caller, (tx, run, by) => actions.RetryAsync(tx, run, request!, profile, by), 202);
+        var (request, profile) = fields.Read<RetryRun>();
+        return fields.Refusal() ?? await ActAsync(http, caller, (tx, run, by) => actions.RetryAsync(tx, run, request, profile, by), 202);
     }
 
     private async Task<IResult> Report(HttpContext http, ProjectCaller caller)

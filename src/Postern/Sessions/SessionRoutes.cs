@@ -68,10 +68,8 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
         if (session is null) return refusal!;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var tags = fields.Texts("tags", 10, 128);
-        var metadata = fields.ContentObject("metadata");
+        var (tags, metadata, externalId) = fields.Read<UpdateSession>();
         var clears = fields.IsNull("metadata");
-        var externalId = fields.Text("externalId", 1, 512, trim: true);
         if (fields.Refusal() is { } wrong) return wrong;
         if (fields.IsNull("externalId") || (externalId is not null && externalId != session.ExternalId))
             return new Refusal(422, "externalId cannot be changed") { ShouldRetry = false };
@@ -85,8 +83,7 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
         if (session is null) return refusal!;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var reason = fields.Prose("reason", 0, 256);
-        var callingRun = fields.Text("callingRunId", 1, 256);
+        var (reason, callingRun) = fields.Read<CloseSession>();
         if (fields.Refusal() is { } wrong) return wrong;
         var closed = await database.WriteAsync(async tx =>
         {
@@ -103,13 +100,12 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
         if (session is null) return refusal!;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
-        var callingRun = fields.Text("callingRunId", 1, 256, required: true);
-        fields.Text("reason", 1, 64, required: true);
+        var callingRun = fields.Read<EndAndContinue>().CallingRunId;
         if (fields.Refusal() is { } wrong) return wrong;
         return await database.WriteAsync<IResult>(async tx =>
         {
             if (await SessionStore.LockAsync(tx, session.Project, session.Id) is not { } row) return SessionFamily.NotFound;
-            if (await RunStore.FindAsync(tx, session.Project, callingRun!) is not { } run || run.Session != row.Id) return new Refusal(404, "Run not found") { ShouldRetry = false };
+            if (await RunStore.FindAsync(tx, session.Project, callingRun) is not { } run || run.Session != row.Id) return new Refusal(404, "Run not found") { ShouldRetry = false };
             if (row.IsClosed) return new Refusal(409, "The session is closed", "session_closed") { ShouldRetry = false };
             if (row.IsExpired(tx.Now)) return new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false };
             if (row.CurrentRun != run.Id) return Reply.Ok(new SwappedRun(row.CurrentRun ?? (await RunStore.LastOfAsync(tx, row.Project, row.Id))!, false));
@@ -156,10 +152,10 @@ internal sealed record SessionTriggerConfig(
 internal sealed record UpdateSession(
     [Texts("Words to find the session by, instead of those there are.", 10, 128)] IReadOnlyList<string>? Tags,
     [Chosen("A JSON object instead of the one there is; null clears it.")] JsonElement? Metadata,
-    [Text("Cannot be changed: only the one there is may be named.", 1, 512)] string? ExternalId);
+    [Text("Cannot be changed: only the one there is may be named.", 1, 512, Trims = true)] string? ExternalId);
 
 internal sealed record CloseSession(
-    [Text("Why, for people.", 0, 256)] string? Reason,
+    [Text("Why, for people.", 0, 256, IsProse = true)] string? Reason,
     [Text("The run that closes the session, which is not ended.", 1, 256)] string? CallingRunId);
 
 internal sealed record EndAndContinue(
