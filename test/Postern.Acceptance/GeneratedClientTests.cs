@@ -29,7 +29,8 @@ public sealed class GeneratedClientTests(ChatServer chat) : IClassFixture<ChatSe
         const string options = "-o obj/api.d.ts --default-non-nullable=false";
         await RunAsync($"node_modules/openapi-typescript/bin/cli.js {Document} {options}");
         await RunAsync("node_modules/typescript/bin/tsc -p .");
-        var said = await RunAsync($"generated.ts {chat.Server.Url} {chat.Server.RootKey}");
+        var decider = await chat.KeyAsync("decider", "write:approvals,read:approvals");
+        var said = await RunAsync($"generated.ts {chat.Server.Url} {chat.Server.RootKey} {decider}");
         Assert.Equal("ok", said.TrimEnd());
     }
 
