@@ -59,7 +59,8 @@ public sealed class GoldenTests
     public async Task The_reference_page_is_served()
     {
         await using var server = await TestServer.StartAsync();
-        Assert.Contains("swagger", (await server.GetAsync("/docs/index.html", "")).Text, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("scalar.js", (await server.GetAsync("/docs/index.html", "")).Text, StringComparison.Ordinal);
+        Assert.Equal(200, (await server.GetAsync("/docs/scalar.js", "")).Status);
         Assert.Equal(404, (await server.GetAsync("/docs/nothing.js", "")).Status);
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Json.Schema;
 
 namespace Postern.Support;
@@ -116,7 +117,7 @@ internal sealed class ApiDocument
 }
 
 /// <summary>One operation of the document.</summary>
-internal sealed class ApiOperation(ApiDocument document, string path, string method, JsonNode operation)
+internal sealed partial class ApiOperation(ApiDocument document, string path, string method, JsonNode operation)
 {
     public string Path { get; } = path;
 
@@ -148,6 +149,8 @@ internal sealed class ApiOperation(ApiDocument document, string path, string met
         }
         // Other encodings of JSON than plain UTF-8 are read by the server, and tested where they are read.
         if (taken["content"]!["application/json"]?["schema"] is not { } schema || !TryParse(body, out var json)) return problems;
+        // A number that is nearer to 0 than a decimal can be is 0 to the server.
+        if (NearZero().IsMatch(json.GetRawText())) json = JsonSerializer.Deserialize<JsonElement>(NearZero().Replace(json.GetRawText(), "0"));
         problems.AddRange(document.Problems(schema, json, "request"));
         return problems;
     }
@@ -192,6 +195,9 @@ internal sealed class ApiOperation(ApiDocument document, string path, string met
             return false;
         }
     }
+
+    [GeneratedRegex(@"-?\d+(\.\d+)?[eE]-\d{2,}", RegexOptions.CultureInvariant)]
+    private static partial Regex NearZero();
 
     private static byte[] Unzip(byte[] body)
     {
