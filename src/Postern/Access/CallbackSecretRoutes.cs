@@ -12,7 +12,9 @@ internal sealed class CallbackSecretRoutes(CallbackSecrets secrets, AccessWatch 
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/callback-secrets", ProblemFamily.Instance);
-        group.Post("", Opens.Key, Rule.Admin, Create).Says("Make a callback secret; at most two are live, for rotation").MayTake<CreateCallbackSecret>().Gives<CreatedCallbackSecret>(201).Gives(400, 401, 403, 409);
+        group.Post("", Opens.Key, Rule.Admin, Create)
+            .Says("Make a callback secret; at most two are live, for rotation").MayTake<CreateCallbackSecret>()
+            .Gives<CreatedCallbackSecret>(201).Gives(400, 401, 403, 409);
         group.Get("", Opens.Key, Rule.Admin, List).Says("List the callback secrets; never the secrets themselves").Gives<Page<CallbackSecretView>>().Gives(401, 403);
         group.Delete("/{id}", Opens.Key, Rule.Admin, Revoke).Says("End a callback secret at once").Gives(204, 401, 403, 404);
         doors.Group("/api/v1/callback-token-secrets", ProblemFamily.Instance).Post("/rotate", Opens.Key, Rule.Admin, RotateTokenSecret)

@@ -12,14 +12,18 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
     {
         var keys = doors.Group("/api/v1/keys", ProblemFamily.Instance);
         keys.Post("", Opens.Key, Rule.Admin, Create).Says("Create a key").Takes<CreateKey>().Gives<CreatedKey>(201).Gives(400, 401, 403);
-        keys.Get("", Opens.Key, Rule.Admin, List).Says("List the keys").Paged().Gives<Page<KeyView>>().Gives(400, 401, 403);
-        keys.Post("/{id}/rotate", Opens.Key, Rule.Admin, Rotate).Says("Give a key a new secret; the old one stays valid for an overlap").MayTake<RotateKey>().Gives<RotatedKey>().Gives(400, 401, 403, 404);
+        keys.Get("", Opens.Key, Rule.Admin, List).Says("List the keys").Paged().Gives<Page<KeyView>>()
+            .Gives(400, 401, 403);
+        keys.Post("/{id}/rotate", Opens.Key, Rule.Admin, Rotate)
+            .Says("Give a key a new secret; the old one stays valid for an overlap").MayTake<RotateKey>()
+            .Gives<RotatedKey>().Gives(400, 401, 403, 404);
         keys.Patch("/{id}", Opens.Key, Rule.Admin, Update).Says("Rename a key, change its scopes or expiry").Takes<UpdateKey>().Gives<KeyView>().Gives(400, 401, 403, 404);
         keys.Delete("/{id}", Opens.Key, Rule.Admin, Revoke).Says("Revoke a key at once").Gives(204, 401, 403, 404, 409);
 
         var tenants = doors.Group("/api/v1/projects", ProblemFamily.Instance);
         tenants.Post("", Opens.Key, "the root key of the project default", CreateProject).Says("Create a project").Takes<CreateProject>().Gives<CreatedProject>(201).Gives(400, 401, 403, 409);
-        tenants.Get("", Opens.Key, "the root key of the project default", ListProjects).Says("List the projects").Paged().Gives<Page<ProjectView>>().Gives(400, 401, 403);
+        tenants.Get("", Opens.Key, "the root key of the project default", ListProjects).Says("List the projects")
+            .Paged().Gives<Page<ProjectView>>().Gives(400, 401, 403);
 
         doors.Group("/api/v1/audit", ProblemFamily.Instance).Get("", Opens.Key, Rule.Admin, ReadAudit)
             .Says("Read the audit, newest first").Paged().Gives<Page<AuditView>>().Gives(400, 401, 403);

@@ -90,10 +90,11 @@ internal sealed class OpenApiDocument
 
     private JsonObject Make(List<Door> doors)
     {
-        // What requests hold may be left out where it is nullable: a record that answers hold too is as requests hold it.
+        // Requests first: a record that answers hold too is as requests hold it, and what is nullable may be left out.
         foreach (var door in doors.Where(d => d.Request is not null)) RequestOf(door);
         var paths = new JsonObject();
-        foreach (var path in doors.GroupBy(d => d.Path, StringComparer.Ordinal).OrderBy(p => p.Key, StringComparer.Ordinal))
+        foreach (var path in doors.GroupBy(d => d.Path, StringComparer.Ordinal)
+            .OrderBy(p => p.Key, StringComparer.Ordinal))
         {
             var operations = new JsonObject();
             foreach (var door in path.OrderBy(d => d.Method, StringComparer.Ordinal))
@@ -111,7 +112,8 @@ internal sealed class OpenApiDocument
                 ["license"] = new JsonObject { ["name"] = "MIT", ["identifier"] = "MIT" },
             },
             ["servers"] = new JsonArray(new JsonObject { ["url"] = "/", ["description"] = "This server." }),
-            ["tags"] = new JsonArray([.. Tags.Select(t => new JsonObject { ["name"] = t.Name, ["description"] = t.Words })]),
+            ["tags"] = new JsonArray(
+                [.. Tags.Select(t => new JsonObject { ["name"] = t.Name, ["description"] = t.Words })]),
             ["paths"] = paths,
             ["components"] = new JsonObject
             {
@@ -132,7 +134,8 @@ internal sealed class OpenApiDocument
             ["operationId"] = NameOf(door),
         };
         var inPath = door.Path.Split('/').Where(s => s.StartsWith('{')).Select(s => InPath(s.Trim('{', '}', '*')));
-        JsonArray parameters = [.. inPath, .. door.Parameters.Select(p => Parameter(p.Name, p.In, p.Words, p.Schema.DeepClone()))];
+        var others = door.Parameters.Select(p => Parameter(p.Name, p.In, p.Words, p.Schema.DeepClone()));
+        JsonArray parameters = [.. inPath, .. others];
         if (parameters.Count > 0) operation["parameters"] = parameters;
         if (door.Request is not null)
         {

@@ -19,10 +19,13 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/agents", ProblemFamily.Instance);
-        group.Get("", Opens.Key, Rule.Needs("read", "tasks"), List).Says("List the agents").Paged().Gives<Page<AgentView>>().Gives(400, 401, 403);
+        group.Get("", Opens.Key, Rule.Needs("read", "tasks"), List).Says("List the agents").Paged()
+            .Gives<Page<AgentView>>().Gives(400, 401, 403);
         group.Put("/{slug}", Opens.Key, "admin:tasks:{slug}", Put).Audits("agent.put").Says("Register an agent, or change it").Takes<PutAgent>().Gives<AgentView>(200).Gives<AgentView>(201).Gives(400, 401, 403, 409);
         group.Get("/{slug}", Opens.Key, "read:tasks:{slug}", Retrieve).Says("Read an agent").Gives<AgentView>().Gives(401, 404);
-        group.Delete("/{slug}", Opens.Key, "admin:tasks:{slug}", Delete).Audits("agent.deleted").Says("Remove an agent").QueryWord("force", "1: fails its live runs.", "0", "1").Gives(204, 401, 403, 404, 409);
+        group.Delete("/{slug}", Opens.Key, "admin:tasks:{slug}", Delete).Audits("agent.deleted")
+            .Says("Remove an agent").QueryWord("force", "1: fails its live runs.", "0", "1")
+            .Gives(204, 401, 403, 404, 409);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)

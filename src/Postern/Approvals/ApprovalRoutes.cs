@@ -27,12 +27,23 @@ internal sealed class ApprovalRoutes(
         foreach (var prefix in (string[])["/api/v1/executions", "/api/v1/agents/{slug}/executions"])
         {
             var group = doors.Group(prefix, ApprovalFamily.Instance);
-            group.Post("/{run}/request-approval", Opens.Key | Opens.RunToken, asks, Ask).ForReports().Says("Ask a person, and wait").MayTake<AskApproval>().Gives<AskedView>().Gives(400, 401, 403, 404, 409, 413);
-            group.Get("/{run}/approval-status", Opens.Key | Opens.Token | Opens.RunToken, reads, ReadStatus).TellsTheEnd().Says("A run's newest question, and its answer").Query("wait", "Seconds to wait until it is decided.", 1, 55).Gives<ApprovalStatusView>().Gives(400, 401, 403, 404);
+            group.Post("/{run}/request-approval", Opens.Key | Opens.RunToken, asks, Ask).ForReports()
+                .Says("Ask a person, and wait").MayTake<AskApproval>().Gives<AskedView>()
+                .Gives(400, 401, 403, 404, 409, 413);
+            group.Get("/{run}/approval-status", Opens.Key | Opens.Token | Opens.RunToken, reads, ReadStatus)
+                .TellsTheEnd().Says("A run's newest question, and its answer")
+                .Query("wait", "Seconds to wait until it is decided.", 1, 55).Gives<ApprovalStatusView>()
+                .Gives(400, 401, 403, 404);
         }
         var all = doors.Group("/api/v1/approvals", ApprovalFamily.Instance);
-        all.Get("", Opens.Key | Opens.Token, Rule.Needs("read", "approvals"), List).Says("What waits for a person, the longest first; with other filters what was asked, newest first").QueryList("status", "Any of these.", "pending", "approved", "rejected", "request_changes", "expired", "cancelled").QueryList("agent", "Slugs: any of these.").QueryList("run", "Runs: any of these.")
-            .QueryList("session", "Ids of sessions: any of these.").QueryList("service", "Approval services: any of these.").Query("requested", "from..to, ISO 8601, either may be left out").Paged().Gives<Page<ApprovalView>>().Gives(400, 401, 403);
+        all.Get("", Opens.Key | Opens.Token, Rule.Needs("read", "approvals"), List)
+            .Says("What waits for a person, the longest first; with other filters what was asked, newest first")
+            .QueryList("status", "Any of these.", "pending", "approved", "rejected", "request_changes", "expired", "cancelled")
+            .QueryList("agent", "Slugs: any of these.").QueryList("run", "Runs: any of these.")
+            .QueryList("session", "Ids of sessions: any of these.")
+            .QueryList("service", "Approval services: any of these.")
+            .Query("requested", "from..to, ISO 8601, either may be left out").Paged().Gives<Page<ApprovalView>>()
+            .Gives(400, 401, 403);
         all.Get("/{approval}", Opens.Key | Opens.Token, "read:approvals:{approval}", Retrieve).Says("Read a question with its payload, and its answer").Gives<ApprovalView>().Gives(401, 404);
     }
 

@@ -26,9 +26,12 @@ internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServic
     {
         var webhooks = doors.Group("/api/v1/webhooks/approval-response", ApprovalFamily.Instance);
         foreach (var path in (string[])["", "/{project}"])
-            webhooks.Post(path, Opens.Signature, "questions of the approval service that signs", Take).Says("An approval service's decision").Takes<ApprovalDecided>().Gives<DecisionProcessed>().Gives<DecisionKnown>().Gives(400, 401, 404, 409, 410, 413, 503);
+            webhooks.Post(path, Opens.Signature, "questions of the approval service that signs", Take)
+                .Says("An approval service's decision").Takes<ApprovalDecided>().Gives<DecisionProcessed>()
+                .Gives<DecisionKnown>().Gives(400, 401, 404, 409, 410, 413, 503);
         doors.Group("/api/v1/executions", ApprovalFamily.Instance).Post("/{run}/approval-response", Opens.Key | Opens.Token, "write:approvals:{approval}, granted by name", Decide)
-            .Says("Decide what a run waits for").Takes<DecideApproval>().Gives<DecisionProcessed>().Gives<DecisionKnown>().Gives(400, 401, 403, 404, 409, 410);
+            .Says("Decide what a run waits for").Takes<DecideApproval>().Gives<DecisionProcessed>()
+            .Gives<DecisionKnown>().Gives(400, 401, 403, 404, 409, 410);
     }
 
     /// <summary>The signed door. Until the signature has been verified nothing is parsed, and nothing but memory is read.</summary>

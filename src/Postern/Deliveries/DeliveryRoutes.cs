@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Http;
 using Postern.Storage;
@@ -17,13 +18,17 @@ internal sealed class DeliveryRoutes(
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/deliveries", ProblemFamily.Instance);
-        group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List deliveries, newest first").QueryWord("status", "What has become of it.", Delivery.Pending, Delivery.Delivered, Delivery.Dead).Query("endpoint", "An endpoint's id, or agent:{slug}, or url:{origin}")
-            .Query("subject", "A run's or session's id").Query("purpose", "dispatch, notice, callback or event.").Paged().Gives<Page<DeliveryView>>().Gives(400, 401, 403);
+        group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List deliveries, newest first")
+            .QueryWord("status", "What has become of it.", Delivery.Pending, Delivery.Delivered, Delivery.Dead)
+            .Query("endpoint", "An endpoint's id, or agent:{slug}, or url:{origin}")
+            .Query("subject", "A run's or session's id").Query("purpose", "dispatch, notice, callback or event.")
+            .Paged().Gives<Page<DeliveryView>>().Gives(400, 401, 403);
         group.Get("/{delivery}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve).Says("Read a delivery with its attempts").Gives<DeliveryView>().Gives(401, 403, 404);
         group.Post("/{delivery}/retry", Opens.Key, Rule.Needs("write", "deliveries"), Retry).Audits("delivery.retried").Says("Send a delivery again, under the same id").Gives<DeliveryView>().Gives(401, 403, 404, 409);
         group.Post("/replay", Opens.Key, Rule.Needs("write", "deliveries"), Replay).Audits("deliveries.replayed").Says("Send again what was made in a span of time").Takes<ReplayDeliveries>().Gives<Replayed>().Gives(400, 401, 403);
         doors.Group("/api/v1/events", ProblemFamily.Instance).Get("", Opens.Key, Rule.Needs("read", "deliveries"), ListEvents).Says("List what happened, newest first")
-            .Query("type", "Such as run.failed").Query("subject", "A run's or session's id").Paged().Gives<Page<EventView>>().Gives(400, 401, 403);
+            .Query("type", "Such as run.failed").Query("subject", "A run's or session's id").Paged()
+            .Gives<Page<EventView>>().Gives(400, 401, 403);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
@@ -163,7 +168,7 @@ internal sealed record ReplayDeliveries(
 /// <param name="Skipped">Deliveries that cannot: their endpoint is gone, or what they were for is over.</param>
 internal sealed record Replayed(
     [Member("Deliveries that go out again.")]
-    [property: System.Text.Json.Serialization.JsonPropertyName("replayed")]
+    [property: JsonPropertyName("replayed")]
     int Sent,
     [Member("Deliveries that cannot: their endpoint is gone, or what they were for is over.")] int Skipped);
 
@@ -189,10 +194,10 @@ internal sealed record DeliveryView(
     [At("When it is given up.")] string GiveUpAt,
     [At("When it was delivered or given up.")] string? EndedAt,
     [Member("The attempts. Not in lists.")]
-    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     IReadOnlyList<AttemptView>? Attempts,
     [Chosen("The body that is sent, for who may read runs. Not in lists.")]
-    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     JsonElement? Body)
 {
     public static DeliveryView Of(Delivery d, List<(long Number, Attempt Attempt)>? attempts, bool withBody = false) => new(

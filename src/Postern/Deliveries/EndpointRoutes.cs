@@ -23,11 +23,14 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/webhook-endpoints", ProblemFamily.Instance);
-        group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List the webhook endpoints").Paged().Gives<Page<EndpointView>>().Gives(400, 401, 403);
+        group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List the webhook endpoints").Paged()
+            .Gives<Page<EndpointView>>().Gives(400, 401, 403);
         group.Put("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Put).Audits("endpoint.put").Says("Subscribe an endpoint to events, or change it").Takes<PutEndpoint>().Gives<EndpointView>().Gives<EndpointView>(201).Gives(400, 401, 403);
         group.Get("/{endpoint}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve).Says("Read an endpoint; never its secret").Gives<EndpointView>().Gives(401, 403, 404);
         group.Delete("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Delete).Audits("endpoint.deleted").Says("Remove an endpoint; what waits for it is dead").Gives(204, 401, 403, 404);
-        group.Post("/{endpoint}/rotate-secret", Opens.Key, Rule.Needs("write", "deliveries"), Rotate).Audits("endpoint.secret_rotated").Says("Give an endpoint a new secret; both sign for an overlap").MayTake<RotateSecret>().Gives<RotatedSecret>().Gives(400, 401, 403, 404);
+        group.Post("/{endpoint}/rotate-secret", Opens.Key, Rule.Needs("write", "deliveries"), Rotate)
+            .Audits("endpoint.secret_rotated").Says("Give an endpoint a new secret; both sign for an overlap")
+            .MayTake<RotateSecret>().Gives<RotatedSecret>().Gives(400, 401, 403, 404);
         group.Post("/{endpoint}/test", Opens.Key, Rule.Needs("write", "deliveries"), Test).Audits("endpoint.tested").Says("Send an event of the type endpoint.test").Gives<SentTest>(202).Gives(401, 403, 404, 409);
     }
 

@@ -16,7 +16,8 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
         var root = doors.Group("", ProblemFamily.Instance);
         root.Get("/", Opens.Anyone, Welcome).Hide();
         root.Get("/healthz", Opens.Anyone, Healthy).Says("The process lives").Gives<HealthView>().Gives(400);
-        root.Get("/readyz", Opens.Anyone, Ready).Says("The database is reachable and migrated").Gives<HealthView>().Gives(400, 503);
+        root.Get("/readyz", Opens.Anyone, Ready).Says("The database is reachable and migrated").Gives<HealthView>()
+            .Gives(400, 503);
         root.Get("/openapi.json", Opens.Anyone, Document).Hide();
         root.Get("/docs/{**page}", Opens.Anyone, async http =>
         {

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text;
+using System.Text.Json.Serialization;
 
 namespace Postern.Http;
 
@@ -44,7 +45,7 @@ internal readonly record struct PageQuery(int Limit, Cursor? After)
 internal sealed record Page<T>(
     [Member("The items of the page.")] IReadOnlyList<T> Data,
     [Member("Where the next page begins, when there is more.")]
-    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     string? NextCursor);
 
 internal static class Page

@@ -24,9 +24,11 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
     public void Map(Doors doors)
     {
         doors.Group("/api/v1/agents", ProblemFamily.Instance).Post("/{slug}/claim", Opens.Key, "write:tasks:{slug}", Claim)
-            .Says("Claim runs of a pull agent").MayTake<ClaimRuns>().Gives<ClaimedRuns>().Gives(400, 401, 403, 404, 409);
+            .Says("Claim runs of a pull agent").MayTake<ClaimRuns>().Gives<ClaimedRuns>()
+            .Gives(400, 401, 403, 404, 409);
         doors.Group("/api/v1/runs", ProblemFamily.Instance).Post("/{run}/heartbeat", Opens.Key | Opens.Token | Opens.RunToken, "write:runs:{run}", Heartbeat)
-            .ForReports().Says("Keep the lease on a claimed run").MayTake<SendHeartbeat>().Gives<HeartbeatView>().Gives(400, 401, 403, 404, 409);
+            .ForReports().Says("Keep the lease on a claimed run").MayTake<SendHeartbeat>().Gives<HeartbeatView>()
+            .Gives(400, 401, 403, 404, 409);
     }
 
     private async Task<IResult> Claim(HttpContext http, ProjectCaller caller)

@@ -23,12 +23,24 @@ internal sealed class RunRoutes(
         const string writes = "write:runs:{run}";
         var group = doors.Group("/api/v1/runs", ProblemFamily.Instance);
         group.Post("", Opens.Key | Opens.Token, "write:runs or trigger:tasks:{agent}", Create).Says("Start a run").Header("Idempotency-Key", "The same key and content again is the same run").Takes<CreateRun>().Gives<RunView>(202).Gives(400, 401, 403, 409, 413, 422);
-        group.Get("", Opens.Key | Opens.Token, Rule.Needs("read", "runs"), List).Says("List the runs, newest first").QueryList("status", "States: any of these.").QueryList("phase", "Phases: any of these.", Phase.All).QueryList("agent", "Slugs: any of these.").QueryList("session", "Ids of sessions: any of these.").QueryList("trigger", "Triggers: any of these.")
-            .QueryList("tag", "Runs with any of these tags.").Query("created", "from..to, ISO 8601, either may be left out").Paged().Gives<Page<RunView>>().Gives(400, 401, 403);
-        group.Get("/{run}", Opens.Key | Opens.Token | Opens.RunToken, reads, Retrieve).Says("Read a run").Query("wait", "Seconds to wait until it has ended or waits.", 1, 55).Header("If-None-Match", "304 when nothing has changed").Gives<RunView>().Gives(304, 400, 401, 404);
-        group.Get("/{run}/events", Opens.Key | Opens.Token, reads, ReadEvents).Says("A run's timeline, as pages or as server-sent events").Paged(100, 500).Header("Last-Event-ID", "Resume after this number").Gives<Page<RunEventView>>().Gives<string>(200, "text/event-stream").Gives(400, 401, 404);
+        group.Get("", Opens.Key | Opens.Token, Rule.Needs("read", "runs"), List).Says("List the runs, newest first")
+            .QueryList("status", "States: any of these.").QueryList("phase", "Phases: any of these.", Phase.All)
+            .QueryList("agent", "Slugs: any of these.").QueryList("session", "Ids of sessions: any of these.")
+            .QueryList("trigger", "Triggers: any of these.")
+            .QueryList("tag", "Runs with any of these tags.")
+            .Query("created", "from..to, ISO 8601, either may be left out").Paged().Gives<Page<RunView>>()
+            .Gives(400, 401, 403);
+        group.Get("/{run}", Opens.Key | Opens.Token | Opens.RunToken, reads, Retrieve).Says("Read a run")
+            .Query("wait", "Seconds to wait until it has ended or waits.", 1, 55)
+            .Header("If-None-Match", "304 when nothing has changed").Gives<RunView>().Gives(304, 400, 401, 404);
+        group.Get("/{run}/events", Opens.Key | Opens.Token, reads, ReadEvents)
+            .Says("A run's timeline, as pages or as server-sent events").Paged(100, 500)
+            .Header("Last-Event-ID", "Resume after this number").Gives<Page<RunEventView>>()
+            .Gives<string>(200, "text/event-stream").Gives(400, 401, 404);
         group.Post("/{run}/start", Opens.Key | Opens.Token, writes, Start).Audits("run.start").Says("Start a run that was made with start false").Gives<RunView>().Gives(401, 403, 404, 409);
-        group.Post("/{run}/cancel", Opens.Key | Opens.Token, writes, Cancel).Audits("run.cancel").Says("Cancel a run; its agent is told").MayTake<CancelRun>().Gives<RunView>().Gives(400, 401, 403, 404, 409);
+        group.Post("/{run}/cancel", Opens.Key | Opens.Token, writes, Cancel).Audits("run.cancel")
+            .Says("Cancel a run; its agent is told").MayTake<CancelRun>().Gives<RunView>()
+            .Gives(400, 401, 403, 404, 409);
         group.Post("/{run}/pause", Opens.Key | Opens.Token, writes, Pause).Audits("run.pause").Says("Pause a run; its agent is told").Gives<RunView>().Gives(401, 403, 404, 409);
         group.Post("/{run}/resume", Opens.Key | Opens.Token, writes, Resume).Audits("run.resume").Says("Let a paused run go on; its agent is told").Gives<RunView>().Gives(401, 403, 404, 409);
         group.Post("/{run}/retry", Opens.Key | Opens.Token, writes, Retry).Audits("run.retry").Says("Begin the next attempt of a failed run").Takes<RetryRun>().Gives<RunView>(202).Gives(400, 401, 403, 404, 409);

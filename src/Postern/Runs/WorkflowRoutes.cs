@@ -13,7 +13,8 @@ internal sealed class WorkflowRoutes(WorkflowStore workflows)
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/workflows", ProblemFamily.Instance);
-        group.Get("", Opens.Key, Rule.Needs("read", "runs"), List).Says("List the workflows").Paged().Gives<Page<WorkflowView>>().Gives(400, 401, 403);
+        group.Get("", Opens.Key, Rule.Needs("read", "runs"), List).Says("List the workflows").Paged()
+            .Gives<Page<WorkflowView>>().Gives(400, 401, 403);
         group.Put("/{workflow}", Opens.Key, Rule.Admin, Put).Audits("workflow.put").Says("Define a workflow; another definition makes its next version").Takes<PutWorkflow>().Gives<WorkflowView>().Gives<WorkflowView>(201).Gives(400, 401, 403, 409);
         group.Get("/{workflow}", Opens.Key, Rule.Needs("read", "runs"), Retrieve).Says("Read a workflow's newest version").Gives<WorkflowView>().Gives(401, 403, 404);
     }

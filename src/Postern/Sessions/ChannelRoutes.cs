@@ -26,10 +26,13 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
             var group = doors.Group("/realtime/v1/sessions/{session}" + path, SessionFamily.Instance);
             group.Post("/append", Opens.Key | Opens.Token | Opens.RunToken, writes, Append).ForReports().Says("Append one record of any text").Header("X-Part-Id", "The same part again is one record").Takes<string>("text/plain").Gives<Appended>().Gives(400, 401, 403, 404, 409, 413);
             group.Post("/records", Opens.Key | Opens.Token | Opens.RunToken, writes, AppendBatch).ForReports().Says("Append a batch of records: how agents stream").Takes<AppendRecords>().Gives<AppendedBatch>().Gives(400, 401, 403, 404, 409, 413);
-            group.Get("/records", Opens.Key | Opens.Token | Opens.RunToken, opens, Read).Says("Read records").Query("afterEventId", "Records with a larger number.", -1, long.MaxValue).Query("limit", "How many at most.", 1, 1000, 1000).Gives<RecordsPage>().Gives(400, 401, 404);
+            group.Get("/records", Opens.Key | Opens.Token | Opens.RunToken, opens, Read).Says("Read records")
+                .Query("afterEventId", "Records with a larger number.", -1, long.MaxValue)
+                .Query("limit", "How many at most.", 1, 1000, 1000).Gives<RecordsPage>().Gives(400, 401, 404);
             group.Get("", Opens.Key | Opens.Token | Opens.RunToken, opens, Follow).Says("Follow the channel as server-sent events").Header("Last-Event-ID", "Resume after this number").Header("Timeout-Seconds", "1 to 600, default 60").Header("X-Peek-Settled", "1: close at once when the last turn has completed").Header("X-Trigger-Stream-Start", "latest: only what is new").Gives<string>(200, "text/event-stream").Gives(400, 401, 404);
             group.Head("", Opens.Key | Opens.Token | Opens.RunToken, opens, Head).Says("The last number given, in X-Last-Chunk-Index").Gives(200, 401, 404);
-            group.Put("", Opens.Key | Opens.Token | Opens.RunToken, writes, Initialize).Says("Direct stream credentials are not offered").Gives(401, 404, 501).Hide();
+            group.Put("", Opens.Key | Opens.Token | Opens.RunToken, writes, Initialize)
+                .Says("Direct stream credentials are not offered").Gives(401, 404, 501).Hide();
         }
     }
 

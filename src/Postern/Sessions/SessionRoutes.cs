@@ -17,15 +17,26 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
         var group = doors.Group("/api/v1/sessions", SessionFamily.Instance);
         group.Post("", Opens.Key | Opens.Token, "write:tasks:{taskIdentifier} or write:sessions", Start).Says("Start a session, or get the one of that external id").Takes<StartSession>().Gives<StartedSession>(201).Gives<StartedSession>(200).Gives(400, 401, 403, 404, 409, 413, 422);
         group.Get("", Opens.Key | Opens.Token, "read:sessions or read:tasks", List).Says("List sessions, newest first")
-            .Query("page[size]", "How many at most.", 1, 100, 20).Query("page[after]", "From pagination.next").Query("page[before]", "From pagination.previous")
-            .QueryList("filter[type]", "Any of these.").QueryList("filter[tags]", "Any of these.").QueryList("filter[taskIdentifier]", "Any of these.").QueryList("filter[externalId]", "Any of these.")
-            .QueryList("filter[status]", "Any of these.", "ACTIVE", "CLOSED", "EXPIRED", "IDLE").Query("filter[createdAt][period]", "A span such as 7d").Query("filter[createdAt][from]", "Epoch ms or ISO").Query("filter[createdAt][to]", "Epoch ms or ISO")
+            .Query("page[size]", "How many at most.", 1, 100, 20).Query("page[after]", "From pagination.next")
+            .Query("page[before]", "From pagination.previous")
+            .QueryList("filter[type]", "Any of these.").QueryList("filter[tags]", "Any of these.")
+            .QueryList("filter[taskIdentifier]", "Any of these.").QueryList("filter[externalId]", "Any of these.")
+            .QueryList("filter[status]", "Any of these.", "ACTIVE", "CLOSED", "EXPIRED", "IDLE")
+            .Query("filter[createdAt][period]", "A span such as 7d")
+            .Query("filter[createdAt][from]", "Epoch ms or ISO").Query("filter[createdAt][to]", "Epoch ms or ISO")
             .Gives<SessionPage>().Gives(400, 401, 403);
         group.Get("/{session}", Opens.Key | Opens.Token, "read:sessions:{session}", Retrieve).Says("Read a session").Gives<SessionItem>().Gives(401, 404);
-        group.Patch("/{session}", Opens.Key | Opens.Token, "admin:sessions:{session}", Update).Says("Change tags and metadata").MayTake<UpdateSession>().Gives<SessionItem>().Gives(400, 401, 403, 404, 422);
-        group.Post("/{session}/close", Opens.Key | Opens.Token, "admin:sessions:{session}", Close).Audits("session.closed").Says("Close a session for good").MayTake<CloseSession>().Gives<SessionItem>().Gives(400, 401, 403, 404);
+        group.Patch("/{session}", Opens.Key | Opens.Token, "admin:sessions:{session}", Update)
+            .Says("Change tags and metadata").MayTake<UpdateSession>().Gives<SessionItem>()
+            .Gives(400, 401, 403, 404, 422);
+        group.Post("/{session}/close", Opens.Key | Opens.Token, "admin:sessions:{session}", Close)
+            .Audits("session.closed").Says("Close a session for good").MayTake<CloseSession>().Gives<SessionItem>()
+            .Gives(400, 401, 403, 404);
         group.Post("/{session}/end-and-continue", Opens.Key | Opens.Token, "write:sessions:{session}", EndAndContinue).Audits("session.run_swapped").Says("Swap the live run for a fresh one").Takes<EndAndContinue>().Gives<SwappedRun>().Gives(400, 401, 403, 404, 409);
-        group.Get("/{session}/transcript", Opens.Key, "read:sessions:{session}", ReadTranscript).Says("Read the transcript").Query("limit", "How many at most.", 1, 1000, 100).Query("before", "Messages before this number: nextCursor of the page before.", 1, long.MaxValue).Gives<TranscriptPage>().Gives(400, 401, 404);
+        group.Get("/{session}/transcript", Opens.Key, "read:sessions:{session}", ReadTranscript)
+            .Says("Read the transcript").Query("limit", "How many at most.", 1, 1000, 100)
+            .Query("before", "Messages before this number: nextCursor of the page before.", 1, long.MaxValue)
+            .Gives<TranscriptPage>().Gives(400, 401, 404);
     }
 
     private async Task<IResult> Start(HttpContext http, ProjectCaller caller)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Http;
 using Postern.Runs;
@@ -168,5 +169,5 @@ internal sealed record ExecutionCallback(
 internal sealed record ExecutionDone(
     [Member("True.")] bool Success,
     [Member("More about it, where there is more.")]
-    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     MessageView? Data);

@@ -18,7 +18,8 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
     public void Map(Doors doors)
     {
         const Opens opens = Opens.Key | Opens.InternalKey;
-        doors.Group("/api/triggers", TriggerFamily.Instance).Get("", opens, Rule.Needs("read", "triggers"), List).Says("List the triggers").Paged().Gives<Envelope<TriggerList>>().Gives(400, 401, 403);
+        doors.Group("/api/triggers", TriggerFamily.Instance).Get("", opens, Rule.Needs("read", "triggers"), List)
+            .Says("List the triggers").Paged().Gives<Envelope<TriggerList>>().Gives(400, 401, 403);
         foreach (var kind in (string[])["user", "org"])
         {
             const string writes = "write:triggers:{trigger}";
@@ -26,9 +27,14 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
             var group = doors.Group($"/api/triggers/{kind}/{{owner}}/{{trigger}}", TriggerFamily.Instance);
             group.Post("", opens, writes, (http, caller) => Put(http, caller, kind)).Audits("trigger.put").Says("Make a trigger, or replace its configuration").Takes<PutTrigger>().Gives<Envelope<CreatedTrigger>>(201).Gives(400, 401, 403);
             group.Get("", opens, reads, (http, caller) => Retrieve(http, caller, kind)).Says("Read a trigger; never its secrets").Gives<Envelope<TriggerView>>().Gives(401, 403, 404);
-            group.Put("", opens, writes, (http, caller) => Update(http, caller, kind)).Audits("trigger.changed").Says("Change a trigger: null clears, absent keeps").TakesPartOf<PutTrigger>().Gives<Envelope<TriggerView>>().Gives(400, 401, 403, 404);
+            group.Put("", opens, writes, (http, caller) => Update(http, caller, kind)).Audits("trigger.changed")
+                .Says("Change a trigger: null clears, absent keeps").TakesPartOf<PutTrigger>()
+                .Gives<Envelope<TriggerView>>().Gives(400, 401, 403, 404);
             group.Delete("", opens, writes, (http, caller) => Delete(http, caller, kind)).Audits("trigger.deleted").Says("Remove a trigger with its captures; live runs go on").Gives<Envelope<MessageView>>().Gives(401, 403, 404);
-            group.Get("/requests", opens, reads, (http, caller) => ListRequests(http, caller, kind)).Says("List captured requests, newest first").Paged().QueryWord("status", "What has become of it.", Capture.Statuses).Gives<Envelope<RequestList>>().Gives(400, 401, 403, 404);
+            group.Get("/requests", opens, reads, (http, caller) => ListRequests(http, caller, kind))
+                .Says("List captured requests, newest first").Paged()
+                .QueryWord("status", "What has become of it.", Capture.Statuses).Gives<Envelope<RequestList>>()
+                .Gives(400, 401, 403, 404);
             group.Get("/requests/{request}", opens, reads, (http, caller) => RetrieveRequest(http, caller, kind)).Says("Read a captured request").Gives<Envelope<CaptureView>>().Gives(401, 403, 404);
             group.Post("/requests/{request}/replay", opens, "trigger:triggers:{trigger}", (http, caller) => Replay(http, caller, kind)).Audits("capture.replayed").Says("Start a captured request again, as a new one").Gives<Envelope<StartedView>>(202).Gives(401, 403, 404, 409, 429);
             group.Post("/invoke", opens, "trigger:triggers:{trigger}", (http, caller) => Invoke(http, caller, kind)).Audits("trigger.invoked").Says("Fire a schedule now").Gives<Envelope<StartedView>>(202).Gives(400, 401, 403, 404, 409, 429);
