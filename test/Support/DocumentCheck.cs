@@ -17,7 +17,8 @@ internal sealed class DocumentCheck(HttpMessageHandler inner) : DelegatingHandle
     private static readonly string[] Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
     private static readonly Lazy<ApiDocument> Document = new(ApiDocument.Read);
 
-    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    protected override async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, CancellationToken cancellationToken)
     {
         // What is made of bytes can be read twice; other contents are streams that a test holds in its hand.
         var sent = request.Content is null or ByteArrayContent
@@ -25,8 +26,8 @@ internal sealed class DocumentCheck(HttpMessageHandler inner) : DelegatingHandle
             : null;
         var path = PathOf(request.RequestUri!);
         var response = await base.SendAsync(request, cancellationToken);
-        if (!Methods.Contains(request.Method.Method) || Document.Value.Find(path, request.Method.Method) is not { } operation)
-            return response;
+        var method = request.Method.Method;
+        if (!Methods.Contains(method) || Document.Value.Find(path, method) is not { } operation) return response;
         var problems = await operation.ProblemsOfAnswerAsync(response, cancellationToken);
         if (response.IsSuccessStatusCode) problems.AddRange(operation.ProblemsOfRequest(request, sent));
         if (problems.Count == 0) return response;
@@ -65,8 +66,7 @@ internal sealed class ApiDocument
             foreach (var (method, operation) in operations!.AsObject())
             {
                 var made = new ApiOperation(this, path, method.ToUpperInvariant(), operation!);
-                if (!_bySegments.TryGetValue(made.Segments.Length, out var list)) _bySegments[made.Segments.Length] = list = [];
-                list.Add(made);
+                if (!_bySegments.TryAdd(made.Segments.Length, [made])) _bySegments[made.Segments.Length].Add(made);
             }
         }
     }
@@ -103,15 +103,20 @@ internal sealed class ApiDocument
         }
         if (results.IsValid) return [];
         var shown = value.GetRawText();
-        return [.. (results.Details ?? []).Append(results).Where(d => d.Errors is { Count: > 0 }).SelectMany(d => d.Errors!.Select(e => $"{where}{d.InstanceLocation}: {e.Value}")),
-            shown.Length > 1000 ? shown[..1000] : shown];
+        var failed = (results.Details ?? []).Append(results).Where(d => d.Errors is { Count: > 0 });
+        return
+        [
+            .. failed.SelectMany(d => d.Errors!.Select(e => $"{where}{d.InstanceLocation}: {e.Value}")),
+            shown.Length > 1000 ? shown[..1000] : shown,
+        ];
     }
 
     /// <summary>A record holds what it names and nothing else, unless it says so.</summary>
     private static JsonNode Closed(JsonNode schema)
     {
-        var closed = JsonNode.Parse(schema.ToJsonString().Replace("#/components/schemas/", "#/$defs/", StringComparison.Ordinal))!.AsObject();
-        if (closed["properties"] is not null && closed["additionalProperties"] is null) closed["additionalProperties"] = false;
+        var text = schema.ToJsonString().Replace("#/components/schemas/", "#/$defs/", StringComparison.Ordinal);
+        var closed = JsonNode.Parse(text)!.AsObject();
+        if (closed["properties"] is not null) closed["additionalProperties"] ??= false;
         return closed;
     }
 }
@@ -139,7 +144,8 @@ internal sealed partial class ApiOperation(ApiDocument document, string path, st
         foreach (var parameter in known)
         {
             var name = parameter!["name"]!.ToString();
-            if (query.TryGetValue(name, out var given)) problems.AddRange(ProblemsOf(parameter["schema"]!, given.ToString(), "?" + name));
+            if (query.TryGetValue(name, out var given))
+                problems.AddRange(ProblemsOf(parameter["schema"]!, given.ToString(), "?" + name));
         }
         if (body is null || operation["requestBody"] is not { } taken) return problems;
         if (body.Length == 0)
@@ -148,9 +154,11 @@ internal sealed partial class ApiOperation(ApiDocument document, string path, st
             return problems;
         }
         // Other encodings of JSON than plain UTF-8 are read by the server, and tested where they are read.
-        if (taken["content"]!["application/json"]?["schema"] is not { } schema || !TryParse(body, out var json)) return problems;
+        if (taken["content"]!["application/json"]?["schema"] is not { } schema) return problems;
+        if (!TryParse(body, out var json)) return problems;
         // A number that is nearer to 0 than a decimal can be is 0 to the server.
-        if (NearZero().IsMatch(json.GetRawText())) json = JsonSerializer.Deserialize<JsonElement>(NearZero().Replace(json.GetRawText(), "0"));
+        var text = json.GetRawText();
+        if (NearZero().IsMatch(text)) json = JsonSerializer.Deserialize<JsonElement>(NearZero().Replace(text, "0"));
         problems.AddRange(document.Problems(schema, json, "request"));
         return problems;
     }
@@ -159,11 +167,14 @@ internal sealed partial class ApiOperation(ApiDocument document, string path, st
     {
         var status = ((int)response.StatusCode).ToString();
         var responses = operation["responses"]!;
-        if (document.Resolve(responses[status] ?? responses["default"]) is not { } said) return [$"The status {status} is not documented."];
+        if (document.Resolve(responses[status] ?? responses["default"]) is not { } said)
+            return [$"The status {status} is not documented."];
         var media = response.Content.Headers.ContentType?.MediaType;
         if (Method == "HEAD") return [];
-        if (media is null) return said["content"] is null || responses[status] is null ? [] : [$"{status} came without its body."];
-        if (said["content"]?[media]?["schema"] is not { } schema) return [$"{status} is {media}, which is not documented."];
+        if (media is null)
+            return said["content"] is null || responses[status] is null ? [] : [$"{status} came without its body."];
+        if (said["content"]?[media]?["schema"] is not { } schema)
+            return [$"{status} is {media}, which is not documented."];
         if (!media.EndsWith("json", StringComparison.Ordinal)) return [];
         await response.Content.LoadIntoBufferAsync(cancel);
         var body = await response.Content.ReadAsByteArrayAsync(cancel);

@@ -17,7 +17,9 @@ internal static class RecordReader<T>
     /// <summary>Members that the record does not name are faults.</summary>
     public static bool IsStrict { get; } = typeof(T).GetCustomAttribute<StrictAttribute>() is not null;
 
-    /// <summary>The record. Its faults are left in <paramref name="fields"/>, and with any of them it means nothing.</summary>
+    /// <summary>
+    /// The record. Its faults are left in <paramref name="fields"/>, and with any of them it means nothing.
+    /// </summary>
     public static T Read(Fields fields) => (T)Constructor.Invoke([.. Members.Select(read => read(fields))]);
 
     private static Func<Fields, object?> MemberOf(ParameterInfo parameter)
@@ -27,23 +29,26 @@ internal static class RecordReader<T>
         var property = typeof(T).GetProperty(parameter.Name!)!;
         var name = Schemas.NameOf(property);
         var isRequired = !Schemas.MayBeLeftOut(property, said);
-        Func<Fields, object?> read = (said, Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType) switch
+        var inner = Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType;
+        Func<Fields, object?> read = (said, inner) switch
         {
             (TextAttribute { IsProse: true } text, _) => fields => fields.Prose(name, text.Min, text.Max),
             (TextAttribute text, _) => fields => fields.Text(name, text.Min, text.Max, isRequired, text.Trims),
             (WordAttribute word, _) => fields => fields.Word(name, word.All, isRequired),
             (WholeAttribute { HasManySpellings: true } whole, _) => fields => fields.Integer(name, whole.Min, whole.Max),
-            (WholeAttribute whole, var type) when type == typeof(long) => fields => fields.Whole(name, whole.Min, whole.Max, isRequired),
+            (WholeAttribute whole, var type) when type == typeof(long) =>
+                fields => fields.Whole(name, whole.Min, whole.Max, isRequired),
             (TextsAttribute texts, _) => fields => fields.Texts(name, texts.MaxItems, texts.MaxLength, isRequired),
             (InstantAttribute, var type) when type == typeof(long) => fields => fields.Instant(name),
             (ChosenAttribute { IsObject: true }, _) => fields => fields.ContentObject(name, isRequired),
             (_, var type) when type == typeof(bool) => fields => fields.Flag(name),
-            (_, { IsClass: true } type) when type.GetConstructors() is [_] && type != typeof(string) => NestedOf(type, name, isRequired),
-            _ => throw new InvalidOperationException($"{typeof(T).Name}.{parameter.Name} is of no kind that can be read."),
+            (_, { IsClass: true } type) when type.GetConstructors() is [_] && type != typeof(string) =>
+                NestedOf(type, name, isRequired),
+            _ => throw new InvalidOperationException($"{typeof(T).Name}.{parameter.Name} is of no kind to be read."),
         };
         // What a fault leaves out must fit its parameter all the same.
         var standard = said.Default is { } given
-            ? Convert.ChangeType(given, Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType)
+            ? Convert.ChangeType(given, inner, System.Globalization.CultureInfo.InvariantCulture)
             : parameter.ParameterType.IsValueType ? Activator.CreateInstance(parameter.ParameterType) : null;
         return fields => read(fields) ?? standard;
     }
