@@ -155,7 +155,7 @@ internal sealed partial class ApiOperation(ApiDocument document, string path, st
         }
         // Other encodings of JSON than plain UTF-8 are read by the server, and tested where they are read.
         if (taken["content"]!["application/json"]?["schema"] is not { } schema) return problems;
-        if (!TryParse(body, out var json)) return problems;
+        if (!System.Text.Unicode.Utf8.IsValid(body) || !TryParse(body, out var json)) return problems;
         // A number that is nearer to 0 than a decimal can be is 0 to the server.
         var text = json.GetRawText();
         if (NearZero().IsMatch(text)) json = JsonSerializer.Deserialize<JsonElement>(NearZero().Replace(text, "0"));
