@@ -10,6 +10,14 @@ public sealed class ChatServer : IAsyncLifetime
 {
     private string _folder = "";
 
+    /// <summary>A key that the command line makes: with rights that are handed on in no other way.</summary>
+    internal async Task<string> KeyAsync(string name, string scopes)
+    {
+        var made = await PosternCommand.RunAsync($"keys create {name} --scopes {scopes} --data {_folder}");
+        Assert.True(made.Code == 0, made.Out + made.Error);
+        return made.Out.Trim().Split('\n')[^1];
+    }
+
     internal ServerProcess Server { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()

@@ -27,6 +27,24 @@ public sealed class GoldenTests
     }
 
     [Fact]
+    public void Every_member_and_parameter_is_described_and_every_refusal_has_a_body()
+    {
+        using var document = JsonDocument.Parse(File.ReadAllBytes(Repository.File("openapi.json")));
+        var components = document.RootElement.GetProperty("components");
+        foreach (var schema in components.GetProperty("schemas").EnumerateObject())
+            foreach (var member in schema.Value.GetProperty("properties").EnumerateObject())
+                Assert.True(member.Value.TryGetProperty("description", out _), $"{schema.Name}.{member.Name}");
+        foreach (var response in components.GetProperty("responses").EnumerateObject())
+            Assert.All(response.Value.GetProperty("content").EnumerateObject(), c => Assert.True(c.Value.TryGetProperty("schema", out _)));
+        var operations = document.RootElement.GetProperty("paths").EnumerateObject().SelectMany(p => p.Value.EnumerateObject());
+        foreach (var operation in operations)
+        {
+            if (!operation.Value.TryGetProperty("parameters", out var parameters)) continue;
+            Assert.All(parameters.EnumerateArray(), p => Assert.True(p.GetProperty("description").GetString()!.Length > 0));
+        }
+    }
+
+    [Fact]
     public async Task Every_setting_is_documented()
     {
         var file = Repository.File("docs/configuration.md");
@@ -41,7 +59,8 @@ public sealed class GoldenTests
     public async Task The_reference_page_is_served()
     {
         await using var server = await TestServer.StartAsync();
-        Assert.Contains("swagger", (await server.GetAsync("/docs/index.html", "")).Text, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("scalar.js", (await server.GetAsync("/docs/index.html", "")).Text, StringComparison.Ordinal);
+        Assert.Equal(200, (await server.GetAsync("/docs/scalar.js", "")).Status);
         Assert.Equal(404, (await server.GetAsync("/docs/nothing.js", "")).Status);
     }
 

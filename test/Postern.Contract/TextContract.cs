@@ -55,7 +55,10 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
                 var content = body.GetProperty("content").EnumerateObject().First();
                 if (content.Name != "application/json"
                     && !path.Name.EndsWith("/append", StringComparison.Ordinal)) continue;
-                var names = content.Value.GetProperty("schema").TryGetProperty("properties", out var known)
+                var schema = content.Value.GetProperty("schema");
+                if (schema.TryGetProperty("$ref", out var component)) schema = document.RootElement.GetProperty(
+                    "components").GetProperty("schemas").GetProperty(component.GetString()!.Split('/')[^1]);
+                var names = schema.TryGetProperty("properties", out var known)
                     ? string.Join(' ', known.EnumerateObject().Select(p => p.Name))
                     : "kind payload";
                 rows.Add(method.Name.ToUpperInvariant(), path.Name, names);

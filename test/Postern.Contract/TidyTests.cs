@@ -71,8 +71,9 @@ public sealed partial class TidyTests
     /// </summary>
     private static readonly string[] ShortLived =
         ["ListQuery", "DoneOutside", "TurnFold", "Fields", "Tx", "ProjectCaller", "Incoming",
-            "LockOrder"];
-    private static readonly string[] FilledOnce = ["Door", "Doors", "Credentials", "DeliveryRoutes", "OperatorOptions"];
+            "LockOrder", "Schemas"];
+    private static readonly string[] FilledOnce =
+        ["Door", "Doors", "Credentials", "DeliveryRoutes", "OperatorOptions", "OpenApiDocument"];
 
     [Fact]
     public void Whatever_grows_has_its_bound_in_the_documents()

@@ -28,7 +28,8 @@ internal sealed class TestServer : IAsyncDisposable
     {
         (_folder, Database, App, RootKey, Clock, Log) = (folder, database, app, rootKey, clock, log);
         Url = app.Urls.First();
-        Http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 2000, RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1 }) { BaseAddress = new Uri(Url), Timeout = TimeSpan.FromSeconds(60) };
+        var sockets = new SocketsHttpHandler { MaxConnectionsPerServer = 2000, RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1 };
+        Http = new HttpClient(new DocumentCheck(sockets)) { BaseAddress = new Uri(Url), Timeout = TimeSpan.FromSeconds(60) };
     }
 
     public WebApplication App { get; }

@@ -12,7 +12,9 @@ internal sealed class CallbackSecretRoutes(CallbackSecrets secrets, AccessWatch 
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/callback-secrets", ProblemFamily.Instance);
-        group.Post("", Opens.Key, Rule.Admin, Create).Says("Make a callback secret; at most two are live, for rotation").Takes<CreateCallbackSecret>().Gives<CreatedCallbackSecret>(201).Gives(400, 401, 403, 409);
+        group.Post("", Opens.Key, Rule.Admin, Create)
+            .Says("Make a callback secret; at most two are live, for rotation").MayTake<CreateCallbackSecret>()
+            .Gives<CreatedCallbackSecret>(201).Gives(400, 401, 403, 409);
         group.Get("", Opens.Key, Rule.Admin, List).Says("List the callback secrets; never the secrets themselves").Gives<Page<CallbackSecretView>>().Gives(401, 403);
         group.Delete("/{id}", Opens.Key, Rule.Admin, Revoke).Says("End a callback secret at once").Gives(204, 401, 403, 404);
         doors.Group("/api/v1/callback-token-secrets", ProblemFamily.Instance).Post("/rotate", Opens.Key, Rule.Admin, RotateTokenSecret)
@@ -23,9 +25,8 @@ internal sealed class CallbackSecretRoutes(CallbackSecrets secrets, AccessWatch 
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var given = fields.Text("secret", CallbackSecrets.MinLength, CallbackSecrets.MaxLength);
+        var given = fields.Read<CreateCallbackSecret>().Secret;
         if (given is not null && !given.All(c => c is > ' ' and < '\u007f')) fields.Fault("secret", "must be printable ASCII without spaces: it travels in a header");
-        fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
         var secret = given ?? "pst_cbs_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         var (id, taken) = await secrets.CreateAsync(caller.Project, secret, caller);
@@ -53,11 +54,22 @@ internal sealed class CallbackSecretRoutes(CallbackSecrets secrets, AccessWatch 
     }
 }
 
-internal sealed record CreateCallbackSecret(string? Secret);
+[Strict]
+internal sealed record CreateCallbackSecret(
+    [Text(
+        "Printable ASCII without spaces. Without one the server makes one.",
+        CallbackSecrets.MinLength, CallbackSecrets.MaxLength)]
+    string? Secret);
 
-internal sealed record CreatedCallbackSecret(string Id, string Secret);
+internal sealed record CreatedCallbackSecret(
+    [Member("The secret's id.")] string Id,
+    [Member("The secret itself: shown once.")] string Secret);
 
-internal sealed record CallbackSecretView(string Id, string CreatedBy, string CreatedAt);
+internal sealed record CallbackSecretView(
+    [Member("The secret's id.")] string Id,
+    [Member("The key that made it.")] string CreatedBy,
+    [At("When it was made.")] string CreatedAt);
 
 /// <param name="Number">Counts the project's secrets; the secret itself never leaves the server.</param>
-internal sealed record RotatedTokenSecret(long Number);
+internal sealed record RotatedTokenSecret(
+    [Member("Counts the project's secrets; the secret itself never leaves the server.")] long Number);

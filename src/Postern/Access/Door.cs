@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text.Json.Nodes;
 using Postern.Http;
 
 namespace Postern.Access;
@@ -33,6 +34,7 @@ internal sealed record Rule(string Words, Need? Need = null)
 /// and the enforcement are made from this one declaration.
 /// </summary>
 internal sealed class Door(string method, string path, Opens opens, Rule rule, ErrorFamily family, Delegate handler)
+    : ITakesRecord
 {
     public const string AnyMethod = "ANY";
 
@@ -54,11 +56,15 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
 
     public string RequestMedia { get; private set; } = "application/json";
 
+    /// <summary>Any member of the request's record may be left out.</summary>
+    public bool RequestIsPart { get; private set; }
+
+    /// <summary>No body at all is taken as an empty object, or as an empty text.</summary>
+    public bool RequestMayBeEmpty { get; private set; }
+
     public List<(int Status, Type? Body, string Media)> Answers { get; } = [];
 
-    public Dictionary<int, Type[]> Alternatives { get; } = [];
-
-    public List<(string Name, string In, string Words)> Parameters { get; } = [];
+    public List<DoorParameter> Parameters { get; } = [];
 
     /// <summary>Kept out of the document: the document itself and its page.</summary>
     public bool Hidden { get; private set; }
@@ -106,29 +112,58 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
         return this;
     }
 
+    /// <summary>Takes a change of what is there: any of the members may be left out.</summary>
+    public Door TakesPartOf<T>()
+    {
+        RequestIsPart = true;
+        return Takes<T>();
+    }
+
+    /// <summary>Takes a body, and none at all as well.</summary>
+    public Door MayTake<T>(string media = "application/json")
+    {
+        RequestMayBeEmpty = true;
+        return Takes<T>(media);
+    }
+
+    /// <summary>Gives a body with a status; called twice for one status, one of several.</summary>
     public Door Gives<T>(int status = 200, string media = "application/json")
     {
         Answers.Add((status, typeof(T), media));
         return this;
     }
 
+    /// <summary>Gives statuses without a body below 400, and the family's refusals.</summary>
     public Door Gives(params ReadOnlySpan<int> statuses)
     {
         foreach (var status in statuses) Answers.Add((status, null, Family.ContentType.Split(';')[0]));
         return this;
     }
 
-    /// <summary>A status whose body is one of several.</summary>
-    public Door GivesOneOf(int status, params Type[] bodies)
+    public Door Query(string name, string words) => With(name, "query", words, new() { ["type"] = "string" });
+
+    /// <summary>A whole number in the query.</summary>
+    public Door Query(string name, string words, long min, long max, long? standard = null)
     {
-        Answers.Add((status, null, Family.ContentType.Split(';')[0]));
-        Alternatives[status] = bodies;
-        return this;
+        var schema = new JsonObject { ["type"] = "integer", ["minimum"] = min };
+        if (max < long.MaxValue) schema["maximum"] = max;
+        if (standard is not null) schema["default"] = standard;
+        return With(name, "query", words, schema);
     }
 
-    public Door Query(string name, string words) => With(name, "query", words);
+    /// <summary>One of some words in the query.</summary>
+    public Door QueryWord(string name, string words, params ReadOnlySpan<string> all) =>
+        With(name, "query", words, WordsOf(all));
 
-    public Door Header(string name, string words) => With(name, "header", words);
+    /// <summary>A list in the query, with commas; of some words, or of any.</summary>
+    public Door QueryList(string name, string words, params ReadOnlySpan<string> all) =>
+        With(name, "query", words, new() { ["type"] = "array", ["items"] = WordsOf(all), ["maxItems"] = 100 });
+
+    /// <summary>The query of a list that is read page by page.</summary>
+    public Door Paged(int standard = 50, int max = 200) => Query("limit", "How many at most.", 1, max, standard)
+        .Query("cursor", "Where the page begins: nextCursor of the page before.");
+
+    public Door Header(string name, string words) => With(name, "header", words, new() { ["type"] = "string" });
 
     public Door Hide()
     {
@@ -153,9 +188,23 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
         if ((!open || verifies) && Rule == Rule.None) throw new InvalidOperationException($"{Method} {Path} opens to {Opens}, but says nothing of scopes.");
     }
 
-    private Door With(string name, string place, string words)
+    private static JsonObject WordsOf(ReadOnlySpan<string> all)
     {
-        Parameters.Add((name, place, words));
+        var schema = new JsonObject { ["type"] = "string" };
+        if (all.Length > 0) schema["enum"] = new JsonArray([.. all.ToArray().Select(w => (JsonNode)w)]);
+        return schema;
+    }
+
+    private Door With(string name, string place, string words, JsonObject schema)
+    {
+        Parameters.Add(new DoorParameter(name, place, words, schema));
         return this;
     }
 }
+
+/// <summary>What a door reads beside the path and the body.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="In"><c>query</c> or <c>header</c>.</param>
+/// <param name="Words">Its description.</param>
+/// <param name="Schema">Its type and bounds.</param>
+internal sealed record DoorParameter(string Name, string In, string Words, JsonObject Schema);

@@ -30,9 +30,9 @@ internal sealed class Doors(Gate gate)
         var endpoints = new List<Endpoint>();
         foreach (var door in _doors)
         {
-            endpoints.Add(Endpoint(door, door.Method == Door.AnyMethod ? "POST" : door.Method, inDocument: true));
+            endpoints.Add(Endpoint(door, door.Method == Door.AnyMethod ? "POST" : door.Method));
             // The document shows a door of all methods as its POST; the others lead to the same handler.
-            if (door.Method == Door.AnyMethod) endpoints.Add(Endpoint(door, null, inDocument: false));
+            if (door.Method == Door.AnyMethod) endpoints.Add(Endpoint(door, null));
         }
         foreach (var path in _doors.Where(d => d.Method != Door.AnyMethod).GroupBy(d => d.Path, StringComparer.Ordinal))
         {
@@ -46,13 +46,12 @@ internal sealed class Doors(Gate gate)
         app.DataSources.Add(new DefaultEndpointDataSource(endpoints));
     }
 
-    private Endpoint Endpoint(Door door, string? method, bool inDocument)
+    private Endpoint Endpoint(Door door, string? method)
     {
         var builder = new RouteEndpointBuilder(http => gate.EnterAsync(http, door), RoutePatternFactory.Parse(door.Path), order: 0) { DisplayName = (method ?? "any") + " " + door.Path };
         builder.Metadata.Add(door);
         builder.Metadata.Add(door.Family);
         if (method is not null) builder.Metadata.Add(new HttpMethodMetadata([method]));
-        if (inDocument) foreach (var item in OpenApiDocument.Metadata(door)) builder.Metadata.Add(item);
         return builder.Build();
     }
 

@@ -10,8 +10,6 @@ namespace Postern.Access;
 /// </summary>
 internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey master, AccessWatch watch, PosternOptions options)
 {
-    public static readonly TimeSpan StandardOverlap = TimeSpan.FromHours(24);
-
     public long Now => database.Now;
 
     /// <summary>A new key; its text is in the answer this once.</summary>

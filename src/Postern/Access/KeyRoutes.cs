@@ -7,38 +7,40 @@ namespace Postern.Access;
 internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects projects, Audit audit)
 {
     private const int MaxBody = 64 * 1024;
-    private const int MaxScopes = 100;
 
     public void Map(Doors doors)
     {
         var keys = doors.Group("/api/v1/keys", ProblemFamily.Instance);
         keys.Post("", Opens.Key, Rule.Admin, Create).Says("Create a key").Takes<CreateKey>().Gives<CreatedKey>(201).Gives(400, 401, 403);
-        keys.Get("", Opens.Key, Rule.Admin, List).Says("List the keys").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<KeyView>>().Gives(400, 401, 403);
-        keys.Post("/{id}/rotate", Opens.Key, Rule.Admin, Rotate).Says("Give a key a new secret; the old one stays valid for an overlap").Takes<RotateKey>().Gives<RotatedKey>().Gives(400, 401, 403, 404);
+        keys.Get("", Opens.Key, Rule.Admin, List).Says("List the keys").Paged().Gives<Page<KeyView>>()
+            .Gives(400, 401, 403);
+        keys.Post("/{id}/rotate", Opens.Key, Rule.Admin, Rotate)
+            .Says("Give a key a new secret; the old one stays valid for an overlap").MayTake<RotateKey>()
+            .Gives<RotatedKey>().Gives(400, 401, 403, 404);
         keys.Patch("/{id}", Opens.Key, Rule.Admin, Update).Says("Rename a key, change its scopes or expiry").Takes<UpdateKey>().Gives<KeyView>().Gives(400, 401, 403, 404);
         keys.Delete("/{id}", Opens.Key, Rule.Admin, Revoke).Says("Revoke a key at once").Gives(204, 401, 403, 404, 409);
 
         var tenants = doors.Group("/api/v1/projects", ProblemFamily.Instance);
         tenants.Post("", Opens.Key, "the root key of the project default", CreateProject).Says("Create a project").Takes<CreateProject>().Gives<CreatedProject>(201).Gives(400, 401, 403, 409);
-        tenants.Get("", Opens.Key, "the root key of the project default", ListProjects).Says("List the projects").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<ProjectView>>().Gives(400, 401, 403);
+        tenants.Get("", Opens.Key, "the root key of the project default", ListProjects).Says("List the projects")
+            .Paged().Gives<Page<ProjectView>>().Gives(400, 401, 403);
 
         doors.Group("/api/v1/audit", ProblemFamily.Instance).Get("", Opens.Key, Rule.Admin, ReadAudit)
-            .Says("Read the audit, newest first").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<AuditView>>().Gives(400, 401, 403);
+            .Says("Read the audit, newest first").Paged().Gives<Page<AuditView>>().Gives(400, 401, 403);
     }
 
     private async Task<IResult> Create(HttpContext http, ProjectCaller caller)
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
-        var name = fields.Text("name", 1, 128, required: true, trim: true);
-        var kind = fields.Word("kind", ["live", "pat"]) ?? "live";
-        var scopes = ReadScopes(fields) ?? [];
-        var expiresAt = ReadExpiry(fields, admin.Now);
-        fields.RefuseUnknown();
+        var asked = fields.Read<CreateKey>();
+        var (scopes, expiresAt) = (asked.Scopes ?? [], asked.ExpiresAt);
+        Check(fields, scopes, expiresAt);
         if (fields.Refusal() is { } wrong) return wrong;
         if (Minting.RefuseScopes(caller, scopes) is { } wider) return wider;
         if (Minting.RefuseExpiry(caller, expiresAt) is { } longer) return longer;
-        var (row, key, full) = await admin.CreateAsync(caller.Project, name!, kind, scopes, expiresAt, caller.Authority.LoggedActor, caller);
+        var (row, key, full) = await admin.CreateAsync(
+            caller.Project, asked.Name, asked.Kind, scopes, expiresAt, caller.Authority.LoggedActor, caller);
         if (full is not null) return full;
         return Reply.Created(new CreatedKey(row.Id, key.Text, row.Name, row.Kind, row.Scopes, Wire.Iso(row.CreatedAt), Wire.Iso(row.ExpiresAt)));
     }
@@ -55,8 +57,7 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var overlap = fields.Whole("overlapSeconds", 0, 30 * 86_400) ?? (long)KeyAdmin.StandardOverlap.TotalSeconds;
-        fields.RefuseUnknown();
+        var overlap = fields.Read<RotateKey>().OverlapSeconds;
         if (fields.Refusal() is { } wrong) return wrong;
         if (await FindAsync(http, caller) is not { } row) return NotFound;
         var actor = caller.Authority.LoggedActor;
@@ -67,15 +68,13 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
-        var name = fields.Text("name", 1, 128, trim: true);
-        var scopes = ReadScopes(fields);
-        var expiresAt = ReadExpiry(fields, admin.Now);
+        var asked = fields.Read<UpdateKey>();
+        Check(fields, asked.Scopes, asked.ExpiresAt);
         var clearExpiry = fields.IsNull("expiresAt");
-        fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
         if (await FindAsync(http, caller) is not { } row) return NotFound;
         if (row.Kind == "root") return new Refusal(409, "The root key has all rights of its project: it can be rotated, not narrowed.", "root_key");
-        var change = new KeyChange(name, scopes, expiresAt, clearExpiry);
+        var change = new KeyChange(asked.Name, asked.Scopes, asked.ExpiresAt, clearExpiry);
         return Answer(await admin.UpdateAsync(row, change, caller.Authority.LoggedActor, caller), row.Id);
     }
 
@@ -99,10 +98,9 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
         if (await RefuseUnlessDefaultRoot(caller) is { } forbidden) return forbidden;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
-        var name = fields.Text("name", 1, 128, required: true, trim: true);
-        fields.RefuseUnknown();
+        var name = fields.Read<CreateProject>().Name;
         if (fields.Refusal() is { } wrong) return wrong;
-        if (await projects.CreateAsync(name!, caller.Authority.LoggedActor, by: caller) is not { } made) return new Refusal(409, $"There is a project {name} already.", "project_exists");
+        if (await projects.CreateAsync(name, caller.Authority.LoggedActor, by: caller) is not { } made) return new Refusal(409, $"There is a project {name} already.", "project_exists");
         return Reply.Created(new CreatedProject(made.Project.Id, made.Project.Name, made.RootKey.Text, Wire.Iso(made.Project.CreatedAt)));
     }
 
@@ -138,39 +136,71 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
 
     private static Refusal NotFound => new(404, "There is no such key.", "not_found");
 
-    private static List<string>? ReadScopes(Fields fields)
+    private void Check(Fields fields, IReadOnlyList<string>? scopes, long? expiresAt)
     {
-        var scopes = fields.Texts("scopes", MaxScopes, 600);
-        if (scopes is not null && ScopeSet.FirstMalformed(scopes) is { } malformed) fields.Fault("scopes", $"holds {malformed}, which is not action:type[:id]");
-        return scopes;
-    }
-
-    private static long? ReadExpiry(Fields fields, long now)
-    {
-        var expiresAt = fields.Instant("expiresAt");
-        if (expiresAt <= now) fields.Fault("expiresAt", "must be in the future");
-        return expiresAt;
+        if (scopes is not null && ScopeSet.FirstMalformed(scopes) is { } malformed)
+            fields.Fault("scopes", $"holds {malformed}, which is not action:type[:id]");
+        if (expiresAt <= admin.Now) fields.Fault("expiresAt", "must be in the future");
     }
 }
 
-internal sealed record CreateKey(string Name, string? Kind, IReadOnlyList<string>? Scopes, string? ExpiresAt);
+[Strict]
+internal sealed record CreateKey(
+    [Text("A name for people.", 1, 128, Trims = true)] string Name,
+    [Word("live for programs, pat for a person's command line.", "live", "pat", Default = "live")] string Kind,
+    [Texts("What the key may do: action:type[:id].", 100, 600)] IReadOnlyList<string>? Scopes,
+    [Instant("When it ends.")] long? ExpiresAt);
 
-internal sealed record CreatedKey(string Id, string Key, string Name, string Kind, IReadOnlyList<string> Scopes, string CreatedAt, string? ExpiresAt);
+internal sealed record CreatedKey(
+    [Member("The key's id.")] string Id,
+    [Member("The key itself: shown once.")] string Key,
+    [Member("The name for people.")] string Name,
+    [Member("live or pat.")] string Kind,
+    [Member("What the key may do.")] IReadOnlyList<string> Scopes,
+    [At("When it was made.")] string CreatedAt,
+    [At("When it ends.")] string? ExpiresAt);
 
-internal sealed record RotateKey(long? OverlapSeconds);
+[Strict]
+internal sealed record RotateKey(
+    [Whole("Seconds that the old secret stays valid.", 0, 30 * 86_400, Default = 86_400)] long OverlapSeconds);
 
-internal sealed record RotatedKey(string Id, string Key, string PreviousValidUntil);
+internal sealed record RotatedKey(
+    [Member("The key's id.")] string Id,
+    [Member("The key with its new secret: shown once.")] string Key,
+    [At("When the old secret ends.")] string PreviousValidUntil);
 
-internal sealed record UpdateKey(string? Name, IReadOnlyList<string>? Scopes, string? ExpiresAt);
+[Strict]
+internal sealed record UpdateKey(
+    [Text("A name for people.", 1, 128, Trims = true)] string? Name,
+    [Texts("What the key may do, instead of what it may now.", 100, 600)] IReadOnlyList<string>? Scopes,
+    [Instant("When it ends; null: never.")] long? ExpiresAt);
 
-internal sealed record KeyView(string Id, string Name, string Kind, IReadOnlyList<string> Scopes, string CreatedAt, string CreatedBy, string? ExpiresAt, string? LastUsedAt, string? PreviousValidUntil)
+internal sealed record KeyView(
+    [Member("The key's id.")] string Id,
+    [Member("The name for people.")] string Name,
+    [Member("root, live or pat.")] string Kind,
+    [Member("What the key may do.")] IReadOnlyList<string> Scopes,
+    [At("When it was made.")] string CreatedAt,
+    [Member("The key that made it, or the command line.")] string CreatedBy,
+    [At("When it ends.")] string? ExpiresAt,
+    [At("When it was used last, to a minute or so.")] string? LastUsedAt,
+    [At("When the secret before the last rotation ends.")] string? PreviousValidUntil)
 {
     public static KeyView Of(KeyRow row) => new(
         row.Id, row.Name, row.Kind, row.Scopes, Wire.Iso(row.CreatedAt), row.CreatedBy, Wire.Iso(row.ExpiresAt), Wire.Iso(row.LastUsedAt), Wire.Iso(row.PreviousUntil));
 }
 
-internal sealed record CreateProject(string Name);
+[Strict]
+internal sealed record CreateProject(
+    [Text("The project's name.", 1, 128, Trims = true)] string Name);
 
-internal sealed record CreatedProject(string Id, string Name, string RootKey, string CreatedAt);
+internal sealed record CreatedProject(
+    [Member("The project's id.")] string Id,
+    [Member("Its name.")] string Name,
+    [Member("Its root key: shown once.")] string RootKey,
+    [At("When it was made.")] string CreatedAt);
 
-internal sealed record ProjectView(string Id, string Name, string CreatedAt);
+internal sealed record ProjectView(
+    [Member("The project's id.")] string Id,
+    [Member("Its name.")] string Name,
+    [At("When it was made.")] string CreatedAt);

@@ -1,90 +1,256 @@
-using System.Reflection;
-using Microsoft.AspNetCore.Mvc.ApiExplorer;
-using Microsoft.AspNetCore.OpenApi;
-using Microsoft.OpenApi;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Postern.Http;
 
 namespace Postern.Access;
 
 /// <summary>
-/// The OpenAPI document is made from the doors: the same declarations that enforce. The framework reads what each endpoint takes
-/// and gives; the rest (parameters, what opens it, its scope) is put on from the door.
+/// The OpenAPI document, made from the doors: the same declarations that enforce. The schemas are those of the records
+/// that the doors name (<see cref="Schemas"/>). Every operation has two answers that no door has to name: 429 of the
+/// server's limits, which come as problem details everywhere, and any other refusal in the shape of its family.
 /// </summary>
-internal static class OpenApiDocument
+internal sealed class OpenApiDocument
 {
-    private static readonly MethodInfo Shape = typeof(OpenApiDocument).GetMethod(nameof(Handle), BindingFlags.Static | BindingFlags.NonPublic)!;
+    private const string Json = "application/json";
+    private readonly Schemas _schemas = new();
+    private readonly SortedDictionary<string, JsonObject> _refusals = new(StringComparer.Ordinal);
 
-    /// <summary>What the framework's explorer reads of an endpoint.</summary>
-    public static IEnumerable<object> Metadata(Door door)
+    private static readonly Dictionary<string, string> PathWords = new(StringComparer.Ordinal)
     {
-        if (door.Hidden) yield break;
-        yield return Shape;
-        yield return new Microsoft.AspNetCore.Routing.EndpointNameAttribute(NameOf(door));
-        yield return new TagsAttribute(TagOf(door));
-        // No "accepts" metadata: routing would turn other content types away, and these doors judge bodies by their bytes.
-        foreach (var (status, body, media) in door.Answers) yield return new ProducesResponseTypeMetadata(status, body ?? typeof(void), body is null ? [] : [media]);
+        ["agent"] = "The agent's slug.",
+        ["approval"] = "The id of a question.",
+        ["delivery"] = "The delivery's id.",
+        ["endpoint"] = "The endpoint's id, chosen by who puts it.",
+        ["env"] = "The environment that the client names; all are the same to this server.",
+        ["id"] = "The id.",
+        ["io"] = "The channel: in is what users say, out what the agent says.",
+        ["key"] = "The session's key, agent:{slug}:{name}, or its name alone. Percent-encoded.",
+        ["name"] = "The name of a side channel.",
+        ["owner"] = "Whose trigger it is.",
+        ["project"] = "The project's id.",
+        ["ref"] = "The project's id or name.",
+        ["request"] = "The id of a captured request.",
+        ["run"] = "The run's id.",
+        ["service"] = "The name of an approval service.",
+        ["session"] = "The session's id or external id. Percent-encoded.",
+        ["slug"] = "The agent's slug.",
+        ["trigger"] = "The trigger's id, chosen by who makes it.",
+        ["workflow"] = "The workflow's name.",
+    };
+
+    private static readonly (string Name, string Words)[] Tags =
+    [
+        ("Administration", "Keys, projects, callback secrets and the audit."),
+        ("Agents", "The agents that do the work, and the claims of those that fetch it."),
+        ("Approvals", "Questions to people, and their answers."),
+        ("Deliveries", "Events, who subscribes to them, and what was sent."),
+        ("History", "Transcripts: reading, following and adding to them."),
+        ("Runs", "Pieces of work: starting, following, reporting, ending them."),
+        ("Server", "Whether the server lives and can serve."),
+        ("Sessions", "Conversations and their channels."),
+        ("Tokens", "Minting and ending tokens."),
+        ("Triggers", "Webhooks and schedules that start agents, and the requests they captured."),
+    ];
+
+    private static readonly Dictionary<int, string> StatusWords = new()
+    {
+        [0] = "Any other refusal.",
+        [304] = "What the caller has is still so.",
+        [400] = "The request is not valid.",
+        [401] = "The credential is missing or not valid.",
+        [403] = "The credential is not allowed to do this.",
+        [404] = "There is no such thing, or it is not for this caller.",
+        [405] = "The method is not allowed.",
+        [409] = "The present state does not allow it.",
+        [410] = "It is over.",
+        [413] = "The body is too large.",
+        [415] = "The content type is not taken.",
+        [422] = "The request is valid, but cannot be done.",
+        [429] = "Too many requests: Retry-After says when to come again.",
+        [500] = "The server failed.",
+        [503] = "The server cannot do it now.",
+    };
+
+    /// <summary>The document as it is served, and as the golden file holds it: paths and schemas by name.</summary>
+    public static byte[] Render(IEnumerable<Door> doors)
+    {
+        var document = new OpenApiDocument().Make([.. doors.Where(d => !d.Hidden)]);
+        using var buffer = new MemoryStream();
+        var options = new JsonWriterOptions
+        {
+            Indented = true,
+            NewLine = "\n",
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        };
+        using (var json = new Utf8JsonWriter(buffer, options)) document.WriteTo(json);
+        buffer.WriteByte((byte)'\n');
+        return buffer.ToArray();
     }
 
-    public static void Configure(OpenApiOptions options)
+    private JsonObject Make(List<Door> doors)
     {
-        options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
-        options.AddDocumentTransformer((document, _, _) =>
+        // Requests first: a record that answers hold too is as requests hold it, and what is nullable may be left out.
+        foreach (var door in doors.Where(d => d.Request is not null)) RequestOf(door);
+        var paths = new JsonObject();
+        foreach (var path in doors.GroupBy(d => d.Path, StringComparer.Ordinal)
+            .OrderBy(p => p.Key, StringComparer.Ordinal))
         {
-            document.Info = new OpenApiInfo { Title = "Postern", Version = "1", Description = "The front door of an agent platform. Every route names the credential that opens it." };
-            document.Servers = [];
-            document.Components ??= new OpenApiComponents();
-            document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>(StringComparer.Ordinal)
+            var operations = new JsonObject();
+            foreach (var door in path.OrderBy(d => d.Method, StringComparer.Ordinal))
+                operations[door.Method == Door.AnyMethod ? "post" : door.Method.ToLowerInvariant()] = Operation(door);
+            paths[path.Key] = operations;
+        }
+        return new JsonObject
+        {
+            ["openapi"] = "3.1.1",
+            ["info"] = new JsonObject
             {
-                ["key"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A project's key, pst_…" },
-                ["apiKey"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-API-Key", Description = "A project's key, pst_…" },
-                ["internalKey"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-Internal-API-Key", Description = "A project's key, pst_…" },
-                ["token"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "JWT", Description = "A signed token with scopes" },
-                ["runToken"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "JWT", Description = "The token of one attempt of one run, from its dispatch or claim, while the attempt has the run" },
-                ["callbackToken"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = Credentials.CallbackTokenHeader, Description = "The token of one attempt of one run, from its dispatch" },
-                ["internalCallbackSecret"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-Callback-Secret", Description = "A project's callback secret" },
-                ["signature"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "webhook-signature", Description = "A signature over the raw body, in the header and form of the sender's scheme" },
-                ["operator"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A key, or an identity from a trusted proxy" },
+                ["title"] = "Postern",
+                ["version"] = "1",
+                ["description"] = "The front door of an agent platform. Every route names the credential that opens it.",
+                ["license"] = new JsonObject { ["name"] = "MIT", ["identifier"] = "MIT" },
+            },
+            ["servers"] = new JsonArray(new JsonObject { ["url"] = "/", ["description"] = "This server." }),
+            ["tags"] = new JsonArray(
+                [.. Tags.Select(t => new JsonObject { ["name"] = t.Name, ["description"] = t.Words })]),
+            ["paths"] = paths,
+            ["components"] = new JsonObject
+            {
+                ["schemas"] = _schemas.Components(),
+                ["responses"] = new JsonObject(_refusals.Select(r => KeyValuePair.Create(r.Key, (JsonNode?)r.Value))),
+                ["securitySchemes"] = Credentials(),
+            },
+        };
+    }
+
+    private JsonObject Operation(Door door)
+    {
+        var operation = new JsonObject
+        {
+            ["tags"] = new JsonArray(TagOf(door)),
+            ["summary"] = door.Summary,
+            ["description"] = $"Opens to: {Door.Words(door.Opens)}. Scope: {door.Rule.Words}.",
+            ["operationId"] = NameOf(door),
+        };
+        var inPath = door.Path.Split('/').Where(s => s.StartsWith('{')).Select(s => InPath(s.Trim('{', '}', '*')));
+        var others = door.Parameters.Select(p => Parameter(p.Name, p.In, p.Words, p.Schema.DeepClone()));
+        JsonArray parameters = [.. inPath, .. others];
+        if (parameters.Count > 0) operation["parameters"] = parameters;
+        if (door.Request is not null)
+        {
+            operation["requestBody"] = new JsonObject
+            {
+                ["required"] = !door.RequestMayBeEmpty,
+                ["content"] = new JsonObject { [door.RequestMedia] = new JsonObject { ["schema"] = RequestOf(door) } },
             };
-            return Task.CompletedTask;
-        });
-        options.AddOperationTransformer(async (operation, context, cancel) =>
-        {
-            if (context.Description.ActionDescriptor.EndpointMetadata.OfType<Door>().FirstOrDefault() is not { } door) return;
-            Describe(operation, door, context.Document!);
-            foreach (var (status, bodies) in door.Alternatives)
-            {
-                var alternatives = new List<IOpenApiSchema>();
-                foreach (var type in bodies) alternatives.Add(await context.GetOrCreateSchemaAsync(type, null, cancel));
-                if (operation.Responses?[status.ToString()] is OpenApiResponse { Content: { } content }) content[door.Family.ContentType.Split(';')[0]] = new OpenApiMediaType { Schema = new OpenApiSchema { OneOf = alternatives } };
-            }
-            if (door.Request is not { } body) return;
-            var schema = await context.GetOrCreateSchemaAsync(body, null, cancel);
-            operation.RequestBody = new OpenApiRequestBody { Required = true, Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal) { [door.RequestMedia] = new() { Schema = schema } } };
-        });
+        }
+        operation["responses"] = Responses(door);
+        operation["security"] = new JsonArray([.. SchemesOf(door.Opens).Select(Requirement)]);
+        return operation;
+
+        static JsonNode Requirement(string? scheme) => scheme is null ? [] : new JsonObject { [scheme] = new JsonArray() };
     }
 
-    private static void Describe(OpenApiOperation operation, Door door, Microsoft.OpenApi.OpenApiDocument document)
+    private JsonObject RequestOf(Door door) => _schemas.Of(door.Request!, isRead: true, door.RequestIsPart);
+
+    private JsonObject Responses(Door door)
     {
-        operation.OperationId = NameOf(door);
-        operation.Summary = door.Summary;
-        operation.Description = $"Opens to: {Door.Words(door.Opens)}. Scope: {door.Rule.Words}.";
-        operation.Parameters = [];
-        foreach (var segment in door.Path.Split('/').Where(s => s.StartsWith('{')))
-            operation.Parameters.Add(Parameter(segment.Trim('{', '}', '*'), ParameterLocation.Path, null, required: true));
-        foreach (var (name, place, words) in door.Parameters)
-            operation.Parameters.Add(Parameter(name, place == "query" ? ParameterLocation.Query : ParameterLocation.Header, words, required: false));
-        operation.Security = [.. SchemesOf(door.Opens).Select(scheme => new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(scheme, document)] = [] })];
-        foreach (var (status, body, media) in door.Answers)
+        var responses = new JsonObject();
+        foreach (var status in door.Answers.GroupBy(a => a.Status).OrderBy(s => s.Key))
         {
-            if (body is not null || status < 400 || operation.Responses?[status.ToString()] is not OpenApiResponse response) continue;
-            response.Content ??= new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal);
-            response.Content[media] = new OpenApiMediaType();
+            var bodies = status.Where(a => a.Body is not null).GroupBy(a => a.Media, a => a.Body!).ToList();
+            responses[status.Key.ToString()] = status.Key >= 400 && bodies.Count == 0
+                ? Refusal(door, status.Key)
+                : Response(door, status.Key, bodies.Select(media => (media.Key, SchemaOf([.. media]))));
+        }
+        if (door.Opens != Opens.Anyone) responses["429"] = Refusal(door, 429);
+        responses["default"] = Refusal(door, 0);
+        return responses;
+    }
+
+    /// <summary>A refusal in the words of the door's family; of the server's limits also as problem details.</summary>
+    /// <param name="door">The door.</param>
+    /// <param name="status">0: any that is not named.</param>
+    private JsonObject Refusal(Door door, int status)
+    {
+        if (door.Method == "HEAD") return Response(door, status, []);
+        var name = door.Family.Shape.Name + (status == 0 ? "" : status);
+        if (!_refusals.ContainsKey(name))
+        {
+            List<(string, JsonObject)> bodies = [(door.Family.ContentType.Split(';')[0], SchemaOf([door.Family.Shape]))];
+            var problems = ProblemFamily.Instance;
+            if (status == 429 && door.Family != problems) bodies.Add((problems.ContentType, SchemaOf([problems.Shape])));
+            _refusals[name] = Response(door, status, bodies);
+        }
+        return new() { ["$ref"] = "#/components/responses/" + name };
+    }
+
+    private static JsonObject Response(Door door, int status, IEnumerable<(string Media, JsonObject Schema)> bodies)
+    {
+        var response = new JsonObject { ["description"] = StatusWords.GetValueOrDefault(status, "Done.") };
+        var content = new JsonObject();
+        foreach (var (media, schema) in bodies) content[media] = new JsonObject { ["schema"] = schema };
+        if (content.Count > 0 && door.Method != "HEAD") response["content"] = content;
+        return response;
+    }
+
+    private JsonObject SchemaOf(IReadOnlyList<Type> bodies)
+    {
+        var schemas = bodies.Select(b => _schemas.Of(b, isRead: false)).ToArray();
+        return schemas.Length == 1 ? schemas[0] : new() { ["anyOf"] = new JsonArray(schemas) };
+    }
+
+    private static JsonObject InPath(string name)
+    {
+        var schema = new JsonObject { ["type"] = "string", ["minLength"] = 1 };
+        if (name == "io") schema["enum"] = new JsonArray("in", "out");
+        if (name == "env") schema["enum"] = new JsonArray("dev", "staging", "prod", "preview");
+        return Parameter(name, "path", PathWords[name], schema, required: true);
+    }
+
+    private static JsonObject Parameter(string name, string place, string words, JsonNode schema, bool required = false)
+    {
+        var parameter = new JsonObject { ["name"] = name, ["in"] = place, ["description"] = words };
+        if (required) parameter["required"] = true;
+        // A list is one text with commas.
+        if (schema["type"]?.ToString() == "array") (parameter["style"], parameter["explode"]) = ("form", false);
+        parameter["schema"] = schema;
+        return parameter;
+    }
+
+    private static JsonObject Credentials()
+    {
+        const string key = "A project's key, pst_…";
+        return new JsonObject
+        {
+            ["apiKey"] = InHeader("X-API-Key", key),
+            ["callbackToken"] = InHeader(
+                Access.Credentials.CallbackTokenHeader, "The token of one attempt of one run, from its dispatch"),
+            ["internalCallbackSecret"] = InHeader("X-Callback-Secret", "A project's callback secret"),
+            ["internalKey"] = InHeader("X-Internal-API-Key", key),
+            ["key"] = Bearer(key),
+            ["operator"] = Bearer("A key, or an identity from a trusted proxy"),
+            ["runToken"] = Bearer(
+                "The token of one attempt of one run, from its dispatch or claim, while the attempt has the run", "JWT"),
+            ["signature"] = InHeader(
+                "webhook-signature", "A signature over the raw body, in the header and form of the sender's scheme"),
+            ["token"] = Bearer("A signed token with scopes", "JWT"),
+        };
+
+        static JsonObject InHeader(string name, string words) =>
+            new() { ["type"] = "apiKey", ["description"] = words, ["name"] = name, ["in"] = "header" };
+
+        static JsonObject Bearer(string words, string? format = null)
+        {
+            var scheme = new JsonObject { ["type"] = "http", ["description"] = words, ["scheme"] = "bearer" };
+            if (format is not null) scheme["bearerFormat"] = format;
+            return scheme;
         }
     }
 
-    private static OpenApiParameter Parameter(string name, ParameterLocation place, string? words, bool required) =>
-        new() { Name = name, In = place, Description = words, Required = required, Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
-
-    private static IEnumerable<string> SchemesOf(Opens opens)
+    /// <summary>The schemes by which a door opens; null stands for none at all.</summary>
+    private static IEnumerable<string?> SchemesOf(Opens opens)
     {
         if ((opens & (Opens.Key | Opens.PersonalKey)) != 0)
         {
@@ -98,25 +264,27 @@ internal static class OpenApiDocument
         if ((opens & Opens.CallbackSecret) != 0) yield return "internalCallbackSecret";
         if ((opens & Opens.Signature) != 0) yield return "signature";
         if ((opens & Opens.Operator) != 0) yield return "operator";
+        if ((opens & Opens.Anyone) != 0 && opens != Opens.Anyone) yield return null;
     }
 
-    private static string NameOf(Door door) =>
-        door.Method.ToLowerInvariant() + string.Concat(door.Path.Split('/', '-', '.').Where(s => s.Length > 0).Select(s => char.ToUpperInvariant(s.Trim('{', '}', '*')[0]) + s.Trim('{', '}', '*')[1..]));
+    private static string NameOf(Door door)
+    {
+        var parts = door.Path.Split('/', '-', '.').Select(s => s.Trim('{', '}', '*')).Where(s => s.Length > 0);
+        return door.Method.ToLowerInvariant() + string.Concat(parts.Select(s => char.ToUpperInvariant(s[0]) + s[1..]));
+    }
 
-    private static string TagOf(Door door) =>
-        door.Path switch
-        {
-            var p when p.Contains("approval", StringComparison.Ordinal) => "Approvals",
-            var p when p.Contains("session", StringComparison.Ordinal) => p.StartsWith("/sessions", StringComparison.Ordinal) ? "History" : "Sessions",
-            var p when p.Contains("/agents", StringComparison.Ordinal) => "Agents",
-            var p when p.Contains("/triggers", StringComparison.Ordinal) || p.Contains("/callbacks", StringComparison.Ordinal) => "Triggers",
-            var p when p.Contains("/runs", StringComparison.Ordinal) || p.Contains("/jobs", StringComparison.Ordinal) || p.Contains("/workflows", StringComparison.Ordinal) => "Runs",
-            var p when p.Contains("/deliveries", StringComparison.Ordinal) || p.Contains("/events", StringComparison.Ordinal) || p.Contains("/webhook-endpoints", StringComparison.Ordinal) => "Deliveries",
-            var p when p.Contains("/auth", StringComparison.Ordinal) || p.EndsWith("/jwt", StringComparison.Ordinal) => "Tokens",
-            var p when p.StartsWith("/api", StringComparison.Ordinal) => "Administration",
-            _ => "Server",
-        };
+    private static string TagOf(Door door)
+    {
+        var path = door.Path;
+        if (Holds("approval")) return "Approvals";
+        if (Holds("session")) return path.StartsWith("/sessions", StringComparison.Ordinal) ? "History" : "Sessions";
+        if (Holds("/agents")) return "Agents";
+        if (Holds("/triggers") || Holds("/callbacks") || Holds("/inbound")) return "Triggers";
+        if (Holds("/runs") || Holds("/jobs") || Holds("/workflows")) return "Runs";
+        if (Holds("/deliveries") || Holds("/events") || Holds("/webhook-endpoints")) return "Deliveries";
+        if (Holds("/auth") || path.EndsWith("/jwt", StringComparison.Ordinal)) return "Tokens";
+        return path.StartsWith("/api", StringComparison.Ordinal) ? "Administration" : "Server";
 
-    /// <summary>The shape that every handler has for the explorer: nothing is bound from its parameters.</summary>
-    private static Task Handle(HttpContext http) => Task.CompletedTask;
+        bool Holds(string part) => path.Contains(part, StringComparison.Ordinal);
+    }
 }

@@ -16,12 +16,16 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
     {
         var auth = doors.Group("/api/v1/auth", family);
         auth.Post("/jwt/claims", Opens.Key, "any key", ReadClaims).Says("The claims that a client signs by itself with the root key").Gives<ClaimsView>().Gives(401);
-        auth.Post("/jwt", Opens.Key, "scopes within the key's", MintJwt).Says("Mint a token").Takes<MintJwt>().Gives<TokenView>().Gives(400, 401, 403);
-        auth.Post("/public-tokens", Opens.Key, "scopes within the key's", MintPublic).Says("Mint a public token").Takes<MintPublicToken>().Gives<TokenView>().Gives(400, 401, 403);
+        auth.Post("/jwt", Opens.Key, "scopes within the key's", MintJwt).Says("Mint a token").MayTake<MintJwt>()
+            .Gives<TokenView>().Gives(400, 401, 403);
+        auth.Post("/public-tokens", Opens.Key, "scopes within the key's", MintPublic).Says("Mint a public token")
+            .MayTake<MintPublicToken>().Gives<TokenView>().Gives(400, 401, 403);
         auth.Post("/revoke", Opens.Key, Rule.Admin, Revoke).Says("End a token, or all tokens of a subject, before their time").Takes<RevokeTokens>().Gives<RevokedView>().Gives(400, 401, 403);
 
         var people = doors.Group("/api/v1/projects/{ref}/{env}", family);
-        people.Post("/jwt", Opens.PersonalKey, "scopes clamped to the key's", MintForPerson).Says("Mint a token for a person's command-line client").Takes<MintJwt>().Gives<TokenView>().Gives(400, 401, 404);
+        people.Post("/jwt", Opens.PersonalKey, "scopes clamped to the key's", MintForPerson)
+            .Says("Mint a token for a person's command-line client").MayTake<MintJwt>().Gives<TokenView>()
+            .Gives(400, 401, 404);
     }
 
     private async Task<IResult> ReadClaims(HttpContext http, ProjectCaller caller)
@@ -67,13 +71,9 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
-        var token = fields.Text("token", 1, 8192);
-        var jti = fields.Text("jti", 1, 256);
-        var subject = fields.Text("subject", 1, 256);
-        var before = fields.Instant("issuedBefore");
+        var (token, jti, subject, before) = fields.Read<RevokeTokens>();
         if (new[] { token, jti, subject }.Count(t => t is not null) != 1) fields.Fault("token, jti, subject", "name exactly one");
         if (subject is not null && before is null) fields.Fault("issuedBefore", "is required with subject");
-        fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
         var names = token is null ? null : Tokens.NamesOf(token, database.Now);
         if (token is not null && names is null) return Refusal.BadRequest("token is not a token: three parts of base64url without padding", "invalid_body");
@@ -148,17 +148,33 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
         reference is not null && (reference == project || await projects.FindAsync(reference) is { } found && found.Id == project);
 }
 
-internal sealed record ClaimsView(string Sub, bool Pub);
+internal sealed record ClaimsView(
+    [Member("The subject of tokens: the project's id.")] string Sub,
+    [Member("True: the token is public.")] bool Pub);
 
-internal sealed record MintJwt(MintClaims? Claims, string? ExpirationTime);
+internal sealed record MintJwt(
+    [Member("What the token says.")] MintClaims? Claims,
+    [Instant("When it ends: a span such as 1h, an ISO date, or Unix seconds. Default 1h, at most 30 days.")]
+    string? ExpirationTime);
 
-internal sealed record MintClaims(IReadOnlyList<string>? Scopes);
+internal sealed record MintClaims(
+    [Texts("What the token may do: action:type[:id].", 1000, 600)] IReadOnlyList<string>? Scopes);
 
-internal sealed record MintPublicToken(IReadOnlyList<string> Scopes, string? ExpirationTime, bool? OneTimeUse);
+internal sealed record MintPublicToken(
+    [Texts("What the token may do: action:type[:id].", 1000, 600, MinItems = 1)] IReadOnlyList<string> Scopes,
+    [Instant("When it ends: a span such as 15m, an ISO date, or Unix seconds. Default 15m, at most 30 days.")]
+    string? ExpirationTime,
+    [Member("Whether it opens one door once.", Default = false)] bool OneTimeUse);
 
-internal sealed record TokenView(string Token);
+internal sealed record TokenView(
+    [Member("The token, a JWT.")] string Token);
 
+[Strict]
 internal sealed record RevokeTokens(
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Token, string? Jti, string? Subject, string? IssuedBefore);
+    [Text("The token. One of token, jti and subject.", 1, 8192)] string? Token,
+    [Text("The jti of a token. One of token, jti and subject.", 1, 256)] string? Jti,
+    [Text("The subject whose tokens end. One of token, jti and subject.", 1, 256)] string? Subject,
+    [Instant("Ends the subject's tokens that were issued before. Required with subject.")] long? IssuedBefore);
 
-internal sealed record RevokedView(bool Revoked);
+internal sealed record RevokedView(
+    [Member("True.")] bool Revoked);

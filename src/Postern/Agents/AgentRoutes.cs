@@ -19,10 +19,13 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/agents", ProblemFamily.Instance);
-        group.Get("", Opens.Key, Rule.Needs("read", "tasks"), List).Says("List the agents").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<AgentView>>().Gives(400, 401, 403);
+        group.Get("", Opens.Key, Rule.Needs("read", "tasks"), List).Says("List the agents").Paged()
+            .Gives<Page<AgentView>>().Gives(400, 401, 403);
         group.Put("/{slug}", Opens.Key, "admin:tasks:{slug}", Put).Audits("agent.put").Says("Register an agent, or change it").Takes<PutAgent>().Gives<AgentView>(200).Gives<AgentView>(201).Gives(400, 401, 403, 409);
         group.Get("/{slug}", Opens.Key, "read:tasks:{slug}", Retrieve).Says("Read an agent").Gives<AgentView>().Gives(401, 404);
-        group.Delete("/{slug}", Opens.Key, "admin:tasks:{slug}", Delete).Audits("agent.deleted").Says("Remove an agent").Query("force", "1: fails its live runs").Gives(204, 401, 403, 404, 409);
+        group.Delete("/{slug}", Opens.Key, "admin:tasks:{slug}", Delete).Audits("agent.deleted")
+            .Says("Remove an agent").QueryWord("force", "1: fails its live runs.", "0", "1")
+            .Gives(204, 401, 403, 404, 409);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
@@ -48,16 +51,14 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         if (fields is null) return unreadable!;
         if (slug.Length is 0 or > 128 || !char.IsAsciiLetterOrDigit(slug[0]) || !slug.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
             fields.Fault("slug", "must be 1 to 128 letters, digits, dots, underscores and hyphens, the first a letter or digit");
-        var kind = fields.Word("kind", [Agent.Http, Agent.Pull, Agent.Echo], required: true);
-        var url = fields.Text("url", 1, 2048);
+        var asked = fields.Read<PutAgent>();
+        var (kind, url, secret) = (asked.Kind, asked.Url, asked.Secret);
         if (kind == Agent.Http && url is null && fields.Faults.All(f => f.Field != "url")) fields.Fault("url", "is required for an http agent");
         if (kind is Agent.Pull or Agent.Echo && url is not null) fields.Fault("url", "is for http agents");
         var problem = url is null ? null : await outbound.WhatIsWrongWithAsync(http, url);
         if (problem is not null) fields.Fault("url", problem);
-        var secret = fields.Text("secret", 1, 256);
         if (secret is not null && !SigningSecret.IsOne(secret)) fields.Fault("secret", SigningSecret.Rule);
-        var settings = ReadSettings(fields);
-        fields.RefuseUnknown();
+        var settings = SettingsOf(asked);
         if (fields.Refusal() is { } wrong) return wrong;
         // The link decides: who asks is given it by an administrator alone.
         if (settings.Links == true && !caller.Allows(Need.FullAdmin)) return ProblemFamily.Instance.Forbidden("admin");
@@ -71,7 +72,7 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
             // A secret that was made or given is kept until another is given; it is shown when it is made, and never again.
             var keeps = secret is null && old?.SealedSecret is not null;
             var sealedSecret = keeps ? old!.SealedSecret : master.Seal(fresh, Agent.SealOwner(caller.Project, slug));
-            var agent = new Agent(caller.Project, slug, kind!, url, sealedSecret, settings, old?.CreatedAt ?? tx.Now, tx.Now);
+            var agent = new Agent(caller.Project, slug, kind, url, sealedSecret, settings, old?.CreatedAt ?? tx.Now, tx.Now);
             await AgentStore.PutAsync(tx, agent);
             return Reply.Json(old is null ? 201 : 200, AgentView.Of(agent, keeps || secret is not null ? null : fresh));
         });
@@ -108,22 +109,9 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         }
     }
 
-    private static AgentSettings ReadSettings(Fields fields)
-    {
-        var concurrency = fields.Whole("concurrency", 1, 100_000);
-        var idle = fields.Whole("idleSeconds", 1, 3600);
-        var links = fields.Flag("links");
-        var (deadlines, retry) = (fields.Object("deadlines"), fields.Object("retry"));
-        var times = deadlines is { } d ? new Fields(d) : null;
-        var tries = retry is { } r ? new Fields(r) : null;
-        var settings = new AgentSettings(
-            concurrency, idle, times?.Whole("queuedSeconds", 1, 604_800), times?.Whole("turnSeconds", 1, 86_400), times?.Whole("totalSeconds", 1, 2_592_000), tries?.Whole("maxTries", 1, 10), links);
-        times?.RefuseUnknown();
-        tries?.RefuseUnknown();
-        foreach (var (field, problem) in times?.Faults ?? []) fields.Fault("deadlines." + field, problem);
-        foreach (var (field, problem) in tries?.Faults ?? []) fields.Fault("retry." + field, problem);
-        return settings;
-    }
+    private static AgentSettings SettingsOf(PutAgent asked) => new(
+        asked.Concurrency, asked.IdleSeconds, asked.Deadlines?.QueuedSeconds, asked.Deadlines?.TurnSeconds,
+        asked.Deadlines?.TotalSeconds, asked.Retry?.MaxTries, asked.Links);
 
     private static Refusal Unknown(ProjectCaller caller)
     {
@@ -132,15 +120,42 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
     }
 }
 
-internal sealed record PutAgent(string Kind, string? Url, string? Secret, long? Concurrency, long? IdleSeconds, AgentDeadlines? Deadlines, AgentRetry? Retry, bool? Links);
+[Strict]
+internal sealed record PutAgent(
+    [Word("http is called, pull claims its runs, echo is built in.", Agent.Http, Agent.Pull, Agent.Echo)] string Kind,
+    [Text("The URL that an http agent is called at.", 1, 2048)] string? Url,
+    [Text("Signs the calls: whsec_…. Without one the server makes one, and the answer shows it.", 1, 256)]
+    string? Secret,
+    [Whole("Runs under way at once; more wait.", 1, 100_000)] long? Concurrency,
+    [Whole("Seconds that a run without a turn stays live.", 1, 3600)] long? IdleSeconds,
+    [Member("Seconds that runs may last.")] AgentDeadlines? Deadlines,
+    [Member("How often a dispatch is tried.")] AgentRetry? Retry,
+    [Member("Whether it is given the links of questions. For administrators.")] bool? Links);
 
-internal sealed record AgentDeadlines(long? QueuedSeconds, long? TurnSeconds, long? TotalSeconds);
+[Strict]
+internal sealed record AgentDeadlines(
+    [Whole("Seconds that a run may wait for its start.", 1, 604_800)] long? QueuedSeconds,
+    [Whole("Seconds that a turn may last.", 1, 86_400)] long? TurnSeconds,
+    [Whole("Seconds that an attempt may last.", 1, 2_592_000)] long? TotalSeconds);
 
-internal sealed record AgentRetry(long? MaxTries);
+[Strict]
+internal sealed record AgentRetry(
+    [Whole("Tries of one dispatch at most.", 1, 10)] long? MaxTries);
 
 internal sealed record AgentView(
-    string Slug, string Kind, string? Url, long? Concurrency, long? IdleSeconds, AgentDeadlines Deadlines, AgentRetry Retry, bool Links, string CreatedAt, string UpdatedAt,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Secret)
+    [Member("The agent's name in paths and scopes.")] string Slug,
+    [Member("http, pull or echo.")] string Kind,
+    [Member("The URL that an http agent is called at.")] string? Url,
+    [Member("Runs under way at once; null: no bound.")] long? Concurrency,
+    [Member("Seconds that a run without a turn stays live; null: the server's default.")] long? IdleSeconds,
+    [Member("Seconds that runs may last; null: the server's defaults.")] AgentDeadlines Deadlines,
+    [Member("How often a dispatch is tried.")] AgentRetry Retry,
+    [Member("Whether it is given the links of questions.")] bool Links,
+    [At("When it was registered.")] string CreatedAt,
+    [At("When it changed last.")] string UpdatedAt,
+    [Member("Signs the calls. In the answer that made it, once.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Secret)
 {
     public static AgentView Of(Agent a, string? secret) => new(
         a.Slug, a.Kind, a.Url, a.Settings.Concurrency, a.Settings.IdleSeconds, new AgentDeadlines(a.Settings.QueuedSeconds, a.Settings.TurnSeconds, a.Settings.TotalSeconds),

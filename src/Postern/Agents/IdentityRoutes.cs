@@ -45,17 +45,41 @@ internal sealed class IdentityRoutes(Projects projects, AgentStore agents, Serve
     }
 }
 
-internal sealed record WhoAmIView(string UserId, string Email, string DashboardUrl, WhoAmIProject Project);
+internal sealed record WhoAmIView(
+    [Member("The key's id.")] string UserId,
+    [Member("The key's name, where it is an address.")] string Email,
+    [Member("This server.")] string DashboardUrl,
+    [Member("The key's project.")] WhoAmIProject Project);
 
-internal sealed record WhoAmIProject(string Name, string Url, string OrgTitle);
+internal sealed record WhoAmIProject(
+    [Member("The project's name.")] string Name,
+    [Member("This server.")] string Url,
+    [Member("Postern.")] string OrgTitle);
 
-internal sealed record CurrentWorkerView(WorkerView Worker, WorkerUrls Urls);
+internal sealed record CurrentWorkerView(
+    [Member("The agents, as tasks of a worker.")] WorkerView Worker,
+    [Member("Where to go on.")] WorkerUrls Urls);
 
-internal sealed record WorkerUrls(string Runs);
+internal sealed record WorkerUrls(
+    [Member("Where runs are listed.")] string Runs);
 
-internal sealed record WorkerView(string Id, string Version, string Engine, string SdkVersion, string CliVersion, IReadOnlyList<TaskView> Tasks);
+internal sealed record WorkerView(
+    [Member("Changes with the agents.")] string Id,
+    [Member("Changes with the agents.")] string Version,
+    [Member("V2.")] string Engine,
+    [Member("The server's version.")] string SdkVersion,
+    [Member("The server's version.")] string CliVersion,
+    [Member("The agents.")] IReadOnlyList<TaskView> Tasks);
 
 internal sealed record TaskView(
-    string Id, string Slug, string FilePath, string TriggerSource, string CreatedAt,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? PayloadSchema,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? QueueConfig);
+    [Member("The task's id.")] string Id,
+    [Member("The agent's slug.")] string Slug,
+    [Member("A path made of the slug.")] string FilePath,
+    [Member("AGENT.")] string TriggerSource,
+    [At("When the agent was registered.")] string CreatedAt,
+    [Member("Never given.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    JsonElement? PayloadSchema,
+    [Member("Never given.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    JsonElement? QueueConfig);

@@ -27,12 +27,23 @@ internal sealed class ApprovalRoutes(
         foreach (var prefix in (string[])["/api/v1/executions", "/api/v1/agents/{slug}/executions"])
         {
             var group = doors.Group(prefix, ApprovalFamily.Instance);
-            group.Post("/{run}/request-approval", Opens.Key | Opens.RunToken, asks, Ask).ForReports().Says("Ask a person, and wait").Takes<AskApproval>().Gives<AskedView>().Gives(400, 401, 403, 404, 409, 413);
-            group.Get("/{run}/approval-status", Opens.Key | Opens.Token | Opens.RunToken, reads, ReadStatus).TellsTheEnd().Says("A run's newest question, and its answer").Query("wait", "1 to 55: seconds to wait until it is decided").Gives<ApprovalStatusView>().Gives(400, 401, 403, 404);
+            group.Post("/{run}/request-approval", Opens.Key | Opens.RunToken, asks, Ask).ForReports()
+                .Says("Ask a person, and wait").MayTake<AskApproval>().Gives<AskedView>()
+                .Gives(400, 401, 403, 404, 409, 413);
+            group.Get("/{run}/approval-status", Opens.Key | Opens.Token | Opens.RunToken, reads, ReadStatus)
+                .TellsTheEnd().Says("A run's newest question, and its answer")
+                .Query("wait", "Seconds to wait until it is decided.", 1, 55).Gives<ApprovalStatusView>()
+                .Gives(400, 401, 403, 404);
         }
         var all = doors.Group("/api/v1/approvals", ApprovalFamily.Instance);
-        all.Get("", Opens.Key | Opens.Token, Rule.Needs("read", "approvals"), List).Says("What waits for a person, the longest first; with other filters what was asked, newest first").Query("status", "pending, approved, rejected, request_changes, expired, cancelled; comma-separated").Query("agent", "Slugs").Query("run", "Runs")
-            .Query("session", "Ids of sessions").Query("service", "Approval services").Query("requested", "from..to, ISO 8601, either may be left out").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<ApprovalView>>().Gives(400, 401, 403);
+        all.Get("", Opens.Key | Opens.Token, Rule.Needs("read", "approvals"), List)
+            .Says("What waits for a person, the longest first; with other filters what was asked, newest first")
+            .QueryList("status", "Any of these.", "pending", "approved", "rejected", "request_changes", "expired", "cancelled")
+            .QueryList("agent", "Slugs: any of these.").QueryList("run", "Runs: any of these.")
+            .QueryList("session", "Ids of sessions: any of these.")
+            .QueryList("service", "Approval services: any of these.")
+            .Query("requested", "from..to, ISO 8601, either may be left out").Paged().Gives<Page<ApprovalView>>()
+            .Gives(400, 401, 403);
         all.Get("/{approval}", Opens.Key | Opens.Token, "read:approvals:{approval}", Retrieve).Says("Read a question with its payload, and its answer").Gives<ApprovalView>().Gives(401, 404);
     }
 
@@ -157,5 +168,28 @@ internal sealed class ApprovalRoutes(
 
 /// <param name="ExpiresInHours">Over 0, at most 8760; fractions are allowed.</param>
 /// <param name="OnReject">What a refusal does to the run: cancel or continue.</param>
+[Strict]
 internal sealed record AskApproval(
-    [property: JsonPropertyName("approval_request_id")] string? ApprovalRequestId, [property: JsonPropertyName("approval_request_url")] string? ApprovalRequestUrl, [property: JsonPropertyName("callback_url")] string? CallbackUrl, [property: JsonPropertyName("expires_in_hours")] decimal? ExpiresInHours, string? Service, string? Title, string? Description, JsonElement? Payload, [property: JsonPropertyName("payload_hash")] string? PayloadHash, [property: JsonPropertyName("on_reject")] string? OnReject, JsonElement? Options);
+    [Text("The asking service's own id. Without one the server makes one, and serves a page.", 1, 255)]
+    [property: JsonPropertyName("approval_request_id")]
+    string? ApprovalRequestId,
+    [Text("Where the person is asked; only with an approval_request_id.", 1, 2048)]
+    [property: JsonPropertyName("approval_request_url")]
+    string? ApprovalRequestUrl,
+    [Text("The URL that is told the answer.", 1, 2048)]
+    [property: JsonPropertyName("callback_url")]
+    string? CallbackUrl,
+    [Whole("Hours until the question expires; more than 0.", 0, 8760, Default = 72)]
+    [property: JsonPropertyName("expires_in_hours")]
+    decimal ExpiresInHours,
+    [Text("The approval service that may decide.", 1, ApprovalServices.MaxName)] string? Service,
+    [Text("What is asked, in one line.", 1, 300)] string? Title,
+    [Text("What is asked, at length.", 1, 10_000)] string? Description,
+    [Member("What is decided about: any JSON of at most 256 KiB.")] JsonElement? Payload,
+    [Text("The payload's digest; without one the server makes it: SHA-256 of the bytes, in hex.", 1, 256)]
+    [property: JsonPropertyName("payload_hash")]
+    string? PayloadHash,
+    [Word("What a rejection does to the run.", Approval.Cancel, Approval.Continue, Default = "cancel")]
+    [property: JsonPropertyName("on_reject")]
+    string OnReject,
+    [Chosen("Choices to show, of at most 16 KiB.", "array", "object")] JsonElement? Options);

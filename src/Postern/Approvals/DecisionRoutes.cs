@@ -26,9 +26,12 @@ internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServic
     {
         var webhooks = doors.Group("/api/v1/webhooks/approval-response", ApprovalFamily.Instance);
         foreach (var path in (string[])["", "/{project}"])
-            webhooks.Post(path, Opens.Signature, "questions of the approval service that signs", Take).Says("An approval service's decision").Takes<ApprovalDecided>().GivesOneOf(200, typeof(DecisionProcessed), typeof(DecisionKnown)).Gives(400, 401, 404, 409, 410, 413, 503);
+            webhooks.Post(path, Opens.Signature, "questions of the approval service that signs", Take)
+                .Says("An approval service's decision").Takes<ApprovalDecided>().Gives<DecisionProcessed>()
+                .Gives<DecisionKnown>().Gives(400, 401, 404, 409, 410, 413, 503);
         doors.Group("/api/v1/executions", ApprovalFamily.Instance).Post("/{run}/approval-response", Opens.Key | Opens.Token, "write:approvals:{approval}, granted by name", Decide)
-            .Says("Decide what a run waits for").Takes<DecideApproval>().GivesOneOf(200, typeof(DecisionProcessed), typeof(DecisionKnown)).Gives(400, 401, 403, 404, 409, 410);
+            .Says("Decide what a run waits for").Takes<DecideApproval>().Gives<DecisionProcessed>()
+            .Gives<DecisionKnown>().Gives(400, 401, 403, 404, 409, 410);
     }
 
     /// <summary>The signed door. Until the signature has been verified nothing is parsed, and nothing but memory is read.</summary>
@@ -139,13 +142,50 @@ internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServic
     };
 }
 
-internal sealed record DecisionProcessed(string Status, [property: JsonPropertyName("execution_id")] string ExecutionId, string Decision, [property: JsonPropertyName("new_status")] string NewStatus);
+internal sealed record DecisionProcessed(
+    [Word("The decision counts.", "processed")] string Status,
+    [Member("The run.")]
+    [property: JsonPropertyName("execution_id")]
+    string ExecutionId,
+    [Member("What was decided.")] string Decision,
+    [Member("The state of the run after it.")]
+    [property: JsonPropertyName("new_status")]
+    string NewStatus);
 
 internal sealed record DecisionKnown(
-    string Status, [property: JsonPropertyName("execution_id")] string ExecutionId, [property: JsonPropertyName("current_status")] string CurrentStatus, [property: JsonPropertyName("approval_status")] string ApprovalStatus);
+    [Word("The same was decided before.", "already_processed")] string Status,
+    [Member("The run.")]
+    [property: JsonPropertyName("execution_id")]
+    string ExecutionId,
+    [Member("The state that the run is in.")]
+    [property: JsonPropertyName("current_status")]
+    string CurrentStatus,
+    [Member("What was decided.")]
+    [property: JsonPropertyName("approval_status")]
+    string ApprovalStatus);
 
+[Strict]
 internal sealed record DecideApproval(
-    string Decision, string? Reason, JsonElement? Response, [property: JsonPropertyName("approval_request_id")] string? ApprovalRequestId, [property: JsonPropertyName("payload_hash")] string? PayloadHash);
+    [Member("approved, rejected, request_changes or expired, or a word that means one of them.")] string Decision,
+    [Text("Why, for people.", 0, 65_536)] string? Reason,
+    [Member("What the answer says beside the decision: any JSON of at most 256 KiB.")] JsonElement? Response,
+    [Text("The question that the person has seen: another one is not decided.", 1, 255)]
+    [property: JsonPropertyName("approval_request_id")]
+    string? ApprovalRequestId,
+    [Text("The digest of the payload that the person has seen.", 1, 256)]
+    [property: JsonPropertyName("payload_hash")]
+    string? PayloadHash);
 
 /// <summary>A service's decision, flat; or as <c>{id, type, createdAt, data: {requestId, response: {decision, feedback}}}</c>.</summary>
-internal sealed record ApprovalDecided(string RequestId, string Decision, string? Feedback, JsonElement? Response, [property: JsonPropertyName("payload_hash")] string? PayloadHash, JsonElement? Timestamp);
+internal sealed record ApprovalDecided(
+    [Member("The question's id. In an envelope it may stand in data.")] string? RequestId,
+    [Member("approved, rejected, request_changes or expired. In an envelope it stands in data.")] string? Decision,
+    [Member("What the person wrote.")] string? Feedback,
+    [Member("What the answer says beside the decision.")] JsonElement? Response,
+    [Member("The digest of the payload that the person has seen.")]
+    [property: JsonPropertyName("payload_hash")]
+    string? PayloadHash,
+    [Member("When it was decided; not looked at.")] JsonElement? Timestamp,
+    [Chosen("Makes it an envelope: requestId, and response with decision, feedback and payload_hash.")]
+    JsonElement? Data,
+    [Member("The type of an envelope: expired expires, others say nothing.")] JsonElement? Type);

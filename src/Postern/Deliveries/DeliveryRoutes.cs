@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Http;
 using Postern.Storage;
@@ -20,13 +21,17 @@ internal sealed class DeliveryRoutes(
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/deliveries", ProblemFamily.Instance);
-        group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List deliveries, newest first").Query("status", "pending, delivered or dead").Query("endpoint", "An endpoint's id, or agent:{slug}, or url:{origin}")
-            .Query("subject", "A run's or session's id").Query("purpose", "dispatch, notice, callback or event").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<DeliveryView>>().Gives(400, 401, 403);
+        group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List deliveries, newest first")
+            .QueryWord("status", "What has become of it.", Delivery.Pending, Delivery.Delivered, Delivery.Dead)
+            .Query("endpoint", "An endpoint's id, or agent:{slug}, or url:{origin}")
+            .Query("subject", "A run's or session's id").Query("purpose", "dispatch, notice, callback or event.")
+            .Paged().Gives<Page<DeliveryView>>().Gives(400, 401, 403);
         group.Get("/{delivery}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve).Says("Read a delivery with its attempts").Gives<DeliveryView>().Gives(401, 403, 404);
         group.Post("/{delivery}/retry", Opens.Key, Rule.Needs("write", "deliveries"), Retry).Audits("delivery.retried").Says("Send a delivery again, under the same id").Gives<DeliveryView>().Gives(401, 403, 404, 409);
         group.Post("/replay", Opens.Key, Rule.Needs("write", "deliveries"), Replay).Audits("deliveries.replayed").Says("Send again what was made in a span of time").Takes<ReplayDeliveries>().Gives<Replayed>().Gives(400, 401, 403);
         doors.Group("/api/v1/events", ProblemFamily.Instance).Get("", Opens.Key, Rule.Needs("read", "deliveries"), ListEvents).Says("List what happened, newest first")
-            .Query("type", "Such as run.failed").Query("subject", "A run's or session's id").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<EventView>>().Gives(400, 401, 403);
+            .Query("type", "Such as run.failed").Query("subject", "A run's or session's id").Paged()
+            .Gives<Page<EventView>>().Gives(400, 401, 403);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
@@ -155,18 +160,49 @@ internal sealed class DeliveryRoutes(
     private static Refusal Unknown => new(404, "There is no such delivery.", "not_found");
 }
 
-internal sealed record ReplayDeliveries(string? Endpoint, string? Purpose, string Since, string? Until, string? Status);
+[Strict]
+internal sealed record ReplayDeliveries(
+    [Text("An endpoint's id, or agent:{slug}, or url:{origin}. Not with purpose.", 1, 2100)] string? Endpoint,
+    [Member("What the deliveries are for. Not with endpoint.")] string? Purpose,
+    [Instant("What was made from then on.")] string Since,
+    [Instant("What was made before then; now if left out.")] string? Until,
+    [Word("Which are sent again.", Delivery.Dead, Delivery.Delivered, Default = "dead")] string Status);
 
 /// <param name="Sent">Deliveries that go out again.</param>
 /// <param name="Skipped">Deliveries that cannot: their endpoint is gone, or what they were for is over.</param>
-internal sealed record Replayed([property: System.Text.Json.Serialization.JsonPropertyName("replayed")] int Sent, int Skipped);
+internal sealed record Replayed(
+    [Member("Deliveries that go out again.")]
+    [property: JsonPropertyName("replayed")]
+    int Sent,
+    [Member("Deliveries that cannot: their endpoint is gone, or what they were for is over.")] int Skipped);
 
-internal sealed record AttemptView(long Number, string At, long DurationMs, int? Status, string Category, string? Response);
+internal sealed record AttemptView(
+    [Member("The number of the attempt, from 1.")] long Number,
+    [At("When it was made.")] string At,
+    [Member("Milliseconds that it took.")] long DurationMs,
+    [Member("The HTTP status of the answer; null without one.")] int? Status,
+    [Member("What became of it.")] string Category,
+    [Member("The beginning of the answer.")] string? Response);
 
 internal sealed record DeliveryView(
-    string Id, string Purpose, string Type, string Endpoint, string Subject, string Status, string? Reason, long AttemptCount, string CreatedAt, string? NextAttemptAt, string GiveUpAt, string? EndedAt,
-    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<AttemptView>? Attempts,
-    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] JsonElement? Body)
+    [Member("The delivery's id, which is its webhook-id.")] string Id,
+    [Member("What it is for.")] string Purpose,
+    [Member("The type of the event.")] string Type,
+    [Member("Where it goes.")] string Endpoint,
+    [Member("The run or session that it is about.")] string Subject,
+    [Word("What has become of it.", Delivery.Pending, Delivery.Delivered, Delivery.Dead)] string Status,
+    [Member("Why it is dead, or waits.")] string? Reason,
+    [Member("Attempts so far.")] long AttemptCount,
+    [At("When it was made.")] string CreatedAt,
+    [At("When it is tried next.")] string? NextAttemptAt,
+    [At("When it is given up.")] string GiveUpAt,
+    [At("When it was delivered or given up.")] string? EndedAt,
+    [Member("The attempts. Not in lists.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    IReadOnlyList<AttemptView>? Attempts,
+    [Chosen("The body that is sent, for who may read runs. Not in lists.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    JsonElement? Body)
 {
     public static DeliveryView Of(Delivery d, List<(long Number, Attempt Attempt)>? attempts, bool withBody = false) => new(
         d.Id, d.Purpose, d.Type, WebhookEndpoints.Shown(d.Endpoint), d.Subject, d.Status, d.Reason, d.Attempts, Wire.Iso(d.CreatedAt), Wire.Iso(d.DueAt), Wire.Iso(d.GiveUpAt), Wire.Iso(d.EndedAt),
@@ -174,7 +210,11 @@ internal sealed record DeliveryView(
         withBody && d.Body is not null ? JsonSerializer.Deserialize<JsonElement>(d.Body, Wire.Json) : null);
 }
 
-internal sealed record EventView(string Id, string Type, string Timestamp, JsonElement Data)
+internal sealed record EventView(
+    [Member("The event's id.")] string Id,
+    [Member("Its type.")] string Type,
+    [At("When it happened.")] string Timestamp,
+    [Chosen("What happened.")] JsonElement Data)
 {
     public static EventView Of(string id, byte[] body)
     {

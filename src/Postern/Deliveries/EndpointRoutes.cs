@@ -12,7 +12,6 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
     private const int MaxBody = 64 * 1024;
     private const int IdSegment = 3;
     private const int DeleteBatch = 500;
-    private const long StandardOverlapSeconds = 86_400;
 
     /// <summary>What there is to subscribe to.</summary>
     private static readonly string[] Types =
@@ -24,11 +23,14 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/webhook-endpoints", ProblemFamily.Instance);
-        group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List the webhook endpoints").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<EndpointView>>().Gives(400, 401, 403);
+        group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List the webhook endpoints").Paged()
+            .Gives<Page<EndpointView>>().Gives(400, 401, 403);
         group.Put("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Put).Audits("endpoint.put").Says("Subscribe an endpoint to events, or change it").Takes<PutEndpoint>().Gives<EndpointView>().Gives<EndpointView>(201).Gives(400, 401, 403);
         group.Get("/{endpoint}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve).Says("Read an endpoint; never its secret").Gives<EndpointView>().Gives(401, 403, 404);
         group.Delete("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Delete).Audits("endpoint.deleted").Says("Remove an endpoint; what waits for it is dead").Gives(204, 401, 403, 404);
-        group.Post("/{endpoint}/rotate-secret", Opens.Key, Rule.Needs("write", "deliveries"), Rotate).Audits("endpoint.secret_rotated").Says("Give an endpoint a new secret; both sign for an overlap").Takes<RotateSecret>().Gives<RotatedSecret>().Gives(400, 401, 403, 404);
+        group.Post("/{endpoint}/rotate-secret", Opens.Key, Rule.Needs("write", "deliveries"), Rotate)
+            .Audits("endpoint.secret_rotated").Says("Give an endpoint a new secret; both sign for an overlap")
+            .MayTake<RotateSecret>().Gives<RotatedSecret>().Gives(400, 401, 403, 404);
         group.Post("/{endpoint}/test", Opens.Key, Rule.Needs("write", "deliveries"), Test).Audits("endpoint.tested").Says("Send an event of the type endpoint.test").Gives<SentTest>(202).Gives(401, 403, 404, 409);
     }
 
@@ -47,17 +49,12 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
         if (fields is null) return unreadable!;
         if (id.Length is 0 or > 64 || !char.IsAsciiLetterOrDigit(id[0]) || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
             fields.Fault("endpoint", "must be 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit");
-        var url = fields.Text("url", 1, 2048, required: true);
+        var (url, events, secret, rate, ordered, enabled, links) = fields.Read<PutEndpoint>();
         var problem = url is null ? null : await outbound.WhatIsWrongWithAsync(http, url);
         if (problem is not null) fields.Fault("url", problem);
-        var events = fields.Texts("events", 50, 64, required: true);
         if (events is { Count: 0 }) fields.Fault("events", "must not be empty");
         foreach (var type in events?.Where(e => !IsSubscribable(e)) ?? []) fields.Fault("events", $"holds {type}, which is no event type, prefix.* or *");
-        var secret = fields.Text("secret", 1, 256);
         if (secret is not null && !SigningSecret.IsOne(secret)) fields.Fault("secret", SigningSecret.Rule);
-        var rate = fields.Whole("rateLimit", 1, 100_000);
-        var (ordered, enabled, links) = (fields.Flag("ordered") ?? true, fields.Flag("enabled") ?? true, fields.Flag("links") ?? false);
-        fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong) return wrong;
         // A link decides its question: who is sent them is an administrator's to say.
         if (links && !caller.Allows(Need.FullAdmin)) return ProblemFamily.Instance.Forbidden("admin");
@@ -98,8 +95,7 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var overlap = fields.Whole("overlapSeconds", 0, 30 * 86_400) ?? StandardOverlapSeconds;
-        fields.RefuseUnknown();
+        var overlap = fields.Read<RotateSecret>().OverlapSeconds;
         if (fields.Refusal() is { } wrong) return wrong;
         var id = RequestPath.Segment(http, IdSegment) ?? "";
         var secret = SigningSecret.New();
@@ -128,17 +124,44 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
     private static Refusal Unknown => new(404, "There is no such endpoint.", "not_found");
 }
 
-internal sealed record PutEndpoint(string Url, IReadOnlyList<string> Events, string? Secret, long? RateLimit, bool? Ordered, bool? Enabled, bool? Links);
+[Strict]
+internal sealed record PutEndpoint(
+    [Text("Where events are sent.", 1, 2048)] string Url,
+    [Texts("The types of events: names, prefixes with .*, or *.", 50, 64, MinItems = 1)] IReadOnlyList<string> Events,
+    [Text("Signs the events: whsec_…. Without one the server makes one, and the answer shows it.", 1, 256)]
+    string? Secret,
+    [Whole("Events a second at most.", 1, 100_000)] long? RateLimit,
+    [Member("Whether events about one subject are sent one after another.", Default = true)] bool Ordered,
+    [Member("Whether events are sent.", Default = true)] bool Enabled,
+    [Member("Whether it is sent the links of questions. For administrators.", Default = false)] bool Links);
 
-internal sealed record RotateSecret(long? OverlapSeconds);
+[Strict]
+internal sealed record RotateSecret(
+    [Whole("Seconds that the old secret signs too.", 0, 30 * 86_400, Default = 86_400)] long OverlapSeconds);
 
-internal sealed record RotatedSecret(string Secret, string PreviousValidUntil);
+internal sealed record RotatedSecret(
+    [Member("The new secret: shown once.")] string Secret,
+    [At("Until when the old secret signs too.")] string PreviousValidUntil);
 
-internal sealed record SentTest(string DeliveryId);
+internal sealed record SentTest(
+    [Member("The delivery of the test event.")] string DeliveryId);
 
 internal sealed record EndpointView(
-    string Id, string Url, IReadOnlyList<string> Events, long? RateLimit, bool Ordered, bool Enabled, bool Links, string? DisabledReason, string? FailingSince, string? PreviousSecretValidUntil, string CreatedAt, string UpdatedAt,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Secret)
+    [Member("The endpoint's id.")] string Id,
+    [Member("Where events are sent.")] string Url,
+    [Member("The types of events.")] IReadOnlyList<string> Events,
+    [Member("Events a second at most.")] long? RateLimit,
+    [Member("Whether events about one subject are sent one after another.")] bool Ordered,
+    [Member("Whether events are sent.")] bool Enabled,
+    [Member("Whether it is sent the links of questions.")] bool Links,
+    [Member("Why it is disabled.")] string? DisabledReason,
+    [At("Since when nothing has arrived.")] string? FailingSince,
+    [At("Until when the secret before signs too.")] string? PreviousSecretValidUntil,
+    [At("When it was made.")] string CreatedAt,
+    [At("When it changed last.")] string UpdatedAt,
+    [Member("Signs the events. In the answer that made it, once.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Secret)
 {
     public static EndpointView Of(WebhookEndpoint e, string? secret = null) => new(
         e.Id, e.Url, e.Events, e.RateLimit, e.Ordered, e.Enabled, e.Links, e.DisabledReason, Wire.Iso(e.FailingSince), Wire.Iso(e.PreviousUntil), Wire.Iso(e.CreatedAt), Wire.Iso(e.UpdatedAt), secret);

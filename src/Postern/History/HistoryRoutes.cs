@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.Net.Http.Headers;
 using Postern.Access;
 using Postern.Http;
@@ -27,8 +28,14 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
         foreach (var map in (Func<string, Opens, Rule, ProjectHandler, Door>[])[group.Get, group.Head])
         {
             map("/history", Opens.Operator | Opens.Token, "read:sessions:{key}", Read).Says("Read a transcript, or follow it as server-sent events")
-                .Query("limit", "1 to 1000, default 100").Query("cursor", "Messages before this number").Query("after", "Messages after this number, oldest first").Query("fields", "items: without the copy under messages").Query("full", "1: texts are not cut").Query("deltas", "1: text still being made, on a stream").Header("Last-Event-ID", "Resume a stream after this number").Header("If-None-Match", "304 when nothing is new")
-                .Gives<HistoryView>().Gives(304, 400, 401, 403, 404, 503);
+                .Query("limit", "How many at most; more than 1000 are 1000.", 1, long.MaxValue, 100)
+                .Query("cursor", "Messages before this number: nextCursor, as it is or behind seq:.")
+                .Query("after", "Messages after this number, the oldest first.", 0, long.MaxValue)
+                .Query("fields", "items: without the copy under messages.").Query("full", "1: texts are not cut.")
+                .Query("deltas", "1: text still being made, on a stream.")
+                .Header("Last-Event-ID", "Resume a stream after this number.")
+                .Header("If-None-Match", "304 when nothing is new.")
+                .Gives<HistoryView>().Gives<string>(200, "text/event-stream").Gives(304, 400, 401, 403, 404, 503);
         }
         group.Post("/messages", Opens.Operator | Opens.Token, "write:sessions:{key}", Write).Audits("message.written").Says("Commit a message without a run").Takes<WriteMessage>().Gives<WrittenMessage>(201).Gives<WrittenMessage>(200).Gives(400, 401, 403, 404, 409, 413);
         group.Post("/kill", Opens.Operator | Opens.Token, "admin, granted explicitly", Kill).Says("Cancel the live run").Gives<KilledView>().Gives(400, 401, 403, 404);
@@ -198,10 +205,38 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
     }
 }
 
-internal sealed record HistoryView(string SessionKey, IReadOnlyList<JsonElement> Items, IReadOnlyList<JsonElement> Messages, bool HasMore, string? NextCursor);
+internal sealed record HistoryView(
+    [Member("The session's key.")] string SessionKey,
+    [Member("The messages, the oldest first.")] IReadOnlyList<HistoryMessage> Items,
+    [Member("The same as items. Left out with fields=items.", MayBeAbsent = true)] IReadOnlyList<HistoryMessage>? Messages,
+    [Member("Whether there are more in the direction of the query.")] bool HasMore,
+    [Member("Where the next page begins, when there is more.", MayBeAbsent = true)] string? NextCursor);
 
-internal sealed record WriteMessage(string Role, JsonElement Content, string? IdempotencyKey);
+[Strict]
+internal sealed record WriteMessage(
+    [Word("Who speaks.", "user", "assistant", "toolResult", "system")] string Role,
+    [Chosen("A text, or blocks: objects with a type.", "string", "array")] JsonElement Content,
+    [Text("The same key and message again is one message.", 1, 256)] string? IdempotencyKey);
 
-internal sealed record WrittenMessage(string Id, long Seq);
+internal sealed record WrittenMessage(
+    [Member("The message's id.")] string Id,
+    [Member("Its number in the transcript, from 1.")] long Seq);
 
-internal sealed record KilledView(bool Ok, bool Killed);
+internal sealed record KilledView(
+    [Member("True.")] bool Ok,
+    [Member("Whether there was a live run.")] bool Killed);
+
+/// <summary>A message as <see cref="MessageJson"/> writes it.</summary>
+internal sealed record HistoryMessage(
+    [Member("Who speaks.")] string Role,
+    [Chosen("Its blocks. A text over 8000 characters is cut, unless full=1 asks for all of it.", "array")]
+    JsonElement Content,
+    [Member("When it was committed: milliseconds since 1970.")] long Timestamp,
+    [Member("The run that made it.", MayBeAbsent = true)] string? RunId,
+    [Member("Where it stands in the transcript.")] [property: JsonPropertyName("__openclaw")] HistoryMark Mark);
+
+internal sealed record HistoryMark(
+    [Member("The message's id.")] string Id,
+    [Member("Its number in the transcript, from 1.")] long Seq,
+    [Member("True: a text of it is cut.", MayBeAbsent = true)] bool? Truncated,
+    [Member("Why it is cut.", MayBeAbsent = true)] string? Reason);

@@ -34,8 +34,6 @@ internal static class Server
         builder.WebHost.UseKestrelCore().ConfigureKestrel(Kestrel).UseUrls(ListenUrls.Split(urls));
         builder.WebHost.UseShutdownTimeout(ShutdownTime);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTime);
-        builder.Services.AddOpenApi(OpenApiDocument.Configure);
-        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.CamelCase);
         Compose(builder.Services, database, master, options, clock);
 
         var app = builder.Build();
@@ -69,7 +67,7 @@ internal static class Server
     {
         var services = app.Services;
         var doors = new Doors(services.GetRequiredService<Gate>());
-        services.GetRequiredService<HealthRoutes>().Map(doors, ReferencePage(app));
+        services.GetRequiredService<HealthRoutes>().Map(doors, ReferencePage.Make(app));
         services.GetRequiredService<KeyRoutes>().Map(doors);
         services.GetRequiredService<TokenRoutes>().Map(doors);
         services.GetRequiredService<IdentityRoutes>().Map(doors);
@@ -169,29 +167,6 @@ internal static class Server
         else logging.AddSimpleConsole(text => (text.SingleLine, text.TimestampFormat) = (true, "HH:mm:ss "));
         logging.Services.Configure<ConsoleFormatterOptions>(console => console.UseUtcTimestamp = true);
         logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-    }
-
-    /// <summary>The reference page of <c>/docs</c>: the library's own handler, behind a door like any other.</summary>
-    private static RequestDelegate ReferencePage(WebApplication app)
-    {
-        var page = ((IApplicationBuilder)app).New();
-        page.UseSwaggerUI(ui =>
-        {
-            ui.RoutePrefix = "docs";
-            ui.DocumentTitle = "Postern";
-            ui.SwaggerEndpoint("/openapi.json", "Postern");
-        });
-        page.Run(http => new Refusal(404, "Not found", "not_found").ExecuteAsync(http));
-        var handle = page.Build();
-        return http =>
-        {
-            // The library serves only where routing has not chosen an endpoint; this one was chosen, and stands aside.
-            var endpoint = http.GetEndpoint();
-            http.SetEndpoint(null);
-            var headers = http.Response.Headers;
-            (headers.ContentSecurityPolicy, headers.XFrameOptions) = (AnswerHeaders.ReferencePage, "DENY");
-            return handle(http).ContinueWith(done => { http.SetEndpoint(endpoint); return done; }, TaskScheduler.Default).Unwrap();
-        };
     }
 
     private static void Stop(WebApplication app)

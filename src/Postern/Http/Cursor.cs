@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text;
+using System.Text.Json.Serialization;
 
 namespace Postern.Http;
 
@@ -45,7 +46,11 @@ internal readonly record struct PageQuery(int Limit, Cursor? After)
 }
 
 /// <summary>A page of a list and, when there is more, where it goes on.</summary>
-internal sealed record Page<T>(IReadOnlyList<T> Data, [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] string? NextCursor);
+internal sealed record Page<T>(
+    [Member("The items of the page.")] IReadOnlyList<T> Data,
+    [Member("Where the next page begins, when there is more.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? NextCursor);
 
 internal static class Page
 {

@@ -17,6 +17,8 @@ internal sealed class Fields(JsonElement root)
 
     private readonly List<(string Field, string Problem)> _faults = [];
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+    private ITakesRecord? _documented;
+    private bool _isStrict;
 
     public IReadOnlyList<(string Field, string Problem)> Faults => _faults;
 
@@ -33,8 +35,20 @@ internal sealed class Fields(JsonElement root)
         if (json is null) return (null, invalid);
         http.Response.RegisterForDispose(json);
         return json.RootElement.ValueKind == JsonValueKind.Object
-            ? (new Fields(json.RootElement), null)
+            ? (new Fields(json.RootElement) { _documented = http.GetEndpoint()?.Metadata.GetMetadata<ITakesRecord>() }, null)
             : (null, Http.Refusal.BadRequest("Request body must be a JSON object", "invalid_body"));
+    }
+
+    /// <summary>
+    /// The record of the body, by the attributes of its members. Faults are kept; with any of them it means nothing.
+    /// </summary>
+    public T Read<T>()
+        where T : class
+    {
+        if (_documented is { Request: var shown } && shown != typeof(T))
+            throw new InvalidOperationException($"The door reads {typeof(T).Name}, and documents {shown?.Name ?? "nothing"}.");
+        _isStrict = RecordReader<T>.IsStrict;
+        return RecordReader<T>.Read(this);
     }
 
     public void Fault(string field, string problem) => _faults.Add((field, problem));
@@ -42,6 +56,7 @@ internal sealed class Fields(JsonElement root)
     /// <summary>All faults in one refusal, or null. The message names each field.</summary>
     public Refusal? Refusal(int status = 400)
     {
+        RefuseUnknownIfStrict();
         if (_faults.Count == 0) return null;
         return new Refusal(status, string.Join("; ", _faults.Select(f => $"{f.Field} {f.Problem}")), "invalid_body") { ShouldRetry = false };
     }
@@ -249,6 +264,13 @@ internal sealed class Fields(JsonElement root)
         return unknown;
     }
 
+    /// <summary>The same where the record that was read is strict: after its own faults, and once.</summary>
+    public void RefuseUnknownIfStrict()
+    {
+        if (_isStrict) RefuseUnknown();
+        _isStrict = false;
+    }
+
     /// <summary>Names that were in the body and that nobody asked for, as faults: for routes whose bodies are strict.</summary>
     public void RefuseUnknown()
     {
@@ -258,4 +280,10 @@ internal sealed class Fields(JsonElement root)
             if (name is null || !_known.Contains(name)) Fault(name ?? "body", name is null ? "holds a name that is not valid Unicode" : "is not a known field");
         }
     }
+}
+
+/// <summary>What stands beside an endpoint whose document shows a record as the body.</summary>
+internal interface ITakesRecord
+{
+    Type? Request { get; }
 }

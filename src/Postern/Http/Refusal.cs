@@ -62,6 +62,9 @@ internal abstract class ErrorFamily
 {
     public virtual string ContentType => "application/json; charset=utf-8";
 
+    /// <summary>The record of its bodies, for the document.</summary>
+    public abstract Type Shape { get; }
+
     /// <summary>The family of the matched route; problem details where no route matched.</summary>
     public static ErrorFamily Of(HttpContext http) => http.GetEndpoint()?.Metadata.GetMetadata<ErrorFamily>() ?? http.Features.Get<ErrorFamily>() ?? ProblemFamily.Instance;
 
@@ -124,6 +127,8 @@ internal sealed class ProblemFamily : ErrorFamily
 
     public override string ContentType => "application/problem+json";
 
+    public override Type Shape => typeof(Problem);
+
     public override void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http)
     {
         var code = refusal.Code ?? CodeOf(refusal.Status);
@@ -154,3 +159,12 @@ internal sealed class ProblemFamily : ErrorFamily
         _ => "internal_error",
     };
 }
+
+/// <summary>Problem details (RFC 9457). Some codes have further members.</summary>
+[HasMoreMembers]
+internal sealed record Problem(
+    [Member("about:blank: the code says what it is.")] string Type,
+    [Member("The phrase of the status.")] string Title,
+    [Member("The HTTP status.")] long Status,
+    [Member("What is wrong, for people.")] string Detail,
+    [Member("The stable code.")] string Code);

@@ -8,6 +8,8 @@ internal sealed class CallbackFamily : ErrorFamily
 {
     public static CallbackFamily Instance { get; } = new();
 
+    public override Type Shape => typeof(CallbackError);
+
     /// <summary>Missing and foreign look alike, byte for byte.</summary>
     public static Refusal NotFound { get; } = new(404, "Resource not found", "RESOURCE_NOT_FOUND");
 
@@ -29,3 +31,9 @@ internal sealed class CallbackFamily : ErrorFamily
 
     public override Refusal Forbidden(string requiredScope) => new(403, "Forbidden", "FORBIDDEN");
 }
+
+/// <summary>A refused request at the doors of orchestrators.</summary>
+[HasMoreMembers]
+internal sealed record CallbackError(
+    [Member("The stable code.")] string Code,
+    [Member("What is wrong, for people.")] string Message);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Http;
 using Postern.Storage;
@@ -23,7 +24,10 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
         {
             doors.Group(prefix + "/internal/jobs", CallbackFamily.Instance).Post("/{run}/status", Opens.CallbackSecret, "runs of the secret's project", Take)
                 .Says("Report a job's status").Takes<StatusCallback>().Gives<ReplayedCallback>().Gives(204, 401, 404)
-                .GivesOneOf(409, typeof(TransitionRefused), typeof(OutOfOrderRefused), typeof(MismatchRefused), typeof(StaleRefused), typeof(ValidationRefused)).Gives(413, 415);
+                
+                .Gives<TransitionRefused>(409).Gives<OutOfOrderRefused>(409).Gives<MismatchRefused>(409)
+                .Gives<StaleRefused>(409)
+                .Gives<ValidationRefused>(409).Gives(413, 415);
         }
     }
 
@@ -205,12 +209,31 @@ internal static class Rfc3339
     private static bool Digits(ReadOnlySpan<char> text, out int value) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);
 }
 
+[Strict]
 internal sealed record StatusCallback(
-    [property: System.Text.Json.Serialization.JsonPropertyName("event_id")] string EventId, string Status,
-    [property: System.Text.Json.Serialization.JsonPropertyName("occurred_at")] string OccurredAt,
-    [property: System.Text.Json.Serialization.JsonPropertyName("correlation_id")] string CorrelationId,
-    [property: System.Text.Json.Serialization.JsonPropertyName("actor_type")] string? ActorType,
-    [property: System.Text.Json.Serialization.JsonPropertyName("artifact_updates")] JsonElement? ArtifactUpdates,
-    [property: System.Text.Json.Serialization.JsonPropertyName("failure_code")] string? FailureCode,
-    [property: System.Text.Json.Serialization.JsonPropertyName("failure_message")] string? FailureMessage,
-    [property: System.Text.Json.Serialization.JsonPropertyName("failed_stage")] string? FailedStage, long? Attempt);
+    [Text("The same id again is the same report.", 1, 255)]
+    [property: JsonPropertyName("event_id")]
+    string EventId,
+    [Text("The state of the run's workflow that it moves to.", 1, 64)] string Status,
+    [At("When it happened: RFC 3339 with an offset.")]
+    [property: JsonPropertyName("occurred_at")]
+    string OccurredAt,
+    [Text("An id of the orchestrator's, kept in the timeline.", 1, 255)]
+    [property: JsonPropertyName("correlation_id")]
+    string CorrelationId,
+    [Word("Who reports.", "orchestrator", "system")]
+    [property: JsonPropertyName("actor_type")]
+    string? ActorType,
+    [Chosen("Artifacts by their names, added to those there are.")]
+    [property: JsonPropertyName("artifact_updates")]
+    JsonElement? ArtifactUpdates,
+    [Text("A stable code of why it failed.", 1, 128)]
+    [property: JsonPropertyName("failure_code")]
+    string? FailureCode,
+    [Text("What went wrong, for people.", 1, 4096)]
+    [property: JsonPropertyName("failure_message")]
+    string? FailureMessage,
+    [Text("The stage that failed.", 1, 128)]
+    [property: JsonPropertyName("failed_stage")]
+    string? FailedStage,
+    [Whole("The attempt that the report is of.", 1, int.MaxValue)] long? Attempt);

@@ -23,9 +23,11 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
     public void Map(Doors doors)
     {
         doors.Group("/api/v1/agents", ProblemFamily.Instance).Post("/{slug}/claim", Opens.Key, "write:tasks:{slug}", Claim)
-            .Says("Claim runs of a pull agent").Takes<ClaimRuns>().Gives<ClaimedRuns>().Gives(400, 401, 403, 404, 409);
+            .Says("Claim runs of a pull agent").MayTake<ClaimRuns>().Gives<ClaimedRuns>()
+            .Gives(400, 401, 403, 404, 409);
         doors.Group("/api/v1/runs", ProblemFamily.Instance).Post("/{run}/heartbeat", Opens.Key | Opens.Token | Opens.RunToken, "write:runs:{run}", Heartbeat)
-            .ForReports().Says("Keep the lease on a claimed run").Takes<SendHeartbeat>().Gives<HeartbeatView>().Gives(400, 401, 403, 404, 409);
+            .ForReports().Says("Keep the lease on a claimed run").MayTake<SendHeartbeat>().Gives<HeartbeatView>()
+            .Gives(400, 401, 403, 404, 409);
     }
 
     private async Task<IResult> Claim(HttpContext http, ProjectCaller caller)
@@ -34,10 +36,7 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
         if (!caller.Allows("write", "tasks", slug)) return ProblemFamily.Instance.Forbidden($"write:tasks:{slug}");
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var most = fields.Whole("max", 1, 100) ?? 1;
-        var wait = fields.Whole("waitSeconds", 0, 55) ?? 0;
-        var lease = fields.Whole("leaseSeconds", 5, 3600) ?? 60;
-        fields.RefuseUnknown();
+        var (most, wait, lease) = fields.Read<ClaimRuns>();
         if (fields.Refusal() is { } wrong) return wrong;
         if (await agents.FindAsync(caller.Project, slug) is not { } agent) return new Refusal(404, "There is no such agent.", "not_found");
         if (agent.Kind != Agent.Pull) return new Refusal(409, $"{slug} is an {agent.Kind} agent: its runs are given to it.", "not_pull");
@@ -61,14 +60,13 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
         if (RequestPath.Segment(http, RunSegment) is not { } id || !caller.Allows("write", "runs", id)) return Unknown(caller);
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var attempt = RunRoutes.AttemptOf(caller, id) ?? fields.Integer("attempt", 1, int.MaxValue);
-        fields.Integer("attempt", 1, int.MaxValue);
-        fields.RefuseUnknown();
+        var said = fields.Read<SendHeartbeat>().Attempt;
         if (fields.Refusal() is { } wrong) return wrong;
         return await database.WriteAsync<IResult>(async tx =>
         {
             if (await RunStore.LockAsync(tx, caller.Project, id) is not { } run) return Unknown(caller);
-            if (attempt is { } said && said != run.Attempt) return NativeReport.Refused(new ReportOutcome.Stale(run.Attempt, said));
+            if ((RunRoutes.AttemptOf(caller, id) ?? said) is { } attempt && attempt != run.Attempt)
+                return NativeReport.Refused(new ReportOutcome.Stale(run.Attempt, attempt));
             if (run.IsEnded) return new Refusal(409, $"The run has ended as {run.Status}.", "run_ended") { Extra = [("runStatus", run.Status)] };
             var alive = run with { ClaimUntil = run.ClaimUntil is null ? null : tx.Now + (run.ClaimSeconds * 1_000_000), DeadlineAt = RunMachine.DeadlineOf(run, tx.Now) };
             await RunStore.SaveAsync(tx, alive);
@@ -135,11 +133,63 @@ internal sealed class ClaimRoutes(AgentStore agents, RunMachine machine, Turns t
     }
 }
 
-internal sealed record ClaimRuns(long? Max, long? WaitSeconds, long? LeaseSeconds);
+[Strict]
+internal sealed record ClaimRuns(
+    [Whole("How many runs at most.", 1, 100, Default = 1)] long Max,
+    [Whole("Seconds to wait until there is one.", 0, 55, Default = 0)] long WaitSeconds,
+    [Whole("Seconds until a run is offered again, unless a heartbeat comes.", 5, 3600, Default = 60)]
+    long LeaseSeconds);
 
 /// <param name="Data">Each as an http agent is given it: run, session, out, callback, token; and until when it is held.</param>
-internal sealed record ClaimedRuns(IReadOnlyList<JsonElement> Data);
+internal sealed record ClaimedRuns(
+    [Member("The runs, each with what its worker needs.")] IReadOnlyList<ClaimedRun> Data);
 
-internal sealed record SendHeartbeat(long? Attempt);
+/// <summary>A run as its worker is given it, whether it is called or has claimed it.</summary>
+internal sealed record ClaimedRun(
+    [Member("The run.")] DispatchedRun Run,
+    [Member("The session that the run works in.", MayBeAbsent = true)] DispatchedSession? Session,
+    [Member("Where the worker appends what it says.", MayBeAbsent = true)] DispatchedUrl? Out,
+    [Member("Where the worker reports, and with which headers.")] DispatchedCallback Callback,
+    [Chosen("The trigger that started the run, and its request.", MayBeAbsent = true)] JsonElement? Trigger,
+    [Member("The token of this attempt.")] string Token,
+    [Member("Seconds of the lease: each heartbeat begins it anew.")] long LeaseSeconds,
+    [At("Until when the run is the worker's.")] string LeaseUntil);
 
-internal sealed record HeartbeatView(string RunId, long Attempt, string Status, string Phase, string? LeaseUntil, string DeadlineAt);
+internal sealed record DispatchedRun(
+    [Member("The run's id.")] string Id,
+    [Member("The attempt that this is.")] long Attempt,
+    [Member("The agent's slug.")] string Agent,
+    [Member("The workflow that the run goes along.")] string Workflow,
+    [Member("The state of its workflow.")] string Status,
+    [Member("What the agent is given; left out when it is large.", MayBeAbsent = true)] JsonElement? Input,
+    [Member("Where the run is read with its input, when that is large.", MayBeAbsent = true)] string? InputUrl,
+    [Chosen("The artifacts by their names, unless they are large.", MayBeAbsent = true)] JsonElement? Artifacts,
+    [Member("The word that a retry gave.", MayBeAbsent = true)] string? Profile,
+    [At("When the attempt, or its turn, is ended.")] string Deadline);
+
+internal sealed record DispatchedSession(
+    [Member("The session's id.")] string Id,
+    [Member("The key of its history.")] string Key,
+    [Member("The end of its transcript, the oldest first.")] IReadOnlyList<TranscriptMessage> Messages,
+    [Member("The number of the record on in that began the turn.")] long InSeq,
+    [Member("Whether the run goes on with a session that had runs before.")] bool Continuation,
+    [Member("The run before this one.")] string? PreviousRunId);
+
+internal sealed record DispatchedUrl([Member("The URL.")] string Url);
+
+internal sealed record DispatchedCallback(
+    [Member("The URL.")] string Url,
+    [Member("The headers, by their names.")] IReadOnlyDictionary<string, string> Headers);
+
+[Strict]
+internal sealed record SendHeartbeat(
+    [Whole("The attempt; a run's own token says it already.", 1, int.MaxValue, HasManySpellings = true)]
+    long? Attempt);
+
+internal sealed record HeartbeatView(
+    [Member("The run's id.")] string RunId,
+    [Member("The attempt that the run is at.")] long Attempt,
+    [Member("The state of its workflow.")] string Status,
+    [Member("What the state means.")] string Phase,
+    [At("Until when the run is the worker's; null without a claim.")] string? LeaseUntil,
+    [At("When the attempt is ended.")] string DeadlineAt);

@@ -1,3 +1,5 @@
+using Postern.Http;
+
 namespace Postern.Runs;
 
 /// <summary>
@@ -136,4 +138,7 @@ internal sealed record Run
 }
 
 /// <summary>Why a run or an attempt failed, in the worker's words.</summary>
-internal sealed record Failure(string Code, string? Message = null, string? Stage = null);
+internal sealed record Failure(
+    [Member("A stable code.")] string Code,
+    [Member("What went wrong, for people.")] string? Message = null,
+    [Member("The stage that failed.")] string? Stage = null);

@@ -94,19 +94,45 @@ internal sealed class RunEvents(Database database)
 }
 
 /// <summary>How an earlier attempt ended.</summary>
-internal sealed record RunAttempt(long Attempt, string Status, string Phase, string? Reason, Failure? Failure, string BeganAt, string EndedAt);
+internal sealed record RunAttempt(
+    [Member("The number of the attempt, from 1.")] long Attempt,
+    [Member("The state that it ended in.")] string Status,
+    [Member("What the state means.")] string Phase,
+    [Member("Why it ended, for people.")] string? Reason,
+    [Member("Why it failed.")] Failure? Failure,
+    [At("When it began.")] string BeganAt,
+    [At("When it ended.")] string EndedAt);
 
 /// <summary>A row of the timeline as it is read: the same object in a page and as the data of an event stream.</summary>
 internal sealed record RunEventView(
-    long Seq, string Type, string At, long Attempt, string Actor, string Credential,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? From,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? To,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? EventId,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? CorrelationId,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? OccurredAt,
-    string Outcome,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Code,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? Detail)
+    [Member("The number of the event in the timeline, from 1.")] long Seq,
+    [Member("What happened.")] string Type,
+    [At("When the server took it.")] string At,
+    [Member("The attempt that it was of.")] long Attempt,
+    [Member("Who did it.")] string Actor,
+    [Member("With which kind of credential.")] string Credential,
+    [Member("The state before.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? From,
+    [Member("The state after.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? To,
+    [Member("The id that the report gave.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? EventId,
+    [Member("The correlation id that the report gave.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? CorrelationId,
+    [At("When it happened, as the report says.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? OccurredAt,
+    [Word("Whether it changed the run.", "accepted", "refused")] string Outcome,
+    [Member("Why it was refused.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Code,
+    [Chosen("More about it.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    JsonElement? Detail)
 {
     public static RunEventView Of(RunEvent e) => new(
         e.Seq, e.Type, Wire.Iso(e.At), e.Attempt, e.By.Actor, e.By.Credential, e.From, e.To, e.EventId, e.CorrelationId, e.OccurredAt is { } at ? Wire.IsoMicroseconds(at) : null,

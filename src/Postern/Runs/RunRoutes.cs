@@ -22,12 +22,24 @@ internal sealed class RunRoutes(
         const string writes = "write:runs:{run}";
         var group = doors.Group("/api/v1/runs", ProblemFamily.Instance);
         group.Post("", Opens.Key | Opens.Token, "write:runs or trigger:tasks:{agent}", Create).Says("Start a run").Header("Idempotency-Key", "The same key and content again is the same run").Takes<CreateRun>().Gives<RunView>(202).Gives(400, 401, 403, 409, 413, 422);
-        group.Get("", Opens.Key | Opens.Token, Rule.Needs("read", "runs"), List).Says("List the runs, newest first").Query("status", "States, comma-separated").Query("phase", "Phases, comma-separated").Query("agent", "Slugs").Query("session", "Ids of sessions").Query("trigger", "Triggers")
-            .Query("tag", "Runs with any of these tags").Query("created", "from..to, ISO 8601, either may be left out").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<RunView>>().Gives(400, 401, 403);
-        group.Get("/{run}", Opens.Key | Opens.Token | Opens.RunToken, reads, Retrieve).Says("Read a run").Query("wait", "1 to 55: seconds to wait until it has ended or waits").Header("If-None-Match", "304 when nothing has changed").Gives<RunView>().Gives(304, 400, 401, 404);
-        group.Get("/{run}/events", Opens.Key | Opens.Token, reads, ReadEvents).Says("A run's timeline, as pages or as server-sent events").Query("limit", "1 to 500, default 100").Query("cursor", "From nextCursor").Header("Last-Event-ID", "Resume after this number").Gives<Page<RunEventView>>().Gives(400, 401, 404);
+        group.Get("", Opens.Key | Opens.Token, Rule.Needs("read", "runs"), List).Says("List the runs, newest first")
+            .QueryList("status", "States: any of these.").QueryList("phase", "Phases: any of these.", Phase.All)
+            .QueryList("agent", "Slugs: any of these.").QueryList("session", "Ids of sessions: any of these.")
+            .QueryList("trigger", "Triggers: any of these.")
+            .QueryList("tag", "Runs with any of these tags.")
+            .Query("created", "from..to, ISO 8601, either may be left out").Paged().Gives<Page<RunView>>()
+            .Gives(400, 401, 403);
+        group.Get("/{run}", Opens.Key | Opens.Token | Opens.RunToken, reads, Retrieve).Says("Read a run")
+            .Query("wait", "Seconds to wait until it has ended or waits.", 1, 55)
+            .Header("If-None-Match", "304 when nothing has changed").Gives<RunView>().Gives(304, 400, 401, 404);
+        group.Get("/{run}/events", Opens.Key | Opens.Token, reads, ReadEvents)
+            .Says("A run's timeline, as pages or as server-sent events").Paged(100, 500)
+            .Header("Last-Event-ID", "Resume after this number").Gives<Page<RunEventView>>()
+            .Gives<string>(200, "text/event-stream").Gives(400, 401, 404);
         group.Post("/{run}/start", Opens.Key | Opens.Token, writes, Start).Audits("run.start").Says("Start a run that was made with start false").Gives<RunView>().Gives(401, 403, 404, 409);
-        group.Post("/{run}/cancel", Opens.Key | Opens.Token, writes, Cancel).Audits("run.cancel").Says("Cancel a run; its agent is told").Takes<CancelRun>().Gives<RunView>().Gives(400, 401, 403, 404, 409);
+        group.Post("/{run}/cancel", Opens.Key | Opens.Token, writes, Cancel).Audits("run.cancel")
+            .Says("Cancel a run; its agent is told").MayTake<CancelRun>().Gives<RunView>()
+            .Gives(400, 401, 403, 404, 409);
         group.Post("/{run}/pause", Opens.Key | Opens.Token, writes, Pause).Audits("run.pause").Says("Pause a run; its agent is told").Gives<RunView>().Gives(401, 403, 404, 409);
         group.Post("/{run}/resume", Opens.Key | Opens.Token, writes, Resume).Audits("run.resume").Says("Let a paused run go on; its agent is told").Gives<RunView>().Gives(401, 403, 404, 409);
         group.Post("/{run}/retry", Opens.Key | Opens.Token, writes, Retry).Audits("run.retry").Says("Begin the next attempt of a failed run").Takes<RetryRun>().Gives<RunView>(202).Gives(400, 401, 403, 404, 409);
@@ -99,8 +111,7 @@ internal sealed class RunRoutes(
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxActionBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var reason = fields.Text("reason", 1, 1024);
-        fields.RefuseUnknown();
+        var reason = fields.Read<CancelRun>().Reason;
         return fields.Refusal() ?? await ActAsync(http, caller, (tx, run, by) => actions.CancelAsync(tx, run, reason, by));
     }
 
@@ -112,9 +123,8 @@ internal sealed class RunRoutes(
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxActionBody);
         if (fields is null) return unreadable!;
-        var (request, profile) = (fields.Text("clientRequestId", 1, 255, required: true), fields.Text("profile", 1, 256));
-        fields.RefuseUnknown();
-        return fields.Refusal() ?? await ActAsync(http, caller, (tx, run, by) => actions.RetryAsync(tx, run, request!, profile, by), 202);
+        var (request, profile) = fields.Read<RetryRun>();
+        return fields.Refusal() ?? await ActAsync(http, caller, (tx, run, by) => actions.RetryAsync(tx, run, request, profile, by), 202);
     }
 
     private async Task<IResult> Report(HttpContext http, ProjectCaller caller)
@@ -214,14 +224,48 @@ internal sealed class RunRoutes(
     }
 }
 
-internal sealed record CreateRun(string Agent, string? Workflow, string? SessionId, JsonElement? Input, IReadOnlyList<string>? Tags, JsonElement? Metadata, string? IdempotencyKey, CreateRunCallback? Callback, long? DeadlineSeconds, bool? Start);
+[Strict]
+internal sealed record CreateRun(
+    [Text("The slug of the agent that does the work.", 1, 128)] string Agent,
+    [Text("The workflow that the run goes along.", 1, 64, Default = "agent")] string Workflow,
+    [Text("The session that the run works in: its id or external id.", 1, 512)] string? SessionId,
+    [Member("What the agent is given: any JSON.")] JsonElement? Input,
+    [Texts("Words to find the run by.", 10, 128)] IReadOnlyList<string>? Tags,
+    [Chosen("A JSON object that is kept with the run.")] JsonElement? Metadata,
+    [Text("The same key and content again is the same run. As the header Idempotency-Key.", 1, 255)]
+    string? IdempotencyKey,
+    [Member("Where the end of the run is told.")] CreateRunCallback? Callback,
+    [Whole("Seconds that one attempt may last.", 1, 2_592_000)] long? DeadlineSeconds,
+    [Member("False: the run waits for POST …/start.", Default = true)] bool Start);
 
-internal sealed record CreateRunCallback(string Url, string? Secret);
+[Strict]
+internal sealed record CreateRunCallback(
+    [Text("The URL that is called when the run has ended.", 1, 2048)] string Url,
+    [Text("Signs the call. Without one the server makes one, and the answer shows it.", 1, 256)] string? Secret);
 
-internal sealed record CancelRun(string? Reason);
+[Strict]
+internal sealed record CancelRun(
+    [Text("Why, for people.", 1, 1024)] string? Reason);
 
-internal sealed record RetryRun(string ClientRequestId, string? Profile);
+[Strict]
+internal sealed record RetryRun(
+    [Text("The same id again is the same retry.", 1, 255)] string ClientRequestId,
+    [Text("A word for the agent, given with the next attempt.", 1, 256)] string? Profile);
 
-internal sealed record ReportStatus(string Status, string? EventId, string? OccurredAt, JsonElement? Output, ReportFailure? Failure, decimal? Progress, long? Attempt, JsonElement? Artifacts);
+[Strict]
+internal sealed record ReportStatus(
+    [Text("The state of the run's workflow that it moves to.", 1, 64)] string Status,
+    [Text("The same id again is the same report.", 1, 255)] string? EventId,
+    [At("When it happened: RFC 3339 with an offset. An older report than the last one is refused.")]
+    string? OccurredAt,
+    [Member("The run's output: any JSON.")] JsonElement? Output,
+    [Member("Why the run failed.")] ReportFailure? Failure,
+    [Whole("How much is done, from 0 to 1.", 0, 1)] decimal? Progress,
+    [Whole("The attempt that the report is of.", 1, int.MaxValue)] long? Attempt,
+    [Chosen("Artifacts by their names, added to those there are.")] JsonElement? Artifacts);
 
-internal sealed record ReportFailure(string Code, string? Message, string? Stage);
+[Strict]
+internal sealed record ReportFailure(
+    [Text("A stable code.", 1, 128)] string Code,
+    [Text("What went wrong, for people.", 1, 4096)] string? Message,
+    [Text("The stage that failed.", 1, 128)] string? Stage);

@@ -29,7 +29,9 @@ internal sealed record WorkflowState(string Phase, IReadOnlyList<string> To, boo
 
 /// <param name="State">Where a retry may begin again.</param>
 /// <param name="Artifact">The artifact that proves that the work up to there was done.</param>
-internal sealed record Checkpoint(string State, string Artifact);
+internal sealed record Checkpoint(
+    [Text("The state.", 1, 64)] string State,
+    [Text("The artifact that must be there.", 1, 128)] string Artifact);
 
 /// <summary>
 /// A state machine for runs, as data. A stored definition never changes: putting another under its name makes the next version,

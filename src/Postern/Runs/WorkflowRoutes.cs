@@ -13,7 +13,8 @@ internal sealed class WorkflowRoutes(WorkflowStore workflows)
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/workflows", ProblemFamily.Instance);
-        group.Get("", Opens.Key, Rule.Needs("read", "runs"), List).Says("List the workflows").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Page<WorkflowView>>().Gives(400, 401, 403);
+        group.Get("", Opens.Key, Rule.Needs("read", "runs"), List).Says("List the workflows").Paged()
+            .Gives<Page<WorkflowView>>().Gives(400, 401, 403);
         group.Put("/{workflow}", Opens.Key, Rule.Admin, Put).Audits("workflow.put").Says("Define a workflow; another definition makes its next version").Takes<PutWorkflow>().Gives<WorkflowView>().Gives<WorkflowView>(201).Gives(400, 401, 403, 409);
         group.Get("/{workflow}", Opens.Key, Rule.Needs("read", "runs"), Retrieve).Says("Read a workflow's newest version").Gives<WorkflowView>().Gives(401, 403, 404);
     }
@@ -50,14 +51,40 @@ internal sealed class WorkflowRoutes(WorkflowStore workflows)
     }
 }
 
-internal sealed record PutWorkflow(string Initial, IReadOnlyDictionary<string, PutWorkflowState> States, IReadOnlyList<Checkpoint>? Checkpoints, PutArtifacts? Artifacts, IReadOnlyDictionary<string, long>? Deadlines);
+[Strict]
+internal sealed record PutWorkflow(
+    [Text("The state that runs begin in.", 1, 64)] string Initial,
+    [Member("The states by their names, at most 200.")] IReadOnlyDictionary<string, PutWorkflowState> States,
+    [Items("Artifacts that must be there before a state is reached.", 0, 200)] IReadOnlyList<Checkpoint>? Checkpoints,
+    [Member("The names of artifacts, where they are fixed.")] PutArtifacts? Artifacts,
+    [Member("Seconds that a run may be in a state, by its name; 1 to 2592000.")]
+    IReadOnlyDictionary<string, long>? Deadlines);
 
-internal sealed record PutWorkflowState(string Phase, IReadOnlyList<string> To, bool? Self);
+[Strict]
+internal sealed record PutWorkflowState(
+    [Word(
+        "What the state means.",
+        Runs.Phase.Queued, Runs.Phase.Running, Runs.Phase.Waiting, Runs.Phase.Paused,
+        Runs.Phase.Succeeded, Runs.Phase.Failed, Runs.Phase.Cancelled, Runs.Phase.TimedOut)]
+    string Phase,
+    [Texts("The states that a report may move to from here.", 200, 64)] IReadOnlyList<string> To,
+    [Member("Whether a report may name the state that the run is in.")] bool? Self);
 
-internal sealed record PutArtifacts(IReadOnlyList<string>? Immutable, IReadOnlyList<string>? Mutable);
+[Strict]
+internal sealed record PutArtifacts(
+    [Texts("Artifacts that are written once.", 100, 128)] IReadOnlyList<string>? Immutable,
+    [Texts("Artifacts that may be written anew.", 100, 128)] IReadOnlyList<string>? Mutable);
 
 /// <summary>A definition as it was put, with its name and version; version 0 is built in.</summary>
-internal sealed record WorkflowView(string Name, long Version, string? CreatedAt, string Initial, JsonElement States, JsonElement? Checkpoints, JsonElement? Artifacts, JsonElement? Deadlines)
+internal sealed record WorkflowView(
+    [Member("The workflow's name.")] string Name,
+    [Member("Its version; 0 is built in.")] long Version,
+    [At("When the version was made; null for a built-in one.")] string? CreatedAt,
+    [Member("The state that runs begin in.")] string Initial,
+    [Chosen("The states by their names, as they were put.")] JsonElement States,
+    [Chosen("Artifacts that must be there before a state is reached.", "array")] JsonElement? Checkpoints,
+    [Chosen("The names of artifacts, where they are fixed.")] JsonElement? Artifacts,
+    [Chosen("Seconds that a run may be in a state, by its name.")] JsonElement? Deadlines)
 {
     public static WorkflowView Of(string name, long version, string text, long? createdAt)
     {

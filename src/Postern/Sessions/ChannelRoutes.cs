@@ -26,10 +26,13 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
             var group = doors.Group("/realtime/v1/sessions/{session}" + path, SessionFamily.Instance);
             group.Post("/append", Opens.Key | Opens.Token | Opens.RunToken, writes, Append).ForReports().Says("Append one record of any text").Header("X-Part-Id", "The same part again is one record").Takes<string>("text/plain").Gives<Appended>().Gives(400, 401, 403, 404, 409, 413);
             group.Post("/records", Opens.Key | Opens.Token | Opens.RunToken, writes, AppendBatch).ForReports().Says("Append a batch of records: how agents stream").Takes<AppendRecords>().Gives<AppendedBatch>().Gives(400, 401, 403, 404, 409, 413);
-            group.Get("/records", Opens.Key | Opens.Token | Opens.RunToken, opens, Read).Says("Read records").Query("afterEventId", "Records with a larger number").Query("limit", "1 to 1000, default 1000").Gives<RecordsPage>().Gives(400, 401, 404);
+            group.Get("/records", Opens.Key | Opens.Token | Opens.RunToken, opens, Read).Says("Read records")
+                .Query("afterEventId", "Records with a larger number.", -1, long.MaxValue)
+                .Query("limit", "How many at most.", 1, 1000, 1000).Gives<RecordsPage>().Gives(400, 401, 404);
             group.Get("", Opens.Key | Opens.Token | Opens.RunToken, opens, Follow).Says("Follow the channel as server-sent events").Header("Last-Event-ID", "Resume after this number").Header("Timeout-Seconds", "1 to 600, default 60").Header("X-Peek-Settled", "1: close at once when the last turn has completed").Header("X-Trigger-Stream-Start", "latest: only what is new").Gives<string>(200, "text/event-stream").Gives(400, 401, 404);
             group.Head("", Opens.Key | Opens.Token | Opens.RunToken, opens, Head).Says("The last number given, in X-Last-Chunk-Index").Gives(200, 401, 404);
-            group.Put("", Opens.Key | Opens.Token | Opens.RunToken, writes, Initialize).Says("Direct stream credentials are not offered").Gives(401, 404, 501);
+            group.Put("", Opens.Key | Opens.Token | Opens.RunToken, writes, Initialize)
+                .Says("Direct stream credentials are not offered").Gives(401, 404, 501).Hide();
         }
     }
 
@@ -226,22 +229,39 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
     private static Refusal QueryError(string detail) => new(400, "Query Error", "invalid_body") { Extra = [("details", new[] { detail })], ShouldRetry = false };
 }
 
-internal sealed record Appended(bool Ok, long Seq, bool? RunEnsured)
+internal sealed record Appended(
+    [Member("True.")] bool Ok,
+    [Member("The record's number in the channel, from 0.")] long Seq,
+    [Member("False: no run will see the record. Left out otherwise.", MayBeAbsent = true)] bool? RunEnsured)
 {
     /// <summary>Written by hand: the answer of the hottest route.</summary>
     public static IResult Answer(AppendOutcome.Appended done, bool showsRun) =>
         Reply.Bytes(200, System.Text.Encoding.ASCII.GetBytes(showsRun && !done.RunEnsured ? $"{{\"ok\":true,\"seq\":{done.Start},\"runEnsured\":false}}" : $"{{\"ok\":true,\"seq\":{done.Start}}}"));
 }
 
-internal sealed record AppendRecords(IReadOnlyList<AppendRecord> Records);
+internal sealed record AppendRecords(
+    [Items("The records, in their order.", 1, 1000)] IReadOnlyList<AppendRecord> Records);
 
-internal sealed record AppendRecord(JsonElement Data, IReadOnlyDictionary<string, string>? Headers, string? PartId);
+internal sealed record AppendRecord(
+    [Member("The record: any JSON. Left out of a control record.")] JsonElement? Data,
+    [Member("Makes a control record: at most 32 names with texts of at most 4096 characters.")]
+    IReadOnlyDictionary<string, string>? Headers,
+    [Text("The same part again is one record.", 1, 256)] string? PartId);
 
-internal sealed record AppendedBatch(bool Ok, long Start, long End, bool StopAsked);
+internal sealed record AppendedBatch(
+    [Member("True.")] bool Ok,
+    [Member("The number of the first record.")] long Start,
+    [Member("One past the number of the last record.")] long End,
+    [Member("Whether somebody has asked the open turn to stop.")] bool StopAsked);
 
-internal sealed record RecordView(JsonElement Data, string Id, long SeqNum, IReadOnlyList<string[]>? Headers);
+internal sealed record RecordView(
+    [Member("The record; an empty text for a control record.")] JsonElement Data,
+    [Member("The record's part id; its number for a control record.")] string Id,
+    [Member("The record's number in the channel.")] long SeqNum,
+    [Member("The names and values of a control record.", MayBeAbsent = true)] IReadOnlyList<string[]>? Headers);
 
-internal sealed record RecordsPage(IReadOnlyList<RecordView> Records)
+internal sealed record RecordsPage(
+    [Member("The records, in their order.")] IReadOnlyList<RecordView> Records)
 {
     public static ReadOnlyMemory<byte> Render(IReadOnlyList<Record> page)
     {

@@ -21,6 +21,8 @@ internal sealed class SessionFamily : ErrorFamily
 
     public static SessionFamily Instance { get; } = new();
 
+    public override Type Shape => typeof(SessionError);
+
     public static Refusal NotFound { get; } = new(404, "Session not found") { ShouldRetry = false };
 
     public override void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http)
@@ -85,3 +87,11 @@ internal static class ChannelRefusal
         _ => SessionFamily.NotFound,
     };
 }
+
+/// <summary>A refused request of a session.</summary>
+[HasMoreMembers]
+internal sealed record SessionError(
+    [Member("What is wrong, for people.")] string Error,
+    [Member("A stable code, where the text has none that clients have always known.", MayBeAbsent = true)]
+    string? Code,
+    [Member("False, from the doors of channels.", MayBeAbsent = true)] bool? Ok);

@@ -17,15 +17,26 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
         var group = doors.Group("/api/v1/sessions", SessionFamily.Instance);
         group.Post("", Opens.Key | Opens.Token, "write:tasks:{taskIdentifier} or write:sessions", Start).Says("Start a session, or get the one of that external id").Takes<StartSession>().Gives<StartedSession>(201).Gives<StartedSession>(200).Gives(400, 401, 403, 404, 409, 413, 422);
         group.Get("", Opens.Key | Opens.Token, "read:sessions or read:tasks", List).Says("List sessions, newest first")
-            .Query("page[size]", "1 to 100, default 20").Query("page[after]", "From pagination.next").Query("page[before]", "From pagination.previous")
-            .Query("filter[type]", "Any of these").Query("filter[tags]", "Any of these").Query("filter[taskIdentifier]", "Any of these").Query("filter[externalId]", "Any of these")
-            .Query("filter[status]", "ACTIVE, CLOSED, EXPIRED, IDLE").Query("filter[createdAt][period]", "A span such as 7d").Query("filter[createdAt][from]", "Epoch ms or ISO").Query("filter[createdAt][to]", "Epoch ms or ISO")
+            .Query("page[size]", "How many at most.", 1, 100, 20).Query("page[after]", "From pagination.next")
+            .Query("page[before]", "From pagination.previous")
+            .QueryList("filter[type]", "Any of these.").QueryList("filter[tags]", "Any of these.")
+            .QueryList("filter[taskIdentifier]", "Any of these.").QueryList("filter[externalId]", "Any of these.")
+            .QueryList("filter[status]", "Any of these.", "ACTIVE", "CLOSED", "EXPIRED", "IDLE")
+            .Query("filter[createdAt][period]", "A span such as 7d")
+            .Query("filter[createdAt][from]", "Epoch ms or ISO").Query("filter[createdAt][to]", "Epoch ms or ISO")
             .Gives<SessionPage>().Gives(400, 401, 403);
         group.Get("/{session}", Opens.Key | Opens.Token, "read:sessions:{session}", Retrieve).Says("Read a session").Gives<SessionItem>().Gives(401, 404);
-        group.Patch("/{session}", Opens.Key | Opens.Token, "admin:sessions:{session}", Update).Says("Change tags and metadata").Takes<UpdateSession>().Gives<SessionItem>().Gives(400, 401, 403, 404, 422);
-        group.Post("/{session}/close", Opens.Key | Opens.Token, "admin:sessions:{session}", Close).Audits("session.closed").Says("Close a session for good").Takes<CloseSession>().Gives<SessionItem>().Gives(400, 401, 403, 404);
+        group.Patch("/{session}", Opens.Key | Opens.Token, "admin:sessions:{session}", Update)
+            .Says("Change tags and metadata").MayTake<UpdateSession>().Gives<SessionItem>()
+            .Gives(400, 401, 403, 404, 422);
+        group.Post("/{session}/close", Opens.Key | Opens.Token, "admin:sessions:{session}", Close)
+            .Audits("session.closed").Says("Close a session for good").MayTake<CloseSession>().Gives<SessionItem>()
+            .Gives(400, 401, 403, 404);
         group.Post("/{session}/end-and-continue", Opens.Key | Opens.Token, "write:sessions:{session}", EndAndContinue).Audits("session.run_swapped").Says("Swap the live run for a fresh one").Takes<EndAndContinue>().Gives<SwappedRun>().Gives(400, 401, 403, 404, 409);
-        group.Get("/{session}/transcript", Opens.Key, "read:sessions:{session}", ReadTranscript).Says("Read the transcript").Query("limit", "1 to 1000, default 100").Query("before", "From nextCursor").Gives<TranscriptPage>().Gives(400, 401, 404);
+        group.Get("/{session}/transcript", Opens.Key, "read:sessions:{session}", ReadTranscript)
+            .Says("Read the transcript").Query("limit", "How many at most.", 1, 1000, 100)
+            .Query("before", "Messages before this number: nextCursor of the page before.", 1, long.MaxValue)
+            .Gives<TranscriptPage>().Gives(400, 401, 404);
     }
 
     private async Task<IResult> Start(HttpContext http, ProjectCaller caller)
@@ -68,10 +79,8 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
         if (session is null) return refusal!;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var tags = fields.Texts("tags", 10, 128);
-        var metadata = fields.ContentObject("metadata");
+        var (tags, metadata, externalId) = fields.Read<UpdateSession>();
         var clears = fields.IsNull("metadata");
-        var externalId = fields.Text("externalId", 1, 512, trim: true);
         if (fields.Refusal() is { } wrong) return wrong;
         if (fields.IsNull("externalId") || (externalId is not null && externalId != session.ExternalId))
             return new Refusal(422, "externalId cannot be changed") { ShouldRetry = false };
@@ -85,8 +94,7 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
         if (session is null) return refusal!;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null) return unreadable!;
-        var reason = fields.Prose("reason", 0, 256);
-        var callingRun = fields.Text("callingRunId", 1, 256);
+        var (reason, callingRun) = fields.Read<CloseSession>();
         if (fields.Refusal() is { } wrong) return wrong;
         var closed = await database.WriteAsync(async tx =>
         {
@@ -103,13 +111,12 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
         if (session is null) return refusal!;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null) return unreadable!;
-        var callingRun = fields.Text("callingRunId", 1, 256, required: true);
-        fields.Text("reason", 1, 64, required: true);
+        var callingRun = fields.Read<EndAndContinue>().CallingRunId;
         if (fields.Refusal() is { } wrong) return wrong;
         return await database.WriteAsync<IResult>(async tx =>
         {
             if (await SessionStore.LockAsync(tx, session.Project, session.Id) is not { } row) return SessionFamily.NotFound;
-            if (await RunStore.FindAsync(tx, session.Project, callingRun!) is not { } run || run.Session != row.Id) return new Refusal(404, "Run not found") { ShouldRetry = false };
+            if (await RunStore.FindAsync(tx, session.Project, callingRun) is not { } run || run.Session != row.Id) return new Refusal(404, "Run not found") { ShouldRetry = false };
             if (row.IsClosed) return new Refusal(409, "The session is closed", "session_closed") { ShouldRetry = false };
             if (row.IsExpired(tx.Now)) return new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false };
             if (row.CurrentRun != run.Id) return Reply.Ok(new SwappedRun(row.CurrentRun ?? (await RunStore.LastOfAsync(tx, row.Project, row.Id))!, false));
@@ -131,24 +138,78 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
     }
 }
 
-internal sealed record StartSession(string Type, string? ExternalId, string TaskIdentifier, JsonElement TriggerConfig, IReadOnlyList<string>? Tags, JsonElement? Metadata, string? ExpiresAt);
+internal sealed record StartSession(
+    [Text("The kind of session, chosen by the client: such as chat.", 1, 64)] string Type,
+    [Text("The client's own name of the session. Started again it is the same session.", 1, 512)] string? ExternalId,
+    [Text("The slug of the agent that answers.", 1, 128)] string TaskIdentifier,
+    [Member("How runs of the session are started.")] SessionTriggerConfig TriggerConfig,
+    [Texts("Words to find the session by.", 10, 128)] IReadOnlyList<string>? Tags,
+    [Chosen("A JSON object that is kept with the session.")] JsonElement? Metadata,
+    [Instant("When the session expires.")] string? ExpiresAt);
 
-internal sealed record UpdateSession(IReadOnlyList<string>? Tags, JsonElement? Metadata);
+/// <summary>How runs are started. Further members are kept and given back.</summary>
+internal sealed record SessionTriggerConfig(
+    [Chosen("What each run is given.")] JsonElement BasePayload,
+    [Text("Kept and given back.", 1, 64)] string? Machine,
+    [Text("Kept and given back.", 1, 128)] string? Queue,
+    [Text("Kept and given back.", 1, 128)] string? LockToVersion,
+    [Text("Kept and given back.", 1, 128)] string? Region,
+    [Texts("Kept and given back.", 10, 128)] IReadOnlyList<string>? Tags,
+    [Whole("Kept and given back.", 1, 10)] long? MaxAttempts,
+    [Whole("Kept and given back.", 1, long.MaxValue)] long? MaxDuration,
+    [Whole("Kept and given back.", 1, 3600)] long? IdleTimeoutInSeconds,
+    [Text("Kept and given back.", 1, 256)] string? ConcurrencyKey);
 
-internal sealed record CloseSession(string? Reason, string? CallingRunId);
+internal sealed record UpdateSession(
+    [Texts("Words to find the session by, instead of those there are.", 10, 128)] IReadOnlyList<string>? Tags,
+    [Chosen("A JSON object instead of the one there is; null clears it.")] JsonElement? Metadata,
+    [Text("Cannot be changed: only the one there is may be named.", 1, 512, Trims = true)] string? ExternalId);
 
-internal sealed record EndAndContinue(string CallingRunId, string Reason);
+internal sealed record CloseSession(
+    [Text("Why, for people.", 0, 256, IsProse = true)] string? Reason,
+    [Text("The run that closes the session, which is not ended.", 1, 256)] string? CallingRunId);
 
-internal sealed record SwappedRun(string RunId, bool Swapped);
+internal sealed record EndAndContinue(
+    [Text("The live run, which ends.", 1, 256)] string CallingRunId,
+    [Text("Why, for people.", 1, 64)] string Reason);
 
-internal sealed record TranscriptPage(IReadOnlyList<JsonElement> Messages, string? NextCursor);
+internal sealed record SwappedRun(
+    [Member("The run that is live now.")] string RunId,
+    [Member("Whether this call ended the one before.")] bool Swapped);
+
+internal sealed record TranscriptPage(
+    [Member("The messages, the oldest first.")] IReadOnlyList<TranscriptMessage> Messages,
+    [Member("Where the next page begins, when there is more; give it as before.", MayBeAbsent = true)]
+    string? NextCursor);
+
+internal sealed record TranscriptMessage(
+    [Member("The message's id.")] string Id,
+    [Member("Who speaks.")] string Role,
+    [Chosen("Its blocks.", "array")] JsonElement Content,
+    [Member("When it was committed: milliseconds since 1970.")] long Timestamp,
+    [Member("The run that made it.", MayBeAbsent = true)] string? RunId,
+    [Member("Its number in the transcript, from 1.")] long Seq);
 
 /// <summary>A session as clients read it.</summary>
 internal record SessionItem(
-    string Id, string? ExternalId, string Type, string TaskIdentifier,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? TriggerConfig,
-    string? CurrentRunId, JsonElement Tags, JsonElement? Metadata, string? ClosedAt, string? ClosedReason, string? ExpiresAt, string CreatedAt, string UpdatedAt,
-    string Status, bool Idle, string Key)
+    [Member("The session's id.")] string Id,
+    [Member("The client's own name of the session.")] string? ExternalId,
+    [Member("The kind of session.")] string Type,
+    [Member("The slug of the agent that answers.")] string TaskIdentifier,
+    [Chosen("How runs of the session are started.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    JsonElement? TriggerConfig,
+    [Member("The live run.")] string? CurrentRunId,
+    [Chosen("Words to find the session by.", "array")] JsonElement Tags,
+    [Chosen("The JSON object that is kept with the session.")] JsonElement? Metadata,
+    [At("When it was closed.")] string? ClosedAt,
+    [Member("Why it was closed.")] string? ClosedReason,
+    [At("When it expires.")] string? ExpiresAt,
+    [At("When it was made.")] string CreatedAt,
+    [At("When it changed last.")] string UpdatedAt,
+    [Word("Whether it takes messages.", "ACTIVE", "CLOSED", "EXPIRED")] string Status,
+    [Member("Whether it is active without a live run.")] bool Idle,
+    [Member("The key of its history: agent:{slug}:{name}.")] string Key)
 {
     public static SessionItem Of(Session s, long now) => new(
         s.Id, s.ExternalId, s.Type, s.Agent, s.TriggerConfig is null ? null : Json(s.TriggerConfig), s.CurrentRun, Json(s.Tags), s.Metadata is null ? null : Json(s.Metadata),
@@ -163,15 +224,19 @@ internal sealed record StartedSession : SessionItem
     public StartedSession(SessionItem item, string runId, string? publicAccessToken, bool isCached)
         : base(item) => (RunId, PublicAccessToken, IsCached) = (runId, publicAccessToken, isCached);
 
+    [Member("The live run.")]
     public string RunId { get; }
 
-    /// <summary>Null where nothing is derived from the caller's credential: a one-time token.</summary>
+    [Member("A token for the session; null where nothing is derived from the caller's credential: a one-time token.")]
     public string? PublicAccessToken { get; }
 
+    [Member("Whether the session was there before.")]
     public bool IsCached { get; }
 }
 
-internal sealed record SessionPage(IReadOnlyList<SessionItem> Data, PageLinks Pagination)
+internal sealed record SessionPage(
+    [Member("The sessions of the page.")] IReadOnlyList<SessionItem> Data,
+    [Member("Where the pages beside this one begin.")] PageLinks Pagination)
 {
     public static SessionPage Of(Listed<Session> found, SessionQuery query, long now)
     {
@@ -190,5 +255,9 @@ internal sealed record SessionPage(IReadOnlyList<SessionItem> Data, PageLinks Pa
 }
 
 internal sealed record PageLinks(
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Next,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Previous);
+    [Member("Give it as page[after].")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Next,
+    [Member("Give it as page[before].")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Previous);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Http;
 using Postern.Runs;
@@ -153,6 +154,20 @@ internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials
     private static IResult Done(string? message) => Reply.Ok(new ExecutionDone(true, message is null ? null : new MessageView(message)));
 }
 
-internal sealed record ExecutionCallback(string SessionId, string CloudAgentSessionId, string Status, string? ExecutionId, string? MessageId, string? IdempotencyKey, string? ErrorMessage, string? LastSeenBranch, string? LastAssistantMessageText, JsonElement? Failure);
+internal sealed record ExecutionCallback(
+    [Text("The worker's own session.", 1, 255)] string SessionId,
+    [Text("The id of the session that the capture started.", 0, 255)] string CloudAgentSessionId,
+    [Word("How the execution ended.", "completed", "failed", "interrupted")] string Status,
+    [Text("The worker's own id.", 0, 1024)] string? ExecutionId,
+    [Text("The worker's own id.", 0, 1024)] string? MessageId,
+    [Text("Not looked at: one request ends once.", 0, 1024)] string? IdempotencyKey,
+    [Text("What went wrong, for people.", 0, 65_536)] string? ErrorMessage,
+    [Text("Not looked at.", 0, 1024)] string? LastSeenBranch,
+    [Text("What the agent said last.", 0, 900_000)] string? LastAssistantMessageText,
+    [Member("Why it failed: stage, code, message. One that is not valid is dropped.")] JsonElement? Failure);
 
-internal sealed record ExecutionDone(bool Success, [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] MessageView? Data);
+internal sealed record ExecutionDone(
+    [Member("True.")] bool Success,
+    [Member("More about it, where there is more.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    MessageView? Data);

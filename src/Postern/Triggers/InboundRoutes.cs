@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Http;
 using Postern.Storage;
@@ -22,7 +23,8 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
             var group = doors.Group(prefix, TriggerFamily.Instance);
             foreach (var kind in (string[])["user", "org"])
                 group.Any($"/{kind}/{{owner}}/{{trigger}}", Opens.Signature | Opens.Anyone, "the trigger's own authentication, if it has one", http => TakeAsync(http, kind, prefix.Length > "/inbound".Length))
-                    .Says("A trigger's public URL").Takes<string>("text/plain").Gives<Envelope<CapturedView>>().Gives(401, 404, 405, 413, 415, 429);
+                    .Says("A trigger's public URL").MayTake<string>("*/*").Gives<Envelope<CapturedView>>()
+                    .Gives<Envelope<PongView>>().Gives<ChallengeView>().Gives(401, 404, 405, 413, 415, 429);
         }
     }
 
@@ -108,11 +110,19 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
 }
 
 internal sealed record CapturedView(
-    string RequestId,
-    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] string? Message,
-    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] bool? Duplicate,
-    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] bool? Filtered);
+    [Member("The id of the captured request.")] string RequestId,
+    [Member("What was done, for people.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Message,
+    [Member("True: it came before.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    bool? Duplicate,
+    [Member("True: the filter let it start nothing.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    bool? Filtered);
 
-internal sealed record PongView(string Message);
+internal sealed record PongView(
+    [Member("pong.")] string Message);
 
-internal sealed record ChallengeView(string Challenge);
+internal sealed record ChallengeView(
+    [Member("The challenge that was sent.")] string Challenge);

@@ -18,7 +18,8 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
     public void Map(Doors doors)
     {
         const Opens opens = Opens.Key | Opens.InternalKey;
-        doors.Group("/api/triggers", TriggerFamily.Instance).Get("", opens, Rule.Needs("read", "triggers"), List).Says("List the triggers").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Gives<Envelope<TriggerList>>().Gives(400, 401, 403);
+        doors.Group("/api/triggers", TriggerFamily.Instance).Get("", opens, Rule.Needs("read", "triggers"), List)
+            .Says("List the triggers").Paged().Gives<Envelope<TriggerList>>().Gives(400, 401, 403);
         foreach (var kind in (string[])["user", "org"])
         {
             const string writes = "write:triggers:{trigger}";
@@ -26,9 +27,14 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
             var group = doors.Group($"/api/triggers/{kind}/{{owner}}/{{trigger}}", TriggerFamily.Instance);
             group.Post("", opens, writes, (http, caller) => Put(http, caller, kind)).Audits("trigger.put").Says("Make a trigger, or replace its configuration").Takes<PutTrigger>().Gives<Envelope<CreatedTrigger>>(201).Gives(400, 401, 403);
             group.Get("", opens, reads, (http, caller) => Retrieve(http, caller, kind)).Says("Read a trigger; never its secrets").Gives<Envelope<TriggerView>>().Gives(401, 403, 404);
-            group.Put("", opens, writes, (http, caller) => Update(http, caller, kind)).Audits("trigger.changed").Says("Change a trigger: null clears, absent keeps").Takes<PutTrigger>().Gives<Envelope<TriggerView>>().Gives(400, 401, 403, 404);
+            group.Put("", opens, writes, (http, caller) => Update(http, caller, kind)).Audits("trigger.changed")
+                .Says("Change a trigger: null clears, absent keeps").TakesPartOf<PutTrigger>()
+                .Gives<Envelope<TriggerView>>().Gives(400, 401, 403, 404);
             group.Delete("", opens, writes, (http, caller) => Delete(http, caller, kind)).Audits("trigger.deleted").Says("Remove a trigger with its captures; live runs go on").Gives<Envelope<MessageView>>().Gives(401, 403, 404);
-            group.Get("/requests", opens, reads, (http, caller) => ListRequests(http, caller, kind)).Says("List captured requests, newest first").Query("limit", "1 to 200, default 50").Query("cursor", "From nextCursor").Query("status", "captured, inprogress, success, failed or filtered").Gives<Envelope<RequestList>>().Gives(400, 401, 403, 404);
+            group.Get("/requests", opens, reads, (http, caller) => ListRequests(http, caller, kind))
+                .Says("List captured requests, newest first").Paged()
+                .QueryWord("status", "What has become of it.", Capture.Statuses).Gives<Envelope<RequestList>>()
+                .Gives(400, 401, 403, 404);
             group.Get("/requests/{request}", opens, reads, (http, caller) => RetrieveRequest(http, caller, kind)).Says("Read a captured request").Gives<Envelope<CaptureView>>().Gives(401, 403, 404);
             group.Post("/requests/{request}/replay", opens, "trigger:triggers:{trigger}", (http, caller) => Replay(http, caller, kind)).Audits("capture.replayed").Says("Start a captured request again, as a new one").Gives<Envelope<StartedView>>(202).Gives(401, 403, 404, 409, 429);
             group.Post("/invoke", opens, "trigger:triggers:{trigger}", (http, caller) => Invoke(http, caller, kind)).Audits("trigger.invoked").Says("Fire a schedule now").Gives<Envelope<StartedView>>(202).Gives(400, 401, 403, 404, 409, 429);
@@ -170,26 +176,96 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
     private static Refusal NoRequest => new(404, "Request not found", "not_found");
 }
 
+/// <summary>Further members are kept and given back as settings.</summary>
 internal sealed record PutTrigger(
-    string? Agent, string PromptTemplate, bool? IsActive, string? ActivationMode, string? CronExpression, string? CronTimezone, string? SessionMode, string? SessionKey, PutWebhookAuth? WebhookAuth, JsonElement? Filter,
-    string? DeliveryIdHeader, IReadOnlyList<string>? Methods, long? MaxInFlight, long? DeadlineSeconds, long? RateLimit);
+    [Text("The slug of the agent that is started; the default agent if left out. Cannot be changed.", 1, 128)]
+    string? Agent,
+    [Text("The message to the agent, with {{…}} for what the request holds.", 1, PromptTemplate.MaxTemplate)]
+    string PromptTemplate,
+    [Member("Whether requests start anything.")] bool? IsActive,
+    [Word("What starts it. Cannot be changed.", Trigger.Webhook, Trigger.Scheduled)] string? ActivationMode,
+    [Text("When a schedule fires: five fields.", 1, 100)] string? CronExpression,
+    [Text("The schedule's IANA zone; UTC if left out.", 1, 64)] string? CronTimezone,
+    [Word("Which requests share a session.", Trigger.PerRequest, Trigger.PerTrigger, Trigger.ByKey)]
+    string? SessionMode,
+    [Text("The template of the session's key, for byKey.", 1, 1000)] string? SessionKey,
+    [Member("How a request proves who sends it; null: it does not.")] PutWebhookAuth? WebhookAuth,
+    [Chosen("Which requests start anything.")] JsonElement? Filter,
+    [Text("The header by which a repeat is known.", 1, 128)] string? DeliveryIdHeader,
+    [Texts("Methods that are taken beside POST, PUT, PATCH and DELETE.", 7, 10)] IReadOnlyList<string>? Methods,
+    [Whole("Requests under way at once.", 1, 1000)] long? MaxInFlight,
+    [Whole("Seconds that a request may last.", 1, 2_592_000)] long? DeadlineSeconds,
+    [Whole("Requests a minute.", 1, 1_000_000)] long? RateLimit);
 
-internal sealed record PutWebhookAuth(string? Scheme, string? Header, string? Secret, IReadOnlyList<string>? Secrets);
+[Strict]
+internal sealed record PutWebhookAuth(
+    [Member("The scheme by which the sender signs; a secret in a header if left out.")] string? Scheme,
+    [Text("The header that holds the signature or the secret.", 1, 128)] string? Header,
+    [Text("The secret.", 1, 512)] string? Secret,
+    [Texts("The secrets, while one is replaced by another.", 5, 512)] IReadOnlyList<string>? Secrets,
+    [Text("hmac: what stands before the signature.", 0, 64)] string? Prefix,
+    [Word("hmac: the hash.", "sha256", "sha1", "sha512")] string? Algorithm,
+    [Word("hmac: how the signature is written.", "hex", "base64")] string? Encoding,
+    [Text("hmac: what is signed: {body} once, with {timestamp} and {id} where they are signed too.", 6, 200)]
+    string? Signed,
+    [Text("hmac: the header of the timestamp.", 1, 128)] string? TimestampHeader,
+    [Text("hmac: the header of the id.", 1, 128)] string? IdHeader,
+    [Whole("hmac: seconds that a timestamp may be off.", 1, 86_400)] long? ToleranceSeconds);
 
-internal sealed record CreatedTrigger(string TriggerId, string Namespace, string Message, string InboundUrl);
+internal sealed record CreatedTrigger(
+    [Member("The trigger's id.")] string TriggerId,
+    [Member("Whose it is: user/{id} or org/{id}.")] string Namespace,
+    [Member("What was done, for people.")] string Message,
+    [Member("The path of its public URL.")] string InboundUrl);
 
-internal sealed record MessageView(string Message);
+internal sealed record MessageView(
+    [Member("What was done, for people.")] string Message);
 
-internal sealed record StartedView(string RequestId);
+internal sealed record StartedView(
+    [Member("The id of the captured request.")] string RequestId);
 
-internal sealed record TriggerList(IReadOnlyList<TriggerView> Triggers, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? NextCursor);
+internal sealed record TriggerList(
+    [Member("The triggers of the page.")] IReadOnlyList<TriggerView> Triggers,
+    [Member("Where the next page begins, when there is more.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? NextCursor);
 
-internal sealed record RequestList(IReadOnlyList<CaptureView> Requests, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? NextCursor);
+internal sealed record RequestList(
+    [Member("The captured requests of the page.")] IReadOnlyList<CaptureView> Requests,
+    [Member("Where the next page begins, when there is more.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? NextCursor);
 
 internal sealed record TriggerView(
-    string TriggerId, string Namespace, string InboundUrl, string Agent, string PromptTemplate, bool IsActive, string ActivationMode, string? CronExpression, string? CronTimezone, string? NextRunAt, string? ScheduleProblem, string SessionMode, string? SessionKey,
-    bool WebhookAuthConfigured, string? WebhookAuthScheme, string? WebhookAuthHeader, JsonElement? Filter, string? DeliveryIdHeader, IReadOnlyList<string> Methods, long MaxInFlight, long? DeadlineSeconds, long? RateLimit, JsonElement? Settings,
-    long InFlight, long RequestCount, string? LastRequestAt, string CreatedAt, string UpdatedAt)
+    [Member("The trigger's id.")] string TriggerId,
+    [Member("Whose it is: user/{id} or org/{id}.")] string Namespace,
+    [Member("The path of its public URL.")] string InboundUrl,
+    [Member("The slug of the agent that is started.")] string Agent,
+    [Member("The message to the agent.")] string PromptTemplate,
+    [Member("Whether requests start anything.")] bool IsActive,
+    [Word("What starts it.", Trigger.Webhook, Trigger.Scheduled)] string ActivationMode,
+    [Member("When a schedule fires.")] string? CronExpression,
+    [Member("The schedule's zone.")] string? CronTimezone,
+    [At("When it fires next.")] string? NextRunAt,
+    [Member("Why it does not fire.")] string? ScheduleProblem,
+    [Word("Which requests share a session.", Trigger.PerRequest, Trigger.PerTrigger, Trigger.ByKey)]
+    string SessionMode,
+    [Member("The template of the session's key.")] string? SessionKey,
+    [Member("Whether requests prove who sends them.")] bool WebhookAuthConfigured,
+    [Member("How they prove it.")] string? WebhookAuthScheme,
+    [Member("In which header.")] string? WebhookAuthHeader,
+    [Chosen("Which requests start anything.")] JsonElement? Filter,
+    [Member("The header by which a repeat is known.")] string? DeliveryIdHeader,
+    [Member("Methods that are taken beside POST, PUT, PATCH and DELETE.")] IReadOnlyList<string> Methods,
+    [Member("Requests under way at once.")] long MaxInFlight,
+    [Member("Seconds that a request may last.")] long? DeadlineSeconds,
+    [Member("Requests a minute.")] long? RateLimit,
+    [Chosen("What else was put, kept as it came.")] JsonElement? Settings,
+    [Member("Requests under way.")] long InFlight,
+    [Member("Requests so far.")] long RequestCount,
+    [At("When the last one came.")] string? LastRequestAt,
+    [At("When it was made.")] string CreatedAt,
+    [At("When it changed last.")] string UpdatedAt)
 {
     public static TriggerView Of(Trigger t, bool isDefault) => new(
         t.Name.Id, t.Name.Namespace, InboundOf(t, isDefault), t.Agent, t.Template, t.IsActive, t.Mode, t.Cron, t.Zone ?? (t.Mode == Trigger.Scheduled ? "UTC" : null), Wire.Iso(t.NextAt), t.ScheduleProblem, t.SessionMode, t.SessionKey,
@@ -204,8 +280,27 @@ internal sealed record TriggerView(
 }
 
 internal sealed record CaptureView(
-    string RequestId, string Timestamp, string TriggerSource, string? Method, string? Path, string? Query, JsonElement? Headers, string? Body, string? ContentType, string? SourceIp, string? ScheduledTime,
-    string ProcessStatus, string? Reason, string? ErrorMessage, string? CloudAgentSessionId, string? RunId, string? StartedAt, string? CompletedAt)
+    [Member("The id of the captured request.")] string RequestId,
+    [At("When it came.")] string Timestamp,
+    [Member("webhook, scheduled, manual or replay.")] string TriggerSource,
+    [Member("Its HTTP method.")] string? Method,
+    [Member("Its path.")] string? Path,
+    [Member("Its query, without secrets.")] string? Query,
+    [Chosen("Its headers, without secrets.")] JsonElement? Headers,
+    [Member("Its body, as text.")] string? Body,
+    [Member("Its content type.")] string? ContentType,
+    [Member("From where it came.")] string? SourceIp,
+    [At("The instant that its schedule fired for.")] string? ScheduledTime,
+    [Word(
+        "What has become of it.",
+        Capture.Captured, Capture.InProgress, Capture.Success, Capture.Failed, Capture.Filtered)]
+    string ProcessStatus,
+    [Member("A stable code of why.")] string? Reason,
+    [Member("What went wrong, for people.")] string? ErrorMessage,
+    [Member("The session that it started.")] string? CloudAgentSessionId,
+    [Member("The run that it started.")] string? RunId,
+    [At("When its turn began.")] string? StartedAt,
+    [At("When it was over.")] string? CompletedAt)
 {
     public static CaptureView Of(Capture c) => new(
         c.Id, Wire.Iso(c.At), c.Source, c.Method, c.Path, c.Query, c.Headers is null ? null : JsonSerializer.Deserialize<JsonElement>(c.Headers, Wire.Json), BodyOf(c), c.ContentType, c.SourceIp, Wire.Iso(c.ScheduledAt),
