@@ -1,3 +1,5 @@
+using Microsoft.Extensions.DependencyInjection;
+using Postern.History;
 using Postern.Support;
 
 namespace Postern.Contract;
@@ -34,5 +36,37 @@ public sealed class TruthContract
         Assert.Equal(409, await SayAsync(Control("end", ("x", "1"))));
         var records = (await server.GetAsync(Out + "/records")).Json.GetProperty("records");
         Assert.Equal(2, records.GetArrayLength());
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task Pages_of_history_are_kept_within_their_bytes_gzipped_copies_counted(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        var text = new string('x', 7000);
+        for (var i = 0; i < 100; i++)
+            await server.PostAsync("/sessions/s/messages", new { role = "user", content = text });
+        var reader = server.App.Services.GetRequiredService<HistoryReader>();
+        var before = reader.Kept;
+        await server.GetAsync("/sessions/s/history?limit=1");
+        var one = reader.Kept;
+        await server.GetAsync("/sessions/s/history?limit=1", null, ("Accept-Encoding", "gzip"));
+        var zipped = reader.Kept;
+        await server.GetAsync("/sessions/s/history?limit=1", null, ("Accept-Encoding", "gzip"));
+        Assert.Equal(before.Pages + 1, one.Pages);
+        // The body, and what is kept beside it.
+        Assert.InRange(one.Bytes - before.Bytes, 14_000 + 1024, 20_000);
+        Assert.True(zipped.Bytes > one.Bytes, "the gzipped copy counts");
+        Assert.Equal(zipped, reader.Kept);
+
+        var most = 0L;
+        for (var limit = 50; limit <= 150; limit++)
+        {
+            await server.GetAsync($"/sessions/s/history?limit={limit}");
+            most = Math.Max(most, reader.Kept.Bytes);
+        }
+        Assert.InRange(most, HistoryReader.KeptBytes / 2, HistoryReader.KeptBytes);
+        Assert.InRange(reader.Kept.Pages, 0, 100);
     }
 }

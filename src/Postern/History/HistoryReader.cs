@@ -10,13 +10,21 @@ namespace Postern.History;
 /// <summary>
 /// Pages of transcripts. A page is a function of the session, where its transcript stands and the query: it is
 /// rendered once and kept under those, so a repeat costs one indexed read of where it stands. The pages kept are
-/// bounded in bytes.
+/// bounded in bytes, with what an entry takes and its gzipped copy, and in number.
 /// </summary>
 internal sealed class HistoryReader(Database database, Transcript transcript)
 {
-    private const long KeptBytes = 64 * 1024 * 1024;
+    /// <summary>Bytes that all pages take together.</summary>
+    public const long KeptBytes = 64 * 1024 * 1024;
+    public const int KeptPages = 20_000;
+    /// <summary>What a page takes beside its bytes: key, query, entry, page and arrays, measured and rounded up.</summary>
+    private const int EntryBytes = 1024;
     private readonly ConcurrentDictionary<PageKey, HistoryPage> _pages = new();
+    private readonly Lock _keeping = new();
     private long _bytes;
+
+    /// <summary>How many pages are kept, and the bytes that are counted for them.</summary>
+    public (int Pages, long Bytes) Kept => (_pages.Count, Interlocked.Read(ref _bytes));
 
     /// <summary>The page, or null when the session is gone.</summary>
     public async ValueTask<HistoryPage?> ReadAsync(SessionName name, HistoryQuery query)
@@ -27,14 +35,42 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
         page = query.After is { } after
             ? await ForwardAsync(name, query, after, stand)
             : await BackwardAsync(name, query, stand);
-        if (Interlocked.Add(ref _bytes, page.Json.Length) > KeptBytes)
-        {
-            // A bound, not a policy: what is asked for again is rendered again.
-            _pages.Clear();
-            Interlocked.Exchange(ref _bytes, page.Json.Length);
-        }
-        _pages[key] = page;
+        Keep(key, page);
         return page;
+    }
+
+    /// <summary>The page's body gzipped: made once, and counted with the pages that are kept.</summary>
+    public byte[] GzippedOf(HistoryPage page)
+    {
+        var gzipped = page.Gzip(out var isFirst);
+        // Of a page that is not kept any more it counts too much until the next clearing, never too little.
+        if (isFirst) Count(gzipped.Length);
+        return gzipped;
+    }
+
+    private void Keep(PageKey key, HistoryPage page)
+    {
+        lock (_keeping)
+        {
+            if (_pages.Count >= KeptPages) Clear();
+            if (!_pages.TryAdd(key, page)) return;
+            Count(page.Size + EntryBytes);
+        }
+    }
+
+    private void Count(long bytes)
+    {
+        lock (_keeping)
+        {
+            if (Interlocked.Add(ref _bytes, bytes) > KeptBytes) Clear();
+        }
+    }
+
+    /// <summary>A bound, not a policy: what is asked for again is rendered again.</summary>
+    private void Clear()
+    {
+        _pages.Clear();
+        Interlocked.Exchange(ref _bytes, 0);
     }
 
     /// <summary>Where the transcript stands; null when there is no session.</summary>
