@@ -69,4 +69,41 @@ public sealed class TruthContract
         Assert.InRange(most, HistoryReader.KeptBytes / 2, HistoryReader.KeptBytes);
         Assert.InRange(reader.Kept.Pages, 0, 100);
     }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task After_a_restore_pages_and_tags_are_of_what_is_there_and_a_follower_is_told(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        Task SayAsync(string text) => server.PostAsync("/sessions/s/messages", new { role = "user", content = text });
+        for (var i = 1; i <= 5; i++) await SayAsync("m" + i);
+        var five = (await server.GetAsync("/sessions/s/history")).Header("ETag")!;
+        for (var i = 6; i <= 9; i++) await SayAsync("m" + i);
+        var nine = (await server.GetAsync("/sessions/s/history")).Header("ETag")!;
+
+        // The rows of a backup that was made at five, put back under a node that runs.
+        await server.Database.WriteAsync(async tx =>
+        {
+            await tx.ExecuteAsync("DELETE FROM message WHERE seq > $1", 5L);
+            return await tx.ExecuteAsync("UPDATE session SET message_next = $1", 6L);
+        });
+        var again = await server.GetAsync("/sessions/s/history", null, ("If-None-Match", five));
+        Assert.Equal(304, again.Status);
+        await using (var follower = await server.StreamAsync(
+            "/sessions/s/history", null, ("Last-Event-ID", "9")))
+        {
+            var first = await follower.NextAsync();
+            Assert.Equal(("history", "5"), (first!.Name, first.Id));
+            await SayAsync("n6");
+            var next = await follower.NextAsync();
+            Assert.Equal(("message", "6"), (next!.Name, next.Id));
+            Assert.Contains("n6", next.Data, StringComparison.Ordinal);
+        }
+        for (var i = 7; i <= 9; i++) await SayAsync("n" + i);
+        var other = await server.GetAsync("/sessions/s/history", null, ("If-None-Match", nine));
+        Assert.Equal(200, other.Status);
+        Assert.Contains("n9", other.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("m9", other.Text, StringComparison.Ordinal);
+    }
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Compression;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Postern.Http;
@@ -74,7 +75,7 @@ internal sealed class HistoryPage(ReadOnlyMemory<byte> json, int size, string et
         return kept ?? made;
     }
 
-    public static HistoryPage Render(string key, List<Message> messages, bool hasMore, long? nextCursor, HistoryQuery query, string etag, long lastSeq)
+    public static HistoryPage Render(string key, List<Message> messages, bool hasMore, long? nextCursor, HistoryQuery query, long lastSeq)
     {
         var list = new ArrayBufferWriter<byte>(messages.Count * 320 + 64);
         using (var json = new Utf8JsonWriter(list, Wire.WriterOptions))
@@ -100,7 +101,17 @@ internal sealed class HistoryPage(ReadOnlyMemory<byte> json, int size, string et
             if (hasMore && nextCursor is { } next) json.WriteString("nextCursor"u8, next.ToString());
             json.WriteEndObject();
         }
-        return new HistoryPage(body.WrittenMemory, body.Capacity, etag, lastSeq);
+        return new HistoryPage(body.WrittenMemory, body.Capacity, ETagOf(query, body.WrittenSpan), lastSeq);
+    }
+
+    /// <summary>Of what was asked and what is answered: equal tags mean equal pages, after a restore too.</summary>
+    private static string ETagOf(HistoryQuery query, ReadOnlySpan<byte> body)
+    {
+        var asked = $"{query.Limit} {query.Before} {query.After} {query.Lean} {query.Full}\n";
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.ASCII.GetBytes(asked));
+        hash.AppendData(body);
+        return "\"" + Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 12)) + "\"";
     }
 
     private byte[] Compress()
