@@ -1,22 +1,29 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
 using Postern.Sessions;
 using Postern.Storage;
 
 namespace Postern.History;
 
 /// <summary>
-/// Pages of transcripts. A page is a function of the session, where its transcript stands and the query: it is
+/// Pages of transcripts. A page is a function of the session, where its transcript stands and the query (a database
+/// that was restored and written on has other messages under the same numbers, and stands elsewhere): it is
 /// rendered once and kept under those, so a repeat costs one indexed read of where it stands. The pages kept are
-/// bounded in bytes.
+/// bounded in bytes, with what an entry takes and its gzipped copy, and in number.
 /// </summary>
 internal sealed class HistoryReader(Database database, Transcript transcript)
 {
-    private const long KeptBytes = 64 * 1024 * 1024;
+    /// <summary>Bytes that all pages take together.</summary>
+    public const long KeptBytes = 64 * 1024 * 1024;
+    public const int KeptPages = 20_000;
+    /// <summary>What a page takes beside its bytes: key, query, entry, page and arrays, measured and rounded up.</summary>
+    private const int EntryBytes = 1024;
     private readonly ConcurrentDictionary<PageKey, HistoryPage> _pages = new();
+    private readonly Lock _keeping = new();
     private long _bytes;
+
+    /// <summary>How many pages are kept, and the bytes that are counted for them.</summary>
+    public (int Pages, long Bytes) Kept => (_pages.Count, Interlocked.Read(ref _bytes));
 
     /// <summary>The page, or null when the session is gone.</summary>
     public async ValueTask<HistoryPage?> ReadAsync(SessionName name, HistoryQuery query)
@@ -27,21 +34,55 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
         page = query.After is { } after
             ? await ForwardAsync(name, query, after, stand)
             : await BackwardAsync(name, query, stand);
-        if (Interlocked.Add(ref _bytes, page.Json.Length) > KeptBytes)
-        {
-            // A bound, not a policy: what is asked for again is rendered again.
-            _pages.Clear();
-            Interlocked.Exchange(ref _bytes, page.Json.Length);
-        }
-        _pages[key] = page;
+        Keep(key, page);
         return page;
+    }
+
+    /// <summary>The page's body gzipped: made once, and counted with the pages that are kept.</summary>
+    public byte[] GzippedOf(HistoryPage page)
+    {
+        var gzipped = page.Gzip(out var isFirst);
+        // Of a page that is not kept any more it counts too much until the next clearing, never too little.
+        if (isFirst) Count(gzipped.Length);
+        return gzipped;
+    }
+
+    private void Keep(PageKey key, HistoryPage page)
+    {
+        lock (_keeping)
+        {
+            if (_pages.Count >= KeptPages) Clear();
+            if (!_pages.TryAdd(key, page)) return;
+            Count(page.Size + EntryBytes);
+        }
+    }
+
+    private void Count(long bytes)
+    {
+        lock (_keeping)
+        {
+            if (Interlocked.Add(ref _bytes, bytes) > KeptBytes) Clear();
+        }
+    }
+
+    /// <summary>A bound, not a policy: what is asked for again is rendered again.</summary>
+    private void Clear()
+    {
+        _pages.Clear();
+        Interlocked.Exchange(ref _bytes, 0);
     }
 
     /// <summary>Where the transcript stands; null when there is no session.</summary>
     public ValueTask<TranscriptStand?> StandAsync(SessionName name) =>
         database.ReadAsync(tx => tx.FirstAsync<TranscriptStand?>(
-            "SELECT message_next - 1, merges FROM session WHERE project = $1 AND id = $2",
-            r => new TranscriptStand(r.GetInt64(0), r.GetInt64(1)), name.Project, name.Id));
+            """
+            SELECT message_next - 1, merges, CASE WHEN merges > 0 THEN updated_at ELSE 0 END,
+              (SELECT id FROM message WHERE message.project = session.project AND message.session = session.id
+                AND message.seq = session.message_next - 1)
+            FROM session WHERE project = $1 AND id = $2
+            """,
+            r => new TranscriptStand(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.TextOrNull(3)),
+            name.Project, name.Id));
 
     private async ValueTask<HistoryPage> BackwardAsync(SessionName name, HistoryQuery query, TranscriptStand stand)
     {
@@ -53,8 +94,7 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
         if (rows.Count > query.Limit) rows.RemoveAt(rows.Count - 1);
         rows.Reverse();
         var (oldest, newest) = rows.Count > 0 ? (rows[0].Seq, rows[^1].Seq) : ((long?)null, last);
-        var tag = ETagOf(name, stand, query);
-        return HistoryPage.Render(name.Key, rows, more && rows.Count > 0, oldest, query, tag, newest);
+        return HistoryPage.Render(name.Key, rows, more && rows.Count > 0, oldest, query, newest);
     }
 
     private async ValueTask<HistoryPage> ForwardAsync(
@@ -65,15 +105,7 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
         rows.RemoveAll(m => m.Seq > last);
         var newest = rows.Count > 0 ? rows[^1].Seq : after;
         var next = rows.Count > 0 ? newest : (long?)null;
-        var tag = ETagOf(name, stand, query);
-        return HistoryPage.Render(name.Key, rows, newest < last && next is not null, next, query, tag, newest);
-    }
-
-    private static string ETagOf(SessionName name, TranscriptStand stand, HistoryQuery query)
-    {
-        var asked = $"{query.Limit} {query.Before} {query.After} {query.Lean} {query.Full}";
-        var text = $"{name.Id} {stand.LastSeq} {asked}{stand.MergeMark}";
-        return "\"" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 12)) + "\"";
+        return HistoryPage.Render(name.Key, rows, newest < last && next is not null, next, query, newest);
     }
 
     private readonly record struct PageKey(string Session, TranscriptStand Stand, HistoryQuery Query);
@@ -84,8 +116,10 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
 /// <param name="Merges">
 /// How often results were put into a message that was there (<see cref="ReturnedMessage"/>).
 /// </param>
+/// <param name="MergedAt">When the session last changed, where results were merged; 0 where none were.</param>
+/// <param name="LastId">The id of the newest message: never the same for another one under its number.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct TranscriptStand(long LastSeq, long Merges)
+internal readonly record struct TranscriptStand(long LastSeq, long Merges, long MergedAt, string? LastId)
 {
     /// <summary>Nothing while nothing was merged: then the number of the newest message says it all.</summary>
     public string MergeMark => Merges == 0 ? "" : " merged " + Merges;

@@ -53,7 +53,7 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
             sessions.Forget(name);
             return HistoryFamily.NotFound(RequestPath.Segment(http, 1)!);
         }
-        return new HistoryReply(page, _vary);
+        return new HistoryReply(reader, page, _vary);
     }
 
     private async Task<IResult> Write(HttpContext http, ProjectCaller caller)
@@ -174,7 +174,7 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
     }
 
     /// <summary>A page, unless the client has it.</summary>
-    private sealed class HistoryReply(HistoryPage page, string vary) : IResult
+    private sealed class HistoryReply(HistoryReader reader, HistoryPage page, string vary) : IResult
     {
         public Task ExecuteAsync(HttpContext http)
         {
@@ -192,7 +192,7 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
             if (AcceptsGzip(request))
             {
                 response.Headers.ContentEncoding = "gzip";
-                body = page.Compressed;
+                body = reader.GzippedOf(page);
             }
             response.ContentLength = body.Length;
             return HttpMethods.IsHead(request.Method) ? Task.CompletedTask : response.BodyWriter.WriteAsync(body, http.RequestAborted).AsTask();

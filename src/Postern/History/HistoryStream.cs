@@ -11,7 +11,8 @@ namespace Postern.History;
 
 /// <summary>
 /// One follower of a transcript, as server-sent events: the window first (unless it resumes), then every message once it is
-/// committed. It begins its cursor where the window ended, so a message committed meanwhile comes once.
+/// committed. It begins its cursor where the window ended, so a message committed meanwhile comes once. A number beyond
+/// the transcript is from before a restore: the follower is given the window, rather than nothing until it is reached.
 /// </summary>
 internal sealed class HistoryStream(Database database, Transcript transcript, HistoryReader reader, StreamRegistry registry, Tails tails, ProjectCaller caller, SessionName name, HistoryQuery query, long? resumeAfter) : IResult
 {
@@ -22,11 +23,13 @@ internal sealed class HistoryStream(Database database, Transcript transcript, Hi
         using var stream = new LiveStream(registry, http, caller, new Need("read", "sessions", name.Id, name.ExternalId), LogStream.Heartbeat, null);
         await LiveStream.BeginAsync(http);
         if (!await stream.WriteAsync(LogStream.Retry)) return;
-        var source = MessagesOf(await reader.StandAsync(name) ?? default);
+        var stand = await reader.StandAsync(name) ?? default;
+        var source = MessagesOf(stand);
         using var messages = await tails.FollowAsync(source, stream);
         using var deltas = query.Deltas ? await tails.FollowAsync(DeltasOf(), stream) : null;
 
-        var cursor = resumeAfter ?? await SendWindowAsync(stream);
+        var isFromBefore = resumeAfter > stand.LastSeq;
+        var cursor = isFromBefore || resumeAfter is null ? await SendWindowAsync(stream) : resumeAfter.Value;
         if (cursor < 0) return;
         var deltaCursor = deltas?.Tail.Next ?? 0;
         await LogStream.FollowAsync(stream, source, messages.Tail, cursor + 1, deltas is null ? null : () => NextDelta(deltas.Tail, ref deltaCursor));

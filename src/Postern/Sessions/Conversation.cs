@@ -31,7 +31,7 @@ internal sealed class Conversation(
         foreach (var record in records)
         {
             if (record.PartId is null || !known.TryGetValue(record.PartId, out var there)) fresh.Add(record);
-            else if (!IsSame(there, record)) return new AppendOutcome.PartMismatch(record.PartId);
+            else if (!record.IsRepeatOf(there)) return new AppendOutcome.PartMismatch(record.PartId);
             else (first, last) = (first ?? there.Seq, Math.Max(last, there.Seq));
         }
         if (fresh.Count == 0) return new AppendOutcome.Appended(first!.Value, last + 1, session.CurrentRun is not null, session.StopIsAsked);
@@ -311,7 +311,7 @@ internal sealed class Conversation(
         if (message is not null)
             await transcript.InsertAsync(tx, session.Project, session.Id, messages++, message, session.CurrentRun);
         var answered = AnsweredBy(session, record);
-        var headers = new List<string[]>(record.Headers!.Where(h => h[0] is not (Control.InEventId or Control.AccessToken)));
+        var headers = new List<string[]>(record.Headers!.Where(h => !Control.IsOfServer(h[0])));
         if (answered >= 0) headers.Add([Control.InEventId, answered.ToString()]);
         await RecordStore.InsertAsync(tx, name, RecordStore.Out, session.OutNext, record with { Headers = headers });
         var now = session with { OutNext = session.OutNext + 1, OutSettled = true, MessageNext = messages, InAnsweredSeq = answered, TurnDeadline = null, TurnOutSeq = session.OutNext + 1 };
@@ -372,8 +372,6 @@ internal sealed class Conversation(
         await AgentPlaces.FreeAsync(tx, session.Project, session.Agent, ofSession: true);
         return true;
     }
-
-    private static bool IsSame(Record there, NewRecord record) => there.Body.AsSpan().SequenceEqual(record.Body) && there.Headers is null == record.Headers is null;
 
     private static long? IdleSecondsOf(Session session)
     {

@@ -25,6 +25,24 @@ internal sealed record NewRecord(byte[] Body, string? PartId, IReadOnlyList<stri
 
     public string? ControlValue => Headers?.FirstOrDefault(h => h[0] == Control.Header)?[1];
 
+    /// <summary>
+    /// Whether it says what the record says that is there under its part id: the same body, and the same headers in any
+    /// order. On a turn-complete the server sets some of them, so a repeat is not asked for those.
+    /// </summary>
+    public bool IsRepeatOf(Record there)
+    {
+        if (!there.Body.AsSpan().SequenceEqual(Body) || there.Headers is null != Headers is null) return false;
+        return Headers is null || SaidBy(JsonSerializer.Deserialize<List<string[]>>(there.Headers!)!)
+            .SequenceEqual(SaidBy(Headers));
+    }
+
+    private static IEnumerable<(string Name, string Value)> SaidBy(IReadOnlyList<string[]> headers)
+    {
+        var ends = headers.Any(h => h is [Control.Header, Control.TurnComplete]);
+        return headers.Where(h => !ends || !Control.IsOfServer(h[0])).Select(h => (Name: h[0], Value: h[1]))
+            .OrderBy(h => h.Name, StringComparer.Ordinal).ThenBy(h => h.Value, StringComparer.Ordinal);
+    }
+
     /// <summary><c>{"data":"…","id":"…"}</c> around a text, which stands in it as a JSON string.</summary>
     public static NewRecord OfText(ReadOnlySpan<byte> text, string id, string? partId, InEffect? effect = null) => new(Wrap(id, text, asText: true), partId, null, effect);
 
@@ -80,6 +98,10 @@ internal static class Control
     public const string InEventId = "session-in-event-id";
     public const string ClosedReason = "session-closed-reason";
     public const string AccessToken = "public-access-token";
+
+    /// <summary>On a turn-complete the server sets it, whatever the agent has said.</summary>
+    public static bool IsOfServer(string name) => name is InEventId or AccessToken;
+
     /// <summary>How a turn-complete stands in a record's headers.</summary>
     public const string TurnCompleteHeader = "[\"trigger-control\",\"turn-complete\"]";
 }

@@ -116,7 +116,9 @@ internal sealed class Transcript(Database database, SessionEvents events)
             merged = true;
         }
         if (merged)
-            await tx.ExecuteAsync("UPDATE session SET merges = merges + 1 WHERE project = $1 AND id = $2", project, id);
+            await tx.ExecuteAsync(
+                "UPDATE session SET merges = merges + 1, updated_at = $3 WHERE project = $1 AND id = $2",
+                project, id, tx.Now);
         return merged || named.Count > 0;
 
         ValueTask<List<(long At, byte[]? Content)>> FindAsync(string condition, object first, object second) =>
