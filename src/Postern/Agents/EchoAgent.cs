@@ -70,7 +70,7 @@ internal sealed class EchoAgent(Database database, Conversation conversation, Tr
             if (page.Count == 0) break;
             foreach (var record in page.Where(r => r.Seq <= session.TurnInSeq && r.Body.Length > 0))
             {
-                using var envelope = JsonDocument.Parse(MendedJson.NamesOf(record.Body));
+                using var envelope = JsonDocument.Parse(MendedJson.NamesOf(record.Body), Wire.Kept);
                 if (InEffect.Read(envelope.RootElement.GetProperty("data")).Message is { Role: "user" } message) told.Add(TextOf(message.Content));
             }
             after = page[^1].Seq;
@@ -82,7 +82,7 @@ internal sealed class EchoAgent(Database database, Conversation conversation, Tr
 
     private static string TextOf(byte[] content)
     {
-        using var blocks = JsonDocument.Parse(content);
+        using var blocks = JsonDocument.Parse(content, Wire.Kept);
         return string.Concat(blocks.RootElement.EnumerateArray().Where(b => b.TryGetProperty("text", out var t) && t.ValueKind == JsonValueKind.String).Select(b => Fields.TextOf(b.GetProperty("text"))));
     }
 

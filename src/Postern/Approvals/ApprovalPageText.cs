@@ -91,7 +91,7 @@ internal static class Visible
     public static string? Payload(byte[]? payload)
     {
         if (payload is null) return null;
-        using var json = JsonDocument.Parse(payload);
+        using var json = JsonDocument.Parse(payload, Wire.Kept);
         return Text(json.RootElement.ValueKind == JsonValueKind.String ? Fields.TextOf(json.RootElement) ?? "" : JsonSerializer.Serialize(json.RootElement, Indented));
     }
 
@@ -121,7 +121,7 @@ internal sealed record Choice(string Value, string Label)
     public static IReadOnlyList<Choice> Of(string? options)
     {
         if (options is null) return [];
-        using var json = JsonDocument.Parse(options);
+        using var json = JsonDocument.Parse(options, Wire.Kept);
         if (json.RootElement.ValueKind != JsonValueKind.Array || json.RootElement.GetArrayLength() > Most) return [];
         var choices = new List<Choice>();
         foreach (var item in json.RootElement.EnumerateArray())

@@ -181,7 +181,7 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
     public async ValueTask<byte[]> AddLinkAsync(Delivery delivery)
     {
         var body = System.Text.Json.Nodes.JsonNode.Parse(
-            delivery.Body!, documentOptions: new() { MaxDepth = 4 * Wire.MaxDepth })!;
+            delivery.Body!, documentOptions: Wire.Kept)!;
         var id = body["data"]?["approvalRequestId"]?.GetValue<string>();
         var approval = id is null ? null : await database.ReadAsync(tx => ApprovalStore.FindAsync(tx, delivery.Project, id));
         if (approval is not { IsPending: true, LinkDigest: not null }) return delivery.Body!;

@@ -154,7 +154,7 @@ internal static class MessageJson
 
     private static bool WriteCapped(Utf8JsonWriter json, byte[] content)
     {
-        using var document = JsonDocument.Parse(content);
+        using var document = JsonDocument.Parse(content, Wire.Kept);
         var cut = false;
         json.WriteStartArray();
         foreach (var block in document.RootElement.EnumerateArray())

@@ -103,7 +103,7 @@ internal sealed class HistoryStream(Database database, Transcript transcript, Hi
     private static ReadOnlyMemory<byte> DeltaFrame(Record record, string? run)
     {
         if (record.Body.Length == 0) return default;
-        using var envelope = JsonDocument.Parse(MendedJson.NamesOf(record.Body));
+        using var envelope = JsonDocument.Parse(MendedJson.NamesOf(record.Body), Wire.Kept);
         if (TurnFold.DeltaOf(envelope.RootElement.GetProperty("data")) is not { } text) return default;
         var data = new ArrayBufferWriter<byte>(128);
         using (var json = new Utf8JsonWriter(data, Wire.WriterOptions))

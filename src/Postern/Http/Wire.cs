@@ -14,6 +14,9 @@ internal static class Wire
     /// <summary>Levels of JSON in what comes.</summary>
     public const int MaxDepth = 64;
 
+    /// <summary>For what is stored: what was taken at the depth of a request stands deeper in an envelope.</summary>
+    public static readonly JsonDocumentOptions Kept = new() { MaxDepth = 4 * MaxDepth };
+
     public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,

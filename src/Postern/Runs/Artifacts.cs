@@ -19,7 +19,7 @@ internal static class Artifacts
     public const int MaxBytes = 256 * 1024;
 
     public static Dictionary<string, JsonElement> Read(byte[]? body) =>
-        body is null ? new Dictionary<string, JsonElement>(StringComparer.Ordinal) : JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(body) ?? [];
+        body is null ? new Dictionary<string, JsonElement>(StringComparer.Ordinal) : JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(body, Wire.Json) ?? [];
 
     /// <summary>Null: the run's artifacts would be too large together.</summary>
     public static ArtifactUpdate? Merge(Workflow workflow, byte[]? before, JsonElement updates)

@@ -203,7 +203,7 @@ internal sealed class RunRoutes(
 
     private static byte[] WithSecret(byte[] answer, string secret)
     {
-        var json = System.Text.Json.Nodes.JsonNode.Parse(answer)!;
+        var json = System.Text.Json.Nodes.JsonNode.Parse(answer, documentOptions: Wire.Kept)!;
         json["callback"]!["secret"] = secret;
         return JsonSerializer.SerializeToUtf8Bytes(json, Wire.Json);
     }

@@ -46,7 +46,7 @@ internal static class WorkflowText
 
     public static Workflow Read(string name, long version, string text)
     {
-        using var json = JsonDocument.Parse(text);
+        using var json = JsonDocument.Parse(text, Wire.Kept);
         var fields = new Fields(json.RootElement);
         return (Check(name, fields) ?? throw new InvalidOperationException($"The stored definition of {name} {version} is damaged.")) with { Version = version };
     }

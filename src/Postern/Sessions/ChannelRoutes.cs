@@ -281,7 +281,7 @@ internal sealed record RecordsPage(
             else
             {
                 // The envelope is this server's own, {"data":…,"id":"…"}: its members are passed on as they are kept.
-                var envelope = new Utf8JsonReader(record.Body);
+                var envelope = new Utf8JsonReader(record.Body, new JsonReaderOptions { MaxDepth = Wire.Kept.MaxDepth });
                 json.WriteRawValue(NextValue(ref envelope, record.Body), skipInputValidation: true);
                 json.WritePropertyName("id"u8);
                 json.WriteRawValue(NextValue(ref envelope, record.Body), skipInputValidation: true);

@@ -376,7 +376,7 @@ internal sealed class Conversation(
     private static long? IdleSecondsOf(Session session)
     {
         if (session.TriggerConfig is null) return null;
-        using var config = JsonDocument.Parse(session.TriggerConfig);
+        using var config = JsonDocument.Parse(session.TriggerConfig, Wire.Kept);
         return config.RootElement.TryGetProperty("idleTimeoutInSeconds", out var seconds) && seconds.TryGetInt64(out var value) ? value : null;
     }
 

@@ -17,13 +17,13 @@ internal static class ReturnedMessage
     /// <param name="returned">The content that came back, a JSON array of parts.</param>
     public static byte[]? Merge(byte[] stored, byte[] returned)
     {
-        using var came = JsonDocument.Parse(returned);
+        using var came = JsonDocument.Parse(returned, Wire.Kept);
         var results = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
         foreach (var part in came.RootElement.EnumerateArray())
             if (CallAnsweredBy(part) is { } call) results.TryAdd(call, part);
         if (results.Count == 0) return null;
 
-        using var there = JsonDocument.Parse(stored);
+        using var there = JsonDocument.Parse(stored, Wire.Kept);
         foreach (var block in there.RootElement.EnumerateArray())
             if (CallAnsweredBy(block) is { } call) results.Remove(call);
         var changed = false;

@@ -169,7 +169,7 @@ internal sealed class TurnFold
         if (_most > 0 && Taken + size > _most) IsCut = true;
         else Taken += size;
         if (body.Length == 0 || (IsCut && body.Length > MaxLate)) return;
-        using var envelope = JsonDocument.Parse(MendedJson.NamesOf(body));
+        using var envelope = JsonDocument.Parse(MendedJson.NamesOf(body), Wire.Kept);
         var data = envelope.RootElement.GetProperty("data");
         if (data.ValueKind == JsonValueKind.String) AddText(MendedJson.TextOf(data));
         else AddChunk(data);

@@ -48,7 +48,7 @@ internal static class InboundFilter
     public static bool ReadsFields(string? filter)
     {
         if (filter is null) return false;
-        using var rules = JsonDocument.Parse(Readable(filter));
+        using var rules = JsonDocument.Parse(Readable(filter), Wire.Kept);
         return rules.RootElement.TryGetProperty("body", out var body) && body.ValueKind == JsonValueKind.Array
             && body.GetArrayLength() > 0;
     }
@@ -59,7 +59,7 @@ internal static class InboundFilter
     public static bool Passes(string? filter, IHeaderDictionary headers, JsonElement? body)
     {
         if (filter is null) return true;
-        using var rules = JsonDocument.Parse(Readable(filter));
+        using var rules = JsonDocument.Parse(Readable(filter), Wire.Kept);
         if (rules.RootElement.TryGetProperty("headers", out var names) && !HeadersPass(names, headers)) return false;
         if (!rules.RootElement.TryGetProperty("body", out var paths) || paths.ValueKind != JsonValueKind.Array) return true;
         foreach (var rule in paths.EnumerateArray())

@@ -140,7 +140,7 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
     /// <summary>Everything else that was sent: kept as it came, over what there is; null takes a member away.</summary>
     private static string? ReadSettings(Fields fields, string? before)
     {
-        var settings = before is null ? new Dictionary<string, JsonElement>(StringComparer.Ordinal) : JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(before)!;
+        var settings = before is null ? new Dictionary<string, JsonElement>(StringComparer.Ordinal) : JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(before, Wire.Json)!;
         foreach (var (name, value) in fields.Unknown())
         {
             if (!Fields.IsKeepable(value)) fields.Fault(name, "holds text that is not valid Unicode");
