@@ -233,7 +233,7 @@ internal sealed record HistoryMessage(
     JsonElement Content,
     [Member("When it was committed: milliseconds since 1970.")] long Timestamp,
     [Member("The run that made it.", MayBeAbsent = true)] string? RunId,
-    [Member("Where it stands in the transcript.")] [property: JsonPropertyName("__openclaw")] HistoryMark Mark);
+    [Member("Where it stands in the transcript.")][property: JsonPropertyName("__openclaw")] HistoryMark Mark);
 
 internal sealed record HistoryMark(
     [Member("The message's id.")] string Id,

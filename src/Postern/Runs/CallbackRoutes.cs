@@ -24,7 +24,6 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
         {
             doors.Group(prefix + "/internal/jobs", CallbackFamily.Instance).Post("/{run}/status", Opens.CallbackSecret, "runs of the secret's project", Take)
                 .Says("Report a job's status").Takes<StatusCallback>().Gives<ReplayedCallback>().Gives(204, 401, 404)
-                
                 .Gives<TransitionRefused>(409).Gives<OutOfOrderRefused>(409).Gives<MismatchRefused>(409)
                 .Gives<StaleRefused>(409)
                 .Gives<ValidationRefused>(409).Gives(413, 415);

@@ -289,7 +289,10 @@ internal sealed partial record PostgresStep(PostgresStepKind Kind, string Sql, s
             return new(
                 PostgresStepKind.BuildsIndex,
                 $"CREATE {unique}INDEX CONCURRENTLY IF NOT EXISTS {made.Groups["name"].Value}{rest}",
-                sql) { Index = made.Groups["name"].Value };
+                sql)
+            {
+                Index = made.Groups["name"].Value,
+            };
         }
         if (IndexDropped().Match(sql) is { Success: true } dropped)
             return new(PostgresStepKind.DropsIndex, $"DROP INDEX CONCURRENTLY IF EXISTS {dropped.Groups["name"].Value}", sql);
