@@ -50,6 +50,9 @@ internal sealed class PostgresRelay : IAsyncDisposable
     private readonly Hint _missed = new();
     private Task _loops = Task.CompletedTask;
     private long _number;
+
+    /// <summary>The last hint that the others can read: one that is on its way would look to them like one that is lost.</summary>
+    private long _toldUpTo;
     private long _echoAt;
 
     /// <summary>Topics were dropped, or it is not known whether they were told: the next hint says "everything".</summary>
@@ -121,6 +124,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
         try
         {
             await _log.TellAsync(number, text, NotificationOf(number, text), stop);
+            Volatile.Write(ref _toldUpTo, number);
         }
         catch (Exception)
         {
@@ -191,7 +195,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
 
     private async Task BeatAsync(CancellationToken stop)
     {
-        await _log.BeatAsync(Volatile.Read(ref _number), stop);
+        await _log.BeatAsync(Volatile.Read(ref _toldUpTo), stop);
         await Task.Delay(Beat, _clock, stop);
     }
 
