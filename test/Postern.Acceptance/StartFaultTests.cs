@@ -110,7 +110,7 @@ public sealed partial class StartFaultTests : IDisposable
         string key;
         await using (var server = await ServerProcess.StartAsync($"--data {Data} --urls http://127.0.0.1:0", environment))
         {
-            Assert.Contains("on postgresql", server.Output, StringComparison.Ordinal);
+            await server.SaysAsync("on postgresql");
             key = server.RootKey;
         }
         // POSTERN_DATABASE is nearer than DATABASE_URL, and the option is nearer still.

@@ -103,7 +103,7 @@ public sealed class TruthContract
         for (var i = 7; i <= 9; i++) await SayAsync("n" + i);
         var other = await server.GetAsync("/sessions/s/history", null, ("If-None-Match", nine));
         Assert.Equal(200, other.Status);
-        Assert.Contains("n9", other.Text, StringComparison.Ordinal);
-        Assert.DoesNotContain("m9", other.Text, StringComparison.Ordinal);
+        Assert.Contains("\"n9\"", other.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"m9\"", other.Text, StringComparison.Ordinal);
     }
 }

@@ -66,6 +66,21 @@ public sealed class PostgresServer : IDisposable
         return ConnectionString(name);
     }
 
+    /// <summary>Writes a dump of a database of the shared server into a file, as an operator would.</summary>
+    public static void Dump(string database, string file)
+    {
+        Run("pg_dump", [.. Shared.Value.Client(database), "--format=custom", "--file", file]);
+    }
+
+    /// <summary>Puts a dump into a database, in place of what is there.</summary>
+    public static void PutBack(string file, string database)
+    {
+        Run("pg_restore", [.. Shared.Value.Client(database), "--clean", "--if-exists", "--exit-on-error", file]);
+    }
+
+    private IEnumerable<string> Client(string database) =>
+        ["-h", "127.0.0.1", "-p", Port.ToString(), "-U", "postern", "-d", new NpgsqlConnectionStringBuilder(database).Database!];
+
     private string ConnectionString(string database) => $"Host=127.0.0.1;Port={Port};Username=postern;Database={database}";
 
     private Process StartServer() => Start(Path.Combine(_bin, "postgres"), "-D", Path.Combine(_folder, "db"), "-p", Port.ToString(), "-k", _folder, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300",

@@ -33,6 +33,12 @@ internal sealed class ServerProcess : IAsyncDisposable
         get { lock (_out) return string.Join('\n', _out); }
     }
 
+    /// <summary>
+    /// Waits until it has said something. What it logs comes by another way than what it prints, before it or after it.
+    /// </summary>
+    public Task SaysAsync(string words) =>
+        WaitFor.TrueAsync(() => Task.FromResult(Output.Contains(words, StringComparison.Ordinal)), what: words);
+
     /// <summary>The root key as the first start printed it.</summary>
     public string RootKey => Output.Split('\n').First(l => l.Contains(" KEY=pst_root_", StringComparison.Ordinal)).Split("KEY=")[1];
 

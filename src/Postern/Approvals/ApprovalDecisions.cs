@@ -105,7 +105,7 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
 
     private static async ValueTask KeepRefusalAsync(Tx tx, Run run, Approval approval, Decided decided, string code)
     {
-        if (run.EventSeq >= RunEvents.MaxKeptRefusals) return;
+        if (await RunEvents.IsFullAsync(tx, run.Project, run.Id)) return;
         await RunEvents.AddAsync(tx, run.Project, run.Id, seq => new RunEvent(
             seq, "approval_decision", tx.Now, approval.Attempt, new Doer(decided.With, decided.By ?? approval.Service), run.Status, null, Accepted: false, Code: code,
             Detail: JsonSerializer.Serialize(new { approvalRequestId = approval.Id, round = approval.Round, decision = decided.Word, decided = approval.Status }, Wire.Json)));

@@ -76,10 +76,10 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
     public ValueTask<TranscriptStand?> StandAsync(SessionName name) =>
         database.ReadAsync(tx => tx.FirstAsync<TranscriptStand?>(
             """
-            SELECT message_next - 1, merges, CASE WHEN merges > 0 THEN updated_at ELSE 0 END,
-              (SELECT id FROM message WHERE message.project = session.project AND message.session = session.id
-                AND message.seq = session.message_next - 1)
-            FROM session WHERE project = $1 AND id = $2
+            SELECT coalesce(newest.seq, 0), merges, CASE WHEN merges > 0 THEN updated_at ELSE 0 END, newest.id
+            FROM session LEFT JOIN message newest ON newest.project = session.project AND newest.session = session.id
+              AND newest.seq = (SELECT max(m.seq) FROM message m WHERE m.project = $1 AND m.session = $2)
+            WHERE session.project = $1 AND session.id = $2
             """,
             r => new TranscriptStand(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.TextOrNull(3)),
             name.Project, name.Id));

@@ -11,8 +11,8 @@ namespace Postern.History;
 
 /// <summary>
 /// One follower of a transcript, as server-sent events: the window first (unless it resumes), then every message once it is
-/// committed. It begins its cursor where the window ended, so a message committed meanwhile comes once. A number beyond
-/// the transcript is from before a restore: the follower is given the window, rather than nothing until it is reached.
+/// committed. It begins its cursor where the window ended, so a message committed meanwhile comes once. A number that no
+/// message has is from before a restore: the follower is given the window, which may lack messages that it has shown.
 /// </summary>
 internal sealed class HistoryStream(Database database, Transcript transcript, HistoryReader reader, StreamRegistry registry, Tails tails, ProjectCaller caller, SessionName name, HistoryQuery query, long? resumeAfter) : IResult
 {
@@ -28,12 +28,18 @@ internal sealed class HistoryStream(Database database, Transcript transcript, Hi
         using var messages = await tails.FollowAsync(source, stream);
         using var deltas = query.Deltas ? await tails.FollowAsync(DeltasOf(), stream) : null;
 
-        var isFromBefore = resumeAfter > stand.LastSeq;
-        var cursor = isFromBefore || resumeAfter is null ? await SendWindowAsync(stream) : resumeAfter.Value;
+        var cursor = await ResumesAsync(stand) ? resumeAfter!.Value : await SendWindowAsync(stream);
         if (cursor < 0) return;
         var deltaCursor = deltas?.Tail.Next ?? 0;
         await LogStream.FollowAsync(stream, source, messages.Tail, cursor + 1, deltas is null ? null : () => NextDelta(deltas.Tail, ref deltaCursor));
     }
+
+    /// <summary>
+    /// Whether the follower goes on where it was: it names a message that is there, or the beginning.
+    /// </summary>
+    private async ValueTask<bool> ResumesAsync(TranscriptStand stand) =>
+        resumeAfter is { } seq
+        && (seq == 0 || seq == stand.LastSeq || await transcript.HoldsAsync(name.Project, name.Id, seq));
 
     /// <summary>The first frame: exactly the JSON body. Answers the number it goes up to, or -1 when the stream is over.</summary>
     private async ValueTask<long> SendWindowAsync(LiveStream stream)

@@ -162,14 +162,16 @@ internal static class Commands
 
     private static Command Restore()
     {
-        var file = new Argument<string>("file") { Description = "A file that postern backup wrote" };
+        var file = new Argument<string?>("file")
+        {
+            Description = "A file that postern backup wrote. None with --database: PostgreSQL is restored by its own tools, "
+                + "and then told of it by this command",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         var force = new Option<bool>("--force") { Description = "Replace a database that is there; it is kept beside it" };
         var command = new Command("restore", "Put a backup in place, with the server stopped.\n\nExample: postern restore /backups/postern-monday.db --data ./data --force") { file, force };
-        command.SetAction(parsed =>
-        {
-            var folder = Serving(parsed).Folder;
-            RestoreCommand.Run(parsed.GetValue(file)!, folder, parsed.GetValue(force));
-        });
+        command.SetAction((parsed, cancel) =>
+            RestoreCommand.RunAsync(parsed.GetValue(file), Serving(parsed), parsed.GetValue(force), cancel));
         return command;
     }
 

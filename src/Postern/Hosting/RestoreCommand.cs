@@ -4,19 +4,38 @@ using Postern.Storage;
 namespace Postern.Hosting;
 
 /// <summary>
-/// <c>postern restore</c>: puts a backup in place, keeps ended what had ended in the database that it replaces, and where that
-/// cannot be known says so, with the commands that end it.
+/// <c>postern restore</c>: puts a backup in place, keeps ended what had ended in the database that it replaces, and where
+/// that cannot be known says so, with the commands that end it. A PostgreSQL database has been put back by its own
+/// tools: it is told so, and goes on with new numbers.
 /// </summary>
 internal static class RestoreCommand
 {
-    public static void Run(string file, DataFolder folder, bool overwrite)
+    public static async Task RunAsync(string? file, ServeOptions serve, bool overwrite, CancellationToken cancel)
+    {
+        if (serve.Database is null)
+        {
+            PutBack(file ?? throw new SetupException("Name the file to restore: postern restore FILE"), serve.Folder, overwrite);
+            return;
+        }
+        if (file is not null)
+        {
+            throw new SetupException(
+                "A PostgreSQL database is put back with its own tools (pg_restore, or a base backup with its log). "
+                + "Do that, and then give this command without a file.");
+        }
+        await Migrations.GoOnAfterRestoreAsync(serve.Database, cancel, Console.WriteLine);
+        await using var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
+        Warn(await RootKeysInAsync(database), "");
+    }
+
+    private static void PutBack(string file, DataFolder folder, bool overwrite)
     {
         folder.Prepare();
         using var held = folder.Lock();
         var restored = SqliteBackup.PutBack(file, folder.Database, overwrite, EndedAuthority.Tables);
         Console.WriteLine($"restored {folder.Database} (schema {restored.Version})");
         if (restored.Carried is { } carried) TellCarried(carried);
-        else Warn(folder);
+        else Warn(SqliteBackup.RootKeysIn(folder.Database), $" --data {folder.Path}");
         if (!File.Exists(folder.MasterKey)) Console.WriteLine($"Put its master.key into {folder.Path} before you start.");
         Console.WriteLine($"Start with: postern serve --data {folder.Path}");
     }
@@ -27,17 +46,22 @@ internal static class RestoreCommand
         foreach (var (table, rows) in carried) Console.WriteLine($"  {rows,6} {table.Words}");
     }
 
-    private static void Warn(DataFolder folder)
+    private static async Task<IReadOnlyList<(string Project, string Key)>> RootKeysInAsync(Database database) =>
+        await database.ReadAsync(tx => tx.ListAsync(SqliteBackup.RootKeys, r => (r.GetString(0), r.GetString(1))));
+
+    /// <param name="keys">The root key's id of each project.</param>
+    /// <param name="where">The option that leads a command to the database.</param>
+    private static void Warn(IReadOnlyList<(string Project, string Key)> keys, string where)
     {
         Console.WriteLine($"""
             WARNING: what ended after the backup was made is valid again, since no database was replaced from which that could be read:
             revoked keys, callback secrets and tokens, the earlier secrets of rotated keys, used one-time tokens. Before you start:
-              postern keys list --data {folder.Path}                             # is each of them still to be let in?
-              postern keys revoke KEY_ID --data {folder.Path}                    # if not
+              postern keys list{where}                             # is each of them still to be let in?
+              postern keys revoke KEY_ID{where}                    # if not
             """);
-        foreach (var (project, key) in SqliteBackup.RootKeysIn(folder.Database))
+        foreach (var (project, key) in keys)
         {
-            var command = $"postern keys rotate {key} --overlap 0s --project {project} --data {folder.Path}";
+            var command = $"postern keys rotate {key} --overlap 0s --project {project}{where}";
             Console.WriteLine($"  {command}   # ends every token of {project}");
         }
     }

@@ -39,7 +39,9 @@ internal static class RunData
         tx.ExecuteAsync("INSERT INTO run_data (project, run, name, body) VALUES ($1, $2, $3, $4) ON CONFLICT (project, run, name) DO UPDATE SET body = excluded.body", project, run, name, body);
 }
 
-/// <summary>The timelines' rows. Numbers are dense from 1 and come from the run's row, under its lock.</summary>
+/// <summary>
+/// The timelines' rows. Numbers come from the run's row, under its lock: dense from 1, and after a restore once far on.
+/// </summary>
 internal sealed class RunEvents(Database database)
 {
     /// <summary>Events of a run after which refused reports are still refused but no longer kept.</summary>
@@ -69,6 +71,16 @@ internal sealed class RunEvents(Database database)
     /// <summary>The digest under which a report was accepted; null when none was under this id.</summary>
     public static ValueTask<byte[]?> FindAcceptedAsync(Tx tx, string project, string run, string eventId) =>
         tx.FirstAsync("SELECT digest FROM run_event WHERE project = $1 AND run = $2 AND event_id = $3 AND accepted = 1", r => r.Bytes(0), project, run, eventId);
+
+    /// <summary>The number of the newest; 0 where there is none.</summary>
+    public ValueTask<long> LastAsync(string project, string run) => database.ReadAsync(tx => tx.FirstAsync(
+        "SELECT coalesce(max(seq), 0) FROM run_event WHERE project = $1 AND run = $2", r => r.GetInt64(0), project, run));
+
+    /// <summary>Whether so much is kept that no more refusals are.</summary>
+    public static async ValueTask<bool> IsFullAsync(Tx tx, string project, string run) =>
+        await tx.FirstAsync(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM run_event WHERE project = $1 AND run = $2 LIMIT $3) kept",
+            r => r.GetInt64(0), project, run, MaxKeptRefusals) >= MaxKeptRefusals;
 
     public ValueTask<List<RunEvent>> AfterAsync(string project, string run, long after, int limit) => database.ReadAsync(tx => AfterAsync(tx, project, run, after, limit));
 

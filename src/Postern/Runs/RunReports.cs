@@ -139,7 +139,7 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine, Co
 
     public static async ValueTask KeepRefusalAsync(Tx tx, Run run, Report report, ReportOutcome refused)
     {
-        if (run.EventSeq >= RunEvents.MaxKeptRefusals) return;
+        if (await RunEvents.IsFullAsync(tx, run.Project, run.Id)) return;
         var (code, words) = Explain(refused);
         await RunEvents.AddAsync(tx, run.Project, run.Id, seq => new RunEvent(
             seq, "report", tx.Now, report.Attempt ?? run.Attempt, report.By, run.Status, report.Status, report.EventId, report.CorrelationId, report.OccurredAt, Accepted: false, Code: code,

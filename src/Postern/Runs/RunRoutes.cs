@@ -98,7 +98,7 @@ internal sealed class RunRoutes(
     {
         var (run, refusal) = await FindAsync(http, caller, "read");
         if (run is null) return refusal!;
-        if (EventStream.IsAskedFor(http.Request)) return new RunTimeline(database, runs, registry, tails, caller, run, EventStream.LastEventId(http.Request) ?? 0);
+        if (EventStream.IsAskedFor(http.Request)) return new RunTimeline(database, events, registry, tails, caller, run, EventStream.LastEventId(http.Request) ?? 0);
         var (page, wrong) = PageQuery.Read(http, 100, 500);
         if (wrong is not null) return wrong;
         var rows = await events.AfterAsync(run.Project, run.Id, page.After?.At ?? 0, page.Limit + 1);

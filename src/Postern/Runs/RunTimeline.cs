@@ -11,7 +11,7 @@ namespace Postern.Runs;
 /// One follower of a run's timeline, as server-sent events: <c>id</c> is the event's number, <c>data</c> its row. It begins after the number that the
 /// client has, and ends with <c>event: end</c> once the run has ended and nothing of it is still under way.
 /// </summary>
-internal sealed class RunTimeline(Database database, RunStore runs, StreamRegistry registry, Tails tails, ProjectCaller caller, Run run, long after) : IResult
+internal sealed class RunTimeline(Database database, RunEvents events, StreamRegistry registry, Tails tails, ProjectCaller caller, Run run, long after) : IResult
 {
     private const string RunEnded = "run_ended";
     private const int PageSize = 100;
@@ -23,12 +23,13 @@ internal sealed class RunTimeline(Database database, RunStore runs, StreamRegist
         if (!await stream.WriteAsync(LogStream.Retry)) return;
         var source = Source();
         using var following = await tails.FollowAsync(source, stream);
-        await LogStream.FollowAsync(stream, source, following.Tail, after + 1);
+        // A number beyond the end is from before a restore.
+        await LogStream.FollowAsync(stream, source, following.Tail, Math.Min(after + 1, following.Tail.Next));
     }
 
     private LogSource Source() => new(
         "run " + run.Id, run.Id,
-        async () => (await runs.FindAsync(run.Project, run.Id))?.EventSeq + 1 ?? 1,
+        async () => await events.LastAsync(run.Project, run.Id) + 1,
         next => database.ReadAsync(async tx =>
         {
             // The run before its events: what ended it is then among them.

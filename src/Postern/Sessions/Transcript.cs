@@ -100,12 +100,13 @@ internal sealed class Transcript(Database database, SessionEvents events)
         const string byName = "client_id = $4 ORDER BY seq DESC LIMIT $5";
         var named = name is null ? [] : await FindAsync(byName, name, TurnsOfOneMessage);
         // A client that read the transcript calls the message as the transcript does.
+        var from = named.Count > 0 ? 0 : await OldestLookedAtAsync(tx, project, id);
         if (named.Count == 0 && name is not null)
-            named = await FindAsync("seq >= $5 AND id = $4 AND role = 'assistant'", name, seq - LooksBack);
+            named = await FindAsync("seq >= $5 AND id = $4 AND role = 'assistant'", name, from);
         // Where the agent gave its message no name, the client made one up: then it is the newest that is meant.
         var meant = named.Count > 0
             ? named
-            : await FindAsync("seq >= $4 AND role = 'assistant' ORDER BY seq DESC LIMIT $5", seq - LooksBack, 1L);
+            : await FindAsync("seq >= $4 AND role = 'assistant' ORDER BY seq DESC LIMIT $5", from, 1L);
         var merged = false;
         foreach (var (at, stored) in meant)
         {
@@ -128,6 +129,15 @@ internal sealed class Transcript(Database database, SessionEvents events)
                 WHERE project = $1 AND session = $2 AND {condition}
                 """, r => (r.GetInt64(0), r.BytesOrNull(1)), project, id, MergedBytes, first, second);
     }
+
+    private static ValueTask<long> OldestLookedAtAsync(Tx tx, string project, string session) => tx.FirstAsync(
+        "SELECT seq FROM message WHERE project = $1 AND session = $2 ORDER BY seq DESC LIMIT 1 OFFSET $3",
+        r => r.GetInt64(0), project, session, LooksBack - 1);
+
+    /// <summary>Whether there is a message under a number.</summary>
+    public async ValueTask<bool> HoldsAsync(string project, string session, long seq) =>
+        await database.ReadAsync(tx => tx.FirstAsync(
+            "SELECT 1 FROM message WHERE project = $1 AND session = $2 AND seq = $3", r => r.GetInt32(0), project, session, seq)) > 0;
 
     public static async ValueTask<Message?> FindRepeatAsync(
         Tx tx, string project, string session, string idempotencyKey) =>

@@ -72,6 +72,18 @@ internal static partial class Migrations
         return await new PostgresUpgrade(source, says, cancel).RunAsync(settings.Database ?? "postern");
     }
 
+    /// <summary>Tells a PostgreSQL database that it was put back in its place from a backup.</summary>
+    /// <exception cref="SchemaTooNewException"/>
+    public static async Task GoOnAfterRestoreAsync(string connectionString, CancellationToken cancel, Action<string> says)
+    {
+        var settings = PostgresConnection.SettingsOf(connectionString);
+        settings.CommandTimeout = 0;
+        await using var source = PostgresConnection.Open(settings);
+        var upgrade = new PostgresUpgrade(source, says, cancel);
+        await upgrade.RunAsync(settings.Database ?? "postern");
+        await upgrade.GoOnWithNewNumbersAsync();
+    }
+
     /// <summary>The version of a SQLite file that may be served at this moment; nothing of it is changed.</summary>
     public static int VersionOfSqlite(string file)
     {

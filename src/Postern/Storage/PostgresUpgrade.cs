@@ -34,8 +34,8 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
     {
         var had = await VersionAsync();
         Migrations.RefuseNewer(had, databaseName);
-        if (had == Migrations.Newest) return had;
-        if (had > 0) says?.Invoke($"The database goes from schema {had} to {Migrations.Newest}. A large one may need minutes.");
+        if (had == Migrations.Newest && await StandsWhereItStoodAsync()) return had;
+        if (had > 0 && had < Migrations.Newest) says?.Invoke($"The database goes from schema {had} to {Migrations.Newest}. A large one may need minutes.");
         await using var connection = await source.OpenConnectionAsync(cancel);
         await using var turn = await TakeTurnAsync(connection);
         var version = await VersionAsync();
@@ -54,7 +54,51 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
                     + "it is kept, and running nodes go on. Put it right and start again: it is continued.", fault);
             }
         }
+        if (!await StandsWhereItStoodAsync()) await GoOnWithNewNumbersAsync();
         return had;
+    }
+
+    /// <summary>
+    /// Whether the database stands where it stood at its last start. One that was made from a dump does not. What a
+    /// version before this one left says nothing of its place, and is taken as it is.
+    /// </summary>
+    private async Task<bool> StandsWhereItStoodAsync()
+    {
+        var here = await PlaceAsync();
+        await using var say = source.CreateCommand(
+            "INSERT INTO meta (name, number) VALUES ('place', $1) ON CONFLICT (name) DO NOTHING");
+        say.Parameters.Add(new NpgsqlParameter<long> { TypedValue = here });
+        await say.ExecuteNonQueryAsync(cancel);
+        return await NumberAsync("SELECT number FROM meta WHERE name = 'place'") == here;
+    }
+
+    /// <summary>A number of the cluster and the database in it; of the database alone where the cluster's is hidden.</summary>
+    private async Task<long> PlaceAsync()
+    {
+        const string database = "SELECT oid::bigint FROM pg_database WHERE datname = current_database()";
+        try
+        {
+            return await NumberAsync($"SELECT system_identifier # ({database}) FROM pg_control_system()");
+        }
+        catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            return await NumberAsync(database);
+        }
+    }
+
+    /// <summary>Lets the numbers of a restored database go on where none was given (<see cref="RestoredNumbers"/>).</summary>
+    public async Task GoOnWithNewNumbersAsync()
+    {
+        says?.Invoke("The database was restored: its records, messages and events go on with new numbers.");
+        var now = await NumberAsync("SELECT (extract(epoch from clock_timestamp()) * 1000000)::bigint");
+        foreach (var sql in RestoredNumbers.GoOnFrom(now)) await FillRowsAsync(PostgresStep.Of(sql));
+        await AloneAsync($"UPDATE meta SET number = {await PlaceAsync()} WHERE name = 'place'");
+    }
+
+    private async Task<long> NumberAsync(string sql)
+    {
+        await using var read = source.CreateCommand(sql);
+        return Convert.ToInt64(await read.ExecuteScalarAsync(cancel) ?? 0L, CultureInfo.InvariantCulture);
     }
 
     private static string WhyOf(NpgsqlException fault) => (fault.InnerException ?? fault).Message;
@@ -141,8 +185,7 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
 
     private async Task<int> StepsDoneAsync(int number)
     {
-        await using var read = source.CreateCommand("SELECT number FROM meta WHERE name = 'schema_step'");
-        var step = Convert.ToInt32(await read.ExecuteScalarAsync(cancel) ?? 0, CultureInfo.InvariantCulture);
+        var step = (int)await NumberAsync("SELECT number FROM meta WHERE name = 'schema_step'");
         return step / 1000 == number ? step % 1000 : 0;
     }
 
@@ -193,9 +236,8 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
     /// </summary>
     private async Task FillRowsAsync(PostgresStep step)
     {
-        await using var size = source.CreateCommand(
+        var blocks = await NumberAsync(
             $"SELECT pg_relation_size('{step.Table}') / current_setting('block_size')::bigint");
-        var blocks = Convert.ToInt64(await size.ExecuteScalarAsync(cancel), CultureInfo.InvariantCulture);
         for (long from = 0; from <= blocks; from += BlocksAtOnce)
         {
             var range = $"{step.Table}.ctid >= '({from},0)'::tid AND {step.Table}.ctid < '({from + BlocksAtOnce},0)'::tid";
@@ -225,8 +267,7 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
 
         async Task<int> ReadAsync()
         {
-            await using var read = source.CreateCommand(Migrations.ReadVersion);
-            return Convert.ToInt32(await read.ExecuteScalarAsync(cancel) ?? 0, CultureInfo.InvariantCulture);
+            return (int)await NumberAsync(Migrations.ReadVersion);
         }
     }
 

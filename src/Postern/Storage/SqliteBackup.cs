@@ -30,7 +30,8 @@ internal static class SqliteBackup
 
     /// <summary>
     /// Checks a backup and puts it in place of <paramref name="database"/>. What had ended in the database that it
-    /// replaces ends in it too, before anybody can open it.
+    /// replaces ends in it too, before anybody can open it, and no number is given a second time
+    /// (<see cref="RestoredNumbers"/>).
     /// </summary>
     /// <exception cref="InvalidDataException">The file is no Postern database or is damaged: nothing was changed.</exception>
     /// <exception cref="SchemaTooNewException"/>
@@ -46,20 +47,24 @@ internal static class SqliteBackup
         File.SetUnixFileMode(partial, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         using (var flushed = File.Open(partial, FileMode.Open, FileAccess.ReadWrite)) flushed.Flush(flushToDisk: true);
         var carried = File.Exists(database) && TryFoldIn(database) ? SqliteCarry.Run(database, partial, carries) : null;
+        GoOnWithNewNumbers(partial);
         KeepOld(database);
         File.Move(partial, database);
         return new Restored(version, carried);
     }
+
+    /// <summary>Finds each project's name and the id of its root key.</summary>
+    public const string RootKeys = """
+        SELECT project.name, api_key.id FROM api_key JOIN project ON project.id = api_key.project
+        WHERE api_key.kind = 'root' ORDER BY project.created_at, project.id LIMIT 100
+        """;
 
     /// <summary>The root key's id of each project, by the project's name.</summary>
     public static IReadOnlyList<(string Project, string Key)> RootKeysIn(string database)
     {
         using var connection = Open(database, SqliteOpenMode.ReadOnly);
         using var command = connection.CreateCommand();
-        command.CommandText = """
-            SELECT project.name, api_key.id FROM api_key JOIN project ON project.id = api_key.project
-            WHERE api_key.kind = 'root' ORDER BY project.created_at, project.id LIMIT 100
-            """;
+        command.CommandText = RootKeys;
         using var reader = command.ExecuteReader();
         var keys = new List<(string, string)>();
         while (reader.Read()) keys.Add((reader.GetString(0), reader.GetString(1)));
@@ -102,6 +107,20 @@ internal static class SqliteBackup
             // Too damaged to be opened: that may be why a backup is put back.
             return false;
         }
+    }
+
+    private static void GoOnWithNewNumbers(string database)
+    {
+        using var connection = Open(database, SqliteOpenMode.ReadWrite);
+        using var transaction = connection.BeginTransaction();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)";
+        foreach (var sql in RestoredNumbers.GoOnFrom(Convert.ToInt64(command.ExecuteScalar())))
+        {
+            command.CommandText = Migrations.ForSqlite(sql);
+            command.ExecuteNonQuery();
+        }
+        transaction.Commit();
     }
 
     private static void KeepOld(string database)
