@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Text.RegularExpressions;
 using Postern.Hosting;
 
 namespace Postern.Bench;
@@ -16,7 +17,9 @@ internal sealed class Child : IAsyncDisposable
         var start = new ProcessStartInfo("dotnet", $"\"{program}\" {arguments}") { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in environment ?? []) start.Environment[name] = value;
         Started = Stopwatch.StartNew();
-        _process = Process.Start(start)!;
+        _process = new Process { StartInfo = start, EnableRaisingEvents = true };
+        _process.Exited += (_, _) => _listening.TrySetException(new InvalidOperationException("It ended: " + Said));
+        _process.Start();
         _process.OutputDataReceived += (_, line) => Take(line.Data);
         _process.ErrorDataReceived += (_, line) => Take(line.Data);
         _process.BeginOutputReadLine();
@@ -25,9 +28,15 @@ internal sealed class Child : IAsyncDisposable
 
     public Stopwatch Started { get; }
 
+    private string Said
+    {
+        get { lock (_lines) return string.Join('\n', _lines); }
+    }
+
     public string Url { get; private set; } = "";
 
-    public string RootKey => Find("  export U=").Split("KEY=")[1];
+    /// <summary>As it was printed, by this version or an older one.</summary>
+    public string RootKey => Regex.Match(Said, @"pst_root_\w+").Value;
 
     /// <param name="program">Another version of the server; null: this one.</param>
     public static async Task<Child> StartAsync(

@@ -14,6 +14,11 @@ internal static class NodeMeasurements
 {
     private const int Appends = 300;
     private const int Runs = 1_500_000;
+
+    /// <summary>What a node of 0.3.0 knows too.</summary>
+    private static readonly Dictionary<string, string> OldSettings =
+        Measurements.NoLimits.Where(s => !s.Key.Contains("Callback", StringComparison.Ordinal)).ToDictionary();
+
     private const string NoNotifications = """
         CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE sql AS 'SELECT';
         """;
@@ -63,18 +68,18 @@ internal static class NodeMeasurements
 
     /// <summary>
     /// A database with 1.5 million runs is brought to this schema while a node of an older version serves from it.
-    /// <c>POSTERN_OLD</c> names that version's <c>postern.dll</c>.
+    /// <c>OLD_POSTERN</c> names that version's <c>postern.dll</c>.
     /// </summary>
     public static async Task UpgradeAsync(string folder)
     {
-        if (Environment.GetEnvironmentVariable("POSTERN_OLD") is not { Length: > 0 } program)
+        if (Environment.GetEnvironmentVariable("OLD_POSTERN") is not { Length: > 0 } program)
         {
-            Console.WriteLine("left out: POSTERN_OLD names no older postern.dll");
+            Console.WriteLine("left out: OLD_POSTERN names no older postern.dll");
             return;
         }
         var database = PostgresServer.NewDatabase();
         await using var old = await Child.StartAsync(
-            $"serve --dev --data {folder}/old --urls http://127.0.0.1:0 --database \"{database}\"", Measurements.NoLimits, program);
+            $"serve --dev --data {folder}/old --urls http://127.0.0.1:0 --database \"{database}\"", OldSettings, program);
         using var http = Measurements.Client(old, old.RootKey);
         await Measurements.StartSessionAsync(http, "s");
         (await http.PostAsJsonAsync("/api/v1/runs", new { agent = "echo" })).EnsureSuccessStatusCode();
