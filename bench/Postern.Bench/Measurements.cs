@@ -1,7 +1,6 @@
+using Postern.Support;
 using System.Globalization;
 using System.Net.Http.Headers;
-using System.Net.Http.Json;
-using Postern.Support;
 
 namespace Postern.Bench;
 

@@ -1,8 +1,6 @@
-using System.Diagnostics;
-using System.Net.Http.Json;
-using System.Net.Sockets;
-using Npgsql;
 using Postern.Support;
+using System.Diagnostics;
+using Npgsql;
 
 namespace Postern.Bench;
 

@@ -5,10 +5,6 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>These assert bounds of time that the contract gives: they run while nothing else does.</summary>
-[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
-public sealed class Alone;
-
 /// <summary>Two real processes on one PostgreSQL are one server.</summary>
 [Collection(nameof(Alone))]
 public sealed class NodesTests : IAsyncLifetime

@@ -1,37 +1,8 @@
-using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Postern.Support;
 
 namespace Postern.Acceptance;
-
-/// <summary>One server of the real program for all scenarios of the real clients.</summary>
-public sealed class ChatServer : IAsyncLifetime
-{
-    private string _folder = "";
-
-    /// <summary>A key that the command line makes: with rights that are handed on in no other way.</summary>
-    internal async Task<string> KeyAsync(string name, string scopes)
-    {
-        var made = await PosternCommand.RunAsync($"keys create {name} --scopes {scopes} --data {_folder}");
-        Assert.True(made.Code == 0, made.Out + made.Error);
-        return made.Out.Trim().Split('\n')[^1];
-    }
-
-    internal ServerProcess Server { get; private set; } = null!;
-
-    public async ValueTask InitializeAsync()
-    {
-        _folder = Directory.CreateTempSubdirectory("postern-acceptance-").FullName;
-        Server = await ServerProcess.StartAsync($"--data {_folder} --urls http://127.0.0.1:0", new Dictionary<string, string> { ["POSTERN_RateLimits__ProjectBurst"] = "0", ["POSTERN_RateLimits__TokenBurst"] = "0" });
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await Server.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
-    }
-}
 
 public sealed class RealClientTests(ChatServer chat) : IClassFixture<ChatServer>
 {
@@ -75,33 +46,5 @@ public sealed class RealClientTests(ChatServer chat) : IClassFixture<ChatServer>
             using var answer = await http.PostAsJsonAsync("/sessions/followed/messages", new { role = "user", content = $"message {i}" });
             Assert.Equal(201, (int)answer.StatusCode);
         }
-    }
-}
-
-/// <summary>Node with the clients' folder.</summary>
-internal static class Node
-{
-    private static readonly string Clients = Repository.File("test/Postern.Acceptance/clients");
-
-    public static Process Start(string arguments, Dictionary<string, string> environment)
-    {
-        var start = new ProcessStartInfo(Repository.Node, arguments) { WorkingDirectory = Clients, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var (name, value) in environment) start.Environment[name] = value;
-        return Process.Start(start)!;
-    }
-
-    public static async Task<(int Code, string Out, string Error)> RunAsync(string arguments, Dictionary<string, string> environment)
-    {
-        using var process = Start(arguments, environment);
-        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(120));
-        return (process.ExitCode, await output, await error);
-    }
-
-    public static async Task LineAsync(StreamReader from, string line)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (await from.ReadLineAsync(patience.Token) is { } read) if (read == line) return;
-        Assert.Fail("The client ended before it said: " + line);
     }
 }

@@ -5,18 +5,6 @@ using Postern.Support;
 
 namespace Postern.Chaos;
 
-/// <summary>What came back; the status 0 where nothing did, or not all of it.</summary>
-internal sealed record Answer(int Status, string Text)
-{
-    public static readonly Answer None = new(0, "");
-
-    public bool Ok => Status is >= 200 and < 300;
-
-    public JsonElement Json => JsonSerializer.Deserialize<JsonElement>(Text);
-
-    public string String(string name) => Json.GetProperty(name).GetString()!;
-}
-
 /// <summary>
 /// The way to the server through the nodes' proxies: any node, again on another when one does not answer. Every answer
 /// that no caller may get is written down for the auditor.

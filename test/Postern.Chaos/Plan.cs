@@ -4,33 +4,6 @@ using System.Text;
 
 namespace Postern.Chaos;
 
-/// <summary>What is asked for on the command line.</summary>
-internal sealed record Options(int Seed, double Minutes, string[] Databases)
-{
-    public static Options Of(string[] arguments)
-    {
-        var given = arguments.Select(a => a.Split('=', 2)).Where(p => p.Length == 2 && p[1].Length > 0)
-            .ToDictionary(p => p[0], p => p[1], StringComparer.OrdinalIgnoreCase);
-        var database = given.GetValueOrDefault("DATABASE", "both");
-        if (database is not ("both" or "sqlite" or "postgres"))
-            throw new FormatException("DATABASE is sqlite, postgres or both");
-        return new(
-            int.Parse(given.GetValueOrDefault("SEED", "1"), CultureInfo.InvariantCulture),
-            double.Parse(given.GetValueOrDefault("MINUTES", "2"), CultureInfo.InvariantCulture),
-            database == "both" ? ["sqlite", "postgres"] : [database]);
-    }
-}
-
-/// <summary>What can go wrong around the server.</summary>
-internal enum Fault
-{
-    Kill, Freeze, Cut, BlackHole, Descriptors, ClockStep, FullDisk, LockedFile, DatabaseCut, DatabaseBlackHole,
-    DatabaseCrash, HeldRows, SlowStatements, Terminated,
-}
-
-/// <summary>One fault: when it begins, what, at which node, for how long, and a number of its own.</summary>
-internal sealed record PlannedFault(TimeSpan At, Fault Fault, int Node, TimeSpan For, int Number);
-
 /// <summary>
 /// The one source of chance. Each actor takes a generator of its own, by its name, so that what one does is the same
 /// for a seed whatever the others do. What a seed cannot repeat is time: which request meets which fault.

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Postern.Hosting;
 using Postern.Settings;
 using Postern.Support;
 

@@ -1,4 +1,3 @@
-using Microsoft.Data.Sqlite;
 using Postern.Storage;
 using Postern.Support;
 

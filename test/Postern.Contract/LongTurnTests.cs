@@ -1,6 +1,4 @@
-using System.Text;
 using System.Text.Json;
-using Postern.Storage;
 using Postern.Support;
 
 namespace Postern.Contract;

@@ -1,5 +1,3 @@
-using System.Text.Json;
-using Postern.Storage;
 using Postern.Support;
 
 namespace Postern.Contract;

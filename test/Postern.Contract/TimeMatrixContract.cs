@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text;
-using Postern.Access;
 using Postern.Support;
 
 namespace Postern.Contract;

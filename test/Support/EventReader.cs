@@ -2,12 +2,6 @@ using System.Text.Json;
 
 namespace Postern.Support;
 
-/// <summary>One server-sent event, or a comment.</summary>
-internal sealed record ServerEvent(string Name, string? Id, string Data)
-{
-    public JsonElement Json => JsonSerializer.Deserialize<JsonElement>(Data);
-}
-
 /// <summary>Reads a stream of server-sent events as it comes. Every wait is bounded: a stream that stays silent fails its test.</summary>
 internal sealed class EventReader(HttpResponseMessage response, Stream body) : IAsyncDisposable
 {

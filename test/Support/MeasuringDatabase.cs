@@ -6,11 +6,6 @@ using Postern.Storage;
 namespace Postern.Support;
 
 /// <summary>
-/// What one command or query did: rows that came from the database, bytes that went to it, and how long it took inside.
-/// </summary>
-internal sealed record Work(bool Writes, int Rows, long Bytes, TimeSpan Took);
-
-/// <summary>
 /// A database that measures every command and query by what it does, which a loaded machine does not change.
 /// </summary>
 internal sealed class MeasuringDatabase(Database inner) : Database

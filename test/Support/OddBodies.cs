@@ -4,13 +4,6 @@ using System.Text.Json;
 
 namespace Postern.Support;
 
-/// <summary>A body as somebody may send it, and the headers that say what it is.</summary>
-internal sealed record OddBody(byte[] Bytes, string ContentType, string? ContentEncoding = null)
-{
-    public override string ToString() =>
-        $"{ContentType} {ContentEncoding} {Encoding.UTF8.GetString(Bytes[..Math.Min(Bytes.Length, 400)])}";
-}
-
 /// <summary>
 /// A valid body, made odd in every way that was ever reported: halves of characters and NUL in names and values,
 /// numbers beyond all types, depth, names that stand twice, other charsets, byte order marks, compression, content

@@ -13,12 +13,6 @@ using Postern.Storage;
 
 namespace Postern.Support;
 
-public enum Backend
-{
-    Sqlite,
-    Postgres,
-}
-
 /// <summary>The whole server in this process, on a real database and a real port of loopback.</summary>
 internal sealed class TestServer : IAsyncDisposable
 {
@@ -187,94 +181,4 @@ internal sealed class TestServer : IAsyncDisposable
             if (!request.Headers.TryAddWithoutValidation(name, value)) request.Content?.Headers.TryAddWithoutValidation(name, value);
         return request;
     }
-}
-
-/// <summary>A whole answer.</summary>
-internal sealed class Answer(HttpResponseMessage response, byte[] body)
-{
-    public int Status { get; } = (int)response.StatusCode;
-
-    public string Text { get; } = Encoding.UTF8.GetString(body);
-
-    public byte[] Body { get; } = body;
-
-    private readonly Dictionary<string, string> _headers = response.Headers.Concat(response.Content.Headers).ToDictionary(h => h.Key, h => string.Join(", ", h.Value), StringComparer.OrdinalIgnoreCase);
-
-    public JsonElement Json => JsonSerializer.Deserialize<JsonElement>(Text, Postern.Http.Wire.Json);
-
-    public string? Header(string name) => _headers.GetValueOrDefault(name);
-
-    public string String(string name) => Json.GetProperty(name).GetString()!;
-
-    public override string ToString() => $"{Status} {Text}";
-}
-
-/// <summary>
-/// The clocks of a test. The database's time can be moved on, and the machine's clock can be set wrongly; what the
-/// server measures for itself (pauses, the length of a stream) is real time.
-/// </summary>
-internal sealed class MovableClock : TimeProvider
-{
-    private long _ahead;
-    private long _wrong;
-
-    public MovableClock() => OfDatabase = new Moved(this);
-
-    /// <summary>What a database counts its time by.</summary>
-    public TimeProvider OfDatabase { get; }
-
-    /// <summary>Time passes in the database.</summary>
-    public void Advance(TimeSpan by) => Interlocked.Add(ref _ahead, by.Ticks);
-
-    /// <summary>Somebody sets the machine's clock; no time has passed.</summary>
-    public void SetWrong(TimeSpan by) => Interlocked.Exchange(ref _wrong, by.Ticks);
-
-    public override DateTimeOffset GetUtcNow() =>
-        base.GetUtcNow().AddTicks(Interlocked.Read(ref _ahead) + Interlocked.Read(ref _wrong));
-
-    private sealed class Moved(MovableClock clock) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => clock.GetUtcNow();
-
-        public override long GetTimestamp() =>
-            clock.GetTimestamp()
-            + (long)(Interlocked.Read(ref clock._ahead) * ((double)TimestampFrequency / TimeSpan.TicksPerSecond));
-    }
-}
-
-/// <summary>Everything that was logged.</summary>
-internal sealed class LogSink : ILoggerProvider, ILogger
-{
-    private readonly StringBuilder _text = new();
-
-    public string Text
-    {
-        get { lock (_text) return _text.ToString(); }
-    }
-
-    public ILogger CreateLogger(string categoryName) => this;
-
-    public IDisposable? BeginScope<TState>(TState state)
-        where TState : notnull => null;
-
-    public bool IsEnabled(LogLevel logLevel) => true;
-
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-    {
-        lock (_text) _text.Append(logLevel).Append(' ').Append(formatter(state, exception)).Append(' ').Append(exception).Append('\n');
-    }
-
-    public void Dispose()
-    {
-    }
-}
-
-internal static class Chat
-{
-    /// <summary>A user's message as chat clients append it.</summary>
-    public static string Message(string chatId, string text) => JsonSerializer.Serialize(new
-    {
-        kind = "message",
-        payload = new { chatId, trigger = "submit-message", message = new { id = "m", role = "user", parts = new[] { new { type = "text", text } } } },
-    });
 }

@@ -1,6 +1,4 @@
 using Microsoft.Extensions.DependencyInjection;
-using Postern.Access;
-using Postern.Storage;
 
 namespace Postern.Support;
 

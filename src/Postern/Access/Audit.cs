@@ -7,9 +7,6 @@ using Postern.Storage;
 
 namespace Postern.Access;
 
-/// <summary>One audit row: what happened, with which credential, by whom, on which route, from where. Never a secret.</summary>
-internal sealed record AuditRow(string Project, string Action, string? Credential = null, string? Actor = null, string? Route = null, string? Address = null, string? Reason = null);
-
 /// <summary>
 /// The audit. A change writes its row in its own transaction (<see cref="WriteAsync(Tx, AuditRow)"/>). Refusals are gathered and written in
 /// batches beside the requests: what is the same from one address within a minute is counted into one row, of at most <see cref="MaxDistinct"/>
@@ -172,15 +169,3 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
     /// <summary>The pattern, never the path: a path may hold what a caller chose.</summary>
     private static string Route(HttpContext http, Door door) => http.Request.Method + " " + door.Path;
 }
-
-/// <summary>An audit row as it is read.</summary>
-internal sealed record AuditView(
-    [Member("The row's id.")] string Id,
-    [At("When it happened.")] string At,
-    [Member("What happened.")] string Action,
-    [Member("The kind of credential.")] string? Credential,
-    [Member("Who did it: an id, or the digest of a chosen name.")] string? Actor,
-    [Member("The method and the pattern of the path.")] string? Route,
-    [Member("From where.")] string? Address,
-    [Member("Why it was refused, or what was changed.")] string? Reason,
-    [Member("How often the same happened within its minute.")] long Times);

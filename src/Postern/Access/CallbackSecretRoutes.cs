@@ -53,23 +53,3 @@ internal sealed class CallbackSecretRoutes(CallbackSecrets secrets, AccessWatch 
         return Reply.Ok(new RotatedTokenSecret(number));
     }
 }
-
-[Strict]
-internal sealed record CreateCallbackSecret(
-    [Text(
-        "Printable ASCII without spaces. Without one the server makes one.",
-        CallbackSecrets.MinLength, CallbackSecrets.MaxLength)]
-    string? Secret);
-
-internal sealed record CreatedCallbackSecret(
-    [Member("The secret's id.")] string Id,
-    [Member("The secret itself: shown once.")] string Secret);
-
-internal sealed record CallbackSecretView(
-    [Member("The secret's id.")] string Id,
-    [Member("The key that made it.")] string CreatedBy,
-    [At("When it was made.")] string CreatedAt);
-
-/// <param name="Number">Counts the project's secrets; the secret itself never leaves the server.</param>
-internal sealed record RotatedTokenSecret(
-    [Member("Counts the project's secrets; the secret itself never leaves the server.")] long Number);

@@ -5,8 +5,6 @@ using Postern.Storage;
 
 namespace Postern.Access;
 
-internal sealed record CallbackSecretRow(string Id, string CreatedBy, long CreatedAt);
-
 /// <summary>
 /// The secrets that callbacks come with. A project's callback secrets are kept as a digest under the master key: the database alone
 /// neither shows them nor lets them be guessed, and a presented one is found by its digest. The secrets that callback tokens are made

@@ -4,31 +4,6 @@ using Postern.Http;
 
 namespace Postern.Access;
 
-/// <summary>A handler behind a credential.</summary>
-internal delegate Task<IResult> ProjectHandler(HttpContext http, ProjectCaller caller);
-
-/// <summary>A handler that anyone may reach.</summary>
-internal delegate Task<IResult> OpenHandler(HttpContext http);
-
-/// <summary>
-/// What a door asks of a caller beside the credential. Either the door itself checks one need on the collection, or the handler
-/// checks, because the rule depends on the path, the body or the stored row; then the words here are what the table shows, and
-/// a handler that answers without having checked is a fault (500), not an open door.
-/// </summary>
-internal sealed record Rule(string Words, Need? Need = null)
-{
-    public static Rule None { get; } = new("-");
-
-    /// <summary>Checked by the door before the handler runs.</summary>
-    public static Rule Needs(string action, string type) => new($"{action}:{type}", new Need(action, type));
-
-    /// <summary>Bare <c>admin</c>, implied or granted; <c>admin:all</c> is not it.</summary>
-    public static Rule Admin { get; } = new("admin", Access.Need.FullAdmin);
-
-    /// <summary>Checked by the handler.</summary>
-    public static implicit operator Rule(string words) => new(words);
-}
-
 /// <summary>
 /// One row of the door table: a method and path, the credentials that open it, and what is behind it. The table, the document
 /// and the enforcement are made from this one declaration.
@@ -201,10 +176,3 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
         return this;
     }
 }
-
-/// <summary>What a door reads beside the path and the body.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="In"><c>query</c> or <c>header</c>.</param>
-/// <param name="Words">Its description.</param>
-/// <param name="Schema">Its type and bounds.</param>
-internal sealed record DoorParameter(string Name, string In, string Words, JsonObject Schema);

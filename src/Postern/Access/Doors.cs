@@ -1,4 +1,3 @@
-using System.Reflection;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Postern.Http;
 
@@ -69,50 +68,4 @@ internal sealed class Doors(Gate gate)
 
     /// <summary>The golden table, one route a line, sorted.</summary>
     public string Print() => string.Concat(_doors.Select(d => d.ToString().TrimEnd() + "\n").Order(StringComparer.Ordinal));
-}
-
-/// <summary>Routes under one prefix that word their errors alike.</summary>
-internal sealed class DoorGroup(Doors doors, string prefix, ErrorFamily family)
-{
-    public Door Get(string path, Opens opens, Rule rule, ProjectHandler handler) => Add("GET", path, opens, rule, handler);
-
-    public Door Head(string path, Opens opens, Rule rule, ProjectHandler handler) => Add("HEAD", path, opens, rule, handler);
-
-    public Door Post(string path, Opens opens, Rule rule, ProjectHandler handler) => Add("POST", path, opens, rule, handler);
-
-    public Door Put(string path, Opens opens, Rule rule, ProjectHandler handler) => Add("PUT", path, opens, rule, handler);
-
-    public Door Patch(string path, Opens opens, Rule rule, ProjectHandler handler) => Add("PATCH", path, opens, rule, handler);
-
-    public Door Delete(string path, Opens opens, Rule rule, ProjectHandler handler) => Add("DELETE", path, opens, rule, handler);
-
-    /// <summary>A door that takes every method and judges it by itself.</summary>
-    public Door Any(string path, Opens opens, Rule rule, OpenHandler handler) => Add(Door.AnyMethod, path, opens, rule, handler);
-
-    /// <summary>A door whose handler verifies the credential.</summary>
-    public Door Get(string path, Opens opens, Rule rule, OpenHandler handler) => Add("GET", path, opens, rule, handler);
-
-    /// <summary>A door whose handler verifies the credential.</summary>
-    public Door Post(string path, Opens opens, Rule rule, OpenHandler handler) => Add("POST", path, opens, rule, handler);
-
-    /// <summary>Openness has a word.</summary>
-    public Door Get(string path, Opens opens, OpenHandler handler) => Add("GET", path, opens, Rule.None, handler);
-
-    private Door Add(string method, string path, Opens opens, Rule rule, Delegate handler) => doors.Add(new Door(method, prefix + path, opens, rule, family, handler));
-}
-
-/// <summary>Answers every method that a path has no door for: before any credential, as HTTP orders it.</summary>
-internal sealed class OtherMethods(string allow)
-{
-    public Task AnswerAsync(HttpContext http, ErrorFamily family)
-    {
-        family.Prepare(http);
-        if (HttpMethods.IsOptions(http.Request.Method))
-        {
-            http.Response.StatusCode = 204;
-            http.Response.Headers.Allow = allow;
-            return Task.CompletedTask;
-        }
-        return new Refusal(405, "Method not allowed", "method_not_allowed") { Allow = allow, ShouldRetry = false }.ExecuteAsync(http);
-    }
 }

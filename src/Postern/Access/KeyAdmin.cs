@@ -112,20 +112,3 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
         return done;
     }
 }
-
-/// <summary>What became of a change of a key.</summary>
-internal abstract record KeyOutcome
-{
-    internal sealed record Rotated(KeyText Key, long PreviousUntil) : KeyOutcome;
-
-    internal sealed record Updated(KeyRow Row) : KeyOutcome;
-
-    /// <summary>The caller may not make it.</summary>
-    internal sealed record Refused(Refusal Why) : KeyOutcome;
-
-    internal sealed record Gone : KeyOutcome;
-}
-
-/// <summary>What is to change of a key; null leaves it as it is.</summary>
-/// <param name="EndsNever">Its expiry is taken away.</param>
-internal sealed record KeyChange(string? Name = null, IReadOnlyList<string>? Scopes = null, long? ExpiresAt = null, bool EndsNever = false);

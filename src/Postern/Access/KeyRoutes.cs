@@ -1,5 +1,4 @@
 using Postern.Http;
-using Postern.Storage;
 
 namespace Postern.Access;
 
@@ -143,64 +142,3 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
         if (expiresAt <= admin.Now) fields.Fault("expiresAt", "must be in the future");
     }
 }
-
-[Strict]
-internal sealed record CreateKey(
-    [Text("A name for people.", 1, 128, Trims = true)] string Name,
-    [Word("live for programs, pat for a person's command line.", "live", "pat", Default = "live")] string Kind,
-    [Texts("What the key may do: action:type[:id].", 100, 600)] IReadOnlyList<string>? Scopes,
-    [Instant("When it ends.")] long? ExpiresAt);
-
-internal sealed record CreatedKey(
-    [Member("The key's id.")] string Id,
-    [Member("The key itself: shown once.")] string Key,
-    [Member("The name for people.")] string Name,
-    [Member("live or pat.")] string Kind,
-    [Member("What the key may do.")] IReadOnlyList<string> Scopes,
-    [At("When it was made.")] string CreatedAt,
-    [At("When it ends.")] string? ExpiresAt);
-
-[Strict]
-internal sealed record RotateKey(
-    [Whole("Seconds that the old secret stays valid.", 0, 30 * 86_400, Default = 86_400)] long OverlapSeconds);
-
-internal sealed record RotatedKey(
-    [Member("The key's id.")] string Id,
-    [Member("The key with its new secret: shown once.")] string Key,
-    [At("When the old secret ends.")] string PreviousValidUntil);
-
-[Strict]
-internal sealed record UpdateKey(
-    [Text("A name for people.", 1, 128, Trims = true)] string? Name,
-    [Texts("What the key may do, instead of what it may now.", 100, 600)] IReadOnlyList<string>? Scopes,
-    [Instant("When it ends; null: never.")] long? ExpiresAt);
-
-internal sealed record KeyView(
-    [Member("The key's id.")] string Id,
-    [Member("The name for people.")] string Name,
-    [Member("root, live or pat.")] string Kind,
-    [Member("What the key may do.")] IReadOnlyList<string> Scopes,
-    [At("When it was made.")] string CreatedAt,
-    [Member("The key that made it, or the command line.")] string CreatedBy,
-    [At("When it ends.")] string? ExpiresAt,
-    [At("When it was used last, to a minute or so.")] string? LastUsedAt,
-    [At("When the secret before the last rotation ends.")] string? PreviousValidUntil)
-{
-    public static KeyView Of(KeyRow row) => new(
-        row.Id, row.Name, row.Kind, row.Scopes, Wire.Iso(row.CreatedAt), row.CreatedBy, Wire.Iso(row.ExpiresAt), Wire.Iso(row.LastUsedAt), Wire.Iso(row.PreviousUntil));
-}
-
-[Strict]
-internal sealed record CreateProject(
-    [Text("The project's name.", 1, 128, Trims = true)] string Name);
-
-internal sealed record CreatedProject(
-    [Member("The project's id.")] string Id,
-    [Member("Its name.")] string Name,
-    [Member("Its root key: shown once.")] string RootKey,
-    [At("When it was made.")] string CreatedAt);
-
-internal sealed record ProjectView(
-    [Member("The project's id.")] string Id,
-    [Member("Its name.")] string Name,
-    [At("When it was made.")] string CreatedAt);

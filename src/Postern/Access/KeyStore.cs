@@ -5,13 +5,6 @@ using Postern.Storage;
 
 namespace Postern.Access;
 
-/// <summary>A key's row. Secrets in it are digests and sealed values only.</summary>
-internal sealed record KeyRow(
-    string Project, string Id, string Kind, string Name, IReadOnlyList<string> Scopes,
-    byte[] Salt, byte[] Digest, byte[]? Sealed,
-    byte[]? PreviousSalt, byte[]? PreviousDigest, byte[]? PreviousSealed, long? PreviousUntil,
-    string CreatedBy, long CreatedAt, long? ExpiresAt, long? LastUsedAt, long? RevokedAt, long Changed);
-
 /// <summary>
 /// Keys, revocations and used tokens. Each change takes the next number of <c>access_version</c> in its transaction and stamps
 /// its row with it: a node that reads the number knows what to read again, and cannot miss a change that committed late.
@@ -162,6 +155,3 @@ internal sealed class KeyStore(Database database)
         r.Bytes(5), r.Bytes(6), r.BytesOrNull(7), r.BytesOrNull(8), r.BytesOrNull(9), r.BytesOrNull(10), r.LongOrNull(11),
         r.GetString(12), r.GetInt64(13), r.LongOrNull(14), r.LongOrNull(15), r.LongOrNull(16), r.GetInt64(17));
 }
-
-/// <summary>Ends tokens before their time: by <c>jti</c>, by the digest of one <c>token</c>, or all of a <c>subject</c> issued before an instant.</summary>
-internal sealed record RevocationRow(string Project, string Kind, string Value, long? IssuedBefore, long Until, long Changed);

@@ -86,13 +86,3 @@ internal static class Minting
     private static Refusal Refused(string message, string code, List<string> denied) =>
         new(403, message, code) { Extra = [("deniedScopes", denied)], ShouldRetry = false };
 }
-
-/// <summary>What a caller lacks to hand out a scope.</summary>
-internal enum DenialOf
-{
-    /// <summary>It is wider than what the caller has.</summary>
-    Width,
-
-    /// <summary>The caller has it only by implication.</summary>
-    Name,
-}

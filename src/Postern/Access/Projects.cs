@@ -2,11 +2,6 @@ using Postern.Storage;
 
 namespace Postern.Access;
 
-/// <summary>What a new project begins with beside its root key, written in the transaction that creates it.</summary>
-internal delegate ValueTask ProjectSeed(Tx tx, string project);
-
-internal sealed record Project(string Id, string Name, long CreatedAt);
-
 /// <summary>The tenants. A project is created with its root key, and with what the seed gives it, in one transaction.</summary>
 internal sealed class Projects(Database database, KnownProjects known, MasterKey master, ProjectSeed seed)
 {

@@ -1,4 +1,3 @@
-using System.Text;
 using Org.BouncyCastle.Math.EC.Rfc8032;
 
 namespace Postern.Access;

@@ -1,62 +1,4 @@
-using System.Text.Json;
-using Postern.Http;
-
 namespace Postern.Access;
-
-/// <summary>What verifies a request of a scheme.</summary>
-internal enum Proof
-{
-    /// <summary>An HMAC of what is signed, in a header of its own.</summary>
-    Hmac,
-
-    /// <summary>The form <c>t=…,v1=…</c>: the instant and the HMACs stand in one header.</summary>
-    TimedHmac,
-
-    /// <summary>Standard Webhooks 1.0: HMAC with <c>whsec_…</c>, ed25519 with <c>whpk_…</c>.</summary>
-    Standard,
-
-    /// <summary>An ed25519 signature in hex, with its instant in a header beside it.</summary>
-    Ed25519,
-
-    /// <summary>The header holds the secret itself.</summary>
-    Secret,
-}
-
-/// <summary>What a repeat of a message is known by.</summary>
-internal enum RepeatBy
-{
-    /// <summary>The message's id, which is signed.</summary>
-    SignedId,
-
-    /// <summary>The event's id in the signed body, which stays when a retry is signed anew; else the message with its instant.</summary>
-    EventId,
-
-    /// <summary>Everything that is signed: the message with its instant, or the body.</summary>
-    Message,
-
-    /// <summary>What the provider calls the delivery: nothing is signed.</summary>
-    Delivery,
-}
-
-/// <summary>How an HMAC signature is written: a described sender's, or a row's own.</summary>
-/// <param name="Prefix">What stands before a signature, such as <c>sha256=</c>; empty for nothing.</param>
-/// <param name="Signed">A template of <c>{body}</c>, <c>{timestamp}</c>, <c>{id}</c> and literals.</param>
-/// <param name="TimestampHeader">Unix seconds; fresh within the tolerance. Needed where the template names the instant.</param>
-/// <param name="IdHeader">The message's id. Needed where the template names it.</param>
-internal sealed record HmacForm(
-    string Prefix = "", string Algorithm = "sha256", string Encoding = "hex", string Signed = "{body}", string? TimestampHeader = null, string? IdHeader = null,
-    long ToleranceSeconds = HmacForm.StandardTolerance)
-{
-    public const long StandardTolerance = 300;
-
-    public bool SignsTime => Signed.Contains("{timestamp}", StringComparison.Ordinal);
-
-    public bool SignsId => Signed.Contains("{id}", StringComparison.Ordinal);
-
-    public string ToJson() => JsonSerializer.Serialize(this, Wire.Json);
-
-    public static HmacForm FromJson(string json) => JsonSerializer.Deserialize<HmacForm>(json, Wire.Json)!;
-}
 
 /// <summary>
 /// One way of signing, as its provider does it: a row of <see cref="All"/>. The redaction of captured headers, the table in the documents and the
@@ -103,20 +45,4 @@ internal sealed record SignatureScheme(string Name, Proof Proof, string[] Header
     public static IReadOnlySet<string> SecretHeaders { get; } = All.SelectMany(s => s.Headers).Select(h => h.ToLowerInvariant()).ToHashSet(StringComparer.Ordinal);
 
     public static SignatureScheme? Of(string name) => All.FirstOrDefault(s => s.Name == name);
-}
-
-/// <summary>The forms that an approval service may sign in; the names of providers that sign so stand for them.</summary>
-internal static class SignatureForm
-{
-    public const string Standard = "standard";
-    /// <summary><c>t=…,v1=…</c></summary>
-    public const string Timed = "timed";
-    /// <summary><c>sha256=…</c></summary>
-    public const string Sha256 = "sha256";
-    /// <summary>Hex alone.</summary>
-    public const string Raw = "raw";
-
-    public static readonly string[] All = [Standard, Timed, Sha256, Raw];
-
-    public static string? Of(string name) => name switch { "stripe" => Timed, "github" => Sha256, _ => All.Contains(name, StringComparer.Ordinal) ? name : null };
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -6,21 +5,6 @@ using Microsoft.Extensions.Primitives;
 using Org.BouncyCastle.Math.EC.Rfc8032;
 
 namespace Postern.Access;
-
-/// <summary>How a sender signs, and with which secrets: several while one is rotated, the first that matches wins.</summary>
-/// <param name="Scheme">A row of the table.</param>
-/// <param name="Secrets">At most <see cref="Signatures.MaxSecrets"/> are tried.</param>
-/// <param name="Header">A header of its own; null for the scheme's.</param>
-/// <param name="Form">How a described sender writes its signature; null for the scheme's.</param>
-/// <param name="AlsoTimed">The same secret also signs <c>t.body</c>: then no body that could be one is taken without an instant.</param>
-internal sealed record SignatureRule(SignatureScheme Scheme, IReadOnlyList<string> Secrets, string? Header = null, HmacForm? Form = null, bool AlsoTimed = false);
-
-/// <param name="IsValid">The sender knows a secret, the bytes are as he signed them and, for timed forms, fresh.</param>
-/// <param name="Replay">What a repeat of the same message has in common with it; null where the scheme knows nothing of messages.</param>
-internal readonly record struct SignatureAnswer(bool IsValid, string? Replay)
-{
-    public static SignatureAnswer Invalid => default;
-}
 
 /// <summary>
 /// Signatures over raw bytes. All comparisons take the same time whatever differs, and the work before a credential is known is bounded: one

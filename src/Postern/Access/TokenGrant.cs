@@ -1,50 +1,6 @@
-using System.Text.Json;
 using Postern.Http;
-using Postern.Storage;
 
 namespace Postern.Access;
-
-/// <summary>What a token says. Times are microseconds.</summary>
-internal sealed record TokenClaims
-{
-    /// <summary>The claim <c>sub</c>.</summary>
-    public required string Project { get; init; }
-
-    /// <summary><c>act.sub</c>, or <c>sub</c> when there is none: whose token it is, for revocation.</summary>
-    public required string Subject { get; init; }
-
-    /// <summary><c>act.client</c>.</summary>
-    public string? Client { get; init; }
-
-    public IReadOnlyList<string> Scopes { get; init; } = [];
-
-    public long IssuedAt { get; init; }
-
-    public long ExpiresAt { get; init; }
-
-    public string? Jti { get; init; }
-
-    public bool OneTime { get; init; }
-
-    /// <summary>The run and attempt that it was handed to.</summary>
-    public Worker? Worker { get; init; }
-
-    /// <summary>The id of the key that minted it, or the first of its line.</summary>
-    public string? Key { get; init; }
-
-    /// <summary>Proof that this server minted it with that key: a client that signs by itself cannot make it.</summary>
-    public string? Seal { get; init; }
-
-    /// <summary>The names (<c>jti</c> or digest) of the tokens that it descends from, the first one first.</summary>
-    public IReadOnlyList<string> Ancestors { get; init; } = [];
-
-    /// <summary>When the first of its line was issued.</summary>
-    public long? Since { get; init; }
-
-    /// <summary>What a seal is made over: everything that gives a right, or ends it.</summary>
-    public string SealedText => JsonSerializer.Serialize(
-        new object?[] { Project, Subject, Client, Jti, ExpiresAt, IssuedAt, OneTime, Since, Key, Ancestors, Scopes });
-}
 
 /// <summary>
 /// A token that verified: the authority behind its requests and streams. It follows the key that minted it (ended with it, narrowed with it),

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Postern.Http;
 using Postern.Storage;
 
@@ -147,34 +146,3 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
     private async ValueTask<bool> NamesProjectAsync(string? reference, string project) =>
         reference is not null && (reference == project || await projects.FindAsync(reference) is { } found && found.Id == project);
 }
-
-internal sealed record ClaimsView(
-    [Member("The subject of tokens: the project's id.")] string Sub,
-    [Member("True: the token is public.")] bool Pub);
-
-internal sealed record MintJwt(
-    [Member("What the token says.")] MintClaims? Claims,
-    [Instant("When it ends: a span such as 1h, an ISO date, or Unix seconds. Default 1h, at most 30 days.")]
-    string? ExpirationTime);
-
-internal sealed record MintClaims(
-    [Texts("What the token may do: action:type[:id].", 1000, 600)] IReadOnlyList<string>? Scopes);
-
-internal sealed record MintPublicToken(
-    [Texts("What the token may do: action:type[:id].", 1000, 600, MinItems = 1)] IReadOnlyList<string> Scopes,
-    [Instant("When it ends: a span such as 15m, an ISO date, or Unix seconds. Default 15m, at most 30 days.")]
-    string? ExpirationTime,
-    [Member("Whether it opens one door once.", Default = false)] bool OneTimeUse);
-
-internal sealed record TokenView(
-    [Member("The token, a JWT.")] string Token);
-
-[Strict]
-internal sealed record RevokeTokens(
-    [Text("The token. One of token, jti and subject.", 1, 8192)] string? Token,
-    [Text("The jti of a token. One of token, jti and subject.", 1, 256)] string? Jti,
-    [Text("The subject whose tokens end. One of token, jti and subject.", 1, 256)] string? Subject,
-    [Instant("Ends the subject's tokens that were issued before. Required with subject.")] long? IssuedBefore);
-
-internal sealed record RevokedView(
-    [Member("True.")] bool Revoked);

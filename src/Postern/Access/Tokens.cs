@@ -10,16 +10,6 @@ using Postern.Storage;
 
 namespace Postern.Access;
 
-/// <summary>Why a token does not open: the <c>reason</c> in <c>WWW-Authenticate</c>.</summary>
-internal enum TokenFault
-{
-    Malformed,
-    BadSignature,
-    Expired,
-    Revoked,
-    WrongProject,
-}
-
 /// <summary>
 /// Tokens (JWT, HS256 and nothing else), minted here or by a client that holds the root key. The library verifies the
 /// signature; everything a token could smuggle past it (another algorithm, an embedded key, a claim said twice, no expiry) is

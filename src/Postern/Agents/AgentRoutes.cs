@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Deliveries;
 using Postern.Http;
@@ -118,46 +117,4 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
         caller.DecidedByHandler();
         return new Refusal(404, "There is no such agent.", "not_found");
     }
-}
-
-[Strict]
-internal sealed record PutAgent(
-    [Word("http is called, pull claims its runs, echo is built in.", Agent.Http, Agent.Pull, Agent.Echo)] string Kind,
-    [Text("The URL that an http agent is called at.", 1, 2048)] string? Url,
-    [Text("Signs the calls: whsec_…. Without one the server makes one, and the answer shows it.", 1, 256)]
-    string? Secret,
-    [Whole("Runs under way at once; more wait.", 1, 100_000)] long? Concurrency,
-    [Whole("Seconds that a run without a turn stays live.", 1, 3600)] long? IdleSeconds,
-    [Member("Seconds that runs may last.")] AgentDeadlines? Deadlines,
-    [Member("How often a dispatch is tried.")] AgentRetry? Retry,
-    [Member("Whether it is given the links of questions. For administrators.")] bool? Links);
-
-[Strict]
-internal sealed record AgentDeadlines(
-    [Whole("Seconds that a run may wait for its start.", 1, 604_800)] long? QueuedSeconds,
-    [Whole("Seconds that a turn may last.", 1, 86_400)] long? TurnSeconds,
-    [Whole("Seconds that an attempt may last.", 1, 2_592_000)] long? TotalSeconds);
-
-[Strict]
-internal sealed record AgentRetry(
-    [Whole("Tries of one dispatch at most.", 1, 10)] long? MaxTries);
-
-internal sealed record AgentView(
-    [Member("The agent's name in paths and scopes.")] string Slug,
-    [Member("http, pull or echo.")] string Kind,
-    [Member("The URL that an http agent is called at.")] string? Url,
-    [Member("Runs under way at once; null: no bound.")] long? Concurrency,
-    [Member("Seconds that a run without a turn stays live; null: the server's default.")] long? IdleSeconds,
-    [Member("Seconds that runs may last; null: the server's defaults.")] AgentDeadlines Deadlines,
-    [Member("How often a dispatch is tried.")] AgentRetry Retry,
-    [Member("Whether it is given the links of questions.")] bool Links,
-    [At("When it was registered.")] string CreatedAt,
-    [At("When it changed last.")] string UpdatedAt,
-    [Member("Signs the calls. In the answer that made it, once.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Secret)
-{
-    public static AgentView Of(Agent a, string? secret) => new(
-        a.Slug, a.Kind, a.Url, a.Settings.Concurrency, a.Settings.IdleSeconds, new AgentDeadlines(a.Settings.QueuedSeconds, a.Settings.TurnSeconds, a.Settings.TotalSeconds),
-        new AgentRetry(a.Settings.MaxTries), a.Settings.Links == true, Wire.Iso(a.CreatedAt), Wire.Iso(a.UpdatedAt), secret);
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text.Json;
 using Postern.Access;
 using Postern.Http;

@@ -1,7 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Http;
 using Postern.Sessions;
@@ -44,42 +42,3 @@ internal sealed class IdentityRoutes(Projects projects, AgentStore agents, Serve
         return Reply.Ok(new CurrentWorkerView(new WorkerView("worker_" + version, version, "V2", ProductVersion.Text, ProductVersion.Text, tasks), new WorkerUrls(address.Url + "/api/v1/runs")));
     }
 }
-
-internal sealed record WhoAmIView(
-    [Member("The key's id.")] string UserId,
-    [Member("The key's name, where it is an address.")] string Email,
-    [Member("This server.")] string DashboardUrl,
-    [Member("The key's project.")] WhoAmIProject Project);
-
-internal sealed record WhoAmIProject(
-    [Member("The project's name.")] string Name,
-    [Member("This server.")] string Url,
-    [Member("Postern.")] string OrgTitle);
-
-internal sealed record CurrentWorkerView(
-    [Member("The agents, as tasks of a worker.")] WorkerView Worker,
-    [Member("Where to go on.")] WorkerUrls Urls);
-
-internal sealed record WorkerUrls(
-    [Member("Where runs are listed.")] string Runs);
-
-internal sealed record WorkerView(
-    [Member("Changes with the agents.")] string Id,
-    [Member("Changes with the agents.")] string Version,
-    [Member("V2.")] string Engine,
-    [Member("The server's version.")] string SdkVersion,
-    [Member("The server's version.")] string CliVersion,
-    [Member("The agents.")] IReadOnlyList<TaskView> Tasks);
-
-internal sealed record TaskView(
-    [Member("The task's id.")] string Id,
-    [Member("The agent's slug.")] string Slug,
-    [Member("A path made of the slug.")] string FilePath,
-    [Member("AGENT.")] string TriggerSource,
-    [At("When the agent was registered.")] string CreatedAt,
-    [Member("Never given.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    JsonElement? PayloadSchema,
-    [Member("Never given.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    JsonElement? QueueConfig);

@@ -7,36 +7,6 @@ using Postern.Storage;
 
 namespace Postern.Approvals;
 
-/// <summary>A decision, its syntax checked, whatever door it came through.</summary>
-/// <param name="Word">One of <see cref="Decision"/>, never cancelled.</param>
-/// <param name="With">How it came: <c>service</c>, <c>key</c>, <c>token</c>, <c>link</c>, <c>server</c>.</param>
-/// <param name="By">Who: the key's id, the token's subject; null for a service, which is the question's own.</param>
-/// <param name="Response">JSON, as it came.</param>
-/// <param name="PayloadHash">Of what the person was shown; null where it was not said.</param>
-internal sealed record Decided(string Word, string With, string? By, string? Feedback = null, byte[]? Response = null, string? PayloadHash = null);
-
-/// <summary>What became of a decision: exactly one of these.</summary>
-internal abstract record DecideOutcome
-{
-    /// <summary>This one won.</summary>
-    internal sealed record Processed(Approval Approval, Run Run) : DecideOutcome;
-
-    /// <summary>The same had been decided.</summary>
-    internal sealed record Already(Approval Approval, Run Run) : DecideOutcome;
-
-    /// <summary>Another decision has won.</summary>
-    internal sealed record Conflict(Approval Approval) : DecideOutcome;
-
-    /// <summary>The person was shown something else than was asked about.</summary>
-    internal sealed record OtherPayload : DecideOutcome;
-
-    internal sealed record Expired : DecideOutcome;
-
-    internal sealed record Cancelled : DecideOutcome;
-
-    internal sealed record Unknown : DecideOutcome;
-}
-
 /// <summary>
 /// Deciding, for the signed door, the keys, the page and the clock alike. The decision, the run, its event, the message in its session's transcript, and what tells
 /// the agent and the subscribers are one transaction that holds the run's row: of any number at once one is processed, and the others are told which.

@@ -20,9 +20,3 @@ internal sealed class ApprovalFamily : ErrorFamily
     public override Refusal Forbidden(string requiredScope) =>
         new(403, $"The credential lacks the scope {requiredScope}.", "missing_scope") { Extra = [("requiredScopes", new[] { requiredScope })] };
 }
-
-/// <summary>A refused request about a question.</summary>
-[HasMoreMembers]
-internal sealed record ApprovalError(
-    [Member("The stable code, or a text that clients have always known.")] string Error,
-    [Member("What is wrong, for people.", MayBeAbsent = true)] string? Message);

@@ -12,40 +12,6 @@ using Postern.Storage;
 
 namespace Postern.Approvals;
 
-/// <summary>What is asked, checked. JSON members are kept as the text that came.</summary>
-/// <param name="Id">Null: this server makes one, and serves the question itself.</param>
-/// <param name="Digest">Of the whole request: by it a repeat without an id is known.</param>
-internal sealed record Question(
-    string? Id, string? Url, string? CallbackUrl, long ExpiresInMicroseconds, string Service, string? Title, string? Description, byte[]? Payload, string? PayloadHash, string OnReject, string? Options, byte[] Digest);
-
-/// <summary>Who asks: a key, or a run by its own token, and then which attempt of it. Whoever else comes with a token is somebody else.</summary>
-internal sealed record Asker(string Credential, string Actor, long? Attempt)
-{
-    public static Asker Of(ProjectCaller caller, string run) =>
-        RunRoutes.AttemptOf(caller, run) is { } attempt ? new Asker("run", run, attempt) : new Asker(caller.Authority.Credential, caller.Authority.Actor, null);
-}
-
-/// <summary>What became of asking: exactly one of these.</summary>
-internal abstract record AskOutcome
-{
-    /// <param name="Approval">The open question; or, for a repeat, what has become of it.</param>
-    internal sealed record Asked(Approval Approval) : AskOutcome;
-
-    internal sealed record NoSuchRun : AskOutcome;
-
-    internal sealed record OtherAgent : AskOutcome;
-
-    internal sealed record Stale(long CurrentAttempt, long OwnAttempt) : AskOutcome;
-
-    internal sealed record NotRunning(string Status) : AskOutcome;
-
-    internal sealed record AnotherIsOpen(string Id) : AskOutcome;
-
-    internal sealed record IdIsUsed : AskOutcome;
-
-    internal sealed record Unfit(string Field, string Problem) : AskOutcome;
-}
-
 /// <summary>
 /// Asking. The question, the run that waits, its event and what subscribers are told are one transaction that holds the run's row; of many who ask at once one is
 /// taken, and a repeat finds the question that is open.

@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Http;
 using Postern.Storage;
@@ -67,38 +66,4 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
     }
 
     private static Refusal Unknown => new(404, "There is no such approval service.", "not_found");
-}
-
-/// <param name="Secrets">One, or two while one is rotated: texts, whsec_… or whpk_….</param>
-/// <param name="Schemes">Of standard, timed, sha256, raw; all if left out.</param>
-/// <param name="Agents">Whose questions it may decide; everybody's if left out.</param>
-[Strict]
-internal sealed record PutApprovalService(
-    [Items("One, or two while one is rotated: texts, whsec_… or whpk_….", 1, ApprovalServices.MaxSecrets)]
-    IReadOnlyList<string> Secrets,
-    [Member("Of standard, timed, sha256, raw; all if left out.")] IReadOnlyList<string>? Schemes,
-    [Member("Whether signatures without a time are refused.", Default = false)]
-    [property: JsonPropertyName("require_timestamp")]
-    bool RequireTimestamp,
-    [Member("Whose questions it may decide; everybody's if left out.")] IReadOnlyList<string>? Agents);
-
-internal sealed record ApprovalServiceView(
-    [Member("The service's name.")] string Name,
-    [Member("How many secrets it has.")]
-    [property: JsonPropertyName("secret_count")]
-    long SecretCount,
-    [Member("How it may sign.")] IReadOnlyList<string> Schemes,
-    [Member("Whether signatures without a time are refused.")]
-    [property: JsonPropertyName("require_timestamp")]
-    bool RequireTimestamp,
-    [Member("Whose questions it may decide; null: everybody's.")] IReadOnlyList<string>? Agents,
-    [At("When it was made.")]
-    [property: JsonPropertyName("created_at")]
-    string CreatedAt,
-    [At("When it changed last.")]
-    [property: JsonPropertyName("updated_at")]
-    string UpdatedAt)
-{
-    /// <summary>Of its secrets, how many there are.</summary>
-    public static ApprovalServiceView Of(ApprovalService s) => new(s.Name, s.Secrets.Count, s.Forms, s.RequireTimestamp, s.Agents, Wire.Iso(s.CreatedAt), Wire.Iso(s.UpdatedAt));
 }

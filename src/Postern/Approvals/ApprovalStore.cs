@@ -1,6 +1,4 @@
 using System.Data.Common;
-using System.Text;
-using Postern.Http;
 using Postern.Sessions;
 using Postern.Storage;
 
@@ -149,9 +147,3 @@ internal sealed class ApprovalStore(Database database)
         Payload = r.FieldCount > PayloadColumn ? r.BytesOrNull(PayloadColumn) : null,
     };
 }
-
-/// <summary>What a list of approvals is narrowed to; empty lists do not narrow.</summary>
-internal sealed record ApprovalFilter(
-    IReadOnlyList<string> Statuses, IReadOnlyList<string> Agents, IReadOnlyList<string> Runs,
-    IReadOnlyList<string> Sessions, IReadOnlyList<string> Services, long? From, long? To, Cursor? After,
-    bool WithInternal = false);

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Deliveries;
 using Postern.Http;
@@ -141,51 +140,3 @@ internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServic
         _ => null,
     };
 }
-
-internal sealed record DecisionProcessed(
-    [Word("The decision counts.", "processed")] string Status,
-    [Member("The run.")]
-    [property: JsonPropertyName("execution_id")]
-    string ExecutionId,
-    [Member("What was decided.")] string Decision,
-    [Member("The state of the run after it.")]
-    [property: JsonPropertyName("new_status")]
-    string NewStatus);
-
-internal sealed record DecisionKnown(
-    [Word("The same was decided before.", "already_processed")] string Status,
-    [Member("The run.")]
-    [property: JsonPropertyName("execution_id")]
-    string ExecutionId,
-    [Member("The state that the run is in.")]
-    [property: JsonPropertyName("current_status")]
-    string CurrentStatus,
-    [Member("What was decided.")]
-    [property: JsonPropertyName("approval_status")]
-    string ApprovalStatus);
-
-[Strict]
-internal sealed record DecideApproval(
-    [Member("approved, rejected, request_changes or expired, or a word that means one of them.")] string Decision,
-    [Text("Why, for people.", 0, 65_536)] string? Reason,
-    [Member("What the answer says beside the decision: any JSON of at most 256 KiB.")] JsonElement? Response,
-    [Text("The question that the person has seen: another one is not decided.", 1, 255)]
-    [property: JsonPropertyName("approval_request_id")]
-    string? ApprovalRequestId,
-    [Text("The digest of the payload that the person has seen.", 1, 256)]
-    [property: JsonPropertyName("payload_hash")]
-    string? PayloadHash);
-
-/// <summary>A service's decision, flat; or as <c>{id, type, createdAt, data: {requestId, response: {decision, feedback}}}</c>.</summary>
-internal sealed record ApprovalDecided(
-    [Member("The question's id. In an envelope it may stand in data.")] string? RequestId,
-    [Member("approved, rejected, request_changes or expired. In an envelope it stands in data.")] string? Decision,
-    [Member("What the person wrote.")] string? Feedback,
-    [Member("What the answer says beside the decision.")] JsonElement? Response,
-    [Member("The digest of the payload that the person has seen.")]
-    [property: JsonPropertyName("payload_hash")]
-    string? PayloadHash,
-    [Member("When it was decided; not looked at.")] JsonElement? Timestamp,
-    [Chosen("Makes it an envelope: requestId, and response with decision, feedback and payload_hash.")]
-    JsonElement? Data,
-    [Member("The type of an envelope: expired expires, others say nothing.")] JsonElement? Type);

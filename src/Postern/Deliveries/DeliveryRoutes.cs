@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Http;
 using Postern.Storage;
@@ -158,67 +156,4 @@ internal sealed class DeliveryRoutes(
     private static string? Asked(HttpContext http, string name) => http.Request.Query.TryGetValue(name, out var value) && value.ToString() is { Length: > 0 } text && !text.Contains('\0', StringComparison.Ordinal) ? text : null;
 
     private static Refusal Unknown => new(404, "There is no such delivery.", "not_found");
-}
-
-[Strict]
-internal sealed record ReplayDeliveries(
-    [Text("An endpoint's id, or agent:{slug}, or url:{origin}. Not with purpose.", 1, 2100)] string? Endpoint,
-    [Member("What the deliveries are for. Not with endpoint.")] string? Purpose,
-    [Instant("What was made from then on.")] string Since,
-    [Instant("What was made before then; now if left out.")] string? Until,
-    [Word("Which are sent again.", Delivery.Dead, Delivery.Delivered, Default = "dead")] string Status);
-
-/// <param name="Sent">Deliveries that go out again.</param>
-/// <param name="Skipped">Deliveries that cannot: their endpoint is gone, or what they were for is over.</param>
-internal sealed record Replayed(
-    [Member("Deliveries that go out again.")]
-    [property: JsonPropertyName("replayed")]
-    int Sent,
-    [Member("Deliveries that cannot: their endpoint is gone, or what they were for is over.")] int Skipped);
-
-internal sealed record AttemptView(
-    [Member("The number of the attempt, from 1.")] long Number,
-    [At("When it was made.")] string At,
-    [Member("Milliseconds that it took.")] long DurationMs,
-    [Member("The HTTP status of the answer; null without one.")] int? Status,
-    [Member("What became of it.")] string Category,
-    [Member("The beginning of the answer.")] string? Response);
-
-internal sealed record DeliveryView(
-    [Member("The delivery's id, which is its webhook-id.")] string Id,
-    [Member("What it is for.")] string Purpose,
-    [Member("The type of the event.")] string Type,
-    [Member("Where it goes.")] string Endpoint,
-    [Member("The run or session that it is about.")] string Subject,
-    [Word("What has become of it.", Delivery.Pending, Delivery.Delivered, Delivery.Dead)] string Status,
-    [Member("Why it is dead, or waits.")] string? Reason,
-    [Member("Attempts so far.")] long AttemptCount,
-    [At("When it was made.")] string CreatedAt,
-    [At("When it is tried next.")] string? NextAttemptAt,
-    [At("When it is given up.")] string GiveUpAt,
-    [At("When it was delivered or given up.")] string? EndedAt,
-    [Member("The attempts. Not in lists.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    IReadOnlyList<AttemptView>? Attempts,
-    [Chosen("The body that is sent, for who may read runs. Not in lists.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    JsonElement? Body)
-{
-    public static DeliveryView Of(Delivery d, List<(long Number, Attempt Attempt)>? attempts, bool withBody = false) => new(
-        d.Id, d.Purpose, d.Type, WebhookEndpoints.Shown(d.Endpoint), d.Subject, d.Status, d.Reason, d.Attempts, Wire.Iso(d.CreatedAt), Wire.Iso(d.DueAt), Wire.Iso(d.GiveUpAt), Wire.Iso(d.EndedAt),
-        attempts?.Select(a => new AttemptView(a.Number, Wire.Iso(a.Attempt.At), a.Attempt.DurationMilliseconds, a.Attempt.Status, a.Attempt.Category, a.Attempt.Response)).ToList(),
-        withBody && d.Body is not null ? JsonSerializer.Deserialize<JsonElement>(d.Body, Wire.Json) : null);
-}
-
-internal sealed record EventView(
-    [Member("The event's id.")] string Id,
-    [Member("Its type.")] string Type,
-    [At("When it happened.")] string Timestamp,
-    [Chosen("What happened.")] JsonElement Data)
-{
-    public static EventView Of(string id, byte[] body)
-    {
-        var json = JsonSerializer.Deserialize<JsonElement>(body, Wire.Json);
-        return new EventView(id, json.GetProperty("type").GetString()!, json.GetProperty("timestamp").GetString()!, json.GetProperty("data"));
-    }
 }

@@ -1,7 +1,5 @@
 using System.Data.Common;
-using System.Text;
 using System.Text.Json;
-using Postern.Http;
 using Postern.Storage;
 
 namespace Postern.Deliveries;
@@ -276,16 +274,4 @@ internal sealed class DeliveryStore(Database database)
     private static Delivery Map(DbDataReader r) => new(
         r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.TextOrNull(6), r.BytesOrNull(7), r.GetString(8), r.TextOrNull(9), r.Flag(10),
         r.GetInt64(11), r.LongOrNull(12), r.GetInt64(13), r.GetInt64(14), r.GetInt64(15), r.GetInt64(16), r.LongOrNull(17));
-}
-
-/// <summary>What a list of deliveries, or a replay, is narrowed to; null does not narrow.</summary>
-internal sealed record DeliveryFilter(
-    string? Status = null, string? Endpoint = null, string? Purpose = null, string? Subject = null, long? Since = null,
-    long? Until = null)
-{
-    /// <summary>A condition on the table that all of them fulfil.</summary>
-    public string? Shown { get; init; }
-
-    /// <summary>Without those that were sent again at this time or later.</summary>
-    public long? NotReplayedSince { get; init; }
 }

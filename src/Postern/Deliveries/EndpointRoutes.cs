@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Http;
 using Postern.Settings;
@@ -122,47 +121,4 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
         pattern == "*" || Types.Contains(pattern, StringComparer.Ordinal) || (pattern.EndsWith(".*", StringComparison.Ordinal) && Types.Any(t => t.StartsWith(pattern[..^1], StringComparison.Ordinal)));
 
     private static Refusal Unknown => new(404, "There is no such endpoint.", "not_found");
-}
-
-[Strict]
-internal sealed record PutEndpoint(
-    [Text("Where events are sent.", 1, 2048)] string Url,
-    [Texts("The types of events: names, prefixes with .*, or *.", 50, 64, MinItems = 1)] IReadOnlyList<string> Events,
-    [Text("Signs the events: whsec_…. Without one the server makes one, and the answer shows it.", 1, 256)]
-    string? Secret,
-    [Whole("Events a second at most.", 1, 100_000)] long? RateLimit,
-    [Member("Whether events about one subject are sent one after another.", Default = true)] bool Ordered,
-    [Member("Whether events are sent.", Default = true)] bool Enabled,
-    [Member("Whether it is sent the links of questions. For administrators.", Default = false)] bool Links);
-
-[Strict]
-internal sealed record RotateSecret(
-    [Whole("Seconds that the old secret signs too.", 0, 30 * 86_400, Default = 86_400)] long OverlapSeconds);
-
-internal sealed record RotatedSecret(
-    [Member("The new secret: shown once.")] string Secret,
-    [At("Until when the old secret signs too.")] string PreviousValidUntil);
-
-internal sealed record SentTest(
-    [Member("The delivery of the test event.")] string DeliveryId);
-
-internal sealed record EndpointView(
-    [Member("The endpoint's id.")] string Id,
-    [Member("Where events are sent.")] string Url,
-    [Member("The types of events.")] IReadOnlyList<string> Events,
-    [Member("Events a second at most.")] long? RateLimit,
-    [Member("Whether events about one subject are sent one after another.")] bool Ordered,
-    [Member("Whether events are sent.")] bool Enabled,
-    [Member("Whether it is sent the links of questions.")] bool Links,
-    [Member("Why it is disabled.")] string? DisabledReason,
-    [At("Since when nothing has arrived.")] string? FailingSince,
-    [At("Until when the secret before signs too.")] string? PreviousSecretValidUntil,
-    [At("When it was made.")] string CreatedAt,
-    [At("When it changed last.")] string UpdatedAt,
-    [Member("Signs the events. In the answer that made it, once.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Secret)
-{
-    public static EndpointView Of(WebhookEndpoint e, string? secret = null) => new(
-        e.Id, e.Url, e.Events, e.RateLimit, e.Ordered, e.Enabled, e.Links, e.DisabledReason, Wire.Iso(e.FailingSince), Wire.Iso(e.PreviousUntil), Wire.Iso(e.CreatedAt), Wire.Iso(e.UpdatedAt), secret);
 }

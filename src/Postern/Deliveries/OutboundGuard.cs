@@ -5,12 +5,6 @@ using Postern.Settings;
 
 namespace Postern.Deliveries;
 
-/// <summary>A URL that this server does not connect to. The rule is named, not the address behind a name.</summary>
-internal sealed class OutboundRefusedException(string rule) : Exception(rule);
-
-/// <summary>How names become addresses: the system's resolver, except where a test has its own.</summary>
-internal delegate Task<IPAddress[]> HostResolver(string host, CancellationToken cancel);
-
 /// <summary>
 /// Where the server may connect to. A URL is checked when it is stored, and again at connect time on the address that is really
 /// connected to, so a name that changes its answer in between opens nothing. Plain http goes to networks that are

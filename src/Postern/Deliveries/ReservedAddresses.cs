@@ -3,12 +3,6 @@ using System.Net.Sockets;
 
 namespace Postern.Deliveries;
 
-/// <summary>A network that is not the public internet.</summary>
-/// <param name="Network">The whole of it.</param>
-/// <param name="Name">What the registry, or the cloud's documentation, calls it.</param>
-/// <param name="Source">Where that is said.</param>
-internal sealed record ReservedNetwork(IPNetwork Network, string Name, string Source);
-
 /// <summary>
 /// Which addresses are the public internet. IPv4: all but IANA's special-purpose registry, multicast and the addresses
 /// that clouds serve inside their networks. IPv6: nothing but 2000::/3, which is all that has been given out, less the

@@ -1,38 +1,9 @@
 using System.Data.Common;
-using System.Security.Cryptography;
 using System.Text.Json;
 using Postern.Access;
 using Postern.Storage;
 
 namespace Postern.Deliveries;
-
-/// <summary>A subscriber to events: where they go, which, and how they are signed. Its secrets are sealed under the master key, bound to this row.</summary>
-/// <param name="Events">Types, or prefixes as in <c>run.*</c>; <c>*</c> is all.</param>
-/// <param name="RateLimit">At most so many deliveries a second from one node.</param>
-/// <param name="Links">It is sent the links of questions, which decide them.</param>
-/// <param name="FailingSince">Since when nothing but failure has come back; null while it works.</param>
-internal sealed record WebhookEndpoint(
-    string Project, string Id, string Url, IReadOnlyList<string> Events, byte[] SealedSecret, byte[]? PreviousSealed, long? PreviousUntil,
-    long? RateLimit, bool Ordered, bool Enabled, bool Links, string? DisabledReason, long? FailingSince, long CreatedAt, long UpdatedAt)
-{
-    public static string SealOwner(string project, string id) => $"endpoint:{project}:{id}";
-
-    public bool Takes(string type) => Events.Any(e => e == "*" || e == type || (e.EndsWith(".*", StringComparison.Ordinal) && type.StartsWith(e.AsSpan(0, e.Length - 1), StringComparison.Ordinal)));
-}
-
-/// <summary>A signing secret as Standard Webhooks spells it: <c>whsec_</c> and 24 to 64 bytes in base 64.</summary>
-internal static class SigningSecret
-{
-    public const string Rule = "must be whsec_ and 24 to 64 bytes in base 64";
-
-    public static string New() => "whsec_" + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
-
-    public static bool IsOne(string text)
-    {
-        Span<byte> key = stackalloc byte[192];
-        return text.StartsWith("whsec_", StringComparison.Ordinal) && Convert.TryFromBase64String(text["whsec_".Length..], key, out var length) && length is >= 24 and <= 64;
-    }
-}
 
 /// <summary>The endpoints' rows.</summary>
 internal sealed class WebhookEndpoints(Database database, MasterKey master)
@@ -140,65 +111,4 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     private static WebhookEndpoint Map(DbDataReader r) => new(
         r.GetString(0), r.GetString(1), r.GetString(2), JsonSerializer.Deserialize<string[]>(r.GetString(3)) ?? [], r.Bytes(4), r.BytesOrNull(5), r.LongOrNull(6), r.LongOrNull(7),
         r.Flag(8), r.Flag(9), r.Flag(10), r.TextOrNull(11), r.LongOrNull(12), r.GetInt64(13), r.GetInt64(14));
-}
-
-/// <summary>
-/// The body of an event for an endpoint that may have links: with the link of its question, if it has one. Made when it is sent, so that no link
-/// is kept.
-/// </summary>
-internal delegate ValueTask<byte[]> AddLink(Delivery delivery);
-
-/// <summary>Events on their way to a subscriber.</summary>
-internal sealed class EventPurpose(WebhookEndpoints endpoints, Outbox outbox, AddLink addLink, Database database) : DeliveryPurpose
-{
-    public const string PurposeName = "event";
-
-    /// <summary>Nothing but failure for so long, and an endpoint is disabled.</summary>
-    private const long MaxFailing = 5L * 86_400 * 1_000_000;
-
-    public override string Name => PurposeName;
-
-    public override async ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery)
-    {
-        if (await endpoints.FindAsync(delivery.Project, WebhookEndpoints.IdOf(delivery.Endpoint)) is not { } endpoint) return (null, "The endpoint was deleted.");
-        if (!endpoint.Enabled) return (null, "The endpoint is disabled" + (endpoint.DisabledReason is null ? "." : ": " + endpoint.DisabledReason));
-        var body = endpoint.Links && delivery.Type == "approval.requested" ? await addLink(delivery) : delivery.Body;
-        return (new Outgoing(endpoint.Url, endpoints.SecretsOf(endpoint, database.Now), body, endpoint.RateLimit), null);
-    }
-
-    public override async ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt)
-    {
-        if (await WebhookEndpoints.MarkAsync(tx, delivery.Project, WebhookEndpoints.IdOf(delivery.Endpoint), failed: true) is { } since && tx.Now - since >= MaxFailing)
-            await DisableAsync(tx, delivery, "nothing but failure for five days; the last: " + attempt.Words);
-    }
-
-    public override async ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason)
-    {
-        if (attempt is null) return;
-        if (reason is null) await WebhookEndpoints.MarkAsync(tx, delivery.Project, WebhookEndpoints.IdOf(delivery.Endpoint), failed: false);
-        else await AttemptedAsync(tx, delivery, attempt);
-    }
-
-    /// <summary>
-    /// Disables the endpoint and tells of it. What waits for it is ended by <see cref="DeliveryKeeper"/>: the transaction that
-    /// records one delivery touches no other, so many that are answered at once do not wait for one another in a circle.
-    /// </summary>
-    public override async ValueTask DisableAsync(Tx tx, Delivery delivery, string reason)
-    {
-        var id = WebhookEndpoints.IdOf(delivery.Endpoint);
-        if (!await WebhookEndpoints.DisableAsync(tx, delivery.Project, id, reason)) return;
-        await outbox.EmitAsync(tx, delivery.Project, "endpoint.disabled", delivery.Endpoint, json =>
-        {
-            json.WriteString("endpointId", id);
-            json.WriteString("reason", reason);
-        });
-    }
-
-    public override async ValueTask<string?> WhyNotAgainAsync(Tx tx, Delivery delivery) =>
-        await WebhookEndpoints.FindAsync(tx, delivery.Project, WebhookEndpoints.IdOf(delivery.Endpoint)) switch
-        {
-            null => "Its endpoint was deleted.",
-            { Enabled: false } => "Its endpoint is disabled: put it again with enabled true, then retry.",
-            _ => null,
-        };
 }

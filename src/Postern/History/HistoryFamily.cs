@@ -60,21 +60,3 @@ internal sealed class HistoryFamily : ErrorFamily
 
     public static Refusal Missing(string scope) => new(403, "missing scope: " + scope) { Extra = [("missingScope", scope)] };
 }
-
-/// <summary>A refused request of a history.</summary>
-internal sealed record HistoryError(
-    [Member("False. Left out with 400 and 401.", MayBeAbsent = true)] bool? Ok,
-    [Member("What is wrong.")] HistoryFault Error);
-
-internal sealed record HistoryFault(
-    [Member("What is wrong, for people.")] string Message,
-    [Member("What kind of fault it is.")] string Type,
-    [Member("A stable code, where it is the credential that is sent in a wrong way.", MayBeAbsent = true)]
-    string? Code,
-    [Member("True: the same request may succeed later.", MayBeAbsent = true)] bool? Retryable,
-    [Member("The scope that is missing.", MayBeAbsent = true)] HistoryMissing? Details);
-
-internal sealed record HistoryMissing(
-    [Member("MISSING_SCOPE.")] string Code,
-    [Member("The scope that is missing.")] string MissingScope,
-    [Member("The same, as a list.")] IReadOnlyList<string> RequiredScopes);

@@ -8,46 +8,6 @@ using Postern.Sessions;
 
 namespace Postern.History;
 
-/// <summary>What was asked of a history, checked.</summary>
-/// <param name="Before">Messages with a smaller number; null: the newest window.</param>
-/// <param name="After">Messages with a larger number, oldest first; null: backwards.</param>
-internal sealed record HistoryQuery(int Limit, long? Before, long? After, bool Lean, bool Full, bool Deltas)
-{
-    public const int MaxLimit = 1000;
-    private const int StandardLimit = 100;
-
-    public static (HistoryQuery? Query, Refusal? Refusal) Read(IQueryCollection query)
-    {
-        var limit = StandardLimit;
-        if (query.TryGetValue("limit", out var asked))
-        {
-            if (!IsDigits(asked)) return (null, Refusal.BadRequest("limit must be a positive integer"));
-            // Larger clamps, however large: the number may not fit any type.
-            limit = asked.ToString().TrimStart('0') is var digits && digits.Length > 4 ? MaxLimit : digits.Length == 0 ? 0 : Math.Min(int.Parse(digits), MaxLimit);
-            if (limit == 0) return (null, Refusal.BadRequest("limit must be a positive integer"));
-        }
-        long? before = null;
-        if (query.TryGetValue("cursor", out asked))
-        {
-            var text = asked.ToString();
-            if (!TryNumber(text.StartsWith("seq:", StringComparison.Ordinal) ? text[4..] : text, out var number) || number == 0) return (null, Refusal.BadRequest("cursor must be a positive integer"));
-            before = number;
-        }
-        long? after = null;
-        if (query.TryGetValue("after", out asked))
-        {
-            if (!TryNumber(asked.ToString(), out var number)) return (null, Refusal.BadRequest("after must be a non-negative integer"));
-            if (before is not null) return (null, Refusal.BadRequest("cursor and after exclude each other"));
-            after = number;
-        }
-        return (new HistoryQuery(limit, before, after, query["fields"] == "items", query["full"] == "1", query["deltas"] == "1"), null);
-    }
-
-    private static bool IsDigits(string? text) => !string.IsNullOrEmpty(text) && text.All(char.IsAsciiDigit);
-
-    private static bool TryNumber(string text, out long number) => long.TryParse(text, System.Globalization.NumberStyles.None, null, out number);
-}
-
 /// <summary>A rendered page: the JSON body as it goes out, and its ETag. Rendered once for all who ask for the same.</summary>
 internal sealed class HistoryPage(ReadOnlyMemory<byte> json, int size, string etag, long lastSeq)
 {
@@ -119,80 +79,5 @@ internal sealed class HistoryPage(ReadOnlyMemory<byte> json, int size, string et
         using var buffer = new MemoryStream();
         using (var gzip = new GZipStream(buffer, CompressionLevel.Fastest)) gzip.Write(Json.Span);
         return buffer.ToArray();
-    }
-}
-
-/// <summary>A message as history shows it.</summary>
-internal static class MessageJson
-{
-    /// <summary>UTF-16 units of one text that are shown unless the whole is asked for.</summary>
-    public const int DisplayCap = 8000;
-    private const string CutMark = "\n...(truncated)...";
-
-    public static void Write(Utf8JsonWriter json, Message message, bool full)
-    {
-        json.WriteStartObject();
-        json.WriteString("role"u8, message.Role);
-        json.WritePropertyName("content"u8);
-        var cut = false;
-        // A content of fewer bytes than the cap holds no text over it.
-        if (full || message.Content.Length <= DisplayCap) json.WriteRawValue(message.Content, skipInputValidation: true);
-        else cut = WriteCapped(json, message.Content);
-        json.WriteNumber("timestamp"u8, message.At / 1000);
-        if (message.Run is not null) json.WriteString("runId"u8, message.Run);
-        json.WriteStartObject("__openclaw"u8);
-        json.WriteString("id"u8, message.Id);
-        json.WriteNumber("seq"u8, message.Seq);
-        if (cut)
-        {
-            json.WriteBoolean("truncated"u8, true);
-            json.WriteString("reason"u8, "display-cap"u8);
-        }
-        json.WriteEndObject();
-        json.WriteEndObject();
-    }
-
-    private static bool WriteCapped(Utf8JsonWriter json, byte[] content)
-    {
-        using var document = JsonDocument.Parse(content, Wire.Kept);
-        var cut = false;
-        json.WriteStartArray();
-        foreach (var block in document.RootElement.EnumerateArray())
-        {
-            if (block.ValueKind != JsonValueKind.Object || !block.TryGetProperty("text", out var value) || value.ValueKind != JsonValueKind.String || Fields.TextOf(value) is not { Length: > DisplayCap } text)
-            {
-                block.WriteTo(json);
-                continue;
-            }
-            cut = true;
-            // Never inside a code point: a high surrogate at the edge goes with its half.
-            var length = char.IsHighSurrogate(text[DisplayCap - 1]) ? DisplayCap - 1 : DisplayCap;
-            json.WriteStartObject();
-            foreach (var member in block.EnumerateObject())
-            {
-                if (member.NameEquals("text")) json.WriteString("text", text[..length] + CutMark);
-                else member.WriteTo(json);
-            }
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-        return cut;
-    }
-
-    /// <summary>The event of one committed message.</summary>
-    public static byte[] Frame(string key, Message message, bool full)
-    {
-        var data = new ArrayBufferWriter<byte>(512);
-        using (var json = new Utf8JsonWriter(data, Wire.WriterOptions))
-        {
-            json.WriteStartObject();
-            json.WriteString("sessionKey"u8, key);
-            json.WritePropertyName("message"u8);
-            Write(json, message, full);
-            json.WriteString("messageId"u8, message.Id);
-            json.WriteNumber("messageSeq"u8, message.Seq);
-            json.WriteEndObject();
-        }
-        return [.. Encoding.ASCII.GetBytes($"event: message\nid: {message.Seq}\ndata: "), .. data.WrittenSpan, .. "\n\n"u8];
     }
 }

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Microsoft.Net.Http.Headers;
 using Postern.Access;
 using Postern.Http;
@@ -204,39 +203,3 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
             && list.Any(e => e.Value.Equals("gzip", StringComparison.OrdinalIgnoreCase) && (e.Quality ?? 1) > 0);
     }
 }
-
-internal sealed record HistoryView(
-    [Member("The session's key.")] string SessionKey,
-    [Member("The messages, the oldest first.")] IReadOnlyList<HistoryMessage> Items,
-    [Member("The same as items. Left out with fields=items.", MayBeAbsent = true)] IReadOnlyList<HistoryMessage>? Messages,
-    [Member("Whether there are more in the direction of the query.")] bool HasMore,
-    [Member("Where the next page begins, when there is more.", MayBeAbsent = true)] string? NextCursor);
-
-[Strict]
-internal sealed record WriteMessage(
-    [Word("Who speaks.", "user", "assistant", "toolResult", "system")] string Role,
-    [Chosen("A text, or blocks: objects with a type.", "string", "array")] JsonElement Content,
-    [Text("The same key and message again is one message.", 1, 256)] string? IdempotencyKey);
-
-internal sealed record WrittenMessage(
-    [Member("The message's id.")] string Id,
-    [Member("Its number in the transcript, from 1.")] long Seq);
-
-internal sealed record KilledView(
-    [Member("True.")] bool Ok,
-    [Member("Whether there was a live run.")] bool Killed);
-
-/// <summary>A message as <see cref="MessageJson"/> writes it.</summary>
-internal sealed record HistoryMessage(
-    [Member("Who speaks.")] string Role,
-    [Chosen("Its blocks. A text over 8000 characters is cut, unless full=1 asks for all of it.", "array")]
-    JsonElement Content,
-    [Member("When it was committed: milliseconds since 1970.")] long Timestamp,
-    [Member("The run that made it.", MayBeAbsent = true)] string? RunId,
-    [Member("Where it stands in the transcript.")][property: JsonPropertyName("__openclaw")] HistoryMark Mark);
-
-internal sealed record HistoryMark(
-    [Member("The message's id.")] string Id,
-    [Member("Its number in the transcript, from 1.")] long Seq,
-    [Member("True: a text of it is cut.", MayBeAbsent = true)] bool? Truncated,
-    [Member("Why it is cut.", MayBeAbsent = true)] string? Reason);

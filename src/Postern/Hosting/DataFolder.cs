@@ -1,8 +1,5 @@
 namespace Postern.Hosting;
 
-/// <summary>Something that a person has to put right before the server can start, in words for that person.</summary>
-internal sealed class SetupException(string message) : Exception(message);
-
 /// <summary>
 /// The folder that a server keeps its files in: mode 0700, its files 0600. A lock file, held open for the life of the process,
 /// keeps a second server out; the system frees it whenever the process ends, however it ends.

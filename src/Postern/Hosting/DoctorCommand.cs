@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using Postern.Access;
 using Postern.Http;
 using Postern.Settings;

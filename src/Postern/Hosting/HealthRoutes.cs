@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Postern.Access;
 using Postern.Http;
 using Postern.Storage;
@@ -79,10 +78,3 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
     private Task<IResult> Document(HttpContext http) => Task.FromResult(Reply.Bytes(
         200, _document ??= OpenApiDocument.Render(services.GetRequiredService<DoorTable>().Doors.Table)));
 }
-
-internal sealed record WelcomeView(string Name, string Docs, string Openapi, string Health, string Readiness);
-
-internal sealed record HealthView(
-    [Member("ok, or ready.")] string Status,
-    [Member("The kind of database.")] string? Database,
-    [Member("The version of its schema.")] int? Schema);

@@ -1,6 +1,5 @@
 using Postern.Access;
 using Postern.Settings;
-using Postern.Storage;
 
 namespace Postern.Hosting;
 

@@ -1,4 +1,3 @@
-using System.Text;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
 using Postern.Access;
@@ -175,10 +174,4 @@ internal static class Server
         HostLog.Stopping(app.Logger, streams.Count);
         streams.EndAll();
     }
-}
-
-/// <summary>The doors of the running server, for the commands and tests that print them.</summary>
-internal sealed class DoorTable
-{
-    public Doors Doors { get; set; } = null!;
 }

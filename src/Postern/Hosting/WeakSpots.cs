@@ -7,11 +7,6 @@ using Postern.Triggers;
 
 namespace Postern.Hosting;
 
-/// <summary>Something that works, and is weaker than it may be.</summary>
-/// <param name="What">One word for the doctor's column.</param>
-/// <param name="Words">What it is, and what to do.</param>
-internal sealed record WeakSpot(string What, string Words);
-
 /// <summary>
 /// What the doctor names although nothing is broken: settings that open something, and rows that an older version let
 /// in.

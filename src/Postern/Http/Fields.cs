@@ -281,9 +281,3 @@ internal sealed class Fields(JsonElement root)
         }
     }
 }
-
-/// <summary>What stands beside an endpoint whose document shows a record as the body.</summary>
-internal interface ITakesRecord
-{
-    Type? Request { get; }
-}

@@ -7,16 +7,6 @@ using Postern.Storage;
 
 namespace Postern.Live;
 
-/// <summary>A request that is held open: a stream, or one that waits for an answer.</summary>
-internal interface IHeldRequest : IDisposable
-{
-    /// <summary>Called twice a second, and when something about access changed: whatever is due is done.</summary>
-    void Look();
-
-    /// <summary>It ends, with a reason.</summary>
-    void End(string reason);
-}
-
 /// <summary>
 /// The requests that this node holds open: streams, and those that wait for an answer. Twice a second, and at once when something about access
 /// changed, it looks at each, so that what ends a caller's authority ends what it has open.

@@ -4,12 +4,6 @@ using Postern.Http;
 
 namespace Postern.Runs;
 
-/// <summary>What became of the artifacts of one report.</summary>
-/// <param name="Body">All of the run's artifacts after it; null when nothing changed.</param>
-/// <param name="Kept">Immutable ones that it would have changed.</param>
-/// <param name="Ignored">Ones that the workflow does not list.</param>
-internal sealed record ArtifactUpdate(byte[]? Body, IReadOnlyList<string> Kept, IReadOnlyList<string> Ignored);
-
 /// <summary>
 /// The artifacts of a run: a JSON object, at most <see cref="MaxBytes"/>. The first write of an immutable one stands; a mutable one is replaced; null
 /// clears nothing. What a report could not write is named in its event.

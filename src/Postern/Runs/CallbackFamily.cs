@@ -31,9 +31,3 @@ internal sealed class CallbackFamily : ErrorFamily
 
     public override Refusal Forbidden(string requiredScope) => new(403, "Forbidden", "FORBIDDEN");
 }
-
-/// <summary>A refused request at the doors of orchestrators.</summary>
-[HasMoreMembers]
-internal sealed record CallbackError(
-    [Member("The stable code.")] string Code,
-    [Member("What is wrong, for people.")] string Message);

@@ -1,5 +1,3 @@
-using Postern.Http;
-
 namespace Postern.Runs;
 
 /// <summary>
@@ -136,9 +134,3 @@ internal sealed record Run
 
     public bool IsEnded => EndedAt is not null;
 }
-
-/// <summary>Why a run or an attempt failed, in the worker's words.</summary>
-internal sealed record Failure(
-    [Member("A stable code.")] string Code,
-    [Member("What went wrong, for people.")] string? Message = null,
-    [Member("The stage that failed.")] string? Stage = null);

@@ -1,7 +1,5 @@
-using System.Text.Json;
 using Postern.Access;
 using Postern.Deliveries;
-using Postern.Http;
 using Postern.Settings;
 using Postern.Storage;
 
@@ -63,16 +61,4 @@ internal sealed class RunCallbacks(RunStore runs, Outbox outbox, MasterKey maste
     }
 
     private static string SealOwner(string project, string run) => $"run-callback:{project}:{run}";
-}
-
-/// <summary>What became of a run's deliveries, in its timeline.</summary>
-internal static class DeliveryTrace
-{
-    public static ValueTask AddAsync(Tx tx, Delivery delivery, string type, bool accepted, string? words) =>
-        RunEvents.AddAsync(tx, delivery.Project, delivery.Subject, seq => new RunEvent(
-            seq, type, tx.Now, AttemptOf(delivery), Doer.Server, Accepted: accepted, Code: accepted ? null : "delivery_failed",
-            Detail: JsonSerializer.Serialize(words is null ? new { deliveryId = delivery.Id, type = delivery.Type, number = delivery.Attempts + 1 } : (object)new { deliveryId = delivery.Id, type = delivery.Type, number = delivery.Attempts + 1, reason = words }, Wire.Json)));
-
-    /// <summary>The run's attempt, where the delivery was made for one.</summary>
-    public static long AttemptOf(Delivery delivery) => long.TryParse(delivery.Detail?.Split(' ')[0], out var attempt) ? attempt : 1;
 }

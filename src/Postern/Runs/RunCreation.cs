@@ -11,9 +11,6 @@ using Postern.Storage;
 
 namespace Postern.Runs;
 
-/// <summary>What a caller asked to start, checked. JSON members are kept as the text that came.</summary>
-internal sealed record StartRun(string Agent, string Workflow, string? SessionId, byte[]? Input, string Tags, string? Metadata, string? IdempotencyKey, string? CallbackUrl, string? CallbackSecret, bool SecretWasMade, long? DeadlineSeconds, bool Start, byte[] Digest);
-
 /// <summary>
 /// Starts runs over HTTP: the run, its first event, and that it is due are one transaction. Under an idempotency key a repeat gets the first answer;
 /// of many at once one starts the run and the others wait for its commit.

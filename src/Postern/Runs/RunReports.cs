@@ -5,69 +5,6 @@ using Postern.Storage;
 
 namespace Postern.Runs;
 
-/// <summary>What a worker or an orchestrator says about a run, its syntax checked.</summary>
-/// <param name="Status">The state that it reports.</param>
-/// <param name="By">Who reports.</param>
-/// <param name="Attempt">The attempt that it is of; null for the current one.</param>
-internal sealed record Report(string Status, Doer By, long? Attempt)
-{
-    public string? EventId { get; init; }
-
-    /// <summary>Microseconds; null: now.</summary>
-    public long? OccurredAt { get; init; }
-
-    public string? CorrelationId { get; init; }
-
-    public string? ActorType { get; init; }
-
-    public JsonElement? Artifacts { get; init; }
-
-    public Failure? Failure { get; init; }
-
-    public byte[]? Output { get; init; }
-
-    public long? ProgressMillionths { get; init; }
-
-    /// <summary>It came with the attempt's own credential, which its worker has from the dispatch.</summary>
-    public bool OfItsWorker { get; init; }
-
-    /// <summary>Of its content; needed where it has an <see cref="EventId"/>.</summary>
-    public byte[]? Digest { get; init; }
-}
-
-/// <summary>What became of a report: exactly one of these.</summary>
-internal abstract record ReportOutcome
-{
-    internal sealed record Applied(Run Run) : ReportOutcome;
-
-    /// <summary>The same report was accepted before; nothing changed.</summary>
-    internal sealed record Replayed(Run Run) : ReportOutcome;
-
-    internal sealed record NoSuchRun : ReportOutcome;
-
-    internal sealed record Invalid(string Field, string Problem) : ReportOutcome;
-
-    internal sealed record Mismatch(string EventId) : ReportOutcome;
-
-    internal sealed record Stale(long CurrentAttempt, long ReportedAttempt) : ReportOutcome;
-
-    internal sealed record OutOfOrder(long Latest, string Current, string Attempted) : ReportOutcome;
-
-    /// <param name="Asked">It waits for a person, so that only its end may be reported.</param>
-    internal sealed record Illegal(string Current, string Attempted, IReadOnlyList<string> Allowed, bool Terminal, bool Asked = false) : ReportOutcome;
-}
-
-/// <summary>The codes of refused reports, the same at every door and in the timeline.</summary>
-internal static class ReportCode
-{
-    public const string Validation = "VALIDATION_ERROR";
-    public const string Mismatch = "EVENT_ID_PAYLOAD_MISMATCH";
-    public const string Stale = "STALE_ATTEMPT";
-    public const string OutOfOrder = "CALLBACK_OUT_OF_ORDER";
-    public const string Illegal = "FSM_TRANSITION_INVALID";
-    public const string Terminal = "FSM_TERMINAL_IMMUTABLE";
-}
-
 /// <summary>
 /// Takes reports, whatever door they came through, in one order of checks: the run, what depends on its workflow, the ledger of repeats, the
 /// attempt, the order of instants, the state machine; then it applies. All of it is one transaction that holds the run's row: of reports at

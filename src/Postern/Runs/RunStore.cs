@@ -1,8 +1,6 @@
 using System.Data.Common;
-using System.Text;
 using Postern.Access;
 using Postern.Approvals;
-using Postern.Http;
 using Postern.Sessions;
 using Postern.Storage;
 
@@ -312,8 +310,3 @@ internal sealed class RunStore(Database database)
         WaitsAt = r.LongOrNull(49),
     };
 }
-
-/// <summary>What a list of runs is narrowed to; empty lists do not narrow.</summary>
-internal sealed record RunFilter(
-    IReadOnlyList<string> Statuses, IReadOnlyList<string> Phases, IReadOnlyList<string> Agents, IReadOnlyList<string> Sessions, IReadOnlyList<string> Triggers, IReadOnlyList<string> Tags,
-    long? From, long? To, Cursor? After, bool WithInternal = false);

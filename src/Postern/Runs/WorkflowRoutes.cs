@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Postern.Access;
 using Postern.Http;
 
@@ -48,49 +47,5 @@ internal sealed class WorkflowRoutes(WorkflowStore workflows)
     {
         if (RequestPath.Segment(http, NameSegment) is not { } name || await workflows.NewestAsync(caller.Project, name) is not { } found) return new Refusal(404, "There is no such workflow.", "not_found");
         return Reply.Ok(WorkflowView.Of(name, found.Workflow.Version, found.Text, found.CreatedAt));
-    }
-}
-
-[Strict]
-internal sealed record PutWorkflow(
-    [Text("The state that runs begin in.", 1, 64)] string Initial,
-    [Member("The states by their names, at most 200.")] IReadOnlyDictionary<string, PutWorkflowState> States,
-    [Items("Artifacts that must be there before a state is reached.", 0, 200)] IReadOnlyList<Checkpoint>? Checkpoints,
-    [Member("The names of artifacts, where they are fixed.")] PutArtifacts? Artifacts,
-    [Member("Seconds that a run may be in a state, by its name; 1 to 2592000.")]
-    IReadOnlyDictionary<string, long>? Deadlines);
-
-[Strict]
-internal sealed record PutWorkflowState(
-    [Word(
-        "What the state means.",
-        Runs.Phase.Queued, Runs.Phase.Running, Runs.Phase.Waiting, Runs.Phase.Paused,
-        Runs.Phase.Succeeded, Runs.Phase.Failed, Runs.Phase.Cancelled, Runs.Phase.TimedOut)]
-    string Phase,
-    [Texts("The states that a report may move to from here.", 200, 64)] IReadOnlyList<string> To,
-    [Member("Whether a report may name the state that the run is in.")] bool? Self);
-
-[Strict]
-internal sealed record PutArtifacts(
-    [Texts("Artifacts that are written once.", 100, 128)] IReadOnlyList<string>? Immutable,
-    [Texts("Artifacts that may be written anew.", 100, 128)] IReadOnlyList<string>? Mutable);
-
-/// <summary>A definition as it was put, with its name and version; version 0 is built in.</summary>
-internal sealed record WorkflowView(
-    [Member("The workflow's name.")] string Name,
-    [Member("Its version; 0 is built in.")] long Version,
-    [At("When the version was made; null for a built-in one.")] string? CreatedAt,
-    [Member("The state that runs begin in.")] string Initial,
-    [Chosen("The states by their names, as they were put.")] JsonElement States,
-    [Chosen("Artifacts that must be there before a state is reached.", "array")] JsonElement? Checkpoints,
-    [Chosen("The names of artifacts, where they are fixed.")] JsonElement? Artifacts,
-    [Chosen("Seconds that a run may be in a state, by its name.")] JsonElement? Deadlines)
-{
-    public static WorkflowView Of(string name, long version, string text, long? createdAt)
-    {
-        var definition = JsonSerializer.Deserialize<JsonElement>(text, Wire.Json);
-        return new WorkflowView(name, version, createdAt is > 0 ? Wire.Iso(createdAt) : null, definition.GetProperty("initial").GetString()!, definition.GetProperty("states"), Member("checkpoints"), Member("artifacts"), Member("deadlines"));
-
-        JsonElement? Member(string member) => definition.TryGetProperty(member, out var value) ? value : null;
     }
 }

@@ -1,14 +1,8 @@
 using Postern.Access;
-using Postern.Http;
 using Postern.Live;
 using Postern.Storage;
 
 namespace Postern.Sessions;
-
-/// <summary>What a client asked of a channel's stream.</summary>
-/// <param name="After">Number of the last record that it has; -1 from the start, null from the end.</param>
-/// <param name="PeekSettled">Close at once when the last turn has completed.</param>
-internal sealed record StreamRequest(SessionName? Name, string Reference, string Io, string? SideChannel, long? After, TimeSpan Timeout, bool PeekSettled);
 
 /// <summary>
 /// One reader of one channel, as server-sent events. A cursor: what it has not sent comes from the tail while that keeps it, else from

@@ -1,5 +1,3 @@
-using Postern.Storage;
-
 namespace Postern.Sessions;
 
 /// <summary>
@@ -82,11 +80,4 @@ internal sealed record Session(
         if (externalId.Contains('\uFFFD', StringComparison.Ordinal)) return "must not contain U+FFFD, which stands for what was no text";
         return externalId.Any(char.IsControl) ? "must not contain control characters" : null;
     }
-}
-
-/// <summary>What never changes about a session: enough to decide who may do what with it, without its row.</summary>
-internal sealed record SessionName(string Project, string Id, string? ExternalId, string Agent, string Key)
-{
-    /// <summary>How clients name it: the external id where there is one.</summary>
-    public string Name => ExternalId ?? Id;
 }

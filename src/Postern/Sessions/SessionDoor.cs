@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text.Json;
 using Postern.Access;
 using Postern.Http;
-using Postern.Storage;
 
 namespace Postern.Sessions;
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Postern.Access;
 using Postern.Http;
 
 namespace Postern.Sessions;
@@ -60,38 +59,3 @@ internal sealed class SessionFamily : ErrorFamily
     /// <summary>Texts that clients have always known stand alone; what this server adds has a code.</summary>
     private static bool ShowsCode(Refusal refusal) => refusal.Status is not (401 or 404 or 405 or 413 or 500) && refusal.Code is not ("invalid_json" or "empty_body" or "invalid_body");
 }
-
-/// <summary>The answers of a channel: <c>{ok:false, error, code?}</c> to appends.</summary>
-internal static class ChannelRefusal
-{
-    private static readonly (string, object?) NotOk = ("ok", false);
-
-    public static Refusal OutNeedsKey { get; } = new(403, "Appending to the out channel requires secret key authentication") { Extra = [NotOk], ShouldRetry = false };
-
-    public static Refusal NotTheRun { get; } = new(403, "The run of this token no longer has the session", "not_the_run") { Extra = [NotOk], ShouldRetry = false };
-
-    private static Refusal Full { get; } = new(409, "The session holds as many bytes as it may", "quota_reached")
-    {
-        Extra = [NotOk, ("quota", "SessionBytes")],
-        ShouldRetry = false,
-    };
-
-    public static Refusal Of(AppendOutcome outcome) => outcome switch
-    {
-        AppendOutcome.PartMismatch mismatch => new Refusal(409, $"The part {mismatch.PartId} was appended before with another body", "part_id_mismatch") { Extra = [NotOk], ShouldRetry = false },
-        AppendOutcome.Closed closed => new Refusal(409, "The session is closed", "session_closed") { Extra = [NotOk, ("closedReason", closed.Reason)], ShouldRetry = false },
-        AppendOutcome.Expired => new Refusal(409, "The session has expired", "session_expired") { Extra = [NotOk], ShouldRetry = false },
-        AppendOutcome.NotTheRun => NotTheRun,
-        AppendOutcome.AwaitsApproval => new Refusal(409, "The run waits for an approval: its turn ends after the answer", "awaiting_approval") { Extra = [NotOk], ShouldRetry = false },
-        AppendOutcome.QuotaReached => Full,
-        _ => SessionFamily.NotFound,
-    };
-}
-
-/// <summary>A refused request of a session.</summary>
-[HasMoreMembers]
-internal sealed record SessionError(
-    [Member("What is wrong, for people.")] string Error,
-    [Member("A stable code, where the text has none that clients have always known.", MayBeAbsent = true)]
-    string? Code,
-    [Member("False, from the doors of channels.", MayBeAbsent = true)] bool? Ok);

@@ -1,52 +1,9 @@
-using System.Text.Json;
 using Postern.Access;
 using Postern.Agents;
 using Postern.Http;
-using Postern.Runs;
 using Postern.Storage;
 
 namespace Postern.Sessions;
-
-/// <summary>What a client asked to start, checked. JSON members are kept as the text that came.</summary>
-internal sealed record StartRequest(string Type, string? ExternalId, string Agent, string TriggerConfig, byte[] BasePayload, bool HasMessage, ChatMessage? Message, string? Tags, string? Metadata, long? ExpiresAt)
-{
-    public static (StartRequest? Request, Refusal? Refusal) Read(Fields fields, bool asUser)
-    {
-        var type = fields.Text("type", 1, 64, required: true);
-        var externalId = fields.Text("externalId", 1, Session.MaxExternalId, trim: true);
-        if (externalId is not null && Session.WhatIsWrongWith(externalId) is { } problem) fields.Fault("externalId", problem);
-        var agent = fields.Text("taskIdentifier", 1, 128, required: true);
-        var tags = fields.Texts("tags", 10, 128);
-        var metadata = fields.ContentObject("metadata");
-        var expiresAt = fields.Instant("expiresAt");
-        var config = fields.ContentObject("triggerConfig", required: true);
-        var payload = config is { } given ? ReadConfig(given, fields) : null;
-        if (fields.Refusal() is { } wrong) return (null, wrong);
-        var chat = payload!.Value;
-        var hasMessage = chat.TryGetProperty("trigger", out var trigger) && trigger.ValueKind == JsonValueKind.String && trigger.GetString() is "submit-message" or "regenerate-message" or "action";
-        return (new StartRequest(
-            type!, externalId, agent!, config!.Value.GetRawText(), JsonSerializer.SerializeToUtf8Bytes(chat, Wire.Json),
-            hasMessage, hasMessage ? ChatMessage.Read(chat, asUser) : null,
-            tags is null ? null : JsonSerializer.Serialize(tags, Wire.Json), metadata?.GetRawText(), expiresAt), null);
-    }
-
-    private static JsonElement? ReadConfig(JsonElement config, Fields faults)
-    {
-        var fields = new Fields(config);
-        var payload = fields.Object("basePayload", required: true);
-        fields.Text("machine", 1, 64);
-        fields.Text("queue", 1, 128);
-        fields.Text("lockToVersion", 1, 128);
-        fields.Text("region", 1, 128);
-        fields.Texts("tags", 10, 128);
-        fields.Whole("maxAttempts", 1, 10);
-        fields.Whole("maxDuration", 1, long.MaxValue);
-        fields.Whole("idleTimeoutInSeconds", 1, 3600);
-        fields.Text("concurrencyKey", 1, 256);
-        foreach (var (field, problem) in fields.Faults) faults.Fault("triggerConfig." + field, problem);
-        return payload;
-    }
-}
 
 /// <summary>Starts sessions: the row and its first run in one transaction, and the same answer to any number of callers at once.</summary>
 internal sealed class SessionStart(Database database, SessionStore sessions, Conversation conversation, Transcript transcript, SessionEvents events)
@@ -104,39 +61,5 @@ internal sealed class SessionStart(Database database, SessionStore sessions, Con
         var run = stored.CurrentRun ?? await conversation.StartRunAsync(tx, stored, null, bootMessage: false);
         if (run is null) return (null, null, false, new Refusal(422, $"There is no agent {stored.Agent}", "unknown_agent") { ShouldRetry = false });
         return (await SessionStore.LockAsync(tx, stored.Project, stored.Id), run, false, null);
-    }
-}
-
-/// <summary>The tokens that sessions hand to their clients: for one session, an hour, and never wider than who asked.</summary>
-internal sealed class SessionTokens(Tokens tokens, Database database)
-{
-    private const long Hour = 3_600_000_000;
-
-    /// <summary>For who started the session: bounded as everything derived is. Null: nothing is derived from that credential.</summary>
-    public ValueTask<string?> ForCreatorAsync(ProjectCaller caller, Session session) => DeriveAsync(caller, session.Project, session.Id, session.ExternalId);
-
-    /// <summary>
-    /// For a reader of <c>out</c> whose turn has completed: what it may do with the session already, for another hour at most, and no longer than it
-    /// could have done it anyway. Null: it may not write, or nothing is derived from its credential.
-    /// </summary>
-    public async ValueTask<string?> RefreshAsync(ProjectCaller caller, SessionName name) =>
-        caller.Authority.Lineage is not null && caller.Authority.Allows(new Need("write", "sessions", name.Id, name.ExternalId)) ? await DeriveAsync(caller, name.Project, name.Id, name.ExternalId) : null;
-
-    /// <summary>The token of a run: its session's channels and the run itself, for one attempt.</summary>
-    public ValueTask<string> ForRunAsync(Run run, SessionName? session, long expiresAt)
-    {
-        List<string> scopes = [$"write:runs:{run.Id}", $"read:runs:{run.Id}"];
-        if (session is not null) scopes.AddRange([$"read:sessions:{session.Id}", $"write:sessions:{session.Id}"]);
-        return tokens.MintForWorkerAsync(run.Project, new Worker(run.Id, run.Attempt, session?.Id), scopes, expiresAt);
-    }
-
-    private ValueTask<string?> DeriveAsync(ProjectCaller caller, string project, string id, string? externalId)
-    {
-        // Internal sessions are for administrators, which no token of theirs would be: it would open nothing.
-        if (externalId is not null && Session.IsInternal(externalId)) return new((string?)null);
-        var scopes = new List<string>(2);
-        if (caller.Authority.Allows(new Need("read", "sessions", id, externalId))) scopes.Add("read:sessions:" + (externalId ?? id));
-        scopes.Add("write:sessions:" + (externalId ?? id));
-        return tokens.DeriveAsync(caller.Authority, project, scopes, database.Now + Hour);
     }
 }

@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
-using System.Text;
 using Postern.Approvals;
-using Postern.Http;
 using Postern.Runs;
 using Postern.Storage;
 
@@ -229,23 +227,3 @@ internal sealed class SessionStore(Database database)
         r.GetInt64(15), r.GetInt64(16), r.GetInt64(17), r.GetInt64(18), r.GetInt64(19), r.GetInt64(20), r.GetInt64(21),
         r.Flag(22), r.LongOrNull(23), r.LongOrNull(24), r.GetInt64(25), r.GetInt64(26), r.GetInt64(27), r.GetInt64(28));
 }
-
-/// <summary>How a session is named. The same text may be one session's external id and another's key.</summary>
-internal enum Reference
-{
-    Id,
-    ExternalId,
-    Key,
-}
-
-internal enum Overdue
-{
-    Turn,
-    Expiry,
-    WantedRun,
-}
-
-/// <summary>What a list of sessions is narrowed to; empty lists and nulls narrow nothing. Times are microseconds.</summary>
-internal sealed record SessionFilter(
-    IReadOnlyList<string> Types, IReadOnlyList<string> Tags, IReadOnlyList<string> Agents, IReadOnlyList<string> ExternalIds, IReadOnlyList<string> Statuses,
-    long? From, long? To, Cursor? After, Cursor? Before, bool WithInternal = false);

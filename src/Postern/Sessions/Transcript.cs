@@ -1,37 +1,7 @@
-using System.Buffers;
 using System.Data.Common;
-using System.Text.Json;
-using Postern.Http;
 using Postern.Storage;
 
 namespace Postern.Sessions;
-
-/// <summary>One committed entry of the transcript. <see cref="Content"/> is a JSON array of blocks, as it goes out.</summary>
-internal sealed record Message(long Seq, string Id, string Role, byte[] Content, long At, string? Run)
-{
-    /// <summary>The messages as agents and clients of the session family read them; history has a form of its own.</summary>
-    public static byte[] RenderAll(IEnumerable<Message> messages)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using var json = new Utf8JsonWriter(buffer, Wire.WriterOptions);
-        json.WriteStartArray();
-        foreach (var message in messages)
-        {
-            json.WriteStartObject();
-            json.WriteString("id", message.Id);
-            json.WriteString("role", message.Role);
-            json.WritePropertyName("content");
-            json.WriteRawValue(message.Content, skipInputValidation: true);
-            json.WriteNumber("timestamp", message.At / 1000);
-            if (message.Run is not null) json.WriteString("runId", message.Run);
-            json.WriteNumber("seq", message.Seq);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-        json.Flush();
-        return buffer.WrittenSpan.ToArray();
-    }
-}
 
 /// <summary>The transcripts' rows: what history shows. Sequence numbers are dense from 1 and come from the session's row, under its lock.</summary>
 internal sealed class Transcript(Database database, SessionEvents events)

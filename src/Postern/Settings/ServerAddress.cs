@@ -1,6 +1,3 @@
-using System.Reflection;
-using Microsoft.AspNetCore.Http;
-
 namespace Postern.Settings;
 
 /// <summary>Where this server is reached: <c>Postern:PublicUrl</c>, or the address it listens on, known once it does.</summary>
@@ -22,9 +19,4 @@ internal sealed class ServerAddress(PosternOptions options)
 
     public void ListensOn(string url) => _listening =
         IsEveryAddress(url) ? $"{BindingAddress.Parse(url).Scheme}://127.0.0.1:{BindingAddress.Parse(url).Port}" : url.TrimEnd('/');
-}
-
-internal static class ProductVersion
-{
-    public static string Text { get; } = typeof(ProductVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
 }

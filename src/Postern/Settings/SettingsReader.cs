@@ -8,15 +8,6 @@ using System.Text.Json;
 
 namespace Postern.Settings;
 
-/// <summary>One setting, as its declaration describes it.</summary>
-internal sealed record Setting(string Name, string Default, string Bounds, string Words);
-
-/// <summary>Settings that cannot be used, all of them: the server does not start.</summary>
-internal sealed class SettingsException(IReadOnlyList<string> faults) : Exception("The settings cannot be used:\n" + string.Join("\n", faults.Select(f => "  " + f)))
-{
-    public IReadOnlyList<string> Faults { get; } = faults;
-}
-
 /// <summary>
 /// Reads settings by their declarations in <see cref="PosternOptions"/>. Sources, the later wins: <c>postern.json</c>
 /// (<c>{"Postern":{"Section":{"Name":…}}}</c>), the environment (<c>POSTERN_Section__Name</c>). A list is a JSON list

@@ -3,27 +3,6 @@ using System.Diagnostics;
 
 namespace Postern.Storage;
 
-/// <summary>The rows of a page and, when the list goes on, the place behind which it does.</summary>
-internal sealed record Listed<T>(IReadOnlyList<T> Rows, (long At, string Id)? Next);
-
-/// <summary>The order of a list: an index of the table that begins with the columns of the list's first condition.</summary>
-/// <param name="Table">Also the condition's: <c>run</c>.</param>
-/// <param name="At">The column of the instant that comes before the id; null: the ids alone are the order.</param>
-/// <param name="NewestFirst">False: the oldest first.</param>
-internal sealed record ListOrder(string Table, string? At, bool NewestFirst = true)
-{
-    public string Sign => NewestFirst ? "<" : ">";
-
-    public string Sql
-    {
-        get
-        {
-            var way = NewestFirst ? "DESC" : "ASC";
-            return At is null ? $"id {way}" : $"{At} {way}, id {way}";
-        }
-    }
-}
-
 /// <summary>
 /// Reads a page of a list whose filters may find nothing in a million rows. It goes through the list's index a stretch
 /// at a time, each stretch a read of its own, so that no list holds a place, or the database's time, for longer than

@@ -1,7 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using Microsoft.Data.Sqlite;
-using Npgsql;
 
 namespace Postern.Storage;
 
@@ -160,10 +159,3 @@ internal static partial class Migrations
             })];
     }
 }
-
-/// <summary>The database was written by a newer Postern than this one.</summary>
-internal sealed class SchemaTooNewException(string where, int has, int knows)
-    : Exception($"The database {where} has schema {has}; this binary knows {knows}. Start the newer Postern, or restore a backup made before the upgrade.");
-
-/// <summary>A change of the schema failed; the message says which, and what to do.</summary>
-internal sealed class MigrationFailedException(string message, Exception inner) : Exception(message, inner);

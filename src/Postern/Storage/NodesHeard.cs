@@ -1,18 +1,5 @@
 namespace Postern.Storage;
 
-/// <summary>What was read of another node: its row, and one hint of it, or none.</summary>
-/// <param name="Node">The node.</param>
-/// <param name="Told">The number of the last hint that it has told, as of its last heartbeat.</param>
-/// <param name="SilentFor">Microseconds since that heartbeat.</param>
-/// <param name="Number">The hint's number; null: it has told nothing since.</param>
-/// <param name="Topics">The hint's topics, one a line; null without a hint.</param>
-internal sealed record HeardHint(string Node, long Told, long SilentFor, long? Number, string? Topics);
-
-/// <summary>What a node makes of what it has read.</summary>
-/// <param name="Topics">What was committed elsewhere.</param>
-/// <param name="Everything">Something may have been missed: everything is to be looked at once.</param>
-internal readonly record struct Heard(IReadOnlyCollection<string> Topics, bool Everything);
-
 /// <summary>
 /// How far a node has heard each of the others. Numbers of a node have no gap, so what is missing is noticed: a gap, a
 /// node that is new, one that has fallen silent (it may have died between a commit and its hint), and hints that were

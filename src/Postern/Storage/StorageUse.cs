@@ -1,20 +1,5 @@
 namespace Postern.Storage;
 
-/// <summary>Who asks the database: each of the three has connections that the others cannot take.</summary>
-internal enum Asker
-{
-    /// <summary>
-    /// The server's own loops, and the commands beside it: all that is not said to be something else.
-    /// </summary>
-    Loop,
-
-    /// <summary>A request.</summary>
-    Request,
-
-    /// <summary>What must go on whatever holds up the others: readiness, and the look for changed keys.</summary>
-    Vital,
-}
-
 /// <summary>
 /// On whose behalf the database is asked, said once where the work begins and valid for all that it calls. The door says
 /// it of each request, so no handler and no store has to pass it on.

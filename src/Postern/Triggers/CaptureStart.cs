@@ -10,34 +10,6 @@ using Postern.Storage;
 
 namespace Postern.Triggers;
 
-/// <summary>What came in, or a schedule's occurrence: everything that a capture keeps and a prompt is made from.</summary>
-internal sealed record Incoming(string Source, string Method, string Path, string Query, Dictionary<string, string> QueryValues, Dictionary<string, string> Headers, byte[] Body, string? ContentType, string SourceIp, long? ScheduledAt = null)
-{
-    public static Incoming Of(Capture c, string source) => new(
-        source, c.Method ?? "", c.Path ?? "", c.Query ?? "", QueryOf(c.Query ?? ""), c.Headers is null ? [] : JsonSerializer.Deserialize<Dictionary<string, string>>(c.Headers)!, c.Body ?? [], c.ContentType, c.SourceIp ?? "", c.ScheduledAt);
-
-    public static Incoming Occurrence(string source, long? scheduledAt) => new(source, "", "", "", [], [], [], null, "", scheduledAt);
-
-    public static Dictionary<string, string> QueryOf(string query) =>
-        Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(query).ToDictionary(
-            q => q.Key, q => InboundBody.Kept(q.Value.ToString()), StringComparer.Ordinal);
-}
-
-/// <summary>What became of a request: exactly one of these.</summary>
-internal abstract record CaptureOutcome
-{
-    internal sealed record Taken(string Id) : CaptureOutcome;
-
-    internal sealed record Duplicate(string Id) : CaptureOutcome;
-
-    internal sealed record FilteredOut(string Id) : CaptureOutcome;
-
-    internal sealed record Full : CaptureOutcome;
-}
-
-/// <summary>All places of a trigger were taken in the moment of the commit: the transaction is given up whole.</summary>
-internal sealed class TriggerFullException : Exception;
-
 /// <summary>
 /// Makes a capture and starts its work: the capture, its session, its message, its run and what these cause are one transaction. A request about the same thing
 /// goes on with the session that there is.

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Postern.Access;
 using Postern.Http;
 using Postern.Storage;
@@ -108,21 +107,3 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
         return json.TryGetProperty("challenge", out var challenge) && challenge.ValueKind == JsonValueKind.String && Fields.TextOf(challenge) is { Length: <= 1024 } text ? Reply.Ok(new ChallengeView(text)) : null;
     }
 }
-
-internal sealed record CapturedView(
-    [Member("The id of the captured request.")] string RequestId,
-    [Member("What was done, for people.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Message,
-    [Member("True: it came before.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    bool? Duplicate,
-    [Member("True: the filter let it start nothing.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    bool? Filtered);
-
-internal sealed record PongView(
-    [Member("pong.")] string Message);
-
-internal sealed record ChallengeView(
-    [Member("The challenge that was sent.")] string Challenge);

@@ -4,12 +4,6 @@ using Postern.Http;
 
 namespace Postern.Triggers;
 
-/// <summary>The values that a template may insert, as texts. Headers are redacted already.</summary>
-internal sealed record TemplateValues(
-    string Method, string Path, string Query, IReadOnlyDictionary<string, string> QueryValues,
-    IReadOnlyDictionary<string, string> Headers, string Body, JsonElement? BodyJson, string SourceIp, string Timestamp,
-    string ScheduledTime);
-
 /// <summary>
 /// The prompt of a captured request. One pass from left to right: inserted text is never looked at again, and no
 /// character of it means anything. A token is one value or several with <c>??</c> between them, of which the first that

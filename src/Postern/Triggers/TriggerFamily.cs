@@ -24,15 +24,3 @@ internal sealed class TriggerFamily : ErrorFamily
 
     public static IResult Ok<T>(int status, T data) => Reply.Json(status, new Envelope<T>(true, data));
 }
-
-internal sealed record Envelope<T>(
-    [Member("True.")] bool Success,
-    [Member("The answer.")] T Data);
-
-/// <summary>A refused request of a trigger.</summary>
-[HasMoreMembers]
-internal sealed record TriggerError(
-    [Member("False.")] bool Success,
-    [Member("What is wrong, for people.")] string Error,
-    [Member("A stable code, where it is the credential that is sent in a wrong way.", MayBeAbsent = true)]
-    string? Code);

@@ -27,37 +27,3 @@ internal sealed class Book(string file)
 
     public IEnumerable<JsonElement> Of(string kind) => _entries.Where(e => e.Text("kind") == kind);
 }
-
-internal static class EntryFields
-{
-    public static string Text(this JsonElement entry, string name) =>
-        entry.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
-
-    public static long Number(this JsonElement entry, string name) => entry.GetProperty(name).GetInt64();
-}
-
-/// <summary>One invariant: how often it was looked at, and what broke it.</summary>
-internal sealed class Invariant(string name)
-{
-    public string Name => name;
-    public int Checked { get; set; }
-    public int Broken { get; private set; }
-
-    /// <summary>The first of what broke it, in words.</summary>
-    public List<string> Evidence { get; } = [];
-
-    public void Break(string how)
-    {
-        Broken++;
-        if (Evidence.Count < 50) Evidence.Add(how);
-    }
-
-    public void Look(bool holds, Func<string> how)
-    {
-        Checked++;
-        if (!holds) Break(how());
-    }
-
-    public override string ToString() => $"{(Broken == 0 ? "holds" : "BROKEN"),-7} {name}: {Checked:#,0} looked at" +
-        (Broken == 0 ? "" : $", {Broken:#,0} broken");
-}

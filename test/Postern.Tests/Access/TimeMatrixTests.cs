@@ -1,4 +1,3 @@
-using Postern.Access;
 using Postern.Support;
 
 namespace Postern.Tests.Access;

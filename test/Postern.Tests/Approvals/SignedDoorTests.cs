@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
-using Postern.Access;
 using Postern.Support;
 
 namespace Postern.Tests.Approvals;

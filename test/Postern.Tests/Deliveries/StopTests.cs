@@ -1,6 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
 using Postern.Deliveries;
-using Postern.Storage;
 using Postern.Support;
 
 namespace Postern.Tests.Deliveries;

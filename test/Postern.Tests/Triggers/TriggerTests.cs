@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Postern.Support;
 
 namespace Postern.Tests.Triggers;

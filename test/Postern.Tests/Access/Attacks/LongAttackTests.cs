@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Http;
 using Postern.Deliveries;
 using Postern.Http;
 using Postern.Settings;
-using Postern.Storage;
 using Postern.Support;
 
 namespace Postern.Tests.Access.Attacks;

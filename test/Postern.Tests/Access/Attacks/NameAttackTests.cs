@@ -1,6 +1,4 @@
 using System.Text.Json;
-using Postern.Access;
-using Postern.Http;
 using Postern.Sessions;
 using Postern.Support;
 using Postern.Triggers;

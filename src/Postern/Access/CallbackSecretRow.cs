@@ -1,0 +1,3 @@
+namespace Postern.Access;
+
+internal sealed record CallbackSecretRow(string Id, string CreatedBy, long CreatedAt);

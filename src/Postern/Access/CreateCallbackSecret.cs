@@ -1,0 +1,10 @@
+using Postern.Http;
+
+namespace Postern.Access;
+
+[Strict]
+internal sealed record CreateCallbackSecret(
+    [Text(
+        "Printable ASCII without spaces. Without one the server makes one.",
+        CallbackSecrets.MinLength, CallbackSecrets.MaxLength)]
+    string? Secret);

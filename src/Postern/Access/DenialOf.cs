@@ -1,0 +1,11 @@
+namespace Postern.Access;
+
+/// <summary>What a caller lacks to hand out a scope.</summary>
+internal enum DenialOf
+{
+    /// <summary>It is wider than what the caller has.</summary>
+    Width,
+
+    /// <summary>The caller has it only by implication.</summary>
+    Name,
+}

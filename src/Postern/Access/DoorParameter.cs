@@ -1,0 +1,10 @@
+using System.Text.Json.Nodes;
+
+namespace Postern.Access;
+
+/// <summary>What a door reads beside the path and the body.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="In"><c>query</c> or <c>header</c>.</param>
+/// <param name="Words">Its description.</param>
+/// <param name="Schema">Its type and bounds.</param>
+internal sealed record DoorParameter(string Name, string In, string Words, JsonObject Schema);

@@ -1,0 +1,108 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.IdentityModel.Tokens;
+
+namespace Postern.Access;
+
+/// <summary>One key, alive in memory: what is behind every request and stream that came in with it, and every token that it minted.</summary>
+internal sealed class KeyEntry
+{
+    private const long Minute = 60_000_000;
+    private readonly MasterKey _master;
+    private volatile State _state;
+    private long _usedAt;
+
+    public KeyEntry(KeyRow row, MasterKey master)
+    {
+        _master = master;
+        _state = new State(row);
+    }
+
+    public KeyRow Row => _state.Row;
+
+    public bool IsRoot => Row.Kind == "root";
+
+    public ScopeSet Scopes => _state.Scopes;
+
+    public string? WhyEnded(long now)
+    {
+        var row = Row;
+        if (row.RevokedAt is not null) return StreamEnd.Revoked;
+        return row.ExpiresAt <= now ? StreamEnd.Expired : null;
+    }
+
+    /// <summary>The right of whoever presents this text, or null when it is not the key's, or the key has ended.</summary>
+    public KeyGrant? Matches(string key, long now)
+    {
+        var row = Row;
+        var secret = KeyDigest.Matches(key, row.Salt, row.Digest) ? row.Digest : null;
+        if (secret is null && row.PreviousUntil > now && KeyDigest.Matches(key, row.PreviousSalt!, row.PreviousDigest!)) secret = row.PreviousDigest;
+        if (secret is null || WhyEnded(now) is not null) return null;
+        _usedAt = now - (now % Minute);
+        return new KeyGrant(this, secret);
+    }
+
+    public void Update(KeyRow row)
+    {
+        if (row.Changed >= Row.Changed) _state = new State(row);
+    }
+
+    public long? TakeUsed()
+    {
+        var used = Interlocked.Exchange(ref _usedAt, 0);
+        return used > (Row.LastUsedAt ?? 0) ? used : null;
+    }
+
+    /// <summary>What the server signs with: the key as it is now.</summary>
+    public SymmetricSecurityKey SigningKey(long now) => SigningKeys(now)[0].Key;
+
+    /// <summary>What a token may be signed with now: the key and, inside the overlap, the one before it; each as its holder may have it, behind a foreign prefix.</summary>
+    public IReadOnlyList<SigningKey> SigningKeys(long now)
+    {
+        var state = _state;
+        if (state.SigningKeys is null)
+        {
+            var keys = new List<SigningKey>();
+            Add(state.Row.Sealed, state.Row.Digest, null);
+            Add(state.Row.PreviousSealed, state.Row.PreviousDigest, state.Row.PreviousUntil);
+            state.SigningKeys = keys;
+
+            void Add(byte[]? sealedKey, byte[]? digest, long? until)
+            {
+                if (sealedKey is null || digest is null) return;
+                var text = _master.Open(sealedKey, KeyStore.SealOwner(state.Row.Project, state.Row.Id));
+                foreach (var prefix in (string[])["", .. KeyText.ForeignPrefixes])
+                    keys.Add(new SigningKey(new SymmetricSecurityKey(Encoding.UTF8.GetBytes(prefix + text)), digest, until));
+            }
+        }
+        return [.. state.SigningKeys.Where(k => k.Until is null || k.Until > now)];
+    }
+
+    /// <summary>Whether a secret of the key, by its digest, is good still: what came in with it, or was signed or minted with it.</summary>
+    public bool StillSigns(byte[] digest, long now)
+    {
+        var row = Row;
+        if (row.RevokedAt is not null) return false;
+        return CryptographicOperations.FixedTimeEquals(row.Digest, digest)
+            || (row.PreviousUntil > now && CryptographicOperations.FixedTimeEquals(row.PreviousDigest, digest));
+    }
+
+    /// <summary>
+    /// When what came in with a secret of the key ends by itself, microseconds; null when it does not.
+    /// </summary>
+    public long? ExpiryOf(byte[] digest)
+    {
+        var row = Row;
+        if (CryptographicOperations.FixedTimeEquals(row.Digest, digest)) return row.ExpiresAt;
+        return Math.Min(row.PreviousUntil ?? 0, row.ExpiresAt ?? long.MaxValue);
+    }
+
+    private sealed class State(KeyRow row)
+    {
+        public KeyRow Row { get; } = row;
+
+        public ScopeSet Scopes { get; } = row.Scopes.Count == 0 ? ScopeSet.Everything : ScopeSet.Parse(row.Scopes);
+
+        public List<SigningKey>? SigningKeys { get; set; }
+    }
+}

@@ -1,0 +1,19 @@
+using Postern.Http;
+
+namespace Postern.Access;
+
+/// <summary>Answers every method that a path has no door for: before any credential, as HTTP orders it.</summary>
+internal sealed class OtherMethods(string allow)
+{
+    public Task AnswerAsync(HttpContext http, ErrorFamily family)
+    {
+        family.Prepare(http);
+        if (HttpMethods.IsOptions(http.Request.Method))
+        {
+            http.Response.StatusCode = 204;
+            http.Response.Headers.Allow = allow;
+            return Task.CompletedTask;
+        }
+        return new Refusal(405, "Method not allowed", "method_not_allowed") { Allow = allow, ShouldRetry = false }.ExecuteAsync(http);
+    }
+}

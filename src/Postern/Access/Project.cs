@@ -1,0 +1,3 @@
+namespace Postern.Access;
+
+internal sealed record Project(string Id, string Name, long CreatedAt);

@@ -1,0 +1,7 @@
+using Postern.Http;
+
+namespace Postern.Agents;
+
+internal sealed record CurrentWorkerView(
+    [Member("The agents, as tasks of a worker.")] WorkerView Worker,
+    [Member("Where to go on.")] WorkerUrls Urls);

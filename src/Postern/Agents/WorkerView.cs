@@ -1,0 +1,11 @@
+using Postern.Http;
+
+namespace Postern.Agents;
+
+internal sealed record WorkerView(
+    [Member("Changes with the agents.")] string Id,
+    [Member("Changes with the agents.")] string Version,
+    [Member("V2.")] string Engine,
+    [Member("The server's version.")] string SdkVersion,
+    [Member("The server's version.")] string CliVersion,
+    [Member("The agents.")] IReadOnlyList<TaskView> Tasks);

@@ -1,0 +1,14 @@
+namespace Postern.Deliveries;
+
+/// <summary>How an attempt went, in a word.</summary>
+internal static class SendCategory
+{
+    public const string Delivered = "delivered";
+    public const string Status = "status";
+    public const string Timeout = "timeout";
+    public const string Connection = "connection";
+    public const string Dns = "dns";
+    public const string Tls = "tls";
+    public const string AddressRefused = "address_refused";
+    public const string NotSent = "not_sent";
+}

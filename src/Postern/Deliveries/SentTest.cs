@@ -1,0 +1,6 @@
+using Postern.Http;
+
+namespace Postern.Deliveries;
+
+internal sealed record SentTest(
+    [Member("The delivery of the test event.")] string DeliveryId);

@@ -1,0 +1,3 @@
+namespace Postern.Hosting;
+
+internal sealed record WelcomeView(string Name, string Docs, string Openapi, string Health, string Readiness);

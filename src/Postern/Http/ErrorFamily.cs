@@ -1,0 +1,57 @@
+using System.Text.Json;
+
+namespace Postern.Http;
+
+/// <summary>How one family of routes words its errors. Each contract's bodies are exact, so each family has one writer of them.</summary>
+internal abstract class ErrorFamily
+{
+    public virtual string ContentType => "application/json; charset=utf-8";
+
+    /// <summary>The record of its bodies, for the document.</summary>
+    public abstract Type Shape { get; }
+
+    /// <summary>The family of the matched route; problem details where no route matched.</summary>
+    public static ErrorFamily Of(HttpContext http) => http.GetEndpoint()?.Metadata.GetMetadata<ErrorFamily>() ?? http.Features.Get<ErrorFamily>() ?? ProblemFamily.Instance;
+
+    public abstract void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http);
+
+    /// <summary>What a missing or unfit credential is told.</summary>
+    public virtual string Unauthorized(UnfitCredential why) => "Unauthorized";
+
+    /// <summary>What a caller without the scope is told.</summary>
+    public abstract Refusal Forbidden(string requiredScope);
+
+    /// <summary>Headers that every answer of the family carries.</summary>
+    public virtual void Prepare(HttpContext http)
+    {
+    }
+
+    /// <summary>
+    /// Whether a code stands in the answers of families that have none otherwise: a client must be able to tell that it
+    /// is its credential that is sent in a wrong way.
+    /// </summary>
+    protected static bool IsOfEveryFamily(string code) => code is "credential_in_url" or "ambiguous_credentials";
+
+    protected static void WriteExtra(Utf8JsonWriter json, Refusal refusal)
+    {
+        foreach (var (name, value) in refusal.Extra)
+        {
+            json.WritePropertyName(name);
+            switch (value)
+            {
+                case null: json.WriteNullValue(); break;
+                case string text: json.WriteStringValue(text); break;
+                case long number: json.WriteNumberValue(number); break;
+                case int number: json.WriteNumberValue(number); break;
+                case bool flag: json.WriteBooleanValue(flag); break;
+                case IEnumerable<string> texts:
+                    json.WriteStartArray();
+                    foreach (var text in texts) json.WriteStringValue(text);
+                    json.WriteEndArray();
+                    break;
+                case Action<Utf8JsonWriter> write: write(json); break;
+                default: throw new NotSupportedException("A refusal carries text, numbers, flags, lists of text and what writes itself.");
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+using System.Text.Json.Nodes;
+
+namespace Postern.Http;
+
+/// <summary>
+/// Documents a member of a wire record: its description, and in the derived attributes its bounds. Every member of a
+/// record that a door takes or gives has one.
+/// </summary>
+/// <param name="words">The description, for who uses the API.</param>
+[AttributeUsage(AttributeTargets.Parameter | AttributeTargets.Property)]
+internal class MemberAttribute(string words) : Attribute
+{
+    public string Words => words;
+
+    /// <summary>The member of an answer may be left out. In a request every nullable member may.</summary>
+    public bool MayBeAbsent { get; init; }
+
+    /// <summary>What the member of a request is when it is left out, or null.</summary>
+    public object? Default { get; init; }
+
+    /// <summary>Adds what is known beyond the type.</summary>
+    public virtual void Describe(JsonObject schema)
+    {
+    }
+}

@@ -1,0 +1,43 @@
+using System.Text.Json;
+
+namespace Postern.Http;
+
+/// <summary>RFC 9457 problem details with a stable <c>code</c>: every route that has no older client.</summary>
+internal sealed class ProblemFamily : ErrorFamily
+{
+    public static ProblemFamily Instance { get; } = new();
+
+    public override string ContentType => "application/problem+json";
+
+    public override Type Shape => typeof(Problem);
+
+    public override void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http)
+    {
+        var code = refusal.Code ?? CodeOf(refusal.Status);
+        json.WriteString("type", "about:blank");
+        json.WriteString("title", Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(refusal.Status));
+        json.WriteNumber("status", refusal.Status);
+        json.WriteString("detail", refusal.Message);
+        json.WriteString("code", code);
+        WriteExtra(json, refusal);
+    }
+
+    public override Refusal Forbidden(string requiredScope) =>
+        new(403, $"The credential lacks the scope {requiredScope}.", "missing_scope") { Extra = [("requiredScopes", new[] { requiredScope })] };
+
+    public static string CodeOf(int status) => status switch
+    {
+        400 => "bad_request",
+        401 => "unauthorized",
+        403 => "forbidden",
+        404 => "not_found",
+        405 => "method_not_allowed",
+        409 => "conflict",
+        413 => "body_too_large",
+        415 => "unsupported_media_type",
+        422 => "unprocessable",
+        429 => "rate_limited",
+        503 => "unavailable",
+        _ => "internal_error",
+    };
+}

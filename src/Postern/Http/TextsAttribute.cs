@@ -1,0 +1,22 @@
+using System.Text.Json.Nodes;
+
+namespace Postern.Http;
+
+/// <summary>A list with bounds on the number and the length of its texts.</summary>
+internal sealed class TextsAttribute(string words, int maxItems, int maxLength) : MemberAttribute(words)
+{
+    public int MaxItems => maxItems;
+
+    public int MaxLength => maxLength;
+
+    /// <summary>For the document: who reads says it in words of its own.</summary>
+    public int MinItems { get; init; }
+
+    public override void Describe(JsonObject schema)
+    {
+        if (MinItems > 0) schema["minItems"] = MinItems;
+        schema["maxItems"] = maxItems;
+        ((JsonObject)schema["items"]!)["minLength"] = 1;
+        ((JsonObject)schema["items"]!)["maxLength"] = maxLength;
+    }
+}

@@ -1,0 +1,10 @@
+namespace Postern.Http;
+
+/// <summary>What was wrong with a credential, as far as the family's texts differ.</summary>
+internal enum UnfitCredential
+{
+    Missing,
+    BadKey,
+    BadToken,
+    EndedToken,
+}

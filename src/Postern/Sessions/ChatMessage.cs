@@ -1,0 +1,107 @@
+using System.Buffers;
+using System.Text.Json;
+using Postern.Http;
+
+namespace Postern.Sessions;
+
+/// <summary>A message as the transcript keeps it: the role, and the content as a JSON array of blocks.</summary>
+internal sealed record ChatMessage(string Role, byte[] Content)
+{
+    /// <summary>Characters of a client's name for a message that are kept; a longer one names nothing.</summary>
+    private const int MaxClientId = 256;
+
+    /// <summary>What its client or agent calls it; null when it has no such name.</summary>
+    public string? ClientId { get; init; }
+
+    /// <summary>
+    /// It is of use to the message that comes back with it (<see cref="ReturnedMessage"/>), and is never one of its
+    /// own.
+    /// </summary>
+    public bool OnlyMerges { get; init; }
+
+    public static readonly string[] Roles = ["user", "assistant", "toolResult", "system"];
+
+    private static readonly string[] ServerTypes = ["approval", "refusal"];
+
+    /// <summary>The message of a chat payload (<c>message</c>, or the last of <c>messages</c>), or null when it carries none.</summary>
+    /// <param name="payload">The payload of a chat record.</param>
+    /// <param name="asUser">
+    /// Whoever sends it speaks as the user: the role is not the body's to choose. An assistant's message that comes back from a client (with what
+    /// its own tools gave) is in the transcript already: it is merged there, or left out.
+    /// </param>
+    public static ChatMessage? Read(JsonElement payload, bool asUser = false)
+    {
+        var message = payload.TryGetProperty("message", out var one) && one.ValueKind == JsonValueKind.Object ? Of(one)
+            : payload.TryGetProperty("messages", out var list) && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0 ? Of(list[list.GetArrayLength() - 1]) : null;
+        if (!asUser || message is null) return message;
+        return message.Role == "assistant" ? message with { OnlyMerges = true } : message with { Role = "user" };
+    }
+
+    /// <summary>Blocks that only the server writes: what was asked of a person and decided, what was refused.</summary>
+    /// <remarks>Every member of the name is looked at: of two that differ a reader may take either.</remarks>
+    public static bool IsOfServer(JsonElement block) =>
+        block.ValueKind == JsonValueKind.Object
+        && block.EnumerateObject().Any(m => m.NameEquals("type") && IsServerType(m.Value));
+
+    private static bool IsServerType(JsonElement type) =>
+        type.ValueKind == JsonValueKind.String && ServerTypes.Any(t => type.ValueEquals(t));
+
+    public static void WriteText(Utf8JsonWriter json, string text)
+    {
+        json.WriteStartObject();
+        json.WriteString("type", "text");
+        json.WriteString("text", text);
+        json.WriteEndObject();
+    }
+
+    private static ChatMessage? Of(JsonElement message)
+    {
+        if (message.ValueKind != JsonValueKind.Object) return null;
+        var role = message.TryGetProperty("role", out var named) && named.ValueKind == JsonValueKind.String ? named.GetString() : "user";
+        if (!Roles.Contains(role, StringComparer.Ordinal)) return null;
+        var content = message.TryGetProperty("parts", out var parts) ? parts : message.TryGetProperty("content", out var plain) ? plain : default;
+        var read = content.ValueKind switch
+        {
+            JsonValueKind.String => new ChatMessage(role!, Write(json => WriteText(json, MendedJson.TextOf(content)))),
+            JsonValueKind.Array => new ChatMessage(role!, Write(json => WriteParts(json, content))),
+            _ => null,
+        };
+        // Only an assistant's message ever comes back.
+        return role == "assistant" && read is not null ? read with { ClientId = IdOf(message, "id") } : read;
+    }
+
+    /// <summary>A client's name for a message, where it is one.</summary>
+    public static string? IdOf(JsonElement holder, string member)
+    {
+        if (!holder.TryGetProperty(member, out var id) || id.ValueKind != JsonValueKind.String) return null;
+        var text = Fields.TextOf(id);
+        return text is { Length: > 0 and <= MaxClientId } ? text : null;
+    }
+
+    /// <summary>
+    /// Text parts become text blocks, without what the sender's interface kept in them; one without a text is left
+    /// out. Other parts stand as they came.
+    /// </summary>
+    private static void WriteParts(Utf8JsonWriter json, JsonElement parts)
+    {
+        foreach (var part in parts.EnumerateArray())
+        {
+            if (part.ValueKind != JsonValueKind.Object || IsOfServer(part)) continue;
+            part.TryGetProperty("type", out var type);
+            if (type.ValueKind != JsonValueKind.String || !type.ValueEquals("text")) part.WriteTo(json);
+            else if (part.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String)
+                WriteText(json, MendedJson.TextOf(text));
+        }
+    }
+
+    public static byte[] Write(Action<Utf8JsonWriter> blocks)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using var json = new Utf8JsonWriter(buffer, Wire.WriterOptions);
+        json.WriteStartArray();
+        blocks(json);
+        json.WriteEndArray();
+        json.Flush();
+        return buffer.WrittenSpan.ToArray();
+    }
+}

@@ -1,0 +1,8 @@
+namespace Postern.Sessions;
+
+internal enum Overdue
+{
+    Turn,
+    Expiry,
+    WantedRun,
+}

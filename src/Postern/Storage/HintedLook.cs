@@ -1,0 +1,49 @@
+namespace Postern.Storage;
+
+/// <summary>
+/// A loop that looks when a commit says that there is something, and by itself where no hint comes. It goes on at once
+/// while it finds something.
+/// </summary>
+internal abstract class HintedLook(Database database, string topic, TimeProvider clock, ILogger log) : BackgroundService
+{
+    protected static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    protected Database Database { get; } = database;
+
+    protected ILogger Log { get; } = log;
+
+    /// <summary>Set when there is room for more, beside what commits say.</summary>
+    protected Hint Due { get; } = new();
+
+    /// <summary>True: it found something, and looks again before it waits.</summary>
+    protected abstract Task<bool> LookAsync(CancellationToken stop);
+
+    /// <summary>How long until it looks by itself.</summary>
+    protected virtual TimeSpan NextLook => LookEvery;
+
+    protected sealed override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var listening = Database.Changes.Listen(topic, Due.Set);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (!await LookAsync(stoppingToken)) await Due.WaitAsync(NextLook, clock, stoppingToken);
+                continue;
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (StorageUnavailableException fault)
+            {
+                LookLog.Waits(Log, GetType().Name, fault.Message);
+            }
+            catch (Exception fault)
+            {
+                LookLog.Failed(Log, GetType().Name, fault);
+            }
+            await Task.Delay(LookEvery, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+namespace Postern.Storage;
+
+/// <summary>How a statement of a migration is run on a database that others use meanwhile.</summary>
+internal enum PostgresStepKind
+{
+    /// <summary>In a transaction, with a short wait for its locks.</summary>
+    Changes,
+
+    /// <summary>Outside a transaction, <c>CONCURRENTLY</c>; can be repeated.</summary>
+    BuildsIndex,
+
+    /// <inheritdoc cref="BuildsIndex"/>
+    DropsIndex,
+
+    /// <summary>By ranges of blocks, each a transaction; can be repeated.</summary>
+    FillsRows,
+}

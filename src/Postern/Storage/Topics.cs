@@ -1,0 +1,20 @@
+namespace Postern.Storage;
+
+/// <summary>The topics that are not the id of a session.</summary>
+internal static class Topics
+{
+    /// <summary>A key, a token's revocation or a secret changed.</summary>
+    public const string Access = "access";
+
+    /// <summary>A run became due.</summary>
+    public const string Runs = "runs";
+
+    /// <summary>A delivery became due.</summary>
+    public const string Deliveries = "deliveries";
+
+    /// <summary>A run of a <c>pull</c> agent can be claimed.</summary>
+    public static string Claimable(string project, string agent) => project + "/claim/" + agent;
+
+    /// <summary>A session was created under a name that clients may already be waiting on.</summary>
+    public static string Named(string project, string externalId) => project + "/" + externalId;
+}

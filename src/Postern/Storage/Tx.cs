@@ -1,0 +1,87 @@
+using System.Data.Common;
+
+namespace Postern.Storage;
+
+/// <summary>
+/// A transaction, or a read, that statements run in. SQL is one text for both databases, with positional parameters
+/// <c>$1…</c>; text, bigint and bytes are the only column types.
+/// </summary>
+internal abstract class Tx
+{
+    private List<string>? _touched;
+
+    /// <summary>Whether a query may hold statements that write (<c>WITH … AS (UPDATE … RETURNING …)</c>): PostgreSQL; SQLite runs them one after another.</summary>
+    public abstract bool WritesInQueries { get; }
+
+    /// <summary>
+    /// Whether rows are on their way before the reader could do without them: PostgreSQL; SQLite makes each when it is
+    /// asked for.
+    /// </summary>
+    public abstract bool SendsAhead { get; }
+
+    /// <summary>Appended to a SELECT that a later write of this transaction depends on. Empty on SQLite, which has one writer.</summary>
+    public abstract string ForUpdate { get; }
+
+    /// <summary>Appended to a SELECT that claims due rows, so that two nodes do not wait for one another.</summary>
+    public abstract string ForUpdateSkipLocked { get; }
+
+    /// <summary>
+    /// Appended to a SELECT of a row that must still be there when this transaction commits, and that it leaves as it
+    /// is.
+    /// </summary>
+    public virtual string ForKeyShare => "";
+
+    /// <summary>A condition: a column of text is one of the texts of a JSON list, which is one argument however long it is.</summary>
+    public abstract string IsAnyOf(string column, string parameter);
+
+    /// <summary>A condition: a column that is a JSON list of texts holds one of the texts of another.</summary>
+    public abstract string HoldsAnyOf(string column, string parameter);
+
+    public abstract long Now { get; }
+
+    /// <summary>
+    /// An expression in an INSERT into <c>event</c>: the place of what people follow by a cursor, behind everything
+    /// that has happened before and that this transaction could know of.
+    /// </summary>
+    /// <param name="project">The parameter that holds the project.</param>
+    /// <param name="now">The parameter that holds the time.</param>
+    public abstract string NextPosition(string project, string now);
+
+    /// <summary>
+    /// The place behind which more may still appear: whoever is shown nothing beyond it misses nothing. What this
+    /// node's caller has committed is up to it, unless another transaction has been under way for a second.
+    /// </summary>
+    public abstract ValueTask<long> SettledAsync();
+
+    /// <summary>Runs a statement; the answer is the number of rows it changed.</summary>
+    public abstract ValueTask<int> ExecuteAsync(string sql, params object?[] args);
+
+    /// <summary>The first row, mapped; default when there is none.</summary>
+    public abstract ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args);
+
+    /// <summary>All rows, mapped. Every caller bounds them with a LIMIT.</summary>
+    public abstract ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args);
+
+    /// <summary>
+    /// The rows before the first one that is mapped to null: what follows it is not made. Only where
+    /// <see cref="SendsAhead"/> is false.
+    /// </summary>
+    public virtual ValueTask<List<T>> ListUntilAsync<T>(string sql, Func<DbDataReader, T?> map, params object?[] args)
+        where T : class =>
+            throw new NotSupportedException("Rows are on their way already: the statement must bound them.");
+
+    /// <summary>
+    /// What was read once in this transaction and is asked for again and again; on SQLite one for all commands of a batch, which are committed
+    /// together. Whoever changes it takes it out.
+    /// </summary>
+    public Dictionary<string, object> Memo { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Announces a topic (a session's id, <see cref="Topics"/>) once this transaction has committed.</summary>
+    public void Touch(string topic) => (_touched ??= []).Add(topic);
+
+    internal IReadOnlyList<string> Touched => _touched ?? (IReadOnlyList<string>)[];
+
+    internal void ForgetTouched(int keep) => _touched?.RemoveRange(keep, _touched.Count - keep);
+
+    internal int TouchedCount => _touched?.Count ?? 0;
+}

@@ -1,0 +1,8 @@
+namespace Postern.Storage;
+
+internal enum WatchedKind
+{
+    Session,
+    SessionNamed,
+    Run,
+}

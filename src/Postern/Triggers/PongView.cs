@@ -1,0 +1,6 @@
+using Postern.Http;
+
+namespace Postern.Triggers;
+
+internal sealed record PongView(
+    [Member("pong.")] string Message);

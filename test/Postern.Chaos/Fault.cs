@@ -1,0 +1,12 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Postern.Chaos;
+
+/// <summary>What can go wrong around the server.</summary>
+internal enum Fault
+{
+    Kill, Freeze, Cut, BlackHole, Descriptors, ClockStep, FullDisk, LockedFile, DatabaseCut, DatabaseBlackHole,
+    DatabaseCrash, HeldRows, SlowStatements, Terminated,
+}

@@ -1,0 +1,7 @@
+namespace Postern.Support;
+
+public enum Backend
+{
+    Sqlite,
+    Postgres,
+}
