@@ -6,7 +6,7 @@ SEED ?= 1
 MINUTES ?= 2
 DATABASE ?= both
 
-.PHONY: run test lint bench chaos publish docs clean
+.PHONY: run test lint format bench chaos publish docs clean
 
 run: ## the server on the embedded database, for one's own machine
 	@echo "Building. The first time it fetches its packages, which takes a minute or two; then the server says where it listens."
@@ -17,7 +17,13 @@ test: ## everything; installs from Debian and npm what it needs
 
 lint: ## style and analyzers, as the build enforces them
 	dotnet build Postern.slnx -warnaserror
-	dotnet format Postern.slnx --verify-no-changes --no-restore --severity warn
+	dotnet tool restore
+	dotnet csharpier check .
+	dotnet format style Postern.slnx --verify-no-changes --no-restore --severity warn
+
+format: ## the code as `make lint` wants it
+	dotnet tool restore
+	dotnet csharpier format .
 
 bench: ## starts the server and what it is compared with, prints the ratios
 	bash bench/run.sh

@@ -3,7 +3,10 @@ using Microsoft.Data.Sqlite;
 
 namespace Postern.Bench;
 
-/// <summary>A database file that a bare loop writes to as the server does: the same settings, prepared statements, so many commands a commit, and nothing else.</summary>
+/// <summary>
+/// A database file that a bare loop writes to as the server does: the same settings, prepared statements, so many
+/// commands a commit, and nothing else.
+/// </summary>
 internal sealed class BareFile : IDisposable
 {
     private readonly SqliteConnection _connection;
@@ -12,7 +15,8 @@ internal sealed class BareFile : IDisposable
     {
         _connection = new SqliteConnection($"Data Source={file};Pooling=False");
         _connection.Open();
-        foreach (var pragma in (string[])["synchronous=FULL", "cache_size=-16000", "wal_autocheckpoint=1000"]) Scalar("PRAGMA " + pragma);
+        foreach (var pragma in (string[])["synchronous=FULL", "cache_size=-16000", "wal_autocheckpoint=1000"])
+            Scalar("PRAGMA " + pragma);
     }
 
     /// <summary>A statement whose parameters are <c>$1…</c>.</summary>
@@ -20,7 +24,8 @@ internal sealed class BareFile : IDisposable
     {
         var command = _connection.CreateCommand();
         command.CommandText = sql;
-        for (var i = 1; sql.Contains("$" + i, StringComparison.Ordinal); i++) command.Parameters.Add(new SqliteParameter { ParameterName = "$" + i });
+        for (var i = 1; sql.Contains("$" + i, StringComparison.Ordinal); i++)
+            command.Parameters.Add(new SqliteParameter { ParameterName = "$" + i });
         return command;
     }
 
@@ -33,8 +38,10 @@ internal sealed class BareFile : IDisposable
     /// <summary>Changes one row; a loop that changes none measures nothing.</summary>
     public static void Execute(SqliteCommand command, params object?[] values)
     {
-        for (var i = 0; i < values.Length; i++) command.Parameters[i].Value = values[i] ?? DBNull.Value;
-        if (command.ExecuteNonQuery() != 1) throw new InvalidOperationException("a row was not there: " + command.CommandText);
+        for (var i = 0; i < values.Length; i++)
+            command.Parameters[i].Value = values[i] ?? DBNull.Value;
+        if (command.ExecuteNonQuery() != 1)
+            throw new InvalidOperationException("a row was not there: " + command.CommandText);
     }
 
     /// <summary>Commands a second: so many in each commit, for a time or until a number of them is done.</summary>
@@ -47,7 +54,8 @@ internal sealed class BareFile : IDisposable
         while (watch.Elapsed < span && done + perCommit <= most)
         {
             begin.ExecuteNonQuery();
-            for (var i = 0; i < perCommit; i++) command(done++);
+            for (var i = 0; i < perCommit; i++)
+                command(done++);
             commit.ExecuteNonQuery();
         }
         return done / watch.Elapsed.TotalSeconds;

@@ -5,10 +5,16 @@ using Postern.Storage;
 
 namespace Postern.Bench;
 
-/// <summary>The limit for durable appends: the same row in the same table from a loop that does nothing else, so many rows a commit.</summary>
+/// <summary>
+/// The limit for durable appends: the same row in the same table from a loop that does nothing else, so many rows a
+/// commit.
+/// </summary>
 internal static class BareLoops
 {
-    private const string Insert = "INSERT INTO record (project, session, channel, seq, at, part_id, body, headers) VALUES ($1, $2, 'out', $3, $4, NULL, $5, NULL)";
+    private const string Insert = """
+        INSERT INTO record (project, session, channel, seq, at, part_id, body, headers)
+        VALUES ($1, $2, 'out', $3, $4, NULL, $5, NULL)
+        """;
     private const string Project = "proj_01m80t06jve429nf9xf5c8pwcw";
     private const string Session = "session_01m80t08w2e2xbfdsdh4v0010y";
 
@@ -22,7 +28,8 @@ internal static class BareLoops
         Run("PRAGMA synchronous=FULL");
         using var insert = connection.CreateCommand();
         insert.CommandText = Insert;
-        for (var i = 1; i <= 5; i++) insert.Parameters.Add(new SqliteParameter { ParameterName = "$" + i });
+        for (var i = 1; i <= 5; i++)
+            insert.Parameters.Add(new SqliteParameter { ParameterName = "$" + i });
         insert.Parameters[0].Value = Project;
         insert.Parameters[1].Value = Session;
         insert.Parameters[4].Value = new byte[bodyBytes];
@@ -64,24 +71,28 @@ internal static class BareLoops
         await using var source = PostgresDatabase.CreateSource(connectionString);
         var rows = 0L;
         var watch = Stopwatch.StartNew();
-        await Task.WhenAll(Enumerable.Range(0, loops).Select(async loop =>
-        {
-            await using var connection = await source.OpenConnectionAsync();
-            var seq = 0L;
-            while (watch.Elapsed < span)
-            {
-                await using var transaction = await connection.BeginTransactionAsync();
-                await using var insert = new NpgsqlCommand(Insert, connection, transaction);
-                insert.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Project });
-                insert.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Session + loop });
-                insert.Parameters.Add(new NpgsqlParameter<long> { TypedValue = seq++ });
-                insert.Parameters.Add(new NpgsqlParameter<long> { TypedValue = seq });
-                insert.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = new byte[bodyBytes] });
-                await insert.ExecuteNonQueryAsync();
-                await transaction.CommitAsync();
-                Interlocked.Increment(ref rows);
-            }
-        }));
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, loops)
+                .Select(async loop =>
+                {
+                    await using var connection = await source.OpenConnectionAsync();
+                    var seq = 0L;
+                    while (watch.Elapsed < span)
+                    {
+                        await using var transaction = await connection.BeginTransactionAsync();
+                        await using var insert = new NpgsqlCommand(Insert, connection, transaction);
+                        insert.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Project });
+                        insert.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Session + loop });
+                        insert.Parameters.Add(new NpgsqlParameter<long> { TypedValue = seq++ });
+                        insert.Parameters.Add(new NpgsqlParameter<long> { TypedValue = seq });
+                        insert.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = new byte[bodyBytes] });
+                        await insert.ExecuteNonQueryAsync();
+                        await transaction.CommitAsync();
+                        Interlocked.Increment(ref rows);
+                    }
+                })
+        );
         return rows / watch.Elapsed.TotalSeconds;
     }
 }

@@ -12,8 +12,13 @@ internal sealed class Child : IAsyncDisposable
 
     private Child(string program, string arguments, Dictionary<string, string>? environment)
     {
-        var start = new ProcessStartInfo("dotnet", $"\"{program}\" {arguments}") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var (name, value) in environment ?? []) start.Environment[name] = value;
+        var start = new ProcessStartInfo("dotnet", $"\"{program}\" {arguments}")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var (name, value) in environment ?? [])
+            start.Environment[name] = value;
         Started = Stopwatch.StartNew();
         _process = new Process { StartInfo = start, EnableRaisingEvents = true };
         _process.Exited += (_, _) => _listening.TrySetException(new InvalidOperationException("It ended: " + Said));
@@ -28,7 +33,11 @@ internal sealed class Child : IAsyncDisposable
 
     private string Said
     {
-        get { lock (_lines) return string.Join('\n', _lines); }
+        get
+        {
+            lock (_lines)
+                return string.Join('\n', _lines);
+        }
     }
 
     public string Url { get; private set; } = "";
@@ -38,7 +47,10 @@ internal sealed class Child : IAsyncDisposable
 
     /// <param name="program">Another version of the server; null: this one.</param>
     public static async Task<Child> StartAsync(
-        string arguments, Dictionary<string, string>? environment = null, string? program = null)
+        string arguments,
+        Dictionary<string, string>? environment = null,
+        string? program = null
+    )
     {
         var child = new Child(program ?? typeof(Child).Assembly.Location, arguments, environment);
         // A large database is brought to this schema first.
@@ -47,7 +59,12 @@ internal sealed class Child : IAsyncDisposable
     }
 
     /// <summary>Kibibytes of resident memory.</summary>
-    public long ResidentKib() => long.Parse(File.ReadLines($"/proc/{_process.Id}/status").First(l => l.StartsWith("VmRSS", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
+    public long ResidentKib() =>
+        long.Parse(
+            File.ReadLines($"/proc/{_process.Id}/status")
+                .First(l => l.StartsWith("VmRSS", StringComparison.Ordinal))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]
+        );
 
     /// <summary>Ends it in order; what it said of itself at the end is then in <see cref="Find"/>.</summary>
     public async Task StopAsync()
@@ -59,19 +76,24 @@ internal sealed class Child : IAsyncDisposable
 
     public string Find(string prefix)
     {
-        lock (_lines) return _lines.First(l => l.StartsWith(prefix, StringComparison.Ordinal))[prefix.Length..];
+        lock (_lines)
+            return _lines.First(l => l.StartsWith(prefix, StringComparison.Ordinal))[prefix.Length..];
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (!_process.HasExited) await StopAsync();
+        if (!_process.HasExited)
+            await StopAsync();
         _process.Dispose();
     }
 
     private void Take(string? line)
     {
-        if (line is null) return;
-        lock (_lines) _lines.Add(line);
-        if (line.StartsWith("listening on ", StringComparison.Ordinal)) _listening.TrySetResult(line["listening on ".Length..]);
+        if (line is null)
+            return;
+        lock (_lines)
+            _lines.Add(line);
+        if (line.StartsWith("listening on ", StringComparison.Ordinal))
+            _listening.TrySetResult(line["listening on ".Length..]);
     }
 }

@@ -5,22 +5,32 @@ namespace Postern.Bench;
 
 internal static class Children
 {
-    /// <summary>The server as it is, with its own count of commits listened to: at its end it says how many commands a batch held.</summary>
+    /// <summary>
+    /// The server as it is, with its own count of commits listened to: at its end it says how many commands a batch
+    /// held.
+    /// </summary>
     public static async Task<int> ServeAsync(string[] args)
     {
-        long commands = 0, batches = 0;
+        long commands = 0,
+            batches = 0;
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, l) =>
         {
-            if (instrument.Name == "postern.store.batch.size") l.EnableMeasurementEvents(instrument);
+            if (instrument.Name == "postern.store.batch.size")
+                l.EnableMeasurementEvents(instrument);
         };
-        listener.SetMeasurementEventCallback<int>((_, size, _, _) =>
-        {
-            Interlocked.Add(ref commands, size);
-            Interlocked.Increment(ref batches);
-        });
+        listener.SetMeasurementEventCallback<int>(
+            (_, size, _, _) =>
+            {
+                Interlocked.Add(ref commands, size);
+                Interlocked.Increment(ref batches);
+            }
+        );
         listener.Start();
-        var code = await ServeCommand.RunAsync(ServeOptions.From(args[0], "http://127.0.0.1:0", args.ElementAtOrDefault(1), true), CancellationToken.None);
+        var code = await ServeCommand.RunAsync(
+            ServeOptions.From(args[0], "http://127.0.0.1:0", args.ElementAtOrDefault(1), true),
+            CancellationToken.None
+        );
         Console.WriteLine($"batch size  {(batches == 0 ? 0 : (double)commands / batches):0.0}");
         return code;
     }
@@ -33,33 +43,43 @@ internal static class Children
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0").ConfigureKestrel(k => k.AddServerHeader = false);
         await using var app = builder.Build();
-        app.MapGet("/bytes", async http =>
-        {
-            http.Response.ContentType = "application/json; charset=utf-8";
-            http.Response.ContentLength = bytes.Length;
-            await http.Response.BodyWriter.WriteAsync(bytes);
-        });
-        // A body read and an answer: what a POST costs before anything is done with it.
-        app.MapPost("/post", async http =>
-        {
-            while (true)
+        app.MapGet(
+            "/bytes",
+            async http =>
             {
-                var read = await http.Request.BodyReader.ReadAsync();
-                http.Request.BodyReader.AdvanceTo(read.Buffer.End);
-                if (read.IsCompleted) break;
+                http.Response.ContentType = "application/json; charset=utf-8";
+                http.Response.ContentLength = bytes.Length;
+                await http.Response.BodyWriter.WriteAsync(bytes);
             }
-            http.Response.ContentLength = 12;
-            await http.Response.BodyWriter.WriteAsync("{\"ok\":true }"u8.ToArray());
-        });
+        );
+        // A body read and an answer: what a POST costs before anything is done with it.
+        app.MapPost(
+            "/post",
+            async http =>
+            {
+                while (true)
+                {
+                    var read = await http.Request.BodyReader.ReadAsync();
+                    http.Request.BodyReader.AdvanceTo(read.Buffer.End);
+                    if (read.IsCompleted)
+                        break;
+                }
+                http.Response.ContentLength = 12;
+                await http.Response.BodyWriter.WriteAsync("{\"ok\":true }"u8.ToArray());
+            }
+        );
         // An event stream that says nothing: what an open response costs by itself.
-        app.MapGet("/idle", async http =>
-        {
-            http.Response.ContentType = "text/event-stream";
-            await http.Response.Body.FlushAsync(http.RequestAborted);
-            var gone = new TaskCompletionSource();
-            await using var registration = http.RequestAborted.Register(gone.SetResult);
-            await gone.Task;
-        });
+        app.MapGet(
+            "/idle",
+            async http =>
+            {
+                http.Response.ContentType = "text/event-stream";
+                await http.Response.Body.FlushAsync(http.RequestAborted);
+                var gone = new TaskCompletionSource();
+                await using var registration = http.RequestAborted.Register(gone.SetResult);
+                await gone.Task;
+            }
+        );
         await app.StartAsync();
         Console.WriteLine("listening on " + app.Urls.First());
         await app.WaitForShutdownAsync();

@@ -6,7 +6,10 @@ using Postern.Storage;
 
 namespace Postern.Bench;
 
-/// <summary>Deliveries: a backlog drained to a local receiver, what it costs in memory, and what one dead endpoint costs the others.</summary>
+/// <summary>
+/// Deliveries: a backlog drained to a local receiver, what it costs in memory, and what one dead endpoint costs the
+/// others.
+/// </summary>
 internal static class DeliveryMeasurements
 {
     private const int Backlog = 100_000;
@@ -37,12 +40,20 @@ internal static class DeliveryMeasurements
         {
             var left = await LeftAsync(data, "");
             most = Math.Max(most, server.ResidentKib());
-            if (early == 0 && left <= Backlog * 9 / 10) early = most;
-            if (left == 0) break;
-            if (watch.Elapsed > TimeSpan.FromMinutes(5)) throw new InvalidOperationException($"{left} are left");
+            if (early == 0 && left <= Backlog * 9 / 10)
+                early = most;
+            if (left == 0)
+                break;
+            if (watch.Elapsed > TimeSpan.FromMinutes(5))
+                throw new InvalidOperationException($"{left} are left");
             await Task.Delay(100);
         }
-        Measurements.Say($"a backlog of {Backlog:#,0} drained", Backlog / watch.Elapsed.TotalSeconds, "a second", "target 2,000");
+        Measurements.Say(
+            $"a backlog of {Backlog:#,0} drained",
+            Backlog / watch.Elapsed.TotalSeconds,
+            "a second",
+            "target 2,000"
+        );
         Measurements.Say("resident at the start, after a tenth, at most", first / 1024.0, "MiB");
         Measurements.Say("", early / 1024.0, "MiB");
         Measurements.Say("", most / 1024.0, "MiB", "does not grow with the backlog");
@@ -54,10 +65,19 @@ internal static class DeliveryMeasurements
         using var hole = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
         // It takes connections and never answers.
         hole.Start();
-        await SeedAsync(data, Endpoints, EachEndpoint, e => dead && e == Endpoints - 1 ? $"http://127.0.0.1:{((System.Net.IPEndPoint)hole.LocalEndpoint).Port}/" : url + "/post");
+        await SeedAsync(
+            data,
+            Endpoints,
+            EachEndpoint,
+            e =>
+                dead && e == Endpoints - 1
+                    ? $"http://127.0.0.1:{((System.Net.IPEndPoint)hole.LocalEndpoint).Port}/"
+                    : url + "/post"
+        );
         await using var server = await Child.StartAsync($"serve {data}", Measurements.NoLimits);
         var watch = Stopwatch.StartNew();
-        while (await LeftAsync(data, " AND endpoint <> 'endpoint:e099'") > 0) await Task.Delay(50);
+        while (await LeftAsync(data, " AND endpoint <> 'endpoint:e099'") > 0)
+            await Task.Delay(50);
         return (Endpoints - 1) * EachEndpoint / watch.Elapsed.TotalSeconds;
     }
 
@@ -66,9 +86,15 @@ internal static class DeliveryMeasurements
     {
         await (await Child.StartAsync($"serve {data}", Measurements.NoLimits)).StopAsync();
         var master = MasterKey.FromText(Measurements.NoLimits["POSTERN_MASTER_KEY"]);
-        await using var database = await ServeOptions.From(data, "http://127.0.0.1:0", null, true).OpenDatabaseAsync(TimeProvider.System, default);
+        await using var database = await ServeOptions
+            .From(data, "http://127.0.0.1:0", null, true)
+            .OpenDatabaseAsync(TimeProvider.System, default);
         var project = (await database.ReadAsync(tx => tx.FirstAsync("SELECT id FROM project", r => r.GetString(0))))!;
-        var body = Outbox.Body("run.succeeded", database.Now, json => json.WriteString("runId", "run_01m80t06jve429nf9xf5c8pwcw"));
+        var body = Outbox.Body(
+            "run.succeeded",
+            database.Now,
+            json => json.WriteString("runId", "run_01m80t06jve429nf9xf5c8pwcw")
+        );
         for (var e = 0; e < endpoints; e++)
         {
             var id = $"e{e:000}";
@@ -76,9 +102,41 @@ internal static class DeliveryMeasurements
             {
                 await database.WriteAsync(async tx =>
                 {
-                    if (from == 0) await WebhookEndpoints.PutAsync(tx, new WebhookEndpoint(project, id, url(e), ["approval.*"], master.Seal(SigningSecret.New(), WebhookEndpoint.SealOwner(project, id)), null, null, null, true, true, false, null, null, 0, 0));
+                    if (from == 0)
+                        await WebhookEndpoints.PutAsync(
+                            tx,
+                            new WebhookEndpoint(
+                                project,
+                                id,
+                                url(e),
+                                ["approval.*"],
+                                master.Seal(SigningSecret.New(), WebhookEndpoint.SealOwner(project, id)),
+                                null,
+                                null,
+                                null,
+                                true,
+                                true,
+                                false,
+                                null,
+                                null,
+                                0,
+                                0
+                            )
+                        );
                     for (var i = from; i < Math.Min(each, from + 1000); i++)
-                        await DeliveryStore.InsertAsync(tx, Id.New(Delivery.Prefix, tx.Now), new NewDelivery(project, EventPurpose.PurposeName, WebhookEndpoints.KeyOf(id), $"run_{i}", "run.succeeded", body, tx.Now + Outbox.GiveUpAfter));
+                        await DeliveryRow.InsertAsync(
+                            tx,
+                            Id.New(Delivery.Prefix, tx.Now),
+                            new NewDelivery(
+                                project,
+                                EventPurpose.PurposeName,
+                                WebhookEndpoints.KeyOf(id),
+                                $"run_{i}",
+                                "run.succeeded",
+                                body,
+                                tx.Now + Outbox.GiveUpAfter
+                            )
+                        );
                     return 0;
                 });
             }
@@ -87,7 +145,9 @@ internal static class DeliveryMeasurements
 
     private static async Task<long> LeftAsync(string data, string where)
     {
-        await using var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={data}/postern.db;Mode=ReadOnly;Pooling=False");
+        await using var connection = new Microsoft.Data.Sqlite.SqliteConnection(
+            $"Data Source={data}/postern.db;Mode=ReadOnly;Pooling=False"
+        );
         await connection.OpenAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = "SELECT COUNT(*) FROM delivery WHERE status = 'pending' AND due_at IS NOT NULL" + where;

@@ -22,13 +22,21 @@ internal static class FloodMeasurements
     public static async Task RunAsync(string folder)
     {
         var settings = new Dictionary<string, string>(Measurements.NoLimits, StringComparer.Ordinal);
-        foreach (var limit in (string[])["ProjectBurst", "TokenBurst", "CallbackBurst"]) settings.Remove("POSTERN_RateLimits__" + limit);
+        foreach (var limit in (string[])["ProjectBurst", "TokenBurst", "CallbackBurst"])
+            settings.Remove("POSTERN_RateLimits__" + limit);
         await using var server = await Child.StartAsync($"serve {folder}/data", settings);
         using var http = Measurements.Client(server, server.RootKey);
         for (var i = 0; i < 50; i++)
-            (await http.PostAsJsonAsync("/sessions/bench/messages", new { role = "user", content = new string('x', 200) }))
-                .EnsureSuccessStatusCode();
-        var minted = await http.PostAsJsonAsync("/api/v1/auth/public-tokens", new { scopes = new[] { "read:sessions" } });
+            (
+                await http.PostAsJsonAsync(
+                    "/sessions/bench/messages",
+                    new { role = "user", content = new string('x', 200) }
+                )
+            ).EnsureSuccessStatusCode();
+        var minted = await http.PostAsJsonAsync(
+            "/api/v1/auth/public-tokens",
+            new { scopes = new[] { "read:sessions" } }
+        );
         var token = (await minted.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("token").GetString()!;
         var wrong = server.RootKey[..^8] + "aaaaaaaa";
         var url = server.Url + "/sessions/bench/history?limit=50";
@@ -37,7 +45,9 @@ internal static class FloodMeasurements
 
         await Wrk.RunAsync(url, 2, Connections, server.RootKey, steady);
         var (quiet, beside) = (new List<double>(), new Dictionary<string, List<double>>(StringComparer.Ordinal));
-        foreach (var (name, credential) in ((string, string)[])[("wrong keys", wrong), ("a token over its rate", token)])
+        foreach (
+            var (name, credential) in ((string, string)[])[("wrong keys", wrong), ("a token over its rate", token)]
+        )
         {
             beside[name] = [];
             var refused = new List<double>();
@@ -46,7 +56,8 @@ internal static class FloodMeasurements
                 quiet.Add((await Wrk.RunAsync(url, Seconds, Connections, server.RootKey, steady)).P99Milliseconds);
                 var flooding = Wrk.RunAsync(url, Seconds + 1, FloodConnections, credential, flood);
                 var mine = await Wrk.RunAsync(url, Seconds, Connections, server.RootKey, steady);
-                if (mine.Failed > 0) throw new InvalidOperationException($"{mine.Failed} requests of the key were refused");
+                if (mine.Failed > 0)
+                    throw new InvalidOperationException($"{mine.Failed} requests of the key were refused");
                 beside[name].Add(mine.P99Milliseconds);
                 var theirs = await flooding;
                 refused.Add(theirs.Failed / (Seconds + 1.0));

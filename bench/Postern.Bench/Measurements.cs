@@ -1,6 +1,6 @@
-using Postern.Support;
 using System.Globalization;
 using System.Net.Http.Headers;
+using Postern.Support;
 
 namespace Postern.Bench;
 
@@ -13,8 +13,22 @@ internal static class Measurements
 
     public static async Task<int> RunAsync(string[] only)
     {
-        var all = new (string Name, Func<string, Task> Measure)[] { ("history", HistoryAsync), ("append", AppendAsync), ("append-postgres", AppendPostgresAsync), ("streams", StreamMeasurements.RunAsync), ("start", StartAsync), ("callbacks", RunMeasurements.CallbacksAsync), ("deliveries", DeliveryMeasurements.RunAsync), ("inbound", InboundMeasurements.RunAsync), ("approvals", ApprovalMeasurements.DecisionsAsync), ("waiters", ApprovalMeasurements.WaitersAsync), ("flood", FloodMeasurements.RunAsync),
-            ("idle-postgres", NodeMeasurements.IdleAsync), ("upgrade", NodeMeasurements.UpgradeAsync) };
+        var all = new (string Name, Func<string, Task> Measure)[]
+        {
+            ("history", HistoryAsync),
+            ("append", AppendAsync),
+            ("append-postgres", AppendPostgresAsync),
+            ("streams", StreamMeasurements.RunAsync),
+            ("start", StartAsync),
+            ("callbacks", RunMeasurements.CallbacksAsync),
+            ("deliveries", DeliveryMeasurements.RunAsync),
+            ("inbound", InboundMeasurements.RunAsync),
+            ("approvals", ApprovalMeasurements.DecisionsAsync),
+            ("waiters", ApprovalMeasurements.WaitersAsync),
+            ("flood", FloodMeasurements.RunAsync),
+            ("idle-postgres", NodeMeasurements.IdleAsync),
+            ("upgrade", NodeMeasurements.UpgradeAsync),
+        };
         foreach (var (name, measure) in all.Where(m => only.Length == 0 || only.Contains(m.Name)))
         {
             var folder = Directory.CreateTempSubdirectory("postern-bench-").FullName;
@@ -36,20 +50,32 @@ internal static class Measurements
 
     public static HttpClient Client(Child server, string key)
     {
-        var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 20_000 }) { BaseAddress = new Uri(server.Url), Timeout = TimeSpan.FromMinutes(5) };
+        var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 20_000 })
+        {
+            BaseAddress = new Uri(server.Url),
+            Timeout = TimeSpan.FromMinutes(5),
+        };
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return client;
     }
 
     public static void Say(string what, double value, string unit, string target = "") =>
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what,-58} {value,12:#,0.##} {unit,-10} {target}"));
+        Console.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"{what, -58} {value, 12:#,0.##} {unit, -10} {target}")
+        );
 
     /// <summary>History, 50 of 500 messages of 200 bytes, against the same bytes from a bare endpoint.</summary>
     private static async Task HistoryAsync(string folder)
     {
         await using var server = await Child.StartAsync($"serve {folder}/data", NoLimits);
         using var http = Client(server, server.RootKey);
-        for (var i = 0; i < 500; i++) (await http.PostAsJsonAsync("/sessions/bench/messages", new { role = "user", content = new string('x', 200) })).EnsureSuccessStatusCode();
+        for (var i = 0; i < 500; i++)
+            (
+                await http.PostAsJsonAsync(
+                    "/sessions/bench/messages",
+                    new { role = "user", content = new string('x', 200) }
+                )
+            ).EnsureSuccessStatusCode();
         const string path = "/sessions/bench/history?limit=50";
         var bytes = await http.GetByteArrayAsync(path);
         await File.WriteAllBytesAsync($"{folder}/bytes", bytes);
@@ -60,7 +86,8 @@ internal static class Measurements
         for (var round = 0; round < Rounds; round++)
         {
             var mine = await Wrk.RunAsync(server.Url + path, Seconds, Connections, server.RootKey);
-            if (mine.Failed > 0) throw new InvalidOperationException($"{mine.Failed} requests failed");
+            if (mine.Failed > 0)
+                throw new InvalidOperationException($"{mine.Failed} requests failed");
             ours.Add(mine.PerSecond);
             limit.Add((await Wrk.RunAsync(bare.Url + "/bytes", Seconds, Connections)).PerSecond);
         }
@@ -69,7 +96,9 @@ internal static class Measurements
         Say("ratio", 100 * Median(ours) / Median(limit), "%", "target 60 %");
     }
 
-    /// <summary>Durable appends of 200 bytes over 64 connections, against a bare loop with the same row and the same batch.</summary>
+    /// <summary>
+    /// Durable appends of 200 bytes over 64 connections, against a bare loop with the same row and the same batch.
+    /// </summary>
     private static async Task AppendAsync(string folder)
     {
         await using var server = await Child.StartAsync($"serve {folder}/data", NoLimits);
@@ -79,15 +108,20 @@ internal static class Measurements
         var script = Wrk.Post(folder, 200);
         await Wrk.RunAsync(url, 2, Connections, server.RootKey, script);
         var runs = new List<Wrk>();
-        for (var round = 0; round < Rounds; round++) runs.Add(await Wrk.RunAsync(url, Seconds, Connections, server.RootKey, script));
-        if (runs.Sum(r => r.Failed) > 0) throw new InvalidOperationException("appends failed");
+        for (var round = 0; round < Rounds; round++)
+            runs.Add(await Wrk.RunAsync(url, Seconds, Connections, server.RootKey, script));
+        if (runs.Sum(r => r.Failed) > 0)
+            throw new InvalidOperationException("appends failed");
         await server.StopAsync();
         var batch = double.Parse(server.Find("batch size  "), CultureInfo.InvariantCulture);
-        var limit = Enumerable.Range(0, Rounds).Select(i =>
-        {
-            var own = Directory.CreateDirectory($"{folder}/bare{i}").FullName;
-            return BareLoops.Sqlite(own, Math.Max(1, (int)Math.Round(batch)), 240, TimeSpan.FromSeconds(Seconds));
-        }).ToList();
+        var limit = Enumerable
+            .Range(0, Rounds)
+            .Select(i =>
+            {
+                var own = Directory.CreateDirectory($"{folder}/bare{i}").FullName;
+                return BareLoops.Sqlite(own, Math.Max(1, (int)Math.Round(batch)), 240, TimeSpan.FromSeconds(Seconds));
+            })
+            .ToList();
         Say("durable appends over HTTP, 64 connections, SQLite", Median(runs.Select(r => r.PerSecond)), "rows/s");
         Say("rows a commit", batch, "rows");
         Say("a bare SQLite loop, the same row and batch", Median(limit), "rows/s");
@@ -96,7 +130,11 @@ internal static class Measurements
         await File.WriteAllBytesAsync($"{folder}/bytes", []);
         await using var bare = await Child.StartAsync($"bare {folder}/bytes");
         await Wrk.RunAsync(bare.Url + "/post", 2, Connections, null, script);
-        Say("the same POST to a bare endpoint that does nothing", (await Wrk.RunAsync(bare.Url + "/post", Seconds, Connections, null, script)).PerSecond, "req/s");
+        Say(
+            "the same POST to a bare endpoint that does nothing",
+            (await Wrk.RunAsync(bare.Url + "/post", Seconds, Connections, null, script)).PerSecond,
+            "req/s"
+        );
     }
 
     private static async Task AppendPostgresAsync(string folder)
@@ -106,23 +144,37 @@ internal static class Measurements
         using var http = Client(server, server.RootKey);
         // A session a connection: appends to one session are put in one order by its row.
         var ids = new List<string>();
-        for (var i = 0; i < Connections; i++) ids.Add(await StartSessionAsync(http, "bench" + i));
+        for (var i = 0; i < Connections; i++)
+            ids.Add(await StartSessionAsync(http, "bench" + i));
         var script = Path.Combine(folder, "many.lua");
-        await File.WriteAllTextAsync(script, $$"""
+        await File.WriteAllTextAsync(
+            script,
+            $$"""
             local n = 0
             function request()
               n = (n + 1) % {{Connections}}
-              return wrk.format("POST", "/realtime/v1/sessions/bench" .. n .. "/out/append", { ["Authorization"] = "Bearer {{server.RootKey}}", ["Content-Type"] = "text/plain" }, string.rep("x", 200))
+              local headers = { ["Authorization"] = "Bearer {{server.RootKey}}", ["Content-Type"] = "text/plain" }
+              local path = "/realtime/v1/sessions/bench" .. n .. "/out/append"
+              return wrk.format("POST", path, headers, string.rep("x", 200))
             end
-            """);
+            """
+        );
         await Wrk.RunAsync(server.Url, 2, Connections, null, script);
         var (runs, limit) = (new List<Wrk>(), new List<double>());
         for (var round = 0; round < Rounds; round++)
         {
             runs.Add(await Wrk.RunAsync(server.Url, Seconds, Connections, null, script));
-            limit.Add(await BareLoops.PostgresAsync(PostgresServer.NewDatabase() + ";Max Auto Prepare=64;Maximum Pool Size=64", Connections, 240, TimeSpan.FromSeconds(Seconds)));
+            limit.Add(
+                await BareLoops.PostgresAsync(
+                    PostgresServer.NewDatabase() + ";Max Auto Prepare=64;Maximum Pool Size=64",
+                    Connections,
+                    240,
+                    TimeSpan.FromSeconds(Seconds)
+                )
+            );
         }
-        if (runs.Sum(r => r.Failed) > 0) throw new InvalidOperationException("appends failed");
+        if (runs.Sum(r => r.Failed) > 0)
+            throw new InvalidOperationException("appends failed");
         Say("durable appends over HTTP, 64 connections, PostgreSQL", Median(runs.Select(r => r.PerSecond)), "rows/s");
         Say("64 bare Npgsql loops, the same row, a commit a row", Median(limit), "rows/s");
         Say("ratio", 100 * Median(runs.Select(r => r.PerSecond)) / Median(limit), "%", "target 50 %");
@@ -135,17 +187,20 @@ internal static class Measurements
     /// </summary>
     private static async Task StartAsync(string folder)
     {
-        await using (var first = await Child.StartAsync($"serve {folder}/data", NoLimits)) await first.StopAsync();
+        await using (var first = await Child.StartAsync($"serve {folder}/data", NoLimits))
+            await first.StopAsync();
         var (ready, resident) = await ReadyAsync(folder);
         Say("ready after", ready, "ms", "target < 1000 ms");
         Say("resident when idle", resident, "MiB", "target < 120 MB");
         using (var file = new BareFile($"{folder}/data/postern.db"))
         {
-            file.Scalar("""
+            file.Scalar(
+                """
                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
                 INSERT INTO revocation (project, kind, value, until, changed)
                 SELECT (SELECT id FROM project), 'jti', 'old-' || i, 4000000000000000, i FROM n
-                """);
+                """
+            );
             file.Scalar("UPDATE meta SET number = 100000 WHERE name = 'access_version'");
         }
         (ready, resident) = await ReadyAsync(folder);
@@ -171,7 +226,16 @@ internal static class Measurements
 
     public static async Task<string> StartSessionAsync(HttpClient http, string externalId = "bench")
     {
-        var answer = await http.PostAsJsonAsync("/api/v1/sessions", new { type = "chat", externalId, taskIdentifier = "echo", triggerConfig = new { basePayload = new { }, idleTimeoutInSeconds = 3600 } });
+        var answer = await http.PostAsJsonAsync(
+            "/api/v1/sessions",
+            new
+            {
+                type = "chat",
+                externalId,
+                taskIdentifier = "echo",
+                triggerConfig = new { basePayload = new { }, idleTimeoutInSeconds = 3600 },
+            }
+        );
         answer.EnsureSuccessStatusCode();
         return externalId;
     }

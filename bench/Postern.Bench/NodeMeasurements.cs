@@ -1,12 +1,12 @@
-using Postern.Support;
 using System.Diagnostics;
 using Npgsql;
+using Postern.Support;
 
 namespace Postern.Bench;
 
 /// <summary>
-/// Nodes on PostgreSQL: what idle streams cost the database, how soon another node hears, and what an upgrade of a large
-/// database costs those who use it meanwhile.
+/// Nodes on PostgreSQL: what idle streams cost the database, how soon another node hears, and what an upgrade of a
+/// large database costs those who use it meanwhile.
 /// </summary>
 internal static class NodeMeasurements
 {
@@ -14,21 +14,25 @@ internal static class NodeMeasurements
     private const int Runs = 1_500_000;
 
     /// <summary>What a node of 0.3.0 knows too.</summary>
-    private static readonly Dictionary<string, string> OldSettings =
-        Measurements.NoLimits.Where(s => !s.Key.Contains("Callback", StringComparison.Ordinal)).ToDictionary();
+    private static readonly Dictionary<string, string> OldSettings = Measurements
+        .NoLimits.Where(s => !s.Key.Contains("Callback", StringComparison.Ordinal))
+        .ToDictionary();
 
     private const string NoNotifications = """
         CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE sql AS 'SELECT';
         """;
 
-    /// <summary>Transactions a second with no stream and with 10,000 on as many sessions; the time until another node hears.</summary>
+    /// <summary>
+    /// Transactions a second with no stream and with 10,000 on as many sessions; the time until another node hears.
+    /// </summary>
     public static async Task IdleAsync(string folder)
     {
         const int streams = 10_000;
         foreach (var isSwallowed in (bool[])[false, true])
         {
             var database = PostgresServer.NewDatabase();
-            if (isSwallowed) await SwallowAsync(database);
+            if (isSwallowed)
+                await SwallowAsync(database);
             var how = isSwallowed ? ", notifications swallowed" : "";
             await using var one = await Child.StartAsync($"serve {folder}/one \"{database}\"", Measurements.NoLimits);
             var key = one.RootKey;
@@ -36,12 +40,20 @@ internal static class NodeMeasurements
             await Task.Delay(3000);
             Measurements.Say("transactions without streams" + how, await TransactionsAsync(database), "/s");
             await Parallel.ForAsync(
-                0, streams, new ParallelOptions { MaxDegreeOfParallelism = 32 },
-                async (i, _) => await Measurements.StartSessionAsync(http, "idle" + i));
+                0,
+                streams,
+                new ParallelOptions { MaxDegreeOfParallelism = 32 },
+                async (i, _) => await Measurements.StartSessionAsync(http, "idle" + i)
+            );
             var open = await StreamMeasurements.OpenAsync(new Uri(one.Url).Port, key, streams, i => "idle" + i);
             // Each is looked at once by itself, within half a minute after it was opened.
             await Task.Delay(TimeSpan.FromSeconds(45));
-            Measurements.Say($"the same with {streams:#,0}{how}", await TransactionsAsync(database), "/s", "target <= 20");
+            Measurements.Say(
+                $"the same with {streams:#,0}{how}",
+                await TransactionsAsync(database),
+                "/s",
+                "target <= 20"
+            );
 
             await using var other = await Child.StartAsync($"serve {folder}/two \"{database}\"", Measurements.NoLimits);
             await Task.Delay(3000);
@@ -59,7 +71,12 @@ internal static class NodeMeasurements
             }
             times.Sort();
             Measurements.Say("another node hears, p50" + how, times[times.Count / 2], "ms");
-            Measurements.Say("p99", times[times.Count * 99 / 100], "ms", isSwallowed ? "target <= 250" : "target <= 30");
+            Measurements.Say(
+                "p99",
+                times[times.Count * 99 / 100],
+                "ms",
+                isSwallowed ? "target <= 250" : "target <= 30"
+            );
             StreamMeasurements.Close([.. open, listener]);
         }
     }
@@ -77,7 +94,10 @@ internal static class NodeMeasurements
         }
         var database = PostgresServer.NewDatabase();
         await using var old = await Child.StartAsync(
-            $"serve --dev --data {folder}/old --urls http://127.0.0.1:0 --database \"{database}\"", OldSettings, program);
+            $"serve --dev --data {folder}/old --urls http://127.0.0.1:0 --database \"{database}\"",
+            OldSettings,
+            program
+        );
         using var http = Measurements.Client(old, old.RootKey);
         await Measurements.StartSessionAsync(http, "s");
         (await http.PostAsJsonAsync("/api/v1/runs", new { agent = "echo" })).EnsureSuccessStatusCode();
@@ -98,7 +118,8 @@ internal static class NodeMeasurements
                 slowest = Math.Max(slowest, watch.Elapsed.TotalMilliseconds);
                 asked += 3;
                 foreach (var answer in (HttpResponseMessage[])[append, made, list])
-                    if (!answer.IsSuccessStatusCode) failed++;
+                    if (!answer.IsSuccessStatusCode)
+                        failed++;
                 await Task.Delay(20);
             }
         });
@@ -117,11 +138,18 @@ internal static class NodeMeasurements
     /// <summary>What is copied, and what is not the same in each copy.</summary>
     private static readonly (string Table, Dictionary<string, string> Changed)[] Copied =
     [
-        ("run", new()
-        {
-            ["id"] = "'run_many_' || n", ["created_at"] = "t.created_at - n", ["session"] = "NULL",
-            ["trigger_key"] = "NULL", ["ended_at"] = "t.created_at", ["due_at"] = "NULL",
-        }),
+        (
+            "run",
+            new()
+            {
+                ["id"] = "'run_many_' || n",
+                ["created_at"] = "t.created_at - n",
+                ["session"] = "NULL",
+                ["trigger_key"] = "NULL",
+                ["ended_at"] = "t.created_at",
+                ["due_at"] = "NULL",
+            }
+        ),
         ("event", new() { ["id"] = "t.id || n", ["subject"] = "'run_many_' || n" }),
     ];
 
@@ -134,14 +162,16 @@ internal static class NodeMeasurements
             await using (var read = source.CreateCommand($"SELECT * FROM {table} LIMIT 0"))
             await using (var reader = await read.ExecuteReaderAsync())
             {
-                for (var i = 0; i < reader.FieldCount; i++) columns.Add(reader.GetName(i));
+                for (var i = 0; i < reader.FieldCount; i++)
+                    columns.Add(reader.GetName(i));
             }
             await using var fill = source.CreateCommand(
                 $"""
                 INSERT INTO {table} ({string.Join(", ", columns)})
                 SELECT {string.Join(", ", columns.Select(c => values.GetValueOrDefault(c) ?? "t." + c))}
                 FROM (SELECT * FROM {table} LIMIT 1) t, generate_series(1, {Runs}) n
-                """);
+                """
+            );
             await fill.ExecuteNonQueryAsync();
         }
         await using var analyze = source.CreateCommand("ANALYZE");
@@ -153,14 +183,16 @@ internal static class NodeMeasurements
         await using var source = NpgsqlDataSource.Create(database);
         var name = new NpgsqlConnectionStringBuilder(database).Database;
         await using var command = source.CreateCommand(
-            NoNotifications + $"ALTER DATABASE {name} SET search_path = public, pg_catalog;");
+            NoNotifications + $"ALTER DATABASE {name} SET search_path = public, pg_catalog;"
+        );
         await command.ExecuteNonQueryAsync();
     }
 
     private static async Task<double> TransactionsAsync(string database)
     {
         await using var source = NpgsqlDataSource.Create(
-            new NpgsqlConnectionStringBuilder(database) { Database = "postgres" }.ToString());
+            new NpgsqlConnectionStringBuilder(database) { Database = "postgres" }.ToString()
+        );
         var name = new NpgsqlConnectionStringBuilder(database).Database;
         const int seconds = 20;
         var before = await CountAsync();
@@ -170,7 +202,8 @@ internal static class NodeMeasurements
         async Task<long> CountAsync()
         {
             await using var command = source.CreateCommand(
-                $"SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = '{name}'");
+                $"SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = '{name}'"
+            );
             return (long)(await command.ExecuteScalarAsync())!;
         }
     }

@@ -17,7 +17,8 @@ internal static class StreamMeasurements
         await using var server = await Child.StartAsync($"serve {folder}/data", Measurements.NoLimits);
         using var http = Measurements.Client(server, server.RootKey);
         await Measurements.StartSessionAsync(http, "many");
-        for (var i = 0; i < 50; i++) await Measurements.StartSessionAsync(http, "idle" + i);
+        for (var i = 0; i < 50; i++)
+            await Measurements.StartSessionAsync(http, "idle" + i);
         var port = new Uri(server.Url).Port;
 
         // What the process has touched once by serving is not what streams cost.
@@ -28,7 +29,12 @@ internal static class StreamMeasurements
         var idle = await OpenAsync(port, server.RootKey, Idle, i => "idle" + (i % 50));
         await Task.Delay(8000);
         var after = server.ResidentKib();
-        Measurements.Say($"{Idle:#,0} idle streams, resident each", (after - before) / (double)Idle, "KiB", "target < 12 KiB");
+        Measurements.Say(
+            $"{Idle:#,0} idle streams, resident each",
+            (after - before) / (double)Idle,
+            "KiB",
+            "target < 12 KiB"
+        );
         Close(idle);
         await File.WriteAllBytesAsync($"{folder}/bytes", []);
         await using (var bare = await Child.StartAsync($"bare {folder}/bytes"))
@@ -56,7 +62,12 @@ internal static class StreamMeasurements
             times.Add(watch.Elapsed.TotalMilliseconds);
         }
         times.Sort();
-        Measurements.Say($"one append to {Listeners:#,0} streams, the last hears, p99", times[^2], "ms", "target < 100 ms");
+        Measurements.Say(
+            $"one append to {Listeners:#,0} streams, the last hears, p99",
+            times[^2],
+            "ms",
+            "target < 100 ms"
+        );
         Measurements.Say("median", times[times.Count / 2], "ms");
         Close(listeners);
     }
@@ -69,9 +80,16 @@ internal static class StreamMeasurements
         {
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             await socket.ConnectAsync(IPAddress.Loopback, port);
-            await socket.SendAsync(Encoding.ASCII.GetBytes($"GET {(key.Length == 0 ? "/idle" : $"/realtime/v1/sessions/{session(i)}/out")} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\nAccept: text/event-stream\r\nTimeout-Seconds: 600\r\nX-Trigger-Stream-Start: latest\r\n\r\n"));
+            await socket.SendAsync(
+                Encoding.ASCII.GetBytes(
+                    $"GET {(key.Length == 0 ? "/idle" : $"/realtime/v1/sessions/{session(i)}/out")} HTTP/1.1\r\n"
+                        + $"Host: localhost\r\nAuthorization: Bearer {key}\r\nAccept: text/event-stream\r\n"
+                        + "Timeout-Seconds: 600\r\nX-Trigger-Stream-Start: latest\r\n\r\n"
+                )
+            );
             var read = await socket.ReceiveAsync(buffer);
-            if (!Encoding.ASCII.GetString(buffer, 0, read).StartsWith("HTTP/1.1 200", StringComparison.Ordinal)) throw new InvalidOperationException("a stream was refused");
+            if (!Encoding.ASCII.GetString(buffer, 0, read).StartsWith("HTTP/1.1 200", StringComparison.Ordinal))
+                throw new InvalidOperationException("a stream was refused");
             sockets.Add(socket);
         }
         await Task.Delay(500);
@@ -85,13 +103,16 @@ internal static class StreamMeasurements
         while (true)
         {
             var read = await socket.ReceiveAsync(buffer);
-            if (read == 0) throw new InvalidOperationException("a stream ended");
-            if (buffer.AsSpan(0, read).IndexOf("event: batch"u8) >= 0) return;
+            if (read == 0)
+                throw new InvalidOperationException("a stream ended");
+            if (buffer.AsSpan(0, read).IndexOf("event: batch"u8) >= 0)
+                return;
         }
     }
 
     internal static void Close(List<Socket> sockets)
     {
-        foreach (var socket in sockets) socket.Dispose();
+        foreach (var socket in sockets)
+            socket.Dispose();
     }
 }

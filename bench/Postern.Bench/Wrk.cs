@@ -7,11 +7,19 @@ namespace Postern.Bench;
 /// <summary>One run of wrk: a bounded load from a second process on loopback.</summary>
 internal sealed record Wrk(double PerSecond, double P99Milliseconds, long Failed)
 {
-    public static async Task<Wrk> RunAsync(string url, int seconds, int connections, string? key = null, string? script = null)
+    public static async Task<Wrk> RunAsync(
+        string url,
+        int seconds,
+        int connections,
+        string? key = null,
+        string? script = null
+    )
     {
         var start = new ProcessStartInfo("wrk") { RedirectStandardOutput = true };
-        foreach (var arg in (string[])["-t1", $"-c{connections}", $"-d{seconds}", "--latency"]) start.ArgumentList.Add(arg);
-        if (key is not null) start.ArgumentList.Add("-HAuthorization: Bearer " + key);
+        foreach (var arg in (string[])["-t1", $"-c{connections}", $"-d{seconds}", "--latency"])
+            start.ArgumentList.Add(arg);
+        if (key is not null)
+            start.ArgumentList.Add("-HAuthorization: Bearer " + key);
         if (script is not null)
         {
             start.ArgumentList.Add("-s");
@@ -24,14 +32,30 @@ internal sealed record Wrk(double PerSecond, double P99Milliseconds, long Failed
         var rate = Regex.Match(text, @"Requests/sec:\s+([\d.]+)");
         var p99 = Regex.Match(text, @"99%\s+([\d.]+)(us|ms|s)");
         var failed = Regex.Match(text, @"Non-2xx or 3xx responses: (\d+)");
-        return new Wrk(Number(rate), Number(p99) * (p99.Groups[2].Value switch { "us" => 0.001, "s" => 1000, _ => 1 }), failed.Success ? (long)Number(failed) : 0);
+        return new Wrk(
+            Number(rate),
+            Number(p99)
+                * (
+                    p99.Groups[2].Value switch
+                    {
+                        "us" => 0.001,
+                        "s" => 1000,
+                        _ => 1,
+                    }
+                ),
+            failed.Success ? (long)Number(failed) : 0
+        );
     }
 
     /// <summary>The script of a POST with a body of so many letters.</summary>
     public static string Post(string folder, int letters)
     {
         var file = Path.Combine(folder, "post.lua");
-        File.WriteAllText(file, $"wrk.method = \"POST\"\nwrk.body = string.rep(\"x\", {letters})\nwrk.headers[\"Content-Type\"] = \"text/plain\"\n");
+        File.WriteAllText(
+            file,
+            $"wrk.method = \"POST\"\nwrk.body = string.rep(\"x\", {letters})\nwrk.headers[\"Content-Type\"] = \"text"
+                + "/plain\"\n"
+        );
         return file;
     }
 

@@ -1,7 +1,9 @@
-// A worker that fetches its work: claims runs of a pull agent, keeps its lease with heartbeats, reports progress and the end.
+// A worker that fetches its work: claims runs of a pull agent, keeps its lease with heartbeats, reports progress and
+// the end.
 //
 //   curl -X PUT  http://127.0.0.1:7400/api/v1/agents/words -H "Authorization: Bearer $POSTERN_KEY" -d '{"kind":"pull"}'
-//   curl -X POST http://127.0.0.1:7400/api/v1/runs         -H "Authorization: Bearer $POSTERN_KEY" -d '{"agent":"words","input":{"text":"count these words"}}'
+// curl -X POST http://127.0.0.1:7400/api/v1/runs -H "Authorization: Bearer $POSTERN_KEY" -d
+// '{"agent":"words","input":{"text":"count these words"}}'
 //   export POSTERN_URL=http://127.0.0.1:7400 POSTERN_KEY=pst_…    a key with write:tasks:words is enough
 //   dotnet run --project samples/Worker -- words
 //
@@ -11,9 +13,13 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
 
-var agent = args.FirstOrDefault() ?? throw new InvalidOperationException("Name the agent: dotnet run --project samples/Worker -- words");
+var agent =
+    args.FirstOrDefault()
+    ?? throw new InvalidOperationException("Name the agent: dotnet run --project samples/Worker -- words");
 var url = Environment.GetEnvironmentVariable("POSTERN_URL") ?? "http://127.0.0.1:7400";
-var key = Environment.GetEnvironmentVariable("POSTERN_KEY") ?? throw new InvalidOperationException("Set POSTERN_KEY to a key of the project.");
+var key =
+    Environment.GetEnvironmentVariable("POSTERN_KEY")
+    ?? throw new InvalidOperationException("Set POSTERN_KEY to a key of the project.");
 const int leaseSeconds = 30;
 using var http = new HttpClient { BaseAddress = new Uri(url), Timeout = TimeSpan.FromSeconds(90) };
 using var stop = new CancellationTokenSource();
@@ -30,7 +36,16 @@ while (!stop.IsCancellationRequested)
     try
     {
         // Waits at the server until there is something: no polling, no delay.
-        var claimed = await SendAsync(key, $"/api/v1/agents/{agent}/claim", new { max = 4, waitSeconds = 20, leaseSeconds });
+        var claimed = await SendAsync(
+            key,
+            $"/api/v1/agents/{agent}/claim",
+            new
+            {
+                max = 4,
+                waitSeconds = 20,
+                leaseSeconds,
+            }
+        );
         await Task.WhenAll(claimed.GetProperty("data").EnumerateArray().Select(TakeAsync));
     }
     catch (Exception fault) when (fault is HttpRequestException or TaskCanceledException)
@@ -49,9 +64,22 @@ async Task TakeAsync(JsonElement claim)
     var heart = BeatAsync(id, token, over);
     try
     {
-        var words = await WorkAsync(run, async progress => await SendAsync(token, $"/api/v1/runs/{id}/status", new { status = "running", progress }), over.Token);
+        var words = await WorkAsync(
+            run,
+            async progress => await SendAsync(token, $"/api/v1/runs/{id}/status", new { status = "running", progress }),
+            over.Token
+        );
         // The event id makes a repeat of this report harmless: the same end is never applied twice.
-        await SendAsync(token, $"/api/v1/runs/{id}/status", new { status = "succeeded", output = new { words }, eventId = $"{id}-{run.GetProperty("attempt")}-end" });
+        await SendAsync(
+            token,
+            $"/api/v1/runs/{id}/status",
+            new
+            {
+                status = "succeeded",
+                output = new { words },
+                eventId = $"{id}-{run.GetProperty("attempt")}-end",
+            }
+        );
         Console.WriteLine($"{id}: {words} words");
     }
     catch (OperationCanceledException)
@@ -64,7 +92,11 @@ async Task TakeAsync(JsonElement claim)
     }
     catch (FormatException fault)
     {
-        await SendAsync(token, $"/api/v1/runs/{id}/status", new { status = "failed", failure = new { code = "bad_input", message = fault.Message } });
+        await SendAsync(
+            token,
+            $"/api/v1/runs/{id}/status",
+            new { status = "failed", failure = new { code = "bad_input", message = fault.Message } }
+        );
     }
     finally
     {
@@ -75,12 +107,14 @@ async Task TakeAsync(JsonElement claim)
 
 static async Task<int> WorkAsync(JsonElement run, Func<double, Task> progress, CancellationToken over)
 {
-    if (!run.GetProperty("input").TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String) throw new FormatException("The input must be {\"text\": \"…\"}.");
+    if (!run.GetProperty("input").TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)
+        throw new FormatException("The input must be {\"text\": \"…\"}.");
     var words = text.GetString()!.Split(' ', StringSplitOptions.RemoveEmptyEntries);
     for (var i = 0; i < words.Length; i++)
     {
         await Task.Delay(50, over);
-        if (i % 10 == 9) await progress((double)i / words.Length);
+        if (i % 10 == 9)
+            await progress((double)i / words.Length);
     }
     return words.Length;
 }
@@ -115,7 +149,8 @@ async Task<JsonElement> SendAsync(string credential, string path, object body)
     using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body) };
     request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", credential);
     using var answer = await http.SendAsync(request);
-    if (answer.StatusCode == HttpStatusCode.Conflict) throw new LostException();
+    if (answer.StatusCode == HttpStatusCode.Conflict)
+        throw new LostException();
     answer.EnsureSuccessStatusCode();
     return await answer.Content.ReadFromJsonAsync<JsonElement>();
 }

@@ -3,12 +3,27 @@ using Postern.Hosting;
 using Postern.Settings;
 using Postern.Storage;
 
-// Faults that a person has to put right are words on the error stream and exit code 2; anything else is a bug and shows itself whole.
+// Faults that a person has to put right are words on the error stream and exit code 2; anything else is a bug and shows
+// itself whole.
 try
 {
-    return await Commands.Root().Parse(args).InvokeAsync(new System.CommandLine.InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    return await Commands
+        .Root()
+        .Parse(args)
+        .InvokeAsync(new System.CommandLine.InvocationConfiguration { EnableDefaultExceptionHandler = false });
 }
-catch (Exception fault) when (fault is SetupException or SettingsException or SchemaTooNewException or MigrationFailedException or StorageUnavailableException or IOException or UnauthorizedAccessException or InvalidDataException or DbException)
+catch (Exception fault)
+    when (fault
+            is SetupException
+                or SettingsException
+                or SchemaTooNewException
+                or MigrationFailedException
+                or StorageUnavailableException
+                or IOException
+                or UnauthorizedAccessException
+                or InvalidDataException
+                or DbException
+    )
 {
     await Console.Error.WriteLineAsync("postern: " + StartFault.Words(fault));
     return 2;

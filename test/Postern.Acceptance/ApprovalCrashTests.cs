@@ -6,32 +6,46 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>The real process killed while people decide: what was answered as processed is decided, its agent is told once per id, and what expires while the server is away expires when it is back.</summary>
+/// <summary>
+/// The real process killed while people decide: what was answered as processed is decided, its agent is told once per
+/// id, and what expires while the server is away expires when it is back.
+/// </summary>
 public sealed class ApprovalCrashTests
 {
     private const int Kills = 6;
     private const int Deciders = 16;
     private const int Waiting = 400;
 
-    private static Dictionary<string, string> Environment => new()
-    {
-        ["POSTERN_RateLimits__ProjectBurst"] = "0",
-        ["POSTERN_RateLimits__TokenBurst"] = "0",
-        ["POSTERN_RateLimits__CallbackBurst"] = "0",
-        ["POSTERN_MASTER_KEY"] = "a master key for the crash test, long enough",
-        ["POSTERN_Outbound__TimeoutSeconds"] = "2",
-    };
+    private static Dictionary<string, string> Environment =>
+        new()
+        {
+            ["POSTERN_RateLimits__ProjectBurst"] = "0",
+            ["POSTERN_RateLimits__TokenBurst"] = "0",
+            ["POSTERN_RateLimits__CallbackBurst"] = "0",
+            ["POSTERN_MASTER_KEY"] = "a master key for the crash test, long enough",
+            ["POSTERN_Outbound__TimeoutSeconds"] = "2",
+        };
 
     private static string Arguments(Backend backend, string folder) =>
-        $"--data {folder} --urls http://127.0.0.1:{PostgresServer.FreePort()} --dev{(backend == Backend.Postgres ? $" --database \"{PostgresServer.NewDatabase()}\"" : "")}";
+        $"--data {folder} --urls http://127.0.0.1:{PostgresServer.FreePort()} "
+        + $"--dev{(backend == Backend.Postgres ? $" --database \"{PostgresServer.NewDatabase()}\"" : "")}";
 
     private static async Task<(string Run, string Request)> AskAsync(HttpClient http, object body)
     {
-        var run = (await (await http.PostAsJsonAsync("/api/v1/runs", new { agent = "p" })).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
+        var run = (
+            await (
+                await http.PostAsJsonAsync("/api/v1/runs", new { agent = "p" })
+            ).Content.ReadFromJsonAsync<JsonElement>()
+        )
+            .GetProperty("id")
+            .GetString()!;
         await http.PostAsJsonAsync($"/api/v1/runs/{run}/status", new { status = "running" });
         var asked = await http.PostAsJsonAsync($"/api/v1/executions/{run}/request-approval", body);
         Assert.True(asked.IsSuccessStatusCode, await asked.Content.ReadAsStringAsync());
-        return (run, (await asked.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("approval_request_id").GetString()!);
+        return (
+            run,
+            (await asked.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("approval_request_id").GetString()!
+        );
     }
 
     [Theory]
@@ -46,43 +60,79 @@ public sealed class ApprovalCrashTests
         var server = await ServerProcess.StartAsync(arguments, Environment);
         using var http = server.Client(server.RootKey);
         (await http.PutAsJsonAsync("/api/v1/agents/p", new { kind = "pull" })).EnsureSuccessStatusCode();
-        (await http.PutAsJsonAsync("/api/v1/approval-services/default", new { secrets = new[] { Asking.Secret } })).EnsureSuccessStatusCode();
+        (
+            await http.PutAsJsonAsync("/api/v1/approval-services/default", new { secrets = new[] { Asking.Secret } })
+        ).EnsureSuccessStatusCode();
         var waiting = new ConcurrentQueue<(string Run, string Request)>();
-        await Parallel.ForAsync(0, Waiting, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, _) => waiting.Enqueue(await AskAsync(http, new { title = "q", callback_url = agent.Origin + "/decided" })));
+        await Parallel.ForAsync(
+            0,
+            Waiting,
+            new ParallelOptions { MaxDegreeOfParallelism = 16 },
+            async (i, _) =>
+                waiting.Enqueue(await AskAsync(http, new { title = "q", callback_url = agent.Origin + "/decided" }))
+        );
         var all = waiting.ToList();
 
         var processed = new ConcurrentDictionary<string, string>();
         var reached = new SemaphoreSlim(0);
-        var deciders = Enumerable.Range(0, Deciders).Select(d => Task.Run(async () =>
-        {
-            while (waiting.TryDequeue(out var asked))
-            {
-                // Two who disagree, each sent until the server answers: a decision whose answer was lost is asked again.
-                await Task.WhenAll(SendAsync(asked.Request, "approved"), SendAsync(asked.Request, "rejected"));
-                reached.Release();
-            }
-        })).ToList();
+        var deciders = Enumerable
+            .Range(0, Deciders)
+            .Select(d =>
+                Task.Run(async () =>
+                {
+                    while (waiting.TryDequeue(out var asked))
+                    {
+                        // Two who disagree, each sent until the server answers: a decision whose answer was lost is
+                        // asked again.
+                        await Task.WhenAll(SendAsync(asked.Request, "approved"), SendAsync(asked.Request, "rejected"));
+                        reached.Release();
+                    }
+                })
+            )
+            .ToList();
         for (var kill = 0; kill < Kills; kill++)
         {
-            for (var i = 0; i < 20 + (kill * 7 % 15); i++) Assert.True(await reached.WaitAsync(TimeSpan.FromSeconds(60)), "the deciders got through");
+            for (var i = 0; i < 20 + (kill * 7 % 15); i++)
+                Assert.True(await reached.WaitAsync(TimeSpan.FromSeconds(60)), "the deciders got through");
             await server.KillAsync();
             await server.DisposeAsync();
             server = await ServerProcess.StartAsync(arguments, Environment);
         }
         await Task.WhenAll(deciders);
 
-        await WaitFor.TrueAsync(async () => (await http.GetFromJsonAsync<JsonElement>("/api/v1/deliveries?status=pending")).GetProperty("data").GetArrayLength() == 0, TimeSpan.FromSeconds(90), "every delivery has ended");
-        var told = agent.Taken.Select(t => (Id: t.Headers["webhook-id"].ToString(), Data: JsonSerializer.Deserialize<JsonElement>(t.Body).GetProperty("data"))).ToLookup(t => t.Data.GetProperty("approval_request_id").GetString());
+        await WaitFor.TrueAsync(
+            async () =>
+                (await http.GetFromJsonAsync<JsonElement>("/api/v1/deliveries?status=pending"))
+                    .GetProperty("data")
+                    .GetArrayLength() == 0,
+            TimeSpan.FromSeconds(90),
+            "every delivery has ended"
+        );
+        var told = agent
+            .Taken.Select(t =>
+                (
+                    Id: t.Headers["webhook-id"].ToString(),
+                    Data: JsonSerializer.Deserialize<JsonElement>(t.Body).GetProperty("data")
+                )
+            )
+            .ToLookup(t => t.Data.GetProperty("approval_request_id").GetString());
         foreach (var (run, request) in all)
         {
-            var status = (await http.GetFromJsonAsync<JsonElement>($"/api/v1/executions/{run}/approval-status")).GetProperty("status").GetString()!;
+            var status = (await http.GetFromJsonAsync<JsonElement>($"/api/v1/executions/{run}/approval-status"))
+                .GetProperty("status")
+                .GetString()!;
             Assert.Contains(status, (string[])["approved", "rejected"]);
-            if (processed.TryGetValue(request, out var won)) Assert.Equal(won, status);
-            Assert.Equal(status == "approved" ? "running" : "cancelled", (await http.GetFromJsonAsync<JsonElement>("/api/v1/runs/" + run)).GetProperty("phase").GetString());
+            if (processed.TryGetValue(request, out var won))
+                Assert.Equal(won, status);
+            Assert.Equal(
+                status == "approved" ? "running" : "cancelled",
+                (await http.GetFromJsonAsync<JsonElement>("/api/v1/runs/" + run)).GetProperty("phase").GetString()
+            );
             Assert.Single(told[request].Select(t => t.Id).Distinct());
             Assert.Equal([status], told[request].Select(t => t.Data.GetProperty("decision").GetString()!).Distinct());
         }
-        // A decision that was on disk when its answer was lost is known the second time, so not every winner was told so.
+        // A decision that was on disk when its answer was lost is known the second time, so not every winner was told
+        // so.
         Assert.True(processed.Count > Waiting * 3 / 4, $"{processed.Count} were answered as processed");
         await server.DisposeAsync();
         Directory.Delete(folder, recursive: true);
@@ -94,13 +144,18 @@ public sealed class ApprovalCrashTests
             {
                 try
                 {
-                    using var message = new HttpRequestMessage(HttpMethod.Post, "/api/v1/webhooks/approval-response") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+                    using var message = new HttpRequestMessage(HttpMethod.Post, "/api/v1/webhooks/approval-response")
+                    {
+                        Content = new StringContent(body, Encoding.UTF8, "application/json"),
+                    };
                     var (name, value) = Asking.Sign(body);
                     message.Headers.Add(name, value);
                     using var answer = await http.SendAsync(message);
                     var text = await answer.Content.ReadAsStringAsync();
-                    if ((int)answer.StatusCode == 200 && text.Contains("\"processed\"", StringComparison.Ordinal)) Assert.True(processed.TryAdd(request, decision), $"{request} was processed twice");
-                    if ((int)answer.StatusCode is 200 or 409) return;
+                    if ((int)answer.StatusCode == 200 && text.Contains("\"processed\"", StringComparison.Ordinal))
+                        Assert.True(processed.TryAdd(request, decision), $"{request} was processed twice");
+                    if ((int)answer.StatusCode is 200 or 409)
+                        return;
                     Assert.True((int)answer.StatusCode == 503, text);
                 }
                 catch (HttpRequestException)
@@ -135,8 +190,15 @@ public sealed class ApprovalCrashTests
             var ended = await http.GetFromJsonAsync<JsonElement>($"/api/v1/executions/{run}/approval-status?wait=20");
             Assert.Equal("expired", ended.GetProperty("status").GetString());
             due = ended.GetProperty("expires_at").GetDateTimeOffset();
-            Assert.True(ended.GetProperty("responded_at").GetDateTimeOffset() - (due > returned ? due : returned) < TimeSpan.FromSeconds(5), ended.GetRawText());
-            Assert.Equal("cancelled", (await http.GetFromJsonAsync<JsonElement>("/api/v1/runs/" + run)).GetProperty("phase").GetString());
+            Assert.True(
+                ended.GetProperty("responded_at").GetDateTimeOffset() - (due > returned ? due : returned)
+                    < TimeSpan.FromSeconds(5),
+                ended.GetRawText()
+            );
+            Assert.Equal(
+                "cancelled",
+                (await http.GetFromJsonAsync<JsonElement>("/api/v1/runs/" + run)).GetProperty("phase").GetString()
+            );
         }
         await server.DisposeAsync();
         Directory.Delete(folder, recursive: true);

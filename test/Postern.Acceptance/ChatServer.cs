@@ -20,7 +20,14 @@ public sealed class ChatServer : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _folder = Directory.CreateTempSubdirectory("postern-acceptance-").FullName;
-        Server = await ServerProcess.StartAsync($"--data {_folder} --urls http://127.0.0.1:0", new Dictionary<string, string> { ["POSTERN_RateLimits__ProjectBurst"] = "0", ["POSTERN_RateLimits__TokenBurst"] = "0" });
+        Server = await ServerProcess.StartAsync(
+            $"--data {_folder} --urls http://127.0.0.1:0",
+            new Dictionary<string, string>
+            {
+                ["POSTERN_RateLimits__ProjectBurst"] = "0",
+                ["POSTERN_RateLimits__TokenBurst"] = "0",
+            }
+        );
     }
 
     public async ValueTask DisposeAsync()

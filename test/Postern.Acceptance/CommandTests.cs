@@ -16,7 +16,8 @@ public sealed class CommandTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private Task<ServerProcess> ServeAsync(Dictionary<string, string>? environment = null) => ServerProcess.StartAsync($"--data {Data} --urls http://127.0.0.1:0", environment ?? None);
+    private Task<ServerProcess> ServeAsync(Dictionary<string, string>? environment = null) =>
+        ServerProcess.StartAsync($"--data {Data} --urls http://127.0.0.1:0", environment ?? None);
 
     [Fact]
     public async Task The_first_start_prints_the_root_key_and_three_commands_that_work_as_pasted_and_no_later_one_does()
@@ -27,19 +28,32 @@ public sealed class CommandTests : IDisposable
             key = first.RootKey;
             // Once: containers keep what is printed.
             Assert.Equal(2, first.Output.Split("pst_root_").Length);
-            var export = first.Output.Split('\n').Select(l => l.Trim()).Single(l => l.StartsWith("export ", StringComparison.Ordinal));
-            var commands = first.Output.Split('\n').Select(l => l.Trim()).Where(l => l.StartsWith("curl ", StringComparison.Ordinal)).ToList();
+            var export = first
+                .Output.Split('\n')
+                .Select(l => l.Trim())
+                .Single(l => l.StartsWith("export ", StringComparison.Ordinal));
+            var commands = first
+                .Output.Split('\n')
+                .Select(l => l.Trim())
+                .Where(l => l.StartsWith("curl ", StringComparison.Ordinal))
+                .ToList();
             Assert.Equal(3, commands.Count);
             string[] says = ["\"publicAccessToken\":", "{\"ok\":true,\"seq\":0}", "turn-complete"];
             for (var i = 0; i < 3; i++)
             {
-                using var shell = Process.Start(new ProcessStartInfo("bash", ["-c", export + "\n" + commands[i]]) { RedirectStandardOutput = true })!;
+                using var shell = Process.Start(
+                    new ProcessStartInfo("bash", ["-c", export + "\n" + commands[i]]) { RedirectStandardOutput = true }
+                )!;
                 Assert.Contains(says[i], await shell.StandardOutput.ReadToEndAsync(), StringComparison.Ordinal);
                 await shell.WaitForExitAsync();
                 Assert.Equal(0, shell.ExitCode);
             }
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Data));
-            foreach (var file in Directory.GetFiles(Data)) Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+            Assert.Equal(
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+                File.GetUnixFileMode(Data)
+            );
+            foreach (var file in Directory.GetFiles(Data))
+                Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
         }
         await using var second = await ServeAsync();
         Assert.DoesNotContain("pst_root_", second.Output, StringComparison.Ordinal);
@@ -55,7 +69,10 @@ public sealed class CommandTests : IDisposable
         Assert.DoesNotContain(key, server.Output, StringComparison.Ordinal);
         using var http = server.Client(key);
         Assert.Equal(HttpStatusCode.OK, (await http.GetAsync("/api/v1/keys")).StatusCode);
-        var (code, _, error) = await PosternCommand.RunAsync($"serve --data {_folder}/other --urls http://127.0.0.1:0", new Dictionary<string, string> { ["POSTERN_ROOT_KEY"] = key[..^1] });
+        var (code, _, error) = await PosternCommand.RunAsync(
+            $"serve --data {_folder}/other --urls http://127.0.0.1:0",
+            new Dictionary<string, string> { ["POSTERN_ROOT_KEY"] = key[..^1] }
+        );
         Assert.Equal(2, code);
         Assert.Contains("mistyped", error, StringComparison.Ordinal);
     }
@@ -68,11 +85,16 @@ public sealed class CommandTests : IDisposable
         Assert.Equal((2, true), (code, error.Contains("Another postern serves", StringComparison.Ordinal)));
         (code, _, error) = await PosternCommand.RunAsync($"serve --data {_folder}/other --urls {server.Url}");
         Assert.Equal((2, true), (code, error.Contains("taken by another program", StringComparison.Ordinal)));
-        (code, _, error) = await PosternCommand.RunAsync($"serve --data {_folder}/third", new Dictionary<string, string> { ["POSTERN_RateLimits__Burst"] = "1", ["POSTERN_Runs__IdleSeconds"] = "0" });
+        (code, _, error) = await PosternCommand.RunAsync(
+            $"serve --data {_folder}/third",
+            new Dictionary<string, string> { ["POSTERN_RateLimits__Burst"] = "1", ["POSTERN_Runs__IdleSeconds"] = "0" }
+        );
         Assert.Equal(2, code);
         Assert.Contains("RateLimits:Burst is no setting", error, StringComparison.Ordinal);
         Assert.Contains("must be from 1 to 3600", error, StringComparison.Ordinal);
-        (code, _, error) = await PosternCommand.RunAsync($"serve --data {_folder}/pg --database \"Host=127.0.0.1;Database=x\"");
+        (code, _, error) = await PosternCommand.RunAsync(
+            $"serve --data {_folder}/pg --database \"Host=127.0.0.1;Database=x\""
+        );
         Assert.Equal((2, true), (code, error.Contains("POSTERN_MASTER_KEY", StringComparison.Ordinal)));
     }
 
@@ -80,25 +102,45 @@ public sealed class CommandTests : IDisposable
     public async Task Keys_and_tokens_of_the_command_line_work_beside_a_running_server_within_a_second()
     {
         await using var server = await ServeAsync();
-        var created = (await PosternCommand.RunAsync($"keys create ci --scopes read:sessions --for 90d --data {Data}")).Out.Trim().Split('\n');
+        var created = (await PosternCommand.RunAsync($"keys create ci --scopes read:sessions --for 90d --data {Data}"))
+            .Out.Trim()
+            .Split('\n');
         using var http = server.Client(created[1]);
         Assert.Equal(HttpStatusCode.OK, (await http.GetAsync("/api/v1/sessions")).StatusCode);
-        Assert.Contains(created[0], (await PosternCommand.RunAsync($"keys list --data {Data}")).Out, StringComparison.Ordinal);
+        Assert.Contains(
+            created[0],
+            (await PosternCommand.RunAsync($"keys list --data {Data}")).Out,
+            StringComparison.Ordinal
+        );
 
-        var token = (await PosternCommand.RunAsync($"token mint --scopes read:sessions --for 1h --data {Data}")).Out.Trim();
+        var token = (
+            await PosternCommand.RunAsync($"token mint --scopes read:sessions --for 1h --data {Data}")
+        ).Out.Trim();
         using var holder = server.Client(token);
         Assert.Equal(HttpStatusCode.OK, (await holder.GetAsync("/api/v1/sessions")).StatusCode);
 
-        var rotated = (await PosternCommand.RunAsync($"keys rotate {created[0]} --overlap 0s --data {Data}")).Out.Trim();
-        await WaitFor.TrueAsync(async () => (await http.GetAsync("/api/v1/sessions")).StatusCode == HttpStatusCode.Unauthorized, TimeSpan.FromSeconds(1));
+        var rotated = (
+            await PosternCommand.RunAsync($"keys rotate {created[0]} --overlap 0s --data {Data}")
+        ).Out.Trim();
+        await WaitFor.TrueAsync(
+            async () => (await http.GetAsync("/api/v1/sessions")).StatusCode == HttpStatusCode.Unauthorized,
+            TimeSpan.FromSeconds(1)
+        );
         using var again = server.Client(rotated);
         Assert.Equal(HttpStatusCode.OK, (await again.GetAsync("/api/v1/sessions")).StatusCode);
         Assert.Equal(0, (await PosternCommand.RunAsync($"keys revoke {created[0]} --data {Data}")).Code);
-        await WaitFor.TrueAsync(async () => (await again.GetAsync("/api/v1/sessions")).StatusCode == HttpStatusCode.Unauthorized, TimeSpan.FromSeconds(1));
+        await WaitFor.TrueAsync(
+            async () => (await again.GetAsync("/api/v1/sessions")).StatusCode == HttpStatusCode.Unauthorized,
+            TimeSpan.FromSeconds(1)
+        );
         var project = (await PosternCommand.RunAsync($"projects create staging --data {Data}")).Out.Trim().Split('\n');
         using var tenant = server.Client(project[1]);
         Assert.Equal(HttpStatusCode.OK, (await tenant.GetAsync("/api/v1/sessions")).StatusCode);
-        Assert.Contains(project[0], (await PosternCommand.RunAsync($"projects list --data {Data}")).Out, StringComparison.Ordinal);
+        Assert.Contains(
+            project[0],
+            (await PosternCommand.RunAsync($"projects list --data {Data}")).Out,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -131,8 +173,18 @@ public sealed class CommandTests : IDisposable
         {
             key = server.RootKey;
             using var http = server.Client(key);
-            for (var i = 0; i < 20; i++) await http.PostAsJsonAsync("/sessions/kept/messages", new { role = "user", content = "before " + i });
-            var writing = Task.WhenAll(Enumerable.Range(0, 50).Select(i => http.PostAsJsonAsync("/sessions/kept/messages", new { role = "user", content = "meanwhile " + i })));
+            for (var i = 0; i < 20; i++)
+                await http.PostAsJsonAsync("/sessions/kept/messages", new { role = "user", content = "before " + i });
+            var writing = Task.WhenAll(
+                Enumerable
+                    .Range(0, 50)
+                    .Select(i =>
+                        http.PostAsJsonAsync(
+                            "/sessions/kept/messages",
+                            new { role = "user", content = "meanwhile " + i }
+                        )
+                    )
+            );
             Assert.Equal(0, (await PosternCommand.RunAsync($"backup {file} --data {Data}")).Code);
             await writing;
             await http.PostAsJsonAsync("/sessions/later/messages", new { role = "user", content = "after the backup" });
@@ -141,12 +193,17 @@ public sealed class CommandTests : IDisposable
         }
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
         Assert.Equal(2, (await PosternCommand.RunAsync($"restore {file} --data {Data}")).Code);
-        await File.WriteAllTextAsync(Path.Combine(_folder, "broken.db"), "not a database at all, but long enough to be looked at by SQLite as if it were one");
+        await File.WriteAllTextAsync(
+            Path.Combine(_folder, "broken.db"),
+            "not a database at all, but long enough to be looked at by SQLite as if it were one"
+        );
         Assert.Equal(2, (await PosternCommand.RunAsync($"restore {_folder}/broken.db --force --data {Data}")).Code);
         Assert.Equal(0, (await PosternCommand.RunAsync($"restore {file} --force --data {Data}")).Code);
         await using var restored = await ServeAsync();
         using var after = restored.Client(key);
-        var kept = (await after.GetFromJsonAsync<JsonElement>("/sessions/kept/history?limit=1000")).GetProperty("messages").GetArrayLength();
+        var kept = (await after.GetFromJsonAsync<JsonElement>("/sessions/kept/history?limit=1000"))
+            .GetProperty("messages")
+            .GetArrayLength();
         Assert.InRange(kept, 20, 70);
         Assert.Equal(HttpStatusCode.NotFound, (await after.GetAsync("/sessions/later/history")).StatusCode);
     }
@@ -154,22 +211,34 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public async Task The_doctor_finds_what_is_wrong_and_says_what_to_do()
     {
-        await using (await ServeAsync())
-        {
-        }
-        var (code, output, _) = await PosternCommand.RunAsync($"doctor --data {Data} --urls http://127.0.0.1:{PostgresServer.FreePort()}");
+        await using (await ServeAsync()) { }
+        var (code, output, _) = await PosternCommand.RunAsync(
+            $"doctor --data {Data} --urls http://127.0.0.1:{PostgresServer.FreePort()}"
+        );
         Assert.True(code == 0, output);
         Assert.Contains($"schema {Postern.Storage.Migrations.Newest}", output, StringComparison.Ordinal);
         Assert.Contains("nobody is waited for", output, StringComparison.Ordinal);
         Assert.Contains("0 inbound URLs, all with authentication", output, StringComparison.Ordinal);
-        File.SetUnixFileMode(Path.Combine(Data, "postern.db"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
+        File.SetUnixFileMode(
+            Path.Combine(Data, "postern.db"),
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead
+        );
         File.Move(Path.Combine(Data, "master.key"), Path.Combine(_folder, "master.key"));
         using var taken = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
         taken.Start();
-        (code, output, _) = await PosternCommand.RunAsync($"doctor --data {Data} --urls http://127.0.0.1:{((IPEndPoint)taken.LocalEndpoint).Port}", new Dictionary<string, string> { ["POSTERN_Runs__IdleSeconds"] = "9999" });
+        (code, output, _) = await PosternCommand.RunAsync(
+            $"doctor --data {Data} --urls http://127.0.0.1:{((IPEndPoint)taken.LocalEndpoint).Port}",
+            new Dictionary<string, string> { ["POSTERN_Runs__IdleSeconds"] = "9999" }
+        );
         Assert.Equal(1, code);
-        foreach (var says in (string[])["chmod go-rwx", "master.key is missing", "with --urls", "must be from 1 to 3600"]) Assert.Contains(says, output, StringComparison.Ordinal);
-        await File.WriteAllTextAsync(Path.Combine(Data, "master.key"), "a master key, but of another server altogether");
+        foreach (
+            var says in (string[])["chmod go-rwx", "master.key is missing", "with --urls", "must be from 1 to 3600"]
+        )
+            Assert.Contains(says, output, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(
+            Path.Combine(Data, "master.key"),
+            "a master key, but of another server altogether"
+        );
         Assert.Equal(2, (await PosternCommand.RunAsync($"serve --data {Data} --urls http://127.0.0.1:0")).Code);
     }
 
@@ -179,16 +248,34 @@ public sealed class CommandTests : IDisposable
         var server = await ServeAsync();
         using var http = server.Client(server.RootKey);
         await http.PutAsJsonAsync("/api/v1/agents/p", new { kind = "pull" });
-        var run = (await (await http.PostAsJsonAsync("/api/v1/runs", new { agent = "p" })).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString();
+        var run = (
+            await (
+                await http.PostAsJsonAsync("/api/v1/runs", new { agent = "p" })
+            ).Content.ReadFromJsonAsync<JsonElement>()
+        )
+            .GetProperty("id")
+            .GetString();
         var waits = new List<Task<string>> { http.GetStringAsync($"/api/v1/runs/{run}?wait=55") };
         await http.PostAsJsonAsync("/api/v1/agents/p/claim", new { waitSeconds = 10 });
         await http.PostAsJsonAsync($"/api/v1/executions/{run}/request-approval", new { });
         // It waits for a person by now, which is what it was waited for.
         Assert.Contains("\"waiting\"", await waits[0], StringComparison.Ordinal);
-        var other = (await (await http.PostAsJsonAsync("/api/v1/runs", new { agent = "echo", start = false })).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString();
-        waits = [http.GetStringAsync($"/api/v1/executions/{run}/approval-status?wait=55"), http.GetStringAsync($"/api/v1/runs/{other}?wait=55"), ClaimAsync()];
+        var other = (
+            await (
+                await http.PostAsJsonAsync("/api/v1/runs", new { agent = "echo", start = false })
+            ).Content.ReadFromJsonAsync<JsonElement>()
+        )
+            .GetProperty("id")
+            .GetString();
+        waits =
+        [
+            http.GetStringAsync($"/api/v1/executions/{run}/approval-status?wait=55"),
+            http.GetStringAsync($"/api/v1/runs/{other}?wait=55"),
+            ClaimAsync(),
+        ];
         // They have been taken up once the server has answered what was sent after them.
-        for (var i = 0; i < 20; i++) await http.GetStringAsync("/healthz");
+        for (var i = 0; i < 20; i++)
+            await http.GetStringAsync("/healthz");
         var watch = System.Diagnostics.Stopwatch.StartNew();
         Assert.Equal(0, await server.TerminateAsync());
         var answers = await Task.WhenAll(waits);
@@ -197,7 +284,10 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("queued", answers[1], StringComparison.Ordinal);
         Assert.Equal("{\"data\":[]}", answers[2]);
 
-        async Task<string> ClaimAsync() => await (await http.PostAsJsonAsync("/api/v1/agents/p/claim", new { waitSeconds = 55 })).Content.ReadAsStringAsync();
+        async Task<string> ClaimAsync() =>
+            await (
+                await http.PostAsJsonAsync("/api/v1/agents/p/claim", new { waitSeconds = 55 })
+            ).Content.ReadAsStringAsync();
     }
 
     [Fact]
@@ -211,17 +301,23 @@ public sealed class CommandTests : IDisposable
         using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         await using var stream = new EventReader(response, await response.Content.ReadAsStreamAsync());
         await stream.NextAsync();
-        var writes = Enumerable.Range(0, 100).Select(async i =>
-        {
-            try
+        var writes = Enumerable
+            .Range(0, 100)
+            .Select(async i =>
             {
-                return (int)(await http.PostAsJsonAsync("/sessions/w/messages", new { role = "user", content = "w" + i })).StatusCode;
-            }
-            catch (HttpRequestException)
-            {
-                return 0;
-            }
-        }).ToList();
+                try
+                {
+                    return (int)
+                        (
+                            await http.PostAsJsonAsync("/sessions/w/messages", new { role = "user", content = "w" + i })
+                        ).StatusCode;
+                }
+                catch (HttpRequestException)
+                {
+                    return 0;
+                }
+            })
+            .ToList();
         await Task.WhenAny(writes);
         Assert.Equal(0, await server.TerminateAsync());
         ServerEvent? read;
@@ -232,7 +328,13 @@ public sealed class CommandTests : IDisposable
         var key = server.RootKey;
         await using var again = await ServeAsync();
         using var after = again.Client(key);
-        Assert.InRange((await after.GetFromJsonAsync<JsonElement>("/sessions/w/history?limit=1000")).GetProperty("messages").GetArrayLength(), acknowledged, 100);
+        Assert.InRange(
+            (await after.GetFromJsonAsync<JsonElement>("/sessions/w/history?limit=1000"))
+                .GetProperty("messages")
+                .GetArrayLength(),
+            acknowledged,
+            100
+        );
         await server.DisposeAsync();
     }
 
@@ -251,19 +353,47 @@ public sealed class CommandTests : IDisposable
                 var context = await collector.GetContextAsync();
                 using var buffer = new MemoryStream();
                 await context.Request.InputStream.CopyToAsync(buffer);
-                bodies.AddOrUpdate(context.Request.Url!.AbsolutePath, _ => System.Text.Encoding.Latin1.GetString(buffer.ToArray()), (_, old) => old + System.Text.Encoding.Latin1.GetString(buffer.ToArray()));
+                bodies.AddOrUpdate(
+                    context.Request.Url!.AbsolutePath,
+                    _ => System.Text.Encoding.Latin1.GetString(buffer.ToArray()),
+                    (_, old) => old + System.Text.Encoding.Latin1.GetString(buffer.ToArray())
+                );
                 context.Response.Close();
             }
         });
-        await using var server = await ServeAsync(new() { ["POSTERN_Telemetry__Endpoint"] = $"http://127.0.0.1:{port}", ["POSTERN_Telemetry__MetricsSeconds"] = "1" });
+        await using var server = await ServeAsync(
+            new()
+            {
+                ["POSTERN_Telemetry__Endpoint"] = $"http://127.0.0.1:{port}",
+                ["POSTERN_Telemetry__MetricsSeconds"] = "1",
+            }
+        );
         using var http = server.Client(server.RootKey);
         await http.PostAsJsonAsync("/sessions/s/messages", new { role = "user", content = "hello" });
-        foreach (var (path, names) in new[]
-        {
-            ("/v1/traces", new[] { "/sessions/{key}/messages", "postern.store.write" }),
-            ("/v1/metrics", ["http.server.request.duration", "postern.store.queue.depth", "postern.store.batch.size", "postern.store.commit.duration", "postern.streams.open"]),
-        })
-            await WaitFor.TrueAsync(() => Task.FromResult(bodies.TryGetValue(path, out var text) && names.All(n => text.Contains(n, StringComparison.Ordinal))), TimeSpan.FromSeconds(30));
+        foreach (
+            var (path, names) in new[]
+            {
+                ("/v1/traces", new[] { "/sessions/{key}/messages", "postern.store.write" }),
+                (
+                    "/v1/metrics",
+                    [
+                        "http.server.request.duration",
+                        "postern.store.queue.depth",
+                        "postern.store.batch.size",
+                        "postern.store.commit.duration",
+                        "postern.streams.open",
+                    ]
+                ),
+            }
+        )
+            await WaitFor.TrueAsync(
+                () =>
+                    Task.FromResult(
+                        bodies.TryGetValue(path, out var text)
+                            && names.All(n => text.Contains(n, StringComparison.Ordinal))
+                    ),
+                TimeSpan.FromSeconds(30)
+            );
         Assert.DoesNotContain(server.RootKey, string.Concat(bodies.Values), StringComparison.Ordinal);
         collector.Stop();
     }

@@ -6,8 +6,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The real process under 32 writers, killed with kill -9 twenty times. The writers keep a ledger of what was acknowledged; an
-/// auditor that knows nothing of the server compares it with what is there.
+/// The real process under 32 writers, killed with kill -9 twenty times. The writers keep a ledger of what was
+/// acknowledged; an auditor that knows nothing of the server compares it with what is there.
 /// </summary>
 public sealed class CrashTests
 {
@@ -34,7 +34,8 @@ public sealed class CrashTests
         var server = await ServerProcess.StartAsync(arguments, environment);
         var key = server.RootKey;
         using var http = server.Client(key);
-        for (var i = 0; i < Sessions; i++) await StartAsync(http, "crash" + i);
+        for (var i = 0; i < Sessions; i++)
+            await StartAsync(http, "crash" + i);
 
         var ledger = new ConcurrentDictionary<string, (int Session, int Seq, string Body)>();
         using var stop = new CancellationTokenSource();
@@ -45,7 +46,8 @@ public sealed class CrashTests
         for (var kill = 0; kill < Kills; kill++)
         {
             // A signal, not a sleep: so many more acknowledgements, and then at any moment.
-            for (var i = 0; i < 40 + (kill * 7 % 60); i++) await reached.WaitAsync(TimeSpan.FromSeconds(30));
+            for (var i = 0; i < 40 + (kill * 7 % 60); i++)
+                await reached.WaitAsync(TimeSpan.FromSeconds(30));
             await server.KillAsync();
             await server.DisposeAsync();
             server = await ServerProcess.StartAsync(arguments, environment);
@@ -63,11 +65,21 @@ public sealed class CrashTests
             foreach (var (part, (_, seq, body)) in ledger.Where(l => l.Value.Session == s))
             {
                 Assert.True(byPart.TryGetValue(part, out var records), $"{part} was acknowledged and is lost");
-                Assert.Equal((seq, body), (records[0].GetProperty("seqNum").GetInt32(), records[0].GetProperty("data").GetString()));
+                Assert.Equal(
+                    (seq, body),
+                    (records[0].GetProperty("seqNum").GetInt32(), records[0].GetProperty("data").GetString())
+                );
             }
-            if (s == 0) Assert.Equal(Enumerable.Range(0, there.Count), await follower.SeenAsync(there.Count));
+            if (s == 0)
+                Assert.Equal(Enumerable.Range(0, there.Count), await follower.SeenAsync(there.Count));
         }
-        if (backend == Backend.Sqlite) Assert.Equal(0, (await PosternCommand.RunAsync($"doctor --data {folder} --urls http://127.0.0.1:{port}", environment)).Code);
+        if (backend == Backend.Sqlite)
+            Assert.Equal(
+                0,
+                (
+                    await PosternCommand.RunAsync($"doctor --data {folder} --urls http://127.0.0.1:{port}", environment)
+                ).Code
+            );
         await server.DisposeAsync();
         Directory.Delete(folder, recursive: true);
 
@@ -81,10 +93,17 @@ public sealed class CrashTests
                 {
                     try
                     {
-                        using var request = new HttpRequestMessage(HttpMethod.Post, $"/realtime/v1/sessions/crash{writer % Sessions}/out/append") { Content = new StringContent(body) };
+                        using var request = new HttpRequestMessage(
+                            HttpMethod.Post,
+                            $"/realtime/v1/sessions/crash{writer % Sessions}/out/append"
+                        )
+                        {
+                            Content = new StringContent(body),
+                        };
                         request.Headers.Add("X-Part-Id", part);
                         using var answer = await http.SendAsync(request);
-                        if ((int)answer.StatusCode != 200) continue;
+                        if ((int)answer.StatusCode != 200)
+                            continue;
                         var seq = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("seq").GetInt32();
                         ledger[part] = (writer % Sessions, seq, body);
                         Interlocked.Increment(ref acknowledged);
@@ -102,7 +121,16 @@ public sealed class CrashTests
 
     private static async Task StartAsync(HttpClient http, string name)
     {
-        using var answer = await http.PostAsJsonAsync("/api/v1/sessions", new { type = "chat", externalId = name, taskIdentifier = "echo", triggerConfig = new { basePayload = new { } } });
+        using var answer = await http.PostAsJsonAsync(
+            "/api/v1/sessions",
+            new
+            {
+                type = "chat",
+                externalId = name,
+                taskIdentifier = "echo",
+                triggerConfig = new { basePayload = new { } },
+            }
+        );
         answer.EnsureSuccessStatusCode();
     }
 
@@ -111,13 +139,24 @@ public sealed class CrashTests
         var all = new List<JsonElement>();
         while (true)
         {
-            var page = (await http.GetFromJsonAsync<JsonElement>($"/realtime/v1/sessions/{name}/out/records?afterEventId={all.Count - 1}")).GetProperty("records").EnumerateArray().ToList();
-            if (page.Count == 0) return all;
+            var page = (
+                await http.GetFromJsonAsync<JsonElement>(
+                    $"/realtime/v1/sessions/{name}/out/records?afterEventId={all.Count - 1}"
+                )
+            )
+                .GetProperty("records")
+                .EnumerateArray()
+                .ToList();
+            if (page.Count == 0)
+                return all;
             all.AddRange(page);
         }
     }
 
-    /// <summary>The SDK's own stream client, unmodified, following through every crash; it prints the number of each record it hands on.</summary>
+    /// <summary>
+    /// The SDK's own stream client, unmodified, following through every crash; it prints the number of each record it
+    /// hands on.
+    /// </summary>
     private sealed class Follower : IAsyncDisposable
     {
         private readonly List<int> _seen = [];
@@ -128,22 +167,30 @@ public sealed class CrashTests
             _client = client;
             client.OutputDataReceived += (_, line) =>
             {
-                lock (_seen) if (int.TryParse(line.Data, out var seq)) _seen.Add(seq);
+                lock (_seen)
+                    if (int.TryParse(line.Data, out var seq))
+                        _seen.Add(seq);
             };
             client.ErrorDataReceived += (_, _) => { };
             client.BeginOutputReadLine();
             client.BeginErrorReadLine();
         }
 
-        public static Follower Start(string url, string key, string session) => new(Node.Start($"follow.mjs {url} {key} {session}", []));
+        public static Follower Start(string url, string key, string session) =>
+            new(Node.Start($"follow.mjs {url} {key} {session}", []));
 
         public async Task<List<int>> SeenAsync(int count)
         {
-            await WaitFor.TrueAsync(() =>
-            {
-                lock (_seen) return Task.FromResult(_seen.Count >= count);
-            }, TimeSpan.FromSeconds(30));
-            lock (_seen) return [.. _seen];
+            await WaitFor.TrueAsync(
+                () =>
+                {
+                    lock (_seen)
+                        return Task.FromResult(_seen.Count >= count);
+                },
+                TimeSpan.FromSeconds(30)
+            );
+            lock (_seen)
+                return [.. _seen];
         }
 
         public async ValueTask DisposeAsync()

@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
+using System.Text.Json;
 using Postern.Support;
 
 namespace Postern.Acceptance;
@@ -11,9 +13,12 @@ public sealed class DescriptorTests
     public async Task Connections_of_nobody_do_not_end_the_server()
     {
         var folder = Directory.CreateTempSubdirectory("postern-descriptors-");
-        await using (var server = await ServerProcess.StartAsync(
-            $"--data \"{folder.FullName}\" --urls http://127.0.0.1:0 --dev",
-            new Dictionary<string, string> { [PosternCommand.Descriptors] = "512" }))
+        await using (
+            var server = await ServerProcess.StartAsync(
+                $"--data \"{folder.FullName}\" --urls http://127.0.0.1:0 --dev",
+                new Dictionary<string, string> { [PosternCommand.Descriptors] = "512" }
+            )
+        )
         {
             var address = new IPEndPoint(IPAddress.Loopback, new Uri(server.Url).Port);
             var idle = new List<Socket>();
@@ -23,14 +28,18 @@ public sealed class DescriptorTests
                 idle.Add(socket);
                 await socket.ConnectAsync(address);
             }
-            using (var kept = Process(server)) Assert.False(kept.HasExited);
-            foreach (var socket in idle) socket.Close(0);
+            using (var kept = Process(server))
+                Assert.False(kept.HasExited);
+            foreach (var socket in idle)
+                socket.Close(0);
             using var client = server.Client(server.RootKey);
             await WaitFor.TrueAsync(async () =>
             {
                 try
                 {
-                    return (await client.PostAsync("/api/v1/runs", new StringContent("{\"agent\":\"echo\"}"))).IsSuccessStatusCode;
+                    return (
+                        await client.PostAsync("/api/v1/runs", new StringContent("{\"agent\":\"echo\"}"))
+                    ).IsSuccessStatusCode;
                 }
                 catch (HttpRequestException)
                 {
@@ -41,6 +50,56 @@ public sealed class DescriptorTests
         }
         folder.Delete(recursive: true);
     }
+
+    /// <summary>
+    /// What is first loaded while no descriptor is left cannot be, and the runtime tries only once: a page that was
+    /// not asked for before would be an error until the next start.
+    /// </summary>
+    [Fact]
+    public async Task Nothing_is_loaded_any_more_once_the_server_listens()
+    {
+        var folder = Directory.CreateTempSubdirectory("postern-loaded-");
+        await using var receiver = await Receiver.StartAsync();
+        await using (
+            var server = await ServerProcess.StartAsync($"--data \"{folder.FullName}\" --urls http://127.0.0.1:0 --dev")
+        )
+        {
+            var loaded = LoadedBy(server);
+            Assert.Contains("Microsoft.AspNetCore.Components.dll", loaded);
+            using var http = server.Client(server.RootKey);
+            foreach (
+                var path in (string[])
+                    ["/", "/docs", "/docs/index.html", "/openapi.json", "/approvals/none", "/api/v1/audit", "/readyz"]
+            )
+                await http.GetAsync(path);
+            await http.PutAsJsonAsync(
+                "/api/v1/webhook-endpoints/all",
+                new { url = receiver.Url, events = new[] { "*" } }
+            );
+            await http.PutAsJsonAsync("/api/triggers/user/me/t", new { agent = "echo", promptTemplate = "{{body.a}}" });
+            await http.PostAsJsonAsync("/inbound/user/me/t", new { a = 1 });
+            await http.PostAsJsonAsync("/sessions/kept/messages", new { role = "user", content = "x" });
+            await http.GetAsync("/sessions/kept/history");
+            await http.PostAsJsonAsync("/api/v1/auth/public-tokens", new { scopes = new[] { "read:sessions" } });
+            var run = await http.PostAsJsonAsync(
+                "/api/v1/runs",
+                new { agent = "echo", callback = new { url = receiver.Url } }
+            );
+            var id = (await run.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString();
+            await http.GetAsync($"/api/v1/runs/{id}?wait=20");
+            await WaitFor.TrueAsync(() => Task.FromResult(!receiver.Taken.IsEmpty));
+            Assert.Equal(loaded, LoadedBy(server));
+        }
+        folder.Delete(recursive: true);
+    }
+
+    private static SortedSet<string> LoadedBy(ServerProcess server) =>
+        new(
+            File.ReadLines($"/proc/{server.Id}/maps")
+                .Select(line => Path.GetFileName(line.Split(' ')[^1]))
+                .Where(name => name.EndsWith(".dll", StringComparison.Ordinal)),
+            StringComparer.Ordinal
+        );
 
     private static System.Diagnostics.Process Process(ServerProcess server) =>
         System.Diagnostics.Process.GetProcessById(server.Id);

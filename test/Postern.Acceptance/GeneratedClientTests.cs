@@ -3,21 +3,26 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The OpenAPI document in the hands of tools that nobody here wrote: a linter, and a generator whose client compiles and
-/// works.
+/// The OpenAPI document in the hands of tools that nobody here wrote: a linter, and a generator whose client compiles
+/// and works.
 /// </summary>
 public sealed class GeneratedClientTests(ChatServer chat) : IClassFixture<ChatServer>
 {
     private static readonly string Document = Repository.File("openapi.json");
 
     /// <summary>The linter looks at the file, and calls nobody.</summary>
-    private static readonly Dictionary<string, string> Quiet =
-        new() { ["REDOCLY_TELEMETRY"] = "off", ["REDOCLY_SUPPRESS_UPDATE_NOTICE"] = "true" };
+    private static readonly Dictionary<string, string> Quiet = new()
+    {
+        ["REDOCLY_TELEMETRY"] = "off",
+        ["REDOCLY_SUPPRESS_UPDATE_NOTICE"] = "true",
+    };
 
     [Fact]
     public async Task A_linter_with_its_recommended_rules_finds_nothing()
     {
-        var said = await RunAsync($"node_modules/@redocly/cli/bin/cli.js lint {Document} --extends recommended --format json");
+        var said = await RunAsync(
+            $"node_modules/@redocly/cli/bin/cli.js lint {Document} --extends recommended --format json"
+        );
         var json = said[said.IndexOf('{', StringComparison.Ordinal)..(said.LastIndexOf('}') + 1)];
         using var report = System.Text.Json.JsonDocument.Parse(json);
         Assert.True(report.RootElement.GetProperty("problems").GetArrayLength() == 0, said);

@@ -5,7 +5,10 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>The real process killed under inbound load: what was answered 200 has its capture, session, run and dispatch; a repeated delivery id starts nothing twice.</summary>
+/// <summary>
+/// The real process killed under inbound load: what was answered 200 has its capture, session, run and dispatch; a
+/// repeated delivery id starts nothing twice.
+/// </summary>
 public sealed class InboundCrashTests
 {
     private const int Kills = 8;
@@ -32,8 +35,20 @@ public sealed class InboundCrashTests
         };
         var server = await ServerProcess.StartAsync(arguments, environment);
         using var http = server.Client(server.RootKey);
-        (await http.PutAsJsonAsync("/api/v1/agents/called", new { kind = "http", url = agent.Url })).EnsureSuccessStatusCode();
-        (await http.PostAsJsonAsync("/api/triggers/user/u/t", new { agent = "called", promptTemplate = "work on {{body.n}}", maxInFlight = 1000 })).EnsureSuccessStatusCode();
+        (
+            await http.PutAsJsonAsync("/api/v1/agents/called", new { kind = "http", url = agent.Url })
+        ).EnsureSuccessStatusCode();
+        (
+            await http.PostAsJsonAsync(
+                "/api/triggers/user/u/t",
+                new
+                {
+                    agent = "called",
+                    promptTemplate = "work on {{body.n}}",
+                    maxInFlight = 1000,
+                }
+            )
+        ).EnsureSuccessStatusCode();
 
         var taken = new ConcurrentDictionary<string, string>();
         using var stop = new CancellationTokenSource();
@@ -41,7 +56,8 @@ public sealed class InboundCrashTests
         var writers = Enumerable.Range(0, Writers).Select(w => Task.Run(() => WriteAsync(w))).ToList();
         for (var kill = 0; kill < Kills; kill++)
         {
-            for (var i = 0; i < 40 + (kill * 11 % 30); i++) Assert.True(await reached.WaitAsync(TimeSpan.FromSeconds(60)), "the writers got through");
+            for (var i = 0; i < 40 + (kill * 11 % 30); i++)
+                Assert.True(await reached.WaitAsync(TimeSpan.FromSeconds(60)), "the writers got through");
             await server.KillAsync();
             await server.DisposeAsync();
             server = await ServerProcess.StartAsync(arguments, environment);
@@ -50,17 +66,38 @@ public sealed class InboundCrashTests
         await Task.WhenAll(writers);
 
         JsonElement trigger = default;
-        await WaitFor.TrueAsync(async () => (trigger = (await http.GetFromJsonAsync<JsonElement>("/api/triggers/user/u/t")).GetProperty("data")).GetProperty("inFlight").GetInt32() == 0, TimeSpan.FromSeconds(120), "every capture has ended");
+        await WaitFor.TrueAsync(
+            async () =>
+                (trigger = (await http.GetFromJsonAsync<JsonElement>("/api/triggers/user/u/t")).GetProperty("data"))
+                    .GetProperty("inFlight")
+                    .GetInt32() == 0,
+            TimeSpan.FromSeconds(120),
+            "every capture has ended"
+        );
         Assert.True(taken.Count > Kills * 40, $"{taken.Count} were taken");
         // One capture a delivery id, however often it was sent.
         Assert.Equal(taken.Count, taken.Values.Distinct().Count());
-        var dispatched = agent.Taken.Select(t => JsonSerializer.Deserialize<JsonElement>(t.Body)).Where(b => b.GetProperty("type").GetString() == "run.dispatched")
-            .GroupBy(b => b.GetProperty("data").GetProperty("trigger").GetProperty("requestId").GetString()!).ToDictionary(g => g.Key, g => g.Select(b => b.GetProperty("data").GetProperty("run").GetProperty("id").GetString()).Distinct().Count());
+        var dispatched = agent
+            .Taken.Select(t => JsonSerializer.Deserialize<JsonElement>(t.Body))
+            .Where(b => b.GetProperty("type").GetString() == "run.dispatched")
+            .GroupBy(b => b.GetProperty("data").GetProperty("trigger").GetProperty("requestId").GetString()!)
+            .ToDictionary(
+                g => g.Key,
+                g =>
+                    g.Select(b => b.GetProperty("data").GetProperty("run").GetProperty("id").GetString())
+                        .Distinct()
+                        .Count()
+            );
         foreach (var request in taken.Values)
         {
-            var capture = (await http.GetFromJsonAsync<JsonElement>($"/api/triggers/user/u/t/requests/{request}")).GetProperty("data");
+            var capture = (
+                await http.GetFromJsonAsync<JsonElement>($"/api/triggers/user/u/t/requests/{request}")
+            ).GetProperty("data");
             Assert.True(capture.GetProperty("processStatus").GetString() == "success", capture.GetRawText());
-            Assert.True(dispatched.TryGetValue(request, out var runs) && runs == 1, $"{request} was given out by {runs} runs");
+            Assert.True(
+                dispatched.TryGetValue(request, out var runs) && runs == 1,
+                $"{request} was given out by {runs} runs"
+            );
         }
         await server.DisposeAsync();
         Directory.Delete(folder, recursive: true);
@@ -74,12 +111,18 @@ public sealed class InboundCrashTests
                 {
                     try
                     {
-                        using var request = new HttpRequestMessage(HttpMethod.Post, "/inbound/user/u/t") { Content = JsonContent.Create(new { n = key }) };
+                        using var request = new HttpRequestMessage(HttpMethod.Post, "/inbound/user/u/t")
+                        {
+                            Content = JsonContent.Create(new { n = key }),
+                        };
                         request.Headers.Add("Idempotency-Key", key);
                         using var answer = await http.SendAsync(request, CancellationToken.None);
                         if ((int)answer.StatusCode == 200)
                         {
-                            taken[key] = (await answer.Content.ReadFromJsonAsync<JsonElement>(CancellationToken.None)).GetProperty("data").GetProperty("requestId").GetString()!;
+                            taken[key] = (await answer.Content.ReadFromJsonAsync<JsonElement>(CancellationToken.None))
+                                .GetProperty("data")
+                                .GetProperty("requestId")
+                                .GetString()!;
                             reached.Release();
                             break;
                         }

@@ -10,12 +10,21 @@ internal static class Node
 
     public static Process Start(string arguments, Dictionary<string, string> environment)
     {
-        var start = new ProcessStartInfo(Repository.Node, arguments) { WorkingDirectory = Clients, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var (name, value) in environment) start.Environment[name] = value;
+        var start = new ProcessStartInfo(Repository.Node, arguments)
+        {
+            WorkingDirectory = Clients,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
         return Process.Start(start)!;
     }
 
-    public static async Task<(int Code, string Out, string Error)> RunAsync(string arguments, Dictionary<string, string> environment)
+    public static async Task<(int Code, string Out, string Error)> RunAsync(
+        string arguments,
+        Dictionary<string, string> environment
+    )
     {
         using var process = Start(arguments, environment);
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
@@ -26,7 +35,9 @@ internal static class Node
     public static async Task LineAsync(StreamReader from, string line)
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (await from.ReadLineAsync(patience.Token) is { } read) if (read == line) return;
+        while (await from.ReadLineAsync(patience.Token) is { } read)
+            if (read == line)
+                return;
         Assert.Fail("The client ended before it said: " + line);
     }
 }

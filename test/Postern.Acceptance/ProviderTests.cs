@@ -4,7 +4,10 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>Inbound requests as providers sign them, with their own libraries from npm: valid, tampered, stale, repeated, and with a secret that is being rotated.</summary>
+/// <summary>
+/// Inbound requests as providers sign them, with their own libraries from npm: valid, tampered, stale, repeated, and
+/// with a secret that is being rotated.
+/// </summary>
 public sealed class ProviderTests : IAsyncLifetime
 {
     private static readonly string[] Timed = ["standard", "svix", "stripe", "slack", "zoom", "hmac"];
@@ -20,7 +23,12 @@ public sealed class ProviderTests : IAsyncLifetime
     public async ValueTask DisposeAsync() => await _server.DisposeAsync();
 
     [Theory]
-    [InlineData("standard", "standard", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
+    [InlineData(
+        "standard",
+        "standard",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+    )]
     [InlineData("svix", "standard", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
     [InlineData("stripe", "stripe", "whsec_stripes_are_texts", "whsec_another_text")]
     [InlineData("github", "github", "It's a Secret to Everybody", "another secret")]
@@ -34,7 +42,12 @@ public sealed class ProviderTests : IAsyncLifetime
     [InlineData("sentry", "sentry", "8f742231b10e8888abcd99yyyzzz85a5", "another secret")]
     [InlineData("zoom", "zoom", "8f742231b10e8888abcd99yyyzzz85a5", "another secret")]
     [InlineData("hmac", "hmac", "8f742231b10e8888abcd99yyyzzz85a5", "another secret of 24 characters")]
-    public async Task A_provider_is_believed_and_nobody_else(string signer, string scheme, string secret, string newSecret)
+    public async Task A_provider_is_believed_and_nobody_else(
+        string signer,
+        string scheme,
+        string secret,
+        string newSecret
+    )
     {
         var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         await ConfigureAsync(scheme, secret);
@@ -46,13 +59,25 @@ public sealed class ProviderTests : IAsyncLifetime
         // The same message again does nothing, except for the scheme that knows no messages.
         var repeated = (await SendAsync(Body, headers)).Json.GetProperty("data");
         Assert.Equal(scheme != "gitlab", repeated.TryGetProperty("duplicate", out _));
-        if (scheme != "gitlab") Assert.Equal(first, repeated.GetProperty("requestId").GetString());
-        // Overheard and sent again with an id of one's own beside it: what is signed decides, where the scheme signs anything of it.
+        if (scheme != "gitlab")
+            Assert.Equal(first, repeated.GetProperty("requestId").GetString());
+        // Overheard and sent again with an id of one's own beside it: what is signed decides, where the scheme signs
+        // anything of it.
         if (scheme != "gitlab")
             foreach (var made in (string[])["X-GitHub-Delivery", "Idempotency-Key", "X-Shopify-Webhook-Id"])
-                Assert.Equal(first, (await SendAsync(Body, [.. headers, (made, Guid.NewGuid().ToString())])).Json.GetProperty("data").GetProperty("requestId").GetString());
+                Assert.Equal(
+                    first,
+                    (await SendAsync(Body, [.. headers, (made, Guid.NewGuid().ToString())]))
+                        .Json.GetProperty("data")
+                        .GetProperty("requestId")
+                        .GetString()
+                );
 
-        if (scheme != "gitlab") Assert.Equal(401, (await SendAsync(Body.Replace("evt_1", "evt_2", StringComparison.Ordinal), headers)).Status);
+        if (scheme != "gitlab")
+            Assert.Equal(
+                401,
+                (await SendAsync(Body.Replace("evt_1", "evt_2", StringComparison.Ordinal), headers)).Status
+            );
         Assert.Equal(401, (await SendAsync(Body, await SignAsync(signer, newSecret, now, Body))).Status);
         Assert.Equal(401, (await SendAsync(Body, [])).Status);
         Assert.Equal(401, (await SendAsync(Body, [.. headers.Select(h => (h.Name, h.Value[..^1]))])).Status);
@@ -82,18 +107,38 @@ public sealed class ProviderTests : IAsyncLifetime
         var asking = await Asking.PrepareAsync(_server);
         var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         var (run, _, request) = await asking.WaitingAsync();
-        var body = JsonSerializer.Serialize(new { requestId = request, decision = "approved", feedback = "grüße €" });
+        var body = JsonSerializer.Serialize(
+            new
+            {
+                requestId = request,
+                decision = "approved",
+                feedback = "grüße €",
+            }
+        );
         var signed = await SignAsync(signer, secret, now, body);
-        if (signer == "ed25519") secret = signed.Single(h => h.Name == "secret").Value;
+        if (signer == "ed25519")
+            secret = signed.Single(h => h.Name == "secret").Value;
         signed = [.. signed.Where(h => h.Name != "secret")];
-        await _server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/default", _server.RootKey, new { secrets = new[] { "the one before, of 24 characters", secret } });
+        await _server.SendAsync(
+            HttpMethod.Put,
+            "/api/v1/approval-services/default",
+            _server.RootKey,
+            new { secrets = new[] { "the one before, of 24 characters", secret } }
+        );
         Assert.Equal(401, (await DecideAsync(body + " ", signed)).Status);
         Assert.Equal(401, (await DecideAsync(body, [.. signed.Select(h => (h.Name, h.Value[..^1]))])).Status);
         var taken = await DecideAsync(body, signed);
         Assert.True(taken.Status == 200 && taken.String("status") == "processed", taken.ToString());
         Assert.Equal("grüße €", (await asking.StatusAsync(run)).GetProperty("feedback").GetString());
 
-        Task<Answer> DecideAsync(string text, (string Name, string Value)[] headers) => _server.SendAsync(HttpMethod.Post, "/api/v1/webhooks/approval-response", null, Encoding.UTF8.GetBytes(text), headers);
+        Task<Answer> DecideAsync(string text, (string Name, string Value)[] headers) =>
+            _server.SendAsync(
+                HttpMethod.Post,
+                "/api/v1/webhooks/approval-response",
+                null,
+                Encoding.UTF8.GetBytes(text),
+                headers
+            );
     }
 
     [Fact]
@@ -121,28 +166,55 @@ public sealed class ProviderTests : IAsyncLifetime
     public async Task A_timed_header_that_is_not_one_is_refused(string header)
     {
         await ConfigureAsync("stripe", "a secret of stripe");
-        Assert.Equal(401, (await SendAsync(Body, [("Stripe-Signature", header.Replace("NOW", DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString(), StringComparison.Ordinal))])).Status);
+        Assert.Equal(
+            401,
+            (
+                await SendAsync(
+                    Body,
+                    [
+                        (
+                            "Stripe-Signature",
+                            header.Replace(
+                                "NOW",
+                                DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString(),
+                                StringComparison.Ordinal
+                            )
+                        ),
+                    ]
+                )
+            ).Status
+        );
     }
 
     private async Task ConfigureAsync(string scheme, params string[] secrets)
     {
-        var made = await _server.PostAsync("/api/triggers/user/u/t", new { agent = "idle", promptTemplate = "{{body.text}}", maxInFlight = 1000, webhookAuth = scheme == "hmac" ? Described(secrets) : new { scheme, secrets } });
+        var made = await _server.PostAsync(
+            "/api/triggers/user/u/t",
+            new
+            {
+                agent = "idle",
+                promptTemplate = "{{body.text}}",
+                maxInFlight = 1000,
+                webhookAuth = scheme == "hmac" ? Described(secrets) : new { scheme, secrets },
+            }
+        );
         Assert.True(made.Status == 201, made.ToString());
     }
 
     /// <summary>A sender that has no row of its own.</summary>
-    private static object Described(string[] secrets) => new
-    {
-        scheme = "hmac",
-        secrets,
-        header = "X-Acme-Signature",
-        prefix = "v2=",
-        algorithm = "sha512",
-        encoding = "base64",
-        signed = "{id}:{timestamp}:{body}",
-        timestampHeader = "X-Acme-Time",
-        idHeader = "X-Acme-Id",
-    };
+    private static object Described(string[] secrets) =>
+        new
+        {
+            scheme = "hmac",
+            secrets,
+            header = "X-Acme-Signature",
+            prefix = "v2=",
+            algorithm = "sha512",
+            encoding = "base64",
+            signed = "{id}:{timestamp}:{body}",
+            timestampHeader = "X-Acme-Time",
+            idHeader = "X-Acme-Id",
+        };
 
     [Fact]
     public async Task Discord_is_believed_by_its_public_key()
@@ -154,16 +226,43 @@ public sealed class ProviderTests : IAsyncLifetime
         Assert.Equal(200, (await SendAsync(Body, sent)).Status);
         Assert.True((await SendAsync(Body, sent)).Json.GetProperty("data").GetProperty("duplicate").GetBoolean());
         Assert.Equal(401, (await SendAsync(Body + " ", sent)).Status);
-        Assert.Equal(401, (await SendAsync(Body, [.. sent.Select(h => h.Name == "X-Signature-Timestamp" ? (h.Name, $"{now + 1}") : h)])).Status);
-        Assert.Equal(401, (await SendAsync(Body, [.. (await SignAsync("discord", "-", now - 400, Body)).Where(h => h.Name != "secret")])).Status);
+        Assert.Equal(
+            401,
+            (
+                await SendAsync(
+                    Body,
+                    [.. sent.Select(h => h.Name == "X-Signature-Timestamp" ? (h.Name, $"{now + 1}") : h)]
+                )
+            ).Status
+        );
+        Assert.Equal(
+            401,
+            (
+                await SendAsync(
+                    Body,
+                    [.. (await SignAsync("discord", "-", now - 400, Body)).Where(h => h.Name != "secret")]
+                )
+            ).Status
+        );
     }
 
-    private Task<Answer> SendAsync(string body, (string Name, string Value)[] headers) => _server.SendAsync(HttpMethod.Post, "/inbound/user/u/t", null, Encoding.UTF8.GetBytes(body), headers);
+    private Task<Answer> SendAsync(string body, (string Name, string Value)[] headers) =>
+        _server.SendAsync(HttpMethod.Post, "/inbound/user/u/t", null, Encoding.UTF8.GetBytes(body), headers);
 
-    private static async Task<(string Name, string Value)[]> SignAsync(string signer, string secret, long timestamp, string body)
+    private static async Task<(string Name, string Value)[]> SignAsync(
+        string signer,
+        string secret,
+        long timestamp,
+        string body
+    )
     {
-        var start = new System.Diagnostics.ProcessStartInfo(Repository.Node) { WorkingDirectory = Repository.File("test/Postern.Acceptance/clients"), RedirectStandardOutput = true };
-        foreach (var argument in (string[])["sign.mjs", signer, secret, timestamp.ToString(), body]) start.ArgumentList.Add(argument);
+        var start = new System.Diagnostics.ProcessStartInfo(Repository.Node)
+        {
+            WorkingDirectory = Repository.File("test/Postern.Acceptance/clients"),
+            RedirectStandardOutput = true,
+        };
+        foreach (var argument in (string[])["sign.mjs", signer, secret, timestamp.ToString(), body])
+            start.ArgumentList.Add(argument);
         using var node = System.Diagnostics.Process.Start(start)!;
         var text = await node.StandardOutput.ReadToEndAsync();
         return [.. JsonSerializer.Deserialize<Dictionary<string, string>>(text)!.Select(h => (h.Key, h.Value))];

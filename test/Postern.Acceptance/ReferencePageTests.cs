@@ -3,7 +3,10 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>The reference under <c>/docs</c> in a real browser: it works under its content security policy, and in nobody's frame.</summary>
+/// <summary>
+/// The reference under <c>/docs</c> in a real browser: it works under its content security policy, and in nobody's
+/// frame.
+/// </summary>
 public sealed class ReferencePageTests : IAsyncLifetime
 {
     private TestServer _server = null!;
@@ -14,12 +17,14 @@ public sealed class ReferencePageTests : IAsyncLifetime
     {
         _server = await TestServer.StartAsync();
         _playwright = await Playwright.CreateAsync();
-        _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
-        {
-            ExecutablePath = "/usr/bin/chromium",
-            Headless = true,
-            Args = ["--no-sandbox"],
-        });
+        _browser = await _playwright.Chromium.LaunchAsync(
+            new BrowserTypeLaunchOptions
+            {
+                ExecutablePath = "/usr/bin/chromium",
+                Headless = true,
+                Args = ["--no-sandbox"],
+            }
+        );
     }
 
     public async ValueTask DisposeAsync()
@@ -52,15 +57,24 @@ public sealed class ReferencePageTests : IAsyncLifetime
         other.Handle = http =>
         {
             http.Response.ContentType = "text/html";
-            return http.Response.Body.WriteAsync(System.Text.Encoding.UTF8.GetBytes($"<iframe src=\"{_server.Url}/docs/index.html\"></iframe>")).AsTask();
+            return http
+                .Response.Body.WriteAsync(
+                    System.Text.Encoding.UTF8.GetBytes($"<iframe src=\"{_server.Url}/docs/index.html\"></iframe>")
+                )
+                .AsTask();
         };
         var page = await _browser.NewPageAsync();
         var refused = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         page.Console += (_, message) =>
         {
-            if (message.Text.Contains("frame", StringComparison.OrdinalIgnoreCase)) refused.TrySetResult(message.Text);
+            if (message.Text.Contains("frame", StringComparison.OrdinalIgnoreCase))
+                refused.TrySetResult(message.Text);
         };
         await page.GotoAsync(other.Origin);
-        Assert.Contains("frame-ancestors", await refused.Task.WaitAsync(TimeSpan.FromSeconds(20)), StringComparison.Ordinal);
+        Assert.Contains(
+            "frame-ancestors",
+            await refused.Task.WaitAsync(TimeSpan.FromSeconds(20)),
+            StringComparison.Ordinal
+        );
     }
 }

@@ -34,7 +34,8 @@ public sealed class RestoredNumbersTests : IDisposable
             {
                 await RunAsync($"restore {Backup} --data {Data} --force");
                 return "";
-            });
+            }
+        );
     }
 
     [Fact]
@@ -48,7 +49,8 @@ public sealed class RestoredNumbersTests : IDisposable
             {
                 PostgresServer.PutBack(Backup, made);
                 return Task.FromResult($" --database \"{made}\"");
-            });
+            }
+        );
     }
 
     [Fact]
@@ -65,11 +67,15 @@ public sealed class RestoredNumbersTests : IDisposable
                 var said = await RunAsync($"restore{option} --data {Data}");
                 Assert.Contains("go on with new numbers", said, StringComparison.Ordinal);
                 Assert.Contains("postern keys rotate", said, StringComparison.Ordinal);
-                var (code, _, error) = await PosternCommand.RunAsync($"restore {Backup}{option} --data {Data}", _environment);
+                var (code, _, error) = await PosternCommand.RunAsync(
+                    $"restore {Backup}{option} --data {Data}",
+                    _environment
+                );
                 Assert.Equal(2, code);
                 Assert.Contains("its own tools", error, StringComparison.Ordinal);
                 return option;
-            });
+            }
+        );
     }
 
     /// <summary>
@@ -77,7 +83,11 @@ public sealed class RestoredNumbersTests : IDisposable
     /// </summary>
     private async Task MissesNothingAsync(string option, Func<Task> backUp, Func<Task<string>> restore)
     {
-        string key, run, newestMessage, newestRecord, newestEvent;
+        string key,
+            run,
+            newestMessage,
+            newestRecord,
+            newestEvent;
         await using (var server = await ServeAsync(option))
         {
             key = server.RootKey;
@@ -106,7 +116,11 @@ public sealed class RestoredNumbersTests : IDisposable
                 Assert.Equal("history", window!.Name);
                 Assert.Equal(
                     [.. Texts("kept", 5), .. Texts("new", New)],
-                    window.Json.GetProperty("messages").EnumerateArray().Select(m => m.GetProperty("content")[0].GetProperty("text").GetString()!));
+                    window
+                        .Json.GetProperty("messages")
+                        .EnumerateArray()
+                        .Select(m => m.GetProperty("content")[0].GetProperty("text").GetString()!)
+                );
                 // And on from there, as ever.
                 await WriteAsync(http, "later", 1);
                 var next = await history.NextAsync();
@@ -116,9 +130,21 @@ public sealed class RestoredNumbersTests : IDisposable
             await using (var channel = await FollowAsync(http, "/realtime/v1/sessions/kept/out", newestRecord))
             {
                 var records = await channel.RecordsAsync(all => all.Count >= New + 1);
-                Assert.Equal([.. Texts("new", New), "later 0"], records.Select(r => JsonDocument.Parse(r.GetProperty("body").GetString()!).RootElement.GetProperty("data").GetProperty("n").GetString()!));
+                Assert.Equal(
+                    [.. Texts("new", New), "later 0"],
+                    records.Select(r =>
+                        JsonDocument
+                            .Parse(r.GetProperty("body").GetString()!)
+                            .RootElement.GetProperty("data")
+                            .GetProperty("n")
+                            .GetString()!
+                    )
+                );
             }
-            Assert.Contains(await EventsAsync(http, run, newestEvent), e => e.GetProperty("to").GetString() == "cancelled");
+            Assert.Contains(
+                await EventsAsync(http, run, newestEvent),
+                e => e.GetProperty("to").GetString() == "cancelled"
+            );
             await using var timeline = await FollowAsync(http, $"/api/v1/runs/{run}/events", newestEvent);
             Assert.Contains("cancelled", (await timeline.NextAsync())!.Data, StringComparison.Ordinal);
         }
@@ -128,17 +154,30 @@ public sealed class RestoredNumbersTests : IDisposable
             using var http = server.Client(key);
             var before = (await HistoryAsync(http))[^1].GetProperty("__openclaw").GetProperty("seq").GetInt64();
             await WriteAsync(http, "last", 1);
-            Assert.Equal(before + 1, (await HistoryAsync(http))[^1].GetProperty("__openclaw").GetProperty("seq").GetInt64());
+            Assert.Equal(
+                before + 1,
+                (await HistoryAsync(http))[^1].GetProperty("__openclaw").GetProperty("seq").GetInt64()
+            );
         }
     }
 
-    private static IEnumerable<string> Texts(string what, int count) => Enumerable.Range(0, count).Select(i => $"{what} {i}");
+    private static IEnumerable<string> Texts(string what, int count) =>
+        Enumerable.Range(0, count).Select(i => $"{what} {i}");
 
     private static async Task<string> StartAsync(HttpClient http)
     {
-        (await http.PostAsJsonAsync(
-            "/api/v1/sessions",
-            new { type = "chat", externalId = "kept", taskIdentifier = "echo", triggerConfig = new { basePayload = new { } } })).EnsureSuccessStatusCode();
+        (
+            await http.PostAsJsonAsync(
+                "/api/v1/sessions",
+                new
+                {
+                    type = "chat",
+                    externalId = "kept",
+                    taskIdentifier = "echo",
+                    triggerConfig = new { basePayload = new { } },
+                }
+            )
+        ).EnsureSuccessStatusCode();
         var made = await http.PostAsJsonAsync("/api/v1/runs", new { agent = "echo", start = false });
         return (await made.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
     }
@@ -147,21 +186,43 @@ public sealed class RestoredNumbersTests : IDisposable
     {
         foreach (var text in Texts(what, count))
         {
-            (await http.PostAsJsonAsync("/sessions/kept/messages", new { role = "user", content = text })).EnsureSuccessStatusCode();
-            (await http.PostAsJsonAsync(
-                "/realtime/v1/sessions/kept/out/records", new { records = new[] { new { data = new { n = text } } } })).EnsureSuccessStatusCode();
+            (
+                await http.PostAsJsonAsync("/sessions/kept/messages", new { role = "user", content = text })
+            ).EnsureSuccessStatusCode();
+            (
+                await http.PostAsJsonAsync(
+                    "/realtime/v1/sessions/kept/out/records",
+                    new { records = new[] { new { data = new { n = text } } } }
+                )
+            ).EnsureSuccessStatusCode();
         }
     }
 
     private static async Task<List<JsonElement>> HistoryAsync(HttpClient http) =>
-        [.. (await http.GetFromJsonAsync<JsonElement>("/sessions/kept/history?limit=1000")).GetProperty("messages").EnumerateArray()];
+        [
+            .. (await http.GetFromJsonAsync<JsonElement>("/sessions/kept/history?limit=1000"))
+                .GetProperty("messages")
+                .EnumerateArray(),
+        ];
 
     private static async Task<List<JsonElement>> RecordsAsync(HttpClient http, string after) =>
-        [.. (await http.GetFromJsonAsync<JsonElement>($"/realtime/v1/sessions/kept/out/records?limit=1000{(after == "-1" ? "" : "&afterEventId=" + after)}"))
-            .GetProperty("records").EnumerateArray()];
+        [
+            .. (
+                await http.GetFromJsonAsync<JsonElement>(
+                    "/realtime/v1/sessions/kept/out/records"
+                        + $"?limit=1000{(after == "-1" ? "" : "&afterEventId=" + after)}"
+                )
+            )
+                .GetProperty("records")
+                .EnumerateArray(),
+        ];
 
     private static async Task<List<JsonElement>> EventsAsync(HttpClient http, string run, string after) =>
-        [.. (await http.GetFromJsonAsync<JsonElement>($"/api/v1/runs/{run}/events?after={after}")).GetProperty("data").EnumerateArray()];
+        [
+            .. (await http.GetFromJsonAsync<JsonElement>($"/api/v1/runs/{run}/events?after={after}"))
+                .GetProperty("data")
+                .EnumerateArray(),
+        ];
 
     private static async Task<EventReader> FollowAsync(HttpClient http, string path, string after)
     {

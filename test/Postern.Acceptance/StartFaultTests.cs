@@ -16,25 +16,32 @@ public sealed partial class StartFaultTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    public static TheoryData<string, string> Arguments => new()
-    {
-        { "--database nonsense", "--database is no list of NAME=VALUE" },
-        { "--database mysql://ada:hunter2@db/x", "--database is a URL of something else" },
-        { "--database \"Host=db;Bogus=1;Password=hunter2\"", "--database says bogus, which is not known" },
-        { "--database \"Host=db;Port=many;Password=hunter2\"", "--database says port, which is not known or cannot" },
-        { "--database postgres://ada:hunter2@db:many/x", "--database has a port that is no number" },
-        { "--database postgres://ada:hunter2%zz@db/x", "--database holds a % in its password" },
-        { "--database \"postgres://ada:hunter2@db/x?sslmode=maybe\"", "--database says sslmode, which is not known or" },
-        { "--database \"postgres://ada:hunter2@db/x?surprise=1\"", "--database says surprise, which is not known" },
-        { "--database postgres://ada:hunter2@127.0.0.1:1/x", "PostgreSQL cannot be reached" },
-        { "--urls nonsense", "--urls nonsense is no URL" },
-        { "--urls 127.0.0.1:7400", "--urls 127.0.0.1:7400 is no URL" },
-        { "--urls http://127.0.0.1:99999", "has a port that is no number from 0 to 65535" },
-        { "--urls https://127.0.0.1:0", "asks for TLS" },
-        { "--urls ftp://127.0.0.1:0", "is no http:// URL" },
-        { "--urls http://127.0.0.1:0/base", "holds a path" },
-        { "--urls http://192.0.2.1:7400", "this machine has no such address" },
-    };
+    public static TheoryData<string, string> Arguments =>
+        new()
+        {
+            { "--database nonsense", "--database is no list of NAME=VALUE" },
+            { "--database mysql://ada:hunter2@db/x", "--database is a URL of something else" },
+            { "--database \"Host=db;Bogus=1;Password=hunter2\"", "--database says bogus, which is not known" },
+            {
+                "--database \"Host=db;Port=many;Password=hunter2\"",
+                "--database says port, which is not known or cannot"
+            },
+            { "--database postgres://ada:hunter2@db:many/x", "--database has a port that is no number" },
+            { "--database postgres://ada:hunter2%zz@db/x", "--database holds a % in its password" },
+            {
+                "--database \"postgres://ada:hunter2@db/x?sslmode=maybe\"",
+                "--database says sslmode, which is not known or"
+            },
+            { "--database \"postgres://ada:hunter2@db/x?surprise=1\"", "--database says surprise, which is not known" },
+            { "--database postgres://ada:hunter2@127.0.0.1:1/x", "PostgreSQL cannot be reached" },
+            { "--urls nonsense", "--urls nonsense is no URL" },
+            { "--urls 127.0.0.1:7400", "--urls 127.0.0.1:7400 is no URL" },
+            { "--urls http://127.0.0.1:99999", "has a port that is no number from 0 to 65535" },
+            { "--urls https://127.0.0.1:0", "asks for TLS" },
+            { "--urls ftp://127.0.0.1:0", "is no http:// URL" },
+            { "--urls http://127.0.0.1:0/base", "holds a path" },
+            { "--urls http://192.0.2.1:7400", "this machine has no such address" },
+        };
 
     [Theory]
     [MemberData(nameof(Arguments))]
@@ -42,21 +49,28 @@ public sealed partial class StartFaultTests : IDisposable
     {
         await RefusesAsync($"serve --data {Data} {arguments}", words);
         // The doctor and the commands beside the server read the same.
-        if (words.StartsWith("--", StringComparison.Ordinal) && !arguments.StartsWith("--urls", StringComparison.Ordinal))
+        if (
+            words.StartsWith("--", StringComparison.Ordinal)
+            && !arguments.StartsWith("--urls", StringComparison.Ordinal)
+        )
             await RefusesAsync($"keys list --data {Data} {arguments}", words);
     }
 
-    public static TheoryData<string, string> Files => new()
-    {
-        { "", "is no JSON" },
-        { "[1]", "must hold an object" },
-        { "{\"Postern\":5}", "Postern is no setting" },
-        { "{\"Postern\":{\"DefaultAgent\":null}}", "Postern:DefaultAgent is null" },
-        { "{\"Postern\":{\"Outbound\":{\"AllowedNetworks\":[5]}}}", "AllowedNetworks must be a list of texts" },
-        { "{\"Postern\":{\"Outbound\":{\"AllowedNetworks\":[\"everyone\"]}}}", "must be networks in CIDR form" },
-        { "{\"Postern\":{\"Outbound\":{\"AllowedNetworks\":{\"a\":\"::1/128\"}}}}", "AllowedNetworks:a is no setting" },
-        { "{\"Postern\":{\"Runs\":{\"IdleSeconds\":\"soon\"}}}", "must be a whole number" },
-    };
+    public static TheoryData<string, string> Files =>
+        new()
+        {
+            { "", "is no JSON" },
+            { "[1]", "must hold an object" },
+            { "{\"Postern\":5}", "Postern is no setting" },
+            { "{\"Postern\":{\"DefaultAgent\":null}}", "Postern:DefaultAgent is null" },
+            { "{\"Postern\":{\"Outbound\":{\"AllowedNetworks\":[5]}}}", "AllowedNetworks must be a list of texts" },
+            { "{\"Postern\":{\"Outbound\":{\"AllowedNetworks\":[\"everyone\"]}}}", "must be networks in CIDR form" },
+            {
+                "{\"Postern\":{\"Outbound\":{\"AllowedNetworks\":{\"a\":\"::1/128\"}}}}",
+                "AllowedNetworks:a is no setting"
+            },
+            { "{\"Postern\":{\"Runs\":{\"IdleSeconds\":\"soon\"}}}", "must be a whole number" },
+        };
 
     [Theory]
     [MemberData(nameof(Files))]
@@ -74,15 +88,28 @@ public sealed partial class StartFaultTests : IDisposable
         await File.WriteAllTextAsync(file, "");
         await RefusesAsync($"serve --data {file}", "is a file: name a folder with --data");
         await RefusesAsync("serve --data /proc/none/of/this", "cannot be made");
-        foreach (var (name, content, words) in ((string, string?, string)[])[
-            ("master.key", "", "has fewer than 32 characters"), ("master.key", "short", "has fewer than 32 characters"),
-            ("master.key", null, "is a folder"), ("postern.db", null, "is a folder"), ("postern.json", null, "is a folder"),
-            ("postern.db", "this is no database, and long enough to be looked at", "It is damaged, or no database")])
+        foreach (
+            var (name, content, words) in ((string, string?, string)[])
+                [
+                    ("master.key", "", "has fewer than 32 characters"),
+                    ("master.key", "short", "has fewer than 32 characters"),
+                    ("master.key", null, "is a folder"),
+                    ("postern.db", null, "is a folder"),
+                    ("postern.json", null, "is a folder"),
+                    (
+                        "postern.db",
+                        "this is no database, and long enough to be looked at",
+                        "It is damaged, or no database"
+                    ),
+                ]
+        )
         {
             Directory.CreateDirectory(Data);
             var path = Path.Combine(Data, name);
-            if (content is null) Directory.CreateDirectory(path);
-            else await File.WriteAllTextAsync(path, content);
+            if (content is null)
+                Directory.CreateDirectory(path);
+            else
+                await File.WriteAllTextAsync(path, content);
             await RefusesAsync($"serve --data {Data} --urls http://127.0.0.1:0", words);
             Directory.Delete(Data, recursive: true);
         }
@@ -96,7 +123,8 @@ public sealed partial class StartFaultTests : IDisposable
         await RefusesAsync($"serve --data {Data} --database {url}_none", "Make it with createdb");
         await RefusesAsync(
             $"serve --data {Data} --database {url.Replace("://", "://nobody_", StringComparison.Ordinal)}",
-            "PostgreSQL refuses");
+            "PostgreSQL refuses"
+        );
     }
 
     [Fact]
@@ -104,11 +132,14 @@ public sealed partial class StartFaultTests : IDisposable
     {
         var there = new Npgsql.NpgsqlConnectionStringBuilder(PostgresServer.NewDatabase());
         var dead = PostgresServer.FreePort();
-        var url = $"postgresql://{there.Username}:secret@127.0.0.1:{dead},{there.Host}:{there.Port}/{there.Database}"
+        var url =
+            $"postgresql://{there.Username}:secret@127.0.0.1:{dead},{there.Host}:{there.Port}/{there.Database}"
             + "?connect_timeout=3&target_session_attrs=any&application_name=door";
         var environment = new Dictionary<string, string> { ["POSTERN_MASTER_KEY"] = Master, ["DATABASE_URL"] = url };
         string key;
-        await using (var server = await ServerProcess.StartAsync($"--data {Data} --urls http://127.0.0.1:0", environment))
+        await using (
+            var server = await ServerProcess.StartAsync($"--data {Data} --urls http://127.0.0.1:0", environment)
+        )
         {
             await server.SaysAsync("on postgresql");
             key = server.RootKey;
@@ -116,7 +147,9 @@ public sealed partial class StartFaultTests : IDisposable
         // POSTERN_DATABASE is nearer than DATABASE_URL, and the option is nearer still.
         environment["DATABASE_URL"] = "mysql://elsewhere/x";
         environment["POSTERN_DATABASE"] = url;
-        await using (var server = await ServerProcess.StartAsync($"--data {Data} --urls http://127.0.0.1:0", environment))
+        await using (
+            var server = await ServerProcess.StartAsync($"--data {Data} --urls http://127.0.0.1:0", environment)
+        )
         {
             using var http = server.Client(key);
             Assert.Equal(System.Net.HttpStatusCode.OK, (await http.GetAsync("/api/v1/keys")).StatusCode);
@@ -127,21 +160,31 @@ public sealed partial class StartFaultTests : IDisposable
         Directory.CreateDirectory(Data);
         await File.WriteAllTextAsync(Path.Combine(Data, "postern.db"), "");
         environment["DATABASE_URL"] = url;
-        await RefusesAsync($"serve --data {Data}", "holds an embedded database, and DATABASE_URL names another", environment);
+        await RefusesAsync(
+            $"serve --data {Data}",
+            "holds an embedded database, and DATABASE_URL names another",
+            environment
+        );
     }
 
     [Fact]
     public async Task Lists_are_JSON_lists_in_the_file_and_an_item_a_variable_in_the_environment()
     {
         Directory.CreateDirectory(Data);
-        await File.WriteAllTextAsync(Path.Combine(Data, "postern.json"),
-            "{\"Postern\":{\"Outbound\":{\"AllowedNetworks\":[\"10.1.0.0/16\",\"10.2.0.0/16\"]}}}", System.Text.Encoding.Unicode);
+        await File.WriteAllTextAsync(
+            Path.Combine(Data, "postern.json"),
+            "{\"Postern\":{\"Outbound\":{\"AllowedNetworks\":[\"10.1.0.0/16\",\"10.2.0.0/16\"]}}}",
+            System.Text.Encoding.Unicode
+        );
         var environment = new Dictionary<string, string>
         {
             ["POSTERN_Operators__TrustedProxies__0"] = "10.0.0.0/8",
             ["POSTERN_Operators__TrustedProxies__1"] = "::1/128",
         };
-        await using var server = await ServerProcess.StartAsync($"--data {Data} --urls http://127.0.0.1:0", environment);
+        await using var server = await ServerProcess.StartAsync(
+            $"--data {Data} --urls http://127.0.0.1:0",
+            environment
+        );
         using var http = server.Client(server.RootKey);
         Assert.Equal(System.Net.HttpStatusCode.OK, (await http.GetAsync("/api/v1/keys")).StatusCode);
     }
@@ -149,7 +192,8 @@ public sealed partial class StartFaultTests : IDisposable
     private static async Task RefusesAsync(string command, string words, Dictionary<string, string>? environment = null)
     {
         environment ??= command.Contains("--database", StringComparison.Ordinal)
-            ? new Dictionary<string, string> { ["POSTERN_MASTER_KEY"] = Master } : [];
+            ? new Dictionary<string, string> { ["POSTERN_MASTER_KEY"] = Master }
+            : [];
         var (code, _, error) = await PosternCommand.RunAsync(command, environment);
         Assert.True(code == 2 && error.Contains(words, StringComparison.Ordinal), $"{command}: {code}\n{error}");
         Assert.DoesNotContain("hunter2", error, StringComparison.Ordinal);

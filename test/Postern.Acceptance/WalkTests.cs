@@ -16,25 +16,35 @@ public sealed partial class WalkTests
         var folder = Directory.CreateTempSubdirectory("postern-walk-").FullName;
         await using var server = await ServerProcess.StartAsync($"--data {folder} --urls http://127.0.0.1:0 --dev");
         var readme = await File.ReadAllTextAsync(Repository.File("README.md"));
-        var blocks = Block().Matches(readme).Select(m => m.Groups[1].Value).Where(b => !b.Contains("make run")).ToList();
+        var blocks = Block()
+            .Matches(readme)
+            .Select(m => m.Groups[1].Value)
+            .Where(b => !b.Contains("make run"))
+            .ToList();
         var pasted = new List<string> { "set -u", $"export U={server.Url} KEY={server.RootKey}" };
         foreach (var block in blocks)
         {
             // What the person does in the page: she opens the link and presses a button.
             if (block.Contains("approval-status?wait"))
-                pasted.Add("""
-                    LINK=$(curl -s $U/api/v1/approvals/$ASKED -H "Authorization: Bearer $ADA" | sed 's/.*"request_url":"\([^"]*\)".*/\1/')
+                pasted.Add(
+                    """
+                    LINK=$(curl -s $U/api/v1/approvals/$ASKED -H "Authorization: Bearer $ADA" |
+                        sed 's/.*"request_url":"\([^"]*\)".*/\1/')
                     curl -s -o /dev/null -w 'page %{http_code}\n' "$LINK"
                     curl -s -o /dev/null -w 'pressed %{http_code}\n' "$LINK" -d decision=approved
-                    """);
+                    """
+                );
             pasted.Add(block);
             pasted.Add("echo");
         }
         var program = Path.Combine(AppContext.BaseDirectory, "postern.dll");
         var script = Path.Combine(folder, "walk.sh");
-        await File.WriteAllTextAsync(script, string.Join('\n', pasted)
-            .Replace(Command, $"dotnet {program}", StringComparison.Ordinal)
-            .Replace("$PWD/data", folder, StringComparison.Ordinal));
+        await File.WriteAllTextAsync(
+            script,
+            string.Join('\n', pasted)
+                .Replace(Command, $"dotnet {program}", StringComparison.Ordinal)
+                .Replace("$PWD/data", folder, StringComparison.Ordinal)
+        );
         var start = new ProcessStartInfo("bash", script)
         {
             WorkingDirectory = Repository.Root,
@@ -47,11 +57,27 @@ public sealed partial class WalkTests
         var output = await said;
 
         Assert.Equal("", await complained);
-        foreach (var shown in (string[])[
-            "Webhook captured successfully", "\"key\":\"agent:echo:chat-1\"", """{"ok":true,"seq":0}""", "data: [DONE]",
-            "\"detail\":\"Unauthorized\"", "\"output\":{\"order\":17}", "204", "\"replayed\":true",
-            "FSM_TRANSITION_INVALID", "shop to production: failed", "\"approval_request_url\":null",
-            "\"title\":\"Drop the table orders\"", "page 200", "pressed 303", "\"status\":\"approved\"", "\"decided_by\":\"link\""])
+        foreach (
+            var shown in (string[])
+                [
+                    "Webhook captured successfully",
+                    "\"key\":\"agent:echo:chat-1\"",
+                    """{"ok":true,"seq":0}""",
+                    "data: [DONE]",
+                    "\"detail\":\"Unauthorized\"",
+                    "\"output\":{\"order\":17}",
+                    "204",
+                    "\"replayed\":true",
+                    "FSM_TRANSITION_INVALID",
+                    "shop to production: failed",
+                    "\"approval_request_url\":null",
+                    "\"title\":\"Drop the table orders\"",
+                    "page 200",
+                    "pressed 303",
+                    "\"status\":\"approved\"",
+                    "\"decided_by\":\"link\"",
+                ]
+        )
             Assert.Contains(shown, output, StringComparison.Ordinal);
         Directory.Delete(folder, recursive: true);
     }

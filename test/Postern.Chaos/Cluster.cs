@@ -11,28 +11,31 @@ internal sealed class Cluster : IAsyncDisposable
         (Nodes, Postgres, DatabaseDirectly) = (nodes, postgres, database);
     }
 
-    /// <summary>Short deadlines, so that everything that waits ends within a simulation; no rates, so that load is load.</summary>
-    public static Dictionary<string, string> Settings { get; } = new()
-    {
-        ["POSTERN_MASTER_KEY"] = "one master key for all nodes of the simulation",
-        ["POSTERN_RateLimits__ProjectBurst"] = "0",
-        ["POSTERN_RateLimits__TokenBurst"] = "0",
-        ["POSTERN_RateLimits__CallbackBurst"] = "0",
-        ["POSTERN_RateLimits__FailuresPerMinute"] = "0",
-        ["POSTERN_Log__Format"] = "json",
-        ["POSTERN_Runs__IdleSeconds"] = "1",
-        ["POSTERN_Runs__QueuedSeconds"] = "12",
-        ["POSTERN_Runs__TurnSeconds"] = "12",
-        ["POSTERN_Runs__TotalSeconds"] = "30",
-        ["POSTERN_Runs__EchoDelayMilliseconds"] = "3",
-        ["POSTERN_Outbound__TimeoutSeconds"] = "2",
-        ["POSTERN_Deliveries__CircuitSeconds"] = "1",
-        ["POSTERN_Quotas__Keys"] = "40",
-        ["POSTERN_Quotas__StreamsPerToken"] = "8",
-        ["POSTERN_Retention__CapturesPerTrigger"] = "100000",
-        [PosternCommand.FileSizeIsAnError] = "1",
-        [PosternCommand.Descriptors] = "1024",
-    };
+    /// <summary>
+    /// Short deadlines, so that everything that waits ends within a simulation; no rates, so that load is load.
+    /// </summary>
+    public static Dictionary<string, string> Settings { get; } =
+        new()
+        {
+            ["POSTERN_MASTER_KEY"] = "one master key for all nodes of the simulation",
+            ["POSTERN_RateLimits__ProjectBurst"] = "0",
+            ["POSTERN_RateLimits__TokenBurst"] = "0",
+            ["POSTERN_RateLimits__CallbackBurst"] = "0",
+            ["POSTERN_RateLimits__FailuresPerMinute"] = "0",
+            ["POSTERN_Log__Format"] = "json",
+            ["POSTERN_Runs__IdleSeconds"] = "1",
+            ["POSTERN_Runs__QueuedSeconds"] = "12",
+            ["POSTERN_Runs__TurnSeconds"] = "12",
+            ["POSTERN_Runs__TotalSeconds"] = "30",
+            ["POSTERN_Runs__EchoDelayMilliseconds"] = "3",
+            ["POSTERN_Outbound__TimeoutSeconds"] = "2",
+            ["POSTERN_Deliveries__CircuitSeconds"] = "1",
+            ["POSTERN_Quotas__Keys"] = "40",
+            ["POSTERN_Quotas__StreamsPerToken"] = "8",
+            ["POSTERN_Retention__CapturesPerTrigger"] = "100000",
+            [PosternCommand.FileSizeIsAnError] = "1",
+            [PosternCommand.Descriptors] = "1024",
+        };
 
     public List<Node> Nodes { get; }
     public PostgresServer? Postgres { get; }
@@ -66,7 +69,8 @@ internal sealed class Cluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var node in Nodes) await node.DisposeAsync();
+        foreach (var node in Nodes)
+            await node.DisposeAsync();
         Postgres?.Dispose();
     }
 }

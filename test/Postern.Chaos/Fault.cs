@@ -7,6 +7,18 @@ namespace Postern.Chaos;
 /// <summary>What can go wrong around the server.</summary>
 internal enum Fault
 {
-    Kill, Freeze, Cut, BlackHole, Descriptors, ClockStep, FullDisk, LockedFile, DatabaseCut, DatabaseBlackHole,
-    DatabaseCrash, HeldRows, SlowStatements, Terminated,
+    Kill,
+    Freeze,
+    Cut,
+    BlackHole,
+    Descriptors,
+    ClockStep,
+    FullDisk,
+    LockedFile,
+    DatabaseCut,
+    DatabaseBlackHole,
+    DatabaseCrash,
+    HeldRows,
+    SlowStatements,
+    Terminated,
 }

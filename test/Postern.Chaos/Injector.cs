@@ -5,10 +5,15 @@ using Npgsql;
 namespace Postern.Chaos;
 
 /// <summary>
-/// Injects the planned faults, one after the other, and heals each. Each is written to the ledger with its span, so that
-/// what a node logs meanwhile can be told from what nothing explains.
+/// Injects the planned faults, one after the other, and heals each. Each is written to the ledger with its span, so
+/// that what a node logs meanwhile can be told from what nothing explains.
 /// </summary>
-internal sealed class Injector(Cluster cluster, Ledger ledger, IReadOnlyList<PlannedFault> faults, CancellationToken stop)
+internal sealed class Injector(
+    Cluster cluster,
+    Ledger ledger,
+    IReadOnlyList<PlannedFault> faults,
+    CancellationToken stop
+)
 {
     public Dictionary<Fault, int> Done { get; } = [];
 
@@ -21,12 +26,23 @@ internal sealed class Injector(Cluster cluster, Ledger ledger, IReadOnlyList<Pla
             foreach (var planned in faults)
             {
                 var wait = planned.At - TimeSpan.FromMilliseconds(ledger.Now);
-                if (wait > TimeSpan.Zero) await Task.Delay(wait, stop);
+                if (wait > TimeSpan.Zero)
+                    await Task.Delay(wait, stop);
                 var began = ledger.Now;
                 var done = await InjectAsync(planned);
-                if (!done) continue;
+                if (!done)
+                    continue;
                 Done[planned.Fault] = Done.GetValueOrDefault(planned.Fault) + 1;
-                ledger.Write("fault", new { fault = planned.Fault.ToString(), planned.Node, began, ended = ledger.Now });
+                ledger.Write(
+                    "fault",
+                    new
+                    {
+                        fault = planned.Fault.ToString(),
+                        planned.Node,
+                        began,
+                        ended = ledger.Now,
+                    }
+                );
             }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -59,8 +75,11 @@ internal sealed class Injector(Cluster cluster, Ledger ledger, IReadOnlyList<Pla
                 return await StepClockAsync(planned, node);
             case Fault.FullDisk:
                 // Past this length nothing can be written to any file.
-                return await BetweenAsync(planned, () => node.LimitAsync("fsize", "65536"),
-                    () => node.LimitAsync("fsize", "unlimited"));
+                return await BetweenAsync(
+                    planned,
+                    () => node.LimitAsync("fsize", "65536"),
+                    () => node.LimitAsync("fsize", "unlimited")
+                );
             case Fault.LockedFile:
                 return await HoldFileAsync(planned);
             case Fault.DatabaseCut:
@@ -78,15 +97,23 @@ internal sealed class Injector(Cluster cluster, Ledger ledger, IReadOnlyList<Pla
         switch (planned.Fault)
         {
             case Fault.DatabaseCrash:
-                return await BetweenAsync(planned with { For = planned.For / 2 },
-                    () => Task.Run(cluster.Postgres!.Crash), () => Task.Run(cluster.Postgres!.StartAgain));
+                return await BetweenAsync(
+                    planned with
+                    {
+                        For = planned.For / 2,
+                    },
+                    () => Task.Run(cluster.Postgres!.Crash),
+                    () => Task.Run(cluster.Postgres!.StartAgain)
+                );
             case Fault.HeldRows:
                 return await HoldRowsAsync(planned);
             case Fault.SlowStatements:
                 return await BetweenAsync(planned, () => SetAsync("'20ms'"), () => SetAsync("0"));
             case Fault.Terminated:
-                await SqlAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity " +
-                    "WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < 0.7");
+                await SqlAsync(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        + "WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < 0.7"
+                );
                 return true;
             default:
                 throw new InvalidOperationException(planned.Fault.ToString());
@@ -138,7 +165,8 @@ internal sealed class Injector(Cluster cluster, Ledger ledger, IReadOnlyList<Pla
             // It takes no more.
         }
         await Task.Delay(planned.For, CancellationToken.None);
-        foreach (var socket in sockets) socket.Close(0);
+        foreach (var socket in sockets)
+            socket.Close(0);
         return true;
     }
 
@@ -146,12 +174,16 @@ internal sealed class Injector(Cluster cluster, Ledger ledger, IReadOnlyList<Pla
     {
         if (Node.FakeClock is null)
         {
-            if (LeftOut.Count == 0) LeftOut.Add("clock steps: Debian's libfaketime is not installed");
+            if (LeftOut.Count == 0)
+                LeftOut.Add("clock steps: Debian's libfaketime is not installed");
             return false;
         }
         string[] steps = ["+7200", "-7200", "+60", "-60"];
-        return await BetweenAsync(planned, () => File.WriteAllTextAsync(node.ClockFile, steps[planned.Number % 4]),
-            () => File.WriteAllTextAsync(node.ClockFile, "+0"));
+        return await BetweenAsync(
+            planned,
+            () => File.WriteAllTextAsync(node.ClockFile, steps[planned.Number % 4]),
+            () => File.WriteAllTextAsync(node.ClockFile, "+0")
+        );
     }
 
     private async Task<bool> HoldFileAsync(PlannedFault planned)
@@ -182,7 +214,10 @@ internal sealed class Injector(Cluster cluster, Ledger ledger, IReadOnlyList<Pla
         await using var transaction = await connection.BeginTransactionAsync(CancellationToken.None);
         var table = tables[planned.Number % tables.Length];
         await using var hold = new NpgsqlCommand(
-            $"SELECT 1 FROM {table} ORDER BY random() LIMIT 5 FOR UPDATE SKIP LOCKED", connection, transaction);
+            $"SELECT 1 FROM {table} ORDER BY random() LIMIT 5 FOR UPDATE SKIP LOCKED",
+            connection,
+            transaction
+        );
         await hold.ExecuteNonQueryAsync(CancellationToken.None);
         await Task.Delay(planned.For, CancellationToken.None);
         await transaction.RollbackAsync(CancellationToken.None);
@@ -192,7 +227,8 @@ internal sealed class Injector(Cluster cluster, Ledger ledger, IReadOnlyList<Pla
     private async Task SqlAsync(string sql)
     {
         await using var connection = new NpgsqlConnection(
-            cluster.DatabaseDirectly + ";Pooling=false;Options=-c statement_timeout=0");
+            cluster.DatabaseDirectly + ";Pooling=false;Options=-c statement_timeout=0"
+        );
         await connection.OpenAsync(CancellationToken.None);
         await using var command = new NpgsqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync(CancellationToken.None);

@@ -25,7 +25,8 @@ internal sealed class Ledger(string file) : IDisposable
     public void Acknowledge(string kind, object what)
     {
         Write(kind, what);
-        lock (_one) Acknowledged++;
+        lock (_one)
+            Acknowledged++;
     }
 
     public void Write(string kind, object what)
@@ -41,11 +42,13 @@ internal sealed class Ledger(string file) : IDisposable
 
     public void Flush()
     {
-        lock (_one) _lines.Flush();
+        lock (_one)
+            _lines.Flush();
     }
 
     public void Dispose()
     {
-        lock (_one) _lines.Dispose();
+        lock (_one)
+            _lines.Dispose();
     }
 }

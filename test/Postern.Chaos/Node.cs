@@ -10,6 +10,7 @@ internal sealed class Node : IAsyncDisposable
     private readonly string _arguments;
     private readonly Dictionary<string, string> _environment;
     private volatile ServerProcess? _process;
+    private volatile bool _isKilled;
 
     private Node(int number, string folder, int port, CuttingProxy front, CuttingProxy? back, string? database)
     {
@@ -24,7 +25,8 @@ internal sealed class Node : IAsyncDisposable
         var behind = database is null ? "" : $" --database \"{database}\"";
         _arguments = $"--data \"{Folder}\" --urls http://127.0.0.1:{port} --dev{behind}";
         _environment = new(Cluster.Settings) { ["POSTERN_PublicUrl"] = FrontUrl };
-        if (FakeClock is null) return;
+        if (FakeClock is null)
+            return;
         _environment["LD_PRELOAD"] = FakeClock;
         _environment["FAKETIME_TIMESTAMP_FILE"] = ClockFile;
         _environment["FAKETIME_CACHE_DURATION"] = "1";
@@ -45,17 +47,34 @@ internal sealed class Node : IAsyncDisposable
     public bool Lives => _process is { HasExited: false };
     public int ProcessId => _process!.Id;
 
-    /// <summary>Debian's libfaketime; null: the clock cannot be stepped here.</summary>
-    public static string? FakeClock { get; } = Environment.GetEnvironmentVariable("CHAOS_NO_CLOCK") is null
-        ? new[] { "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64" }
-            .Select(d => d + "/faketime/libfaketime.so.1").FirstOrDefault(File.Exists)
-        : null;
+    /// <summary>Times that the process was found ended though nobody had killed it.</summary>
+    public int Deaths { get; private set; }
 
-    public static async Task<Node> MakeAsync(int number, string folder, Func<CuttingProxy, string>? databaseBehind, int databasePort)
+    /// <summary>Debian's libfaketime; null: the clock cannot be stepped here.</summary>
+    public static string? FakeClock { get; } =
+        Environment.GetEnvironmentVariable("CHAOS_NO_CLOCK") is null
+            ? new[] { "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64" }
+                .Select(d => d + "/faketime/libfaketime.so.1")
+                .FirstOrDefault(File.Exists)
+            : null;
+
+    public static async Task<Node> MakeAsync(
+        int number,
+        string folder,
+        Func<CuttingProxy, string>? databaseBehind,
+        int databasePort
+    )
     {
         var port = PostgresServer.FreePort();
         var back = databaseBehind is null ? null : await CuttingProxy.StartAsync(databasePort);
-        return new(number, folder, port, await CuttingProxy.StartAsync(port), back, back is null ? null : databaseBehind!(back));
+        return new(
+            number,
+            folder,
+            port,
+            await CuttingProxy.StartAsync(port),
+            back,
+            back is null ? null : databaseBehind!(back)
+        );
     }
 
     /// <summary>Starts it where it is not running; tried again while its database is away.</summary>
@@ -70,13 +89,20 @@ internal sealed class Node : IAsyncDisposable
                 try
                 {
                     // Others ask meanwhile whether it lives.
-                    if (Interlocked.Exchange(ref _process, null) is { } dead) await dead.DisposeAsync();
+                    if (Interlocked.Exchange(ref _process, null) is { } dead)
+                    {
+                        if (!_isKilled)
+                            Deaths++;
+                        await dead.DisposeAsync();
+                    }
+                    _isKilled = false;
                     _process = await ServerProcess.StartAsync(_arguments, _environment, LogFile);
                     Restarts++;
                 }
                 catch (Exception fault) when (fault is InvalidOperationException or TimeoutException)
                 {
-                    if (DateTime.UtcNow > until) throw;
+                    if (DateTime.UtcNow > until)
+                        throw;
                     await Task.Delay(300);
                 }
             }
@@ -92,7 +118,10 @@ internal sealed class Node : IAsyncDisposable
         await _one.WaitAsync();
         try
         {
-            if (Lives) await _process!.KillAsync();
+            if (!Lives)
+                return;
+            _isKilled = true;
+            await _process!.KillAsync();
         }
         finally
         {
@@ -108,9 +137,11 @@ internal sealed class Node : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_process is not null) await _process.DisposeAsync();
+        if (_process is not null)
+            await _process.DisposeAsync();
         await Front.DisposeAsync();
-        if (Back is not null) await Back.DisposeAsync();
+        if (Back is not null)
+            await Back.DisposeAsync();
         _one.Dispose();
     }
 }

@@ -9,7 +9,9 @@ internal sealed record Options(int Seed, double Minutes, string[] Databases)
 {
     public static Options Of(string[] arguments)
     {
-        var given = arguments.Select(a => a.Split('=', 2)).Where(p => p.Length == 2 && p[1].Length > 0)
+        var given = arguments
+            .Select(a => a.Split('=', 2))
+            .Where(p => p.Length == 2 && p[1].Length > 0)
             .ToDictionary(p => p[0], p => p[1], StringComparer.OrdinalIgnoreCase);
         var database = given.GetValueOrDefault("DATABASE", "both");
         if (database is not ("both" or "sqlite" or "postgres"))
@@ -17,6 +19,7 @@ internal sealed record Options(int Seed, double Minutes, string[] Databases)
         return new(
             int.Parse(given.GetValueOrDefault("SEED", "1"), CultureInfo.InvariantCulture),
             double.Parse(given.GetValueOrDefault("MINUTES", "2"), CultureInfo.InvariantCulture),
-            database == "both" ? ["sqlite", "postgres"] : [database]);
+            database == "both" ? ["sqlite", "postgres"] : [database]
+        );
     }
 }

@@ -33,8 +33,10 @@ internal sealed class Outside(Plan plan, Ledger ledger) : IAsyncDisposable
         var text = await reader.ReadToEndAsync();
         var (name, id) = (http.Request.Path.Value![1..], http.Request.Headers["webhook-id"].ToString());
         var random = plan.RandomOf(id + http.Request.Headers["webhook-attempt"]);
-        if (name == "agent") await BeAgentAsync(http, text, random);
-        else await BeEndpointAsync(http, name, id, text, random);
+        if (name == "agent")
+            await BeAgentAsync(http, text, random);
+        else
+            await BeEndpointAsync(http, name, id, text, random);
     }
 
     private async Task BeAgentAsync(HttpContext http, string text, Random random)
@@ -79,18 +81,31 @@ internal sealed class Outside(Plan plan, Ledger ledger) : IAsyncDisposable
     private async Task BeEndpointAsync(HttpContext http, string name, string id, string text, Random random)
     {
         http.Response.StatusCode = 200;
-        if (name == "slow") await Task.Delay(random.Next(1500));
+        if (name == "slow")
+            await Task.Delay(random.Next(1500));
         if (name == "wrong")
-            http.Response.StatusCode = random.Next(5) switch { 0 => 500, 1 => 429, 2 => 404, 3 => 302, _ => 200 };
-        if (name == "gone" && random.Next(10) == 0) http.Response.StatusCode = 410;
-        if (name != "good") return;
+            http.Response.StatusCode = random.Next(5) switch
+            {
+                0 => 500,
+                1 => 429,
+                2 => 404,
+                3 => 302,
+                _ => 200,
+            };
+        if (name == "gone" && random.Next(10) == 0)
+            http.Response.StatusCode = 410;
+        if (name != "good")
+            return;
         var body = JsonSerializer.Deserialize<JsonElement>(text);
         var data = body.GetProperty("data");
-        ledger.Write("delivered", new
-        {
-            id,
-            type = body.GetProperty("type").GetString(),
-            subject = data.TryGetProperty("runId", out var run) ? run.GetString() : "",
-        });
+        ledger.Write(
+            "delivered",
+            new
+            {
+                id,
+                type = body.GetProperty("type").GetString(),
+                subject = data.TryGetProperty("runId", out var run) ? run.GetString() : "",
+            }
+        );
     }
 }

@@ -11,13 +11,26 @@ namespace Postern.Chaos;
 internal sealed class Plan(int seed, string database)
 {
     private static readonly Fault[] Everywhere =
-        [Fault.Kill, Fault.Freeze, Fault.Cut, Fault.BlackHole, Fault.Descriptors, Fault.ClockStep];
+    [
+        Fault.Kill,
+        Fault.Freeze,
+        Fault.Cut,
+        Fault.BlackHole,
+        Fault.Descriptors,
+        Fault.ClockStep,
+    ];
 
     private static readonly Fault[] OnSqlite = [Fault.FullDisk, Fault.LockedFile];
 
     private static readonly Fault[] OnPostgres =
-        [Fault.DatabaseCut, Fault.DatabaseBlackHole, Fault.DatabaseCrash, Fault.HeldRows, Fault.SlowStatements,
-            Fault.Terminated];
+    [
+        Fault.DatabaseCut,
+        Fault.DatabaseBlackHole,
+        Fault.DatabaseCrash,
+        Fault.HeldRows,
+        Fault.SlowStatements,
+        Fault.Terminated,
+    ];
 
     public int Seed => seed;
 
@@ -39,10 +52,12 @@ internal sealed class Plan(int seed, string database)
             if (deck.Count == 0)
             {
                 random.Shuffle(kinds);
-                foreach (var kind in kinds) deck.Enqueue(kind);
+                foreach (var kind in kinds)
+                    deck.Enqueue(kind);
             }
             var lasts = TimeSpan.FromSeconds(1 + (random.NextDouble() * 4));
-            if (at + lasts > whole - TimeSpan.FromSeconds(2)) return faults;
+            if (at + lasts > whole - TimeSpan.FromSeconds(2))
+                return faults;
             faults.Add(new(at, deck.Dequeue(), random.Next(nodes), lasts, random.Next()));
             at += lasts + TimeSpan.FromSeconds(1.5 + (random.NextDouble() * 4));
         }

@@ -11,5 +11,6 @@ catch (Exception fault) when (fault is FormatException or OverflowException)
     return 2;
 }
 var held = true;
-foreach (var database in options.Databases) held &= await new Simulation(options.Seed, options.Minutes, database).RunAsync();
+foreach (var database in options.Databases)
+    held &= await new Simulation(options.Seed, options.Minutes, database).RunAsync();
 return held ? 0 : 1;

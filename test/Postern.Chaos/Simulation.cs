@@ -35,7 +35,8 @@ internal sealed class Simulation(int seed, double minutes, string database)
         var auditor = new Auditor(cluster, ledger.File, world.Root);
         var began = ledger.Now;
         var faults = plan.Faults(whole, cluster.Nodes.Count)
-            .Select(f => f with { At = f.At + TimeSpan.FromMilliseconds(began) }).ToList();
+            .Select(f => f with { At = f.At + TimeSpan.FromMilliseconds(began) })
+            .ToList();
         var injector = new Injector(cluster, ledger, faults, over.Token);
         var injecting = injector.RunAsync();
         List<Task> acting = [.. Actors(world).Select(a => Task.Run(a.RunAsync))];
@@ -44,18 +45,24 @@ internal sealed class Simulation(int seed, double minutes, string database)
             var wait = began + (at * 1000) - ledger.Now;
             // An actor that falls ends the simulation at once: it would no longer be what it says.
             var fallen = await Task.WhenAny([.. acting, injecting, Task.Delay((int)Math.Max(0, wait))]);
-            if (fallen.IsFaulted) break;
+            if (fallen.IsFaulted)
+                break;
             ledger.Flush();
             auditor.LookNow(ledger.Now, faultUnderWay: true);
-            Say($"  {at,4} s  {ledger.Acknowledged,7:#,0} acknowledged  {injector.Done.Values.Sum(),3} faults  " +
-                $"{auditor.Resident / 1024} MiB  {auditor.Descriptors} descriptors  " + string.Join("; ", auditor.BrokenNow));
+            Say(
+                $"  {at, 4} s  {ledger.Acknowledged, 7:#,0} acknowledged  {injector.Done.Values.Sum(), 3} faults  "
+                    + $"{auditor.Resident / 1024} MiB  {auditor.Descriptors} descriptors  "
+                    + string.Join("; ", auditor.BrokenNow)
+            );
         }
         var left = began + (long)whole.TotalMilliseconds - ledger.Now;
-        if (left > 0) await Task.Delay((int)left);
+        if (left > 0)
+            await Task.Delay((int)left);
         await injecting;
         await over.CancelAsync();
         await Task.WhenAll(acting);
-        foreach (var node in cluster.Nodes) await node.StartAsync(TimeSpan.FromSeconds(60));
+        foreach (var node in cluster.Nodes)
+            await node.StartAsync(TimeSpan.FromSeconds(60));
         ledger.Flush();
         Say($"  all is healed; what waits has {Patience.TotalSeconds:0} s to come to its end");
         await auditor.LookAtTheEndAsync(ledger.Now, Patience);
@@ -65,39 +72,68 @@ internal sealed class Simulation(int seed, double minutes, string database)
 
     private static IEnumerable<Actor> Actors(World world)
     {
-        for (var i = 0; i < 4; i++) yield return new SessionClient(world, "client" + i);
-        for (var i = 0; i < 4; i++) yield return new Follower(world, "follower" + i);
-        for (var i = 0; i < 3; i++) yield return new Starter(world, "starter" + i);
-        for (var i = 0; i < 4; i++) yield return new Worker(world, "worker" + i);
-        for (var i = 0; i < 2; i++) yield return new Person(world, "person" + i);
-        for (var i = 0; i < 3; i++) yield return new Sender(world, "sender" + i);
-        for (var i = 0; i < 2; i++) yield return new KeyHolder(world, "holder" + i);
-        for (var i = 0; i < 2; i++) yield return new Rude(world, "rude" + i);
+        for (var i = 0; i < 4; i++)
+            yield return new SessionClient(world, "client" + i);
+        for (var i = 0; i < 4; i++)
+            yield return new Follower(world, "follower" + i);
+        for (var i = 0; i < 3; i++)
+            yield return new Starter(world, "starter" + i);
+        for (var i = 0; i < 4; i++)
+            yield return new Worker(world, "worker" + i);
+        for (var i = 0; i < 2; i++)
+            yield return new Person(world, "person" + i);
+        for (var i = 0; i < 3; i++)
+            yield return new Sender(world, "sender" + i);
+        for (var i = 0; i < 2; i++)
+            yield return new KeyHolder(world, "holder" + i);
+        for (var i = 0; i < 2; i++)
+            yield return new Rude(world, "rude" + i);
         yield return new Operator(world, "operator");
     }
 
     private bool Report(Auditor auditor, Injector injector, Cluster cluster, string folder, int acknowledged)
     {
         var broken = auditor.All.Where(i => i.Broken > 0).ToList();
-        foreach (var invariant in auditor.All) Say("  " + invariant);
-        Say("  faults: " + string.Join(", ", injector.Done.OrderBy(f => f.Key).Select(f => $"{f.Value} {f.Key}")) +
-            string.Concat(injector.LeftOut.Select(l => "; left out: " + l)));
+        foreach (var invariant in auditor.All)
+            Say("  " + invariant);
+        Say(
+            "  faults: "
+                + string.Join(", ", injector.Done.OrderBy(f => f.Key).Select(f => $"{f.Value} {f.Key}"))
+                + string.Concat(injector.LeftOut.Select(l => "; left out: " + l))
+        );
         var (lost, twice) = (auditor.All[0].Broken, auditor.All[1].Broken);
-        Say($"chaos: SEED={seed} MINUTES={minutes.ToString(CultureInfo.InvariantCulture)} DATABASE={database}: " +
-            $"{acknowledged:#,0} acknowledged, {lost} lost, {twice} twice, {broken.Count} invariants broken");
+        Say(
+            $"chaos: SEED={seed} MINUTES={minutes.ToString(CultureInfo.InvariantCulture)} DATABASE={database}: "
+                + $"{acknowledged:#,0} acknowledged, {lost} lost, {twice} twice, {broken.Count} invariants broken"
+        );
         if (broken.Count == 0)
         {
             Directory.Delete(folder, recursive: true);
             return true;
         }
-        File.WriteAllText(Path.Combine(folder, "violations.json"), JsonSerializer.Serialize(
-            broken.Select(i => new { i.Name, i.Checked, i.Broken, i.Evidence }),
-            new JsonSerializerOptions { WriteIndented = true }));
-        if (cluster.Postgres is { } postgres) File.Copy(postgres.LogFile, Path.Combine(folder, "postgres.log"));
+        File.WriteAllText(
+            Path.Combine(folder, "violations.json"),
+            JsonSerializer.Serialize(
+                broken.Select(i => new
+                {
+                    i.Name,
+                    i.Checked,
+                    i.Broken,
+                    i.Evidence,
+                }),
+                new JsonSerializerOptions { WriteIndented = true }
+            )
+        );
+        if (cluster.Postgres is { } postgres)
+            File.Copy(postgres.LogFile, Path.Combine(folder, "postgres.log"));
         foreach (var invariant in broken)
-            foreach (var how in invariant.Evidence.Take(3)) Say($"    {invariant.Name}: {(how.Length <= 400 ? how : how[..400])}");
+        foreach (var how in invariant.Evidence.Take(3))
+            Say($"    {invariant.Name}: {(how.Length <= 400 ? how : how[..400])}");
         Say($"  evidence: {folder} (violations.json, ledger.jsonl, node*.log, the data folders)");
-        Say($"  again: make chaos SEED={seed} MINUTES={minutes.ToString(CultureInfo.InvariantCulture)} DATABASE={database}");
+        Say(
+            $"  again: make chaos SEED={seed} MINUTES={minutes.ToString(CultureInfo.InvariantCulture)} "
+                + $"DATABASE={database}"
+        );
         return false;
     }
 

@@ -6,7 +6,9 @@ using Postern.Support;
 
 namespace Postern.Chaos;
 
-/// <summary>What the actors share: the way to the server, credentials, and what one leaves for another to take up.</summary>
+/// <summary>
+/// What the actors share: the way to the server, credentials, and what one leaves for another to take up.
+/// </summary>
 internal sealed class World(Cluster cluster, Plan plan, Ledger ledger, Caller caller, Outside outside)
 {
     public const string Secret = "a secret of the simulation, long enough";
@@ -34,38 +36,66 @@ internal sealed class World(Cluster cluster, Plan plan, Ledger ledger, Caller ca
     {
         Root = cluster.Nodes[0].RootKey;
         var database = cluster.DatabaseDirectly is { } direct ? $" --database \"{direct}\"" : "";
-        var made = await PosternCommand.RunAsync("keys create person --scopes " +
-            "write:approvals,read:approvals,write:runs,read:runs,read:deliveries " +
-            $"--data \"{cluster.Nodes[0].Folder}\"{database}", Cluster.Settings);
+        var made = await PosternCommand.RunAsync(
+            "keys create person --scopes "
+                + "write:approvals,read:approvals,write:runs,read:runs,read:deliveries "
+                + $"--data \"{cluster.Nodes[0].Folder}\"{database}",
+            Cluster.Settings
+        );
         Decider = made.Out.Trim().Split('\n')[^1];
         await DoAsync(HttpMethod.Put, "/api/v1/agents/pull", new { kind = "pull" });
         await DoAsync(HttpMethod.Put, "/api/v1/agents/narrow", new { kind = "pull", concurrency = 2 });
-        await DoAsync(HttpMethod.Put, "/api/v1/agents/called",
-            new { kind = "http", url = outside.Url("agent"), concurrency = 8, retry = new { maxTries = 3 } });
+        await DoAsync(
+            HttpMethod.Put,
+            "/api/v1/agents/called",
+            new
+            {
+                kind = "http",
+                url = outside.Url("agent"),
+                concurrency = 8,
+                retry = new { maxTries = 3 },
+            }
+        );
         foreach (var name in Outside.Endpoints)
-            await DoAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/" + name,
-                new { url = outside.Url(name), events = new[] { "run.*", "session.closed", "approval.decided" } });
-        await DoAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/nobody",
-            new { url = $"http://127.0.0.1:{PostgresServer.FreePort()}/", events = new[] { "session.closed" } });
+            await DoAsync(
+                HttpMethod.Put,
+                "/api/v1/webhook-endpoints/" + name,
+                new { url = outside.Url(name), events = new[] { "run.*", "session.closed", "approval.decided" } }
+            );
+        await DoAsync(
+            HttpMethod.Put,
+            "/api/v1/webhook-endpoints/nobody",
+            new { url = $"http://127.0.0.1:{PostgresServer.FreePort()}/", events = new[] { "session.closed" } }
+        );
         await DoAsync(HttpMethod.Put, "/api/v1/approval-services/default", new { secrets = new[] { Secret } });
         CallbackSecret = (await DoAsync(HttpMethod.Post, "/api/v1/callback-secrets", new { })).String("secret");
-        foreach (var (name, agent, places) in ((string, string, int)[])
-            [("echo", "echo", 20), ("called", "called", 20), ("few", "called", 2)])
-            await DoAsync(HttpMethod.Post, "/api/triggers/user/chaos/" + name, new
+        foreach (
+            var (name, agent, places) in ((string, string, int)[])
+                [("echo", "echo", 20), ("called", "called", 20), ("few", "called", 2)]
+        )
+            await DoAsync(
+                HttpMethod.Post,
+                "/api/triggers/user/chaos/" + name,
+                new
+                {
+                    agent,
+                    promptTemplate = "Work on {{body.n}}",
+                    maxInFlight = places,
+                    deliveryIdHeader = "X-Chaos-Id",
+                    webhookAuth = new { scheme = "github", secret = Secret },
+                }
+            );
+        await DoAsync(
+            HttpMethod.Post,
+            "/api/triggers/user/chaos/clock",
+            new
             {
-                agent,
-                promptTemplate = "Work on {{body.n}}",
-                maxInFlight = places,
-                deliveryIdHeader = "X-Chaos-Id",
-                webhookAuth = new { scheme = "github", secret = Secret },
-            });
-        await DoAsync(HttpMethod.Post, "/api/triggers/user/chaos/clock", new
-        {
-            agent = "echo",
-            promptTemplate = "It is {{scheduledTime}}",
-            activationMode = "scheduled",
-            cronExpression = "* * * * *",
-        });
+                agent = "echo",
+                promptTemplate = "It is {{scheduledTime}}",
+                activationMode = "scheduled",
+                cronExpression = "* * * * *",
+            }
+        );
     }
 
     /// <summary>Text whose length the chance gives; some of it is long, some of other alphabets.</summary>
@@ -73,7 +103,17 @@ internal sealed class World(Cluster cluster, Plan plan, Ledger ledger, Caller ca
     {
         var words = new StringBuilder();
         for (var i = random.Next(1, most); i > 0; i--)
-            words.Append((random.Next(6) switch { 0 => "déjà ", 1 => "门 ", 2 => "\"quoted\" ", _ => "word " }));
+            words.Append(
+                (
+                    random.Next(6) switch
+                    {
+                        0 => "déjà ",
+                        1 => "门 ",
+                        2 => "\"quoted\" ",
+                        _ => "word ",
+                    }
+                )
+            );
         return words.ToString();
     }
 

@@ -6,7 +6,9 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>What a node knows about access equals the database, however much of it there is, on both databases.</summary>
+/// <summary>
+/// What a node knows about access equals the database, however much of it there is, on both databases.
+/// </summary>
 public sealed class AccessContract
 {
     [Theory]
@@ -38,7 +40,8 @@ public sealed class AccessContract
         await using var server = await TestServer.StartAsync(backend);
         var held = new HeldDatabase(server.Database);
         foreach (
-            var table in (string[])["FROM revocation", "FROM api_key", "FROM callback_secret", "FROM approval_service"])
+            var table in (string[])["FROM revocation", "FROM api_key", "FROM callback_secret", "FROM approval_service"]
+        )
         {
             using var node = new Node(server, held);
             await server.PostAsync("/api/v1/auth/revoke", new { jti = table });
@@ -79,8 +82,12 @@ public sealed class AccessContract
     {
         await using var server = await TestServer.StartAsync(backend);
         var project = await server.ProjectAsync();
-        var id = (await server.GetAsync("/api/v1/keys")).Json.GetProperty("data").EnumerateArray()
-            .First(k => k.GetProperty("kind").GetString() == "root").GetProperty("id").GetString();
+        var id = (await server.GetAsync("/api/v1/keys"))
+            .Json.GetProperty("data")
+            .EnumerateArray()
+            .First(k => k.GetProperty("kind").GetString() == "root")
+            .GetProperty("id")
+            .GetString();
         var held = new HeldDatabase(server.Database);
         using var node = new Node(server, held);
         await node.Watch.RefreshAsync();
@@ -130,15 +137,31 @@ public sealed class AccessContract
         for (var round = 0; round < 8; round++)
         {
             var (id, key) = await server.NamedKeyAsync("admin", "admin");
-            var made = Enumerable.Range(0, 8).Select(i => server.PostAsync("/api/v1/keys", new { name = $"r{round} {i}", scopes = new[] { "read:runs" } }, key)).ToList();
+            var made = Enumerable
+                .Range(0, 8)
+                .Select(i =>
+                    server.PostAsync(
+                        "/api/v1/keys",
+                        new { name = $"r{round} {i}", scopes = new[] { "read:runs" } },
+                        key
+                    )
+                )
+                .ToList();
             var revoked = await server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", server.RootKey);
             Assert.Equal(204, revoked.Status);
             // Whatever is made after the answer to the revocation is made by nobody.
-            var after = await server.PostAsync("/api/v1/keys", new { name = "after", scopes = new[] { "read:runs" } }, key);
+            var after = await server.PostAsync(
+                "/api/v1/keys",
+                new { name = "after", scopes = new[] { "read:runs" } },
+                key
+            );
             Assert.Equal(401, after.Status);
             var answers = await Task.WhenAll(made);
             Assert.All(answers, a => Assert.True(a.Status is 201 or 401, a.ToString()));
-            var kept = (await server.GetAsync("/api/v1/keys?limit=200")).Json.GetProperty("data").EnumerateArray().Count(k => k.GetProperty("name").GetString()!.StartsWith($"r{round} ", StringComparison.Ordinal));
+            var kept = (await server.GetAsync("/api/v1/keys?limit=200"))
+                .Json.GetProperty("data")
+                .EnumerateArray()
+                .Count(k => k.GetProperty("name").GetString()!.StartsWith($"r{round} ", StringComparison.Ordinal));
             Assert.Equal(answers.Count(a => a.Status == 201), kept);
         }
     }
@@ -179,14 +202,19 @@ public sealed class AccessContract
     {
         var database = backend == Backend.Postgres ? PostgresServer.NewDatabase() : null;
         await using var one = await TestServer.StartAsync(backend, postgres: database);
-        await using var other = backend == Backend.Postgres ? await TestServer.StartAsync(backend, postgres: database)
-            : null;
+        await using var other =
+            backend == Backend.Postgres ? await TestServer.StartAsync(backend, postgres: database) : null;
         for (var round = 0; round < 10; round++)
         {
-            var token = (await one.PostAsync("/api/v1/auth/public-tokens",
-                new { scopes = new[] { "read:runs" }, oneTimeUse = true })).String("token");
-            var answers = await Task.WhenAll(Enumerable.Range(0, 24)
-                .Select(i => (i % 2 == 0 ? one : other ?? one).GetAsync("/api/v1/runs", token)));
+            var token = (
+                await one.PostAsync(
+                    "/api/v1/auth/public-tokens",
+                    new { scopes = new[] { "read:runs" }, oneTimeUse = true }
+                )
+            ).String("token");
+            var answers = await Task.WhenAll(
+                Enumerable.Range(0, 24).Select(i => (i % 2 == 0 ? one : other ?? one).GetAsync("/api/v1/runs", token))
+            );
             Assert.Equal((1, 23), (answers.Count(a => a.Status == 200), answers.Count(a => a.Status == 401)));
         }
     }
@@ -200,12 +228,14 @@ public sealed class AccessContract
             async () =>
             {
                 await Task.Yield();
-                if (++reads > 1) return "new";
+                if (++reads > 1)
+                    return "new";
                 // The row changes, and the change is taken over, while the old one is on its way.
                 fill.Changed();
                 return "old";
             },
-            read => kept = read);
+            read => kept = read
+        );
         Assert.Equal((2, "new", "new"), (reads, kept, answer));
     }
 
@@ -218,11 +248,36 @@ public sealed class AccessContract
         recording!.Statements.Clear();
         for (var i = 0; i < 50; i++)
         {
-            var refused = await server.SendAsync(HttpMethod.Post, "/api/callbacks/execution", null, new { }, ("X-Callback-Token", new string('a', 64)), ("x-run-id", "r"), ("x-webhook-project", "proj_nope" + i));
+            var refused = await server.SendAsync(
+                HttpMethod.Post,
+                "/api/callbacks/execution",
+                null,
+                new { },
+                ("X-Callback-Token", new string('a', 64)),
+                ("x-run-id", "r"),
+                ("x-webhook-project", "proj_nope" + i)
+            );
             Assert.Equal(401, refused.Status);
-            Assert.Equal(401, (await server.SendAsync(HttpMethod.Post, "/api/v1/runs/r/status", null, new { }, ("X-Callback-Token", new string('a', 64)), ("x-webhook-project", "proj_nope" + i))).Status);
+            Assert.Equal(
+                401,
+                (
+                    await server.SendAsync(
+                        HttpMethod.Post,
+                        "/api/v1/runs/r/status",
+                        null,
+                        new { },
+                        ("X-Callback-Token", new string('a', 64)),
+                        ("x-webhook-project", "proj_nope" + i)
+                    )
+                ).Status
+            );
         }
-        Assert.DoesNotContain(recording.Statements.Keys, s => s.Contains("callback_token_secret", StringComparison.Ordinal) || s.Contains("FROM project", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            recording.Statements.Keys,
+            s =>
+                s.Contains("callback_token_secret", StringComparison.Ordinal)
+                || s.Contains("FROM project", StringComparison.Ordinal)
+        );
     }
 
     private static ValueTask<long> CountAsync(TestServer server, string table) =>
@@ -241,7 +296,15 @@ public sealed class AccessContract
             Tokens = new Tokens(Ring, store, Revocations, master, database);
             var services = new ApprovalServices(database, master);
             Watch = new AccessWatch(
-                database, store, Ring, Revocations, Callbacks, services, clock, NullLogger<AccessWatch>.Instance);
+                database,
+                store,
+                Ring,
+                Revocations,
+                Callbacks,
+                services,
+                clock,
+                NullLogger<AccessWatch>.Instance
+            );
         }
 
         public KeyRing Ring { get; }
@@ -259,13 +322,22 @@ public sealed class AccessContract
 
     private static async Task AddRevocationsAsync(Database database, string project, int count)
     {
-        var numbers = database.Kind == "sqlite"
-            ? $"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT i FROM n"
-            : $"SELECT i FROM generate_series(1, {count}) AS s(i)";
+        var numbers =
+            database.Kind == "sqlite"
+                ? $"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT i FROM n"
+                : $"SELECT i FROM generate_series(1, {count}) AS s(i)";
         await database.WriteAsync(async tx =>
         {
             var from = await tx.FirstAsync("SELECT number FROM meta WHERE name = 'access_version'", r => r.GetInt64(0));
-            await tx.ExecuteAsync($"INSERT INTO revocation (project, kind, value, until, changed) SELECT $1, 'jti', 'old-' || i, $2, $3 + i FROM ({numbers}) AS numbers", project, tx.Now + 86_400_000_000, from);
+            await tx.ExecuteAsync(
+                $"""
+                INSERT INTO revocation (project, kind, value, until, changed) SELECT $1, 'jti', 'old-' || i, $2, $3 + i
+                FROM ({numbers}) AS numbers
+                """,
+                project,
+                tx.Now + 86_400_000_000,
+                from
+            );
             return await tx.ExecuteAsync($"UPDATE meta SET number = number + {count} WHERE name = 'access_version'");
         });
     }

@@ -30,7 +30,11 @@ public sealed class BrokenConnectionTests
         await over.CancelAsync();
         await Task.WhenAll(workers);
         Assert.True(faults.Count > 100, $"{faults.Count} commands met a break");
-        var others = faults.Where(f => f is not StorageUnavailableException).Select(f => f.ToString()).Distinct().ToList();
+        var others = faults
+            .Where(f => f is not StorageUnavailableException)
+            .Select(f => f.ToString())
+            .Distinct()
+            .ToList();
         Assert.True(others.Count == 0, string.Join("\n", others));
 
         async Task WorkAsync(int worker)
@@ -46,7 +50,10 @@ public sealed class BrokenConnectionTests
                         await database.WriteAsync(async tx =>
                         {
                             await tx.ExecuteAsync(
-                                "INSERT INTO meta (name, number) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, 1L);
+                                "INSERT INTO meta (name, number) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+                                name,
+                                1L
+                            );
                             await tx.FirstAsync("SELECT number FROM meta WHERE name = $1", r => r.GetInt64(0), name);
                             return 0;
                         });

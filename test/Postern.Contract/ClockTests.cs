@@ -10,46 +10,68 @@ namespace Postern.Contract;
 /// </summary>
 public sealed class ClockTests
 {
-    public static TheoryData<Backend, int> Steps => new()
-    {
-        { Backend.Sqlite, 2 }, { Backend.Sqlite, -2 }, { Backend.Postgres, 2 }, { Backend.Postgres, -2 },
-    };
+    public static TheoryData<Backend, int> Steps =>
+        new()
+        {
+            { Backend.Sqlite, 2 },
+            { Backend.Sqlite, -2 },
+            { Backend.Postgres, 2 },
+            { Backend.Postgres, -2 },
+        };
 
     [Theory]
     [MemberData(nameof(Steps))]
-    public async Task A_clock_that_is_two_hours_off_for_some_seconds_changes_nothing_that_is_due(Backend backend, int hours)
+    public async Task A_clock_that_is_two_hours_off_for_some_seconds_changes_nothing_that_is_due(
+        Backend backend,
+        int hours
+    )
     {
         await using var server = await TestServer.StartAsync(backend);
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/idle", server.RootKey, new { kind = "pull" });
         var runs = new List<string>();
         for (var i = 0; i < 5; i++)
-            runs.Add((await server.PostAsync("/api/v1/runs", new { agent = "idle", deadlineSeconds = 3600 })).String("id"));
+            runs.Add(
+                (await server.PostAsync("/api/v1/runs", new { agent = "idle", deadlineSeconds = 3600 })).String("id")
+            );
         var session = await server.StartSessionAsync("clocked", agent: "idle");
-        var claimed = (await server.PostAsync("/api/v1/agents/idle/claim", new { leaseSeconds = 60 })).Json.GetProperty("data")[0];
+        var claimed = (await server.PostAsync("/api/v1/agents/idle/claim", new { leaseSeconds = 60 })).Json.GetProperty(
+            "data"
+        )[0];
         var token = claimed.GetProperty("token").GetString()!;
         var browser = await server.TokenAsync("read:sessions:clocked");
-        var schedule = await server.PostAsync("/api/triggers/user/u/daily", new
-        {
-            agent = "idle",
-            promptTemplate = "x",
-            activationMode = "scheduled",
-            cronExpression = "0 8 * * *",
-        });
+        var schedule = await server.PostAsync(
+            "/api/triggers/user/u/daily",
+            new
+            {
+                agent = "idle",
+                promptTemplate = "x",
+                activationMode = "scheduled",
+                cronExpression = "0 8 * * *",
+            }
+        );
         Assert.Equal(201, schedule.Status);
         var next = await NextAsync(server);
 
         server.Clock.SetWrong(TimeSpan.FromHours(hours));
         await server.Database.FollowClockAsync(default);
         await EveryLoopLooksAsync();
-        var made = (await server.PostAsync("/api/v1/auth/public-tokens", new { scopes = new[] { "read:sessions" } })).String("token");
+        var made = (
+            await server.PostAsync("/api/v1/auth/public-tokens", new { scopes = new[] { "read:sessions" } })
+        ).String("token");
         Assert.Equal(200, (await server.GetAsync("/api/v1/sessions", made)).Status);
         server.Clock.SetWrong(TimeSpan.Zero);
         await server.Database.FollowClockAsync(default);
         await EveryLoopLooksAsync();
 
         foreach (var run in runs)
-            Assert.Contains((await server.GetAsync("/api/v1/runs/" + run)).String("phase"), (string[])["queued", "running"]);
-        Assert.Equal(JsonValueKind.Null, (await server.GetAsync("/api/v1/sessions/clocked")).Json.GetProperty("closedAt").ValueKind);
+            Assert.Contains(
+                (await server.GetAsync("/api/v1/runs/" + run)).String("phase"),
+                (string[])["queued", "running"]
+            );
+        Assert.Equal(
+            JsonValueKind.Null,
+            (await server.GetAsync("/api/v1/sessions/clocked")).Json.GetProperty("closedAt").ValueKind
+        );
         Assert.Equal(200, (await server.GetAsync("/api/v1/sessions/clocked", browser)).Status);
         Assert.Equal(200, (await server.GetAsync("/api/v1/sessions", made)).Status);
         // The worker still holds its run.
@@ -65,17 +87,31 @@ public sealed class ClockTests
         var database = PostgresServer.NewDatabase();
         await using var right = await TestServer.StartAsync(Backend.Postgres, postgres: database);
         var before = right.Database.Now;
-        await using var wrong = await TestServer.StartAsync(Backend.Postgres, postgres: database, clockOff: TimeSpan.FromSeconds(60));
-        await using var slow = await TestServer.StartAsync(Backend.Postgres, postgres: database, clockOff: TimeSpan.FromSeconds(-60));
+        await using var wrong = await TestServer.StartAsync(
+            Backend.Postgres,
+            postgres: database,
+            clockOff: TimeSpan.FromSeconds(60)
+        );
+        await using var slow = await TestServer.StartAsync(
+            Backend.Postgres,
+            postgres: database,
+            clockOff: TimeSpan.FromSeconds(-60)
+        );
         Assert.InRange(wrong.Database.Now - right.Database.Now, -1_000_000, 1_000_000);
         Assert.InRange(slow.Database.Now - right.Database.Now, -1_000_000, 1_000_000);
 
         var servers = new[] { right, wrong, slow };
         foreach (var maker in servers)
         {
-            var token = (await maker.PostAsync(
-                "/api/v1/auth/public-tokens", new { scopes = new[] { "read:sessions" } }, right.RootKey)).String("token");
-            foreach (var reader in servers) Assert.Equal(200, (await reader.GetAsync("/api/v1/sessions", token)).Status);
+            var token = (
+                await maker.PostAsync(
+                    "/api/v1/auth/public-tokens",
+                    new { scopes = new[] { "read:sessions" } },
+                    right.RootKey
+                )
+            ).String("token");
+            foreach (var reader in servers)
+                Assert.Equal(200, (await reader.GetAsync("/api/v1/sessions", token)).Status);
         }
         // Ids of all nodes stand in the order in which they were made.
         var ids = new List<string>();
@@ -89,7 +125,10 @@ public sealed class ClockTests
     }
 
     private static async Task<string?> NextAsync(TestServer server) =>
-        (await server.GetAsync("/api/triggers/user/u/daily")).Json.GetProperty("data").GetProperty("nextRunAt").GetString();
+        (await server.GetAsync("/api/triggers/user/u/daily"))
+            .Json.GetProperty("data")
+            .GetProperty("nextRunAt")
+            .GetString();
 
     /// <summary>Loops look each second at least.</summary>
     private static Task EveryLoopLooksAsync() => Task.Delay(TimeSpan.FromSeconds(2.5));

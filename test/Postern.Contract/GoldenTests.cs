@@ -1,10 +1,14 @@
 using System.Text.Json;
+using Postern.Deliveries;
 using Postern.Settings;
 using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>What is generated from the declarations that enforce, held as files so that a change of exposure shows as a change of lines. <c>make docs</c> writes them anew.</summary>
+/// <summary>
+/// What is generated from the declarations that enforce, held as files so that a change of exposure shows as a change
+/// of lines. <c>make docs</c> writes them anew.
+/// </summary>
 public sealed class GoldenTests
 {
     [Fact]
@@ -20,9 +24,15 @@ public sealed class GoldenTests
         await using var server = await TestServer.StartAsync();
         var document = (await server.GetAsync("/openapi.json", "")).Text;
         await SameAsync("openapi.json", document);
-        var paths = JsonSerializer.Deserialize<JsonElement>(document).GetProperty("paths").EnumerateObject().SelectMany(p => p.Value.EnumerateObject().Select(o => (Path: p.Name, Operation: o.Value))).ToList();
+        var paths = JsonSerializer
+            .Deserialize<JsonElement>(document)
+            .GetProperty("paths")
+            .EnumerateObject()
+            .SelectMany(p => p.Value.EnumerateObject().Select(o => (Path: p.Name, Operation: o.Value)))
+            .ToList();
         Assert.Equal(server.Doors.Table.Count(d => !d.Hidden), paths.Count);
-        foreach (var (path, operation) in paths.Where(p => p.Path is not ("/healthz" or "/readyz"))) Assert.True(operation.TryGetProperty("security", out var security) && security.GetArrayLength() > 0, path);
+        foreach (var (path, operation) in paths.Where(p => p.Path is not ("/healthz" or "/readyz")))
+            Assert.True(operation.TryGetProperty("security", out var security) && security.GetArrayLength() > 0, path);
     }
 
     [Fact]
@@ -31,27 +41,42 @@ public sealed class GoldenTests
         using var document = JsonDocument.Parse(File.ReadAllBytes(Repository.File("openapi.json")));
         var components = document.RootElement.GetProperty("components");
         foreach (var schema in components.GetProperty("schemas").EnumerateObject())
-            foreach (var member in schema.Value.GetProperty("properties").EnumerateObject())
-                Assert.True(member.Value.TryGetProperty("description", out _), $"{schema.Name}.{member.Name}");
+        foreach (var member in schema.Value.GetProperty("properties").EnumerateObject())
+            Assert.True(member.Value.TryGetProperty("description", out _), $"{schema.Name}.{member.Name}");
         foreach (var response in components.GetProperty("responses").EnumerateObject())
-            Assert.All(response.Value.GetProperty("content").EnumerateObject(), c => Assert.True(c.Value.TryGetProperty("schema", out _)));
-        var operations = document.RootElement.GetProperty("paths").EnumerateObject().SelectMany(p => p.Value.EnumerateObject());
+            Assert.All(
+                response.Value.GetProperty("content").EnumerateObject(),
+                c => Assert.True(c.Value.TryGetProperty("schema", out _))
+            );
+        var operations = document
+            .RootElement.GetProperty("paths")
+            .EnumerateObject()
+            .SelectMany(p => p.Value.EnumerateObject());
         foreach (var operation in operations)
         {
-            if (!operation.Value.TryGetProperty("parameters", out var parameters)) continue;
-            Assert.All(parameters.EnumerateArray(), p => Assert.True(p.GetProperty("description").GetString()!.Length > 0));
+            if (!operation.Value.TryGetProperty("parameters", out var parameters))
+                continue;
+            Assert.All(
+                parameters.EnumerateArray(),
+                p => Assert.True(p.GetProperty("description").GetString()!.Length > 0)
+            );
         }
     }
 
     [Fact]
-    public async Task Every_setting_is_documented()
+    public Task The_documents_hold_the_settings() =>
+        HoldsAsync("docs/configuration.md", "settings", SettingsReader.Markdown());
+
+    [Fact]
+    public Task The_documents_hold_the_events() => HoldsAsync("docs/deliveries.md", "events", EventType.Markdown());
+
+    /// <summary>A table that is made stands in its document between two marks.</summary>
+    private static async Task HoldsAsync(string name, string what, string table)
     {
-        var file = Repository.File("docs/configuration.md");
-        const string mark = "<!-- settings -->\n";
-        var text = File.Exists(file) ? await File.ReadAllTextAsync(file) : "# Configuration\n\n" + mark;
-        var start = text.IndexOf(mark, StringComparison.Ordinal) + mark.Length;
-        var end = text.IndexOf("<!-- end of settings -->", StringComparison.Ordinal);
-        await SameAsync("docs/configuration.md", text[..start] + SettingsReader.Markdown() + (end < 0 ? "<!-- end of settings -->\n" : text[end..]));
+        var (begin, end) = ($"<!-- {what} -->\n", $"<!-- end of {what} -->");
+        var text = await File.ReadAllTextAsync(Repository.File(name));
+        var start = text.IndexOf(begin, StringComparison.Ordinal) + begin.Length;
+        await SameAsync(name, text[..start] + table + text[text.IndexOf(end, StringComparison.Ordinal)..]);
     }
 
     [Fact]
@@ -66,7 +91,8 @@ public sealed class GoldenTests
     private static async Task SameAsync(string name, string now)
     {
         var file = Repository.File(name);
-        if (Environment.GetEnvironmentVariable("UPDATE_GOLDEN") == "1") await File.WriteAllTextAsync(file, now);
+        if (Environment.GetEnvironmentVariable("UPDATE_GOLDEN") == "1")
+            await File.WriteAllTextAsync(file, now);
         Assert.Equal(await File.ReadAllTextAsync(file), now);
     }
 }

@@ -6,7 +6,9 @@ using Postern.Http;
 
 namespace Postern.Contract;
 
-/// <summary>The guard of the door table: it sees what was really mapped, and refuses what names no credential.</summary>
+/// <summary>
+/// The guard of the door table: it sees what was really mapped, and refuses what names no credential.
+/// </summary>
 public sealed class GuardTests
 {
     private static Task<IResult> Open(HttpContext http) => Task.FromResult(Results.Ok());
@@ -17,9 +19,17 @@ public sealed class GuardTests
     public void Refuses_an_endpoint_without_a_named_credential_and_an_empty_table()
     {
         var app = WebApplication.CreateSlimBuilder().Build();
-        Assert.Contains("saw no routes", Assert.Throws<InvalidOperationException>(() => Doors.Guard(app)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "saw no routes",
+            Assert.Throws<InvalidOperationException>(() => Doors.Guard(app)).Message,
+            StringComparison.Ordinal
+        );
         app.MapGet("/from-a-library", () => "open to all");
-        Assert.Contains("/from-a-library", Assert.Throws<InvalidOperationException>(() => Doors.Guard(app)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "/from-a-library",
+            Assert.Throws<InvalidOperationException>(() => Doors.Guard(app)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

@@ -17,20 +17,27 @@ public sealed class HeldRowTests
         var ended = await server.NamedKeyAsync("ends");
         Assert.Equal(200, (await server.GetAsync("/api/v1/sessions/other", ended.Key)).Status);
 
-        await using var held = await HeldAsync(connection, "SELECT id FROM session WHERE external_id = 'held' FOR UPDATE");
+        await using var held = await HeldAsync(
+            connection,
+            "SELECT id FROM session WHERE external_id = 'held' FOR UPDATE"
+        );
         var began = System.Diagnostics.Stopwatch.StartNew();
-        var writers = Enumerable.Range(0, 40).Select(i =>
-            server.PostAsync("/realtime/v1/sessions/held/in/append", Chat.Message("held", "word" + i))).ToList();
+        var writers = Enumerable
+            .Range(0, 40)
+            .Select(i => server.PostAsync("/realtime/v1/sessions/held/in/append", Chat.Message("held", "word" + i)))
+            .ToList();
         do
         {
             var append = await server.PostAsync("/realtime/v1/sessions/other/out/append", "x");
             Assert.True(append.Status == 200, append.ToString());
             Assert.Equal(200, (await server.GetAsync("/sessions/other/history")).Status);
             Assert.Equal(200, (await server.GetAsync("/readyz")).Status);
-        }
-        while (writers.Exists(w => !w.IsCompleted));
+        } while (writers.Exists(w => !w.IsCompleted));
         // What access is takes its way too: on the node itself and for all others.
-        Assert.Equal(204, (await server.SendAsync(HttpMethod.Delete, "/api/v1/keys/" + ended.Id, server.RootKey)).Status);
+        Assert.Equal(
+            204,
+            (await server.SendAsync(HttpMethod.Delete, "/api/v1/keys/" + ended.Id, server.RootKey)).Status
+        );
         Assert.Equal(401, (await server.GetAsync("/api/v1/sessions/other", ended.Key)).Status);
 
         foreach (var answer in await Task.WhenAll(writers))
@@ -58,12 +65,23 @@ public sealed class HeldRowTests
     {
         var connection = PostgresServer.NewDatabase();
         await using var server = await TestServer.StartAsync(Backend.Postgres, postgres: connection);
-        for (var i = 0; i < 40; i++) await server.StartSessionAsync("s" + i);
+        for (var i = 0; i < 40; i++)
+            await server.StartSessionAsync("s" + i);
         await using var held = await HeldAsync(connection, "SELECT id FROM session FOR UPDATE");
         // Forty sessions are held: all places for requests wait for rows, and more than those of the loops too.
         var requests = Enumerable.Range(0, 40).Select(i => server.SayAsync("s" + i, "x")).ToList();
-        var loops = Enumerable.Range(0, 40).Select(i => Record.ExceptionAsync(() => server.Database.WriteAsync(tx =>
-            tx.ExecuteAsync("UPDATE session SET updated_at = 1 WHERE external_id = $1", "s" + i))).AsTask()).ToList();
+        var loops = Enumerable
+            .Range(0, 40)
+            .Select(i =>
+                Record
+                    .ExceptionAsync(() =>
+                        server.Database.WriteAsync(tx =>
+                            tx.ExecuteAsync("UPDATE session SET updated_at = 1 WHERE external_id = $1", "s" + i)
+                        )
+                    )
+                    .AsTask()
+            )
+            .ToList();
         while (requests.Exists(r => !r.IsCompleted) || loops.Exists(l => !l.IsCompleted))
             Assert.Equal(200, (await server.GetAsync("/readyz")).Status);
         Assert.All(await Task.WhenAll(requests), a => Assert.Equal(503, a.Status));
@@ -86,15 +104,16 @@ public sealed class HeldRowTests
         StorageUse.Begin(new StorageUse(Asker.Request, () => gone.Token));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(SleepAsync);
 
-        Task SleepAsync() => server.Database.SearchAsync(
-            tx => tx.FirstAsync("SELECT pg_sleep(60)::text", r => r.GetString(0))).AsTask();
+        Task SleepAsync() =>
+            server.Database.SearchAsync(tx => tx.FirstAsync("SELECT pg_sleep(60)::text", r => r.GetString(0))).AsTask();
     }
 
     private static async Task<NpgsqlConnection> HeldAsync(string connection, string sql)
     {
         var held = new NpgsqlConnection(connection + ";Pooling=false");
         await held.OpenAsync();
-        await using (var begin = new NpgsqlCommand("BEGIN", held)) await begin.ExecuteNonQueryAsync();
+        await using (var begin = new NpgsqlCommand("BEGIN", held))
+            await begin.ExecuteNonQueryAsync();
         await using var locks = new NpgsqlCommand(sql, held);
         await using (await locks.ExecuteReaderAsync())
         {

@@ -17,26 +17,33 @@ public sealed class KeeperTests
         await server.StartSessionAsync("s");
         await server.PostAsync("/api/v1/sessions/s/close", new { });
         var id = (await server.GetAsync("/api/v1/sessions/s")).String("id");
-        var numbers = backend == Backend.Sqlite
-            ? $"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {Many}) SELECT i FROM n"
-            : $"SELECT i FROM generate_series(1, {Many}) AS s(i)";
+        var numbers =
+            backend == Backend.Sqlite
+                ? $"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {Many}) SELECT i FROM n"
+                : $"SELECT i FROM generate_series(1, {Many}) AS s(i)";
         await server.Database.WriteAsync(async tx =>
         {
             await tx.ExecuteAsync(
-                $"INSERT INTO audit (project, id, at, action) SELECT 'p', 'a' || i, 1, 'x' FROM ({numbers}) AS n");
+                $"INSERT INTO audit (project, id, at, action) SELECT 'p', 'a' || i, 1, 'x' FROM ({numbers}) AS n"
+            );
             await tx.ExecuteAsync(
-                $"INSERT INTO used_token (project, digest, until) SELECT 'p', 'd' || i, 1 FROM ({numbers}) AS n");
+                $"INSERT INTO used_token (project, digest, until) SELECT 'p', 'd' || i, 1 FROM ({numbers}) AS n"
+            );
             await tx.ExecuteAsync(
                 $"""
                 INSERT INTO revocation (project, kind, value, until, changed)
                 SELECT 'p', 'jti', 'v' || i, 1, i FROM ({numbers}) AS n
-                """);
+                """
+            );
             return await tx.ExecuteAsync(
                 $"""
                 INSERT INTO record (project, session, channel, seq, at, body)
                 SELECT $1, $2, 'out', i + 10, 1, $3 FROM ({numbers}) AS n
                 """,
-                await ProjectOf(tx), id, "x"u8.ToArray());
+                await ProjectOf(tx),
+                id,
+                "x"u8.ToArray()
+            );
         });
         // One look, and the sweep with it.
         server.Clock.Advance(TimeSpan.FromDays(2));
@@ -62,11 +69,16 @@ public sealed class KeeperTests
         await using var server = await TestServer.StartAsync(backend, o => o.Retention.RunDays = 1);
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull" });
         for (var i = 0; i < count; i += 50)
-            await Task.WhenAll(Enumerable.Range(i, 50).Select(_ => server.PostAsync("/api/v1/runs", new { agent = "p" })));
+            await Task.WhenAll(
+                Enumerable.Range(i, 50).Select(_ => server.PostAsync("/api/v1/runs", new { agent = "p" }))
+            );
         await server.Database.WriteAsync(tx => tx.ExecuteAsync("UPDATE run SET deadline_at = 1, claim_at = NULL"));
         await WaitFor.TrueAsync(async () => await CountAsync("ended_at IS NOT NULL") > 0, TimeSpan.FromSeconds(20));
         var first = server.Database.Now;
-        await WaitFor.TrueAsync(async () => await CountAsync("ended_at IS NOT NULL") == count, TimeSpan.FromSeconds(60));
+        await WaitFor.TrueAsync(
+            async () => await CountAsync("ended_at IS NOT NULL") == count,
+            TimeSpan.FromSeconds(60)
+        );
         // The contract's bound, on a machine that may be busy; before, it took fifteen looks of a second each.
         Assert.InRange(server.Database.Now - first, 0, 10_000_000);
 
@@ -74,7 +86,9 @@ public sealed class KeeperTests
         await WaitFor.TrueAsync(async () => await CountAsync("1 = 1") == 0, TimeSpan.FromSeconds(100));
 
         ValueTask<long> CountAsync(string what) =>
-            server.Database.ReadAsync(tx => tx.FirstAsync($"SELECT COUNT(*) FROM run WHERE {what}", r => r.GetInt64(0)));
+            server.Database.ReadAsync(tx =>
+                tx.FirstAsync($"SELECT COUNT(*) FROM run WHERE {what}", r => r.GetInt64(0))
+            );
     }
 
     [Theory]
@@ -91,7 +105,8 @@ public sealed class KeeperTests
         Assert.Equal(count, await CountAsync("out_settled = 1"));
 
         ValueTask<long> CountAsync(string what) =>
-            server.Database.ReadAsync(
-                tx => tx.FirstAsync($"SELECT COUNT(*) FROM session WHERE {what}", r => r.GetInt64(0)));
+            server.Database.ReadAsync(tx =>
+                tx.FirstAsync($"SELECT COUNT(*) FROM session WHERE {what}", r => r.GetInt64(0))
+            );
     }
 }

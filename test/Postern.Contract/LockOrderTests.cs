@@ -30,7 +30,8 @@ public sealed class LockOrderTests
         var rows = architecture.Split('\n').Where(l => System.Text.RegularExpressions.Regex.IsMatch(l, @"^\| \d+ \|"));
         var written = rows.Select(l => l.Split('|')[2].Split('`').Where((_, i) => i % 2 == 1).ToArray()).ToArray();
         Assert.Equal(written, LockOrder.Order);
-        var tables = Migrations.All.SelectMany(m => System.Text.RegularExpressions.Regex.Matches(m.Sql, @"CREATE TABLE (\w+)"))
+        var tables = Migrations
+            .All.SelectMany(m => System.Text.RegularExpressions.Regex.Matches(m.Sql, @"CREATE TABLE (\w+)"))
             .Select(m => m.Groups[1].Value);
         Assert.Empty(tables.Except(LockOrder.Tables, StringComparer.Ordinal));
     }
@@ -41,11 +42,13 @@ public sealed class LockOrderTests
         var connection = PostgresServer.NewDatabase();
         await Migrations.ApplyToPostgresAsync(connection, default);
         await using var database = new PostgresDatabase(connection, TimeProvider.System);
-        var fault = await Assert.ThrowsAsync<InvalidOperationException>(() => database.WriteAsync(async tx =>
-        {
-            await tx.ExecuteAsync("UPDATE run SET due_at = 1 WHERE id = 'a'");
-            return await tx.ExecuteAsync("UPDATE session SET closed_at = 1 WHERE id = 'a'");
-        }));
+        var fault = await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            database.WriteAsync(async tx =>
+            {
+                await tx.ExecuteAsync("UPDATE run SET due_at = 1 WHERE id = 'a'");
+                return await tx.ExecuteAsync("UPDATE session SET closed_at = 1 WHERE id = 'a'");
+            })
+        );
         Assert.Contains("holds run locks session", fault.Message, StringComparison.Ordinal);
     }
 
@@ -57,10 +60,13 @@ public sealed class LockOrderTests
         await RunAsync(connection);
         await using var source = NpgsqlDataSource.Create(connection);
         // What a connection has counted is written when it ends.
-        await WaitFor.TrueAsync(async () => await ScalarAsync(
-            source, "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()") == 1);
-        Assert.Equal(0, await ScalarAsync(
-            source, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"));
+        await WaitFor.TrueAsync(async () =>
+            await ScalarAsync(source, "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()") == 1
+        );
+        Assert.Equal(
+            0,
+            await ScalarAsync(source, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        );
     }
 
     private static async Task<long> ScalarAsync(NpgsqlDataSource source, string sql)
@@ -94,7 +100,13 @@ public sealed class LockOrderTests
             i => server.PostAsync("/inbound/org/acme/t", new { n = i % 4, i }),
             i => server.SendAsync(HttpMethod.Delete, "/api/triggers/org/acme/t", server.RootKey),
             async _ => await MakeTriggerAsync(),
-            i => server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull", concurrency = 4 }),
+            i =>
+                server.SendAsync(
+                    HttpMethod.Put,
+                    "/api/v1/agents/p",
+                    server.RootKey,
+                    new { kind = "pull", concurrency = 4 }
+                ),
             i => server.SendAsync(HttpMethod.Delete, "/api/v1/agents/p?force=1", server.RootKey),
             i => server.PostAsync("/api/v1/keys", new { name = "k" + i }),
         ];
@@ -102,10 +114,19 @@ public sealed class LockOrderTests
         {
             sessions = $"s{round}-";
             await MakeTriggerAsync();
-            await server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull", concurrency = 4 });
-            for (var i = 0; i < 4; i++) await server.StartSessionAsync(sessions + i);
-            runs = await Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
-                (await server.PostAsync("/api/v1/runs", new { agent = "p" })).String("id")));
+            await server.SendAsync(
+                HttpMethod.Put,
+                "/api/v1/agents/p",
+                server.RootKey,
+                new { kind = "pull", concurrency = 4 }
+            );
+            for (var i = 0; i < 4; i++)
+                await server.StartSessionAsync(sessions + i);
+            runs = await Task.WhenAll(
+                Enumerable
+                    .Range(0, 4)
+                    .Select(async _ => (await server.PostAsync("/api/v1/runs", new { agent = "p" })).String("id"))
+            );
             var answers = await Task.WhenAll(Enumerable.Range(0, 64).Select(i => acts[dice.Next(acts.Length)](i)));
             Assert.All(answers, a => Assert.True(a.Status < 500, a.ToString()));
             Assert.Contains(answers, a => a.Status is 200 or 201 or 202);
@@ -113,13 +134,17 @@ public sealed class LockOrderTests
         Assert.DoesNotContain("order of locks", server.Log.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("which comes first", server.Log.Text, StringComparison.Ordinal);
 
-        Task<Answer> MakeTriggerAsync() => server.PostAsync("/api/triggers/org/acme/t", new
-        {
-            agent = "echo",
-            promptTemplate = "Say {{body.n}}",
-            sessionMode = "byKey",
-            sessionKey = "{{body.n}}",
-            maxInFlight = 100,
-        });
+        Task<Answer> MakeTriggerAsync() =>
+            server.PostAsync(
+                "/api/triggers/org/acme/t",
+                new
+                {
+                    agent = "echo",
+                    promptTemplate = "Say {{body.n}}",
+                    sessionMode = "byKey",
+                    sessionKey = "{{body.n}}",
+                    maxInFlight = 100,
+                }
+            );
     }
 }

@@ -15,8 +15,9 @@ public sealed class LockedFileTests
         await server.SettledAsync();
         await using var other = Lock(server.DatabaseFile);
         var began = System.Diagnostics.Stopwatch.StartNew();
-        var answers = await Task.WhenAll(Enumerable.Range(0, 30).Select(i =>
-            server.PostAsync("/realtime/v1/sessions/s/out/append", "refused" + i)));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 30).Select(i => server.PostAsync("/realtime/v1/sessions/s/out/append", "refused" + i))
+        );
         Assert.All(answers, a => Assert.Equal((503, "1"), (a.Status, a.Header("Retry-After"))));
         // One wait for all of them, not one after another.
         Assert.InRange(began.Elapsed.TotalSeconds, 3, 14);
@@ -57,8 +58,10 @@ public sealed class LockedFileTests
     {
         await using var server = await TestServer.StartAsync();
         StorageUse.Begin(new StorageUse(Asker.Request));
-        var searches = Enumerable.Range(0, 8)
-            .Select(_ => Record.ExceptionAsync(() => EndlessAsync(server.Database)).AsTask()).ToList();
+        var searches = Enumerable
+            .Range(0, 8)
+            .Select(_ => Record.ExceptionAsync(() => EndlessAsync(server.Database)).AsTask())
+            .ToList();
         while (searches.Exists(s => !s.IsCompleted))
         {
             Assert.Equal(200, (await server.GetAsync("/readyz")).Status);
@@ -75,8 +78,7 @@ public sealed class LockedFileTests
         await using var server = await TestServer.StartAsync();
         using var gone = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
         StorageUse.Begin(new StorageUse(Asker.Request, () => gone.Token));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            EndlessAsync(server.Database));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => EndlessAsync(server.Database));
     }
 
     [Fact]
@@ -133,8 +135,8 @@ public sealed class LockedFileTests
     [Fact]
     public void A_commit_that_the_disk_failed_under_is_not_said_to_be_nothing()
     {
-        Assert.IsType<StorageOutcomeUnknownException>(SqliteDatabase.TranslateOfCommit(new SqliteException("I/O", 10)));
-        Assert.IsType<StorageUnavailableException>(SqliteDatabase.TranslateOfCommit(new SqliteException("full", 13)));
+        Assert.IsType<StorageOutcomeUnknownException>(SqliteFaults.TranslateOfCommit(new SqliteException("I/O", 10)));
+        Assert.IsType<StorageUnavailableException>(SqliteFaults.TranslateOfCommit(new SqliteException("full", 13)));
     }
 
     [Fact]
@@ -157,8 +159,11 @@ public sealed class LockedFileTests
     {
         await using var server = await TestServer.StartAsync();
         var log = new FileInfo(server.DatabaseFile + "-wal");
-        await server.Database.WriteAsync(tx => tx.ExecuteAsync(
-            "INSERT INTO run_data (project, run, name, body) VALUES ('p', 'r', 'n', zeroblob(100000000))"));
+        await server.Database.WriteAsync(tx =>
+            tx.ExecuteAsync(
+                "INSERT INTO run_data (project, run, name, body) VALUES ('p', 'r', 'n', zeroblob(100000000))"
+            )
+        );
         log.Refresh();
         Assert.InRange(log.Length, 100_000_000, long.MaxValue);
         await WaitFor.TrueAsync(async () =>
@@ -173,8 +178,8 @@ public sealed class LockedFileTests
     private const string Endless =
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n";
 
-    private static Task<long> EndlessAsync(Database database) => Task.Run(() =>
-        database.SearchAsync(tx => tx.FirstAsync(Endless, r => r.GetInt64(0))).AsTask());
+    private static Task<long> EndlessAsync(Database database) =>
+        Task.Run(() => database.SearchAsync(tx => tx.FirstAsync(Endless, r => r.GetInt64(0))).AsTask());
 
     private static SqliteConnection Lock(string file)
     {

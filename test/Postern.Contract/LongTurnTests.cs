@@ -37,7 +37,8 @@ public sealed class LongTurnTests
     {
         await using var test = await BeginAsync(backend);
         var (part, said) = (string.Concat(Enumerable.Repeat("ü\"0123456\\", 40_000)), 0);
-        for (; said < 24; said++) await test.SayAsync([Delta(part)]);
+        for (; said < 24; said++)
+            await test.SayAsync([Delta(part)]);
         await test.SayAsync([Delta("the end")]);
         await test.CompleteAsync();
         var texts = await test.TextsAsync();
@@ -50,8 +51,10 @@ public sealed class LongTurnTests
 
         // What was cut is in the channel all the same, and the next turn is as ever.
         Assert.Contains(
-            "the end", (await test.Server.GetAsync($"{Out}/records?afterEventId={said - 1}&limit=1")).Text,
-            StringComparison.Ordinal);
+            "the end",
+            (await test.Server.GetAsync($"{Out}/records?afterEventId={said - 1}&limit=1")).Text,
+            StringComparison.Ordinal
+        );
         await test.SayAsync([Delta("short")]);
         await test.CompleteAsync();
         Assert.Equal(["short"], await test.TextsAsync());
@@ -66,7 +69,8 @@ public sealed class LongTurnTests
         for (var i = 0; i < 4; i++)
             await test.SayAsync(Enumerable.Range(0, 300).Select(n => Delta(new string((char)('a' + i), 1000))));
         var late = Enumerable.Range(0, 20).Select(i => test.SayAsync([Delta("z")])).ToList();
-        var ends = Enumerable.Range(0, 8)
+        var ends = Enumerable
+            .Range(0, 8)
             .Select(_ => test.Server.PostAsync("/api/v1/sessions/s/close", new { }))
             .ToList();
         Assert.All(await Task.WhenAll(ends), answer => Assert.Equal(200, answer.Status));
@@ -74,8 +78,9 @@ public sealed class LongTurnTests
         var text = string.Concat(await test.TextsAsync());
         Assert.StartsWith(string.Concat("abcd".Select(c => new string(c, 300_000))), text, StringComparison.Ordinal);
         // Whatever was taken before the close is in the message.
-        var taken = await test.Server.Database.ReadAsync(
-            tx => tx.FirstAsync("SELECT out_next - 1 FROM session", r => r.GetInt64(0)));
+        var taken = await test.Server.Database.ReadAsync(tx =>
+            tx.FirstAsync("SELECT out_next - 1 FROM session", r => r.GetInt64(0))
+        );
         Assert.Equal(1_200_000 + taken - 1200, text.Length);
         Assert.Equal(1, await test.CountAsync("SELECT COUNT(*) FROM message"));
         await test.HeldNobodyUpAsync();
@@ -112,22 +117,31 @@ public sealed class LongTurnTests
             var offered = await server.PostAsync("/api/v1/agents/p/claim", new { max = 10, waitSeconds = 1 });
             return (claimed += offered.Json.GetProperty("data").GetArrayLength()) == 2;
         });
-        foreach (var name in (string[])["broken", "sound"]) await test.SayAsync([Delta("said")], name);
+        foreach (var name in (string[])["broken", "sound"])
+            await test.SayAsync([Delta("said")], name);
         var id = (await server.GetAsync("/api/v1/sessions/broken")).String("id");
-        await server.Database.WriteAsync(tx => tx.ExecuteAsync(
-            "UPDATE record SET body = $1 WHERE session = $2 AND channel = 'out'", "{\"data\":"u8.ToArray(), id));
+        await server.Database.WriteAsync(tx =>
+            tx.ExecuteAsync(
+                "UPDATE record SET body = $1 WHERE session = $2 AND channel = 'out'",
+                "{\"data\":"u8.ToArray(),
+                id
+            )
+        );
 
         server.Clock.Advance(TimeSpan.FromMinutes(20));
         foreach (var (name, texts) in ((string, string[])[])[("sound", ["said"]), ("broken", [])])
         {
             await WaitFor.TrueAsync(
                 async () => (await test.BlocksAsync(name)).Exists(b => b.GetProperty("type").GetString() == "error"),
-                TimeSpan.FromSeconds(20));
+                TimeSpan.FromSeconds(20)
+            );
             Assert.Equal(texts, await test.TextsAsync(name));
         }
         Assert.Contains(
-            "could not be put together", (await test.BlocksAsync("broken"))[0].GetProperty("text").GetString(),
-            StringComparison.Ordinal);
+            "could not be put together",
+            (await test.BlocksAsync("broken"))[0].GetProperty("text").GetString(),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -144,13 +158,18 @@ public sealed class LongTurnTests
         {
             await tx.ExecuteAsync(
                 "INSERT INTO message_draft (project, session, message, at) VALUES ('p', 's', 'old', $1)",
-                tx.Now - 3_700_000_000);
+                tx.Now - 3_700_000_000
+            );
             await tx.ExecuteAsync(
-                "INSERT INTO message_draft (project, session, message, at) VALUES ('p', 's', 'new', $1)", tx.Now);
+                "INSERT INTO message_draft (project, session, message, at) VALUES ('p', 's', 'new', $1)",
+                tx.Now
+            );
             foreach (var message in (string[])["old", "new"])
                 await tx.ExecuteAsync(
                     "INSERT INTO message_piece (project, session, message, piece, body) VALUES ('p', 's', $1, 0, $2)",
-                    message, "x"u8.ToArray());
+                    message,
+                    "x"u8.ToArray()
+                );
             return 0;
         });
         test.Server.Clock.Advance(TimeSpan.FromMinutes(2));
@@ -166,7 +185,8 @@ public sealed class LongTurnTests
     internal async Task A_page_costs_what_it_holds(Backend backend)
     {
         await using var test = await BeginAsync(backend);
-        for (var i = 0; i < 12; i++) await test.SayAsync([Delta(new string('x', 900_000))]);
+        for (var i = 0; i < 12; i++)
+            await test.SayAsync([Delta(new string('x', 900_000))]);
         test.Database.Done.Clear();
         for (long after = -1; after < 11; after++)
         {
@@ -179,7 +199,17 @@ public sealed class LongTurnTests
     }
 
     private static string Delta(string text) =>
-        JsonSerializer.Serialize(new { data = new { type = "text-delta", id = "0", delta = text } });
+        JsonSerializer.Serialize(
+            new
+            {
+                data = new
+                {
+                    type = "text-delta",
+                    id = "0",
+                    delta = text,
+                },
+            }
+        );
 
     private const string Complete = """{"headers":{"trigger-control":"turn-complete"}}""";
 
@@ -200,7 +230,9 @@ public sealed class LongTurnTests
         public async Task SayAsync(IEnumerable<string> records, string session = "s")
         {
             var answer = await Server.PostAsync(
-                $"/realtime/v1/sessions/{session}/out/records", $"{{\"records\":[{string.Join(',', records)}]}}");
+                $"/realtime/v1/sessions/{session}/out/records",
+                $"{{\"records\":[{string.Join(',', records)}]}}"
+            );
             Assert.True(answer.Status == 200, answer.ToString());
         }
 
@@ -216,9 +248,11 @@ public sealed class LongTurnTests
         }
 
         public async Task<List<string>> TextsAsync(string session = "s") =>
-            [.. (await BlocksAsync(session))
-                .Where(b => b.GetProperty("type").GetString() == "text")
-                .Select(b => b.GetProperty("text").GetString()!)];
+            [
+                .. (await BlocksAsync(session))
+                    .Where(b => b.GetProperty("type").GetString() == "text")
+                    .Select(b => b.GetProperty("text").GetString()!),
+            ];
 
         public ValueTask<long> CountAsync(string sql) =>
             Server.Database.ReadAsync(tx => tx.FirstAsync(sql, r => r.GetInt64(0)));
@@ -228,14 +262,17 @@ public sealed class LongTurnTests
         {
             Assert.All(
                 Database.Done.Where(w => w.Writes),
-                work => Assert.True(work is { Rows: <= MostRows, Bytes: <= MostBytes }, work.ToString()));
+                work => Assert.True(work is { Rows: <= MostRows, Bytes: <= MostBytes }, work.ToString())
+            );
             TestContext.Current.SendDiagnosticMessage(
-                $"The longest command: {Database.Done.Where(w => w.Writes).MaxBy(w => w.Took)}");
+                $"The longest command: {Database.Done.Where(w => w.Writes).MaxBy(w => w.Took)}"
+            );
             await WaitFor.TrueAsync(() => Task.FromResult(Folds.Count == 0));
             Assert.Equal(0, await CountAsync("SELECT COUNT(*) FROM message_draft"));
             Assert.Equal(
                 await CountAsync("SELECT COALESCE(SUM(pieces), 0) FROM message"),
-                await CountAsync("SELECT COUNT(*) FROM message_piece"));
+                await CountAsync("SELECT COUNT(*) FROM message_piece")
+            );
         }
 
         public ValueTask DisposeAsync() => Server.DisposeAsync();

@@ -17,7 +17,10 @@ public sealed class NamesContract
     [InlineData(Backend.Sqlite, null, true)]
     [InlineData(Backend.Postgres, null, true)]
     public async Task An_assistants_message_that_comes_back_is_merged_into_the_one_that_is_there(
-        Backend backend, string? messageId, bool byToken)
+        Backend backend,
+        string? messageId,
+        bool byToken
+    )
     {
         await using var server = await TestServer.StartAsync(backend);
         await CallToolsAsync(server, messageId);
@@ -31,10 +34,17 @@ public sealed class NamesContract
             new { type = "text", text = "Something else was said." },
             Gave("c1", new { city = "Kyoto" }),
             Gave("c2", "forged"),
-            new { type = "tool-camera", toolCallId = "c3", state = "output-error", errorText = "no camera" },
+            new
+            {
+                type = "tool-camera",
+                toolCallId = "c3",
+                state = "output-error",
+                errorText = "no camera",
+            },
             Gave("c9", "of no call"),
         ];
-        for (var i = 0; i < 2; i++) await ReturnAsync(server, credential, messageId ?? "made-up", parts);
+        for (var i = 0; i < 2; i++)
+            await ReturnAsync(server, credential, messageId ?? "made-up", parts);
 
         var after = await HistoryAsync(server);
         Assert.Equal(MessagesOf(before).Length, MessagesOf(after).Length);
@@ -49,7 +59,8 @@ public sealed class NamesContract
                 """{"type":"toolResult","toolCallId":"c3","output":"no camera","isError":true,"from":"client"}""",
                 """{"type":"toolResult","toolCallId":"c2","output":"by the agent"}""",
             ],
-            message.GetProperty("content").EnumerateArray().Select(b => b.GetRawText()));
+            message.GetProperty("content").EnumerateArray().Select(b => b.GetRawText())
+        );
         // Whoever has the page of before is given the new one.
         Assert.NotEqual(before.Header("ETag"), after.Header("ETag"));
         var asked = await server.GetAsync("/sessions/s/history", null, ("If-None-Match", before.Header("ETag")!));
@@ -84,14 +95,21 @@ public sealed class NamesContract
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/deployer", server.RootKey, new { kind = "pull" });
         await server.StartSessionAsync("s", agent: "deployer");
         object text = new { type = "text", text = "Hello" };
-        object call = new { type = "tool-locate", toolCallId = "c1", state = "input-available", input = 1 };
+        object call = new
+        {
+            type = "tool-locate",
+            toolCallId = "c1",
+            state = "input-available",
+            input = 1,
+        };
         await ReturnAsync(server, server.RootKey, "m1", [text, call]);
         await ReturnAsync(server, await server.TokenAsync("write:sessions:s"), "m1", [text, Gave("c1", 2)]);
         var content = Assert.Single(MessagesOf(await HistoryAsync(server))).GetProperty("content");
         // The call is what it was; only what it gave is new.
         Assert.Equal(
             """{"type":"tool-locate","toolCallId":"c1","input":1,"state":"output-available","output":2}""",
-            content[1].GetRawText());
+            content[1].GetRawText()
+        );
     }
 
     [Theory]
@@ -102,7 +120,12 @@ public sealed class NamesContract
         await using var server = await TestServer.StartAsync(backend);
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/deployer", server.RootKey, new { kind = "pull" });
         await using var receiver = await Receiver.StartAsync();
-        var hook = new { url = receiver.Url, events = new[] { "*" }, rateLimit = 1000 };
+        var hook = new
+        {
+            url = receiver.Url,
+            events = new[] { "*" },
+            rateLimit = 1000,
+        };
         await server.SendAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/hook", server.RootKey, hook);
         foreach (var name in new[] { "a", "subagent:1", "b", "cron:1", "acp:1", "c" })
             Assert.Equal(201, (await server.StartSessionAsync(name, agent: "deployer")).Status);
@@ -146,13 +169,22 @@ public sealed class NamesContract
         const string starts = "trigger:tasks:echo";
         var (one, other) = (await server.TokenAsync(starts), await server.TokenAsync(starts));
         string[] credentials = [server.RootKey, await server.KeyAsync(starts), one, other];
-        var answers = await Task.WhenAll(Enumerable.Range(0, 32).Select(async i =>
-        {
-            var by = i % credentials.Length;
-            var run = new { agent = "echo", input = by };
-            var answer = await server.PostAsync("/api/v1/runs", run, credentials[by], ("Idempotency-Key", "order-1"));
-            return (By: by, answer.Status, Id: answer.String("id"));
-        }));
+        var answers = await Task.WhenAll(
+            Enumerable
+                .Range(0, 32)
+                .Select(async i =>
+                {
+                    var by = i % credentials.Length;
+                    var run = new { agent = "echo", input = by };
+                    var answer = await server.PostAsync(
+                        "/api/v1/runs",
+                        run,
+                        credentials[by],
+                        ("Idempotency-Key", "order-1")
+                    );
+                    return (By: by, answer.Status, Id: answer.String("id"));
+                })
+        );
         Assert.All(answers, a => Assert.Equal(202, a.Status));
         Assert.All(answers.GroupBy(a => a.By), mine => Assert.Single(mine.Select(a => a.Id).Distinct()));
         Assert.Equal(credentials.Length, answers.Select(a => a.Id).Distinct().Count());
@@ -165,7 +197,12 @@ public sealed class NamesContract
     {
         await using var server = await TestServer.StartAsync(backend);
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/deployer", server.RootKey, new { kind = "pull" });
-        var trigger = new { agent = "deployer", promptTemplate = "x", maxInFlight = 3 };
+        var trigger = new
+        {
+            agent = "deployer",
+            promptTemplate = "x",
+            maxInFlight = 3,
+        };
         await server.PostAsync("/api/triggers/user/me/t", trigger);
         var ids = new List<string>();
         for (var i = 0; i < 3; i++)
@@ -187,11 +224,13 @@ public sealed class NamesContract
         var settle = statements.Where(s => s.Contains("UPDATE", StringComparison.Ordinal));
         await server.Database.WriteAsync(async tx =>
         {
-            foreach (var sql in settle) await tx.ExecuteAsync(sql);
+            foreach (var sql in settle)
+                await tx.ExecuteAsync(sql);
             return 0;
         });
-        var states = await server.Database.ReadAsync(tx => tx.ListAsync(
-            "SELECT id, status FROM capture", r => (Id: r.GetString(0), Status: r.GetString(1))));
+        var states = await server.Database.ReadAsync(tx =>
+            tx.ListAsync("SELECT id, status FROM capture", r => (Id: r.GetString(0), Status: r.GetString(1)))
+        );
         Assert.Equal(["failed", "failed", "captured"], ids.Select(id => states.Single(s => s.Id == id).Status));
         var shown = (await server.GetAsync("/api/triggers/user/me/t")).Json.GetProperty("data");
         Assert.Equal(1, shown.GetProperty("inFlight").GetInt32());
@@ -209,11 +248,39 @@ public sealed class NamesContract
         [
             messageId is null ? new { type = "start" } : new { type = "start", messageId },
             new { type = "text-start", id = "0" },
-            new { type = "text-delta", id = "0", delta = "Where are you?" },
-            new { type = "tool-input-available", toolCallId = "c1", toolName = "locate", input = new { } },
-            new { type = "tool-input-available", toolCallId = "c2", toolName = "locate", input = new { } },
-            new { type = "tool-input-available", toolCallId = "c3", toolName = "camera", input = new { } },
-            new { type = "tool-output-available", toolCallId = "c2", output = "by the agent" },
+            new
+            {
+                type = "text-delta",
+                id = "0",
+                delta = "Where are you?",
+            },
+            new
+            {
+                type = "tool-input-available",
+                toolCallId = "c1",
+                toolName = "locate",
+                input = new { },
+            },
+            new
+            {
+                type = "tool-input-available",
+                toolCallId = "c2",
+                toolName = "locate",
+                input = new { },
+            },
+            new
+            {
+                type = "tool-input-available",
+                toolCallId = "c3",
+                toolName = "camera",
+                input = new { },
+            },
+            new
+            {
+                type = "tool-output-available",
+                toolCallId = "c2",
+                output = "by the agent",
+            },
         ];
         var ends = new Dictionary<string, string> { ["trigger-control"] = "turn-complete" };
         var records = chunks.Select(c => (object)new { data = c }).Append(new { headers = ends });
@@ -223,7 +290,17 @@ public sealed class NamesContract
 
     private static async Task ReturnAsync(TestServer server, string credential, string id, object[] parts)
     {
-        var payload = new { chatId = "s", trigger = "submit-message", message = new { id, role = "assistant", parts } };
+        var payload = new
+        {
+            chatId = "s",
+            trigger = "submit-message",
+            message = new
+            {
+                id,
+                role = "assistant",
+                parts,
+            },
+        };
         var record = JsonSerializer.Serialize(new { kind = "message", payload });
         var answer = await server.PostAsync("/realtime/v1/sessions/s/in/append", record, credential);
         Assert.True(answer.Status == 200, answer.ToString());
@@ -235,7 +312,14 @@ public sealed class NamesContract
         (await server.PostAsync("/api/v1/agents/deployer/claim", new { waitSeconds = 10 })).Json.GetProperty("data")[0];
 
     private static object Gave(string call, object output) =>
-        new { type = "tool-locate", toolCallId = call, state = "output-available", input = new { }, output };
+        new
+        {
+            type = "tool-locate",
+            toolCallId = call,
+            state = "output-available",
+            input = new { },
+            output,
+        };
 
     private static JsonElement[] MessagesOf(Answer history) =>
         [.. history.Json.GetProperty("messages").EnumerateArray()];

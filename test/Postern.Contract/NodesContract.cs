@@ -6,8 +6,8 @@ using Postern.Support;
 namespace Postern.Contract;
 
 /// <summary>
-/// Nodes that share a PostgreSQL: what one commits the others hear, also where notifications are lost, hints are missing
-/// or a node dies before it has told; and none of it costs more when more listen.
+/// Nodes that share a PostgreSQL: what one commits the others hear, also where notifications are lost, hints are
+/// missing or a node dies before it has told; and none of it costs more when more listen.
 /// </summary>
 public sealed partial class NodesContract
 {
@@ -26,7 +26,10 @@ public sealed partial class NodesContract
         for (var i = 0; i < 60; i++)
         {
             var node = i % 2 == 0 ? one : other;
-            Assert.Equal(200, (await node.PostAsync("/realtime/v1/sessions/s/out/append", $"word-{i}", one.RootKey)).Status);
+            Assert.Equal(
+                200,
+                (await node.PostAsync("/realtime/v1/sessions/s/out/append", $"word-{i}", one.RootKey)).Status
+            );
         }
         var words = new List<string>();
         while (words.Count < 60)
@@ -48,7 +51,8 @@ public sealed partial class NodesContract
         // And they are all there.
         await server.PostAsync("/realtime/v1/sessions/s309/out/append", "the last");
         Assert.Contains("the last", (await NextAsync(many[^1])).Data, StringComparison.Ordinal);
-        foreach (var stream in few.Concat(many)) await stream.DisposeAsync();
+        foreach (var stream in few.Concat(many))
+            await stream.DisposeAsync();
 
         static async Task<List<EventReader>> OpenAsync(TestServer server, int from, int count)
         {
@@ -104,7 +108,8 @@ public sealed partial class NodesContract
             INSERT INTO hint_log SELECT 'old', n, {Clock} - 200000000, 't' FROM generate_series(1, 12000) n;
             INSERT INTO hint_log SELECT 'new', n, {Clock}, 't' FROM generate_series(1, 10) n;
             INSERT INTO node VALUES ('old', 12000, {Clock} - 200000000), ('new', 10, {Clock});
-            """);
+            """
+        );
         var log = new HintLog(source, "me");
         await log.CleanAsync(default);
         Assert.Equal(10, await CountAsync(source, "SELECT COUNT(*) FROM hint_log"));
@@ -123,7 +128,12 @@ public sealed partial class NodesContract
         await server.StartSessionAsync("t");
         var project = await server.ProjectAsync();
         var changes = new Changes();
-        var poked = new Dictionary<string, int> { ["s"] = 0, ["t"] = 0, ["later"] = 0 };
+        var poked = new Dictionary<string, int>
+        {
+            ["s"] = 0,
+            ["t"] = 0,
+            ["later"] = 0,
+        };
         foreach (var name in poked.Keys)
             changes.Listen(name, () => poked[name]++, WatchedRow.SessionNamed(project, name));
         var look = new RowLook(source, changes);
@@ -147,15 +157,19 @@ public sealed partial class NodesContract
             source,
             $"""
             WITH moved AS (
-              UPDATE session SET out_next = out_next + 1 WHERE external_id = 's' RETURNING project, id, out_next - 1 AS seq)
+              UPDATE session SET out_next = out_next + 1 WHERE external_id = 's'
+              RETURNING project, id, out_next - 1 AS seq)
             INSERT INTO record (project, session, channel, seq, at, body)
             SELECT project, id, 'out', seq, {Clock}, convert_to('"{body}"', 'UTF8') FROM moved
-            """);
+            """
+        );
 
     private static Task BeatAsync(NpgsqlDataSource source, long told) =>
         RunAsync(source, $"INSERT INTO node VALUES ('ghost', {told}, {Clock})");
 
-    /// <summary>A new node makes the others look at everything once: what comes later must be seen in another way.</summary>
+    /// <summary>
+    /// A new node makes the others look at everything once: what comes later must be seen in another way.
+    /// </summary>
     private static async Task WaitUntilKnownAsync(NpgsqlDataSource source)
     {
         // A full round of the server's reads: it reads once a second at least, and says each second that it is there.
@@ -170,7 +184,8 @@ public sealed partial class NodesContract
     private static async Task<long> TransactionsAsync(string connection, TimeSpan span)
     {
         await using var source = NpgsqlDataSource.Create(
-            new NpgsqlConnectionStringBuilder(connection) { Database = "postgres" }.ToString());
+            new NpgsqlConnectionStringBuilder(connection) { Database = "postgres" }.ToString()
+        );
         var name = new NpgsqlConnectionStringBuilder(connection).Database;
         var sql = $"SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = '{name}'";
         // What has just been done is counted a second later.
@@ -183,7 +198,8 @@ public sealed partial class NodesContract
     private static async Task<string> NewDatabaseAsync(bool notificationsAreLost = false)
     {
         var connection = PostgresServer.NewDatabase();
-        if (!notificationsAreLost) return connection;
+        if (!notificationsAreLost)
+            return connection;
         await using var source = NpgsqlDataSource.Create(connection);
         var name = new NpgsqlConnectionStringBuilder(connection).Database;
         // Found before the server's own: says nothing to anybody, as a pooler does.
@@ -192,7 +208,8 @@ public sealed partial class NodesContract
             $"""
             CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE sql AS 'SELECT';
             ALTER DATABASE {name} SET search_path = public, pg_catalog;
-            """);
+            """
+        );
         return connection;
     }
 

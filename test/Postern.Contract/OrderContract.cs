@@ -26,22 +26,39 @@ public sealed class OrderContract
         TestServer[] nodes = other is null ? [one, one] : [one, other];
         // A machine whose time is 30 s behind: the database's counts.
         other?.Clock.Advance(TimeSpan.FromSeconds(-30));
-        if (other is { Database: PostgresDatabase late }) await late.FollowClockAsync(default);
+        if (other is { Database: PostgresDatabase late })
+            await late.FollowClockAsync(default);
         var project = await one.ProjectAsync();
         using var over = new CancellationTokenSource();
         var followers = nodes.Concat(nodes).Select(node => FollowAsync(node, one.RootKey, over.Token)).ToList();
 
         var began = new ConcurrentDictionary<string, bool>();
-        await Task.WhenAll(Enumerable.Range(0, Writers).Select(async writer =>
-        {
-            for (var round = 0; round < Rounds; round++)
-            {
-                var run = $"run_{writer}_{round}";
-                await EmitAsync(nodes[(writer + round) % 2], project, "run.started", run, Random.Shared.Next(30));
-                await EmitAsync(nodes[(writer + round + 1) % 2], project, "run.succeeded", run, Random.Shared.Next(30));
-                began[run] = true;
-            }
-        }));
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, Writers)
+                .Select(async writer =>
+                {
+                    for (var round = 0; round < Rounds; round++)
+                    {
+                        var run = $"run_{writer}_{round}";
+                        await EmitAsync(
+                            nodes[(writer + round) % 2],
+                            project,
+                            "run.started",
+                            run,
+                            Random.Shared.Next(30)
+                        );
+                        await EmitAsync(
+                            nodes[(writer + round + 1) % 2],
+                            project,
+                            "run.succeeded",
+                            run,
+                            Random.Shared.Next(30)
+                        );
+                        began[run] = true;
+                    }
+                })
+        );
         await over.CancelAsync();
 
         foreach (var follower in followers)
@@ -51,7 +68,8 @@ public sealed class OrderContract
             Assert.Equal(seen.Count, seen.Select(e => e.Id).Distinct(StringComparer.Ordinal).Count());
             Assert.All(
                 seen.GroupBy(e => e.Subject, StringComparer.Ordinal),
-                run => Assert.Equal(["run.started", "run.succeeded"], run.Select(e => e.Type)));
+                run => Assert.Equal(["run.started", "run.succeeded"], run.Select(e => e.Type))
+            );
         }
     }
 
@@ -132,12 +150,17 @@ public sealed class OrderContract
                 var body = Outbox.Body("x", tx.Now, json => json.WriteString("subject", "old" + i));
                 await tx.ExecuteAsync(
                     "INSERT INTO event (project, id, at, type, subject, body) VALUES ($1, $2, $3, 'x', $4, $5)",
-                    project, "evt_0" + i, tx.Now, "old" + i, body);
+                    project,
+                    "evt_0" + i,
+                    tx.Now,
+                    "old" + i,
+                    body
+                );
             }
             return 0;
         });
-        await EmitAsync(server, project, "x", "new0", 0);
-        await EmitAsync(server, project, "x", "new1", 0);
+        await EmitAsync(server, project, "run.created", "new0", 0);
+        await EmitAsync(server, project, "run.created", "new1", 0);
 
         var (subjects, cursor) = (new List<string?>(), (string?)null);
         do
@@ -145,8 +168,7 @@ public sealed class OrderContract
             var page = await PageAsync(server, server.RootKey, cursor, 2);
             subjects.AddRange(page.Events.Select(e => e.Subject));
             cursor = page.Next;
-        }
-        while (cursor is not null);
+        } while (cursor is not null);
         Assert.Equal(["new1", "new0", "old4", "old3", "old2", "old1", "old0"], subjects);
         // As version 0.3.0 gave it behind old3.
         var old = await PageAsync(server, server.RootKey, new Cursor(0, "evt_03").ToString());
@@ -161,7 +183,7 @@ public sealed class OrderContract
         var shared = backend == Backend.Postgres ? PostgresServer.NewDatabase() : null;
         await using var server = await TestServer.StartAsync(backend, postgres: shared);
         var project = await server.ProjectAsync();
-        await EmitAsync(server, project, "x", "a", 0);
+        await EmitAsync(server, project, "run.created", "a", 0);
         var last = await LastAsync();
         await server.Database.WriteAsync(async tx =>
         {
@@ -171,23 +193,35 @@ public sealed class OrderContract
             return shared is null ? 0 : await tx.FirstAsync(back, r => r.GetInt64(0), last - 3_600_000_000);
         });
         await using var again = shared is null ? null : await TestServer.StartAsync(backend, postgres: shared);
-        await EmitAsync(server, project, "x", "b", 0);
+        await EmitAsync(server, project, "run.created", "b", 0);
         Assert.True(await LastAsync() > last);
 
-        async Task<long> LastAsync() => await server.Database.ReadAsync(
-            tx => tx.FirstAsync("SELECT MAX(position) FROM event", r => r.GetInt64(0)));
+        async Task<long> LastAsync() =>
+            await server.Database.ReadAsync(tx => tx.FirstAsync("SELECT MAX(position) FROM event", r => r.GetInt64(0)));
     }
 
     private static ValueTask EmitAsync(Tx tx, string project, string type, string subject) =>
-        new Outbox().EmitAsync(tx, project, type, subject, json => json.WriteString("subject", subject));
+        new Outbox().EmitAsync(
+            tx,
+            project,
+            EventType.All.Single(t => t.Name == type),
+            subject,
+            json => json.WriteString("subject", subject)
+        );
 
     /// <summary>An event whose transaction goes on for some milliseconds behind it, where it can.</summary>
     private static async Task EmitAsync(
-        TestServer node, string project, string type, string subject, int milliseconds) =>
+        TestServer node,
+        string project,
+        string type,
+        string subject,
+        int milliseconds
+    ) =>
         await node.Database.WriteAsync(async tx =>
         {
             await EmitAsync(tx, project, type, subject);
-            if (tx.SendsAhead) await Task.Delay(milliseconds);
+            if (tx.SendsAhead)
+                await Task.Delay(milliseconds);
             return 0;
         });
 
@@ -205,11 +239,11 @@ public sealed class OrderContract
                 var unknown = page.Events.TakeWhile(e => known.Count == 0 || e.Id != known[^1].Id).ToList();
                 fresh.AddRange(unknown);
                 cursor = unknown.Count == page.Events.Count ? page.Next : null;
-            }
-            while (cursor is not null);
+            } while (cursor is not null);
             fresh.Reverse();
             known.AddRange(fresh);
-            if (isLast) return known;
+            if (isLast)
+                return known;
         }
     }
 
@@ -217,14 +251,24 @@ public sealed class OrderContract
         [.. (await PageAsync(server, server.RootKey, null)).Events.Select(e => e.Id)];
 
     private static async Task<(List<Listed> Events, string? Next)> PageAsync(
-        TestServer node, string key, string? cursor, int limit = 50)
+        TestServer node,
+        string key,
+        string? cursor,
+        int limit = 50
+    )
     {
         var from = cursor is null ? "" : "&cursor=" + cursor;
         var answer = await node.GetAsync($"/api/v1/events?limit={limit}{from}", key);
         Assert.True(answer.Status == 200, answer.Text);
-        var events = answer.Json.GetProperty("data").EnumerateArray().Select(e => new Listed(
-            e.GetProperty("id").GetString()!, e.GetProperty("type").GetString()!,
-            e.GetProperty("data").TryGetProperty("subject", out var subject) ? subject.GetString() : null)).ToList();
+        var events = answer
+            .Json.GetProperty("data")
+            .EnumerateArray()
+            .Select(e => new Listed(
+                e.GetProperty("id").GetString()!,
+                e.GetProperty("type").GetString()!,
+                e.GetProperty("data").TryGetProperty("subject", out var subject) ? subject.GetString() : null
+            ))
+            .ToList();
         return (events, answer.Json.TryGetProperty("nextCursor", out var next) ? next.GetString() : null);
     }
 

@@ -26,8 +26,9 @@ public sealed partial class PlanTests
         foreach (var sql in recording.Statements.Keys)
         {
             var numbers = Parameter().Matches(sql).Select(m => int.Parse(m.Groups[1].Value)).DefaultIfEmpty(0).Max();
-            var plan = await server.Database.ReadAsync(
-                tx => tx.ListAsync("EXPLAIN QUERY PLAN " + sql, r => r.GetString(3), new object?[numbers]));
+            var plan = await server.Database.ReadAsync(tx =>
+                tx.ListAsync("EXPLAIN QUERY PLAN " + sql, r => r.GetString(3), new object?[numbers])
+            );
             faults.AddRange(plan.Where(line => Everything().IsMatch(line)).Select(line => $"{line}\n  {sql}"));
         }
         Assert.True(faults.Count == 0, string.Join("\n", faults));
@@ -39,17 +40,24 @@ public sealed partial class PlanTests
     {
         var connectionString = PostgresServer.NewDatabase();
         var key = "";
-        var statements = await RecordAsync(connectionString, (server, recording) =>
-        {
-            key = server.RootKey;
-            return WorkAsync(server, recording);
-        });
+        var statements = await RecordAsync(
+            connectionString,
+            (server, recording) =>
+            {
+                key = server.RootKey;
+                return WorkAsync(server, recording);
+            }
+        );
         await FillAsync(connectionString);
         // What callers narrow is asked of the million: how far a stretch of it goes is in the statement.
-        var lists = await RecordAsync(connectionString, async (server, _) =>
-        {
-            foreach (var list in Lists) Assert.Equal((list, 200), (list, (await server.GetAsync(list, key)).Status));
-        });
+        var lists = await RecordAsync(
+            connectionString,
+            async (server, _) =>
+            {
+                foreach (var list in Lists)
+                    Assert.Equal((list, 200), (list, (await server.GetAsync(list, key)).Status));
+            }
+        );
         await using var source = NpgsqlDataSource.Create(connectionString);
         var faults = new List<string>();
         foreach (var (sql, args) in statements.Where(s => !IsOfAList(s.Key)).Concat(lists).Where(s => !Counts(s.Key)))
@@ -61,11 +69,16 @@ public sealed partial class PlanTests
     }
 
     private static async Task<IReadOnlyDictionary<string, object?[]>> RecordAsync(
-        string connectionString, Func<TestServer, RecordingDatabase, Task> work)
+        string connectionString,
+        Func<TestServer, RecordingDatabase, Task> work
+    )
     {
         RecordingDatabase recording = null!;
         await using var server = await TestServer.StartAsync(
-            Backend.Postgres, postgres: connectionString, wrap: inner => recording = new RecordingDatabase(inner));
+            Backend.Postgres,
+            postgres: connectionString,
+            wrap: inner => recording = new RecordingDatabase(inner)
+        );
         await work(server, recording);
         return recording.Statements;
     }
@@ -79,48 +92,148 @@ public sealed partial class PlanTests
     private static async Task WorkAsync(TestServer server, RecordingDatabase recording)
     {
         await using var receiver = await Receiver.StartAsync();
-        await server.SendAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/all", server.RootKey, new { url = receiver.Origin, events = new[] { "*" } });
-        await server.SendAsync(HttpMethod.Put, "/api/v1/agents/called", server.RootKey, new { kind = "http", url = receiver.Url, concurrency = 5 });
+        await server.SendAsync(
+            HttpMethod.Put,
+            "/api/v1/webhook-endpoints/all",
+            server.RootKey,
+            new { url = receiver.Origin, events = new[] { "*" } }
+        );
+        await server.SendAsync(
+            HttpMethod.Put,
+            "/api/v1/agents/called",
+            server.RootKey,
+            new
+            {
+                kind = "http",
+                url = receiver.Url,
+                concurrency = 5,
+            }
+        );
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull" });
         receiver.Answers = n => n % 3 == 0 ? (500, "") : (200, "");
         recording.Statements.Clear();
 
         await server.StartSessionAsync("s");
         await server.SayAsync("s", "hello");
-        foreach (var agent in (string[])["echo", "called", "p"]) await server.PostAsync("/api/v1/runs", new { agent, idempotencyKey = agent, callback = new { url = receiver.Url } });
-        var claimed = (await server.PostAsync("/api/v1/agents/p/claim", new { waitSeconds = 5 })).Json.GetProperty("data")[0].GetProperty("run").GetProperty("id").GetString();
+        foreach (var agent in (string[])["echo", "called", "p"])
+            await server.PostAsync(
+                "/api/v1/runs",
+                new
+                {
+                    agent,
+                    idempotencyKey = agent,
+                    callback = new { url = receiver.Url },
+                }
+            );
+        var claimed = (await server.PostAsync("/api/v1/agents/p/claim", new { waitSeconds = 5 }))
+            .Json.GetProperty("data")[0]
+            .GetProperty("run")
+            .GetProperty("id")
+            .GetString();
         await server.PostAsync($"/api/v1/runs/{claimed}/heartbeat", null);
-        await server.PostAsync($"/api/v1/runs/{claimed}/status", new { status = "failed", eventId = "e", failure = new { code = "x" }, artifacts = new { a = 1 } });
+        await server.PostAsync(
+            $"/api/v1/runs/{claimed}/status",
+            new
+            {
+                status = "failed",
+                eventId = "e",
+                failure = new { code = "x" },
+                artifacts = new { a = 1 },
+            }
+        );
         await server.PostAsync($"/api/v1/runs/{claimed}/retry", new { clientRequestId = "r" });
         foreach (var agent in (string[])["echo", "called", "p"])
         {
-            await server.PostAsync($"/api/triggers/user/u/{agent}", new { agent, promptTemplate = "{{body}}", sessionMode = "perTrigger" });
-            for (var i = 0; i < 2; i++) await server.SendAsync(HttpMethod.Post, $"/inbound/user/u/{agent}", null, "{}", ("Idempotency-Key", "k" + i));
+            await server.PostAsync(
+                $"/api/triggers/user/u/{agent}",
+                new
+                {
+                    agent,
+                    promptTemplate = "{{body}}",
+                    sessionMode = "perTrigger",
+                }
+            );
+            for (var i = 0; i < 2; i++)
+                await server.SendAsync(
+                    HttpMethod.Post,
+                    $"/inbound/user/u/{agent}",
+                    null,
+                    "{}",
+                    ("Idempotency-Key", "k" + i)
+                );
         }
-        await WaitFor.TrueAsync(async () => (await server.GetAsync("/api/triggers/user/u/echo/requests?status=success")).Json.GetProperty("data").GetProperty("requests").GetArrayLength() == 2);
+        await WaitFor.TrueAsync(async () =>
+            (await server.GetAsync("/api/triggers/user/u/echo/requests?status=success"))
+                .Json.GetProperty("data")
+                .GetProperty("requests")
+                .GetArrayLength() == 2
+        );
         var asking = await Asking.PrepareAsync(server);
         var asked = new List<(string Run, string Token, string Request)>();
-        for (var i = 0; i < 3; i++) asked.Add(await asking.WaitingAsync(new { title = "q", expires_in_hours = 0.01, callback_url = receiver.Url }));
+        for (var i = 0; i < 3; i++)
+            asked.Add(
+                await asking.WaitingAsync(
+                    new
+                    {
+                        title = "q",
+                        expires_in_hours = 0.01,
+                        callback_url = receiver.Url,
+                    }
+                )
+            );
         await asking.DecideAsync(asked[0].Request, "approved");
-        await server.PostAsync($"/api/v1/executions/{asked[1].Run}/approval-response", new { decision = "rejected" }, await asking.DeciderAsync());
-        await server.PostAsync($"/api/v1/executions/{asked[2].Run}/request-approval", new { title = "q", expires_in_hours = 0.01, callback_url = receiver.Url }, asked[2].Token);
+        await server.PostAsync(
+            $"/api/v1/executions/{asked[1].Run}/approval-response",
+            new { decision = "rejected" },
+            await asking.DeciderAsync()
+        );
+        await server.PostAsync(
+            $"/api/v1/executions/{asked[2].Run}/request-approval",
+            new
+            {
+                title = "q",
+                expires_in_hours = 0.01,
+                callback_url = receiver.Url,
+            },
+            asked[2].Token
+        );
         await server.SendAsync(HttpMethod.Get, await asking.LinkAsync(asked[2].Request));
         await server.PostAsync("/api/v1/sessions/s/close", new { });
         server.Clock.Advance(TimeSpan.FromSeconds(70));
-        await WaitFor.TrueAsync(async () => (await server.GetAsync("/api/v1/events?type=run.succeeded")).Json.GetProperty("data").GetArrayLength() >= 2);
+        await WaitFor.TrueAsync(async () =>
+            (await server.GetAsync("/api/v1/events?type=run.succeeded")).Json.GetProperty("data").GetArrayLength() >= 2
+        );
         Assert.True(recording.Statements.Count > 80, $"{recording.Statements.Count} statements were seen");
     }
 
     private static readonly string[] Lists =
     [
-        "/api/v1/sessions?filter[tags]=none", "/api/v1/sessions?filter[type]=none&filter[status]=EXPIRED",
-        "/api/v1/runs?phase=failed&tag=none", "/api/v1/runs?agent=none", "/api/v1/runs?session=none",
-        "/api/v1/approvals?status=pending", "/api/v1/approvals?agent=none", "/api/v1/deliveries?status=dead",
-        "/api/v1/deliveries?subject=none", "/api/v1/deliveries?endpoint=none", "/api/v1/events?type=none", "/api/v1/audit",
+        "/api/v1/sessions?filter[tags]=none",
+        "/api/v1/sessions?filter[type]=none&filter[status]=EXPIRED",
+        "/api/v1/runs?phase=failed&tag=none",
+        "/api/v1/runs?agent=none",
+        "/api/v1/runs?session=none",
+        "/api/v1/approvals?status=pending",
+        "/api/v1/approvals?agent=none",
+        "/api/v1/deliveries?status=dead",
+        "/api/v1/deliveries?subject=none",
+        "/api/v1/deliveries?endpoint=none",
+        "/api/v1/events?type=none",
+        "/api/v1/audit",
     ];
 
     private static readonly string[] Large =
-        ["session", "run", "record", "message", "run_event", "event", "delivery", "capture", "approval"];
+    [
+        "session",
+        "run",
+        "record",
+        "message",
+        "run_event",
+        "event",
+        "delivery",
+        "capture",
+        "approval",
+    ];
 
     /// <summary>Fills the large tables, and builds their indexes when they are full: that is much faster.</summary>
     private static async Task FillAsync(string connectionString)
@@ -134,11 +247,15 @@ public sealed partial class PlanTests
             SELECT i.indexname || '|' || i.indexdef FROM pg_indexes i
             WHERE i.tablename IN ({tables}) AND NOT EXISTS (
               SELECT 1 FROM pg_constraint c WHERE c.conname = i.indexname)
-            """);
-        foreach (var index in indexes) await LinesAsync(source, "DROP INDEX " + index.Split('|')[0]);
-        foreach (var table in Large) await LinesAsync(source, $"ALTER TABLE {table} SET UNLOGGED");
+            """
+        );
+        foreach (var index in indexes)
+            await LinesAsync(source, "DROP INDEX " + index.Split('|')[0]);
+        foreach (var table in Large)
+            await LinesAsync(source, $"ALTER TABLE {table} SET UNLOGGED");
         await CopyAsync(patient);
-        foreach (var index in indexes) await LinesAsync(source, index.Split('|')[1]);
+        foreach (var index in indexes)
+            await LinesAsync(source, index.Split('|')[1]);
         await LinesAsync(source, "VACUUM ANALYZE");
     }
 
@@ -148,32 +265,89 @@ public sealed partial class PlanTests
         var (id, none) = (("id", "template.id || '_' || n"), "NULL");
         await Task.WhenAll(
             Crowd.CopyAsync(
-                database, "session", "external_id = 's'", Rows, id, ("external_id", none), ("session_key", "'key' || n"),
-                ("created_at", "template.created_at - n")),
+                database,
+                "session",
+                "external_id = 's'",
+                Rows,
+                id,
+                ("external_id", none),
+                ("session_key", "'key' || n"),
+                ("created_at", "template.created_at - n")
+            ),
             Crowd.CopyAsync(
-                database, "run", "ended_at IS NOT NULL AND session IS NOT NULL", Rows, id, ("session", "template.session || n / 10"),
-                ("created_at", "template.created_at - n")),
+                database,
+                "run",
+                "ended_at IS NOT NULL AND session IS NOT NULL",
+                Rows,
+                id,
+                ("session", "template.session || n / 10"),
+                ("created_at", "template.created_at - n")
+            ),
             Crowd.CopyAsync(
-                database, "record", "seq = 0", Rows, ("session", "template.session || n % 1000"), ("seq", "n"),
-                ("part_id", none)),
+                database,
+                "record",
+                "seq = 0",
+                Rows,
+                ("session", "template.session || n % 1000"),
+                ("seq", "n"),
+                ("part_id", none)
+            ),
             Crowd.CopyAsync(
-                database, "message", "seq = 1", Rows, ("session", "template.session || n % 1000"), ("seq", "n"),
-                ("idempotency_key", none), ("client_id", none)),
+                database,
+                "message",
+                "seq = 1",
+                Rows,
+                ("session", "template.session || n % 1000"),
+                ("seq", "n"),
+                ("idempotency_key", none),
+                ("client_id", none)
+            ),
             Crowd.CopyAsync(
-                database, "run_event", "seq = 1", Rows, ("run", "template.run || '_' || n / 10"), ("seq", "n % 10"),
-                ("event_id", none)),
+                database,
+                "run_event",
+                "seq = 1",
+                Rows,
+                ("run", "template.run || '_' || n / 10"),
+                ("seq", "n % 10"),
+                ("event_id", none)
+            ),
             Crowd.CopyAsync(
-                database, "event", "position > 0", Rows, id, ("subject", "template.subject || n / 4"),
-                ("position", "n")),
+                database,
+                "event",
+                "position > 0",
+                Rows,
+                id,
+                ("subject", "template.subject || n / 4"),
+                ("position", "n")
+            ),
             Crowd.CopyAsync(
-                database, "delivery", "status = 'delivered'", Rows, id, ("subject", "template.subject || n / 4"),
-                ("place", "n")),
+                database,
+                "delivery",
+                "status = 'delivered'",
+                Rows,
+                id,
+                ("subject", "template.subject || n / 4"),
+                ("place", "n")
+            ),
             Crowd.CopyAsync(
-                database, "capture", "ended_at IS NOT NULL", Rows, id, ("trigger_uid", "template.trigger_uid || n / 1000"),
-                ("session", "template.session || n")),
+                database,
+                "capture",
+                "ended_at IS NOT NULL",
+                Rows,
+                id,
+                ("trigger_uid", "template.trigger_uid || n / 1000"),
+                ("session", "template.session || n")
+            ),
             Crowd.CopyAsync(
-                database, "approval", "status = 'approved'", Rows, id, ("run", "template.run || n"),
-                ("link_digest", none)));
+                database,
+                "approval",
+                "status = 'approved'",
+                Rows,
+                id,
+                ("run", "template.run || n"),
+                ("link_digest", none)
+            )
+        );
     }
 
     private static async Task<List<string>> LinesAsync(NpgsqlDataSource source, string sql)
@@ -181,17 +355,20 @@ public sealed partial class PlanTests
         await using var command = source.CreateCommand(sql);
         await using var reader = await command.ExecuteReaderAsync();
         var lines = new List<string>();
-        while (await reader.ReadAsync()) lines.Add(reader.GetString(0));
+        while (await reader.ReadAsync())
+            lines.Add(reader.GetString(0));
         return lines;
     }
 
     private static async Task<string> PlanAsync(NpgsqlDataSource source, string sql, object?[] args)
     {
         await using var command = source.CreateCommand("EXPLAIN " + sql);
-        foreach (var arg in args) command.Parameters.Add(new NpgsqlParameter { Value = arg is int n ? (long)n : arg ?? DBNull.Value });
+        foreach (var arg in args)
+            command.Parameters.Add(new NpgsqlParameter { Value = arg is int n ? (long)n : arg ?? DBNull.Value });
         await using var reader = await command.ExecuteReaderAsync();
         var lines = new StringBuilder();
-        while (await reader.ReadAsync()) lines.AppendLine(reader.GetString(0));
+        while (await reader.ReadAsync())
+            lines.AppendLine(reader.GetString(0));
         return lines.ToString();
     }
 
@@ -206,7 +383,8 @@ public sealed partial class PlanTests
         {
             if (Cost().Match(line) is { Success: true } found)
                 cost = double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture);
-            if (cost > 1000 && (WholeTable().IsMatch(line) || WholeProject().IsMatch(line))) yield return line;
+            if (cost > 1000 && (WholeTable().IsMatch(line) || WholeProject().IsMatch(line)))
+                yield return line;
         }
     }
 
@@ -217,7 +395,11 @@ public sealed partial class PlanTests
     private static partial Regex Parameter();
 
     /// <summary>A large table gone through, or found by its project alone.</summary>
-    [GeneratedRegex(@"^(SCAN|SEARCH) (session|record|message|run|run_event|run_data|run_attempt|run_request|capture|capture_key|delivery|delivery_attempt|approval)( USING [A-Z ]*(INDEX \w+|PRIMARY KEY))?( \(project=\?\))?$")]
+    [GeneratedRegex(
+        @"^(SCAN|SEARCH) (session|record|message|run|run_event|run_data|run_attempt|run_request|capture|"
+            + @"capture_key|delivery|delivery_attempt|approval)"
+            + @"( USING [A-Z ]*(INDEX \w+|PRIMARY KEY))?( \(project=\?\))?$"
+    )]
     private static partial Regex Everything();
 
     [GeneratedRegex(@"Seq Scan on (session|record|message|run|run_event|event|delivery|capture|approval)\b")]

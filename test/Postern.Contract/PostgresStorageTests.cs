@@ -29,14 +29,36 @@ public sealed class PostgresStorageTests : StorageContract
         var looks = new SemaphoreSlim(0);
         using var broken = database.Changes.Listen("a", () => throw new ObjectDisposedException("on purpose"));
         using var sound = database.Changes.Listen("b", () => looks.Release());
-        await database.WriteAsync(tx => tx.ExecuteAsync("INSERT INTO node VALUES ('another', 0, $1)", long.MaxValue / 2));
+        await database.WriteAsync(tx =>
+            tx.ExecuteAsync("INSERT INTO node VALUES ('another', 0, $1)", long.MaxValue / 2)
+        );
         for (var i = 1; i <= 3; i++)
         {
             // What it tells each time: that everything is to be looked at.
-            await database.WriteAsync(tx => tx.ExecuteAsync(
-                "INSERT INTO hint_log VALUES ('another', $1, $2, '*')", (long)i, database.Now));
+            await database.WriteAsync(tx =>
+                tx.ExecuteAsync("INSERT INTO hint_log VALUES ('another', $1, $2, '*')", (long)i, database.Now)
+            );
             Assert.True(await looks.WaitAsync(TimeSpan.FromSeconds(10)));
         }
+    }
+
+    [Fact]
+    public async Task A_statement_that_takes_longer_than_the_operator_lets_it_is_told_as_that()
+    {
+        var connection = PostgresServer.NewDatabase();
+        await Migrations.ApplyToPostgresAsync(connection, default);
+        await using var database = new PostgresDatabase(
+            connection + ";Options=-c statement_timeout=50",
+            TimeProvider.System
+        );
+        const string slow = "SELECT 1 FROM pg_sleep(20)";
+        await Assert.ThrowsAsync<StorageBusyException>(async () =>
+            await database.ReadAsync(tx => tx.ListAsync(slow, _ => 1))
+        );
+        await Assert.ThrowsAsync<StorageBusyException>(async () =>
+            await database.SearchAsync(tx => tx.ListAsync(slow, _ => 1))
+        );
+        Assert.Equal(1, await database.ReadAsync(tx => tx.FirstAsync("SELECT 1", r => r.GetInt32(0))));
     }
 
     [Fact]
@@ -44,19 +66,25 @@ public sealed class PostgresStorageTests : StorageContract
     {
         var connection = PostgresServer.NewDatabase();
         await Migrations.ApplyToPostgresAsync(connection, default);
-        // Stands before the server's own function, and fails for as long as the flag says: a fault that no list of codes knows.
+        // Stands before the server's own function, and fails for as long as the flag says: a fault that no list of
+        // codes knows.
         await using (var source = PostgresDatabase.CreateSource(connection))
         {
-            await using var faulty = source.CreateCommand($$"""
+            var name = new Npgsql.NpgsqlConnectionStringBuilder(connection).Database;
+            await using var faulty = source.CreateCommand(
+                $$"""
                 CREATE SCHEMA faulty;
                 CREATE TABLE faulty.flag (up bigint);
                 CREATE FUNCTION faulty.pg_notify(link text, payload text) RETURNS void LANGUAGE plpgsql AS
                 $f$ BEGIN
-                  IF EXISTS (SELECT 1 FROM faulty.flag) THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '54000'; END IF;
+                  IF EXISTS (SELECT 1 FROM faulty.flag) THEN
+                    RAISE EXCEPTION 'on purpose' USING ERRCODE = '54000';
+                  END IF;
                   PERFORM pg_catalog.pg_notify(link, payload);
                 END $f$;
-                ALTER DATABASE {{new Npgsql.NpgsqlConnectionStringBuilder(connection).Database}} SET search_path = faulty, public, pg_catalog;
-                """);
+                ALTER DATABASE {{name}} SET search_path = faulty, public, pg_catalog;
+                """
+            );
             await faulty.ExecuteNonQueryAsync();
         }
         Npgsql.NpgsqlConnection.ClearAllPools();
@@ -66,27 +94,35 @@ public sealed class PostgresStorageTests : StorageContract
         teller.Changes.Log = log;
         await teller.StartAsync(default);
         await hearer.StartAsync(default);
-        // Where a hint was lost every listener is told to look: what one topic hears more often than the other was told.
+        // Where a hint was lost every listener is told to look: what one topic hears more often than the other was
+        // told.
         var (heard, looked) = (0, 0);
         using var listening = hearer.Changes.Listen("topic", () => Interlocked.Increment(ref heard));
         using var looking = hearer.Changes.Listen("another", () => Interlocked.Increment(ref looked));
         await HearsAsync("before");
 
         await teller.WriteAsync(async tx => await tx.ExecuteAsync("INSERT INTO faulty.flag VALUES (1)"));
-        for (var i = 0; i < 3; i++) await TouchAsync("meanwhile" + i);
+        for (var i = 0; i < 3; i++)
+            await TouchAsync("meanwhile" + i);
         await WaitFor.TrueAsync(() => Task.FromResult(log.Text.Contains("54000", StringComparison.Ordinal)));
         await teller.WriteAsync(async tx => await tx.ExecuteAsync("DELETE FROM faulty.flag"));
         await HearsAsync("after");
 
         // And the connection that hears is cut.
-        await teller.WriteAsync(tx => tx.ListAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN postern'", r => r.GetBoolean(0)));
+        await teller.WriteAsync(tx =>
+            tx.ListAsync(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN postern'",
+                r => r.GetBoolean(0)
+            )
+        );
         await HearsAsync("again");
 
-        Task<int> TouchAsync(string id) => teller.WriteAsync(async tx =>
-        {
-            tx.Touch("topic");
-            return await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, 0)", id);
-        });
+        Task<int> TouchAsync(string id) =>
+            teller.WriteAsync(async tx =>
+            {
+                tx.Touch("topic");
+                return await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, 0)", id);
+            });
 
         async Task HearsAsync(string what)
         {
@@ -102,8 +138,15 @@ public sealed class PostgresStorageTests : StorageContract
     [Fact]
     public async Task A_database_that_cannot_be_reached_is_said_to_be_unavailable()
     {
-        await using var database = new PostgresDatabase($"Host=127.0.0.1;Port={PostgresServer.FreePort()};Username=nobody;Database=none;Timeout=2", TimeProvider.System);
-        await Assert.ThrowsAsync<StorageUnavailableException>(async () => await database.ReadAsync(tx => tx.FirstAsync("SELECT 1::bigint", r => r.GetInt64(0))));
-        await Assert.ThrowsAsync<StorageUnavailableException>(() => database.WriteAsync(async tx => await tx.ExecuteAsync("SELECT 1")));
+        await using var database = new PostgresDatabase(
+            $"Host=127.0.0.1;Port={PostgresServer.FreePort()};Username=nobody;Database=none;Timeout=2",
+            TimeProvider.System
+        );
+        await Assert.ThrowsAsync<StorageUnavailableException>(async () =>
+            await database.ReadAsync(tx => tx.FirstAsync("SELECT 1::bigint", r => r.GetInt64(0)))
+        );
+        await Assert.ThrowsAsync<StorageUnavailableException>(() =>
+            database.WriteAsync(async tx => await tx.ExecuteAsync("SELECT 1"))
+        );
     }
 }

@@ -26,14 +26,16 @@ public sealed class QuotaTests
             () => server.PostAsync(Channels + "/in/append", Chat.Message("s", text)),
             () => server.PostAsync(Channels + "/channels/side/out/append", text),
         ];
-        while (taken < 100 && (await ways[taken % ways.Length]()).Status == 200) taken++;
+        while (taken < 100 && (await ways[taken % ways.Length]()).Status == 200)
+            taken++;
         Assert.InRange(taken, 6, 12);
         foreach (var way in ways)
         {
             var refused = await way();
             Assert.Equal(
                 (409, "quota_reached", "SessionBytes", "false"),
-                (refused.Status, refused.String("code"), refused.String("quota"), refused.Header("x-should-retry")));
+                (refused.Status, refused.String("code"), refused.String("quota"), refused.Header("x-should-retry"))
+            );
         }
 
         // What ends something is let in, and what was taken is known again.
@@ -55,8 +57,12 @@ public sealed class QuotaTests
         await server.StartSessionAsync("s");
         Task<Answer> Append() =>
             server.SendAsync(
-                HttpMethod.Post, Channels + "/out/append", server.RootKey, new string('x', 9_000),
-                ("X-Part-Id", "one"));
+                HttpMethod.Post,
+                Channels + "/out/append",
+                server.RootKey,
+                new string('x', 9_000),
+                ("X-Part-Id", "one")
+            );
         Assert.Equal((await Append()).Text, (await Append()).Text);
         Assert.Equal(409, (await server.PostAsync(Channels + "/out/append", "more")).Status);
     }
@@ -69,15 +75,25 @@ public sealed class QuotaTests
         await using var server = await TestServer.StartAsync(backend, o => o.Quotas.SessionBytes = 5_000);
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull" });
         await server.PostAsync(
-            "/api/triggers/user/u/t", new { agent = "p", promptTemplate = "{{body}}", sessionMode = "perTrigger" });
+            "/api/triggers/user/u/t",
+            new
+            {
+                agent = "p",
+                promptTemplate = "{{body}}",
+                sessionMode = "perTrigger",
+            }
+        );
         for (var i = 0; i < 4; i++)
         {
             var body = $"{{\"n\":{i},\"x\":\"{new string('x', 3_000)}\"}}";
             Assert.Equal(200, (await server.SendAsync(HttpMethod.Post, "/inbound/user/u/t", null, body)).Status);
         }
-        var made = await server.Database.ReadAsync(tx => tx.FirstAsync(
-            "SELECT COUNT(*), COUNT(DISTINCT session) FROM capture WHERE session IS NOT NULL",
-            r => (r.GetInt64(0), r.GetInt64(1))));
+        var made = await server.Database.ReadAsync(tx =>
+            tx.FirstAsync(
+                "SELECT COUNT(*), COUNT(DISTINCT session) FROM capture WHERE session IS NOT NULL",
+                r => (r.GetInt64(0), r.GetInt64(1))
+            )
+        );
         Assert.Equal((4, 3), made);
     }
 
@@ -91,10 +107,13 @@ public sealed class QuotaTests
         await server.SayAsync("s", "one two three");
         await WaitFor.TrueAsync(async () => await CountAsync("SELECT out_settled FROM session") == 1);
         await Task.WhenAll(
-            Enumerable.Range(0, 20).Select(i => server.PostAsync(Channels + "/out/append", new string('y', i))));
+            Enumerable.Range(0, 20).Select(i => server.PostAsync(Channels + "/out/append", new string('y', i)))
+        );
         await server.PostAsync(Channels + "/channels/side/in/append", "side");
         await server.PostAsync(
-            Channels + "/out/records", new { records = new[] { new { data = "a" }, new { data = "bb" } } });
+            Channels + "/out/records",
+            new { records = new[] { new { data = "a" }, new { data = "bb" } } }
+        );
         var stored = await CountAsync("SELECT SUM(octet_length(body)) FROM record");
         // Headers of control records are counted a little otherwise than they are kept.
         Assert.InRange(await CountAsync("SELECT bytes FROM session") - stored, 0, 200);

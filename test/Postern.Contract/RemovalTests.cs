@@ -29,10 +29,14 @@ public sealed class RemovalTests
                 await release.Task;
                 return await tx.ExecuteAsync(
                     """
-                    INSERT INTO run (project, id, agent, workflow, workflow_version, status, attempt, boot_message, continuation,
+                    INSERT INTO run (project, id, agent, workflow, workflow_version, status, attempt, boot_message,
+                      continuation,
                       created_at, updated_at, deadline_at, lease_until, lease_no, tries, idle_seconds)
                     VALUES ($1, 'run_slow', 'p', 'w', $2, 'succeeded', 1, 0, 0, 1, 1, 1, 0, 0, 0, 1)
-                    """, project, workflow.Version);
+                    """,
+                    project,
+                    workflow.Version
+                );
             });
             await chosen.Task;
         }
@@ -44,22 +48,39 @@ public sealed class RemovalTests
         await Task.WhenAny(puts, Task.Delay(500));
         release.SetResult();
         await Task.WhenAll(made, puts);
-        var kept = await server.Database.ReadAsync(tx => tx.ListAsync(
-            "SELECT version FROM workflow WHERE name = 'w' ORDER BY version", r => r.GetInt64(0)));
+        var kept = await server.Database.ReadAsync(tx =>
+            tx.ListAsync("SELECT version FROM workflow WHERE name = 'w' ORDER BY version", r => r.GetInt64(0))
+        );
         Assert.Equal(backend == Backend.Postgres ? [1, 2, 3] : [2, 3], kept);
 
-        async Task PutAsync(int n) => Assert.InRange((await server.SendAsync(
-            HttpMethod.Put, "/api/v1/workflows/w", server.RootKey, new
-            {
-                initial = "new",
-                states = new Dictionary<string, object>
-                {
-                    ["new"] = new { phase = "queued", to = new[] { "work" + n } },
-                    ["work" + n] = new { phase = "running", to = new[] { "done", "bad" }, self = true },
-                    ["done"] = new { phase = "succeeded", to = Array.Empty<string>() },
-                    ["bad"] = new { phase = "failed", to = Array.Empty<string>() },
-                },
-            })).Status, 200, 201);
+        async Task PutAsync(int n) =>
+            Assert.InRange(
+                (
+                    await server.SendAsync(
+                        HttpMethod.Put,
+                        "/api/v1/workflows/w",
+                        server.RootKey,
+                        new
+                        {
+                            initial = "new",
+                            states = new Dictionary<string, object>
+                            {
+                                ["new"] = new { phase = "queued", to = new[] { "work" + n } },
+                                ["work" + n] = new
+                                {
+                                    phase = "running",
+                                    to = new[] { "done", "bad" },
+                                    self = true,
+                                },
+                                ["done"] = new { phase = "succeeded", to = Array.Empty<string>() },
+                                ["bad"] = new { phase = "failed", to = Array.Empty<string>() },
+                            },
+                        }
+                    )
+                ).Status,
+                200,
+                201
+            );
     }
 
     [Theory]
@@ -75,7 +96,9 @@ public sealed class RemovalTests
         await server.SettledAsync();
         var project = await server.ProjectAsync();
         var session = (await server.GetAsync("/api/v1/sessions/gone")).String("id");
-        var name = Conversation.NameOf((await server.Database.ReadAsync(tx => SessionStore.FindAsync(tx, project, session)))!);
+        var name = Conversation.NameOf(
+            (await server.Database.ReadAsync(tx => SessionStore.FindAsync(tx, project, session)))!
+        );
         Assert.Equal(1, await server.Database.WriteAsync(tx => SessionStore.DeleteAsync(tx, name)));
         Assert.Equal(0, await server.Database.WriteAsync(tx => SessionStore.DeleteAsync(tx, name)));
         foreach (var table in (string[])["session", "record", "message", "run", "run_event", "run_data", "run_attempt"])
@@ -89,7 +112,9 @@ public sealed class RemovalTests
     {
         await using var server = await TestServer.StartAsync(backend);
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull" });
-        var run = (await server.PostAsync("/api/v1/runs", new { agent = "p" }, null, ("Idempotency-Key", "one"))).String("id");
+        var run = (
+            await server.PostAsync("/api/v1/runs", new { agent = "p" }, null, ("Idempotency-Key", "one"))
+        ).String("id");
         await server.PostAsync($"/api/v1/runs/{run}/cancel", null);
         var project = await server.ProjectAsync();
         await server.Database.WriteAsync(async tx =>

@@ -1,4 +1,5 @@
 using Postern.Storage;
+using Postern.Support;
 
 namespace Postern.Contract;
 
@@ -10,17 +11,55 @@ public sealed class SqliteStorageTests : StorageContract
         return Task.FromResult<Database>(new SqliteDatabase(Path.Combine(folder, "db"), TimeProvider.System));
     }
 
-    /// <summary>A second connection for it is there in a test and not under load, so it is refused always, by the engine that every test runs on.</summary>
+    /// <summary>
+    /// A second connection for it is there in a test and not under load, so it is refused always, by the engine that
+    /// every test runs on.
+    /// </summary>
     [Fact]
     public async Task A_command_that_asks_beside_its_transaction_is_refused()
     {
         var folder = Directory.CreateTempSubdirectory("postern-storage-").FullName;
         await using (var database = await OpenAsync(folder))
         {
-            await Assert.ThrowsAsync<InvalidOperationException>(async () => await database.ReadAsync(async _ => await Migrations.VersionAsync(database)));
-            await Assert.ThrowsAsync<InvalidOperationException>(() => database.WriteAsync(async _ => await Migrations.VersionAsync(database)));
-            await Assert.ThrowsAsync<InvalidOperationException>(() => database.WriteAsync(async _ => await database.WriteAsync(_ => new ValueTask<int>(1))));
+            await Assert.ThrowsAsync<InvalidOperationException>(async () =>
+                await database.ReadAsync(async _ => await Migrations.VersionAsync(database))
+            );
+            await Assert.ThrowsAsync<InvalidOperationException>(() =>
+                database.WriteAsync(async _ => await Migrations.VersionAsync(database))
+            );
+            await Assert.ThrowsAsync<InvalidOperationException>(() =>
+                database.WriteAsync(async _ => await database.WriteAsync(_ => new ValueTask<int>(1)))
+            );
             Assert.Equal(Migrations.Newest, await Migrations.VersionAsync(database));
+        }
+        Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>
+    /// A process without memory or descriptors fails anywhere, in the log and on the way to the answers too.
+    /// </summary>
+    [Fact]
+    public async Task A_writer_that_fails_between_the_commit_and_the_answers_answers_all_the_same_and_goes_on()
+    {
+        var folder = Directory.CreateTempSubdirectory("postern-writer-").FullName;
+        await using (var database = await OpenAsync(folder))
+        {
+            using var failing = new FailingLog();
+            database.Changes.Log = failing;
+            using (database.Changes.Mark("topic", () => throw new IOException("on purpose")))
+            {
+                var write = database.WriteAsync(tx =>
+                {
+                    tx.Touch("topic");
+                    return new ValueTask<int>(1);
+                });
+                await Assert.ThrowsAsync<StorageOutcomeUnknownException>(() =>
+                    write.WaitAsync(TimeSpan.FromSeconds(10))
+                );
+                // The listener's fault, and the writer's own.
+                await WaitFor.TrueAsync(() => Task.FromResult(failing.Tried > 1));
+            }
+            Assert.Equal(2, await database.WriteAsync(_ => new ValueTask<int>(2)).WaitAsync(TimeSpan.FromSeconds(10)));
         }
         Directory.Delete(folder, recursive: true);
     }
@@ -38,7 +77,11 @@ public sealed class SqliteStorageTests : StorageContract
             command.CommandText = "UPDATE meta SET number = 999 WHERE name = 'schema_version'";
             command.ExecuteNonQuery();
         }
-        Assert.Contains("999", Assert.Throws<SchemaTooNewException>(() => Migrations.ApplyToSqlite(file)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "999",
+            Assert.Throws<SchemaTooNewException>(() => Migrations.ApplyToSqlite(file)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

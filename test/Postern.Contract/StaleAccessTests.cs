@@ -13,9 +13,14 @@ public sealed class StaleAccessTests
         HeldDatabase held = null!;
         await using var one = await TestServer.StartAsync(Backend.Postgres, postgres: connection);
         await using var other = await TestServer.StartAsync(
-            Backend.Postgres, postgres: connection, wrap: inner => held = new HeldDatabase(inner));
+            Backend.Postgres,
+            postgres: connection,
+            wrap: inner => held = new HeldDatabase(inner)
+        );
         await one.StartSessionAsync("s");
-        var made = (await one.PostAsync("/api/v1/keys", new { name = "reader", scopes = new[] { "read:sessions" } })).Json;
+        var made = (
+            await one.PostAsync("/api/v1/keys", new { name = "reader", scopes = new[] { "read:sessions" } })
+        ).Json;
         var (id, key) = (made.GetProperty("id").GetString()!, made.GetProperty("key").GetString()!);
         Assert.Equal(200, (await other.GetAsync("/api/v1/sessions/s", key)).Status);
 
@@ -28,7 +33,8 @@ public sealed class StaleAccessTests
         {
             var asked = revoked.Elapsed;
             var status = (await other.GetAsync("/api/v1/sessions/s", key)).Status;
-            if (asked > TimeSpan.FromSeconds(1.2)) Assert.NotEqual(200, status);
+            if (asked > TimeSpan.FromSeconds(1.2))
+                Assert.NotEqual(200, status);
         }
         // The look was given up and made again.
         Assert.Equal(401, (await other.GetAsync("/api/v1/sessions/s", key)).Status);

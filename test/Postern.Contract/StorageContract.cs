@@ -19,9 +19,13 @@ public abstract class StorageContract : IAsyncLifetime
         Directory.Delete(_folder, recursive: true);
     }
 
-    private Task<int> AddAsync(string id, long number = 0) => _database.WriteAsync(async tx => await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, $2)", id, number));
+    private Task<int> AddAsync(string id, long number = 0) =>
+        _database.WriteAsync(async tx =>
+            await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, $2)", id, number)
+        );
 
-    private ValueTask<long> CountAsync() => _database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM project", r => r.GetInt64(0)));
+    private ValueTask<long> CountAsync() =>
+        _database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM project", r => r.GetInt64(0)));
 
     [Fact]
     public async Task What_was_written_is_read_by_the_next_read()
@@ -36,22 +40,29 @@ public abstract class StorageContract : IAsyncLifetime
     [Fact]
     public async Task A_command_that_throws_spoils_only_itself()
     {
-        var commands = Enumerable.Range(0, 64).Select(i => _database.WriteAsync(async tx =>
-        {
-            await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, 0)", "p" + i);
-            return i % 3 == 0 ? throw new InvalidOperationException("on purpose") : i;
-        })).ToList();
-        var outcomes = await Task.WhenAll(commands.Select(async c =>
-        {
-            try
+        var commands = Enumerable
+            .Range(0, 64)
+            .Select(i =>
+                _database.WriteAsync(async tx =>
+                {
+                    await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, 0)", "p" + i);
+                    return i % 3 == 0 ? throw new InvalidOperationException("on purpose") : i;
+                })
+            )
+            .ToList();
+        var outcomes = await Task.WhenAll(
+            commands.Select(async c =>
             {
-                return await c;
-            }
-            catch (InvalidOperationException)
-            {
-                return -1;
-            }
-        }));
+                try
+                {
+                    return await c;
+                }
+                catch (InvalidOperationException)
+                {
+                    return -1;
+                }
+            })
+        );
         Assert.Equal(22, outcomes.Count(o => o == -1));
         Assert.Equal(42, await CountAsync());
     }
@@ -60,23 +71,46 @@ public abstract class StorageContract : IAsyncLifetime
     public async Task Concurrent_increments_lose_none()
     {
         await AddAsync("counter");
-        await Task.WhenAll(Enumerable.Range(0, 64).Select(async _ =>
-        {
-            for (var i = 0; i < 10; i++)
-                await _database.WriteAsync(async tx =>
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, 64)
+                .Select(async _ =>
                 {
-                    var now = await tx.FirstAsync("SELECT created_at FROM project WHERE id = 'counter'" + tx.ForUpdate, r => r.GetInt64(0));
-                    return await tx.ExecuteAsync("UPDATE project SET created_at = $1 WHERE id = 'counter'", now + 1);
-                });
-        }));
-        Assert.Equal(640, await _database.ReadAsync(tx => tx.FirstAsync("SELECT created_at FROM project", r => r.GetInt64(0))));
+                    for (var i = 0; i < 10; i++)
+                        await _database.WriteAsync(async tx =>
+                        {
+                            var now = await tx.FirstAsync(
+                                "SELECT created_at FROM project WHERE id = 'counter'" + tx.ForUpdate,
+                                r => r.GetInt64(0)
+                            );
+                            return await tx.ExecuteAsync(
+                                "UPDATE project SET created_at = $1 WHERE id = 'counter'",
+                                now + 1
+                            );
+                        });
+                })
+        );
+        Assert.Equal(
+            640,
+            await _database.ReadAsync(tx => tx.FirstAsync("SELECT created_at FROM project", r => r.GetInt64(0)))
+        );
     }
 
     [Fact]
     public async Task Of_many_inserts_under_one_key_one_wins_and_the_row_counts_say_which()
     {
-        var counts = await Task.WhenAll(Enumerable.Range(0, 64).Select(i => _database.WriteAsync(async tx =>
-            await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, 'one', 0) ON CONFLICT DO NOTHING", "p" + i))));
+        var counts = await Task.WhenAll(
+            Enumerable
+                .Range(0, 64)
+                .Select(i =>
+                    _database.WriteAsync(async tx =>
+                        await tx.ExecuteAsync(
+                            "INSERT INTO project (id, name, created_at) VALUES ($1, 'one', 0) ON CONFLICT DO NOTHING",
+                            "p" + i
+                        )
+                    )
+                )
+        );
         Assert.Equal(1, counts.Sum());
     }
 
@@ -84,10 +118,14 @@ public abstract class StorageContract : IAsyncLifetime
     public async Task Topics_are_announced_after_the_commit_and_never_for_what_was_rolled_back()
     {
         var heard = new List<long>();
-        using var listening = _database.Changes.Listen("topic", () =>
-        {
-            lock (heard) heard.Add(CountAsync().AsTask().GetAwaiter().GetResult());
-        });
+        using var listening = _database.Changes.Listen(
+            "topic",
+            () =>
+            {
+                lock (heard)
+                    heard.Add(CountAsync().AsTask().GetAwaiter().GetResult());
+            }
+        );
         await _database.WriteAsync(async tx =>
         {
             tx.Touch("topic");
@@ -95,17 +133,20 @@ public abstract class StorageContract : IAsyncLifetime
         });
         // Whenever it is heard, the row is there: at a commit, and whenever a node looks by itself.
         await WaitFor.TrueAsync(() => Task.FromResult(Heard().Contains(1)));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => _database.WriteAsync<int>(async tx =>
-        {
-            await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ('b', 'b', 0)");
-            tx.Touch("topic");
-            throw new InvalidOperationException("on purpose");
-        }));
+        await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            _database.WriteAsync<int>(async tx =>
+            {
+                await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ('b', 'b', 0)");
+                tx.Touch("topic");
+                throw new InvalidOperationException("on purpose");
+            })
+        );
         Assert.DoesNotContain(2, Heard());
 
         long[] Heard()
         {
-            lock (heard) return [.. heard];
+            lock (heard)
+                return [.. heard];
         }
     }
 
@@ -131,7 +172,8 @@ public abstract class StorageContract : IAsyncLifetime
         using var stuck = _database.Changes.Listen("topic", () => go.Wait(TimeSpan.FromSeconds(30)));
         try
         {
-            for (var i = 0; i < 3; i++) await TouchAsync("p" + i).WaitAsync(TimeSpan.FromSeconds(10));
+            for (var i = 0; i < 3; i++)
+                await TouchAsync("p" + i).WaitAsync(TimeSpan.FromSeconds(10));
         }
         finally
         {
@@ -155,20 +197,27 @@ public abstract class StorageContract : IAsyncLifetime
     [Fact]
     public async Task A_listener_may_leave_while_it_is_told()
     {
-        // What a reader that waits does: the first thing it hears is the last, and its hint is gone when the next is told.
+        // What a reader that waits does: the first thing it hears is the last, and its hint is gone when the next is
+        // told.
         for (var round = 0; round < 20; round++)
         {
-            var heard = Enumerable.Range(0, 20).Select(_ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).ToArray();
+            var heard = Enumerable
+                .Range(0, 20)
+                .Select(_ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously))
+                .ToArray();
             var listening = new IDisposable?[heard.Length];
             for (var i = 0; i < heard.Length; i++)
             {
                 var (place, hint) = (i, new Hint());
-                listening[i] = _database.Changes.Listen("topic", () =>
-                {
-                    hint.Set();
-                    Volatile.Read(ref listening[place])?.Dispose();
-                    heard[place].TrySetResult();
-                });
+                listening[i] = _database.Changes.Listen(
+                    "topic",
+                    () =>
+                    {
+                        hint.Set();
+                        Volatile.Read(ref listening[place])?.Dispose();
+                        heard[place].TrySetResult();
+                    }
+                );
             }
             var ends = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => TouchAsync($"{round}-{i}")));
             Assert.All(ends, rows => Assert.Equal(1, rows));
@@ -180,13 +229,15 @@ public abstract class StorageContract : IAsyncLifetime
     public async Task Work_that_is_too_long_is_done_outside_and_the_command_runs_again()
     {
         var (done, disposed, runs) = (0, 0, 0);
-        Task<int> NeedsAsync(string id, bool fails) => _database.WriteAsync(async tx =>
-        {
-            Interlocked.Increment(ref runs);
-            var rows = await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, 0)", id);
-            if (Volatile.Read(ref done) < 2) throw new OutsideFirstException(WorkAsync);
-            return fails ? throw new InvalidOperationException("on purpose") : rows;
-        });
+        Task<int> NeedsAsync(string id, bool fails) =>
+            _database.WriteAsync(async tx =>
+            {
+                Interlocked.Increment(ref runs);
+                var rows = await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, 0)", id);
+                if (Volatile.Read(ref done) < 2)
+                    throw new OutsideFirstException(WorkAsync);
+                return fails ? throw new InvalidOperationException("on purpose") : rows;
+            });
         var beside = Enumerable.Range(0, 20).Select(i => AddAsync("p" + i)).ToList();
         Assert.Equal(1, await NeedsAsync("long", fails: false));
         await Assert.ThrowsAsync<InvalidOperationException>(() => NeedsAsync("broken", fails: true));
@@ -197,8 +248,9 @@ public abstract class StorageContract : IAsyncLifetime
         await WaitFor.TrueAsync(() => Task.FromResult(Volatile.Read(ref disposed) == 2));
 
         // Work that fails is the command's failure.
-        var refused = _database.WriteAsync<int>(
-            _ => throw new OutsideFirstException(() => throw new TimeoutException("on purpose")));
+        var refused = _database.WriteAsync<int>(_ =>
+            throw new OutsideFirstException(() => throw new TimeoutException("on purpose"))
+        );
         await Assert.ThrowsAnyAsync<Exception>(() => refused);
         Assert.Equal(1, await AddAsync("after"));
 
@@ -232,20 +284,36 @@ public abstract class StorageContract : IAsyncLifetime
         }
     }
 
-    private Task<int> TouchAsync(string id) => _database.WriteAsync(async tx =>
-    {
-        tx.Touch("topic");
-        return await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, 0)", id);
-    });
+    private Task<int> TouchAsync(string id) =>
+        _database.WriteAsync(async tx =>
+        {
+            tx.Touch("topic");
+            return await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, 0)", id);
+        });
 
     [Fact]
     public async Task Text_numbers_bytes_and_nothing_come_back_as_they_went()
     {
         const string text = "ü ☂ 😀 '\"\\ \n\t";
         var bytes = Enumerable.Range(0, 256).Select(i => (byte)i).ToArray();
-        await _database.WriteAsync(async tx => await tx.ExecuteAsync("INSERT INTO meta (name, number, bytes) VALUES ($1, $2, $3)", text, long.MaxValue, bytes));
-        await _database.WriteAsync(async tx => await tx.ExecuteAsync("INSERT INTO meta (name, number, bytes) VALUES ($1, $2, $3)", "", long.MinValue, null));
-        var rows = await _database.ReadAsync(tx => tx.ListAsync("SELECT name, number, bytes FROM meta WHERE name NOT LIKE 'schema_%' ORDER BY number", r => (r.GetString(0), r.GetInt64(1), r.BytesOrNull(2))));
+        await _database.WriteAsync(async tx =>
+            await tx.ExecuteAsync(
+                "INSERT INTO meta (name, number, bytes) VALUES ($1, $2, $3)",
+                text,
+                long.MaxValue,
+                bytes
+            )
+        );
+        await _database.WriteAsync(async tx =>
+            await tx.ExecuteAsync("INSERT INTO meta (name, number, bytes) VALUES ($1, $2, $3)", "", long.MinValue, null)
+        );
+        var rows = await _database.ReadAsync(tx =>
+            tx.ListAsync(
+                "SELECT name, number, bytes FROM meta WHERE name IN ('', $1) ORDER BY number",
+                r => (r.GetString(0), r.GetInt64(1), r.BytesOrNull(2)),
+                text
+            )
+        );
         Assert.Equal(("", long.MinValue), (rows[0].Item1, rows[0].Item2));
         Assert.Null(rows[0].Item3);
         Assert.Equal((text, long.MaxValue), (rows[1].Item1, rows[1].Item2));
@@ -258,7 +326,11 @@ public abstract class StorageContract : IAsyncLifetime
         var before = _database.Now;
         await AddAsync("p");
         Assert.InRange(_database.Now - before, 0, 60_000_000);
-        Assert.InRange(Math.Abs(before - ((DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch).Ticks / 10)), 0, 5_000_000);
+        Assert.InRange(
+            Math.Abs(before - ((DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch).Ticks / 10)),
+            0,
+            5_000_000
+        );
     }
 
     [Fact]

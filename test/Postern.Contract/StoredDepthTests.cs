@@ -22,28 +22,47 @@ public sealed class StoredDepthTests
         {
             var deep = Deep(depth);
             // Longer than what is shown without full=1.
-            var chunk = $"{{\"type\":\"tool-input-available\",\"toolCallId\":\"c{depth}\",\"toolName\":\"t\",\"input\":{deep}}}";
+            var chunk =
+                $"{{\"type\":\"tool-input-available\",\"toolCallId\":\"c{depth}\",\"toolName\":\"t\","
+                + $"\"input\":{deep}}}";
             taken += await TakesAsync("/realtime/v1/sessions/s/out/append", chunk);
             taken += await TakesAsync(
                 "/api/v1/runs",
-                $"{{\"agent\":\"echo\",\"input\":{deep},\"metadata\":{{\"a\":{Deep(depth - 1, 100)}}},\"callback\":{{\"url\":\"{receiver.Url}\"}}}}");
-            taken += await TakesAsync("/sessions/s/messages", $"{{\"role\":\"user\",\"content\":[{{\"type\":\"data-x\",\"data\":{deep}}}]}}");
+                $"{{\"agent\":\"echo\",\"input\":{deep},\"metadata\":{{\"a\":{Deep(depth - 1, 100)}}},"
+                    + $"\"callback\":{{\"url\":\"{receiver.Url}\"}}}}"
+            );
+            taken += await TakesAsync(
+                "/sessions/s/messages",
+                $"{{\"role\":\"user\",\"content\":[{{\"type\":\"data-x\",\"data\":{deep}}}]}}"
+            );
             var (run, token, _) = await asking.WaitingAsync(new { title = "q", expires_in_hours = 1 });
             Assert.NotNull(token);
             taken += await TakesAsync($"/api/v1/runs/{run}/status", $"{{\"status\":\"running\",\"output\":{deep}}}");
         }
         Assert.True(taken > 12, $"{taken} of the bodies were taken");
         await server.SendAsync(
-            HttpMethod.Post, "/realtime/v1/sessions/s/out/append", server.RootKey, "",
-            ("x-trigger-control", "turn-complete"));
+            HttpMethod.Post,
+            "/realtime/v1/sessions/s/out/append",
+            server.RootKey,
+            "",
+            ("x-trigger-control", "turn-complete")
+        );
 
         string[] reads =
         [
-            "/sessions/s/history", "/sessions/s/history?full=1", "/api/v1/sessions/s/transcript",
-            "/realtime/v1/sessions/s/out/records", "/api/v1/sessions/s", "/api/v1/runs", "/api/v1/approvals",
-            "/api/v1/deliveries", "/api/v1/events", "/api/v1/sessions",
+            "/sessions/s/history",
+            "/sessions/s/history?full=1",
+            "/api/v1/sessions/s/transcript",
+            "/realtime/v1/sessions/s/out/records",
+            "/api/v1/sessions/s",
+            "/api/v1/runs",
+            "/api/v1/approvals",
+            "/api/v1/deliveries",
+            "/api/v1/events",
+            "/api/v1/sessions",
         ];
-        foreach (var path in reads) Assert.Equal((path, 200), (path, (await server.GetAsync(path)).Status));
+        foreach (var path in reads)
+            Assert.Equal((path, 200), (path, (await server.GetAsync(path)).Status));
         foreach (var run in (await server.GetAsync("/api/v1/runs?limit=50")).Json.GetProperty("data").EnumerateArray())
         {
             var path = "/api/v1/runs/" + run.GetProperty("id").GetString();

@@ -16,10 +16,19 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
 
     private static readonly string[] Lists =
     [
-        "/api/v1/sessions?page[size]=100", "/api/v1/runs?limit=100", "/api/v1/agents", "/api/v1/workflows",
-        "/api/v1/keys", "/api/v1/approvals", "/api/v1/approval-services", "/api/v1/webhook-endpoints",
-        "/api/v1/deliveries", "/api/v1/events",
-        "/api/v1/audit", "/api/triggers", "/api/v1/callback-secrets",
+        "/api/v1/sessions?page[size]=100",
+        "/api/v1/runs?limit=100",
+        "/api/v1/agents",
+        "/api/v1/workflows",
+        "/api/v1/keys",
+        "/api/v1/approvals",
+        "/api/v1/approval-services",
+        "/api/v1/webhook-endpoints",
+        "/api/v1/deliveries",
+        "/api/v1/events",
+        "/api/v1/audit",
+        "/api/triggers",
+        "/api/v1/callback-secrets",
     ];
 
     public sealed class Worlds : IAsyncLifetime
@@ -49,20 +58,24 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
         var rows = new TheoryData<string, string, string>();
         using var document = JsonDocument.Parse(File.ReadAllBytes(Repository.File("openapi.json")));
         foreach (var path in document.RootElement.GetProperty("paths").EnumerateObject())
-            foreach (var method in path.Value.EnumerateObject())
-            {
-                if (!method.Value.TryGetProperty("requestBody", out var body)) continue;
-                var content = body.GetProperty("content").EnumerateObject().First();
-                if (content.Name != "application/json"
-                    && !path.Name.EndsWith("/append", StringComparison.Ordinal)) continue;
-                var schema = content.Value.GetProperty("schema");
-                if (schema.TryGetProperty("$ref", out var component)) schema = document.RootElement.GetProperty(
-                    "components").GetProperty("schemas").GetProperty(component.GetString()!.Split('/')[^1]);
-                var names = schema.TryGetProperty("properties", out var known)
-                    ? string.Join(' ', known.EnumerateObject().Select(p => p.Name))
-                    : "kind payload";
-                rows.Add(method.Name.ToUpperInvariant(), path.Name, names);
-            }
+        foreach (var method in path.Value.EnumerateObject())
+        {
+            if (!method.Value.TryGetProperty("requestBody", out var body))
+                continue;
+            var content = body.GetProperty("content").EnumerateObject().First();
+            if (content.Name != "application/json" && !path.Name.EndsWith("/append", StringComparison.Ordinal))
+                continue;
+            var schema = content.Value.GetProperty("schema");
+            if (schema.TryGetProperty("$ref", out var component))
+                schema = document
+                    .RootElement.GetProperty("components")
+                    .GetProperty("schemas")
+                    .GetProperty(component.GetString()!.Split('/')[^1]);
+            var names = schema.TryGetProperty("properties", out var known)
+                ? string.Join(' ', known.EnumerateObject().Select(p => p.Name))
+                : "kind payload";
+            rows.Add(method.Name.ToUpperInvariant(), path.Name, names);
+        }
         return rows;
     }
 
@@ -70,18 +83,26 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
     [MemberData(nameof(Rows))]
     public async Task A_body_is_understood_or_refused_and_never_a_fault(string method, string path, string names)
     {
-        var sides = new[] { new Side(worlds.Sqlite, method, path, names),
-            new Side(worlds.Postgres, method, path, names) };
-        foreach (var side in sides) await side.PrepareAsync();
+        var sides = new[]
+        {
+            new Side(worlds.Sqlite, method, path, names),
+            new Side(worlds.Postgres, method, path, names),
+        };
+        foreach (var side in sides)
+            await side.PrepareAsync();
         for (var number = 0; number < sides[0].Bodies.Count; number++)
         {
             var answers = new List<Answer>();
-            foreach (var side in sides) answers.Add(await side.SendAsync(side.Bodies[number]));
+            foreach (var side in sides)
+                answers.Add(await side.SendAsync(side.Bodies[number]));
             var words = $"{sides[0].Bodies[number]}\n{answers[0]}\n{answers[1]}";
             Assert.True(answers.All(a => a.Status < 500) && answers[0].Status == answers[1].Status, words);
-            if (answers[0].Status < 300) foreach (var side in sides) await side.RenewAsync();
+            if (answers[0].Status < 300)
+                foreach (var side in sides)
+                    await side.RenewAsync();
         }
-        foreach (var side in sides) await side.ListsWorkAsync();
+        foreach (var side in sides)
+            await side.ListsWorkAsync();
     }
 
     /// <summary>
@@ -91,11 +112,14 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
     public async Task An_agents_answer_is_understood_or_ends_its_run_with_a_reason()
     {
         List<OddBody> bodies =
-            [.. OddBodies.Of("""{"status":"succeeded","output":"x"}""", ["status", "output", "failure"])];
+        [
+            .. OddBodies.Of("""{"status":"succeeded","output":"x"}""", ["status", "output", "failure"]),
+        ];
         var ends = new List<string[]>();
-        foreach (var world in new[] { worlds.Sqlite, worlds.Postgres }) ends.Add(await EndsAsync(world, bodies));
-        for (var i = 0; i < bodies.Count; i++) Assert.True(
-            ends[0][i] == ends[1][i], $"{bodies[i]}\n{ends[0][i]}\n{ends[1][i]}");
+        foreach (var world in new[] { worlds.Sqlite, worlds.Postgres })
+            ends.Add(await EndsAsync(world, bodies));
+        for (var i = 0; i < bodies.Count; i++)
+            Assert.True(ends[0][i] == ends[1][i], $"{bodies[i]}\n{ends[0][i]}\n{ends[1][i]}");
         Assert.Contains("succeeded ", ends[0]);
         Assert.Contains("running ", ends[0]);
     }
@@ -107,31 +131,50 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
         agent.Handle = async http =>
         {
             using var json = JsonDocument.Parse(
-                agent.Taken.Last(t => t.Headers["webhook-id"] == http.Request.Headers["webhook-id"]).Body);
+                agent.Taken.Last(t => t.Headers["webhook-id"] == http.Request.Headers["webhook-id"]).Body
+            );
             var body = bodies[json.RootElement.GetProperty("data").GetProperty("run").GetProperty("input").GetInt32()];
             http.Response.Headers.ContentType = body.ContentType;
-            if (body.ContentEncoding is not null) http.Response.Headers.ContentEncoding = body.ContentEncoding;
+            if (body.ContentEncoding is not null)
+                http.Response.Headers.ContentEncoding = body.ContentEncoding;
             await http.Response.Body.WriteAsync(body.Bytes);
         };
         await server.SendAsync(
-            HttpMethod.Put, "/api/v1/agents/answers", server.RootKey, new { kind = "http", url = agent.Url });
+            HttpMethod.Put,
+            "/api/v1/agents/answers",
+            server.RootKey,
+            new { kind = "http", url = agent.Url }
+        );
         var runs = new List<string>();
-        for (var i = 0; i < bodies.Count; i++) runs.Add(
-            (await server.PostAsync("/api/v1/runs", new { agent = "answers", input = i })).String("id"));
+        for (var i = 0; i < bodies.Count; i++)
+            runs.Add((await server.PostAsync("/api/v1/runs", new { agent = "answers", input = i })).String("id"));
         var ends = new string[runs.Count];
         for (var i = 0; i < runs.Count; i++)
         {
             var path = "/api/v1/runs/" + runs[i];
             await WaitFor.TrueAsync(
-                async () => (await server.GetAsync(path + "/events")).Json.GetProperty("data").EnumerateArray().Any(
-                e => e.GetProperty("type").GetString() == "dispatch"
-                && e.GetProperty("outcome").GetString() == "accepted"), TimeSpan.FromSeconds(20), $"{i} {bodies[i]}");
+                async () =>
+                    (await server.GetAsync(path + "/events"))
+                        .Json.GetProperty("data")
+                        .EnumerateArray()
+                        .Any(e =>
+                            e.GetProperty("type").GetString() == "dispatch"
+                            && e.GetProperty("outcome").GetString() == "accepted"
+                        ),
+                TimeSpan.FromSeconds(20),
+                $"{i} {bodies[i]}"
+            );
             var run = (await server.GetAsync(path)).Json;
             ends[i] = $"{run.GetProperty("phase").GetString()} {run.GetProperty("reason").GetString()}";
-            Assert.True(ends[i] is "running " or "succeeded " || ends[i].Length > 20
-                || ends[i].StartsWith("cancelled", StringComparison.Ordinal), $"{bodies[i]}: {ends[i]}");
+            Assert.True(
+                ends[i] is "running " or "succeeded "
+                    || ends[i].Length > 20
+                    || ends[i].StartsWith("cancelled", StringComparison.Ordinal),
+                $"{bodies[i]}: {ends[i]}"
+            );
             // Its place is for the next.
-            if (ends[i] == "running ") await server.PostAsync(path + "/cancel", null);
+            if (ends[i] == "running ")
+                await server.PostAsync(path + "/cancel", null);
         }
         return ends;
     }
@@ -142,10 +185,12 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
     [Fact]
     public async Task A_webhook_is_understood_or_refused_and_never_empty()
     {
-        var bodies = OddBodies.Of(
-            """{"title":"It breaks","user":{"login":"ada"},"payload":"x"}""", ["title", "user", "none"]).ToList();
+        var bodies = OddBodies
+            .Of("""{"title":"It breaks","user":{"login":"ada"},"payload":"x"}""", ["title", "user", "none"])
+            .ToList();
         var ends = new List<string[]>();
-        foreach (var world in new[] { worlds.Sqlite, worlds.Postgres }) ends.Add(await PromptsAsync(world.Server, bodies));
+        foreach (var world in new[] { worlds.Sqlite, worlds.Postgres })
+            ends.Add(await PromptsAsync(world.Server, bodies));
         for (var i = 0; i < bodies.Count; i++)
             Assert.True(ends[0][i] == ends[1][i], $"{bodies[i]}\n{ends[0][i]}\n{ends[1][i]}");
         Assert.Contains(ends[0], end => end.StartsWith("400", StringComparison.Ordinal));
@@ -155,21 +200,25 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
     private static async Task<string[]> PromptsAsync(TestServer server, List<OddBody> bodies)
     {
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/hooked", server.RootKey, new { kind = "pull" });
-        await server.PostAsync("/api/triggers/user/odd/hook", new
-        {
-            agent = "hooked",
-            promptTemplate = "{{body.title ?? body.user.login ?? bodyJson}}",
-            sessionMode = "byKey",
-            sessionKey = "{{body.user.login}}",
-            filter = new { body = new[] { new { path = "title", notEquals = "never" } } },
-            maxInFlight = 1000,
-        });
+        await server.PostAsync(
+            "/api/triggers/user/odd/hook",
+            new
+            {
+                agent = "hooked",
+                promptTemplate = "{{body.title ?? body.user.login ?? bodyJson}}",
+                sessionMode = "byKey",
+                sessionKey = "{{body.user.login}}",
+                filter = new { body = new[] { new { path = "title", notEquals = "never" } } },
+                maxInFlight = 1000,
+            }
+        );
         var ends = new string[bodies.Count];
         for (var i = 0; i < bodies.Count; i++)
         {
             var (odd, body) = (bodies[i], new ByteArrayContent(bodies[i].Bytes));
             body.Headers.TryAddWithoutValidation("Content-Type", odd.ContentType);
-            if (odd.ContentEncoding is { } coding) body.Headers.TryAddWithoutValidation("Content-Encoding", coding);
+            if (odd.ContentEncoding is { } coding)
+                body.Headers.TryAddWithoutValidation("Content-Encoding", coding);
             using var response = await server.Http.PostAsync(server.Url + "/inbound/user/odd/hook", body);
             var answer = new Answer(response, await response.Content.ReadAsByteArrayAsync());
             Assert.True(answer.Status is 200 or 400 or 413 or 415, $"{odd}\n{answer}");
@@ -183,11 +232,18 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
         async Task<string> PromptAsync(Answer taken)
         {
             var id = taken.Json.GetProperty("data").GetProperty("requestId").GetString();
-            var capture = (await server.GetAsync("/api/triggers/user/odd/hook/requests/" + id)).Json.GetProperty("data");
+            var capture = (await server.GetAsync("/api/triggers/user/odd/hook/requests/" + id)).Json.GetProperty(
+                "data"
+            );
             var session = capture.GetProperty("cloudAgentSessionId").GetString();
             var messages = (await server.GetAsync($"/api/v1/sessions/{session}/transcript?limit=1")).Json;
-            return messages.GetProperty("messages").EnumerateArray().Last().GetProperty("content")[0]
-                .GetProperty("text").GetString()!;
+            return messages
+                .GetProperty("messages")
+                .EnumerateArray()
+                .Last()
+                .GetProperty("content")[0]
+                .GetProperty("text")
+                .GetString()!;
         }
     }
 
@@ -198,25 +254,46 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
     public async Task Nothing_is_lost_around_what_was_odd(Backend backend)
     {
         var server = (backend == Backend.Sqlite ? worlds.Sqlite : worlds.Postgres).Server;
-        const string odd = """{"k\ud83d":"all \ud83d of\u0000 it","\u0000n":["\udc00",1e400,123456789012345678901234567890]}""";
+        const string odd =
+            """{"k\ud83d":"all \ud83d of\u0000 it","\u0000n":["\udc00",1e400,123456789012345678901234567890]}""";
         const string kept = """{"k\ufffd":"all \ufffd of it","n":["\ufffd",1e400,123456789012345678901234567890]}""";
         var name = "odd-" + backend;
         await server.SendAsync(
-            HttpMethod.Put, "/api/v1/agents/odd", server.RootKey, new { kind = "pull", idleSeconds = 3600 });
+            HttpMethod.Put,
+            "/api/v1/agents/odd",
+            server.RootKey,
+            new { kind = "pull", idleSeconds = 3600 }
+        );
 
         var session = await PostAsync(
-            201, "/api/v1/sessions",
-            """{"type":"chat","externalId":"NAME","taskIdentifier":"odd","metadata":ODD,"triggerConfig":{"basePayload":ODD}}""");
+            201,
+            "/api/v1/sessions",
+            """{"type":"chat","externalId":"NAME","taskIdentifier":"odd","metadata":ODD,"triggerConfig":"""
+                + """{"basePayload":ODD}}"""
+        );
         Same(kept, session.Json.GetProperty("metadata"));
         Same(kept, session.Json.GetProperty("triggerConfig").GetProperty("basePayload"));
         var patched = await server.SendAsync(
-            HttpMethod.Patch, "/api/v1/sessions/" + name, server.RootKey, Filled("""{"metadata":{"again":ODD}}"""));
+            HttpMethod.Patch,
+            "/api/v1/sessions/" + name,
+            server.RootKey,
+            Filled("""{"metadata":{"again":ODD}}""")
+        );
         Same(kept, patched.Json.GetProperty("metadata").GetProperty("again"));
 
-        await PostAsync(200, $"/realtime/v1/sessions/{name}/in/append",
-            """{"kind":"message","payload":{"chatId":"x","trigger":"submit-message","message":{"role":"user","parts":[{"type":"text","text":"all \ud83d of\u0000 it"},{"type":"data-x","data":ODD}]}}}""");
-        await PostAsync(201, $"/sessions/{name}/messages",
-            """{"role":"user","content":[{"type":"text","text":"all \ud83d of\u0000 it"},{"type":"data-x","data":ODD}]}""");
+        await PostAsync(
+            200,
+            $"/realtime/v1/sessions/{name}/in/append",
+            """{"kind":"message","payload":{"chatId":"x","trigger":"submit-message","message":"""
+                + """{"role":"user","parts":[{"type":"text","text":"all \ud83d of\u0000 it"},"""
+                + """{"type":"data-x","data":ODD}]}}}"""
+        );
+        await PostAsync(
+            201,
+            $"/sessions/{name}/messages",
+            """{"role":"user","content":[{"type":"text","text":"all \ud83d of\u0000 it"},"""
+                + """{"type":"data-x","data":ODD}]}"""
+        );
         var messages = (await server.GetAsync($"/sessions/{name}/history")).Json.GetProperty("messages");
         foreach (var message in messages.EnumerateArray().Take(2))
         {
@@ -225,21 +302,35 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
         }
 
         // On a channel it stands as it came; in the transcript halves of two deltas are one character.
-        await PostAsync(200, $"/realtime/v1/sessions/{name}/out/records",
-            """{"records":[{"data":{"type":"text-delta","id":"0","delta":"join \ud83d"}},{"data":{"type":"text-delta","id":"0","delta":"\ude00\u0000ed \ud83d"}},{"data":{"type":"data-x","data":ODD}}]}""");
-        await PostAsync(200, $"/realtime/v1/sessions/{name}/out/records",
-            """{"records":[{"headers":{"trigger-control":"turn-complete"}}]}""");
-        var answer = (await server.GetAsync($"/sessions/{name}/history")).Json.GetProperty("messages").EnumerateArray()
-            .Last().GetProperty("content");
+        await PostAsync(
+            200,
+            $"/realtime/v1/sessions/{name}/out/records",
+            """{"records":[{"data":{"type":"text-delta","id":"0","delta":"join \ud83d"}},{"data":"""
+                + """{"type":"text-delta","id":"0","delta":"\ude00\u0000ed \ud83d"}},{"data":"""
+                + """{"type":"data-x","data":ODD}}]}"""
+        );
+        await PostAsync(
+            200,
+            $"/realtime/v1/sessions/{name}/out/records",
+            """{"records":[{"headers":{"trigger-control":"turn-complete"}}]}"""
+        );
+        var answer = (await server.GetAsync($"/sessions/{name}/history"))
+            .Json.GetProperty("messages")
+            .EnumerateArray()
+            .Last()
+            .GetProperty("content");
         Assert.Equal("join \U0001F600ed \ufffd", answer[0].GetProperty("text").GetString());
         Same(kept, answer[1].GetProperty("data"));
 
         var run = await PostAsync(202, "/api/v1/runs", """{"agent":"odd","input":ODD,"metadata":ODD}""");
         Same(kept, run.Json.GetProperty("metadata"));
         var path = "/api/v1/runs/" + run.String("id");
-        await WaitFor.TrueAsync(
-            async () => (await server.PostAsync("/api/v1/agents/odd/claim", new { max = 100 })).Json.GetProperty(
-            "data").EnumerateArray().Any(c => c.GetProperty("run").GetProperty("id").GetString() == run.String("id")));
+        await WaitFor.TrueAsync(async () =>
+            (await server.PostAsync("/api/v1/agents/odd/claim", new { max = 100 }))
+                .Json.GetProperty("data")
+                .EnumerateArray()
+                .Any(c => c.GetProperty("run").GetProperty("id").GetString() == run.String("id"))
+        );
         await PostAsync(200, path + "/status", """{"status":"succeeded","output":ODD,"artifacts":{"a":ODD}}""");
         var done = (await server.GetAsync(path)).Json;
         Same(kept, done.GetProperty("input"));
@@ -275,28 +366,40 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
         /// <summary>The same of both sides but for the ids that they name.</summary>
         public IReadOnlyList<OddBody> Bodies { get; private set; } = [];
 
-        private string Valid => _request.Body switch
-        {
-            null => "{}",
-            byte[] bytes => Encoding.UTF8.GetString(bytes),
-            string text => text,
-            var json => JsonSerializer.Serialize(json),
-        };
+        private string Valid =>
+            _request.Body switch
+            {
+                null => "{}",
+                byte[] bytes => Encoding.UTF8.GetString(bytes),
+                string text => text,
+                var json => JsonSerializer.Serialize(json),
+            };
 
         public async Task PrepareAsync()
         {
-            if (_scenes++ > 0) await _scene.ClearAsync();
+            if (_scenes++ > 0)
+                await _scene.ClearAsync();
             _scene = new TimeScene(world);
             _request = await DoorRequests.OfAsync(_door, _scene);
             Bodies = [.. OddBodies.Of(Valid, names.Split(' '))];
             var ending = Ending.Of(_door).First();
             // The root key would be rotated for each; whoever is not asked by name is let in by the administrator's
             // key.
-            _headers = (_door.Opens & Opens.Key) != 0
-                ? [("Authorization", "Bearer " + (
-                    _door.Rule.Words.StartsWith("the root key", StringComparison.Ordinal)
-                    ? world.Server.RootKey : world.Admin))]
-                : [.. (await ending.HoldAsync(_scene, _request)).Headers];
+            _headers =
+                (_door.Opens & Opens.Key) != 0
+                    ?
+                    [
+                        (
+                            "Authorization",
+                            "Bearer "
+                                + (
+                                    _door.Rule.Words.StartsWith("the root key", StringComparison.Ordinal)
+                                        ? world.Server.RootKey
+                                        : world.Admin
+                                )
+                        ),
+                    ]
+                    : [.. (await ending.HoldAsync(_scene, _request)).Headers];
         }
 
         public Task RenewAsync() => _scenes < MostScenes ? PrepareAsync() : Task.CompletedTask;
@@ -306,16 +409,21 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
             using var request = new HttpRequestMessage(new HttpMethod(method), _request.Path);
             request.Content = new ByteArrayContent(body.Bytes);
             request.Content.Headers.TryAddWithoutValidation("Content-Type", body.ContentType);
-            if (body.ContentEncoding is not null) request.Content.Headers.TryAddWithoutValidation(
-                "Content-Encoding", body.ContentEncoding);
+            if (body.ContentEncoding is not null)
+                request.Content.Headers.TryAddWithoutValidation("Content-Encoding", body.ContentEncoding);
             if ((_door.Opens & Opens.Signature) != 0)
             {
                 var signed = Convert.ToHexStringLower(
                     System.Security.Cryptography.HMACSHA256.HashData(
-                    Encoding.UTF8.GetBytes(TimeWorld.Secret), body.Bytes));
+                        Encoding.UTF8.GetBytes(TimeWorld.Secret),
+                        body.Bytes
+                    )
+                );
                 request.Headers.TryAddWithoutValidation("X-Hax-Signature", signed);
             }
-            else foreach (var (name, value) in _headers) request.Headers.TryAddWithoutValidation(name, value);
+            else
+                foreach (var (name, value) in _headers)
+                    request.Headers.TryAddWithoutValidation(name, value);
             using var response = await world.Server.Http.SendAsync(request);
             return new Answer(response, await response.Content.ReadAsByteArrayAsync());
         }
@@ -331,9 +439,16 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
             foreach (var session in sessions.Json.GetProperty("data").EnumerateArray().Take(40))
             {
                 var id = session.GetProperty("id").GetString();
-                foreach (var of in (string[])[$"/api/v1/sessions/{id}", $"/api/v1/sessions/{id}/transcript",
-                    $"/sessions/{id}/history", $"/realtime/v1/sessions/{id}/in/records",
-                    $"/realtime/v1/sessions/{id}/out/records"])
+                foreach (
+                    var of in (string[])
+                        [
+                            $"/api/v1/sessions/{id}",
+                            $"/api/v1/sessions/{id}/transcript",
+                            $"/sessions/{id}/history",
+                            $"/realtime/v1/sessions/{id}/in/records",
+                            $"/realtime/v1/sessions/{id}/out/records",
+                        ]
+                )
                 {
                     var answer = await world.Server.GetAsync(of, world.Admin);
                     Assert.True(answer.Status == 200, $"{of}: {answer}");
@@ -341,12 +456,14 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
             }
             var runs = await world.Server.GetAsync("/api/v1/runs?limit=40", world.Admin);
             foreach (var run in runs.Json.GetProperty("data").EnumerateArray())
-                foreach (var of in (string[])["", "/events"])
-                {
-                    var answer = await world.Server.GetAsync(
-                        $"/api/v1/runs/{run.GetProperty("id").GetString()}{of}", world.Admin);
-                    Assert.True(answer.Status == 200, $"run{of}: {answer}");
-                }
+            foreach (var of in (string[])["", "/events"])
+            {
+                var answer = await world.Server.GetAsync(
+                    $"/api/v1/runs/{run.GetProperty("id").GetString()}{of}",
+                    world.Admin
+                );
+                Assert.True(answer.Status == 200, $"run{of}: {answer}");
+            }
             await _scene.ClearAsync();
         }
     }

@@ -3,7 +3,9 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>The style guide as a failing test: sizes, the direction of dependencies, and documents that name only what exists.</summary>
+/// <summary>
+/// The style guide as a failing test: sizes, the direction of dependencies, and documents that name only what exists.
+/// </summary>
 public sealed partial class TidyTests
 {
     /// <summary>What each folder may use, beside itself. Features may use one another through their stores.</summary>
@@ -19,20 +21,105 @@ public sealed partial class TidyTests
         ["Agents"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Runs", "Sessions", "Triggers"],
         ["Triggers"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Runs", "Sessions"],
         ["Runs"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Approvals", "Sessions"],
-        ["Sessions"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Approvals", "Runs", "Triggers"],
+        ["Sessions"] =
+        [
+            "Access",
+            "Http",
+            "Settings",
+            "Storage",
+            "Live",
+            "Deliveries",
+            "Agents",
+            "Approvals",
+            "Runs",
+            "Triggers",
+        ],
         ["History"] = ["Access", "Http", "Settings", "Storage", "Live", "Runs", "Sessions"],
-        ["Hosting"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Approvals", "Runs", "Sessions", "Triggers", "History"],
+        ["Hosting"] =
+        [
+            "Access",
+            "Http",
+            "Settings",
+            "Storage",
+            "Live",
+            "Deliveries",
+            "Agents",
+            "Approvals",
+            "Runs",
+            "Sessions",
+            "Triggers",
+            "History",
+        ],
     };
 
+    private static readonly string[] Folders = ["src", "test", "bench", "samples"];
+
+    [GeneratedRegex(
+        @"^(?:(?:public|internal|sealed|static|abstract|partial|readonly) )*"
+            + @"(?:class|struct|enum|interface|record(?: struct)?) (\w+)",
+        RegexOptions.Multiline
+    )]
+    private static partial Regex TopLevelType();
+
     private static IEnumerable<string> Sources(string folder) =>
-        Directory.EnumerateFiles(Repository.File(folder), "*.cs", SearchOption.AllDirectories).Where(f => !f.Contains("/obj/", StringComparison.Ordinal) && !f.Contains("/bin/", StringComparison.Ordinal));
+        Directory
+            .EnumerateFiles(Repository.File(folder), "*.cs", SearchOption.AllDirectories)
+            .Where(f =>
+                !f.Contains("/obj/", StringComparison.Ordinal) && !f.Contains("/bin/", StringComparison.Ordinal)
+            );
 
     [Fact]
     public void No_file_is_longer_than_one_room()
     {
         foreach (var (folder, limit) in new[] { ("src", 400), ("test", 800), ("bench", 400), ("samples", 400) })
-            foreach (var file in Sources(folder)) Assert.True(File.ReadAllLines(file).Length <= limit, $"{file} has {File.ReadAllLines(file).Length} lines; {limit} are enough");
+        foreach (var file in Sources(folder))
+            Assert.True(
+                File.ReadAllLines(file).Length <= limit,
+                $"{file} has {File.ReadAllLines(file).Length} lines; {limit} are enough"
+            );
     }
+
+    [Fact]
+    public void No_line_is_wider_than_a_window()
+    {
+        foreach (var folder in Folders)
+        foreach (var file in Sources(folder))
+            Assert.All(
+                File.ReadAllLines(file).Select((line, i) => (line.Length, i + 1)),
+                line =>
+                    Assert.True(line.Length <= 120, $"{file}:{line.Item2} has {line.Length} columns; 120 are enough")
+            );
+    }
+
+    /// <summary>Wire records that belong together may share a file: <c>…Views.cs</c>.</summary>
+    [Fact]
+    public void Every_type_is_found_by_its_name()
+    {
+        foreach (var folder in Folders.Except(["samples"]))
+        foreach (var file in Sources(folder).Where(f => !f.EndsWith("Views.cs", StringComparison.Ordinal)))
+        {
+            var name = Path.GetFileName(file).Split('.')[0];
+            foreach (Match type in TopLevelType().Matches(File.ReadAllText(file)))
+                Assert.True(type.Groups[1].Value == name, $"{file} holds {type.Groups[1].Value}: give it a file");
+        }
+    }
+
+    /// <summary>The command line takes, checks and describes both databases; the features know one.</summary>
+    [Fact]
+    public void No_feature_names_a_database()
+    {
+        foreach (var file in Sources("src/Postern"))
+        {
+            var folder = Path.GetRelativePath(Repository.File("src/Postern"), file).Split('/')[0];
+            if (folder is "Storage" or "Hosting" or "Settings")
+                continue;
+            var code = File.ReadLines(file).Where(l => !l.TrimStart().StartsWith("//", StringComparison.Ordinal));
+            Assert.DoesNotContain(code, line => DatabaseName().IsMatch(line));
+        }
+    }
+
+    [GeneratedRegex("Sqlite|Postgres|Npgsql", RegexOptions.IgnoreCase)]
+    private static partial Regex DatabaseName();
 
     [Fact]
     public void Folders_depend_in_one_direction()
@@ -40,12 +127,19 @@ public sealed partial class TidyTests
         foreach (var file in Sources("src/Postern"))
         {
             var folder = Path.GetRelativePath(Repository.File("src/Postern"), file).Split('/')[0];
-            if (folder.EndsWith(".cs", StringComparison.Ordinal)) continue;
-            Assert.True(MayUse.ContainsKey(folder), $"The folder {folder} has no place among the others: say in TidyTests what it may use");
+            if (folder.EndsWith(".cs", StringComparison.Ordinal))
+                continue;
+            Assert.True(
+                MayUse.ContainsKey(folder),
+                $"The folder {folder} has no place among the others: say in TidyTests what it may use"
+            );
             foreach (Match use in Use().Matches(File.ReadAllText(file)))
             {
                 var used = use.Groups[1].Value;
-                Assert.True(used == folder || MayUse[folder].Contains(used), $"{file} uses Postern.{used}: {folder} may not");
+                Assert.True(
+                    used == folder || MayUse[folder].Contains(used),
+                    $"{file} uses Postern.{used}: {folder} may not"
+                );
             }
         }
     }
@@ -54,40 +148,71 @@ public sealed partial class TidyTests
     public void Types_are_not_named_for_what_everything_is()
     {
         foreach (var file in Sources("src"))
-            Assert.False(Regex.IsMatch(Path.GetFileNameWithoutExtension(file), "(Manager|Helper|Service|Util|Utils|Impl|Base|Processor)$"), file);
+            Assert.False(
+                Regex.IsMatch(
+                    Path.GetFileNameWithoutExtension(file),
+                    "(Manager|Helper|(?<!Approval)Service|Util|Utils|Impl|Base|Processor)$"
+                ),
+                file
+            );
     }
 
     [Fact]
     public void Every_error_code_is_documented()
     {
         var documented = File.ReadAllText(Repository.File("docs/errors.md"));
-        var codes = Sources("src").SelectMany(f => RefusalCode().Matches(File.ReadAllText(f)).Select(m => m.Groups[1].Value)).ToHashSet(StringComparer.Ordinal);
+        var codes = Sources("src")
+            .SelectMany(f => RefusalCode().Matches(File.ReadAllText(f)).Select(m => m.Groups[1].Value))
+            .ToHashSet(StringComparer.Ordinal);
         Assert.True(codes.Count > 20, "the codes were found");
-        foreach (var code in codes) Assert.Contains($"`{code}`", documented, StringComparison.Ordinal);
+        foreach (var code in codes)
+            Assert.Contains($"`{code}`", documented, StringComparison.Ordinal);
     }
 
     /// <summary>
     /// What lives as long as one request, one command or one statement, and what is filled once at start.
     /// </summary>
     private static readonly string[] ShortLived =
-        ["ListQuery", "DoneOutside", "TurnFold", "Fields", "Tx", "ProjectCaller", "Incoming",
-            "LockOrder", "Schemas"];
+    [
+        "ListQuery",
+        "DoneOutside",
+        "TurnFold",
+        "Fields",
+        "Tx",
+        "ProjectCaller",
+        "Incoming",
+        "LockOrder",
+        "Schemas",
+    ];
     private static readonly string[] FilledOnce =
-        ["Door", "Doors", "Credentials", "DeliveryRoutes", "OperatorOptions", "OpenApiDocument"];
+    [
+        "Door",
+        "Doors",
+        "Credentials",
+        "DeliveryRoutes",
+        "OperatorOptions",
+        "OpenApiDocument",
+    ];
 
     [Fact]
     public void Whatever_grows_has_its_bound_in_the_documents()
     {
         var operating = File.ReadAllText(Repository.File("docs/operating.md"));
-        var rows = operating.Split('\n').Where(
-            l => l.StartsWith("| `", StringComparison.Ordinal)).Select(l => l.Split('|')[1]);
+        var rows = operating
+            .Split('\n')
+            .Where(l => l.StartsWith("| `", StringComparison.Ordinal))
+            .Select(l => l.Split('|')[1]);
         var named = rows.SelectMany(r => r.Split('`')).ToHashSet(StringComparer.Ordinal);
-        string[] tables = ["meta", .. Postern.Storage.Migrations.All.SelectMany(
-            m => NewTable().Matches(m.Sql).Select(t => t.Groups[1].Value))];
+        string[] tables =
+        [
+            "meta",
+            .. Postern.Storage.Migrations.All.SelectMany(m => NewTable().Matches(m.Sql).Select(t => t.Groups[1].Value)),
+        ];
         Assert.True(tables.Length > 25, "the tables were found");
         Assert.Empty(tables.Except(named, StringComparer.Ordinal));
 
-        var keepers = typeof(Postern.Storage.Database).Assembly.GetTypes()
+        var keepers = typeof(Postern.Storage.Database)
+            .Assembly.GetTypes()
             .Where(t => t.Namespace?.StartsWith("Postern", StringComparison.Ordinal) == true && !t.IsNested)
             .Where(t => t.GetFields(Everything).Any(f => Grows(f.FieldType)))
             .Select(t => t.Name.Split('`')[0])
@@ -96,14 +221,19 @@ public sealed partial class TidyTests
         Assert.Empty(keepers.Except([.. named, .. ShortLived, .. FilledOnce], StringComparer.Ordinal));
 
         static bool Grows(Type field) =>
-            field.IsGenericType && (field.Namespace?.StartsWith("System.Collections", StringComparison.Ordinal) == true
+            field.IsGenericType
+            && (
+                field.Namespace?.StartsWith("System.Collections", StringComparison.Ordinal) == true
                 || field.Namespace?.StartsWith("System.Threading.Channels", StringComparison.Ordinal) == true
-                || field.Namespace?.StartsWith("BitFaster", StringComparison.Ordinal) == true)
-            && !field.IsInterface && !field.Name.StartsWith("Frozen", StringComparison.Ordinal);
+                || field.Namespace?.StartsWith("BitFaster", StringComparison.Ordinal) == true
+            )
+            && !field.IsInterface
+            && !field.Name.StartsWith("Frozen", StringComparison.Ordinal);
     }
 
     private const System.Reflection.BindingFlags Everything =
-        System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic
+        System.Reflection.BindingFlags.Instance
+        | System.Reflection.BindingFlags.NonPublic
         | System.Reflection.BindingFlags.Public;
 
     [GeneratedRegex(@"CREATE TABLE (?:IF NOT EXISTS )?([a-z_]+)")]
@@ -113,15 +243,40 @@ public sealed partial class TidyTests
     [Fact]
     public void Documents_name_only_what_exists()
     {
-        var sources = string.Concat(Sources("src").Concat(Sources("test")).Concat(Sources("bench")).Concat(Sources("samples")).Select(File.ReadAllText));
-        string[] documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", .. Directory.GetFiles(Repository.File("docs"), "*.md").Select(f => Path.GetRelativePath(Repository.Root, f))];
+        var sources = string.Concat(
+            Sources("src")
+                .Concat(Sources("test"))
+                .Concat(Sources("bench"))
+                .Concat(Sources("samples"))
+                .Select(File.ReadAllText)
+        );
+        string[] documents =
+        [
+            "README.md",
+            "ARCHITECTURE.md",
+            "CONTRIBUTING.md",
+            "SECURITY.md",
+            .. Directory
+                .GetFiles(Repository.File("docs"), "*.md")
+                .Select(f => Path.GetRelativePath(Repository.Root, f)),
+        ];
         foreach (var document in documents)
         {
             foreach (Match name in Ticked().Matches(File.ReadAllText(Repository.File(document))))
             {
                 var text = name.Groups[1].Value;
-                if (FileLike().IsMatch(text)) Assert.True(File.Exists(Repository.File(text)) || Directory.Exists(Repository.File(text)) || Directory.Exists(Repository.File("src/Postern/" + text)), $"{document} names {text}, which is not there");
-                else if (TypeLike().IsMatch(text)) Assert.True(Regex.IsMatch(sources, $@"\b{Regex.Escape(text.Split('.')[0])}\b"), $"{document} names {text}, which no source knows");
+                if (FileLike().IsMatch(text))
+                    Assert.True(
+                        File.Exists(Repository.File(text))
+                            || Directory.Exists(Repository.File(text))
+                            || Directory.Exists(Repository.File("src/Postern/" + text)),
+                        $"{document} names {text}, which is not there"
+                    );
+                else if (TypeLike().IsMatch(text))
+                    Assert.True(
+                        Regex.IsMatch(sources, $@"\b{Regex.Escape(text.Split('.')[0])}\b"),
+                        $"{document} names {text}, which no source knows"
+                    );
             }
         }
     }
@@ -140,20 +295,31 @@ public sealed partial class TidyTests
         {
             var text = File.ReadAllText(file);
             // Those that serve a caller, but for those that do the asking.
-            if (!text.Contains("ProjectCaller caller", StringComparison.Ordinal)
+            if (
+                !text.Contains("ProjectCaller caller", StringComparison.Ordinal)
                 || text.Contains(": BackgroundService", StringComparison.Ordinal)
-                || file.Contains("/Live/", StringComparison.Ordinal)) continue;
+                || file.Contains("/Live/", StringComparison.Ordinal)
+            )
+                continue;
             seen++;
             foreach (Match wait in Waits().Matches(text))
-                Assert.True(wait.Value.Contains("ForAsync(", StringComparison.Ordinal)
-                    || wait.Value.Contains("stream.WaitAsync(", StringComparison.Ordinal)
-                    || Calls().IsMatch(wait.Value),
-                    $"{file} waits by itself: {wait.Value.Trim()}. Wait by HeldWait.ForAsync, which asks the caller again");
-            Assert.False(Looks().IsMatch(text),
-                $"{file} looks a name up and does not ask the caller again: OutboundGuard.WhatIsWrongWithAsync(http, …) does");
+                Assert.True(
+                    wait.Value.Contains("ForAsync(", StringComparison.Ordinal)
+                        || wait.Value.Contains("stream.WaitAsync(", StringComparison.Ordinal)
+                        || Calls().IsMatch(wait.Value),
+                    $"{file} waits by itself: {wait.Value.Trim()}. Wait by HeldWait.ForAsync, which asks the caller "
+                        + "again"
+                );
+            Assert.False(
+                Looks().IsMatch(text),
+                $"{file} looks a name up and does not ask the caller again: OutboundGuard.WhatIsWrongWithAsync(http,"
+                    + " …) does"
+            );
             foreach (var loop in Loops(text).Where(l => l.Contains("database.WriteAsync(", StringComparison.Ordinal)))
-                Assert.True(loop.Contains("EnsureStillAllowed", StringComparison.Ordinal),
-                    $"{file} writes in a loop and does not ask the caller again in each round:\n{loop}");
+                Assert.True(
+                    loop.Contains("EnsureStillAllowed", StringComparison.Ordinal),
+                    $"{file} writes in a loop and does not ask the caller again in each round:\n{loop}"
+                );
         }
         Assert.True(seen > 15, $"{seen} files hold a caller");
     }
@@ -164,7 +330,8 @@ public sealed partial class TidyTests
         foreach (Match head in LoopHead().Matches(text))
         {
             var at = End(text, head.Index + head.Length - 1, '(', ')');
-            while (char.IsWhiteSpace(text[at])) at++;
+            while (char.IsWhiteSpace(text[at]))
+                at++;
             yield return text[head.Index..(text[at] == '{' ? End(text, at, '{', '}') : text.IndexOf(';', at) + 1)];
         }
 
@@ -172,8 +339,10 @@ public sealed partial class TidyTests
         {
             for (int at = from, depth = 0; ; at++)
             {
-                if (text[at] == opens) depth++;
-                else if (text[at] == closes && --depth == 0) return at + 1;
+                if (text[at] == opens)
+                    depth++;
+                else if (text[at] == closes && --depth == 0)
+                    return at + 1;
             }
         }
     }
@@ -182,10 +351,25 @@ public sealed partial class TidyTests
     [Fact]
     public void The_drawn_state_machine_is_the_sample()
     {
-        var definition = System.Text.Json.JsonSerializer.Deserialize<System.Text.Json.JsonElement>(File.ReadAllText(Repository.File("samples/workflows/media-pipeline.json")));
-        var ways = definition.GetProperty("states").EnumerateObject().SelectMany(s =>
-            s.Value.GetProperty("to").EnumerateArray().Select(t => $"{s.Name} --> {t.GetString()}").Concat(s.Value.TryGetProperty("self", out _) ? [$"{s.Name} --> {s.Name}"] : Array.Empty<string>()));
-        var drawn = Regex.Matches(File.ReadAllText(Repository.File("docs/workflows.md")), "^  ([A-Z_]+ --> [A-Z_]+)$", RegexOptions.Multiline).Select(m => m.Groups[1].Value);
+        var definition = System.Text.Json.JsonSerializer.Deserialize<System.Text.Json.JsonElement>(
+            File.ReadAllText(Repository.File("samples/workflows/media-pipeline.json"))
+        );
+        var ways = definition
+            .GetProperty("states")
+            .EnumerateObject()
+            .SelectMany(s =>
+                s.Value.GetProperty("to")
+                    .EnumerateArray()
+                    .Select(t => $"{s.Name} --> {t.GetString()}")
+                    .Concat(s.Value.TryGetProperty("self", out _) ? [$"{s.Name} --> {s.Name}"] : Array.Empty<string>())
+            );
+        var drawn = Regex
+            .Matches(
+                File.ReadAllText(Repository.File("docs/workflows.md")),
+                "^  ([A-Z_]+ --> [A-Z_]+)$",
+                RegexOptions.Multiline
+            )
+            .Select(m => m.Groups[1].Value);
         Assert.Equal(ways.Order(StringComparer.Ordinal), drawn.Order(StringComparer.Ordinal));
     }
 
@@ -193,7 +377,9 @@ public sealed partial class TidyTests
     private static partial Regex Waits();
 
     /// <summary>A file's own method of that name, and the calls of it.</summary>
-    [GeneratedRegex(@"(?<![.\w])WaitAsync\(http, caller,|Task<[\w?\[\]]+> WaitAsync\(HttpContext http, ProjectCaller caller,")]
+    [GeneratedRegex(
+        @"(?<![.\w])WaitAsync\(http, caller,|Task<[\w?\[\]]+> WaitAsync\(HttpContext http, ProjectCaller caller,"
+    )]
     private static partial Regex Calls();
 
     [GeneratedRegex(@"WhatIsWrongWithAsync\((?!http,)|BeforeProxyAsync\(")]

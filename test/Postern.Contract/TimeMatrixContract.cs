@@ -27,15 +27,17 @@ public sealed class TimeMatrixContract(TimeMatrixContract.World world) : IClassF
     {
         var rows = new TheoryData<string, string>();
         foreach (var line in File.ReadAllLines(Repository.File("doors.txt")))
-            if (line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var method, var path, not "Anyone",
-                ..]) rows.Add(method, path);
+            if (line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var method, var path, not "Anyone", ..])
+                rows.Add(method, path);
         return rows;
     }
 
     [Theory]
     [MemberData(nameof(Rows))]
-    public async Task Whoever_came_through_a_door_does_nothing_more_once_his_authority_has_ended(string method,
-        string path)
+    public async Task Whoever_came_through_a_door_does_nothing_more_once_his_authority_has_ended(
+        string method,
+        string path
+    )
     {
         var door = world.Time.Server.Doors.Table.Single(d => d.Method == method && d.Path == path);
         await new TimeMatrix(world.Time, door).TryAsync(Ending.Of(door));
@@ -57,20 +59,27 @@ public sealed class TimeMatrixContract(TimeMatrixContract.World world) : IClassF
         await one.SendAsync(HttpMethod.Put, "/api/v1/agents/p", one.RootKey, new { kind = "pull" });
         var session = (await one.StartSessionAsync("s", agent: "p")).String("id");
         await one.SayAsync(session, "work");
-        var claimed = (await one.PostAsync("/api/v1/agents/p/claim",
-            new { waitSeconds = 10, leaseSeconds = 60 })).Json.GetProperty("data")[0];
+        var claimed = (
+            await one.PostAsync("/api/v1/agents/p/claim", new { waitSeconds = 10, leaseSeconds = 60 })
+        ).Json.GetProperty("data")[0];
         var run = claimed.GetProperty("run").GetProperty("id").GetString()!;
         var (id, key) = await one.NamedKeyAsync("backend", "read:all", "write:all");
         var token = await one.TokenOfAsync(key, "read:sessions", "write:sessions", "read:runs");
-        var credential = how.StartsWith("key", StringComparison.Ordinal) ? key
-            : how.StartsWith("run", StringComparison.Ordinal) ? claimed.GetProperty("token").GetString()! : token;
+        var credential =
+            how.StartsWith("key", StringComparison.Ordinal) ? key
+            : how.StartsWith("run", StringComparison.Ordinal) ? claimed.GetProperty("token").GetString()!
+            : token;
 
         // All on the other node, which knows the credential as good.
         await using var stream = await two.StreamAsync($"/realtime/v1/sessions/{session}/in", credential);
         var wait = two.GetAsync($"/api/v1/runs/{run}?wait=30", credential);
-        await using var half = await SlowRequest.BeginAsync(two.Url, "POST",
-            $"/realtime/v1/sessions/{session}/in/append", Encoding.UTF8.GetBytes("late" + new string(' ', 100)),
-            ("Authorization", "Bearer " + credential));
+        await using var half = await SlowRequest.BeginAsync(
+            two.Url,
+            "POST",
+            $"/realtime/v1/sessions/{session}/in/append",
+            Encoding.UTF8.GetBytes("late" + new string(' ', 100)),
+            ("Authorization", "Bearer " + credential)
+        );
         await WaitFor.TrueAsync(() => Task.FromResult(two.HeldRequests == 2));
 
         switch (how)
@@ -79,8 +88,12 @@ public sealed class TimeMatrixContract(TimeMatrixContract.World world) : IClassF
                 await one.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", one.RootKey);
                 break;
             case "key narrowed":
-                await one.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}", one.RootKey,
-                    new { scopes = new[] { "read:tags" } });
+                await one.SendAsync(
+                    HttpMethod.Patch,
+                    $"/api/v1/keys/{id}",
+                    one.RootKey,
+                    new { scopes = new[] { "read:tags" } }
+                );
                 break;
             case "key rotated":
                 await one.PostAsync($"/api/v1/keys/{id}/rotate", new { overlapSeconds = 0 });
@@ -95,8 +108,12 @@ public sealed class TimeMatrixContract(TimeMatrixContract.World world) : IClassF
                 // The lease runs out, and another worker is given the run.
                 one.Clock.Advance(TimeSpan.FromSeconds(61));
                 two.Clock.Advance(TimeSpan.FromSeconds(61));
-                Assert.Equal(1, (await one.PostAsync("/api/v1/agents/p/claim",
-                    new { waitSeconds = 20 })).Json.GetProperty("data").GetArrayLength());
+                Assert.Equal(
+                    1,
+                    (await one.PostAsync("/api/v1/agents/p/claim", new { waitSeconds = 20 }))
+                        .Json.GetProperty("data")
+                        .GetArrayLength()
+                );
                 break;
         }
         var ended = Stopwatch.StartNew();
@@ -104,11 +121,15 @@ public sealed class TimeMatrixContract(TimeMatrixContract.World world) : IClassF
         Assert.True(ended.Elapsed < Within, $"the wait: {ended.ElapsedMilliseconds} ms");
         Assert.Contains(waited.Status, how == "key narrowed" ? (int[])[403] : [401]);
         ServerEvent? last = null;
-        while (await stream.NextAsync() is { } next) last = next;
-        Assert.True(ended.Elapsed < Within
-            && last is { Name: "error" }, $"the stream: {ended.ElapsedMilliseconds} ms, {last}");
+        while (await stream.NextAsync() is { } next)
+            last = next;
+        Assert.True(
+            ended.Elapsed < Within && last is { Name: "error" },
+            $"the stream: {ended.ElapsedMilliseconds} ms, {last}"
+        );
         await WaitFor.TrueAsync(async () =>
-            (await two.GetAsync($"/realtime/v1/sessions/{session}/in/records", credential)).Status is 401 or 404);
+            (await two.GetAsync($"/realtime/v1/sessions/{session}/in/records", credential)).Status is 401 or 404
+        );
         Assert.True(ended.Elapsed < Within, $"the next request: {ended.ElapsedMilliseconds} ms");
         var (status, text) = await half!.EndAsync();
         Assert.True(status is 401 or 403 or 409, text);

@@ -31,7 +31,9 @@ public sealed class TruthContract
         Assert.Equal(200, await SayAsync(Control("end", ("trigger-control", "turn-complete"))));
         Assert.Equal(200, await SayAsync(Control("end", ("trigger-control", "turn-complete"))));
         Assert.Equal(
-            200, await SayAsync(Control("end", ("trigger-control", "turn-complete"), ("session-in-event-id", "9"))));
+            200,
+            await SayAsync(Control("end", ("trigger-control", "turn-complete"), ("session-in-event-id", "9")))
+        );
         Assert.Equal(409, await SayAsync(Control("end", ("trigger-control", "turn-complete"), ("z", "1"))));
         Assert.Equal(409, await SayAsync(Control("end", ("x", "1"))));
         var records = (await server.GetAsync(Out + "/records")).Json.GetProperty("records");
@@ -77,9 +79,11 @@ public sealed class TruthContract
     {
         await using var server = await TestServer.StartAsync(backend);
         Task SayAsync(string text) => server.PostAsync("/sessions/s/messages", new { role = "user", content = text });
-        for (var i = 1; i <= 5; i++) await SayAsync("m" + i);
+        for (var i = 1; i <= 5; i++)
+            await SayAsync("m" + i);
         var five = (await server.GetAsync("/sessions/s/history")).Header("ETag")!;
-        for (var i = 6; i <= 9; i++) await SayAsync("m" + i);
+        for (var i = 6; i <= 9; i++)
+            await SayAsync("m" + i);
         var nine = (await server.GetAsync("/sessions/s/history")).Header("ETag")!;
 
         // The rows of a backup that was made at five, put back under a node that runs.
@@ -90,8 +94,7 @@ public sealed class TruthContract
         });
         var again = await server.GetAsync("/sessions/s/history", null, ("If-None-Match", five));
         Assert.Equal(304, again.Status);
-        await using (var follower = await server.StreamAsync(
-            "/sessions/s/history", null, ("Last-Event-ID", "9")))
+        await using (var follower = await server.StreamAsync("/sessions/s/history", null, ("Last-Event-ID", "9")))
         {
             var first = await follower.NextAsync();
             Assert.Equal(("history", "5"), (first!.Name, first.Id));
@@ -100,7 +103,8 @@ public sealed class TruthContract
             Assert.Equal(("message", "6"), (next!.Name, next.Id));
             Assert.Contains("n6", next.Data, StringComparison.Ordinal);
         }
-        for (var i = 7; i <= 9; i++) await SayAsync("n" + i);
+        for (var i = 7; i <= 9; i++)
+            await SayAsync("n" + i);
         var other = await server.GetAsync("/sessions/s/history", null, ("If-None-Match", nine));
         Assert.Equal(200, other.Status);
         Assert.Contains("\"n9\"", other.Text, StringComparison.Ordinal);

@@ -21,7 +21,8 @@ public sealed class UnknownOutcomeTests
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull" });
         await server.SettledAsync();
         object body = path.EndsWith("runs", StringComparison.Ordinal)
-            ? new { agent = "p", metadata = new { word = "written" } } : "written";
+            ? new { agent = "p", metadata = new { word = "written" } }
+            : "written";
         (string, string)[] headers = id is null ? [] : [(id, "one")];
 
         cutter.CutBehind(marker, after: marker == "COMMIT\0" ? "INSERT INTO run " : marker);
@@ -35,8 +36,11 @@ public sealed class UnknownOutcomeTests
         Assert.Equal(id is not null, lost.Text.Contains("again: it is stored once", StringComparison.Ordinal));
 
         var list = path.EndsWith("append", StringComparison.Ordinal) ? "/realtime/v1/sessions/s/out/records" : path;
-        await WaitFor.TrueAsync(async () => (await server.GetAsync(list)).Text.Contains("written", StringComparison.Ordinal));
-        if (id is null) return;
+        await WaitFor.TrueAsync(async () =>
+            (await server.GetAsync(list)).Text.Contains("written", StringComparison.Ordinal)
+        );
+        if (id is null)
+            return;
         Assert.InRange((await server.PostAsync(path, body, null, headers)).Status, 200, 202);
         Assert.Equal(2, (await server.GetAsync(list)).Text.Split("written").Length);
     }

@@ -12,9 +12,12 @@ public sealed class UpgradeTests
     private const string Old = """
         INSERT INTO meta (name, number) VALUES ('schema_version', 1);
         INSERT INTO project (id, name, created_at) VALUES ('proj_old', 'old', 1);
-        INSERT INTO agent (project, slug, kind, settings, created_at, updated_at) VALUES ('proj_old', 'echo', 'echo', '{}', 1, 1);
-        INSERT INTO run (project, id, agent, workflow, status, attempt, input, boot_message, continuation, created_at, updated_at, ended_at, deadline_at, lease_until, lease_no, tries, idle_seconds)
-          VALUES ('proj_old', 'run_old', 'echo', 'agent', 'succeeded', 1, {input}, 0, 0, 1700000000000000, 1700000000000000, 1700000001000000, 1700000002000000, 0, 0, 0, 30);
+        INSERT INTO agent (project, slug, kind, settings, created_at, updated_at)
+        VALUES ('proj_old', 'echo', 'echo', '{}', 1, 1);
+        INSERT INTO run (project, id, agent, workflow, status, attempt, input, boot_message, continuation, created_at,
+          updated_at, ended_at, deadline_at, lease_until, lease_no, tries, idle_seconds)
+          VALUES ('proj_old', 'run_old', 'echo', 'agent', 'succeeded', 1, {input}, 0, 0, 1700000000000000,
+          1700000000000000, 1700000001000000, 1700000002000000, 0, 0, 0, 30);
         """;
 
     [Fact]
@@ -27,7 +30,8 @@ public sealed class UpgradeTests
             await connection.OpenAsync();
             string[] texts =
             [
-                Migrations.CreateMetaFor("blob"), Migrations.ForSqlite(Migrations.All[0].Sql),
+                Migrations.CreateMetaFor("blob"),
+                Migrations.ForSqlite(Migrations.All[0].Sql),
                 Old.Replace("{input}", "X'7b7d'", StringComparison.Ordinal),
             ];
             foreach (var sql in texts)
@@ -37,7 +41,8 @@ public sealed class UpgradeTests
             }
         }
         Assert.Equal(1, Migrations.ApplyToSqlite(file));
-        await using (var database = new SqliteDatabase(file, TimeProvider.System)) await CheckAsync(database);
+        await using (var database = new SqliteDatabase(file, TimeProvider.System))
+            await CheckAsync(database);
         folder.Delete(recursive: true);
     }
 
@@ -61,11 +66,16 @@ public sealed class UpgradeTests
             await locks.ExecuteNonQueryAsync();
         var waits = new TaskCompletionSource();
         var says = new List<string>();
-        var upgrade = Migrations.ApplyToPostgresAsync(connectionString + ";Command Timeout=1", default, text =>
-        {
-            says.Add(text);
-            if (text.StartsWith("Waits until", StringComparison.Ordinal)) waits.SetResult();
-        });
+        var upgrade = Migrations.ApplyToPostgresAsync(
+            connectionString + ";Command Timeout=1",
+            default,
+            text =>
+            {
+                says.Add(text);
+                if (text.StartsWith("Waits until", StringComparison.Ordinal))
+                    waits.SetResult();
+            }
+        );
         await waits.Task.WaitAsync(TimeSpan.FromSeconds(30));
         // Longer than a statement of the server may take. A queue behind the upgrade would end these by their timeout.
         var began = System.Diagnostics.Stopwatch.StartNew();
@@ -90,8 +100,9 @@ public sealed class UpgradeTests
         var connectionString = await OldPostgresAsync();
         await using var source = NpgsqlDataSource.Create(connectionString);
         await ScalarAsync(source, "CREATE TABLE message_draft (mine bigint); SELECT 1::bigint");
-        var fault = await Assert.ThrowsAsync<MigrationFailedException>(
-            () => Migrations.ApplyToPostgresAsync(connectionString, default));
+        var fault = await Assert.ThrowsAsync<MigrationFailedException>(() =>
+            Migrations.ApplyToPostgresAsync(connectionString, default)
+        );
         Assert.Contains("0009_bounds", fault.Message, StringComparison.Ordinal);
         Assert.Contains("already exists", fault.Message, StringComparison.Ordinal);
         Assert.Equal(8, await ScalarAsync(source, "SELECT number FROM meta WHERE name = 'schema_version'"));
@@ -114,10 +125,12 @@ public sealed class UpgradeTests
             CREATE INDEX run_workflow ON run (project);
             UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'run_workflow'::regclass;
             SELECT 1::bigint
-            """);
+            """
+        );
         Assert.Equal(1, await Migrations.ApplyToPostgresAsync(connectionString, default));
         await using var definition = source.CreateCommand(
-            "SELECT indexdef FROM pg_indexes WHERE indexname = 'run_workflow'");
+            "SELECT indexdef FROM pg_indexes WHERE indexname = 'run_workflow'"
+        );
         Assert.Contains("workflow_version", (string)(await definition.ExecuteScalarAsync())!, StringComparison.Ordinal);
         Assert.Equal(0, await ScalarAsync(source, "SELECT COUNT(*) FROM pg_index WHERE NOT indisvalid"));
     }
@@ -159,11 +172,17 @@ public sealed class UpgradeTests
             SELECT 'proj_old', 'run_' || n, 'echo', 'agent', 'running', 1, 0, 0, n, n, n, 0, 0, 0, 30
             FROM generate_series(1, 60000) n;
             SELECT 1::bigint
-            """);
+            """
+        );
         Assert.True(await ScalarAsync(source, "SELECT pg_relation_size('run') / 8192") > 512, "more than two ranges");
         await Migrations.ApplyToPostgresAsync(connectionString, default);
-        Assert.Equal(0, await ScalarAsync(
-            source, "SELECT COUNT(*) FROM run WHERE phase <> status OR total_at <> created_at + 86400000000"));
+        Assert.Equal(
+            0,
+            await ScalarAsync(
+                source,
+                "SELECT COUNT(*) FROM run WHERE phase <> status OR total_at <> created_at + 86400000000"
+            )
+        );
     }
 
     [Fact]
@@ -209,7 +228,16 @@ public sealed class UpgradeTests
     {
         var run = (await database.ReadAsync(tx => Postern.Runs.RunStore.FindAsync(tx, "proj_old", "run_old")))!;
         Assert.Equal(("succeeded", "succeeded", 0L, true), (run.Status, run.Phase, run.WorkflowVersion, run.IsEnded));
-        Assert.Equal("{}", Encoding.UTF8.GetString((await database.ReadAsync(tx => Postern.Runs.RunData.FindAsync(tx, "proj_old", "run_old", Postern.Runs.RunData.Input)))!));
+        Assert.Equal(
+            "{}",
+            Encoding.UTF8.GetString(
+                (
+                    await database.ReadAsync(tx =>
+                        Postern.Runs.RunData.FindAsync(tx, "proj_old", "run_old", Postern.Runs.RunData.Input)
+                    )
+                )!
+            )
+        );
         Assert.Equal(Migrations.Newest, await Migrations.VersionAsync(database));
     }
 }

@@ -12,7 +12,9 @@ internal sealed class Answer(HttpResponseMessage response, byte[] body)
 
     public byte[] Body { get; } = body;
 
-    private readonly Dictionary<string, string> _headers = response.Headers.Concat(response.Content.Headers).ToDictionary(h => h.Key, h => string.Join(", ", h.Value), StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, string> _headers = response
+        .Headers.Concat(response.Content.Headers)
+        .ToDictionary(h => h.Key, h => string.Join(", ", h.Value), StringComparer.OrdinalIgnoreCase);
 
     public JsonElement Json => JsonSerializer.Deserialize<JsonElement>(Text, Postern.Http.Wire.Json);
 

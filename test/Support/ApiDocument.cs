@@ -20,7 +20,8 @@ internal sealed class ApiDocument
     {
         _root = root;
         var components = new JsonObject();
-        foreach (var (name, schema) in root["components"]!["schemas"]!.AsObject()) components[name] = Closed(schema!);
+        foreach (var (name, schema) in root["components"]!["schemas"]!.AsObject())
+            components[name] = Closed(schema!);
         var all = new JsonObject { ["$id"] = Base, ["$defs"] = components };
         JsonSchema.FromText(all.ToJsonString(), _build);
         foreach (var (path, operations) in root["paths"]!.AsObject())
@@ -28,15 +29,17 @@ internal sealed class ApiDocument
             foreach (var (method, operation) in operations!.AsObject())
             {
                 var made = new ApiOperation(this, path, method.ToUpperInvariant(), operation!);
-                if (!_bySegments.TryAdd(made.Segments.Length, [made])) _bySegments[made.Segments.Length].Add(made);
+                if (!_bySegments.TryAdd(made.Segments.Length, [made]))
+                    _bySegments[made.Segments.Length].Add(made);
             }
         }
     }
 
     /// <summary>What a reference stands for; anything else as it is.</summary>
-    public JsonNode? Resolve(JsonNode? node) => node?["$ref"] is { } reference
-        ? reference.ToString().Split('/').Skip(1).Aggregate(_root, (at, name) => at[name]!)
-        : node;
+    public JsonNode? Resolve(JsonNode? node) =>
+        node?["$ref"] is { } reference
+            ? reference.ToString().Split('/').Skip(1).Aggregate(_root, (at, name) => at[name]!)
+            : node;
 
     /// <summary>The operation of a path; one with fixed words before one with parameters.</summary>
     public ApiOperation? Find(string path, string method)
@@ -51,8 +54,14 @@ internal sealed class ApiDocument
     public List<string> Problems(JsonNode schema, JsonElement value, string where)
     {
         var text = schema.ToJsonString();
-        var known = _schemas.GetOrAdd(text, t => JsonSchema.FromText(
-            t.Replace("#/components/schemas/", Base + "#/$defs/", StringComparison.Ordinal), _build));
+        var known = _schemas.GetOrAdd(
+            text,
+            t =>
+                JsonSchema.FromText(
+                    t.Replace("#/components/schemas/", Base + "#/$defs/", StringComparison.Ordinal),
+                    _build
+                )
+        );
         EvaluationResults results;
         try
         {
@@ -63,7 +72,8 @@ internal sealed class ApiDocument
             // A text that is no Unicode has no length: tests of such texts look at them by themselves.
             return [];
         }
-        if (results.IsValid) return [];
+        if (results.IsValid)
+            return [];
         var shown = value.GetRawText();
         var failed = (results.Details ?? []).Append(results).Where(d => d.Errors is { Count: > 0 });
         return
@@ -78,7 +88,8 @@ internal sealed class ApiDocument
     {
         var text = schema.ToJsonString().Replace("#/components/schemas/", "#/$defs/", StringComparison.Ordinal);
         var closed = JsonNode.Parse(text)!.AsObject();
-        if (closed["properties"] is not null) closed["additionalProperties"] ??= false;
+        if (closed["properties"] is not null)
+            closed["additionalProperties"] ??= false;
         return closed;
     }
 }

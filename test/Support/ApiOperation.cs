@@ -15,9 +15,10 @@ internal sealed partial class ApiOperation(ApiDocument document, string path, st
 
     public int Words => Segments.Count(s => !s.StartsWith('{'));
 
-    public bool Matches(string[] segments) => Segments.Zip(segments).All(pair => pair.First.StartsWith('{')
-        ? pair.Second.Length > 0
-        : pair.First == pair.Second);
+    public bool Matches(string[] segments) =>
+        Segments
+            .Zip(segments)
+            .All(pair => pair.First.StartsWith('{') ? pair.Second.Length > 0 : pair.First == pair.Second);
 
     public List<string> ProblemsOfRequest(HttpRequestMessage request, byte[]? body)
     {
@@ -30,18 +31,23 @@ internal sealed partial class ApiOperation(ApiDocument document, string path, st
             if (query.TryGetValue(name, out var given))
                 problems.AddRange(ProblemsOf(parameter["schema"]!, given.ToString(), "?" + name));
         }
-        if (body is null || operation["requestBody"] is not { } taken) return problems;
+        if (body is null || operation["requestBody"] is not { } taken)
+            return problems;
         if (body.Length == 0)
         {
-            if (taken["required"]!.GetValue<bool>()) problems.Add("No body was needed.");
+            if (taken["required"]!.GetValue<bool>())
+                problems.Add("No body was needed.");
             return problems;
         }
         // Other encodings of JSON than plain UTF-8 are read by the server, and tested where they are read.
-        if (taken["content"]!["application/json"]?["schema"] is not { } schema) return problems;
-        if (!System.Text.Unicode.Utf8.IsValid(body) || !TryParse(body, out var json)) return problems;
+        if (taken["content"]!["application/json"]?["schema"] is not { } schema)
+            return problems;
+        if (!System.Text.Unicode.Utf8.IsValid(body) || !TryParse(body, out var json))
+            return problems;
         // A number that is nearer to 0 than a decimal can be is 0 to the server.
         var text = json.GetRawText();
-        if (NearZero().IsMatch(text)) json = JsonSerializer.Deserialize<JsonElement>(NearZero().Replace(text, "0"));
+        if (NearZero().IsMatch(text))
+            json = JsonSerializer.Deserialize<JsonElement>(NearZero().Replace(text, "0"));
         problems.AddRange(document.Problems(schema, json, "request"));
         return problems;
     }
@@ -53,15 +59,18 @@ internal sealed partial class ApiOperation(ApiDocument document, string path, st
         if (document.Resolve(responses[status] ?? responses["default"]) is not { } said)
             return [$"The status {status} is not documented."];
         var media = response.Content.Headers.ContentType?.MediaType;
-        if (Method == "HEAD") return [];
+        if (Method == "HEAD")
+            return [];
         if (media is null)
             return said["content"] is null || responses[status] is null ? [] : [$"{status} came without its body."];
         if (said["content"]?[media]?["schema"] is not { } schema)
             return [$"{status} is {media}, which is not documented."];
-        if (!media.EndsWith("json", StringComparison.Ordinal)) return [];
+        if (!media.EndsWith("json", StringComparison.Ordinal))
+            return [];
         await response.Content.LoadIntoBufferAsync(cancel);
         var body = await response.Content.ReadAsByteArrayAsync(cancel);
-        if (response.Content.Headers.ContentEncoding.Count > 0) body = Unzip(body);
+        if (response.Content.Headers.ContentEncoding.Count > 0)
+            body = Unzip(body);
         return TryParse(body, out var json) ? document.Problems(schema, json, status) : [$"{status} is not JSON."];
     }
 
@@ -70,7 +79,11 @@ internal sealed partial class ApiOperation(ApiDocument document, string path, st
         JsonNode value = schema["type"]!.ToString() switch
         {
             "integer" => decimal.TryParse(given, out var number) ? number : given,
-            "array" => new JsonArray([.. given.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(g => (JsonNode)g)]),
+            "array" => new JsonArray([
+                .. given
+                    .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                    .Select(g => (JsonNode)g),
+            ]),
             _ => given,
         };
         return document.Problems(schema, JsonSerializer.SerializeToElement(value), where);
@@ -96,7 +109,10 @@ internal sealed partial class ApiOperation(ApiDocument document, string path, st
     private static byte[] Unzip(byte[] body)
     {
         using var whole = new MemoryStream();
-        using var zip = new System.IO.Compression.GZipStream(new MemoryStream(body), System.IO.Compression.CompressionMode.Decompress);
+        using var zip = new System.IO.Compression.GZipStream(
+            new MemoryStream(body),
+            System.IO.Compression.CompressionMode.Decompress
+        );
         zip.CopyTo(whole);
         return whole.ToArray();
     }

@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace Postern.Support;
 
-/// <summary>Runs that wait for a person, and who decides: an approval service with a secret, as somebody outside would sign.</summary>
+/// <summary>
+/// Runs that wait for a person, and who decides: an approval service with a secret, as somebody outside would sign.
+/// </summary>
 internal sealed class Asking
 {
     public const string Secret = "the approval service's secret";
@@ -15,7 +17,12 @@ internal sealed class Asking
     public static async Task<Asking> PrepareAsync(TestServer server)
     {
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", server.RootKey, new { kind = "pull" });
-        var put = await server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/default", server.RootKey, new { secrets = new[] { Secret } });
+        var put = await server.SendAsync(
+            HttpMethod.Put,
+            "/api/v1/approval-services/default",
+            server.RootKey,
+            new { secrets = new[] { Secret } }
+        );
         Assert.True(put.Status is 201 or 200, put.ToString());
         return new Asking(server);
     }
@@ -24,14 +31,24 @@ internal sealed class Asking
     public async Task<(string Run, string Token, JsonElement Claimed)> RunningAsync(int lease = 3600)
     {
         var id = (await _server.PostAsync("/api/v1/runs", new { agent = "p", input = 1 })).String("id");
-        var claimed = (await _server.PostAsync("/api/v1/agents/p/claim", new { waitSeconds = 10, leaseSeconds = lease })).Json.GetProperty("data")[0];
-        return (claimed.GetProperty("run").GetProperty("id").GetString()!, claimed.GetProperty("token").GetString()!, claimed);
+        var claimed = (
+            await _server.PostAsync("/api/v1/agents/p/claim", new { waitSeconds = 10, leaseSeconds = lease })
+        ).Json.GetProperty("data")[0];
+        return (
+            claimed.GetProperty("run").GetProperty("id").GetString()!,
+            claimed.GetProperty("token").GetString()!,
+            claimed
+        );
     }
 
     /// <summary>Asks by the run's own token, as its worker does.</summary>
     public async Task<Answer> AskAsync(string run, string token, object? body = null)
     {
-        var asked = await _server.PostAsync($"/api/v1/executions/{run}/request-approval", body ?? new { title = "Delete it?" }, token);
+        var asked = await _server.PostAsync(
+            $"/api/v1/executions/{run}/request-approval",
+            body ?? new { title = "Delete it?" },
+            token
+        );
         Assert.True(asked.Status == 200, asked.ToString());
         return asked;
     }
@@ -49,22 +66,45 @@ internal sealed class Asking
     public static (string, string) Sign256(string body, string secret) =>
         ("X-Hub-Signature-256", "sha256=" + Hex(secret, body));
 
-    public static string Hex(string secret, string text) => Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(text)));
+    public static string Hex(string secret, string text) =>
+        Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(text)));
 
     /// <summary>Through the signed door.</summary>
     public Task<Answer> DecideAsync(string request, string decision, string? feedback = null, string secret = Secret) =>
-        SendAsync(JsonSerializer.Serialize(new { requestId = request, decision, feedback }), secret);
+        SendAsync(
+            JsonSerializer.Serialize(
+                new
+                {
+                    requestId = request,
+                    decision,
+                    feedback,
+                }
+            ),
+            secret
+        );
 
-    public Task<Answer> SendAsync(string body, string secret = Secret) => _server.SendAsync(HttpMethod.Post, "/api/v1/webhooks/approval-response", null, Encoding.UTF8.GetBytes(body), Sign(body, secret));
+    public Task<Answer> SendAsync(string body, string secret = Secret) =>
+        _server.SendAsync(
+            HttpMethod.Post,
+            "/api/v1/webhooks/approval-response",
+            null,
+            Encoding.UTF8.GetBytes(body),
+            Sign(body, secret)
+        );
 
     public async Task<JsonElement> RunAsync(string run) => (await _server.GetAsync("/api/v1/runs/" + run)).Json;
 
-    public async Task<JsonElement> StatusAsync(string run) => (await _server.GetAsync($"/api/v1/executions/{run}/approval-status")).Json;
+    public async Task<JsonElement> StatusAsync(string run) =>
+        (await _server.GetAsync($"/api/v1/executions/{run}/approval-status")).Json;
 
-    public async Task<List<JsonElement>> EventsAsync(string run) => [.. (await _server.GetAsync($"/api/v1/runs/{run}/events?limit=500")).Json.GetProperty("data").EnumerateArray()];
+    public async Task<List<JsonElement>> EventsAsync(string run) =>
+        [.. (await _server.GetAsync($"/api/v1/runs/{run}/events?limit=500")).Json.GetProperty("data").EnumerateArray()];
 
     /// <summary>The path of the link to a question, as a person who may decide finds it.</summary>
-    public async Task<string> LinkAsync(string request) => new Uri((await _server.GetAsync("/api/v1/approvals/" + request, await DeciderAsync())).String("request_url")).AbsolutePath;
+    public async Task<string> LinkAsync(string request) =>
+        new Uri(
+            (await _server.GetAsync("/api/v1/approvals/" + request, await DeciderAsync())).String("request_url")
+        ).AbsolutePath;
 
     /// <summary>A key that was given the right to decide by its name.</summary>
     public Task<string> DeciderAsync() => _server.KeyAsync("write:approvals", "read:approvals", "read:runs");

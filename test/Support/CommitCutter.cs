@@ -63,8 +63,12 @@ internal sealed class CommitCutter : IDisposable
             {
                 var cut = watched ? Volatile.Read(ref _cut) : null;
                 isIt |= cut is not null && buffer.AsSpan(0, read).IndexOf(cut.After) >= 0;
-                if (cut is not null && isIt && buffer.AsSpan(0, read).IndexOf(cut.Text) >= 0
-                    && Interlocked.CompareExchange(ref _cut, null, cut) == cut)
+                if (
+                    cut is not null
+                    && isIt
+                    && buffer.AsSpan(0, read).IndexOf(cut.Text) >= 0
+                    && Interlocked.CompareExchange(ref _cut, null, cut) == cut
+                )
                 {
                     // The node first, so that no answer reaches it; the server reads what is on its way to the end.
                     from.Close(0);

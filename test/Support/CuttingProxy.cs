@@ -30,7 +30,8 @@ internal sealed class CuttingProxy : IAsyncDisposable
 
     public void CutAll()
     {
-        foreach (var socket in _open.Keys) Close(socket);
+        foreach (var socket in _open.Keys)
+            Close(socket);
     }
 
     /// <summary>From now on nothing gets through, and nobody is told.</summary>
@@ -60,7 +61,8 @@ internal sealed class CuttingProxy : IAsyncDisposable
     {
         try
         {
-            while (true) _ = ServeAsync(await _listener.AcceptSocketAsync());
+            while (true)
+                _ = ServeAsync(await _listener.AcceptSocketAsync());
         }
         catch (Exception fault) when (fault is SocketException or ObjectDisposedException)
         {

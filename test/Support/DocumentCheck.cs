@@ -14,7 +14,9 @@ internal sealed class DocumentCheck(HttpMessageHandler inner) : DelegatingHandle
     private static readonly Lazy<ApiDocument> Document = new(ApiDocument.Read);
 
     protected override async Task<HttpResponseMessage> SendAsync(
-        HttpRequestMessage request, CancellationToken cancellationToken)
+        HttpRequestMessage request,
+        CancellationToken cancellationToken
+    )
     {
         // What is made of bytes can be read twice; other contents are streams that a test holds in its hand.
         var sent = request.Content is null or ByteArrayContent
@@ -23,10 +25,13 @@ internal sealed class DocumentCheck(HttpMessageHandler inner) : DelegatingHandle
         var path = PathOf(request.RequestUri!);
         var response = await base.SendAsync(request, cancellationToken);
         var method = request.Method.Method;
-        if (!Methods.Contains(method) || Document.Value.Find(path, method) is not { } operation) return response;
+        if (!Methods.Contains(method) || Document.Value.Find(path, method) is not { } operation)
+            return response;
         var problems = await operation.ProblemsOfAnswerAsync(response, cancellationToken);
-        if (response.IsSuccessStatusCode) problems.AddRange(operation.ProblemsOfRequest(request, sent));
-        if (problems.Count == 0) return response;
+        if (response.IsSuccessStatusCode)
+            problems.AddRange(operation.ProblemsOfRequest(request, sent));
+        if (problems.Count == 0)
+            return response;
         Assert.Fail($"{request.Method} {operation.Path} is not as openapi.json says:\n{string.Join('\n', problems)}");
         return response;
     }

@@ -19,7 +19,9 @@ internal static class DoorRequests
         Table.TryGetValue($"{door.Method} {door.Path}", out var make)
             ? make(scene)
             : throw new InvalidOperationException(
-                $"{door.Method} {door.Path} has no valid request: add one to DoorRequests, so that it is tried at every moment at which authority may end.");
+                $"{door.Method} {door.Path} has no valid request: add one to DoorRequests, so that it is tried at "
+                    + "every moment at which authority may end."
+            );
 
     private static Dictionary<string, Make> Build()
     {
@@ -29,7 +31,8 @@ internal static class DoorRequests
         AddSessions(table);
         AddApprovals(table);
         AddDeliveries(table);
-        foreach (var kind in (string[])["user", "org"]) AddTriggers(table, kind);
+        foreach (var kind in (string[])["user", "org"])
+            AddTriggers(table, kind);
         return table;
     }
 
@@ -66,8 +69,11 @@ internal static class DoorRequests
         table["DELETE /api/v1/callback-secrets/{id}"] = async s =>
         {
             await FreeCallbackSecretsAsync(s);
-            return new("admin", "/api/v1/callback-secrets/" + (
-                await s.OkAsync(HttpMethod.Post, "/api/v1/callback-secrets", null)).String("id"));
+            return new(
+                "admin",
+                "/api/v1/callback-secrets/"
+                    + (await s.OkAsync(HttpMethod.Post, "/api/v1/callback-secrets", null)).String("id")
+            );
         };
         table["POST /api/v1/callback-token-secrets/rotate"] = _ =>
             Plain("admin", "/api/v1/callback-token-secrets/rotate");
@@ -99,8 +105,9 @@ internal static class DoorRequests
         table["GET /api/v1/runs/{run}/events"] = s => OfRun(s, "read", "/events");
         table["POST /api/v1/runs/{run}/start"] = async s =>
         {
-            var run = (await s.OkAsync(HttpMethod.Post, "/api/v1/runs",
-                new { agent = await s.AgentAsync(), start = false })).String("id");
+            var run = (
+                await s.OkAsync(HttpMethod.Post, "/api/v1/runs", new { agent = await s.AgentAsync(), start = false })
+            ).String("id");
             return new("write:runs:" + run, $"/api/v1/runs/{run}/start");
         };
         table["POST /api/v1/runs/{run}/cancel"] = s => OfRun(s, "write", "/cancel", new { reason = "late" });
@@ -112,11 +119,15 @@ internal static class DoorRequests
         };
         table["POST /api/v1/runs/{run}/retry"] = async s =>
         {
-            var run = (await s.OkAsync(HttpMethod.Post, "/api/v1/runs", new { agent = await s.AgentAsync() }))
-                .String("id");
+            var run = (await s.OkAsync(HttpMethod.Post, "/api/v1/runs", new { agent = await s.AgentAsync() })).String(
+                "id"
+            );
             await s.ClaimAsync(5);
-            await s.OkAsync(HttpMethod.Post, $"/api/v1/runs/{run}/status",
-                new { status = "failed", failure = new { code = "broken" } });
+            await s.OkAsync(
+                HttpMethod.Post,
+                $"/api/v1/runs/{run}/status",
+                new { status = "failed", failure = new { code = "broken" } }
+            );
             return new("write:runs:" + run, $"/api/v1/runs/{run}/retry", new { clientRequestId = s.Name });
         };
         table["POST /api/v1/runs/{run}/status"] = s =>
@@ -124,36 +135,45 @@ internal static class DoorRequests
         table["POST /api/v1/runs/{run}/heartbeat"] = s => OfRun(s, "write", "/heartbeat", new { });
         foreach (var prefix in (string[])["", "/api/v1"])
             table[$"POST {prefix}/internal/jobs/{{run}}/status"] = async s =>
-                new(null, $"{prefix}/internal/jobs/{await s.RunAsync()}/status",
+                new(
+                    null,
+                    $"{prefix}/internal/jobs/{await s.RunAsync()}/status",
+                    new
+                    {
+                        event_id = s.Name,
+                        status = "succeeded",
+                        occurred_at = DateTimeOffset.UtcNow,
+                        correlation_id = s.Name,
+                    }
+                );
+        table["POST /api/callbacks/execution"] = async s =>
+            new(
+                null,
+                "/api/callbacks/execution",
                 new
                 {
-                    event_id = s.Name,
-                    status = "succeeded",
-                    occurred_at = DateTimeOffset.UtcNow,
-                    correlation_id = s.Name
-                });
-        table["POST /api/callbacks/execution"] = async s =>
-            new(null, "/api/callbacks/execution",
-            new
-            {
-                sessionId = await s.SessionIdAsync(),
-                cloudAgentSessionId = await s.SessionIdAsync(),
-                status = "completed"
-            });
+                    sessionId = await s.SessionIdAsync(),
+                    cloudAgentSessionId = await s.SessionIdAsync(),
+                    status = "completed",
+                }
+            );
     }
 
     private static void AddSessions(Dictionary<string, Make> table)
     {
         table["GET /api/v1/sessions"] = _ => Plain("read:sessions", "/api/v1/sessions");
         table["POST /api/v1/sessions"] = async s =>
-            new("write:tasks:" + await s.AgentAsync(), "/api/v1/sessions",
-            new
-            {
-                type = "chat",
-                externalId = s.Name + "-new",
-                taskIdentifier = s.Name,
-                triggerConfig = new { basePayload = new { } }
-            });
+            new(
+                "write:tasks:" + await s.AgentAsync(),
+                "/api/v1/sessions",
+                new
+                {
+                    type = "chat",
+                    externalId = s.Name + "-new",
+                    taskIdentifier = s.Name,
+                    triggerConfig = new { basePayload = new { } },
+                }
+            );
         table["GET /api/v1/sessions/{session}"] = s => OfSession(s, "read", "/api/v1/sessions/{session}");
         table["GET /api/v1/sessions/{session}/transcript"] = s =>
             OfSession(s, "read", "/api/v1/sessions/{session}/transcript");
@@ -162,10 +182,16 @@ internal static class DoorRequests
         table["POST /api/v1/sessions/{session}/close"] = s =>
             OfSession(s, "admin", "/api/v1/sessions/{session}/close", new { reason = "late" });
         table["POST /api/v1/sessions/{session}/end-and-continue"] = async s =>
-            await OfSession(s, "write", "/api/v1/sessions/{session}/end-and-continue",
-            new { callingRunId = await s.RunAsync(), reason = "late" });
-        foreach (var (pattern, path) in (ReadOnlySpan<(string, string)>)[("/{io}", "/in"),
-            ("/channels/{name}/{io}", "/channels/side/in")])
+            await OfSession(
+                s,
+                "write",
+                "/api/v1/sessions/{session}/end-and-continue",
+                new { callingRunId = await s.RunAsync(), reason = "late" }
+            );
+        foreach (
+            var (pattern, path) in (ReadOnlySpan<(string, string)>)
+                [("/{io}", "/in"), ("/channels/{name}/{io}", "/channels/side/in")]
+        )
         {
             const string prefix = "/realtime/v1/sessions/{session}";
             table[$"GET {prefix}{pattern}"] = s => OfSession(s, "read", prefix + path);
@@ -176,13 +202,20 @@ internal static class DoorRequests
             table[$"POST {prefix}{pattern}/records"] = s =>
                 OfSession(s, "write", prefix + path + "/records", new { records = new[] { new { data = "late" } } });
             table[$"PUT {prefix}{pattern}"] = async s =>
-                await OfSession(s, "write", prefix + path) with { Success = 501 };
+                await OfSession(s, "write", prefix + path) with
+                {
+                    Success = 501,
+                };
         }
-        foreach (var method in (string[])["GET", "HEAD"]) table[method + " /sessions/{key}/history"] = async s =>
-            new("read:sessions:" + await s.SessionIdAsync(), await HistoryAsync(s) + "/history");
+        foreach (var method in (string[])["GET", "HEAD"])
+            table[method + " /sessions/{key}/history"] = async s =>
+                new("read:sessions:" + await s.SessionIdAsync(), await HistoryAsync(s) + "/history");
         table["POST /sessions/{key}/messages"] = async s =>
-            new("write:sessions:" + await s.SessionIdAsync(), await HistoryAsync(s) + "/messages",
-            new { role = "user", content = "late" });
+            new(
+                "write:sessions:" + await s.SessionIdAsync(),
+                await HistoryAsync(s) + "/messages",
+                new { role = "user", content = "late" }
+            );
         table["POST /sessions/{key}/kill"] = async s => new("admin", await HistoryAsync(s) + "/kill");
     }
 
@@ -199,18 +232,26 @@ internal static class DoorRequests
         table["GET /api/v1/approvals/{approval}"] = async s =>
             new("read:approvals:" + await s.QuestionAsync(), "/api/v1/approvals/" + await s.QuestionAsync());
         table["POST /api/v1/executions/{run}/approval-response"] = async s =>
-            new("write:approvals:" + await s.QuestionAsync(),
-            $"/api/v1/executions/{await s.RunAsync()}/approval-response", new { decision = "approved" });
+            new(
+                "write:approvals:" + await s.QuestionAsync(),
+                $"/api/v1/executions/{await s.RunAsync()}/approval-response",
+                new { decision = "approved" }
+            );
         foreach (var prefix in (string[])["/api/v1", "/api/v1/agents/{slug}"])
         {
             table[$"POST {prefix}/executions/{{run}}/request-approval"] = async s =>
-                new("write:runs:" + await s.RunAsync(),
-                $"{Named(prefix, s)}/executions/{await s.RunAsync()}/request-approval", new { title = "Late?" });
+                new(
+                    "write:runs:" + await s.RunAsync(),
+                    $"{Named(prefix, s)}/executions/{await s.RunAsync()}/request-approval",
+                    new { title = "Late?" }
+                );
             table[$"GET {prefix}/executions/{{run}}/approval-status"] = async s =>
             {
                 await s.QuestionAsync();
-                return new("read:runs:" + await s.RunAsync(),
-                    $"{Named(prefix, s)}/executions/{await s.RunAsync()}/approval-status");
+                return new(
+                    "read:runs:" + await s.RunAsync(),
+                    $"{Named(prefix, s)}/executions/{await s.RunAsync()}/approval-status"
+                );
             };
         }
         foreach (var path in (string[])["", "/{project}"])
@@ -219,17 +260,31 @@ internal static class DoorRequests
             {
                 await ServiceAsync(s, "default");
                 var body = JsonSerializer.Serialize(
-                    new { requestId = await s.QuestionAsync(), decision = "approved", feedback = "late" });
-                return new(null, "/api/v1/webhooks/approval-response" + path.Replace("{project}", s.World.Project,
-                    StringComparison.Ordinal), Encoding.UTF8.GetBytes(body),
-                    Headers: Asking.Sign(body, TimeWorld.Secret));
+                    new
+                    {
+                        requestId = await s.QuestionAsync(),
+                        decision = "approved",
+                        feedback = "late",
+                    }
+                );
+                return new(
+                    null,
+                    "/api/v1/webhooks/approval-response"
+                        + path.Replace("{project}", s.World.Project, StringComparison.Ordinal),
+                    Encoding.UTF8.GetBytes(body),
+                    Headers: Asking.Sign(body, TimeWorld.Secret)
+                );
             };
         }
         table["GET /approvals/{token}"] = async s => new(null, await s.LinkAsync());
         table["POST /approvals/{token}"] = async s =>
-            new(null, await s.LinkAsync(),
-            Encoding.ASCII.GetBytes("decision=approved&comment=" + new string('x', 100)),
-            "application/x-www-form-urlencoded", 303);
+            new(
+                null,
+                await s.LinkAsync(),
+                Encoding.ASCII.GetBytes("decision=approved&comment=" + new string('x', 100)),
+                "application/x-www-form-urlencoded",
+                303
+            );
     }
 
     private static void AddDeliveries(Dictionary<string, Make> table)
@@ -238,8 +293,11 @@ internal static class DoorRequests
         table["GET /api/v1/webhook-endpoints/{endpoint}"] = async s =>
             new("read:deliveries", "/api/v1/webhook-endpoints/" + await s.EndpointAsync());
         table["PUT /api/v1/webhook-endpoints/{endpoint}"] = async s =>
-            new("write:deliveries", "/api/v1/webhook-endpoints/" + await s.EndpointAsync(),
-            new { url = s.World.Receiver.Url, events = new[] { "session.closed" } });
+            new(
+                "write:deliveries",
+                "/api/v1/webhook-endpoints/" + await s.EndpointAsync(),
+                new { url = s.World.Receiver.Url, events = new[] { "session.closed" } }
+            );
         table["DELETE /api/v1/webhook-endpoints/{endpoint}"] = async s =>
             new("write:deliveries", "/api/v1/webhook-endpoints/" + await s.EndpointAsync());
         table["POST /api/v1/webhook-endpoints/{endpoint}/rotate-secret"] = async s =>
@@ -254,8 +312,16 @@ internal static class DoorRequests
         table["POST /api/v1/deliveries/replay"] = async s =>
         {
             await s.DeliveryAsync();
-            return new("write:deliveries", "/api/v1/deliveries/replay",
-                new { endpoint = s.Name, status = "delivered", since = "2020-01-01T00:00:00Z" });
+            return new(
+                "write:deliveries",
+                "/api/v1/deliveries/replay",
+                new
+                {
+                    endpoint = s.Name,
+                    status = "delivered",
+                    since = "2020-01-01T00:00:00Z",
+                }
+            );
         };
         table["GET /api/v1/events"] = _ => Plain("read:deliveries", "/api/v1/events");
     }
@@ -265,8 +331,11 @@ internal static class DoorRequests
         var pattern = $"/api/triggers/{kind}/{{owner}}/{{trigger}}";
         table["GET /api/triggers"] = _ => Plain("read:triggers", "/api/triggers");
         table["POST " + pattern] = async s =>
-            new("write:triggers", $"/api/triggers/{kind}/time/{s.Name}",
-            new { promptTemplate = "late", agent = await s.AgentAsync() });
+            new(
+                "write:triggers",
+                $"/api/triggers/{kind}/time/{s.Name}",
+                new { promptTemplate = "late", agent = await s.AgentAsync() }
+            );
         table["GET " + pattern] = async s => new("read:triggers", await s.TriggerAsync(kind));
         table["PUT " + pattern] = async s =>
             new("write:triggers", await s.TriggerAsync(kind), new { promptTemplate = "late" });
@@ -278,14 +347,17 @@ internal static class DoorRequests
             new("trigger:triggers", $"{await s.TriggerAsync(kind)}/requests/{await s.CaptureAsync(kind)}/replay");
         table[$"POST {pattern}/invoke"] = async s =>
         {
-            await s.OkAsync(HttpMethod.Post, $"/api/triggers/{kind}/time/{s.Name}",
+            await s.OkAsync(
+                HttpMethod.Post,
+                $"/api/triggers/{kind}/time/{s.Name}",
                 new
                 {
                     promptTemplate = "late",
                     agent = await s.AgentAsync(),
                     activationMode = "scheduled",
-                    cronExpression = "0 0 1 1 *"
-                });
+                    cronExpression = "0 0 1 1 *",
+                }
+            );
             return new("trigger:triggers", $"/api/triggers/{kind}/time/{s.Name}/invoke");
         };
         foreach (var prefix in (string[])["/inbound", "/inbound/{project}"])
@@ -294,7 +366,12 @@ internal static class DoorRequests
             {
                 await s.TriggerAsync(kind);
                 var body = JsonSerializer.Serialize(new { s.Name, padding = new string('x', 100) });
-                return new(null, $"{prefix.Replace("{project}", s.World.Project, StringComparison.Ordinal)}/{kind}/time/{s.Name}", Encoding.UTF8.GetBytes(body), Headers: Asking.Sign256(body, TimeWorld.Secret));
+                return new(
+                    null,
+                    $"{prefix.Replace("{project}", s.World.Project, StringComparison.Ordinal)}/{kind}/time/{s.Name}",
+                    Encoding.UTF8.GetBytes(body),
+                    Headers: Asking.Sign256(body, TimeWorld.Secret)
+                );
             };
         }
     }
@@ -306,8 +383,11 @@ internal static class DoorRequests
         new($"{action}:runs:{await s.RunAsync()}", $"/api/v1/runs/{await s.RunAsync()}{more}", body);
 
     private static async Task<DoorRequest> OfSession(TimeScene s, string action, string path, object? body = null) =>
-        new($"{action}:sessions:{await s.SessionIdAsync()}",
-            path.Replace("{session}", await s.SessionIdAsync(), StringComparison.Ordinal), body);
+        new(
+            $"{action}:sessions:{await s.SessionIdAsync()}",
+            path.Replace("{session}", await s.SessionIdAsync(), StringComparison.Ordinal),
+            body
+        );
 
     private static async Task<string> HistoryAsync(TimeScene s) =>
         "/sessions/" + Uri.EscapeDataString((await s.SessionAsync()).GetProperty("key").GetString()!);
@@ -319,16 +399,22 @@ internal static class DoorRequests
 
     private static async Task<string> ServiceAsync(TimeScene s, string name)
     {
-        await s.OkAsync(HttpMethod.Put, "/api/v1/approval-services/" + name,
-            new { secrets = new[] { TimeWorld.Secret } });
+        await s.OkAsync(
+            HttpMethod.Put,
+            "/api/v1/approval-services/" + name,
+            new { secrets = new[] { TimeWorld.Secret } }
+        );
         return name;
     }
 
     /// <summary>A project has two of them at most.</summary>
     public static async Task FreeCallbackSecretsAsync(TimeScene s)
     {
-        foreach (var one in (await s.OkAsync(HttpMethod.Get, "/api/v1/callback-secrets", null)).Json.GetProperty("data")
-            .EnumerateArray())
+        foreach (
+            var one in (await s.OkAsync(HttpMethod.Get, "/api/v1/callback-secrets", null))
+                .Json.GetProperty("data")
+                .EnumerateArray()
+        )
             await s.OkAsync(HttpMethod.Delete, "/api/v1/callback-secrets/" + one.GetProperty("id").GetString(), null);
     }
 

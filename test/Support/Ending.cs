@@ -11,8 +11,13 @@ namespace Postern.Support;
 /// <param name="Takes">It takes away a right that the request needs: not a way where a door asks for none.</param>
 /// <param name="EndsTheTarget">What the request is about ends with it, so that each try needs a scene of its
 /// own.</param>
-internal sealed record Ending(Opens Kind, string Name, Func<TimeScene, DoorRequest, Task<Held>> HoldAsync,
-    bool Takes = false, bool EndsTheTarget = false)
+internal sealed record Ending(
+    Opens Kind,
+    string Name,
+    Func<TimeScene, DoorRequest, Task<Held>> HoldAsync,
+    bool Takes = false,
+    bool EndsTheTarget = false
+)
 {
     public const string Superseded = "superseded";
 
@@ -20,8 +25,8 @@ internal sealed record Ending(Opens Kind, string Name, Func<TimeScene, DoorReque
     public static IEnumerable<Ending> Of(Door door)
     {
         // The root key alone, and of its ways to end the one that it has.
-        if (door.Rule.Words.StartsWith("the root key", StringComparison.Ordinal)) return [new(Opens.Key, "rotated",
-            HoldRootAsync)];
+        if (door.Rule.Words.StartsWith("the root key", StringComparison.Ordinal))
+            return [new(Opens.Key, "rotated", HoldRootAsync)];
         return All.Where(e => (e.Kind & door.Opens) != 0).Where(e => e.Kind != Opens.Link || door.Method == "POST");
     }
 
@@ -32,135 +37,257 @@ internal sealed record Ending(Opens Kind, string Name, Func<TimeScene, DoorReque
         .. OfKeys(Opens.InternalKey, "live", key => [("X-Internal-API-Key", key)]),
         .. OfTokens(),
         .. OfRuns(Opens.RunToken, async s => [("Authorization", "Bearer " + await s.RunTokenAsync())]),
-        .. OfRuns(Opens.CallbackToken, async s =>
-            [.. (await s.ClaimedAsync()).GetProperty("callback").GetProperty("headers").EnumerateObject()
-            .Select(h => (h.Name, h.Value.GetString()!))]),
+        .. OfRuns(
+            Opens.CallbackToken,
+            async s =>
+                [
+                    .. (await s.ClaimedAsync())
+                        .GetProperty("callback")
+                        .GetProperty("headers")
+                        .EnumerateObject()
+                        .Select(h => (h.Name, h.Value.GetString()!)),
+                ]
+        ),
         new(Opens.CallbackSecret, "deleted", HoldCallbackSecretAsync),
-        new(Opens.Signature, "secret replaced", (s, request) =>
-            Task.FromResult(new Held(request.Headers, () => ReplaceSecretAsync(s, request))), EndsTheTarget: true),
+        new(
+            Opens.Signature,
+            "secret replaced",
+            (s, request) => Task.FromResult(new Held(request.Headers, () => ReplaceSecretAsync(s, request))),
+            EndsTheTarget: true
+        ),
         // A link shows what became of its question as long as that is kept; what ends is the right to answer.
-        new(Opens.Link, "question settled", async (s, _) =>
-            new Held([], async () =>
-            await s.OkAsync(HttpMethod.Post, $"/api/v1/runs/{await s.RunAsync()}/cancel", null)), EndsTheTarget: true),
+        new(
+            Opens.Link,
+            "question settled",
+            async (s, _) =>
+                new Held(
+                    [],
+                    async () => await s.OkAsync(HttpMethod.Post, $"/api/v1/runs/{await s.RunAsync()}/cancel", null)
+                ),
+            EndsTheTarget: true
+        ),
     ];
 
     private static IEnumerable<Ending> OfKeys(Opens kind, string form, Func<string, (string, string)[]> present)
     {
         yield return new(kind, "revoked", Hold((keys, row, _) => keys.RevokeAsync(row, "test")));
-        yield return new(kind, "narrowed",
-            Hold((keys, row, _) => keys.UpdateAsync(row, new KeyChange(Scopes: ["read:tags"]), "test")), Takes: true);
+        yield return new(
+            kind,
+            "narrowed",
+            Hold((keys, row, _) => keys.UpdateAsync(row, new KeyChange(Scopes: ["read:tags"]), "test")),
+            Takes: true
+        );
         yield return new(kind, "rotated", Hold((keys, row, _) => keys.RotateAsync(row, TimeSpan.Zero, "test")));
         yield return new(kind, "expired", Hold((_, _, s) => LaterAsync(s, 31), seconds: 30));
 
-        Func<TimeScene, DoorRequest,
-            Task<Held>> Hold(Func<KeyAdmin, KeyRow, TimeScene, Task> end, int? seconds = null) => async (s, request) =>
-        {
-            var keys = s.World.Get<KeyAdmin>();
-            var (row, key, _) = await keys.CreateAsync(s.World.Project, s.Name, form, ScopesOf(request),
-                seconds is { } life ? s.Server.Database.Now + (life * 1_000_000L) : null, "test");
-            return new Held(present(key.Text), () => end(keys, row, s));
-        };
+        Func<TimeScene, DoorRequest, Task<Held>> Hold(
+            Func<KeyAdmin, KeyRow, TimeScene, Task> end,
+            int? seconds = null
+        ) =>
+            async (s, request) =>
+            {
+                var keys = s.World.Get<KeyAdmin>();
+                var (row, key, _) = await keys.CreateAsync(
+                    s.World.Project,
+                    s.Name,
+                    form,
+                    ScopesOf(request),
+                    seconds is { } life ? s.Server.Database.Now + (life * 1_000_000L) : null,
+                    "test"
+                );
+                return new Held(present(key.Text), () => end(keys, row, s));
+            };
     }
 
     private static IEnumerable<Ending> OfTokens()
     {
         yield return new(Opens.Token, "revoked", Hold((s, t) => RevokeAsync(s, new { token = t.Text })));
-        yield return new(Opens.Token, "revoked by its jti",
-            Hold((s, t) => RevokeAsync(s, new { jti = JtiOf(t.Text) })));
-        yield return new(Opens.Token, "revoked by its subject",
-            Hold((s, t) => RevokeAsync(s,
-            new { subject = t.Subject, issuedBefore = s.Server.Clock.GetUtcNow().AddSeconds(2) })));
+        yield return new(
+            Opens.Token,
+            "revoked by its jti",
+            Hold((s, t) => RevokeAsync(s, new { jti = JtiOf(t.Text) }))
+        );
+        yield return new(
+            Opens.Token,
+            "revoked by its subject",
+            Hold(
+                (s, t) =>
+                    RevokeAsync(s, new { subject = t.Subject, issuedBefore = s.Server.Clock.GetUtcNow().AddSeconds(2) })
+            )
+        );
         yield return new(Opens.Token, "expired", Hold((s, _) => LaterAsync(s, 10 + 30 + 2), seconds: 10));
-        yield return new(Opens.Token, "parent revoked",
-            Hold((s, t) => RevokeAsync(s, new { token = t.Parent }), derived: true));
-        yield return new(Opens.Token, "parent expired",
-            Hold((s, _) => LaterAsync(s, 10 + 30 + 2), seconds: 10, derived: true));
-        yield return new(Opens.Token, "its key revoked",
-            Hold((s, t) => s.World.Get<KeyAdmin>().RevokeAsync(t.Key, "test")));
-        yield return new(Opens.Token, "its key narrowed",
+        yield return new(
+            Opens.Token,
+            "parent revoked",
+            Hold((s, t) => RevokeAsync(s, new { token = t.Parent }), derived: true)
+        );
+        yield return new(
+            Opens.Token,
+            "parent expired",
+            Hold((s, _) => LaterAsync(s, 10 + 30 + 2), seconds: 10, derived: true)
+        );
+        yield return new(
+            Opens.Token,
+            "its key revoked",
+            Hold((s, t) => s.World.Get<KeyAdmin>().RevokeAsync(t.Key, "test"))
+        );
+        yield return new(
+            Opens.Token,
+            "its key narrowed",
             Hold((s, t) => s.World.Get<KeyAdmin>().UpdateAsync(t.Key, new KeyChange(Scopes: ["read:tags"]), "test")),
-            Takes: true);
-        yield return new(Opens.Token, "its key rotated",
-            Hold((s, t) => s.World.Get<KeyAdmin>().RotateAsync(t.Key, TimeSpan.Zero, "test"), derived: true));
-        yield return new(Opens.Token, "its key expired", Hold(async (s, t) =>
-        {
-            await s.World.Get<KeyAdmin>()
-                .UpdateAsync(t.Key, new KeyChange(ExpiresAt: s.Server.Database.Now + 1_000_000), "test");
-            await LaterAsync(s, 2);
-        }));
+            Takes: true
+        );
+        yield return new(
+            Opens.Token,
+            "its key rotated",
+            Hold((s, t) => s.World.Get<KeyAdmin>().RotateAsync(t.Key, TimeSpan.Zero, "test"), derived: true)
+        );
+        yield return new(
+            Opens.Token,
+            "its key expired",
+            Hold(
+                async (s, t) =>
+                {
+                    await s
+                        .World.Get<KeyAdmin>()
+                        .UpdateAsync(t.Key, new KeyChange(ExpiresAt: s.Server.Database.Now + 1_000_000), "test");
+                    await LaterAsync(s, 2);
+                }
+            )
+        );
 
-        static Func<TimeScene, DoorRequest,
-            Task<Held>> Hold(Func<TimeScene, Minted, Task> end, int seconds = 3600, bool derived = false) =>
+        static Func<TimeScene, DoorRequest, Task<Held>> Hold(
+            Func<TimeScene, Minted, Task> end,
+            int seconds = 3600,
+            bool derived = false
+        ) =>
             async (s, request) =>
-        {
-            var scopes = ScopesOf(request);
-            var (row, key, _) = await s.World.Get<KeyAdmin>()
-                .CreateAsync(s.World.Project, s.Name, "live", scopes, null, "test");
-            var (tokens, until, subject) = (s.World.Get<Tokens>(), s.Server.Database.Now + (seconds * 1_000_000L),
-                Guid.NewGuid().ToString("N"));
-            Authority parent = (await s.World.Get<KeyRing>().VerifyAsync(key.Text, s.Server.Database.Now))!;
-            var token = (await tokens.DeriveAsync(parent, s.World.Project, scopes, until, person: subject))!;
-            var first = token;
-            if (derived) token = (
-                await tokens.DeriveAsync((await tokens.VerifyAsync(first, s.Server.Database.Now)).Grant!,
-                s.World.Project, scopes, s.Server.Database.Now + 3_600_000_000))!;
-            return new Held([("Authorization", "Bearer " + token)], () =>
-                end(s, new Minted(token, first, subject, row)));
-        };
+            {
+                var scopes = ScopesOf(request);
+                var (row, key, _) = await s
+                    .World.Get<KeyAdmin>()
+                    .CreateAsync(s.World.Project, s.Name, "live", scopes, null, "test");
+                var (tokens, until, subject) = (
+                    s.World.Get<Tokens>(),
+                    s.Server.Database.Now + (seconds * 1_000_000L),
+                    Guid.NewGuid().ToString("N")
+                );
+                Authority parent = (await s.World.Get<KeyRing>().VerifyAsync(key.Text, s.Server.Database.Now))!;
+                var token = (await tokens.DeriveAsync(parent, s.World.Project, scopes, until, person: subject))!;
+                var first = token;
+                if (derived)
+                    token = (
+                        await tokens.DeriveAsync(
+                            (await tokens.VerifyAsync(first, s.Server.Database.Now)).Grant!,
+                            s.World.Project,
+                            scopes,
+                            s.Server.Database.Now + 3_600_000_000
+                        )
+                    )!;
+                return new Held(
+                    [("Authorization", "Bearer " + token)],
+                    () => end(s, new Minted(token, first, subject, row))
+                );
+            };
     }
 
     private static IEnumerable<Ending> OfRuns(Opens kind, Func<TimeScene, Task<(string, string)[]>> present)
     {
-        yield return new(kind, "run cancelled",
+        yield return new(
+            kind,
+            "run cancelled",
             Hold(async s => await s.OkAsync(HttpMethod.Post, $"/api/v1/runs/{await s.RunAsync()}/cancel", null)),
-            EndsTheTarget: true);
-        yield return new(kind, "run ended", Hold(async s =>
-        {
-            // A run that waits for a person ends by the answer.
-            if (s.HasAsked) await s.OkAsync(HttpMethod.Post,
-                $"/api/v1/executions/{await s.RunAsync()}/approval-response", new { decision = "rejected" });
-            else await s.OkAsync(HttpMethod.Post, $"/api/v1/runs/{await s.RunAsync()}/status",
-                new { status = "succeeded" });
-        }), EndsTheTarget: true);
-        yield return new(kind, Superseded, Hold(async s =>
-        {
-            // A run that waits for a person is handed over to nobody before the answer.
-            if (s.HasAsked) await s.OkAsync(HttpMethod.Post,
-                $"/api/v1/executions/{await s.RunAsync()}/approval-response", new { decision = "approved" });
-            await LaterAsync(s, s.Lease + 1);
-            Assert.Equal(2, (await s.ClaimAsync(5)).GetProperty("run").GetProperty("attempt").GetInt64());
-        }), EndsTheTarget: true);
-        yield return new(kind, "agent removed",
-            Hold(s => s.OkAsync(HttpMethod.Delete, $"/api/v1/agents/{s.Name}?force=1", null)), EndsTheTarget: true);
-        if (kind == Opens.RunToken) yield return new(kind, "revoked",
-            Hold(async s => await RevokeAsync(s, new { token = await s.RunTokenAsync() })), EndsTheTarget: true);
+            EndsTheTarget: true
+        );
+        yield return new(
+            kind,
+            "run ended",
+            Hold(async s =>
+            {
+                // A run that waits for a person ends by the answer.
+                if (s.HasAsked)
+                    await s.OkAsync(
+                        HttpMethod.Post,
+                        $"/api/v1/executions/{await s.RunAsync()}/approval-response",
+                        new { decision = "rejected" }
+                    );
+                else
+                    await s.OkAsync(
+                        HttpMethod.Post,
+                        $"/api/v1/runs/{await s.RunAsync()}/status",
+                        new { status = "succeeded" }
+                    );
+            }),
+            EndsTheTarget: true
+        );
+        yield return new(
+            kind,
+            Superseded,
+            Hold(async s =>
+            {
+                // A run that waits for a person is handed over to nobody before the answer.
+                if (s.HasAsked)
+                    await s.OkAsync(
+                        HttpMethod.Post,
+                        $"/api/v1/executions/{await s.RunAsync()}/approval-response",
+                        new { decision = "approved" }
+                    );
+                await LaterAsync(s, s.Lease + 1);
+                Assert.Equal(2, (await s.ClaimAsync(5)).GetProperty("run").GetProperty("attempt").GetInt64());
+            }),
+            EndsTheTarget: true
+        );
+        yield return new(
+            kind,
+            "agent removed",
+            Hold(s => s.OkAsync(HttpMethod.Delete, $"/api/v1/agents/{s.Name}?force=1", null)),
+            EndsTheTarget: true
+        );
+        if (kind == Opens.RunToken)
+            yield return new(
+                kind,
+                "revoked",
+                Hold(async s => await RevokeAsync(s, new { token = await s.RunTokenAsync() })),
+                EndsTheTarget: true
+            );
 
-        Func<TimeScene, DoorRequest, Task<Held>> Hold(Func<TimeScene, Task> end) => async (s, _) =>
-            new Held(await present(s), () => end(s));
+        Func<TimeScene, DoorRequest, Task<Held>> Hold(Func<TimeScene, Task> end) =>
+            async (s, _) => new Held(await present(s), () => end(s));
     }
 
     private static async Task<Held> HoldRootAsync(TimeScene s, DoorRequest request)
     {
         var row = (await s.World.Get<KeyStore>().FindRootAsync(s.World.Project))!;
         var rotated = (KeyOutcome.Rotated)await s.World.Get<KeyAdmin>().RotateAsync(row, TimeSpan.Zero, "test");
-        return new Held([("Authorization", "Bearer " + rotated.Key.Text)], () =>
-            s.World.Get<KeyAdmin>().RotateAsync(row, TimeSpan.Zero, "test"));
+        return new Held(
+            [("Authorization", "Bearer " + rotated.Key.Text)],
+            () => s.World.Get<KeyAdmin>().RotateAsync(row, TimeSpan.Zero, "test")
+        );
     }
 
     private static async Task<Held> HoldCallbackSecretAsync(TimeScene s, DoorRequest request)
     {
         await DoorRequests.FreeCallbackSecretsAsync(s);
         var made = await s.OkAsync(HttpMethod.Post, "/api/v1/callback-secrets", null);
-        return new Held([("X-Callback-Secret", made.String("secret"))], () =>
-            s.OkAsync(HttpMethod.Delete, "/api/v1/callback-secrets/" + made.String("id"), null));
+        return new Held(
+            [("X-Callback-Secret", made.String("secret"))],
+            () => s.OkAsync(HttpMethod.Delete, "/api/v1/callback-secrets/" + made.String("id"), null)
+        );
     }
 
     private static Task ReplaceSecretAsync(TimeScene s, DoorRequest request) =>
         request.Path.StartsWith("/inbound", StringComparison.Ordinal)
-            ? s.OkAsync(HttpMethod.Put,
-                $"/api/triggers/{(request.Path.Contains("/user/", StringComparison.Ordinal) ? "user" : "org")}/time/{s.Name}", new { webhookAuth = new { scheme = "sha256", secret = "another secret of the matrix in time" } })
-            : s.OkAsync(HttpMethod.Put, "/api/v1/approval-services/default",
-                new { secrets = new[] { "another secret of the matrix in time" } });
+            ? s.OkAsync(
+                HttpMethod.Put,
+                $"/api/triggers/{(request.Path.Contains("/user/", StringComparison.Ordinal) ? "user" : "org")}/time"
+                    + $"/{s.Name}",
+                new { webhookAuth = new { scheme = "sha256", secret = "another secret of the matrix in time" } }
+            )
+            : s.OkAsync(
+                HttpMethod.Put,
+                "/api/v1/approval-services/default",
+                new { secrets = new[] { "another secret of the matrix in time" } }
+            );
 
     private static Task RevokeAsync(TimeScene s, object what) =>
         s.OkAsync(HttpMethod.Post, "/api/v1/auth/revoke", what);
@@ -174,8 +301,10 @@ internal sealed record Ending(Opens Kind, string Name, Func<TimeScene, DoorReque
     private static string[] ScopesOf(DoorRequest request) => [request.Scope ?? "read:runs"];
 
     private static string JtiOf(string token) =>
-        JsonSerializer.Deserialize<JsonElement>(Base64Url.DecodeFromChars(token.Split('.')[1])).GetProperty("jti")
-        .GetString()!;
+        JsonSerializer
+            .Deserialize<JsonElement>(Base64Url.DecodeFromChars(token.Split('.')[1]))
+            .GetProperty("jti")
+            .GetString()!;
 
     private sealed record Minted(string Text, string Parent, string Subject, KeyRow Key);
 }

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Postern.Support;
 
-/// <summary>Reads a stream of server-sent events as it comes. Every wait is bounded: a stream that stays silent fails its test.</summary>
+/// <summary>
+/// Reads a stream of server-sent events as it comes. Every wait is bounded: a stream that stays silent fails its test.
+/// </summary>
 internal sealed class EventReader(HttpResponseMessage response, Stream body) : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -16,7 +18,8 @@ internal sealed class EventReader(HttpResponseMessage response, Stream body) : I
     public async Task<ServerEvent?> NextAsync(TimeSpan? patience = null)
     {
         while (await ReadAsync(patience ?? Patience) is { } read)
-            if (read.Name is not ("ping" or "comment" or "retry")) return read;
+            if (read.Name is not ("ping" or "comment" or "retry"))
+                return read;
         return null;
     }
 
@@ -24,21 +27,30 @@ internal sealed class EventReader(HttpResponseMessage response, Stream body) : I
     public async Task<ServerEvent?> ReadAsync(TimeSpan patience)
     {
         using var limit = new CancellationTokenSource(patience);
-        string? name = null, id = null, data = null;
+        string? name = null,
+            id = null,
+            data = null;
         while (true)
         {
             var line = await _reader.ReadLineAsync(limit.Token);
-            if (line is null) return null;
+            if (line is null)
+                return null;
             if (line.Length == 0)
             {
-                if (name is null && data is null) continue;
+                if (name is null && data is null)
+                    continue;
                 return new ServerEvent(name ?? "message", id, data ?? "");
             }
-            if (line[0] == ':') name = "comment";
-            else if (line.StartsWith("retry:", StringComparison.Ordinal)) name = "retry";
-            else if (line.StartsWith("event: ", StringComparison.Ordinal)) name = line[7..];
-            else if (line.StartsWith("id: ", StringComparison.Ordinal)) id = line[4..];
-            else if (line.StartsWith("data: ", StringComparison.Ordinal)) data = data is null ? line[6..] : data + "\n" + line[6..];
+            if (line[0] == ':')
+                name = "comment";
+            else if (line.StartsWith("retry:", StringComparison.Ordinal))
+                name = "retry";
+            else if (line.StartsWith("event: ", StringComparison.Ordinal))
+                name = line[7..];
+            else if (line.StartsWith("id: ", StringComparison.Ordinal))
+                id = line[4..];
+            else if (line.StartsWith("data: ", StringComparison.Ordinal))
+                data = data is null ? line[6..] : data + "\n" + line[6..];
         }
     }
 
@@ -48,14 +60,19 @@ internal sealed class EventReader(HttpResponseMessage response, Stream body) : I
         var records = new List<JsonElement>();
         while (await NextAsync() is { } read)
         {
-            if (read.Name == "batch") records.AddRange(read.Json.GetProperty("records").EnumerateArray());
-            if (enough?.Invoke(records) == true) break;
+            if (read.Name == "batch")
+                records.AddRange(read.Json.GetProperty("records").EnumerateArray());
+            if (enough?.Invoke(records) == true)
+                break;
         }
         return records;
     }
 
     public static bool IsTurnComplete(JsonElement record) =>
-        record.TryGetProperty("headers", out var headers) && headers.EnumerateArray().Any(h => h[0].GetString() == "trigger-control" && h[1].GetString() == "turn-complete");
+        record.TryGetProperty("headers", out var headers)
+        && headers
+            .EnumerateArray()
+            .Any(h => h[0].GetString() == "trigger-control" && h[1].GetString() == "turn-complete");
 
     public ValueTask DisposeAsync()
     {

@@ -3,7 +3,10 @@ using Postern.Storage;
 
 namespace Postern.Support;
 
-/// <summary>A database that fails, once, at a statement of its next write that a test chooses: what a broken disk or a lost connection does in the middle of a transaction.</summary>
+/// <summary>
+/// A database that fails, once, at a statement of its next write that a test chooses: what a broken disk or a lost
+/// connection does in the middle of a transaction.
+/// </summary>
 internal sealed class FaultyDatabase(Database inner) : Database
 {
     private int _failAt;
@@ -22,7 +25,10 @@ internal sealed class FaultyDatabase(Database inner) : Database
 
     public override WriteHealth Writes => inner.Writes;
 
-    /// <summary>The next write one of whose statements holds <paramref name="marker"/> among its values fails before its statement of this number (from 1); one past the last fails nothing.</summary>
+    /// <summary>
+    /// The next write one of whose statements holds <paramref name="marker"/> among its values fails before its
+    /// statement of this number (from 1); one past the last fails nothing.
+    /// </summary>
     public void FailAt(int step, string marker) => (_failAt, _marker, Steps) = (step, marker, 0);
 
     public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
@@ -31,14 +37,18 @@ internal sealed class FaultyDatabase(Database inner) : Database
             {
                 var faulty = new FaultyTx(tx, this);
                 var result = await command(faulty);
-                foreach (var topic in faulty.Touched) tx.Touch(topic);
+                foreach (var topic in faulty.Touched)
+                    tx.Touch(topic);
                 return result;
             },
-            cancel);
+            cancel
+        );
 
-    public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => inner.WriteOneAsync(command, cancel);
+    public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
+        inner.WriteOneAsync(command, cancel);
 
-    public override ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default) => inner.ReadAsync(query, cancel);
+    public override ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default) =>
+        inner.ReadAsync(query, cancel);
 
     public override ValueTask<T> SearchAsync<T>(Func<Tx, ValueTask<T>> query) => inner.SearchAsync(query);
 
@@ -83,7 +93,10 @@ internal sealed class FaultyDatabase(Database inner) : Database
         }
 
         public override ValueTask<List<T>> ListUntilAsync<T>(
-            string sql, Func<DbDataReader, T?> map, params object?[] args)
+            string sql,
+            Func<DbDataReader, T?> map,
+            params object?[] args
+        )
             where T : class
         {
             Count(args);
@@ -98,12 +111,15 @@ internal sealed class FaultyDatabase(Database inner) : Database
 
         private void Count(object?[] args)
         {
-            if (owner._marker is not { } marker) return;
+            if (owner._marker is not { } marker)
+                return;
             _marked |= args.Contains(marker);
-            if (!_marked) return;
+            if (!_marked)
+                return;
             _step++;
             owner.Steps = _step;
-            if (_step == owner._failAt) throw new StorageUnavailableException("A fault that a test asked for.");
+            if (_step == owner._failAt)
+                throw new StorageUnavailableException("A fault that a test asked for.");
         }
     }
 }

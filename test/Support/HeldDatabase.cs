@@ -45,7 +45,8 @@ internal sealed class HeldDatabase(Database inner) : Database
     {
         var isMarked = false;
         var answer = await inner.ReadAsync(tx => query(new WatchedTx(tx, See)), cancel);
-        if (!isMarked) return answer;
+        if (!isMarked)
+            return answer;
         _held.TrySetResult();
         await _released.Task;
         return answer;
@@ -54,7 +55,8 @@ internal sealed class HeldDatabase(Database inner) : Database
         {
             if (_failing is { } failing && sql.Contains(failing, StringComparison.Ordinal))
                 throw new StorageUnavailableException("A fault that a test asked for.");
-            if (_marker is not { } marker || !sql.Contains(marker, StringComparison.Ordinal)) return;
+            if (_marker is not { } marker || !sql.Contains(marker, StringComparison.Ordinal))
+                return;
             _marker = null;
             isMarked = true;
         }
@@ -106,7 +108,10 @@ internal sealed class HeldDatabase(Database inner) : Database
         }
 
         public override ValueTask<List<T>> ListUntilAsync<T>(
-            string sql, Func<DbDataReader, T?> map, params object?[] args)
+            string sql,
+            Func<DbDataReader, T?> map,
+            params object?[] args
+        )
             where T : class
         {
             see(sql);

@@ -10,7 +10,11 @@ internal sealed class LogSink : ILoggerProvider, ILogger
 
     public string Text
     {
-        get { lock (_text) return _text.ToString(); }
+        get
+        {
+            lock (_text)
+                return _text.ToString();
+        }
     }
 
     public ILogger CreateLogger(string categoryName) => this;
@@ -20,12 +24,23 @@ internal sealed class LogSink : ILoggerProvider, ILogger
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter
+    )
     {
-        lock (_text) _text.Append(logLevel).Append(' ').Append(formatter(state, exception)).Append(' ').Append(exception).Append('\n');
+        lock (_text)
+            _text
+                .Append(logLevel)
+                .Append(' ')
+                .Append(formatter(state, exception))
+                .Append(' ')
+                .Append(exception)
+                .Append('\n');
     }
 
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 }

@@ -31,7 +31,8 @@ internal sealed class MeasuringDatabase(Database inner) : Database
     public override ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default) =>
         inner.ReadAsync(tx => RunAsync(tx, query, writes: false), cancel);
 
-    public override ValueTask<T> SearchAsync<T>(Func<Tx, ValueTask<T>> query) => inner.SearchAsync(tx => RunAsync(tx, query, writes: false));
+    public override ValueTask<T> SearchAsync<T>(Func<Tx, ValueTask<T>> query) =>
+        inner.SearchAsync(tx => RunAsync(tx, query, writes: false));
 
     public override ValueTask DisposeAsync() => inner.DisposeAsync();
 
@@ -42,7 +43,8 @@ internal sealed class MeasuringDatabase(Database inner) : Database
         try
         {
             var result = await command(measured);
-            foreach (var topic in measured.Touched) tx.Touch(topic);
+            foreach (var topic in measured.Touched)
+                tx.Touch(topic);
             return result;
         }
         finally
@@ -87,19 +89,30 @@ internal sealed class MeasuringDatabase(Database inner) : Database
             tx.ListAsync(sql, Counting(map), Counted(args));
 
         public override ValueTask<List<T>> ListUntilAsync<T>(
-            string sql, Func<DbDataReader, T?> map, params object?[] args)
+            string sql,
+            Func<DbDataReader, T?> map,
+            params object?[] args
+        )
             where T : class => tx.ListUntilAsync(sql, Counting(map), Counted(args));
 
         private object?[] Counted(object?[] args)
         {
-            Bytes += args.Sum(a => a switch { byte[] bytes => bytes.Length, string text => text.Length, _ => 0L });
+            Bytes += args.Sum(a =>
+                a switch
+                {
+                    byte[] bytes => bytes.Length,
+                    string text => text.Length,
+                    _ => 0L,
+                }
+            );
             return args;
         }
 
-        private Func<DbDataReader, T> Counting<T>(Func<DbDataReader, T> map) => row =>
-        {
-            Rows++;
-            return map(row);
-        };
+        private Func<DbDataReader, T> Counting<T>(Func<DbDataReader, T> map) =>
+            row =>
+            {
+                Rows++;
+                return map(row);
+            };
     }
 }

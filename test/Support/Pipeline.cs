@@ -22,19 +22,35 @@ internal sealed class Pipeline
         var put = await server.SendAsync(HttpMethod.Put, "/api/v1/workflows/media", server.RootKey, text);
         Assert.True(put.Status is 201 or 200, put.ToString());
         await server.SendAsync(HttpMethod.Put, "/api/v1/agents/studio", server.RootKey, new { kind = "pull" });
-        var pipeline = new Pipeline(server, (await server.PostAsync("/api/v1/callback-secrets", null)).String("secret"));
+        var pipeline = new Pipeline(
+            server,
+            (await server.PostAsync("/api/v1/callback-secrets", null)).String("secret")
+        );
         foreach (var state in JsonSerializer.Deserialize<JsonElement>(text).GetProperty("states").EnumerateObject())
-            pipeline._states[state.Name] = ([.. state.Value.GetProperty("to").EnumerateArray().Select(t => t.GetString()!)], state.Value.TryGetProperty("self", out _));
+            pipeline._states[state.Name] = (
+                [.. state.Value.GetProperty("to").EnumerateArray().Select(t => t.GetString()!)],
+                state.Value.TryGetProperty("self", out _)
+            );
         return pipeline;
     }
 
     public bool MayFollow(string from, string to) => from == to ? _states[from].Self : _states[from].To.Contains(to);
 
-    public IEnumerable<string> AllowedAfter(string from) => _states[from].To.Concat(_states[from].Self ? [from] : []).Order(StringComparer.Ordinal);
+    public IEnumerable<string> AllowedAfter(string from) =>
+        _states[from].To.Concat(_states[from].Self ? [from] : []).Order(StringComparer.Ordinal);
 
     public async Task<string> JobAsync(string? key = null)
     {
-        var made = await _server.PostAsync("/api/v1/runs", new { agent = "studio", workflow = "media", input = new { video = "film.mp4" } }, key);
+        var made = await _server.PostAsync(
+            "/api/v1/runs",
+            new
+            {
+                agent = "studio",
+                workflow = "media",
+                input = new { video = "film.mp4" },
+            },
+            key
+        );
         Assert.True(made.Status == 202, made.ToString());
         return made.String("id");
     }
@@ -59,7 +75,9 @@ internal sealed class Pipeline
         while (!ways.ContainsKey(state))
         {
             var from = open.Dequeue();
-            foreach (var to in _states[from].To) if (ways.TryAdd(to, [.. ways[from], to])) open.Enqueue(to);
+            foreach (var to in _states[from].To)
+                if (ways.TryAdd(to, [.. ways[from], to]))
+                    open.Enqueue(to);
         }
         return ways[state];
     }
@@ -67,9 +85,15 @@ internal sealed class Pipeline
     /// <summary>An instant after all that were given out.</summary>
     public string Later() => At(Interlocked.Add(ref _instant, 1_000_000));
 
-    public static string At(long microseconds) => new DateTimeOffset(microseconds * 10, TimeSpan.Zero).ToString("yyyy-MM-dd'T'HH:mm:ss.ffffffzzz", CultureInfo.InvariantCulture);
+    public static string At(long microseconds) =>
+        new DateTimeOffset(microseconds * 10, TimeSpan.Zero).ToString(
+            "yyyy-MM-dd'T'HH:mm:ss.ffffffzzz",
+            CultureInfo.InvariantCulture
+        );
 
-    /// <summary>The body of a report; <paramref name="with"/> replaces and adds members, null ones are left out.</summary>
+    /// <summary>
+    /// The body of a report; <paramref name="with"/> replaces and adds members, null ones are left out.
+    /// </summary>
     public Dictionary<string, object?> Body(string status, params (string Name, object? Value)[] with)
     {
         var body = new Dictionary<string, object?>(StringComparer.Ordinal)
@@ -79,21 +103,32 @@ internal sealed class Pipeline
             ["occurred_at"] = Later(),
             ["correlation_id"] = "test",
         };
-        if (status == "FAILED") body["failure_code"] = "broken";
+        if (status == "FAILED")
+            body["failure_code"] = "broken";
         foreach (var (name, value) in with)
         {
-            if (value is null) body.Remove(name);
-            else body[name] = value;
+            if (value is null)
+                body.Remove(name);
+            else
+                body[name] = value;
         }
         return body;
     }
 
-    public Task<Answer> ReportAsync(string job, string status, params (string Name, object? Value)[] with) => SendAsync(job, Body(status, with));
+    public Task<Answer> ReportAsync(string job, string status, params (string Name, object? Value)[] with) =>
+        SendAsync(job, Body(status, with));
 
     public Task<Answer> SendAsync(string job, object body, string? secret = null) =>
-        _server.SendAsync(HttpMethod.Post, $"/internal/jobs/{job}/status", null, body, ("X-Callback-Secret", secret ?? Secret));
+        _server.SendAsync(
+            HttpMethod.Post,
+            $"/internal/jobs/{job}/status",
+            null,
+            body,
+            ("X-Callback-Secret", secret ?? Secret)
+        );
 
     public async Task<JsonElement> ReadAsync(string job) => (await _server.GetAsync("/api/v1/runs/" + job)).Json;
 
-    public async Task<List<JsonElement>> EventsAsync(string job) => [.. (await _server.GetAsync($"/api/v1/runs/{job}/events?limit=500")).Json.GetProperty("data").EnumerateArray()];
+    public async Task<List<JsonElement>> EventsAsync(string job) =>
+        [.. (await _server.GetAsync($"/api/v1/runs/{job}/events?limit=500")).Json.GetProperty("data").EnumerateArray()];
 }

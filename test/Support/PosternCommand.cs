@@ -18,7 +18,10 @@ internal static class PosternCommand
     /// </summary>
     public const string FileSizeIsAnError = "FILE_SIZE_IS_AN_ERROR";
 
-    public static async Task<(int Code, string Out, string Error)> RunAsync(string arguments, IReadOnlyDictionary<string, string>? environment = null)
+    public static async Task<(int Code, string Out, string Error)> RunAsync(
+        string arguments,
+        IReadOnlyDictionary<string, string>? environment = null
+    )
     {
         using var process = Start(arguments, environment);
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
@@ -30,13 +33,21 @@ internal static class PosternCommand
     {
         // With a limit of descriptors, as a service has one.
         var before = environment?.GetValueOrDefault(Descriptors) is { } most ? $"ulimit -n {most}; " : "";
-        if (environment?.ContainsKey(FileSizeIsAnError) == true) before += "trap '' XFSZ; ";
-        var start = before.Length > 0
-            ? new ProcessStartInfo("bash", ["-c", $"{before}exec dotnet \"{Path}\" {arguments}"])
-            : new ProcessStartInfo("dotnet", $"\"{Path}\" {arguments}");
+        if (environment?.ContainsKey(FileSizeIsAnError) == true)
+            before += "trap '' XFSZ; ";
+        var start =
+            before.Length > 0
+                ? new ProcessStartInfo("bash", ["-c", $"{before}exec dotnet \"{Path}\" {arguments}"])
+                : new ProcessStartInfo("dotnet", $"\"{Path}\" {arguments}");
         (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
-        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("POSTERN_", StringComparison.Ordinal) || k == "DATABASE_URL").ToList()) start.Environment.Remove(name);
-        foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
+        foreach (
+            var name in start
+                .Environment.Keys.Where(k => k.StartsWith("POSTERN_", StringComparison.Ordinal) || k == "DATABASE_URL")
+                .ToList()
+        )
+            start.Environment.Remove(name);
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+            start.Environment[name] = value;
         return Process.Start(start)!;
     }
 }

@@ -6,8 +6,8 @@ using Npgsql;
 namespace Postern.Support;
 
 /// <summary>
-/// A PostgreSQL of the tests' own: made in a temporary folder, on a free port of loopback, one a test process, gone with it. Each test
-/// takes a database of its own. A machine without PostgreSQL is a failure, never a silent pass.
+/// A PostgreSQL of the tests' own: made in a temporary folder, on a free port of loopback, one a test process, gone
+/// with it. Each test takes a database of its own. A machine without PostgreSQL is a failure, never a silent pass.
 /// </summary>
 public sealed class PostgresServer : IDisposable
 {
@@ -19,12 +19,29 @@ public sealed class PostgresServer : IDisposable
 
     private PostgresServer()
     {
-        _bin = Directory.GetDirectories("/usr/lib/postgresql").OrderDescending(StringComparer.Ordinal).Select(d => Path.Combine(d, "bin")).FirstOrDefault(d => File.Exists(Path.Combine(d, "initdb")))
+        _bin =
+            Directory
+                .GetDirectories("/usr/lib/postgresql")
+                .OrderDescending(StringComparer.Ordinal)
+                .Select(d => Path.Combine(d, "bin"))
+                .FirstOrDefault(d => File.Exists(Path.Combine(d, "initdb")))
             ?? throw new InvalidOperationException("PostgreSQL is not installed: apt-get install postgresql");
         _folder = Directory.CreateTempSubdirectory("postern-pg-").FullName;
         Port = FreePort();
-        if (AsRoot) Run("chown", "postgres", _folder);
-        Run(Path.Combine(_bin, "initdb"), "-D", Path.Combine(_folder, "db"), "-U", "postern", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync");
+        if (AsRoot)
+            Run("chown", "postgres", _folder);
+        Run(
+            Path.Combine(_bin, "initdb"),
+            "-D",
+            Path.Combine(_folder, "db"),
+            "-U",
+            "postern",
+            "--auth=trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync"
+        );
         _process = StartServer();
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Stop();
         WaitUntilReady();
@@ -79,12 +96,44 @@ public sealed class PostgresServer : IDisposable
     }
 
     private IEnumerable<string> Client(string database) =>
-        ["-h", "127.0.0.1", "-p", Port.ToString(), "-U", "postern", "-d", new NpgsqlConnectionStringBuilder(database).Database!];
+        [
+            "-h",
+            "127.0.0.1",
+            "-p",
+            Port.ToString(),
+            "-U",
+            "postern",
+            "-d",
+            new NpgsqlConnectionStringBuilder(database).Database!,
+        ];
 
-    private string ConnectionString(string database) => $"Host=127.0.0.1;Port={Port};Username=postern;Database={database}";
+    private string ConnectionString(string database) =>
+        $"Host=127.0.0.1;Port={Port};Username=postern;Database={database}";
 
-    private Process StartServer() => Start(Path.Combine(_bin, "postgres"), "-D", Path.Combine(_folder, "db"), "-p", Port.ToString(), "-k", _folder, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300",
-        "-c", "logging_collector=on", "-c", $"log_directory={_folder}/log", "-c", "log_filename=postgres.log", "-c", "log_rotation_age=0", "-c", "log_rotation_size=0");
+    private Process StartServer() =>
+        Start(
+            Path.Combine(_bin, "postgres"),
+            "-D",
+            Path.Combine(_folder, "db"),
+            "-p",
+            Port.ToString(),
+            "-k",
+            _folder,
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "max_connections=300",
+            "-c",
+            "logging_collector=on",
+            "-c",
+            $"log_directory={_folder}/log",
+            "-c",
+            "log_filename=postgres.log",
+            "-c",
+            "log_rotation_age=0",
+            "-c",
+            "log_rotation_size=0"
+        );
 
     private void WaitUntilReady()
     {
@@ -109,7 +158,8 @@ public sealed class PostgresServer : IDisposable
 
     private void Stop()
     {
-        if (!Directory.Exists(_folder)) return;
+        if (!Directory.Exists(_folder))
+            return;
         try
         {
             Crash();
@@ -132,20 +182,29 @@ public sealed class PostgresServer : IDisposable
     {
         using var process = Start(program, args);
         process.WaitForExit();
-        if (process.ExitCode != 0) throw new InvalidOperationException($"{program} failed with {process.ExitCode}");
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"{program} failed with {process.ExitCode}");
     }
 
     /// <summary>As the user postgres when the tests are root: the server refuses to run as root.</summary>
     private static Process Start(string program, params string[] args)
     {
-        var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
+        var start = new ProcessStartInfo
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = "/",
+        };
         if (AsRoot && program.Contains("postgresql", StringComparison.Ordinal))
         {
             start.FileName = "runuser";
-            foreach (var arg in (string[])["-u", "postgres", "--", program]) start.ArgumentList.Add(arg);
+            foreach (var arg in (string[])["-u", "postgres", "--", program])
+                start.ArgumentList.Add(arg);
         }
-        else start.FileName = program;
-        foreach (var arg in args) start.ArgumentList.Add(arg);
+        else
+            start.FileName = program;
+        foreach (var arg in args)
+            start.ArgumentList.Add(arg);
         var process = Process.Start(start)!;
         process.OutputDataReceived += (_, _) => { };
         process.ErrorDataReceived += (_, _) => { };

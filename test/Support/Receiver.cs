@@ -7,7 +7,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Postern.Support;
 
-/// <summary>Whoever is called, over real HTTP, as somebody would write it: takes requests at any path, keeps them, answers as it was told to.</summary>
+/// <summary>
+/// Whoever is called, over real HTTP, as somebody would write it: takes requests at any path, keeps them, answers as it
+/// was told to.
+/// </summary>
 internal sealed class Receiver : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -51,11 +54,14 @@ internal sealed class Receiver : IAsyncDisposable
     public async Task<(IHeaderDictionary Headers, JsonElement Body, string Text)> OfTypeAsync(string type)
     {
         (IHeaderDictionary? Headers, string? Body) found = default;
-        await WaitFor.TrueAsync(() =>
-        {
-            found = Taken.FirstOrDefault(t => t.Body.Contains($"\"type\":\"{type}\"", StringComparison.Ordinal));
-            return Task.FromResult(found.Body is not null);
-        }, what: $"a request of the type {type}");
+        await WaitFor.TrueAsync(
+            () =>
+            {
+                found = Taken.FirstOrDefault(t => t.Body.Contains($"\"type\":\"{type}\"", StringComparison.Ordinal));
+                return Task.FromResult(found.Body is not null);
+            },
+            what: $"a request of the type {type}"
+        );
         return (found.Headers!, JsonSerializer.Deserialize<JsonElement>(found.Body!), found.Body!);
     }
 
@@ -69,7 +75,14 @@ internal sealed class Receiver : IAsyncDisposable
             return;
         }
         using var reader = new StreamReader(http.Request.Body);
-        Taken.Enqueue((new HeaderDictionary(http.Request.Headers.ToDictionary(h => h.Key, h => h.Value, StringComparer.OrdinalIgnoreCase)), await reader.ReadToEndAsync()));
+        Taken.Enqueue(
+            (
+                new HeaderDictionary(
+                    http.Request.Headers.ToDictionary(h => h.Key, h => h.Value, StringComparer.OrdinalIgnoreCase)
+                ),
+                await reader.ReadToEndAsync()
+            )
+        );
         if (Handle is not null)
         {
             await Handle(http);
@@ -77,7 +90,8 @@ internal sealed class Receiver : IAsyncDisposable
         }
         var (status, body) = Answers(Taken.Count);
         http.Response.StatusCode = status;
-        if (body.Length > 0) http.Response.ContentType = "application/json";
+        if (body.Length > 0)
+            http.Response.ContentType = "application/json";
         await http.Response.WriteAsync(body);
     }
 }

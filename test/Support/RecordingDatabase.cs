@@ -28,25 +28,34 @@ internal sealed class RecordingDatabase(Database inner) : Database
 
     public override WriteHealth Writes => inner.Writes;
 
-    public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => inner.WriteAsync(tx => RunAsync(tx, command), cancel);
+    public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
+        inner.WriteAsync(tx => RunAsync(tx, command), cancel);
 
-    public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => inner.WriteOneAsync(tx => RunAsync(tx, command), cancel);
+    public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
+        inner.WriteOneAsync(tx => RunAsync(tx, command), cancel);
 
-    public override ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default) => inner.ReadAsync(tx => RunAsync(tx, query), cancel);
+    public override ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default) =>
+        inner.ReadAsync(tx => RunAsync(tx, query), cancel);
 
-    public override ValueTask<T> SearchAsync<T>(Func<Tx, ValueTask<T>> query) => inner.SearchAsync(tx => RunAsync(tx, query));
+    public override ValueTask<T> SearchAsync<T>(Func<Tx, ValueTask<T>> query) =>
+        inner.SearchAsync(tx => RunAsync(tx, query));
 
     public override ValueTask DisposeAsync() => inner.DisposeAsync();
 
     private async ValueTask<T> RunAsync<T>(Tx tx, Func<Tx, ValueTask<T>> command)
     {
-        var recording = new RecordingTx(tx, (sql, args) =>
-        {
-            Statements[sql] = args;
-            Seen?.Invoke(sql);
-        }, Written);
+        var recording = new RecordingTx(
+            tx,
+            (sql, args) =>
+            {
+                Statements[sql] = args;
+                Seen?.Invoke(sql);
+            },
+            Written
+        );
         var result = await command(recording);
-        foreach (var topic in recording.Touched) tx.Touch(topic);
+        foreach (var topic in recording.Touched)
+            tx.Touch(topic);
         return result;
     }
 
@@ -76,7 +85,8 @@ internal sealed class RecordingDatabase(Database inner) : Database
         {
             seen(sql, args);
             var rows = await tx.ExecuteAsync(sql, args);
-            if (rows > 0) written.Enqueue(sql);
+            if (rows > 0)
+                written.Enqueue(sql);
             return rows;
         }
 
@@ -86,7 +96,8 @@ internal sealed class RecordingDatabase(Database inner) : Database
             seen(sql, args);
             var found = false;
             var first = await tx.FirstAsync(sql, Found, args);
-            if (found && Writes(sql)) written.Enqueue(sql);
+            if (found && Writes(sql))
+                written.Enqueue(sql);
             return first;
 
             T Found(DbDataReader row)
@@ -97,21 +108,29 @@ internal sealed class RecordingDatabase(Database inner) : Database
         }
 
         public override async ValueTask<List<T>> ListUntilAsync<T>(
-            string sql, Func<DbDataReader, T?> map, params object?[] args)
+            string sql,
+            Func<DbDataReader, T?> map,
+            params object?[] args
+        )
             where T : class
         {
             seen(sql, args);
             var rows = await tx.ListUntilAsync(sql, map, args);
-            if (rows.Count > 0 && Writes(sql)) written.Enqueue(sql);
+            if (rows.Count > 0 && Writes(sql))
+                written.Enqueue(sql);
             return rows;
         }
 
-        public override async ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map,
-            params object?[] args)
+        public override async ValueTask<List<T>> ListAsync<T>(
+            string sql,
+            Func<DbDataReader, T> map,
+            params object?[] args
+        )
         {
             seen(sql, args);
             var rows = await tx.ListAsync(sql, map, args);
-            if (rows.Count > 0 && Writes(sql)) written.Enqueue(sql);
+            if (rows.Count > 0 && Writes(sql))
+                written.Enqueue(sql);
             return rows;
         }
 

@@ -14,11 +14,13 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     private ServerProcess(string arguments, IReadOnlyDictionary<string, string>? environment, string? log)
     {
-        if (log is not null) _log = new StreamWriter(log, append: true) { AutoFlush = true };
+        if (log is not null)
+            _log = new StreamWriter(log, append: true) { AutoFlush = true };
         _process = PosternCommand.Start(arguments, environment);
         _process.OutputDataReceived += (_, line) => Take(line.Data);
         _process.ErrorDataReceived += (_, line) => Take(line.Data);
-        _process.Exited += (_, _) => _listening.TrySetException(new InvalidOperationException("The server ended: " + Output));
+        _process.Exited += (_, _) =>
+            _listening.TrySetException(new InvalidOperationException("The server ended: " + Output));
         _process.EnableRaisingEvents = true;
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
@@ -30,7 +32,11 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public string Output
     {
-        get { lock (_out) return string.Join('\n', _out); }
+        get
+        {
+            lock (_out)
+                return string.Join('\n', _out);
+        }
     }
 
     /// <summary>
@@ -40,7 +46,8 @@ internal sealed class ServerProcess : IAsyncDisposable
         WaitFor.TrueAsync(() => Task.FromResult(Output.Contains(words, StringComparison.Ordinal)), what: words);
 
     /// <summary>The root key as the first start printed it.</summary>
-    public string RootKey => Output.Split('\n').First(l => l.Contains(" KEY=pst_root_", StringComparison.Ordinal)).Split("KEY=")[1];
+    public string RootKey =>
+        Output.Split('\n').First(l => l.Contains(" KEY=pst_root_", StringComparison.Ordinal)).Split("KEY=")[1];
 
     public bool HasExited => _process.HasExited;
 
@@ -49,7 +56,10 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// only the first of them are kept here.
     /// </summary>
     public static async Task<ServerProcess> StartAsync(
-        string arguments, IReadOnlyDictionary<string, string>? environment = null, string? log = null)
+        string arguments,
+        IReadOnlyDictionary<string, string>? environment = null,
+        string? log = null
+    )
     {
         var server = new ServerProcess("serve " + arguments, environment, log);
         try
@@ -66,7 +76,11 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public HttpClient Client(string key)
     {
-        var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 500 }) { BaseAddress = new Uri(Url), Timeout = TimeSpan.FromSeconds(30) };
+        var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 500 })
+        {
+            BaseAddress = new Uri(Url),
+            Timeout = TimeSpan.FromSeconds(30),
+        };
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return client;
     }
@@ -89,20 +103,27 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!_process.HasExited) await KillAsync();
+        if (!_process.HasExited)
+            await KillAsync();
         _process.Dispose();
-        if (_log is null) return;
-        lock (_out) _log.Dispose();
+        if (_log is null)
+            return;
+        lock (_out)
+            _log.Dispose();
     }
 
     private void Take(string? line)
     {
-        if (line is null) return;
+        if (line is null)
+            return;
         lock (_out)
         {
-            if (_log is null || _out.Count < FirstLines) _out.Add(line);
-            if (_log?.BaseStream.CanWrite == true) _log.WriteLine(line);
+            if (_log is null || _out.Count < FirstLines)
+                _out.Add(line);
+            if (_log?.BaseStream.CanWrite == true)
+                _log.WriteLine(line);
         }
-        if (line.StartsWith("listening on ", StringComparison.Ordinal)) _listening.TrySetResult(line["listening on ".Length..]);
+        if (line.StartsWith("listening on ", StringComparison.Ordinal))
+            _listening.TrySetResult(line["listening on ".Length..]);
     }
 }

@@ -4,8 +4,8 @@ using System.Text;
 namespace Postern.Support;
 
 /// <summary>
-/// A request whose body comes when the test says so. It asks to be told to go on (<c>Expect: 100-continue</c>), so the test knows that its
-/// headers have been judged and that its handler is reading.
+/// A request whose body comes when the test says so. It asks to be told to go on (<c>Expect: 100-continue</c>), so the
+/// test knows that its headers have been judged and that its handler is reading.
 /// </summary>
 internal sealed class SlowRequest : IAsyncDisposable
 {
@@ -16,24 +16,41 @@ internal sealed class SlowRequest : IAsyncDisposable
 
     private SlowRequest(byte[] body) => _body = body;
 
-    /// <summary>Sends the headers and waits until the server asks for the body; null when it refused before that.</summary>
-    public static async Task<SlowRequest?> BeginAsync(string server, string method, string path, byte[] body,
-        params (string Name, string Value)[] headers) =>
-        (await TryAsync(server, method, path, body, headers)).Request;
+    /// <summary>
+    /// Sends the headers and waits until the server asks for the body; null when it refused before that.
+    /// </summary>
+    public static async Task<SlowRequest?> BeginAsync(
+        string server,
+        string method,
+        string path,
+        byte[] body,
+        params (string Name, string Value)[] headers
+    ) => (await TryAsync(server, method, path, body, headers)).Request;
 
     /// <summary>The request whose body the server asks for; or what it answers without it: a status.</summary>
-    public static async Task<(SlowRequest? Request, int Status)> TryAsync(string server, string method, string path,
-        byte[] body, params (string Name, string Value)[] headers)
+    public static async Task<(SlowRequest? Request, int Status)> TryAsync(
+        string server,
+        string method,
+        string path,
+        byte[] body,
+        params (string Name, string Value)[] headers
+    )
     {
         var request = new SlowRequest(body);
         var url = new Uri(server);
         await request._socket.ConnectAsync(url.Host, url.Port);
-        var head = new StringBuilder($"{method} {path} HTTP/1.1\r\nHost: {url.Authority}\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: {body.Length}\r\n");
-        if (headers.All(h => !h.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase))) head.Append("Content-Type: application/json\r\n");
-        foreach (var (name, value) in headers) head.Append(name).Append(": ").Append(value).Append("\r\n");
+        var head = new StringBuilder(
+            $"{method} {path} HTTP/1.1\r\nHost: {url.Authority}\r\nConnection: close\r\nExpect: 100-continue\r\n"
+                + $"Content-Length: {body.Length}\r\n"
+        );
+        if (headers.All(h => !h.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase)))
+            head.Append("Content-Type: application/json\r\n");
+        foreach (var (name, value) in headers)
+            head.Append(name).Append(": ").Append(value).Append("\r\n");
         await request._socket.SendAsync(Encoding.Latin1.GetBytes(head.Append("\r\n").ToString()));
         var first = await request.ReadAsync(untilBlankLine: true);
-        if (first.StartsWith("HTTP/1.1 100", StringComparison.Ordinal)) return (request, 100);
+        if (first.StartsWith("HTTP/1.1 100", StringComparison.Ordinal))
+            return (request, 100);
         await request.DisposeAsync();
         return (null, StatusOf(first));
     }
@@ -78,7 +95,8 @@ internal sealed class SlowRequest : IAsyncDisposable
         while (await _socket.ReceiveAsync(buffer, limit.Token) is > 0 and var read)
         {
             text.Append(Encoding.Latin1.GetString(buffer, 0, read));
-            if (untilBlankLine && text.ToString().Contains("\r\n\r\n", StringComparison.Ordinal)) break;
+            if (untilBlankLine && text.ToString().Contains("\r\n\r\n", StringComparison.Ordinal))
+                break;
         }
         return text.ToString();
     }

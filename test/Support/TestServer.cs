@@ -18,12 +18,27 @@ internal sealed class TestServer : IAsyncDisposable
 {
     private readonly string _folder;
 
-    private TestServer(string folder, Database database, WebApplication app, string rootKey, MovableClock clock, LogSink log)
+    private TestServer(
+        string folder,
+        Database database,
+        WebApplication app,
+        string rootKey,
+        MovableClock clock,
+        LogSink log
+    )
     {
         (_folder, Database, App, RootKey, Clock, Log) = (folder, database, app, rootKey, clock, log);
         Url = app.Urls.First();
-        var sockets = new SocketsHttpHandler { MaxConnectionsPerServer = 2000, RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1 };
-        Http = new HttpClient(new DocumentCheck(sockets)) { BaseAddress = new Uri(Url), Timeout = TimeSpan.FromSeconds(60) };
+        var sockets = new SocketsHttpHandler
+        {
+            MaxConnectionsPerServer = 2000,
+            RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1,
+        };
+        Http = new HttpClient(new DocumentCheck(sockets))
+        {
+            BaseAddress = new Uri(Url),
+            Timeout = TimeSpan.FromSeconds(60),
+        };
     }
 
     public WebApplication App { get; }
@@ -45,28 +60,45 @@ internal sealed class TestServer : IAsyncDisposable
 
     public Doors Doors => App.Services.GetRequiredService<DoorTable>().Doors;
 
-    public async ValueTask<string> ProjectAsync() => (await App.Services.GetRequiredService<Projects>().DefaultAsync())!;
+    public async ValueTask<string> ProjectAsync() =>
+        (await App.Services.GetRequiredService<Projects>().DefaultAsync())!;
 
     /// <param name="backend">What it keeps its data in.</param>
     /// <param name="set">Settings, after the tests' defaults: no limits, no waiting between words.</param>
     /// <param name="postgres">An existing database, for a second node.</param>
     /// <param name="clockOff">How wrong the clock of its machine is.</param>
     /// <param name="wrap">What stands between the server and the database.</param>
-    public static async Task<TestServer> StartAsync(Backend backend = Backend.Sqlite, Action<PosternOptions>? set = null, string? postgres = null, Func<Database, Database>? wrap = null, TimeSpan clockOff = default)
+    public static async Task<TestServer> StartAsync(
+        Backend backend = Backend.Sqlite,
+        Action<PosternOptions>? set = null,
+        string? postgres = null,
+        Func<Database, Database>? wrap = null,
+        TimeSpan clockOff = default
+    )
     {
         var folder = Directory.CreateTempSubdirectory("postern-test-").FullName;
         var clock = new MovableClock();
         clock.SetWrong(clockOff);
         var log = new LogSink();
-        var serve = new ServeOptions(folder, "http://127.0.0.1:0", backend == Backend.Postgres ? postgres ?? PostgresServer.NewDatabase() : null, Dev: true);
+        var serve = new ServeOptions(
+            folder,
+            "http://127.0.0.1:0",
+            backend == Backend.Postgres ? postgres ?? PostgresServer.NewDatabase() : null,
+            Dev: true
+        );
         var options = new PosternOptions();
-        options.RateLimits.ProjectBurst = options.RateLimits.TokenBurst = options.RateLimits.CallbackBurst = options.RateLimits.FailuresPerMinute = 0;
+        options.RateLimits.ProjectBurst =
+            options.RateLimits.TokenBurst =
+            options.RateLimits.CallbackBurst =
+            options.RateLimits.FailuresPerMinute =
+                0;
         options.Outbound.AllowedNetworks = ["127.0.0.0/8"];
         options.Runs.EchoDelayMilliseconds = 0;
         options.Log.Level = "Error";
         set?.Invoke(options);
         var database = await serve.OpenDatabaseAsync(clock.OfDatabase, default);
-        if (wrap is not null) database = wrap(database);
+        if (wrap is not null)
+            database = wrap(database);
         var master = MasterKey.FromText("a master key for the tests, long enough");
         var app = Server.Build(database, master, options, serve.Urls, clock);
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
@@ -78,19 +110,38 @@ internal sealed class TestServer : IAsyncDisposable
         return new TestServer(folder, database, app, rootKey ?? "", clock, log);
     }
 
-    public async Task<Answer> SendAsync(HttpMethod method, string path, string? credential = null, object? body = null, params (string Name, string Value)[] headers)
+    public async Task<Answer> SendAsync(
+        HttpMethod method,
+        string path,
+        string? credential = null,
+        object? body = null,
+        params (string Name, string Value)[] headers
+    )
     {
         using var request = Request(method, path, credential, body, headers);
         using var response = await Http.SendAsync(request);
         return new Answer(response, await response.Content.ReadAsByteArrayAsync());
     }
 
-    public Task<Answer> GetAsync(string path, string? credential = null, params (string Name, string Value)[] headers) => SendAsync(HttpMethod.Get, path, credential ?? RootKey, null, headers);
+    public Task<Answer> GetAsync(
+        string path,
+        string? credential = null,
+        params (string Name, string Value)[] headers
+    ) => SendAsync(HttpMethod.Get, path, credential ?? RootKey, null, headers);
 
-    public Task<Answer> PostAsync(string path, object? body, string? credential = null, params (string Name, string Value)[] headers) => SendAsync(HttpMethod.Post, path, credential ?? RootKey, body, headers);
+    public Task<Answer> PostAsync(
+        string path,
+        object? body,
+        string? credential = null,
+        params (string Name, string Value)[] headers
+    ) => SendAsync(HttpMethod.Post, path, credential ?? RootKey, body, headers);
 
     /// <summary>The response with its headers, its body still flowing.</summary>
-    public async Task<EventReader> StreamAsync(string path, string? credential = null, params (string Name, string Value)[] headers)
+    public async Task<EventReader> StreamAsync(
+        string path,
+        string? credential = null,
+        params (string Name, string Value)[] headers
+    )
     {
         var request = Request(HttpMethod.Get, path, credential ?? RootKey, null, headers);
         request.Headers.Accept.ParseAdd("text/event-stream");
@@ -98,46 +149,104 @@ internal sealed class TestServer : IAsyncDisposable
         return new EventReader(response, await response.Content.ReadAsStreamAsync());
     }
 
-    public async Task<string> TokenAsync(params string[] scopes) => await App.Services.GetRequiredService<Tokens>().MintAsync(await ProjectAsync(), scopes, Database.Now + 3_600_000_000);
+    public async Task<string> TokenAsync(params string[] scopes) =>
+        await App
+            .Services.GetRequiredService<Tokens>()
+            .MintAsync(await ProjectAsync(), scopes, Database.Now + 3_600_000_000);
 
     /// <summary>A key as the command line makes it: its id and its text.</summary>
-    public Task<(string Id, string Key)> NamedKeyAsync(string name, params string[] scopes) => NamedKeyOfKindAsync(name, "live", scopes);
+    public Task<(string Id, string Key)> NamedKeyAsync(string name, params string[] scopes) =>
+        NamedKeyOfKindAsync(name, "live", scopes);
 
     public async Task<(string Id, string Key)> NamedKeyOfKindAsync(string name, string kind, string[] scopes)
     {
-        var (row, key, _) = await App.Services.GetRequiredService<KeyAdmin>().CreateAsync(await ProjectAsync(), name, kind, scopes, null, "command line");
+        var (row, key, _) = await App
+            .Services.GetRequiredService<KeyAdmin>()
+            .CreateAsync(await ProjectAsync(), name, kind, scopes, null, "command line");
         return (row.Id, key.Text);
     }
 
     /// <summary>A token that a key mints over HTTP, as a backend does.</summary>
-    public async Task<string> TokenOfAsync(string key, params string[] scopes) => (await PostAsync("/api/v1/auth/public-tokens", new { scopes, expirationTime = "1h" }, key)).String("token");
+    public async Task<string> TokenOfAsync(string key, params string[] scopes) =>
+        (await PostAsync("/api/v1/auth/public-tokens", new { scopes, expirationTime = "1h" }, key)).String("token");
 
-    public async Task<string> KeyAsync(params string[] scopes) => (await App.Services.GetRequiredService<KeyAdmin>().CreateAsync(await ProjectAsync(), "test", "live", scopes, null, "test")).Key.Text;
+    public async Task<string> KeyAsync(params string[] scopes) =>
+        (
+            await App
+                .Services.GetRequiredService<KeyAdmin>()
+                .CreateAsync(await ProjectAsync(), "test", "live", scopes, null, "test")
+        )
+            .Key
+            .Text;
 
     /// <summary>Streams that are open, and requests that wait.</summary>
     public int HeldRequests => App.Services.GetRequiredService<Postern.Live.StreamRegistry>().Count;
 
-    public Task<Answer> StartSessionAsync(string externalId, string? credential = null, string agent = "echo", object? more = null) =>
-        PostAsync("/api/v1/sessions", more ?? new { type = "chat", externalId, taskIdentifier = agent, triggerConfig = new { basePayload = new { } } }, credential);
+    public Task<Answer> StartSessionAsync(
+        string externalId,
+        string? credential = null,
+        string agent = "echo",
+        object? more = null
+    ) =>
+        PostAsync(
+            "/api/v1/sessions",
+            more
+                ?? new
+                {
+                    type = "chat",
+                    externalId,
+                    taskIdentifier = agent,
+                    triggerConfig = new { basePayload = new { } },
+                },
+            credential
+        );
 
     public Task<Answer> SayAsync(string session, string text, string? credential = null) =>
         PostAsync($"/realtime/v1/sessions/{session}/in/append", Chat.Message(session, text), credential);
 
-    /// <summary>Rows in all tables: what a refused request must not change. Audit rows of refusals are counted apart by their tests.</summary>
-    public ValueTask<long> CountRowsAsync() => Database.ReadAsync(async tx =>
-    {
-        var rows = 0L;
-        string[] tables =
-        [
-            "project", "api_key", "revocation", "used_token", "agent", "session", "record", "message", "message_piece",
-            "message_draft", "participant", "run", "run_event", "run_data", "run_attempt", "run_request", "workflow",
-            "callback_secret", "callback_token_secret", "event", "webhook_endpoint", "delivery", "delivery_attempt",
-            "agent_trigger", "capture", "capture_key", "approval", "approval_service",
-        ];
-        foreach (var table in tables)
-            rows += await tx.FirstAsync($"SELECT COUNT(*) FROM {table}", r => r.GetInt64(0));
-        return rows;
-    });
+    /// <summary>
+    /// Rows in all tables: what a refused request must not change. Audit rows of refusals are counted apart by their
+    /// tests.
+    /// </summary>
+    public ValueTask<long> CountRowsAsync() =>
+        Database.ReadAsync(async tx =>
+        {
+            var rows = 0L;
+            string[] tables =
+            [
+                "project",
+                "api_key",
+                "revocation",
+                "used_token",
+                "agent",
+                "session",
+                "record",
+                "message",
+                "message_piece",
+                "message_draft",
+                "participant",
+                "run",
+                "run_event",
+                "run_data",
+                "run_attempt",
+                "run_request",
+                "workflow",
+                "callback_secret",
+                "callback_token_secret",
+                "event",
+                "webhook_endpoint",
+                "delivery",
+                "delivery_attempt",
+                "agent_trigger",
+                "capture",
+                "capture_key",
+                "approval",
+                "approval_service",
+            ];
+            foreach (var table in tables)
+                rows += await tx.FirstAsync($"SELECT COUNT(*) FROM {table}", r => r.GetInt64(0));
+            return rows;
+        });
 
     /// <summary>All rows of some tables as text: what a fault must leave as it was.</summary>
     public async Task<string> DumpAsync(params string[] tables)
@@ -145,16 +254,38 @@ internal sealed class TestServer : IAsyncDisposable
         var lines = new List<string>();
         foreach (var table in tables)
         {
-            lines.AddRange(await Database.ReadAsync(tx => tx.ListAsync($"SELECT * FROM {table} LIMIT 10000", r =>
-                table + " " + string.Join('|', Enumerable.Range(0, r.FieldCount).Select(i => r.IsDBNull(i) ? "-" : r.GetValue(i) is byte[] b ? Convert.ToHexString(b) : r.GetValue(i).ToString())))));
+            lines.AddRange(
+                await Database.ReadAsync(tx =>
+                    tx.ListAsync(
+                        $"SELECT * FROM {table} LIMIT 10000",
+                        r =>
+                            table
+                            + " "
+                            + string.Join(
+                                '|',
+                                Enumerable
+                                    .Range(0, r.FieldCount)
+                                    .Select(i =>
+                                        r.IsDBNull(i) ? "-"
+                                        : r.GetValue(i) is byte[] b ? Convert.ToHexString(b)
+                                        : r.GetValue(i).ToString()
+                                    )
+                            )
+                    )
+                )
+            );
         }
         return string.Join('\n', lines.Order(StringComparer.Ordinal));
     }
 
     /// <summary>Until nothing is due any more: no run, no delivery.</summary>
-    public Task SettledAsync() => WaitFor.TrueAsync(async () =>
-        (await GetAsync("/api/v1/deliveries?status=pending")).Json.GetProperty("data").GetArrayLength() == 0
-        && await Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM run WHERE due_at IS NOT NULL", r => r.GetInt64(0))) == 0);
+    public Task SettledAsync() =>
+        WaitFor.TrueAsync(async () =>
+            (await GetAsync("/api/v1/deliveries?status=pending")).Json.GetProperty("data").GetArrayLength() == 0
+            && await Database.ReadAsync(tx =>
+                tx.FirstAsync("SELECT COUNT(*) FROM run WHERE due_at IS NOT NULL", r => r.GetInt64(0))
+            ) == 0
+        );
 
     public async ValueTask DisposeAsync()
     {
@@ -165,20 +296,35 @@ internal sealed class TestServer : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private static HttpRequestMessage Request(HttpMethod method, string path, string? credential, object? body, (string Name, string Value)[] headers)
+    private static HttpRequestMessage Request(
+        HttpMethod method,
+        string path,
+        string? credential,
+        object? body,
+        (string Name, string Value)[] headers
+    )
     {
         var request = new HttpRequestMessage(method, path);
-        if (!string.IsNullOrEmpty(credential)) request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + credential);
+        if (!string.IsNullOrEmpty(credential))
+            request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + credential);
         request.Content = body switch
         {
-            null => method == HttpMethod.Post || method == HttpMethod.Put || method == HttpMethod.Patch ? new ByteArrayContent([]) : null,
+            null => method == HttpMethod.Post || method == HttpMethod.Put || method == HttpMethod.Patch
+                ? new ByteArrayContent([])
+                : null,
             byte[] bytes => new ByteArrayContent(bytes),
             string text => new StringContent(text, Encoding.UTF8, new MediaTypeHeaderValue("application/json")),
-            _ => new StringContent(JsonSerializer.Serialize(body), Encoding.UTF8, new MediaTypeHeaderValue("application/json")),
+            _ => new StringContent(
+                JsonSerializer.Serialize(body),
+                Encoding.UTF8,
+                new MediaTypeHeaderValue("application/json")
+            ),
         };
-        if (headers.Any(h => h.Name == "Content-Type")) request.Content?.Headers.Remove("Content-Type");
+        if (headers.Any(h => h.Name == "Content-Type"))
+            request.Content?.Headers.Remove("Content-Type");
         foreach (var (name, value) in headers)
-            if (!request.Headers.TryAddWithoutValidation(name, value)) request.Content?.Headers.TryAddWithoutValidation(name, value);
+            if (!request.Headers.TryAddWithoutValidation(name, value))
+                request.Content?.Headers.TryAddWithoutValidation(name, value);
         return request;
     }
 }

@@ -22,8 +22,8 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
 
     private bool ReadsBody => door.Request is not null;
 
-    private bool Waits => door.Parameters.Any(p => p.Name == "wait")
-        || door.Request?.GetProperty("WaitSeconds") is not null;
+    private bool Waits =>
+        door.Parameters.Any(p => p.Name == "wait") || door.Request?.GetProperty("WaitSeconds") is not null;
 
     private bool Streams => door.Method == "GET" && door.Parameters.Any(p => p.Name == "Last-Event-ID");
 
@@ -38,10 +38,12 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
             var request = await DoorRequests.OfAsync(door, scene);
             foreach (var ending in kind.Where(e => !e.Takes || request.Scope is not null))
             {
-                if (ending.EndsTheTarget) (scene, request) = await AnewAsync(scene, lease: 60);
+                if (ending.EndsTheTarget)
+                    (scene, request) = await AnewAsync(scene, lease: 60);
                 await TryAsync(ending, scene, request);
             }
-            if (kind.First().EndsTheTarget) (scene, request) = await AnewAsync(scene, lease: 3600);
+            if (kind.First().EndsTheTarget)
+                (scene, request) = await AnewAsync(scene, lease: 3600);
             await SucceedsAsync(kind.First(), scene, request);
             await scene.ClearAsync();
         }
@@ -66,14 +68,17 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
         }
         // A run that waits for a person is handed over to nobody, so that its worker's wait has ended by the answer.
         var hasEnded = ending.Name == Ending.Superseded && scene.HasAsked;
-        if (Waits && !hasEnded) moments.Waiting = await WaitAsync(request, held);
-        if (Streams) moments.Streaming = await StreamAsync(request, held);
+        if (Waits && !hasEnded)
+            moments.Waiting = await WaitAsync(request, held);
+        if (Streams)
+            moments.Streaming = await StreamAsync(request, held);
 
         await held.EndAsync();
         var ended = Stopwatch.StartNew();
         var mark = await world.MarkAsync();
 
-        if (moments.Streaming is { } stream) await StreamEndsAsync(ending, stream, ended);
+        if (moments.Streaming is { } stream)
+            await StreamEndsAsync(ending, stream, ended);
         if (moments.Waiting is { } wait)
         {
             var answer = await wait.WaitAsync(TimeSpan.FromSeconds(20));
@@ -88,11 +93,13 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
         }
         await RefusedBeforeAsync(ending, request, held, "before the request");
         var (written, rows) = await world.WrittenSinceAsync(mark);
-        Assert.True((written.Count == 0 && rows == 0)
-            || (IsNoted(ending) && written.All(IsNote)),
-            $"{Words(ending)} wrote {rows} rows:\n{string.Join('\n', written)}");
+        Assert.True(
+            (written.Count == 0 && rows == 0) || (IsNoted(ending) && written.All(IsNote)),
+            $"{Words(ending)} wrote {rows} rows:\n{string.Join('\n', written)}"
+        );
 
-        if (ending.Kind != Opens.RunToken || ending.Name == "revoked") return;
+        if (ending.Kind != Opens.RunToken || ending.Name == "revoked")
+            return;
         world.Server.Clock.Advance(Grace);
         var late = await SendAsync(request, held);
         Assert.True(late == 401, $"{Words(ending)}, a minute later: {late}");
@@ -100,10 +107,17 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
 
     private async Task<SlowRequest> BeginAsync(Ending ending, DoorRequest request, Held held)
     {
-        var (half, status) = await SlowRequest.TryAsync(world.Server.Url, Method, request.Path, request.Bytes,
-            [("Content-Type", request.Media), .. held.Headers]);
-        return half ?? throw new InvalidOperationException(
-            $"{Words(ending)}: answered {status} before its body, and nothing has ended yet");
+        var (half, status) = await SlowRequest.TryAsync(
+            world.Server.Url,
+            Method,
+            request.Path,
+            request.Bytes,
+            [("Content-Type", request.Media), .. held.Headers]
+        );
+        return half
+            ?? throw new InvalidOperationException(
+                $"{Words(ending)}: answered {status} before its body, and nothing has ended yet"
+            );
     }
 
     private async Task<Task<Answer>> WaitAsync(DoorRequest request, Held held)
@@ -128,17 +142,27 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
     private async Task StreamEndsAsync(Ending ending, EventReader stream, Stopwatch ended)
     {
         ServerEvent? last = null;
-        while (await stream.NextAsync() is { } next) last = next;
+        while (await stream.NextAsync() is { } next)
+            last = next;
         Assert.True(ended.Elapsed < Within, $"{Words(ending)}, while it streams: {ended.ElapsedMilliseconds} ms");
-        var reason = ending.Name.Contains("expired", StringComparison.Ordinal) ? StreamEnd.Expired : ending.Takes
-            ? StreamEnd.Forbidden : StreamEnd.Revoked;
-        Assert.True(last is { Name: "error" or "end" }
-            && last.Data.Contains(reason, StringComparison.Ordinal), $"{Words(ending)}, while it streams: {last}");
+        var reason =
+            ending.Name.Contains("expired", StringComparison.Ordinal) ? StreamEnd.Expired
+            : ending.Takes ? StreamEnd.Forbidden
+            : StreamEnd.Revoked;
+        Assert.True(
+            last is { Name: "error" or "end" } && last.Data.Contains(reason, StringComparison.Ordinal),
+            $"{Words(ending)}, while it streams: {last}"
+        );
     }
 
     private async Task RefusedBeforeAsync(Ending ending, DoorRequest request, Held held, string moment) =>
-        Refused(ending, moment, await SendAsync(request, held), "", told: ending.Kind == Opens.RunToken
-            && door.Late == LateWorker.ToldTheEnd);
+        Refused(
+            ending,
+            moment,
+            await SendAsync(request, held),
+            "",
+            told: ending.Kind == Opens.RunToken && door.Late == LateWorker.ToldTheEnd
+        );
 
     /// <summary>
     /// Whoever lost a right is told so, or that there is nothing to see; a late worker at a door of reports, what
@@ -150,8 +174,9 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
         var fits = ending.Kind switch
         {
             Opens.RunToken when IsReport(ending) => status is 401 or 403 or 404 or 409,
-            Opens.RunToken when told && ending.Name != Ending.Superseded
-                && ending.Name != "revoked" => status is 200 or 401,
+            Opens.RunToken when told && ending.Name != Ending.Superseded && ending.Name != "revoked" => status
+                is 200
+                    or 401,
             Opens.CallbackToken => status is 401 or 404 or 409 || (status == 200 && ending.Name != Ending.Superseded),
             Opens.Link => status is 409 or 410,
             _ when ending.Takes => status is 403 or 404,
@@ -163,8 +188,8 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
     /// <summary>
     /// What is said of a run by one of its workers: refused as a report, and noted as refused in the run's timeline.
     /// </summary>
-    private bool IsReport(Ending ending) => ending.Kind == Opens.CallbackToken
-        || (ending.Kind == Opens.RunToken && door.Late == LateWorker.Told);
+    private bool IsReport(Ending ending) =>
+        ending.Kind == Opens.CallbackToken || (ending.Kind == Opens.RunToken && door.Late == LateWorker.Told);
 
     /// <summary>
     /// What was said too late of a run, or answered too late, stands in the run's timeline as refused.
@@ -181,15 +206,18 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
     private async Task SucceedsAsync(Ending ending, TimeScene scene, DoorRequest request)
     {
         var held = await ending.HoldAsync(scene, request);
-        var status = ReadsBody
-            ? (await (await BeginAsync(ending, request, held)).EndAsync()) switch
-            {
-                var (s, text) => Right(s) ? s
-            : throw new InvalidOperationException($"{Words(ending)}, with living authority: {text}")
-            }
+        var status =
+            ReadsBody
+                ? (await (await BeginAsync(ending, request, held)).EndAsync()) switch
+                {
+                    var (s, text) => Right(s)
+                        ? s
+                        : throw new InvalidOperationException($"{Words(ending)}, with living authority: {text}"),
+                }
             : Method is "GET" or "HEAD" ? await SendAsync(request, held)
-            : (await SlowRequest.TryAsync(world.Server.Url, Method, request.Path, "{}"u8.ToArray(),
-                held.Headers)).Status;
+            : (
+                await SlowRequest.TryAsync(world.Server.Url, Method, request.Path, "{}"u8.ToArray(), held.Headers)
+            ).Status;
         Assert.True(Right(status), $"{Words(ending)}, with living authority: {status}");
 
         bool Right(int got) => request.Success is { } success ? got == success : got is >= 200 and < 300;
@@ -203,7 +231,8 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
             message.Content = new ByteArrayContent(request.Bytes);
             message.Content.Headers.TryAddWithoutValidation("Content-Type", request.Media);
         }
-        foreach (var (name, value) in held.Headers) message.Headers.TryAddWithoutValidation(name, value);
+        foreach (var (name, value) in held.Headers)
+            message.Headers.TryAddWithoutValidation(name, value);
         using var answer = await world.Server.Http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead);
         return (int)answer.StatusCode;
     }
@@ -221,8 +250,10 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
 
         public async ValueTask DisposeAsync()
         {
-            foreach (var (_, half) in Halves) await half.DisposeAsync();
-            if (Streaming is not null) await Streaming.DisposeAsync();
+            foreach (var (_, half) in Halves)
+                await half.DisposeAsync();
+            if (Streaming is not null)
+                await Streaming.DisposeAsync();
         }
     }
 }

@@ -23,46 +23,87 @@ internal sealed class TimeScene(TimeWorld world)
     public TestServer Server => world.Server;
 
     /// <summary>An agent that fetches its work, and has all the time in the world.</summary>
-    public Task<string> AgentAsync() => OnceAsync("agent", async () =>
-    {
-        await OkAsync(HttpMethod.Put, "/api/v1/agents/" + Name,
-            new
+    public Task<string> AgentAsync() =>
+        OnceAsync(
+            "agent",
+            async () =>
             {
-                kind = "pull",
-                idleSeconds = 3600,
-                deadlines = new { queuedSeconds = 604_800, turnSeconds = 86_400, totalSeconds = 2_592_000 }
-            });
-        return Name;
-    });
+                await OkAsync(
+                    HttpMethod.Put,
+                    "/api/v1/agents/" + Name,
+                    new
+                    {
+                        kind = "pull",
+                        idleSeconds = 3600,
+                        deadlines = new
+                        {
+                            queuedSeconds = 604_800,
+                            turnSeconds = 86_400,
+                            totalSeconds = 2_592_000,
+                        },
+                    }
+                );
+                return Name;
+            }
+        );
 
     /// <summary>A session whose run has begun to wait for a message.</summary>
-    public Task<JsonElement> SessionAsync() => OnceAsync("session", async () =>
-    {
-        var triggerConfig = new { basePayload = new { } };
-        var started = new { type = "chat", externalId = Name, taskIdentifier = await AgentAsync(), triggerConfig };
-        var session = (await OkAsync(HttpMethod.Post, "/api/v1/sessions", started)).Json;
-        var run = "/api/v1/runs/" + session.GetProperty("runId").GetString();
-        await WaitFor.TrueAsync(async () => (await OkAsync(HttpMethod.Get, run, null)).String("phase") == "running");
-        return session;
-    });
+    public Task<JsonElement> SessionAsync() =>
+        OnceAsync(
+            "session",
+            async () =>
+            {
+                var triggerConfig = new { basePayload = new { } };
+                var started = new
+                {
+                    type = "chat",
+                    externalId = Name,
+                    taskIdentifier = await AgentAsync(),
+                    triggerConfig,
+                };
+                var session = (await OkAsync(HttpMethod.Post, "/api/v1/sessions", started)).Json;
+                var run = "/api/v1/runs/" + session.GetProperty("runId").GetString();
+                await WaitFor.TrueAsync(async () =>
+                    (await OkAsync(HttpMethod.Get, run, null)).String("phase") == "running"
+                );
+                return session;
+            }
+        );
 
     public async Task<string> SessionIdAsync() => (await SessionAsync()).GetProperty("id").GetString()!;
 
     /// <summary>A run in the session, that a worker has: as it was given to the worker.</summary>
-    public Task<JsonElement> ClaimedAsync() => OnceAsync("claimed", async () =>
-    {
-        var session = await SessionIdAsync();
-        await OkAsync(HttpMethod.Post, $"/realtime/v1/sessions/{session}/in/append", Chat.Message(session, "work"));
-        return await ClaimAsync(5, Lease);
-    });
+    public Task<JsonElement> ClaimedAsync() =>
+        OnceAsync(
+            "claimed",
+            async () =>
+            {
+                var session = await SessionIdAsync();
+                await OkAsync(
+                    HttpMethod.Post,
+                    $"/realtime/v1/sessions/{session}/in/append",
+                    Chat.Message(session, "work")
+                );
+                return await ClaimAsync(5, Lease);
+            }
+        );
 
     /// <summary>The next run of the agent, claimed under a lease.</summary>
     public async Task<JsonElement> ClaimAsync(int attempt, int lease = 3600)
     {
         for (; attempt > 0; attempt--)
-            if ((await OkAsync(HttpMethod.Post, $"/api/v1/agents/{await AgentAsync()}/claim",
-                new { waitSeconds = 10, leaseSeconds = lease })).Json.GetProperty("data") is { } data
-                && data.GetArrayLength() > 0) return data[0];
+            if (
+                (
+                    await OkAsync(
+                        HttpMethod.Post,
+                        $"/api/v1/agents/{await AgentAsync()}/claim",
+                        new { waitSeconds = 10, leaseSeconds = lease }
+                    )
+                ).Json.GetProperty("data")
+                    is { } data
+                && data.GetArrayLength() > 0
+            )
+                return data[0];
         throw new TimeoutException("Nothing could be claimed.");
     }
 
@@ -71,71 +112,116 @@ internal sealed class TimeScene(TimeWorld world)
     public async Task<string> RunTokenAsync() => (await ClaimedAsync()).GetProperty("token").GetString()!;
 
     /// <summary>A question that the run waits with: its id.</summary>
-    public Task<string> QuestionAsync() => OnceAsync("question", async () =>
-        (await OkAsync(HttpMethod.Post, $"/api/v1/executions/{await RunAsync()}/request-approval",
-            new { title = "Go?" }, await RunTokenAsync())).String("approval_request_id"));
+    public Task<string> QuestionAsync() =>
+        OnceAsync(
+            "question",
+            async () =>
+                (
+                    await OkAsync(
+                        HttpMethod.Post,
+                        $"/api/v1/executions/{await RunAsync()}/request-approval",
+                        new { title = "Go?" },
+                        await RunTokenAsync()
+                    )
+                ).String("approval_request_id")
+        );
 
     /// <summary>Whether the run waits for a person.</summary>
     public bool HasAsked => _made.ContainsKey("question");
 
     /// <summary>The path of the page that asks the question.</summary>
-    public Task<string> LinkAsync() => OnceAsync("link", async () =>
-        new Uri((await OkAsync(HttpMethod.Get, "/api/v1/approvals/" + await QuestionAsync(), null))
-            .String("request_url")).AbsolutePath);
+    public Task<string> LinkAsync() =>
+        OnceAsync(
+            "link",
+            async () =>
+                new Uri(
+                    (await OkAsync(HttpMethod.Get, "/api/v1/approvals/" + await QuestionAsync(), null)).String(
+                        "request_url"
+                    )
+                ).AbsolutePath
+        );
 
     /// <summary>A trigger whose requests are signed with <see cref="TimeWorld.Secret"/>: its path.</summary>
-    public Task<string> TriggerAsync(string kind) => OnceAsync("trigger", async () =>
-    {
-        await OkAsync(HttpMethod.Post, $"/api/triggers/{kind}/time/{Name}",
-            new
+    public Task<string> TriggerAsync(string kind) =>
+        OnceAsync(
+            "trigger",
+            async () =>
             {
-                promptTemplate = "{{body}}",
-                agent = await AgentAsync(),
-                webhookAuth = new { scheme = "sha256", secret = TimeWorld.Secret }
-            });
-        return $"/api/triggers/{kind}/time/{Name}";
-    });
+                await OkAsync(
+                    HttpMethod.Post,
+                    $"/api/triggers/{kind}/time/{Name}",
+                    new
+                    {
+                        promptTemplate = "{{body}}",
+                        agent = await AgentAsync(),
+                        webhookAuth = new { scheme = "sha256", secret = TimeWorld.Secret },
+                    }
+                );
+                return $"/api/triggers/{kind}/time/{Name}";
+            }
+        );
 
     /// <summary>A request that the trigger has captured: its id.</summary>
-    public Task<string> CaptureAsync(string kind) => OnceAsync("capture", async () =>
-    {
-        await TriggerAsync(kind);
-        var taken = await Server.SendAsync(HttpMethod.Post, $"/inbound/{kind}/time/{Name}", null, "{}"u8.ToArray(),
-            Asking.Sign256("{}", TimeWorld.Secret));
-        Assert.True(taken.Status == 200, taken.ToString());
-        return taken.Json.GetProperty("data").GetProperty("requestId").GetString()!;
-    });
+    public Task<string> CaptureAsync(string kind) =>
+        OnceAsync(
+            "capture",
+            async () =>
+            {
+                await TriggerAsync(kind);
+                var taken = await Server.SendAsync(
+                    HttpMethod.Post,
+                    $"/inbound/{kind}/time/{Name}",
+                    null,
+                    "{}"u8.ToArray(),
+                    Asking.Sign256("{}", TimeWorld.Secret)
+                );
+                Assert.True(taken.Status == 200, taken.ToString());
+                return taken.Json.GetProperty("data").GetProperty("requestId").GetString()!;
+            }
+        );
 
     /// <summary>An endpoint that events are sent to: its id.</summary>
-    public Task<string> EndpointAsync() => OnceAsync("endpoint", async () =>
-    {
-        await OkAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/" + Name,
-            new { url = world.Receiver.Url, events = new[] { "session.closed" } });
-        return Name;
-    });
+    public Task<string> EndpointAsync() =>
+        OnceAsync(
+            "endpoint",
+            async () =>
+            {
+                await OkAsync(
+                    HttpMethod.Put,
+                    "/api/v1/webhook-endpoints/" + Name,
+                    new { url = world.Receiver.Url, events = new[] { "session.closed" } }
+                );
+                return Name;
+            }
+        );
 
     /// <summary>A delivery that has arrived: its id.</summary>
-    public Task<string> DeliveryAsync() => OnceAsync("delivery", async () =>
-    {
-        await OkAsync(HttpMethod.Post, $"/api/v1/webhook-endpoints/{await EndpointAsync()}/test", null);
-        var id = "";
-        await WaitFor.TrueAsync(async () =>
-        {
-            var there = (await OkAsync(HttpMethod.Get, $"/api/v1/deliveries?status=delivered&endpoint={Name}",
-                null)).Json.GetProperty("data");
-            id = there.GetArrayLength() > 0 ? there[0].GetProperty("id").GetString()! : "";
-            return id.Length > 0;
-        });
-        return id;
-    });
+    public Task<string> DeliveryAsync() =>
+        OnceAsync(
+            "delivery",
+            async () =>
+            {
+                await OkAsync(HttpMethod.Post, $"/api/v1/webhook-endpoints/{await EndpointAsync()}/test", null);
+                var id = "";
+                await WaitFor.TrueAsync(async () =>
+                {
+                    var there = (
+                        await OkAsync(HttpMethod.Get, $"/api/v1/deliveries?status=delivered&endpoint={Name}", null)
+                    ).Json.GetProperty("data");
+                    id = there.GetArrayLength() > 0 ? there[0].GetProperty("id").GetString()! : "";
+                    return id.Length > 0;
+                });
+                return id;
+            }
+        );
 
     /// <summary>Ends its runs, so that nothing of it becomes due while others are watched.</summary>
     public async Task ClearAsync()
     {
-        if (_made.ContainsKey("agent")) await Server.SendAsync(HttpMethod.Delete, $"/api/v1/agents/{Name}?force=1",
-            world.Admin);
-        if (_made.ContainsKey("endpoint")) await Server.SendAsync(HttpMethod.Delete,
-            "/api/v1/webhook-endpoints/" + Name, world.Admin);
+        if (_made.ContainsKey("agent"))
+            await Server.SendAsync(HttpMethod.Delete, $"/api/v1/agents/{Name}?force=1", world.Admin);
+        if (_made.ContainsKey("endpoint"))
+            await Server.SendAsync(HttpMethod.Delete, "/api/v1/webhook-endpoints/" + Name, world.Admin);
     }
 
     public async Task<Answer> OkAsync(HttpMethod method, string path, object? body, string? credential = null)
@@ -148,7 +234,8 @@ internal sealed class TimeScene(TimeWorld world)
     private async Task<T> OnceAsync<T>(string what, Func<Task<T>> make)
         where T : notnull
     {
-        if (_made.TryGetValue(what, out var made)) return (T)made;
+        if (_made.TryGetValue(what, out var made))
+            return (T)made;
         var fresh = await make();
         _made[what] = fresh;
         return fresh;

@@ -28,8 +28,10 @@ internal sealed class TimeWorld : IAsyncDisposable
     public static async Task<TimeWorld> StartAsync(Backend backend)
     {
         var world = new TimeWorld { Receiver = await Receiver.StartAsync() };
-        world.Server = await TestServer.StartAsync(backend, wrap: inner =>
-            world._recording = new RecordingDatabase(inner));
+        world.Server = await TestServer.StartAsync(
+            backend,
+            wrap: inner => world._recording = new RecordingDatabase(inner)
+        );
         world.Project = await world.Server.ProjectAsync();
         world.Admin = await world.Server.KeyAsync("admin", "write:approvals", "read:approvals");
         return world;
@@ -50,20 +52,36 @@ internal sealed class TimeWorld : IAsyncDisposable
     /// key was used last.
     /// </summary>
     public async Task<(IReadOnlyList<string> Statements, long Rows)> WrittenSinceAsync(long mark) =>
-        ([.. _recording.Written.Where(s => !s.Contains(" audit", StringComparison.Ordinal)
-            && !s.Contains("last_used_at = $3", StringComparison.Ordinal))], await CountAsync() - mark);
+        (
+            [
+                .. _recording.Written.Where(s =>
+                    !s.Contains(" audit", StringComparison.Ordinal)
+                    && !s.Contains("last_used_at = $3", StringComparison.Ordinal)
+                ),
+            ],
+            await CountAsync() - mark
+        );
 
     private async Task<long> CountAsync()
     {
-        _tables ??= [.. await Server.Database.ReadAsync(tx => tx.ListAsync(
-            Server.Database.Kind == "sqlite"
-                ? "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-                : "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'",
-            r => r.GetString(0)))];
+        _tables ??=
+        [
+            .. await Server.Database.ReadAsync(tx =>
+                tx.ListAsync(
+                    Server.Database.Kind == "sqlite"
+                        ? "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+                        : "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'",
+                    r => r.GetString(0)
+                )
+            ),
+        ];
         // What is said of the caller's refusal, and what the node says by itself.
-        var counted = _tables.Where(t => t is not ("audit" or "node" or "hint_log")).Select(t => $"(SELECT COUNT(*) FROM {t})");
+        var counted = _tables
+            .Where(t => t is not ("audit" or "node" or "hint_log"))
+            .Select(t => $"(SELECT COUNT(*) FROM {t})");
         return await Server.Database.ReadAsync(tx =>
-            tx.FirstAsync("SELECT " + string.Join(" + ", counted), r => r.GetInt64(0)));
+            tx.FirstAsync("SELECT " + string.Join(" + ", counted), r => r.GetInt64(0))
+        );
     }
 
     public async ValueTask DisposeAsync()

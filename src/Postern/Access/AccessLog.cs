@@ -2,22 +2,35 @@ namespace Postern.Access;
 
 internal static partial class AccessLog
 {
-    [LoggerMessage(EventId = 108, Level = LogLevel.Warning, Message =
-        "The clock that this node follows has moved away from it by {Seconds:0.0} s: somebody has set it. Deadlines and "
-        + "leases go on by the time that has passed, and the difference is caught up slowly. Set the clock right (timedatectl), "
-        + "or restart the server to take it as it is")]
+    [LoggerMessage(
+        EventId = 108,
+        Level = LogLevel.Warning,
+        Message = "The clock that this node follows has moved away from it by {Seconds:0.0} s: somebody has set it. "
+            + "Deadlines and "
+            + "leases go on by the time that has passed, and the difference is caught up slowly. Set the clock "
+            + "right (timedatectl), "
+            + "or restart the server to take it as it is"
+    )]
     public static partial void ClockIsOff(ILogger log, double seconds);
 
     [LoggerMessage(EventId = 100, Level = LogLevel.Warning, Message = "Cannot look for changed keys now: {Reason}")]
     public static partial void WatchWaits(ILogger log, string reason);
 
-    [LoggerMessage(EventId = 104, Level = LogLevel.Error, Message = "Looking for changed keys failed; it is tried again")]
+    [LoggerMessage(
+        EventId = 104,
+        Level = LogLevel.Error,
+        Message = "Looking for changed keys failed; it is tried again"
+    )]
     public static partial void WatchFailed(ILogger log, Exception fault);
 
     [LoggerMessage(EventId = 105, Level = LogLevel.Critical, Message = "This node ends: {Reason}")]
     public static partial void SchemaTooNew(ILogger log, string reason);
 
-    [LoggerMessage(EventId = 101, Level = LogLevel.Warning, Message = "Audit rows could not be written: {Reason}; {Lost} lost")]
+    [LoggerMessage(
+        EventId = 101,
+        Level = LogLevel.Warning,
+        Message = "Audit rows could not be written: {Reason}; {Lost} lost"
+    )]
     public static partial void AuditWaits(ILogger log, string reason, int lost);
 
     [LoggerMessage(EventId = 102, Level = LogLevel.Error, Message = "{Method} {Route} failed")]

@@ -4,14 +4,23 @@ namespace Postern.Access;
 
 /// <summary>
 /// Keeps what this node remembers about access equal to the database: before the answer to a change made here
-/// (<see cref="RefreshAsync"/>), and within a second for one made on another node or by the command line. It looks every
-/// <see cref="LookEvery"/> at one number, and at once on a hint. While the database is away nothing can have changed through it; the look is
-/// repeated when it is back.
+/// (<see cref="RefreshAsync"/>), and within a second for one made on another node or by the command line. It looks
+/// every <see cref="LookEvery"/> at one number, and at once on a hint. While the database is away nothing can have
+/// changed through it; the look is repeated when it is back.
 ///
 /// With that number it reads the database's schema: a node whose database was brought to a newer one ends, so that it
 /// writes nothing that it does not understand.
 /// </summary>
-internal sealed class AccessWatch(Database database, KeyStore store, KeyRing keys, Revocations revocations, CallbackSecrets callbacks, ApprovalServices services, TimeProvider clock, ILogger<AccessWatch> log) : BackgroundService
+internal sealed class AccessWatch(
+    Database database,
+    KeyStore store,
+    KeyRing keys,
+    Revocations revocations,
+    CallbackSecrets callbacks,
+    ApprovalServices services,
+    TimeProvider clock,
+    ILogger<AccessWatch> log
+) : BackgroundService
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(400);
 
@@ -41,14 +50,17 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
 
     public async Task RefreshAsync()
     {
-        if (await TakeOverAsync()) Changed?.Invoke();
+        if (await TakeOverAsync())
+            Changed?.Invoke();
     }
 
     /// <summary>
     /// Before somebody is let in: what this node remembers is younger than a second, or is read now. It costs nothing
     /// while the looks come in time.
     /// </summary>
-    /// <exception cref="StorageUnavailableException">It cannot be read: nobody is let in by what was true once.</exception>
+    /// <exception cref="StorageUnavailableException">
+    /// It cannot be read: nobody is let in by what was true once.
+    /// </exception>
     public ValueTask EnsureRecentAsync() => IsRecent ? default : new ValueTask(RefreshIfOldAsync());
 
     private bool IsRecent => clock.GetElapsedTime(Volatile.Read(ref _asOf)) < TooOld;
@@ -56,7 +68,8 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
     private async Task RefreshIfOldAsync()
     {
         // Those that come at once share one look.
-        if (await TakeOverAsync(onlyIfOld: true)) Changed?.Invoke();
+        if (await TakeOverAsync(onlyIfOld: true))
+            Changed?.Invoke();
     }
 
     private async Task<bool> TakeOverAsync(bool onlyIfOld = false)
@@ -66,7 +79,8 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
         await _one.WaitAsync();
         try
         {
-            if (onlyIfOld && IsRecent) return false;
+            if (onlyIfOld && IsRecent)
+                return false;
             var began = clock.GetTimestamp();
             var (version, schema) = await VersionsAsync();
             EndIfNewer(schema);
@@ -75,10 +89,12 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
                 Volatile.Write(ref _asOf, began);
                 return false;
             }
-            await foreach (var page in store.ChangedSinceAsync(_version)) keys.Refresh(page);
+            await foreach (var page in store.ChangedSinceAsync(_version))
+                keys.Refresh(page);
             await callbacks.RefreshAsync(_version);
             await services.RefreshAsync(_version);
-            await foreach (var page in store.RevocationsSinceAsync(_version, database.Now)) revocations.Add(page);
+            await foreach (var page in store.RevocationsSinceAsync(_version, database.Now))
+                revocations.Add(page);
             // Reached only now that all of it was read: a look that failed is made again from where it began.
             _version = version;
             Volatile.Write(ref _asOf, began);
@@ -112,7 +128,8 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
 
     private void EndIfNewer(long schema)
     {
-        if (schema <= Migrations.Newest || EndedBecause is not null) return;
+        if (schema <= Migrations.Newest || EndedBecause is not null)
+            return;
         EndedBecause = new SchemaTooNewException("under this node", (int)schema, Migrations.Newest).Message;
         AccessLog.SchemaTooNew(log, EndedBecause);
         Ended?.Invoke();
@@ -135,7 +152,8 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
             {
                 await _hint.WaitAsync(LookEvery, clock, stoppingToken);
                 await RefreshAsync();
-                if (clock.GetElapsedTime(tidied) < TidyEvery) continue;
+                if (clock.GetElapsedTime(tidied) < TidyEvery)
+                    continue;
                 tidied = clock.GetTimestamp();
                 await TidyAsync(stoppingToken);
             }
@@ -167,9 +185,11 @@ internal sealed class AccessWatch(Database database, KeyStore store, KeyRing key
         revocations.Forget(now);
         var off = await database.FollowClockAsync(stop);
         var isWrong = Math.Abs(off) > ClockTolerance;
-        if (isWrong && !_clockIsWrong) AccessLog.ClockIsOff(log, off / 1_000_000.0);
+        if (isWrong && !_clockIsWrong)
+            AccessLog.ClockIsOff(log, off / 1_000_000.0);
         _clockIsWrong = isWrong;
         var used = keys.TakeUsed();
-        if (used.Count > 0) await store.MarkUsedAsync(used);
+        if (used.Count > 0)
+            await store.MarkUsedAsync(used);
     }
 }

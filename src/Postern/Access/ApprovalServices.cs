@@ -5,8 +5,9 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// The approval services of all projects. Their secrets are sealed under the master key, bound to the row; opened, they are in memory, kept equal to the database by
-/// <see cref="AccessWatch"/>: a decision with a wrong signature reads nothing from the store.
+/// The approval services of all projects. Their secrets are sealed under the master key, bound to the row; opened, they
+/// are in memory, kept equal to the database by <see cref="AccessWatch"/>: a decision with a wrong signature reads
+/// nothing from the store.
 /// </summary>
 internal sealed class ApprovalServices(Database database, MasterKey master)
 {
@@ -23,49 +24,98 @@ internal sealed class ApprovalServices(Database database, MasterKey master)
     /// <summary>Takes over what changed after a version of access.</summary>
     public async ValueTask RefreshAsync(long version)
     {
-        var pages = AccessPages.ReadAsync(version, from => database.ReadAsync(tx => tx.ListAsync(
-            $"SELECT project, changed FROM approval_service WHERE changed > $1 ORDER BY changed LIMIT {AccessPages.Size}", r => (Project: r.GetString(0), Changed: r.GetInt64(1)), from)), row => row.Changed);
+        var pages = AccessPages.ReadAsync(
+            version,
+            from =>
+                database.ReadAsync(tx =>
+                    tx.ListAsync(
+                        $"""
+                        SELECT project, changed
+                        FROM approval_service
+                        WHERE changed > $1
+                        ORDER BY changed LIMIT {AccessPages.Size}
+                        """,
+                        r => (Project: r.GetString(0), Changed: r.GetInt64(1)),
+                        from
+                    )
+                ),
+            row => row.Changed
+        );
         var changed = new HashSet<string>(StringComparer.Ordinal);
-        await foreach (var page in pages) changed.UnionWith(page.Select(row => row.Project));
+        await foreach (var page in pages)
+            changed.UnionWith(page.Select(row => row.Project));
         foreach (var project in changed)
         {
             var services = await database.ReadAsync(tx => ListAsync(tx, project));
-            if (services.Count == 0) _live.TryRemove(project, out _);
-            else _live[project] = [.. services];
+            if (services.Count == 0)
+                _live.TryRemove(project, out _);
+            else
+                _live[project] = [.. services];
         }
     }
 
     /// <summary>A project's services, sorted by name; from memory.</summary>
-    public IReadOnlyList<ApprovalService> Of(string project) => _live.TryGetValue(project, out var services) ? services : [];
+    public IReadOnlyList<ApprovalService> Of(string project) =>
+        _live.TryGetValue(project, out var services) ? services : [];
 
     public ApprovalService? Find(string project, string name) => Of(project).FirstOrDefault(s => s.Name == name);
 
-    /// <summary>Why a run of an agent cannot ask by a service, or null. The default one may be missing: then keys and the page decide.</summary>
-    public string? WhatIsWrongWith(string project, string name, string agent) => Find(project, name) switch
-    {
-        null => name == Default ? null : $"names no approval service: put it at /api/v1/approval-services/{name}",
-        var service => service.Serves(agent) ? null : $"does not serve the agent {agent}",
-    };
+    /// <summary>
+    /// Why a run of an agent cannot ask by a service, or null. The default one may be missing: then keys and the page
+    /// decide.
+    /// </summary>
+    public string? WhatIsWrongWith(string project, string name, string agent) =>
+        Find(project, name) switch
+        {
+            null => name == Default ? null : $"names no approval service: put it at /api/v1/approval-services/{name}",
+            var service => service.Serves(agent) ? null : $"does not serve the agent {agent}",
+        };
 
     /// <summary>False: the project has as many as it may.</summary>
     public Task<(bool Put, bool IsNew)> PutAsync(ApprovalService service, ProjectCaller by) =>
         database.WriteAsync(async tx =>
         {
             // The project's row orders those who would be one too many at once.
-            await tx.FirstAsync($"SELECT id FROM project WHERE id = $1{tx.ForUpdate}", r => r.GetString(0), service.Project);
+            await tx.FirstAsync(
+                $"SELECT id FROM project WHERE id = $1{tx.ForUpdate}",
+                r => r.GetString(0),
+                service.Project
+            );
             await KeyStore.BeginChangeAsync(tx, by, master);
             var known = await ListAsync(tx, service.Project);
             var isNew = known.TrueForAll(s => s.Name != service.Name);
-            if (isNew && known.Count >= MaxServices) return (false, false);
+            if (isNew && known.Count >= MaxServices)
+                return (false, false);
             await tx.ExecuteAsync(
                 """
-                INSERT INTO approval_service (project, name, sealed, schemes, require_timestamp, agents, created_at, updated_at, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
-                ON CONFLICT (project, name) DO UPDATE SET sealed = excluded.sealed, schemes = excluded.schemes, require_timestamp = excluded.require_timestamp, agents = excluded.agents,
-                  created_at = CASE WHEN approval_service.deleted_at IS NULL THEN approval_service.created_at ELSE excluded.created_at END, updated_at = excluded.updated_at, deleted_at = NULL, changed = excluded.changed
+                INSERT INTO approval_service (project, name, sealed, schemes, require_timestamp, agents, created_at,
+                  updated_at, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
+                ON CONFLICT (project, name) DO UPDATE
+                SET sealed = excluded.sealed, schemes = excluded.schemes,
+                  require_timestamp = excluded.require_timestamp, agents = excluded.agents,
+                  created_at = CASE
+                  WHEN approval_service.deleted_at IS NULL THEN approval_service.created_at ELSE excluded.created_at
+                  END, updated_at = excluded.updated_at, deleted_at = NULL, changed = excluded.changed
                 """,
-                service.Project, service.Name, master.Seal(JsonSerializer.Serialize(service.Secrets), SealOwner(service.Project, service.Name)), JsonSerializer.Serialize(service.Forms), service.RequireTimestamp ? 1L : 0L,
-                service.Agents is null ? null : JsonSerializer.Serialize(service.Agents), tx.Now, await KeyStore.NextVersionAsync(tx));
-            await Audit.WriteAsync(tx, new AuditRow(service.Project, isNew ? "approval_service.created" : "approval_service.changed", by.Authority.Credential, by.Authority.LoggedActor, Reason: service.Name));
+                service.Project,
+                service.Name,
+                master.Seal(JsonSerializer.Serialize(service.Secrets), SealOwner(service.Project, service.Name)),
+                JsonSerializer.Serialize(service.Forms),
+                service.RequireTimestamp ? 1L : 0L,
+                service.Agents is null ? null : JsonSerializer.Serialize(service.Agents),
+                tx.Now,
+                await KeyStore.NextVersionAsync(tx)
+            );
+            await Audit.WriteAsync(
+                tx,
+                new AuditRow(
+                    service.Project,
+                    isNew ? "approval_service.created" : "approval_service.changed",
+                    by.Authority.Credential,
+                    by.Authority.LoggedActor,
+                    Reason: service.Name
+                )
+            );
             return (true, isNew);
         });
 
@@ -73,19 +123,53 @@ internal sealed class ApprovalServices(Database database, MasterKey master)
         database.WriteAsync(async tx =>
         {
             await KeyStore.BeginChangeAsync(tx, by, master);
-            if (await tx.ExecuteAsync(
-                "UPDATE approval_service SET sealed = NULL, deleted_at = $3, changed = $4 WHERE project = $1 AND name = $2 AND deleted_at IS NULL", project, name, tx.Now, await KeyStore.NextVersionAsync(tx)) != 1) return false;
-            await Audit.WriteAsync(tx, new AuditRow(project, "approval_service.deleted", by.Authority.Credential, by.Authority.LoggedActor, Reason: name));
+            if (
+                await tx.ExecuteAsync(
+                    """
+                    UPDATE approval_service
+                    SET sealed = NULL, deleted_at = $3, changed = $4
+                    WHERE project = $1 AND name = $2 AND deleted_at IS NULL
+                    """,
+                    project,
+                    name,
+                    tx.Now,
+                    await KeyStore.NextVersionAsync(tx)
+                ) != 1
+            )
+                return false;
+            await Audit.WriteAsync(
+                tx,
+                new AuditRow(
+                    project,
+                    "approval_service.deleted",
+                    by.Authority.Credential,
+                    by.Authority.LoggedActor,
+                    Reason: name
+                )
+            );
             return true;
         });
 
     private async ValueTask<List<ApprovalService>> ListAsync(Tx tx, string project) =>
         await tx.ListAsync(
-            "SELECT name, sealed, schemes, require_timestamp, agents, created_at, updated_at FROM approval_service WHERE project = $1 AND deleted_at IS NULL ORDER BY name LIMIT 100",
+            """
+            SELECT name, sealed, schemes, require_timestamp, agents, created_at, updated_at
+            FROM approval_service
+            WHERE project = $1 AND deleted_at IS NULL
+            ORDER BY name LIMIT 100
+            """,
             r => new ApprovalService(
-                project, r.GetString(0), JsonSerializer.Deserialize<string[]>(master.Open(r.Bytes(1), SealOwner(project, r.GetString(0))))!, JsonSerializer.Deserialize<string[]>(r.GetString(2))!, r.Flag(3),
-                r.TextOrNull(4) is { } agents ? JsonSerializer.Deserialize<string[]>(agents) : null, r.GetInt64(5), r.GetInt64(6)),
-            project);
+                project,
+                r.GetString(0),
+                JsonSerializer.Deserialize<string[]>(master.Open(r.Bytes(1), SealOwner(project, r.GetString(0))))!,
+                JsonSerializer.Deserialize<string[]>(r.GetString(2))!,
+                r.Flag(3),
+                r.TextOrNull(4) is { } agents ? JsonSerializer.Deserialize<string[]>(agents) : null,
+                r.GetInt64(5),
+                r.GetInt64(6)
+            ),
+            project
+        );
 
     public static string SealOwner(string project, string name) => $"approval-service:{project}:{name}";
 }

@@ -1,4 +1,14 @@
 namespace Postern.Access;
 
-/// <summary>One audit row: what happened, with which credential, by whom, on which route, from where. Never a secret.</summary>
-internal sealed record AuditRow(string Project, string Action, string? Credential = null, string? Actor = null, string? Route = null, string? Address = null, string? Reason = null);
+/// <summary>
+/// One audit row: what happened, with which credential, by whom, on which route, from where. Never a secret.
+/// </summary>
+internal sealed record AuditRow(
+    string Project,
+    string Action,
+    string? Credential = null,
+    string? Actor = null,
+    string? Route = null,
+    string? Address = null,
+    string? Reason = null
+);

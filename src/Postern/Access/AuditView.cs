@@ -12,4 +12,5 @@ internal sealed record AuditView(
     [Member("The method and the pattern of the path.")] string? Route,
     [Member("From where.")] string? Address,
     [Member("Why it was refused, or what was changed.")] string? Reason,
-    [Member("How often the same happened within its minute.")] long Times);
+    [Member("How often the same happened within its minute.")] long Times
+);

@@ -3,25 +3,35 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// The right behind a caller: a live value that is asked, not a fact that was established once. It may be shared by many requests and
-/// streams; a revocation, narrowed scopes, an expiry or the end of a run show at once to all who hold it, in O(1). What a kind of
-/// credential may do, for whom it acts and with what it ends are members here, so that no other file asks which kind it is.
+/// The right behind a caller: a live value that is asked, not a fact that was established once. It may be shared by
+/// many requests and streams; a revocation, narrowed scopes, an expiry or the end of a run show at once to all who hold
+/// it, in O(1). What a kind of credential may do, for whom it acts and with what it ends are members here, so that no
+/// other file asks which kind it is.
 /// </summary>
 internal abstract class Authority
 {
-    /// <summary>The kind of credential, for the audit and the timeline: "key", "token", "run_token", "operator" and so on.</summary>
+    /// <summary>
+    /// The kind of credential, for the audit and the timeline: "key", "token", "run_token", "operator" and so on.
+    /// </summary>
     public abstract string Credential { get; }
 
-    /// <summary>The key's id, the token's subject, or the proxy's identity. The latter two are chosen by callers.</summary>
+    /// <summary>
+    /// The key's id, the token's subject, or the proxy's identity. The latter two are chosen by callers.
+    /// </summary>
     public abstract string Actor { get; }
 
-    /// <summary>The actor as it may be logged and kept: a key's id as it is, what callers choose as a short digest.</summary>
+    /// <summary>
+    /// The actor as it may be logged and kept: a key's id as it is, what callers choose as a short digest.
+    /// </summary>
     public virtual string LoggedActor => Audit.Hashed(Actor);
 
     /// <summary>The scopes as they are now.</summary>
     public abstract ScopeSet Scopes { get; }
 
-    /// <summary>When it ends by itself, in microseconds, without the clock skew that is allowed to tokens; null when it does not.</summary>
+    /// <summary>
+    /// When it ends by itself, in microseconds, without the clock skew that is allowed to tokens; null when it does
+    /// not.
+    /// </summary>
     public virtual long? ExpiresAt => null;
 
     /// <summary>Why it has ended (a <see cref="StreamEnd"/> reason), or null while it is good.</summary>
@@ -39,21 +49,26 @@ internal abstract class Authority
     /// <summary>Whether it may do this, now. The end of the authority itself is <see cref="WhyEnded"/>.</summary>
     public virtual bool Allows(Need need) => Scopes.Allows(need);
 
-    /// <summary>Held by whatever stays open under it, where news of its end must be fetched; null where they come by themselves.</summary>
+    /// <summary>
+    /// Held by whatever stays open under it, where news of its end must be fetched; null where they come by themselves.
+    /// </summary>
     public virtual IDisposable? Follow() => null;
 
     /// <summary>Whether it may do this to anything at all of a type, be it to one id.</summary>
-    public virtual bool AllowsSome(string action, string type, Given how = Given.Anyhow) => Scopes.AllowsSome(action, type, how);
+    public virtual bool AllowsSome(string action, string type, Given how = Given.Anyhow) =>
+        Scopes.AllowsSome(action, type, how);
 
-    /// <summary>The key for which it acts: its own id, or that of the key that minted it. Null where no key stands behind it.</summary>
+    /// <summary>
+    /// The key for which it acts: its own id, or that of the key that minted it. Null where no key stands behind it.
+    /// </summary>
     public virtual KeyEntry? Key => null;
 
     /// <summary>The attempt of a run that it was handed to; null unless it is a worker's own credential.</summary>
     public virtual Worker? Worker => null;
 
     /// <summary>
-    /// What it is known by where it names things of its own, such as idempotency keys: shared by a credential and what is derived from it, and by
-    /// nobody else.
+    /// What it is known by where it names things of its own, such as idempotency keys: shared by a credential and what
+    /// is derived from it, and by nobody else.
     /// </summary>
     public virtual string Name => Actor;
 

@@ -1,8 +1,9 @@
 namespace Postern.Access;
 
 /// <summary>
-/// Fills a cache with what is read from the database, while changes are taken over beside it. What was read before a change, and kept after it
-/// was taken over, would stay for ever: so whatever is kept while something changed is read once more.
+/// Fills a cache with what is read from the database, while changes are taken over beside it. What was read before a
+/// change, and kept after it was taken over, would stay for ever: so whatever is kept while something changed is read
+/// once more.
 /// </summary>
 internal sealed class CacheFill
 {
@@ -19,7 +20,8 @@ internal sealed class CacheFill
         {
             var before = Interlocked.Read(ref _changes);
             var kept = keep(await read());
-            if (Interlocked.Read(ref _changes) == before) return kept;
+            if (Interlocked.Read(ref _changes) == before)
+                return kept;
         }
     }
 }

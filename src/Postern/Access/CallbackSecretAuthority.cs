@@ -1,6 +1,8 @@
 namespace Postern.Access;
 
-/// <summary>A trusted orchestrator of one project, by a callback secret: it may report on that project's runs, and nothing else.</summary>
+/// <summary>
+/// A trusted orchestrator of one project, by a callback secret: it may report on that project's runs, and nothing else.
+/// </summary>
 internal sealed class CallbackSecretAuthority(string id) : Authority
 {
     private volatile bool _revoked;

@@ -12,36 +12,74 @@ internal sealed class CallbackSecretRoutes(CallbackSecrets secrets, AccessWatch 
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/callback-secrets", ProblemFamily.Instance);
-        group.Post("", Opens.Key, Rule.Admin, Create)
-            .Says("Make a callback secret; at most two are live, for rotation").MayTake<CreateCallbackSecret>()
-            .Gives<CreatedCallbackSecret>(201).Gives(400, 401, 403, 409);
-        group.Get("", Opens.Key, Rule.Admin, List).Says("List the callback secrets; never the secrets themselves").Gives<Page<CallbackSecretView>>().Gives(401, 403);
-        group.Delete("/{id}", Opens.Key, Rule.Admin, Revoke).Says("End a callback secret at once").Gives(204, 401, 403, 404);
-        doors.Group("/api/v1/callback-token-secrets", ProblemFamily.Instance).Post("/rotate", Opens.Key, Rule.Admin, RotateTokenSecret)
-            .Says("Make callback tokens from a new secret; those of live runs stay valid").Gives<RotatedTokenSecret>().Gives(401, 403);
+        group
+            .Post("", Opens.Key, Rule.Admin, Create)
+            .Says("Make a callback secret; at most two are live, for rotation")
+            .MayTake<CreateCallbackSecret>()
+            .Gives<CreatedCallbackSecret>(201)
+            .Gives(400, 401, 403, 409);
+        group
+            .Get("", Opens.Key, Rule.Admin, List)
+            .Says("List the callback secrets; never the secrets themselves")
+            .Gives<Page<CallbackSecretView>>()
+            .Gives(401, 403);
+        group
+            .Delete("/{id}", Opens.Key, Rule.Admin, Revoke)
+            .Says("End a callback secret at once")
+            .Gives(204, 401, 403, 404);
+        doors
+            .Group("/api/v1/callback-token-secrets", ProblemFamily.Instance)
+            .Post("/rotate", Opens.Key, Rule.Admin, RotateTokenSecret)
+            .Says("Make callback tokens from a new secret; those of live runs stay valid")
+            .Gives<RotatedTokenSecret>()
+            .Gives(401, 403);
     }
 
     private async Task<IResult> Create(HttpContext http, ProjectCaller caller)
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
-        if (fields is null) return unreadable!;
+        if (fields is null)
+            return unreadable!;
         var given = fields.Read<CreateCallbackSecret>().Secret;
-        if (given is not null && !given.All(c => c is > ' ' and < '\u007f')) fields.Fault("secret", "must be printable ASCII without spaces: it travels in a header");
-        if (fields.Refusal() is { } wrong) return wrong;
+        if (given is not null && !given.All(c => c is > ' ' and < '\u007f'))
+            fields.Fault("secret", "must be printable ASCII without spaces: it travels in a header");
+        if (fields.Refusal() is { } wrong)
+            return wrong;
         var secret = given ?? "pst_cbs_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         var (id, taken) = await secrets.CreateAsync(caller.Project, secret, caller);
-        if (taken) return new Refusal(409, "Choose another secret, or let the server make one.", "secret_refused");
-        if (id is null) return new Refusal(409, $"The project has {CallbackSecrets.MaxLive} live secrets. Delete the older one first.", "too_many_secrets");
+        if (taken)
+            return new Refusal(409, "Choose another secret, or let the server make one.", "secret_refused");
+        if (id is null)
+            return new Refusal(
+                409,
+                $"The project has {CallbackSecrets.MaxLive} live secrets. Delete the older one first.",
+                "too_many_secrets"
+            );
         await watch.RefreshAsync();
         return Reply.Created(new CreatedCallbackSecret(id, secret));
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller) =>
-        Reply.Ok(new Page<CallbackSecretView>([.. (await secrets.ListAsync(caller.Project)).Select(s => new CallbackSecretView(s.Id, s.CreatedBy, Wire.Iso(s.CreatedAt)))], null));
+        Reply.Ok(
+            new Page<CallbackSecretView>(
+                [
+                    .. (await secrets.ListAsync(caller.Project)).Select(s => new CallbackSecretView(
+                        s.Id,
+                        s.CreatedBy,
+                        Wire.Iso(s.CreatedAt)
+                    )),
+                ],
+                null
+            )
+        );
 
     private async Task<IResult> Revoke(HttpContext http, ProjectCaller caller)
     {
-        if (RequestPath.Segment(http, IdSegment) is not { } id || !await secrets.RevokeAsync(caller.Project, id, caller)) return new Refusal(404, "There is no such secret.", "not_found");
+        if (
+            RequestPath.Segment(http, IdSegment) is not { } id
+            || !await secrets.RevokeAsync(caller.Project, id, caller)
+        )
+            return new Refusal(404, "There is no such secret.", "not_found");
         await watch.RefreshAsync();
         return Reply.NoContent;
     }

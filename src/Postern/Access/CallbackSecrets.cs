@@ -6,10 +6,11 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// The secrets that callbacks come with. A project's callback secrets are kept as a digest under the master key: the database alone
-/// neither shows them nor lets them be guessed, and a presented one is found by its digest. The secrets that callback tokens are made
-/// from are sealed; a retired one verifies the tokens it made for as long as a run of that time lives. Both are in memory, kept equal to
-/// the database by <see cref="AccessWatch"/>, so a wrong credential reads nothing from the store.
+/// The secrets that callbacks come with. A project's callback secrets are kept as a digest under the master key: the
+/// database alone neither shows them nor lets them be guessed, and a presented one is found by its digest. The secrets
+/// that callback tokens are made from are sealed; a retired one verifies the tokens it made for as long as a run of
+/// that time lives. Both are in memory, kept equal to the database by <see cref="AccessWatch"/>, so a wrong credential
+/// reads nothing from the store.
 /// </summary>
 internal sealed class CallbackSecrets(Database database, KnownProjects projects, MasterKey master)
 {
@@ -21,17 +22,42 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
     /// <summary>Hex digits of a token.</summary>
     private const int TokenLength = 64;
     private const int MaxProjectsKept = 10_000;
-    private readonly ConcurrentDictionary<string, (string Project, byte[] Digest, CallbackSecretAuthority Authority)> _live = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<
+        string,
+        (string Project, byte[] Digest, CallbackSecretAuthority Authority)
+    > _live = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, byte[][]> _tokenSecrets = new(StringComparer.Ordinal);
 
     /// <summary>Takes over what changed after a version of access.</summary>
     public async ValueTask RefreshAsync(long version)
     {
-        var pages = AccessPages.ReadAsync(version, from => database.ReadAsync(tx => tx.ListAsync(
-            $"SELECT project, id, digest, revoked_at, changed FROM callback_secret WHERE changed > $1 ORDER BY changed LIMIT {AccessPages.Size}",
-            r => (Project: r.GetString(0), Id: r.GetString(1), Digest: r.Bytes(2), Revoked: !r.IsDBNull(3), Changed: r.GetInt64(4)), from)), row => row.Changed);
+        var pages = AccessPages.ReadAsync(
+            version,
+            from =>
+                database.ReadAsync(tx =>
+                    tx.ListAsync(
+                        $"""
+                        SELECT project, id, digest, revoked_at, changed
+                        FROM callback_secret
+                        WHERE changed > $1
+                        ORDER BY changed LIMIT {AccessPages.Size}
+                        """,
+                        r =>
+                            (
+                                Project: r.GetString(0),
+                                Id: r.GetString(1),
+                                Digest: r.Bytes(2),
+                                Revoked: !r.IsDBNull(3),
+                                Changed: r.GetInt64(4)
+                            ),
+                        from
+                    )
+                ),
+            row => row.Changed
+        );
         await foreach (var page in pages)
-            foreach (var (project, id, digest, revoked, _) in page) Take(project, id, digest, revoked);
+        foreach (var (project, id, digest, revoked, _) in page)
+            Take(project, id, digest, revoked);
         _fill.Changed();
         _tokenSecrets.Clear();
     }
@@ -39,7 +65,8 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
     private void Take(string project, string id, byte[] digest, bool revoked)
     {
         var name = Convert.ToHexString(digest);
-        if (!revoked) _live[name] = (project, digest, new CallbackSecretAuthority(id));
+        if (!revoked)
+            _live[name] = (project, digest, new CallbackSecretAuthority(id));
         else if (_live.TryGetValue(name, out var there) && there.Authority.Actor == id)
         {
             _live.TryRemove(name, out _);
@@ -50,9 +77,14 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
     /// <summary>Whose secret it is, or null.</summary>
     public ProjectCaller? Verify(string presented)
     {
-        if (presented.Length is < MinLength or > MaxLength) return null;
+        if (presented.Length is < MinLength or > MaxLength)
+            return null;
         var digest = master.DigestOf(presented, "callback secret");
-        return _live.TryGetValue(Convert.ToHexString(digest), out var found) && CryptographicOperations.FixedTimeEquals(found.Digest, digest) ? new ProjectCaller(found.Project, found.Authority, database) : null;
+        return
+            _live.TryGetValue(Convert.ToHexString(digest), out var found)
+            && CryptographicOperations.FixedTimeEquals(found.Digest, digest)
+            ? new ProjectCaller(found.Project, found.Authority, database)
+            : null;
     }
 
     public ValueTask<List<CallbackSecretRow>> ListAsync(string project) =>
@@ -69,13 +101,30 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
             await tx.FirstAsync($"SELECT id FROM project WHERE id = $1{tx.ForUpdate}", r => r.GetString(0), project);
             await KeyStore.BeginChangeAsync(tx, by, master);
             var createdBy = by.Authority.LoggedActor;
-            if ((await ListAsync(tx, project)).Count >= MaxLive) return (null, false);
+            if ((await ListAsync(tx, project)).Count >= MaxLive)
+                return (null, false);
             var id = Id.New("cbs", database.Now);
             var digest = master.DigestOf(secret, "callback secret");
-            if (await tx.FirstAsync("SELECT 1 FROM callback_secret WHERE digest = $1 AND revoked_at IS NULL", r => r.GetInt64(0), digest) == 1) return (null, true);
+            if (
+                await tx.FirstAsync(
+                    "SELECT 1 FROM callback_secret WHERE digest = $1 AND revoked_at IS NULL",
+                    r => r.GetInt64(0),
+                    digest
+                ) == 1
+            )
+                return (null, true);
             await tx.ExecuteAsync(
-                "INSERT INTO callback_secret (project, id, digest, created_by, created_at, changed) VALUES ($1, $2, $3, $4, $5, $6)",
-                project, id, digest, createdBy, tx.Now, await KeyStore.NextVersionAsync(tx));
+                """
+                INSERT INTO callback_secret (project, id, digest, created_by, created_at, changed)
+                VALUES ($1, $2, $3, $4, $5, $6)
+                """,
+                project,
+                id,
+                digest,
+                createdBy,
+                tx.Now,
+                await KeyStore.NextVersionAsync(tx)
+            );
             await Audit.WriteAsync(tx, new AuditRow(project, "callback_secret.created", Actor: createdBy, Reason: id));
             return (id, false);
         });
@@ -85,44 +134,74 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
         {
             await KeyStore.BeginChangeAsync(tx, by, master);
             var actor = by.Authority.LoggedActor;
-            if (await tx.ExecuteAsync(
-                "UPDATE callback_secret SET revoked_at = $3, changed = $4 WHERE project = $1 AND id = $2 AND revoked_at IS NULL",
-                project, id, tx.Now, await KeyStore.NextVersionAsync(tx)) != 1) return false;
+            if (
+                await tx.ExecuteAsync(
+                    """
+                    UPDATE callback_secret
+                    SET revoked_at = $3, changed = $4
+                    WHERE project = $1 AND id = $2 AND revoked_at IS NULL
+                    """,
+                    project,
+                    id,
+                    tx.Now,
+                    await KeyStore.NextVersionAsync(tx)
+                ) != 1
+            )
+                return false;
             await Audit.WriteAsync(tx, new AuditRow(project, "callback_secret.revoked", Actor: actor, Reason: id));
             return true;
         });
 
     /// <summary>
-    /// A callback token: lower-case hex HMAC-SHA256 of <c>callback:v1:{scope}:</c> and each part as <c>{length}:{part}</c>, its length in UTF-16
-    /// units, so that no two lists of parts make one text.
+    /// A callback token: lower-case hex HMAC-SHA256 of <c>callback:v1:{scope}:</c> and each part as
+    /// <c>{length}:{part}</c>, its length in UTF-16 units, so that no two lists of parts make one text.
     /// </summary>
     public static string Token(ReadOnlySpan<byte> secret, string scope, params ReadOnlySpan<string> parts)
     {
         var text = new StringBuilder("callback:v1:").Append(scope).Append(':');
-        foreach (var part in parts) text.Append(part.Length).Append(':').Append(part);
+        foreach (var part in parts)
+            text.Append(part.Length).Append(':').Append(part);
         return Convert.ToHexStringLower(HMACSHA256.HashData(secret, Encoding.UTF8.GetBytes(text.ToString())));
     }
 
     /// <summary>The token that opens the status route of one attempt of a run.</summary>
     public async ValueTask<string> TokenForRunAsync(string project, string run, long attempt) =>
-        Token((await TokenSecretsAsync(project))[0], RunScope, project, run, attempt.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        Token(
+            (await TokenSecretsAsync(project))[0],
+            RunScope,
+            project,
+            run,
+            attempt.ToString(System.Globalization.CultureInfo.InvariantCulture)
+        );
 
     /// <summary>A token of a scope, under the present secret.</summary>
-    public async ValueTask<string> TokenForAsync(string project, string scope, params string[] parts) => Token((await TokenSecretsAsync(project))[0], scope, parts);
+    public async ValueTask<string> TokenForAsync(string project, string scope, params string[] parts) =>
+        Token((await TokenSecretsAsync(project))[0], scope, parts);
 
     /// <summary>Whether a presented token is that of an attempt of a run, under any live secret.</summary>
     public ValueTask<bool> IsRunTokenAsync(string presented, string project, string run, long attempt) =>
-        IsTokenAsync(presented, project, RunScope, project, run, attempt.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        IsTokenAsync(
+            presented,
+            project,
+            RunScope,
+            project,
+            run,
+            attempt.ToString(System.Globalization.CultureInfo.InvariantCulture)
+        );
 
     /// <summary>Whether a presented token is that of a scope and its parts, under any live secret.</summary>
     public async ValueTask<bool> IsTokenAsync(string presented, string project, string scope, params string[] parts)
     {
-        if (presented.Length != TokenLength || !presented.All(c => c is (>= '0' and <= '9') or (>= 'a' and <= 'f'))) return false;
+        if (presented.Length != TokenLength || !presented.All(c => c is (>= '0' and <= '9') or (>= 'a' and <= 'f')))
+            return false;
         var given = Encoding.ASCII.GetBytes(presented);
         var found = false;
         // All are tried, so that the time says nothing of which.
         foreach (var secret in await TokenSecretsAsync(project))
-            found |= CryptographicOperations.FixedTimeEquals(given, Encoding.ASCII.GetBytes(Token(secret, scope, parts)));
+            found |= CryptographicOperations.FixedTimeEquals(
+                given,
+                Encoding.ASCII.GetBytes(Token(secret, scope, parts))
+            );
         return found;
     }
 
@@ -136,10 +215,23 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
             await tx.ExecuteAsync(
                 """
                 DELETE FROM callback_token_secret WHERE project = $1 AND retired_at IS NOT NULL
-                  AND NOT EXISTS (SELECT 1 FROM run WHERE run.project = $1 AND run.ended_at IS NULL AND run.attempt_at <= callback_token_secret.retired_at)
-                """, project);
-            var number = 1 + await tx.FirstAsync("SELECT COALESCE(MAX(number), 0) FROM callback_token_secret WHERE project = $1", r => r.GetInt64(0), project);
-            await tx.ExecuteAsync("UPDATE callback_token_secret SET retired_at = $2 WHERE project = $1 AND retired_at IS NULL", project, tx.Now);
+                  AND NOT EXISTS (SELECT 1 FROM run
+                  WHERE run.project = $1 AND run.ended_at IS NULL AND run.attempt_at <= callback_token_secret.retired_at)
+                """,
+                project
+            );
+            var number =
+                1
+                + await tx.FirstAsync(
+                    "SELECT COALESCE(MAX(number), 0) FROM callback_token_secret WHERE project = $1",
+                    r => r.GetInt64(0),
+                    project
+                );
+            await tx.ExecuteAsync(
+                "UPDATE callback_token_secret SET retired_at = $2 WHERE project = $1 AND retired_at IS NULL",
+                project,
+                tx.Now
+            );
             await InsertTokenSecretAsync(tx, project, number, await KeyStore.NextVersionAsync(tx));
             await Audit.WriteAsync(tx, new AuditRow(project, "callback_token_secret.rotated", Actor: actor));
             return number;
@@ -147,23 +239,33 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
 
     private const string RunScope = "run-status-callback";
 
-    /// <summary>The secrets of a project, the present one first. The first call of a project's life makes one.</summary>
+    /// <summary>
+    /// The secrets of a project, the present one first. The first call of a project's life makes one.
+    /// </summary>
     private async ValueTask<byte[][]> TokenSecretsAsync(string project)
     {
-        if (_tokenSecrets.TryGetValue(project, out var kept)) return kept;
-        // No such project: a secret that nobody has, so that its tokens verify nothing, and nothing is read or written for whoever names it.
-        if (!projects.Has(project)) return [RandomNumberGenerator.GetBytes(32)];
-        return await _fill.FillAsync(() => ReadOrMakeTokenSecretsAsync(project), secrets =>
-        {
-            if (_tokenSecrets.Count >= MaxProjectsKept) _tokenSecrets.Clear();
-            return _tokenSecrets[project] = secrets;
-        });
+        if (_tokenSecrets.TryGetValue(project, out var kept))
+            return kept;
+        // No such project: a secret that nobody has, so that its tokens verify nothing, and nothing is read or written
+        // for whoever names it.
+        if (!projects.Has(project))
+            return [RandomNumberGenerator.GetBytes(32)];
+        return await _fill.FillAsync(
+            () => ReadOrMakeTokenSecretsAsync(project),
+            secrets =>
+            {
+                if (_tokenSecrets.Count >= MaxProjectsKept)
+                    _tokenSecrets.Clear();
+                return _tokenSecrets[project] = secrets;
+            }
+        );
     }
 
     private async ValueTask<byte[][]> ReadOrMakeTokenSecretsAsync(string project)
     {
         var secrets = await database.ReadAsync(tx => ReadTokenSecretsAsync(tx, project));
-        if (secrets.Length > 0) return secrets;
+        if (secrets.Length > 0)
+            return secrets;
         return await database.WriteAsync(async tx =>
         {
             await InsertTokenSecretAsync(tx, project, 1, 0);
@@ -172,16 +274,46 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
     }
 
     private async ValueTask<byte[][]> ReadTokenSecretsAsync(Tx tx, string project) =>
-        [.. (await tx.ListAsync("SELECT number, sealed FROM callback_token_secret WHERE project = $1 ORDER BY number DESC LIMIT 100", r => (r.GetInt64(0), r.Bytes(1)), project))
-            .Select(s => Encoding.UTF8.GetBytes(master.Open(s.Item2, SealOwner(project, s.Item1))))];
+        [
+            .. (
+                await tx.ListAsync(
+                    """
+                    SELECT number, sealed
+                    FROM callback_token_secret
+                    WHERE project = $1
+                    ORDER BY number DESC LIMIT 100
+                    """,
+                    r => (r.GetInt64(0), r.Bytes(1)),
+                    project
+                )
+            ).Select(s => Encoding.UTF8.GetBytes(master.Open(s.Item2, SealOwner(project, s.Item1)))),
+        ];
 
     private ValueTask<int> InsertTokenSecretAsync(Tx tx, string project, long number, long version) =>
         tx.ExecuteAsync(
-            "INSERT INTO callback_token_secret (project, number, sealed, created_at, changed) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (project, number) DO NOTHING",
-            project, number, master.Seal(Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), SealOwner(project, number)), tx.Now, version);
+            """
+            INSERT INTO callback_token_secret (project, number, sealed, created_at, changed)
+            VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (project, number) DO NOTHING
+            """,
+            project,
+            number,
+            master.Seal(Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), SealOwner(project, number)),
+            tx.Now,
+            version
+        );
 
     private static ValueTask<List<CallbackSecretRow>> ListAsync(Tx tx, string project) =>
-        tx.ListAsync("SELECT id, created_by, created_at FROM callback_secret WHERE project = $1 AND revoked_at IS NULL ORDER BY created_at LIMIT 10", r => new CallbackSecretRow(r.GetString(0), r.GetString(1), r.GetInt64(2)), project);
+        tx.ListAsync(
+            """
+            SELECT id, created_by, created_at
+            FROM callback_secret
+            WHERE project = $1 AND revoked_at IS NULL
+            ORDER BY created_at LIMIT 10
+            """,
+            r => new CallbackSecretRow(r.GetString(0), r.GetString(1), r.GetInt64(2)),
+            project
+        );
 
     private static string SealOwner(string project, long number) => $"callback-token:{project}:{number}";
 }

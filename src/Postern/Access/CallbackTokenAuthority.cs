@@ -1,6 +1,9 @@
 namespace Postern.Access;
 
-/// <summary>One attempt of one run, by the callback token that was made for it. What a late report is answered is the run's to say.</summary>
+/// <summary>
+/// One attempt of one run, by the callback token that was made for it. What a late report is answered is the run's to
+/// say.
+/// </summary>
 internal sealed class CallbackTokenAuthority(string run, long attempt) : Authority
 {
     public override string Credential => "callback_token";

@@ -4,4 +4,5 @@ namespace Postern.Access;
 
 internal sealed record ClaimsView(
     [Member("The subject of tokens: the project's id.")] string Sub,
-    [Member("True: the token is public.")] bool Pub);
+    [Member("True: the token is public.")] bool Pub
+);

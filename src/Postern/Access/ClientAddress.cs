@@ -5,8 +5,8 @@ using Microsoft.Extensions.Primitives;
 namespace Postern.Access;
 
 /// <summary>
-/// Whose request it is, behind any number of trusted proxies: the last address of <c>X-Forwarded-For</c> (or <c>Forwarded</c>, RFC 7239) that is not
-/// one of theirs. What stands before it is the client's own word.
+/// Whose request it is, behind any number of trusted proxies: the last address of <c>X-Forwarded-For</c> (or
+/// <c>Forwarded</c>, RFC 7239) that is not one of theirs. What stands before it is the client's own word.
 /// </summary>
 internal static class ClientAddress
 {
@@ -18,31 +18,51 @@ internal static class ClientAddress
         var address = Plain(connection ?? IPAddress.None);
         foreach (var named in Named(headers).Reverse())
         {
-            if (!IsTrusted(address, trusted) || named is null) break;
+            if (!IsTrusted(address, trusted) || named is null)
+                break;
             address = Plain(named);
         }
         return address;
     }
 
-    public static bool IsTrusted(IPAddress address, IReadOnlyList<IPNetwork> trusted) => trusted.Any(n => n.Contains(Plain(address)));
+    public static bool IsTrusted(IPAddress address, IReadOnlyList<IPNetwork> trusted) =>
+        trusted.Any(n => n.Contains(Plain(address)));
 
     /// <summary>The addresses that proxies have written, the first one first; null where one is no address.</summary>
     private static IEnumerable<IPAddress?> Named(IHeaderDictionary headers)
     {
-        if (headers["X-Forwarded-For"] is { Count: > 0 } listed) return Split(listed).Select(Read);
+        if (headers["X-Forwarded-For"] is { Count: > 0 } listed)
+            return Split(listed).Select(Read);
         return headers["Forwarded"] is { Count: > 0 } forwarded
-            ? Split(forwarded).Select(element => Read(element.Split(';').Select(p => p.Trim()).FirstOrDefault(p => p.StartsWith("for=", StringComparison.OrdinalIgnoreCase))?[4..].Trim('"') ?? ""))
+            ? Split(forwarded)
+                .Select(element =>
+                    Read(
+                        element
+                            .Split(';')
+                            .Select(p => p.Trim())
+                            .FirstOrDefault(p => p.StartsWith("for=", StringComparison.OrdinalIgnoreCase))
+                            ?[4..].Trim('"')
+                            ?? ""
+                    )
+                )
             : [];
     }
 
-    private static IEnumerable<string> Split(StringValues values) => values.SelectMany(v => (v ?? "").Split(',', StringSplitOptions.TrimEntries));
+    private static IEnumerable<string> Split(StringValues values) =>
+        values.SelectMany(v => (v ?? "").Split(',', StringSplitOptions.TrimEntries));
 
     /// <summary>An address without the port and the brackets that some proxies write.</summary>
     private static IPAddress? Read(string text)
     {
-        if (text.StartsWith('[') && text.IndexOf(']', StringComparison.Ordinal) is > 0 and var end) text = text[1..end];
-        else if (text.AsSpan().Count(':') == 1) text = text[..text.IndexOf(':', StringComparison.Ordinal)];
-        return IPAddress.TryParse(text, out var address) && (address.AddressFamily == AddressFamily.InterNetworkV6 || text.AsSpan().Count('.') == 3) ? address : null;
+        if (text.StartsWith('[') && text.IndexOf(']', StringComparison.Ordinal) is > 0 and var end)
+            text = text[1..end];
+        else if (text.AsSpan().Count(':') == 1)
+            text = text[..text.IndexOf(':', StringComparison.Ordinal)];
+        return
+            IPAddress.TryParse(text, out var address)
+            && (address.AddressFamily == AddressFamily.InterNetworkV6 || text.AsSpan().Count('.') == 3)
+            ? address
+            : null;
     }
 
     private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;

@@ -6,5 +6,8 @@ namespace Postern.Access;
 internal sealed record CreateCallbackSecret(
     [Text(
         "Printable ASCII without spaces. Without one the server makes one.",
-        CallbackSecrets.MinLength, CallbackSecrets.MaxLength)]
-    string? Secret);
+        CallbackSecrets.MinLength,
+        CallbackSecrets.MaxLength
+    )]
+        string? Secret
+);

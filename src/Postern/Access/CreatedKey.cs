@@ -9,4 +9,5 @@ internal sealed record CreatedKey(
     [Member("live or pat.")] string Kind,
     [Member("What the key may do.")] IReadOnlyList<string> Scopes,
     [At("When it was made.")] string CreatedAt,
-    [At("When it ends.")] string? ExpiresAt);
+    [At("When it ends.")] string? ExpiresAt
+);

@@ -7,11 +7,18 @@ namespace Postern.Access;
 /// <param name="Reason">For the audit and, for tokens, the challenge.</param>
 /// <param name="KeyId">The id that a refused key claimed to be: safe to log.</param>
 /// <param name="IsAmbiguous">Two credentials that disagree: refused whatever they are.</param>
-internal readonly record struct CredentialAnswer(ProjectCaller? Caller, UnfitCredential Why, string Reason, string? KeyId, bool IsAmbiguous)
+internal readonly record struct CredentialAnswer(
+    ProjectCaller? Caller,
+    UnfitCredential Why,
+    string Reason,
+    string? KeyId,
+    bool IsAmbiguous
+)
 {
     public static CredentialAnswer Ambiguous { get; } = new(null, default, "ambiguous", null, true);
 
     public static CredentialAnswer Fit(ProjectCaller caller) => new(caller, default, "", null, false);
 
-    public static CredentialAnswer Unfit(UnfitCredential why, string reason, string? keyId = null) => new(null, why, reason, keyId, false);
+    public static CredentialAnswer Unfit(UnfitCredential why, string reason, string? keyId = null) =>
+        new(null, why, reason, keyId, false);
 }

@@ -5,8 +5,8 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// One row of the door table: a method and path, the credentials that open it, and what is behind it. The table, the document
-/// and the enforcement are made from this one declaration.
+/// One row of the door table: a method and path, the credentials that open it, and what is behind it. The table, the
+/// document and the enforcement are made from this one declaration.
 /// </summary>
 internal sealed class Door(string method, string path, Opens opens, Rule rule, ErrorFamily family, Delegate handler)
     : ITakesRecord
@@ -44,7 +44,10 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
     /// <summary>Kept out of the document: the document itself and its page.</summary>
     public bool Hidden { get; private set; }
 
-    /// <summary>Exempt from the project's token bucket: a stream is one request however long it lives, and health is asked often.</summary>
+    /// <summary>
+    /// Exempt from the project's token bucket: a stream is one request however long it lives, and health is asked
+    /// often.
+    /// </summary>
     public string Group => Path.Split('/', StringSplitOptions.RemoveEmptyEntries) is [var first, ..] ? first : "";
 
     /// <summary>How a worker is answered whose attempt has just lost its run.</summary>
@@ -64,7 +67,10 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
         return this;
     }
 
-    /// <summary>What the audit calls a change that is made through it; null for what is no change of access, of where data goes, or an operator's act.</summary>
+    /// <summary>
+    /// What the audit calls a change that is made through it; null for what is no change of access, of where data goes,
+    /// or an operator's act.
+    /// </summary>
     public string? AuditedAs { get; private set; }
 
     /// <summary>Every change through it is a row of the audit, written before the answer.</summary>
@@ -111,7 +117,8 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
     /// <summary>Gives statuses without a body below 400, and the family's refusals.</summary>
     public Door Gives(params ReadOnlySpan<int> statuses)
     {
-        foreach (var status in statuses) Answers.Add((status, null, Family.ContentType.Split(';')[0]));
+        foreach (var status in statuses)
+            Answers.Add((status, null, Family.ContentType.Split(';')[0]));
         return this;
     }
 
@@ -121,8 +128,10 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
     public Door Query(string name, string words, long min, long max, long? standard = null)
     {
         var schema = new JsonObject { ["type"] = "integer", ["minimum"] = min };
-        if (max < long.MaxValue) schema["maximum"] = max;
-        if (standard is not null) schema["default"] = standard;
+        if (max < long.MaxValue)
+            schema["maximum"] = max;
+        if (standard is not null)
+            schema["default"] = standard;
         return With(name, "query", words, schema);
     }
 
@@ -132,11 +141,22 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
 
     /// <summary>A list in the query, with commas; of some words, or of any.</summary>
     public Door QueryList(string name, string words, params ReadOnlySpan<string> all) =>
-        With(name, "query", words, new() { ["type"] = "array", ["items"] = WordsOf(all), ["maxItems"] = 100 });
+        With(
+            name,
+            "query",
+            words,
+            new()
+            {
+                ["type"] = "array",
+                ["items"] = WordsOf(all),
+                ["maxItems"] = 100,
+            }
+        );
 
     /// <summary>The query of a list that is read page by page.</summary>
-    public Door Paged(int standard = 50, int max = 200) => Query("limit", "How many at most.", 1, max, standard)
-        .Query("cursor", "Where the page begins: nextCursor of the page before.");
+    public Door Paged(int standard = 50, int max = 200) =>
+        Query("limit", "How many at most.", 1, max, standard)
+            .Query("cursor", "Where the page begins: nextCursor of the page before.");
 
     public Door Header(string name, string words) => With(name, "header", words, new() { ["type"] = "string" });
 
@@ -147,7 +167,7 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
     }
 
     /// <summary>The row of the golden table.</summary>
-    public override string ToString() => $"{Method,-6} {Path,-78} {Words(Opens),-32} {Rule.Words}";
+    public override string ToString() => $"{Method, -6} {Path, -78} {Words(Opens), -32} {Rule.Words}";
 
     public static string Words(Opens opens) => opens.ToString().Replace(", ", "|", StringComparison.Ordinal);
 
@@ -155,18 +175,27 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
     public void CheckHandlerFits()
     {
         var open = Handler is OpenHandler;
-        if (!open && Handler is not ProjectHandler) throw new InvalidOperationException($"{Method} {Path}: a handler is an OpenHandler or a ProjectHandler.");
-        if (Opens == 0) throw new InvalidOperationException($"{Method} {Path} names no credential.");
-        // A door whose credential only its handler can verify (a signature by a secret that the path names, a token that stands for its headers) says so by its word.
+        if (!open && Handler is not ProjectHandler)
+            throw new InvalidOperationException($"{Method} {Path}: a handler is an OpenHandler or a ProjectHandler.");
+        if (Opens == 0)
+            throw new InvalidOperationException($"{Method} {Path} names no credential.");
+        // A door whose credential only its handler can verify (a signature by a secret that the path names, a token
+        // that stands for its headers) says so by its word.
         var verifies = (Opens & Opens.Signature) != 0 || Opens is Opens.CallbackToken or Opens.Link;
-        if (open != (Opens == Opens.Anyone || verifies)) throw new InvalidOperationException($"{Method} {Path} opens to {Opens}, but its handler {Handler.GetMethodInfo().Name} takes {(open ? "no caller" : "a project's caller")}.");
-        if ((!open || verifies) && Rule == Rule.None) throw new InvalidOperationException($"{Method} {Path} opens to {Opens}, but says nothing of scopes.");
+        if (open != (Opens == Opens.Anyone || verifies))
+            throw new InvalidOperationException(
+                $"{Method} {Path} opens to {Opens}, but its handler {Handler.GetMethodInfo().Name} takes "
+                    + $"{(open ? "no caller" : "a project's caller")}."
+            );
+        if ((!open || verifies) && Rule == Rule.None)
+            throw new InvalidOperationException($"{Method} {Path} opens to {Opens}, but says nothing of scopes.");
     }
 
     private static JsonObject WordsOf(ReadOnlySpan<string> all)
     {
         var schema = new JsonObject { ["type"] = "string" };
-        if (all.Length > 0) schema["enum"] = new JsonArray([.. all.ToArray().Select(w => (JsonNode)w)]);
+        if (all.Length > 0)
+            schema["enum"] = new JsonArray([.. all.ToArray().Select(w => (JsonNode)w)]);
         return schema;
     }
 

@@ -3,8 +3,16 @@ using Postern.Settings;
 
 namespace Postern.Access;
 
-/// <summary>What a refused credential costs: an audit row, and a place in the bucket of its address. It never refuses a right one.</summary>
-internal sealed class FailedCredentials(Credentials credentials, TokenBuckets buckets, Audit audit, PosternOptions options)
+/// <summary>
+/// What a refused credential costs: an audit row, and a place in the bucket of its address. It never refuses a right
+/// one.
+/// </summary>
+internal sealed class FailedCredentials(
+    Credentials credentials,
+    TokenBuckets buckets,
+    Audit audit,
+    PosternOptions options
+)
 {
     /// <summary>A machine's own users are many programs behind one address.</summary>
     private const int LoopbackFactor = 10;
@@ -18,8 +26,16 @@ internal sealed class FailedCredentials(Credentials credentials, TokenBuckets bu
     {
         var address = credentials.AddressOf(http);
         if (Take(http) is { Allowed: false } wait)
-            return new Refusal(429, "Too many failed credentials from this address. A correct one is still accepted.", "too_many_failures") { RetryAfterSeconds = (int)Math.Ceiling(wait.RetryAfter) };
-        if (http.GetEndpoint()?.Metadata.GetMetadata<Door>() is { } door) audit.Refused(http, door, reason, keyId, address);
+            return new Refusal(
+                429,
+                "Too many failed credentials from this address. A correct one is still accepted.",
+                "too_many_failures"
+            )
+            {
+                RetryAfterSeconds = (int)Math.Ceiling(wait.RetryAfter),
+            };
+        if (http.GetEndpoint()?.Metadata.GetMetadata<Door>() is { } door)
+            audit.Refused(http, door, reason, keyId, address);
         return refusal;
     }
 
@@ -30,7 +46,8 @@ internal sealed class FailedCredentials(Credentials credentials, TokenBuckets bu
     {
         // The client's address, not the connection's: behind a proxy on loopback everybody else is not on loopback.
         var client = credentials.ClientOf(http);
-        var perMinute = options.RateLimits.FailuresPerMinute * (System.Net.IPAddress.IsLoopback(client) ? LoopbackFactor : 1);
+        var perMinute =
+            options.RateLimits.FailuresPerMinute * (System.Net.IPAddress.IsLoopback(client) ? LoopbackFactor : 1);
         return buckets.Take("401 " + Credentials.Shown(client), perMinute, perMinute / 60.0);
     }
 }

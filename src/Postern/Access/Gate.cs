@@ -6,18 +6,35 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// How one door is entered. It is called by the door's own delegate, after routing has settled method and path and the server has
-/// bounded the headers: 1 odd spellings, 2 a credential in the URL, 3 the credential, 4 the rate, 5 the scope, 6 the handler, which
-/// is the first to touch the body, 7 for an answer that shows something, once more whether the caller may see it. What ends while the
-/// handler reads, waits or goes through a batch is thrown there, and answered here.
+/// How one door is entered. It is called by the door's own delegate, after routing has settled method and path and the
+/// server has bounded the headers: 1 odd spellings, 2 a credential in the URL, 3 the credential, 4 the rate, 5 the
+/// scope, 6 the handler, which is the first to touch the body, 7 for an answer that shows something, once more whether
+/// the caller may see it. What ends while the handler reads, waits or goes through a batch is thrown there, and
+/// answered here.
 /// </summary>
 internal sealed class Gate(
-    Credentials credentials, KeyRing keys, FailedCredentials failed, Rates rates, Audit audit, AccessWatch access,
-    Database database, ILogger<Gate> log)
+    Credentials credentials,
+    KeyRing keys,
+    FailedCredentials failed,
+    Rates rates,
+    Audit audit,
+    AccessWatch access,
+    Database database,
+    ILogger<Gate> log
+)
 {
     /// <summary>The parts of paths that name what is locked, the one that is locked first before the others.</summary>
     private static readonly string[] Subjects =
-        ["session", "key", "run", "trigger", "approval", "delivery", "endpoint", "slug"];
+    [
+        "session",
+        "key",
+        "run",
+        "trigger",
+        "approval",
+        "delivery",
+        "endpoint",
+        "slug",
+    ];
 
     public async Task EnterAsync(HttpContext http, Door door)
     {
@@ -47,7 +64,10 @@ internal sealed class Gate(
         }
         catch (BadHttpRequestException fault)
         {
-            await new Refusal(fault.StatusCode, fault.StatusCode == 413 ? "Request body too large" : "The request is malformed or incomplete").ExecuteAsync(http);
+            await new Refusal(
+                fault.StatusCode,
+                fault.StatusCode == 413 ? "Request body too large" : "The request is malformed or incomplete"
+            ).ExecuteAsync(http);
         }
         catch (StorageUnavailableException fault)
         {
@@ -64,8 +84,10 @@ internal sealed class Gate(
     private async ValueTask<IResult> AnswerAsync(HttpContext http, Door door, StorageUse use)
     {
         // 1 and 2
-        if (RequestPath.IsOdd(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget)) return new Refusal(404, "Not found", "not_found");
-        if (http.Request.QueryString.HasValue && await CredentialInUrlAsync(http) is { } exposed) return exposed;
+        if (RequestPath.IsOdd(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget))
+            return new Refusal(404, "Not found", "not_found");
+        if (http.Request.QueryString.HasValue && await CredentialInUrlAsync(http) is { } exposed)
+            return exposed;
         if (door.Handler is OpenHandler open)
         {
             use.Subject = SubjectOf(http, http.Request.RouteValues["project"] as string);
@@ -75,29 +97,46 @@ internal sealed class Gate(
         // 3
         await access.EnsureRecentAsync();
         var answer = await credentials.TryAsync(http, door, database.Now);
-        if (answer.IsAmbiguous) return Refusal.BadRequest("The request carries two credentials that disagree. Send one.", "ambiguous_credentials");
-        if (answer.Caller is not { } caller) return Refuse(http, door, answer);
+        if (answer.IsAmbiguous)
+            return Refusal.BadRequest(
+                "The request carries two credentials that disagree. Send one.",
+                "ambiguous_credentials"
+            );
+        if (answer.Caller is not { } caller)
+            return Refuse(http, door, answer);
 
         http.Features.Set<RequestCaller>(caller);
         use.Subject = SubjectOf(http, caller.Project);
-        if (caller.Authority.IsAmbient && !IsSafe(http.Request) && CrossSite.Made(http.Request)) return new Refusal(403, "Another site's page may have made this request: send it as JSON, or from this server's own origin.", "cross_site");
+        if (caller.Authority.IsAmbient && !IsSafe(http.Request) && CrossSite.Made(http.Request))
+            return new Refusal(
+                403,
+                "Another site's page may have made this request: send it as JSON, or from this server's own origin.",
+                "cross_site"
+            );
 
         // 4
-        if (rates.OfCaller(http, caller) is { } slower) return slower;
+        if (rates.OfCaller(http, caller) is { } slower)
+            return slower;
 
         // 5
-        if (door.Rule.Need is { } need && !caller.Allows(need)) return Forbid(http, door, caller);
+        if (door.Rule.Need is { } need && !caller.Allows(need))
+            return Forbid(http, door, caller);
 
         // 6
         var result = await ((ProjectHandler)door.Handler)(http, caller);
         if (!caller.ScopeWasChecked && result is not Refusal)
-            throw new InvalidOperationException($"{door.Method} {door.Path} answered without having checked its scope ({door.Rule.Words}).");
+            throw new InvalidOperationException(
+                $"{door.Method} {door.Path} answered without having checked its scope ({door.Rule.Words})."
+            );
 
         // 7
-        if (result is Refusal refusal) AuditDenial(http, door, caller, refusal);
-        else if (IsSafe(http.Request)) await caller.EnsureStillAllowedAsync();
+        if (result is Refusal refusal)
+            AuditDenial(http, door, caller, refusal);
+        else if (IsSafe(http.Request))
+            await caller.EnsureStillAllowedAsync();
         // A client that speaks as the user is no operator, whose words are kept.
-        else if (door.AuditedAs is { } action && !(caller.Authority.SpeaksAsUser && (door.Opens & Opens.Operator) != 0)) await audit.ChangedAsync(http, door, caller, action, credentials.AddressOf(http));
+        else if (door.AuditedAs is { } action && !(caller.Authority.SpeaksAsUser && (door.Opens & Opens.Operator) != 0))
+            await audit.ChangedAsync(http, door, caller, action, credentials.AddressOf(http));
         return result;
     }
 
@@ -108,7 +147,8 @@ internal sealed class Gate(
     {
         var values = http.Request.RouteValues;
         foreach (var name in Subjects)
-            if (values.TryGetValue(name, out var value) && value is string subject) return $"{project}/{subject}";
+            if (values.TryGetValue(name, out var value) && value is string subject)
+                return $"{project}/{subject}";
         return null;
     }
 
@@ -118,32 +158,49 @@ internal sealed class Gate(
     /// </summary>
     private static Refusal Unavailable(HttpRequest request, StorageUnavailableException fault)
     {
-        if (fault is not StorageOutcomeUnknownException) return Refusal.Unavailable(fault.Told);
-        var isOnce = HttpMethods.IsPut(request.Method) || HttpMethods.IsDelete(request.Method)
-            || request.Headers.ContainsKey("Idempotency-Key") || request.Headers.ContainsKey("X-Part-Id");
+        if (fault is not StorageOutcomeUnknownException)
+            return Refusal.Unavailable(fault.Told);
+        var isOnce =
+            HttpMethods.IsPut(request.Method)
+            || HttpMethods.IsDelete(request.Method)
+            || request.Headers.ContainsKey("Idempotency-Key")
+            || request.Headers.ContainsKey("X-Part-Id");
         return isOnce
             ? Refusal.Unavailable(StorageOutcomeUnknownException.ToldToRepeat)
-            : Refusal.Unavailable(fault.Told) with { RetryAfterSeconds = null, ShouldRetry = false };
+            : Refusal.Unavailable(fault.Told) with
+            {
+                RetryAfterSeconds = null,
+                ShouldRetry = false,
+            };
     }
 
     private Refusal Refuse(HttpContext http, Door door, CredentialAnswer answer)
     {
         var token = answer.Why is UnfitCredential.BadToken or UnfitCredential.EndedToken;
-        return failed.Refuse(http, answer.Reason, answer.KeyId, new Refusal(401, door.Family.Unauthorized(answer.Why), "unauthorized")
-        {
-            ShouldRetry = false,
-            // A token of another kind is answered like none: what is wrong with it is nobody's business but the audit's.
-            Challenge = token && answer.Reason == "wrong_kind" ? "Bearer realm=\"postern\", error=\"invalid_token\""
-                : token ? $"Bearer realm=\"postern\", error=\"invalid_token\", reason=\"{answer.Reason}\""
-                : answer.Why == UnfitCredential.Missing ? "Bearer realm=\"postern\", reason=\"missing\"" : "Bearer realm=\"postern\"",
-        });
+        return failed.Refuse(
+            http,
+            answer.Reason,
+            answer.KeyId,
+            new Refusal(401, door.Family.Unauthorized(answer.Why), "unauthorized")
+            {
+                ShouldRetry = false,
+                // A token of another kind is answered like none: what is wrong with it is nobody's business but the
+                // audit's.
+                Challenge =
+                    token && answer.Reason == "wrong_kind" ? "Bearer realm=\"postern\", error=\"invalid_token\""
+                    : token ? $"Bearer realm=\"postern\", error=\"invalid_token\", reason=\"{answer.Reason}\""
+                    : answer.Why == UnfitCredential.Missing ? "Bearer realm=\"postern\", reason=\"missing\""
+                    : "Bearer realm=\"postern\"",
+            }
+        );
     }
 
     /// <summary>What was good when the request began, and is not any more.</summary>
     private Refusal RefuseEnded(HttpContext http, Door door, string reason)
     {
         var caller = (ProjectCaller)http.Features.GetRequiredFeature<RequestCaller>();
-        if (reason == StreamEnd.Forbidden) return Forbid(http, door, caller);
+        if (reason == StreamEnd.Forbidden)
+            return Forbid(http, door, caller);
         audit.Refused(http, door, reason, caller.Authority.LoggedActor, credentials.AddressOf(http));
         return new Refusal(401, door.Family.Unauthorized(caller.Authority.OnceEnded), "unauthorized")
         {
@@ -152,9 +209,12 @@ internal sealed class Gate(
         };
     }
 
-    private static bool IsSafe(HttpRequest request) => HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
+    private static bool IsSafe(HttpRequest request) =>
+        HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
 
-    /// <summary>A scope that was refused by the handler, because it depends on the path, the body or a stored row.</summary>
+    /// <summary>
+    /// A scope that was refused by the handler, because it depends on the path, the body or a stored row.
+    /// </summary>
     private void AuditDenial(HttpContext http, Door door, ProjectCaller caller, Refusal refusal)
     {
         if (refusal.Status == 403 || (refusal.Status == 404 && caller.Denied is not null))
@@ -170,13 +230,19 @@ internal sealed class Gate(
     private async ValueTask<Refusal?> CredentialInUrlAsync(HttpContext http)
     {
         var query = http.Request.QueryString.Value!;
-        if (!KeyText.AppearsIn(Uri.UnescapeDataString(query)) && !query.Contains("=eyJ", StringComparison.Ordinal)) return null;
-        // A key is named only when it is one: anybody can make up a text with a real key's id. Who does is slowed down like one who guesses.
+        if (!KeyText.AppearsIn(Uri.UnescapeDataString(query)) && !query.Contains("=eyJ", StringComparison.Ordinal))
+            return null;
+        // A key is named only when it is one: anybody can make up a text with a real key's id. Who does is slowed down
+        // like one who guesses.
         string? exposed = null;
         if (failed.MayTryAgain(http))
             foreach (var value in http.Request.Query.SelectMany(q => q.Value))
-                if (exposed is null && value is not null && await keys.VerifyAsync(value, database.Now) is { } grant) exposed = grant.Key.Row.Id;
+                if (exposed is null && value is not null && await keys.VerifyAsync(value, database.Now) is { } grant)
+                    exposed = grant.Key.Row.Id;
         audit.ExposedInUrl(http, exposed, credentials.AddressOf(http));
-        return Refusal.BadRequest("A credential never travels in a URL, where logs keep it. Send it as a header, and rotate this one.", "credential_in_url");
+        return Refusal.BadRequest(
+            "A credential never travels in a URL, where logs keep it. Send it as a header, and rotate this one.",
+            "credential_in_url"
+        );
     }
 }

@@ -6,11 +6,19 @@ namespace Postern.Access;
 /// <summary>How an HMAC signature is written: a described sender's, or a row's own.</summary>
 /// <param name="Prefix">What stands before a signature, such as <c>sha256=</c>; empty for nothing.</param>
 /// <param name="Signed">A template of <c>{body}</c>, <c>{timestamp}</c>, <c>{id}</c> and literals.</param>
-/// <param name="TimestampHeader">Unix seconds; fresh within the tolerance. Needed where the template names the instant.</param>
+/// <param name="TimestampHeader">
+/// Unix seconds; fresh within the tolerance. Needed where the template names the instant.
+/// </param>
 /// <param name="IdHeader">The message's id. Needed where the template names it.</param>
 internal sealed record HmacForm(
-    string Prefix = "", string Algorithm = "sha256", string Encoding = "hex", string Signed = "{body}", string? TimestampHeader = null, string? IdHeader = null,
-    long ToleranceSeconds = HmacForm.StandardTolerance)
+    string Prefix = "",
+    string Algorithm = "sha256",
+    string Encoding = "hex",
+    string Signed = "{body}",
+    string? TimestampHeader = null,
+    string? IdHeader = null,
+    long ToleranceSeconds = HmacForm.StandardTolerance
+)
 {
     public const long StandardTolerance = 300;
 

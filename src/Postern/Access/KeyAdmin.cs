@@ -5,30 +5,78 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// Changes to keys. Each is one transaction with its audit row; it has taken effect in this process when the call returns, and on
-/// every other node within a second. Routes and command line come through here.
+/// Changes to keys. Each is one transaction with its audit row; it has taken effect in this process when the call
+/// returns, and on every other node within a second. Routes and command line come through here.
 /// </summary>
-internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey master, AccessWatch watch, PosternOptions options)
+internal sealed class KeyAdmin(
+    Database database,
+    KeyStore store,
+    MasterKey master,
+    AccessWatch watch,
+    PosternOptions options
+)
 {
     public long Now => database.Now;
 
     /// <summary>A new key; its text is in the answer this once.</summary>
     /// <param name="by">The caller that makes it; null for the command line.</param>
     public async Task<(KeyRow Row, KeyText Key, Refusal? Full)> CreateAsync(
-        string project, string name, string kind, IReadOnlyList<string> scopes, long? expiresAt, string createdBy, ProjectCaller? by = null)
+        string project,
+        string name,
+        string kind,
+        IReadOnlyList<string> scopes,
+        long? expiresAt,
+        string createdBy,
+        ProjectCaller? by = null
+    )
     {
         var key = KeyText.Generate(kind, Id.New("key", database.Now));
         var (salt, digest) = KeyDigest.Of(key.Text);
-        var row = new KeyRow(project, key.Id, kind, name, scopes, salt, digest, null, null, null, null, null, createdBy, database.Now, expiresAt, null, null, 0);
+        var row = new KeyRow(
+            project,
+            key.Id,
+            kind,
+            name,
+            scopes,
+            salt,
+            digest,
+            null,
+            null,
+            null,
+            null,
+            null,
+            createdBy,
+            database.Now,
+            expiresAt,
+            null,
+            null,
+            0
+        );
         Refusal? full = null;
-        await ChangeAsync("key.created", project, key.Id, createdBy, by, async tx =>
-        {
-            // The command line may always make one more: it is how an administrator comes back in.
-            full = by is null ? null : await ProjectQuota.WhyNotOneMoreAsync(tx, project, "api_key WHERE project = $1 AND revoked_at IS NULL", "Keys", options.Quotas.Keys);
-            if (full is not null) return false;
-            await KeyStore.InsertAsync(tx, row);
-            return true;
-        });
+        await ChangeAsync(
+            "key.created",
+            project,
+            key.Id,
+            createdBy,
+            by,
+            async tx =>
+            {
+                // The command line may always make one more: it is how an administrator comes back in.
+                full = by is null
+                    ? null
+                    : await ProjectQuota.WhyNotOneMoreAsync(
+                        tx,
+                        project,
+                        "api_key WHERE project = $1 AND revoked_at IS NULL",
+                        "Keys",
+                        options.Quotas.Keys
+                    );
+                if (full is not null)
+                    return false;
+                await KeyStore.InsertAsync(tx, row);
+                return true;
+            }
+        );
         return (row, key, full);
     }
 
@@ -40,34 +88,71 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
         var sealedKey = row.Sealed is null ? null : master.Seal(key.Text, KeyStore.SealOwner(row.Project, row.Id));
         var until = database.Now + (long)overlap.TotalMicroseconds;
         var refused = await ChangeAsync(
-            "key.rotated", row, actor, by, Minting.RefuseRotation,
-            tx => KeyStore.RotateAsync(tx, row.Project, row.Id, salt, digest, sealedKey, until));
+            "key.rotated",
+            row,
+            actor,
+            by,
+            Minting.RefuseRotation,
+            tx => KeyStore.RotateAsync(tx, row.Project, row.Id, salt, digest, sealedKey, until)
+        );
         return refused ?? new KeyOutcome.Rotated(key, until);
     }
 
-    /// <summary>Changes what is given of a key, in one transaction: what another change gave it meanwhile stays.</summary>
+    /// <summary>
+    /// Changes what is given of a key, in one transaction: what another change gave it meanwhile stays.
+    /// </summary>
     public async Task<KeyOutcome> UpdateAsync(KeyRow row, KeyChange change, string actor, ProjectCaller? by = null) =>
         await ChangeAsync(
-            "key.updated", row, actor, by, (caller, now) => Minting.RefuseChange(caller, now, change),
-            tx => KeyStore.UpdateAsync(tx, row.Project, row.Id, change))
-        ?? (await store.FindAsync(row.Id) is { } changed ? new KeyOutcome.Updated(changed) : new KeyOutcome.Gone());
+            "key.updated",
+            row,
+            actor,
+            by,
+            (caller, now) => Minting.RefuseChange(caller, now, change),
+            tx => KeyStore.UpdateAsync(tx, row.Project, row.Id, change)
+        ) ?? (await store.FindAsync(row.Id) is { } changed ? new KeyOutcome.Updated(changed) : new KeyOutcome.Gone());
 
     /// <summary>Ends a key, and with it every token that was minted with it.</summary>
     public Task<bool> RevokeAsync(KeyRow row, string actor, ProjectCaller? by = null) =>
-        ChangeAsync("key.revoked", row.Project, row.Id, actor, by, async tx =>
-        {
-            if (!await KeyStore.RevokeAsync(tx, row.Project, row.Id)) return false;
-            await KeyStore.RevokeTokensAsync(tx, new RevocationRow(row.Project, "jti", row.Id, null, tx.Now + (long)Tokens.MaxLife.TotalMicroseconds + Tokens.ClockSkew, 0));
-            return true;
-        });
+        ChangeAsync(
+            "key.revoked",
+            row.Project,
+            row.Id,
+            actor,
+            by,
+            async tx =>
+            {
+                if (!await KeyStore.RevokeAsync(tx, row.Project, row.Id))
+                    return false;
+                await KeyStore.RevokeTokensAsync(
+                    tx,
+                    new RevocationRow(
+                        row.Project,
+                        "jti",
+                        row.Id,
+                        null,
+                        tx.Now + (long)Tokens.MaxLife.TotalMicroseconds + Tokens.ClockSkew,
+                        0
+                    )
+                );
+                return true;
+            }
+        );
 
     /// <summary>Ends tokens before their time.</summary>
     public Task RevokeTokensAsync(IReadOnlyList<RevocationRow> rules, string actor, ProjectCaller? by = null) =>
-        ChangeAsync("token.revoked", rules[0].Project, rules[0].Kind, actor, by, async tx =>
-        {
-            foreach (var rule in rules) await KeyStore.RevokeTokensAsync(tx, rule);
-            return true;
-        });
+        ChangeAsync(
+            "token.revoked",
+            rules[0].Project,
+            rules[0].Kind,
+            actor,
+            by,
+            async tx =>
+            {
+                foreach (var rule in rules)
+                    await KeyStore.RevokeTokensAsync(tx, rule);
+                return true;
+            }
+        );
 
     /// <summary>Keeps that a token was minted: whose, with which rights, until when.</summary>
     public Task MintedAsync(string project, IReadOnlyList<string> scopes, long expiresAt, ProjectCaller? by) =>
@@ -75,7 +160,16 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
         {
             by?.EnsureStillAllowed();
             var what = string.Join(' ', scopes);
-            await Audit.WriteAsync(tx, new AuditRow(project, "token.minted", by?.Authority.Credential, by?.Authority.LoggedActor ?? "command line", Reason: Wire.Cut(what, 500) + " until " + Wire.Iso(expiresAt)));
+            await Audit.WriteAsync(
+                tx,
+                new AuditRow(
+                    project,
+                    "token.minted",
+                    by?.Authority.Credential,
+                    by?.Authority.LoggedActor ?? "command line",
+                    Reason: Wire.Cut(what, 500) + " until " + Wire.Iso(expiresAt)
+                )
+            );
             return true;
         });
 
@@ -85,27 +179,51 @@ internal sealed class KeyAdmin(Database database, KeyStore store, MasterKey mast
     /// </summary>
     /// <returns>Null when it is done.</returns>
     private async Task<KeyOutcome?> ChangeAsync(
-        string action, KeyRow row, string actor, ProjectCaller? by,
-        Func<ProjectCaller, KeyRow, Refusal?> refuse, Func<Tx, ValueTask<bool>> change)
+        string action,
+        KeyRow row,
+        string actor,
+        ProjectCaller? by,
+        Func<ProjectCaller, KeyRow, Refusal?> refuse,
+        Func<Tx, ValueTask<bool>> change
+    )
     {
         KeyOutcome? outcome = null;
-        var done = await ChangeAsync(action, row.Project, row.Id, actor, by, async tx =>
-        {
-            outcome = await KeyStore.FindAsync(tx, row.Id) is not { RevokedAt: null } now ? new KeyOutcome.Gone()
-                : by is not null && refuse(by, now) is { } why ? new KeyOutcome.Refused(why)
-                : null;
-            return outcome is null && await change(tx);
-        });
+        var done = await ChangeAsync(
+            action,
+            row.Project,
+            row.Id,
+            actor,
+            by,
+            async tx =>
+            {
+                outcome =
+                    await KeyStore.FindAsync(tx, row.Id) is not { RevokedAt: null } now ? new KeyOutcome.Gone()
+                    : by is not null && refuse(by, now) is { } why ? new KeyOutcome.Refused(why)
+                    : null;
+                return outcome is null && await change(tx);
+            }
+        );
         return done ? null : outcome ?? new KeyOutcome.Gone();
     }
 
-    private async Task<bool> ChangeAsync(string action, string project, string subject, string actor, ProjectCaller? by, Func<Tx, ValueTask<bool>> change)
+    private async Task<bool> ChangeAsync(
+        string action,
+        string project,
+        string subject,
+        string actor,
+        ProjectCaller? by,
+        Func<Tx, ValueTask<bool>> change
+    )
     {
         var done = await database.WriteAsync(async tx =>
         {
             await KeyStore.BeginChangeAsync(tx, by, master);
-            if (!await change(tx)) return false;
-            await Audit.WriteAsync(tx, new AuditRow(project, action, by?.Authority.Credential, Actor: actor, Reason: subject));
+            if (!await change(tx))
+                return false;
+            await Audit.WriteAsync(
+                tx,
+                new AuditRow(project, action, by?.Authority.Credential, Actor: actor, Reason: subject)
+            );
             return true;
         });
         await watch.RefreshAsync();

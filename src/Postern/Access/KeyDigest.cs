@@ -3,7 +3,10 @@ using System.Text;
 
 namespace Postern.Access;
 
-/// <summary>How a key is kept: a digest under a salt of its own. (A bare SHA-256 of a root key would sign tokens: HMAC-SHA256 hashes keys longer than its block.)</summary>
+/// <summary>
+/// How a key is kept: a digest under a salt of its own. (A bare SHA-256 of a root key would sign tokens: HMAC-SHA256
+/// hashes keys longer than its block.)
+/// </summary>
 internal static class KeyDigest
 {
     public static (byte[] Salt, byte[] Digest) Of(string key)
@@ -15,7 +18,8 @@ internal static class KeyDigest
     public static bool Matches(string key, byte[] salt, byte[] digest)
     {
         Span<byte> text = stackalloc byte[256];
-        if (!Encoding.UTF8.TryGetBytes(key, text, out var length)) return false;
+        if (!Encoding.UTF8.TryGetBytes(key, text, out var length))
+            return false;
         Span<byte> actual = stackalloc byte[32];
         HMACSHA256.HashData(salt, text[..length], actual);
         return CryptographicOperations.FixedTimeEquals(actual, digest);

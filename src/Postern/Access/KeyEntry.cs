@@ -4,7 +4,10 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace Postern.Access;
 
-/// <summary>One key, alive in memory: what is behind every request and stream that came in with it, and every token that it minted.</summary>
+/// <summary>
+/// One key, alive in memory: what is behind every request and stream that came in with it, and every token that it
+/// minted.
+/// </summary>
 internal sealed class KeyEntry
 {
     private const long Minute = 60_000_000;
@@ -27,24 +30,30 @@ internal sealed class KeyEntry
     public string? WhyEnded(long now)
     {
         var row = Row;
-        if (row.RevokedAt is not null) return StreamEnd.Revoked;
+        if (row.RevokedAt is not null)
+            return StreamEnd.Revoked;
         return row.ExpiresAt <= now ? StreamEnd.Expired : null;
     }
 
-    /// <summary>The right of whoever presents this text, or null when it is not the key's, or the key has ended.</summary>
+    /// <summary>
+    /// The right of whoever presents this text, or null when it is not the key's, or the key has ended.
+    /// </summary>
     public KeyGrant? Matches(string key, long now)
     {
         var row = Row;
         var secret = KeyDigest.Matches(key, row.Salt, row.Digest) ? row.Digest : null;
-        if (secret is null && row.PreviousUntil > now && KeyDigest.Matches(key, row.PreviousSalt!, row.PreviousDigest!)) secret = row.PreviousDigest;
-        if (secret is null || WhyEnded(now) is not null) return null;
+        if (secret is null && row.PreviousUntil > now && KeyDigest.Matches(key, row.PreviousSalt!, row.PreviousDigest!))
+            secret = row.PreviousDigest;
+        if (secret is null || WhyEnded(now) is not null)
+            return null;
         _usedAt = now - (now % Minute);
         return new KeyGrant(this, secret);
     }
 
     public void Update(KeyRow row)
     {
-        if (row.Changed >= Row.Changed) _state = new State(row);
+        if (row.Changed >= Row.Changed)
+            _state = new State(row);
     }
 
     public long? TakeUsed()
@@ -56,7 +65,10 @@ internal sealed class KeyEntry
     /// <summary>What the server signs with: the key as it is now.</summary>
     public SymmetricSecurityKey SigningKey(long now) => SigningKeys(now)[0].Key;
 
-    /// <summary>What a token may be signed with now: the key and, inside the overlap, the one before it; each as its holder may have it, behind a foreign prefix.</summary>
+    /// <summary>
+    /// What a token may be signed with now: the key and, inside the overlap, the one before it; each as its holder may
+    /// have it, behind a foreign prefix.
+    /// </summary>
     public IReadOnlyList<SigningKey> SigningKeys(long now)
     {
         var state = _state;
@@ -69,20 +81,27 @@ internal sealed class KeyEntry
 
             void Add(byte[]? sealedKey, byte[]? digest, long? until)
             {
-                if (sealedKey is null || digest is null) return;
+                if (sealedKey is null || digest is null)
+                    return;
                 var text = _master.Open(sealedKey, KeyStore.SealOwner(state.Row.Project, state.Row.Id));
                 foreach (var prefix in (string[])["", .. KeyText.ForeignPrefixes])
-                    keys.Add(new SigningKey(new SymmetricSecurityKey(Encoding.UTF8.GetBytes(prefix + text)), digest, until));
+                    keys.Add(
+                        new SigningKey(new SymmetricSecurityKey(Encoding.UTF8.GetBytes(prefix + text)), digest, until)
+                    );
             }
         }
         return [.. state.SigningKeys.Where(k => k.Until is null || k.Until > now)];
     }
 
-    /// <summary>Whether a secret of the key, by its digest, is good still: what came in with it, or was signed or minted with it.</summary>
+    /// <summary>
+    /// Whether a secret of the key, by its digest, is good still: what came in with it, or was signed or minted with
+    /// it.
+    /// </summary>
     public bool StillSigns(byte[] digest, long now)
     {
         var row = Row;
-        if (row.RevokedAt is not null) return false;
+        if (row.RevokedAt is not null)
+            return false;
         return CryptographicOperations.FixedTimeEquals(row.Digest, digest)
             || (row.PreviousUntil > now && CryptographicOperations.FixedTimeEquals(row.PreviousDigest, digest));
     }
@@ -93,7 +112,8 @@ internal sealed class KeyEntry
     public long? ExpiryOf(byte[] digest)
     {
         var row = Row;
-        if (CryptographicOperations.FixedTimeEquals(row.Digest, digest)) return row.ExpiresAt;
+        if (CryptographicOperations.FixedTimeEquals(row.Digest, digest))
+            return row.ExpiresAt;
         return Math.Min(row.PreviousUntil ?? 0, row.ExpiresAt ?? long.MaxValue);
     }
 

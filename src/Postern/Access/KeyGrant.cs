@@ -23,5 +23,6 @@ internal sealed class KeyGrant(KeyEntry entry, byte[] secret) : Authority
     /// <summary>The same secret of the key, as a transaction reads its row.</summary>
     public KeyGrant As(KeyEntry read) => new(read, secret);
 
-    public override string? WhyEnded(long now) => entry.WhyEnded(now) ?? (entry.StillSigns(secret, now) ? null : StreamEnd.Revoked);
+    public override string? WhyEnded(long now) =>
+        entry.WhyEnded(now) ?? (entry.StillSigns(secret, now) ? null : StreamEnd.Revoked);
 }

@@ -3,9 +3,9 @@ using System.Collections.Concurrent;
 namespace Postern.Access;
 
 /// <summary>
-/// The keys that have been seen, in memory. An entry lives on when its row changes: whoever holds it (a stream, a token signed
-/// by it) sees a revocation or narrowed scopes in O(1). It is refreshed by <see cref="AccessWatch"/> on every change, here before the
-/// answer to the call that changed it, elsewhere within a second; nothing is left to expire.
+/// The keys that have been seen, in memory. An entry lives on when its row changes: whoever holds it (a stream, a token
+/// signed by it) sees a revocation or narrowed scopes in O(1). It is refreshed by <see cref="AccessWatch"/> on every
+/// change, here before the answer to the call that changed it, elsewhere within a second; nothing is left to expire.
 /// </summary>
 internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey master)
 {
@@ -13,11 +13,16 @@ internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey 
     private readonly ConcurrentDictionary<string, KeyEntry> _byId = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, KeyEntry> _roots = new(StringComparer.Ordinal);
 
-    /// <summary>What a presented key opens, or null: uniform, whether the id exists or not, in the answer and in the time it takes.</summary>
+    /// <summary>
+    /// What a presented key opens, or null: uniform, whether the id exists or not, in the answer and in the time it
+    /// takes.
+    /// </summary>
     public async ValueTask<KeyGrant?> VerifyAsync(string presented, long now)
     {
-        if (KeyText.TryParse(presented) is not { } key) return null;
-        if (_byId.TryGetValue(key.Id, out var entry) && entry.Matches(key.Text, now) is { } grant) return grant;
+        if (KeyText.TryParse(presented) is not { } key)
+            return null;
+        if (_byId.TryGetValue(key.Id, out var entry) && entry.Matches(key.Text, now) is { } grant)
+            return grant;
         // A refusal always costs one look into the store: of an id that is known, too.
         return (await FindAsync(key.Id))?.Matches(key.Text, now);
     }
@@ -25,17 +30,23 @@ internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey 
     /// <summary>The key of an id in a project, alive; null when there is none.</summary>
     public async ValueTask<KeyEntry?> FindAsync(string project, string id)
     {
-        if (!_byId.TryGetValue(id, out var entry)) entry = await FindAsync(id);
+        if (!_byId.TryGetValue(id, out var entry))
+            entry = await FindAsync(id);
         return entry?.Row.Project == project ? entry : null;
     }
 
-    private ValueTask<KeyEntry?> FindAsync(string id) => _fill.FillAsync(() => store.FindAsync(id), row => row is null ? null : Keep(row));
+    private ValueTask<KeyEntry?> FindAsync(string id) =>
+        _fill.FillAsync(() => store.FindAsync(id), row => row is null ? null : Keep(row));
 
-    /// <summary>The root key of a project, which its tokens are signed with; null when there is no such project.</summary>
+    /// <summary>
+    /// The root key of a project, which its tokens are signed with; null when there is no such project.
+    /// </summary>
     public async ValueTask<KeyEntry?> RootAsync(string project)
     {
-        if (_roots.TryGetValue(project, out var entry)) return entry;
-        if (!projects.Has(project)) return null;
+        if (_roots.TryGetValue(project, out var entry))
+            return entry;
+        if (!projects.Has(project))
+            return null;
         return await _fill.FillAsync(() => store.FindRootAsync(project), row => row is null ? null : Keep(row));
     }
 
@@ -44,8 +55,10 @@ internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey 
         _fill.Changed();
         foreach (var row in changed)
         {
-            if (row.Kind == "root") projects.Add(row.Project);
-            if (_byId.TryGetValue(row.Id, out var entry)) entry.Update(row);
+            if (row.Kind == "root")
+                projects.Add(row.Project);
+            if (_byId.TryGetValue(row.Id, out var entry))
+                entry.Update(row);
         }
     }
 
@@ -53,7 +66,9 @@ internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey 
     public List<(string Project, string Id, long At)> TakeUsed()
     {
         var used = new List<(string, string, long)>();
-        foreach (var entry in _byId.Values) if (entry.TakeUsed() is { } at) used.Add((entry.Row.Project, entry.Row.Id, at));
+        foreach (var entry in _byId.Values)
+            if (entry.TakeUsed() is { } at)
+                used.Add((entry.Row.Project, entry.Row.Id, at));
         return used;
     }
 
@@ -61,7 +76,8 @@ internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey 
     {
         var entry = _byId.GetOrAdd(row.Id, static (_, state) => new KeyEntry(state.row, state.master), (row, master));
         entry.Update(row);
-        if (row.Kind == "root") _roots[row.Project] = entry;
+        if (row.Kind == "root")
+            _roots[row.Project] = entry;
         return entry;
     }
 }

@@ -6,48 +6,69 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// Keys, revocations and used tokens. Each change takes the next number of <c>access_version</c> in its transaction and stamps
-/// its row with it: a node that reads the number knows what to read again, and cannot miss a change that committed late.
+/// Keys, revocations and used tokens. Each change takes the next number of <c>access_version</c> in its transaction and
+/// stamps its row with it: a node that reads the number knows what to read again, and cannot miss a change that
+/// committed late.
 /// </summary>
 internal sealed class KeyStore(Database database)
 {
     private const string Columns = """
-        project, id, kind, name, scopes, salt, digest, sealed, previous_salt, previous_digest, previous_sealed, previous_until,
+        project, id, kind, name, scopes, salt, digest, sealed, previous_salt, previous_digest, previous_sealed,
+        previous_until,
         created_by, created_at, expires_at, last_used_at, revoked_at, changed
         """;
 
     public static string SealOwner(string project, string keyId) => $"key:{project}:{keyId}";
 
-    /// <summary>The next number of the access version, taken inside the transaction that changes something about access.</summary>
+    /// <summary>
+    /// The next number of the access version, taken inside the transaction that changes something about access.
+    /// </summary>
     public static async ValueTask<long> NextVersionAsync(Tx tx)
     {
         tx.Touch(Topics.Access);
         return await tx.FirstAsync(
-            "INSERT INTO meta (name, number) VALUES ('access_version', 1) ON CONFLICT (name) DO UPDATE SET number = meta.number + 1 RETURNING number",
-            r => r.GetInt64(0));
+            """
+            INSERT INTO meta (name, number)
+            VALUES ('access_version', 1)
+            ON CONFLICT (name) DO UPDATE
+            SET number = meta.number + 1
+            RETURNING number
+            """,
+            r => r.GetInt64(0)
+        );
     }
 
     /// <summary>The access version, and the database's schema beside it.</summary>
-    public ValueTask<(long Access, long Schema)> VersionsAsync(CancellationToken cancel) => database.ReadAsync(tx => tx.FirstAsync(
-        """
-        SELECT COALESCE(MAX(CASE WHEN name = 'access_version' THEN number END), 0),
-          COALESCE(MAX(CASE WHEN name = 'schema_version' THEN number END), 0)
-        FROM meta WHERE name IN ('access_version', 'schema_version')
-        """, r => (r.GetInt64(0), r.GetInt64(1))), cancel);
+    public ValueTask<(long Access, long Schema)> VersionsAsync(CancellationToken cancel) =>
+        database.ReadAsync(
+            tx =>
+                tx.FirstAsync(
+                    """
+                    SELECT COALESCE(MAX(CASE WHEN name = 'access_version' THEN number END), 0),
+                      COALESCE(MAX(CASE WHEN name = 'schema_version' THEN number END), 0)
+                    FROM meta WHERE name IN ('access_version', 'schema_version')
+                    """,
+                    r => (r.GetInt64(0), r.GetInt64(1))
+                ),
+            cancel
+        );
 
     /// <summary>
-    /// The beginning of a change of access: puts those who make one in one order until the transaction ends, and asks the caller once more,
-    /// against its key's row as it is there. Of a change and the revocation of who makes it, one comes first, on any number of nodes.
+    /// The beginning of a change of access: puts those who make one in one order until the transaction ends, and asks
+    /// the caller once more, against its key's row as it is there. Of a change and the revocation of who makes it, one
+    /// comes first, on any number of nodes.
     /// </summary>
     /// <param name="by">Null: the command line, or the server itself.</param>
     /// <exception cref="AuthorityEndedException">The key is no longer good for what it was let in for.</exception>
     public static async ValueTask BeginChangeAsync(Tx tx, ProjectCaller? by, MasterKey master)
     {
-        if (by?.Authority is not KeyGrant grant) return;
+        if (by?.Authority is not KeyGrant grant)
+            return;
         await tx.FirstAsync($"SELECT number FROM meta WHERE name = 'access_version'{tx.ForUpdate}", r => r.GetInt64(0));
         var row = await FindAsync(tx, grant.Key.Row.Id);
         var reason = row is null ? StreamEnd.Revoked : by.WhyStopped(grant.As(new KeyEntry(row, master)));
-        if (reason is not null) throw new AuthorityEndedException(reason);
+        if (reason is not null)
+            throw new AuthorityEndedException(reason);
     }
 
     public ValueTask<KeyRow?> FindAsync(string keyId) => database.ReadAsync(tx => FindAsync(tx, keyId));
@@ -56,69 +77,157 @@ internal sealed class KeyStore(Database database)
         tx.FirstAsync($"SELECT {Columns} FROM api_key WHERE id = $1", Map, keyId);
 
     public ValueTask<KeyRow?> FindRootAsync(string project) =>
-        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM api_key WHERE project = $1 AND kind = 'root'", Map, project));
+        database.ReadAsync(tx =>
+            tx.FirstAsync($"SELECT {Columns} FROM api_key WHERE project = $1 AND kind = 'root'", Map, project)
+        );
 
     /// <summary>The keys that changed after a version, however many, a page at a time.</summary>
     public IAsyncEnumerable<List<KeyRow>> ChangedSinceAsync(long version) =>
-        AccessPages.ReadAsync(version, from => database.ReadAsync(tx => tx.ListAsync(
-            $"SELECT {Columns} FROM api_key WHERE changed > $1 ORDER BY changed LIMIT {AccessPages.Size}", Map, from)), row => row.Changed);
+        AccessPages.ReadAsync(
+            version,
+            from =>
+                database.ReadAsync(tx =>
+                    tx.ListAsync(
+                        $"SELECT {Columns} FROM api_key WHERE changed > $1 ORDER BY changed LIMIT {AccessPages.Size}",
+                        Map,
+                        from
+                    )
+                ),
+            row => row.Changed
+        );
 
     /// <summary>The revocations after a version, however many, a page at a time.</summary>
     /// <param name="now">What has run out by itself is left out. Microseconds.</param>
     public IAsyncEnumerable<List<RevocationRow>> RevocationsSinceAsync(long version, long now) =>
-        AccessPages.ReadAsync(version, from => database.ReadAsync(tx => tx.ListAsync(
-            $"SELECT project, kind, value, issued_before, until, changed FROM revocation WHERE changed > $1 AND until > $2 ORDER BY changed LIMIT {AccessPages.Size}",
-            r => new RevocationRow(r.GetString(0), r.GetString(1), r.GetString(2), r.LongOrNull(3), r.GetInt64(4), r.GetInt64(5)), from, now)), row => row.Changed);
+        AccessPages.ReadAsync(
+            version,
+            from =>
+                database.ReadAsync(tx =>
+                    tx.ListAsync(
+                        $"""
+                        SELECT project, kind, value, issued_before, until, changed
+                        FROM revocation
+                        WHERE changed > $1 AND until > $2
+                        ORDER BY changed LIMIT {AccessPages.Size}
+                        """,
+                        r => new RevocationRow(
+                            r.GetString(0),
+                            r.GetString(1),
+                            r.GetString(2),
+                            r.LongOrNull(3),
+                            r.GetInt64(4),
+                            r.GetInt64(5)
+                        ),
+                        from,
+                        now
+                    )
+                ),
+            row => row.Changed
+        );
 
     public ValueTask<List<KeyRow>> ListAsync(string project, long beforeAt, string beforeId, int limit) =>
-        database.ReadAsync(tx => tx.ListAsync(
-            $"""
-            SELECT {Columns} FROM api_key WHERE project = $1 AND revoked_at IS NULL
-              AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4
-            """, Map, project, beforeAt, beforeId, limit));
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT {Columns} FROM api_key WHERE project = $1 AND revoked_at IS NULL
+                  AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4
+                """,
+                Map,
+                project,
+                beforeAt,
+                beforeId,
+                limit
+            )
+        );
 
     public static async ValueTask InsertAsync(Tx tx, KeyRow key)
     {
         var version = await NextVersionAsync(tx);
         await tx.ExecuteAsync(
             """
-            INSERT INTO api_key (project, id, kind, name, scopes, salt, digest, sealed, created_by, created_at, expires_at, changed)
+            INSERT INTO api_key (project, id, kind, name, scopes, salt, digest, sealed, created_by, created_at,
+              expires_at, changed)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
             """,
-            key.Project, key.Id, key.Kind, key.Name, JsonSerializer.Serialize(key.Scopes), key.Salt, key.Digest, key.Sealed,
-            key.CreatedBy, key.CreatedAt, key.ExpiresAt, version);
+            key.Project,
+            key.Id,
+            key.Kind,
+            key.Name,
+            JsonSerializer.Serialize(key.Scopes),
+            key.Salt,
+            key.Digest,
+            key.Sealed,
+            key.CreatedBy,
+            key.CreatedAt,
+            key.ExpiresAt,
+            version
+        );
     }
 
-    /// <summary>The key takes a new secret; the old one stays valid until a time. Answers null when there is no such live key.</summary>
-    public static async ValueTask<bool> RotateAsync(Tx tx, string project, string keyId, byte[] salt, byte[] digest, byte[]? sealedKey, long previousUntil)
+    /// <summary>
+    /// The key takes a new secret; the old one stays valid until a time. Answers null when there is no such live key.
+    /// </summary>
+    public static async ValueTask<bool> RotateAsync(
+        Tx tx,
+        string project,
+        string keyId,
+        byte[] salt,
+        byte[] digest,
+        byte[]? sealedKey,
+        long previousUntil
+    )
     {
         var version = await NextVersionAsync(tx);
         return await tx.ExecuteAsync(
-            """
-            UPDATE api_key SET previous_salt = salt, previous_digest = digest, previous_sealed = sealed, previous_until = $3,
-              salt = $4, digest = $5, sealed = $6, changed = $7
-            WHERE project = $1 AND id = $2 AND revoked_at IS NULL
-            """, project, keyId, previousUntil, salt, digest, sealedKey, version) == 1;
+                """
+                UPDATE api_key
+                SET previous_salt = salt, previous_digest = digest, previous_sealed = sealed, previous_until = $3,
+                  salt = $4, digest = $5, sealed = $6, changed = $7
+                WHERE project = $1 AND id = $2 AND revoked_at IS NULL
+                """,
+                project,
+                keyId,
+                previousUntil,
+                salt,
+                digest,
+                sealedKey,
+                version
+            ) == 1;
     }
 
     public static async ValueTask<bool> UpdateAsync(Tx tx, string project, string keyId, KeyChange change)
     {
         var version = await NextVersionAsync(tx);
         return await tx.ExecuteAsync(
-            """
-            UPDATE api_key SET name = COALESCE($3, name), scopes = COALESCE($4, scopes),
-              expires_at = CASE WHEN $5 = 1 THEN NULL ELSE COALESCE($6, expires_at) END, changed = $7
-            WHERE project = $1 AND id = $2 AND revoked_at IS NULL AND kind <> 'root'
-            """,
-            project, keyId, change.Name, change.Scopes is null ? null : JsonSerializer.Serialize(change.Scopes), change.EndsNever ? 1L : 0L, change.ExpiresAt, version) == 1;
+                """
+                UPDATE api_key SET name = COALESCE($3, name), scopes = COALESCE($4, scopes),
+                  expires_at = CASE WHEN $5 = 1 THEN NULL ELSE COALESCE($6, expires_at) END, changed = $7
+                WHERE project = $1 AND id = $2 AND revoked_at IS NULL AND kind <> 'root'
+                """,
+                project,
+                keyId,
+                change.Name,
+                change.Scopes is null ? null : JsonSerializer.Serialize(change.Scopes),
+                change.EndsNever ? 1L : 0L,
+                change.ExpiresAt,
+                version
+            ) == 1;
     }
 
     public static async ValueTask<bool> RevokeAsync(Tx tx, string project, string keyId)
     {
         var version = await NextVersionAsync(tx);
         return await tx.ExecuteAsync(
-            "UPDATE api_key SET revoked_at = $3, changed = $4 WHERE project = $1 AND id = $2 AND revoked_at IS NULL AND kind <> 'root'",
-            project, keyId, tx.Now, version) == 1;
+                """
+                UPDATE api_key
+                SET revoked_at = $3, changed = $4
+                WHERE project = $1 AND id = $2 AND revoked_at IS NULL AND kind <> 'root'
+                """,
+                project,
+                keyId,
+                tx.Now,
+                version
+            ) == 1;
     }
 
     /// <summary>Minute precision, written lazily and only forwards: no sign of a key's use rests on it.</summary>
@@ -128,11 +237,23 @@ internal sealed class KeyStore(Database database)
             var written = 0;
             // In one order, so that two nodes that do it at once do not wait for one another.
             foreach (var (project, id, at) in used.OrderBy(u => (u.Project, u.Id)))
-                written += await tx.ExecuteAsync("UPDATE api_key SET last_used_at = $3 WHERE project = $1 AND id = $2 AND (last_used_at IS NULL OR last_used_at < $3)", project, id, at);
+                written += await tx.ExecuteAsync(
+                    """
+                    UPDATE api_key
+                    SET last_used_at = $3
+                    WHERE project = $1 AND id = $2 AND (last_used_at IS NULL OR last_used_at < $3)
+                    """,
+                    project,
+                    id,
+                    at
+                );
             return written;
         });
 
-    /// <summary>Kept until the tokens that it ends would have ended by themselves. A later rule for a subject widens the earlier.</summary>
+    /// <summary>
+    /// Kept until the tokens that it ends would have ended by themselves. A later rule for a subject widens the
+    /// earlier.
+    /// </summary>
     public static async ValueTask RevokeTokensAsync(Tx tx, RevocationRow rule)
     {
         var version = await NextVersionAsync(tx);
@@ -141,17 +262,53 @@ internal sealed class KeyStore(Database database)
             INSERT INTO revocation (project, kind, value, issued_before, until, changed) VALUES ($1, $2, $3, $4, $5, $6)
             ON CONFLICT (project, kind, value) DO UPDATE SET changed = excluded.changed,
               until = CASE WHEN revocation.until > excluded.until THEN revocation.until ELSE excluded.until END,
-              issued_before = CASE WHEN revocation.issued_before > excluded.issued_before THEN revocation.issued_before ELSE excluded.issued_before END
-            """, rule.Project, rule.Kind, rule.Value, rule.IssuedBefore, rule.Until, version);
+              issued_before = CASE
+              WHEN revocation.issued_before > excluded.issued_before THEN revocation.issued_before ELSE
+              excluded.issued_before END
+            """,
+            rule.Project,
+            rule.Kind,
+            rule.Value,
+            rule.IssuedBefore,
+            rule.Until,
+            version
+        );
     }
 
     /// <summary>True for the first use alone, on whatever node.</summary>
     public Task<bool> UseOnceAsync(string project, string digest, long until) =>
-        database.WriteAsync(async tx => await tx.ExecuteAsync(
-            "INSERT INTO used_token (project, digest, until) VALUES ($1, $2, $3) ON CONFLICT (project, digest) DO NOTHING", project, digest, until) == 1);
+        database.WriteAsync(async tx =>
+            await tx.ExecuteAsync(
+                """
+                INSERT INTO used_token (project, digest, until)
+                VALUES ($1, $2, $3)
+                ON CONFLICT (project, digest) DO NOTHING
+                """,
+                project,
+                digest,
+                until
+            ) == 1
+        );
 
-    private static KeyRow Map(DbDataReader r) => new(
-        r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), JsonSerializer.Deserialize<string[]>(r.GetString(4)) ?? [],
-        r.Bytes(5), r.Bytes(6), r.BytesOrNull(7), r.BytesOrNull(8), r.BytesOrNull(9), r.BytesOrNull(10), r.LongOrNull(11),
-        r.GetString(12), r.GetInt64(13), r.LongOrNull(14), r.LongOrNull(15), r.LongOrNull(16), r.GetInt64(17));
+    private static KeyRow Map(DbDataReader r) =>
+        new(
+            r.GetString(0),
+            r.GetString(1),
+            r.GetString(2),
+            r.GetString(3),
+            JsonSerializer.Deserialize<string[]>(r.GetString(4)) ?? [],
+            r.Bytes(5),
+            r.Bytes(6),
+            r.BytesOrNull(7),
+            r.BytesOrNull(8),
+            r.BytesOrNull(9),
+            r.BytesOrNull(10),
+            r.LongOrNull(11),
+            r.GetString(12),
+            r.GetInt64(13),
+            r.LongOrNull(14),
+            r.LongOrNull(15),
+            r.LongOrNull(16),
+            r.GetInt64(17)
+        );
 }

@@ -5,15 +5,16 @@ using System.Security.Cryptography;
 namespace Postern.Access;
 
 /// <summary>
-/// A key as its holder has it: <c>pst_&lt;kind&gt;_&lt;id&gt;_&lt;secret&gt;_&lt;check&gt;</c>. The id is safe to log; the secret is
-/// 32 random bytes in base 62; the check is a CRC-32C of all before it, so that a mistyped key is refused without a look-up
-/// and secret scanners can recognise the form.
+/// A key as its holder has it: <c>pst_&lt;kind&gt;_&lt;id&gt;_&lt;secret&gt;_&lt;check&gt;</c>. The id is safe to log;
+/// the secret is 32 random bytes in base 62; the check is a CRC-32C of all before it, so that a mistyped key is refused
+/// without a look-up and secret scanners can recognise the form.
 /// </summary>
 internal readonly record struct KeyText(string Kind, string Id, string Text)
 {
     private const string Base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     private const int SecretLetters = 43;
     private const int CheckLetters = 6;
+
     /// <summary>Longest text that is looked at: a foreign prefix, kind, 26 letters of id, secret, check.</summary>
     private const int MaxLength = 128;
     private static readonly SearchValues<char> Alphabet = SearchValues.Create(Base62);
@@ -35,25 +36,35 @@ internal readonly record struct KeyText(string Kind, string Id, string Text)
     /// <summary>Null for anything that is not a key with a right check: nothing is looked up for it.</summary>
     public static KeyText? TryParse(ReadOnlySpan<char> presented)
     {
-        if (presented.Length > MaxLength) return null;
+        if (presented.Length > MaxLength)
+            return null;
         foreach (var prefix in ForeignPrefixes)
         {
-            if (!presented.StartsWith(prefix, StringComparison.Ordinal)) continue;
+            if (!presented.StartsWith(prefix, StringComparison.Ordinal))
+                continue;
             presented = presented[prefix.Length..];
             break;
         }
         Span<Range> parts = stackalloc Range[6];
-        if (presented.Split(parts, '_') != 5 || !presented[parts[0]].SequenceEqual("pst")) return null;
-        foreach (var part in parts[1..5]) if (presented[part].IsEmpty || presented[part].ContainsAnyExcept(Alphabet)) return null;
+        if (presented.Split(parts, '_') != 5 || !presented[parts[0]].SequenceEqual("pst"))
+            return null;
+        foreach (var part in parts[1..5])
+            if (presented[part].IsEmpty || presented[part].ContainsAnyExcept(Alphabet))
+                return null;
         var body = presented[..parts[3].End.Value];
         Span<char> check = stackalloc char[CheckLetters];
         WriteCheck(body, check);
-        if (!presented[parts[4]].SequenceEqual(check)) return null;
+        if (!presented[parts[4]].SequenceEqual(check))
+            return null;
         var kind = presented[parts[1]].ToString();
-        return Kinds.Contains(kind) ? new KeyText(kind, "key_" + presented[parts[2]].ToString(), presented.ToString()) : null;
+        return Kinds.Contains(kind)
+            ? new KeyText(kind, "key_" + presented[parts[2]].ToString(), presented.ToString())
+            : null;
     }
 
-    /// <summary>Whether a piece of text holds something that looks like a key, whole or cut: it must not stand in a URL.</summary>
+    /// <summary>
+    /// Whether a piece of text holds something that looks like a key, whole or cut: it must not stand in a URL.
+    /// </summary>
     public static bool AppearsIn(string text)
     {
         var at = text.IndexOf("pst_", StringComparison.Ordinal);
@@ -76,8 +87,10 @@ internal readonly record struct KeyText(string Kind, string Id, string Text)
     private static void WriteCheck(ReadOnlySpan<char> body, Span<char> check)
     {
         var crc = uint.MaxValue;
-        foreach (var c in body) crc = BitOperations.Crc32C(crc, (byte)c);
+        foreach (var c in body)
+            crc = BitOperations.Crc32C(crc, (byte)c);
         crc = ~crc;
-        for (var i = check.Length - 1; i >= 0; i--, crc /= 62) check[i] = Base62[(int)(crc % 62)];
+        for (var i = check.Length - 1; i >= 0; i--, crc /= 62)
+            check[i] = Base62[(int)(crc % 62)];
     }
 }

@@ -11,8 +11,19 @@ internal sealed record KeyView(
     [Member("The key that made it, or the command line.")] string CreatedBy,
     [At("When it ends.")] string? ExpiresAt,
     [At("When it was used last, to a minute or so.")] string? LastUsedAt,
-    [At("When the secret before the last rotation ends.")] string? PreviousValidUntil)
+    [At("When the secret before the last rotation ends.")] string? PreviousValidUntil
+)
 {
-    public static KeyView Of(KeyRow row) => new(
-        row.Id, row.Name, row.Kind, row.Scopes, Wire.Iso(row.CreatedAt), row.CreatedBy, Wire.Iso(row.ExpiresAt), Wire.Iso(row.LastUsedAt), Wire.Iso(row.PreviousUntil));
+    public static KeyView Of(KeyRow row) =>
+        new(
+            row.Id,
+            row.Name,
+            row.Kind,
+            row.Scopes,
+            Wire.Iso(row.CreatedAt),
+            row.CreatedBy,
+            Wire.Iso(row.ExpiresAt),
+            Wire.Iso(row.LastUsedAt),
+            Wire.Iso(row.PreviousUntil)
+        );
 }

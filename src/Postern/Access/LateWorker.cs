@@ -1,6 +1,8 @@
 namespace Postern.Access;
 
-/// <summary>How a door answers a worker whose attempt has just lost its run. It does nothing for it in any case.</summary>
+/// <summary>
+/// How a door answers a worker whose attempt has just lost its run. It does nothing for it in any case.
+/// </summary>
 internal enum LateWorker
 {
     /// <summary>Like one without a credential.</summary>

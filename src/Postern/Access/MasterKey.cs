@@ -4,9 +4,10 @@ using System.Text;
 namespace Postern.Access;
 
 /// <summary>
-/// What secrets that must be read again are sealed with (AES-256-GCM): root keys, which sign tokens, and the signing secrets
-/// of agents, endpoints and callbacks. It comes from <c>POSTERN_MASTER_KEY</c>, else from the file <c>master.key</c> (mode 0600) beside the embedded database.
-/// A sealed value is bound to what it belongs to: moved to another row it does not open.
+/// What secrets that must be read again are sealed with (AES-256-GCM): root keys, which sign tokens, and the signing
+/// secrets of agents, endpoints and callbacks. It comes from <c>POSTERN_MASTER_KEY</c>, else from the file
+/// <c>master.key</c> (mode 0600) beside the embedded database. A sealed value is bound to what it belongs to: moved to
+/// another row it does not open.
 /// </summary>
 internal sealed class MasterKey
 {
@@ -20,7 +21,9 @@ internal sealed class MasterKey
         Fingerprint = HMACSHA256.HashData(key, "postern master key"u8);
     }
 
-    /// <summary>Kept in the database, so that a wrong master key is told at start and not when the first secret fails to open.</summary>
+    /// <summary>
+    /// Kept in the database, so that a wrong master key is told at start and not when the first secret fails to open.
+    /// </summary>
     public byte[] Fingerprint { get; }
 
     /// <summary>Made of a text that is too short: only a database that is sealed with it already is served.</summary>
@@ -41,15 +44,26 @@ internal sealed class MasterKey
     {
         if (!File.Exists(file))
         {
-            using var made = File.Open(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+            using var made = File.Open(
+                file,
+                new FileStreamOptions
+                {
+                    Mode = FileMode.CreateNew,
+                    Access = FileAccess.Write,
+                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                }
+            );
             made.Write(Encoding.ASCII.GetBytes(Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)) + "\n"));
             made.Flush(flushToDisk: true);
         }
         return FromText(File.ReadAllText(file));
     }
 
-    /// <summary>A digest that is of no use without this key: for secrets that are looked up and never read again.</summary>
-    public byte[] DigestOf(string secret, string purpose) => HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes(purpose + "\0" + secret));
+    /// <summary>
+    /// A digest that is of no use without this key: for secrets that are looked up and never read again.
+    /// </summary>
+    public byte[] DigestOf(string secret, string purpose) =>
+        HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes(purpose + "\0" + secret));
 
     public byte[] Seal(string secret, string belongsTo)
     {
@@ -58,16 +72,30 @@ internal sealed class MasterKey
         RandomNumberGenerator.Fill(result.AsSpan(0, NonceSize));
         // One cipher a call: an instance is not safe for two threads.
         using var aes = new AesGcm(_key, TagSize);
-        aes.Encrypt(result.AsSpan(0, NonceSize), plain, result.AsSpan(NonceSize + TagSize), result.AsSpan(NonceSize, TagSize), Encoding.UTF8.GetBytes(belongsTo));
+        aes.Encrypt(
+            result.AsSpan(0, NonceSize),
+            plain,
+            result.AsSpan(NonceSize + TagSize),
+            result.AsSpan(NonceSize, TagSize),
+            Encoding.UTF8.GetBytes(belongsTo)
+        );
         return result;
     }
 
-    /// <exception cref="CryptographicException">Sealed under another master key, for another owner, or damaged.</exception>
+    /// <exception cref="CryptographicException">
+    /// Sealed under another master key, for another owner, or damaged.
+    /// </exception>
     public string Open(byte[] sealedSecret, string belongsTo)
     {
         var plain = new byte[sealedSecret.Length - NonceSize - TagSize];
         using var aes = new AesGcm(_key, TagSize);
-        aes.Decrypt(sealedSecret.AsSpan(0, NonceSize), sealedSecret.AsSpan(NonceSize + TagSize), sealedSecret.AsSpan(NonceSize, TagSize), plain, Encoding.UTF8.GetBytes(belongsTo));
+        aes.Decrypt(
+            sealedSecret.AsSpan(0, NonceSize),
+            sealedSecret.AsSpan(NonceSize + TagSize),
+            sealedSecret.AsSpan(NonceSize, TagSize),
+            plain,
+            Encoding.UTF8.GetBytes(belongsTo)
+        );
         return Encoding.UTF8.GetString(plain);
     }
 }

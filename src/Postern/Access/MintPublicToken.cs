@@ -5,5 +5,6 @@ namespace Postern.Access;
 internal sealed record MintPublicToken(
     [Texts("What the token may do: action:type[:id].", 1000, 600, MinItems = 1)] IReadOnlyList<string> Scopes,
     [Instant("When it ends: a span such as 15m, an ISO date, or Unix seconds. Default 15m, at most 30 days.")]
-    string? ExpirationTime,
-    [Member("Whether it opens one door once.", Default = false)] bool OneTimeUse);
+        string? ExpirationTime,
+    [Member("Whether it opens one door once.", Default = false)] bool OneTimeUse
+);

@@ -3,31 +3,45 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// Whoever is handed a credential must be allowed to have it: making a key, rotating it and minting a token all ask here. Scopes and expiry
-/// lie within the caller's own; and no right that is only implied makes a credential that decides approvals (<c>write:approvals</c>): that
-/// takes a caller that has it by name, or the command line.
+/// Whoever is handed a credential must be allowed to have it: making a key, rotating it and minting a token all ask
+/// here. Scopes and expiry lie within the caller's own; and no right that is only implied makes a credential that
+/// decides approvals (<c>write:approvals</c>): that takes a caller that has it by name, or the command line.
 /// </summary>
 internal static class Minting
 {
-    /// <summary>Why a caller may not hand out these scopes, as a refusal that names those that are denied; or null.</summary>
+    /// <summary>
+    /// Why a caller may not hand out these scopes, as a refusal that names those that are denied; or null.
+    /// </summary>
     public static Refusal? Refuse(ProjectCaller caller, IReadOnlyList<string> scopes)
     {
         var denied = Denied(caller, scopes, DenialOf.Width);
-        if (denied.Count > 0) return Refused("The scopes exceed those of the key", "scopes_exceed_key_access", denied);
+        if (denied.Count > 0)
+            return Refused("The scopes exceed those of the key", "scopes_exceed_key_access", denied);
         denied = Denied(caller, scopes, DenialOf.Name);
         return denied.Count == 0
             ? null
-            : Refused("Deciding approvals is handed on only by a key that has it by name, or by the command line: postern keys create", "needs_grant_by_name", denied);
+            : Refused(
+                "Deciding approvals is handed on only by a key that has it by name, or by the command line: postern "
+                    + "keys create",
+                "needs_grant_by_name",
+                denied
+            );
     }
 
     /// <summary>The same for a key without scopes, which has all rights but those that take a name.</summary>
     private static Refusal? RefuseEverything(ProjectCaller caller) =>
-        caller.Authority.Allows(Need.FullAdmin) ? null : Refused("The scopes exceed those of the key", "scopes_exceed_key_access", ["admin"]);
+        caller.Authority.Allows(Need.FullAdmin)
+            ? null
+            : Refused("The scopes exceed those of the key", "scopes_exceed_key_access", ["admin"]);
 
     /// <summary>Why an end is later than the caller's own, or null. A null end is never.</summary>
     public static Refusal? RefuseExpiry(ProjectCaller caller, long? expiresAt) =>
         caller.Authority.ExpiresAt is { } own && (expiresAt is null || expiresAt > own)
-            ? new Refusal(403, $"expiresAt must not be after the end of the key that asks, {Wire.Iso(own)}.", "expiry_exceeds_key")
+            ? new Refusal(
+                403,
+                $"expiresAt must not be after the end of the key that asks, {Wire.Iso(own)}.",
+                "expiry_exceeds_key"
+            )
             : null;
 
     /// <summary>
@@ -36,10 +50,13 @@ internal static class Minting
     /// </summary>
     public static Refusal? RefuseRotation(ProjectCaller caller, KeyRow row)
     {
-        if (caller.Authority.Key?.Row.Id == row.Id) return RefuseExpiry(caller, row.ExpiresAt);
+        if (caller.Authority.Key?.Row.Id == row.Id)
+            return RefuseExpiry(caller, row.ExpiresAt);
         const string byCommand = "or by the command line: postern keys rotate.";
-        if (row.Kind == "root") return new Refusal(403, "The root key is rotated by itself, " + byCommand, "root_key_required");
-        if (row.Kind == "pat") return new Refusal(403, "A person's key is rotated by its holder, " + byCommand, "personal_key");
+        if (row.Kind == "root")
+            return new Refusal(403, "The root key is rotated by itself, " + byCommand, "root_key_required");
+        if (row.Kind == "pat")
+            return new Refusal(403, "A person's key is rotated by its holder, " + byCommand, "personal_key");
         return RefuseScopes(caller, row.Scopes) ?? RefuseExpiry(caller, row.ExpiresAt);
     }
 
@@ -49,7 +66,8 @@ internal static class Minting
     /// </summary>
     public static Refusal? RefuseChange(ProjectCaller caller, KeyRow row, KeyChange change)
     {
-        if (change.Scopes is not null && RefuseScopes(caller, change.Scopes) is { } wider) return wider;
+        if (change.Scopes is not null && RefuseScopes(caller, change.Scopes) is { } wider)
+            return wider;
         var end = change.EndsNever ? null : change.ExpiresAt ?? row.ExpiresAt;
         var lengthens = (change.EndsNever || change.ExpiresAt is not null) && !(end < row.ExpiresAt);
         return lengthens || (change.Scopes is not null && !IsWithin(change.Scopes, row.Scopes))
@@ -64,16 +82,22 @@ internal static class Minting
     /// <summary>Whether a key's new scopes give nothing that its old ones did not give, by name too.</summary>
     private static bool IsWithin(IReadOnlyList<string> scopes, IReadOnlyList<string> old)
     {
-        if (scopes.Count == 0 || old.Count == 0) return scopes.Count == 0 && old.Count == 0;
+        if (scopes.Count == 0 || old.Count == 0)
+            return scopes.Count == 0 && old.Count == 0;
         var had = ScopeSet.Parse(old);
-        return ScopeSet.Parse(scopes).Listed.All(s => had.MayMint(s)
-            && (!s.DecidesApprovals || had.Allows(new Need("write", "approvals", s.Id, How: Given.ByName))));
+        return ScopeSet
+            .Parse(scopes)
+            .Listed.All(s =>
+                had.MayMint(s)
+                && (!s.DecidesApprovals || had.Allows(new Need("write", "approvals", s.Id, How: Given.ByName)))
+            );
     }
 
     /// <summary>Why a caller may not hand out a scope, or null.</summary>
     public static DenialOf? WhyNot(ProjectCaller caller, Scope scope)
     {
-        if (!caller.Scopes.MayMint(scope)) return DenialOf.Width;
+        if (!caller.Scopes.MayMint(scope))
+            return DenialOf.Width;
         // By the caller, which remembers it: it is asked again in the transaction.
         return scope.DecidesApprovals && !caller.Allows(new Need("write", "approvals", scope.Id, How: Given.ByName))
             ? DenialOf.Name

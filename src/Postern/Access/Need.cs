@@ -1,8 +1,16 @@
 namespace Postern.Access;
 
-/// <summary>What a route asks for: an action on a type, on one thing of it (by either of its two names) or on the collection.</summary>
+/// <summary>
+/// What a route asks for: an action on a type, on one thing of it (by either of its two names) or on the collection.
+/// </summary>
 /// <param name="How">How the right must have been given.</param>
-internal readonly record struct Need(string Action, string Type, string? Id = null, string? OtherId = null, Given How = Given.Anyhow)
+internal readonly record struct Need(
+    string Action,
+    string Type,
+    string? Id = null,
+    string? OtherId = null,
+    Given How = Given.Anyhow
+)
 {
     /// <summary>The bare word <c>admin</c>, or an unrestricted key: <c>admin:all</c> is not enough.</summary>
     public static Need FullAdmin { get; } = new("admin", "");
@@ -10,5 +18,8 @@ internal readonly record struct Need(string Action, string Type, string? Id = nu
     /// <summary>The bare word <c>admin</c>, written down.</summary>
     public static Need GrantedAdmin { get; } = new("admin", "", How: Given.Explicitly);
 
-    public override string ToString() => Type.Length == 0 ? Action : Id is null ? $"{Action}:{Type}" : $"{Action}:{Type}:{Id}";
+    public override string ToString() =>
+        Type.Length == 0 ? Action
+        : Id is null ? $"{Action}:{Type}"
+        : $"{Action}:{Type}:{Id}";
 }

@@ -83,7 +83,8 @@ internal sealed class OpenApiDocument
             NewLine = "\n",
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         };
-        using (var json = new Utf8JsonWriter(buffer, options)) document.WriteTo(json);
+        using (var json = new Utf8JsonWriter(buffer, options))
+            document.WriteTo(json);
         buffer.WriteByte((byte)'\n');
         return buffer.ToArray();
     }
@@ -91,10 +92,12 @@ internal sealed class OpenApiDocument
     private JsonObject Make(List<Door> doors)
     {
         // Requests first: a record that answers hold too is as requests hold it, and what is nullable may be left out.
-        foreach (var door in doors.Where(d => d.Request is not null)) RequestOf(door);
+        foreach (var door in doors.Where(d => d.Request is not null))
+            RequestOf(door);
         var paths = new JsonObject();
-        foreach (var path in doors.GroupBy(d => d.Path, StringComparer.Ordinal)
-            .OrderBy(p => p.Key, StringComparer.Ordinal))
+        foreach (
+            var path in doors.GroupBy(d => d.Path, StringComparer.Ordinal).OrderBy(p => p.Key, StringComparer.Ordinal)
+        )
         {
             var operations = new JsonObject();
             foreach (var door in path.OrderBy(d => d.Method, StringComparer.Ordinal))
@@ -108,12 +111,14 @@ internal sealed class OpenApiDocument
             {
                 ["title"] = "Postern",
                 ["version"] = "1",
-                ["description"] = "The front door of an agent platform. Every route names the credential that opens it.",
+                ["description"] =
+                    "The front door of an agent platform. Every route names the credential that opens it.",
                 ["license"] = new JsonObject { ["name"] = "MIT", ["identifier"] = "MIT" },
             },
             ["servers"] = new JsonArray(new JsonObject { ["url"] = "/", ["description"] = "This server." }),
-            ["tags"] = new JsonArray(
-                [.. Tags.Select(t => new JsonObject { ["name"] = t.Name, ["description"] = t.Words })]),
+            ["tags"] = new JsonArray([
+                .. Tags.Select(t => new JsonObject { ["name"] = t.Name, ["description"] = t.Words }),
+            ]),
             ["paths"] = paths,
             ["components"] = new JsonObject
             {
@@ -136,7 +141,8 @@ internal sealed class OpenApiDocument
         var inPath = door.Path.Split('/').Where(s => s.StartsWith('{')).Select(s => InPath(s.Trim('{', '}', '*')));
         var others = door.Parameters.Select(p => Parameter(p.Name, p.In, p.Words, p.Schema.DeepClone()));
         JsonArray parameters = [.. inPath, .. others];
-        if (parameters.Count > 0) operation["parameters"] = parameters;
+        if (parameters.Count > 0)
+            operation["parameters"] = parameters;
         if (door.Request is not null)
         {
             operation["requestBody"] = new JsonObject
@@ -149,7 +155,8 @@ internal sealed class OpenApiDocument
         operation["security"] = new JsonArray([.. SchemesOf(door.Opens).Select(Requirement)]);
         return operation;
 
-        static JsonNode Requirement(string? scheme) => scheme is null ? [] : new JsonObject { [scheme] = new JsonArray() };
+        static JsonNode Requirement(string? scheme) =>
+            scheme is null ? [] : new JsonObject { [scheme] = new JsonArray() };
     }
 
     private JsonObject RequestOf(Door door) => _schemas.Of(door.Request!, isRead: true, door.RequestIsPart);
@@ -160,11 +167,13 @@ internal sealed class OpenApiDocument
         foreach (var status in door.Answers.GroupBy(a => a.Status).OrderBy(s => s.Key))
         {
             var bodies = status.Where(a => a.Body is not null).GroupBy(a => a.Media, a => a.Body!).ToList();
-            responses[status.Key.ToString()] = status.Key >= 400 && bodies.Count == 0
-                ? Refusal(door, status.Key)
-                : Response(door, status.Key, bodies.Select(media => (media.Key, SchemaOf([.. media]))));
+            responses[status.Key.ToString()] =
+                status.Key >= 400 && bodies.Count == 0
+                    ? Refusal(door, status.Key)
+                    : Response(door, status.Key, bodies.Select(media => (media.Key, SchemaOf([.. media]))));
         }
-        if (door.Opens != Opens.Anyone) responses["429"] = Refusal(door, 429);
+        if (door.Opens != Opens.Anyone)
+            responses["429"] = Refusal(door, 429);
         responses["default"] = Refusal(door, 0);
         return responses;
     }
@@ -174,13 +183,18 @@ internal sealed class OpenApiDocument
     /// <param name="status">0: any that is not named.</param>
     private JsonObject Refusal(Door door, int status)
     {
-        if (door.Method == "HEAD") return Response(door, status, []);
+        if (door.Method == "HEAD")
+            return Response(door, status, []);
         var name = door.Family.Shape.Name + (status == 0 ? "" : status);
         if (!_refusals.ContainsKey(name))
         {
-            List<(string, JsonObject)> bodies = [(door.Family.ContentType.Split(';')[0], SchemaOf([door.Family.Shape]))];
+            List<(string, JsonObject)> bodies =
+            [
+                (door.Family.ContentType.Split(';')[0], SchemaOf([door.Family.Shape])),
+            ];
             var problems = ProblemFamily.Instance;
-            if (status == 429 && door.Family != problems) bodies.Add((problems.ContentType, SchemaOf([problems.Shape])));
+            if (status == 429 && door.Family != problems)
+                bodies.Add((problems.ContentType, SchemaOf([problems.Shape])));
             _refusals[name] = Response(door, status, bodies);
         }
         return new() { ["$ref"] = "#/components/responses/" + name };
@@ -190,8 +204,10 @@ internal sealed class OpenApiDocument
     {
         var response = new JsonObject { ["description"] = StatusWords.GetValueOrDefault(status, "Done.") };
         var content = new JsonObject();
-        foreach (var (media, schema) in bodies) content[media] = new JsonObject { ["schema"] = schema };
-        if (content.Count > 0 && door.Method != "HEAD") response["content"] = content;
+        foreach (var (media, schema) in bodies)
+            content[media] = new JsonObject { ["schema"] = schema };
+        if (content.Count > 0 && door.Method != "HEAD")
+            response["content"] = content;
         return response;
     }
 
@@ -204,17 +220,26 @@ internal sealed class OpenApiDocument
     private static JsonObject InPath(string name)
     {
         var schema = new JsonObject { ["type"] = "string", ["minLength"] = 1 };
-        if (name == "io") schema["enum"] = new JsonArray("in", "out");
-        if (name == "env") schema["enum"] = new JsonArray("dev", "staging", "prod", "preview");
+        if (name == "io")
+            schema["enum"] = new JsonArray("in", "out");
+        if (name == "env")
+            schema["enum"] = new JsonArray("dev", "staging", "prod", "preview");
         return Parameter(name, "path", PathWords[name], schema, required: true);
     }
 
     private static JsonObject Parameter(string name, string place, string words, JsonNode schema, bool required = false)
     {
-        var parameter = new JsonObject { ["name"] = name, ["in"] = place, ["description"] = words };
-        if (required) parameter["required"] = true;
+        var parameter = new JsonObject
+        {
+            ["name"] = name,
+            ["in"] = place,
+            ["description"] = words,
+        };
+        if (required)
+            parameter["required"] = true;
         // A list is one text with commas.
-        if (schema["type"]?.ToString() == "array") (parameter["style"], parameter["explode"]) = ("form", false);
+        if (schema["type"]?.ToString() == "array")
+            (parameter["style"], parameter["explode"]) = ("form", false);
         parameter["schema"] = schema;
         return parameter;
     }
@@ -226,25 +251,43 @@ internal sealed class OpenApiDocument
         {
             ["apiKey"] = InHeader("X-API-Key", key),
             ["callbackToken"] = InHeader(
-                Access.Credentials.CallbackTokenHeader, "The token of one attempt of one run, from its dispatch"),
+                Access.Credentials.CallbackTokenHeader,
+                "The token of one attempt of one run, from its dispatch"
+            ),
             ["internalCallbackSecret"] = InHeader("X-Callback-Secret", "A project's callback secret"),
             ["internalKey"] = InHeader("X-Internal-API-Key", key),
             ["key"] = Bearer(key),
             ["operator"] = Bearer("A key, or an identity from a trusted proxy"),
             ["runToken"] = Bearer(
-                "The token of one attempt of one run, from its dispatch or claim, while the attempt has the run", "JWT"),
+                "The token of one attempt of one run, from its dispatch or claim, while the attempt has the run",
+                "JWT"
+            ),
             ["signature"] = InHeader(
-                "webhook-signature", "A signature over the raw body, in the header and form of the sender's scheme"),
+                "webhook-signature",
+                "A signature over the raw body, in the header and form of the sender's scheme"
+            ),
             ["token"] = Bearer("A signed token with scopes", "JWT"),
         };
 
         static JsonObject InHeader(string name, string words) =>
-            new() { ["type"] = "apiKey", ["description"] = words, ["name"] = name, ["in"] = "header" };
+            new()
+            {
+                ["type"] = "apiKey",
+                ["description"] = words,
+                ["name"] = name,
+                ["in"] = "header",
+            };
 
         static JsonObject Bearer(string words, string? format = null)
         {
-            var scheme = new JsonObject { ["type"] = "http", ["description"] = words, ["scheme"] = "bearer" };
-            if (format is not null) scheme["bearerFormat"] = format;
+            var scheme = new JsonObject
+            {
+                ["type"] = "http",
+                ["description"] = words,
+                ["scheme"] = "bearer",
+            };
+            if (format is not null)
+                scheme["bearerFormat"] = format;
             return scheme;
         }
     }
@@ -257,14 +300,22 @@ internal sealed class OpenApiDocument
             yield return "key";
             yield return "apiKey";
         }
-        if ((opens & Opens.InternalKey) != 0) yield return "internalKey";
-        if ((opens & Opens.Token) != 0) yield return "token";
-        if ((opens & Opens.RunToken) != 0) yield return "runToken";
-        if ((opens & Opens.CallbackToken) != 0) yield return "callbackToken";
-        if ((opens & Opens.CallbackSecret) != 0) yield return "internalCallbackSecret";
-        if ((opens & Opens.Signature) != 0) yield return "signature";
-        if ((opens & Opens.Operator) != 0) yield return "operator";
-        if ((opens & Opens.Anyone) != 0 && opens != Opens.Anyone) yield return null;
+        if ((opens & Opens.InternalKey) != 0)
+            yield return "internalKey";
+        if ((opens & Opens.Token) != 0)
+            yield return "token";
+        if ((opens & Opens.RunToken) != 0)
+            yield return "runToken";
+        if ((opens & Opens.CallbackToken) != 0)
+            yield return "callbackToken";
+        if ((opens & Opens.CallbackSecret) != 0)
+            yield return "internalCallbackSecret";
+        if ((opens & Opens.Signature) != 0)
+            yield return "signature";
+        if ((opens & Opens.Operator) != 0)
+            yield return "operator";
+        if ((opens & Opens.Anyone) != 0 && opens != Opens.Anyone)
+            yield return null;
     }
 
     private static string NameOf(Door door)
@@ -276,13 +327,20 @@ internal sealed class OpenApiDocument
     private static string TagOf(Door door)
     {
         var path = door.Path;
-        if (Holds("approval")) return "Approvals";
-        if (Holds("session")) return path.StartsWith("/sessions", StringComparison.Ordinal) ? "History" : "Sessions";
-        if (Holds("/agents")) return "Agents";
-        if (Holds("/triggers") || Holds("/callbacks") || Holds("/inbound")) return "Triggers";
-        if (Holds("/runs") || Holds("/jobs") || Holds("/workflows")) return "Runs";
-        if (Holds("/deliveries") || Holds("/events") || Holds("/webhook-endpoints")) return "Deliveries";
-        if (Holds("/auth") || path.EndsWith("/jwt", StringComparison.Ordinal)) return "Tokens";
+        if (Holds("approval"))
+            return "Approvals";
+        if (Holds("session"))
+            return path.StartsWith("/sessions", StringComparison.Ordinal) ? "History" : "Sessions";
+        if (Holds("/agents"))
+            return "Agents";
+        if (Holds("/triggers") || Holds("/callbacks") || Holds("/inbound"))
+            return "Triggers";
+        if (Holds("/runs") || Holds("/jobs") || Holds("/workflows"))
+            return "Runs";
+        if (Holds("/deliveries") || Holds("/events") || Holds("/webhook-endpoints"))
+            return "Deliveries";
+        if (Holds("/auth") || path.EndsWith("/jwt", StringComparison.Ordinal))
+            return "Tokens";
         return path.StartsWith("/api", StringComparison.Ordinal) ? "Administration" : "Server";
 
         bool Holds(string part) => path.Contains(part, StringComparison.Ordinal);

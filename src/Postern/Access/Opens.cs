@@ -1,8 +1,8 @@
 namespace Postern.Access;
 
 /// <summary>
-/// The kinds of credential that open a door. A door accepts exactly those it names; any other, however powerful, is answered
-/// like none at all.
+/// The kinds of credential that open a door. A door accepts exactly those it names; any other, however powerful, is
+/// answered like none at all.
 /// </summary>
 [Flags]
 internal enum Opens
@@ -25,7 +25,9 @@ internal enum Opens
     /// <summary>The token that was made for one attempt of one run: <c>X-Callback-Token</c>.</summary>
     CallbackToken = 32,
 
-    /// <summary>A trusted orchestrator of one project: <c>X-Callback-Secret</c>, and nothing else is looked at.</summary>
+    /// <summary>
+    /// A trusted orchestrator of one project: <c>X-Callback-Secret</c>, and nothing else is looked at.
+    /// </summary>
     CallbackSecret = 64,
 
     /// <summary>A project's key also as <c>X-Internal-API-Key</c>, where callers have always sent it so.</summary>
@@ -34,9 +36,13 @@ internal enum Opens
     /// <summary>A signature over the raw body, by a secret of what the path names: the handler verifies it.</summary>
     Signature = 256,
 
-    /// <summary>The token of one link, in the path, which is good for one question and for one answer: the handler verifies it.</summary>
+    /// <summary>
+    /// The token of one link, in the path, which is good for one question and for one answer: the handler verifies it.
+    /// </summary>
     Link = 512,
 
-    /// <summary>A token that was handed to one attempt of one run: it opens that run's doors while the attempt has the run.</summary>
+    /// <summary>
+    /// A token that was handed to one attempt of one run: it opens that run's doors while the attempt has the run.
+    /// </summary>
     RunToken = 1024,
 }

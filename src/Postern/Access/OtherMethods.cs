@@ -14,6 +14,10 @@ internal sealed class OtherMethods(string allow)
             http.Response.Headers.Allow = allow;
             return Task.CompletedTask;
         }
-        return new Refusal(405, "Method not allowed", "method_not_allowed") { Allow = allow, ShouldRetry = false }.ExecuteAsync(http);
+        return new Refusal(405, "Method not allowed", "method_not_allowed")
+        {
+            Allow = allow,
+            ShouldRetry = false,
+        }.ExecuteAsync(http);
     }
 }

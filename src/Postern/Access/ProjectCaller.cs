@@ -4,9 +4,10 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// Who came through a door that belongs to a project: what the credential proves, and no more. It remembers what it was let in for,
-/// so that the same can be asked again whenever time has passed (<see cref="EnsureStillAllowed"/>): after a body has been read, at each
-/// wake of a wait, before each batch of a long operation, and before each frame of a stream.
+/// Who came through a door that belongs to a project: what the credential proves, and no more. It remembers what it was
+/// let in for, so that the same can be asked again whenever time has passed (<see cref="EnsureStillAllowed"/>): after a
+/// body has been read, at each wake of a wait, before each batch of a long operation, and before each frame of a
+/// stream.
 /// </summary>
 internal sealed class ProjectCaller(string project, Authority authority, Database database) : RequestCaller
 {
@@ -32,17 +33,22 @@ internal sealed class ProjectCaller(string project, Authority authority, Databas
             _denied ??= need;
             return false;
         }
-        if (_first is null) _first = need;
-        else if (_first != need) (_others ??= []).Add(need);
+        if (_first is null)
+            _first = need;
+        else if (_first != need)
+            (_others ??= []).Add(need);
         return true;
     }
 
     /// <summary>What it asked for and may not, when nothing that it asked for was allowed; else null.</summary>
     public Need? Denied => _first is null ? _denied : null;
 
-    public bool Allows(string action, string type, string? id = null, string? otherId = null) => Allows(new Need(action, type, id, otherId));
+    public bool Allows(string action, string type, string? id = null, string? otherId = null) =>
+        Allows(new Need(action, type, id, otherId));
 
-    /// <summary>For a handler whose rule is not a scope (a row that does not exist, the kind of key): says that it decided.</summary>
+    /// <summary>
+    /// For a handler whose rule is not a scope (a row that does not exist, the kind of key): says that it decided.
+    /// </summary>
     public void DecidedByHandler() => ScopeWasChecked = true;
 
     /// <summary>
@@ -57,16 +63,21 @@ internal sealed class ProjectCaller(string project, Authority authority, Databas
     public string? WhyStopped(Authority? asNow = null)
     {
         var asked = asNow ?? Authority;
-        if (asked.WhyEnded(database.Now) is { } ended) return ended;
-        if (_first is { } first && !asked.Allows(first)) return StreamEnd.Forbidden;
+        if (asked.WhyEnded(database.Now) is { } ended)
+            return ended;
+        if (_first is { } first && !asked.Allows(first))
+            return StreamEnd.Forbidden;
         if (_others is not null)
-            foreach (var need in _others) if (!asked.Allows(need)) return StreamEnd.Forbidden;
+            foreach (var need in _others)
+                if (!asked.Allows(need))
+                    return StreamEnd.Forbidden;
         return null;
     }
 
     public override void EnsureStillAllowed()
     {
-        if (WhyStopped() is { } reason) throw new AuthorityEndedException(reason);
+        if (WhyStopped() is { } reason)
+            throw new AuthorityEndedException(reason);
     }
 
     public override async ValueTask EnsureStillAllowedAsync()

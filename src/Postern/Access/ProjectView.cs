@@ -5,4 +5,5 @@ namespace Postern.Access;
 internal sealed record ProjectView(
     [Member("The project's id.")] string Id,
     [Member("Its name.")] string Name,
-    [At("When it was made.")] string CreatedAt);
+    [At("When it was made.")] string CreatedAt
+);

@@ -2,7 +2,9 @@ using Postern.Storage;
 
 namespace Postern.Access;
 
-/// <summary>The tenants. A project is created with its root key, and with what the seed gives it, in one transaction.</summary>
+/// <summary>
+/// The tenants. A project is created with its root key, and with what the seed gives it, in one transaction.
+/// </summary>
 internal sealed class Projects(Database database, KnownProjects known, MasterKey master, ProjectSeed seed)
 {
     /// <summary>The project of the first start; its root key may create others.</summary>
@@ -13,31 +15,86 @@ internal sealed class Projects(Database database, KnownProjects known, MasterKey
     public async ValueTask<string?> DefaultAsync() => _default ??= (await FindAsync(Default))?.Id;
 
     public ValueTask<Project?> FindAsync(string nameOrId) =>
-        database.ReadAsync(tx => tx.FirstAsync("SELECT id, name, created_at FROM project WHERE name = $1 OR id = $1", r => new Project(r.GetString(0), r.GetString(1), r.GetInt64(2)), nameOrId));
+        database.ReadAsync(tx =>
+            tx.FirstAsync(
+                "SELECT id, name, created_at FROM project WHERE name = $1 OR id = $1",
+                r => new Project(r.GetString(0), r.GetString(1), r.GetInt64(2)),
+                nameOrId
+            )
+        );
 
     public ValueTask<List<Project>> ListAsync(long beforeAt, string beforeId, int limit) =>
-        database.ReadAsync(tx => tx.ListAsync(
-            "SELECT id, name, created_at FROM project WHERE (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3",
-            r => new Project(r.GetString(0), r.GetString(1), r.GetInt64(2)), beforeAt, beforeId, limit));
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                """
+                SELECT id, name, created_at
+                FROM project
+                WHERE (created_at, id) < ($1, $2)
+                ORDER BY created_at DESC, id DESC LIMIT $3
+                """,
+                r => new Project(r.GetString(0), r.GetString(1), r.GetInt64(2)),
+                beforeAt,
+                beforeId,
+                limit
+            )
+        );
 
-    /// <summary>The new project and its root key, or null when the name is taken. Of nodes that create it at once, one does.</summary>
+    /// <summary>
+    /// The new project and its root key, or null when the name is taken. Of nodes that create it at once, one does.
+    /// </summary>
     /// <param name="by">The caller that makes it; null for the command line and the first start.</param>
-    public async Task<(Project Project, KeyText RootKey)?> CreateAsync(string name, string createdBy, KeyText? rootKey = null, ProjectCaller? by = null)
+    public async Task<(Project Project, KeyText RootKey)?> CreateAsync(
+        string name,
+        string createdBy,
+        KeyText? rootKey = null,
+        ProjectCaller? by = null
+    )
     {
         var project = new Project(Id.New("proj", database.Now), name, database.Now);
         var key = rootKey ?? KeyText.Generate("root", Id.New("key", database.Now));
         var made = await database.WriteAsync<(Project, KeyText)?>(async tx =>
         {
-            if (await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING", project.Id, name, project.CreatedAt) == 0) return null;
+            if (
+                await tx.ExecuteAsync(
+                    "INSERT INTO project (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING",
+                    project.Id,
+                    name,
+                    project.CreatedAt
+                ) == 0
+            )
+                return null;
             await KeyStore.BeginChangeAsync(tx, by, master);
             var (salt, digest) = KeyDigest.Of(key.Text);
             var sealedKey = master.Seal(key.Text, KeyStore.SealOwner(project.Id, key.Id));
-            await KeyStore.InsertAsync(tx, new KeyRow(project.Id, key.Id, "root", "root", [], salt, digest, sealedKey, null, null, null, null, createdBy, tx.Now, null, null, null, 0));
+            await KeyStore.InsertAsync(
+                tx,
+                new KeyRow(
+                    project.Id,
+                    key.Id,
+                    "root",
+                    "root",
+                    [],
+                    salt,
+                    digest,
+                    sealedKey,
+                    null,
+                    null,
+                    null,
+                    null,
+                    createdBy,
+                    tx.Now,
+                    null,
+                    null,
+                    null,
+                    0
+                )
+            );
             await seed(tx, project.Id);
             await Audit.WriteAsync(tx, new AuditRow(project.Id, "project.created", Actor: createdBy));
             return (project, key);
         });
-        if (made is not null) known.Add(project.Id);
+        if (made is not null)
+            known.Add(project.Id);
         return made;
     }
 }

@@ -1,6 +1,8 @@
 namespace Postern.Access;
 
-/// <summary>An identity that a trusted proxy vouches for. Its scopes are settings: they live as long as the process.</summary>
+/// <summary>
+/// An identity that a trusted proxy vouches for. Its scopes are settings: they live as long as the process.
+/// </summary>
 internal sealed class ProxyAuthority(string identity, ScopeSet scopes) : Authority
 {
     public override string Credential => "operator";

@@ -5,25 +5,33 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// How fast callers may go. A token's own bucket comes first, and its project pays only for what that lets pass: the narrowest token, in a visitor's
-/// browser, spends nobody else's budget. Callbacks and signed doors have a bucket of their own in each project, which no other traffic spends.
+/// How fast callers may go. A token's own bucket comes first, and its project pays only for what that lets pass: the
+/// narrowest token, in a visitor's browser, spends nobody else's budget. Callbacks and signed doors have a bucket of
+/// their own in each project, which no other traffic spends.
 /// </summary>
 internal sealed class Rates(TokenBuckets buckets, Database database, PosternOptions options)
 {
     /// <summary>Null: it may pass. The limit that is nearest stands in the answer's headers.</summary>
     public Refusal? OfCaller(HttpContext http, ProjectCaller caller)
     {
-        if (caller.Authority.Credential is "callback_secret" or "callback_token") return OfCallback(http, caller.Project);
+        if (caller.Authority.Credential is "callback_secret" or "callback_token")
+            return OfCallback(http, caller.Project);
         var limits = options.RateLimits;
-        var own = caller.Authority.Bucket is { } bucket ? buckets.Take(bucket, limits.TokenBurst, limits.TokenPerSecond) : default;
-        if (own is { Limit: > 0, Allowed: false }) return Slower(http, own);
+        var own = caller.Authority.Bucket is { } bucket
+            ? buckets.Take(bucket, limits.TokenBurst, limits.TokenPerSecond)
+            : default;
+        if (own is { Limit: > 0, Allowed: false })
+            return Slower(http, own);
         var project = buckets.Take("project " + caller.Project, limits.ProjectBurst, limits.ProjectPerSecond);
         return Slower(http, own.Limit > 0 && project.Allowed ? own : project);
     }
 
     /// <summary>For callbacks and for doors whose handler has verified a signature.</summary>
     public Refusal? OfCallback(HttpContext http, string project) =>
-        Slower(http, buckets.Take("callbacks " + project, options.RateLimits.CallbackBurst, options.RateLimits.CallbackPerSecond));
+        Slower(
+            http,
+            buckets.Take("callbacks " + project, options.RateLimits.CallbackBurst, options.RateLimits.CallbackPerSecond)
+        );
 
     private Refusal? Slower(HttpContext http, BucketAnswer answer)
     {
@@ -32,8 +40,14 @@ internal sealed class Rates(TokenBuckets buckets, Database database, PosternOpti
             http.Response.Headers["x-ratelimit-limit"] = answer.Limit.ToString();
             http.Response.Headers["x-ratelimit-remaining"] = answer.Remaining.ToString();
         }
-        if (answer.Allowed) return null;
-        http.Response.Headers["x-ratelimit-reset"] = ((database.Now / 1000) + (long)(answer.RetryAfter * 1000)).ToString();
-        return new Refusal(429, "Too many requests", "rate_limited") { RetryAfterSeconds = Math.Max(1, (int)Math.Ceiling(answer.RetryAfter)) };
+        if (answer.Allowed)
+            return null;
+        http.Response.Headers["x-ratelimit-reset"] = (
+            (database.Now / 1000) + (long)(answer.RetryAfter * 1000)
+        ).ToString();
+        return new Refusal(429, "Too many requests", "rate_limited")
+        {
+            RetryAfterSeconds = Math.Max(1, (int)Math.Ceiling(answer.RetryAfter)),
+        };
     }
 }

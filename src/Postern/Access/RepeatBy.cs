@@ -6,7 +6,9 @@ internal enum RepeatBy
     /// <summary>The message's id, which is signed.</summary>
     SignedId,
 
-    /// <summary>The event's id in the signed body, which stays when a retry is signed anew; else the message with its instant.</summary>
+    /// <summary>
+    /// The event's id in the signed body, which stays when a retry is signed anew; else the message with its instant.
+    /// </summary>
     EventId,
 
     /// <summary>Everything that is signed: the message with its instant, or the body.</summary>

@@ -2,5 +2,4 @@ using Postern.Http;
 
 namespace Postern.Access;
 
-internal sealed record RevokedView(
-    [Member("True.")] bool Revoked);
+internal sealed record RevokedView([Member("True.")] bool Revoked);

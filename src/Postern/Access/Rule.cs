@@ -1,9 +1,9 @@
 namespace Postern.Access;
 
 /// <summary>
-/// What a door asks of a caller beside the credential. Either the door itself checks one need on the collection, or the handler
-/// checks, because the rule depends on the path, the body or the stored row; then the words here are what the table shows, and
-/// a handler that answers without having checked is a fault (500), not an open door.
+/// What a door asks of a caller beside the credential. Either the door itself checks one need on the collection, or the
+/// handler checks, because the rule depends on the path, the body or the stored row; then the words here are what the
+/// table shows, and a handler that answers without having checked is a fault (500), not an open door.
 /// </summary>
 internal sealed record Rule(string Words, Need? Need = null)
 {

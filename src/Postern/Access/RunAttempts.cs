@@ -4,8 +4,9 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// The runs whose tokens are in use, in memory, so that asking a run's token costs nothing. An entry is read again when the run was touched:
-/// before the answer to what ended it here, within a second for what ended it on another node. What nobody has used for a while is forgotten.
+/// The runs whose tokens are in use, in memory, so that asking a run's token costs nothing. An entry is read again when
+/// the run was touched: before the answer to what ended it here, within a second for what ended it on another node.
+/// What nobody has used for a while is forgotten.
 /// </summary>
 internal sealed class RunAttempts(ReadRunState read, Database database, TimeProvider clock)
 {
@@ -22,30 +23,39 @@ internal sealed class RunAttempts(ReadRunState read, Database database, TimeProv
         {
             if (!_runs.TryGetValue((project, run), out var watch))
             {
-                if (_runs.Count >= SweepAbove) Sweep();
+                if (_runs.Count >= SweepAbove)
+                    Sweep();
                 var made = new RunWatch(project, run, read, database, clock);
                 watch = _runs.GetOrAdd((project, run), made);
-                if (!ReferenceEquals(watch, made)) made.Dispose();
+                if (!ReferenceEquals(watch, made))
+                    made.Dispose();
             }
             watch.UsedAt = clock.GetTimestamp();
             await watch.EnsureFreshAsync();
             // Swept in this moment: what nobody listens for any more would never hear of its end.
-            if (!watch.IsRetired) return watch;
+            if (!watch.IsRetired)
+                return watch;
             _runs.TryRemove(new KeyValuePair<(string, string), RunWatch>((project, run), watch));
         }
     }
 
-    /// <summary>Forgets what is not in use. When everything is, the oldest half goes: whoever asks reads it again.</summary>
+    /// <summary>
+    /// Forgets what is not in use. When everything is, the oldest half goes: whoever asks reads it again.
+    /// </summary>
     private void Sweep()
     {
         foreach (var (key, watch) in _runs)
-            if (clock.GetElapsedTime(watch.UsedAt) > Unused) Remove(key, watch);
-        if (_runs.Count < SweepAbove) return;
-        foreach (var (key, watch) in _runs.OrderBy(r => r.Value.UsedAt).Take(SweepAbove / 2)) Remove(key, watch);
+            if (clock.GetElapsedTime(watch.UsedAt) > Unused)
+                Remove(key, watch);
+        if (_runs.Count < SweepAbove)
+            return;
+        foreach (var (key, watch) in _runs.OrderBy(r => r.Value.UsedAt).Take(SweepAbove / 2))
+            Remove(key, watch);
     }
 
     private void Remove((string Project, string Run) key, RunWatch watch)
     {
-        if (watch.TryRetire()) _runs.TryRemove(new KeyValuePair<(string, string), RunWatch>(key, watch));
+        if (watch.TryRetire())
+            _runs.TryRemove(new KeyValuePair<(string, string), RunWatch>(key, watch));
     }
 }

@@ -3,7 +3,8 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// A run's token: the right of one attempt to its run's doors, and to nothing else whatever scopes it may carry. It ends with the attempt.
+/// A run's token: the right of one attempt to its run's doors, and to nothing else whatever scopes it may carry. It
+/// ends with the attempt.
 /// </summary>
 /// <param name="grant">The token, verified.</param>
 /// <param name="worker">The run and attempt that it names.</param>
@@ -27,16 +28,21 @@ internal sealed class RunGrant(TokenGrant grant, Worker worker, RunWatch run, La
 
     public override Worker Worker => worker;
 
-    public override bool Allows(Need need) => need.How == Given.Anyhow && need.Action is "read" or "write" && need.Id is not null && need.Type switch
-    {
-        "runs" => need.Id == worker.Run,
-        "sessions" => need.Id == worker.Session,
-        _ => false,
-    };
+    public override bool Allows(Need need) =>
+        need.How == Given.Anyhow
+        && need.Action is "read" or "write"
+        && need.Id is not null
+        && need.Type switch
+        {
+            "runs" => need.Id == worker.Run,
+            "sessions" => need.Id == worker.Session,
+            _ => false,
+        };
 
     public override string? WhyEnded(long now)
     {
-        if (grant.WhyEnded(now) is { } ended) return ended;
+        if (grant.WhyEnded(now) is { } ended)
+            return ended;
         return run.Has(worker.Attempt, late, now) ? null : StreamEnd.Revoked;
     }
 

@@ -9,7 +9,9 @@ namespace Postern.Access;
 /// </summary>
 internal sealed class RunWatch : IDisposable
 {
-    /// <summary>A report that comes this long after the end of its attempt is still told what became of the run. Microseconds.</summary>
+    /// <summary>
+    /// A report that comes this long after the end of its attempt is still told what became of the run. Microseconds.
+    /// </summary>
     private const long Grace = 60_000_000;
     private readonly string _project;
     private readonly string _run;
@@ -34,7 +36,9 @@ internal sealed class RunWatch : IDisposable
 
     public bool IsRetired => _retired;
 
-    /// <summary>While something open rests on it, it is read as soon as the run is touched, and not forgotten.</summary>
+    /// <summary>
+    /// While something open rests on it, it is read as soon as the run is touched, and not forgotten.
+    /// </summary>
     public IDisposable Follow()
     {
         lock (_gate)
@@ -44,7 +48,8 @@ internal sealed class RunWatch : IDisposable
         }
         // It may have been touched before anybody followed it.
         var stale = Volatile.Read(ref _touched) > Volatile.Read(ref _state).AsOf;
-        if (_retired || stale) _ = Task.Run(ReadForFollowersAsync);
+        if (_retired || stale)
+            _ = Task.Run(ReadForFollowersAsync);
         return new Following(this);
     }
 
@@ -53,7 +58,8 @@ internal sealed class RunWatch : IDisposable
     {
         lock (_gate)
         {
-            if (_followers > 0) return false;
+            if (_followers > 0)
+                return false;
             _retired = true;
             _listening?.Dispose();
             _listening = null;
@@ -61,23 +67,31 @@ internal sealed class RunWatch : IDisposable
         }
     }
 
-    /// <summary>Whether an attempt still has the run; or lost it less than <see cref="Grace"/> ago, and is to be told that.</summary>
+    /// <summary>
+    /// Whether an attempt still has the run; or lost it less than <see cref="Grace"/> ago, and is to be told that.
+    /// </summary>
     public bool Has(long attempt, LateWorker late, long now)
     {
-        if (Volatile.Read(ref _state).Run is not { } run || attempt > run.Attempt) return false;
-        if (attempt < run.Attempt) return late == LateWorker.Told && now - run.AttemptAt <= Grace;
+        if (Volatile.Read(ref _state).Run is not { } run || attempt > run.Attempt)
+            return false;
+        if (attempt < run.Attempt)
+            return late == LateWorker.Told && now - run.AttemptAt <= Grace;
         return run.EndedAt is not { } ended || (late != LateWorker.Refused && now - ended <= Grace);
     }
 
     public async ValueTask EnsureFreshAsync()
     {
         // Nobody may have been told of a touch.
-        if (_retired) Interlocked.Increment(ref _touched);
-        while (Volatile.Read(ref _touched) is var touched && Volatile.Read(ref _state) is var known && touched > known.AsOf)
+        if (_retired)
+            Interlocked.Increment(ref _touched);
+        while (
+            Volatile.Read(ref _touched) is var touched && Volatile.Read(ref _state) is var known && touched > known.AsOf
+        )
         {
             var fresh = new State(await _read(_project, _run), touched);
             // What was read under a later touch stands.
-            while (fresh.AsOf > known.AsOf && Interlocked.CompareExchange(ref _state, fresh, known) != known) known = Volatile.Read(ref _state);
+            while (fresh.AsOf > known.AsOf && Interlocked.CompareExchange(ref _state, fresh, known) != known)
+                known = Volatile.Read(ref _state);
         }
     }
 
@@ -87,7 +101,8 @@ internal sealed class RunWatch : IDisposable
     {
         lock (_gate)
         {
-            if (--_followers > 0 || !_retired) return;
+            if (--_followers > 0 || !_retired)
+                return;
             _listening?.Dispose();
             _listening = null;
         }
@@ -97,7 +112,8 @@ internal sealed class RunWatch : IDisposable
     {
         Interlocked.Increment(ref _touched);
         // Not on the thread that tells: it may be the one that commits.
-        if (Volatile.Read(ref _followers) > 0) _ = Task.Run(ReadForFollowersAsync);
+        if (Volatile.Read(ref _followers) > 0)
+            _ = Task.Run(ReadForFollowersAsync);
     }
 
     /// <summary>While the database is away it is tried again each second, as long as something follows it.</summary>
@@ -127,7 +143,8 @@ internal sealed class RunWatch : IDisposable
 
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _left, 1) == 0) watch.Unfollow();
+            if (Interlocked.Exchange(ref _left, 1) == 0)
+                watch.Unfollow();
         }
     }
 }

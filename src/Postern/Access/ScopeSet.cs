@@ -1,6 +1,8 @@
 namespace Postern.Access;
 
-/// <summary>The scopes of a caller. <see cref="Everything"/> is a key without scopes: its rights are implied, not granted.</summary>
+/// <summary>
+/// The scopes of a caller. <see cref="Everything"/> is a key without scopes: its rights are implied, not granted.
+/// </summary>
 internal sealed class ScopeSet
 {
     private readonly Scope[] _scopes;
@@ -21,61 +23,75 @@ internal sealed class ScopeSet
     {
         var scopes = new List<Scope>();
         foreach (var text in texts)
-            foreach (var name in Expand(text))
-                if (Scope.TryParse(name, out var scope)) scopes.Add(scope);
+        foreach (var name in Expand(text))
+            if (Scope.TryParse(name, out var scope))
+                scopes.Add(scope);
         return new ScopeSet([.. scopes], everything: false);
     }
 
     /// <summary>The first text that is no scope, for a refusal that names it; null when all are well formed.</summary>
-    public static string? FirstMalformed(IEnumerable<string> texts) => texts.FirstOrDefault(t => !Expand(t).All(name => Scope.TryParse(name, out _)));
+    public static string? FirstMalformed(IEnumerable<string> texts) =>
+        texts.FirstOrDefault(t => !Expand(t).All(name => Scope.TryParse(name, out _)));
 
-    public bool Allows(Need need) => need.How switch
-    {
-        Given.Anyhow => IsEverything || Covers(need),
-        Given.Explicitly => Covers(need),
-        _ => CoversByName(need),
-    };
+    public bool Allows(Need need) =>
+        need.How switch
+        {
+            Given.Anyhow => IsEverything || Covers(need),
+            Given.Explicitly => Covers(need),
+            _ => CoversByName(need),
+        };
 
     /// <summary>Whether it allows this on anything at all of the type, be it on one id.</summary>
     public bool AllowsSome(string action, string type, Given how = Given.Anyhow) =>
-        (IsEverything && how == Given.Anyhow) || _scopes.Any(s => (how != Given.ByName || s.Type == type) && s.Covers(new Need(action, type, s.Id)));
+        (IsEverything && how == Given.Anyhow)
+        || _scopes.Any(s => (how != Given.ByName || s.Type == type) && s.Covers(new Need(action, type, s.Id)));
 
     /// <summary>Whether a caller with these scopes may hand out <paramref name="scope"/>.</summary>
     public bool MayMint(Scope scope) => IsEverything || _scopes.Any(scope.IsWithin);
 
-    /// <summary>What both allow: an identity narrowed by its request, a token narrowed with the key that minted it.</summary>
+    /// <summary>
+    /// What both allow: an identity narrowed by its request, a token narrowed with the key that minted it.
+    /// </summary>
     public ScopeSet Intersect(ScopeSet other)
     {
-        if (IsEverything) return other;
-        if (other.IsEverything) return this;
+        if (IsEverything)
+            return other;
+        if (other.IsEverything)
+            return this;
         var both = new HashSet<Scope>();
         foreach (var mine in _scopes)
-            foreach (var theirs in other._scopes)
-                if (mine.Meet(theirs) is { } common) both.Add(common);
+        foreach (var theirs in other._scopes)
+            if (mine.Meet(theirs) is { } common)
+                both.Add(common);
         return new ScopeSet([.. both], everything: false);
     }
 
     private bool Covers(Need need)
     {
-        foreach (var scope in _scopes) if (scope.Covers(need)) return true;
+        foreach (var scope in _scopes)
+            if (scope.Covers(need))
+                return true;
         return false;
     }
 
     private bool CoversByName(Need need)
     {
-        foreach (var scope in _scopes) if (scope.Type == need.Type && scope.Covers(need)) return true;
+        foreach (var scope in _scopes)
+            if (scope.Type == need.Type && scope.Covers(need))
+                return true;
         return false;
     }
 
     /// <summary>The operator scopes are names for ordinary ones.</summary>
-    private static string[] Expand(string text) => text switch
-    {
-        "operator.read" => ["read:all"],
-        "operator.write" => ["read:all", "write:all"],
-        "operator.admin" => ["admin"],
-        "operator.approvals" => ["read:approvals", "write:approvals"],
-        "operator.sessions.read" => ["read:sessions"],
-        "operator.sessions.write" => ["read:sessions", "write:sessions"],
-        _ => [text],
-    };
+    private static string[] Expand(string text) =>
+        text switch
+        {
+            "operator.read" => ["read:all"],
+            "operator.write" => ["read:all", "write:all"],
+            "operator.admin" => ["admin"],
+            "operator.approvals" => ["read:approvals", "write:approvals"],
+            "operator.sessions.read" => ["read:sessions"],
+            "operator.sessions.write" => ["read:sessions", "write:sessions"],
+            _ => [text],
+        };
 }

@@ -3,12 +3,14 @@ using Org.BouncyCastle.Math.EC.Rfc8032;
 namespace Postern.Access;
 
 /// <summary>
-/// What a secret must be, asked when it is set: what can never match, or keeps nobody out, is refused at once. Secrets that are stored already are
-/// not asked.
+/// What a secret must be, asked when it is set: what can never match, or keeps nobody out, is refused at once. Secrets
+/// that are stored already are not asked.
 /// </summary>
 internal sealed class SecretRule
 {
-    /// <summary>Characters of a secret that is made for this server (Standard Webhooks: "random, at least 24 bytes").</summary>
+    /// <summary>
+    /// Characters of a secret that is made for this server (Standard Webhooks: "random, at least 24 bytes").
+    /// </summary>
     public const int OwnLength = 24;
 
     /// <summary>Characters that a provider's own secret has at the least.</summary>
@@ -25,36 +27,60 @@ internal sealed class SecretRule
     public static SecretRule Given { get; } = new(s => TooShort(s, GivenLength));
 
     /// <summary>Travels in a header as it is.</summary>
-    public static SecretRule InHeader { get; } = new(s => TooShort(s, GivenLength) ?? (s.Trim() == s ? null : "must not begin or end with a space: no header carries it"));
+    public static SecretRule InHeader { get; } =
+        new(s =>
+            TooShort(s, GivenLength)
+            ?? (s.Trim() == s ? null : "must not begin or end with a space: no header carries it")
+        );
 
     /// <summary><c>whsec_</c> and 24 to 64 bytes, or <c>whpk_</c> and an ed25519 public key, in base 64.</summary>
-    public static SecretRule StandardWebhooks { get; } = new(s =>
-        s.StartsWith("whpk_", StringComparison.Ordinal) ? WhatIsWrongWithKey(FromBase64(s["whpk_".Length..]), "whpk_ and an ed25519 public key in base 64")
-        : s.StartsWith("whsec_", StringComparison.Ordinal) && FromBase64(s["whsec_".Length..]) is { Length: >= 24 and <= 64 } ? null
-        : "must be whsec_ and 24 to 64 bytes in base 64, or whpk_ and a public key");
+    public static SecretRule StandardWebhooks { get; } =
+        new(s =>
+            s.StartsWith("whpk_", StringComparison.Ordinal)
+                ? WhatIsWrongWithKey(FromBase64(s["whpk_".Length..]), "whpk_ and an ed25519 public key in base 64")
+            : s.StartsWith("whsec_", StringComparison.Ordinal)
+            && FromBase64(s["whsec_".Length..]) is { Length: >= 24 and <= 64 }
+                ? null
+            : "must be whsec_ and 24 to 64 bytes in base 64, or whpk_ and a public key"
+        );
 
     /// <summary>An approval service's: a text of its own, or a key of Standard Webhooks.</summary>
-    public static SecretRule OfService { get; } = new(s =>
-        s.StartsWith("whsec_", StringComparison.Ordinal) || s.StartsWith("whpk_", StringComparison.Ordinal) ? StandardOrText(s) : TooShort(s, OwnLength));
+    public static SecretRule OfService { get; } =
+        new(s =>
+            s.StartsWith("whsec_", StringComparison.Ordinal) || s.StartsWith("whpk_", StringComparison.Ordinal)
+                ? StandardOrText(s)
+                : TooShort(s, OwnLength)
+        );
 
-    public static SecretRule PublicKeyInHex { get; } = new(s => WhatIsWrongWithKey(FromHex(s), "an ed25519 public key in hex"));
+    public static SecretRule PublicKeyInHex { get; } =
+        new(s => WhatIsWrongWithKey(FromHex(s), "an ed25519 public key in hex"));
 
-    /// <summary>The secret without the line end that a copied one often has, and what is wrong with it, or null.</summary>
+    /// <summary>
+    /// The secret without the line end that a copied one often has, and what is wrong with it, or null.
+    /// </summary>
     public (string Secret, string? Problem) Check(string given)
     {
         var secret = given.TrimEnd('\r', '\n');
         return (secret, secret.Any(char.IsControl) ? "must not hold control characters" : _problem(secret));
     }
 
-    private static string? TooShort(string secret, int least) => secret.Length >= least ? null : $"must have at least {least} characters";
+    private static string? TooShort(string secret, int least) =>
+        secret.Length >= least ? null : $"must have at least {least} characters";
 
-    /// <summary>Stripe's secrets begin with <c>whsec_</c> as well, and are texts: long enough, they are taken as such.</summary>
+    /// <summary>
+    /// Stripe's secrets begin with <c>whsec_</c> as well, and are texts: long enough, they are taken as such.
+    /// </summary>
     private static string? StandardOrText(string secret) =>
-        StandardWebhooks._problem(secret) is { } problem ? secret.StartsWith("whpk_", StringComparison.Ordinal) ? problem : TooShort(secret["whsec_".Length..], OwnLength) : null;
+        StandardWebhooks._problem(secret) is { } problem
+            ? secret.StartsWith("whpk_", StringComparison.Ordinal)
+                ? problem
+                : TooShort(secret["whsec_".Length..], OwnLength)
+            : null;
 
     /// <summary>A point of small order would let everybody sign; what is no point can verify nothing.</summary>
     private static string? WhatIsWrongWithKey(byte[]? key, string what) =>
-        key is not { Length: var length } || length != Ed25519.PublicKeySize ? $"must be {what}: {Ed25519.PublicKeySize} bytes"
+        key is not { Length: var length } || length != Ed25519.PublicKeySize
+            ? $"must be {what}: {Ed25519.PublicKeySize} bytes"
         : Ed25519.ValidatePublicKeyFull(key, 0) ? null
         : $"must be {what}: these bytes are no such key, or one that everybody could sign for";
 

@@ -1,9 +1,19 @@
 namespace Postern.Access;
 
-/// <summary>How a sender signs, and with which secrets: several while one is rotated, the first that matches wins.</summary>
+/// <summary>
+/// How a sender signs, and with which secrets: several while one is rotated, the first that matches wins.
+/// </summary>
 /// <param name="Scheme">A row of the table.</param>
 /// <param name="Secrets">At most <see cref="Signatures.MaxSecrets"/> are tried.</param>
 /// <param name="Header">A header of its own; null for the scheme's.</param>
 /// <param name="Form">How a described sender writes its signature; null for the scheme's.</param>
-/// <param name="AlsoTimed">The same secret also signs <c>t.body</c>: then no body that could be one is taken without an instant.</param>
-internal sealed record SignatureRule(SignatureScheme Scheme, IReadOnlyList<string> Secrets, string? Header = null, HmacForm? Form = null, bool AlsoTimed = false);
+/// <param name="AlsoTimed">
+/// The same secret also signs <c>t.body</c>: then no body that could be one is taken without an instant.
+/// </param>
+internal sealed record SignatureRule(
+    SignatureScheme Scheme,
+    IReadOnlyList<string> Secrets,
+    string? Header = null,
+    HmacForm? Form = null,
+    bool AlsoTimed = false
+);

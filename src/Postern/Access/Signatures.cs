@@ -7,25 +7,31 @@ using Org.BouncyCastle.Math.EC.Rfc8032;
 namespace Postern.Access;
 
 /// <summary>
-/// Signatures over raw bytes. All comparisons take the same time whatever differs, and the work before a credential is known is bounded: one
-/// HMAC a secret, compared with every signature of the header; at most two signatures where a public key verifies.
+/// Signatures over raw bytes. All comparisons take the same time whatever differs, and the work before a credential is
+/// known is bounded: one HMAC a secret, compared with every signature of the header; at most two signatures where a
+/// public key verifies.
 /// </summary>
 internal static class Signatures
 {
     public const int MaxSecrets = 40;
-    private const int MaxCandidates = 16;
-    private const int MaxKeyCandidates = 2;
     private const int MaxForms = 2;
 
     /// <param name="rule">Who may sign and how.</param>
     /// <param name="headers">The request's.</param>
     /// <param name="body">Exactly the bytes that came.</param>
     /// <param name="nowMicroseconds">The server's clock.</param>
-    public static SignatureAnswer Verify(SignatureRule rule, IHeaderDictionary headers, ReadOnlySpan<byte> body, long nowMicroseconds)
+    public static SignatureAnswer Verify(
+        SignatureRule rule,
+        IHeaderDictionary headers,
+        ReadOnlySpan<byte> body,
+        long nowMicroseconds
+    )
     {
-        if (rule.Secrets.Count == 0 || rule.Secrets.Any(s => s.Length == 0)) return SignatureAnswer.Invalid;
+        if (rule.Secrets.Count == 0 || rule.Secrets.Any(s => s.Length == 0))
+            return SignatureAnswer.Invalid;
         var given = rule.Header is { } own ? One(headers, own) : First(headers, rule.Scheme.Headers);
-        if (string.IsNullOrEmpty(given)) return SignatureAnswer.Invalid;
+        if (string.IsNullOrEmpty(given))
+            return SignatureAnswer.Invalid;
         var now = nowMicroseconds / 1_000_000;
         return rule.Scheme.Proof switch
         {
@@ -33,35 +39,49 @@ internal static class Signatures
             Proof.TimedHmac => TimedHmac(rule, given, body, now),
             Proof.Secret => Secret(rule, given),
             Proof.Ed25519 => PublicKey(rule, headers, given, body, now),
-            _ => IsTimed(given) && rule.Scheme.Name == "sha256" ? TimedHmac(rule, given, body, now) : DescribedHmac(rule, headers, given, body, now),
+            _ => IsTimed(given) && rule.Scheme.Name == "sha256"
+                ? TimedHmac(rule, given, body, now)
+                : DescribedHmac(rule, headers, given, body, now),
         };
     }
 
     /// <summary>Where a sender chooses his form: the headers, and what may stand in each.</summary>
     private static readonly (string Header, string[] Forms)[] Places =
     [
-        ("webhook-signature", [SignatureForm.Standard]), ("svix-signature", [SignatureForm.Standard]), ("Stripe-Signature", [SignatureForm.Timed]), ("X-Hub-Signature-256", [SignatureForm.Sha256]),
-        ("X-Hax-Signature", [SignatureForm.Timed, SignatureForm.Sha256, SignatureForm.Raw]), ("X-Webhook-Signature", [SignatureForm.Timed, SignatureForm.Sha256, SignatureForm.Raw]),
+        ("webhook-signature", [SignatureForm.Standard]),
+        ("svix-signature", [SignatureForm.Standard]),
+        ("Stripe-Signature", [SignatureForm.Timed]),
+        ("X-Hub-Signature-256", [SignatureForm.Sha256]),
+        ("X-Hax-Signature", [SignatureForm.Timed, SignatureForm.Sha256, SignatureForm.Raw]),
+        ("X-Webhook-Signature", [SignatureForm.Timed, SignatureForm.Sha256, SignatureForm.Raw]),
     ];
 
     private static readonly SignatureScheme StandardScheme = SignatureScheme.Of("standard")!;
     private static readonly SignatureScheme TimedScheme = SignatureScheme.Of("stripe")!;
     private static readonly SignatureScheme UntimedScheme = SignatureScheme.Of("github")!;
 
-    public static bool IsSigned(IHeaderDictionary headers) => Array.Exists(Places, p => !string.IsNullOrWhiteSpace(headers[p.Header].ToString()));
+    public static bool IsSigned(IHeaderDictionary headers) =>
+        Array.Exists(Places, p => !string.IsNullOrWhiteSpace(headers[p.Header].ToString()));
 
     /// <summary>
-    /// The forms that a request is signed in, each with its header. None for more than two: each is an HMAC of the whole body for every secret, and whoever signs
-    /// does it once, or twice while he moves over.
+    /// The forms that a request is signed in, each with its header. None for more than two: each is an HMAC of the
+    /// whole body for every secret, and whoever signs does it once, or twice while he moves over.
     /// </summary>
     public static IReadOnlyList<(string Header, string Form)> FormsOf(IHeaderDictionary headers)
     {
         var found = new List<(string, string)>(MaxForms);
         foreach (var (header, forms) in Places)
         {
-            if (!headers.ContainsKey(header)) continue;
-            if (found.Count == MaxForms) return [];
-            var form = One(headers, header) is not { } given ? "" : forms is [SignatureForm.Standard] ? SignatureForm.Standard : IsTimed(given) ? SignatureForm.Timed : given.StartsWith("sha256=", StringComparison.Ordinal) ? SignatureForm.Sha256 : SignatureForm.Raw;
+            if (!headers.ContainsKey(header))
+                continue;
+            if (found.Count == MaxForms)
+                return [];
+            var form =
+                One(headers, header) is not { } given ? ""
+                : forms is [SignatureForm.Standard] ? SignatureForm.Standard
+                : IsTimed(given) ? SignatureForm.Timed
+                : given.StartsWith("sha256=", StringComparison.Ordinal) ? SignatureForm.Sha256
+                : SignatureForm.Raw;
             found.Add((header, forms.Contains(form, StringComparer.Ordinal) ? form : ""));
         }
         return found;
@@ -73,13 +93,23 @@ internal static class Signatures
     /// <param name="headers">The request's.</param>
     /// <param name="body">Exactly the bytes that came.</param>
     /// <param name="nowMicroseconds">The server's clock.</param>
-    public static bool IsBy(ApprovalService service, IReadOnlyList<(string Header, string Form)> forms, IHeaderDictionary headers, ReadOnlySpan<byte> body, long nowMicroseconds)
+    public static bool IsBy(
+        ApprovalService service,
+        IReadOnlyList<(string Header, string Form)> forms,
+        IHeaderDictionary headers,
+        ReadOnlySpan<byte> body,
+        long nowMicroseconds
+    )
     {
         var valid = false;
         var alsoTimed = service.Forms.Contains(SignatureForm.Timed, StringComparer.Ordinal);
         foreach (var (header, form) in forms)
         {
-            if (!service.Forms.Contains(form, StringComparer.Ordinal) || (service.RequireTimestamp && form is SignatureForm.Sha256 or SignatureForm.Raw)) continue;
+            if (
+                !service.Forms.Contains(form, StringComparer.Ordinal)
+                || (service.RequireTimestamp && form is SignatureForm.Sha256 or SignatureForm.Raw)
+            )
+                continue;
             var rule = form switch
             {
                 SignatureForm.Standard => new SignatureRule(StandardScheme, service.Secrets, header),
@@ -91,27 +121,66 @@ internal static class Signatures
         return valid;
     }
 
-    private static bool IsTimed(string given) => given.Contains("t=", StringComparison.Ordinal) || given.Contains(',', StringComparison.Ordinal);
+    private static bool IsTimed(string given) =>
+        given.Contains("t=", StringComparison.Ordinal) || given.Contains(',', StringComparison.Ordinal);
 
-    private static SignatureAnswer Standard(SignatureRule rule, IHeaderDictionary headers, string given, ReadOnlySpan<byte> body, long now)
+    private static SignatureAnswer Standard(
+        SignatureRule rule,
+        IHeaderDictionary headers,
+        string given,
+        ReadOnlySpan<byte> body,
+        long now
+    )
     {
-        var prefix = (rule.Header ?? rule.Scheme.Headers.First(headers.ContainsKey)).StartsWith("svix-", StringComparison.OrdinalIgnoreCase) ? "svix-" : "webhook-";
+        var prefix = (rule.Header ?? rule.Scheme.Headers.First(headers.ContainsKey)).StartsWith(
+            "svix-",
+            StringComparison.OrdinalIgnoreCase
+        )
+            ? "svix-"
+            : "webhook-";
         // An id with a full stop would let the boundary of what is signed be moved.
-        if (One(headers, prefix + "id") is not { Length: > 0 and <= 256 } id || id.Contains('.', StringComparison.Ordinal) || !Fresh(One(headers, prefix + "timestamp"), now, HmacForm.StandardTolerance, out var seconds)) return SignatureAnswer.Invalid;
-        var candidates = given.Split(' ', StringSplitOptions.RemoveEmptyEntries).Take(MaxCandidates).ToList();
+        if (
+            One(headers, prefix + "id") is not { Length: > 0 and <= 256 } id
+            || id.Contains('.', StringComparison.Ordinal)
+            || !Fresh(One(headers, prefix + "timestamp"), now, HmacForm.StandardTolerance, out var seconds)
+        )
+            return SignatureAnswer.Invalid;
+        var candidates = given
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Take(SignatureMath.MaxCandidates)
+            .ToList();
         var head = Encoding.UTF8.GetBytes($"{id}.{seconds}.");
-        var shared = Decode(candidates.Where(c => c.StartsWith("v1,", StringComparison.Ordinal)).Select(c => c[3..]), base64: true);
+        var shared = SignatureMath.Decode(
+            candidates.Where(c => c.StartsWith("v1,", StringComparison.Ordinal)).Select(c => c[3..]),
+            base64: true
+        );
         var valid = false;
         Span<byte> expected = stackalloc byte[HMACSHA256.HashSizeInBytes];
         foreach (var secret in rule.Secrets.Take(MaxSecrets))
         {
-            if (shared.Count == 0 || !secret.StartsWith("whsec_", StringComparison.Ordinal) || Base64(secret["whsec_".Length..]) is not { } key) continue;
-            Mac("sha256", key, head, body, [], expected);
-            foreach (var signature in shared) valid |= CryptographicOperations.FixedTimeEquals(signature, expected);
+            if (
+                shared.Count == 0
+                || !secret.StartsWith("whsec_", StringComparison.Ordinal)
+                || SignatureMath.Base64(secret["whsec_".Length..]) is not { } key
+            )
+                continue;
+            SignatureMath.Mac("sha256", key, head, body, [], expected);
+            foreach (var signature in shared)
+                valid |= CryptographicOperations.FixedTimeEquals(signature, expected);
         }
-        var byKey = Decode(candidates.Where(c => c.StartsWith("v1a,", StringComparison.Ordinal)).Take(MaxKeyCandidates).Select(c => c[4..]), base64: true);
+        var byKey = SignatureMath.Decode(
+            candidates
+                .Where(c => c.StartsWith("v1a,", StringComparison.Ordinal))
+                .Take(SignatureMath.MaxKeyCandidates)
+                .Select(c => c[4..]),
+            base64: true
+        );
         foreach (var secret in rule.Secrets.Take(MaxSecrets))
-            if (secret.StartsWith("whpk_", StringComparison.Ordinal) && Base64(secret["whpk_".Length..]) is { } key) valid |= IsByKey(key, byKey, [.. head, .. body]);
+            if (
+                secret.StartsWith("whpk_", StringComparison.Ordinal)
+                && SignatureMath.Base64(secret["whpk_".Length..]) is { } key
+            )
+                valid |= SignatureMath.IsByKey(key, byKey, [.. head, .. body]);
         return new SignatureAnswer(valid, "standard " + id);
     }
 
@@ -120,42 +189,86 @@ internal static class Signatures
     {
         var parts = given.Split(',', StringSplitOptions.TrimEntries);
         var instants = parts.Where(p => p.StartsWith("t=", StringComparison.Ordinal)).ToList();
-        if (parts.Length > MaxCandidates || instants.Count != 1 || !Fresh(instants[0][2..], now, HmacForm.StandardTolerance, out var seconds)) return SignatureAnswer.Invalid;
-        var signatures = Decode(parts.Where(p => p.StartsWith("v1=", StringComparison.Ordinal)).Select(p => p[3..]), base64: false);
+        if (
+            parts.Length > SignatureMath.MaxCandidates
+            || instants.Count != 1
+            || !Fresh(instants[0][2..], now, HmacForm.StandardTolerance, out var seconds)
+        )
+            return SignatureAnswer.Invalid;
+        var signatures = SignatureMath.Decode(
+            parts.Where(p => p.StartsWith("v1=", StringComparison.Ordinal)).Select(p => p[3..]),
+            base64: false
+        );
         var head = Encoding.ASCII.GetBytes($"{seconds}.");
-        return new SignatureAnswer(AnyMatches(rule.Secrets, "sha256", head, body, [], signatures), "timed " + Digest(head, body, []));
+        return new SignatureAnswer(
+            SignatureMath.AnyMatches(rule.Secrets, "sha256", head, body, [], signatures),
+            "timed " + SignatureMath.Digest(head, body, [])
+        );
     }
 
     /// <summary>A signature over a template of the body, and perhaps an instant and an id.</summary>
-    private static SignatureAnswer DescribedHmac(SignatureRule rule, IHeaderDictionary headers, string given, ReadOnlySpan<byte> body, long now)
+    private static SignatureAnswer DescribedHmac(
+        SignatureRule rule,
+        IHeaderDictionary headers,
+        string given,
+        ReadOnlySpan<byte> body,
+        long now
+    )
     {
         var form = rule.Form ?? rule.Scheme.Form!;
-        if (Template(form, headers, now) is not { } template) return SignatureAnswer.Invalid;
+        if (Template(form, headers, now) is not { } template)
+            return SignatureAnswer.Invalid;
         // The generic headers hold plain hex too, as the contract has it.
         var plain = form.Prefix == "sha256=" && form.Encoding == "hex";
-        if (!form.SignsTime && (rule.AlsoTimed || rule.Scheme.Name == "sha256") && CouldBeTimed(body)) return SignatureAnswer.Invalid;
-        var candidates = given.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        if (candidates.Length > MaxCandidates) return SignatureAnswer.Invalid;
-        var written = candidates.Where(c => plain || c.StartsWith(form.Prefix, StringComparison.Ordinal)).Select(c => c.StartsWith(form.Prefix, StringComparison.Ordinal) ? c[form.Prefix.Length..] : c);
+        if (!form.SignsTime && (rule.AlsoTimed || rule.Scheme.Name == "sha256") && CouldBeTimed(body))
+            return SignatureAnswer.Invalid;
+        var candidates = given.Split(
+            [',', ' '],
+            StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries
+        );
+        if (candidates.Length > SignatureMath.MaxCandidates)
+            return SignatureAnswer.Invalid;
+        var written = candidates
+            .Where(c => plain || c.StartsWith(form.Prefix, StringComparison.Ordinal))
+            .Select(c => c.StartsWith(form.Prefix, StringComparison.Ordinal) ? c[form.Prefix.Length..] : c);
         var (head, tail) = template;
-        return new SignatureAnswer(AnyMatches(rule.Secrets, form.Algorithm, head, body, tail, Decode(written, form.Encoding == "base64")), (form.SignsTime ? "timed " : "body ") + Digest(head, body, tail));
+        return new SignatureAnswer(
+            SignatureMath.AnyMatches(
+                rule.Secrets,
+                form.Algorithm,
+                head,
+                body,
+                tail,
+                SignatureMath.Decode(written, form.Encoding == "base64")
+            ),
+            (form.SignsTime ? "timed " : "body ") + SignatureMath.Digest(head, body, tail)
+        );
     }
 
-    private static SignatureAnswer PublicKey(SignatureRule rule, IHeaderDictionary headers, string given, ReadOnlySpan<byte> body, long now)
+    private static SignatureAnswer PublicKey(
+        SignatureRule rule,
+        IHeaderDictionary headers,
+        string given,
+        ReadOnlySpan<byte> body,
+        long now
+    )
     {
-        if (Template(rule.Scheme.Form!, headers, now) is not { } template) return SignatureAnswer.Invalid;
+        if (Template(rule.Scheme.Form!, headers, now) is not { } template)
+            return SignatureAnswer.Invalid;
         var (head, tail) = template;
         byte[] signed = [.. head, .. body, .. tail];
-        var signatures = Decode([given], base64: false);
+        var signatures = SignatureMath.Decode([given], base64: false);
         var valid = false;
         foreach (var secret in rule.Secrets.Take(MaxSecrets))
-            if (secret.Length == 2 * Ed25519.PublicKeySize && secret.All(char.IsAsciiHexDigit)) valid |= IsByKey(Convert.FromHexString(secret), signatures, signed);
-        return new SignatureAnswer(valid, "timed " + Digest(head, body, tail));
+            if (secret.Length == 2 * Ed25519.PublicKeySize && secret.All(char.IsAsciiHexDigit))
+                valid |= SignatureMath.IsByKey(Convert.FromHexString(secret), signatures, signed);
+        return new SignatureAnswer(valid, "timed " + SignatureMath.Digest(head, body, tail));
     }
 
     private static SignatureAnswer Secret(SignatureRule rule, string given)
     {
-        // Header values are UTF-8, read byte by byte. Digests of equal length are compared, so that the time says nothing of the secret's.
+        // Header values are UTF-8, read byte by byte. Digests of equal length are compared, so that the time says
+        // nothing of the secret's.
         var hashed = SHA256.HashData(Encoding.Latin1.GetBytes(given));
         var valid = false;
         foreach (var secret in rule.Secrets.Take(MaxSecrets))
@@ -163,90 +276,56 @@ internal static class Signatures
         return new SignatureAnswer(valid, null);
     }
 
-    /// <summary>What stands before and behind the body in what is signed; null when a header that it names is missing or stale.</summary>
+    /// <summary>
+    /// What stands before and behind the body in what is signed; null when a header that it names is missing or stale.
+    /// </summary>
     private static (byte[] Head, byte[] Tail)? Template(HmacForm form, IHeaderDictionary headers, long now)
     {
         var seconds = 0L;
-        if (form.TimestampHeader is { } instant && !Fresh(One(headers, instant), now, form.ToleranceSeconds, out seconds) && form.SignsTime) return null;
+        if (
+            form.TimestampHeader is { } instant
+            && !Fresh(One(headers, instant), now, form.ToleranceSeconds, out seconds)
+            && form.SignsTime
+        )
+            return null;
         string? id = null;
-        if (form.SignsId && (form.IdHeader is null || (id = One(headers, form.IdHeader)) is not { Length: > 0 and <= 256 } || id.Contains('.', StringComparison.Ordinal))) return null;
-        var filled = form.Signed.Replace("{timestamp}", seconds.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal).Replace("{id}", id ?? "", StringComparison.Ordinal);
+        if (
+            form.SignsId
+            && (
+                form.IdHeader is null
+                || (id = One(headers, form.IdHeader)) is not { Length: > 0 and <= 256 }
+                || id.Contains('.', StringComparison.Ordinal)
+            )
+        )
+            return null;
+        var filled = form
+            .Signed.Replace("{timestamp}", seconds.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
+            .Replace("{id}", id ?? "", StringComparison.Ordinal);
         var at = filled.IndexOf("{body}", StringComparison.Ordinal);
         return (Encoding.UTF8.GetBytes(filled[..at]), Encoding.UTF8.GetBytes(filled[(at + "{body}".Length)..]));
     }
 
-    /// <summary>An untimed body that begins like <c>t.body</c>: a stale timed message, sent again without its time.</summary>
+    /// <summary>
+    /// An untimed body that begins like <c>t.body</c>: a stale timed message, sent again without its time.
+    /// </summary>
     private static bool CouldBeTimed(ReadOnlySpan<byte> body)
     {
         var digits = body.IndexOfAnyExceptInRange((byte)'0', (byte)'9');
         return digits > 0 && body[digits] == '.';
     }
 
-    /// <summary>One HMAC a secret, compared with all signatures.</summary>
-    private static bool AnyMatches(IReadOnlyList<string> secrets, string algorithm, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, ReadOnlySpan<byte> tail, List<byte[]> signatures)
-    {
-        if (signatures.Count == 0) return false;
-        Span<byte> expected = stackalloc byte[SizeOf(algorithm)];
-        var valid = false;
-        foreach (var secret in secrets.Take(MaxSecrets))
-        {
-            Mac(algorithm, Encoding.UTF8.GetBytes(secret), head, body, tail, expected);
-            foreach (var signature in signatures) valid |= CryptographicOperations.FixedTimeEquals(signature, expected);
-        }
-        return valid;
-    }
-
-    private static int SizeOf(string algorithm) => algorithm switch { "sha1" => HMACSHA1.HashSizeInBytes, "sha512" => HMACSHA512.HashSizeInBytes, _ => HMACSHA256.HashSizeInBytes };
-
-    private static void Mac(string algorithm, ReadOnlySpan<byte> key, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, ReadOnlySpan<byte> tail, Span<byte> into)
-    {
-        using var mac = IncrementalHash.CreateHMAC(algorithm switch { "sha1" => HashAlgorithmName.SHA1, "sha512" => HashAlgorithmName.SHA512, _ => HashAlgorithmName.SHA256 }, key);
-        mac.AppendData(head);
-        mac.AppendData(body);
-        mac.AppendData(tail);
-        mac.GetHashAndReset(into);
-    }
-
-    private static bool IsByKey(byte[] key, List<byte[]> signatures, byte[] signed)
-    {
-        var valid = false;
-        if (key.Length != Ed25519.PublicKeySize) return false;
-        foreach (var signature in signatures.Take(MaxKeyCandidates))
-            valid |= signature.Length == Ed25519.SignatureSize && Ed25519.Verify(signature, 0, key, 0, signed, 0, signed.Length);
-        return valid;
-    }
-
     private static bool Fresh(string? text, long now, long tolerance, out long seconds) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out seconds) && seconds < long.MaxValue / 2 && Math.Abs(now - seconds) <= tolerance && seconds.ToString(CultureInfo.InvariantCulture) == text;
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out seconds)
+        && seconds < long.MaxValue / 2
+        && Math.Abs(now - seconds) <= tolerance
+        && seconds.ToString(CultureInfo.InvariantCulture) == text;
 
-    /// <summary>A header that stands there once; twice is none, because which one was signed is not ours to choose.</summary>
-    private static string? One(IHeaderDictionary headers, string name) => headers.TryGetValue(name, out StringValues values) && values.Count == 1 ? values[0] : null;
+    /// <summary>
+    /// A header that stands there once; twice is none, because which one was signed is not ours to choose.
+    /// </summary>
+    private static string? One(IHeaderDictionary headers, string name) =>
+        headers.TryGetValue(name, out StringValues values) && values.Count == 1 ? values[0] : null;
 
-    private static string? First(IHeaderDictionary headers, IReadOnlyList<string> names) => names.Where(headers.ContainsKey).Select(n => One(headers, n)).FirstOrDefault();
-
-    private static List<byte[]> Decode(IEnumerable<string> texts, bool base64)
-    {
-        var decoded = new List<byte[]>();
-        foreach (var text in texts)
-        {
-            if (base64 && Base64(text) is { } bytes) decoded.Add(bytes);
-            else if (!base64 && text.Length is > 0 and <= 1024 && text.Length % 2 == 0 && text.All(char.IsAsciiHexDigit)) decoded.Add(Convert.FromHexString(text));
-        }
-        return decoded;
-    }
-
-    private static byte[]? Base64(string text)
-    {
-        var bytes = new byte[(text.Length + 3) / 4 * 3];
-        return text.Length is > 0 and <= 1024 && Convert.TryFromBase64String(text, bytes, out var length) && length > 0 ? bytes[..length] : null;
-    }
-
-    private static string Digest(ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, ReadOnlySpan<byte> tail)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(head);
-        hash.AppendData(body);
-        hash.AppendData(tail);
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
-    }
+    private static string? First(IHeaderDictionary headers, IReadOnlyList<string> names) =>
+        names.Where(headers.ContainsKey).Select(n => One(headers, n)).FirstOrDefault();
 }

@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace Postern.Access;
 
 /// <summary>
-/// Token buckets by name. A bucket that has filled up again is forgotten; when more are in use than are kept, further names share some, so that no
-/// number of callers fills the memory.
+/// Token buckets by name. A bucket that has filled up again is forgotten; when more are in use than are kept, further
+/// names share some, so that no number of callers fills the memory.
 /// </summary>
 internal sealed class TokenBuckets(TimeProvider clock)
 {
@@ -21,17 +21,29 @@ internal sealed class TokenBuckets(TimeProvider clock)
     /// <param name="perSecond">How fast it fills.</param>
     public BucketAnswer Take(string name, double burst, double perSecond)
     {
-        if (burst <= 0 || perSecond <= 0) return new BucketAnswer(true, 0, 0, 0);
-        if (_buckets.Count > SweepAbove) Sweep();
-        if (_buckets.Count >= Kept && !_buckets.ContainsKey(name)) name = "shared " + (uint)StringComparer.Ordinal.GetHashCode(name) % Shared;
-        var bucket = _buckets.GetOrAdd(name, static (_, state) => new Bucket { Tokens = state.burst, At = state.now }, (burst, now: clock.GetTimestamp()));
+        if (burst <= 0 || perSecond <= 0)
+            return new BucketAnswer(true, 0, 0, 0);
+        if (_buckets.Count > SweepAbove)
+            Sweep();
+        if (_buckets.Count >= Kept && !_buckets.ContainsKey(name))
+            name = "shared " + (uint)StringComparer.Ordinal.GetHashCode(name) % Shared;
+        var bucket = _buckets.GetOrAdd(
+            name,
+            static (_, state) => new Bucket { Tokens = state.burst, At = state.now },
+            (burst, now: clock.GetTimestamp())
+        );
         lock (bucket)
         {
             var now = clock.GetTimestamp();
-            bucket.Tokens = Math.Min(burst, bucket.Tokens + (clock.GetElapsedTime(bucket.At, now).TotalSeconds * perSecond));
+            bucket.Tokens = Math.Min(
+                burst,
+                bucket.Tokens + (clock.GetElapsedTime(bucket.At, now).TotalSeconds * perSecond)
+            );
             bucket.At = now;
-            if (bucket.Tokens >= 1) bucket.Tokens--;
-            else return new BucketAnswer(false, (int)burst, 0, (1 - bucket.Tokens) / perSecond);
+            if (bucket.Tokens >= 1)
+                bucket.Tokens--;
+            else
+                return new BucketAnswer(false, (int)burst, 0, (1 - bucket.Tokens) / perSecond);
             bucket.FullAfter = (burst - bucket.Tokens) / perSecond;
             return new BucketAnswer(true, (int)burst, (int)bucket.Tokens, 0);
         }
@@ -43,9 +55,14 @@ internal sealed class TokenBuckets(TimeProvider clock)
     {
         // Once a second is enough: a sweep goes through them all.
         var last = Interlocked.Read(ref _sweptAt);
-        if ((last != 0 && clock.GetElapsedTime(last).TotalSeconds < 1) || Interlocked.CompareExchange(ref _sweptAt, clock.GetTimestamp(), last) != last) return;
+        if (
+            (last != 0 && clock.GetElapsedTime(last).TotalSeconds < 1)
+            || Interlocked.CompareExchange(ref _sweptAt, clock.GetTimestamp(), last) != last
+        )
+            return;
         foreach (var (name, bucket) in _buckets)
-            if (clock.GetElapsedTime(bucket.At).TotalSeconds > bucket.FullAfter + 1) _buckets.TryRemove(name, out _);
+            if (clock.GetElapsedTime(bucket.At).TotalSeconds > bucket.FullAfter + 1)
+                _buckets.TryRemove(name, out _);
     }
 
     private sealed class Bucket

@@ -40,6 +40,8 @@ internal sealed record TokenClaims
     public long? Since { get; init; }
 
     /// <summary>What a seal is made over: everything that gives a right, or ends it.</summary>
-    public string SealedText => JsonSerializer.Serialize(
-        new object?[] { Project, Subject, Client, Jti, ExpiresAt, IssuedAt, OneTime, Since, Key, Ancestors, Scopes });
+    public string SealedText =>
+        JsonSerializer.Serialize(
+            new object?[] { Project, Subject, Client, Jti, ExpiresAt, IssuedAt, OneTime, Since, Key, Ancestors, Scopes }
+        );
 }

@@ -5,7 +5,13 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>Minting and ending tokens. The texts are those that existing client libraries know.</summary>
-internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projects, Database database, ErrorFamily family)
+internal sealed class TokenRoutes(
+    Tokens tokens,
+    KeyAdmin admin,
+    Projects projects,
+    Database database,
+    ErrorFamily family
+)
 {
     private const int MaxBody = 64 * 1024;
     private const int MaxScopes = 1000;
@@ -14,16 +20,32 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
     public void Map(Doors doors)
     {
         var auth = doors.Group("/api/v1/auth", family);
-        auth.Post("/jwt/claims", Opens.Key, "any key", ReadClaims).Says("The claims that a client signs by itself with the root key").Gives<ClaimsView>().Gives(401);
-        auth.Post("/jwt", Opens.Key, "scopes within the key's", MintJwt).Says("Mint a token").MayTake<MintJwt>()
-            .Gives<TokenView>().Gives(400, 401, 403);
-        auth.Post("/public-tokens", Opens.Key, "scopes within the key's", MintPublic).Says("Mint a public token")
-            .MayTake<MintPublicToken>().Gives<TokenView>().Gives(400, 401, 403);
-        auth.Post("/revoke", Opens.Key, Rule.Admin, Revoke).Says("End a token, or all tokens of a subject, before their time").Takes<RevokeTokens>().Gives<RevokedView>().Gives(400, 401, 403);
+        auth.Post("/jwt/claims", Opens.Key, "any key", ReadClaims)
+            .Says("The claims that a client signs by itself with the root key")
+            .Gives<ClaimsView>()
+            .Gives(401);
+        auth.Post("/jwt", Opens.Key, "scopes within the key's", MintJwt)
+            .Says("Mint a token")
+            .MayTake<MintJwt>()
+            .Gives<TokenView>()
+            .Gives(400, 401, 403);
+        auth.Post("/public-tokens", Opens.Key, "scopes within the key's", MintPublic)
+            .Says("Mint a public token")
+            .MayTake<MintPublicToken>()
+            .Gives<TokenView>()
+            .Gives(400, 401, 403);
+        auth.Post("/revoke", Opens.Key, Rule.Admin, Revoke)
+            .Says("End a token, or all tokens of a subject, before their time")
+            .Takes<RevokeTokens>()
+            .Gives<RevokedView>()
+            .Gives(400, 401, 403);
 
         var people = doors.Group("/api/v1/projects/{ref}/{env}", family);
-        people.Post("/jwt", Opens.PersonalKey, "scopes clamped to the key's", MintForPerson)
-            .Says("Mint a token for a person's command-line client").MayTake<MintJwt>().Gives<TokenView>()
+        people
+            .Post("/jwt", Opens.PersonalKey, "scopes clamped to the key's", MintForPerson)
+            .Says("Mint a token for a person's command-line client")
+            .MayTake<MintJwt>()
+            .Gives<TokenView>()
             .Gives(400, 401, 404);
     }
 
@@ -38,65 +60,112 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
     {
         caller.DecidedByHandler();
         var (fields, unreadable) = await ReadBodyAsync(http);
-        if (fields is null) return unreadable!;
-        return ReadClaimedScopes(fields) is { } scopes ? await MintAsync(caller, scopes, ReadExpiration(fields, "1h")) : InvalidBody;
+        if (fields is null)
+            return unreadable!;
+        return ReadClaimedScopes(fields) is { } scopes
+            ? await MintAsync(caller, scopes, ReadExpiration(fields, "1h"))
+            : InvalidBody;
     }
 
     private async Task<IResult> MintPublic(HttpContext http, ProjectCaller caller)
     {
         caller.DecidedByHandler();
         var (fields, unreadable) = await ReadBodyAsync(http);
-        if (fields is null) return unreadable!;
+        if (fields is null)
+            return unreadable!;
         var scopes = fields.Texts("scopes", MaxScopes, 600, required: true);
         var once = fields.Flag("oneTimeUse") ?? false;
-        if (fields.Faults.Count > 0 || scopes is not { Count: > 0 }) return InvalidBody;
+        if (fields.Faults.Count > 0 || scopes is not { Count: > 0 })
+            return InvalidBody;
         return await MintAsync(caller, scopes, ReadExpiration(fields, "15m"), oneTime: once);
     }
 
     private async Task<IResult> MintForPerson(HttpContext http, ProjectCaller caller)
     {
         caller.DecidedByHandler();
-        if (!Environments.Contains(RequestPath.Segment(http, 4), StringComparer.Ordinal) || !await NamesProjectAsync(RequestPath.Segment(http, 3), caller.Project))
+        if (
+            !Environments.Contains(RequestPath.Segment(http, 4), StringComparer.Ordinal)
+            || !await NamesProjectAsync(RequestPath.Segment(http, 3), caller.Project)
+        )
             return new Refusal(404, "Project not found") { ShouldRetry = false };
         var (fields, unreadable) = await ReadBodyAsync(http);
-        if (fields is null) return unreadable!;
-        if (ReadClaimedScopes(fields) is not { } asked) return InvalidBody;
+        if (fields is null)
+            return unreadable!;
+        if (ReadClaimedScopes(fields) is not { } asked)
+            return InvalidBody;
         // Clamped, not refused: the client asks for all it might need.
-        var scopes = asked.Where(text => Scope.TryParse(text, out var scope) && Minting.WhyNot(caller, scope) is null).ToList();
+        var scopes = asked
+            .Where(text => Scope.TryParse(text, out var scope) && Minting.WhyNot(caller, scope) is null)
+            .ToList();
         return await MintAsync(caller, scopes, ReadExpiration(fields, "1h"), person: caller.Authority.Actor);
     }
 
     private async Task<IResult> Revoke(HttpContext http, ProjectCaller caller)
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null) return unreadable!;
+        if (fields is null)
+            return unreadable!;
         var (token, jti, subject, before) = fields.Read<RevokeTokens>();
-        if (new[] { token, jti, subject }.Count(t => t is not null) != 1) fields.Fault("token, jti, subject", "name exactly one");
-        if (subject is not null && before is null) fields.Fault("issuedBefore", "is required with subject");
-        if (fields.Refusal() is { } wrong) return wrong;
+        if (new[] { token, jti, subject }.Count(t => t is not null) != 1)
+            fields.Fault("token, jti, subject", "name exactly one");
+        if (subject is not null && before is null)
+            fields.Fault("issuedBefore", "is required with subject");
+        if (fields.Refusal() is { } wrong)
+            return wrong;
         var names = token is null ? null : Tokens.NamesOf(token, database.Now);
-        if (token is not null && names is null) return Refusal.BadRequest("token is not a token: three parts of base64url without padding", "invalid_body");
+        if (token is not null && names is null)
+            return Refusal.BadRequest("token is not a token: three parts of base64url without padding", "invalid_body");
         var until = database.Now + Wire.Microseconds(Tokens.MaxLife) + Tokens.ClockSkew;
         var rules = new List<RevocationRow>(2);
         if (names is { } known)
         {
             rules.Add(new RevocationRow(caller.Project, "token", known.Digest, null, until, 0));
             // Tokens derived from this one name it by its jti, where it has one.
-            if (known.Jti is not null) rules.Add(new RevocationRow(caller.Project, "jti", known.Jti, null, until, 0));
+            if (known.Jti is not null)
+                rules.Add(new RevocationRow(caller.Project, "jti", known.Jti, null, until, 0));
         }
-        else if (jti is not null) rules.Add(new RevocationRow(caller.Project, "jti", jti, null, until, 0));
-        else rules.Add(new RevocationRow(caller.Project, "subject", subject!, before, Math.Max(until, before!.Value + Wire.Microseconds(Tokens.MaxLife)), 0));
+        else if (jti is not null)
+            rules.Add(new RevocationRow(caller.Project, "jti", jti, null, until, 0));
+        else
+            rules.Add(
+                new RevocationRow(
+                    caller.Project,
+                    "subject",
+                    subject!,
+                    before,
+                    Math.Max(until, before!.Value + Wire.Microseconds(Tokens.MaxLife)),
+                    0
+                )
+            );
         await admin.RevokeTokensAsync(rules, caller.Authority.LoggedActor, caller);
         return Reply.Ok(new RevokedView(true));
     }
 
-    private async Task<IResult> MintAsync(ProjectCaller caller, IReadOnlyList<string> scopes, (long ExpiresAt, Refusal? Wrong) expiration, bool oneTime = false, string? person = null)
+    private async Task<IResult> MintAsync(
+        ProjectCaller caller,
+        IReadOnlyList<string> scopes,
+        (long ExpiresAt, Refusal? Wrong) expiration,
+        bool oneTime = false,
+        string? person = null
+    )
     {
-        if (expiration.Wrong is not null) return expiration.Wrong;
-        if (ScopeSet.FirstMalformed(scopes) is { } malformed) return Refusal.BadRequest($"Invalid scope: {malformed}") with { ShouldRetry = false };
-        if (Minting.Refuse(caller, scopes) is { } refused) return refused;
-        if (await tokens.DeriveAsync(caller.Authority, caller.Project, scopes, expiration.ExpiresAt, oneTime, person) is not { } token) throw new InvalidOperationException("A key mints tokens.");
-        await admin.MintedAsync(caller.Project, scopes, Math.Min(expiration.ExpiresAt, caller.Authority.ExpiresAt ?? long.MaxValue), caller);
+        if (expiration.Wrong is not null)
+            return expiration.Wrong;
+        if (ScopeSet.FirstMalformed(scopes) is { } malformed)
+            return Refusal.BadRequest($"Invalid scope: {malformed}") with { ShouldRetry = false };
+        if (Minting.Refuse(caller, scopes) is { } refused)
+            return refused;
+        if (
+            await tokens.DeriveAsync(caller.Authority, caller.Project, scopes, expiration.ExpiresAt, oneTime, person)
+            is not { } token
+        )
+            throw new InvalidOperationException("A key mints tokens.");
+        await admin.MintedAsync(
+            caller.Project,
+            scopes,
+            Math.Min(expiration.ExpiresAt, caller.Authority.ExpiresAt ?? long.MaxValue),
+            caller
+        );
         return Reply.Ok(new TokenView(token));
     }
 
@@ -116,7 +185,9 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
 
     private static Refusal InvalidBody => Refusal.BadRequest("Invalid request body") with { ShouldRetry = false };
 
-    /// <summary>A span (<c>15m</c>), Unix seconds as a number, or an ISO date: when the token ends, microseconds.</summary>
+    /// <summary>
+    /// A span (<c>15m</c>), Unix seconds as a number, or an ISO date: when the token ends, microseconds.
+    /// </summary>
     private (long ExpiresAt, Refusal? Wrong) ReadExpiration(Fields fields, string standard)
     {
         var now = database.Now;
@@ -124,25 +195,32 @@ internal sealed class TokenRoutes(Tokens tokens, KeyAdmin admin, Projects projec
         switch (fields.Any("expirationTime"))
         {
             case null:
-                return Wire.TryParseSpan(standard, out var span) ? (now + Wire.Microseconds(span), null) : throw new ArgumentException("A default is a span.", nameof(standard));
-            case { ValueKind: JsonValueKind.Number } number when number.TryGetInt64(out var seconds) && seconds is > 0 and < 253_402_300_799:
+                return Wire.TryParseSpan(standard, out var span)
+                    ? (now + Wire.Microseconds(span), null)
+                    : throw new ArgumentException("A default is a span.", nameof(standard));
+            case { ValueKind: JsonValueKind.Number } number
+                when number.TryGetInt64(out var seconds) && seconds is > 0 and < 253_402_300_799:
                 expiresAt = seconds * 1_000_000;
                 break;
-            case { ValueKind: JsonValueKind.String } text when Fields.TextOf(text) is { } words && Wire.TryParseSpan(words, out span):
+            case { ValueKind: JsonValueKind.String } text
+                when Fields.TextOf(text) is { } words && Wire.TryParseSpan(words, out span):
                 expiresAt = now + Wire.Microseconds(span);
                 break;
-            case { ValueKind: JsonValueKind.String } text when Fields.TextOf(text) is { } words && Wire.TryParseInstant(words, out var instant):
+            case { ValueKind: JsonValueKind.String } text
+                when Fields.TextOf(text) is { } words && Wire.TryParseInstant(words, out var instant):
                 expiresAt = instant;
                 break;
             default:
                 return (0, Refusal.BadRequest("Invalid expiration time") with { ShouldRetry = false });
         }
-        if (expiresAt <= now) return (0, Refusal.BadRequest("Expiration time must be in the future") with { ShouldRetry = false });
+        if (expiresAt <= now)
+            return (0, Refusal.BadRequest("Expiration time must be in the future") with { ShouldRetry = false });
         return expiresAt - now > Wire.Microseconds(Tokens.MaxLife)
             ? (0, Refusal.BadRequest("Expiration time cannot exceed 30 days") with { ShouldRetry = false })
             : (expiresAt, null);
     }
 
     private async ValueTask<bool> NamesProjectAsync(string? reference, string project) =>
-        reference is not null && (reference == project || await projects.FindAsync(reference) is { } found && found.Id == project);
+        reference is not null
+        && (reference == project || await projects.FindAsync(reference) is { } found && found.Id == project);
 }

@@ -2,18 +2,16 @@ using System.Buffers.Text;
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
-using Postern.Http;
 using Postern.Storage;
 
 namespace Postern.Access;
 
 /// <summary>
 /// Tokens (JWT, HS256 and nothing else), minted here or by a client that holds the root key. The library verifies the
-/// signature; everything a token could smuggle past it (another algorithm, an embedded key, a claim said twice, no expiry) is
-/// refused before.
+/// signature; everything a token could smuggle past it (another algorithm, an embedded key, a claim said twice, no
+/// expiry) is refused before.
 /// </summary>
 internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocations, MasterKey master, Database database)
 {
@@ -23,34 +21,33 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
     /// <summary>What existing client libraries write when they sign by themselves.</summary>
     private const string ClientIssuer = "https://id.trigger.dev";
     private const string ClientAudience = "https://api.trigger.dev";
-    private const int MaxLength = 8192;
     private const int CacheSize = 20_000;
-
-    private const long Second = 1_000_000;
 
     /// <summary>Microseconds.</summary>
     public const long ClockSkew = 30_000_000;
     public static readonly TimeSpan MaxLife = TimeSpan.FromDays(30);
-
-    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 8 };
     private const string SealPurpose = "token seal";
-    private const int MaxAncestors = 16;
-    private static readonly string[] AllowedHeaders = ["alg", "typ", "kid"];
     private static readonly JsonWebTokenHandler Handler = new() { SetDefaultTimesOnTokenCreation = false };
     private readonly ConcurrentDictionary<UInt128, TokenGrant> _verified = new();
 
-    /// <summary>The grant of a presented token, or why there is none. A verified token is remembered; what can end it is asked every time.</summary>
+    /// <summary>
+    /// The grant of a presented token, or why there is none. A verified token is remembered; what can end it is asked
+    /// every time.
+    /// </summary>
     public async ValueTask<(TokenGrant? Grant, TokenFault Fault)> VerifyAsync(string token, long now)
     {
-        if (token.Length > MaxLength || !Ascii.IsValid(token)) return (null, TokenFault.Malformed);
+        if (token.Length > TokenReader.MaxLength || !Ascii.IsValid(token))
+            return (null, TokenFault.Malformed);
         var hash = Hash(token);
         var cacheKey = new UInt128(BitConverter.ToUInt64(hash), BitConverter.ToUInt64(hash, 8));
         if (!_verified.TryGetValue(cacheKey, out var grant) || grant.Digest != Convert.ToHexStringLower(hash))
         {
             (grant, var fault) = await VerifyNewAsync(token, Convert.ToHexStringLower(hash), now);
-            if (grant is null) return (null, fault);
+            if (grant is null)
+                return (null, fault);
             // A bound, not a policy: whoever fills it makes everyone verify again, once.
-            if (_verified.Count >= CacheSize) _verified.Clear();
+            if (_verified.Count >= CacheSize)
+                _verified.Clear();
             _verified[cacheKey] = grant;
         }
         return grant.WhyEnded(now) switch
@@ -61,28 +58,48 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
         };
     }
 
-    /// <summary>True for the first use of a one-time token, on whatever node; it is used up by being accepted, whatever the request then does.</summary>
-    public Task<bool> UseOnceAsync(TokenGrant grant) => store.UseOnceAsync(grant.Claims.Project, grant.Digest, grant.Claims.ExpiresAt + ClockSkew);
+    /// <summary>
+    /// True for the first use of a one-time token, on whatever node; it is used up by being accepted, whatever the
+    /// request then does.
+    /// </summary>
+    public Task<bool> UseOnceAsync(TokenGrant grant) =>
+        store.UseOnceAsync(grant.Claims.Project, grant.Digest, grant.Claims.ExpiresAt + ClockSkew);
 
     public static byte[] Hash(string token) => SHA256.HashData(Encoding.ASCII.GetBytes(token));
 
-    /// <summary>The digest and <c>jti</c> of a token that is not verified: to end it, never to open anything. Null: it is no token.</summary>
+    /// <summary>
+    /// The digest and <c>jti</c> of a token that is not verified: to end it, never to open anything. Null: it is no
+    /// token.
+    /// </summary>
     public static (string Digest, string? Jti)? NamesOf(string token, long now) =>
-        Ascii.IsValid(token) && ReadClaims(token, now) is { } claims ? (Convert.ToHexStringLower(Hash(token)), claims.Jti) : null;
+        Ascii.IsValid(token) && TokenReader.ReadClaims(token, now) is { } claims
+            ? (Convert.ToHexStringLower(Hash(token)), claims.Jti)
+            : null;
 
     /// <summary>
-    /// A token under the authority of another credential. It inherits every bound: it never outlives it, ends with it and with all that it
-    /// descends from. That it is not wider is the caller's to see to. Null: nothing may be derived from that credential.
+    /// A token under the authority of another credential. It inherits every bound: it never outlives it, ends with it
+    /// and with all that it descends from. That it is not wider is the caller's to see to. Null: nothing may be derived
+    /// from that credential.
     /// </summary>
     /// <param name="parent">What it is derived from.</param>
     /// <param name="project">The parent's project.</param>
     /// <param name="scopes">Within the parent's.</param>
     /// <param name="expiresAt">Microseconds; the parent's own end comes before it.</param>
     /// <param name="oneTime">It is used up by its first use.</param>
-    /// <param name="person">The person that a command-line client holds it for; null: whoever the parent is held for.</param>
-    public async ValueTask<string?> DeriveAsync(Authority parent, string project, IReadOnlyList<string> scopes, long expiresAt, bool oneTime = false, string? person = null)
+    /// <param name="person">
+    /// The person that a command-line client holds it for; null: whoever the parent is held for.
+    /// </param>
+    public async ValueTask<string?> DeriveAsync(
+        Authority parent,
+        string project,
+        IReadOnlyList<string> scopes,
+        long expiresAt,
+        bool oneTime = false,
+        string? person = null
+    )
     {
-        if (parent.Lineage is not { } line) return null;
+        if (parent.Lineage is not { } line)
+            return null;
         var claims = new TokenClaims
         {
             Project = project,
@@ -101,179 +118,152 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
     /// <summary>A token of the project's root key: for the command line.</summary>
     public async ValueTask<string> MintAsync(string project, IReadOnlyList<string> scopes, long expiresAt)
     {
-        var root = await keys.RootAsync(project) ?? throw new InvalidOperationException("A project without a root key mints no tokens.");
+        var root =
+            await keys.RootAsync(project)
+            ?? throw new InvalidOperationException("A project without a root key mints no tokens.");
         return (await DeriveAsync(new KeyGrant(root, root.Row.Digest), project, scopes, expiresAt))!;
     }
 
     /// <summary>A token for an attempt of a run: for its worker, minted by the server itself.</summary>
-    public ValueTask<string> MintForWorkerAsync(string project, Worker worker, IReadOnlyList<string> scopes, long expiresAt) =>
-        SignAsync(new TokenClaims { Project = project, Subject = project, Scopes = scopes, ExpiresAt = expiresAt, Worker = worker }, null);
+    public ValueTask<string> MintForWorkerAsync(
+        string project,
+        Worker worker,
+        IReadOnlyList<string> scopes,
+        long expiresAt
+    ) =>
+        SignAsync(
+            new TokenClaims
+            {
+                Project = project,
+                Subject = project,
+                Scopes = scopes,
+                ExpiresAt = expiresAt,
+                Worker = worker,
+            },
+            null
+        );
 
     private async ValueTask<string> SignAsync(TokenClaims asked, byte[]? keySecret)
     {
-        var root = await keys.RootAsync(asked.Project) ?? throw new InvalidOperationException("A project without a root key mints no tokens.");
+        var root =
+            await keys.RootAsync(asked.Project)
+            ?? throw new InvalidOperationException("A project without a root key mints no tokens.");
         var now = database.Now;
         // Whole seconds, as the token says them: what is sealed is what is read again.
-        var claims = asked with { Jti = Id.New("tok", database.Now), IssuedAt = now / Second * Second, ExpiresAt = asked.ExpiresAt / Second * Second, Since = asked.Since / Second * Second };
+        var claims = asked with
+        {
+            Jti = Id.New("tok", database.Now),
+            IssuedAt = now / TokenReader.Second * TokenReader.Second,
+            ExpiresAt = asked.ExpiresAt / TokenReader.Second * TokenReader.Second,
+            Since = asked.Since / TokenReader.Second * TokenReader.Second,
+        };
         var payload = new Dictionary<string, object>(StringComparer.Ordinal)
         {
             ["sub"] = claims.Project,
             ["pub"] = true,
             ["scopes"] = claims.Scopes,
-            ["iat"] = claims.IssuedAt / Second,
-            ["exp"] = claims.ExpiresAt / Second,
+            ["iat"] = claims.IssuedAt / TokenReader.Second,
+            ["exp"] = claims.ExpiresAt / TokenReader.Second,
             ["jti"] = claims.Jti,
         };
-        if (claims.OneTime) payload["otu"] = true;
-        if (claims.Subject != claims.Project) payload["act"] = new Dictionary<string, object>(StringComparer.Ordinal) { ["sub"] = claims.Subject, ["client"] = claims.Client ?? "" };
-        if (claims.Worker is { } worker) payload["run"] = new Dictionary<string, object>(StringComparer.Ordinal) { ["id"] = worker.Run, ["session"] = worker.Session ?? "", ["attempt"] = worker.Attempt };
-        if (claims.Ancestors.Count > 0) payload["line"] = claims.Ancestors;
-        if (claims.Since is { } since) payload["since"] = since / Second;
-        if (claims.Key is not null) payload["key"] = claims.Key;
-        if (claims.Key is not null && keySecret is not null) payload["seal"] = SealOf(claims, keySecret);
-        return Handler.CreateToken(new SecurityTokenDescriptor
-        {
-            Issuer = Issuer,
-            Audience = Audience,
-            Claims = payload,
-            SigningCredentials = new SigningCredentials(root.SigningKey(now), SecurityAlgorithms.HmacSha256),
-        });
+        if (claims.OneTime)
+            payload["otu"] = true;
+        if (claims.Subject != claims.Project)
+            payload["act"] = new Dictionary<string, object>(StringComparer.Ordinal)
+            {
+                ["sub"] = claims.Subject,
+                ["client"] = claims.Client ?? "",
+            };
+        if (claims.Worker is { } worker)
+            payload["run"] = new Dictionary<string, object>(StringComparer.Ordinal)
+            {
+                ["id"] = worker.Run,
+                ["session"] = worker.Session ?? "",
+                ["attempt"] = worker.Attempt,
+            };
+        if (claims.Ancestors.Count > 0)
+            payload["line"] = claims.Ancestors;
+        if (claims.Since is { } since)
+            payload["since"] = since / TokenReader.Second;
+        if (claims.Key is not null)
+            payload["key"] = claims.Key;
+        if (claims.Key is not null && keySecret is not null)
+            payload["seal"] = SealOf(claims, keySecret);
+        return Handler.CreateToken(
+            new SecurityTokenDescriptor
+            {
+                Issuer = Issuer,
+                Audience = Audience,
+                Claims = payload,
+                SigningCredentials = new SigningCredentials(root.SigningKey(now), SecurityAlgorithms.HmacSha256),
+            }
+        );
     }
 
     private string SealOf(TokenClaims claims, byte[] keySecret) =>
-        Base64Url.EncodeToString(master.DigestOf(Convert.ToHexString(keySecret) + "\n" + claims.SealedText, SealPurpose));
+        Base64Url.EncodeToString(
+            master.DigestOf(Convert.ToHexString(keySecret) + "\n" + claims.SealedText, SealPurpose)
+        );
 
     private async ValueTask<(TokenGrant?, TokenFault)> VerifyNewAsync(string token, string digest, long now)
     {
-        if (ReadClaims(token, now) is not { } claims) return (null, TokenFault.Malformed);
-        if (await keys.RootAsync(claims.Project) is not { } root) return (null, TokenFault.WrongProject);
+        if (TokenReader.ReadClaims(token, now) is not { } claims)
+            return (null, TokenFault.Malformed);
+        if (await keys.RootAsync(claims.Project) is not { } root)
+            return (null, TokenFault.WrongProject);
         foreach (var signing in root.SigningKeys(now))
         {
-            var result = await Handler.ValidateTokenAsync(token, new TokenValidationParameters
-            {
-                ValidAlgorithms = [SecurityAlgorithms.HmacSha256],
-                IssuerSigningKey = signing.Key,
-                ValidIssuers = [Issuer, ClientIssuer],
-                ValidAudiences = [Audience, ClientAudience],
-                // The lifetime is checked against this server's clock, above and on every use.
-                ValidateLifetime = false,
-            });
-            if (result.IsValid) return await GrantAsync(claims, root, signing.Digest, digest);
+            var result = await Handler.ValidateTokenAsync(
+                token,
+                new TokenValidationParameters
+                {
+                    ValidAlgorithms = [SecurityAlgorithms.HmacSha256],
+                    IssuerSigningKey = signing.Key,
+                    ValidIssuers = [Issuer, ClientIssuer],
+                    ValidAudiences = [Audience, ClientAudience],
+                    // The lifetime is checked against this server's clock, above and on every use.
+                    ValidateLifetime = false,
+                }
+            );
+            if (result.IsValid)
+                return await GrantAsync(claims, root, signing.Digest, digest);
         }
         return (null, TokenFault.BadSignature);
     }
 
     /// <summary>The grant of a token whose signature is right: which key stands behind it.</summary>
-    private async ValueTask<(TokenGrant?, TokenFault)> GrantAsync(TokenClaims claims, KeyEntry root, byte[] signedBy, string digest)
+    private async ValueTask<(TokenGrant?, TokenFault)> GrantAsync(
+        TokenClaims claims,
+        KeyEntry root,
+        byte[] signedBy,
+        string digest
+    )
     {
         // Signed by a client itself: the root key's own.
-        if (claims.Key is null) return (new TokenGrant(claims with { Seal = null }, root, signedBy, root, signedBy, digest, revocations), default);
-        if (await keys.FindAsync(claims.Project, claims.Key) is not { } minter) return (null, TokenFault.Revoked);
+        if (claims.Key is null)
+            return (
+                new TokenGrant(claims with { Seal = null }, root, signedBy, root, signedBy, digest, revocations),
+                default
+            );
+        if (await keys.FindAsync(claims.Project, claims.Key) is not { } minter)
+            return (null, TokenFault.Revoked);
         var row = minter.Row;
         // Made before tokens had seals: it follows its key, and no right that takes a name is in it.
-        if (claims.Seal is null) return (new TokenGrant(claims, root, signedBy, minter, row.Digest, digest, revocations), default);
+        if (claims.Seal is null)
+            return (new TokenGrant(claims, root, signedBy, minter, row.Digest, digest, revocations), default);
         foreach (var secret in (byte[]?[])[row.Digest, row.PreviousDigest])
         {
-            if (secret is null || !CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(SealOf(claims, secret)), Encoding.ASCII.GetBytes(claims.Seal))) continue;
+            if (
+                secret is null
+                || !CryptographicOperations.FixedTimeEquals(
+                    Encoding.ASCII.GetBytes(SealOf(claims, secret)),
+                    Encoding.ASCII.GetBytes(claims.Seal)
+                )
+            )
+                continue;
             return (new TokenGrant(claims, root, signedBy, minter, secret, digest, revocations), default);
         }
         // The secret that made it has been rotated away; or nobody here made it.
         return (null, TokenFault.Revoked);
-    }
-
-    /// <summary>The claims, read strictly and not yet trusted: they only choose the key that the signature is tried with.</summary>
-    private static TokenClaims? ReadClaims(string token, long now)
-    {
-        var parts = token.Split('.');
-        if (parts.Length != 3 || !parts.All(IsCanonical)) return null;
-        try
-        {
-            using var header = JsonDocument.Parse(Base64Url.DecodeFromChars(parts[0]), Strict);
-            using var payload = JsonDocument.Parse(Base64Url.DecodeFromChars(parts[1]), Strict);
-            return HeaderIsPlain(header.RootElement) ? ReadPayload(payload.RootElement, now) : null;
-        }
-        catch (Exception fault) when (fault is JsonException or InvalidOperationException or FormatException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>
-    /// Base64url as RFC 7515 section 2 writes it: no padding, no white space, no spare bits. A token has one spelling, so that what it is
-    /// known by (its digest) is one too.
-    /// </summary>
-    private static bool IsCanonical(string part) =>
-        part.Length > 0 && !part.Contains('=', StringComparison.Ordinal) && Base64Url.IsValid(part) && Base64Url.EncodeToString(Base64Url.DecodeFromChars(part)) == part;
-
-    private static bool HeaderIsPlain(JsonElement header) =>
-        header.ValueKind == JsonValueKind.Object
-        && header.EnumerateObject().All(m => AllowedHeaders.Contains(m.Name, StringComparer.Ordinal) && m.Value.ValueKind == JsonValueKind.String)
-        && header.TryGetProperty("alg", out var alg) && alg.ValueEquals("HS256");
-
-    private static TokenClaims? ReadPayload(JsonElement payload, long now)
-    {
-        if (payload.ValueKind != JsonValueKind.Object) return null;
-        if (!payload.TryGetProperty("pub", out var pub) || pub.ValueKind != JsonValueKind.True) return null;
-        if (TextOf(payload, "sub") is not { Length: > 0 } project) return null;
-        if (Seconds(payload, "exp") is not { } expires || expires - now > Wire.Microseconds(MaxLife) + ClockSkew) return null;
-        var issued = Seconds(payload, "iat");
-        if (issued > now + ClockSkew || Seconds(payload, "nbf") > now + ClockSkew) return null;
-        var scopes = new List<string>();
-        if (payload.TryGetProperty("scopes", out var listed))
-        {
-            if (listed.ValueKind != JsonValueKind.Array || listed.GetArrayLength() > 1000) return null;
-            foreach (var scope in listed.EnumerateArray()) scopes.Add(scope.GetString() ?? "");
-        }
-        var act = payload.TryGetProperty("act", out var actor) && actor.ValueKind == JsonValueKind.Object ? actor : default;
-        // What 0.3.0 wrote: the key, or the token, that it came from.
-        var origin = TextOf(payload, "origin");
-        var ofKey = origin?.StartsWith("key_", StringComparison.Ordinal) == true;
-        if (ReadAncestors(payload) is not { } ancestors || (!TryReadWorker(payload, out var worker))) return null;
-        return new TokenClaims
-        {
-            Project = project,
-            Subject = TextOf(act, "sub") ?? project,
-            Client = TextOf(act, "client"),
-            Scopes = scopes,
-            IssuedAt = issued ?? 0,
-            ExpiresAt = expires,
-            Jti = TextOf(payload, "jti"),
-            OneTime = payload.TryGetProperty("otu", out var once) && once.ValueKind == JsonValueKind.True,
-            Worker = worker,
-            Key = TextOf(payload, "key") ?? (ofKey ? origin : null),
-            Seal = TextOf(payload, "seal"),
-            Ancestors = origin is null || ofKey ? ancestors : [.. ancestors, origin],
-            Since = Seconds(payload, "since"),
-        };
-    }
-
-    /// <summary>Null: it is no list of names.</summary>
-    private static List<string>? ReadAncestors(JsonElement payload)
-    {
-        var ancestors = new List<string>();
-        if (!payload.TryGetProperty("line", out var listed)) return ancestors;
-        if (listed.ValueKind != JsonValueKind.Array || listed.GetArrayLength() > MaxAncestors) return null;
-        foreach (var name in listed.EnumerateArray()) ancestors.Add(name.GetString() ?? "");
-        return ancestors;
-    }
-
-    /// <summary>False: it says that it is a run's token, and does not say which.</summary>
-    private static bool TryReadWorker(JsonElement payload, out Worker? worker)
-    {
-        worker = null;
-        if (!payload.TryGetProperty("run", out var named)) return true;
-        if (TextOf(named, "id") is not { Length: > 0 } run || !named.TryGetProperty("attempt", out var attempt) || !attempt.TryGetInt64(out var number)) return false;
-        worker = new Worker(run, number, TextOf(named, "session") is { Length: > 0 } session ? session : null);
-        return true;
-    }
-
-    private static string? TextOf(JsonElement from, string name) =>
-        from.ValueKind == JsonValueKind.Object && from.TryGetProperty(name, out var value) ? value.ValueKind == JsonValueKind.String ? Fields.TextOf(value) : throw new FormatException() : null;
-
-    private static long? Seconds(JsonElement from, string name)
-    {
-        if (!from.TryGetProperty(name, out var value)) return null;
-        if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out var seconds) || seconds is < 0 or > 253_402_300_799) throw new FormatException();
-        return (long)(seconds * 1_000_000);
     }
 }

@@ -6,4 +6,5 @@ namespace Postern.Access;
 internal sealed record UpdateKey(
     [Text("A name for people.", 1, 128, Trims = true)] string? Name,
     [Texts("What the key may do, instead of what it may now.", 100, 600)] IReadOnlyList<string>? Scopes,
-    [Instant("When it ends; null: never.")] long? ExpiresAt);
+    [Instant("When it ends; null: never.")] long? ExpiresAt
+);

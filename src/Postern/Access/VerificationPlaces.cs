@@ -3,8 +3,9 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// A bounded number of costly verifications at once: a body that is large, or tried against many secrets, waits for a place, so that strangers'
-/// requests occupy no more than a core or two. Who would wait behind too many is told to come again.
+/// A bounded number of costly verifications at once: a body that is large, or tried against many secrets, waits for a
+/// place, so that strangers' requests occupy no more than a core or two. Who would wait behind too many is told to come
+/// again.
 /// </summary>
 internal sealed class VerificationPlaces : IDisposable
 {
@@ -14,7 +15,8 @@ internal sealed class VerificationPlaces : IDisposable
     private readonly SemaphoreSlim _places = new(Math.Max(1, Environment.ProcessorCount / 2));
     private int _waiting;
 
-    public static Refusal Busy { get; } = new(503, "Too many signatures are being verified. Send it again.", "unavailable") { RetryAfterSeconds = 1 };
+    public static Refusal Busy { get; } =
+        new(503, "Too many signatures are being verified. Send it again.", "unavailable") { RetryAfterSeconds = 1 };
 
     /// <summary>Runs a verification in a place of its own. Null: too many wait.</summary>
     /// <param name="bytes">The body's length.</param>
@@ -24,7 +26,8 @@ internal sealed class VerificationPlaces : IDisposable
     public async ValueTask<T?> VerifyAsync<T>(int bytes, int secrets, Func<T> verify, CancellationToken gone)
         where T : class
     {
-        if ((long)bytes * Math.Max(1, secrets) <= Cheap) return verify();
+        if ((long)bytes * Math.Max(1, secrets) <= Cheap)
+            return verify();
         if (Interlocked.Increment(ref _waiting) > MaxWaiting)
         {
             Interlocked.Decrement(ref _waiting);

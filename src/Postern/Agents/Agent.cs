@@ -1,10 +1,19 @@
 namespace Postern.Agents;
 
 /// <summary>
-/// A worker that does the thinking: <c>http</c> (this server calls it), <c>pull</c> (it claims its work), <c>echo</c> (built in). Its
-/// signing secret is sealed under the master key, bound to this row.
+/// A worker that does the thinking: <c>http</c> (this server calls it), <c>pull</c> (it claims its work), <c>echo</c>
+/// (built in). Its signing secret is sealed under the master key, bound to this row.
 /// </summary>
-internal sealed record Agent(string Project, string Slug, string Kind, string? Url, byte[]? SealedSecret, AgentSettings Settings, long CreatedAt, long UpdatedAt)
+internal sealed record Agent(
+    string Project,
+    string Slug,
+    string Kind,
+    string? Url,
+    byte[]? SealedSecret,
+    AgentSettings Settings,
+    long CreatedAt,
+    long UpdatedAt
+)
 {
     public const string Http = "http";
     public const string Pull = "pull";

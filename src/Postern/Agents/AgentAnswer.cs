@@ -32,28 +32,48 @@ internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, 
 
     /// <summary>What agents say that take the work on and report later.</summary>
     private static readonly string[] TakenOn =
-        ["accepted", "ok", "pending", "processing", Phase.Queued, "received", "scheduled", "started"];
+    [
+        "accepted",
+        "ok",
+        "pending",
+        "processing",
+        Phase.Queued,
+        "received",
+        "scheduled",
+        "started",
+    ];
 
     /// <summary>The answer, or what is wrong with it; neither when the run is taken on.</summary>
     public static (AgentAnswer? Finished, string? Problem) Read(SendAnswer? answer)
     {
-        if (answer is null || answer.Body.Length == 0) return (null, null);
+        if (answer is null || answer.Body.Length == 0)
+            return (null, null);
         var (text, refusal) = BodyEncoding.Undo(answer.Body, answer.ContentType, answer.ContentEncoding, MaxBytes);
-        if (refusal is { Status: 413 }) return (null, TooLarge);
-        if (refusal is not null) return (null, refusal.Message);
+        if (refusal is { Status: 413 })
+            return (null, TooLarge);
+        if (refusal is not null)
+            return (null, refusal.Message);
         var begins = text.Span.TrimStart(" \t\r\n"u8);
-        if (begins.Length == 0 && answer.IsWhole) return (null, null);
-        var isMeant = IsJson(answer.ContentType) || begins is [(byte)'{' or (byte)'[' or (byte)'<', ..]
+        if (begins.Length == 0 && answer.IsWhole)
+            return (null, null);
+        var isMeant =
+            IsJson(answer.ContentType)
+            || begins is [(byte)'{' or (byte)'[' or (byte)'<', ..]
             || begins.Length > MaxWord;
-        if (!isMeant) return (null, null);
-        if (!answer.IsWhole && answer.Body.Length >= MaxBytes) return (null, TooLarge);
-        if (!answer.IsWhole) return (null, begins.Length == 0 ? null : "it broke off");
-        if (!Utf8.IsValid(text.Span)) return (null, "it is no JSON in UTF-8");
+        if (!isMeant)
+            return (null, null);
+        if (!answer.IsWhole && answer.Body.Length >= MaxBytes)
+            return (null, TooLarge);
+        if (!answer.IsWhole)
+            return (null, begins.Length == 0 ? null : "it broke off");
+        if (!Utf8.IsValid(text.Span))
+            return (null, "it is no JSON in UTF-8");
         try
         {
             using var json = JsonDocument.Parse(
                 MendedJson.NamesOf(text),
-                new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = Wire.MaxDepth });
+                new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = Wire.MaxDepth }
+            );
             return Read(json.RootElement);
         }
         catch (JsonException)
@@ -66,8 +86,10 @@ internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, 
 
     private static (AgentAnswer? Finished, string? Problem) Read(JsonElement root)
     {
-        if (root.ValueKind != JsonValueKind.Object) return (null, null);
-        if (!root.TryGetProperty("status", out var status)) return (null, null);
+        if (root.ValueKind != JsonValueKind.Object)
+            return (null, null);
+        if (!root.TryGetProperty("status", out var status))
+            return (null, null);
         if (status.ValueKind != JsonValueKind.String || Fields.TextOf(status) is not { Length: > 0 and <= 64 } state)
             return (null, "its status is no text of 1 to 64 characters");
         var hasOutput = root.TryGetProperty("output", out var output) && output.ValueKind != JsonValueKind.Null;
@@ -77,13 +99,15 @@ internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, 
                 return (null, "its output holds two names that differ by a NUL only");
             output = kept;
         }
-        if (!hasOutput && TakenOn.Contains(state, StringComparer.OrdinalIgnoreCase)) return (null, null);
+        if (!hasOutput && TakenOn.Contains(state, StringComparer.OrdinalIgnoreCase))
+            return (null, null);
         var body = hasOutput ? Encoding.UTF8.GetBytes(output.GetRawText()) : null;
         if (body?.Length > RunReports.MaxOutput)
             return (null, $"its output has more than {RunReports.MaxOutput} bytes");
-        var inner = output.ValueKind == JsonValueKind.Object && output.TryGetProperty("text", out var member)
-            ? member : output;
-        var text = !hasOutput ? null
+        var inner =
+            output.ValueKind == JsonValueKind.Object && output.TryGetProperty("text", out var member) ? member : output;
+        var text =
+            !hasOutput ? null
             : inner.ValueKind == JsonValueKind.String ? inner.GetString()
             : output.GetRawText();
         return (new AgentAnswer(state, body, text, FailureOf(root, text)), null);
@@ -98,15 +122,19 @@ internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, 
 
         string? Word(string name, int most) =>
             failure.ValueKind == JsonValueKind.Object && failure.TryGetProperty(name, out var word)
-                ? Cut(word, most) : null;
+                ? Cut(word, most)
+                : null;
     }
 
     private static string? Cut(JsonElement word, int most) =>
         word.ValueKind == JsonValueKind.String && MendedJson.TextOf(word) is { Length: > 0 } text
-            ? Wire.Cut(text, most) : null;
+            ? Wire.Cut(text, most)
+            : null;
 
     private static bool IsJson(string? contentType) =>
         MediaTypeHeaderValue.TryParse(contentType, out var type)
-        && (type.SubType.Equals("json", StringComparison.OrdinalIgnoreCase)
-            || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase));
+        && (
+            type.SubType.Equals("json", StringComparison.OrdinalIgnoreCase)
+            || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase)
+        );
 }

@@ -5,7 +5,10 @@ using Postern.Storage;
 
 namespace Postern.Agents;
 
-/// <summary>What an agent that is called is told beside its runs: that one was cancelled, paused, resumed, or its session closed.</summary>
+/// <summary>
+/// What an agent that is called is told beside its runs: that one was cancelled, paused, resumed, or its session
+/// closed.
+/// </summary>
 internal sealed class AgentNotices(AgentStore agents, MasterKey master) : DeliveryPurpose
 {
     public const string PurposeName = "notice";
@@ -15,12 +18,19 @@ internal sealed class AgentNotices(AgentStore agents, MasterKey master) : Delive
     public override async ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery)
     {
         var slug = delivery.Endpoint["agent:".Length..];
-        return await agents.FindAsync(delivery.Project, slug) is { Kind: Agent.Http, Url: { } url, SealedSecret: { } sealedSecret }
-            ? (new Outgoing(url, [master.Open(sealedSecret, Agent.SealOwner(delivery.Project, slug))], delivery.Body), null)
+        return
+            await agents.FindAsync(delivery.Project, slug)
+                is { Kind: Agent.Http, Url: { } url, SealedSecret: { } sealedSecret }
+            ? (
+                new Outgoing(url, [master.Open(sealedSecret, Agent.SealOwner(delivery.Project, slug))], delivery.Body),
+                null
+            )
             : (null, $"The agent {slug} is no longer one that is called.");
     }
 
-    public override async ValueTask LockAsync(Tx tx, Delivery delivery) => await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
+    public override async ValueTask LockAsync(Tx tx, Delivery delivery) =>
+        await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
 
-    public override ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason) => DeliveryTrace.AddAsync(tx, delivery, "notice", reason is null, reason);
+    public override ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason) =>
+        DeliveryTrace.AddAsync(tx, delivery, "notice", reason is null, reason);
 }

@@ -9,7 +9,14 @@ using Postern.Storage;
 namespace Postern.Agents;
 
 /// <summary>Registering agents.</summary>
-internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, OutboundGuard outbound, MasterKey master, Database database, PosternOptions options)
+internal sealed class AgentRoutes(
+    AgentStore agents,
+    Conversation conversation,
+    OutboundGuard outbound,
+    MasterKey master,
+    Database database,
+    PosternOptions options
+)
 {
     private const int MaxBody = 64 * 1024;
 
@@ -18,19 +25,38 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/agents", ProblemFamily.Instance);
-        group.Get("", Opens.Key, Rule.Needs("read", "tasks"), List).Says("List the agents").Paged()
-            .Gives<Page<AgentView>>().Gives(400, 401, 403);
-        group.Put("/{slug}", Opens.Key, "admin:tasks:{slug}", Put).Audits("agent.put").Says("Register an agent, or change it").Takes<PutAgent>().Gives<AgentView>(200).Gives<AgentView>(201).Gives(400, 401, 403, 409);
-        group.Get("/{slug}", Opens.Key, "read:tasks:{slug}", Retrieve).Says("Read an agent").Gives<AgentView>().Gives(401, 404);
-        group.Delete("/{slug}", Opens.Key, "admin:tasks:{slug}", Delete).Audits("agent.deleted")
-            .Says("Remove an agent").QueryWord("force", "1: fails its live runs.", "0", "1")
+        group
+            .Get("", Opens.Key, Rule.Needs("read", "tasks"), List)
+            .Says("List the agents")
+            .Paged()
+            .Gives<Page<AgentView>>()
+            .Gives(400, 401, 403);
+        group
+            .Put("/{slug}", Opens.Key, "admin:tasks:{slug}", Put)
+            .Audits("agent.put")
+            .Says("Register an agent, or change it")
+            .Takes<PutAgent>()
+            .Gives<AgentView>(200)
+            .Gives<AgentView>(201)
+            .Gives(400, 401, 403, 409);
+        group
+            .Get("/{slug}", Opens.Key, "read:tasks:{slug}", Retrieve)
+            .Says("Read an agent")
+            .Gives<AgentView>()
+            .Gives(401, 404);
+        group
+            .Delete("/{slug}", Opens.Key, "admin:tasks:{slug}", Delete)
+            .Audits("agent.deleted")
+            .Says("Remove an agent")
+            .QueryWord("force", "1: fails its live runs.", "0", "1")
             .Gives(204, 401, 403, 404, 409);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
         var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null) return wrong;
+        if (wrong is not null)
+            return wrong;
         var rows = await agents.ListAsync(caller.Project, page.After?.Id ?? "", page.Limit + 1);
         return Reply.Ok(Page.Of(rows, page.Limit, a => AgentView.Of(a, null), a => new Cursor(0, a.Slug)));
     }
@@ -38,40 +64,86 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
     {
         var slug = RequestPath.Segment(http, 3);
-        if (slug is null || !caller.Allows("read", "tasks", slug) || await agents.FindAsync(caller.Project, slug) is not { } agent) return Unknown(caller);
+        if (
+            slug is null
+            || !caller.Allows("read", "tasks", slug)
+            || await agents.FindAsync(caller.Project, slug) is not { } agent
+        )
+            return Unknown(caller);
         return Reply.Ok(AgentView.Of(agent, null));
     }
 
     private async Task<IResult> Put(HttpContext http, ProjectCaller caller)
     {
         var slug = RequestPath.Segment(http, 3) ?? "";
-        if (!caller.Allows("admin", "tasks", slug)) return ProblemFamily.Instance.Forbidden($"admin:tasks:{slug}");
+        if (!caller.Allows("admin", "tasks", slug))
+            return ProblemFamily.Instance.Forbidden($"admin:tasks:{slug}");
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null) return unreadable!;
-        if (slug.Length is 0 or > 128 || !char.IsAsciiLetterOrDigit(slug[0]) || !slug.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
-            fields.Fault("slug", "must be 1 to 128 letters, digits, dots, underscores and hyphens, the first a letter or digit");
+        if (fields is null)
+            return unreadable!;
+        if (
+            slug.Length is 0 or > 128
+            || !char.IsAsciiLetterOrDigit(slug[0])
+            || !slug.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
+        )
+            fields.Fault(
+                "slug",
+                "must be 1 to 128 letters, digits, dots, underscores and hyphens, the first a letter or digit"
+            );
         var asked = fields.Read<PutAgent>();
         var (kind, url, secret) = (asked.Kind, asked.Url, asked.Secret);
-        if (kind == Agent.Http && url is null && fields.Faults.All(f => f.Field != "url")) fields.Fault("url", "is required for an http agent");
-        if (kind is Agent.Pull or Agent.Echo && url is not null) fields.Fault("url", "is for http agents");
+        if (kind == Agent.Http && url is null && fields.Faults.All(f => f.Field != "url"))
+            fields.Fault("url", "is required for an http agent");
+        if (kind is Agent.Pull or Agent.Echo && url is not null)
+            fields.Fault("url", "is for http agents");
         var problem = url is null ? null : await outbound.WhatIsWrongWithAsync(http, url);
-        if (problem is not null) fields.Fault("url", problem);
-        if (secret is not null && !SigningSecret.IsOne(secret)) fields.Fault("secret", SigningSecret.Rule);
+        if (problem is not null)
+            fields.Fault("url", problem);
+        if (secret is not null && !SigningSecret.IsOne(secret))
+            fields.Fault("secret", SigningSecret.Rule);
         var settings = SettingsOf(asked);
-        if (fields.Refusal() is { } wrong) return wrong;
+        if (fields.Refusal() is { } wrong)
+            return wrong;
         // The link decides: who asks is given it by an administrator alone.
-        if (settings.Links == true && !caller.Allows(Need.FullAdmin)) return ProblemFamily.Instance.Forbidden("admin");
+        if (settings.Links == true && !caller.Allows(Need.FullAdmin))
+            return ProblemFamily.Instance.Forbidden("admin");
         var fresh = secret ?? SigningSecret.New();
         return await database.WriteAsync<IResult>(async tx =>
         {
             await ProjectQuota.LockAsync(tx, caller.Project);
-            if (await AgentStore.FindOtherCaseAsync(tx, caller.Project, slug) is { } other) return new Refusal(409, $"There is an agent {other}: names that differ in case alone would share session keys.", "agent_exists");
+            if (await AgentStore.FindOtherCaseAsync(tx, caller.Project, slug) is { } other)
+                return new Refusal(
+                    409,
+                    $"There is an agent {other}: names that differ in case alone would share session keys.",
+                    "agent_exists"
+                );
             var old = await AgentStore.FindAsync(tx, caller.Project, slug);
-            if (old is null && await ProjectQuota.WhyNotOneMoreAsync(tx, caller.Project, "agent WHERE project = $1", "Agents", options.Quotas.Agents) is { } full) return full;
-            // A secret that was made or given is kept until another is given; it is shown when it is made, and never again.
+            if (
+                old is null
+                && await ProjectQuota.WhyNotOneMoreAsync(
+                    tx,
+                    caller.Project,
+                    "agent WHERE project = $1",
+                    "Agents",
+                    options.Quotas.Agents
+                )
+                    is { } full
+            )
+                return full;
+            // A secret that was made or given is kept until another is given; it is shown when it is made, and never
+            // again.
             var keeps = secret is null && old?.SealedSecret is not null;
             var sealedSecret = keeps ? old!.SealedSecret : master.Seal(fresh, Agent.SealOwner(caller.Project, slug));
-            var agent = new Agent(caller.Project, slug, kind, url, sealedSecret, settings, old?.CreatedAt ?? tx.Now, tx.Now);
+            var agent = new Agent(
+                caller.Project,
+                slug,
+                kind,
+                url,
+                sealedSecret,
+                settings,
+                old?.CreatedAt ?? tx.Now,
+                tx.Now
+            );
             await AgentStore.PutAsync(tx, agent);
             return Reply.Json(old is null ? 201 : 200, AgentView.Of(agent, keeps || secret is not null ? null : fresh));
         });
@@ -80,7 +152,10 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
     private async Task<IResult> Delete(HttpContext http, ProjectCaller caller)
     {
         var slug = RequestPath.Segment(http, 3) ?? "";
-        if (!caller.Allows("admin", "tasks", slug)) return caller.Allows("read", "tasks", slug) ? ProblemFamily.Instance.Forbidden($"admin:tasks:{slug}") : Unknown(caller);
+        if (!caller.Allows("admin", "tasks", slug))
+            return caller.Allows("read", "tasks", slug)
+                ? ProblemFamily.Instance.Forbidden($"admin:tasks:{slug}")
+                : Unknown(caller);
         var force = http.Request.Query["force"] == "1";
         var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
         while (true)
@@ -89,28 +164,55 @@ internal sealed class AgentRoutes(AgentStore agents, Conversation conversation, 
             // The agent last, and in a transaction of its own: its row is held by nobody who holds a run's.
             var (answer, live) = await database.WriteAsync(async tx =>
             {
-                if (!await AgentStore.LockAsync(tx, caller.Project, slug)) return (Unknown(caller), []);
+                if (!await AgentStore.LockAsync(tx, caller.Project, slug))
+                    return (Unknown(caller), []);
                 var found = await RunStore.LiveOfAgentAsync(tx, caller.Project, slug, LiveBatch);
-                if (found.Count > 0) return ((IResult)new Refusal(409, "The agent has live runs. Wait for them, or give force=1 to fail them.", "agent_in_use"), found);
+                if (found.Count > 0)
+                    return (
+                        (IResult)
+                            new Refusal(
+                                409,
+                                "The agent has live runs. Wait for them, or give force=1 to fail them.",
+                                "agent_in_use"
+                            ),
+                        found
+                    );
                 await AgentStore.DeleteAsync(tx, caller.Project, slug);
                 return (Reply.NoContent, found);
             });
-            if (live.Count == 0 || !force) return answer;
+            if (live.Count == 0 || !force)
+                return answer;
             foreach (var run in live)
             {
                 caller.EnsureStillAllowed();
                 // A transaction a run, which locks what everybody locks in their order.
-                await database.WriteAsync(async tx => await RunStore.LockAsync(tx, run.Project, run.Id) is { } locked
-                    ? await conversation.EndRunAsync(tx, locked, Phase.Failed, "The agent was removed.", by, new Failure("agent_removed", "The agent was removed."))
-                    : null);
+                await database.WriteAsync(async tx =>
+                    await RunStore.LockAsync(tx, run.Project, run.Id) is { } locked
+                        ? await conversation.EndRunAsync(
+                            tx,
+                            locked,
+                            Phase.Failed,
+                            "The agent was removed.",
+                            by,
+                            new Failure("agent_removed", "The agent was removed.")
+                        )
+                        : null
+                );
             }
             http.RequestAborted.ThrowIfCancellationRequested();
         }
     }
 
-    private static AgentSettings SettingsOf(PutAgent asked) => new(
-        asked.Concurrency, asked.IdleSeconds, asked.Deadlines?.QueuedSeconds, asked.Deadlines?.TurnSeconds,
-        asked.Deadlines?.TotalSeconds, asked.Retry?.MaxTries, asked.Links);
+    private static AgentSettings SettingsOf(PutAgent asked) =>
+        new(
+            asked.Concurrency,
+            asked.IdleSeconds,
+            asked.Deadlines?.QueuedSeconds,
+            asked.Deadlines?.TurnSeconds,
+            asked.Deadlines?.TotalSeconds,
+            asked.Retry?.MaxTries,
+            asked.Links
+        );
 
     private static Refusal Unknown(ProjectCaller caller)
     {

@@ -9,5 +9,11 @@ namespace Postern.Agents;
 /// <param name="MaxTries">How often a dispatch that cannot be delivered is tried.</param>
 /// <param name="Links">It is trusted with the links of its own questions, which decide them.</param>
 internal sealed record AgentSettings(
-    long? Concurrency = null, long? IdleSeconds = null, long? QueuedSeconds = null, long? TurnSeconds = null, long? TotalSeconds = null,
-    long? MaxTries = null, bool? Links = null);
+    long? Concurrency = null,
+    long? IdleSeconds = null,
+    long? QueuedSeconds = null,
+    long? TurnSeconds = null,
+    long? TotalSeconds = null,
+    long? MaxTries = null,
+    bool? Links = null
+);

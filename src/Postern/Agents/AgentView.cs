@@ -16,9 +16,21 @@ internal sealed record AgentView(
     [At("When it changed last.")] string UpdatedAt,
     [Member("Signs the calls. In the answer that made it, once.")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Secret)
+        string? Secret
+)
 {
-    public static AgentView Of(Agent a, string? secret) => new(
-        a.Slug, a.Kind, a.Url, a.Settings.Concurrency, a.Settings.IdleSeconds, new AgentDeadlines(a.Settings.QueuedSeconds, a.Settings.TurnSeconds, a.Settings.TotalSeconds),
-        new AgentRetry(a.Settings.MaxTries), a.Settings.Links == true, Wire.Iso(a.CreatedAt), Wire.Iso(a.UpdatedAt), secret);
+    public static AgentView Of(Agent a, string? secret) =>
+        new(
+            a.Slug,
+            a.Kind,
+            a.Url,
+            a.Settings.Concurrency,
+            a.Settings.IdleSeconds,
+            new AgentDeadlines(a.Settings.QueuedSeconds, a.Settings.TurnSeconds, a.Settings.TotalSeconds),
+            new AgentRetry(a.Settings.MaxTries),
+            a.Settings.Links == true,
+            Wire.Iso(a.CreatedAt),
+            Wire.Iso(a.UpdatedAt),
+            secret
+        );
 }

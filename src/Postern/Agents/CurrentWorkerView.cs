@@ -4,4 +4,5 @@ namespace Postern.Agents;
 
 internal sealed record CurrentWorkerView(
     [Member("The agents, as tasks of a worker.")] WorkerView Worker,
-    [Member("Where to go on.")] WorkerUrls Urls);
+    [Member("Where to go on.")] WorkerUrls Urls
+);

@@ -10,14 +10,29 @@ using Postern.Triggers;
 namespace Postern.Agents;
 
 /// <summary>
-/// What an agent is given with a run, whether it is called or has claimed it: the run, its session with the transcript's tail, where and
-/// with what to report. It is made when it is sent, so that neither the token nor the messages are kept twice.
+/// What an agent is given with a run, whether it is called or has claimed it: the run, its session with the
+/// transcript's tail, where and with what to report. It is made when it is sent, so that neither the token nor the
+/// messages are kept twice.
 /// </summary>
-internal sealed class DispatchBody(SessionTokens tokens, CallbackSecrets callbacks, Transcript transcript, SessionStore sessions, CaptureStore captures, Projects projects, ServerAddress address, Database database)
+internal sealed class DispatchBody(
+    SessionTokens tokens,
+    CallbackSecrets callbacks,
+    Transcript transcript,
+    SessionStore sessions,
+    CaptureStore captures,
+    Projects projects,
+    ServerAddress address,
+    Database database
+)
 {
     private const int TailMessages = 50;
-    /// <summary>Content that travels with a dispatch, so that the body stays under 256 KiB; older messages are read from the history.</summary>
+
+    /// <summary>
+    /// Content that travels with a dispatch, so that the body stays under 256 KiB; older messages are read from the
+    /// history.
+    /// </summary>
     private const int TailBytes = 96 * 1024;
+
     /// <summary>Input over it is fetched with the run.</summary>
     private const int MaxInput = 96 * 1024;
 
@@ -31,7 +46,12 @@ internal sealed class DispatchBody(SessionTokens tokens, CallbackSecrets callbac
         var (callbackPath, callbackHeaders, trigger, capture) = await CallbackOfAsync(run, session);
         var isDefault = run.Project == await projects.DefaultAsync();
         var messages = session is null ? null : await TailAsync(session);
-        var (input, artifacts) = await database.ReadAsync(async tx => (await RunData.FindAsync(tx, run.Project, run.Id, RunData.Input), await RunData.FindAsync(tx, run.Project, run.Id, RunData.Artifacts)));
+        var (input, artifacts) = await database.ReadAsync(async tx =>
+            (
+                await RunData.FindAsync(tx, run.Project, run.Id, RunData.Input),
+                await RunData.FindAsync(tx, run.Project, run.Id, RunData.Artifacts)
+            )
+        );
         return json =>
         {
             json.WriteStartObject("run");
@@ -40,10 +60,14 @@ internal sealed class DispatchBody(SessionTokens tokens, CallbackSecrets callbac
             json.WriteString("agent", run.Agent);
             json.WriteString("workflow", run.Workflow);
             json.WriteString("status", run.Status);
-            if (input?.Length > MaxInput) json.WriteString("inputUrl", $"{address.Url}/api/v1/runs/{run.Id}");
-            else RunJson.Raw(json, "input", input);
-            if (artifacts is not null && artifacts.Length <= MaxInput / 2) RunJson.Raw(json, "artifacts", artifacts);
-            if (run.Profile is not null) json.WriteString("profile", run.Profile);
+            if (input?.Length > MaxInput)
+                json.WriteString("inputUrl", $"{address.Url}/api/v1/runs/{run.Id}");
+            else
+                RunJson.Raw(json, "input", input);
+            if (artifacts is not null && artifacts.Length <= MaxInput / 2)
+                RunJson.Raw(json, "artifacts", artifacts);
+            if (run.Profile is not null)
+                json.WriteString("profile", run.Profile);
             json.WriteString("deadline", Wire.Iso(session?.TurnDeadline ?? run.DeadlineAt));
             json.WriteEndObject();
             if (session is not null)
@@ -64,26 +88,68 @@ internal sealed class DispatchBody(SessionTokens tokens, CallbackSecrets callbac
             json.WriteStartObject("callback");
             json.WriteString("url", address.Url + callbackPath);
             json.WriteStartObject("headers");
-            foreach (var (header, value) in callbackHeaders) json.WriteString(header, value);
-            if (!isDefault) json.WriteString(Credentials.ProjectHeader, run.Project);
+            foreach (var (header, value) in callbackHeaders)
+                json.WriteString(header, value);
+            if (!isDefault)
+                json.WriteString(Credentials.ProjectHeader, run.Project);
             json.WriteEndObject();
             json.WriteEndObject();
-            if (trigger is not null) WriteTrigger(json, trigger, capture!);
+            if (trigger is not null)
+                WriteTrigger(json, trigger, capture!);
             json.WriteString("token", token);
         };
     }
 
-    /// <summary>Where the end is reported: a captured request's at the execution callback, everything else at the run's own status.</summary>
-    private async ValueTask<(string Path, (string Header, string Value)[] Headers, Trigger? Trigger, Capture? Capture)> CallbackOfAsync(Run run, Session? session)
+    /// <summary>
+    /// Where the end is reported: a captured request's at the execution callback, everything else at the run's own
+    /// status.
+    /// </summary>
+    private async ValueTask<(
+        string Path,
+        (string Header, string Value)[] Headers,
+        Trigger? Trigger,
+        Capture? Capture
+    )> CallbackOfAsync(Run run, Session? session)
     {
-        var capture = session is { IsOfTrigger: true } ? await captures.OfTurnAsync(run.Project, session.Id, session.TurnInSeq) : null;
-        if (capture is not null && await database.ReadAsync(tx => TriggerStore.FindByUidAsync(tx, run.Project, capture.TriggerUid)) is { } trigger)
+        var capture = session is { IsOfTrigger: true }
+            ? await captures.OfTurnAsync(run.Project, session.Id, session.TurnInSeq)
+            : null;
+        if (
+            capture is not null
+            && await database.ReadAsync(tx => TriggerStore.FindByUidAsync(tx, run.Project, capture.TriggerUid))
+                is { } trigger
+        )
         {
-            var token = await callbacks.TokenForAsync(run.Project, ExecutionRoutes.Scope, trigger.Name.Namespace, trigger.Name.Id, capture.Id);
-            return ("/api/callbacks/execution", [(Credentials.CallbackTokenHeader, token), (ExecutionRoutes.NamespaceHeader, trigger.Name.Namespace), (ExecutionRoutes.TriggerHeader, trigger.Name.Id), (ExecutionRoutes.RequestHeader, capture.Id)], trigger, capture);
+            var token = await callbacks.TokenForAsync(
+                run.Project,
+                ExecutionRoutes.Scope,
+                trigger.Name.Namespace,
+                trigger.Name.Id,
+                capture.Id
+            );
+            return (
+                "/api/callbacks/execution",
+                [
+                    (Credentials.CallbackTokenHeader, token),
+                    (ExecutionRoutes.NamespaceHeader, trigger.Name.Namespace),
+                    (ExecutionRoutes.TriggerHeader, trigger.Name.Id),
+                    (ExecutionRoutes.RequestHeader, capture.Id),
+                ],
+                trigger,
+                capture
+            );
         }
         var attempt = run.Attempt.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        return ($"/api/v1/runs/{run.Id}/status", [(Credentials.CallbackTokenHeader, await callbacks.TokenForRunAsync(run.Project, run.Id, run.Attempt)), (Credentials.RunHeader, run.Id), (Credentials.AttemptHeader, attempt)], null, null);
+        return (
+            $"/api/v1/runs/{run.Id}/status",
+            [
+                (Credentials.CallbackTokenHeader, await callbacks.TokenForRunAsync(run.Project, run.Id, run.Attempt)),
+                (Credentials.RunHeader, run.Id),
+                (Credentials.AttemptHeader, attempt),
+            ],
+            null,
+            null
+        );
     }
 
     private static void WriteTrigger(Utf8JsonWriter json, Trigger trigger, Capture capture)
@@ -94,15 +160,19 @@ internal sealed class DispatchBody(SessionTokens tokens, CallbackSecrets callbac
         json.WriteString("requestId", capture.Id);
         json.WriteString("source", capture.Source);
         json.WritePropertyName("settings");
-        if (trigger.Settings is null) json.WriteNullValue();
-        else json.WriteRawValue(trigger.Settings, skipInputValidation: true);
+        if (trigger.Settings is null)
+            json.WriteNullValue();
+        else
+            json.WriteRawValue(trigger.Settings, skipInputValidation: true);
         json.WriteEndObject();
     }
 
     private async Task<byte[]> TailAsync(Session session)
     {
         var bytes = 0;
-        var tail = (await transcript.BeforeAsync(session.Project, session.Id, long.MaxValue, TailMessages)).TakeWhile(m => (bytes += m.Content.Length) <= TailBytes).Reverse();
+        var tail = (await transcript.BeforeAsync(session.Project, session.Id, long.MaxValue, TailMessages))
+            .TakeWhile(m => (bytes += m.Content.Length) <= TailBytes)
+            .Reverse();
         return Message.RenderAll(tail);
     }
 }

@@ -8,11 +8,19 @@ using Postern.Storage;
 namespace Postern.Agents;
 
 /// <summary>
-/// The built-in agent: says back what it was told, a word at a time, as a model would stream it. It lives by the same rules as any
-/// other: its records carry part ids made of the turn and the place in it, so a turn that a crash cut off is gone through again and
-/// each record that is there already stays one.
+/// The built-in agent: says back what it was told, a word at a time, as a model would stream it. It lives by the same
+/// rules as any other: its records carry part ids made of the turn and the place in it, so a turn that a crash cut off
+/// is gone through again and each record that is there already stays one.
 /// </summary>
-internal sealed class EchoAgent(Database database, Conversation conversation, Transcript transcript, RecordStore records, RunStore runs, PosternOptions options, TimeProvider clock)
+internal sealed class EchoAgent(
+    Database database,
+    Conversation conversation,
+    Transcript transcript,
+    RecordStore records,
+    RunStore runs,
+    PosternOptions options,
+    TimeProvider clock
+)
 {
     private const int PageSize = 100;
     private static readonly TimeSpan Lease = RunDispatcher.Lease;
@@ -26,7 +34,8 @@ internal sealed class EchoAgent(Database database, Conversation conversation, Tr
         var place = 0;
         foreach (var chunk in Chunks(turn, await ToldAsync(session, name)))
         {
-            if (await AppendAsync(name, turn, place++, chunk, run) is not { } done) return;
+            if (await AppendAsync(name, turn, place++, chunk, run) is not { } done)
+                return;
             if (done.StopAsked)
             {
                 await AppendAsync(name, turn, -2, new { type = "abort" }, run);
@@ -34,32 +43,66 @@ internal sealed class EchoAgent(Database database, Conversation conversation, Tr
             }
             if (clock.GetElapsedTime(renewed) > Lease / 3)
             {
-                if (!await runs.RenewAsync(run, Lease)) return;
+                if (!await runs.RenewAsync(run, Lease))
+                    return;
                 renewed = clock.GetTimestamp();
             }
-            if (options.Runs.EchoDelayMilliseconds > 0) await Task.Delay(TimeSpan.FromMilliseconds(options.Runs.EchoDelayMilliseconds), clock, cancel);
+            if (options.Runs.EchoDelayMilliseconds > 0)
+                await Task.Delay(TimeSpan.FromMilliseconds(options.Runs.EchoDelayMilliseconds), clock, cancel);
         }
-        await database.WriteAsync(tx => conversation.AppendAsync(
-            tx, name, RecordStore.Out, [NewRecord.OfControl(turn + ":end", [Control.Header, Control.TurnComplete], [Control.InEventId, session.TurnInSeq.ToString()])], new Writer(run.Id, Attempt: run.Attempt)), CancellationToken.None);
+        await database.WriteAsync(
+            tx =>
+                conversation.AppendAsync(
+                    tx,
+                    name,
+                    RecordStore.Out,
+                    [
+                        NewRecord.OfControl(
+                            turn + ":end",
+                            [Control.Header, Control.TurnComplete],
+                            [Control.InEventId, session.TurnInSeq.ToString()]
+                        ),
+                    ],
+                    new Writer(run.Id, Attempt: run.Attempt)
+                ),
+            CancellationToken.None
+        );
     }
 
     private static IEnumerable<object> Chunks(string turn, string text)
     {
         yield return new { type = "start", messageId = "msg_" + turn.Replace(':', '_') };
         yield return new { type = "text-start", id = "0" };
-        foreach (var word in Words(text)) yield return new { type = "text-delta", id = "0", delta = word };
+        foreach (var word in Words(text))
+            yield return new
+            {
+                type = "text-delta",
+                id = "0",
+                delta = word,
+            };
         yield return new { type = "text-end", id = "0" };
         yield return new { type = "finish" };
     }
 
-    private async Task<AppendOutcome.Appended?> AppendAsync(SessionName name, string turn, int place, object chunk, Run run)
+    private async Task<AppendOutcome.Appended?> AppendAsync(
+        SessionName name,
+        string turn,
+        int place,
+        object chunk,
+        Run run
+    )
     {
         var part = $"{turn}:{place}";
         var record = NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(chunk, Wire.Json), part, part);
-        return await database.WriteAsync(tx => conversation.AppendAsync(tx, name, RecordStore.Out, [record], new Writer(run.Id, Attempt: run.Attempt))) as AppendOutcome.Appended;
+        return await database.WriteAsync(tx =>
+                conversation.AppendAsync(tx, name, RecordStore.Out, [record], new Writer(run.Id, Attempt: run.Attempt))
+            ) as AppendOutcome.Appended;
     }
 
-    /// <summary>The texts of the messages that this turn answers: those on <c>in</c> since the last answer, or the one that the session was started with.</summary>
+    /// <summary>
+    /// The texts of the messages that this turn answers: those on <c>in</c> since the last answer, or the one that the
+    /// session was started with.
+    /// </summary>
     private async Task<string> ToldAsync(Session session, SessionName name)
     {
         var told = new List<string>();
@@ -67,15 +110,20 @@ internal sealed class EchoAgent(Database database, Conversation conversation, Tr
         while (after < session.TurnInSeq)
         {
             var page = await records.AfterAsync(name, RecordStore.In, after, PageSize);
-            if (page.Count == 0) break;
+            if (page.Count == 0)
+                break;
             foreach (var record in page.Where(r => r.Seq <= session.TurnInSeq && r.Body.Length > 0))
             {
                 using var envelope = JsonDocument.Parse(MendedJson.NamesOf(record.Body), Wire.Kept);
-                if (InEffect.Read(envelope.RootElement.GetProperty("data")).Message is { Role: "user" } message) told.Add(TextOf(message.Content));
+                if (InEffect.Read(envelope.RootElement.GetProperty("data")).Message is { Role: "user" } message)
+                    told.Add(TextOf(message.Content));
             }
             after = page[^1].Seq;
         }
-        if (told.Count == 0 && session.TurnInSeq < 0) told.AddRange((await transcript.AfterAsync(session.Project, session.Id, 0, 1)).Select(m => TextOf(m.Content)));
+        if (told.Count == 0 && session.TurnInSeq < 0)
+            told.AddRange(
+                (await transcript.AfterAsync(session.Project, session.Id, 0, 1)).Select(m => TextOf(m.Content))
+            );
         var text = string.Join("\n", told);
         return text.Length == 0 ? "(nothing to echo)" : text;
     }
@@ -83,7 +131,12 @@ internal sealed class EchoAgent(Database database, Conversation conversation, Tr
     private static string TextOf(byte[] content)
     {
         using var blocks = JsonDocument.Parse(content, Wire.Kept);
-        return string.Concat(blocks.RootElement.EnumerateArray().Where(b => b.TryGetProperty("text", out var t) && t.ValueKind == JsonValueKind.String).Select(b => Fields.TextOf(b.GetProperty("text"))));
+        return string.Concat(
+            blocks
+                .RootElement.EnumerateArray()
+                .Where(b => b.TryGetProperty("text", out var t) && t.ValueKind == JsonValueKind.String)
+                .Select(b => Fields.TextOf(b.GetProperty("text")))
+        );
     }
 
     /// <summary>Words with the space that follows them; never inside a code point.</summary>
@@ -94,7 +147,8 @@ internal sealed class EchoAgent(Database database, Conversation conversation, Tr
         for (var i = 0; i < text.Length; i++)
         {
             var cut = char.IsWhiteSpace(text[i]) || (i - from >= longest && !char.IsHighSurrogate(text[i]));
-            if (!cut && i < text.Length - 1) continue;
+            if (!cut && i < text.Length - 1)
+                continue;
             yield return text[from..(i + 1)];
             from = i + 1;
         }

@@ -12,7 +12,8 @@ internal sealed record TaskView(
     [At("When the agent was registered.")] string CreatedAt,
     [Member("Never given.")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    JsonElement? PayloadSchema,
+        JsonElement? PayloadSchema,
     [Member("Never given.")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    JsonElement? QueueConfig);
+        JsonElement? QueueConfig
+);

@@ -5,4 +5,5 @@ namespace Postern.Agents;
 internal sealed record WhoAmIProject(
     [Member("The project's name.")] string Name,
     [Member("This server.")] string Url,
-    [Member("Postern.")] string OrgTitle);
+    [Member("Postern.")] string OrgTitle
+);

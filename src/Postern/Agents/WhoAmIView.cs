@@ -6,4 +6,5 @@ internal sealed record WhoAmIView(
     [Member("The key's id.")] string UserId,
     [Member("The key's name, where it is an address.")] string Email,
     [Member("This server.")] string DashboardUrl,
-    [Member("The key's project.")] WhoAmIProject Project);
+    [Member("The key's project.")] WhoAmIProject Project
+);

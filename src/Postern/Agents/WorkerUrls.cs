@@ -2,5 +2,4 @@ using Postern.Http;
 
 namespace Postern.Agents;
 
-internal sealed record WorkerUrls(
-    [Member("Where runs are listed.")] string Runs);
+internal sealed record WorkerUrls([Member("Where runs are listed.")] string Runs);

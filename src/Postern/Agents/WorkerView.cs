@@ -8,4 +8,5 @@ internal sealed record WorkerView(
     [Member("V2.")] string Engine,
     [Member("The server's version.")] string SdkVersion,
     [Member("The server's version.")] string CliVersion,
-    [Member("The agents.")] IReadOnlyList<TaskView> Tasks);
+    [Member("The agents.")] IReadOnlyList<TaskView> Tasks
+);

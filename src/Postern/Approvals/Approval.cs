@@ -3,10 +3,11 @@ namespace Postern.Approvals;
 /// <summary>
 /// A question to a person that a run waits for, and its one decision.
 ///
-/// What always holds: it belongs to one run, as one of its rounds, and while it is pending the run names it and cannot be moved on except by its end. Its id
-/// is used once in a project, for ever: what is kept of it after its run is gone is the id. It is decided once, by a conditional write under the
-/// run's lock, in the transaction that moves the run, tells of it and writes it down; whoever comes later learns what was decided. It is decided at the latest
-/// at <see cref="ExpiresAt"/>, by the server. Times are microseconds since 1970.
+/// What always holds: it belongs to one run, as one of its rounds, and while it is pending the run names it and cannot
+/// be moved on except by its end. Its id is used once in a project, for ever: what is kept of it after its run is gone
+/// is the id. It is decided once, by a conditional write under the run's lock, in the transaction that moves the run,
+/// tells of it and writes it down; whoever comes later learns what was decided. It is decided at the latest at
+/// <see cref="ExpiresAt"/>, by the server. Times are microseconds since 1970.
 /// </summary>
 internal sealed record Approval
 {
@@ -48,7 +49,9 @@ internal sealed record Approval
 
     public long? DecidedAt { get; init; }
 
-    /// <summary>How it was decided: <c>service</c>, <c>key</c>, <c>token</c>, <c>link</c>, <c>server</c>; and by whom.</summary>
+    /// <summary>
+    /// How it was decided: <c>service</c>, <c>key</c>, <c>token</c>, <c>link</c>, <c>server</c>; and by whom.
+    /// </summary>
     public string? DecidedWith { get; init; }
 
     public string? DecidedBy { get; init; }
@@ -63,7 +66,9 @@ internal sealed record Approval
 
     public string? PayloadHash { get; init; }
 
-    /// <summary>Of the token of the page that this server shows to a person; null where another service asks him.</summary>
+    /// <summary>
+    /// Of the token of the page that this server shows to a person; null where another service asks him.
+    /// </summary>
     public byte[]? LinkDigest { get; init; }
 
     /// <summary>Where another service asks.</summary>

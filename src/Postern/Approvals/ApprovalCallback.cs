@@ -19,15 +19,29 @@ internal sealed class ApprovalCallback(AgentStore agents, ApprovalStore approval
     public override async ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery)
     {
         var detail = delivery.Detail ?? "";
-        if (await approvals.FindAsync(delivery.Project, detail[(detail.IndexOf(' ', StringComparison.Ordinal) + 1)..]) is not { CallbackUrl: { } url } approval) return (null, "The approval is gone.");
+        if (
+            await approvals.FindAsync(delivery.Project, detail[(detail.IndexOf(' ', StringComparison.Ordinal) + 1)..])
+            is not { CallbackUrl: { } url } approval
+        )
+            return (null, "The approval is gone.");
         return await agents.FindAsync(delivery.Project, approval.Agent) is { SealedSecret: { } sealedSecret }
-            ? (new Outgoing(url, [master.Open(sealedSecret, Agent.SealOwner(approval.Project, approval.Agent))], delivery.Body), null)
+            ? (
+                new Outgoing(
+                    url,
+                    [master.Open(sealedSecret, Agent.SealOwner(approval.Project, approval.Agent))],
+                    delivery.Body
+                ),
+                null
+            )
             : (null, $"The agent {approval.Agent}, whose secret signs it, is gone.");
     }
 
-    public override async ValueTask LockAsync(Tx tx, Delivery delivery) => await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
+    public override async ValueTask LockAsync(Tx tx, Delivery delivery) =>
+        await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
 
-    public override ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt) => DeliveryTrace.AddAsync(tx, delivery, "approval_callback", accepted: false, attempt.Words);
+    public override ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt) =>
+        DeliveryTrace.AddAsync(tx, delivery, "approval_callback", accepted: false, attempt.Words);
 
-    public override ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason) => DeliveryTrace.AddAsync(tx, delivery, "approval_callback", reason is null, reason);
+    public override ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason) =>
+        DeliveryTrace.AddAsync(tx, delivery, "approval_callback", reason is null, reason);
 }

@@ -4,7 +4,9 @@ using Postern.Http;
 
 namespace Postern.Approvals;
 
-/// <summary>A service's decision, flat; or as <c>{id, type, createdAt, data: {requestId, response: {decision, feedback}}}</c>.</summary>
+/// <summary>
+/// A service's decision, flat; or as <c>{id, type, createdAt, data: {requestId, response: {decision, feedback}}}</c>.
+/// </summary>
 internal sealed record ApprovalDecided(
     [Member("The question's id. In an envelope it may stand in data.")] string? RequestId,
     [Member("approved, rejected, request_changes or expired. In an envelope it stands in data.")] string? Decision,
@@ -12,8 +14,9 @@ internal sealed record ApprovalDecided(
     [Member("What the answer says beside the decision.")] JsonElement? Response,
     [Member("The digest of the payload that the person has seen.")]
     [property: JsonPropertyName("payload_hash")]
-    string? PayloadHash,
+        string? PayloadHash,
     [Member("When it was decided; not looked at.")] JsonElement? Timestamp,
     [Chosen("Makes it an envelope: requestId, and response with decision, feedback and payload_hash.")]
-    JsonElement? Data,
-    [Member("The type of an envelope: expired expires, others say nothing.")] JsonElement? Type);
+        JsonElement? Data,
+    [Member("The type of an envelope: expired expires, others say nothing.")] JsonElement? Type
+);

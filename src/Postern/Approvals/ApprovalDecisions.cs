@@ -8,8 +8,9 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Deciding, for the signed door, the keys, the page and the clock alike. The decision, the run, its event, the message in its session's transcript, and what tells
-/// the agent and the subscribers are one transaction that holds the run's row: of any number at once one is processed, and the others are told which.
+/// Deciding, for the signed door, the keys, the page and the clock alike. The decision, the run, its event, the message
+/// in its session's transcript, and what tells the agent and the subscribers are one transaction that holds the run's
+/// row: of any number at once one is processed, and the others are told which.
 /// </summary>
 internal sealed class ApprovalDecisions(RunMachine machine, Conversation conversation, ApprovalEvents events)
 {
@@ -20,20 +21,37 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
     /// <param name="project">The tenant.</param>
     /// <param name="id">The question.</param>
     /// <param name="decided">What was decided.</param>
-    /// <param name="mayDecide">Whether whoever decides may decide this question; one that he may not is unknown to him.</param>
-    public async ValueTask<DecideOutcome> DecideAsync(Tx tx, string project, string id, Decided decided, Func<Approval, bool>? mayDecide = null)
+    /// <param name="mayDecide">
+    /// Whether whoever decides may decide this question; one that he may not is unknown to him.
+    /// </param>
+    public async ValueTask<DecideOutcome> DecideAsync(
+        Tx tx,
+        string project,
+        string id,
+        Decided decided,
+        Func<Approval, bool>? mayDecide = null
+    )
     {
-        if (await ApprovalStore.FindAsync(tx, project, id) is not { } seen || mayDecide?.Invoke(seen) == false) return new DecideOutcome.Unknown();
-        // The run's row puts decisions, reports, cancels and the clock in one order; what is known of the question is read again behind it, where others may have written between.
-        if (await RunStore.LockAsync(tx, project, seen.Run) is not { } run) return new DecideOutcome.Unknown();
-        if ((tx.ForUpdate.Length == 0 ? seen : await ApprovalStore.FindAsync(tx, project, id)) is not { } approval) return new DecideOutcome.Unknown();
+        if (await ApprovalStore.FindAsync(tx, project, id) is not { } seen || mayDecide?.Invoke(seen) == false)
+            return new DecideOutcome.Unknown();
+        // The run's row puts decisions, reports, cancels and the clock in one order; what is known of the question is
+        // read again behind it, where others may have written between.
+        if (await RunStore.LockAsync(tx, project, seen.Run) is not { } run)
+            return new DecideOutcome.Unknown();
+        if ((tx.IsAlone ? seen : await ApprovalStore.FindAsync(tx, project, id)) is not { } approval)
+            return new DecideOutcome.Unknown();
         if (approval.IsOverdue(tx.Now))
         {
             // Its time is over, although the server's own look has not come by yet.
             (approval, run) = await SettleAsync(tx, run, approval, new Decided(Decision.Expired, "server", "server"));
         }
-        if (!approval.IsPending) return await LateAsync(tx, run, approval, decided);
-        if (decided.PayloadHash is not null && approval.PayloadHash is not null && decided.PayloadHash != approval.PayloadHash)
+        if (!approval.IsPending)
+            return await LateAsync(tx, run, approval, decided);
+        if (
+            decided.PayloadHash is not null
+            && approval.PayloadHash is not null
+            && decided.PayloadHash != approval.PayloadHash
+        )
         {
             await KeepRefusalAsync(tx, run, approval, decided, "payload_mismatch");
             return new DecideOutcome.OtherPayload();
@@ -44,7 +62,8 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
 
     private static async ValueTask<DecideOutcome> LateAsync(Tx tx, Run run, Approval approval, Decided decided)
     {
-        if (decided.Word == approval.Status) return new DecideOutcome.Already(approval, run);
+        if (decided.Word == approval.Status)
+            return new DecideOutcome.Already(approval, run);
         await KeepRefusalAsync(tx, run, approval, decided, "decision_conflict");
         return approval.Status switch
         {
@@ -57,42 +76,117 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
     private async ValueTask<(Approval Approval, Run Run)> SettleAsync(Tx tx, Run run, Approval asked, Decided decided)
     {
         decided = decided with { By = decided.By ?? asked.Service };
-        var approval = asked with { Status = decided.Word, DecidedAt = tx.Now, DecidedWith = decided.With, DecidedBy = decided.By, Feedback = decided.Feedback, Response = decided.Response };
-        if (!await ApprovalStore.DecideIfPendingAsync(tx, approval)) throw new InvalidOperationException($"{approval.Id} was decided without its run being held.");
+        var approval = asked with
+        {
+            Status = decided.Word,
+            DecidedAt = tx.Now,
+            DecidedWith = decided.With,
+            DecidedBy = decided.By,
+            Feedback = decided.Feedback,
+            Response = decided.Response,
+        };
+        if (!await ApprovalStore.DecideIfPendingAsync(tx, approval))
+            throw new InvalidOperationException($"{approval.Id} was decided without its run being held.");
         var by = new Doer(decided.With, decided.By!);
         await events.DecidedAsync(tx, approval);
-        if (run.Session is not null) await conversation.NoteAsync(tx, run.Project, run.Session, MessageOf(approval), run.Id);
-        await Audit.WriteAsync(tx, new AuditRow(run.Project, "approval.decided", decided.With, decided.With == "token" ? Audit.Hashed(decided.By!) : decided.By, Reason: $"{approval.Status} {run.Id} round {approval.Round}"));
+        if (run.Session is not null)
+            await conversation.NoteAsync(tx, run.Project, run.Session, MessageOf(approval), run.Id);
+        await Audit.WriteAsync(
+            tx,
+            new AuditRow(
+                run.Project,
+                "approval.decided",
+                decided.With,
+                decided.With == "token" ? Audit.Hashed(decided.By!) : decided.By,
+                Reason: $"{approval.Status} {run.Id} round {approval.Round}"
+            )
+        );
         if (Decision.Refuses(approval.Status) && approval.OnReject == Approval.Cancel)
         {
-            await RunEvents.AddAsync(tx, run.Project, run.Id, seq => new RunEvent(seq, "approval_decided", tx.Now, approval.Attempt, by, run.Status, Detail: DetailOf(approval)));
-            return (approval, await conversation.EndRunAsync(tx, run, Phase.Cancelled, ReasonOf(approval), by, tellAgent: true) ?? run);
+            await RunEvents.AddAsync(
+                tx,
+                run.Project,
+                run.Id,
+                seq => new RunEvent(
+                    seq,
+                    "approval_decided",
+                    tx.Now,
+                    approval.Attempt,
+                    by,
+                    run.Status,
+                    Detail: DetailOf(approval)
+                )
+            );
+            return (
+                approval,
+                await conversation.EndRunAsync(tx, run, Phase.Cancelled, ReasonOf(approval), by, tellAgent: true) ?? run
+            );
         }
         var next = await machine.AnswerAsync(tx, run, approval, by, DetailOf(approval));
-        if (run.Session is not null) await conversation.GoOnAsync(tx, next);
+        if (run.Session is not null)
+            await conversation.GoOnAsync(tx, next);
         return (approval, next);
     }
 
     private static async ValueTask KeepRefusalAsync(Tx tx, Run run, Approval approval, Decided decided, string code)
     {
-        if (await RunEvents.IsFullAsync(tx, run.Project, run.Id)) return;
-        await RunEvents.AddAsync(tx, run.Project, run.Id, seq => new RunEvent(
-            seq, "approval_decision", tx.Now, approval.Attempt, new Doer(decided.With, decided.By ?? approval.Service), run.Status, null, Accepted: false, Code: code,
-            Detail: JsonSerializer.Serialize(new { approvalRequestId = approval.Id, round = approval.Round, decision = decided.Word, decided = approval.Status }, Wire.Json)));
+        if (await RunEvents.IsFullAsync(tx, run.Project, run.Id))
+            return;
+        await RunEvents.AddAsync(
+            tx,
+            run.Project,
+            run.Id,
+            seq => new RunEvent(
+                seq,
+                "approval_decision",
+                tx.Now,
+                approval.Attempt,
+                new Doer(decided.With, decided.By ?? approval.Service),
+                run.Status,
+                null,
+                Accepted: false,
+                Code: code,
+                Detail: JsonSerializer.Serialize(
+                    new
+                    {
+                        approvalRequestId = approval.Id,
+                        round = approval.Round,
+                        decision = decided.Word,
+                        decided = approval.Status,
+                    },
+                    Wire.Json
+                )
+            )
+        );
     }
 
     /// <summary>The answer in the run's timeline.</summary>
     private static string DetailOf(Approval approval) =>
-        JsonSerializer.Serialize(new { approvalRequestId = approval.Id, round = approval.Round, decision = approval.Status, feedback = approval.Feedback, decidedWith = approval.DecidedWith, decidedBy = approval.DecidedBy }, Wire.Json);
+        JsonSerializer.Serialize(
+            new
+            {
+                approvalRequestId = approval.Id,
+                round = approval.Round,
+                decision = approval.Status,
+                feedback = approval.Feedback,
+                decidedWith = approval.DecidedWith,
+                decidedBy = approval.DecidedBy,
+            },
+            Wire.Json
+        );
 
-    private static string ReasonOf(Approval approval) => approval switch
-    {
-        { Status: Decision.Expired } => "The approval expired.",
-        { Feedback: { Length: > 0 } words } => $"The approval was rejected: {(words.Length <= MaxReason ? words : Wire.Cut(words, MaxReason) + "…")}",
-        _ => "The approval was rejected.",
-    };
+    private static string ReasonOf(Approval approval) =>
+        approval switch
+        {
+            { Status: Decision.Expired } => "The approval expired.",
+            { Feedback: { Length: > 0 } words } =>
+                $"The approval was rejected: {(words.Length <= MaxReason ? words : Wire.Cut(words, MaxReason) + "…")}",
+            _ => "The approval was rejected.",
+        };
 
-    /// <summary>The decision as those read it who read the conversation: a sentence, and what programs want to know beside it.</summary>
+    /// <summary>
+    /// The decision as those read it who read the conversation: a sentence, and what programs want to know beside it.
+    /// </summary>
     private static ChatMessage MessageOf(Approval approval)
     {
         var subject = approval.Title is null ? "The approval" : $"“{approval.Title}”";
@@ -103,16 +197,22 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
             Decision.RequestChanges => "is to be changed",
             _ => "was not decided in time",
         };
-        return new ChatMessage("system", ChatMessage.Write(json =>
-        {
-            ChatMessage.WriteText(json, $"{subject} {said}{(string.IsNullOrWhiteSpace(approval.Feedback) ? "." : ": " + approval.Feedback)}");
-            json.WriteStartObject();
-            json.WriteString("type", "approval");
-            json.WriteString("approvalRequestId", approval.Id);
-            json.WriteNumber("round", approval.Round);
-            json.WriteString("decision", approval.Status);
-            json.WriteString("decidedWith", approval.DecidedWith);
-            json.WriteEndObject();
-        }));
+        return new ChatMessage(
+            "system",
+            ChatMessage.Write(json =>
+            {
+                ChatMessage.WriteText(
+                    json,
+                    $"{subject} {said}{(string.IsNullOrWhiteSpace(approval.Feedback) ? "." : ": " + approval.Feedback)}"
+                );
+                json.WriteStartObject();
+                json.WriteString("type", "approval");
+                json.WriteString("approvalRequestId", approval.Id);
+                json.WriteNumber("round", approval.Round);
+                json.WriteString("decision", approval.Status);
+                json.WriteString("decidedWith", approval.DecidedWith);
+                json.WriteEndObject();
+            })
+        );
     }
 }

@@ -6,4 +6,5 @@ namespace Postern.Approvals;
 [HasMoreMembers]
 internal sealed record ApprovalError(
     [Member("The stable code, or a text that clients have always known.")] string Error,
-    [Member("What is wrong, for people.", MayBeAbsent = true)] string? Message);
+    [Member("What is wrong, for people.", MayBeAbsent = true)] string? Message
+);

@@ -9,42 +9,83 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Who hears of a question and of its answer: subscribers, and the agent that waits, by a delivery. Written in the transaction in which it happens.
+/// Who hears of a question and of its answer: subscribers, and the agent that waits, by a delivery. Written in the
+/// transaction in which it happens.
 /// </summary>
 internal sealed class ApprovalEvents(Outbox outbox, ServerAddress address)
 {
-    public const string Decided = "approval.decided";
-
-    public ValueTask RequestedAsync(Tx tx, Approval approval) => EmitAsync(tx, "approval.requested", approval);
+    public ValueTask RequestedAsync(Tx tx, Approval approval) => EmitAsync(tx, EventType.ApprovalRequested, approval);
 
     public async ValueTask DecidedAsync(Tx tx, Approval approval)
     {
-        await EmitAsync(tx, approval.Status == Decision.Expired ? "approval.expired" : Decided, approval);
+        await EmitAsync(
+            tx,
+            approval.Status == Decision.Expired ? EventType.ApprovalExpired : EventType.ApprovalDecided,
+            approval
+        );
         if (approval.CallbackUrl is { } url)
         {
-            await outbox.EnqueueAsync(tx, new NewDelivery(
-                approval.Project, ApprovalCallback.PurposeName, "url:" + new Uri(url).GetLeftPart(UriPartial.Authority), approval.Run, Decided, Body(tx, approval), tx.Now + Outbox.GiveUpAfter, ApprovalCallback.DetailOf(approval)));
+            await outbox.EnqueueAsync(
+                tx,
+                new NewDelivery(
+                    approval.Project,
+                    ApprovalCallback.PurposeName,
+                    "url:" + new Uri(url).GetLeftPart(UriPartial.Authority),
+                    approval.Run,
+                    EventType.ApprovalDecided.Name,
+                    Body(tx, approval),
+                    tx.Now + Outbox.GiveUpAfter,
+                    ApprovalCallback.DetailOf(approval)
+                )
+            );
         }
         // A run that was ended around its question has its agent told of that end.
-        else if (approval.Status != Decision.Cancelled && await AgentStore.FindAsync(tx, approval.Project, approval.Agent) is { Kind: Agent.Http })
-            await outbox.EnqueueAsync(tx, new NewDelivery(approval.Project, AgentNotices.PurposeName, Agent.EndpointKey(approval.Agent), approval.Run, Decided, Body(tx, approval), tx.Now + Outbox.GiveUpAfter));
+        else if (
+            approval.Status != Decision.Cancelled
+            && await AgentStore.FindAsync(tx, approval.Project, approval.Agent) is { Kind: Agent.Http }
+        )
+            await outbox.EnqueueAsync(
+                tx,
+                new NewDelivery(
+                    approval.Project,
+                    AgentNotices.PurposeName,
+                    Agent.EndpointKey(approval.Agent),
+                    approval.Run,
+                    EventType.ApprovalDecided.Name,
+                    Body(tx, approval),
+                    tx.Now + Outbox.GiveUpAfter
+                )
+            );
     }
 
     /// <summary>A run ends while a person is asked: the question is closed with it.</summary>
     public async ValueTask CloseAsync(Tx tx, string project, string id, Doer by)
     {
-        if (await ApprovalStore.FindAsync(tx, project, id) is not { IsPending: true } open) return;
-        var closed = open with { Status = Decision.Cancelled, DecidedAt = tx.Now, DecidedWith = by.Credential, DecidedBy = by.Actor };
-        if (await ApprovalStore.DecideIfPendingAsync(tx, closed)) await DecidedAsync(tx, closed);
+        if (await ApprovalStore.FindAsync(tx, project, id) is not { IsPending: true } open)
+            return;
+        var closed = open with
+        {
+            Status = Decision.Cancelled,
+            DecidedAt = tx.Now,
+            DecidedWith = by.Credential,
+            DecidedBy = by.Actor,
+        };
+        if (await ApprovalStore.DecideIfPendingAsync(tx, closed))
+            await DecidedAsync(tx, closed);
     }
 
     private byte[] Body(Tx tx, Approval approval)
     {
-        var body = Outbox.Body(Decided, tx.Now, json => Write(json, approval, whole: true));
-        return body.Length <= Outbox.MaxBody ? body : Outbox.Body(Decided, tx.Now, json => Write(json, approval, whole: false));
+        var body = Outbox.Body(EventType.ApprovalDecided.Name, tx.Now, json => Write(json, approval, whole: true));
+        return body.Length <= Outbox.MaxBody
+            ? body
+            : Outbox.Body(EventType.ApprovalDecided.Name, tx.Now, json => Write(json, approval, whole: false));
     }
 
-    /// <summary>What was decided; without what came with it where that is too large to be delivered, and then with where to read it.</summary>
+    /// <summary>
+    /// What was decided; without what came with it where that is too large to be delivered, and then with where to read
+    /// it.
+    /// </summary>
     private void Write(Utf8JsonWriter json, Approval approval, bool whole)
     {
         json.WriteString("execution_id", approval.Run);
@@ -57,28 +98,38 @@ internal sealed class ApprovalEvents(Outbox outbox, ServerAddress address)
             json.WriteString("url", $"{address.Url}/api/v1/executions/{approval.Run}/approval-status");
             return;
         }
-        if (approval.Feedback is not null) json.WriteString("feedback", approval.Feedback);
-        if (approval.Response is not null) RunJson.Raw(json, "response", approval.Response);
+        if (approval.Feedback is not null)
+            json.WriteString("feedback", approval.Feedback);
+        if (approval.Response is not null)
+            RunJson.Raw(json, "response", approval.Response);
     }
 
-    /// <summary>Thin, and without the link that the question is answered by: events are listed, and kept as they are sent.</summary>
-    private ValueTask EmitAsync(Tx tx, string type, Approval approval) =>
-        outbox.EmitAsync(tx, approval.Project, type, approval.Run, json =>
-        {
-            json.WriteString("approvalRequestId", approval.Id);
-            json.WriteString("runId", approval.Run);
-            json.WriteString("agent", approval.Agent);
-            json.WriteString("sessionId", approval.Session);
-            json.WriteNumber("round", approval.Round);
-            json.WriteString("status", approval.Status);
-            json.WriteString("service", approval.Service);
-            json.WriteString("title", approval.Title);
-            json.WriteString("requestedAt", Wire.Iso(approval.RequestedAt));
-            json.WriteString("expiresAt", Wire.Iso(approval.ExpiresAt));
-            if (approval.DecidedAt is not null)
+    /// <summary>
+    /// Thin, and without the link that the question is answered by: events are listed, and kept as they are sent.
+    /// </summary>
+    private ValueTask EmitAsync(Tx tx, EventType type, Approval approval) =>
+        outbox.EmitAsync(
+            tx,
+            approval.Project,
+            type,
+            approval.Run,
+            json =>
             {
-                json.WriteString("decidedAt", Wire.Iso(approval.DecidedAt));
-                json.WriteString("decidedWith", approval.DecidedWith);
+                json.WriteString("approvalRequestId", approval.Id);
+                json.WriteString("runId", approval.Run);
+                json.WriteString("agent", approval.Agent);
+                json.WriteString("sessionId", approval.Session);
+                json.WriteNumber("round", approval.Round);
+                json.WriteString("status", approval.Status);
+                json.WriteString("service", approval.Service);
+                json.WriteString("title", approval.Title);
+                json.WriteString("requestedAt", Wire.Iso(approval.RequestedAt));
+                json.WriteString("expiresAt", Wire.Iso(approval.ExpiresAt));
+                if (approval.DecidedAt is not null)
+                {
+                    json.WriteString("decidedAt", Wire.Iso(approval.DecidedAt));
+                    json.WriteString("decidedWith", approval.DecidedWith);
+                }
             }
-        });
+        );
 }

@@ -3,13 +3,17 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Decides what nobody has decided in time, within about a second of its time, also after a restart. It finds by an index
-/// and decides under the run's lock like everybody else, so any number of nodes may look at once and one does it. However
-/// many are due at once, a look goes on until none is left.
+/// Decides what nobody has decided in time, within about a second of its time, also after a restart. It finds by an
+/// index and decides under the run's lock like everybody else, so any number of nodes may look at once and one does it.
+/// However many are due at once, a look goes on until none is left.
 /// </summary>
 internal sealed class ApprovalExpirer(
-    Database database, ApprovalStore approvals, ApprovalDecisions decisions, TimeProvider clock,
-    ILogger<ApprovalExpirer> log) : PeriodicLook(clock, log)
+    Database database,
+    ApprovalStore approvals,
+    ApprovalDecisions decisions,
+    TimeProvider clock,
+    ILogger<ApprovalExpirer> log
+) : PeriodicLook(clock, log)
 {
     protected override Task LookAsync(CancellationToken stop) =>
         AllAsync(approvals.OverdueAsync, due => due.Run, ExpireAsync, stop);

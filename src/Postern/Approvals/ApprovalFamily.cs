@@ -3,7 +3,10 @@ using Postern.Http;
 
 namespace Postern.Approvals;
 
-/// <summary>How approvals word their refusals: <c>{error, message?}</c>. Where there is a code it is the error, and the text its message; the older texts stand alone.</summary>
+/// <summary>
+/// How approvals word their refusals: <c>{error, message?}</c>. Where there is a code it is the error, and the text its
+/// message; the older texts stand alone.
+/// </summary>
 internal sealed class ApprovalFamily : ErrorFamily
 {
     public static ApprovalFamily Instance { get; } = new();
@@ -13,10 +16,14 @@ internal sealed class ApprovalFamily : ErrorFamily
     public override void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http)
     {
         json.WriteString("error", refusal.Code ?? refusal.Message);
-        if (refusal.Code is not null && refusal.Message.Length > 0) json.WriteString("message", refusal.Message);
+        if (refusal.Code is not null && refusal.Message.Length > 0)
+            json.WriteString("message", refusal.Message);
         WriteExtra(json, refusal);
     }
 
     public override Refusal Forbidden(string requiredScope) =>
-        new(403, $"The credential lacks the scope {requiredScope}.", "missing_scope") { Extra = [("requiredScopes", new[] { requiredScope })] };
+        new(403, $"The credential lacks the scope {requiredScope}.", "missing_scope")
+        {
+            Extra = [("requiredScopes", new[] { requiredScope })],
+        };
 }

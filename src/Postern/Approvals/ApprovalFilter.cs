@@ -4,6 +4,13 @@ namespace Postern.Approvals;
 
 /// <summary>What a list of approvals is narrowed to; empty lists do not narrow.</summary>
 internal sealed record ApprovalFilter(
-    IReadOnlyList<string> Statuses, IReadOnlyList<string> Agents, IReadOnlyList<string> Runs,
-    IReadOnlyList<string> Sessions, IReadOnlyList<string> Services, long? From, long? To, Cursor? After,
-    bool WithInternal = false);
+    IReadOnlyList<string> Statuses,
+    IReadOnlyList<string> Agents,
+    IReadOnlyList<string> Runs,
+    IReadOnlyList<string> Sessions,
+    IReadOnlyList<string> Services,
+    long? From,
+    long? To,
+    Cursor? After,
+    bool WithInternal = false
+);

@@ -9,29 +9,36 @@ namespace Postern.Approvals;
 internal static class ApprovalJson
 {
     /// <summary>What asking answers.</summary>
-    public static byte[] Asked(Approval a, string? url) => Render(json =>
-    {
-        json.WriteString("approval_request_id", a.Id);
-        json.WriteString("approval_request_url", url);
-        json.WriteString("status", a.Status);
-        json.WriteString("expires_at", Wire.Iso(a.ExpiresAt));
-        json.WriteString("payload_hash", a.PayloadHash);
-    });
+    public static byte[] Asked(Approval a, string? url) =>
+        Render(json =>
+        {
+            json.WriteString("approval_request_id", a.Id);
+            json.WriteString("approval_request_url", url);
+            json.WriteString("status", a.Status);
+            json.WriteString("expires_at", Wire.Iso(a.ExpiresAt));
+            json.WriteString("payload_hash", a.PayloadHash);
+        });
 
     /// <summary>What whoever waits for it reads: the question's state and, once there is one, the answer.</summary>
-    public static byte[] Status(Approval a, string? url) => Render(json =>
-    {
-        json.WriteString("status", a.Status);
-        json.WriteString("approval_request_id", a.Id);
-        json.WriteNumber("round", a.Round);
-        if (a.Response is not null) RunJson.Raw(json, "response", a.Response);
-        if (a.Feedback is not null) json.WriteString("feedback", a.Feedback);
-        if (a.DecidedBy is not null) json.WriteString("decided_by", a.DecidedBy);
-        if (url is not null) json.WriteString("request_url", url);
-        json.WriteString("requested_at", Wire.Iso(a.RequestedAt));
-        if (a.DecidedAt is not null) json.WriteString("responded_at", Wire.Iso(a.DecidedAt));
-        json.WriteString("expires_at", Wire.Iso(a.ExpiresAt));
-    });
+    public static byte[] Status(Approval a, string? url) =>
+        Render(json =>
+        {
+            json.WriteString("status", a.Status);
+            json.WriteString("approval_request_id", a.Id);
+            json.WriteNumber("round", a.Round);
+            if (a.Response is not null)
+                RunJson.Raw(json, "response", a.Response);
+            if (a.Feedback is not null)
+                json.WriteString("feedback", a.Feedback);
+            if (a.DecidedBy is not null)
+                json.WriteString("decided_by", a.DecidedBy);
+            if (url is not null)
+                json.WriteString("request_url", url);
+            json.WriteString("requested_at", Wire.Iso(a.RequestedAt));
+            if (a.DecidedAt is not null)
+                json.WriteString("responded_at", Wire.Iso(a.DecidedAt));
+            json.WriteString("expires_at", Wire.Iso(a.ExpiresAt));
+        });
 
     /// <summary>All of it, for those who look after what waits.</summary>
     /// <param name="url">Where the person is asked, for who may know it.</param>
@@ -50,8 +57,10 @@ internal static class ApprovalJson
         RunJson.Raw(json, "payload", a.Payload);
         json.WriteString("payload_hash", a.PayloadHash);
         json.WritePropertyName("options");
-        if (a.Options is null) json.WriteNullValue();
-        else json.WriteRawValue(a.Options, skipInputValidation: true);
+        if (a.Options is null)
+            json.WriteNullValue();
+        else
+            json.WriteRawValue(a.Options, skipInputValidation: true);
         json.WriteString("on_reject", a.OnReject);
         json.WriteString("request_url", url);
         json.WriteString("asked_with", a.AskedWith);

@@ -5,8 +5,9 @@ using Postern.Http;
 namespace Postern.Approvals;
 
 /// <summary>
-/// What an approval service sends, flat or in an envelope, read so that nothing but a listed word approves: wherever a decision or the question's id may stand, all that
-/// is said must say the same, and what is no text is no decision. The type of an envelope decides nothing, except that <c>expired</c> expires.
+/// What an approval service sends, flat or in an envelope, read so that nothing but a listed word approves: wherever a
+/// decision or the question's id may stand, all that is said must say the same, and what is no text is no decision. The
+/// type of an envelope decides nothing, except that <c>expired</c> expires.
 /// </summary>
 /// <param name="Id">The question.</param>
 /// <param name="Decided">What was decided.</param>
@@ -18,44 +19,102 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
     public static (ApprovalMessage? Message, Refusal? Refusal) Read(RequestBody body)
     {
         var (json, unreadable) = body.Parse();
-        if (unreadable is { Status: not 400 }) return (null, unreadable);
-        if (json is null) return (null, Invalid(unreadable!.Code == "empty_body" ? "the body is empty" : "the body is not strict JSON in UTF-8"));
+        if (unreadable is { Status: not 400 })
+            return (null, unreadable);
+        if (json is null)
+            return (
+                null,
+                Invalid(unreadable!.Code == "empty_body" ? "the body is empty" : "the body is not strict JSON in UTF-8")
+            );
         using (json)
         {
             var root = json.RootElement;
-            if (root.ValueKind != JsonValueKind.Object) return (null, Invalid("the body is not an object"));
+            if (root.ValueKind != JsonValueKind.Object)
+                return (null, Invalid("the body is not an object"));
             var data = Member(root, "data");
-            if (data is { ValueKind: not (JsonValueKind.Object or JsonValueKind.Null) }) return (null, Invalid("data is not an object"));
+            if (data is { ValueKind: not (JsonValueKind.Object or JsonValueKind.Null) })
+                return (null, Invalid("data is not an object"));
             var envelope = data is { ValueKind: JsonValueKind.Object };
             var response = Member(envelope ? data!.Value : root, "response");
-            if (envelope && response is { ValueKind: not (JsonValueKind.Object or JsonValueKind.Null) }) return (null, Invalid("data.response is not an object"));
+            if (envelope && response is { ValueKind: not (JsonValueKind.Object or JsonValueKind.Null) })
+                return (null, Invalid("data.response is not an object"));
             var answer = envelope && response is { ValueKind: JsonValueKind.Object } ? response : null;
 
-            if (!TryAgree([Member(root, "requestId"), envelope ? Member(data!.Value, "requestId") : null], out var id) || string.IsNullOrWhiteSpace(id)) return (null, new Refusal(400, "requestId is required"));
+            if (
+                !TryAgree([Member(root, "requestId"), envelope ? Member(data!.Value, "requestId") : null], out var id)
+                || string.IsNullOrWhiteSpace(id)
+            )
+                return (null, new Refusal(400, "requestId is required"));
             var (word, wrong) = DecisionOf(root, envelope ? data : null, answer);
-            if (word is null) return (null, wrong);
+            if (word is null)
+                return (null, wrong);
             // The flat form's response is the agent's business, unless it decides otherwise.
-            if (!envelope && response is { ValueKind: JsonValueKind.Object } own && Member(own, "decision") is { ValueKind: JsonValueKind.String } inner && Decision.Of(Fields.TextOf(inner) ?? "") is { } other && other != word) return (null, Invalid($"it says both {word} and {other}"));
-            var feedback = (answer is null ? null : Member(answer.Value, "feedback")) ?? (envelope ? Member(data!.Value, "feedback") : null) ?? Member(root, "feedback");
-            if (!TryText(feedback, out var words) || words?.Length > MaxFeedback) return (null, Invalid($"feedback is not a text of at most {MaxFeedback} characters"));
-            if (!TryAgree([Member(root, "payload_hash"), answer is null ? null : Member(answer.Value, "payload_hash")], out var hash)) return (null, Invalid("payload_hash is not one text"));
-            if (response is { } kept && !Fields.IsKeepable(kept)) return (null, Invalid("response holds text that is not valid Unicode"));
-            return (new ApprovalMessage(id, new Decided(word, "service", null, words, response is { ValueKind: not JsonValueKind.Null } given ? Encoding.UTF8.GetBytes(given.GetRawText()) : null, hash)), null);
+            if (
+                !envelope
+                && response is { ValueKind: JsonValueKind.Object } own
+                && Member(own, "decision") is { ValueKind: JsonValueKind.String } inner
+                && Decision.Of(Fields.TextOf(inner) ?? "") is { } other
+                && other != word
+            )
+                return (null, Invalid($"it says both {word} and {other}"));
+            var feedback =
+                (answer is null ? null : Member(answer.Value, "feedback"))
+                ?? (envelope ? Member(data!.Value, "feedback") : null)
+                ?? Member(root, "feedback");
+            if (!TryText(feedback, out var words) || words?.Length > MaxFeedback)
+                return (null, Invalid($"feedback is not a text of at most {MaxFeedback} characters"));
+            if (
+                !TryAgree(
+                    [Member(root, "payload_hash"), answer is null ? null : Member(answer.Value, "payload_hash")],
+                    out var hash
+                )
+            )
+                return (null, Invalid("payload_hash is not one text"));
+            if (response is { } kept && !Fields.IsKeepable(kept))
+                return (null, Invalid("response holds text that is not valid Unicode"));
+            return (
+                new ApprovalMessage(
+                    id,
+                    new Decided(
+                        word,
+                        "service",
+                        null,
+                        words,
+                        response is { ValueKind: not JsonValueKind.Null } given
+                            ? Encoding.UTF8.GetBytes(given.GetRawText())
+                            : null,
+                        hash
+                    )
+                ),
+                null
+            );
         }
     }
 
     private static (string? Word, Refusal? Refusal) DecisionOf(JsonElement root, JsonElement? data, JsonElement? answer)
     {
-        JsonElement?[] places = [Member(root, "decision"), data is null ? null : Member(data.Value, "decision"), answer is null ? null : Member(answer.Value, "decision"), answer is null ? null : Member(answer.Value, "action")];
-        var expires = data is not null && Member(root, "type") is { ValueKind: JsonValueKind.String } type
+        JsonElement?[] places =
+        [
+            Member(root, "decision"),
+            data is null ? null : Member(data.Value, "decision"),
+            answer is null ? null : Member(answer.Value, "decision"),
+            answer is null ? null : Member(answer.Value, "action"),
+        ];
+        var expires =
+            data is not null
+            && Member(root, "type") is { ValueKind: JsonValueKind.String } type
             && Fields.TextOf(type) == Decision.Expired;
         string? decided = expires ? Decision.Expired : null;
         foreach (var place in places)
         {
-            if (place is not { ValueKind: not JsonValueKind.Null } said) continue;
-            if (said.ValueKind != JsonValueKind.String || Fields.TextOf(said) is not { } text) return (null, Undecided(said.ValueKind == JsonValueKind.String ? "" : said.GetRawText()));
-            if (Decision.Of(text) is not { } word) return (null, Undecided(text));
-            if (decided is not null && decided != word) return (null, Invalid($"it says both {decided} and {word}"));
+            if (place is not { ValueKind: not JsonValueKind.Null } said)
+                continue;
+            if (said.ValueKind != JsonValueKind.String || Fields.TextOf(said) is not { } text)
+                return (null, Undecided(said.ValueKind == JsonValueKind.String ? "" : said.GetRawText()));
+            if (Decision.Of(text) is not { } word)
+                return (null, Undecided(text));
+            if (decided is not null && decided != word)
+                return (null, Invalid($"it says both {decided} and {word}"));
             decided = word;
         }
         return decided is null ? (null, Undecided("")) : (decided, null);
@@ -67,7 +126,8 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
         text = null;
         foreach (var place in places)
         {
-            if (!TryText(place, out var said) || (said is not null && text is not null && said != text)) return false;
+            if (!TryText(place, out var said) || (said is not null && text is not null && said != text))
+                return false;
             text = said ?? text;
         }
         return true;
@@ -76,14 +136,20 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
     private static bool TryText(JsonElement? value, out string? text)
     {
         text = null;
-        if (value is not { } given || given.ValueKind == JsonValueKind.Null) return true;
+        if (value is not { } given || given.ValueKind == JsonValueKind.Null)
+            return true;
         return given.ValueKind == JsonValueKind.String && (text = Fields.TextOf(given)) is not null;
     }
 
-    private static JsonElement? Member(JsonElement from, string name) => from.TryGetProperty(name, out var value) ? value : null;
+    private static JsonElement? Member(JsonElement from, string name) =>
+        from.TryGetProperty(name, out var value) ? value : null;
 
     private static Refusal Undecided(string said) =>
-        new(400, $"invalid decision '{(said.Length <= MaxShown ? said : Wire.Cut(said, MaxShown) + "…")}'; must be approved, rejected, request_changes, or expired");
+        new(
+            400,
+            $"invalid decision '{(said.Length <= MaxShown ? said : Wire.Cut(said, MaxShown) + "…")}'; must be "
+                + "approved, rejected, request_changes, or expired"
+        );
 
     private static Refusal Invalid(string why) => new(400, "invalid payload: " + why);
 }

@@ -10,10 +10,18 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// The page that a person is asked on. The link's token stands in the path, is good for one question, and is used up by the answer; opening the page, as a link preview does,
-/// changes nothing. It needs no script and allows none. Afterwards the link shows what was decided, and no longer what it was about.
+/// The page that a person is asked on. The link's token stands in the path, is good for one question, and is used up by
+/// the answer; opening the page, as a link preview does, changes nothing. It needs no script and allows none.
+/// Afterwards the link shows what was decided, and no longer what it was about.
 /// </summary>
-internal sealed class ApprovalPageRoutes(ApprovalStore approvals, ApprovalDecisions decisions, FailedCredentials failed, Database database, IServiceProvider services, ILoggerFactory logs)
+internal sealed class ApprovalPageRoutes(
+    ApprovalStore approvals,
+    ApprovalDecisions decisions,
+    FailedCredentials failed,
+    Database database,
+    IServiceProvider services,
+    ILoggerFactory logs
+)
 {
     private const int MaxForm = 64 * 1024;
     private const int TokenSegment = 1;
@@ -23,89 +31,166 @@ internal sealed class ApprovalPageRoutes(ApprovalStore approvals, ApprovalDecisi
     public void Map(Doors doors)
     {
         var group = doors.Group("/approvals", ApprovalFamily.Instance);
-        group.Get("/{token}", Opens.Link, "the question that the link is for", Show).Says("The page of a question").Hide();
-        group.Post("/{token}", Opens.Link, "the question that the link is for", Answer)
-            .Says("A person's answer").Takes<string>("application/x-www-form-urlencoded").Hide();
+        group
+            .Get("/{token}", Opens.Link, "the question that the link is for", Show)
+            .Says("The page of a question")
+            .Hide();
+        group
+            .Post("/{token}", Opens.Link, "the question that the link is for", Answer)
+            .Says("A person's answer")
+            .Takes<string>("application/x-www-form-urlencoded")
+            .Hide();
     }
 
-    private Task<IResult> Show(HttpContext http) =>
-        WithAsync(http, async approval => await PageAsync(200, approval));
+    private Task<IResult> Show(HttpContext http) => WithAsync(http, async approval => await PageAsync(200, approval));
 
     private Task<IResult> Answer(HttpContext http) =>
-        WithAsync(http, async approval =>
-        {
-            var (decided, entered, wrong) = await ReadAsync(http, approval);
-            if (decided is null) return await PageAsync(400, approval, wrong, entered);
-            var outcome = await database.WriteAsync(tx => decisions.DecideAsync(tx, approval.Project, approval.Id, decided));
-            // Read again by the page itself: going back or reloading sends nothing a second time.
-            if (outcome is DecideOutcome.Processed or DecideOutcome.Already) return new SeeOther(http.Request.Path.Value!);
-            return await approvals.FindAsync(approval.Project, approval.Id) is { } now
-                ? await PageAsync(outcome is DecideOutcome.Conflict ? 409 : 410, now, "Your answer was not taken: it had been settled before.")
-                : await PageAsync(404, null, "The question is gone.");
-        });
+        WithAsync(
+            http,
+            async approval =>
+            {
+                var (decided, entered, wrong) = await ReadAsync(http, approval);
+                if (decided is null)
+                    return await PageAsync(400, approval, wrong, entered);
+                var outcome = await database.WriteAsync(tx =>
+                    decisions.DecideAsync(tx, approval.Project, approval.Id, decided)
+                );
+                // Read again by the page itself: going back or reloading sends nothing a second time.
+                if (outcome is DecideOutcome.Processed or DecideOutcome.Already)
+                    return new SeeOther(http.Request.Path.Value!);
+                return await approvals.FindAsync(approval.Project, approval.Id) is { } now
+                    ? await PageAsync(
+                        outcome is DecideOutcome.Conflict ? 409 : 410,
+                        now,
+                        "Your answer was not taken: it had been settled before."
+                    )
+                    : await PageAsync(404, null, "The question is gone.");
+            }
+        );
 
-    /// <summary>The question of the link, or a page that says that there is none: what is wrong with a link is not told.</summary>
+    /// <summary>
+    /// The question of the link, or a page that says that there is none: what is wrong with a link is not told.
+    /// </summary>
     private async Task<IResult> WithAsync(HttpContext http, Func<Approval, Task<IResult>> act)
     {
         try
         {
-            if (RequestPath.Segment(http, TokenSegment) is { Length: TokenLength } token && await approvals.ByLinkAsync(ApprovalRequests.LinkDigestOf(token)) is { } approval) return await act(approval);
+            if (
+                RequestPath.Segment(http, TokenSegment) is { Length: TokenLength } token
+                && await approvals.ByLinkAsync(ApprovalRequests.LinkDigestOf(token)) is { } approval
+            )
+                return await act(approval);
         }
         catch (StorageOutcomeUnknownException)
         {
-            return await PageAsync(503, null, "The server lost its database while it stored your answer. "
-                + "Open this page again: it says whether the answer was taken.");
+            return await PageAsync(
+                503,
+                null,
+                "The server lost its database while it stored your answer. "
+                    + "Open this page again: it says whether the answer was taken."
+            );
         }
         catch (StorageUnavailableException)
         {
-            return await PageAsync(503, null, "The server cannot reach its database now. Nothing was taken; try again in a minute.");
+            return await PageAsync(
+                503,
+                null,
+                "The server cannot reach its database now. Nothing was taken; try again in a minute."
+            );
         }
-        var refusal = failed.Refuse(http, "wrong_link", null, new Refusal(401, "The link is wrong, incomplete or no longer kept. Ask whoever sent it for another."));
+        var refusal = failed.Refuse(
+            http,
+            "wrong_link",
+            null,
+            new Refusal(401, "The link is wrong, incomplete or no longer kept. Ask whoever sent it for another.")
+        );
         return await PageAsync(refusal.Status, null, refusal.Message, refused: refusal);
     }
 
     /// <summary>The form: every field once, a decision that the page offers, an option that the question has.</summary>
-    private async ValueTask<(Decided? Decided, Entered Entered, string? Wrong)> ReadAsync(HttpContext http, Approval approval)
+    private async ValueTask<(Decided? Decided, Entered Entered, string? Wrong)> ReadAsync(
+        HttpContext http,
+        Approval approval
+    )
     {
         var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxForm);
-        if (body is null) return (null, Entered.Nothing, tooLarge!.Message + ".");
+        if (body is null)
+            return (null, Entered.Nothing, tooLarge!.Message + ".");
         using (body)
         {
             var (text, unreadable) = body.Text();
             const string formType = "application/x-www-form-urlencoded";
             var isForm = http.Request.ContentType?.StartsWith(formType, StringComparison.OrdinalIgnoreCase) == true;
-            if (unreadable is not null || !isForm) return (null, Entered.Nothing, "The form could not be read.");
+            if (unreadable is not null || !isForm)
+                return (null, Entered.Nothing, "The form could not be read.");
             var form = QueryHelpers.ParseQuery(Encoding.UTF8.GetString(text.Span));
-            if (form.Count > 10 || form.Any(f => f.Value.Count != 1 || f.Value.ToString().Contains('\0', StringComparison.Ordinal) || f.Value.ToString().Contains('\uFFFD', StringComparison.Ordinal))) return (null, Entered.Nothing, "The form could not be read.");
+            if (
+                form.Count > 10
+                || form.Any(f =>
+                    f.Value.Count != 1
+                    || f.Value.ToString().Contains('\0', StringComparison.Ordinal)
+                    || f.Value.ToString().Contains('\uFFFD', StringComparison.Ordinal)
+                )
+            )
+                return (null, Entered.Nothing, "The form could not be read.");
             var option = form.TryGetValue("option", out var chosen) ? chosen.ToString() : "";
-            var comment = form.TryGetValue("comment", out var said) ? said.ToString().ReplaceLineEndings("\n").Trim() : "";
-            if (comment.Length > PageStyle.MaxComment) return (null, new Entered(Wire.Cut(comment, PageStyle.MaxComment), option), $"The comment has more than {PageStyle.MaxComment} characters.");
+            var comment = form.TryGetValue("comment", out var said)
+                ? said.ToString().ReplaceLineEndings("\n").Trim()
+                : "";
+            if (comment.Length > PageStyle.MaxComment)
+                return (
+                    null,
+                    new Entered(Wire.Cut(comment, PageStyle.MaxComment), option),
+                    $"The comment has more than {PageStyle.MaxComment} characters."
+                );
             var entered = new Entered(comment, option);
-            if (!form.TryGetValue("decision", out var word) || !Offered.Contains(word.ToString(), StringComparer.Ordinal)) return (null, entered, "Press one of the buttons.");
+            if (
+                !form.TryGetValue("decision", out var word)
+                || !Offered.Contains(word.ToString(), StringComparer.Ordinal)
+            )
+                return (null, entered, "Press one of the buttons.");
             byte[]? response = null;
             if (option.Length > 0)
             {
                 var choices = Choice.Of(approval.Options);
-                if (!int.TryParse(option, System.Globalization.NumberStyles.None, null, out var place) || place >= choices.Count) return (null, entered, "The choice is not one of those offered.");
+                if (
+                    !int.TryParse(option, System.Globalization.NumberStyles.None, null, out var place)
+                    || place >= choices.Count
+                )
+                    return (null, entered, "The choice is not one of those offered.");
                 response = JsonSerializer.SerializeToUtf8Bytes(new { option = choices[place].Value }, Wire.Json);
             }
-            return (new Decided(word.ToString(), "link", "link", comment.Length == 0 ? null : comment, response), entered, null);
+            return (
+                new Decided(word.ToString(), "link", "link", comment.Length == 0 ? null : comment, response),
+                entered,
+                null
+            );
         }
     }
 
-    private async Task<IResult> PageAsync(int status, Approval? approval, string? message = null, Entered? entered = null, Refusal? refused = null)
+    private async Task<IResult> PageAsync(
+        int status,
+        Approval? approval,
+        string? message = null,
+        Entered? entered = null,
+        Refusal? refused = null
+    )
     {
         await using var renderer = new HtmlRenderer(services, logs);
-        var parameters = ParameterView.FromDictionary(new Dictionary<string, object?>(StringComparer.Ordinal)
-        {
-            [nameof(ApprovalPage.Question)] = approval,
-            [nameof(ApprovalPage.Status)] = status,
-            [nameof(ApprovalPage.Message)] = message,
-            [nameof(ApprovalPage.Comment)] = entered?.Comment,
-            [nameof(ApprovalPage.Option)] = entered?.Option,
-            [nameof(ApprovalPage.Now)] = database.Now,
-        });
-        var html = await renderer.Dispatcher.InvokeAsync(async () => (await renderer.RenderComponentAsync<ApprovalPage>(parameters)).ToHtmlString());
+        var parameters = ParameterView.FromDictionary(
+            new Dictionary<string, object?>(StringComparer.Ordinal)
+            {
+                [nameof(ApprovalPage.Question)] = approval,
+                [nameof(ApprovalPage.Status)] = status,
+                [nameof(ApprovalPage.Message)] = message,
+                [nameof(ApprovalPage.Comment)] = entered?.Comment,
+                [nameof(ApprovalPage.Option)] = entered?.Option,
+                [nameof(ApprovalPage.Now)] = database.Now,
+            }
+        );
+        var html = await renderer.Dispatcher.InvokeAsync(async () =>
+            (await renderer.RenderComponentAsync<ApprovalPage>(parameters)).ToHtmlString()
+        );
         return new Html(status, Encoding.UTF8.GetBytes(html), refused);
     }
 
@@ -124,8 +209,10 @@ internal sealed class ApprovalPageRoutes(ApprovalStore approvals, ApprovalDecisi
         {
             Prepare(http.Response);
             http.Response.StatusCode = status;
-            if (refused is not null) http.Response.Headers.WWWAuthenticate = "Link realm=\"postern\"";
-            if (refused?.RetryAfterSeconds is { } seconds) http.Response.Headers.RetryAfter = seconds.ToString();
+            if (refused is not null)
+                http.Response.Headers.WWWAuthenticate = "Link realm=\"postern\"";
+            if (refused?.RetryAfterSeconds is { } seconds)
+                http.Response.Headers.RetryAfter = seconds.ToString();
             http.Response.ContentType = "text/html; charset=utf-8";
             http.Response.ContentLength = page.Length;
             await http.Response.Body.WriteAsync(page, http.RequestAborted);

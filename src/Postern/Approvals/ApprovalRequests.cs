@@ -13,10 +13,18 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Asking. The question, the run that waits, its event and what subscribers are told are one transaction that holds the run's row; of many who ask at once one is
-/// taken, and a repeat finds the question that is open.
+/// Asking. The question, the run that waits, its event and what subscribers are told are one transaction that holds the
+/// run's row; of many who ask at once one is taken, and a repeat finds the question that is open.
 /// </summary>
-internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices services, ApprovalEvents events, OutboundGuard outbound, MasterKey master, ServerAddress address, Database database)
+internal sealed class ApprovalRequests(
+    RunMachine machine,
+    ApprovalServices services,
+    ApprovalEvents events,
+    OutboundGuard outbound,
+    MasterKey master,
+    ServerAddress address,
+    Database database
+)
 {
     private const int MaxTitle = 300;
     private const int MaxDescription = 10_000;
@@ -24,20 +32,33 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
     private const int MaxOptions = 16 * 1024;
     private const long Hour = 3_600_000_000;
 
-    /// <summary>Beyond the question's own time nobody waits: what bounds the turn that it stands still in, should nothing else.</summary>
+    /// <summary>
+    /// Beyond the question's own time nobody waits: what bounds the turn that it stands still in, should nothing else.
+    /// </summary>
     private const long TurnSlack = Hour;
 
     public const decimal DefaultHours = 72;
     public const decimal MaxHours = 8760;
 
-    /// <summary>The question of a body; faults are left in it. A callback that must not be called is named by itself.</summary>
+    /// <summary>
+    /// The question of a body; faults are left in it. A callback that must not be called is named by itself.
+    /// </summary>
     public async ValueTask<(Question? Question, string? BadCallback)> ReadAsync(Fields fields, HttpContext http)
     {
         var id = fields.Text("approval_request_id", 1, Approval.MaxId);
-        if (id is not null && (id.Any(char.IsControl) || string.IsNullOrWhiteSpace(id))) fields.Fault("approval_request_id", "must not be blank or hold control characters");
+        if (id is not null && (id.Any(char.IsControl) || string.IsNullOrWhiteSpace(id)))
+            fields.Fault("approval_request_id", "must not be blank or hold control characters");
         var url = fields.Text("approval_request_url", 1, 2048);
-        if (url is not null && !(Uri.TryCreate(url, UriKind.Absolute, out var parsed) && parsed.Scheme is "http" or "https")) fields.Fault("approval_request_url", "must be an absolute http or https URL");
-        if (url is not null && id is null) fields.Fault("approval_request_url", "is for questions that another service asks: give its approval_request_id too");
+        if (
+            url is not null
+            && !(Uri.TryCreate(url, UriKind.Absolute, out var parsed) && parsed.Scheme is "http" or "https")
+        )
+            fields.Fault("approval_request_url", "must be an absolute http or https URL");
+        if (url is not null && id is null)
+            fields.Fault(
+                "approval_request_url",
+                "is for questions that another service asks: give its approval_request_id too"
+            );
         var callback = fields.Text("callback_url", 1, 2048);
         var hours = ReadHours(fields);
         var service = fields.Text("service", 1, ApprovalServices.MaxName) ?? ApprovalServices.Default;
@@ -46,16 +67,35 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
         var hash = fields.Text("payload_hash", 1, 256);
         var onReject = fields.Word("on_reject", [Approval.Cancel, Approval.Continue]) ?? Approval.Cancel;
         var options = Keep(fields, "options", MaxOptions);
-        if (options is { ValueKind: not (JsonValueKind.Array or JsonValueKind.Object) }) fields.Fault("options", "must be a list or an object");
+        if (options is { ValueKind: not (JsonValueKind.Array or JsonValueKind.Object) })
+            fields.Fault("options", "must be a list or an object");
         var digest = SHA256.HashData(Encoding.UTF8.GetBytes(ReportDigest.FormOf(fields.Root)));
         fields.RefuseUnknown();
-        if (fields.Faults.Count > 0) return (null, null);
+        if (fields.Faults.Count > 0)
+            return (null, null);
         var problem = callback is null ? null : await outbound.WhatIsWrongWithAsync(http, callback);
-        if (problem is not null) return (null, problem);
+        if (problem is not null)
+            return (null, problem);
         var shown = payload is { } given ? Encoding.UTF8.GetBytes(given.GetRawText()) : null;
         // Of the bytes as they came: whoever shows them can make it without knowing how to spell JSON.
         hash ??= shown is null ? null : Convert.ToHexStringLower(SHA256.HashData(shown));
-        return (new Question(id, url, callback, (long)(hours * Hour), service, title, description, shown, hash, onReject, options?.GetRawText(), digest), null);
+        return (
+            new Question(
+                id,
+                url,
+                callback,
+                (long)(hours * Hour),
+                service,
+                title,
+                description,
+                shown,
+                hash,
+                onReject,
+                options?.GetRawText(),
+                digest
+            ),
+            null
+        );
     }
 
     /// <param name="project">The tenant.</param>
@@ -66,29 +106,48 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
     public Task<AskOutcome> AskAsync(string project, string id, string? agent, Question question, Asker asker) =>
         database.WriteAsync(async tx =>
         {
-            if (await RunStore.LockAsync(tx, project, id) is not { } run) return new AskOutcome.NoSuchRun();
-            if (agent is not null && run.Agent != agent) return new AskOutcome.OtherAgent();
-            if (asker.Attempt is { } attempt && attempt != run.Attempt) return new AskOutcome.Stale(run.Attempt, attempt);
+            if (await RunStore.LockAsync(tx, project, id) is not { } run)
+                return new AskOutcome.NoSuchRun();
+            if (agent is not null && run.Agent != agent)
+                return new AskOutcome.OtherAgent();
+            if (asker.Attempt is { } attempt && attempt != run.Attempt)
+                return new AskOutcome.Stale(run.Attempt, attempt);
             return await FindRepeatAsync(tx, run, question) ?? await AskAsync(tx, run, question, asker);
         });
 
-    /// <summary>The link to the page of a question that this server serves. It is made of the id and the master key, so it is kept nowhere and the same each time.</summary>
+    /// <summary>
+    /// The link to the page of a question that this server serves. It is made of the id and the master key, so it is
+    /// kept nowhere and the same each time.
+    /// </summary>
     public string LinkOf(Approval approval) => $"{address.Url}/approvals/{TokenOf(approval.Project, approval.Id)}";
 
     public static byte[] LinkDigestOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 
-    private string TokenOf(string project, string id) => System.Buffers.Text.Base64Url.EncodeToString(master.DigestOf($"{project}\0{id}", "approval link"));
+    private string TokenOf(string project, string id) =>
+        System.Buffers.Text.Base64Url.EncodeToString(master.DigestOf($"{project}\0{id}", "approval link"));
 
-    /// <summary>The question that this one repeats, or why it cannot be asked beside those that were; null: it is new.</summary>
+    /// <summary>
+    /// The question that this one repeats, or why it cannot be asked beside those that were; null: it is new.
+    /// </summary>
     private static async ValueTask<AskOutcome?> FindRepeatAsync(Tx tx, Run run, Question question)
     {
         if (question.Id is { } id)
         {
-            if (await ApprovalStore.FindAsync(tx, run.Project, id) is { } known && known.Run == run.Id && known.PayloadHash == question.PayloadHash) return new AskOutcome.Asked(known);
-            if (run.Approval is null && await ApprovalStore.IsUsedAsync(tx, run.Project, id)) return new AskOutcome.IdIsUsed();
+            if (
+                await ApprovalStore.FindAsync(tx, run.Project, id) is { } known
+                && known.Run == run.Id
+                && known.PayloadHash == question.PayloadHash
+            )
+                return new AskOutcome.Asked(known);
+            if (run.Approval is null && await ApprovalStore.IsUsedAsync(tx, run.Project, id))
+                return new AskOutcome.IdIsUsed();
         }
-        if (run.Approval is null) return null;
-        return question.Id is null && await ApprovalStore.FindAsync(tx, run.Project, run.Approval) is { LinkDigest: not null } open && open.AskDigest.AsSpan().SequenceEqual(question.Digest)
+        if (run.Approval is null)
+            return null;
+        return
+            question.Id is null
+            && await ApprovalStore.FindAsync(tx, run.Project, run.Approval) is { LinkDigest: not null } open
+            && open.AskDigest.AsSpan().SequenceEqual(question.Digest)
             ? new AskOutcome.Asked(open)
             : new AskOutcome.AnotherIsOpen(run.Approval);
     }
@@ -97,13 +156,17 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
     {
         var by = new Doer(asker.Credential, asker.Actor);
         // A quick worker asks before its answer to the dispatch is recorded: whoever works has taken the run on.
-        if (asker.Attempt is not null && run is { Phase: Phase.Queued, Dispatched: true, WorkflowVersion: 0 }) run = await machine.MoveAsync(tx, run, new Change("taken_on", by, Phase.Running));
-        if (run.Phase != Phase.Running) return new AskOutcome.NotRunning(run.Status);
-        if (services.WhatIsWrongWith(run.Project, question.Service, run.Agent) is { } problem) return new AskOutcome.Unfit("service", problem);
+        if (asker.Attempt is not null && run is { Phase: Phase.Queued, Dispatched: true, WorkflowVersion: 0 })
+            run = await machine.MoveAsync(tx, run, new Change("taken_on", by, Phase.Running));
+        if (run.Phase != Phase.Running)
+            return new AskOutcome.NotRunning(run.Status);
+        if (services.WhatIsWrongWith(run.Project, question.Service, run.Agent) is { } problem)
+            return new AskOutcome.Unfit("service", problem);
         if (question.CallbackUrl is { } callback)
         {
             var agent = await AgentStore.FindAsync(tx, run.Project, run.Agent);
-            if (WhatIsWrongWith(callback, run, asker, agent) is { } wrong) return new AskOutcome.Unfit("callback_url", wrong);
+            if (WhatIsWrongWith(callback, run, asker, agent) is { } wrong)
+                return new AskOutcome.Unfit("callback_url", wrong);
         }
         var id = question.Id ?? Id.New(Approval.Prefix, database.Now);
         var approval = new Approval
@@ -132,12 +195,13 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
             Payload = question.Payload,
         };
         // Another run may have asked under this id in this moment.
-        if (!await ApprovalStore.InsertAsync(tx, approval)) return new AskOutcome.IdIsUsed();
+        if (!await ApprovalStore.InsertAsync(tx, approval))
+            return new AskOutcome.IdIsUsed();
         await machine.AskAsync(tx, run, approval, by, DetailOf(approval));
         if (run.Session is not null)
         {
             await Turns.HoldAsync(tx, run, approval.ExpiresAt + TurnSlack);
-            await RunStore.StayAsync(tx, run.Project, run.Id);
+            await RunDue.StayAsync(tx, run.Project, run.Id);
         }
         await events.RequestedAsync(tx, approval);
         return new AskOutcome.Asked(approval);
@@ -146,11 +210,13 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
     /// <summary>The event of a question, with the link to it: for an endpoint that was put with <c>links</c>.</summary>
     public async ValueTask<byte[]> AddLinkAsync(Delivery delivery)
     {
-        var body = System.Text.Json.Nodes.JsonNode.Parse(
-            delivery.Body!, documentOptions: Wire.Kept)!;
+        var body = System.Text.Json.Nodes.JsonNode.Parse(delivery.Body!, documentOptions: Wire.Kept)!;
         var id = body["data"]?["approvalRequestId"]?.GetValue<string>();
-        var approval = id is null ? null : await database.ReadAsync(tx => ApprovalStore.FindAsync(tx, delivery.Project, id));
-        if (approval is not { IsPending: true, LinkDigest: not null }) return delivery.Body!;
+        var approval = id is null
+            ? null
+            : await database.ReadAsync(tx => ApprovalStore.FindAsync(tx, delivery.Project, id));
+        if (approval is not { IsPending: true, LinkDigest: not null })
+            return delivery.Body!;
         body["data"]!["requestUrl"] = LinkOf(approval);
         return JsonSerializer.SerializeToUtf8Bytes(body, Wire.Json);
     }
@@ -162,7 +228,8 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
     /// </summary>
     private static string? WhatIsWrongWith(string callback, Run run, Asker asker, Agent? agent)
     {
-        if (agent is not { SealedSecret: not null }) return $"cannot be signed: the agent {run.Agent} has no secret; put it once more";
+        if (agent is not { SealedSecret: not null })
+            return $"cannot be signed: the agent {run.Agent} has no secret; put it once more";
         var free = asker.Attempt is null || agent is not { Kind: Agent.Http, Url: not null };
         return free || OriginOf(callback) == OriginOf(agent.Url!)
             ? null
@@ -173,23 +240,45 @@ internal sealed class ApprovalRequests(RunMachine machine, ApprovalServices serv
 
     /// <summary>The question in the run's timeline.</summary>
     private static string DetailOf(Approval approval) =>
-        JsonSerializer.Serialize(new { approvalRequestId = approval.Id, round = approval.Round, title = approval.Title, service = approval.Service, payloadHash = approval.PayloadHash, expiresAt = Wire.Iso(approval.ExpiresAt) }, Wire.Json);
+        JsonSerializer.Serialize(
+            new
+            {
+                approvalRequestId = approval.Id,
+                round = approval.Round,
+                title = approval.Title,
+                service = approval.Service,
+                payloadHash = approval.PayloadHash,
+                expiresAt = Wire.Iso(approval.ExpiresAt),
+            },
+            Wire.Json
+        );
 
     private static decimal ReadHours(Fields fields)
     {
-        if (fields.Any("expires_in_hours") is not { } given) return DefaultHours;
+        if (fields.Any("expires_in_hours") is not { } given)
+            return DefaultHours;
         // At least a microsecond, so that what is asked can be decided at all.
-        if (given.ValueKind == JsonValueKind.Number && given.TryGetDecimal(out var hours) && hours is > 0 and <= MaxHours && hours * Hour >= 1) return hours;
+        if (
+            given.ValueKind == JsonValueKind.Number
+            && given.TryGetDecimal(out var hours)
+            && hours is > 0 and <= MaxHours
+            && hours * Hour >= 1
+        )
+            return hours;
         fields.Fault("expires_in_hours", $"must be a number over 0, at most {MaxHours}");
         return DefaultHours;
     }
 
     private static JsonElement? Keep(Fields fields, string name, int most)
     {
-        if (fields.Any(name) is not { } given) return null;
-        if (!Fields.IsKeepable(given)) fields.Fault(name, "holds text that is not valid Unicode");
-        else if (Encoding.UTF8.GetByteCount(given.GetRawText()) > most) fields.Fault(name, $"must have at most {most} bytes");
-        else return given;
+        if (fields.Any(name) is not { } given)
+            return null;
+        if (!Fields.IsKeepable(given))
+            fields.Fault(name, "holds text that is not valid Unicode");
+        else if (Encoding.UTF8.GetByteCount(given.GetRawText()) > most)
+            fields.Fault(name, $"must have at most {most} bytes");
+        else
+            return given;
         return null;
     }
 }

@@ -9,10 +9,19 @@ using Postern.Storage;
 
 namespace Postern.Approvals;
 
-/// <summary>Asking, waiting for the answer, and looking after what waits. In these paths a run is called an execution.</summary>
+/// <summary>
+/// Asking, waiting for the answer, and looking after what waits. In these paths a run is called an execution.
+/// </summary>
 internal sealed class ApprovalRoutes(
-    ApprovalRequests requests, ApprovalStore approvals, ApprovalWaiters waiters, AgentStore agents, RunStore runs,
-    SessionDoor door, StreamRegistry registry, Database database)
+    ApprovalRequests requests,
+    ApprovalStore approvals,
+    ApprovalWaiters waiters,
+    AgentStore agents,
+    RunStore runs,
+    SessionDoor door,
+    StreamRegistry registry,
+    Database database
+)
 {
     private const int MaxBody = 1024 * 1024;
     private const int RunSegment = 3;
@@ -26,46 +35,101 @@ internal sealed class ApprovalRoutes(
         foreach (var prefix in (string[])["/api/v1/executions", "/api/v1/agents/{slug}/executions"])
         {
             var group = doors.Group(prefix, ApprovalFamily.Instance);
-            group.Post("/{run}/request-approval", Opens.Key | Opens.RunToken, asks, Ask).ForReports()
-                .Says("Ask a person, and wait").MayTake<AskApproval>().Gives<AskedView>()
+            group
+                .Post("/{run}/request-approval", Opens.Key | Opens.RunToken, asks, Ask)
+                .ForReports()
+                .Says("Ask a person, and wait")
+                .MayTake<AskApproval>()
+                .Gives<AskedView>()
                 .Gives(400, 401, 403, 404, 409, 413);
-            group.Get("/{run}/approval-status", Opens.Key | Opens.Token | Opens.RunToken, reads, ReadStatus)
-                .TellsTheEnd().Says("A run's newest question, and its answer")
-                .Query("wait", "Seconds to wait until it is decided.", 1, 55).Gives<ApprovalStatusView>()
+            group
+                .Get("/{run}/approval-status", Opens.Key | Opens.Token | Opens.RunToken, reads, ReadStatus)
+                .TellsTheEnd()
+                .Says("A run's newest question, and its answer")
+                .Query("wait", "Seconds to wait until it is decided.", 1, 55)
+                .Gives<ApprovalStatusView>()
                 .Gives(400, 401, 403, 404);
         }
         var all = doors.Group("/api/v1/approvals", ApprovalFamily.Instance);
         all.Get("", Opens.Key | Opens.Token, Rule.Needs("read", "approvals"), List)
             .Says("What waits for a person, the longest first; with other filters what was asked, newest first")
-            .QueryList("status", "Any of these.", "pending", "approved", "rejected", "request_changes", "expired", "cancelled")
-            .QueryList("agent", "Slugs: any of these.").QueryList("run", "Runs: any of these.")
+            .QueryList(
+                "status",
+                "Any of these.",
+                "pending",
+                "approved",
+                "rejected",
+                "request_changes",
+                "expired",
+                "cancelled"
+            )
+            .QueryList("agent", "Slugs: any of these.")
+            .QueryList("run", "Runs: any of these.")
             .QueryList("session", "Ids of sessions: any of these.")
             .QueryList("service", "Approval services: any of these.")
-            .Query("requested", "from..to, ISO 8601, either may be left out").Paged().Gives<Page<ApprovalView>>()
+            .Query("requested", "from..to, ISO 8601, either may be left out")
+            .Paged()
+            .Gives<Page<ApprovalView>>()
             .Gives(400, 401, 403);
-        all.Get("/{approval}", Opens.Key | Opens.Token, "read:approvals:{approval}", Retrieve).Says("Read a question with its payload, and its answer").Gives<ApprovalView>().Gives(401, 404);
+        all.Get("/{approval}", Opens.Key | Opens.Token, "read:approvals:{approval}", Retrieve)
+            .Says("Read a question with its payload, and its answer")
+            .Gives<ApprovalView>()
+            .Gives(401, 404);
     }
 
     private async Task<IResult> Ask(HttpContext http, ProjectCaller caller)
     {
         var (id, agent) = Named(http);
-        if (id is null) return NoSuchRun(caller, "");
-        if (!caller.Allows("write", "runs", id)) return caller.Allows("read", "runs", id) ? ApprovalFamily.Instance.Forbidden("write:runs:" + id) : NoSuchRun(caller, id);
+        if (id is null)
+            return NoSuchRun(caller, "");
+        if (!caller.Allows("write", "runs", id))
+            return caller.Allows("read", "runs", id)
+                ? ApprovalFamily.Instance.Forbidden("write:runs:" + id)
+                : NoSuchRun(caller, id);
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
-        if (fields is null) return unreadable!;
+        if (fields is null)
+            return unreadable!;
         var (question, badCallback) = await requests.ReadAsync(fields, http);
-        if (question is null) return badCallback is null ? fields.Refusal()! : Refusal.BadRequest("callback_url " + badCallback, "invalid_callback_url");
+        if (question is null)
+            return badCallback is null
+                ? fields.Refusal()!
+                : Refusal.BadRequest("callback_url " + badCallback, "invalid_callback_url");
         var asker = Asker.Of(caller, id);
         return await requests.AskAsync(caller.Project, id, agent, question, asker) switch
         {
-            AskOutcome.Asked asked => Reply.Bytes(200, ApprovalJson.Asked(asked.Approval, await UrlForAsync(asked.Approval, caller))),
+            AskOutcome.Asked asked => Reply.Bytes(
+                200,
+                ApprovalJson.Asked(asked.Approval, await UrlForAsync(asked.Approval, caller))
+            ),
             AskOutcome.NoSuchRun => NoSuchRun(caller, id),
             AskOutcome.OtherAgent => OtherAgent,
-            AskOutcome.Stale stale => new Refusal(409, $"The run is at attempt {stale.CurrentAttempt}; this token is of attempt {stale.OwnAttempt}.", "stale_attempt"),
-            AskOutcome.NotRunning state => new Refusal(409, $"execution is in '{state.Status}' state; must be 'running' to request approval", "invalid_state"),
-            AskOutcome.AnotherIsOpen open => new Refusal(409, "execution already has an open approval request", "approval_already_requested") { Extra = [("approval_request_id", open.Id)] },
-            AskOutcome.IdIsUsed => new Refusal(409, "The approval_request_id was used before: each question needs one of its own.", "approval_request_id_used"),
-            AskOutcome.Unfit { Field: "callback_url" } unfit => Refusal.BadRequest($"{unfit.Field} {unfit.Problem}", "invalid_callback_url"),
+            AskOutcome.Stale stale => new Refusal(
+                409,
+                $"The run is at attempt {stale.CurrentAttempt}; this token is of attempt {stale.OwnAttempt}.",
+                "stale_attempt"
+            ),
+            AskOutcome.NotRunning state => new Refusal(
+                409,
+                $"execution is in '{state.Status}' state; must be 'running' to request approval",
+                "invalid_state"
+            ),
+            AskOutcome.AnotherIsOpen open => new Refusal(
+                409,
+                "execution already has an open approval request",
+                "approval_already_requested"
+            )
+            {
+                Extra = [("approval_request_id", open.Id)],
+            },
+            AskOutcome.IdIsUsed => new Refusal(
+                409,
+                "The approval_request_id was used before: each question needs one of its own.",
+                "approval_request_id_used"
+            ),
+            AskOutcome.Unfit { Field: "callback_url" } unfit => Refusal.BadRequest(
+                $"{unfit.Field} {unfit.Problem}",
+                "invalid_callback_url"
+            ),
             AskOutcome.Unfit unfit => Refusal.BadRequest($"{unfit.Field} {unfit.Problem}", "invalid_body"),
             var other => throw new InvalidOperationException($"Not an outcome of asking: {other}"),
         };
@@ -75,12 +139,28 @@ internal sealed class ApprovalRoutes(
     {
         var seconds = 0;
         var (id, agent) = Named(http);
-        if (id is null || !caller.Allows("read", "runs", id) || await runs.FindAsync(caller.Project, id) is not { } run) return NoSuchRun(caller, id ?? "");
-        if (await door.HidesAsync(caller, run.Session)) return NoSuchRun(caller, id);
-        if (agent is not null && run.Agent != agent) return OtherAgent;
-        if (http.Request.Query.TryGetValue("wait", out var asked) && (!int.TryParse(asked, System.Globalization.NumberStyles.None, null, out seconds) || seconds is < 1 or > 55)) return Refusal.BadRequest("wait must be a whole number from 1 to 55", "invalid_wait");
-        if (await approvals.LastOfAsync(caller.Project, id) is not { } approval) return NoRequest;
-        if (approval.IsPending && seconds > 0 && await WaitAsync(http, caller, approval, TimeSpan.FromSeconds(seconds)) is { } answer) return Reply.Bytes(200, answer);
+        if (id is null || !caller.Allows("read", "runs", id) || await runs.FindAsync(caller.Project, id) is not { } run)
+            return NoSuchRun(caller, id ?? "");
+        if (await door.HidesAsync(caller, run.Session))
+            return NoSuchRun(caller, id);
+        if (agent is not null && run.Agent != agent)
+            return OtherAgent;
+        if (
+            http.Request.Query.TryGetValue("wait", out var asked)
+            && (
+                !int.TryParse(asked, System.Globalization.NumberStyles.None, null, out seconds)
+                || seconds is < 1 or > 55
+            )
+        )
+            return Refusal.BadRequest("wait must be a whole number from 1 to 55", "invalid_wait");
+        if (await approvals.LastOfAsync(caller.Project, id) is not { } approval)
+            return NoRequest;
+        if (
+            approval.IsPending
+            && seconds > 0
+            && await WaitAsync(http, caller, approval, TimeSpan.FromSeconds(seconds)) is { } answer
+        )
+            return Reply.Bytes(200, answer);
         return Reply.Bytes(200, ApprovalJson.Status(approval, await UrlForAsync(approval, caller)));
     }
 
@@ -94,21 +174,36 @@ internal sealed class ApprovalRoutes(
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
         var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null) return wrong;
-        if (RunQuery.ReadLists(http.Request.Query, "status", "agent", "run", "session", "service") is not { } lists || !RunQuery.TryReadSpan(http.Request.Query, "requested", out var from, out var to) || !lists[0].All(s => Decision.Statuses.Contains(s, StringComparer.Ordinal)))
-            return Refusal.BadRequest("A filter is a comma-separated list of at most 100 names; status is one of " + string.Join(", ", Decision.Statuses) + "; requested is from..to in ISO 8601", "invalid_filter");
+        if (wrong is not null)
+            return wrong;
+        if (
+            RunQuery.ReadLists(http.Request.Query, "status", "agent", "run", "session", "service") is not { } lists
+            || !RunQuery.TryReadSpan(http.Request.Query, "requested", out var from, out var to)
+            || !lists[0].All(s => Decision.Statuses.Contains(s, StringComparer.Ordinal))
+        )
+            return Refusal.BadRequest(
+                "A filter is a comma-separated list of at most 100 names; status is one of "
+                    + string.Join(", ", Decision.Statuses)
+                    + "; requested is from..to in ISO 8601",
+                "invalid_filter"
+            );
         var filter = new ApprovalFilter(lists[0], lists[1], lists[2], lists[3], lists[4], from, to, page.After)
         {
             WithInternal = caller.Authority.Allows(Need.FullAdmin) || MayDecide(caller, null),
         };
         var found = await approvals.ListAsync(caller.Project, filter, page.Limit, http.RequestAborted);
-        return Reply.Bytes(200, ApprovalJson.Render(json =>
-        {
-            json.WriteStartArray("data");
-            foreach (var approval in found.Rows) ApprovalJson.Write(json, approval, database.Now, approval.RequestUrl);
-            json.WriteEndArray();
-            if (Cursor.Text(found.Next) is { } next) json.WriteString("nextCursor", next);
-        }));
+        return Reply.Bytes(
+            200,
+            ApprovalJson.Render(json =>
+            {
+                json.WriteStartArray("data");
+                foreach (var approval in found.Rows)
+                    ApprovalJson.Write(json, approval, database.Now, approval.RequestUrl);
+                json.WriteEndArray();
+                if (Cursor.Text(found.Next) is { } next)
+                    json.WriteString("nextCursor", next);
+            })
+        );
     }
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
@@ -122,20 +217,25 @@ internal sealed class ApprovalRoutes(
             return new Refusal(404, "There is no such approval.", "not_found");
         }
         var buffer = new System.Buffers.ArrayBufferWriter<byte>(1024);
-        using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions)) ApprovalJson.Write(json, approval, database.Now, await UrlForAsync(approval, caller));
+        using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))
+            ApprovalJson.Write(json, approval, database.Now, await UrlForAsync(approval, caller));
         return Reply.Bytes(200, buffer.WrittenMemory);
     }
 
     /// <summary>
-    /// Where the person is asked. The link of this server's own page decides, so it is for who may decide by name, and not for who asked; unless
-    /// its agent is trusted with it, and then for the attempt that asked.
+    /// Where the person is asked. The link of this server's own page decides, so it is for who may decide by name, and
+    /// not for who asked; unless its agent is trusted with it, and then for the attempt that asked.
     /// </summary>
     private async ValueTask<string?> UrlForAsync(Approval approval, ProjectCaller caller)
     {
-        if (approval.LinkDigest is null) return approval.RequestUrl;
-        if (!approval.IsPending) return null;
+        if (approval.LinkDigest is null)
+            return approval.RequestUrl;
+        if (!approval.IsPending)
+            return null;
         var given = caller.Authority.Worker is { } worker
-            ? worker.Run == approval.Run && worker.Attempt == approval.Attempt && await agents.FindAsync(caller.Project, approval.Agent) is { Settings.Links: true }
+            ? worker.Run == approval.Run
+                && worker.Attempt == approval.Attempt
+                && await agents.FindAsync(caller.Project, approval.Agent) is { Settings.Links: true }
             : MayDecide(caller, approval.Id);
         return given ? requests.LinkOf(approval) : null;
     }
@@ -152,9 +252,12 @@ internal sealed class ApprovalRoutes(
 
     /// <summary>The run of the path, and the agent where the path names one.</summary>
     private static (string? Run, string? Agent) Named(HttpContext http) =>
-        RequestPath.Segment(http, 2) == "agents" ? (RequestPath.Segment(http, RunOfAgentSegment), RequestPath.Segment(http, AgentSegment) ?? "") : (RequestPath.Segment(http, RunSegment), null);
+        RequestPath.Segment(http, 2) == "agents"
+            ? (RequestPath.Segment(http, RunOfAgentSegment), RequestPath.Segment(http, AgentSegment) ?? "")
+            : (RequestPath.Segment(http, RunSegment), null);
 
-    private static Refusal OtherAgent => new(403, "execution does not belong to this agent", "execution_ownership_mismatch");
+    private static Refusal OtherAgent =>
+        new(403, "execution does not belong to this agent", "execution_ownership_mismatch");
 
     public static Refusal NoRequest => new(404, "No approval request exists for this execution", "no_approval_request");
 

@@ -4,7 +4,9 @@ using Postern.Storage;
 
 namespace Postern.Approvals;
 
-/// <summary>The approval services: who may bring decisions from outside, and with which secrets, which are never shown again.</summary>
+/// <summary>
+/// The approval services: who may bring decisions from outside, and with which secrets, which are never shown again.
+/// </summary>
 internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWatch watch, Database database)
 {
     private const int MaxBody = 16 * 1024;
@@ -15,52 +17,121 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/approval-services", ApprovalFamily.Instance);
-        group.Put("/{service}", Opens.Key, Rule.Admin, Put).Says("Make or change an approval service: its secrets, how it signs, whose questions it may decide").Takes<PutApprovalService>().Gives<ApprovalServiceView>().Gives<ApprovalServiceView>(201).Gives(400, 401, 403, 409);
-        group.Get("", Opens.Key, Rule.Admin, List).Says("List the approval services; never their secrets").Gives<Page<ApprovalServiceView>>().Gives(401, 403);
-        group.Get("/{service}", Opens.Key, Rule.Admin, Retrieve).Says("Read an approval service; never its secrets").Gives<ApprovalServiceView>().Gives(401, 403, 404);
-        group.Delete("/{service}", Opens.Key, Rule.Admin, Delete).Says("End an approval service at once: its open questions are decided by keys, by their page, or by the clock").Gives(204, 401, 403, 404);
+        group
+            .Put("/{service}", Opens.Key, Rule.Admin, Put)
+            .Says("Make or change an approval service: its secrets, how it signs, whose questions it may decide")
+            .Takes<PutApprovalService>()
+            .Gives<ApprovalServiceView>()
+            .Gives<ApprovalServiceView>(201)
+            .Gives(400, 401, 403, 409);
+        group
+            .Get("", Opens.Key, Rule.Admin, List)
+            .Says("List the approval services; never their secrets")
+            .Gives<Page<ApprovalServiceView>>()
+            .Gives(401, 403);
+        group
+            .Get("/{service}", Opens.Key, Rule.Admin, Retrieve)
+            .Says("Read an approval service; never its secrets")
+            .Gives<ApprovalServiceView>()
+            .Gives(401, 403, 404);
+        group
+            .Delete("/{service}", Opens.Key, Rule.Admin, Delete)
+            .Says(
+                "End an approval service at once: its open questions are decided by keys, by their page, or by the "
+                    + "clock"
+            )
+            .Gives(204, 401, 403, 404);
     }
 
     private async Task<IResult> Put(HttpContext http, ProjectCaller caller)
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null) return unreadable!;
+        if (fields is null)
+            return unreadable!;
         var name = RequestPath.Segment(http, NameSegment) ?? "";
-        if (name.Length is 0 or > ApprovalServices.MaxName || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')) fields.Fault("name", $"must be 1 to {ApprovalServices.MaxName} letters, digits, dots, underscores and hyphens");
+        if (
+            name.Length is 0 or > ApprovalServices.MaxName
+            || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
+        )
+            fields.Fault(
+                "name",
+                $"must be 1 to {ApprovalServices.MaxName} letters, digits, dots, underscores and hyphens"
+            );
         var secrets = fields.Texts("secrets", ApprovalServices.MaxSecrets, MaxSecret, required: true) ?? [];
-        if (secrets.Count == 0 && fields.Faults.All(f => f.Field != "secrets")) fields.Fault("secrets", "must hold one or two");
+        if (secrets.Count == 0 && fields.Faults.All(f => f.Field != "secrets"))
+            fields.Fault("secrets", "must hold one or two");
         for (var i = 0; i < secrets.Count; i++)
         {
             (secrets[i], var problem) = SecretRule.OfService.Check(secrets[i]);
-            if (problem is not null) fields.Fault($"secrets[{i}]", problem);
+            if (problem is not null)
+                fields.Fault($"secrets[{i}]", problem);
         }
         var forms = new List<string>();
         foreach (var given in fields.Texts("schemes", SignatureForm.All.Length, 32) ?? [.. SignatureForm.All])
         {
-            if (SignatureForm.Of(given) is { } form) forms.Add(form);
-            else fields.Fault("schemes", $"are of {string.Join(", ", SignatureForm.All)} (stripe and github stand for timed and sha256)");
+            if (SignatureForm.Of(given) is { } form)
+                forms.Add(form);
+            else
+                fields.Fault(
+                    "schemes",
+                    $"are of {string.Join(", ", SignatureForm.All)} (stripe and github stand for timed and sha256)"
+                );
         }
-        if (forms.Count == 0 && fields.Faults.Count == 0) fields.Fault("schemes", "must hold at least one");
+        if (forms.Count == 0 && fields.Faults.Count == 0)
+            fields.Fault("schemes", "must hold at least one");
         // A key that can verify nothing would be a service that never decides.
-        if (fields.Faults.Count == 0 && secrets.Any(s => s.StartsWith("whpk_", StringComparison.Ordinal)) && !forms.Contains(SignatureForm.Standard)) fields.Fault("secrets", "hold a public key (whpk_), which verifies the scheme standard alone");
+        if (
+            fields.Faults.Count == 0
+            && secrets.Any(s => s.StartsWith("whpk_", StringComparison.Ordinal))
+            && !forms.Contains(SignatureForm.Standard)
+        )
+            fields.Fault("secrets", "hold a public key (whpk_), which verifies the scheme standard alone");
         var strict = fields.Flag("require_timestamp") ?? false;
         var agents = fields.Texts("agents", MaxAgents, 128);
         fields.RefuseUnknown();
-        if (fields.Refusal() is { } wrong) return wrong;
-        var (put, isNew) = await services.PutAsync(new ApprovalService(caller.Project, name, secrets, [.. forms.Distinct(StringComparer.Ordinal)], strict, agents, database.Now, database.Now), caller);
-        if (!put) return new Refusal(409, $"A project has at most {ApprovalServices.MaxServices} approval services. Delete one first.", "too_many_services");
+        if (fields.Refusal() is { } wrong)
+            return wrong;
+        var (put, isNew) = await services.PutAsync(
+            new ApprovalService(
+                caller.Project,
+                name,
+                secrets,
+                [.. forms.Distinct(StringComparer.Ordinal)],
+                strict,
+                agents,
+                database.Now,
+                database.Now
+            ),
+            caller
+        );
+        if (!put)
+            return new Refusal(
+                409,
+                $"A project has at most {ApprovalServices.MaxServices} approval services. Delete one first.",
+                "too_many_services"
+            );
         await watch.RefreshAsync();
         return Reply.Json(isNew ? 201 : 200, ApprovalServiceView.Of(services.Find(caller.Project, name)!));
     }
 
-    private Task<IResult> List(HttpContext http, ProjectCaller caller) => Task.FromResult(Reply.Ok(new Page<ApprovalServiceView>([.. services.Of(caller.Project).Select(ApprovalServiceView.Of)], null)));
+    private Task<IResult> List(HttpContext http, ProjectCaller caller) =>
+        Task.FromResult(
+            Reply.Ok(
+                new Page<ApprovalServiceView>([.. services.Of(caller.Project).Select(ApprovalServiceView.Of)], null)
+            )
+        );
 
     private Task<IResult> Retrieve(HttpContext http, ProjectCaller caller) =>
-        Task.FromResult(services.Find(caller.Project, RequestPath.Segment(http, NameSegment) ?? "") is { } service ? Reply.Ok(ApprovalServiceView.Of(service)) : Unknown);
+        Task.FromResult(
+            services.Find(caller.Project, RequestPath.Segment(http, NameSegment) ?? "") is { } service
+                ? Reply.Ok(ApprovalServiceView.Of(service))
+                : Unknown
+        );
 
     private async Task<IResult> Delete(HttpContext http, ProjectCaller caller)
     {
-        if (!await services.DeleteAsync(caller.Project, RequestPath.Segment(http, NameSegment) ?? "", caller)) return Unknown;
+        if (!await services.DeleteAsync(caller.Project, RequestPath.Segment(http, NameSegment) ?? "", caller))
+            return Unknown;
         await watch.RefreshAsync();
         return Reply.NoContent;
     }

@@ -4,13 +4,18 @@ using Postern.Storage;
 
 namespace Postern.Approvals;
 
-/// <summary>The approvals' rows. Whoever asks or decides holds the run's row (<see cref="Runs.RunStore.LockAsync"/>); the decision itself is conditional beside that.</summary>
+/// <summary>
+/// The approvals' rows. Whoever asks or decides holds the run's row (<see cref="Runs.RunStore.LockAsync"/>); the
+/// decision itself is conditional beside that.
+/// </summary>
 internal sealed class ApprovalStore(Database database)
 {
     /// <summary>Without the payload, which is large and which only those read who show it.</summary>
     private const string Columns = """
-        project, id, run, round, attempt, agent, session, status, service, on_reject, requested_at, expires_at, asked_with, asked_by,
-        decided_at, decided_with, decided_by, feedback, response, ask_digest, payload_hash, link_digest, request_url, callback_url, title, description, options
+        project, id, run, round, attempt, agent, session, status, service, on_reject, requested_at, expires_at,
+        asked_with, asked_by,
+        decided_at, decided_with, decided_by, feedback, response, ask_digest, payload_hash, link_digest, request_url,
+        callback_url, title, description, options
         """;
 
     private const string Whole = Columns + ", payload";
@@ -29,29 +34,74 @@ internal sealed class ApprovalStore(Database database)
     public static async ValueTask<bool> InsertAsync(Tx tx, Approval a) =>
         await tx.ExecuteAsync(
             $"""
-            INSERT INTO approval ({Whole}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, NULL, NULL, NULL, NULL, NULL, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+            INSERT INTO approval ({Whole})
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, NULL, NULL, NULL, NULL, NULL, $15,
+              $16, $17, $18, $19, $20, $21, $22, $23)
             ON CONFLICT (project, id) DO NOTHING
             """,
-            a.Project, a.Id, a.Run, a.Round, a.Attempt, a.Agent, a.Session, a.Status, a.Service, a.OnReject, a.RequestedAt, a.ExpiresAt, a.AskedWith, a.AskedBy,
-            a.AskDigest, a.PayloadHash, a.LinkDigest, a.RequestUrl, a.CallbackUrl, a.Title, a.Description, a.Options, a.Payload) == 1;
+            a.Project,
+            a.Id,
+            a.Run,
+            a.Round,
+            a.Attempt,
+            a.Agent,
+            a.Session,
+            a.Status,
+            a.Service,
+            a.OnReject,
+            a.RequestedAt,
+            a.ExpiresAt,
+            a.AskedWith,
+            a.AskedBy,
+            a.AskDigest,
+            a.PayloadHash,
+            a.LinkDigest,
+            a.RequestUrl,
+            a.CallbackUrl,
+            a.Title,
+            a.Description,
+            a.Options,
+            a.Payload
+        ) == 1;
 
-    public static ValueTask<Approval?> FindAsync(Tx tx, string project, string id) => tx.FirstAsync(Find, Map, project, id);
+    public static ValueTask<Approval?> FindAsync(Tx tx, string project, string id) =>
+        tx.FirstAsync(Find, Map, project, id);
 
-    public ValueTask<Approval?> FindAsync(string project, string id) => database.ReadAsync(tx => FindAsync(tx, project, id));
+    public ValueTask<Approval?> FindAsync(string project, string id) =>
+        database.ReadAsync(tx => FindAsync(tx, project, id));
 
     /// <summary>With its payload.</summary>
     public ValueTask<Approval?> FindWholeAsync(string project, string id) =>
-        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Whole} FROM approval WHERE project = $1 AND id = $2 AND removed = 0", Map, project, id));
+        database.ReadAsync(tx =>
+            tx.FirstAsync(
+                $"SELECT {Whole} FROM approval WHERE project = $1 AND id = $2 AND removed = 0",
+                Map,
+                project,
+                id
+            )
+        );
 
     /// <summary>Whether an id was ever used, by whatever run.</summary>
     public static async ValueTask<bool> IsUsedAsync(Tx tx, string project, string id) =>
-        await tx.FirstAsync("SELECT 1 FROM approval WHERE project = $1 AND id = $2", r => r.GetInt64(0), project, id) == 1;
+        await tx.FirstAsync("SELECT 1 FROM approval WHERE project = $1 AND id = $2", r => r.GetInt64(0), project, id)
+        == 1;
 
     /// <summary>A run's newest question.</summary>
     public static ValueTask<Approval?> LastOfAsync(Tx tx, string project, string run) =>
-        tx.FirstAsync($"SELECT {Columns} FROM approval WHERE project = $1 AND run = $2 AND removed = 0 ORDER BY round DESC LIMIT 1", Map, project, run);
+        tx.FirstAsync(
+            $"""
+            SELECT {Columns}
+            FROM approval
+            WHERE project = $1 AND run = $2 AND removed = 0
+            ORDER BY round DESC LIMIT 1
+            """,
+            Map,
+            project,
+            run
+        );
 
-    public ValueTask<Approval?> LastOfAsync(string project, string run) => database.ReadAsync(tx => LastOfAsync(tx, project, run));
+    public ValueTask<Approval?> LastOfAsync(string project, string run) =>
+        database.ReadAsync(tx => LastOfAsync(tx, project, run));
 
     /// <summary>With its payload, by the digest of its link's token, in whatever project.</summary>
     public ValueTask<Approval?> ByLinkAsync(byte[] digest) =>
@@ -60,33 +110,78 @@ internal sealed class ApprovalStore(Database database)
     /// <summary>The one decision. False: another was first.</summary>
     public static async ValueTask<bool> DecideIfPendingAsync(Tx tx, Approval decided) =>
         await tx.ExecuteAsync(
-            "UPDATE approval SET status = $3, decided_at = $4, decided_with = $5, decided_by = $6, feedback = $7, response = $8 WHERE project = $1 AND id = $2 AND status = 'pending'",
-            decided.Project, decided.Id, decided.Status, decided.DecidedAt, decided.DecidedWith, decided.DecidedBy, decided.Feedback, decided.Response) == 1;
+            """
+            UPDATE approval
+            SET status = $3, decided_at = $4, decided_with = $5, decided_by = $6, feedback = $7, response = $8
+            WHERE project = $1 AND id = $2 AND status = 'pending'
+            """,
+            decided.Project,
+            decided.Id,
+            decided.Status,
+            decided.DecidedAt,
+            decided.DecidedWith,
+            decided.DecidedBy,
+            decided.Feedback,
+            decided.Response
+        ) == 1;
 
     public ValueTask<List<Approval>> OverdueAsync(int limit) =>
-        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM approval WHERE status = 'pending' AND expires_at <= $1 ORDER BY expires_at LIMIT $2", Map, tx.Now, limit));
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT {Columns}
+                FROM approval
+                WHERE status = 'pending' AND expires_at <= $1
+                ORDER BY expires_at LIMIT $2
+                """,
+                Map,
+                tx.Now,
+                limit
+            )
+        );
 
     /// <summary>What is kept of a run's questions when the run is deleted: that their ids were used.</summary>
-    public static ValueTask<int> ForgetAsync(Tx tx, string project, string run) => tx.ExecuteAsync(Forget + "run = $2", project, run);
+    public static ValueTask<int> ForgetAsync(Tx tx, string project, string run) =>
+        tx.ExecuteAsync(Forget + "run = $2", project, run);
 
     public static ValueTask<int> ForgetOfSessionAsync(Tx tx, string project, string session) =>
-        tx.ExecuteAsync(Forget + "run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)", project, session);
+        tx.ExecuteAsync(
+            Forget + "run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)",
+            project,
+            session
+        );
 
     private const string Forget = """
-        UPDATE approval SET removed = 1, status = CASE WHEN status = 'pending' THEN 'cancelled' ELSE status END, feedback = NULL, response = NULL, link_digest = NULL,
-          request_url = NULL, callback_url = NULL, title = NULL, description = NULL, options = NULL, payload = NULL WHERE project = $1 AND 
+        UPDATE approval
+        SET removed = 1, status = CASE
+          WHEN status = 'pending' THEN 'cancelled' ELSE status END, feedback = NULL, response = NULL,
+          link_digest = NULL,
+          request_url = NULL, callback_url = NULL, title = NULL, description = NULL, options = NULL, payload = NULL
+        WHERE project = $1 AND 
         """;
 
     /// <summary>A page with payloads, newest first; of what is pending, the one that waits longest first.</summary>
     public ValueTask<Listed<Approval>> ListAsync(
-        string project, ApprovalFilter filter, int limit, CancellationToken cancel)
+        string project,
+        ApprovalFilter filter,
+        int limit,
+        CancellationToken cancel
+    )
     {
         // Spelt out, so that the index of what is pending serves the list that is asked for most.
         var isPending = filter.Statuses is [Approval.Pending];
         var order = isPending ? LongestFirst : Newest;
         var room = (long)MaxPageBytes;
         return ListSearch.FindAsync(
-            database, order, filter.After?.Place, limit, Narrow, ReadAsync, a => (a.RequestedAt, a.Id), cancel);
+            database,
+            order,
+            filter.After?.Place,
+            limit,
+            Narrow,
+            ReadAsync,
+            a => (a.RequestedAt, a.Id),
+            cancel
+        );
 
         ValueTask<ListQuery> Narrow(Tx tx)
         {
@@ -99,13 +194,22 @@ internal sealed class ApprovalStore(Database database)
                 .AnyOf("service", filter.Services)
                 .And("requested_at >= {0}", filter.From)
                 .And("requested_at <= {0}", filter.To);
-            if (!filter.WithInternal) query.And(SessionStore.IsNotOfInternal("approval"));
+            if (!filter.WithInternal)
+                query.And(SessionStore.IsNotOfInternal("approval"));
             return ValueTask.FromResult(query);
         }
 
         async ValueTask<(List<Approval> Rows, bool IsFull)> ReadAsync(Tx tx, ListQuery query, int most)
         {
-            var rows = await Pages.ReadAsync(tx, $"approval WHERE {query.Where}", order.Sql, most, room, Map, query.Args);
+            var rows = await Pages.ReadAsync(
+                tx,
+                $"approval WHERE {query.Where}",
+                order.Sql,
+                most,
+                room,
+                Map,
+                query.Args
+            );
             room -= rows.Sum(a => (long)(a.Payload?.Length ?? 0));
             // Where the largest payload would not fit, more may have been left out: the next page says whether.
             return (rows, room < MaxPayload);
@@ -115,35 +219,36 @@ internal sealed class ApprovalStore(Database database)
     private static readonly ListOrder Newest = new("approval", "requested_at");
     private static readonly ListOrder LongestFirst = Newest with { NewestFirst = false };
 
-    private static Approval Map(DbDataReader r) => new()
-    {
-        Project = r.GetString(0),
-        Id = r.GetString(1),
-        Run = r.GetString(2),
-        Round = r.GetInt64(3),
-        Attempt = r.GetInt64(4),
-        Agent = r.GetString(5),
-        Session = r.TextOrNull(6),
-        Status = r.GetString(7),
-        Service = r.GetString(8),
-        OnReject = r.GetString(9),
-        RequestedAt = r.GetInt64(10),
-        ExpiresAt = r.GetInt64(11),
-        AskedWith = r.GetString(12),
-        AskedBy = r.GetString(13),
-        DecidedAt = r.LongOrNull(14),
-        DecidedWith = r.TextOrNull(15),
-        DecidedBy = r.TextOrNull(16),
-        Feedback = r.TextOrNull(17),
-        Response = r.BytesOrNull(18),
-        AskDigest = r.Bytes(19),
-        PayloadHash = r.TextOrNull(20),
-        LinkDigest = r.BytesOrNull(21),
-        RequestUrl = r.TextOrNull(22),
-        CallbackUrl = r.TextOrNull(23),
-        Title = r.TextOrNull(24),
-        Description = r.TextOrNull(25),
-        Options = r.TextOrNull(26),
-        Payload = r.FieldCount > PayloadColumn ? r.BytesOrNull(PayloadColumn) : null,
-    };
+    private static Approval Map(DbDataReader r) =>
+        new()
+        {
+            Project = r.GetString(0),
+            Id = r.GetString(1),
+            Run = r.GetString(2),
+            Round = r.GetInt64(3),
+            Attempt = r.GetInt64(4),
+            Agent = r.GetString(5),
+            Session = r.TextOrNull(6),
+            Status = r.GetString(7),
+            Service = r.GetString(8),
+            OnReject = r.GetString(9),
+            RequestedAt = r.GetInt64(10),
+            ExpiresAt = r.GetInt64(11),
+            AskedWith = r.GetString(12),
+            AskedBy = r.GetString(13),
+            DecidedAt = r.LongOrNull(14),
+            DecidedWith = r.TextOrNull(15),
+            DecidedBy = r.TextOrNull(16),
+            Feedback = r.TextOrNull(17),
+            Response = r.BytesOrNull(18),
+            AskDigest = r.Bytes(19),
+            PayloadHash = r.TextOrNull(20),
+            LinkDigest = r.BytesOrNull(21),
+            RequestUrl = r.TextOrNull(22),
+            CallbackUrl = r.TextOrNull(23),
+            Title = r.TextOrNull(24),
+            Description = r.TextOrNull(25),
+            Options = r.TextOrNull(26),
+            Payload = r.FieldCount > PayloadColumn ? r.BytesOrNull(PayloadColumn) : null,
+        };
 }

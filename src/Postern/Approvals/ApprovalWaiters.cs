@@ -3,10 +3,15 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Those who wait for an answer (<c>wait=</c>). All who wait for one question share one look at the store and one rendered answer, however many they are; the look is
-/// made at each commit that touches the run.
+/// Those who wait for an answer (<c>wait=</c>). All who wait for one question share one look at the store and one
+/// rendered answer, however many they are; the look is made at each commit that touches the run.
 /// </summary>
-internal sealed class ApprovalWaiters(Database database, ApprovalStore approvals, IHostApplicationLifetime lifetime, TimeProvider clock)
+internal sealed class ApprovalWaiters(
+    Database database,
+    ApprovalStore approvals,
+    IHostApplicationLifetime lifetime,
+    TimeProvider clock
+)
 {
     /// <summary>While the database is away.</summary>
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
@@ -22,7 +27,8 @@ internal sealed class ApprovalWaiters(Database database, ApprovalStore approvals
         {
             return await waiting.Answer.Task.WaitAsync(time, clock, until.Token);
         }
-        catch (Exception fault) when (fault is TimeoutException || (fault is OperationCanceledException && !gone.IsCancellationRequested))
+        catch (Exception fault)
+            when (fault is TimeoutException || (fault is OperationCanceledException && !gone.IsCancellationRequested))
         {
             // Or the server is going down: whoever waits asks again, where somebody answers.
             return null;
@@ -51,7 +57,8 @@ internal sealed class ApprovalWaiters(Database database, ApprovalStore approvals
     {
         lock (_gate)
         {
-            if (--waiting.Count > 0) return;
+            if (--waiting.Count > 0)
+                return;
             _waiting.Remove((open.Project, open.Id));
         }
         waiting.Left.Cancel();

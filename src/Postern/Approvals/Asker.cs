@@ -3,9 +3,14 @@ using Postern.Runs;
 
 namespace Postern.Approvals;
 
-/// <summary>Who asks: a key, or a run by its own token, and then which attempt of it. Whoever else comes with a token is somebody else.</summary>
+/// <summary>
+/// Who asks: a key, or a run by its own token, and then which attempt of it. Whoever else comes with a token is
+/// somebody else.
+/// </summary>
 internal sealed record Asker(string Credential, string Actor, long? Attempt)
 {
     public static Asker Of(ProjectCaller caller, string run) =>
-        RunRoutes.AttemptOf(caller, run) is { } attempt ? new Asker("run", run, attempt) : new Asker(caller.Authority.Credential, caller.Authority.Actor, null);
+        RunRoutes.AttemptOf(caller, run) is { } attempt
+            ? new Asker("run", run, attempt)
+            : new Asker(caller.Authority.Credential, caller.Authority.Actor, null);
 }

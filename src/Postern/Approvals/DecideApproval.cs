@@ -11,7 +11,8 @@ internal sealed record DecideApproval(
     [Member("What the answer says beside the decision: any JSON of at most 256 KiB.")] JsonElement? Response,
     [Text("The question that the person has seen: another one is not decided.", 1, 255)]
     [property: JsonPropertyName("approval_request_id")]
-    string? ApprovalRequestId,
+        string? ApprovalRequestId,
     [Text("The digest of the payload that the person has seen.", 1, 256)]
     [property: JsonPropertyName("payload_hash")]
-    string? PayloadHash);
+        string? PayloadHash
+);

@@ -6,4 +6,11 @@ namespace Postern.Approvals;
 /// <param name="By">Who: the key's id, the token's subject; null for a service, which is the question's own.</param>
 /// <param name="Response">JSON, as it came.</param>
 /// <param name="PayloadHash">Of what the person was shown; null where it was not said.</param>
-internal sealed record Decided(string Word, string With, string? By, string? Feedback = null, byte[]? Response = null, string? PayloadHash = null);
+internal sealed record Decided(
+    string Word,
+    string With,
+    string? By,
+    string? Feedback = null,
+    byte[]? Response = null,
+    string? PayloadHash = null
+);

@@ -11,17 +11,26 @@ internal static class Decision
     /// <summary>Its run ended around it; nobody decides so.</summary>
     public const string Cancelled = "cancelled";
 
-    public static readonly string[] Statuses = [Approval.Pending, Approved, Rejected, RequestChanges, Expired, Cancelled];
+    public static readonly string[] Statuses =
+    [
+        Approval.Pending,
+        Approved,
+        Rejected,
+        RequestChanges,
+        Expired,
+        Cancelled,
+    ];
 
     /// <summary>The decision that a word stands for, or null. Nothing but the words of this list approves.</summary>
-    public static string? Of(string word) => word.Trim().ToLowerInvariant() switch
-    {
-        "approved" or "approve" or "continue" or "confirm" => Approved,
-        "rejected" or "reject" or "deny" or "abort" or "cancel" => Rejected,
-        "request_changes" => RequestChanges,
-        "expired" => Expired,
-        _ => null,
-    };
+    public static string? Of(string word) =>
+        word.Trim().ToLowerInvariant() switch
+        {
+            "approved" or "approve" or "continue" or "confirm" => Approved,
+            "rejected" or "reject" or "deny" or "abort" or "cancel" => Rejected,
+            "request_changes" => RequestChanges,
+            "expired" => Expired,
+            _ => null,
+        };
 
     /// <summary>Whether the run may not do what it asked for.</summary>
     public static bool Refuses(string decision) => decision is Rejected or Expired;

@@ -9,9 +9,23 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Deciding: from outside by a signature and nothing else, inside by a key or token to which it was granted by name. A key that asked cannot answer itself, nor can the run.
+/// Deciding: from outside by a signature and nothing else, inside by a key or token to which it was granted by name. A
+/// key that asked cannot answer itself, nor can the run.
 /// </summary>
-internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServices services, ApprovalStore approvals, KeyStore keys, Projects projects, Credentials credentials, FailedCredentials failed, VerificationPlaces places, Rates rates, Audit audit, Database database, PosternOptions options)
+internal sealed class DecisionRoutes(
+    ApprovalDecisions decisions,
+    ApprovalServices services,
+    ApprovalStore approvals,
+    KeyStore keys,
+    Projects projects,
+    Credentials credentials,
+    FailedCredentials failed,
+    VerificationPlaces places,
+    Rates rates,
+    Audit audit,
+    Database database,
+    PosternOptions options
+)
 {
     private const int MaxMessage = 1024 * 1024;
     private const int MaxBody = 512 * 1024;
@@ -25,118 +39,251 @@ internal sealed class DecisionRoutes(ApprovalDecisions decisions, ApprovalServic
     {
         var webhooks = doors.Group("/api/v1/webhooks/approval-response", ApprovalFamily.Instance);
         foreach (var path in (string[])["", "/{project}"])
-            webhooks.Post(path, Opens.Signature, "questions of the approval service that signs", Take)
-                .Says("An approval service's decision").Takes<ApprovalDecided>().Gives<DecisionProcessed>()
-                .Gives<DecisionKnown>().Gives(400, 401, 404, 409, 410, 413, 503);
-        doors.Group("/api/v1/executions", ApprovalFamily.Instance).Post("/{run}/approval-response", Opens.Key | Opens.Token, "write:approvals:{approval}, granted by name", Decide)
-            .Says("Decide what a run waits for").Takes<DecideApproval>().Gives<DecisionProcessed>()
-            .Gives<DecisionKnown>().Gives(400, 401, 403, 404, 409, 410);
+            webhooks
+                .Post(path, Opens.Signature, "questions of the approval service that signs", Take)
+                .Says("An approval service's decision")
+                .Takes<ApprovalDecided>()
+                .Gives<DecisionProcessed>()
+                .Gives<DecisionKnown>()
+                .Gives(400, 401, 404, 409, 410, 413, 503);
+        doors
+            .Group("/api/v1/executions", ApprovalFamily.Instance)
+            .Post(
+                "/{run}/approval-response",
+                Opens.Key | Opens.Token,
+                "write:approvals:{approval}, granted by name",
+                Decide
+            )
+            .Says("Decide what a run waits for")
+            .Takes<DecideApproval>()
+            .Gives<DecisionProcessed>()
+            .Gives<DecisionKnown>()
+            .Gives(400, 401, 403, 404, 409, 410);
     }
 
-    /// <summary>The signed door. Until the signature has been verified nothing is parsed, and nothing but memory is read.</summary>
+    /// <summary>
+    /// The signed door. Until the signature has been verified nothing is parsed, and nothing but memory is read.
+    /// </summary>
     private async Task<IResult> Take(HttpContext http)
     {
         var project = RequestPath.Segment(http, ProjectSegment) ?? await projects.DefaultAsync() ?? "";
         var configured = services.Of(project);
         // Of a project that the path names nothing is told, not even whether it is there: there the signature is wrong.
-        if (configured.Count == 0 && RequestPath.Segment(http, ProjectSegment) is null) return new Refusal(503, "approval webhook not configured");
+        if (configured.Count == 0 && RequestPath.Segment(http, ProjectSegment) is null)
+            return new Refusal(503, "approval webhook not configured");
         var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxMessage);
-        if (body is null) return tooLarge!;
+        if (body is null)
+            return tooLarge!;
         using (body)
         {
             // A secret that was replaced while the body came signs nothing any more.
             configured = services.Of(project);
             // All are tried, so that the time says nothing of which.
             var secrets = configured.Sum(s => s.Secrets.Count);
-            var signed = await places.VerifyAsync(body.Length, secrets, () => ServicesBehind(configured, http.Request.Headers, body), http.RequestAborted);
-            if (signed is null) return VerificationPlaces.Busy;
+            var signed = await places.VerifyAsync(
+                body.Length,
+                secrets,
+                () => ServicesBehind(configured, http.Request.Headers, body),
+                http.RequestAborted
+            );
+            if (signed is null)
+                return VerificationPlaces.Busy;
             if (signed.Count == 0)
-                return failed.Refuse(http, "bad_signature", null, new Refusal(401, Signatures.IsSigned(http.Request.Headers) ? "invalid webhook signature" : "missing webhook signature") { Challenge = "Signature realm=\"postern\"" });
-            if (rates.OfCallback(http, project) is { } slower) return slower;
+                return failed.Refuse(
+                    http,
+                    "bad_signature",
+                    null,
+                    new Refusal(
+                        401,
+                        Signatures.IsSigned(http.Request.Headers)
+                            ? "invalid webhook signature"
+                            : "missing webhook signature"
+                    )
+                    {
+                        Challenge = "Signature realm=\"postern\"",
+                    }
+                );
+            if (rates.OfCallback(http, project) is { } slower)
+                return slower;
             var (message, wrong) = ApprovalMessage.Read(body);
-            if (message is null) return wrong!;
-            var outcome = await database.WriteAsync(tx => decisions.DecideAsync(tx, project, message.Id, message.Decided, a => signed.Exists(s => s.Name == a.Service && s.Serves(a.Agent))));
+            if (message is null)
+                return wrong!;
+            var outcome = await database.WriteAsync(tx =>
+                decisions.DecideAsync(
+                    tx,
+                    project,
+                    message.Id,
+                    message.Decided,
+                    a => signed.Exists(s => s.Name == a.Service && s.Serves(a.Agent))
+                )
+            );
             return Answer(outcome) ?? new Refusal(404, $"no execution found for approval request {message.Id}");
         }
     }
 
-    /// <summary>The services that sign a message. Of a project that has none it takes as long as of one that has.</summary>
-    private List<ApprovalService> ServicesBehind(IReadOnlyList<ApprovalService> configured, IHeaderDictionary headers, RequestBody body)
+    /// <summary>
+    /// The services that sign a message. Of a project that has none it takes as long as of one that has.
+    /// </summary>
+    private List<ApprovalService> ServicesBehind(
+        IReadOnlyList<ApprovalService> configured,
+        IHeaderDictionary headers,
+        RequestBody body
+    )
     {
         var forms = Signatures.FormsOf(headers);
         var signed = new List<ApprovalService>();
-        foreach (var service in configured) if (Signatures.IsBy(service, forms, headers, body.Bytes.Span, database.Now)) signed.Add(service);
-        if (configured.Count == 0) _ = Signatures.IsBy(Nobody, forms, headers, body.Bytes.Span, database.Now);
+        foreach (var service in configured)
+            if (Signatures.IsBy(service, forms, headers, body.Bytes.Span, database.Now))
+                signed.Add(service);
+        if (configured.Count == 0)
+            _ = Signatures.IsBy(Nobody, forms, headers, body.Bytes.Span, database.Now);
         return signed;
     }
 
     /// <summary>A service whose secret nobody has.</summary>
-    private static ApprovalService Nobody { get; } = new(
-        "", "", [SigningSecret.New(), Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32))], SignatureForm.All, false, null, 0, 0);
+    private static ApprovalService Nobody { get; } =
+        new(
+            "",
+            "",
+            [SigningSecret.New(), Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32))],
+            SignatureForm.All,
+            false,
+            null,
+            0,
+            0
+        );
 
     private async Task<IResult> Decide(HttpContext http, ProjectCaller caller)
     {
         caller.DecidedByHandler();
-        if (RequestPath.Segment(http, RunSegment) is not { } run) return ApprovalRoutes.NoSuchRun(caller, "");
-        if (!caller.Authority.AllowsSome("write", "approvals", Given.ByName)) return ApprovalFamily.Instance.Forbidden("write:approvals");
+        if (RequestPath.Segment(http, RunSegment) is not { } run)
+            return ApprovalRoutes.NoSuchRun(caller, "");
+        if (!caller.Authority.AllowsSome("write", "approvals", Given.ByName))
+            return ApprovalFamily.Instance.Forbidden("write:approvals");
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null) return unreadable!;
+        if (fields is null)
+            return unreadable!;
         var (decided, id, wrong) = Read(fields, caller);
-        if (decided is null) return wrong!;
-        if (await approvals.LastOfAsync(caller.Project, run) is not { } last) return caller.Allows("read", "runs", run) ? ApprovalRoutes.NoRequest : ApprovalRoutes.NoSuchRun(caller, run);
-        if (!caller.Allows(new Need("write", "approvals", last.Id, How: Given.ByName))) return ApprovalRoutes.NoSuchRun(caller, run);
+        if (decided is null)
+            return wrong!;
+        if (await approvals.LastOfAsync(caller.Project, run) is not { } last)
+            return caller.Allows("read", "runs", run)
+                ? ApprovalRoutes.NoRequest
+                : ApprovalRoutes.NoSuchRun(caller, run);
+        if (!caller.Allows(new Need("write", "approvals", last.Id, How: Given.ByName)))
+            return ApprovalRoutes.NoSuchRun(caller, run);
         // What the person has seen is what is decided: a later question of the run is another.
-        if (id is not null && id != last.Id) return new Refusal(409, $"The run's question is {last.Id} by now.", "other_approval_request") { Extra = [("approval_request_id", last.Id)] };
-        if (await AskedItselfAsync(caller, last) && !await MayApproveItselfAsync(caller.Project)) return SelfApproval(http, caller);
-        return Answer(await database.WriteAsync(tx => decisions.DecideAsync(tx, caller.Project, last.Id, decided))) ?? ApprovalRoutes.NoSuchRun(caller, run);
+        if (id is not null && id != last.Id)
+            return new Refusal(409, $"The run's question is {last.Id} by now.", "other_approval_request")
+            {
+                Extra = [("approval_request_id", last.Id)],
+            };
+        if (await AskedItselfAsync(caller, last) && !await MayApproveItselfAsync(caller.Project))
+            return SelfApproval(http, caller);
+        return Answer(await database.WriteAsync(tx => decisions.DecideAsync(tx, caller.Project, last.Id, decided)))
+            ?? ApprovalRoutes.NoSuchRun(caller, run);
     }
 
     private static (Decided? Decided, string? Id, Refusal? Wrong) Read(Fields fields, ProjectCaller caller)
     {
         var said = fields.Any("decision");
-        var word = said is { ValueKind: JsonValueKind.String } given && Fields.TextOf(given) is { } text ? Decision.Of(text) : null;
-        if (word is null) fields.Fault("decision", Words);
+        var word =
+            said is { ValueKind: JsonValueKind.String } given && Fields.TextOf(given) is { } text
+                ? Decision.Of(text)
+                : null;
+        if (word is null)
+            fields.Fault("decision", Words);
         var reason = fields.Text("reason", 0, MaxFeedback);
         var response = fields.Any("response");
-        if (response is { } kept && (!Fields.IsKeepable(kept) || Encoding.UTF8.GetByteCount(kept.GetRawText()) > MaxResponse)) fields.Fault("response", $"must be at most {MaxResponse} bytes of valid text");
+        if (
+            response is { } kept
+            && (!Fields.IsKeepable(kept) || Encoding.UTF8.GetByteCount(kept.GetRawText()) > MaxResponse)
+        )
+            fields.Fault("response", $"must be at most {MaxResponse} bytes of valid text");
         var (id, hash) = (fields.Text("approval_request_id", 1, Approval.MaxId), fields.Text("payload_hash", 1, 256));
         fields.RefuseUnknown();
-        if (fields.Refusal() is { } wrong) return (null, null, wrong);
-        return (new Decided(word!, caller.Authority.Credential, caller.Authority.Actor, reason, response is { } value ? Encoding.UTF8.GetBytes(value.GetRawText()) : null, hash), id, null);
+        if (fields.Refusal() is { } wrong)
+            return (null, null, wrong);
+        return (
+            new Decided(
+                word!,
+                caller.Authority.Credential,
+                caller.Authority.Actor,
+                reason,
+                response is { } value ? Encoding.UTF8.GetBytes(value.GetRawText()) : null,
+                hash
+            ),
+            id,
+            null
+        );
     }
 
-    /// <summary>The key that asked; or a key that it made, or a token that one of these minted, however far down.</summary>
+    /// <summary>
+    /// The key that asked; or a key that it made, or a token that one of these minted, however far down.
+    /// </summary>
     private async ValueTask<bool> AskedItselfAsync(ProjectCaller caller, Approval approval)
     {
-        if (approval.AskedWith != "key") return false;
+        if (approval.AskedWith != "key")
+            return false;
         var key = caller.Authority.Key?.Row;
         // A key is younger than the one that made it, so this comes to an end.
-        for (; key is not null; key = await keys.FindAsync(key.CreatedBy) is { } maker && maker.Project == key.Project && maker.CreatedAt <= key.CreatedAt && maker.Id != key.Id ? maker : null)
-            if (key.Id == approval.AskedBy) return true;
+        for (
+            ;
+            key is not null;
+            key =
+                    await keys.FindAsync(key.CreatedBy) is { } maker
+                    && maker.Project == key.Project
+                    && maker.CreatedAt <= key.CreatedAt
+                    && maker.Id != key.Id
+                        ? maker
+                        : null
+        )
+            if (key.Id == approval.AskedBy)
+                return true;
         return false;
     }
 
     private async ValueTask<bool> MayApproveItselfAsync(string project)
     {
         var allowed = options.Approvals.DangerousSelfApprovalProjects;
-        return allowed.Length > 0 && (allowed.Contains(project, StringComparer.Ordinal) || (await projects.FindAsync(project) is { } found && allowed.Contains(found.Name, StringComparer.Ordinal)));
+        return allowed.Length > 0
+            && (
+                allowed.Contains(project, StringComparer.Ordinal)
+                || (
+                    await projects.FindAsync(project) is { } found
+                    && allowed.Contains(found.Name, StringComparer.Ordinal)
+                )
+            );
     }
 
     private Refusal SelfApproval(HttpContext http, ProjectCaller caller)
     {
-        if (http.GetEndpoint()?.Metadata.GetMetadata<Door>() is { } door) audit.Forbidden(http, door, caller, credentials.AddressOf(http));
-        return new Refusal(403, "Who asked does not answer: a run and the key that asked cannot decide.", "self_approval");
+        if (http.GetEndpoint()?.Metadata.GetMetadata<Door>() is { } door)
+            audit.Forbidden(http, door, caller, credentials.AddressOf(http));
+        return new Refusal(
+            403,
+            "Who asked does not answer: a run and the key that asked cannot decide.",
+            "self_approval"
+        );
     }
 
     /// <summary>Null: there is no such question for whoever decides.</summary>
-    private static IResult? Answer(DecideOutcome outcome) => outcome switch
-    {
-        DecideOutcome.Processed won => Reply.Ok(new DecisionProcessed("processed", won.Run.Id, won.Approval.Status, won.Run.Status)),
-        DecideOutcome.Already again => Reply.Ok(new DecisionKnown("already_processed", again.Run.Id, again.Run.Status, again.Approval.Status)),
-        DecideOutcome.Conflict lost => new Refusal(409, "", "decision_conflict") { Extra = [("approval_status", lost.Approval.Status), ("decided_at", Wire.Iso(lost.Approval.DecidedAt))] },
-        DecideOutcome.OtherPayload => new Refusal(409, "", "payload_mismatch"),
-        DecideOutcome.Expired => new Refusal(410, "", "approval_expired"),
-        DecideOutcome.Cancelled => new Refusal(410, "", "approval_cancelled"),
-        _ => null,
-    };
+    private static IResult? Answer(DecideOutcome outcome) =>
+        outcome switch
+        {
+            DecideOutcome.Processed won => Reply.Ok(
+                new DecisionProcessed("processed", won.Run.Id, won.Approval.Status, won.Run.Status)
+            ),
+            DecideOutcome.Already again => Reply.Ok(
+                new DecisionKnown("already_processed", again.Run.Id, again.Run.Status, again.Approval.Status)
+            ),
+            DecideOutcome.Conflict lost => new Refusal(409, "", "decision_conflict")
+            {
+                Extra = [("approval_status", lost.Approval.Status), ("decided_at", Wire.Iso(lost.Approval.DecidedAt))],
+            },
+            DecideOutcome.OtherPayload => new Refusal(409, "", "payload_mismatch"),
+            DecideOutcome.Expired => new Refusal(410, "", "approval_expired"),
+            DecideOutcome.Cancelled => new Refusal(410, "", "approval_cancelled"),
+            _ => null,
+        };
 }

@@ -25,9 +25,23 @@ internal static class Visible
     /// </summary>
     private static readonly (int First, int Last)[] Ignorable =
     [
-        (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
-        (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
-        (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+        (0x00AD, 0x00AD),
+        (0x034F, 0x034F),
+        (0x061C, 0x061C),
+        (0x115F, 0x1160),
+        (0x17B4, 0x17B5),
+        (0x180B, 0x180F),
+        (0x200B, 0x200F),
+        (0x202A, 0x202E),
+        (0x2060, 0x206F),
+        (0x3164, 0x3164),
+        (0xFE00, 0xFE0F),
+        (0xFEFF, 0xFEFF),
+        (0xFFA0, 0xFFA0),
+        (0xFFF0, 0xFFF8),
+        (0x1BCA0, 0x1BCA3),
+        (0x1D173, 0x1D17A),
+        (0xE0000, 0xE0FFF),
     ];
 
     /// <summary>
@@ -43,8 +57,10 @@ internal static class Visible
         {
             var category = Rune.GetUnicodeCategory(rune);
             marks = IsMark(category) ? marks + 1 : 0;
-            if (Hides(rune, category) || marks > MostMarks) shown.Append($"\\u{{{rune.Value:x4}}}");
-            else shown.Append(rune);
+            if (Hides(rune, category) || marks > MostMarks)
+                shown.Append($"\\u{{{rune.Value:x4}}}");
+            else
+                shown.Append(rune);
         }
         return shown.ToString();
     }
@@ -52,23 +68,33 @@ internal static class Visible
     /// <summary>A payload, indented; a text by itself as that text.</summary>
     public static string? Payload(byte[]? payload)
     {
-        if (payload is null) return null;
+        if (payload is null)
+            return null;
         using var json = JsonDocument.Parse(payload, Wire.Kept);
-        return Text(json.RootElement.ValueKind == JsonValueKind.String ? Fields.TextOf(json.RootElement) ?? "" : JsonSerializer.Serialize(json.RootElement, Indented));
+        return Text(
+            json.RootElement.ValueKind == JsonValueKind.String
+                ? Fields.TextOf(json.RootElement) ?? ""
+                : JsonSerializer.Serialize(json.RootElement, Indented)
+        );
     }
 
     private static bool IsMark(UnicodeCategory category) =>
-        category is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.SpacingCombiningMark;
+        category
+            is UnicodeCategory.NonSpacingMark
+                or UnicodeCategory.EnclosingMark
+                or UnicodeCategory.SpacingCombiningMark;
 
     private static bool Hides(Rune rune, UnicodeCategory category)
     {
-        if (rune.Value is '\n' or '\r' or '\t') return false;
+        if (rune.Value is '\n' or '\r' or '\t')
+            return false;
         return category switch
         {
             UnicodeCategory.Control or UnicodeCategory.Format => true,
             UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator => true,
             UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned => true,
-            _ => Blank.Contains(rune.Value) || Ignorable.Any(span => rune.Value >= span.First && rune.Value <= span.Last),
+            _ => Blank.Contains(rune.Value)
+                || Ignorable.Any(span => rune.Value >= span.First && rune.Value <= span.Last),
         };
     }
 }

@@ -8,26 +8,35 @@ namespace Postern.Deliveries;
 /// <param name="Directive">The response's header <c>webhook-delivery</c>.</param>
 /// <param name="Answer">The body of a 2xx, where the purpose looks at it.</param>
 internal sealed record Attempt(
-    long At, long DurationMilliseconds, int? Status, string Category, string? Response, TimeSpan? RetryAfter = null,
-    string? Directive = null, SendAnswer? Answer = null)
+    long At,
+    long DurationMilliseconds,
+    int? Status,
+    string Category,
+    string? Response,
+    TimeSpan? RetryAfter = null,
+    string? Directive = null,
+    SendAnswer? Answer = null
+)
 {
     public bool Arrived => Status is >= 200 and < 300;
 
     /// <summary>Worth another try: 408, 425, 429, 5xx, and whatever kept the response from coming.</summary>
-    public bool MayPass => Status is null ? Category != SendCategory.AddressRefused : Status is 408 or 425 or 429 or >= 500;
+    public bool MayPass =>
+        Status is null ? Category != SendCategory.AddressRefused : Status is 408 or 425 or 429 or >= 500;
 
     /// <summary>The receiver wants nothing more, ever.</summary>
     public bool Disables => Status == 410 || Directive == "disable";
 
     /// <summary>For a person: what went wrong, with what the other side said.</summary>
-    public string Words => Status is { } status
-        ? $"answered {status}{(string.IsNullOrWhiteSpace(Response) ? "" : ": " + Response)}"
-        : Category switch
-        {
-            SendCategory.Timeout => "did not answer in time",
-            SendCategory.Dns => "its name cannot be resolved",
-            SendCategory.AddressRefused => Response ?? "its address is refused",
-            SendCategory.Tls => "its certificate or TLS is not accepted",
-            _ => "cannot be reached",
-        };
+    public string Words =>
+        Status is { } status
+            ? $"answered {status}{(string.IsNullOrWhiteSpace(Response) ? "" : ": " + Response)}"
+            : Category switch
+            {
+                SendCategory.Timeout => "did not answer in time",
+                SendCategory.Dns => "its name cannot be resolved",
+                SendCategory.AddressRefused => Response ?? "its address is refused",
+                SendCategory.Tls => "its certificate or TLS is not accepted",
+                _ => "cannot be reached",
+            };
 }

@@ -8,4 +8,5 @@ internal sealed record AttemptView(
     [Member("Milliseconds that it took.")] long DurationMs,
     [Member("The HTTP status of the answer; null without one.")] int? Status,
     [Member("What became of it.")] string Category,
-    [Member("The beginning of the answer.")] string? Response);
+    [Member("The beginning of the answer.")] string? Response
+);

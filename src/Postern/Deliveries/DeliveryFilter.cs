@@ -2,8 +2,13 @@ namespace Postern.Deliveries;
 
 /// <summary>What a list of deliveries, or a replay, is narrowed to; null does not narrow.</summary>
 internal sealed record DeliveryFilter(
-    string? Status = null, string? Endpoint = null, string? Purpose = null, string? Subject = null, long? Since = null,
-    long? Until = null)
+    string? Status = null,
+    string? Endpoint = null,
+    string? Purpose = null,
+    string? Subject = null,
+    long? Since = null,
+    long? Until = null
+)
 {
     /// <summary>A condition on the table that all of them fulfil.</summary>
     public string? Shown { get; init; }

@@ -3,23 +3,35 @@ using Postern.Storage;
 
 namespace Postern.Deliveries;
 
-/// <summary>Ends deliveries whose time is over, and keeps what has ended for as long as its retention says. Any number of nodes may do it at once.</summary>
+/// <summary>
+/// Ends deliveries whose time is over, and keeps what has ended for as long as its retention says. Any number of nodes
+/// may do it at once.
+/// </summary>
 internal sealed class DeliveryKeeper(
-    Database database, DeliveryStore store, WebhookEndpoints endpoints, DeliveryWorker worker, PosternOptions options,
-    TimeProvider clock, ILogger<DeliveryKeeper> log) : PeriodicLook(clock, log)
+    Database database,
+    DeliveryStore store,
+    WebhookEndpoints endpoints,
+    DeliveryWorker worker,
+    PosternOptions options,
+    TimeProvider clock,
+    ILogger<DeliveryKeeper> log
+) : PeriodicLook(clock, log)
 {
     private const int Batch = 200;
 
     protected override async Task LookAsync(CancellationToken stop)
     {
         await AllAsync(
-            endpoints.DisabledWithWaitingAsync, endpoint => endpoint.Project + "/" + endpoint.Id,
+            endpoints.DisabledWithWaitingAsync,
+            endpoint => endpoint.Project + "/" + endpoint.Id,
             async endpoint =>
             {
                 await EndWaitingAsync(endpoint.Project, endpoint.Id, endpoint.Reason, stop);
                 // What somebody holds is left to the next look.
                 return false;
-            }, stop);
+            },
+            stop
+        );
         await AllAsync(store.OverdueAsync, delivery => delivery.Id, EndLateAsync, stop);
     }
 
@@ -31,22 +43,34 @@ internal sealed class DeliveryKeeper(
         return worker.EndUnsentAsync(delivery, worker.PurposeOf(delivery), why);
     }
 
-    /// <summary>All that waits for a disabled endpoint, a batch a transaction. What somebody holds is seen by the next look.</summary>
+    /// <summary>
+    /// All that waits for a disabled endpoint, a batch a transaction. What somebody holds is seen by the next look.
+    /// </summary>
     private async Task EndWaitingAsync(string project, string id, string reason, CancellationToken stop)
     {
         int ended;
         do
         {
             stop.ThrowIfCancellationRequested();
-            ended = await database.WriteAsync(async tx => await WebhookEndpoints.IsDisabledAsync(tx, project, id)
-                ? await DeliveryStore.EndWaitingAsync(tx, project, WebhookEndpoints.KeyOf(id), "The endpoint is disabled: " + reason, Batch)
-                : 0);
-        }
-        while (ended > 0);
+            ended = await database.WriteAsync(async tx =>
+                await WebhookEndpoints.IsDisabledAsync(tx, project, id)
+                    ? await DeliveryEnd.EndWaitingAsync(
+                        tx,
+                        project,
+                        WebhookEndpoints.KeyOf(id),
+                        "The endpoint is disabled: " + reason,
+                        Batch
+                    )
+                    : 0
+            );
+        } while (ended > 0);
     }
 
     protected override async Task SweepAsync(CancellationToken stop)
     {
-        while (await store.SweepAsync(database.Now - (options.Retention.DeliveryDays * 86_400_000_000L), Batch) >= Batch) stop.ThrowIfCancellationRequested();
+        while (
+            await store.SweepAsync(database.Now - (options.Retention.DeliveryDays * 86_400_000_000L), Batch) >= Batch
+        )
+            stop.ThrowIfCancellationRequested();
     }
 }

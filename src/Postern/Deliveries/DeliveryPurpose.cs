@@ -3,8 +3,8 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// What a kind of delivery needs beside its row: how its request is made, and what follows from its end. The follow-up runs in the
-/// transaction that records the end, so nothing depends on a delivery without hearing of it.
+/// What a kind of delivery needs beside its row: how its request is made, and what follows from its end. The follow-up
+/// runs in the transaction that records the end, so nothing depends on a delivery without hearing of it.
 /// </summary>
 internal abstract class DeliveryPurpose
 {
@@ -16,7 +16,10 @@ internal abstract class DeliveryPurpose
     /// </summary>
     public abstract ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery);
 
-    /// <summary>Locks what <see cref="AttemptedAsync"/> and <see cref="EndedAsync"/> change, before the delivery's own row: the order of those who make deliveries.</summary>
+    /// <summary>
+    /// Locks what <see cref="AttemptedAsync"/> and <see cref="EndedAsync"/> change, before the delivery's own row: the
+    /// order of those who make deliveries.
+    /// </summary>
     public virtual ValueTask LockAsync(Tx tx, Delivery delivery) => default;
 
     /// <summary>It failed and will be tried again.</summary>

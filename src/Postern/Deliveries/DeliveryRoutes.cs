@@ -4,40 +4,78 @@ using Postern.Storage;
 
 namespace Postern.Deliveries;
 
-/// <summary>What left the server and what did not: lists, single deliveries with their attempts, sending again; and the events.</summary>
+/// <summary>
+/// What left the server and what did not: lists, single deliveries with their attempts, sending again; and the events.
+/// </summary>
 internal sealed class DeliveryRoutes(
-    DeliveryStore store, IEnumerable<DeliveryPurpose> purposes, HiddenSubjects hidden, Database database)
+    DeliveryStore store,
+    IEnumerable<DeliveryPurpose> purposes,
+    HiddenSubjects hidden,
+    Database database
+)
 {
     private const int MaxBody = 16 * 1024;
     private const int IdSegment = 3;
+
     /// <summary>Rows that one transaction of a replay goes through at most.</summary>
     private const int ReplayBatch = 500;
 
     private static readonly ListOrder ByPosition = new("event", "position");
-    private readonly Dictionary<string, DeliveryPurpose> _purposes = purposes.ToDictionary(p => p.Name, StringComparer.Ordinal);
+    private readonly Dictionary<string, DeliveryPurpose> _purposes = purposes.ToDictionary(
+        p => p.Name,
+        StringComparer.Ordinal
+    );
 
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/deliveries", ProblemFamily.Instance);
-        group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List deliveries, newest first")
+        group
+            .Get("", Opens.Key, Rule.Needs("read", "deliveries"), List)
+            .Says("List deliveries, newest first")
             .QueryWord("status", "What has become of it.", Delivery.Pending, Delivery.Delivered, Delivery.Dead)
             .Query("endpoint", "An endpoint's id, or agent:{slug}, or url:{origin}")
-            .Query("subject", "A run's or session's id").Query("purpose", "dispatch, notice, callback or event.")
-            .Paged().Gives<Page<DeliveryView>>().Gives(400, 401, 403);
-        group.Get("/{delivery}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve).Says("Read a delivery with its attempts").Gives<DeliveryView>().Gives(401, 403, 404);
-        group.Post("/{delivery}/retry", Opens.Key, Rule.Needs("write", "deliveries"), Retry).Audits("delivery.retried").Says("Send a delivery again, under the same id").Gives<DeliveryView>().Gives(401, 403, 404, 409);
-        group.Post("/replay", Opens.Key, Rule.Needs("write", "deliveries"), Replay).Audits("deliveries.replayed").Says("Send again what was made in a span of time").Takes<ReplayDeliveries>().Gives<Replayed>().Gives(400, 401, 403);
-        doors.Group("/api/v1/events", ProblemFamily.Instance).Get("", Opens.Key, Rule.Needs("read", "deliveries"), ListEvents).Says("List what happened, newest first")
-            .Query("type", "Such as run.failed").Query("subject", "A run's or session's id").Paged()
-            .Gives<Page<EventView>>().Gives(400, 401, 403);
+            .Query("subject", "A run's or session's id")
+            .Query("purpose", "dispatch, notice, callback or event.")
+            .Paged()
+            .Gives<Page<DeliveryView>>()
+            .Gives(400, 401, 403);
+        group
+            .Get("/{delivery}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve)
+            .Says("Read a delivery with its attempts")
+            .Gives<DeliveryView>()
+            .Gives(401, 403, 404);
+        group
+            .Post("/{delivery}/retry", Opens.Key, Rule.Needs("write", "deliveries"), Retry)
+            .Audits("delivery.retried")
+            .Says("Send a delivery again, under the same id")
+            .Gives<DeliveryView>()
+            .Gives(401, 403, 404, 409);
+        group
+            .Post("/replay", Opens.Key, Rule.Needs("write", "deliveries"), Replay)
+            .Audits("deliveries.replayed")
+            .Says("Send again what was made in a span of time")
+            .Takes<ReplayDeliveries>()
+            .Gives<Replayed>()
+            .Gives(400, 401, 403);
+        doors
+            .Group("/api/v1/events", ProblemFamily.Instance)
+            .Get("", Opens.Key, Rule.Needs("read", "deliveries"), ListEvents)
+            .Says("List what happened, newest first")
+            .Query("type", "Such as run.failed")
+            .Query("subject", "A run's or session's id")
+            .Paged()
+            .Gives<Page<EventView>>()
+            .Gives(400, 401, 403);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
         var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null) return wrong;
+        if (wrong is not null)
+            return wrong;
         var status = Asked(http, "status");
-        if (status is not (null or Delivery.Pending or Delivery.Delivered or Delivery.Dead)) return Refusal.BadRequest("status must be pending, delivered or dead", "invalid_filter");
+        if (status is not (null or Delivery.Pending or Delivery.Delivered or Delivery.Dead))
+            return Refusal.BadRequest("status must be pending, delivered or dead", "invalid_filter");
         var endpoint = WebhookEndpoints.Named(Asked(http, "endpoint"));
         var filter = new DeliveryFilter(status, endpoint, Asked(http, "purpose"), Asked(http, "subject"))
         {
@@ -49,44 +87,60 @@ internal sealed class DeliveryRoutes(
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
     {
-        if (RequestPath.Segment(http, IdSegment) is not { } id
-            || await store.FindAsync(caller.Project, id, ShownTo(caller, "delivery")) is not { } delivery)
+        if (
+            RequestPath.Segment(http, IdSegment) is not { } id
+            || await store.FindAsync(caller.Project, id, ShownTo(caller, "delivery")) is not { } delivery
+        )
             return Unknown;
         // A callback's body is the run, output and all: shown to who may read runs.
-        return Reply.Ok(DeliveryView.Of(delivery, await store.AttemptsAsync(caller.Project, id), withBody: caller.Allows("read", "runs")));
+        return Reply.Ok(
+            DeliveryView.Of(
+                delivery,
+                await store.AttemptsAsync(caller.Project, id),
+                withBody: caller.Allows("read", "runs")
+            )
+        );
     }
 
     private async Task<IResult> Retry(HttpContext http, ProjectCaller caller)
     {
-        if (RequestPath.Segment(http, IdSegment) is not { } id
-            || await store.FindAsync(caller.Project, id, ShownTo(caller, "delivery")) is null)
+        if (
+            RequestPath.Segment(http, IdSegment) is not { } id
+            || await store.FindAsync(caller.Project, id, ShownTo(caller, "delivery")) is null
+        )
             return Unknown;
         var refusal = await database.WriteAsync(async tx =>
         {
-            if (await DeliveryStore.FindAsync(tx, caller.Project, id) is not { } delivery) return Unknown;
+            if (await DeliveryStore.FindAsync(tx, caller.Project, id) is not { } delivery)
+                return Unknown;
             // It has arrived: a repeat of what made it arrive sends nothing more.
-            if (delivery.Status == Delivery.Delivered) return null;
+            if (delivery.Status == Delivery.Delivered)
+                return null;
             return await AgainAsync(tx, delivery) is { } why ? new Refusal(409, why, "not_retryable") : null;
         });
         return refusal ?? await Retrieve(http, caller);
     }
 
     /// <summary>
-    /// Ranged recovery: batch by batch, from the newest back, so that any number may be sent again. A repeat changes nothing: it
-    /// finds them pending, or delivered and sent again at or after the end of its span (without one: ever).
+    /// Ranged recovery: batch by batch, from the newest back, so that any number may be sent again. A repeat changes
+    /// nothing: it finds them pending, or delivered and sent again at or after the end of its span (without one: ever).
     /// </summary>
     private async Task<IResult> Replay(HttpContext http, ProjectCaller caller)
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null) return unreadable!;
+        if (fields is null)
+            return unreadable!;
         var endpoint = WebhookEndpoints.Named(fields.Text("endpoint", 1, 2100));
         var purpose = fields.Word("purpose", [.. _purposes.Keys]);
         var (since, until) = (fields.Instant("since"), fields.Instant("until"));
-        if (since is null && !fields.Faults.Any(f => f.Field == "since")) fields.Fault("since", "is required");
+        if (since is null && !fields.Faults.Any(f => f.Field == "since"))
+            fields.Fault("since", "is required");
         var status = fields.Word("status", [Delivery.Dead, Delivery.Delivered]) ?? Delivery.Dead;
-        if (endpoint is not null && purpose is not null) fields.Fault("purpose", "and endpoint exclude one another");
+        if (endpoint is not null && purpose is not null)
+            fields.Fault("purpose", "and endpoint exclude one another");
         fields.RefuseUnknown();
-        if (fields.Refusal() is { } wrong) return wrong;
+        if (fields.Refusal() is { } wrong)
+            return wrong;
         var filter = new DeliveryFilter(status, endpoint, purpose, null, since, until ?? database.Now)
         {
             NotReplayedSince = status == Delivery.Delivered ? until ?? 0 : null,
@@ -102,13 +156,16 @@ internal sealed class DeliveryRoutes(
                 var (batch, next) = await DeliveryStore.NextAsync(tx, caller.Project, filter, before, ReplayBatch);
                 foreach (var delivery in batch)
                 {
-                    if (await AgainAsync(tx, delivery) is null) sent++;
-                    else kept++;
+                    if (await AgainAsync(tx, delivery) is null)
+                        sent++;
+                    else
+                        kept++;
                 }
                 return (next, sent, kept);
             });
             (replayed, skipped) = (replayed + again, skipped + left);
-            if (last is null) return Reply.Ok(new Replayed(replayed, skipped));
+            if (last is null)
+                return Reply.Ok(new Replayed(replayed, skipped));
             before = last;
             http.RequestAborted.ThrowIfCancellationRequested();
             caller.EnsureStillAllowed();
@@ -118,16 +175,24 @@ internal sealed class DeliveryRoutes(
     private async Task<IResult> ListEvents(HttpContext http, ProjectCaller caller)
     {
         var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null) return wrong;
+        if (wrong is not null)
+            return wrong;
         var shown = ShownTo(caller, "event");
         var (type, subject) = (Asked(http, "type"), Asked(http, "subject"));
         // By the place, and nothing beyond what is settled: what is listed later stands before all that is listed now,
         // so whoever reads back to what he knows has everything.
         var from = page.After?.Place ?? (await database.SearchAsync(tx => tx.SettledAsync()) + 1, "");
         var found = await ListSearch.FindAsync(
-            database, ByPosition, from, page.Limit, Narrow, "id, body, position",
-            r => (Id: r.GetString(0), Body: r.Bytes(1), Position: r.GetInt64(2)), e => (e.Position, e.Id),
-            http.RequestAborted);
+            database,
+            ByPosition,
+            from,
+            page.Limit,
+            Narrow,
+            "id, body, position",
+            r => (Id: r.GetString(0), Body: r.Bytes(1), Position: r.GetInt64(2)),
+            e => (e.Position, e.Id),
+            http.RequestAborted
+        );
         return Reply.Ok(Page.Of(found, e => EventView.Of(e.Id, e.Body)));
 
         ListQuery Narrow(Tx tx)
@@ -146,14 +211,22 @@ internal sealed class DeliveryRoutes(
     /// <summary>Null: it is pending, now or already. Else why it is not sent again.</summary>
     private async ValueTask<string?> AgainAsync(Tx tx, Delivery delivery)
     {
-        if (delivery.Status == Delivery.Pending) return null;
-        if (!_purposes.TryGetValue(delivery.Purpose, out var purpose)) return "This server does not know its purpose.";
-        if (await purpose.WhyNotAgainAsync(tx, delivery) is { } why) return why;
-        await DeliveryStore.AgainAsync(tx, delivery, tx.Now + Outbox.GiveUpAfter);
+        if (delivery.Status == Delivery.Pending)
+            return null;
+        if (!_purposes.TryGetValue(delivery.Purpose, out var purpose))
+            return "This server does not know its purpose.";
+        if (await purpose.WhyNotAgainAsync(tx, delivery) is { } why)
+            return why;
+        await DeliveryEnd.AgainAsync(tx, delivery, tx.Now + Outbox.GiveUpAfter);
         return null;
     }
 
-    private static string? Asked(HttpContext http, string name) => http.Request.Query.TryGetValue(name, out var value) && value.ToString() is { Length: > 0 } text && !text.Contains('\0', StringComparison.Ordinal) ? text : null;
+    private static string? Asked(HttpContext http, string name) =>
+        http.Request.Query.TryGetValue(name, out var value)
+        && value.ToString() is { Length: > 0 } text
+        && !text.Contains('\0', StringComparison.Ordinal)
+            ? text
+            : null;
 
     private static Refusal Unknown => new(404, "There is no such delivery.", "not_found");
 }

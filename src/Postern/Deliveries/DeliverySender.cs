@@ -10,10 +10,16 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// Sends one delivery once: signed by Standard Webhooks 1.0 (https://www.standardwebhooks.com), <c>webhook-id</c> stable over the attempts, the
-/// signature over the exact bytes sent. One clock bounds all of it: name, connection, response, body.
+/// Sends one delivery once: signed by Standard Webhooks 1.0 (https://www.standardwebhooks.com), <c>webhook-id</c>
+/// stable over the attempts, the signature over the exact bytes sent. One clock bounds all of it: name, connection,
+/// response, body.
 /// </summary>
-internal sealed class DeliverySender(OutboundGuard outbound, PosternOptions options, Database database, TimeProvider clock)
+internal sealed class DeliverySender(
+    OutboundGuard outbound,
+    PosternOptions options,
+    Database database,
+    TimeProvider clock
+)
 {
     /// <summary>Bytes of a response that are read; then the connection is closed.</summary>
     private const int MaxResponse = 64 * 1024;
@@ -30,29 +36,56 @@ internal sealed class DeliverySender(OutboundGuard outbound, PosternOptions opti
         limit.CancelAfter(Timeout);
         try
         {
-            if (await outbound.WhatIsWrongBeforeProxyAsync(outgoing.Url, limit.Token) is { } problem) return Failed(SendCategory.AddressRefused, "The address " + problem);
+            if (await outbound.WhatIsWrongBeforeProxyAsync(outgoing.Url, limit.Token) is { } problem)
+                return Failed(SendCategory.AddressRefused, "The address " + problem);
             using var request = Request(delivery, outgoing, at / 1_000_000);
-            using var response = await outbound.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            using var response = await outbound.Client.SendAsync(
+                request,
+                HttpCompletionOption.ResponseHeadersRead,
+                limit.Token
+            );
             var mostBytes = response.IsSuccessStatusCode ? Math.Max(MaxResponse, outgoing.MaxAnswer) : MaxResponse;
             var (body, whole) = await ReadAsync(response.Content, mostBytes, limit.Token);
-            var answer = response.IsSuccessStatusCode && outgoing.MaxAnswer > 0
-                ? AnswerOf(response.Content, body, whole) : null;
+            var answer =
+                response.IsSuccessStatusCode && outgoing.MaxAnswer > 0 ? AnswerOf(response.Content, body, whole) : null;
             return new Attempt(
-                at, Elapsed(), (int)response.StatusCode, response.IsSuccessStatusCode ? SendCategory.Delivered : SendCategory.Status, Shown(body), RetryAfter(response),
-                response.Headers.TryGetValues("webhook-delivery", out var said) ? said.First() : null, answer);
+                at,
+                Elapsed(),
+                (int)response.StatusCode,
+                response.IsSuccessStatusCode ? SendCategory.Delivered : SendCategory.Status,
+                Shown(body),
+                RetryAfter(response),
+                response.Headers.TryGetValues("webhook-delivery", out var said) ? said.First() : null,
+                answer
+            );
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
             return Failed(SendCategory.Timeout, null);
         }
-        catch (Exception fault) when (fault is HttpRequestException or IOException or OutboundRefusedException or UriFormatException or InvalidOperationException)
+        catch (Exception fault)
+            when (fault
+                    is HttpRequestException
+                        or IOException
+                        or OutboundRefusedException
+                        or UriFormatException
+                        or InvalidOperationException
+            )
         {
             return fault switch
             {
                 OutboundRefusedException refused => Failed(SendCategory.AddressRefused, refused.Message),
-                { InnerException: OutboundRefusedException refused } => Failed(SendCategory.AddressRefused, refused.Message),
+                { InnerException: OutboundRefusedException refused } => Failed(
+                    SendCategory.AddressRefused,
+                    refused.Message
+                ),
                 { InnerException: AuthenticationException } => Failed(SendCategory.Tls, null),
-                { InnerException: SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } } => Failed(SendCategory.Dns, null),
+                {
+                    InnerException: SocketException
+                    {
+                        SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain
+                    }
+                } => Failed(SendCategory.Dns, null),
                 _ => Failed(SendCategory.Connection, null),
             };
         }
@@ -69,7 +102,10 @@ internal sealed class DeliverySender(OutboundGuard outbound, PosternOptions opti
         var signatures = new string[secrets.Count];
         for (var i = 0; i < secrets.Count; i++)
         {
-            using var hmac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, Convert.FromBase64String(secrets[i]["whsec_".Length..]));
+            using var hmac = IncrementalHash.CreateHMAC(
+                HashAlgorithmName.SHA256,
+                Convert.FromBase64String(secrets[i]["whsec_".Length..])
+            );
             hmac.AppendData(head);
             hmac.AppendData(body);
             signatures[i] = "v1," + Convert.ToBase64String(hmac.GetHashAndReset());
@@ -79,11 +115,17 @@ internal sealed class DeliverySender(OutboundGuard outbound, PosternOptions opti
 
     private static HttpRequestMessage Request(Delivery delivery, Outgoing outgoing, long seconds)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, outgoing.Url) { Content = new ReadOnlyMemoryContent(outgoing.Body) };
+        var request = new HttpRequestMessage(HttpMethod.Post, outgoing.Url)
+        {
+            Content = new ReadOnlyMemoryContent(outgoing.Body),
+        };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         request.Headers.TryAddWithoutValidation("webhook-id", delivery.Id);
         request.Headers.TryAddWithoutValidation("webhook-timestamp", seconds.ToString());
-        request.Headers.TryAddWithoutValidation("webhook-signature", Sign(outgoing.Secrets, delivery.Id, seconds, outgoing.Body.Span));
+        request.Headers.TryAddWithoutValidation(
+            "webhook-signature",
+            Sign(outgoing.Secrets, delivery.Id, seconds, outgoing.Body.Span)
+        );
         request.Headers.TryAddWithoutValidation("webhook-attempt", (delivery.Attempts + 1).ToString());
         request.Headers.UserAgent.Add(Agent);
         return request;
@@ -95,11 +137,18 @@ internal sealed class DeliverySender(OutboundGuard outbound, PosternOptions opti
         return new SendAnswer(body, whole, type, [.. content.Headers.ContentEncoding]);
     }
 
-    /// <summary>What was read, and whether it was all. The status has come: a body that drips, breaks off or has no end does not change it.</summary>
+    /// <summary>
+    /// What was read, and whether it was all. The status has come: a body that drips, breaks off or has no end does not
+    /// change it.
+    /// </summary>
     private static async Task<(byte[] Body, bool Whole)> ReadAsync(
-        HttpContent content, int most, CancellationToken cancel)
+        HttpContent content,
+        int most,
+        CancellationToken cancel
+    )
     {
-        if (content.Headers.ContentLength == 0) return ([], true);
+        if (content.Headers.ContentLength == 0)
+            return ([], true);
         var buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(most + 1);
         var length = 0;
         try
@@ -108,7 +157,8 @@ internal sealed class DeliverySender(OutboundGuard outbound, PosternOptions opti
             while (length <= most)
             {
                 var read = await stream.ReadAsync(buffer.AsMemory(length, most + 1 - length), cancel);
-                if (read == 0) return (buffer[..length], true);
+                if (read == 0)
+                    return (buffer[..length], true);
                 length += read;
             }
             return (buffer[..most], false);
@@ -125,12 +175,15 @@ internal sealed class DeliverySender(OutboundGuard outbound, PosternOptions opti
 
     /// <summary>The first KiB as text that any database keeps; what is no UTF-8 shows as such.</summary>
     private static string? Shown(byte[] body) =>
-        body.Length == 0 ? null : Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, ShownBytes))).Replace('\0', ' ').Trim();
+        body.Length == 0
+            ? null
+            : Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, ShownBytes))).Replace('\0', ' ').Trim();
 
     /// <summary>What the receiver asked for, a day at most: seconds in any number of digits, or a date.</summary>
     private TimeSpan? RetryAfter(HttpResponseMessage response)
     {
-        if (response.Headers.RetryAfter is { } asked) return Capped(asked.Delta ?? asked.Date - Wire.Instant(database.Now));
+        if (response.Headers.RetryAfter is { } asked)
+            return Capped(asked.Delta ?? asked.Date - Wire.Instant(database.Now));
         // More seconds than the header's own type can count.
         var text = response.Headers.TryGetValues("Retry-After", out var said) ? said.First().Trim() : "";
         return text.Length > 0 && text.All(char.IsAsciiDigit) ? MaxRetryAfter : null;

@@ -19,13 +19,36 @@ internal sealed record DeliveryView(
     [At("When it was delivered or given up.")] string? EndedAt,
     [Member("The attempts. Not in lists.")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    IReadOnlyList<AttemptView>? Attempts,
+        IReadOnlyList<AttemptView>? Attempts,
     [Chosen("The body that is sent, for who may read runs. Not in lists.")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    JsonElement? Body)
+        JsonElement? Body
+)
 {
-    public static DeliveryView Of(Delivery d, List<(long Number, Attempt Attempt)>? attempts, bool withBody = false) => new(
-        d.Id, d.Purpose, d.Type, WebhookEndpoints.Shown(d.Endpoint), d.Subject, d.Status, d.Reason, d.Attempts, Wire.Iso(d.CreatedAt), Wire.Iso(d.DueAt), Wire.Iso(d.GiveUpAt), Wire.Iso(d.EndedAt),
-        attempts?.Select(a => new AttemptView(a.Number, Wire.Iso(a.Attempt.At), a.Attempt.DurationMilliseconds, a.Attempt.Status, a.Attempt.Category, a.Attempt.Response)).ToList(),
-        withBody && d.Body is not null ? JsonSerializer.Deserialize<JsonElement>(d.Body, Wire.Json) : null);
+    public static DeliveryView Of(Delivery d, List<(long Number, Attempt Attempt)>? attempts, bool withBody = false) =>
+        new(
+            d.Id,
+            d.Purpose,
+            d.Type,
+            WebhookEndpoints.Shown(d.Endpoint),
+            d.Subject,
+            d.Status,
+            d.Reason,
+            d.Attempts,
+            Wire.Iso(d.CreatedAt),
+            Wire.Iso(d.DueAt),
+            Wire.Iso(d.GiveUpAt),
+            Wire.Iso(d.EndedAt),
+            attempts
+                ?.Select(a => new AttemptView(
+                    a.Number,
+                    Wire.Iso(a.Attempt.At),
+                    a.Attempt.DurationMilliseconds,
+                    a.Attempt.Status,
+                    a.Attempt.Category,
+                    a.Attempt.Response
+                ))
+                .ToList(),
+            withBody && d.Body is not null ? JsonSerializer.Deserialize<JsonElement>(d.Body, Wire.Json) : null
+        );
 }

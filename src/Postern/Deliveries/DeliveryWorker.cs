@@ -5,22 +5,22 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// Sends what is due, on any number of nodes. It looks at each endpoint that has something due in turn, claims a share for each under a
-/// lease, sends through the endpoint's <see cref="DeliveryLane"/>, and records how it went: the record, and what follows from it, are one
-/// transaction. It wakes at a commit that made something due, at a place that became free, and by itself every second.
+/// Sends what is due, on any number of nodes. It looks at each endpoint that has something due in turn, claims a share
+/// for each under a lease, sends through the endpoint's <see cref="DeliveryLane"/>, and records how it went: the
+/// record, and what follows from it, are one transaction. It wakes at a commit that made something due, at a place that
+/// became free, and by itself every second.
 ///
-/// A lease is short and renewed while it is held, so what a dead node held is soon sent by another. When the server stops it
-/// claims nothing more and gives back what has not begun; what is under way is finished and recorded within the time there is.
+/// A lease is short and renewed while it is held, so what a dead node held is soon sent by another. When the server
+/// stops it claims nothing more and gives back what has not begun; what is under way is finished and recorded within
+/// the time there is.
 /// </summary>
-internal sealed class DeliveryWorker : HintedLook
+internal sealed partial class DeliveryWorker : HintedLook
 {
     private const int EndpointsALook = 512;
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan RecordEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan GivesBackWithin = TimeSpan.FromSeconds(2);
-    /// <summary>Seconds before the second, third … try: ten in all.</summary>
-    private static readonly int[] Schedule = [5, 30, 120, 600, 1800, 7200, 18_000, 36_000, 50_400];
 
     private readonly DeliveryStore _store;
     private readonly DeliverySender _sender;
@@ -40,20 +40,29 @@ internal sealed class DeliveryWorker : HintedLook
     private long _renewedAt;
 
     public DeliveryWorker(
-        Database database, DeliveryStore store, DeliverySender sender, Outbox outbox, IEnumerable<DeliveryPurpose> purposes,
-        PosternOptions options, IHostApplicationLifetime host, TimeProvider clock, ILogger<DeliveryWorker> log)
+        Database database,
+        DeliveryStore store,
+        DeliverySender sender,
+        Outbox outbox,
+        IEnumerable<DeliveryPurpose> purposes,
+        PosternOptions options,
+        IHostApplicationLifetime host,
+        TimeProvider clock,
+        ILogger<DeliveryWorker> log
+    )
         : base(database, Topics.Deliveries, clock, log)
     {
         (_store, _sender, _outbox, _options, _clock) = (store, sender, outbox, options, clock);
         _stopping = host.ApplicationStopping;
         _stopping.Register(Due.Set);
         _purposes = purposes.ToDictionary(p => p.Name, StringComparer.Ordinal);
-        _recovered = database is not SqliteDatabase;
+        _recovered = !database.IsEmbedded;
     }
 
     protected override async Task<bool> LookAsync(CancellationToken stop)
     {
-        if (!_recovered) await _store.ReleaseAllAsync();
+        if (!_recovered)
+            await _store.ReleaseAllAsync();
         _recovered = true;
         await RenewAsync();
         if (_stopping.IsCancellationRequested)
@@ -76,7 +85,7 @@ internal sealed class DeliveryWorker : HintedLook
             await TryRenewAsync();
         }
         await _cut.CancelAsync();
-        for (var began = _clock.GetTimestamp(); IsSending && _clock.GetElapsedTime(began) < GivesBackWithin;)
+        for (var began = _clock.GetTimestamp(); IsSending && _clock.GetElapsedTime(began) < GivesBackWithin; )
             await Due.WaitAsync(LookEvery, _clock, CancellationToken.None);
     }
 
@@ -90,17 +99,21 @@ internal sealed class DeliveryWorker : HintedLook
     {
         get
         {
-            lock (_gate) return _underWay > 0;
+            lock (_gate)
+                return _underWay > 0;
         }
     }
 
     /// <summary>What this node holds stays its own, before it looks for what others have lost.</summary>
     private async Task RenewAsync()
     {
-        if (Database.Now - _renewedAt < (long)RenewEvery.TotalMicroseconds) return;
+        if (Database.Now - _renewedAt < (long)RenewEvery.TotalMicroseconds)
+            return;
         List<(string, string)> held;
-        lock (_gate) held = [.. _held];
-        if (held.Count > 0) await _store.RenewAsync(held, Lease);
+        lock (_gate)
+            held = [.. _held];
+        if (held.Count > 0)
+            await _store.RenewAsync(held, Lease);
         _renewedAt = Database.Now;
     }
 
@@ -119,7 +132,8 @@ internal sealed class DeliveryWorker : HintedLook
     private Task GiveBackWaitingAsync()
     {
         List<Delivery> waiting;
-        lock (_gate) waiting = [.. _lanes.Values.SelectMany(l => l.TakeWaiting())];
+        lock (_gate)
+            waiting = [.. _lanes.Values.SelectMany(l => l.TakeWaiting())];
         return waiting.Count == 0 ? Task.CompletedTask : GiveBackAsync(waiting, Database.Now);
     }
 
@@ -129,7 +143,8 @@ internal sealed class DeliveryWorker : HintedLook
         (var due, _walked) = await _store.DueEndpointsAsync(_walked);
         // The next round goes on where this one ended, so that the last endpoint of many has its turn.
         var from = due.FindIndex(e => DeliveryStore.PlaceOrder.Compare(e, _at) > 0);
-        if (from > 0) due = [.. due[from..], .. due[..from]];
+        if (from > 0)
+            due = [.. due[from..], .. due[..from]];
         var shares = new List<(string, string, int)>();
         lock (_gate)
         {
@@ -137,42 +152,31 @@ internal sealed class DeliveryWorker : HintedLook
             foreach (var (project, endpoint) in due.Take(EndpointsALook))
             {
                 _at = (project, endpoint);
-                if (!_lanes.TryGetValue((project, endpoint), out var lane)) _lanes[(project, endpoint)] = lane = new DeliveryLane(_options.Deliveries);
+                if (!_lanes.TryGetValue((project, endpoint), out var lane))
+                    _lanes[(project, endpoint)] = lane = new DeliveryLane(_options.Deliveries);
                 var room = Math.Min(lane.Room(Database.Now), free);
-                if (room <= 0) continue;
+                if (room <= 0)
+                    continue;
                 free -= room;
                 shares.Add((project, endpoint, room));
             }
             var waiting = due.ToHashSet();
-            foreach (var (key, _) in _lanes.Where(l => l.Value.IsIdle(Database.Now) && !waiting.Contains(l.Key)).ToList()) _lanes.Remove(key);
+            foreach (
+                var (key, _) in _lanes.Where(l => l.Value.IsIdle(Database.Now) && !waiting.Contains(l.Key)).ToList()
+            )
+                _lanes.Remove(key);
         }
-        if (shares.Count == 0) return 0;
+        if (shares.Count == 0)
+            return 0;
         var claimed = await _store.ClaimAsync(shares, Lease);
         lock (_gate)
         {
             // One whose lease was lost while it is under way here is not sent beside itself.
             foreach (var delivery in claimed.OrderBy(d => d.Id, StringComparer.Ordinal))
-                if (_held.Add((delivery.Project, delivery.Id))) LaneOf(delivery).Add(delivery);
+                if (_held.Add((delivery.Project, delivery.Id)))
+                    LaneOf(delivery).Add(delivery);
         }
         return claimed.Count;
-    }
-
-    /// <summary>Starts whatever has a place.</summary>
-    private void Pump()
-    {
-        lock (_gate)
-        {
-            foreach (var lane in _lanes.Values) PumpLane(lane);
-        }
-    }
-
-    private void PumpLane(DeliveryLane lane)
-    {
-        while (!_stopping.IsCancellationRequested && _underWay < _options.Deliveries.Concurrency && lane.Start(Database.Now) is { } delivery)
-        {
-            _underWay++;
-            _ = Task.Run(() => WorkAsync(delivery, lane), CancellationToken.None);
-        }
     }
 
     protected override TimeSpan NextLook
@@ -185,8 +189,10 @@ internal sealed class DeliveryWorker : HintedLook
                 var next = now + (long)LookEvery.TotalMicroseconds;
                 foreach (var lane in _lanes.Values)
                 {
-                    if (lane.IsOpen(now)) next = Math.Min(next, lane.PausedUntil);
-                    if (lane.NextTokenAt(now) is { } at) next = Math.Min(next, at);
+                    if (lane.IsOpen(now))
+                        next = Math.Min(next, lane.PausedUntil);
+                    if (lane.NextTokenAt(now) is { } at)
+                        next = Math.Min(next, at);
                 }
                 return TimeSpan.FromMicroseconds(Math.Max(1000, next - now));
             }
@@ -198,19 +204,29 @@ internal sealed class DeliveryWorker : HintedLook
         List<Delivery> back = [];
         try
         {
-            if (!_purposes.TryGetValue(delivery.Purpose, out var purpose)) throw new InvalidOperationException($"Nobody knows the purpose {delivery.Purpose} of {delivery.Id}.");
+            if (!_purposes.TryGetValue(delivery.Purpose, out var purpose))
+                throw new InvalidOperationException($"Nobody knows the purpose {delivery.Purpose} of {delivery.Id}.");
             var (request, why) = await purpose.PrepareAsync(delivery);
             bool? reached = null;
-            if (request is null) await EndUnsentAsync(delivery, purpose, why!, tell: false);
+            if (request is null)
+                await EndUnsentAsync(delivery, purpose, why!, tell: false);
             else
             {
                 lock (_gate)
                 {
-                    if (lane.Learn(request.RatePerSecond, Database.Now)) PumpLane(lane);
+                    if (lane.Learn(request.RatePerSecond, Database.Now))
+                        PumpLane(lane);
                 }
                 var attempt = await _sender.SendAsync(delivery, request, _cut.Token);
-                if (!attempt.Arrived) DeliveryLog.NotArrived(Log, delivery.Id, delivery.Type, delivery.Attempts + 1, attempt.Status?.ToString() ?? attempt.Category);
-                await KeepAsync(delivery, purpose, attempt, request.MaxTries ?? Schedule.Length + 1);
+                if (!attempt.Arrived)
+                    DeliveryLog.NotArrived(
+                        Log,
+                        delivery.Id,
+                        delivery.Type,
+                        delivery.Attempts + 1,
+                        attempt.Status?.ToString() ?? attempt.Category
+                    );
+                await KeepAsync(delivery, purpose, attempt, request.MaxTries ?? DeliverySchedule.Schedule.Length + 1);
                 // Whoever answers is there, whatever he answers to this one delivery.
                 reached = !attempt.MayPass || attempt.Arrived;
             }
@@ -228,9 +244,12 @@ internal sealed class DeliveryWorker : HintedLook
             DeliveryLog.Failed(Log, delivery.Id, fault);
             Finished(null);
         }
-        if (back.Count > 0) await GiveBackAsync(back, lane.PausedUntil);
-        lock (_gate) PumpLane(lane);
-        if (lane.Room(Database.Now) > 0) Due.Set();
+        if (back.Count > 0)
+            await GiveBackAsync(back, lane.PausedUntil);
+        lock (_gate)
+            PumpLane(lane);
+        if (lane.Room(Database.Now) > 0)
+            Due.Set();
 
         List<Delivery> Finished(bool? reached)
         {
@@ -238,8 +257,10 @@ internal sealed class DeliveryWorker : HintedLook
             {
                 _underWay--;
                 _held.Remove((delivery.Project, delivery.Id));
-                if (_stopping.IsCancellationRequested) Due.Set();
-                if (reached is { } outcome) return lane.Finish(outcome, Database.Now) ? lane.TakeWaiting() : [];
+                if (_stopping.IsCancellationRequested)
+                    Due.Set();
+                if (reached is { } outcome)
+                    return lane.Finish(outcome, Database.Now) ? lane.TakeWaiting() : [];
                 lane.Withdraw();
                 return [];
             }
@@ -247,8 +268,8 @@ internal sealed class DeliveryWorker : HintedLook
     }
 
     /// <summary>
-    /// The record of what was sent. While the database is away it is tried again: the request is not to be made a second time for
-    /// want of its record. Whoever has taken the lease meanwhile makes it say nothing.
+    /// The record of what was sent. While the database is away it is tried again: the request is not to be made a
+    /// second time for want of its record. Whoever has taken the lease meanwhile makes it say nothing.
     /// </summary>
     private async Task KeepAsync(Delivery delivery, DeliveryPurpose purpose, Attempt attempt, long maxTries)
     {
@@ -271,58 +292,81 @@ internal sealed class DeliveryWorker : HintedLook
         Database.WriteAsync(async tx =>
         {
             await purpose.LockAsync(tx, delivery);
-            var again = !attempt.Arrived && attempt.MayPass && attempt.Directive is null && delivery.Tries + 1 < Math.Min(maxTries, Schedule.Length + 1) ? DueAgain(tx, delivery, attempt) : (long?)null;
+            var again =
+                !attempt.Arrived
+                && attempt.MayPass
+                && attempt.Directive is null
+                && delivery.Tries + 1 < Math.Min(maxTries, DeliverySchedule.Schedule.Length + 1)
+                    ? DeliverySchedule.DueAgain(tx, delivery, attempt)
+                    : (long?)null;
             if (again is { } dueAt && dueAt < delivery.GiveUpAt)
             {
-                if (await DeliveryStore.PostponeAsync(tx, delivery, attempt, dueAt)) await purpose.AttemptedAsync(tx, delivery, attempt);
+                if (await DeliveryEnd.PostponeAsync(tx, delivery, attempt, dueAt))
+                    await purpose.AttemptedAsync(tx, delivery, attempt);
                 return 0;
             }
             var reason = attempt.Arrived ? null : attempt.Words;
-            if (!await DeliveryStore.EndAsync(tx, delivery, attempt, reason)) return 0;
+            if (!await DeliveryEnd.EndAsync(tx, delivery, attempt, reason))
+                return 0;
             await purpose.EndedAsync(tx, delivery, attempt, reason);
-            if (attempt.Disables) await purpose.DisableAsync(tx, delivery, attempt.Status == 410 ? "it answered 410 Gone" : "it asked for nothing more (webhook-delivery: disable)");
-            if (reason is not null) await TellDeadAsync(tx, delivery, reason);
+            if (attempt.Disables)
+                await purpose.DisableAsync(
+                    tx,
+                    delivery,
+                    attempt.Status == 410
+                        ? "it answered 410 Gone"
+                        : "it asked for nothing more (webhook-delivery: disable)"
+                );
+            if (reason is not null)
+                await TellDeadAsync(tx, delivery, reason);
             return 0;
         });
 
-    /// <summary>Ends a delivery that is not sent: its time is over, or there is nothing to send any more, which is nobody's failure and not told.</summary>
+    /// <summary>
+    /// Ends a delivery that is not sent: its time is over, or there is nothing to send any more, which is nobody's
+    /// failure and not told.
+    /// </summary>
     internal Task<bool> EndUnsentAsync(Delivery delivery, DeliveryPurpose purpose, string why, bool tell = true) =>
         Database.WriteAsync(async tx =>
         {
             await purpose.LockAsync(tx, delivery);
-            if (!await DeliveryStore.EndAsync(tx, delivery, null, why)) return false;
+            if (!await DeliveryEnd.EndAsync(tx, delivery, null, why))
+                return false;
             await purpose.EndedAsync(tx, delivery, null, why);
-            if (tell) await TellDeadAsync(tx, delivery, why);
+            if (tell)
+                await TellDeadAsync(tx, delivery, why);
             return true;
         });
 
     internal DeliveryPurpose PurposeOf(Delivery delivery) => _purposes[delivery.Purpose];
 
-    /// <summary>Dead deliveries are told of; those that were to tell of one are only listed, so that one dead endpoint does not go on for ever.</summary>
+    /// <summary>
+    /// Dead deliveries are told of; those that were to tell of one are only listed, so that one dead endpoint does not
+    /// go on for ever.
+    /// </summary>
     private ValueTask TellDeadAsync(Tx tx, Delivery delivery, string reason) =>
-        delivery.Type is "delivery.dead" or "endpoint.disabled"
+        delivery.Type == EventType.DeliveryDead.Name || delivery.Type == EventType.EndpointDisabled.Name
             ? default
-            : _outbox.EmitAsync(tx, delivery.Project, "delivery.dead", delivery.Id, json =>
-            {
-                json.WriteString("deliveryId", delivery.Id);
-                json.WriteString("deliveryType", delivery.Type);
-                json.WriteString("purpose", delivery.Purpose);
-                json.WriteString("endpoint", WebhookEndpoints.Shown(delivery.Endpoint));
-                json.WriteString("subject", delivery.Subject);
-                json.WriteString("reason", reason);
-            });
-
-    /// <summary>When the schedule says, or later when the receiver asked for it: <c>Retry-After</c> only ever delays.</summary>
-    private static long DueAgain(Tx tx, Delivery delivery, Attempt attempt)
-    {
-        // ±20 %: those that failed together do not come back together.
-        var scheduled = (long)(Schedule[delivery.Tries] * 1_000_000L * (0.8 + (Random.Shared.NextDouble() * 0.4)));
-        return tx.Now + Math.Max(scheduled, (long)(attempt.RetryAfter ?? TimeSpan.Zero).TotalMicroseconds);
-    }
+            : _outbox.EmitAsync(
+                tx,
+                delivery.Project,
+                EventType.DeliveryDead,
+                delivery.Id,
+                json =>
+                {
+                    json.WriteString("deliveryId", delivery.Id);
+                    json.WriteString("deliveryType", delivery.Type);
+                    json.WriteString("purpose", delivery.Purpose);
+                    json.WriteString("endpoint", WebhookEndpoints.Shown(delivery.Endpoint));
+                    json.WriteString("subject", delivery.Subject);
+                    json.WriteString("reason", reason);
+                }
+            );
 
     private async Task GiveBackAsync(List<Delivery> deliveries, long dueAt)
     {
-        lock (_gate) _held.ExceptWith(deliveries.Select(d => (d.Project, d.Id)));
+        lock (_gate)
+            _held.ExceptWith(deliveries.Select(d => (d.Project, d.Id)));
         try
         {
             await _store.ReleaseAsync(deliveries, dueAt);
@@ -332,11 +376,5 @@ internal sealed class DeliveryWorker : HintedLook
             // Their leases run out.
             DeliveryLog.Waits(Log, fault.Message);
         }
-    }
-
-    private DeliveryLane LaneOf(Delivery delivery)
-    {
-        if (!_lanes.TryGetValue((delivery.Project, delivery.Endpoint), out var lane)) _lanes[(delivery.Project, delivery.Endpoint)] = lane = new DeliveryLane(_options.Deliveries);
-        return lane;
     }
 }

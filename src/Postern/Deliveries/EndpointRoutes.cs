@@ -6,37 +6,65 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>Subscribing to events.</summary>
-internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard outbound, Outbox outbox, Database database, PosternOptions options)
+internal sealed class EndpointRoutes(
+    WebhookEndpoints endpoints,
+    OutboundGuard outbound,
+    Outbox outbox,
+    Database database,
+    PosternOptions options
+)
 {
     private const int MaxBody = 64 * 1024;
     private const int IdSegment = 3;
     private const int DeleteBatch = 500;
 
-    /// <summary>What there is to subscribe to.</summary>
-    private static readonly string[] Types =
-    [
-        "run.created", "run.started", "run.waiting", "run.succeeded", "run.failed", "run.cancelled", "run.timed_out", "session.created", "session.closed", "session.expired", "message.committed",
-        "approval.requested", "approval.decided", "approval.expired", "trigger.captured", "trigger.filtered", "trigger.schedule_failed", "delivery.dead", "endpoint.disabled",
-    ];
-
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/webhook-endpoints", ProblemFamily.Instance);
-        group.Get("", Opens.Key, Rule.Needs("read", "deliveries"), List).Says("List the webhook endpoints").Paged()
-            .Gives<Page<EndpointView>>().Gives(400, 401, 403);
-        group.Put("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Put).Audits("endpoint.put").Says("Subscribe an endpoint to events, or change it").Takes<PutEndpoint>().Gives<EndpointView>().Gives<EndpointView>(201).Gives(400, 401, 403);
-        group.Get("/{endpoint}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve).Says("Read an endpoint; never its secret").Gives<EndpointView>().Gives(401, 403, 404);
-        group.Delete("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Delete).Audits("endpoint.deleted").Says("Remove an endpoint; what waits for it is dead").Gives(204, 401, 403, 404);
-        group.Post("/{endpoint}/rotate-secret", Opens.Key, Rule.Needs("write", "deliveries"), Rotate)
-            .Audits("endpoint.secret_rotated").Says("Give an endpoint a new secret; both sign for an overlap")
-            .MayTake<RotateSecret>().Gives<RotatedSecret>().Gives(400, 401, 403, 404);
-        group.Post("/{endpoint}/test", Opens.Key, Rule.Needs("write", "deliveries"), Test).Audits("endpoint.tested").Says("Send an event of the type endpoint.test").Gives<SentTest>(202).Gives(401, 403, 404, 409);
+        group
+            .Get("", Opens.Key, Rule.Needs("read", "deliveries"), List)
+            .Says("List the webhook endpoints")
+            .Paged()
+            .Gives<Page<EndpointView>>()
+            .Gives(400, 401, 403);
+        group
+            .Put("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Put)
+            .Audits("endpoint.put")
+            .Says("Subscribe an endpoint to events, or change it")
+            .Takes<PutEndpoint>()
+            .Gives<EndpointView>()
+            .Gives<EndpointView>(201)
+            .Gives(400, 401, 403);
+        group
+            .Get("/{endpoint}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve)
+            .Says("Read an endpoint; never its secret")
+            .Gives<EndpointView>()
+            .Gives(401, 403, 404);
+        group
+            .Delete("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Delete)
+            .Audits("endpoint.deleted")
+            .Says("Remove an endpoint; what waits for it is dead")
+            .Gives(204, 401, 403, 404);
+        group
+            .Post("/{endpoint}/rotate-secret", Opens.Key, Rule.Needs("write", "deliveries"), Rotate)
+            .Audits("endpoint.secret_rotated")
+            .Says("Give an endpoint a new secret; both sign for an overlap")
+            .MayTake<RotateSecret>()
+            .Gives<RotatedSecret>()
+            .Gives(400, 401, 403, 404);
+        group
+            .Post("/{endpoint}/test", Opens.Key, Rule.Needs("write", "deliveries"), Test)
+            .Audits("endpoint.tested")
+            .Says("Send an event of the type endpoint.test")
+            .Gives<SentTest>(202)
+            .Gives(401, 403, 404, 409);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
         var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null) return wrong;
+        if (wrong is not null)
+            return wrong;
         var rows = await endpoints.ListAsync(caller.Project, page.After?.Id ?? "", page.Limit + 1);
         return Reply.Ok(Page.Of(rows, page.Limit, e => EndpointView.Of(e), e => new Cursor(0, e.Id)));
     }
@@ -45,47 +73,103 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
     {
         var id = RequestPath.Segment(http, IdSegment) ?? "";
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null) return unreadable!;
-        if (id.Length is 0 or > 64 || !char.IsAsciiLetterOrDigit(id[0]) || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
-            fields.Fault("endpoint", "must be 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit");
+        if (fields is null)
+            return unreadable!;
+        if (
+            id.Length is 0 or > 64
+            || !char.IsAsciiLetterOrDigit(id[0])
+            || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
+        )
+            fields.Fault(
+                "endpoint",
+                "must be 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit"
+            );
         var (url, events, secret, rate, ordered, enabled, links) = fields.Read<PutEndpoint>();
         var problem = url is null ? null : await outbound.WhatIsWrongWithAsync(http, url);
-        if (problem is not null) fields.Fault("url", problem);
-        if (events is { Count: 0 }) fields.Fault("events", "must not be empty");
-        foreach (var type in events?.Where(e => !IsSubscribable(e)) ?? []) fields.Fault("events", $"holds {type}, which is no event type, prefix.* or *");
-        if (secret is not null && !SigningSecret.IsOne(secret)) fields.Fault("secret", SigningSecret.Rule);
-        if (fields.Refusal() is { } wrong) return wrong;
+        if (problem is not null)
+            fields.Fault("url", problem);
+        if (events is { Count: 0 })
+            fields.Fault("events", "must not be empty");
+        foreach (var type in events?.Where(e => !IsSubscribable(e)) ?? [])
+            fields.Fault("events", $"holds {type}, which is no event type, prefix.* or *");
+        if (secret is not null && !SigningSecret.IsOne(secret))
+            fields.Fault("secret", SigningSecret.Rule);
+        if (fields.Refusal() is { } wrong)
+            return wrong;
         // A link decides its question: who is sent them is an administrator's to say.
-        if (links && !caller.Allows(Need.FullAdmin)) return ProblemFamily.Instance.Forbidden("admin");
+        if (links && !caller.Allows(Need.FullAdmin))
+            return ProblemFamily.Instance.Forbidden("admin");
         var fresh = secret ?? SigningSecret.New();
         return await database.WriteAsync<IResult>(async tx =>
         {
             await ProjectQuota.LockAsync(tx, caller.Project);
             var old = await WebhookEndpoints.FindAsync(tx, caller.Project, id);
-            if (old is null && await ProjectQuota.WhyNotOneMoreAsync(tx, caller.Project, "webhook_endpoint WHERE project = $1", "Endpoints", options.Quotas.Endpoints) is { } full) return full;
+            if (
+                old is null
+                && await ProjectQuota.WhyNotOneMoreAsync(
+                    tx,
+                    caller.Project,
+                    "webhook_endpoint WHERE project = $1",
+                    "Endpoints",
+                    options.Quotas.Endpoints
+                )
+                    is { } full
+            )
+                return full;
             var keeps = secret is null && old is not null;
             var endpoint = new WebhookEndpoint(
-                caller.Project, id, url!, events!, keeps ? old!.SealedSecret : endpoints.Seal(caller.Project, id, fresh), keeps ? old!.PreviousSealed : null, keeps ? old!.PreviousUntil : null,
-                rate, ordered, enabled, links, null, null, old?.CreatedAt ?? tx.Now, tx.Now);
+                caller.Project,
+                id,
+                url!,
+                events!,
+                keeps ? old!.SealedSecret : endpoints.Seal(caller.Project, id, fresh),
+                keeps ? old!.PreviousSealed : null,
+                keeps ? old!.PreviousUntil : null,
+                rate,
+                ordered,
+                enabled,
+                links,
+                null,
+                null,
+                old?.CreatedAt ?? tx.Now,
+                tx.Now
+            );
             await WebhookEndpoints.PutAsync(tx, endpoint);
-            return Reply.Json(old is null ? 201 : 200, EndpointView.Of(endpoint, keeps || secret is not null ? null : fresh));
+            return Reply.Json(
+                old is null ? 201 : 200,
+                EndpointView.Of(endpoint, keeps || secret is not null ? null : fresh)
+            );
         });
     }
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller) =>
-        RequestPath.Segment(http, IdSegment) is { } id && await endpoints.FindAsync(caller.Project, id) is { } found ? Reply.Ok(EndpointView.Of(found)) : Unknown;
+        RequestPath.Segment(http, IdSegment) is { } id && await endpoints.FindAsync(caller.Project, id) is { } found
+            ? Reply.Ok(EndpointView.Of(found))
+            : Unknown;
 
     private async Task<IResult> Delete(HttpContext http, ProjectCaller caller)
     {
-        if (RequestPath.Segment(http, IdSegment) is not { } id || !await database.WriteAsync(tx => WebhookEndpoints.DeleteAsync(tx, caller.Project, id))) return Unknown;
+        if (
+            RequestPath.Segment(http, IdSegment) is not { } id
+            || !await database.WriteAsync(tx => WebhookEndpoints.DeleteAsync(tx, caller.Project, id))
+        )
+            return Unknown;
         // A batch a transaction: any number may wait for it. Nothing new is made for an endpoint that is gone.
         // What is left of them when its caller is stopped ends by itself, once it is due.
         while (true)
         {
             caller.EnsureStillAllowed();
-            var ended = await database.WriteAsync(tx => DeliveryStore.EndWaitingAsync(
-                tx, caller.Project, WebhookEndpoints.KeyOf(id), "The endpoint was deleted.", DeleteBatch));
-            if (ended == 0) return Reply.NoContent;
+            var ended = await database.WriteAsync(tx =>
+                DeliveryEnd.EndWaitingAsync(
+                    tx,
+                    caller.Project,
+                    WebhookEndpoints.KeyOf(id),
+                    "The endpoint was deleted.",
+                    DeleteBatch
+                )
+            );
+            if (ended == 0)
+                return Reply.NoContent;
             http.RequestAborted.ThrowIfCancellationRequested();
         }
     }
@@ -93,13 +177,17 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
     private async Task<IResult> Rotate(HttpContext http, ProjectCaller caller)
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
-        if (fields is null) return unreadable!;
+        if (fields is null)
+            return unreadable!;
         var overlap = fields.Read<RotateSecret>().OverlapSeconds;
-        if (fields.Refusal() is { } wrong) return wrong;
+        if (fields.Refusal() is { } wrong)
+            return wrong;
         var id = RequestPath.Segment(http, IdSegment) ?? "";
         var secret = SigningSecret.New();
         var until = database.Now + (overlap * 1_000_000);
-        return await database.WriteAsync(tx => WebhookEndpoints.RotateAsync(tx, caller.Project, id, endpoints.Seal(caller.Project, id, secret), until))
+        return await database.WriteAsync(tx =>
+            WebhookEndpoints.RotateAsync(tx, caller.Project, id, endpoints.Seal(caller.Project, id, secret), until)
+        )
             ? Reply.Ok(new RotatedSecret(secret, Wire.Iso(until)))
             : Unknown;
     }
@@ -109,16 +197,39 @@ internal sealed class EndpointRoutes(WebhookEndpoints endpoints, OutboundGuard o
         var id = RequestPath.Segment(http, IdSegment) ?? "";
         return await database.WriteAsync<IResult>(async tx =>
         {
-            if (await WebhookEndpoints.FindAsync(tx, caller.Project, id) is not { } endpoint) return Unknown;
-            if (!endpoint.Enabled) return new Refusal(409, "The endpoint is disabled: put it with enabled true first.", "endpoint_disabled");
+            if (await WebhookEndpoints.FindAsync(tx, caller.Project, id) is not { } endpoint)
+                return Unknown;
+            if (!endpoint.Enabled)
+                return new Refusal(
+                    409,
+                    "The endpoint is disabled: put it with enabled true first.",
+                    "endpoint_disabled"
+                );
             var body = Outbox.Body("endpoint.test", tx.Now, json => json.WriteString("endpointId", id));
-            var delivery = await outbox.EnqueueAsync(tx, new NewDelivery(caller.Project, EventPurpose.PurposeName, WebhookEndpoints.KeyOf(id), WebhookEndpoints.KeyOf(id), "endpoint.test", body, tx.Now + Outbox.GiveUpAfter, Ordered: false));
+            var delivery = await outbox.EnqueueAsync(
+                tx,
+                new NewDelivery(
+                    caller.Project,
+                    EventPurpose.PurposeName,
+                    WebhookEndpoints.KeyOf(id),
+                    WebhookEndpoints.KeyOf(id),
+                    "endpoint.test",
+                    body,
+                    tx.Now + Outbox.GiveUpAfter,
+                    Ordered: false
+                )
+            );
             return Reply.Json(202, new SentTest(delivery));
         });
     }
 
     private static bool IsSubscribable(string pattern) =>
-        pattern == "*" || Types.Contains(pattern, StringComparer.Ordinal) || (pattern.EndsWith(".*", StringComparison.Ordinal) && Types.Any(t => t.StartsWith(pattern[..^1], StringComparison.Ordinal)));
+        pattern == "*"
+        || EventType.All.Any(t => t.Name == pattern)
+        || (
+            pattern.EndsWith(".*", StringComparison.Ordinal)
+            && EventType.All.Any(t => t.Name.StartsWith(pattern[..^1], StringComparison.Ordinal))
+        );
 
     private static Refusal Unknown => new(404, "There is no such endpoint.", "not_found");
 }

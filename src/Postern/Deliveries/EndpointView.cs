@@ -18,8 +18,23 @@ internal sealed record EndpointView(
     [At("When it changed last.")] string UpdatedAt,
     [Member("Signs the events. In the answer that made it, once.")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Secret)
+        string? Secret
+)
 {
-    public static EndpointView Of(WebhookEndpoint e, string? secret = null) => new(
-        e.Id, e.Url, e.Events, e.RateLimit, e.Ordered, e.Enabled, e.Links, e.DisabledReason, Wire.Iso(e.FailingSince), Wire.Iso(e.PreviousUntil), Wire.Iso(e.CreatedAt), Wire.Iso(e.UpdatedAt), secret);
+    public static EndpointView Of(WebhookEndpoint e, string? secret = null) =>
+        new(
+            e.Id,
+            e.Url,
+            e.Events,
+            e.RateLimit,
+            e.Ordered,
+            e.Enabled,
+            e.Links,
+            e.DisabledReason,
+            Wire.Iso(e.FailingSince),
+            Wire.Iso(e.PreviousUntil),
+            Wire.Iso(e.CreatedAt),
+            Wire.Iso(e.UpdatedAt),
+            secret
+        );
 }

@@ -3,7 +3,8 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>Events on their way to a subscriber.</summary>
-internal sealed class EventPurpose(WebhookEndpoints endpoints, Outbox outbox, AddLink addLink, Database database) : DeliveryPurpose
+internal sealed class EventPurpose(WebhookEndpoints endpoints, Outbox outbox, AddLink addLink, Database database)
+    : DeliveryPurpose
 {
     public const string PurposeName = "event";
 
@@ -14,38 +15,74 @@ internal sealed class EventPurpose(WebhookEndpoints endpoints, Outbox outbox, Ad
 
     public override async ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery)
     {
-        if (await endpoints.FindAsync(delivery.Project, WebhookEndpoints.IdOf(delivery.Endpoint)) is not { } endpoint) return (null, "The endpoint was deleted.");
-        if (!endpoint.Enabled) return (null, "The endpoint is disabled" + (endpoint.DisabledReason is null ? "." : ": " + endpoint.DisabledReason));
-        var body = endpoint.Links && delivery.Type == "approval.requested" ? await addLink(delivery) : delivery.Body;
-        return (new Outgoing(endpoint.Url, endpoints.SecretsOf(endpoint, database.Now), body, endpoint.RateLimit), null);
+        if (await endpoints.FindAsync(delivery.Project, WebhookEndpoints.IdOf(delivery.Endpoint)) is not { } endpoint)
+            return (null, "The endpoint was deleted.");
+        if (!endpoint.Enabled)
+            return (
+                null,
+                "The endpoint is disabled" + (endpoint.DisabledReason is null ? "." : ": " + endpoint.DisabledReason)
+            );
+        var body =
+            endpoint.Links && delivery.Type == EventType.ApprovalRequested.Name
+                ? await addLink(delivery)
+                : delivery.Body;
+        return (
+            new Outgoing(endpoint.Url, endpoints.SecretsOf(endpoint, database.Now), body, endpoint.RateLimit),
+            null
+        );
     }
 
     public override async ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt)
     {
-        if (await WebhookEndpoints.MarkAsync(tx, delivery.Project, WebhookEndpoints.IdOf(delivery.Endpoint), failed: true) is { } since && tx.Now - since >= MaxFailing)
+        if (
+            await WebhookEndpoints.MarkAsync(
+                tx,
+                delivery.Project,
+                WebhookEndpoints.IdOf(delivery.Endpoint),
+                failed: true
+            )
+                is { } since
+            && tx.Now - since >= MaxFailing
+        )
             await DisableAsync(tx, delivery, "nothing but failure for five days; the last: " + attempt.Words);
     }
 
     public override async ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason)
     {
-        if (attempt is null) return;
-        if (reason is null) await WebhookEndpoints.MarkAsync(tx, delivery.Project, WebhookEndpoints.IdOf(delivery.Endpoint), failed: false);
-        else await AttemptedAsync(tx, delivery, attempt);
+        if (attempt is null)
+            return;
+        if (reason is null)
+            await WebhookEndpoints.MarkAsync(
+                tx,
+                delivery.Project,
+                WebhookEndpoints.IdOf(delivery.Endpoint),
+                failed: false
+            );
+        else
+            await AttemptedAsync(tx, delivery, attempt);
     }
 
     /// <summary>
-    /// Disables the endpoint and tells of it. What waits for it is ended by <see cref="DeliveryKeeper"/>: the transaction that
-    /// records one delivery touches no other, so many that are answered at once do not wait for one another in a circle.
+    /// Disables the endpoint and tells of it. What waits for it is ended by <see cref="DeliveryKeeper"/>: the
+    /// transaction that records one delivery touches no other, so many that are answered at once do not wait for one
+    /// another in a circle.
     /// </summary>
     public override async ValueTask DisableAsync(Tx tx, Delivery delivery, string reason)
     {
         var id = WebhookEndpoints.IdOf(delivery.Endpoint);
-        if (!await WebhookEndpoints.DisableAsync(tx, delivery.Project, id, reason)) return;
-        await outbox.EmitAsync(tx, delivery.Project, "endpoint.disabled", delivery.Endpoint, json =>
-        {
-            json.WriteString("endpointId", id);
-            json.WriteString("reason", reason);
-        });
+        if (!await WebhookEndpoints.DisableAsync(tx, delivery.Project, id, reason))
+            return;
+        await outbox.EmitAsync(
+            tx,
+            delivery.Project,
+            EventType.EndpointDisabled,
+            delivery.Endpoint,
+            json =>
+            {
+                json.WriteString("endpointId", id);
+                json.WriteString("reason", reason);
+            }
+        );
     }
 
     public override async ValueTask<string?> WhyNotAgainAsync(Tx tx, Delivery delivery) =>

@@ -6,10 +6,10 @@ using Postern.Settings;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// Where the server may connect to. A URL is checked when it is stored, and again at connect time on the address that is really
-/// connected to, so a name that changes its answer in between opens nothing. Plain http goes to networks that are
-/// allowed by name, and nowhere else. Redirects are not followed. Through a proxy the proxy connects: then the URL is
-/// checked again before each request, and the connection to the proxy itself is taken as the setting means it.
+/// Where the server may connect to. A URL is checked when it is stored, and again at connect time on the address that
+/// is really connected to, so a name that changes its answer in between opens nothing. Plain http goes to networks that
+/// are allowed by name, and nowhere else. Redirects are not followed. Through a proxy the proxy connects: then the URL
+/// is checked again before each request, and the connection to the proxy itself is taken as the setting means it.
 /// </summary>
 internal sealed class OutboundGuard : IDisposable
 {
@@ -24,18 +24,22 @@ internal sealed class OutboundGuard : IDisposable
         _proxy = options.Outbound.Proxy.Length > 0 ? new Uri(options.Outbound.Proxy) : null;
         _allowed = [.. options.Outbound.AllowedNetworks.Select(IPNetwork.Parse)];
         _httpsOnly = options.Outbound.HttpsOnly;
-        Client = new HttpClient(new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            UseProxy = _proxy is not null,
-            Proxy = _proxy is null ? null : new WebProxy(_proxy),
-            ConnectCallback = ConnectAsync,
-            PooledConnectionLifetime = TimeSpan.FromMinutes(2),
-            MaxResponseHeadersLength = 64,
-        })
+        Client = new HttpClient(
+            new SocketsHttpHandler
+            {
+                AllowAutoRedirect = false,
+                UseCookies = false,
+                UseProxy = _proxy is not null,
+                Proxy = _proxy is null ? null : new WebProxy(_proxy),
+                ConnectCallback = ConnectAsync,
+                PooledConnectionLifetime = TimeSpan.FromMinutes(2),
+                MaxResponseHeadersLength = 64,
+            }
+        )
         // Whoever sends bounds the time of all of it, the body too; the client's own limit ends with the headers.
-        { Timeout = Timeout.InfiniteTimeSpan };
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
     }
 
     /// <summary>The one client for requests that leave the server.</summary>
@@ -44,15 +48,21 @@ internal sealed class OutboundGuard : IDisposable
     /// <summary>What is wrong with a URL that is to be stored, or null.</summary>
     public async ValueTask<string?> WhatIsWrongWithAsync(string url, CancellationToken cancel)
     {
-        if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https")) return "must be an http or https URL";
-        if (uri.UserInfo.Length > 0) return "must not hold a user or password";
-        // Characters that look like others become them on the way to an address: a name is taken as it is written, in ASCII.
-        if (!System.Text.Ascii.IsValid(uri.Host) || !System.Text.Ascii.IsValid(uri.IdnHost)) return "must name its host in ASCII (an international name as xn--…)";
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
+            return "must be an http or https URL";
+        if (uri.UserInfo.Length > 0)
+            return "must not hold a user or password";
+        // Characters that look like others become them on the way to an address: a name is taken as it is written, in
+        // ASCII.
+        if (!System.Text.Ascii.IsValid(uri.Host) || !System.Text.Ascii.IsValid(uri.IdnHost))
+            return "must name its host in ASCII (an international name as xn--…)";
         var plain = _httpsOnly && uri.Scheme != "https";
         var host = uri.IdnHost.TrimEnd('.').Trim('[', ']');
-        if (IPAddress.TryParse(host, out var literal)) return WhatIsWrongWith([literal], plain);
+        if (IPAddress.TryParse(host, out var literal))
+            return WhatIsWrongWith([literal], plain);
         // Without a network by name there is nowhere that plain http may go.
-        if (plain && _allowed.Length == 0) return NotHttps;
+        if (plain && _allowed.Length == 0)
+            return NotHttps;
         try
         {
             return WhatIsWrongWith(await _resolve(host, cancel), plain);
@@ -71,12 +81,14 @@ internal sealed class OutboundGuard : IDisposable
     public async ValueTask<string?> WhatIsWrongWithAsync(HttpContext http, string url)
     {
         var problem = await WhatIsWrongWithAsync(url, http.RequestAborted);
-        if (http.Features.Get<RequestCaller>() is { } caller) await caller.EnsureStillAllowedAsync();
+        if (http.Features.Get<RequestCaller>() is { } caller)
+            await caller.EnsureStillAllowedAsync();
         return problem;
     }
 
     /// <summary>The same before a request that a proxy will make; directly, the connection itself is checked.</summary>
-    public ValueTask<string?> WhatIsWrongBeforeProxyAsync(string url, CancellationToken cancel) => _proxy is null ? new((string?)null) : WhatIsWrongWithAsync(url, cancel);
+    public ValueTask<string?> WhatIsWrongBeforeProxyAsync(string url, CancellationToken cancel) =>
+        _proxy is null ? new((string?)null) : WhatIsWrongWithAsync(url, cancel);
 
     public bool IsAllowed(IPAddress address)
     {
@@ -86,14 +98,18 @@ internal sealed class OutboundGuard : IDisposable
 
     public void Dispose() => Client.Dispose();
 
-    private const string NotPublic = "must not lead to a loopback, private or otherwise reserved address (Postern:Outbound:AllowedNetworks lists exceptions)";
+    private const string NotPublic =
+        "must not lead to a loopback, private or otherwise reserved address (Postern:Outbound:AllowedNetworks lists "
+        + "exceptions)";
 
     private const string NotHttps =
-        "must be https (plain http goes to networks that Postern:Outbound:AllowedNetworks names; see Postern:Outbound:HttpsOnly)";
+        "must be https (plain http goes to networks that Postern:Outbound:AllowedNetworks names; see "
+        + "Postern:Outbound:HttpsOnly)";
 
     private string? WhatIsWrongWith(IPAddress[] addresses, bool plain)
     {
-        if (!addresses.All(IsAllowed)) return NotPublic;
+        if (!addresses.All(IsAllowed))
+            return NotPublic;
         return plain && !addresses.All(a => IsNamed(ReservedAddresses.Meant(a))) ? NotHttps : null;
     }
 
@@ -109,13 +125,16 @@ internal sealed class OutboundGuard : IDisposable
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancel)
     {
         var addresses = await _resolve(context.DnsEndPoint.Host, cancel);
-        var toProxy = _proxy is not null && context.DnsEndPoint.Host == _proxy.IdnHost && context.DnsEndPoint.Port == _proxy.Port;
+        var toProxy =
+            _proxy is not null && context.DnsEndPoint.Host == _proxy.IdnHost && context.DnsEndPoint.Port == _proxy.Port;
         var allowed = toProxy ? addresses : [.. addresses.Where(IsAllowed)];
-        if (allowed.Length == 0) throw new OutboundRefusedException("The address " + NotPublic);
+        if (allowed.Length == 0)
+            throw new OutboundRefusedException("The address " + NotPublic);
         if (!toProxy && _httpsOnly && context.InitialRequestMessage.RequestUri?.Scheme != "https")
         {
             allowed = [.. allowed.Where(a => IsNamed(ReservedAddresses.Meant(a)))];
-            if (allowed.Length == 0) throw new OutboundRefusedException("The address " + NotHttps);
+            if (allowed.Length == 0)
+                throw new OutboundRefusedException("The address " + NotHttps);
         }
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try

@@ -6,41 +6,64 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// What is to leave the server, written in the transaction that causes it: deliveries, and events with a delivery to each endpoint that
-/// subscribes to them. Nothing is told to the outside that was not committed, and nothing that was committed is left untold.
+/// What is to leave the server, written in the transaction that causes it: deliveries, and events with a delivery to
+/// each endpoint that subscribes to them. Nothing is told to the outside that was not committed, and nothing that was
+/// committed is left untold.
 /// </summary>
 internal sealed class Outbox
 {
     /// <summary>Over it a body is sent thin: ids and where to fetch the rest. Never cut.</summary>
     public const int MaxBody = 256 * 1024;
 
-    /// <summary>How long an event or a callback is tried at most: the schedule with the longest pauses that receivers may ask for.</summary>
+    /// <summary>
+    /// How long an event or a callback is tried at most: the schedule with the longest pauses that receivers may ask
+    /// for.
+    /// </summary>
     public const long GiveUpAfter = 14L * 86_400 * 1_000_000;
 
     public async ValueTask<string> EnqueueAsync(Tx tx, NewDelivery delivery)
     {
         var id = Id.New(Delivery.Prefix, tx.Now);
-        await DeliveryStore.InsertAsync(tx, id, delivery);
+        await DeliveryRow.InsertAsync(tx, id, delivery);
         return id;
     }
 
     /// <summary>An event, listed at <c>/api/v1/events</c> and delivered to whoever subscribes to its type.</summary>
     /// <param name="tx">The transaction of what happened.</param>
     /// <param name="project">The tenant.</param>
-    /// <param name="type">Such as <c>run.succeeded</c>.</param>
+    /// <param name="type">What happened.</param>
     /// <param name="subject">The run's or session's id: its events arrive in order.</param>
     /// <param name="data">Writes the members of <c>data</c>: ids and what is small.</param>
-    public async ValueTask EmitAsync(Tx tx, string project, string type, string subject, Action<Utf8JsonWriter> data)
+    public async ValueTask EmitAsync(Tx tx, string project, EventType type, string subject, Action<Utf8JsonWriter> data)
     {
-        var body = Body(type, tx.Now, data);
+        var body = Body(type.Name, tx.Now, data);
         var at = tx.Now;
         await tx.ExecuteAsync(
             $"""
             INSERT INTO event (project, id, at, type, subject, body, position)
             VALUES ($1, $2, $3, $4, $5, $6, {tx.NextPosition(project: "$1", now: "$3")})
-            """, project, Id.New("evt", at), at, type, subject, body);
-        foreach (var (id, ordered) in await WebhookEndpoints.SubscribersAsync(tx, project, type))
-            await EnqueueAsync(tx, new NewDelivery(project, EventPurpose.PurposeName, WebhookEndpoints.KeyOf(id), subject, type, body, tx.Now + GiveUpAfter, Ordered: ordered));
+            """,
+            project,
+            Id.New("evt", at),
+            at,
+            type.Name,
+            subject,
+            body
+        );
+        foreach (var (id, ordered) in await WebhookEndpoints.SubscribersAsync(tx, project, type.Name))
+            await EnqueueAsync(
+                tx,
+                new NewDelivery(
+                    project,
+                    EventPurpose.PurposeName,
+                    WebhookEndpoints.KeyOf(id),
+                    subject,
+                    type.Name,
+                    body,
+                    tx.Now + GiveUpAfter,
+                    Ordered: ordered
+                )
+            );
     }
 
     /// <summary><c>{type, timestamp, data}</c>.</summary>

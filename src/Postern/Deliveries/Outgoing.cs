@@ -6,5 +6,10 @@ namespace Postern.Deliveries;
 /// <param name="MaxTries">Fewer tries than the schedule has; null: all of them.</param>
 /// <param name="MaxAnswer">Bytes of the body of a 2xx that are kept for the purpose; 0: it is not looked at.</param>
 internal sealed record Outgoing(
-    string Url, IReadOnlyList<string> Secrets, ReadOnlyMemory<byte> Body, long? RatePerSecond = null,
-    long? MaxTries = null, int MaxAnswer = 0);
+    string Url,
+    IReadOnlyList<string> Secrets,
+    ReadOnlyMemory<byte> Body,
+    long? RatePerSecond = null,
+    long? MaxTries = null,
+    int MaxAnswer = 0
+);

@@ -8,4 +8,5 @@ internal sealed record ReplayDeliveries(
     [Member("What the deliveries are for. Not with endpoint.")] string? Purpose,
     [Instant("What was made from then on.")] string Since,
     [Instant("What was made before then; now if left out.")] string? Until,
-    [Word("Which are sent again.", Delivery.Dead, Delivery.Delivered, Default = "dead")] string Status);
+    [Word("Which are sent again.", Delivery.Dead, Delivery.Delivered, Default = "dead")] string Status
+);

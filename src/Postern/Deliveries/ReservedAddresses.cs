@@ -76,7 +76,8 @@ internal static class ReservedAddresses
     /// <summary>The address that is meant: the IPv4 address inside a mapped or NAT64 one.</summary>
     public static IPAddress Meant(IPAddress address)
     {
-        if (address.IsIPv4MappedToIPv6) return address.MapToIPv4();
+        if (address.IsIPv4MappedToIPv6)
+            return address.MapToIPv4();
         return Nat64.Contains(address) ? new IPAddress(address.GetAddressBytes().AsSpan(12, 4)) : address;
     }
 

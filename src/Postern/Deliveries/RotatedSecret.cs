@@ -4,4 +4,5 @@ namespace Postern.Deliveries;
 
 internal sealed record RotatedSecret(
     [Member("The new secret: shown once.")] string Secret,
-    [At("Until when the old secret signs too.")] string PreviousValidUntil);
+    [At("Until when the old secret signs too.")] string PreviousValidUntil
+);

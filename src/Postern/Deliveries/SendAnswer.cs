@@ -3,4 +3,8 @@ namespace Postern.Deliveries;
 /// <summary>The body of a 2xx as it came.</summary>
 /// <param name="IsWhole">It was read to its end.</param>
 internal sealed record SendAnswer(
-    byte[] Body, bool IsWhole, string? ContentType, IReadOnlyList<string> ContentEncoding);
+    byte[] Body,
+    bool IsWhole,
+    string? ContentType,
+    IReadOnlyList<string> ContentEncoding
+);

@@ -2,5 +2,4 @@ using Postern.Http;
 
 namespace Postern.Deliveries;
 
-internal sealed record SentTest(
-    [Member("The delivery of the test event.")] string DeliveryId);
+internal sealed record SentTest([Member("The delivery of the test event.")] string DeliveryId);

@@ -12,6 +12,8 @@ internal static class SigningSecret
     public static bool IsOne(string text)
     {
         Span<byte> key = stackalloc byte[192];
-        return text.StartsWith("whsec_", StringComparison.Ordinal) && Convert.TryFromBase64String(text["whsec_".Length..], key, out var length) && length is >= 24 and <= 64;
+        return text.StartsWith("whsec_", StringComparison.Ordinal)
+            && Convert.TryFromBase64String(text["whsec_".Length..], key, out var length)
+            && length is >= 24 and <= 64;
     }
 }

@@ -8,23 +8,37 @@ namespace Postern.Deliveries;
 /// <summary>The endpoints' rows.</summary>
 internal sealed class WebhookEndpoints(Database database, MasterKey master)
 {
-    private const string Columns = "project, id, url, events, sealed_secret, previous_sealed, previous_until, rate_limit, ordered, enabled, links, disabled_reason, failing_since, created_at, updated_at";
+    private const string Columns =
+        "project, id, url, events, sealed_secret, previous_sealed, previous_until, rate_limit, ordered, enabled, "
+        + "links, disabled_reason, failing_since, created_at, updated_at";
 
     /// <summary>How deliveries name it.</summary>
     public static string KeyOf(string id) => "endpoint:" + id;
 
     public static string IdOf(string key) => key["endpoint:".Length..];
 
-    /// <summary>How callers read it: an endpoint by its own id, which has no colon; agents and callbacks with what they are.</summary>
+    /// <summary>
+    /// How callers read it: an endpoint by its own id, which has no colon; agents and callbacks with what they are.
+    /// </summary>
     public static string Shown(string key) => key.StartsWith("endpoint:", StringComparison.Ordinal) ? IdOf(key) : key;
 
     /// <summary>What a caller names, as deliveries name it.</summary>
-    public static string? Named(string? text) => text is null || text.Contains(':', StringComparison.Ordinal) ? text : KeyOf(text);
+    public static string? Named(string? text) =>
+        text is null || text.Contains(':', StringComparison.Ordinal) ? text : KeyOf(text);
 
     /// <summary>Enabled endpoints that take a type.</summary>
-    public static async ValueTask<IReadOnlyList<(string Id, bool Ordered)>> SubscribersAsync(Tx tx, string project, string type)
+    public static async ValueTask<IReadOnlyList<(string Id, bool Ordered)>> SubscribersAsync(
+        Tx tx,
+        string project,
+        string type
+    )
     {
-        if (!tx.Memo.TryGetValue(MemoOf(project), out var known)) tx.Memo[MemoOf(project)] = known = await tx.ListAsync($"SELECT {Columns} FROM webhook_endpoint WHERE project = $1 AND enabled = 1 ORDER BY id LIMIT 1000", Map, project);
+        if (!tx.Memo.TryGetValue(MemoOf(project), out var known))
+            tx.Memo[MemoOf(project)] = known = await tx.ListAsync(
+                $"SELECT {Columns} FROM webhook_endpoint WHERE project = $1 AND enabled = 1 ORDER BY id LIMIT 1000",
+                Map,
+                project
+            );
         var endpoints = (List<WebhookEndpoint>)known;
         return endpoints.Count == 0 ? [] : [.. endpoints.Where(e => e.Takes(type)).Select(e => (e.Id, e.Ordered))];
     }
@@ -32,22 +46,48 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     public static ValueTask<WebhookEndpoint?> FindAsync(Tx tx, string project, string id) =>
         tx.FirstAsync($"SELECT {Columns} FROM webhook_endpoint WHERE project = $1 AND id = $2", Map, project, id);
 
-    public ValueTask<WebhookEndpoint?> FindAsync(string project, string id) => database.ReadAsync(tx => FindAsync(tx, project, id));
+    public ValueTask<WebhookEndpoint?> FindAsync(string project, string id) =>
+        database.ReadAsync(tx => FindAsync(tx, project, id));
 
     public ValueTask<List<WebhookEndpoint>> ListAsync(string project, string after, int limit) =>
-        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM webhook_endpoint WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3", Map, project, after, limit));
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"SELECT {Columns} FROM webhook_endpoint WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3",
+                Map,
+                project,
+                after,
+                limit
+            )
+        );
 
     public static ValueTask<int> PutAsync(Tx tx, WebhookEndpoint e)
     {
         tx.Memo.Remove(MemoOf(e.Project));
         return tx.ExecuteAsync(
             """
-            INSERT INTO webhook_endpoint (project, id, url, events, sealed_secret, previous_sealed, previous_until, rate_limit, ordered, enabled, created_at, updated_at, links)
+            INSERT INTO webhook_endpoint (project, id, url, events, sealed_secret, previous_sealed, previous_until,
+              rate_limit, ordered, enabled, created_at, updated_at, links)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)
-            ON CONFLICT (project, id) DO UPDATE SET url = excluded.url, events = excluded.events, sealed_secret = excluded.sealed_secret, previous_sealed = excluded.previous_sealed,
-              previous_until = excluded.previous_until, rate_limit = excluded.rate_limit, ordered = excluded.ordered, enabled = excluded.enabled, links = excluded.links, disabled_reason = NULL, failing_since = NULL, updated_at = excluded.updated_at
+            ON CONFLICT (project, id) DO UPDATE
+            SET url = excluded.url, events = excluded.events, sealed_secret = excluded.sealed_secret,
+              previous_sealed = excluded.previous_sealed,
+              previous_until = excluded.previous_until, rate_limit = excluded.rate_limit, ordered = excluded.ordered,
+              enabled = excluded.enabled, links = excluded.links, disabled_reason = NULL, failing_since = NULL,
+              updated_at = excluded.updated_at
             """,
-            e.Project, e.Id, e.Url, JsonSerializer.Serialize(e.Events), e.SealedSecret, e.PreviousSealed, e.PreviousUntil, e.RateLimit, e.Ordered ? 1L : 0L, e.Enabled ? 1L : 0L, tx.Now, e.Links ? 1L : 0L);
+            e.Project,
+            e.Id,
+            e.Url,
+            JsonSerializer.Serialize(e.Events),
+            e.SealedSecret,
+            e.PreviousSealed,
+            e.PreviousUntil,
+            e.RateLimit,
+            e.Ordered ? 1L : 0L,
+            e.Enabled ? 1L : 0L,
+            tx.Now,
+            e.Links ? 1L : 0L
+        );
     }
 
     private static string MemoOf(string project) => "endpoints " + project;
@@ -59,43 +99,102 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     }
 
     /// <summary>Another secret signs from now on; the old one signs beside it for an overlap.</summary>
-    public static async ValueTask<bool> RotateAsync(Tx tx, string project, string id, byte[] sealedSecret, long previousUntil) =>
+    public static async ValueTask<bool> RotateAsync(
+        Tx tx,
+        string project,
+        string id,
+        byte[] sealedSecret,
+        long previousUntil
+    ) =>
         await tx.ExecuteAsync(
-            "UPDATE webhook_endpoint SET previous_sealed = sealed_secret, previous_until = $4, sealed_secret = $3, updated_at = $5 WHERE project = $1 AND id = $2",
-            project, id, sealedSecret, previousUntil, tx.Now) == 1;
+            """
+            UPDATE webhook_endpoint
+            SET previous_sealed = sealed_secret, previous_until = $4, sealed_secret = $3, updated_at = $5
+            WHERE project = $1 AND id = $2
+            """,
+            project,
+            id,
+            sealedSecret,
+            previousUntil,
+            tx.Now
+        ) == 1;
 
     public static async ValueTask<bool> DisableAsync(Tx tx, string project, string id, string reason)
     {
         tx.Memo.Remove(MemoOf(project));
-        return await tx.ExecuteAsync("UPDATE webhook_endpoint SET enabled = 0, disabled_reason = $3, updated_at = $4 WHERE project = $1 AND id = $2 AND enabled = 1", project, id, reason, tx.Now) == 1;
+        return await tx.ExecuteAsync(
+                """
+                UPDATE webhook_endpoint
+                SET enabled = 0, disabled_reason = $3, updated_at = $4
+                WHERE project = $1 AND id = $2 AND enabled = 1
+                """,
+                project,
+                id,
+                reason,
+                tx.Now
+            ) == 1;
     }
 
     /// <summary>Endpoints that were disabled by what they answered and that something still waits for.</summary>
     public ValueTask<List<(string Project, string Id, string Reason)>> DisabledWithWaitingAsync(int limit) =>
-        database.ReadAsync(tx => tx.ListAsync(
-            """
-            SELECT e.project, e.id, e.disabled_reason FROM webhook_endpoint e
-            WHERE e.enabled = 0 AND e.disabled_reason IS NOT NULL AND EXISTS (
-              SELECT 1 FROM delivery d WHERE d.project = e.project AND d.endpoint = 'endpoint:' || e.id AND d.status = 'pending'
-                AND d.leased_at IS NULL)
-            LIMIT $1
-            """, r => (r.GetString(0), r.GetString(1), r.GetString(2)), (long)limit));
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                """
+                SELECT e.project, e.id, e.disabled_reason FROM webhook_endpoint e
+                WHERE e.enabled = 0 AND e.disabled_reason IS NOT NULL AND EXISTS (
+                  SELECT 1 FROM delivery d
+                  WHERE d.project = e.project AND d.endpoint = 'endpoint:' || e.id AND d.status = 'pending'
+                    AND d.leased_at IS NULL)
+                LIMIT $1
+                """,
+                r => (r.GetString(0), r.GetString(1), r.GetString(2)),
+                (long)limit
+            )
+        );
 
-    /// <summary>Whether it is disabled still, its row held: whoever enables it again meanwhile waits, and keeps what came since.</summary>
+    /// <summary>
+    /// Whether it is disabled still, its row held: whoever enables it again meanwhile waits, and keeps what came since.
+    /// </summary>
     public static async ValueTask<bool> IsDisabledAsync(Tx tx, string project, string id) =>
         await tx.FirstAsync(
-            "SELECT 1 FROM webhook_endpoint WHERE project = $1 AND id = $2 AND enabled = 0 AND disabled_reason IS NOT NULL" + tx.ForUpdate,
-            r => r.GetInt64(0), project, id) == 1;
+            $"""
+            SELECT 1 FROM webhook_endpoint
+            WHERE project = $1 AND id = $2 AND enabled = 0 AND disabled_reason IS NOT NULL {tx.ForUpdate}
+            """,
+            r => r.GetInt64(0),
+            project,
+            id
+        ) == 1;
 
-    /// <summary>The first failure after a success is remembered, a success forgets it. Answers since when it fails.</summary>
+    /// <summary>
+    /// The first failure after a success is remembered, a success forgets it. Answers since when it fails.
+    /// </summary>
     public static async ValueTask<long?> MarkAsync(Tx tx, string project, string id, bool failed)
     {
         await tx.ExecuteAsync(
             failed
-                ? "UPDATE webhook_endpoint SET failing_since = $3 WHERE project = $1 AND id = $2 AND failing_since IS NULL"
-                : "UPDATE webhook_endpoint SET failing_since = NULL WHERE project = $1 AND id = $2 AND failing_since IS NOT NULL AND failing_since < $3",
-            project, id, tx.Now);
-        return failed ? await tx.FirstAsync("SELECT failing_since FROM webhook_endpoint WHERE project = $1 AND id = $2", r => r.LongOrNull(0), project, id) : null;
+                ? """
+                UPDATE webhook_endpoint
+                SET failing_since = $3
+                WHERE project = $1 AND id = $2 AND failing_since IS NULL
+                """
+                : """
+                UPDATE webhook_endpoint
+                SET failing_since = NULL
+                WHERE project = $1 AND id = $2 AND failing_since IS NOT NULL AND failing_since < $3
+                """,
+            project,
+            id,
+            tx.Now
+        );
+        return failed
+            ? await tx.FirstAsync(
+                "SELECT failing_since FROM webhook_endpoint WHERE project = $1 AND id = $2",
+                r => r.LongOrNull(0),
+                project,
+                id
+            )
+            : null;
     }
 
     /// <summary>Every secret that signs now.</summary>
@@ -103,12 +202,30 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     {
         var owner = WebhookEndpoint.SealOwner(endpoint.Project, endpoint.Id);
         var present = master.Open(endpoint.SealedSecret, owner);
-        return endpoint.PreviousSealed is not null && endpoint.PreviousUntil > now ? [present, master.Open(endpoint.PreviousSealed, owner)] : [present];
+        return endpoint.PreviousSealed is not null && endpoint.PreviousUntil > now
+            ? [present, master.Open(endpoint.PreviousSealed, owner)]
+            : [present];
     }
 
-    public byte[] Seal(string project, string id, string secret) => master.Seal(secret, WebhookEndpoint.SealOwner(project, id));
+    public byte[] Seal(string project, string id, string secret) =>
+        master.Seal(secret, WebhookEndpoint.SealOwner(project, id));
 
-    private static WebhookEndpoint Map(DbDataReader r) => new(
-        r.GetString(0), r.GetString(1), r.GetString(2), JsonSerializer.Deserialize<string[]>(r.GetString(3)) ?? [], r.Bytes(4), r.BytesOrNull(5), r.LongOrNull(6), r.LongOrNull(7),
-        r.Flag(8), r.Flag(9), r.Flag(10), r.TextOrNull(11), r.LongOrNull(12), r.GetInt64(13), r.GetInt64(14));
+    private static WebhookEndpoint Map(DbDataReader r) =>
+        new(
+            r.GetString(0),
+            r.GetString(1),
+            r.GetString(2),
+            JsonSerializer.Deserialize<string[]>(r.GetString(3)) ?? [],
+            r.Bytes(4),
+            r.BytesOrNull(5),
+            r.LongOrNull(6),
+            r.LongOrNull(7),
+            r.Flag(8),
+            r.Flag(9),
+            r.Flag(10),
+            r.TextOrNull(11),
+            r.LongOrNull(12),
+            r.GetInt64(13),
+            r.GetInt64(14)
+        );
 }

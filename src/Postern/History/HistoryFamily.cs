@@ -14,7 +14,8 @@ internal sealed class HistoryFamily : ErrorFamily
 
     public override void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http)
     {
-        if (refusal.Status is not (400 or 401)) json.WriteBoolean("ok", false);
+        if (refusal.Status is not (400 or 401))
+            json.WriteBoolean("ok", false);
         json.WriteStartObject("error");
         switch (refusal.Status)
         {
@@ -37,20 +38,27 @@ internal sealed class HistoryFamily : ErrorFamily
                 }
                 break;
             default:
-                if (refusal.Status == 400) json.WriteString("message", refusal.Message);
-                json.WriteString("type", refusal.Status switch
-                {
-                    400 => "invalid_request_error",
-                    404 => "not_found",
-                    405 => "method_not_allowed",
-                    409 => "conflict",
-                    413 => "request_too_large",
-                    503 => "unavailable",
-                    _ => "internal_error",
-                });
-                if (refusal.Status != 400) json.WriteString("message", refusal.Message);
-                if (refusal.Code is { } code && IsOfEveryFamily(code)) json.WriteString("code", code);
-                if (refusal.Status == 503) json.WriteBoolean("retryable", true);
+                if (refusal.Status == 400)
+                    json.WriteString("message", refusal.Message);
+                json.WriteString(
+                    "type",
+                    refusal.Status switch
+                    {
+                        400 => "invalid_request_error",
+                        404 => "not_found",
+                        405 => "method_not_allowed",
+                        409 => "conflict",
+                        413 => "request_too_large",
+                        503 => "unavailable",
+                        _ => "internal_error",
+                    }
+                );
+                if (refusal.Status != 400)
+                    json.WriteString("message", refusal.Message);
+                if (refusal.Code is { } code && IsOfEveryFamily(code))
+                    json.WriteString("code", code);
+                if (refusal.Status == 503)
+                    json.WriteBoolean("retryable", true);
                 break;
         }
         json.WriteEndObject();
@@ -58,5 +66,6 @@ internal sealed class HistoryFamily : ErrorFamily
 
     public override Refusal Forbidden(string requiredScope) => Missing(requiredScope);
 
-    public static Refusal Missing(string scope) => new(403, "missing scope: " + scope) { Extra = [("missingScope", scope)] };
+    public static Refusal Missing(string scope) =>
+        new(403, "missing scope: " + scope) { Extra = [("missingScope", scope)] };
 }

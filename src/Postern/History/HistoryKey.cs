@@ -3,8 +3,8 @@ using Postern.Sessions;
 namespace Postern.History;
 
 /// <summary>
-/// The key that history is read by: <c>agent:&lt;agent&gt;:&lt;rest&gt;</c>, a bare rest (of the default agent, or any external id), or
-/// <c>session_…</c>.
+/// The key that history is read by: <c>agent:&lt;agent&gt;:&lt;rest&gt;</c>, a bare rest (of the default agent, or any
+/// external id), or <c>session_…</c>.
 /// </summary>
 internal readonly record struct HistoryKey(string Text, string? Agent, string Rest)
 {
@@ -12,20 +12,34 @@ internal readonly record struct HistoryKey(string Text, string? Agent, string Re
 
     public static HistoryKey? TryParse(string? text)
     {
-        if (text is null || text.Length is 0 or > MaxLength || text.Any(char.IsControl) || text.Trim().Length != text.Length) return null;
-        if (!text.StartsWith("agent:", StringComparison.OrdinalIgnoreCase)) return new HistoryKey(text, null, text);
+        if (
+            text is null
+            || text.Length is 0 or > MaxLength
+            || text.Any(char.IsControl)
+            || text.Trim().Length != text.Length
+        )
+            return null;
+        if (!text.StartsWith("agent:", StringComparison.OrdinalIgnoreCase))
+            return new HistoryKey(text, null, text);
         var mark = text.IndexOf(':', 6);
-        if (mark <= 6 || mark == text.Length - 1) return null;
+        if (mark <= 6 || mark == text.Length - 1)
+            return null;
         return new HistoryKey(text, text[6..mark].ToLowerInvariant(), text[(mark + 1)..]);
     }
 
     public async ValueTask<Session?> FindAsync(SessionStore sessions, string project) =>
-        Agent is null ? await sessions.FindAsync(project, Rest) : await sessions.FindByKeyAsync(project, Session.KeyOf(Agent, Rest));
+        Agent is null
+            ? await sessions.FindAsync(project, Rest)
+            : await sessions.FindByKeyAsync(project, Session.KeyOf(Agent, Rest));
 
-    /// <summary>Like <see cref="FindAsync"/>, from memory where the session was seen before: which session a key means never changes.</summary>
+    /// <summary>
+    /// Like <see cref="FindAsync"/>, from memory where the session was seen before: which session a key means never
+    /// changes.
+    /// </summary>
     public async ValueTask<SessionName?> NameAsync(SessionStore sessions, string project)
     {
-        if (Agent is null) return await sessions.NameAsync(project, Rest);
+        if (Agent is null)
+            return await sessions.NameAsync(project, Rest);
         return await sessions.NameByKeyAsync(project, Session.KeyOf(Agent, Rest));
     }
 }

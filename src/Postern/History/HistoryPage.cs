@@ -8,7 +8,9 @@ using Postern.Sessions;
 
 namespace Postern.History;
 
-/// <summary>A rendered page: the JSON body as it goes out, and its ETag. Rendered once for all who ask for the same.</summary>
+/// <summary>
+/// A rendered page: the JSON body as it goes out, and its ETag. Rendered once for all who ask for the same.
+/// </summary>
 internal sealed class HistoryPage(ReadOnlyMemory<byte> json, int size, string etag, long lastSeq)
 {
     private byte[]? _gzipped;
@@ -28,20 +30,29 @@ internal sealed class HistoryPage(ReadOnlyMemory<byte> json, int size, string et
     public byte[] Gzip(out bool isFirst)
     {
         isFirst = false;
-        if (Volatile.Read(ref _gzipped) is { } there) return there;
+        if (Volatile.Read(ref _gzipped) is { } there)
+            return there;
         var made = Compress();
         var kept = Interlocked.CompareExchange(ref _gzipped, made, null);
         isFirst = kept is null;
         return kept ?? made;
     }
 
-    public static HistoryPage Render(string key, List<Message> messages, bool hasMore, long? nextCursor, HistoryQuery query, long lastSeq)
+    public static HistoryPage Render(
+        string key,
+        List<Message> messages,
+        bool hasMore,
+        long? nextCursor,
+        HistoryQuery query,
+        long lastSeq
+    )
     {
         var list = new ArrayBufferWriter<byte>(messages.Count * 320 + 64);
         using (var json = new Utf8JsonWriter(list, Wire.WriterOptions))
         {
             json.WriteStartArray();
-            foreach (var message in messages) MessageJson.Write(json, message, query.Full);
+            foreach (var message in messages)
+                MessageJson.Write(json, message, query.Full);
             json.WriteEndArray();
         }
         var body = new ArrayBufferWriter<byte>((list.WrittenCount * (query.Lean ? 1 : 2)) + key.Length + 256);
@@ -58,7 +69,8 @@ internal sealed class HistoryPage(ReadOnlyMemory<byte> json, int size, string et
                 json.WriteRawValue(list.WrittenSpan, skipInputValidation: true);
             }
             json.WriteBoolean("hasMore"u8, hasMore);
-            if (hasMore && nextCursor is { } next) json.WriteString("nextCursor"u8, next.ToString());
+            if (hasMore && nextCursor is { } next)
+                json.WriteString("nextCursor"u8, next.ToString());
             json.WriteEndObject();
         }
         return new HistoryPage(body.WrittenMemory, body.Capacity, ETagOf(query, body.WrittenSpan), lastSeq);
@@ -77,7 +89,8 @@ internal sealed class HistoryPage(ReadOnlyMemory<byte> json, int size, string et
     private byte[] Compress()
     {
         using var buffer = new MemoryStream();
-        using (var gzip = new GZipStream(buffer, CompressionLevel.Fastest)) gzip.Write(Json.Span);
+        using (var gzip = new GZipStream(buffer, CompressionLevel.Fastest))
+            gzip.Write(Json.Span);
         return buffer.ToArray();
     }
 }

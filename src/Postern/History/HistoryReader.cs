@@ -15,7 +15,10 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
     /// <summary>Bytes that all pages take together.</summary>
     public const long KeptBytes = 64 * 1024 * 1024;
     public const int KeptPages = 20_000;
-    /// <summary>What a page takes beside its bytes: key, query, entry, page and arrays, measured and rounded up.</summary>
+
+    /// <summary>
+    /// What a page takes beside its bytes: key, query, entry, page and arrays, measured and rounded up.
+    /// </summary>
     private const int EntryBytes = 1024;
     private readonly ConcurrentDictionary<PageKey, HistoryPage> _pages = new();
     private readonly Lock _keeping = new();
@@ -27,9 +30,11 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
     /// <summary>The page, or null when the session is gone.</summary>
     public async ValueTask<HistoryPage?> ReadAsync(SessionName name, HistoryQuery query)
     {
-        if (await StandAsync(name) is not { } stand) return null;
+        if (await StandAsync(name) is not { } stand)
+            return null;
         var key = new PageKey(name.Id, stand, query with { Deltas = false });
-        if (_pages.TryGetValue(key, out var page)) return page;
+        if (_pages.TryGetValue(key, out var page))
+            return page;
         page = query.After is { } after
             ? await ForwardAsync(name, query, after, stand)
             : await BackwardAsync(name, query, stand);
@@ -42,7 +47,8 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
     {
         var gzipped = page.Gzip(out var isFirst);
         // Of a page that is not kept any more it counts too much until the next clearing, never too little.
-        if (isFirst) Count(gzipped.Length);
+        if (isFirst)
+            Count(gzipped.Length);
         return gzipped;
     }
 
@@ -50,8 +56,10 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
     {
         lock (_keeping)
         {
-            if (_pages.Count >= KeptPages) Clear();
-            if (!_pages.TryAdd(key, page)) return;
+            if (_pages.Count >= KeptPages)
+                Clear();
+            if (!_pages.TryAdd(key, page))
+                return;
             Count(page.Size + EntryBytes);
         }
     }
@@ -60,7 +68,8 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
     {
         lock (_keeping)
         {
-            if (Interlocked.Add(ref _bytes, bytes) > KeptBytes) Clear();
+            if (Interlocked.Add(ref _bytes, bytes) > KeptBytes)
+                Clear();
         }
     }
 
@@ -73,15 +82,20 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
 
     /// <summary>Where the transcript stands; null when there is no session.</summary>
     public ValueTask<TranscriptStand?> StandAsync(SessionName name) =>
-        database.ReadAsync(tx => tx.FirstAsync<TranscriptStand?>(
-            """
-            SELECT coalesce(newest.seq, 0), merges, CASE WHEN merges > 0 THEN updated_at ELSE 0 END, newest.id
-            FROM session LEFT JOIN message newest ON newest.project = session.project AND newest.session = session.id
-              AND newest.seq = (SELECT max(m.seq) FROM message m WHERE m.project = $1 AND m.session = $2)
-            WHERE session.project = $1 AND session.id = $2
-            """,
-            r => new TranscriptStand(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.TextOrNull(3)),
-            name.Project, name.Id));
+        database.ReadAsync(tx =>
+            tx.FirstAsync<TranscriptStand?>(
+                """
+                SELECT coalesce(newest.seq, 0), merges, CASE WHEN merges > 0 THEN updated_at ELSE 0 END, newest.id
+                FROM session LEFT JOIN message newest ON newest.project = session.project
+                  AND newest.session = session.id
+                  AND newest.seq = (SELECT max(m.seq) FROM message m WHERE m.project = $1 AND m.session = $2)
+                WHERE session.project = $1 AND session.id = $2
+                """,
+                r => new TranscriptStand(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.TextOrNull(3)),
+                name.Project,
+                name.Id
+            )
+        );
 
     private async ValueTask<HistoryPage> BackwardAsync(SessionName name, HistoryQuery query, TranscriptStand stand)
     {
@@ -90,14 +104,19 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
         var before = Math.Min(query.Before ?? long.MaxValue, last + 1);
         var rows = await transcript.BeforeAsync(name.Project, name.Id, before, query.Limit + 1);
         var more = rows.Count > query.Limit || (rows.Count > 0 && rows[^1].Seq > 1);
-        if (rows.Count > query.Limit) rows.RemoveAt(rows.Count - 1);
+        if (rows.Count > query.Limit)
+            rows.RemoveAt(rows.Count - 1);
         rows.Reverse();
         var (oldest, newest) = rows.Count > 0 ? (rows[0].Seq, rows[^1].Seq) : ((long?)null, last);
         return HistoryPage.Render(name.Key, rows, more && rows.Count > 0, oldest, query, newest);
     }
 
     private async ValueTask<HistoryPage> ForwardAsync(
-        SessionName name, HistoryQuery query, long after, TranscriptStand stand)
+        SessionName name,
+        HistoryQuery query,
+        long after,
+        TranscriptStand stand
+    )
     {
         var last = stand.LastSeq;
         var rows = await transcript.AfterAsync(name.Project, name.Id, after, query.Limit);

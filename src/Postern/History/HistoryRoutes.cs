@@ -11,8 +11,20 @@ using Postern.Storage;
 
 namespace Postern.History;
 
-/// <summary>History: reading a transcript, following it live, adding a message without a run, ending the live run.</summary>
-internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript, HistoryReader reader, Conversation conversation, SessionEvents events, Database database, StreamRegistry registry, Tails tails, PosternOptions options)
+/// <summary>
+/// History: reading a transcript, following it live, adding a message without a run, ending the live run.
+/// </summary>
+internal sealed class HistoryRoutes(
+    SessionStore sessions,
+    Transcript transcript,
+    HistoryReader reader,
+    Conversation conversation,
+    SessionEvents events,
+    Database database,
+    StreamRegistry registry,
+    Tails tails,
+    PosternOptions options
+)
 {
     private const int MaxBody = 1024 * 1024;
 
@@ -26,27 +38,55 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
         var group = doors.Group("/sessions/{key}", HistoryFamily.Instance);
         foreach (var map in (Func<string, Opens, Rule, ProjectHandler, Door>[])[group.Get, group.Head])
         {
-            map("/history", Opens.Operator | Opens.Token, "read:sessions:{key}", Read).Says("Read a transcript, or follow it as server-sent events")
+            map("/history", Opens.Operator | Opens.Token, "read:sessions:{key}", Read)
+                .Says("Read a transcript, or follow it as server-sent events")
                 .Query("limit", "How many at most; more than 1000 are 1000.", 1, long.MaxValue, 100)
                 .Query("cursor", "Messages before this number: nextCursor, as it is or behind seq:.")
                 .Query("after", "Messages after this number, the oldest first.", 0, long.MaxValue)
-                .Query("fields", "items: without the copy under messages.").Query("full", "1: texts are not cut.")
+                .Query("fields", "items: without the copy under messages.")
+                .Query("full", "1: texts are not cut.")
                 .Query("deltas", "1: text still being made, on a stream.")
                 .Header("Last-Event-ID", "Resume a stream after this number.")
                 .Header("If-None-Match", "304 when nothing is new.")
-                .Gives<HistoryView>().Gives<string>(200, "text/event-stream").Gives(304, 400, 401, 403, 404, 503);
+                .Gives<HistoryView>()
+                .Gives<string>(200, "text/event-stream")
+                .Gives(304, 400, 401, 403, 404, 503);
         }
-        group.Post("/messages", Opens.Operator | Opens.Token, "write:sessions:{key}", Write).Audits("message.written").Says("Commit a message without a run").Takes<WriteMessage>().Gives<WrittenMessage>(201).Gives<WrittenMessage>(200).Gives(400, 401, 403, 404, 409, 413);
-        group.Post("/kill", Opens.Operator | Opens.Token, "admin, granted explicitly", Kill).Says("Cancel the live run").Gives<KilledView>().Gives(400, 401, 403, 404);
+        group
+            .Post("/messages", Opens.Operator | Opens.Token, "write:sessions:{key}", Write)
+            .Audits("message.written")
+            .Says("Commit a message without a run")
+            .Takes<WriteMessage>()
+            .Gives<WrittenMessage>(201)
+            .Gives<WrittenMessage>(200)
+            .Gives(400, 401, 403, 404, 409, 413);
+        group
+            .Post("/kill", Opens.Operator | Opens.Token, "admin, granted explicitly", Kill)
+            .Says("Cancel the live run")
+            .Gives<KilledView>()
+            .Gives(400, 401, 403, 404);
     }
 
     private async Task<IResult> Read(HttpContext http, ProjectCaller caller)
     {
         var (name, refusal) = await FindAsync(http, caller, "read", "operator.read");
-        if (name is null) return refusal!;
+        if (name is null)
+            return refusal!;
         var (query, wrong) = HistoryQuery.Read(http.Request.Query);
-        if (query is null) return wrong!;
-        if (EventStream.IsAskedFor(http.Request)) return new HistoryStream(database, transcript, reader, registry, tails, caller, name, query, EventStream.LastEventId(http.Request));
+        if (query is null)
+            return wrong!;
+        if (EventStream.IsAskedFor(http.Request))
+            return new HistoryStream(
+                database,
+                transcript,
+                reader,
+                registry,
+                tails,
+                caller,
+                name,
+                query,
+                EventStream.LastEventId(http.Request)
+            );
         if (await reader.ReadAsync(name, query) is not { } page)
         {
             sessions.Forget(name);
@@ -58,24 +98,33 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
     private async Task<IResult> Write(HttpContext http, ProjectCaller caller)
     {
         var (name, refusal) = await FindAsync(http, caller, "write", "operator.write", mayBeUnborn: true);
-        if (refusal is not null) return refusal;
+        if (refusal is not null)
+            return refusal;
         var key = HistoryKey.TryParse(RequestPath.Segment(http, 1))!.Value;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null) return unreadable!;
+        if (fields is null)
+            return unreadable!;
         var role = fields.Word("role", ChatMessage.Roles, required: true);
         var content = fields.Any("content");
-        if (content is not { ValueKind: JsonValueKind.Array or JsonValueKind.String }) fields.Fault("content", "must be a text or a list of blocks");
+        if (content is not { ValueKind: JsonValueKind.Array or JsonValueKind.String })
+            fields.Fault("content", "must be a text or a list of blocks");
         // What is looked at is what is kept: a type may read otherwise once its escapes are mended.
         var isList = content is { ValueKind: JsonValueKind.Array };
         var blocks = isList ? MendedJson.Of(JsonMarshal.GetRawUtf8Value(content!.Value).ToArray()) : default;
-        if (isList && WhatIsWrongWith(blocks) is { } problem) fields.Fault("content", problem);
+        if (isList && WhatIsWrongWith(blocks) is { } problem)
+            fields.Fault("content", problem);
         var idempotencyKey = fields.Text("idempotencyKey", 1, 256);
         fields.RefuseUnknown();
-        if (fields.Refusal() is { } wrong) return wrong;
-        if (caller.Authority.SpeaksAsUser) role = "user";
-        var message = new ChatMessage(role!, isList
-            ? blocks.ToArray()
-            : ChatMessage.Write(json => ChatMessage.WriteText(json, MendedJson.TextOf(content!.Value))));
+        if (fields.Refusal() is { } wrong)
+            return wrong;
+        if (caller.Authority.SpeaksAsUser)
+            role = "user";
+        var message = new ChatMessage(
+            role!,
+            isList
+                ? blocks.ToArray()
+                : ChatMessage.Write(json => ChatMessage.WriteText(json, MendedJson.TextOf(content!.Value)))
+        );
         return await database.WriteAsync(tx => CommitAsync(tx, caller, name, key, message, idempotencyKey));
     }
 
@@ -85,35 +134,65 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
         using var list = JsonDocument.Parse(blocks);
         foreach (var block in list.RootElement.EnumerateArray())
         {
-            if (block.ValueKind != JsonValueKind.Object || !block.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String) return "must be a list of objects with a type";
-            if (ChatMessage.IsOfServer(block)) return $"must not hold a block of the type {type.GetString()}: only the server writes those";
-            if (type.ValueEquals("text") && (!block.TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)) return "holds a block of the type text without a text";
+            if (
+                block.ValueKind != JsonValueKind.Object
+                || !block.TryGetProperty("type", out var type)
+                || type.ValueKind != JsonValueKind.String
+            )
+                return "must be a list of objects with a type";
+            if (ChatMessage.IsOfServer(block))
+                return $"must not hold a block of the type {type.GetString()}: only the server writes those";
+            if (
+                type.ValueEquals("text")
+                && (!block.TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)
+            )
+                return "holds a block of the type text without a text";
         }
         return null;
     }
 
-    private async ValueTask<IResult> CommitAsync(Tx tx, ProjectCaller caller, SessionName? name, HistoryKey key, ChatMessage message, string? idempotencyKey)
+    private async ValueTask<IResult> CommitAsync(
+        Tx tx,
+        ProjectCaller caller,
+        SessionName? name,
+        HistoryKey key,
+        ChatMessage message,
+        string? idempotencyKey
+    )
     {
         var id = name?.Id;
         if (id is null)
         {
             var rest = key.Rest;
-            if (Session.WhatIsWrongWith(rest) is not null) return HistoryFamily.NotFound(key.Text);
+            if (Session.WhatIsWrongWith(rest) is not null)
+                return HistoryFamily.NotFound(key.Text);
             var agent = key.Agent ?? options.DefaultAgent;
             // What POST /api/v1/sessions asks: the right to a name is not the right to make what bears it.
-            if (!caller.Allows("write", "tasks", agent) && !caller.Allows("write", "sessions")) return HistoryFamily.NotFound(key.Text);
-            if (!await SessionStart.HasAgentAsync(tx, caller.Project, agent)) return HistoryFamily.NotFound(key.Text);
-            var made = SessionStart.New(tx, caller.Project, Id.New(Session.Prefix, database.Now), rest, agent, "history");
+            if (!caller.Allows("write", "tasks", agent) && !caller.Allows("write", "sessions"))
+                return HistoryFamily.NotFound(key.Text);
+            if (!await SessionStart.HasAgentAsync(tx, caller.Project, agent))
+                return HistoryFamily.NotFound(key.Text);
+            var made = SessionStart.New(
+                tx,
+                caller.Project,
+                Id.New(Session.Prefix, database.Now),
+                rest,
+                agent,
+                "history"
+            );
             if (await SessionStore.InsertAsync(tx, made))
             {
                 id = made.Id;
                 await events.CreatedAsync(tx, made);
             }
             // Somebody else made it in this moment, or the external id belongs to another agent's session.
-            else if (await SessionStore.FindAsync(tx, caller.Project, rest) is { } there && there.Key == made.Key) id = there.Id;
-            else return new Refusal(409, "A session of another agent has this name");
+            else if (await SessionStore.FindAsync(tx, caller.Project, rest) is { } there && there.Key == made.Key)
+                id = there.Id;
+            else
+                return new Refusal(409, "A session of another agent has this name");
         }
-        if (await SessionStore.LockAsync(tx, caller.Project, id) is not { } session) return HistoryFamily.NotFound(key.Text);
+        if (await SessionStore.LockAsync(tx, caller.Project, id) is not { } session)
+            return HistoryFamily.NotFound(key.Text);
         var own = idempotencyKey is null ? null : OwnKeys + caller.Authority.Own(idempotencyKey);
         if (own is not null && await FindRepeatAsync(tx, caller.Project, id, own, idempotencyKey!) is { } first)
         {
@@ -121,9 +200,16 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
                 ? Reply.Json(200, new WrittenMessage(first.Id, first.Seq))
                 : new Refusal(409, "idempotencyKey was used for another message");
         }
-        if (session.IsClosed || session.IsExpired(tx.Now)) return new Refusal(409, session.IsClosed ? "The session is closed" : "The session has expired");
+        if (session.IsClosed || session.IsExpired(tx.Now))
+            return new Refusal(409, session.IsClosed ? "The session is closed" : "The session has expired");
         var written = await transcript.InsertAsync(tx, caller.Project, id, session.MessageNext, message, null, own);
-        await tx.ExecuteAsync("UPDATE session SET message_next = $3, updated_at = $4 WHERE project = $1 AND id = $2", caller.Project, id, session.MessageNext + 1, tx.Now);
+        await tx.ExecuteAsync(
+            "UPDATE session SET message_next = $3, updated_at = $4 WHERE project = $1 AND id = $2",
+            caller.Project,
+            id,
+            session.MessageNext + 1,
+            tx.Now
+        );
         tx.Touch(id);
         return Reply.Created(new WrittenMessage(written, session.MessageNext));
     }
@@ -133,42 +219,89 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
     /// alone.
     /// </summary>
     private static async ValueTask<Message?> FindRepeatAsync(
-        Tx tx, string project, string session, string own, string key)
+        Tx tx,
+        string project,
+        string session,
+        string own,
+        string key
+    )
     {
-        if (await Transcript.FindRepeatAsync(tx, project, session, own) is { } mine) return mine;
-        if (key.StartsWith(OwnKeys, StringComparison.Ordinal)) return null;
+        if (await Transcript.FindRepeatAsync(tx, project, session, own) is { } mine)
+            return mine;
+        if (key.StartsWith(OwnKeys, StringComparison.Ordinal))
+            return null;
         return await Transcript.FindRepeatAsync(tx, project, session, key);
     }
 
     private async Task<IResult> Kill(HttpContext http, ProjectCaller caller)
     {
         // Granted, never implied: agents often hold the root key, whose rights are implied.
-        if (!caller.Allows(Need.GrantedAdmin)) return HistoryFamily.Missing("operator.admin");
+        if (!caller.Allows(Need.GrantedAdmin))
+            return HistoryFamily.Missing("operator.admin");
         var (name, refusal) = await FindAsync(http, caller, "admin", "operator.admin");
-        if (name is null) return refusal!;
+        if (name is null)
+            return refusal!;
         var killed = await database.WriteAsync(async tx =>
         {
-            if (await SessionStore.LockAsync(tx, name.Project, name.Id) is not { CurrentRun: not null } session || await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is not { } run) return false;
+            if (
+                await SessionStore.LockAsync(tx, name.Project, name.Id) is not { CurrentRun: not null } session
+                || await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is not { } run
+            )
+                return false;
             var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
-            if (await conversation.EndRunAsync(tx, run, Phase.Cancelled, "The run was cancelled by an operator.", by, tellAgent: true) is null) return false;
-            await Audit.WriteAsync(tx, new AuditRow(session.Project, "run.killed", caller.Authority.Credential, caller.Authority.LoggedActor, Reason: session.CurrentRun));
+            if (
+                await conversation.EndRunAsync(
+                    tx,
+                    run,
+                    Phase.Cancelled,
+                    "The run was cancelled by an operator.",
+                    by,
+                    tellAgent: true
+                )
+                is null
+            )
+                return false;
+            await Audit.WriteAsync(
+                tx,
+                new AuditRow(
+                    session.Project,
+                    "run.killed",
+                    caller.Authority.Credential,
+                    caller.Authority.LoggedActor,
+                    Reason: session.CurrentRun
+                )
+            );
             return true;
         });
         return Reply.Ok(new KilledView(true, killed));
     }
 
-    /// <summary>The session of the path's key, or why this caller gets none: 400 for no key, 403 without any such scope, else the one 404.</summary>
-    private async ValueTask<(SessionName? Name, Refusal? Refusal)> FindAsync(HttpContext http, ProjectCaller caller, string action, string scope, bool mayBeUnborn = false)
+    /// <summary>
+    /// The session of the path's key, or why this caller gets none: 400 for no key, 403 without any such scope, else
+    /// the one 404.
+    /// </summary>
+    private async ValueTask<(SessionName? Name, Refusal? Refusal)> FindAsync(
+        HttpContext http,
+        ProjectCaller caller,
+        string action,
+        string scope,
+        bool mayBeUnborn = false
+    )
     {
         var anything = caller.Authority.AllowsSome(action, "sessions");
         caller.DecidedByHandler();
-        if (HistoryKey.TryParse(RequestPath.Segment(http, 1)) is not { } key) return (null, Refusal.BadRequest("invalid session key"));
-        if (!anything) return (null, HistoryFamily.Missing(scope));
+        if (HistoryKey.TryParse(RequestPath.Segment(http, 1)) is not { } key)
+            return (null, Refusal.BadRequest("invalid session key"));
+        if (!anything)
+            return (null, HistoryFamily.Missing(scope));
         var name = await key.NameAsync(sessions, caller.Project);
         if (SessionDoor.Hides(caller, key.Rest, name?.Id) || SessionDoor.Hides(caller, name?.Name ?? "", name?.Id))
             return (null, HistoryFamily.NotFound(key.Text));
-        var allowed = name is null ? caller.Allows(action, "sessions", key.Rest) : caller.Allows(action, "sessions", name.Id, name.ExternalId);
-        if (allowed && (name is not null || mayBeUnborn)) return (name, null);
+        var allowed = name is null
+            ? caller.Allows(action, "sessions", key.Rest)
+            : caller.Allows(action, "sessions", name.Id, name.ExternalId);
+        if (allowed && (name is not null || mayBeUnborn))
+            return (name, null);
         return (null, HistoryFamily.NotFound(key.Text));
     }
 
@@ -181,7 +314,13 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
             response.Headers.ETag = page.ETag;
             response.Headers.CacheControl = AnswerHeaders.KeptByTheCaller;
             response.Headers.Vary = vary;
-            if (request.Headers.IfNoneMatch.Count > 0 && request.Headers.IfNoneMatch.ToString().Split(',', StringSplitOptions.TrimEntries).Any(tag => tag == "*" || tag == page.ETag || tag == "W/" + page.ETag))
+            if (
+                request.Headers.IfNoneMatch.Count > 0
+                && request
+                    .Headers.IfNoneMatch.ToString()
+                    .Split(',', StringSplitOptions.TrimEntries)
+                    .Any(tag => tag == "*" || tag == page.ETag || tag == "W/" + page.ETag)
+            )
             {
                 response.StatusCode = 304;
                 return Task.CompletedTask;
@@ -194,7 +333,9 @@ internal sealed class HistoryRoutes(SessionStore sessions, Transcript transcript
                 body = reader.GzippedOf(page);
             }
             response.ContentLength = body.Length;
-            return HttpMethods.IsHead(request.Method) ? Task.CompletedTask : response.BodyWriter.WriteAsync(body, http.RequestAborted).AsTask();
+            return HttpMethods.IsHead(request.Method)
+                ? Task.CompletedTask
+                : response.BodyWriter.WriteAsync(body, http.RequestAborted).AsTask();
         }
 
         private static bool AcceptsGzip(HttpRequest request) =>

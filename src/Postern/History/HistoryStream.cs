@@ -10,28 +10,54 @@ using Postern.Storage;
 namespace Postern.History;
 
 /// <summary>
-/// One follower of a transcript, as server-sent events: the window first (unless it resumes), then every message once it is
-/// committed. It begins its cursor where the window ended, so a message committed meanwhile comes once. A number that no
-/// message has is from before a restore: the follower is given the window, which may lack messages that it has shown.
+/// One follower of a transcript, as server-sent events: the window first (unless it resumes), then every message once
+/// it is committed. It begins its cursor where the window ended, so a message committed meanwhile comes once. A number
+/// that no message has is from before a restore: the follower is given the window, which may lack messages that it has
+/// shown.
 /// </summary>
-internal sealed class HistoryStream(Database database, Transcript transcript, HistoryReader reader, StreamRegistry registry, Tails tails, ProjectCaller caller, SessionName name, HistoryQuery query, long? resumeAfter) : IResult
+internal sealed class HistoryStream(
+    Database database,
+    Transcript transcript,
+    HistoryReader reader,
+    StreamRegistry registry,
+    Tails tails,
+    ProjectCaller caller,
+    SessionName name,
+    HistoryQuery query,
+    long? resumeAfter
+) : IResult
 {
     private const int PageSize = 100;
 
     public async Task ExecuteAsync(HttpContext http)
     {
-        using var stream = new LiveStream(registry, http, caller, new Need("read", "sessions", name.Id, name.ExternalId), LogStream.Heartbeat, null);
+        using var stream = new LiveStream(
+            registry,
+            http,
+            caller,
+            new Need("read", "sessions", name.Id, name.ExternalId),
+            LogStream.Heartbeat,
+            null
+        );
         await LiveStream.BeginAsync(http);
-        if (!await stream.WriteAsync(LogStream.Retry)) return;
+        if (!await stream.WriteAsync(LogStream.Retry))
+            return;
         var stand = await reader.StandAsync(name) ?? default;
         var source = MessagesOf(stand);
         using var messages = await tails.FollowAsync(source, stream);
         using var deltas = query.Deltas ? await tails.FollowAsync(DeltasOf(), stream) : null;
 
         var cursor = await ResumesAsync(stand) ? resumeAfter!.Value : await SendWindowAsync(stream);
-        if (cursor < 0) return;
+        if (cursor < 0)
+            return;
         var deltaCursor = deltas?.Tail.Next ?? 0;
-        await LogStream.FollowAsync(stream, source, messages.Tail, cursor + 1, deltas is null ? null : () => NextDelta(deltas.Tail, ref deltaCursor));
+        await LogStream.FollowAsync(
+            stream,
+            source,
+            messages.Tail,
+            cursor + 1,
+            deltas is null ? null : () => NextDelta(deltas.Tail, ref deltaCursor)
+        );
     }
 
     /// <summary>
@@ -41,7 +67,9 @@ internal sealed class HistoryStream(Database database, Transcript transcript, Hi
         resumeAfter is { } seq
         && (seq == 0 || seq == stand.LastSeq || await transcript.HoldsAsync(name.Project, name.Id, seq));
 
-    /// <summary>The first frame: exactly the JSON body. Answers the number it goes up to, or -1 when the stream is over.</summary>
+    /// <summary>
+    /// The first frame: exactly the JSON body. Answers the number it goes up to, or -1 when the stream is over.
+    /// </summary>
     private async ValueTask<long> SendWindowAsync(LiveStream stream)
     {
         if (await reader.ReadAsync(name, query) is not { } page)
@@ -49,28 +77,40 @@ internal sealed class HistoryStream(Database database, Transcript transcript, Hi
             stream.End(StreamEnd.SessionDeleted);
             return 0;
         }
-        if (stream.WhyEnded is not null) return 0;
+        if (stream.WhyEnded is not null)
+            return 0;
         var head = page.LastSeq > 0 ? $"event: history\nid: {page.LastSeq}\ndata: " : "event: history\ndata: ";
-        var sent = await stream.WriteAsync(Encoding.ASCII.GetBytes(head)) && await stream.WriteAsync(page.Json) && await stream.WriteAsync("\n\n"u8.ToArray());
+        var sent =
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(head))
+            && await stream.WriteAsync(page.Json)
+            && await stream.WriteAsync("\n\n"u8.ToArray());
         return sent ? page.LastSeq : -1;
     }
 
     /// <param name="stand">A tail that has kept a message from before a merge is not joined.</param>
-    private LogSource MessagesOf(TranscriptStand stand) => new(
-        $"{name.Id} transcript {query.Full}{stand.MergeMark}", name.Id,
-        async () => (await reader.StandAsync(name) ?? default).LastSeq + 1,
-        async next =>
-        {
-            var rows = await transcript.AfterAsync(name.Project, name.Id, next - 1, PageSize);
-            if (rows.Count > 0) return new Batch([.. rows.Select(m => new Frame(m.Seq, m.Seq + 1, MessageJson.Frame(name.Key, m, query.Full)))], null);
-            return new Batch([], await WhyOverAsync());
-        },
-        WatchedRow.Session(name.Project, name.Id));
+    private LogSource MessagesOf(TranscriptStand stand) =>
+        new(
+            $"{name.Id} transcript {query.Full}{stand.MergeMark}",
+            name.Id,
+            async () => (await reader.StandAsync(name) ?? default).LastSeq + 1,
+            async next =>
+            {
+                var rows = await transcript.AfterAsync(name.Project, name.Id, next - 1, PageSize);
+                if (rows.Count > 0)
+                    return new Batch(
+                        [.. rows.Select(m => new Frame(m.Seq, m.Seq + 1, MessageJson.Frame(name.Key, m, query.Full)))],
+                        null
+                    );
+                return new Batch([], await WhyOverAsync());
+            },
+            WatchedRow.Session(name.Project, name.Id)
+        );
 
     private async ValueTask<string?> WhyOverAsync()
     {
         var session = await database.ReadAsync(tx => SessionStore.FindAsync(tx, name.Project, name.Id));
-        if (session is null) return StreamEnd.SessionDeleted;
+        if (session is null)
+            return StreamEnd.SessionDeleted;
         return session.IsOver(database.Now) ? StreamEnd.SessionClosed : null;
     }
 
@@ -81,36 +121,47 @@ internal sealed class HistoryStream(Database database, Transcript transcript, Hi
         return channel with
         {
             Key = name.Id + " deltas",
-            ReadAsync = next => database.ReadAsync(async tx =>
-            {
-                var records = await RecordStore.AfterAsync(tx, name, RecordStore.Out, next - 1, PageSize);
-                var run = records.Count == 0 ? null : (await SessionStore.FindAsync(tx, name.Project, name.Id))?.CurrentRun;
-                return new Batch([.. records.Select(r => new Frame(r.Seq, r.Seq + 1, DeltaFrame(r, run)))], null);
-            }),
+            ReadAsync = next =>
+                database.ReadAsync(async tx =>
+                {
+                    var records = await RecordStore.AfterAsync(tx, name, RecordStore.Out, next - 1, PageSize);
+                    var run =
+                        records.Count == 0
+                            ? null
+                            : (await SessionStore.FindAsync(tx, name.Project, name.Id))?.CurrentRun;
+                    return new Batch([.. records.Select(r => new Frame(r.Seq, r.Seq + 1, DeltaFrame(r, run)))], null);
+                }),
         };
     }
 
-    /// <summary>What is new in the deltas, or null. A reader that fell behind skips: the committed message is what counts.</summary>
+    /// <summary>
+    /// What is new in the deltas, or null. A reader that fell behind skips: the committed message is what counts.
+    /// </summary>
     private static ReadOnlyMemory<byte>? NextDelta(Tail tail, ref long cursor)
     {
         while (true)
         {
             var frame = tail.Find(cursor, out var behind, out _);
-            if (behind) cursor = tail.Next;
-            else if (frame is null) return null;
+            if (behind)
+                cursor = tail.Next;
+            else if (frame is null)
+                return null;
             else
             {
                 cursor = frame.End;
-                if (frame.Bytes.Length > 0) return frame.Bytes;
+                if (frame.Bytes.Length > 0)
+                    return frame.Bytes;
             }
         }
     }
 
     private static ReadOnlyMemory<byte> DeltaFrame(Record record, string? run)
     {
-        if (record.Body.Length == 0) return default;
+        if (record.Body.Length == 0)
+            return default;
         using var envelope = JsonDocument.Parse(MendedJson.NamesOf(record.Body), Wire.Kept);
-        if (TurnFold.DeltaOf(envelope.RootElement.GetProperty("data")) is not { } text) return default;
+        if (TurnFold.DeltaOf(envelope.RootElement.GetProperty("data")) is not { } text)
+            return default;
         var data = new ArrayBufferWriter<byte>(128);
         using (var json = new Utf8JsonWriter(data, Wire.WriterOptions))
         {

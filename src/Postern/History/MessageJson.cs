@@ -20,10 +20,13 @@ internal static class MessageJson
         json.WritePropertyName("content"u8);
         var cut = false;
         // A content of fewer bytes than the cap holds no text over it.
-        if (full || message.Content.Length <= DisplayCap) json.WriteRawValue(message.Content, skipInputValidation: true);
-        else cut = WriteCapped(json, message.Content);
+        if (full || message.Content.Length <= DisplayCap)
+            json.WriteRawValue(message.Content, skipInputValidation: true);
+        else
+            cut = WriteCapped(json, message.Content);
         json.WriteNumber("timestamp"u8, message.At / 1000);
-        if (message.Run is not null) json.WriteString("runId"u8, message.Run);
+        if (message.Run is not null)
+            json.WriteString("runId"u8, message.Run);
         json.WriteStartObject("__openclaw"u8);
         json.WriteString("id"u8, message.Id);
         json.WriteNumber("seq"u8, message.Seq);
@@ -43,7 +46,12 @@ internal static class MessageJson
         json.WriteStartArray();
         foreach (var block in document.RootElement.EnumerateArray())
         {
-            if (block.ValueKind != JsonValueKind.Object || !block.TryGetProperty("text", out var value) || value.ValueKind != JsonValueKind.String || Fields.TextOf(value) is not { Length: > DisplayCap } text)
+            if (
+                block.ValueKind != JsonValueKind.Object
+                || !block.TryGetProperty("text", out var value)
+                || value.ValueKind != JsonValueKind.String
+                || Fields.TextOf(value) is not { Length: > DisplayCap } text
+            )
             {
                 block.WriteTo(json);
                 continue;
@@ -54,8 +62,10 @@ internal static class MessageJson
             json.WriteStartObject();
             foreach (var member in block.EnumerateObject())
             {
-                if (member.NameEquals("text")) json.WriteString("text", text[..length] + CutMark);
-                else member.WriteTo(json);
+                if (member.NameEquals("text"))
+                    json.WriteString("text", text[..length] + CutMark);
+                else
+                    member.WriteTo(json);
             }
             json.WriteEndObject();
         }
@@ -77,6 +87,11 @@ internal static class MessageJson
             json.WriteNumber("messageSeq"u8, message.Seq);
             json.WriteEndObject();
         }
-        return [.. Encoding.ASCII.GetBytes($"event: message\nid: {message.Seq}\ndata: "), .. data.WrittenSpan, .. "\n\n"u8];
+        return
+        [
+            .. Encoding.ASCII.GetBytes($"event: message\nid: {message.Seq}\ndata: "),
+            .. data.WrittenSpan,
+            .. "\n\n"u8,
+        ];
     }
 }

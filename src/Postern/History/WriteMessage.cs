@@ -7,4 +7,5 @@ namespace Postern.History;
 internal sealed record WriteMessage(
     [Word("Who speaks.", "user", "assistant", "toolResult", "system")] string Role,
     [Chosen("A text, or blocks: objects with a type.", "string", "array")] JsonElement Content,
-    [Text("The same key and message again is one message.", 1, 256)] string? IdempotencyKey);
+    [Text("The same key and message again is one message.", 1, 256)] string? IdempotencyKey
+);

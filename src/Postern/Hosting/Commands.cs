@@ -7,23 +7,46 @@ using Postern.Storage;
 namespace Postern.Hosting;
 
 /// <summary>
-/// The command line. Commands beside <c>serve</c> work on the same database, whether a server runs or not: what they change takes
-/// effect on every node within a second.
+/// The command line. Commands beside <c>serve</c> work on the same database, whether a server runs or not: what they
+/// change takes effect on every node within a second.
 /// </summary>
 internal static class Commands
 {
-    private static readonly Option<string?> Data = new("--data") { Description = "Folder of the server's files (default: data)", HelpName = "DIR", Recursive = true };
-    private static readonly Option<string?> Database = new("--database") { Description = "PostgreSQL instead of the embedded database, such as \"Host=db;Database=postern;Username=postern\"", HelpName = "CONNECTION", Recursive = true };
-    private static readonly Option<string> Project = new("--project") { Description = "Name or id of the project", HelpName = "NAME", DefaultValueFactory = _ => Projects.Default };
+    private static readonly Option<string?> Data = new("--data")
+    {
+        Description = "Folder of the server's files (default: data)",
+        HelpName = "DIR",
+        Recursive = true,
+    };
+    private static readonly Option<string?> Database = new("--database")
+    {
+        Description =
+            "PostgreSQL instead of the embedded database, such as \"Host=db;Database=postern;Username=postern\"",
+        HelpName = "CONNECTION",
+        Recursive = true,
+    };
+    public static readonly Option<string> Project = new("--project")
+    {
+        Description = "Name or id of the project",
+        HelpName = "NAME",
+        DefaultValueFactory = _ => Projects.Default,
+    };
 
     public static RootCommand Root()
     {
-        var root = new RootCommand("Postern: the front door of an agent platform.\n\nExample: postern serve --data ./data --urls http://127.0.0.1:7400") { Data, Database };
+        var root = new RootCommand(
+            "Postern: the front door of an agent platform.\n\nExample: postern serve --data ./data --urls http:/"
+                + "/127.0.0.1:7400"
+        )
+        {
+            Data,
+            Database,
+        };
         root.Add(Serve());
         root.Add(PrintDoors());
-        root.Add(Keys());
+        root.Add(KeyCommands.Keys());
         root.Add(ProjectCommands());
-        root.Add(MintToken());
+        root.Add(KeyCommands.MintToken());
         root.Add(Doctor());
         root.Add(Backup());
         root.Add(Restore());
@@ -33,129 +56,135 @@ internal static class Commands
 
     private static Command Serve()
     {
-        var urls = new Option<string?>("--urls") { Description = $"Where to listen (default: {ServeOptions.StandardUrls})", HelpName = "URL" };
+        var urls = new Option<string?>("--urls")
+        {
+            Description = $"Where to listen (default: {ServeOptions.StandardUrls})",
+            HelpName = "URL",
+        };
         var dev = new Option<bool>("--dev") { Description = "For one's own machine: agents may be on loopback" };
-        var command = new Command("serve", "Serve.\n\nExample: postern serve --data /var/lib/postern --urls http://0.0.0.0:7400") { urls, dev };
-        command.SetAction((parsed, cancel) => ServeCommand.RunAsync(ServeOptions.From(parsed.GetValue(Data), parsed.GetValue(urls), parsed.GetValue(Database), parsed.GetValue(dev)), cancel));
+        var command = new Command(
+            "serve",
+            "Serve.\n\nExample: postern serve --data /var/lib/postern --urls http://0.0.0.0:7400"
+        )
+        {
+            urls,
+            dev,
+        };
+        command.SetAction(
+            (parsed, cancel) =>
+                ServeCommand.RunAsync(
+                    ServeOptions.From(
+                        parsed.GetValue(Data),
+                        parsed.GetValue(urls),
+                        parsed.GetValue(Database),
+                        parsed.GetValue(dev)
+                    ),
+                    cancel
+                )
+        );
         return command;
     }
 
     private static Command PrintDoors()
     {
-        var command = new Command("doors", "Print every route with the credential that opens it.\n\nExample: postern doors");
-        command.SetAction(async (_, cancel) =>
-        {
-            await using var scratch = await Scratch.CreateAsync(cancel);
-            await Console.Out.WriteAsync(scratch.App.Services.GetRequiredService<DoorTable>().Doors.Print());
-        });
+        var command = new Command(
+            "doors",
+            "Print every route with the credential that opens it.\n\nExample: postern doors"
+        );
+        command.SetAction(
+            async (_, cancel) =>
+            {
+                await using var scratch = await Scratch.CreateAsync(cancel);
+                await Console.Out.WriteAsync(scratch.App.Services.GetRequiredService<DoorTable>().Doors.Print());
+            }
+        );
         return command;
-    }
-
-    private static Command Keys()
-    {
-        var name = new Argument<string>("name") { Description = "What the key is for" };
-        var id = new Argument<string>("id") { Description = "key_…" };
-        var kind = new Option<string>("--kind") { Description = "live, or pat for a person's", DefaultValueFactory = _ => "live" };
-        var scopes = new Option<string?>("--scopes") { Description = "Comma-separated; none: all rights", HelpName = "SCOPES" };
-        var expires = new Option<string?>("--for") { Description = "How long it is valid, such as 90d", HelpName = "SPAN" };
-        var overlap = new Option<string>("--overlap") { Description = "How long the old key stays valid", HelpName = "SPAN", DefaultValueFactory = _ => "24h" };
-
-        var create = new Command("create", "Create a key and print it, this once.\n\nExample: postern keys create ci --scopes read:sessions,write:sessions --for 90d") { name, kind, scopes, expires, Project };
-        create.SetAction((parsed, cancel) => Toolbox.WithAsync(Serving(parsed), cancel, async tools =>
-        {
-            var list = Split(parsed.GetValue(scopes));
-            if (ScopeSet.FirstMalformed(list) is { } malformed) throw new SetupException($"{malformed} is no scope: action:type[:id]");
-            if (parsed.GetValue(kind) is not ("live" or "pat")) throw new SetupException("--kind must be live or pat");
-            var until = parsed.GetValue(expires) is { } text ? tools.Now + Span(text, "--for") : (long?)null;
-            var (row, key, _) = await tools.Keys.CreateAsync(await tools.ProjectAsync(parsed.GetValue(Project)!), parsed.GetValue(name)!, parsed.GetValue(kind)!, list, until, "command line");
-            Console.WriteLine($"{row.Id}\n{key.Text}");
-        }));
-
-        var listing = new Command("list", "List the keys.\n\nExample: postern keys list") { Project };
-        listing.SetAction((parsed, cancel) => Toolbox.WithAsync(Serving(parsed), cancel, async tools =>
-        {
-            foreach (var key in await tools.KeyRows.ListAsync(await tools.ProjectAsync(parsed.GetValue(Project)!), long.MaxValue, "", 1000))
-                Console.WriteLine($"{key.Id}  {key.Kind,-4}  {Wire.Iso(key.CreatedAt)}  {(key.LastUsedAt is { } used ? "used " + Wire.Iso(used) : "never used"),-29}  {(key.ExpiresAt is { } at ? "until " + Wire.Iso(at) : "no expiry"),-30}  {key.Name}  {(key.Scopes.Count == 0 ? "(all rights)" : string.Join(' ', key.Scopes))}");
-        }));
-
-        var rotate = new Command("rotate", "Give a key a new secret and print it; the old one stays valid for the overlap.\n\nExample: postern keys rotate key_01j… --overlap 1h") { id, overlap, Project };
-        rotate.SetAction((parsed, cancel) => Toolbox.WithAsync(Serving(parsed), cancel, async tools =>
-        {
-            var row = await tools.KeyAsync(await tools.ProjectAsync(parsed.GetValue(Project)!), parsed.GetValue(id)!);
-            var done = await tools.Keys.RotateAsync(row, TimeSpan.FromMicroseconds(Span(parsed.GetValue(overlap)!, "--overlap")), "command line");
-            if (done is not KeyOutcome.Rotated rotated) throw new SetupException("There is no key " + row.Id);
-            Console.WriteLine(rotated.Key.Text);
-        }));
-
-        var revoke = new Command("revoke", "End a key at once.\n\nExample: postern keys revoke key_01j…") { id, Project };
-        revoke.SetAction((parsed, cancel) => Toolbox.WithAsync(Serving(parsed), cancel, async tools =>
-        {
-            var row = await tools.KeyAsync(await tools.ProjectAsync(parsed.GetValue(Project)!), parsed.GetValue(id)!);
-            if (row.Kind == "root") throw new SetupException("A root key is not revoked but rotated: postern keys rotate " + row.Id + " --overlap 0s");
-            await tools.Keys.RevokeAsync(row, "command line");
-            Console.WriteLine("revoked " + row.Id);
-        }));
-
-        var generate = new Command("generate", "Print a fresh root key for POSTERN_ROOT_KEY; nothing is stored.\n\nExample: POSTERN_ROOT_KEY=$(postern keys generate) postern serve");
-        generate.SetAction(_ => Console.WriteLine(KeyText.Generate("root", Id.New("key", SqliteDatabase.Microseconds(TimeProvider.System))).Text));
-
-        return new Command("keys", "Create, list, rotate and revoke keys.\n\nExample: postern keys list") { create, listing, rotate, revoke, generate };
     }
 
     private static Command ProjectCommands()
     {
         var name = new Argument<string>("name") { Description = "The new project's name" };
-        var create = new Command("create", "Create a project and print its root key, this once.\n\nExample: postern projects create staging") { name };
-        create.SetAction((parsed, cancel) => Toolbox.WithAsync(Serving(parsed), cancel, async tools =>
+        var create = new Command(
+            "create",
+            "Create a project and print its root key, this once.\n\nExample: postern projects create staging"
+        )
         {
-            var made = await tools.Projects.CreateAsync(parsed.GetValue(name)!, "command line") ?? throw new SetupException($"There is a project {parsed.GetValue(name)} already.");
-            Console.WriteLine($"{made.Project.Id}\n{made.RootKey.Text}");
-        }));
+            name,
+        };
+        create.SetAction(
+            (parsed, cancel) =>
+                Toolbox.WithAsync(
+                    Serving(parsed),
+                    cancel,
+                    async tools =>
+                    {
+                        var made =
+                            await tools.Projects.CreateAsync(parsed.GetValue(name)!, "command line")
+                            ?? throw new SetupException($"There is a project {parsed.GetValue(name)} already.");
+                        Console.WriteLine($"{made.Project.Id}\n{made.RootKey.Text}");
+                    }
+                )
+        );
         var list = new Command("list", "List the projects.\n\nExample: postern projects list");
-        list.SetAction((parsed, cancel) => Toolbox.WithAsync(Serving(parsed), cancel, async tools =>
-        {
-            foreach (var project in await tools.Projects.ListAsync(long.MaxValue, "", 1000)) Console.WriteLine($"{project.Id}  {Wire.Iso(project.CreatedAt)}  {project.Name}");
-        }));
+        list.SetAction(
+            (parsed, cancel) =>
+                Toolbox.WithAsync(
+                    Serving(parsed),
+                    cancel,
+                    async tools =>
+                    {
+                        foreach (var project in await tools.Projects.ListAsync(long.MaxValue, "", 1000))
+                            Console.WriteLine($"{project.Id}  {Wire.Iso(project.CreatedAt)}  {project.Name}");
+                    }
+                )
+        );
         return new Command("projects", "Create and list projects.\n\nExample: postern projects list") { create, list };
-    }
-
-    private static Command MintToken()
-    {
-        var scopes = new Option<string>("--scopes") { Description = "Comma-separated", HelpName = "SCOPES", Required = true };
-        var span = new Option<string>("--for") { Description = "How long it is valid, at most 30d", HelpName = "SPAN", DefaultValueFactory = _ => "1h" };
-        var mint = new Command("mint", "Mint a token and print it.\n\nExample: postern token mint --scopes read:sessions:hello --for 1h") { scopes, span, Project };
-        mint.SetAction((parsed, cancel) => Toolbox.WithAsync(Serving(parsed), cancel, async tools =>
-        {
-            var list = Split(parsed.GetValue(scopes));
-            if (list.Count == 0 || ScopeSet.FirstMalformed(list) is not null) throw new SetupException($"--scopes must be a list of action:type[:id], such as read:sessions:hello");
-            var micros = Span(parsed.GetValue(span)!, "--for");
-            if (micros > Wire.Microseconds(Tokens.MaxLife)) throw new SetupException("--for cannot exceed 30d");
-            if (ScopeSet.Parse(list).Listed.Any(s => s.DecidesApprovals))
-                throw new SetupException("A token that decides approvals is minted by a key that may: postern keys create NAME --scopes write:approvals");
-            Console.WriteLine(await tools.MintAsync(await tools.ProjectAsync(parsed.GetValue(Project)!), list, tools.Now + micros));
-        }));
-        return new Command("token", "Mint tokens.\n\nExample: postern token mint --scopes read:sessions --for 1h") { mint };
     }
 
     private static Command Doctor()
     {
         var urls = new Option<string?>("--urls") { Description = "Where the server listens", HelpName = "URL" };
-        var command = new Command("doctor", "Check the database, permissions, clock, settings and port, and say what to do.\n\nExample: postern doctor --data ./data") { urls };
-        command.SetAction((parsed, cancel) => DoctorCommand.RunAsync(ServeOptions.From(parsed.GetValue(Data), parsed.GetValue(urls), parsed.GetValue(Database), false), cancel));
+        var command = new Command(
+            "doctor",
+            "Check the database, permissions, clock, settings and port, and say what to do.\n\nExample: postern "
+                + "doctor --data ./data"
+        )
+        {
+            urls,
+        };
+        command.SetAction(
+            (parsed, cancel) =>
+                DoctorCommand.RunAsync(
+                    ServeOptions.From(parsed.GetValue(Data), parsed.GetValue(urls), parsed.GetValue(Database), false),
+                    cancel
+                )
+        );
         return command;
     }
 
     private static Command Backup()
     {
         var file = new Argument<string>("file") { Description = "The file to write; it must not exist" };
-        var command = new Command("backup", "Copy the embedded database while it is served.\n\nExample: postern backup /backups/postern-monday.db --data ./data") { file };
+        var command = new Command(
+            "backup",
+            "Copy the embedded database while it is served.\n\nExample: postern backup /backups/postern-monday.db "
+                + "--data ./data"
+        )
+        {
+            file,
+        };
         command.SetAction(parsed =>
         {
             var serve = Serving(parsed);
-            if (serve.Database is not null) throw new SetupException("PostgreSQL is backed up with its own tools: pg_dump, or base backups.");
-            if (!File.Exists(serve.Folder.Database)) throw new SetupException($"There is no database in {serve.Folder.Path}.");
+            if (serve.Database is not null)
+                throw new SetupException("PostgreSQL is backed up with its own tools: pg_dump, or base backups.");
+            if (!File.Exists(serve.Folder.Database))
+                throw new SetupException($"There is no database in {serve.Folder.Path}.");
             SqliteBackup.Take(serve.Folder.Database, parsed.GetValue(file)!);
-            Console.WriteLine($"wrote {parsed.GetValue(file)}. Keep {serve.Folder.MasterKey} too, and apart from it: without it the sealed secrets in the backup do not open.");
+            Console.WriteLine(
+                $"wrote {parsed.GetValue(file)}. Keep {serve.Folder.MasterKey} too, and apart from it: without it "
+                    + "the sealed secrets in the backup do not open."
+            );
         });
         return command;
     }
@@ -164,27 +193,49 @@ internal static class Commands
     {
         var file = new Argument<string?>("file")
         {
-            Description = "A file that postern backup wrote. None with --database: PostgreSQL is restored by its own tools, "
+            Description =
+                "A file that postern backup wrote. None with --database: PostgreSQL is restored by its own tools, "
                 + "and then told of it by this command",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var force = new Option<bool>("--force") { Description = "Replace a database that is there; it is kept beside it" };
-        var command = new Command("restore", "Put a backup in place, with the server stopped.\n\nExample: postern restore /backups/postern-monday.db --data ./data --force") { file, force };
-        command.SetAction((parsed, cancel) =>
-            RestoreCommand.RunAsync(parsed.GetValue(file), Serving(parsed), parsed.GetValue(force), cancel));
+        var force = new Option<bool>("--force")
+        {
+            Description = "Replace a database that is there; it is kept beside it",
+        };
+        var command = new Command(
+            "restore",
+            "Put a backup in place, with the server stopped.\n\nExample: postern restore /backups/postern-monday.db "
+                + "--data ./data --force"
+        )
+        {
+            file,
+            force,
+        };
+        command.SetAction(
+            (parsed, cancel) =>
+                RestoreCommand.RunAsync(parsed.GetValue(file), Serving(parsed), parsed.GetValue(force), cancel)
+        );
         return command;
     }
 
     private static Command PrintSettings()
     {
-        var command = new Command("settings", "Print every setting as the table of docs/configuration.md.\n\nExample: postern settings");
+        var command = new Command(
+            "settings",
+            "Print every setting as the table of docs/configuration.md.\n\nExample: postern settings"
+        );
         command.SetAction(_ => Console.Write(SettingsReader.Markdown()));
         return command;
     }
 
-    private static ServeOptions Serving(ParseResult parsed) => ServeOptions.From(parsed.GetValue(Data), null, parsed.GetValue(Database), false);
+    public static ServeOptions Serving(ParseResult parsed) =>
+        ServeOptions.From(parsed.GetValue(Data), null, parsed.GetValue(Database), false);
 
-    private static List<string> Split(string? list) => [.. (list ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)];
+    public static List<string> Split(string? list) =>
+        [.. (list ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)];
 
-    private static long Span(string text, string option) => Wire.TryParseSpan(text, out var span) ? Wire.Microseconds(span) : throw new SetupException($"{option} must be a span such as 15m, 1h or 90d");
+    public static long Span(string text, string option) =>
+        Wire.TryParseSpan(text, out var span)
+            ? Wire.Microseconds(span)
+            : throw new SetupException($"{option} must be a span such as 15m, 1h or 90d");
 }

@@ -1,13 +1,19 @@
 namespace Postern.Hosting;
 
 /// <summary>
-/// The folder that a server keeps its files in: mode 0700, its files 0600. A lock file, held open for the life of the process,
-/// keeps a second server out; the system frees it whenever the process ends, however it ends.
+/// The folder that a server keeps its files in: mode 0700, its files 0600. A lock file, held open for the life of the
+/// process, keeps a second server out; the system frees it whenever the process ends, however it ends.
 /// </summary>
 internal sealed class DataFolder(string path)
 {
     private const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-    private const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+    private const UnixFileMode Others =
+        UnixFileMode.GroupRead
+        | UnixFileMode.GroupWrite
+        | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead
+        | UnixFileMode.OtherWrite
+        | UnixFileMode.OtherExecute;
 
     public string Path { get; } = System.IO.Path.GetFullPath(path);
 
@@ -26,15 +32,19 @@ internal sealed class DataFolder(string path)
     /// <exception cref="SetupException">The folder is open to other users, and is not this server's alone.</exception>
     public void Prepare()
     {
-        if (!Directory.Exists(Path)) Make();
-        else if ((File.GetUnixFileMode(Path) & Others) != 0) Close();
+        if (!Directory.Exists(Path))
+            Make();
+        else if ((File.GetUnixFileMode(Path) & Others) != 0)
+            Close();
         foreach (var file in (string[])[Database, Database + "-wal", Database + "-shm", MasterKey])
-            if (File.Exists(file) && (File.GetUnixFileMode(file) & Others) != 0) File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            if (File.Exists(file) && (File.GetUnixFileMode(file) & Others) != 0)
+                File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
     }
 
     private void Make()
     {
-        if (File.Exists(Path)) throw new SetupException($"{Path} is a file: name a folder with --data.");
+        if (File.Exists(Path))
+            throw new SetupException($"{Path} is a file: name a folder with --data.");
         try
         {
             Directory.CreateDirectory(Path, Owner);
@@ -43,7 +53,8 @@ internal sealed class DataFolder(string path)
         {
             throw new SetupException(
                 $"The folder {Path} cannot be made: {fault.Message} Make it and give it to the user that runs postern, "
-                + "or name another with --data.");
+                    + "or name another with --data."
+            );
         }
     }
 
@@ -54,11 +65,15 @@ internal sealed class DataFolder(string path)
     /// <exception cref="SetupException">One of them is a folder, or is not open to this user.</exception>
     public void CheckFiles()
     {
-        foreach (var (file, access) in ((string, FileAccess)[])[
-            (Database, FileAccess.ReadWrite), (MasterKey, FileAccess.Read), (Settings, FileAccess.Read)])
+        foreach (
+            var (file, access) in ((string, FileAccess)[])
+                [(Database, FileAccess.ReadWrite), (MasterKey, FileAccess.Read), (Settings, FileAccess.Read)]
+        )
         {
-            if (Directory.Exists(file)) throw new SetupException($"{file} is a folder, where a file belongs.");
-            if (!File.Exists(file)) continue;
+            if (Directory.Exists(file))
+                throw new SetupException($"{file} is a folder, where a file belongs.");
+            if (!File.Exists(file))
+                continue;
             try
             {
                 File.Open(file, FileMode.Open, access, FileShare.ReadWrite | FileShare.Delete).Dispose();
@@ -68,7 +83,8 @@ internal sealed class DataFolder(string path)
                 var verb = access == FileAccess.Read ? "read" : "read and written";
                 throw new SetupException(
                     $"{file} cannot be {verb} by this user: {fault.Message} Give it to the user that runs postern "
-                    + $"(chown, chmod u+rw).");
+                        + $"(chown, chmod u+rw)."
+                );
             }
         }
     }
@@ -81,23 +97,30 @@ internal sealed class DataFolder(string path)
         {
             throw new SetupException(
                 $"{Path} is open to other users and holds {other}, which is not postern's: it is left as it is. "
-                + $"Give postern a folder of its own, such as --data {System.IO.Path.Combine(Path, "postern")}");
+                    + $"Give postern a folder of its own, such as --data {System.IO.Path.Combine(Path, "postern")}"
+            );
         }
         if (!FileOwner.IsMe(Path))
         {
             throw new SetupException(
                 $"{Path} is open to other users and belongs to one of them: it is left as it is. "
-                + $"Make it yours (chown), close it (chmod go-rwx {Path}), or give postern another with --data.");
+                    + $"Make it yours (chown), close it (chmod go-rwx {Path}), or give postern another with --data."
+            );
         }
         File.SetUnixFileMode(Path, Owner);
     }
 
     private static bool IsOurs(string name) =>
-        name is "master.key" or "postern.json" or "postern.lock" or "lost+found" || name.StartsWith("postern.db", StringComparison.Ordinal);
+        name is "master.key" or "postern.json" or "postern.lock" or "lost+found"
+        || name.StartsWith("postern.db", StringComparison.Ordinal);
 
     /// <summary>Files of the folder that other users may reach: what the doctor complains of.</summary>
     public IReadOnlyList<string> OpenToOthers() =>
-        [.. new[] { Path, Database, MasterKey }.Where(f => (File.Exists(f) || Directory.Exists(f)) && (File.GetUnixFileMode(f) & Others) != 0)];
+        [
+            .. new[] { Path, Database, MasterKey }.Where(f =>
+                (File.Exists(f) || Directory.Exists(f)) && (File.GetUnixFileMode(f) & Others) != 0
+            ),
+        ];
 
     /// <summary>The lock, until it is disposed.</summary>
     /// <exception cref="SetupException">Another server has the folder.</exception>
@@ -105,17 +128,29 @@ internal sealed class DataFolder(string path)
     {
         try
         {
-            return File.Open(LockFile, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+            return File.Open(
+                LockFile,
+                new FileStreamOptions
+                {
+                    Mode = FileMode.OpenOrCreate,
+                    Access = FileAccess.ReadWrite,
+                    Share = FileShare.None,
+                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                }
+            );
         }
         catch (IOException)
         {
-            throw new SetupException($"Another postern serves {Path}. Stop it first, or give this one a folder of its own with --data.");
+            throw new SetupException(
+                $"Another postern serves {Path}. Stop it first, or give this one a folder of its own with --data."
+            );
         }
     }
 
     public bool IsLocked()
     {
-        if (!File.Exists(LockFile)) return false;
+        if (!File.Exists(LockFile))
+            return false;
         try
         {
             Lock().Dispose();

@@ -22,15 +22,20 @@ internal static class Descriptors
     public static long ConnectionsWithin(long limit, long open) =>
         Math.Max(limit - open - Math.Max(LeastForServer, limit / 4), limit / 8);
 
-    private static long OpenNow() => Directory.Exists(Open) ? Directory.EnumerateFileSystemEntries(Open).LongCount() : 0;
+    private static long OpenNow() =>
+        Directory.Exists(Open) ? Directory.EnumerateFileSystemEntries(Open).LongCount() : 0;
 
     private static long? Read()
     {
-        if (!File.Exists(Limits)) return null;
+        if (!File.Exists(Limits))
+            return null;
         var line = File.ReadLines(Limits).FirstOrDefault(l => l.StartsWith("Max open files", StringComparison.Ordinal));
         // Soft and hard: the runtime raises the one to the other when it starts.
         var words = line?.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return words is [_, _, _, _, var hard, ..]
-            && long.TryParse(hard, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) ? limit : null;
+        return
+            words is [_, _, _, _, var hard, ..]
+            && long.TryParse(hard, NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
+            ? limit
+            : null;
     }
 }

@@ -26,45 +26,70 @@ internal static class DoctorCommand
         }
         catch (SettingsException fault)
         {
-            foreach (var line in fault.Faults) Bad("settings", line);
+            foreach (var line in fault.Faults)
+                Bad("settings", line);
         }
-        foreach (var spot in WeakSpots.OfSettings(options, serve.Database)) Weak(spot);
+        foreach (var spot in WeakSpots.OfSettings(options, serve.Database))
+            Weak(spot);
         await CheckStorageAsync();
         CheckPort();
         Console.WriteLine(wrong == 0 ? "all is well" : $"{wrong} to put right");
         return wrong == 0 ? 0 : 1;
 
-        void Good(string what, string words) => Console.WriteLine($"ok    {what,-12} {words}");
+        void Good(string what, string words) => Console.WriteLine($"ok    {what, -12} {words}");
 
-        void Weak(WeakSpot spot) => Console.WriteLine($"weak  {spot.What,-12} {spot.Words}");
+        void Weak(WeakSpot spot) => Console.WriteLine($"weak  {spot.What, -12} {spot.Words}");
 
         void Bad(string what, string words)
         {
             wrong++;
-            Console.WriteLine($"WRONG {what,-12} {words}");
+            Console.WriteLine($"WRONG {what, -12} {words}");
         }
 
         async Task CheckStorageAsync()
         {
-            if (serve.Database is null && !CheckFolder()) return;
+            if (serve.Database is null && !CheckFolder())
+                return;
             try
             {
-                await using Database database = serve.Database is null ? new SqliteDatabase(serve.Folder.Database, TimeProvider.System) : new PostgresDatabase(serve.Database, TimeProvider.System);
+                await using Database database = serve.Database is null
+                    ? new SqliteDatabase(serve.Folder.Database, TimeProvider.System)
+                    : new PostgresDatabase(serve.Database, TimeProvider.System);
                 var version = await Migrations.VersionAsync(database);
-                if (version == Migrations.Newest) Good("database", $"{database.Kind}, schema {version}");
-                else if (version > Migrations.Newest) Bad("database", $"schema {version} is newer than this binary's {Migrations.Newest}: start the newer postern");
-                else Good("database", $"{database.Kind}, schema {version}; the next start brings it to {Migrations.Newest}");
+                if (version == Migrations.Newest)
+                    Good("database", $"{database.Kind}, schema {version}");
+                else if (version > Migrations.Newest)
+                    Bad(
+                        "database",
+                        $"schema {version} is newer than this binary's {Migrations.Newest}: start the newer postern"
+                    );
+                else
+                    Good(
+                        "database",
+                        $"{database.Kind}, schema {version}; the next start brings it to {Migrations.Newest}"
+                    );
                 await CheckClockAsync(database);
                 var master = await CheckMasterKeyAsync(database);
-                if (version != Migrations.Newest) return;
+                if (version != Migrations.Newest)
+                    return;
                 var weak = await WeakSpots.OfRowsAsync(database, options, Dns.GetHostAddressesAsync, cancel);
-                foreach (var spot in weak) Weak(spot);
-                if (master is not null) foreach (var spot in await WeakSpots.OfSecretsAsync(database, master)) Weak(spot);
+                foreach (var spot in weak)
+                    Weak(spot);
+                if (master is not null)
+                    foreach (var spot in await WeakSpots.OfSecretsAsync(database, master))
+                        Weak(spot);
                 await ShowWorkAsync(database);
             }
-            catch (Exception fault) when (fault is StorageUnavailableException or Npgsql.NpgsqlException or Microsoft.Data.Sqlite.SqliteException or ArgumentException)
+            catch (Exception fault)
+                when (fault
+                        is StorageUnavailableException
+                            or Npgsql.NpgsqlException
+                            or Microsoft.Data.Sqlite.SqliteException
+                            or ArgumentException
+                )
             {
-                var advice = serve.Database is null ? "Is the disk full, or the file another user's?"
+                var advice =
+                    serve.Database is null ? "Is the disk full, or the file another user's?"
                     : PostgresConnection.IsOfTls(fault.InnerException) ? PostgresConnection.TlsAdvice
                     : "Check --database, and that the server runs and lets this machine in.";
                 Bad("database", $"cannot be opened: {(fault.InnerException ?? fault).Message}. {advice}");
@@ -79,9 +104,14 @@ internal static class DoctorCommand
                 Good("data", $"{folder.Path} has no database yet: the first start makes it");
                 return false;
             }
-            foreach (var path in folder.OpenToOthers()) Bad("permissions", $"{path} is open to other users: chmod go-rwx {path}");
-            if (folder.OpenToOthers().Count == 0) Good("permissions", "folder and files are the owner's alone");
-            Good("lock", folder.IsLocked() ? "a server is running on this folder" : "no server is running on this folder");
+            foreach (var path in folder.OpenToOthers())
+                Bad("permissions", $"{path} is open to other users: chmod go-rwx {path}");
+            if (folder.OpenToOthers().Count == 0)
+                Good("permissions", "folder and files are the owner's alone");
+            Good(
+                "lock",
+                folder.IsLocked() ? "a server is running on this folder" : "no server is running on this folder"
+            );
             try
             {
                 SqliteBackup.Check(folder.Database);
@@ -98,12 +128,28 @@ internal static class DoctorCommand
         async Task CheckClockAsync(Database database)
         {
             var here = SqliteDatabase.Microseconds(TimeProvider.System);
-            var there = database is PostgresDatabase
-                ? await database.ReadAsync(tx => tx.FirstAsync("SELECT (extract(epoch from clock_timestamp()) * 1000000)::bigint", r => r.GetInt64(0)))
-                : await database.ReadAsync(tx => tx.FirstAsync("SELECT COALESCE(MAX(at), 0) FROM audit", r => r.GetInt64(0)));
-            var off = TimeSpan.FromMicroseconds(database is PostgresDatabase ? Math.Abs(here - there) : Math.Max(0, there - here));
-            if (off <= ClockTolerance) Good("clock", $"{Wire.Iso(here)}");
-            else Bad("clock", $"this machine's clock is {off.TotalSeconds:0.0} s off what the database has seen: set it (timedatectl), or tokens and deadlines end at wrong times");
+            var there =
+                database is PostgresDatabase
+                    ? await database.ReadAsync(tx =>
+                        tx.FirstAsync(
+                            "SELECT (extract(epoch from clock_timestamp()) * 1000000)::bigint",
+                            r => r.GetInt64(0)
+                        )
+                    )
+                    : await database.ReadAsync(tx =>
+                        tx.FirstAsync("SELECT COALESCE(MAX(at), 0) FROM audit", r => r.GetInt64(0))
+                    );
+            var off = TimeSpan.FromMicroseconds(
+                database is PostgresDatabase ? Math.Abs(here - there) : Math.Max(0, there - here)
+            );
+            if (off <= ClockTolerance)
+                Good("clock", $"{Wire.Iso(here)}");
+            else
+                Bad(
+                    "clock",
+                    $"this machine's clock is {off.TotalSeconds:0.0} s off what the database has seen: set it "
+                        + "(timedatectl), or tokens and deadlines end at wrong times"
+                );
         }
 
         // Null: it does not open this database's secrets.
@@ -111,24 +157,40 @@ internal static class DoctorCommand
         {
             try
             {
-                if (serve.Database is null && !File.Exists(serve.Folder.MasterKey)
-                    && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("POSTERN_MASTER_KEY")))
+                if (
+                    serve.Database is null
+                    && !File.Exists(serve.Folder.MasterKey)
+                    && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("POSTERN_MASTER_KEY"))
+                )
                 {
-                    Bad("master key", $"{serve.Folder.MasterKey} is missing: put back the one that belongs to this database");
+                    Bad(
+                        "master key",
+                        $"{serve.Folder.MasterKey} is missing: put back the one that belongs to this database"
+                    );
                     return null;
                 }
                 var master = serve.ReadMasterKey();
-                var kept = await database.ReadAsync(tx => tx.FirstAsync(
-                    "SELECT bytes FROM meta WHERE name = 'master_key'", r => r.BytesOrNull(0)));
+                var kept = await database.ReadAsync(tx =>
+                    tx.FirstAsync("SELECT bytes FROM meta WHERE name = 'master_key'", r => r.BytesOrNull(0))
+                );
                 if (kept is null || kept.AsSpan().SequenceEqual(master.Fingerprint))
                 {
                     if (master.IsWeak)
-                        Weak(new WeakSpot("master key", $"is shorter than {MasterKey.LeastCharacters} characters: who reads the database can guess it"));
-                    else Good("master key", "opens this database's secrets");
+                        Weak(
+                            new WeakSpot(
+                                "master key",
+                                $"is shorter than {MasterKey.LeastCharacters} characters: who reads the database "
+                                    + "can guess it"
+                            )
+                        );
+                    else
+                        Good("master key", "opens this database's secrets");
                     return master;
                 }
-                Bad("master key",
-                    "is not the one that this database's secrets were sealed with: put back the right one");
+                Bad(
+                    "master key",
+                    "is not the one that this database's secrets were sealed with: put back the right one"
+                );
             }
             catch (SetupException fault)
             {
@@ -137,36 +199,79 @@ internal static class DoctorCommand
             return null;
         }
 
-        // What an operator would want to know unasked: doors that are open to anyone, who waits, and what did not arrive.
+        // What an operator would want to know unasked: doors that are open to anyone, who waits, and what did not
+        // arrive.
         async Task ShowWorkAsync(Database database)
         {
-            var (open, all) = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) - COUNT(auth_scheme), COUNT(*) FROM agent_trigger WHERE mode = 'webhook' AND active = 1", r => (r.GetInt64(0), r.GetInt64(1))));
-            Good("triggers", open == 0 ? $"{all} inbound URLs, all with authentication" : $"{all} inbound URLs, {open} of them open to whoever knows the URL: give them webhookAuth");
-            var stuck = await database.ReadAsync(tx => tx.ListAsync(
-                """
-                SELECT kind, owner, id, schedule_problem FROM agent_trigger
-                WHERE schedule_problem IS NOT NULL AND active = 1 ORDER BY kind, owner, id LIMIT 20
-                """,
-                r => (Name: new TriggerName(r.GetString(0), r.GetString(1), r.GetString(2)), Why: r.GetString(3))));
+            var (open, all) = await database.ReadAsync(tx =>
+                tx.FirstAsync(
+                    """
+                    SELECT COUNT(*) - COUNT(auth_scheme), COUNT(*)
+                    FROM agent_trigger
+                    WHERE mode = 'webhook' AND active = 1
+                    """,
+                    r => (r.GetInt64(0), r.GetInt64(1))
+                )
+            );
+            Good(
+                "triggers",
+                open == 0
+                    ? $"{all} inbound URLs, all with authentication"
+                    : $"{all} inbound URLs, {open} of them open to whoever knows the URL: give them webhookAuth"
+            );
+            var stuck = await database.ReadAsync(tx =>
+                tx.ListAsync(
+                    """
+                    SELECT kind, owner, id, schedule_problem FROM agent_trigger
+                    WHERE schedule_problem IS NOT NULL AND active = 1 ORDER BY kind, owner, id LIMIT 20
+                    """,
+                    r => (Name: new TriggerName(r.GetString(0), r.GetString(1), r.GetString(2)), Why: r.GetString(3))
+                )
+            );
             foreach (var (name, why) in stuck)
                 Bad("schedules", $"{name.Scope} does not fire: {why}. Put its schedule again, or pause it");
-            var (waiting, since) = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*), COALESCE(MIN(requested_at), 0) FROM approval WHERE status = 'pending'", r => (r.GetInt64(0), r.GetInt64(1))));
-            Good("approvals", waiting == 0 ? "nobody is waited for" : $"{waiting} wait for a person, the first since {Wire.Iso(since)}: GET /api/v1/approvals?status=pending");
-            if (options.PublicUrl.Length == 0) Good("links", "lead to the address that the server listens on: set Postern:PublicUrl to where people reach it");
-            var dead = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM delivery WHERE status = 'dead'", r => r.GetInt64(0)));
-            Good("deliveries", dead == 0 ? "none is dead" : $"{dead} are dead: GET /api/v1/deliveries?status=dead says why");
-            var disabled = await database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM webhook_endpoint WHERE enabled = 0", r => r.GetInt64(0)));
-            if (disabled > 0) Good("endpoints", $"{disabled} are disabled: GET /api/v1/webhook-endpoints says why");
+            var (waiting, since) = await database.ReadAsync(tx =>
+                tx.FirstAsync(
+                    "SELECT COUNT(*), COALESCE(MIN(requested_at), 0) FROM approval WHERE status = 'pending'",
+                    r => (r.GetInt64(0), r.GetInt64(1))
+                )
+            );
+            Good(
+                "approvals",
+                waiting == 0
+                    ? "nobody is waited for"
+                    : $"{waiting} wait for a person, the first since {Wire.Iso(since)}: GET /api/v1/approvals"
+                        + "?status=pending"
+            );
+            if (options.PublicUrl.Length == 0)
+                Good(
+                    "links",
+                    "lead to the address that the server listens on: set Postern:PublicUrl to where people reach it"
+                );
+            var dead = await database.ReadAsync(tx =>
+                tx.FirstAsync("SELECT COUNT(*) FROM delivery WHERE status = 'dead'", r => r.GetInt64(0))
+            );
+            Good(
+                "deliveries",
+                dead == 0 ? "none is dead" : $"{dead} are dead: GET /api/v1/deliveries?status=dead says why"
+            );
+            var disabled = await database.ReadAsync(tx =>
+                tx.FirstAsync("SELECT COUNT(*) FROM webhook_endpoint WHERE enabled = 0", r => r.GetInt64(0))
+            );
+            if (disabled > 0)
+                Good("endpoints", $"{disabled} are disabled: GET /api/v1/webhook-endpoints says why");
         }
 
         void CheckPort()
         {
             foreach (var text in ListenUrls.Split(serve.Urls))
             {
-                if (ListenUrls.WhatKeepsFrom(text) is not { } why) Good("address", $"{text} is free");
+                if (ListenUrls.WhatKeepsFrom(text) is not { } why)
+                    Good("address", $"{text} is free");
                 else if (serve.Database is null && serve.Folder.IsLocked())
                     Good("address", $"{text} is in use, and a server runs on this folder");
-                else Bad("address", $"{text} cannot be listened on: {ListenUrls.Words(why)}");
+                else
+                    Bad("address", $"{text} cannot be listened on: {ListenUrls.Words(why)}");
             }
         }
     }

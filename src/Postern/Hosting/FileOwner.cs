@@ -16,15 +16,28 @@ internal static partial class FileOwner
 
     public static bool IsMe(string path)
     {
-        if (!OperatingSystem.IsLinux()) return true;
+        if (!OperatingSystem.IsLinux())
+            return true;
         var found = new byte[Size];
         return Stat(CurrentFolder, path, 0, OwnerAsked, found) == 0
             && BinaryPrimitives.ReadUInt32LittleEndian(found.AsSpan(OwnerAt)) == EffectiveUser();
     }
 
-    [DllImport("libc", EntryPoint = "statx", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    [DllImport(
+        "libc",
+        EntryPoint = "statx",
+        CharSet = CharSet.Ansi,
+        BestFitMapping = false,
+        ThrowOnUnmappableChar = true
+    )]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int Stat(int folder, [MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags, uint asked, byte[] found);
+    private static extern int Stat(
+        int folder,
+        [MarshalAs(UnmanagedType.LPUTF8Str)] string path,
+        int flags,
+        uint asked,
+        byte[] found
+    );
 
     [DllImport("libc", EntryPoint = "geteuid")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -4,8 +4,17 @@ using Postern.Storage;
 
 namespace Postern.Hosting;
 
-/// <summary>What happens once in a database's life: the project <c>default</c> with its root key and its echo agent; and at every start, the check that the master key is the one its secrets were sealed with.</summary>
-internal sealed class FirstStart(Database database, Projects projects, KeyStore keys, MasterKey master, ILogger<FirstStart> log)
+/// <summary>
+/// What happens once in a database's life: the project <c>default</c> with its root key and its echo agent; and at
+/// every start, the check that the master key is the one its secrets were sealed with.
+/// </summary>
+internal sealed class FirstStart(
+    Database database,
+    Projects projects,
+    KeyStore keys,
+    MasterKey master,
+    ILogger<FirstStart> log
+)
 {
     /// <summary>The root key when this start made it and it is to be shown; null at every later start.</summary>
     public async Task<string?> RunAsync(string? givenRootKey)
@@ -15,11 +24,20 @@ internal sealed class FirstStart(Database database, Projects projects, KeyStore 
         if (!string.IsNullOrWhiteSpace(givenRootKey))
         {
             given = KeyText.TryParse(givenRootKey.Trim());
-            if (given is not { Kind: "root" }) throw new SetupException("POSTERN_ROOT_KEY is not a root key (pst_root_<id>_<secret>_<check>) or is mistyped. Make one with: postern keys generate");
+            if (given is not { Kind: "root" })
+                throw new SetupException(
+                    "POSTERN_ROOT_KEY is not a root key (pst_root_<id>_<secret>_<check>) or is mistyped. Make one "
+                        + "with: postern keys generate"
+                );
         }
         if (await projects.DefaultAsync() is { } project)
         {
-            if (given is { } other && await keys.FindRootAsync(project) is { } root && !KeyDigest.Matches(other.Text, root.Salt, root.Digest)) HostLog.RootKeyIgnored(log);
+            if (
+                given is { } other
+                && await keys.FindRootAsync(project) is { } root
+                && !KeyDigest.Matches(other.Text, root.Salt, root.Digest)
+            )
+                HostLog.RootKeyIgnored(log);
             return null;
         }
         var made = await projects.CreateAsync(Projects.Default, "first start", given);
@@ -31,10 +49,16 @@ internal sealed class FirstStart(Database database, Projects projects, KeyStore 
     {
         var kept = await database.WriteAsync(async tx =>
         {
-            await tx.ExecuteAsync("INSERT INTO meta (name, number, bytes) VALUES ('master_key', 0, $1) ON CONFLICT (name) DO NOTHING", master.Fingerprint);
+            await tx.ExecuteAsync(
+                "INSERT INTO meta (name, number, bytes) VALUES ('master_key', 0, $1) ON CONFLICT (name) DO NOTHING",
+                master.Fingerprint
+            );
             return await tx.FirstAsync("SELECT bytes FROM meta WHERE name = 'master_key'", r => r.Bytes(0));
         });
         if (!CryptographicOperations.FixedTimeEquals(kept, master.Fingerprint))
-            throw new SetupException("The master key is not the one that this database's secrets were sealed with. Give the right one in POSTERN_MASTER_KEY, or put the right master.key beside the database.");
+            throw new SetupException(
+                "The master key is not the one that this database's secrets were sealed with. Give the right one in "
+                    + "POSTERN_MASTER_KEY, or put the right master.key beside the database."
+            );
     }
 }

@@ -15,14 +15,21 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
         var root = doors.Group("", ProblemFamily.Instance);
         root.Get("/", Opens.Anyone, Welcome).Hide();
         root.Get("/healthz", Opens.Anyone, Healthy).Says("The process lives").Gives<HealthView>().Gives(400);
-        root.Get("/readyz", Opens.Anyone, Ready).Says("The database is reachable and migrated").Gives<HealthView>()
+        root.Get("/readyz", Opens.Anyone, Ready)
+            .Says("The database is reachable and migrated")
+            .Gives<HealthView>()
             .Gives(400, 503);
         root.Get("/openapi.json", Opens.Anyone, Document).Hide();
-        root.Get("/docs/{**page}", Opens.Anyone, async http =>
-        {
-            await referencePage(http);
-            return Results.Empty;
-        }).Hide();
+        root.Get(
+                "/docs/{**page}",
+                Opens.Anyone,
+                async http =>
+                {
+                    await referencePage(http);
+                    return Results.Empty;
+                }
+            )
+            .Hide();
     }
 
     /// <summary>Where to go from here: a page for a browser, JSON for others.</summary>
@@ -31,8 +38,9 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
         http.Response.Headers.Vary = "Accept";
         return Task.FromResult(
             http.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase)
-            ? Results.Content(WelcomePage, "text/html; charset=utf-8")
-            : Reply.Ok(new WelcomeView("Postern", "/docs", "/openapi.json", "/healthz", "/readyz")));
+                ? Results.Content(WelcomePage, "text/html; charset=utf-8")
+                : Reply.Ok(new WelcomeView("Postern", "/docs", "/openapi.json", "/healthz", "/readyz"))
+        );
     }
 
     private const string WelcomePage = """
@@ -51,7 +59,8 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
 
         """;
 
-    private static Task<IResult> Healthy(HttpContext http) => Task.FromResult(Reply.Ok(new HealthView("ok", null, null)));
+    private static Task<IResult> Healthy(HttpContext http) =>
+        Task.FromResult(Reply.Ok(new HealthView("ok", null, null)));
 
     private async Task<IResult> Ready(HttpContext http)
     {
@@ -75,6 +84,8 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
         }
     }
 
-    private Task<IResult> Document(HttpContext http) => Task.FromResult(Reply.Bytes(
-        200, _document ??= OpenApiDocument.Render(services.GetRequiredService<DoorTable>().Doors.Table)));
+    private Task<IResult> Document(HttpContext http) =>
+        Task.FromResult(
+            Reply.Bytes(200, _document ??= OpenApiDocument.Render(services.GetRequiredService<DoorTable>().Doors.Table))
+        );
 }

@@ -5,4 +5,5 @@ namespace Postern.Hosting;
 internal sealed record HealthView(
     [Member("ok, or ready.")] string Status,
     [Member("The kind of database.")] string? Database,
-    [Member("The version of its schema.")] int? Schema);
+    [Member("The version of its schema.")] int? Schema
+);

@@ -22,13 +22,18 @@ internal static class ListenUrls
         return urls;
     }
 
-    /// <summary>Tries an address, which the web server would do with a stack trace; null: it can be listened on.</summary>
+    /// <summary>
+    /// Tries an address, which the web server would do with a stack trace; null: it can be listened on.
+    /// </summary>
     public static SocketError? WhatKeepsFrom(string url)
     {
         var address = BindingAddress.Parse(url);
-        if (address.IsUnixPipe) return null;
-        var host = IPAddress.TryParse(address.Host, out var ip) ? ip
-            : address.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) ? IPAddress.Loopback : IPAddress.Any;
+        if (address.IsUnixPipe)
+            return null;
+        var host =
+            IPAddress.TryParse(address.Host, out var ip) ? ip
+            : address.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) ? IPAddress.Loopback
+            : IPAddress.Any;
         try
         {
             using var probe = new TcpListener(host, address.Port);
@@ -42,27 +47,34 @@ internal static class ListenUrls
     }
 
     /// <summary>Why an address cannot be listened on, with what to do.</summary>
-    public static string Words(SocketError why) => why switch
-    {
-        SocketError.AddressAlreadyInUse =>
-            "it is taken by another program. Choose another address with --urls http://127.0.0.1:PORT",
-        SocketError.AddressNotAvailable => "this machine has no such address. Choose one that it has, or 0.0.0.0 for all",
-        SocketError.AccessDenied => "ports below 1024 are the system's. Choose a higher one, and a proxy in front",
-        _ => $"{why}. Choose another address with --urls http://127.0.0.1:PORT",
-    };
+    public static string Words(SocketError why) =>
+        why switch
+        {
+            SocketError.AddressAlreadyInUse =>
+                "it is taken by another program. Choose another address with --urls http://127.0.0.1:PORT",
+            SocketError.AddressNotAvailable =>
+                "this machine has no such address. Choose one that it has, or 0.0.0.0 for all",
+            SocketError.AccessDenied => "ports below 1024 are the system's. Choose a higher one, and a proxy in front",
+            _ => $"{why}. Choose another address with --urls http://127.0.0.1:PORT",
+        };
 
     private static string? WhatIsWrongWith(string url)
     {
-        if (!url.Contains("://", StringComparison.Ordinal)) return $"is no URL. {Example}";
+        if (!url.Contains("://", StringComparison.Ordinal))
+            return $"is no URL. {Example}";
         if (url.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
             return "asks for TLS, which a proxy in front does: listen with http:// and see docs/operating.md";
-        if (!url.StartsWith("http://", StringComparison.OrdinalIgnoreCase)) return $"is no http:// URL. {Example}";
+        if (!url.StartsWith("http://", StringComparison.OrdinalIgnoreCase))
+            return $"is no http:// URL. {Example}";
         try
         {
             var address = BindingAddress.Parse(url);
-            if (address.IsUnixPipe) return null;
-            if (address.Port is < 0 or > ushort.MaxValue) return "has a port that is no number from 0 to 65535";
-            if (address.PathBase.Trim('/').Length > 0) return "holds a path: take it away, a proxy in front may add one";
+            if (address.IsUnixPipe)
+                return null;
+            if (address.Port is < 0 or > ushort.MaxValue)
+                return "has a port that is no number from 0 to 65535";
+            if (address.PathBase.Trim('/').Length > 0)
+                return "holds a path: take it away, a proxy in front may add one";
             return address.Host.Length == 0 ? $"names no host. {Example}" : null;
         }
         catch (FormatException)

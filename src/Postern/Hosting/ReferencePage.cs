@@ -4,8 +4,8 @@ using Scalar.AspNetCore;
 namespace Postern.Hosting;
 
 /// <summary>
-/// The reference under <c>/docs</c>: a page of ours, which holds no script and so runs under a policy that allows none in
-/// it, and the library's script, behind a door like everything else.
+/// The reference under <c>/docs</c>: a page of ours, which holds no script and so runs under a policy that allows none
+/// in it, and the library's script, behind a door like everything else.
 /// </summary>
 internal static class ReferencePage
 {

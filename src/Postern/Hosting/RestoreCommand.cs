@@ -4,9 +4,9 @@ using Postern.Storage;
 namespace Postern.Hosting;
 
 /// <summary>
-/// <c>postern restore</c>: puts a backup in place, keeps ended what had ended in the database that it replaces, and where
-/// that cannot be known says so, with the commands that end it. A PostgreSQL database has been put back by its own
-/// tools: it is told so, and goes on with new numbers.
+/// <c>postern restore</c>: puts a backup in place, keeps ended what had ended in the database that it replaces, and
+/// where that cannot be known says so, with the commands that end it. A PostgreSQL database has been put back by its
+/// own tools: it is told so, and goes on with new numbers.
 /// </summary>
 internal static class RestoreCommand
 {
@@ -14,14 +14,19 @@ internal static class RestoreCommand
     {
         if (serve.Database is null)
         {
-            PutBack(file ?? throw new SetupException("Name the file to restore: postern restore FILE"), serve.Folder, overwrite);
+            PutBack(
+                file ?? throw new SetupException("Name the file to restore: postern restore FILE"),
+                serve.Folder,
+                overwrite
+            );
             return;
         }
         if (file is not null)
         {
             throw new SetupException(
                 "A PostgreSQL database is put back with its own tools (pg_restore, or a base backup with its log). "
-                + "Do that, and then give this command without a file.");
+                    + "Do that, and then give this command without a file."
+            );
         }
         await Migrations.GoOnAfterRestoreAsync(serve.Database, cancel, Console.WriteLine);
         await using var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
@@ -34,16 +39,20 @@ internal static class RestoreCommand
         using var held = folder.Lock();
         var restored = SqliteBackup.PutBack(file, folder.Database, overwrite, EndedAuthority.Tables);
         Console.WriteLine($"restored {folder.Database} (schema {restored.Version})");
-        if (restored.Carried is { } carried) TellCarried(carried);
-        else Warn(SqliteBackup.RootKeysIn(folder.Database), $" --data {folder.Path}");
-        if (!File.Exists(folder.MasterKey)) Console.WriteLine($"Put its master.key into {folder.Path} before you start.");
+        if (restored.Carried is { } carried)
+            TellCarried(carried);
+        else
+            Warn(SqliteBackup.RootKeysIn(folder.Database), $" --data {folder.Path}");
+        if (!File.Exists(folder.MasterKey))
+            Console.WriteLine($"Put its master.key into {folder.Path} before you start.");
         Console.WriteLine($"Start with: postern serve --data {folder.Path}");
     }
 
     private static void TellCarried(IReadOnlyList<(CarriedTable Table, int Rows)> carried)
     {
         Console.WriteLine("What had ended in the database that was replaced stays ended; taken over from it:");
-        foreach (var (table, rows) in carried) Console.WriteLine($"  {rows,6} {table.Words}");
+        foreach (var (table, rows) in carried)
+            Console.WriteLine($"  {rows, 6} {table.Words}");
     }
 
     private static async Task<IReadOnlyList<(string Project, string Key)>> RootKeysInAsync(Database database) =>
@@ -53,12 +62,15 @@ internal static class RestoreCommand
     /// <param name="where">The option that leads a command to the database.</param>
     private static void Warn(IReadOnlyList<(string Project, string Key)> keys, string where)
     {
-        Console.WriteLine($"""
-            WARNING: what ended after the backup was made is valid again, since no database was replaced from which that could be read:
-            revoked keys, callback secrets and tokens, the earlier secrets of rotated keys, used one-time tokens. Before you start:
+        Console.WriteLine(
+            $"""
+            WARNING: what ended after the backup was made is valid again, since no database was replaced from which that
+            could be read: revoked keys, callback secrets and tokens, the earlier secrets of rotated keys, used one-time
+            tokens. Before you start:
               postern keys list{where}                             # is each of them still to be let in?
               postern keys revoke KEY_ID{where}                    # if not
-            """);
+            """
+        );
         foreach (var (project, key) in keys)
         {
             var command = $"postern keys rotate {key} --overlap 0s --project {project}{where}";

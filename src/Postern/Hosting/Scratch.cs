@@ -4,13 +4,16 @@ using Postern.Storage;
 
 namespace Postern.Hosting;
 
-/// <summary>A server composed on a database of its own in a temporary folder: to print what it is made of, never to listen.</summary>
+/// <summary>
+/// A server composed on a database of its own in a temporary folder: to print what it is made of, never to listen.
+/// </summary>
 internal sealed class Scratch : IAsyncDisposable
 {
     private readonly string _folder;
     private readonly Database _database;
 
-    private Scratch(string folder, Database database, WebApplication app) => (_folder, _database, App) = (folder, database, app);
+    private Scratch(string folder, Database database, WebApplication app) =>
+        (_folder, _database, App) = (folder, database, app);
 
     public WebApplication App { get; }
 
@@ -20,7 +23,11 @@ internal sealed class Scratch : IAsyncDisposable
         var serve = new ServeOptions(folder, "http://127.0.0.1:0", null, false);
         var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
         var master = MasterKey.FromText(Guid.NewGuid().ToString("N"));
-        return new Scratch(folder, database, Server.Build(database, master, new PosternOptions(), serve.Urls, TimeProvider.System));
+        return new Scratch(
+            folder,
+            database,
+            Server.Build(database, master, new PosternOptions(), serve.Urls, TimeProvider.System)
+        );
     }
 
     public async ValueTask DisposeAsync()

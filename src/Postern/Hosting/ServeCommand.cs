@@ -3,7 +3,9 @@ using Postern.Settings;
 
 namespace Postern.Hosting;
 
-/// <summary><c>postern serve</c>: opens what it runs on, first start, listens, and puts everything down in order at the end.</summary>
+/// <summary>
+/// <c>postern serve</c>: opens what it runs on, first start, listens, and puts everything down in order at the end.
+/// </summary>
 internal static class ServeCommand
 {
     public static async Task<int> RunAsync(ServeOptions serve, CancellationToken cancel)
@@ -24,35 +26,53 @@ internal static class ServeCommand
         var app = Server.Build(database, master, options, serve.Urls, TimeProvider.System);
         await using (app)
         {
-            var rootKey = await app.Services.GetRequiredService<FirstStart>().RunAsync(Environment.GetEnvironmentVariable("POSTERN_ROOT_KEY"));
+            var rootKey = await app
+                .Services.GetRequiredService<FirstStart>()
+                .RunAsync(Environment.GetEnvironmentVariable("POSTERN_ROOT_KEY"));
+            Assemblies.LoadAll();
             await app.StartAsync(cancel);
             var address = app.Services.GetRequiredService<ServerAddress>();
             address.ListensOn(app.Urls.First());
             HostLog.Serving(app.Logger, ProductVersion.Text, string.Join(", ", app.Urls), database.Kind);
-            if (address.NamesItselfAlone(app.Urls)) HostLog.NamesItselfAlone(app.Logger, address.Url);
-            if (serve.Dev) HostLog.Development(app.Logger);
-            if (rootKey is not null) Greet(rootKey, address.Url);
+            if (address.NamesItselfAlone(app.Urls))
+                HostLog.NamesItselfAlone(app.Logger, address.Url);
+            if (serve.Dev)
+                HostLog.Development(app.Logger);
+            if (rootKey is not null)
+                Greet(rootKey, address.Url);
             Console.WriteLine($"listening on {address.Url}");
             await app.WaitForShutdownAsync(cancel);
-            if (app.Services.GetRequiredService<AccessWatch>().EndedBecause is { } reason) throw new SetupException(reason);
+            if (app.Services.GetRequiredService<AccessWatch>().EndedBecause is { } reason)
+                throw new SetupException(reason);
         }
         return 0;
     }
 
     /// <summary>
-    /// The root key, once (what stands here is often kept as a log), and three commands that work when they are pasted
-    /// after it.
+    /// Prints the root key, once (what stands here is often kept as a log), and three commands that work when they are
+    /// pasted after it.
     /// </summary>
-    private static void Greet(string rootKey, string url) => Console.WriteLine($$$$"""
-        The root key, shown this once. Keep it; the commands find it here:
+    private static void Greet(string rootKey, string url)
+    {
+        const string key = "-H \"Authorization: Bearer $KEY\"";
+        const string start =
+            """{"type":"chat","externalId":"hello","taskIdentifier":"echo","triggerConfig":{"basePayload":{}}}""";
+        const string message =
+            """{"kind":"message","payload":{"chatId":"hello","trigger":"submit-message","message":"""
+            + """{"id":"1","role":"user","parts":[{"type":"text","text":"Hello, door."}]}}}""";
+        Console.WriteLine(
+            $"""
+            The root key, shown this once. Keep it; the commands find it here:
 
-          export U={{{{url}}}} KEY={{{{rootKey}}}}
+              export U={url} KEY={rootKey}
 
-        Try it:
+            Try it:
 
-          curl -sN -X POST $U/api/v1/sessions -H "Authorization: Bearer $KEY" -d '{"type":"chat","externalId":"hello","taskIdentifier":"echo","triggerConfig":{"basePayload":{}}}'
-          curl -s $U/realtime/v1/sessions/hello/in/append -H "Authorization: Bearer $KEY" -d '{"kind":"message","payload":{"chatId":"hello","trigger":"submit-message","message":{"id":"1","role":"user","parts":[{"type":"text","text":"Hello, door."}]}}}'
-          curl -sN $U/realtime/v1/sessions/hello/out -H "Authorization: Bearer $KEY" -H 'Timeout-Seconds: 2'
+              curl -sN -X POST $U/api/v1/sessions {key} -d '{start}'
+              curl -s $U/realtime/v1/sessions/hello/in/append {key} -d '{message}'
+              curl -sN $U/realtime/v1/sessions/hello/out {key} -H 'Timeout-Seconds: 2'
 
-        """);
+            """
+        );
+    }
 }

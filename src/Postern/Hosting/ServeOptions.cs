@@ -5,7 +5,10 @@ using Postern.Storage;
 
 namespace Postern.Hosting;
 
-/// <summary>Where a server, or a command beside it, finds its things: from the command line, else the environment, else the defaults.</summary>
+/// <summary>
+/// Where a server, or a command beside it, finds its things: from the command line, else the environment, else the
+/// defaults.
+/// </summary>
 internal sealed record ServeOptions(string Data, string Urls, string? Database, bool Dev)
 {
     public const string StandardUrls = "http://127.0.0.1:7400";
@@ -32,7 +35,8 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
             standard.Log.Format = "text";
         }
         var options = SettingsReader.Read(Folder.Settings, Environment.GetEnvironmentVariables(), standard);
-        if (Dev) options.Outbound.AllowedNetworks = [.. options.Outbound.AllowedNetworks, "127.0.0.0/8", "::1/128"];
+        if (Dev)
+            options.Outbound.AllowedNetworks = [.. options.Outbound.AllowedNetworks, "127.0.0.0/8", "::1/128"];
         return options;
     }
 
@@ -45,25 +49,33 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
     {
         if (Environment.GetEnvironmentVariable("POSTERN_MASTER_KEY") is { Length: > 0 } text)
         {
-            if (!MasterKey.IsTooShort(text)) return MasterKey.FromText(text);
+            if (!MasterKey.IsTooShort(text))
+                return MasterKey.FromText(text);
             throw new SetupException(
-                "POSTERN_MASTER_KEY must have at least 32 characters. Make one with: openssl rand -base64 32");
+                "POSTERN_MASTER_KEY must have at least 32 characters. Make one with: openssl rand -base64 32"
+            );
         }
         if (Database is not null)
-            throw new SetupException("With --database, every node needs the same master key. Make one with `openssl rand -base64 32` and set POSTERN_MASTER_KEY to it, on all nodes.");
+            throw new SetupException(
+                "With --database, every node needs the same master key. Make one with `openssl rand -base64 32` and "
+                    + "set POSTERN_MASTER_KEY to it, on all nodes."
+            );
         // A fresh key opens nothing of what is there, and would stand where the right one belongs.
         var isSealed = Migrations.IsSealedSqlite(Folder.Database);
         if (!File.Exists(Folder.MasterKey) && isSealed)
         {
             throw new SetupException(
-                $"{Folder.MasterKey} is missing: put back the one that belongs to this database, or set POSTERN_MASTER_KEY.");
+                $"{Folder.MasterKey} is missing: put back the one that belongs to this database, or set "
+                    + "POSTERN_MASTER_KEY."
+            );
         }
         // What was sealed under a short one still opens; the doctor names it.
         if (!isSealed && File.Exists(Folder.MasterKey) && MasterKey.IsTooShort(File.ReadAllText(Folder.MasterKey)))
         {
             throw new SetupException(
                 $"{Folder.MasterKey} has fewer than {MasterKey.LeastCharacters} characters: it was cut off, or can be "
-                + "guessed. Delete it and start again, which makes one; or write one: openssl rand -base64 32");
+                    + "guessed. Delete it and start again, which makes one; or write one: openssl rand -base64 32"
+            );
         }
         return MasterKey.FromFile(Folder.MasterKey);
     }
@@ -94,20 +106,29 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
 
     /// <summary>
     /// Where PostgreSQL is, as the driver's connection string; null: the embedded database. <c>DATABASE_URL</c> is what
-    /// hosting platforms hand to every program, so it comes last, and it does not stand in for a database that is there.
+    /// hosting platforms hand to every program, so it comes last, and it does not stand in for a database that is
+    /// there.
     /// </summary>
     private static string? DatabaseOf(string? option, DataFolder folder)
     {
-        foreach (var (name, text) in ((string, string?)[])[
-            ("--database", option), ("POSTERN_DATABASE", Variable("POSTERN_DATABASE")),
-            ("DATABASE_URL", Variable("DATABASE_URL"))])
+        foreach (
+            var (name, text) in ((string, string?)[])
+                [
+                    ("--database", option),
+                    ("POSTERN_DATABASE", Variable("POSTERN_DATABASE")),
+                    ("DATABASE_URL", Variable("DATABASE_URL")),
+                ]
+        )
         {
-            if (text is null) continue;
+            if (text is null)
+                continue;
             if (name == "DATABASE_URL" && File.Exists(folder.Database))
             {
                 throw new SetupException(
-                    $"{folder.Path} holds an embedded database, and DATABASE_URL names another. Unset DATABASE_URL to go "
-                    + "on with the first, or set POSTERN_DATABASE to it for the second.");
+                    $"{folder.Path} holds an embedded database, and DATABASE_URL names another. Unset DATABASE_URL "
+                        + "to go "
+                        + "on with the first, or set POSTERN_DATABASE to it for the second."
+                );
             }
             try
             {
@@ -118,7 +139,8 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
                 var instead = name == "DATABASE_URL" ? ", or unset it for the embedded database" : "";
                 throw new SetupException(
                     $"{name} {fault.Message}. Write it as postgres://USER:PASSWORD@HOST:5432/DATABASE or "
-                    + $"\"Host=HOST;Database=DATABASE;Username=USER;Password=PASSWORD\"{instead}.");
+                        + $"\"Host=HOST;Database=DATABASE;Username=USER;Password=PASSWORD\"{instead}."
+                );
             }
         }
         return null;

@@ -15,18 +15,29 @@ using Postern.Triggers;
 
 namespace Postern.Hosting;
 
-/// <summary>The server, composed: services, one line a feature, the guard. What it is composed of is given; what it runs on is <see cref="ServeOptions"/>.</summary>
+/// <summary>
+/// The server, composed: services, one line a feature, the guard. What it is composed of is given; what it runs on is
+/// <see cref="ServeOptions"/>.
+/// </summary>
 internal static class Server
 {
     /// <summary>Bytes of all headers of a request; over it the server answers 431.</summary>
     private const int MaxHeaderBytes = 32 * 1024;
     private static readonly TimeSpan ShutdownTime = TimeSpan.FromSeconds(15);
 
-    public static WebApplication Build(Database database, MasterKey master, PosternOptions options, string urls, TimeProvider clock)
+    public static WebApplication Build(
+        Database database,
+        MasterKey master,
+        PosternOptions options,
+        string urls,
+        TimeProvider clock
+    )
     {
-        // Empty: settings come through SettingsReader alone. The other builders watch the folder they start in for changed files, and
-        // the database's writes are such changes.
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        // Empty: settings come through SettingsReader alone. The other builders watch the folder they start in for
+        // changed files, and the database's writes are such changes.
+        var builder = WebApplication.CreateEmptyBuilder(
+            new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory }
+        );
         builder.Configuration.AddInMemoryCollection();
         builder.Services.AddRouting();
         Log(builder.Logging, options.Log);
@@ -41,11 +52,13 @@ internal static class Server
         Doors.Guard(app);
         _ = app.Services.GetRequiredService<Telemetry>();
         app.Services.GetRequiredService<DoorTable>().Doors = doors;
-        app.Use(next => http =>
-        {
-            AnswerHeaders.Set(http.Response);
-            return Framing.WhatIsWrongWith(http) is { } unclear ? unclear.ExecuteAsync(http) : next(http);
-        });
+        app.Use(next =>
+            http =>
+            {
+                AnswerHeaders.Set(http.Response);
+                return Framing.WhatIsWrongWith(http) is { } unclear ? unclear.ExecuteAsync(http) : next(http);
+            }
+        );
         app.UseRouting();
         app.Use(next => http => http.GetEndpoint() is null ? NothingThere(http) : next(http));
         app.Lifetime.ApplicationStopping.Register(() => Stop(app));
@@ -53,11 +66,23 @@ internal static class Server
         return app;
     }
 
-    /// <summary>Where no route is, the answer is still in the words of the family whose clients would ask there.</summary>
+    /// <summary>
+    /// Where no route is, the answer is still in the words of the family whose clients would ask there.
+    /// </summary>
     private static Task NothingThere(HttpContext http)
     {
-        if (((string[])["/api/v1/approvals", "/api/v1/executions", "/api/v1/webhooks"]).Any(p => http.Request.Path.StartsWithSegments(p, StringComparison.Ordinal))) http.Features.Set<ErrorFamily>(ApprovalFamily.Instance);
-        if (((string[])["/api/triggers", "/inbound", "/api/callbacks"]).Any(p => http.Request.Path.StartsWithSegments(p, StringComparison.Ordinal))) http.Features.Set<ErrorFamily>(TriggerFamily.Instance);
+        if (
+            ((string[])["/api/v1/approvals", "/api/v1/executions", "/api/v1/webhooks"]).Any(p =>
+                http.Request.Path.StartsWithSegments(p, StringComparison.Ordinal)
+            )
+        )
+            http.Features.Set<ErrorFamily>(ApprovalFamily.Instance);
+        if (
+            ((string[])["/api/triggers", "/inbound", "/api/callbacks"]).Any(p =>
+                http.Request.Path.StartsWithSegments(p, StringComparison.Ordinal)
+            )
+        )
+            http.Features.Set<ErrorFamily>(TriggerFamily.Instance);
         return new Refusal(404, "Not found", "not_found").ExecuteAsync(http);
     }
 
@@ -92,14 +117,47 @@ internal static class Server
         return doors;
     }
 
-    private static void Compose(IServiceCollection services, Database database, MasterKey master, PosternOptions options, TimeProvider clock)
+    private static void Compose(
+        IServiceCollection services,
+        Database database,
+        MasterKey master,
+        PosternOptions options,
+        TimeProvider clock
+    )
     {
         services.AddSingleton(database).AddSingleton(master).AddSingleton(options).AddSingleton(clock);
-        services.AddSingleton(new Telemetry(options.Telemetry)).AddSingleton<ServerAddress>().AddSingleton<HealthRoutes>().AddSingleton<DoorTable>().AddSingleton<FirstStart>();
+        services
+            .AddSingleton(new Telemetry(options.Telemetry))
+            .AddSingleton<ServerAddress>()
+            .AddSingleton<HealthRoutes>()
+            .AddSingleton<DoorTable>()
+            .AddSingleton<FirstStart>();
 
         // Access
-        services.AddSingleton<KeyStore>().AddSingleton<KnownProjects>().AddSingleton<KeyRing>().AddSingleton<Revocations>().AddSingleton<Tokens>().AddSingleton<RunAttempts>().AddSingleton<ReadRunState>(s => s.GetRequiredService<RunStore>().ReadStateAsync).AddSingleton<Credentials>().AddSingleton<FailedCredentials>().AddSingleton<VerificationPlaces>().AddSingleton<TokenBuckets>().AddSingleton<Rates>().AddSingleton<Gate>();
-        services.AddSingleton<Projects>().AddSingleton<ProjectSeed>(AgentStore.SeedAsync).AddSingleton<KeyAdmin>().AddSingleton<KeyRoutes>().AddSingleton<CallbackSecrets>().AddSingleton<CallbackSecretRoutes>().AddSingleton<ApprovalServices>().AddSingleton<TokenRoutes>().AddSingleton<ErrorFamily>(SessionFamily.Instance);
+        services
+            .AddSingleton<KeyStore>()
+            .AddSingleton<KnownProjects>()
+            .AddSingleton<KeyRing>()
+            .AddSingleton<Revocations>()
+            .AddSingleton<Tokens>()
+            .AddSingleton<RunAttempts>()
+            .AddSingleton<ReadRunState>(s => s.GetRequiredService<RunStore>().ReadStateAsync)
+            .AddSingleton<Credentials>()
+            .AddSingleton<FailedCredentials>()
+            .AddSingleton<VerificationPlaces>()
+            .AddSingleton<TokenBuckets>()
+            .AddSingleton<Rates>()
+            .AddSingleton<Gate>();
+        services
+            .AddSingleton<Projects>()
+            .AddSingleton<ProjectSeed>(AgentStore.SeedAsync)
+            .AddSingleton<KeyAdmin>()
+            .AddSingleton<KeyRoutes>()
+            .AddSingleton<CallbackSecrets>()
+            .AddSingleton<CallbackSecretRoutes>()
+            .AddSingleton<ApprovalServices>()
+            .AddSingleton<TokenRoutes>()
+            .AddSingleton<ErrorFamily>(SessionFamily.Instance);
         Background<AccessWatch>(services);
         Background<Audit>(services);
 
@@ -110,15 +168,47 @@ internal static class Server
         ComposeDeliveries(services);
 
         // Agents, runs, sessions, history
-        services.AddSingleton<AgentStore>().AddSingleton<EchoAgent>().AddSingleton<DispatchBody>().AddSingleton<AgentRoutes>().AddSingleton<IdentityRoutes>();
-        services.AddSingleton<RunStore>().AddSingleton<RunEvents>().AddSingleton<RunMachine>().AddSingleton<RunReports>().AddSingleton<RunActions>().AddSingleton<RunCreation>().AddSingleton<WorkflowStore>();
-        services.AddSingleton<WorkflowRoutes>().AddSingleton<RunRoutes>().AddSingleton<ClaimRoutes>().AddSingleton<CallbackRoutes>();
+        services
+            .AddSingleton<AgentStore>()
+            .AddSingleton<EchoAgent>()
+            .AddSingleton<DispatchBody>()
+            .AddSingleton<AgentRoutes>()
+            .AddSingleton<IdentityRoutes>();
+        services
+            .AddSingleton<RunStore>()
+            .AddSingleton<RunEvents>()
+            .AddSingleton<RunMachine>()
+            .AddSingleton<RunReports>()
+            .AddSingleton<RunActions>()
+            .AddSingleton<RunCreation>()
+            .AddSingleton<WorkflowStore>();
+        services
+            .AddSingleton<WorkflowRoutes>()
+            .AddSingleton<RunRoutes>()
+            .AddSingleton<ClaimRoutes>()
+            .AddSingleton<CallbackRoutes>();
         Background<RunDispatcher>(services);
         Background<RunReaper>(services);
         ComposeApprovals(services);
-        services.AddSingleton<TriggerStore>().AddSingleton<CaptureStore>().AddSingleton<CaptureStart>().AddSingleton<TriggerFields>().AddSingleton<TriggerRoutes>().AddSingleton<InboundRoutes>().AddSingleton<ExecutionRoutes>();
+        services
+            .AddSingleton<TriggerStore>()
+            .AddSingleton<CaptureStore>()
+            .AddSingleton<CaptureStart>()
+            .AddSingleton<TriggerFields>()
+            .AddSingleton<TriggerRoutes>()
+            .AddSingleton<InboundRoutes>()
+            .AddSingleton<ExecutionRoutes>();
         Background<TriggerScheduler>(services);
-        services.AddSingleton<SessionEvents>().AddSingleton<SessionStore>().AddSingleton<RecordStore>().AddSingleton<Transcript>().AddSingleton<Conversation>().AddSingleton<Turns>().AddSingleton<SessionDoor>().AddSingleton<SessionStart>().AddSingleton<SessionTokens>();
+        services
+            .AddSingleton<SessionEvents>()
+            .AddSingleton<SessionStore>()
+            .AddSingleton<RecordStore>()
+            .AddSingleton<Transcript>()
+            .AddSingleton<Conversation>()
+            .AddSingleton<Turns>()
+            .AddSingleton<SessionDoor>()
+            .AddSingleton<SessionStart>()
+            .AddSingleton<SessionTokens>();
         services.AddSingleton<TurnFolds>().AddSingleton<SessionRoutes>().AddSingleton<ChannelRoutes>();
         Background<SessionKeeper>(services);
         services.AddSingleton<HistoryReader>().AddSingleton<HistoryRoutes>();
@@ -126,26 +216,45 @@ internal static class Server
 
     private static void ComposeApprovals(IServiceCollection services)
     {
-        services.AddSingleton<ApprovalStore>().AddSingleton<ApprovalEvents>().AddSingleton<ApprovalRequests>().AddSingleton<AddLink>(s => delivery => s.GetRequiredService<ApprovalRequests>().AddLinkAsync(delivery)).AddSingleton<ApprovalDecisions>().AddSingleton<ApprovalWaiters>();
-        services.AddSingleton<ApprovalRoutes>().AddSingleton<DecisionRoutes>().AddSingleton<ApprovalServiceRoutes>().AddSingleton<ApprovalPageRoutes>().AddSingleton<DeliveryPurpose, ApprovalCallback>();
+        services
+            .AddSingleton<ApprovalStore>()
+            .AddSingleton<ApprovalEvents>()
+            .AddSingleton<ApprovalRequests>()
+            .AddSingleton<AddLink>(s => delivery => s.GetRequiredService<ApprovalRequests>().AddLinkAsync(delivery))
+            .AddSingleton<ApprovalDecisions>()
+            .AddSingleton<ApprovalWaiters>();
+        services
+            .AddSingleton<ApprovalRoutes>()
+            .AddSingleton<DecisionRoutes>()
+            .AddSingleton<ApprovalServiceRoutes>()
+            .AddSingleton<ApprovalPageRoutes>()
+            .AddSingleton<DeliveryPurpose, ApprovalCallback>();
         Background<ApprovalExpirer>(services);
     }
 
     /// <summary>Deliveries: what sends, and what each kind of delivery needs.</summary>
     private static void ComposeDeliveries(IServiceCollection services)
     {
-        services.AddSingleton<HostResolver>(System.Net.Dns.GetHostAddressesAsync).AddSingleton<OutboundGuard>().AddSingleton<DeliveryStore>().AddSingleton<DeliverySender>().AddSingleton<Outbox>().AddSingleton<WebhookEndpoints>();
+        services
+            .AddSingleton<HostResolver>(System.Net.Dns.GetHostAddressesAsync)
+            .AddSingleton<OutboundGuard>()
+            .AddSingleton<DeliveryStore>()
+            .AddSingleton<DeliverySender>()
+            .AddSingleton<Outbox>()
+            .AddSingleton<WebhookEndpoints>();
         services.AddSingleton<HiddenSubjects, InternalSubjects>();
         services.AddSingleton<RunCallbacks>().AddSingleton<DeliveryPurpose>(s => s.GetRequiredService<RunCallbacks>());
-        services.AddSingleton<DeliveryPurpose, EventPurpose>().AddSingleton<DeliveryPurpose, AgentDispatch>().AddSingleton<DeliveryPurpose, AgentNotices>();
+        services
+            .AddSingleton<DeliveryPurpose, EventPurpose>()
+            .AddSingleton<DeliveryPurpose, AgentDispatch>()
+            .AddSingleton<DeliveryPurpose, AgentNotices>();
         services.AddSingleton<EndpointRoutes>().AddSingleton<DeliveryRoutes>();
         Background<DeliveryWorker>(services);
         Background<DeliveryKeeper>(services);
     }
 
     private static void Background<T>(IServiceCollection services)
-        where T : class, IHostedService =>
-        services.AddSingleton<T>().AddHostedService(s => s.GetRequiredService<T>());
+        where T : class, IHostedService => services.AddSingleton<T>().AddHostedService(s => s.GetRequiredService<T>());
 
     private static void Kestrel(KestrelServerOptions kestrel)
     {
@@ -162,10 +271,14 @@ internal static class Server
         logging.ClearProviders();
         logging.SetMinimumLevel(Enum.Parse<LogLevel>(options.Level));
         logging.AddFilter("Microsoft", LogLevel.Warning);
-        if (options.Format == "json") logging.AddJsonConsole(json => json.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ");
-        else logging.AddSimpleConsole(text => (text.SingleLine, text.TimestampFormat) = (true, "HH:mm:ss "));
+        if (options.Format == "json")
+            logging.AddJsonConsole(json => json.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ");
+        else
+            logging.AddSimpleConsole(text => (text.SingleLine, text.TimestampFormat) = (true, "HH:mm:ss "));
         logging.Services.Configure<ConsoleFormatterOptions>(console => console.UseUtcTimestamp = true);
-        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        logging.Services.Configure<ConsoleLoggerOptions>(console =>
+            console.LogToStandardErrorThreshold = LogLevel.Trace
+        );
     }
 
     private static void Stop(WebApplication app)

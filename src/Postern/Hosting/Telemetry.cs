@@ -8,8 +8,8 @@ using Postern.Settings;
 namespace Postern.Hosting;
 
 /// <summary>
-/// Traces and metrics over OTLP (http/protobuf), when an endpoint is set. Requests come from the framework's own source and meter;
-/// the store, the writer's queue and batches, and the streams from ours.
+/// Traces and metrics over OTLP (http/protobuf), when an endpoint is set. Requests come from the framework's own source
+/// and meter; the store, the writer's queue and batches, and the streams from ours.
 /// </summary>
 internal sealed class Telemetry : IDisposable
 {
@@ -18,18 +18,32 @@ internal sealed class Telemetry : IDisposable
 
     public Telemetry(TelemetryOptions options)
     {
-        if (options.Endpoint.Length == 0) return;
+        if (options.Endpoint.Length == 0)
+            return;
         var resource = ResourceBuilder.CreateDefault().AddService("postern", serviceVersion: ProductVersion.Text);
-        _traces = Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource)
+        _traces = Sdk.CreateTracerProviderBuilder()
+            .SetResourceBuilder(resource)
             .AddSource("Postern", "Microsoft.AspNetCore", "Npgsql")
-            .AddOtlpExporter(o => Configure(o, "/v1/traces")).Build();
-        _metrics = Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource)
-            .AddMeter("Postern", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "System.Runtime")
-            .AddOtlpExporter((o, reader) =>
-            {
-                Configure(o, "/v1/metrics");
-                reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = options.MetricsSeconds * 1000;
-            }).Build();
+            .AddOtlpExporter(o => Configure(o, "/v1/traces"))
+            .Build();
+        _metrics = Sdk.CreateMeterProviderBuilder()
+            .SetResourceBuilder(resource)
+            .AddMeter(
+                "Postern",
+                "Microsoft.AspNetCore.Hosting",
+                "Microsoft.AspNetCore.Server.Kestrel",
+                "Npgsql",
+                "System.Runtime"
+            )
+            .AddOtlpExporter(
+                (o, reader) =>
+                {
+                    Configure(o, "/v1/metrics");
+                    reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds =
+                        options.MetricsSeconds * 1000;
+                }
+            )
+            .Build();
 
         void Configure(OtlpExporterOptions exporter, string path)
         {

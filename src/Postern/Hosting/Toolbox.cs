@@ -6,7 +6,10 @@ using Postern.Storage;
 
 namespace Postern.Hosting;
 
-/// <summary>What the commands beside <c>serve</c> work with: the database of a server that may be running, and nothing that listens.</summary>
+/// <summary>
+/// What the commands beside <c>serve</c> work with: the database of a server that may be running, and nothing that
+/// listens.
+/// </summary>
 internal sealed class Toolbox : IAsyncDisposable
 {
     private readonly Database _database;
@@ -22,7 +25,22 @@ internal sealed class Toolbox : IAsyncDisposable
         _known = known;
         _tokens = new Tokens(ring, KeyRows, revocations, master, database);
         Projects = new Projects(database, known, master, AgentStore.SeedAsync);
-        Keys = new KeyAdmin(database, KeyRows, master, new AccessWatch(database, KeyRows, ring, revocations, new CallbackSecrets(database, known, master), new ApprovalServices(database, master), TimeProvider.System, NullLogger<AccessWatch>.Instance), new PosternOptions());
+        Keys = new KeyAdmin(
+            database,
+            KeyRows,
+            master,
+            new AccessWatch(
+                database,
+                KeyRows,
+                ring,
+                revocations,
+                new CallbackSecrets(database, known, master),
+                new ApprovalServices(database, master),
+                TimeProvider.System,
+                NullLogger<AccessWatch>.Instance
+            ),
+            new PosternOptions()
+        );
     }
 
     public KeyStore KeyRows { get; }
@@ -43,18 +61,33 @@ internal sealed class Toolbox : IAsyncDisposable
 
     public static async Task WithAsync(ServeOptions serve, CancellationToken cancel, Func<Toolbox, Task> use)
     {
-        if (serve.Database is null && !File.Exists(serve.Folder.Database)) throw new SetupException($"There is no database in {serve.Folder.Path}. Name its folder with --data, or start the server once: postern serve --data {serve.Data}");
-        if (serve.Database is null && serve.Folder.IsLocked() && Migrations.VersionOfSqlite(serve.Folder.Database) < Migrations.Newest)
-            throw new SetupException($"An older postern serves {serve.Folder.Path}: this one would migrate its database under it. Stop it first, or use its own binary.");
+        if (serve.Database is null && !File.Exists(serve.Folder.Database))
+            throw new SetupException(
+                $"There is no database in {serve.Folder.Path}. Name its folder with --data, or start the server "
+                    + $"once: postern serve --data {serve.Data}"
+            );
+        if (
+            serve.Database is null
+            && serve.Folder.IsLocked()
+            && Migrations.VersionOfSqlite(serve.Folder.Database) < Migrations.Newest
+        )
+            throw new SetupException(
+                $"An older postern serves {serve.Folder.Path}: this one would migrate its database under it. Stop "
+                    + "it first, or use its own binary."
+            );
         var master = serve.ReadMasterKey();
         await using var tools = new Toolbox(await serve.OpenDatabaseAsync(TimeProvider.System, cancel), master);
         await use(tools);
     }
 
-    public async ValueTask<string> ProjectAsync(string name) => (await Projects.FindAsync(name))?.Id ?? throw new SetupException($"There is no project {name}. See: postern projects list");
+    public async ValueTask<string> ProjectAsync(string name) =>
+        (await Projects.FindAsync(name))?.Id
+        ?? throw new SetupException($"There is no project {name}. See: postern projects list");
 
     public async ValueTask<KeyRow> KeyAsync(string project, string id) =>
-        await KeyRows.FindAsync(id) is { RevokedAt: null } row && row.Project == project ? row : throw new SetupException($"There is no key {id} in the project. See: postern keys list");
+        await KeyRows.FindAsync(id) is { RevokedAt: null } row && row.Project == project
+            ? row
+            : throw new SetupException($"There is no key {id} in the project. See: postern keys list");
 
     public ValueTask DisposeAsync() => _database.DisposeAsync();
 }

@@ -24,10 +24,14 @@ internal static class WeakSpots
             yield return new WeakSpot(
                 "outbound",
                 "tokens and transcripts may go out by plain http: remove Postern:Outbound:HttpsOnly, "
-                + "and name what is inside in Postern:Outbound:AllowedNetworks");
+                    + "and name what is inside in Postern:Outbound:AllowedNetworks"
+            );
         }
         foreach (var network in outbound.AllowedNetworks.Where(IsWide))
-            yield return new WeakSpot("outbound", $"{network} in Postern:Outbound:AllowedNetworks allows every address");
+            yield return new WeakSpot(
+                "outbound",
+                $"{network} in Postern:Outbound:AllowedNetworks allows every address"
+            );
         foreach (var name in SettingsReader.DangerousIn(options))
             yield return new WeakSpot("settings", $"{name} is set: it is for trying things out");
         if (database is not null && PostgresConnection.WhatIsWeakIn(database) is { } weak)
@@ -36,16 +40,25 @@ internal static class WeakSpots
 
     /// <summary>Agents and endpoints whose URL is plain http.</summary>
     public static async ValueTask<IReadOnlyList<WeakSpot>> OfRowsAsync(
-        Database database, PosternOptions options, HostResolver resolve, CancellationToken cancel)
+        Database database,
+        PosternOptions options,
+        HostResolver resolve,
+        CancellationToken cancel
+    )
     {
-        var plain = await database.ReadAsync(tx => tx.ListAsync(
-            """
-            SELECT 'agent', slug, url FROM agent WHERE lower(url) LIKE 'http:%'
-            UNION ALL
-            SELECT 'webhook endpoint', id, url FROM webhook_endpoint WHERE lower(url) LIKE 'http:%'
-            ORDER BY 1, 2
-            """,
-            r => (Kind: r.GetString(0), Name: r.GetString(1), Url: r.GetString(2))), cancel);
+        var plain = await database.ReadAsync(
+            tx =>
+                tx.ListAsync(
+                    """
+                    SELECT 'agent', slug, url FROM agent WHERE lower(url) LIKE 'http:%'
+                    UNION ALL
+                    SELECT 'webhook endpoint', id, url FROM webhook_endpoint WHERE lower(url) LIKE 'http:%'
+                    ORDER BY 1, 2
+                    """,
+                    r => (Kind: r.GetString(0), Name: r.GetString(1), Url: r.GetString(2))
+                ),
+            cancel
+        );
         using var outbound = new OutboundGuard(options, resolve);
         var spots = new List<WeakSpot>();
         foreach (var (kind, name, url) in plain.Take(Shown))
@@ -57,7 +70,8 @@ internal static class WeakSpots
                 : "is plain http, which whoever is in between reads";
             spots.Add(new WeakSpot("addresses", $"{kind} {name}: {origin} {words}"));
         }
-        if (plain.Count > Shown) spots.Add(new WeakSpot("addresses", $"and {plain.Count - Shown} more are plain http"));
+        if (plain.Count > Shown)
+            spots.Add(new WeakSpot("addresses", $"and {plain.Count - Shown} more are plain http"));
         return spots;
     }
 
@@ -71,14 +85,24 @@ internal static class WeakSpots
                 SELECT kind, owner, id, project, uid, auth_scheme, auth_sealed FROM agent_trigger
                 WHERE auth_sealed IS NOT NULL ORDER BY project, kind, owner, id
                 """,
-                r => (What: "trigger " + new TriggerName(r.GetString(0), r.GetString(1), r.GetString(2)).Scope,
-                    Owner: Trigger.SealOwner(r.GetString(3), r.GetString(4)), Rule: SignatureScheme.Of(r.GetString(5))?.Secret,
-                    Sealed: r.Bytes(6)));
+                r =>
+                    (
+                        What: "trigger " + new TriggerName(r.GetString(0), r.GetString(1), r.GetString(2)).Scope,
+                        Owner: Trigger.SealOwner(r.GetString(3), r.GetString(4)),
+                        Rule: SignatureScheme.Of(r.GetString(5))?.Secret,
+                        Sealed: r.Bytes(6)
+                    )
+            );
             var services = await tx.ListAsync(
                 "SELECT name, project, sealed FROM approval_service WHERE sealed IS NOT NULL ORDER BY project, name",
-                r => (What: "approval service " + r.GetString(0),
-                    Owner: ApprovalServices.SealOwner(r.GetString(1), r.GetString(0)), Rule: (SecretRule?)SecretRule.OfService,
-                    Sealed: r.Bytes(2)));
+                r =>
+                    (
+                        What: "approval service " + r.GetString(0),
+                        Owner: ApprovalServices.SealOwner(r.GetString(1), r.GetString(0)),
+                        Rule: (SecretRule?)SecretRule.OfService,
+                        Sealed: r.Bytes(2)
+                    )
+            );
             return triggers.Concat(services).ToList();
         });
         var spots = new List<WeakSpot>();

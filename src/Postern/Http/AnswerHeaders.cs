@@ -19,7 +19,8 @@ internal static class AnswerHeaders
     /// it draws.)
     /// </summary>
     public const string ReferencePage =
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src "
+        + "'self'; "
         + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
     /// <summary>What only this caller may read and may ask for again by its ETag.</summary>
@@ -36,8 +37,15 @@ internal static class AnswerHeaders
 
     /// <summary>Every header by which one caller's answer differs from another's.</summary>
     /// <param name="identityHeader">In which a trusted proxy names the person.</param>
-    public static string VaryOf(string identityHeader) => string.Join(
-        ", ",
-        HeaderNames.Accept, HeaderNames.AcceptEncoding, HeaderNames.Authorization, "X-API-Key", identityHeader,
-        "x-openclaw-scopes", "x-postern-scopes");
+    public static string VaryOf(string identityHeader) =>
+        string.Join(
+            ", ",
+            HeaderNames.Accept,
+            HeaderNames.AcceptEncoding,
+            HeaderNames.Authorization,
+            "X-API-Key",
+            identityHeader,
+            "x-openclaw-scopes",
+            "x-postern-scopes"
+        );
 }

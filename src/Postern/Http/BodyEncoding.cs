@@ -23,46 +23,63 @@ internal static class BodyEncoding
     /// <param name="contentEncoding">The values of the header.</param>
     /// <param name="limit">Bytes of the result, and of each step on the way to it.</param>
     public static (ReadOnlyMemory<byte> Text, Refusal? Refusal) Undo(
-        ReadOnlyMemory<byte> body, string? contentType, IEnumerable<string?> contentEncoding, int limit)
+        ReadOnlyMemory<byte> body,
+        string? contentType,
+        IEnumerable<string?> contentEncoding,
+        int limit
+    )
     {
         var codings = contentEncoding
-            .SelectMany(v => (v ?? "").Split(
-                ',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
-            .Select(c => c.ToLowerInvariant()).Where(c => c != "identity").Reverse().ToList();
+            .SelectMany(v =>
+                (v ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            )
+            .Select(c => c.ToLowerInvariant())
+            .Where(c => c != "identity")
+            .Reverse()
+            .ToList();
         if (codings.Count > MaxCodings || codings.Any(c => Opened(c, Stream.Null) is null))
             return (default, Unsupported("Content-Encoding must be gzip, deflate or br"));
         foreach (var coding in codings)
         {
             var (opened, refusal) = Open(coding, body, limit);
-            if (refusal is not null) return (default, refusal);
+            if (refusal is not null)
+                return (default, refusal);
             body = opened;
         }
         return Decode(body, CharsetOf(contentType), limit);
     }
 
-    private static Stream? Opened(string coding, Stream packed) => coding switch
-    {
-        "gzip" or "x-gzip" => new GZipStream(packed, CompressionMode.Decompress),
-        "br" => new BrotliStream(packed, CompressionMode.Decompress),
-        "deflate" => new ZLibStream(packed, CompressionMode.Decompress),
-        _ => null,
-    };
+    private static Stream? Opened(string coding, Stream packed) =>
+        coding switch
+        {
+            "gzip" or "x-gzip" => new GZipStream(packed, CompressionMode.Decompress),
+            "br" => new BrotliStream(packed, CompressionMode.Decompress),
+            "deflate" => new ZLibStream(packed, CompressionMode.Decompress),
+            _ => null,
+        };
 
     private static (ReadOnlyMemory<byte> Opened, Refusal? Refusal) Open(
-        string coding, ReadOnlyMemory<byte> packed, int limit)
+        string coding,
+        ReadOnlyMemory<byte> packed,
+        int limit
+    )
     {
         // By its name the format of zlib; some senders leave its frame out.
-        var isBare = coding == "deflate" && !(packed.Length >= 2 && (packed.Span[0] & 15) == 8
-            && ((packed.Span[0] << 8) | packed.Span[1]) % 31 == 0);
+        var isBare =
+            coding == "deflate"
+            && !(
+                packed.Length >= 2 && (packed.Span[0] & 15) == 8 && ((packed.Span[0] << 8) | packed.Span[1]) % 31 == 0
+            );
         using var source = new MemoryStream(packed.ToArray(), writable: false);
         using var stream = isBare ? new DeflateStream(source, CompressionMode.Decompress) : Opened(coding, source)!;
         var opened = new MemoryStream();
         var buffer = new byte[16 * 1024];
         try
         {
-            for (int read; (read = stream.Read(buffer)) > 0;)
+            for (int read; (read = stream.Read(buffer)) > 0; )
             {
-                if (opened.Length + read > limit) return (default, RequestBody.TooLarge);
+                if (opened.Length + read > limit)
+                    return (default, RequestBody.TooLarge);
                 opened.Write(buffer, 0, read);
             }
         }
@@ -74,14 +91,21 @@ internal static class BodyEncoding
     }
 
     private static (ReadOnlyMemory<byte> Text, Refusal? Refusal) Decode(
-        ReadOnlyMemory<byte> body, string? charset, int limit)
+        ReadOnlyMemory<byte> body,
+        string? charset,
+        int limit
+    )
     {
         var span = body.Span;
         // A mark at the beginning is surer than a header.
-        if (span is [0xEF, 0xBB, 0xBF, ..]) return (body[3..], null);
-        if (span is [0xFF, 0xFE, 0, 0, ..] or [0, 0, 0xFE, 0xFF, ..]) return (default, UnknownCharset("utf-32"));
-        if (span is [0xFF, 0xFE, ..]) return Recode(Encoding.Unicode, body[2..], limit);
-        if (span is [0xFE, 0xFF, ..]) return Recode(Encoding.BigEndianUnicode, body[2..], limit);
+        if (span is [0xEF, 0xBB, 0xBF, ..])
+            return (body[3..], null);
+        if (span is [0xFF, 0xFE, 0, 0, ..] or [0, 0, 0xFE, 0xFF, ..])
+            return (default, UnknownCharset("utf-32"));
+        if (span is [0xFF, 0xFE, ..])
+            return Recode(Encoding.Unicode, body[2..], limit);
+        if (span is [0xFE, 0xFF, ..])
+            return Recode(Encoding.BigEndianUnicode, body[2..], limit);
         return charset switch
         {
             null or "utf-8" or "utf8" or "us-ascii" or "ascii" => (body, null),
@@ -96,7 +120,10 @@ internal static class BodyEncoding
 
     /// <summary>Half of a character becomes U+FFFD: nothing around it is lost.</summary>
     private static (ReadOnlyMemory<byte> Text, Refusal? Refusal) Recode(
-        Encoding encoding, ReadOnlyMemory<byte> body, int limit)
+        Encoding encoding,
+        ReadOnlyMemory<byte> body,
+        int limit
+    )
     {
         var text = Encoding.UTF8.GetBytes(encoding.GetString(body.Span));
         return text.Length > limit ? (default, RequestBody.TooLarge) : (text, null);
@@ -109,7 +136,10 @@ internal static class BodyEncoding
             : null;
 
     private static Refusal Malformed(string message) =>
-        Refusal.BadRequest(message, "invalid_body") with { ShouldRetry = false };
+        Refusal.BadRequest(message, "invalid_body") with
+        {
+            ShouldRetry = false,
+        };
 
     private static Refusal UnknownCharset(string charset) =>
         Unsupported($"The charset {(charset.Length <= 40 ? charset : "of the body")} is not understood: send UTF-8");

@@ -20,10 +20,17 @@ internal readonly record struct Cursor(long At, string Id)
     public static bool TryParse(string text, out Cursor cursor)
     {
         cursor = default;
-        if (text.Length > MaxLength || !Base64Url.IsValid(text)) return false;
+        if (text.Length > MaxLength || !Base64Url.IsValid(text))
+            return false;
         var plain = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(text));
         var mark = plain.IndexOf('~', StringComparison.Ordinal);
-        if (mark <= 0 || plain.Contains('\0', StringComparison.Ordinal) || plain.Contains('\uFFFD', StringComparison.Ordinal) || !long.TryParse(plain.AsSpan(0, mark), out var at)) return false;
+        if (
+            mark <= 0
+            || plain.Contains('\0', StringComparison.Ordinal)
+            || plain.Contains('\uFFFD', StringComparison.Ordinal)
+            || !long.TryParse(plain.AsSpan(0, mark), out var at)
+        )
+            return false;
         cursor = new Cursor(at, plain[(mark + 1)..]);
         return true;
     }

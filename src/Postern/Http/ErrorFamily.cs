@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Postern.Http;
 
-/// <summary>How one family of routes words its errors. Each contract's bodies are exact, so each family has one writer of them.</summary>
+/// <summary>
+/// How one family of routes words its errors. Each contract's bodies are exact, so each family has one writer of them.
+/// </summary>
 internal abstract class ErrorFamily
 {
     public virtual string ContentType => "application/json; charset=utf-8";
@@ -11,7 +13,10 @@ internal abstract class ErrorFamily
     public abstract Type Shape { get; }
 
     /// <summary>The family of the matched route; problem details where no route matched.</summary>
-    public static ErrorFamily Of(HttpContext http) => http.GetEndpoint()?.Metadata.GetMetadata<ErrorFamily>() ?? http.Features.Get<ErrorFamily>() ?? ProblemFamily.Instance;
+    public static ErrorFamily Of(HttpContext http) =>
+        http.GetEndpoint()?.Metadata.GetMetadata<ErrorFamily>()
+        ?? http.Features.Get<ErrorFamily>()
+        ?? ProblemFamily.Instance;
 
     public abstract void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http);
 
@@ -22,9 +27,7 @@ internal abstract class ErrorFamily
     public abstract Refusal Forbidden(string requiredScope);
 
     /// <summary>Headers that every answer of the family carries.</summary>
-    public virtual void Prepare(HttpContext http)
-    {
-    }
+    public virtual void Prepare(HttpContext http) { }
 
     /// <summary>
     /// Whether a code stands in the answers of families that have none otherwise: a client must be able to tell that it
@@ -39,18 +42,34 @@ internal abstract class ErrorFamily
             json.WritePropertyName(name);
             switch (value)
             {
-                case null: json.WriteNullValue(); break;
-                case string text: json.WriteStringValue(text); break;
-                case long number: json.WriteNumberValue(number); break;
-                case int number: json.WriteNumberValue(number); break;
-                case bool flag: json.WriteBooleanValue(flag); break;
+                case null:
+                    json.WriteNullValue();
+                    break;
+                case string text:
+                    json.WriteStringValue(text);
+                    break;
+                case long number:
+                    json.WriteNumberValue(number);
+                    break;
+                case int number:
+                    json.WriteNumberValue(number);
+                    break;
+                case bool flag:
+                    json.WriteBooleanValue(flag);
+                    break;
                 case IEnumerable<string> texts:
                     json.WriteStartArray();
-                    foreach (var text in texts) json.WriteStringValue(text);
+                    foreach (var text in texts)
+                        json.WriteStringValue(text);
                     json.WriteEndArray();
                     break;
-                case Action<Utf8JsonWriter> write: write(json); break;
-                default: throw new NotSupportedException("A refusal carries text, numbers, flags, lists of text and what writes itself.");
+                case Action<Utf8JsonWriter> write:
+                    write(json);
+                    break;
+                default:
+                    throw new NotSupportedException(
+                        "A refusal carries text, numbers, flags, lists of text and what writes itself."
+                    );
             }
         }
     }

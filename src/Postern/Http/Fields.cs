@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Postern.Http;
 
 /// <summary>
-/// The members of a JSON object, read and checked one by one. Every fault is kept with the name of its field, so that one
-/// answer names them all.
+/// The members of a JSON object, read and checked one by one. Every fault is kept with the name of its field, so that
+/// one answer names them all.
 ///
 /// A text may hold half of a character or a NUL (<see cref="MendedJson"/>). What decides something (a name, a word, an
 /// id) is then refused: it would be another once it is mended. What is only kept and shown (<see cref="Content"/>,
@@ -26,16 +26,25 @@ internal sealed class Fields(JsonElement root)
     public JsonElement Root => root;
 
     /// <summary>The body of a request as fields, or its refusal. The document lives as long as the request.</summary>
-    public static async ValueTask<(Fields? Fields, Refusal? Refusal)> ReadAsync(HttpContext http, int limit, bool emptyObject = false)
+    public static async ValueTask<(Fields? Fields, Refusal? Refusal)> ReadAsync(
+        HttpContext http,
+        int limit,
+        bool emptyObject = false
+    )
     {
         var (body, tooLarge) = await RequestBody.ReadAsync(http, limit);
-        if (body is null) return (null, tooLarge);
+        if (body is null)
+            return (null, tooLarge);
         http.Response.RegisterForDispose(body);
         var (json, invalid) = body.Parse(emptyObject);
-        if (json is null) return (null, invalid);
+        if (json is null)
+            return (null, invalid);
         http.Response.RegisterForDispose(json);
         return json.RootElement.ValueKind == JsonValueKind.Object
-            ? (new Fields(json.RootElement) { _documented = http.GetEndpoint()?.Metadata.GetMetadata<ITakesRecord>() }, null)
+            ? (
+                new Fields(json.RootElement) { _documented = http.GetEndpoint()?.Metadata.GetMetadata<ITakesRecord>() },
+                null
+            )
             : (null, Http.Refusal.BadRequest("Request body must be a JSON object", "invalid_body"));
     }
 
@@ -46,7 +55,9 @@ internal sealed class Fields(JsonElement root)
         where T : class
     {
         if (_documented is { Request: var shown } && shown != typeof(T))
-            throw new InvalidOperationException($"The door reads {typeof(T).Name}, and documents {shown?.Name ?? "nothing"}.");
+            throw new InvalidOperationException(
+                $"The door reads {typeof(T).Name}, and documents {shown?.Name ?? "nothing"}."
+            );
         _isStrict = RecordReader<T>.IsStrict;
         return RecordReader<T>.Read(this);
     }
@@ -57,8 +68,12 @@ internal sealed class Fields(JsonElement root)
     public Refusal? Refusal(int status = 400)
     {
         RefuseUnknownIfStrict();
-        if (_faults.Count == 0) return null;
-        return new Refusal(status, string.Join("; ", _faults.Select(f => $"{f.Field} {f.Problem}")), "invalid_body") { ShouldRetry = false };
+        if (_faults.Count == 0)
+            return null;
+        return new Refusal(status, string.Join("; ", _faults.Select(f => $"{f.Field} {f.Problem}")), "invalid_body")
+        {
+            ShouldRetry = false,
+        };
     }
 
     public bool Has(string name) => Find(name) is not null;
@@ -72,7 +87,8 @@ internal sealed class Fields(JsonElement root)
     /// <summary>A text of a length, or null with a fault when it is required and missing, or unfit.</summary>
     public string? Text(string name, int min, int max, bool required = false, bool trim = false)
     {
-        if (Find(name) is not { } value) return Missing(name, required);
+        if (Find(name) is not { } value)
+            return Missing(name, required);
         if (value.ValueKind != JsonValueKind.String || TextOf(value) is not { } text)
         {
             Fault(name, value.ValueKind == JsonValueKind.String ? Unfit : "must be a string");
@@ -84,24 +100,40 @@ internal sealed class Fields(JsonElement root)
     /// <summary>A text for people, of a length, mended where it is no text that could be kept.</summary>
     public string? Prose(string name, int min, int max)
     {
-        if (Find(name) is not { } value) return null;
-        if (value.ValueKind == JsonValueKind.String) return Fitting(name, MendedJson.TextOf(value), min, max);
+        if (Find(name) is not { } value)
+            return null;
+        if (value.ValueKind == JsonValueKind.String)
+            return Fitting(name, MendedJson.TextOf(value), min, max);
         Fault(name, "must be a string");
         return null;
     }
 
     private string? Fitting(string name, string text, int min, int max)
     {
-        if (text.Length >= min && text.Length <= max) return text;
-        Fault(name, min > 0 && text.Length < min ? min == 1 ? "must not be empty" : $"must have at least {min} characters" : $"must have at most {max} characters");
+        if (text.Length >= min && text.Length <= max)
+            return text;
+        Fault(
+            name,
+            min > 0 && text.Length < min
+                ? min == 1
+                    ? "must not be empty"
+                    : $"must have at least {min} characters"
+                : $"must have at most {max} characters"
+        );
         return null;
     }
 
     /// <summary>One of a list of words.</summary>
     public string? Word(string name, IReadOnlyList<string> words, bool required = false)
     {
-        if (Find(name) is not { } value) return Missing(name, required);
-        if (value.ValueKind == JsonValueKind.String && TextOf(value) is { } text && words.Contains(text, StringComparer.Ordinal)) return text;
+        if (Find(name) is not { } value)
+            return Missing(name, required);
+        if (
+            value.ValueKind == JsonValueKind.String
+            && TextOf(value) is { } text
+            && words.Contains(text, StringComparer.Ordinal)
+        )
+            return text;
         Fault(name, "must be one of " + string.Join(", ", words));
         return null;
     }
@@ -113,34 +145,68 @@ internal sealed class Fields(JsonElement root)
             Missing(name, required);
             return null;
         }
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) && number >= min && number <= max) return number;
-        Fault(name, max == long.MaxValue ? $"must be a whole number of at least {min}" : $"must be a whole number from {min} to {max}");
+        if (
+            value.ValueKind == JsonValueKind.Number
+            && value.TryGetInt64(out var number)
+            && number >= min
+            && number <= max
+        )
+            return number;
+        Fault(
+            name,
+            max == long.MaxValue
+                ? $"must be a whole number of at least {min}"
+                : $"must be a whole number from {min} to {max}"
+        );
         return null;
     }
 
     /// <summary>A whole number however it is spelt: 1, 1.0, 1e0.</summary>
     public long? Integer(string name, long min, long max)
     {
-        if (Find(name) is not { } value) return null;
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetDecimal(out var number) && number == decimal.Truncate(number) && number >= min && number <= max) return (long)number;
+        if (Find(name) is not { } value)
+            return null;
+        if (
+            value.ValueKind == JsonValueKind.Number
+            && value.TryGetDecimal(out var number)
+            && number == decimal.Truncate(number)
+            && number >= min
+            && number <= max
+        )
+            return (long)number;
         Fault(name, $"must be a whole number from {min} to {max}");
         return null;
     }
 
     public bool? Flag(string name)
     {
-        if (Find(name) is not { } value) return null;
-        if (value.ValueKind is JsonValueKind.True or JsonValueKind.False) return value.GetBoolean();
+        if (Find(name) is not { } value)
+            return null;
+        if (value.ValueKind is JsonValueKind.True or JsonValueKind.False)
+            return value.GetBoolean();
         Fault(name, "must be true or false");
         return null;
     }
 
-    /// <summary>An instant: an ISO 8601 text, or milliseconds since 1970 where client libraries send a number.</summary>
+    /// <summary>
+    /// An instant: an ISO 8601 text, or milliseconds since 1970 where client libraries send a number.
+    /// </summary>
     public long? Instant(string name)
     {
-        if (Find(name) is not { } value) return null;
-        if (value.ValueKind == JsonValueKind.String && TextOf(value) is { } text && Wire.TryParseInstant(text, out var instant)) return instant;
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var ms) && ms is > 0 and < 253_402_300_799_000) return ms * 1000;
+        if (Find(name) is not { } value)
+            return null;
+        if (
+            value.ValueKind == JsonValueKind.String
+            && TextOf(value) is { } text
+            && Wire.TryParseInstant(text, out var instant)
+        )
+            return instant;
+        if (
+            value.ValueKind == JsonValueKind.Number
+            && value.TryGetInt64(out var ms)
+            && ms is > 0 and < 253_402_300_799_000
+        )
+            return ms * 1000;
         Fault(name, "must be an ISO 8601 date");
         return null;
     }
@@ -161,14 +227,19 @@ internal sealed class Fields(JsonElement root)
         var texts = new List<string>();
         foreach (var item in value.EnumerateArray())
         {
-            if (item.ValueKind != JsonValueKind.String || TextOf(item) is not { Length: > 0 } text || text.Length > maxLength)
+            if (
+                item.ValueKind != JsonValueKind.String
+                || TextOf(item) is not { Length: > 0 } text
+                || text.Length > maxLength
+            )
             {
                 Fault($"{name}[{texts.Count}]", $"must be a string of 1 to {maxLength} characters");
                 return null;
             }
             texts.Add(text);
         }
-        if (texts.Count <= maxItems) return texts;
+        if (texts.Count <= maxItems)
+            return texts;
         Fault(name, $"must have at most {maxItems} items");
         return null;
     }
@@ -181,7 +252,8 @@ internal sealed class Fields(JsonElement root)
             Missing(name, required);
             return null;
         }
-        if (value.ValueKind == JsonValueKind.Object) return value;
+        if (value.ValueKind == JsonValueKind.Object)
+            return value;
         Fault(name, "must be an object");
         return null;
     }
@@ -193,8 +265,10 @@ internal sealed class Fields(JsonElement root)
     /// </summary>
     public JsonElement? Content(string name)
     {
-        if (Find(name) is not { } value) return null;
-        if (MendedJson.Keepable(value) is { } kept) return kept;
+        if (Find(name) is not { } value)
+            return null;
+        if (MendedJson.Keepable(value) is { } kept)
+            return kept;
         Fault(name, "holds two names that differ by a NUL only");
         return null;
     }
@@ -203,14 +277,18 @@ internal sealed class Fields(JsonElement root)
     public JsonElement? ContentObject(string name, bool required = false) =>
         Object(name, required) is null ? null : Content(name);
 
-    /// <summary>Whether all texts in a value can be kept: escapes that are no Unicode text, or NUL, cannot, and nobody could read them back.</summary>
-    public static bool IsKeepable(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.String => TextOf(value) is not null,
-        JsonValueKind.Array => value.EnumerateArray().All(IsKeepable),
-        JsonValueKind.Object => value.EnumerateObject().All(m => NameOf(m) is not null && IsKeepable(m.Value)),
-        _ => true,
-    };
+    /// <summary>
+    /// Whether all texts in a value can be kept: escapes that are no Unicode text, or NUL, cannot, and nobody could
+    /// read them back.
+    /// </summary>
+    public static bool IsKeepable(JsonElement value) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.String => TextOf(value) is not null,
+            JsonValueKind.Array => value.EnumerateArray().All(IsKeepable),
+            JsonValueKind.Object => value.EnumerateObject().All(m => NameOf(m) is not null && IsKeepable(m.Value)),
+            _ => true,
+        };
 
     /// <summary>A member's name; null when its escapes are not valid text or hold a NUL.</summary>
     public static string? NameOf(JsonProperty member)
@@ -225,7 +303,9 @@ internal sealed class Fields(JsonElement root)
         }
     }
 
-    /// <summary>The text of a JSON string; null when its escapes are not valid text or hold a NUL, which no database keeps.</summary>
+    /// <summary>
+    /// The text of a JSON string; null when its escapes are not valid text or hold a NUL, which no database keeps.
+    /// </summary>
     public static string? TextOf(JsonElement value)
     {
         try
@@ -243,12 +323,17 @@ internal sealed class Fields(JsonElement root)
     private JsonElement? Find(string name)
     {
         _known.Add(name);
-        return root.TryGetProperty(name, out var value) && value.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined) ? value : null;
+        return
+            root.TryGetProperty(name, out var value)
+            && value.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined)
+            ? value
+            : null;
     }
 
     private string? Missing(string name, bool required)
     {
-        if (required) Fault(name, "is required");
+        if (required)
+            Fault(name, "is required");
         return null;
     }
 
@@ -258,8 +343,10 @@ internal sealed class Fields(JsonElement root)
         var unknown = new List<(string, JsonElement)>();
         foreach (var member in root.EnumerateObject())
         {
-            if (NameOf(member) is not { Length: > 0 and <= 128 } name) Fault("body", "holds a name that is not valid, or longer than 128 characters");
-            else if (!_known.Contains(name)) unknown.Add((name, member.Value));
+            if (NameOf(member) is not { Length: > 0 and <= 128 } name)
+                Fault("body", "holds a name that is not valid, or longer than 128 characters");
+            else if (!_known.Contains(name))
+                unknown.Add((name, member.Value));
         }
         return unknown;
     }
@@ -267,17 +354,21 @@ internal sealed class Fields(JsonElement root)
     /// <summary>The same where the record that was read is strict: after its own faults, and once.</summary>
     public void RefuseUnknownIfStrict()
     {
-        if (_isStrict) RefuseUnknown();
+        if (_isStrict)
+            RefuseUnknown();
         _isStrict = false;
     }
 
-    /// <summary>Names that were in the body and that nobody asked for, as faults: for routes whose bodies are strict.</summary>
+    /// <summary>
+    /// Names that were in the body and that nobody asked for, as faults: for routes whose bodies are strict.
+    /// </summary>
     public void RefuseUnknown()
     {
         foreach (var member in root.EnumerateObject())
         {
             var name = NameOf(member);
-            if (name is null || !_known.Contains(name)) Fault(name ?? "body", name is null ? "holds a name that is not valid Unicode" : "is not a known field");
+            if (name is null || !_known.Contains(name))
+                Fault(name ?? "body", name is null ? "holds a name that is not valid Unicode" : "is not a known field");
         }
     }
 }

@@ -20,20 +20,25 @@ internal static class Framing
     {
         AppContext.SetSwitch(NoBareLineFeeds, true);
         // Every byte of a header is taken as it is: what is no credential is refused by its door, not by the parser.
-        kestrel.RequestHeaderEncodingSelector =
-            name => name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase) ? Digits : Encoding.Latin1;
+        kestrel.RequestHeaderEncodingSelector = name =>
+            name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase) ? Digits : Encoding.Latin1;
     }
 
     /// <summary>Why a request's end cannot be told for certain; null when it can.</summary>
     public static Refusal? WhatIsWrongWith(HttpContext http)
     {
         var coding = http.Request.Headers.TransferEncoding;
-        if (coding.Count == 0) return null;
+        if (coding.Count == 0)
+            return null;
         var clear = coding is [{ } only] && only.Equals("chunked", StringComparison.OrdinalIgnoreCase);
-        if (clear && !SaidLengthToo(http) && !HttpProtocol.IsHttp10(http.Request.Protocol)) return null;
+        if (clear && !SaidLengthToo(http) && !HttpProtocol.IsHttp10(http.Request.Protocol))
+            return null;
         // What follows on the connection may be this request's or the next one's.
         http.Response.Headers.Connection = "close";
-        return Refusal.BadRequest("Send a Content-Length or Transfer-Encoding: chunked, one of them", "invalid_framing");
+        return Refusal.BadRequest(
+            "Send a Content-Length or Transfer-Encoding: chunked, one of them",
+            "invalid_framing"
+        );
     }
 
     /// <summary>The server takes the length away where both are said, and keeps it under this name.</summary>

@@ -19,7 +19,5 @@ internal class MemberAttribute(string words) : Attribute
     public object? Default { get; init; }
 
     /// <summary>Adds what is known beyond the type.</summary>
-    public virtual void Describe(JsonObject schema)
-    {
-    }
+    public virtual void Describe(JsonObject schema) { }
 }

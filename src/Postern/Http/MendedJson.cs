@@ -6,9 +6,10 @@ using System.Text.Json;
 namespace Postern.Http;
 
 /// <summary>
-/// JSON as senders really write it. Half of a surrogate pair in an escape (a text that was cut inside an emoji) and an escaped NUL are JSON by its
-/// grammar, but no Unicode text, and no text that a database keeps. The half becomes U+FFFD, the NUL is dropped, and nothing around them is lost.
-/// Only escapes can hold either: bytes that are no UTF-8 are no JSON, and a NUL outside of an escape is none.
+/// JSON as senders really write it. Half of a surrogate pair in an escape (a text that was cut inside an emoji) and an
+/// escaped NUL are JSON by its grammar, but no Unicode text, and no text that a database keeps. The half becomes
+/// U+FFFD, the NUL is dropped, and nothing around them is lost. Only escapes can hold either: bytes that are no UTF-8
+/// are no JSON, and a NUL outside of an escape is none.
 /// </summary>
 internal static class MendedJson
 {
@@ -21,11 +22,12 @@ internal static class MendedJson
     private static ReadOnlyMemory<byte> Of(ReadOnlyMemory<byte> json, bool keepsNul)
     {
         var from = FirstFault(json.Span);
-        if (from < 0) return json;
+        if (from < 0)
+            return json;
         var mended = new ArrayBufferWriter<byte>(json.Length);
         var rest = json.Span;
         mended.Write(rest[..from]);
-        for (var at = from; at < rest.Length;)
+        for (var at = from; at < rest.Length; )
         {
             var next = rest[at..].IndexOf((byte)'\\');
             if (next < 0)
@@ -36,8 +38,10 @@ internal static class MendedJson
             mended.Write(rest.Slice(at, next));
             at += next;
             var length = LengthOf(rest[at..], out var verdict);
-            if (verdict == Verdict.Half) mended.Write(@"\ufffd"u8);
-            else if (verdict == Verdict.Kept || keepsNul) mended.Write(rest.Slice(at, length));
+            if (verdict == Verdict.Half)
+                mended.Write(@"\ufffd"u8);
+            else if (verdict == Verdict.Kept || keepsNul)
+                mended.Write(rest.Slice(at, length));
             at += length;
         }
         return mended.WrittenMemory;
@@ -49,14 +53,16 @@ internal static class MendedJson
     /// </summary>
     public static ReadOnlyMemory<byte> NamesOf(ReadOnlyMemory<byte> json)
     {
-        if (FirstFault(json.Span) < 0) return json;
+        if (FirstFault(json.Span) < 0)
+            return json;
         var (mended, kept) = (new ArrayBufferWriter<byte>(json.Length), 0);
         var reader = new Utf8JsonReader(json.Span, new JsonReaderOptions { MaxDepth = int.MaxValue });
         try
         {
             while (reader.Read())
             {
-                if (reader.TokenType != JsonTokenType.PropertyName || !reader.ValueIsEscaped) continue;
+                if (reader.TokenType != JsonTokenType.PropertyName || !reader.ValueIsEscaped)
+                    continue;
                 var from = (int)reader.TokenStartIndex + 1;
                 var name = json.Slice(from, reader.ValueSpan.Length);
                 mended.Write(json.Span[kept..from]);
@@ -78,12 +84,14 @@ internal static class MendedJson
     /// </summary>
     public static JsonElement? Keepable(JsonElement value)
     {
-        if (Fields.IsKeepable(value)) return value;
+        if (Fields.IsKeepable(value))
+            return value;
         try
         {
             using var mended = JsonDocument.Parse(
                 Of(JsonMarshal.GetRawUtf8Value(value).ToArray()),
-                new JsonDocumentOptions { AllowDuplicateProperties = false });
+                new JsonDocumentOptions { AllowDuplicateProperties = false }
+            );
             return mended.RootElement.Clone();
         }
         catch (JsonException)
@@ -95,7 +103,8 @@ internal static class MendedJson
     /// <summary>The text of a JSON string, mended.</summary>
     public static string TextOf(JsonElement value)
     {
-        if (Fields.TextOf(value) is { } text) return text;
+        if (Fields.TextOf(value) is { } text)
+            return text;
         using var mended = JsonDocument.Parse(Of(JsonMarshal.GetRawUtf8Value(value).ToArray()));
         return mended.RootElement.GetString()!;
     }
@@ -107,7 +116,8 @@ internal static class MendedJson
     public static ReadOnlyMemory<byte> HalfAtTheEnd(ReadOnlyMemory<byte> text)
     {
         var at = text.Length - EscapeLength;
-        if (at < 0 || CodeOf(text.Span[at..]) is not { } code || !char.IsHighSurrogate(code)) return default;
+        if (at < 0 || CodeOf(text.Span[at..]) is not { } code || !char.IsHighSurrogate(code))
+            return default;
         // A backslash that is itself escaped begins no escape.
         var backslashes = at - text.Span[..at].LastIndexOfAnyExcept((byte)'\\') - 1;
         return backslashes % 2 == 0 ? text[at..] : default;
@@ -116,26 +126,37 @@ internal static class MendedJson
     /// <summary>Where the first escape begins that is to be mended; -1 when there is none.</summary>
     private static int FirstFault(ReadOnlySpan<byte> json)
     {
-        for (var at = 0; json[at..].IndexOf((byte)'\\') is >= 0 and var next;)
+        for (var at = 0; json[at..].IndexOf((byte)'\\') is >= 0 and var next; )
         {
             at += next;
             var length = LengthOf(json[at..], out var verdict);
-            if (verdict != Verdict.Kept) return at;
+            if (verdict != Verdict.Kept)
+                return at;
             at += length;
         }
         return -1;
     }
 
-    /// <summary>The bytes of the escape that a text begins with, and what is to become of it. A pair of halves is one escape.</summary>
+    /// <summary>
+    /// The bytes of the escape that a text begins with, and what is to become of it. A pair of halves is one escape.
+    /// </summary>
     private static int LengthOf(ReadOnlySpan<byte> escape, out Verdict verdict)
     {
         verdict = Verdict.Kept;
-        if (CodeOf(escape) is not { } code) return Math.Min(2, escape.Length);
-        if (code == 0) verdict = Verdict.Dropped;
-        else if (char.IsLowSurrogate(code)) verdict = Verdict.Half;
+        if (CodeOf(escape) is not { } code)
+            return Math.Min(2, escape.Length);
+        if (code == 0)
+            verdict = Verdict.Dropped;
+        else if (char.IsLowSurrogate(code))
+            verdict = Verdict.Half;
         else if (char.IsHighSurrogate(code))
         {
-            if (escape.Length > EscapeLength && CodeOf(escape[EscapeLength..]) is { } second && char.IsLowSurrogate(second)) return 2 * EscapeLength;
+            if (
+                escape.Length > EscapeLength
+                && CodeOf(escape[EscapeLength..]) is { } second
+                && char.IsLowSurrogate(second)
+            )
+                return 2 * EscapeLength;
             verdict = Verdict.Half;
         }
         return EscapeLength;
@@ -144,8 +165,16 @@ internal static class MendedJson
     /// <summary>The unit of a <c>\u</c> escape; null for every other escape, and for what is none.</summary>
     private static char? CodeOf(ReadOnlySpan<byte> escape)
     {
-        if (escape.Length < EscapeLength || escape[0] != '\\' || escape[1] != 'u') return null;
-        return ushort.TryParse(escape.Slice(2, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code) ? (char)code : null;
+        if (escape.Length < EscapeLength || escape[0] != '\\' || escape[1] != 'u')
+            return null;
+        return ushort.TryParse(
+            escape.Slice(2, 4),
+            NumberStyles.AllowHexSpecifier,
+            CultureInfo.InvariantCulture,
+            out var code
+        )
+            ? (char)code
+            : null;
     }
 
     private enum Verdict

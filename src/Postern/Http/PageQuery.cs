@@ -6,9 +6,17 @@ internal readonly record struct PageQuery(int Limit, Cursor? After)
     public static (PageQuery Page, Refusal? Refusal) Read(HttpContext http, int standard, int max)
     {
         var limit = standard;
-        if (http.Request.Query.TryGetValue("limit", out var asked) && (!int.TryParse(asked, System.Globalization.NumberStyles.None, null, out limit) || limit < 1 || limit > max))
+        if (
+            http.Request.Query.TryGetValue("limit", out var asked)
+            && (
+                !int.TryParse(asked, System.Globalization.NumberStyles.None, null, out limit)
+                || limit < 1
+                || limit > max
+            )
+        )
             return (default, Refusal.BadRequest($"limit must be a whole number from 1 to {max}", "invalid_limit"));
-        if (!http.Request.Query.TryGetValue("cursor", out var text)) return (new PageQuery(limit, null), null);
+        if (!http.Request.Query.TryGetValue("cursor", out var text))
+            return (new PageQuery(limit, null), null);
         return Cursor.TryParse(text.ToString(), out var cursor)
             ? (new PageQuery(limit, cursor), null)
             : (default, Refusal.BadRequest("cursor must be one that this list gave", "invalid_cursor"));

@@ -7,4 +7,5 @@ internal sealed record Problem(
     [Member("The phrase of the status.")] string Title,
     [Member("The HTTP status.")] long Status,
     [Member("What is wrong, for people.")] string Detail,
-    [Member("The stable code.")] string Code);
+    [Member("The stable code.")] string Code
+);

@@ -23,21 +23,25 @@ internal sealed class ProblemFamily : ErrorFamily
     }
 
     public override Refusal Forbidden(string requiredScope) =>
-        new(403, $"The credential lacks the scope {requiredScope}.", "missing_scope") { Extra = [("requiredScopes", new[] { requiredScope })] };
+        new(403, $"The credential lacks the scope {requiredScope}.", "missing_scope")
+        {
+            Extra = [("requiredScopes", new[] { requiredScope })],
+        };
 
-    public static string CodeOf(int status) => status switch
-    {
-        400 => "bad_request",
-        401 => "unauthorized",
-        403 => "forbidden",
-        404 => "not_found",
-        405 => "method_not_allowed",
-        409 => "conflict",
-        413 => "body_too_large",
-        415 => "unsupported_media_type",
-        422 => "unprocessable",
-        429 => "rate_limited",
-        503 => "unavailable",
-        _ => "internal_error",
-    };
+    public static string CodeOf(int status) =>
+        status switch
+        {
+            400 => "bad_request",
+            401 => "unauthorized",
+            403 => "forbidden",
+            404 => "not_found",
+            405 => "method_not_allowed",
+            409 => "conflict",
+            413 => "body_too_large",
+            415 => "unsupported_media_type",
+            422 => "unprocessable",
+            429 => "rate_limited",
+            503 => "unavailable",
+            _ => "internal_error",
+        };
 }

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Postern.Http;
 
 /// <summary>
-/// A refused request: what is wrong, in words for the caller, and its stable code. The family of the route writes it in the
-/// shape its clients parse.
+/// A refused request: what is wrong, in words for the caller, and its stable code. The family of the route writes it in
+/// the shape its clients parse.
 /// </summary>
 /// <param name="Status">4xx or 5xx.</param>
 /// <param name="Message">Public text: no id of another tenant, no secret, no internals.</param>
@@ -36,14 +36,19 @@ internal sealed record Refusal(int Status, string Message, string? Code = null) 
         }
         var response = http.Response;
         response.StatusCode = Status;
-        if (ShouldRetry is { } retry) response.Headers["x-should-retry"] = retry ? "true" : "false";
-        if (RetryAfterSeconds is { } seconds) response.Headers.RetryAfter = seconds.ToString();
-        if (Challenge is not null) response.Headers.WWWAuthenticate = Challenge;
-        if (Allow is not null) response.Headers.Allow = Allow;
+        if (ShouldRetry is { } retry)
+            response.Headers["x-should-retry"] = retry ? "true" : "false";
+        if (RetryAfterSeconds is { } seconds)
+            response.Headers.RetryAfter = seconds.ToString();
+        if (Challenge is not null)
+            response.Headers.WWWAuthenticate = Challenge;
+        if (Allow is not null)
+            response.Headers.Allow = Allow;
         var family = ErrorFamily.Of(http);
         family.Prepare(http);
         // One shape for every family: the limits are the server's, not the feature's.
-        if (Code is "rate_limited" or "too_many_failures") family = ProblemFamily.Instance;
+        if (Code is "rate_limited" or "too_many_failures")
+            family = ProblemFamily.Instance;
         response.ContentType = family.ContentType;
         var buffer = new System.Buffers.ArrayBufferWriter<byte>(256);
         await using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))
@@ -53,6 +58,7 @@ internal sealed record Refusal(int Status, string Message, string? Code = null) 
             json.WriteEndObject();
         }
         response.ContentLength = buffer.WrittenCount;
-        if (!HttpMethods.IsHead(http.Request.Method)) await response.Body.WriteAsync(buffer.WrittenMemory);
+        if (!HttpMethods.IsHead(http.Request.Method))
+            await response.Body.WriteAsync(buffer.WrittenMemory);
     }
 }

@@ -36,7 +36,9 @@ internal static class Reply
             http.Response.StatusCode = status;
             http.Response.ContentType = "application/json; charset=utf-8";
             http.Response.ContentLength = json.Length;
-            return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : http.Response.Body.WriteAsync(json).AsTask();
+            return HttpMethods.IsHead(http.Request.Method)
+                ? Task.CompletedTask
+                : http.Response.Body.WriteAsync(json).AsTask();
         }
     }
 

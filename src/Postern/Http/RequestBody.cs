@@ -7,13 +7,16 @@ using Microsoft.Extensions.Primitives;
 namespace Postern.Http;
 
 /// <summary>
-/// A request's body, read whole up to a limit: over it the request is refused, never cut. The bytes are rented; they are valid
-/// until the body is disposed.
+/// A request's body, read whole up to a limit: over it the request is refused, never cut. The bytes are rented; they
+/// are valid until the body is disposed.
 /// </summary>
 internal sealed class RequestBody : IDisposable
 {
-    private static readonly JsonDocumentOptions Strict =
-        new() { AllowDuplicateProperties = false, MaxDepth = Wire.MaxDepth };
+    private static readonly JsonDocumentOptions Strict = new()
+    {
+        AllowDuplicateProperties = false,
+        MaxDepth = Wire.MaxDepth,
+    };
     private readonly int _limit;
     private readonly string? _contentType;
     private readonly StringValues _contentEncoding;
@@ -35,7 +38,8 @@ internal sealed class RequestBody : IDisposable
     /// <param name="limit">Bytes; counted as they arrive when no length is declared.</param>
     public static async ValueTask<(RequestBody? Body, Refusal? Refusal)> ReadAsync(HttpContext http, int limit)
     {
-        if (http.Request.ContentLength > limit) return (null, TooLarge);
+        if (http.Request.ContentLength > limit)
+            return (null, TooLarge);
 #pragma warning disable RS0030 // The one place where a body is read.
         var reader = http.Request.BodyReader;
 #pragma warning restore RS0030
@@ -51,13 +55,17 @@ internal sealed class RequestBody : IDisposable
                 ArrayPool<byte>.Shared.Return(rented);
                 return (null, TooLarge);
             }
-            if (length + arrived.Length > rented.Length) rented = Grow(rented, length, (int)(length + arrived.Length));
+            if (length + arrived.Length > rented.Length)
+                rented = Grow(rented, length, (int)(length + arrived.Length));
             arrived.CopyTo(rented.AsSpan(length));
             length += (int)arrived.Length;
             reader.AdvanceTo(arrived.End);
-            if (!read.IsCompleted) continue;
-            // A body takes as long as its sender likes: what the caller was let in for may have been taken away meanwhile.
-            if (http.Features.Get<RequestCaller>() is { } caller) await caller.EnsureStillAllowedAsync();
+            if (!read.IsCompleted)
+                continue;
+            // A body takes as long as its sender likes: what the caller was let in for may have been taken away
+            // meanwhile.
+            if (http.Features.Get<RequestCaller>() is { } caller)
+                await caller.EnsureStillAllowedAsync();
             return (new RequestBody(http.Request, rented, length, limit), null);
         }
     }
@@ -75,23 +83,34 @@ internal sealed class RequestBody : IDisposable
         catch (IOException fault) when (fault is not BadHttpRequestException)
         {
             // A chunk's size beyond all numbers is told as if the connection had failed.
-            throw new BadHttpRequestException("The body is malformed or incomplete", StatusCodes.Status400BadRequest, fault);
+            throw new BadHttpRequestException(
+                "The body is malformed or incomplete",
+                StatusCodes.Status400BadRequest,
+                fault
+            );
         }
     }
 
-    public static Refusal TooLarge { get; } = new(413, "Request body too large", "body_too_large") { ShouldRetry = false };
+    public static Refusal TooLarge { get; } =
+        new(413, "Request body too large", "body_too_large") { ShouldRetry = false };
 
     /// <summary>The body as text in UTF-8 (<see cref="BodyEncoding"/>), or why it cannot be understood.</summary>
     public (ReadOnlyMemory<byte> Text, Refusal? Refusal) Text()
     {
         var (text, refusal) = BodyEncoding.Undo(Bytes, _contentType, _contentEncoding, _limit);
-        if (refusal is not null) return (default, refusal);
-        if (text.Length == 0) return (default, Empty with { ShouldRetry = false });
+        if (refusal is not null)
+            return (default, refusal);
+        if (text.Length == 0)
+            return (default, Empty with { ShouldRetry = false });
         return Utf8.IsValid(text.Span)
             ? (text, null)
-            : (default, Refusal.BadRequest(
-                "Request body must be UTF-8 text", "invalid_body") with
-            { ShouldRetry = false });
+            : (
+                default,
+                Refusal.BadRequest("Request body must be UTF-8 text", "invalid_body") with
+                {
+                    ShouldRetry = false,
+                }
+            );
     }
 
     /// <summary>
@@ -102,9 +121,12 @@ internal sealed class RequestBody : IDisposable
     public (JsonDocument? Json, Refusal? Refusal) Parse(bool emptyObject = false)
     {
         var (text, refusal) = BodyEncoding.Undo(Bytes, _contentType, _contentEncoding, _limit);
-        if (refusal is not null) return (null, refusal);
-        if (text.Length == 0) return emptyObject ? (JsonDocument.Parse("{}"), null) : (null, Empty);
-        if (!Utf8.IsValid(text.Span)) return (null, InvalidJson);
+        if (refusal is not null)
+            return (null, refusal);
+        if (text.Length == 0)
+            return emptyObject ? (JsonDocument.Parse("{}"), null) : (null, Empty);
+        if (!Utf8.IsValid(text.Span))
+            return (null, InvalidJson);
         try
         {
             return (JsonDocument.Parse(MendedJson.NamesOf(text), Strict), null);
@@ -122,7 +144,8 @@ internal sealed class RequestBody : IDisposable
     public void Dispose()
     {
         var rented = Interlocked.Exchange(ref _rented, []);
-        if (rented.Length > 0) ArrayPool<byte>.Shared.Return(rented);
+        if (rented.Length > 0)
+            ArrayPool<byte>.Shared.Return(rented);
     }
 
     private static byte[] Grow(byte[] old, int used, int needed)

@@ -3,26 +3,32 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Postern.Http;
 
 /// <summary>
-/// The path as the client spelt it. Ids may hold a percent-encoded slash, so segments are taken from the raw target and decoded
-/// once; a target whose raw spelling could be read as another path is refused before any handler, so both readings agree.
+/// The path as the client spelt it. Ids may hold a percent-encoded slash, so segments are taken from the raw target and
+/// decoded once; a target whose raw spelling could be read as another path is refused before any handler, so both
+/// readings agree.
 /// </summary>
 internal static class RequestPath
 {
     /// <summary>
-    /// True for empty or dot segments in any encoding, bare backslashes and NULs: paths that only an attacker or a bug sends. An encoded backslash
-    /// is a character of a name, as an encoded slash is.
+    /// True for empty or dot segments in any encoding, bare backslashes and NULs: paths that only an attacker or a bug
+    /// sends. An encoded backslash is a character of a name, as an encoded slash is.
     /// </summary>
     public static bool IsOdd(string rawTarget)
     {
         var path = PathOf(rawTarget);
-        if (path.IsEmpty || path[0] != '/') return true;
-        if (path.Contains('\\') || path.Contains("%00", StringComparison.Ordinal)) return true;
-        if (path.Length == 1) return false;
+        if (path.IsEmpty || path[0] != '/')
+            return true;
+        if (path.Contains('\\') || path.Contains("%00", StringComparison.Ordinal))
+            return true;
+        if (path.Length == 1)
+            return false;
         foreach (var range in path[1..].Split('/'))
         {
             var segment = path[1..][range];
-            if (segment.IsEmpty && range.End.Value != path.Length - 1) return true;
-            if (IsDots(segment)) return true;
+            if (segment.IsEmpty && range.End.Value != path.Length - 1)
+                return true;
+            if (IsDots(segment))
+                return true;
         }
         return false;
     }
@@ -34,9 +40,15 @@ internal static class RequestPath
         var at = -1;
         foreach (var range in path.Split('/'))
         {
-            if (at++ != index) continue;
+            if (at++ != index)
+                continue;
             var text = Uri.UnescapeDataString(path[range].ToString());
-            return text.Length == 0 || text.Contains('\0', StringComparison.Ordinal) || text.Contains('\uFFFD', StringComparison.Ordinal) ? null : text;
+            return
+                text.Length == 0
+                || text.Contains('\0', StringComparison.Ordinal)
+                || text.Contains('\uFFFD', StringComparison.Ordinal)
+                ? null
+                : text;
         }
         return null;
     }
@@ -52,9 +64,12 @@ internal static class RequestPath
         var dots = 0;
         while (!segment.IsEmpty)
         {
-            if (segment[0] == '.') segment = segment[1..];
-            else if (segment.StartsWith("%2e", StringComparison.OrdinalIgnoreCase)) segment = segment[3..];
-            else return false;
+            if (segment[0] == '.')
+                segment = segment[1..];
+            else if (segment.StartsWith("%2e", StringComparison.OrdinalIgnoreCase))
+                segment = segment[3..];
+            else
+                return false;
             dots++;
         }
         return dots is 1 or 2;

@@ -23,18 +23,25 @@ internal sealed class Schemas
     /// <param name="isPart">Whether any of its members may be left out: a change of what is there.</param>
     public JsonObject Of(Type type, bool isRead, bool isPart = false)
     {
-        if (type == typeof(string)) return new() { ["type"] = "string" };
-        if (type == typeof(bool)) return new() { ["type"] = "boolean" };
-        if (type == typeof(long) || type == typeof(int)) return new() { ["type"] = "integer" };
-        if (type == typeof(decimal)) return new() { ["type"] = "number" };
-        if (type == typeof(JsonElement)) return [];
+        if (type == typeof(string))
+            return new() { ["type"] = "string" };
+        if (type == typeof(bool))
+            return new() { ["type"] = "boolean" };
+        if (type == typeof(long) || type == typeof(int))
+            return new() { ["type"] = "integer" };
+        if (type == typeof(decimal))
+            return new() { ["type"] = "number" };
+        if (type == typeof(JsonElement))
+            return [];
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>))
             return new() { ["type"] = "array", ["items"] = Of(type.GetGenericArguments()[0], isRead) };
-        if (type.IsArray) return new() { ["type"] = "array", ["items"] = Of(type.GetElementType()!, isRead) };
+        if (type.IsArray)
+            return new() { ["type"] = "array", ["items"] = Of(type.GetElementType()!, isRead) };
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyDictionary<,>))
             return new() { ["type"] = "object", ["additionalProperties"] = Of(type.GetGenericArguments()[1], isRead) };
         var name = (isPart ? "PartOf" : "") + NameOf(type);
-        if (_components.TryAdd(name, [])) Fill(_components[name], type, isRead, isPart);
+        if (_components.TryAdd(name, []))
+            Fill(_components[name], type, isRead, isPart);
         return new() { ["$ref"] = "#/components/schemas/" + name };
     }
 
@@ -56,7 +63,8 @@ internal sealed class Schemas
             var types = known is JsonArray several ? several : [known.DeepClone()];
             types.Add(type);
             schema["type"] = types.Parent is null ? types : types.DeepClone();
-            if (type == "null" && schema["enum"] is JsonArray all) all.Add(null);
+            if (type == "null" && schema["enum"] is JsonArray all)
+                all.Add(null);
         }
         else if (type != "null")
         {
@@ -75,19 +83,27 @@ internal sealed class Schemas
         said.Default is not null || IsNullable(property);
 
     private static bool IsNullable(PropertyInfo property) =>
-        Nullable.GetUnderlyingType(property.PropertyType) is not null || (!IsArgument(property)
-            && new NullabilityInfoContext().Create(property).ReadState == NullabilityState.Nullable);
+        Nullable.GetUnderlyingType(property.PropertyType) is not null
+        || (
+            !IsArgument(property)
+            && new NullabilityInfoContext().Create(property).ReadState == NullabilityState.Nullable
+        );
 
-    private static string NameOf(Type type) => type.IsGenericType
-        ? type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)] + "Of" + NameOf(type.GetGenericArguments()[0])
-        : type.Name;
+    private static string NameOf(Type type) =>
+        type.IsGenericType
+            ? type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)]
+                + "Of"
+                + NameOf(type.GetGenericArguments()[0])
+            : type.Name;
 
     private void Fill(JsonObject schema, Type type, bool isRead, bool isPart)
     {
         var (members, required) = (new JsonObject(), new JsonArray());
         foreach (var (property, parameter) in MembersOf(type))
         {
-            var said = property.GetCustomAttribute<MemberAttribute>() ?? parameter?.GetCustomAttribute<MemberAttribute>()
+            var said =
+                property.GetCustomAttribute<MemberAttribute>()
+                ?? parameter?.GetCustomAttribute<MemberAttribute>()
                 ?? throw new InvalidOperationException($"{type.Name}.{property.Name} is not documented.");
             var name = NameOf(property);
             var inner = Nullable.GetUnderlyingType(property.PropertyType);
@@ -97,32 +113,43 @@ internal sealed class Schemas
                 : said.MayBeAbsent || property.GetCustomAttribute<JsonIgnoreAttribute>() is not null;
             var member = Of(inner ?? property.PropertyType, isRead);
             said.Describe(member);
-            if (isRead ? mayBeAbsent : isNullable && !mayBeAbsent) Widen(member, "null");
+            if (isRead ? mayBeAbsent : isNullable && !mayBeAbsent)
+                Widen(member, "null");
             member["description"] = said.Words;
             if (isRead && said.Default is { } standard)
                 member["default"] = JsonSerializer.SerializeToNode(standard, Wire.Json);
             members[name] = member;
-            if (!mayBeAbsent && !isPart) required.Add(name);
+            if (!mayBeAbsent && !isPart)
+                required.Add(name);
         }
         schema["type"] = "object";
-        if (required.Count > 0) schema["required"] = required;
+        if (required.Count > 0)
+            schema["required"] = required;
         schema["properties"] = members;
-        if (isRead) schema["additionalProperties"] = type.GetCustomAttribute<StrictAttribute>() is null;
-        else if (type.GetCustomAttribute<HasMoreMembersAttribute>() is not null) schema["additionalProperties"] = true;
+        if (isRead)
+            schema["additionalProperties"] = type.GetCustomAttribute<StrictAttribute>() is null;
+        else if (type.GetCustomAttribute<HasMoreMembersAttribute>() is not null)
+            schema["additionalProperties"] = true;
     }
 
     /// <summary>Whether its type is the argument of a generic record, which is never null.</summary>
-    private static bool IsArgument(PropertyInfo property) => property.DeclaringType is { IsGenericType: true } type
+    private static bool IsArgument(PropertyInfo property) =>
+        property.DeclaringType is { IsGenericType: true } type
         && type.GetGenericTypeDefinition().GetProperty(property.Name)!.PropertyType.IsGenericParameter;
 
-    /// <summary>The members as they are declared, those of a base record first, with the parameter that sets each.</summary>
+    /// <summary>
+    /// The members as they are declared, those of a base record first, with the parameter that sets each.
+    /// </summary>
     private static IEnumerable<(PropertyInfo Property, ParameterInfo? Parameter)> MembersOf(Type type)
     {
         if (type.BaseType is { } ancestor && ancestor != typeof(object))
-            foreach (var member in MembersOf(ancestor)) yield return member;
+            foreach (var member in MembersOf(ancestor))
+                yield return member;
         const BindingFlags own = BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly;
-        var parameters = type.GetConstructors(own).Where(c => !c.GetParameters().Any(p => p.ParameterType == type))
-            .SelectMany(c => c.GetParameters()).ToLookup(p => p.Name, StringComparer.Ordinal);
+        var parameters = type.GetConstructors(own)
+            .Where(c => !c.GetParameters().Any(p => p.ParameterType == type))
+            .SelectMany(c => c.GetParameters())
+            .ToLookup(p => p.Name, StringComparer.Ordinal);
         foreach (var property in type.GetProperties(own))
             yield return (property, parameters[property.Name].FirstOrDefault());
     }

@@ -17,7 +17,8 @@ internal sealed class TextAttribute(string words, int min, int max) : MemberAttr
 
     public override void Describe(JsonObject schema)
     {
-        if (min > 0) schema["minLength"] = min;
+        if (min > 0)
+            schema["minLength"] = min;
         schema["maxLength"] = max;
     }
 }

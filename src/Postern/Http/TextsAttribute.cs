@@ -14,7 +14,8 @@ internal sealed class TextsAttribute(string words, int maxItems, int maxLength) 
 
     public override void Describe(JsonObject schema)
     {
-        if (MinItems > 0) schema["minItems"] = MinItems;
+        if (MinItems > 0)
+            schema["minItems"] = MinItems;
         schema["maxItems"] = maxItems;
         ((JsonObject)schema["items"]!)["minLength"] = 1;
         ((JsonObject)schema["items"]!)["maxLength"] = maxLength;

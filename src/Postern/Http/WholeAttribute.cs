@@ -15,6 +15,7 @@ internal sealed class WholeAttribute(string words, long min, long max) : MemberA
     public override void Describe(JsonObject schema)
     {
         schema["minimum"] = min;
-        if (max < long.MaxValue) schema["maximum"] = max;
+        if (max < long.MaxValue)
+            schema["maximum"] = max;
     }
 }

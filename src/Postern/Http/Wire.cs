@@ -8,8 +8,13 @@ namespace Postern.Http;
 /// <summary>How values look on the wire.</summary>
 internal static class Wire
 {
-    /// <summary>Text is escaped as JSON needs and no further: answers are served as JSON or as event data, never inside HTML.</summary>
-    public static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    /// <summary>
+    /// Text is escaped as JSON needs and no further: answers are served as JSON or as event data, never inside HTML.
+    /// </summary>
+    public static readonly JsonWriterOptions WriterOptions = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>Levels of JSON in what comes.</summary>
     public const int MaxDepth = 64;
@@ -26,21 +31,28 @@ internal static class Wire
     };
 
     /// <summary>ISO 8601 in UTC with milliseconds, from microseconds since 1970.</summary>
-    public static string Iso(long microseconds) => Instant(microseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+    public static string Iso(long microseconds) =>
+        Instant(microseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 
     /// <summary>The same with all six digits, where instants are compared.</summary>
-    public static string IsoMicroseconds(long microseconds) => Instant(microseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+    public static string IsoMicroseconds(long microseconds) =>
+        Instant(microseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 
     public static string? Iso(long? microseconds) => microseconds is { } value ? Iso(value) : null;
 
-    public static DateTimeOffset Instant(long microseconds) => DateTimeOffset.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond);
+    public static DateTimeOffset Instant(long microseconds) =>
+        DateTimeOffset.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond);
 
-    public static long Microseconds(DateTimeOffset instant) => (instant - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+    public static long Microseconds(DateTimeOffset instant) =>
+        (instant - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 
     public static long Microseconds(TimeSpan span) => span.Ticks / TimeSpan.TicksPerMicrosecond;
 
-    /// <summary>The beginning of a text, never half a character: half of one is no text that a database or a client takes.</summary>
-    public static string Cut(string text, int most) => text.Length <= most ? text : text[..(char.IsHighSurrogate(text[most - 1]) ? most - 1 : most)];
+    /// <summary>
+    /// The beginning of a text, never half a character: half of one is no text that a database or a client takes.
+    /// </summary>
+    public static string Cut(string text, int most) =>
+        text.Length <= most ? text : text[..(char.IsHighSurrogate(text[most - 1]) ? most - 1 : most)];
 
     /// <summary>Whether a header's value reads the same in every charset: visible ASCII and blanks.</summary>
     public static bool IsVisible(string text) => text.All(c => c is >= ' ' and <= '~');
@@ -49,20 +61,35 @@ internal static class Wire
     public static bool TryParseInstant(string text, out long microseconds)
     {
         microseconds = 0;
-        if (text.Length is < 10 or > 40 || !char.IsAsciiDigit(text[0])) return false;
-        if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var instant)) return false;
-        if (instant.Year is < 1970 or > 9000) return false;
+        if (text.Length is < 10 or > 40 || !char.IsAsciiDigit(text[0]))
+            return false;
+        if (
+            !DateTimeOffset.TryParse(
+                text,
+                CultureInfo.InvariantCulture,
+                DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal,
+                out var instant
+            )
+        )
+            return false;
+        if (instant.Year is < 1970 or > 9000)
+            return false;
         microseconds = Microseconds(instant);
         return true;
     }
 
-    /// <summary>A span such as <c>15m</c>, <c>1h</c>, <c>7d</c>: a whole number and s, m, h, d or w (also spelt out, as client libraries allow).</summary>
+    /// <summary>
+    /// A span such as <c>15m</c>, <c>1h</c>, <c>7d</c>: a whole number and s, m, h, d or w (also spelt out, as client
+    /// libraries allow).
+    /// </summary>
     public static bool TryParseSpan(string text, out TimeSpan span)
     {
         span = default;
         var digits = 0;
-        while (digits < text.Length && char.IsAsciiDigit(text[digits])) digits++;
-        if (digits is 0 or > 9) return false;
+        while (digits < text.Length && char.IsAsciiDigit(text[digits]))
+            digits++;
+        if (digits is 0 or > 9)
+            return false;
         var seconds = text[digits..].Trim() switch
         {
             "s" or "sec" or "secs" or "second" or "seconds" => 1L,
@@ -72,7 +99,8 @@ internal static class Wire
             "w" or "week" or "weeks" => 604_800,
             _ => 0,
         };
-        if (seconds == 0 || long.Parse(text.AsSpan(0, digits)) > 3_000_000_000 / seconds) return false;
+        if (seconds == 0 || long.Parse(text.AsSpan(0, digits)) > 3_000_000_000 / seconds)
+            return false;
         span = TimeSpan.FromSeconds(long.Parse(text.AsSpan(0, digits)) * seconds);
         return true;
     }

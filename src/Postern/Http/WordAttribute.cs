@@ -7,5 +7,6 @@ internal sealed class WordAttribute(string words, params string[] all) : MemberA
 {
     public IReadOnlyList<string> All => all;
 
-    public override void Describe(JsonObject schema) => schema["enum"] = new JsonArray([.. all.Select(w => (JsonNode)w)]);
+    public override void Describe(JsonObject schema) =>
+        schema["enum"] = new JsonArray([.. all.Select(w => (JsonNode)w)]);
 }

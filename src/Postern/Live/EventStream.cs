@@ -4,7 +4,11 @@ namespace Postern.Live;
 internal static class EventStream
 {
     public static long? LastEventId(HttpRequest request) =>
-        request.Headers.TryGetValue("Last-Event-ID", out var last) && long.TryParse(last, System.Globalization.NumberStyles.None, null, out var seq) && seq < long.MaxValue ? seq : null;
+        request.Headers.TryGetValue("Last-Event-ID", out var last)
+        && long.TryParse(last, System.Globalization.NumberStyles.None, null, out var seq)
+        && seq < long.MaxValue
+            ? seq
+            : null;
 
     /// <summary>
     /// An event stream is asked for by name; wildcards never stream, what cannot be read is JSON, and HEAD, which has
@@ -12,26 +16,34 @@ internal static class EventStream
     /// </summary>
     public static bool IsAskedFor(HttpRequest request)
     {
-        if (HttpMethods.IsHead(request.Method) || request.Headers.Accept.Count == 0) return false;
+        if (HttpMethods.IsHead(request.Method) || request.Headers.Accept.Count == 0)
+            return false;
         var (best, isWanted) = (-1, false);
         foreach (var range in Split(request.Headers.Accept.ToString(), ','))
         {
             var parts = Split(range, ';');
-            if (!parts[0].Equals("text/event-stream", StringComparison.OrdinalIgnoreCase)) continue;
+            if (!parts[0].Equals("text/event-stream", StringComparison.OrdinalIgnoreCase))
+                continue;
             var (parameters, weight) = (0, "1");
             var isUtf8 = true;
             foreach (var part in parts.Skip(1))
             {
                 var (name, value) = part.IndexOf('=', StringComparison.Ordinal) is >= 0 and var at
-                    ? (part[..at], part[(at + 1)..]) : (part, "");
-                if (name.Length == 0 || name.EndsWith(' ') || value.StartsWith(' ')) return false;
-                if (name.Equals("q", StringComparison.OrdinalIgnoreCase)) weight = value;
-                else parameters++;
+                    ? (part[..at], part[(at + 1)..])
+                    : (part, "");
+                if (name.Length == 0 || name.EndsWith(' ') || value.StartsWith(' '))
+                    return false;
+                if (name.Equals("q", StringComparison.OrdinalIgnoreCase))
+                    weight = value;
+                else
+                    parameters++;
                 if (name.Equals("charset", StringComparison.OrdinalIgnoreCase))
                     isUtf8 = value.Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase);
             }
-            if (!IsWeight(weight)) return false;
-            if (!isUtf8 || parameters < best) continue;
+            if (!IsWeight(weight))
+                return false;
+            if (!isUtf8 || parameters < best)
+                continue;
             isWanted = (parameters == best && isWanted) || weight.AsSpan().ContainsAny("123456789");
             best = parameters;
         }
@@ -40,7 +52,8 @@ internal static class EventStream
 
     /// <summary>RFC 9110 section 12.4.2: 0 or 1, and at most three decimals.</summary>
     private static bool IsWeight(string text) =>
-        text.Length is > 0 and <= 5 && (text[0] is '0' or '1')
+        text.Length is > 0 and <= 5
+        && (text[0] is '0' or '1')
         && (text.Length == 1 || text[1] == '.')
         && text.AsSpan(Math.Min(2, text.Length)).IndexOfAnyExceptInRange('0', text[0] == '1' ? '0' : '9') < 0;
 
@@ -50,8 +63,10 @@ internal static class EventStream
         var (parts, from, quoted) = (new List<string>(), 0, false);
         for (var at = 0; at < text.Length; at++)
         {
-            if (quoted && text[at] == '\\') at++;
-            else if (text[at] == '"') quoted = !quoted;
+            if (quoted && text[at] == '\\')
+                at++;
+            else if (text[at] == '"')
+                quoted = !quoted;
             else if (text[at] == separator && !quoted)
             {
                 parts.Add(text[from..at].Trim());

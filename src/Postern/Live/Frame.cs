@@ -1,6 +1,9 @@
 namespace Postern.Live;
 
-/// <summary>A piece of a log as it goes out: the entries from <see cref="Start"/> up to, not with, <see cref="End"/>, rendered once for all streams.</summary>
+/// <summary>
+/// A piece of a log as it goes out: the entries from <see cref="Start"/> up to, not with, <see cref="End"/>, rendered
+/// once for all streams.
+/// </summary>
 /// <param name="Start">Number of the first entry.</param>
 /// <param name="End">One past the last.</param>
 /// <param name="Bytes">May be empty: the entries are of no interest to this kind of stream.</param>

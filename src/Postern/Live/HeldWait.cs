@@ -5,8 +5,8 @@ using Postern.Storage;
 namespace Postern.Live;
 
 /// <summary>
-/// A request that waits for an answer. At each wake the caller is asked again whether it may still do what it was let in for; what ends its
-/// authority ends the wait within a second.
+/// A request that waits for an answer. At each wake the caller is asked again whether it may still do what it was let
+/// in for; what ends its authority ends the wait within a second.
 /// </summary>
 internal sealed class HeldWait : IHeldRequest
 {
@@ -54,7 +54,8 @@ internal sealed class HeldWait : IHeldRequest
 
     public void Look()
     {
-        if (_caller.WhyStopped() is null) return;
+        if (_caller.WhyStopped() is null)
+            return;
         try
         {
             // What waits goes on elsewhere than on the thread that looks.
@@ -67,9 +68,7 @@ internal sealed class HeldWait : IHeldRequest
     }
 
     /// <summary>A server that goes down tells waits by its lifetime: they answer with what there is.</summary>
-    public void End(string reason)
-    {
-    }
+    public void End(string reason) { }
 
     public void Dispose()
     {

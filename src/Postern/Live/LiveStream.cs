@@ -20,7 +20,14 @@ internal sealed class LiveStream : IHeldRequest
     private string? _end;
     private long _endedAt;
 
-    public LiveStream(StreamRegistry registry, HttpContext http, ProjectCaller caller, Need need, TimeSpan heartbeat, TimeSpan? timeout)
+    public LiveStream(
+        StreamRegistry registry,
+        HttpContext http,
+        ProjectCaller caller,
+        Need need,
+        TimeSpan heartbeat,
+        TimeSpan? timeout
+    )
     {
         registry.Enter(caller);
         _registry = registry;
@@ -29,7 +36,9 @@ internal sealed class LiveStream : IHeldRequest
         Caller = caller;
         Need = need;
         _wroteAt = registry.Clock.GetTimestamp();
-        TimesOutAt = timeout is { } span ? _wroteAt + (long)(span.TotalSeconds * registry.Clock.TimestampFrequency) : long.MaxValue;
+        TimesOutAt = timeout is { } span
+            ? _wroteAt + (long)(span.TotalSeconds * registry.Clock.TimestampFrequency)
+            : long.MaxValue;
         _gone = http.RequestAborted.Register(static state => ((LiveStream)state!).Wake(), this);
         _following = caller.Authority.Follow();
         registry.Add(this);
@@ -82,11 +91,14 @@ internal sealed class LiveStream : IHeldRequest
         if (WhyEnded is not null)
         {
             // A reader that takes nothing cannot be told; after a second its connection is cut.
-            if (_endedAt == 0) _endedAt = _registry.Clock.GetTimestamp();
-            else if (_registry.Clock.GetElapsedTime(_endedAt) > TimeSpan.FromSeconds(1)) _http.Abort();
+            if (_endedAt == 0)
+                _endedAt = _registry.Clock.GetTimestamp();
+            else if (_registry.Clock.GetElapsedTime(_endedAt) > TimeSpan.FromSeconds(1))
+                _http.Abort();
             Wake();
         }
-        else if (HeartbeatDue || TimedOut) Wake();
+        else if (HeartbeatDue || TimedOut)
+            Wake();
     }
 
     public void Dispose()
@@ -107,7 +119,8 @@ internal sealed class LiveStream : IHeldRequest
         response.Headers.CacheControl = "no-cache, no-transform";
         response.Headers["X-Accel-Buffering"] = "no";
         http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-        // What opened the stream is not kept for as long as the stream lives: neither the credential nor the parts of the path.
+        // What opened the stream is not kept for as long as the stream lives: neither the credential nor the parts of
+        // the path.
         http.Request.Headers.Authorization = default;
         http.Request.RouteValues = [];
         await response.StartAsync(http.RequestAborted);

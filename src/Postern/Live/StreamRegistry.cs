@@ -8,10 +8,11 @@ using Postern.Storage;
 namespace Postern.Live;
 
 /// <summary>
-/// The requests that this node holds open: streams, and those that wait for an answer. Twice a second, and at once when something about access
-/// changed, it looks at each, so that what ends a caller's authority ends what it has open.
+/// The requests that this node holds open: streams, and those that wait for an answer. Twice a second, and at once when
+/// something about access changed, it looks at each, so that what ends a caller's authority ends what it has open.
 /// </summary>
-internal sealed class StreamRegistry(Database database, AccessWatch access, PosternOptions options, TimeProvider clock) : BackgroundService
+internal sealed class StreamRegistry(Database database, AccessWatch access, PosternOptions options, TimeProvider clock)
+    : BackgroundService
 {
     /// <summary>Streams in a wave that is worth a collection.</summary>
     private const int CollectAfter = 1000;
@@ -36,8 +37,11 @@ internal sealed class StreamRegistry(Database database, AccessWatch access, Post
     public void Enter(ProjectCaller caller)
     {
         var narrow = caller.Authority.Bucket is not null || caller.Authority.Worker is not null;
-        var (name, most) = narrow ? (nameof(QuotaOptions.StreamsPerToken), options.Quotas.StreamsPerToken) : (nameof(QuotaOptions.StreamsPerKey), options.Quotas.StreamsPerKey);
-        if (_open.AddOrUpdate(HolderOf(caller), 1, (_, open) => open + 1) <= most || most == 0) return;
+        var (name, most) = narrow
+            ? (nameof(QuotaOptions.StreamsPerToken), options.Quotas.StreamsPerToken)
+            : (nameof(QuotaOptions.StreamsPerKey), options.Quotas.StreamsPerKey);
+        if (_open.AddOrUpdate(HolderOf(caller), 1, (_, open) => open + 1) <= most || most == 0)
+            return;
         Leave(caller);
         throw new QuotaReachedException(ProjectQuota.Reached(429, name, most));
     }
@@ -46,15 +50,18 @@ internal sealed class StreamRegistry(Database database, AccessWatch access, Post
     {
         var holder = HolderOf(caller);
         // Whoever has none open any more is forgotten.
-        if (_open.AddOrUpdate(holder, 0, (_, open) => open - 1) <= 0) _open.TryRemove(new KeyValuePair<(string, string, string), int>(holder, 0));
+        if (_open.AddOrUpdate(holder, 0, (_, open) => open - 1) <= 0)
+            _open.TryRemove(new KeyValuePair<(string, string, string), int>(holder, 0));
     }
 
-    private static (string Project, string Credential, string Name) HolderOf(ProjectCaller caller) => (caller.Project, caller.Authority.Credential, caller.Authority.Name);
+    private static (string Project, string Credential, string Name) HolderOf(ProjectCaller caller) =>
+        (caller.Project, caller.Authority.Credential, caller.Authority.Name);
 
     public void Add(IHeldRequest stream)
     {
         _held.TryAdd(stream, 0);
-        if (_stopping) stream.End(StreamEnd.Shutdown);
+        if (_stopping)
+            stream.End(StreamEnd.Shutdown);
     }
 
     /// <summary>For a handler that waits: it ends with what ends its caller.</summary>
@@ -62,11 +69,14 @@ internal sealed class StreamRegistry(Database database, AccessWatch access, Post
 
     public void Remove(IHeldRequest stream) => _held.TryRemove(stream, out _);
 
-    /// <summary>The server is going down: every stream ends with its reason, so that clients come back to another node.</summary>
+    /// <summary>
+    /// The server is going down: every stream ends with its reason, so that clients come back to another node.
+    /// </summary>
     public void EndAll()
     {
         _stopping = true;
-        foreach (var stream in _held.Keys) stream.End(StreamEnd.Shutdown);
+        foreach (var stream in _held.Keys)
+            stream.End(StreamEnd.Shutdown);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -99,23 +109,27 @@ internal sealed class StreamRegistry(Database database, AccessWatch access, Post
     }
 
     /// <summary>
-    /// Opening a stream leaves behind twice of what an open one keeps, and idle streams allocate nothing that would make the
-    /// collector look. Once a wave of many has come to rest it is asked to.
+    /// Opening a stream leaves behind twice of what an open one keeps, and idle streams allocate nothing that would
+    /// make the collector look. Once a wave of many has come to rest it is asked to.
     /// </summary>
     private void GiveBackMemory()
     {
         var (count, before) = (Count, _lastCount);
         _lastCount = count;
-        if (count < _collectedAt) _collectedAt = count;
-        if (count > before || count - _collectedAt < CollectAfter) return;
+        if (count < _collectedAt)
+            _collectedAt = count;
+        if (count > before || count - _collectedAt < CollectAfter)
+            return;
         // It stops everything for a moment: whoever opens and closes streams does not make it come again and again.
-        if (_collected != 0 && clock.GetElapsedTime(_collected) < CollectEvery) return;
+        if (_collected != 0 && clock.GetElapsedTime(_collected) < CollectEvery)
+            return;
         (_collectedAt, _collected) = (count, clock.GetTimestamp());
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
     private void LookAtAll()
     {
-        foreach (var stream in _held.Keys) stream.Look();
+        foreach (var stream in _held.Keys)
+            stream.Look();
     }
 }

@@ -1,9 +1,10 @@
 namespace Postern.Live;
 
 /// <summary>
-/// The live end of one log in this process. A commit wakes it; it reads what is new from the store once, renders it once, and
-/// wakes its streams, which take the same bytes. It keeps the last few frames; a stream that is further behind reads the store by
-/// itself and joins again, so a slow stream costs neither memory nor the others' time, and nothing is missed or repeated.
+/// The live end of one log in this process. A commit wakes it; it reads what is new from the store once, renders it
+/// once, and wakes its streams, which take the same bytes. It keeps the last few frames; a stream that is further
+/// behind reads the store by itself and joins again, so a slow stream costs neither memory nor the others' time, and
+/// nothing is missed or repeated.
 /// </summary>
 internal sealed class Tail
 {
@@ -22,7 +23,10 @@ internal sealed class Tail
     private int _keptBytes;
     private long _next;
 
-    /// <summary>One from the beginning: until <see cref="StartAsync"/> knows where the log ends, pokes are remembered and nothing is read.</summary>
+    /// <summary>
+    /// One from the beginning: until <see cref="StartAsync"/> knows where the log ends, pokes are remembered and
+    /// nothing is read.
+    /// </summary>
     private int _pokes = 1;
     private string? _ended;
 
@@ -37,20 +41,26 @@ internal sealed class Tail
     /// <summary>The number that follows the last frame.</summary>
     public long Next
     {
-        get { lock (_gate) return _next; }
+        get
+        {
+            lock (_gate)
+                return _next;
+        }
     }
 
     /// <summary>After the topic is being listened to: whatever is committed from here on is poked.</summary>
     public async Task StartAsync()
     {
         var next = await _source.NextAsync();
-        lock (_gate) _next = next;
+        lock (_gate)
+            _next = next;
         ReadElsewhere();
     }
 
     public void Add(LiveStream stream)
     {
-        lock (_gate) _streams.Add(stream);
+        lock (_gate)
+            _streams.Add(stream);
     }
 
     public int Remove(LiveStream stream)
@@ -64,8 +74,8 @@ internal sealed class Tail
 
     /// <summary>
     /// The frame that begins at a number. Null: there is none yet; or (<paramref name="behind"/>) it is no longer kept;
-    /// or (<paramref name="ended"/>) there will never be one, for this reason. All three are of one moment: a last frame
-    /// is never passed over because the log has ended behind it.
+    /// or (<paramref name="ended"/>) there will never be one, for this reason. All three are of one moment: a last
+    /// frame is never passed over because the log has ended behind it.
     /// </summary>
     public Frame? Find(long cursor, out bool behind, out string? ended)
     {
@@ -77,7 +87,9 @@ internal sealed class Tail
                 ended = _ended;
                 return null;
             }
-            foreach (var frame in _frames) if (frame.Start == cursor) return frame;
+            foreach (var frame in _frames)
+                if (frame.Start == cursor)
+                    return frame;
             behind = true;
             return null;
         }
@@ -86,11 +98,15 @@ internal sealed class Tail
     /// <summary>Something may be new. Any number of pokes while it reads make it read once more.</summary>
     public void Poke()
     {
-        if (Interlocked.Increment(ref _pokes) == 1) ReadElsewhere();
+        if (Interlocked.Increment(ref _pokes) == 1)
+            ReadElsewhere();
     }
 
-    /// <summary>Not on the thread that pokes: it has others to tell, and a read may run to its end where it begins.</summary>
-    private void ReadElsewhere() => ThreadPool.UnsafeQueueUserWorkItem(static tail => _ = tail.ReadAsync(), this, preferLocal: false);
+    /// <summary>
+    /// Not on the thread that pokes: it has others to tell, and a read may run to its end where it begins.
+    /// </summary>
+    private void ReadElsewhere() =>
+        ThreadPool.UnsafeQueueUserWorkItem(static tail => _ = tail.ReadAsync(), this, preferLocal: false);
 
     private async Task ReadAsync()
     {
@@ -103,27 +119,34 @@ internal sealed class Tail
                 while (true)
                 {
                     var batch = await _source.ReadAsync(Next);
-                    if (batch.Frames.Count > 0 || batch.Ended is not null) Take(batch);
-                    if (batch.Frames.Count == 0) break;
+                    if (batch.Frames.Count > 0 || batch.Ended is not null)
+                        Take(batch);
+                    if (batch.Frames.Count == 0)
+                        break;
                 }
             }
             catch (Exception fault)
             {
-                if (!_isFailing) _failed(fault);
+                if (!_isFailing)
+                    _failed(fault);
                 _isFailing = true;
                 // Nothing else would tell of what is there already.
                 await Task.Delay(Rest, _clock);
-                if (HasStreams) Interlocked.Increment(ref _pokes);
+                if (HasStreams)
+                    Interlocked.Increment(ref _pokes);
                 continue;
             }
             _isFailing = false;
-        }
-        while (Interlocked.CompareExchange(ref _pokes, 0, seen) != seen);
+        } while (Interlocked.CompareExchange(ref _pokes, 0, seen) != seen);
     }
 
     private bool HasStreams
     {
-        get { lock (_gate) return _streams.Count > 0; }
+        get
+        {
+            lock (_gate)
+                return _streams.Count > 0;
+        }
     }
 
     private void Take(Batch batch)
@@ -137,10 +160,12 @@ internal sealed class Tail
                 _keptBytes += frame.Bytes.Length;
                 _next = frame.End;
             }
-            while (_frames.Count > 1 && (_frames.Count > KeptFrames || _keptBytes > KeptBytes)) _keptBytes -= _frames.Dequeue().Bytes.Length;
+            while (_frames.Count > 1 && (_frames.Count > KeptFrames || _keptBytes > KeptBytes))
+                _keptBytes -= _frames.Dequeue().Bytes.Length;
             _ended = batch.Ended ?? _ended;
             streams = [.. _streams];
         }
-        foreach (var stream in streams) stream.Wake();
+        foreach (var stream in streams)
+            stream.Wake();
     }
 }

@@ -19,7 +19,11 @@ internal sealed partial class Tails(Database database, TimeProvider clock, ILogg
             {
                 var tail = new Tail(source, clock, fault => TailFailed(log, source.Topic, fault));
                 // Listening begins before the first read: nothing that commits in between is missed.
-                entry = _tails[source.Key] = new Entry(source.Key, tail, database.Changes.Listen(source.Topic, tail.Poke, source.Row));
+                entry = _tails[source.Key] = new Entry(
+                    source.Key,
+                    tail,
+                    database.Changes.Listen(source.Topic, tail.Poke, source.Row)
+                );
             }
             entry.Tail.Add(stream);
             started = entry.Started;
@@ -38,15 +42,21 @@ internal sealed partial class Tails(Database database, TimeProvider clock, ILogg
 
     public int Count
     {
-        get { lock (_gate) return _tails.Count; }
+        get
+        {
+            lock (_gate)
+                return _tails.Count;
+        }
     }
 
     internal void Leave(Entry entry, LiveStream stream)
     {
         lock (_gate)
         {
-            if (entry.Tail.Remove(stream) > 0) return;
-            if (_tails.TryGetValue(entry.Key, out var there) && ReferenceEquals(there, entry)) _tails.Remove(entry.Key);
+            if (entry.Tail.Remove(stream) > 0)
+                return;
+            if (_tails.TryGetValue(entry.Key, out var there) && ReferenceEquals(there, entry))
+                _tails.Remove(entry.Key);
         }
         entry.Listening.Dispose();
     }

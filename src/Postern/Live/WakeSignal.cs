@@ -3,8 +3,8 @@ using System.Threading.Tasks.Sources;
 namespace Postern.Live;
 
 /// <summary>
-/// What one stream waits on. Setting it any number of times wakes its one waiter once; setting it while nobody waits makes the
-/// next wait return at once. It is reused for the stream's life: an idle stream costs no allocation.
+/// What one stream waits on. Setting it any number of times wakes its one waiter once; setting it while nobody waits
+/// makes the next wait return at once. It is reused for the stream's life: an idle stream costs no allocation.
 /// </summary>
 internal sealed class WakeSignal : IValueTaskSource
 {
@@ -17,9 +17,11 @@ internal sealed class WakeSignal : IValueTaskSource
 
     public ValueTask WaitAsync()
     {
-        if (Interlocked.CompareExchange(ref _state, Idle, Signalled) == Signalled) return default;
+        if (Interlocked.CompareExchange(ref _state, Idle, Signalled) == Signalled)
+            return default;
         _core.Reset();
-        if (Interlocked.CompareExchange(ref _state, Waiting, Idle) == Idle) return new ValueTask(this, _core.Version);
+        if (Interlocked.CompareExchange(ref _state, Waiting, Idle) == Idle)
+            return new ValueTask(this, _core.Version);
         // Set between the two looks.
         Volatile.Write(ref _state, Idle);
         return default;
@@ -46,6 +48,10 @@ internal sealed class WakeSignal : IValueTaskSource
 
     ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);
 
-    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _core.OnCompleted(continuation, state, token, flags);
+    void IValueTaskSource.OnCompleted(
+        Action<object?> continuation,
+        object? state,
+        short token,
+        ValueTaskSourceOnCompletedFlags flags
+    ) => _core.OnCompleted(continuation, state, token, flags);
 }

@@ -5,15 +5,17 @@ using Postern.Http;
 namespace Postern.Runs;
 
 /// <summary>
-/// The artifacts of a run: a JSON object, at most <see cref="MaxBytes"/>. The first write of an immutable one stands; a mutable one is replaced; null
-/// clears nothing. What a report could not write is named in its event.
+/// The artifacts of a run: a JSON object, at most <see cref="MaxBytes"/>. The first write of an immutable one stands; a
+/// mutable one is replaced; null clears nothing. What a report could not write is named in its event.
 /// </summary>
 internal static class Artifacts
 {
     public const int MaxBytes = 256 * 1024;
 
     public static Dictionary<string, JsonElement> Read(byte[]? body) =>
-        body is null ? new Dictionary<string, JsonElement>(StringComparer.Ordinal) : JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(body, Wire.Json) ?? [];
+        body is null
+            ? new Dictionary<string, JsonElement>(StringComparer.Ordinal)
+            : JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(body, Wire.Json) ?? [];
 
     /// <summary>Null: the run's artifacts would be too large together.</summary>
     public static ArtifactUpdate? Merge(Workflow workflow, byte[]? before, JsonElement updates)
@@ -23,15 +25,21 @@ internal static class Artifacts
         var changed = false;
         foreach (var update in updates.EnumerateObject())
         {
-            if (update.Value.ValueKind == JsonValueKind.Null) continue;
-            if (workflow.ListsArtifacts && !workflow.Immutable.Contains(update.Name, StringComparer.Ordinal) && !workflow.Mutable.Contains(update.Name, StringComparer.Ordinal))
+            if (update.Value.ValueKind == JsonValueKind.Null)
+                continue;
+            if (
+                workflow.ListsArtifacts
+                && !workflow.Immutable.Contains(update.Name, StringComparer.Ordinal)
+                && !workflow.Mutable.Contains(update.Name, StringComparer.Ordinal)
+            )
             {
                 ignored.Add(update.Name);
                 continue;
             }
             if (artifacts.TryGetValue(update.Name, out var there))
             {
-                if (JsonElement.DeepEquals(there, update.Value)) continue;
+                if (JsonElement.DeepEquals(there, update.Value))
+                    continue;
                 if (workflow.Immutable.Contains(update.Name, StringComparer.Ordinal))
                 {
                     kept.Add(update.Name);
@@ -41,9 +49,11 @@ internal static class Artifacts
             artifacts[update.Name] = update.Value;
             changed = true;
         }
-        if (!changed) return new ArtifactUpdate(null, kept, ignored);
+        if (!changed)
+            return new ArtifactUpdate(null, kept, ignored);
         var body = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(body, Wire.WriterOptions)) JsonSerializer.Serialize(json, artifacts, Wire.Json);
+        using (var json = new Utf8JsonWriter(body, Wire.WriterOptions))
+            JsonSerializer.Serialize(json, artifacts, Wire.Json);
         return body.WrittenCount > MaxBytes ? null : new ArtifactUpdate(body.WrittenSpan.ToArray(), kept, ignored);
     }
 }

@@ -6,4 +6,5 @@ namespace Postern.Runs;
 [HasMoreMembers]
 internal sealed record CallbackError(
     [Member("The stable code.")] string Code,
-    [Member("What is wrong, for people.")] string Message);
+    [Member("What is wrong, for people.")] string Message
+);

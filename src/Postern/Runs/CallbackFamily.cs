@@ -3,7 +3,9 @@ using Postern.Http;
 
 namespace Postern.Runs;
 
-/// <summary>How the status callback words its refusals: <c>{code, message, details?}</c>, as orchestrators parse them.</summary>
+/// <summary>
+/// How the status callback words its refusals: <c>{code, message, details?}</c>, as orchestrators parse them.
+/// </summary>
 internal sealed class CallbackFamily : ErrorFamily
 {
     public static CallbackFamily Instance { get; } = new();
@@ -15,14 +17,17 @@ internal sealed class CallbackFamily : ErrorFamily
 
     public override void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http)
     {
-        json.WriteString("code", refusal.Status switch
-        {
-            401 => "UNAUTHORIZED",
-            404 => "RESOURCE_NOT_FOUND",
-            413 => "PAYLOAD_TOO_LARGE",
-            415 => "UNSUPPORTED_MEDIA_TYPE",
-            _ => (refusal.Code ?? ProblemFamily.CodeOf(refusal.Status)).ToUpperInvariant(),
-        });
+        json.WriteString(
+            "code",
+            refusal.Status switch
+            {
+                401 => "UNAUTHORIZED",
+                404 => "RESOURCE_NOT_FOUND",
+                413 => "PAYLOAD_TOO_LARGE",
+                415 => "UNSUPPORTED_MEDIA_TYPE",
+                _ => (refusal.Code ?? ProblemFamily.CodeOf(refusal.Status)).ToUpperInvariant(),
+            }
+        );
         json.WriteString("message", refusal.Status == 404 ? NotFound.Message : refusal.Message);
         WriteExtra(json, refusal);
     }

@@ -6,47 +6,72 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>
-/// The door of orchestrators: status callbacks about a project's runs, opened by its callback secret alone. Bodies are strict; what is unclear
-/// is refused with the names of the fields, because a report that was half understood would move a run for a reason nobody gave.
+/// The door of orchestrators: status callbacks about a project's runs, opened by its callback secret alone. Bodies are
+/// strict; what is unclear is refused with the names of the fields, because a report that was half understood would
+/// move a run for a reason nobody gave.
 /// </summary>
 internal sealed class CallbackRoutes(RunReports reports, Database database)
 {
     private const int MaxBody = 1024 * 1024;
 
-    /// <summary>How far in the future an instant may lie: clocks differ, but one wrong report must not block a run's later ones.</summary>
+    /// <summary>
+    /// How far in the future an instant may lie: clocks differ, but one wrong report must not block a run's later ones.
+    /// </summary>
     public const long MaxAhead = 5L * 60 * 1_000_000;
 
     public void Map(Doors doors)
     {
         foreach (var prefix in (string[])["", "/api/v1"])
         {
-            doors.Group(prefix + "/internal/jobs", CallbackFamily.Instance).Post("/{run}/status", Opens.CallbackSecret, "runs of the secret's project", Take)
-                .Says("Report a job's status").Takes<StatusCallback>().Gives<ReplayedCallback>().Gives(204, 401, 404)
-                .Gives<TransitionRefused>(409).Gives<OutOfOrderRefused>(409).Gives<MismatchRefused>(409)
+            doors
+                .Group(prefix + "/internal/jobs", CallbackFamily.Instance)
+                .Post("/{run}/status", Opens.CallbackSecret, "runs of the secret's project", Take)
+                .Says("Report a job's status")
+                .Takes<StatusCallback>()
+                .Gives<ReplayedCallback>()
+                .Gives(204, 401, 404)
+                .Gives<TransitionRefused>(409)
+                .Gives<OutOfOrderRefused>(409)
+                .Gives<MismatchRefused>(409)
                 .Gives<StaleRefused>(409)
-                .Gives<ValidationRefused>(409).Gives(413, 415);
+                .Gives<ValidationRefused>(409)
+                .Gives(413, 415);
         }
     }
 
     private async Task<IResult> Take(HttpContext http, ProjectCaller caller)
     {
         caller.DecidedByHandler();
-        if (!HasJson(http)) return new Refusal(415, "The body must be application/json.");
+        if (!HasJson(http))
+            return new Refusal(415, "The body must be application/json.");
         var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxBody);
-        if (body is null) return tooLarge!;
+        if (body is null)
+            return tooLarge!;
         using (body)
         {
             var (json, invalid) = body.Parse();
-            if (invalid is { Status: not 400 }) return invalid;
-            if (json is null) return Invalid([("body", invalid!.Code == "empty_body" ? "must not be empty" : "is not valid JSON")]);
+            if (invalid is { Status: not 400 })
+                return invalid;
+            if (json is null)
+                return Invalid([("body", invalid!.Code == "empty_body" ? "must not be empty" : "is not valid JSON")]);
             using (json)
             {
-                if (json.RootElement.ValueKind != JsonValueKind.Object) return Invalid([("body", "must be a JSON object")]);
+                if (json.RootElement.ValueKind != JsonValueKind.Object)
+                    return Invalid([("body", "must be a JSON object")]);
                 var fields = new Fields(json.RootElement);
                 var report = Read(fields, new Doer(caller.Authority.Credential, caller.Authority.Actor), database.Now);
-                if (fields.Faults.Count > 0) return Invalid(fields.Faults);
-                if ((http.Request.RouteValues["run"] as string) is not { Length: <= 128 } run || run.Contains('\0', StringComparison.Ordinal)) return CallbackFamily.NotFound;
-                return Answer(run, report, await database.WriteAsync(tx => reports.TakeAsync(tx, caller.Project, run, report)));
+                if (fields.Faults.Count > 0)
+                    return Invalid(fields.Faults);
+                if (
+                    (http.Request.RouteValues["run"] as string) is not { Length: <= 128 } run
+                    || run.Contains('\0', StringComparison.Ordinal)
+                )
+                    return CallbackFamily.NotFound;
+                return Answer(
+                    run,
+                    report,
+                    await database.WriteAsync(tx => reports.TakeAsync(tx, caller.Project, run, report))
+                );
             }
         }
     }
@@ -59,15 +84,19 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
         long? occurredAt = null;
         if (fields.Text("occurred_at", 1, 64, required: true) is { } text)
         {
-            if (!Rfc3339.TryParse(text, out var instant)) fields.Fault("occurred_at", "must be an RFC 3339 instant with an offset");
-            else if (instant > now + MaxAhead) fields.Fault("occurred_at", "must not be more than 5 minutes in the future");
-            else occurredAt = instant;
+            if (!Rfc3339.TryParse(text, out var instant))
+                fields.Fault("occurred_at", "must be an RFC 3339 instant with an offset");
+            else if (instant > now + MaxAhead)
+                fields.Fault("occurred_at", "must not be more than 5 minutes in the future");
+            else
+                occurredAt = instant;
         }
         var correlationId = fields.Text("correlation_id", 1, 255, required: true);
         var actorType = fields.Word("actor_type", ["orchestrator", "system"]);
         var artifacts = fields.ContentObject("artifact_updates");
         foreach (var update in artifacts?.EnumerateObject() ?? default)
-            if (Fields.NameOf(update) is not { Length: > 0 and <= 128 }) fields.Fault("artifact_updates", "must have names of 1 to 128 characters");
+            if (Fields.NameOf(update) is not { Length: > 0 and <= 128 })
+                fields.Fault("artifact_updates", "must have names of 1 to 128 characters");
         var code = fields.Text("failure_code", 1, 128);
         var message = fields.Prose("failure_message", 1, 4096);
         var stage = fields.Text("failed_stage", 1, 128);
@@ -81,19 +110,39 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
             ActorType = actorType,
             Artifacts = artifacts,
             Failure = code is null ? null : new Failure(code, message, stage),
-            Digest = fields.Faults.Count > 0 ? null : ReportDigest.Of(
-                ("status", status), ("occurred_at", occurredAt), ("actor_type", actorType), ("artifact_updates", artifacts), ("failure_code", code), ("failure_message", message), ("failed_stage", stage), ("attempt", attempt)),
+            Digest =
+                fields.Faults.Count > 0
+                    ? null
+                    : ReportDigest.Of(
+                        ("status", status),
+                        ("occurred_at", occurredAt),
+                        ("actor_type", actorType),
+                        ("artifact_updates", artifacts),
+                        ("failure_code", code),
+                        ("failure_message", message),
+                        ("failed_stage", stage),
+                        ("attempt", attempt)
+                    ),
         };
     }
 
-    private static IResult Answer(string run, Report report, ReportOutcome outcome) => outcome switch
-    {
-        ReportOutcome.Applied => Reply.NoContent,
-        ReportOutcome.Replayed r => Reply.Ok(new ReplayedCallback(run, report.EventId!, true, r.Run.Status, r.Run.Marker is { } marker ? Wire.IsoMicroseconds(marker) : null)),
-        ReportOutcome.NoSuchRun => CallbackFamily.NotFound,
-        ReportOutcome.Invalid r => Invalid([(r.Field, r.Problem)]),
-        _ => Refused(outcome),
-    };
+    private static IResult Answer(string run, Report report, ReportOutcome outcome) =>
+        outcome switch
+        {
+            ReportOutcome.Applied => Reply.NoContent,
+            ReportOutcome.Replayed r => Reply.Ok(
+                new ReplayedCallback(
+                    run,
+                    report.EventId!,
+                    true,
+                    r.Run.Status,
+                    r.Run.Marker is { } marker ? Wire.IsoMicroseconds(marker) : null
+                )
+            ),
+            ReportOutcome.NoSuchRun => CallbackFamily.NotFound,
+            ReportOutcome.Invalid r => Invalid([(r.Field, r.Problem)]),
+            _ => Refused(outcome),
+        };
 
     private static Refusal Refused(ReportOutcome outcome)
     {
@@ -102,46 +151,56 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
     }
 
     /// <summary>What a program needs to decide what to do next; the same at both doors.</summary>
-    public static Action<Utf8JsonWriter> DetailsOf(ReportOutcome outcome) => json =>
-    {
-        json.WriteStartObject();
-        switch (outcome)
+    public static Action<Utf8JsonWriter> DetailsOf(ReportOutcome outcome) =>
+        json =>
         {
-            case ReportOutcome.Illegal r:
-                json.WriteString("current_status", r.Current);
-                json.WriteString("attempted_status", r.Attempted);
-                json.WriteStartArray("allowed_next_statuses");
-                foreach (var allowed in r.Allowed) json.WriteStringValue(allowed);
-                json.WriteEndArray();
-                break;
-            case ReportOutcome.OutOfOrder r:
-                json.WriteString("latest_applied_occurred_at", Wire.IsoMicroseconds(r.Latest));
-                json.WriteString("current_status", r.Current);
-                json.WriteString("attempted_status", r.Attempted);
-                break;
-            case ReportOutcome.Mismatch r:
-                json.WriteString("event_id", r.EventId);
-                break;
-            case ReportOutcome.Stale r:
-                json.WriteNumber("current_attempt", r.CurrentAttempt);
-                json.WriteNumber("reported_attempt", r.ReportedAttempt);
-                break;
-            case ReportOutcome.Invalid r:
-                WriteErrors(json, [(r.Field, r.Problem)]);
-                break;
-        }
-        json.WriteEndObject();
-    };
+            json.WriteStartObject();
+            switch (outcome)
+            {
+                case ReportOutcome.Illegal r:
+                    json.WriteString("current_status", r.Current);
+                    json.WriteString("attempted_status", r.Attempted);
+                    json.WriteStartArray("allowed_next_statuses");
+                    foreach (var allowed in r.Allowed)
+                        json.WriteStringValue(allowed);
+                    json.WriteEndArray();
+                    break;
+                case ReportOutcome.OutOfOrder r:
+                    json.WriteString("latest_applied_occurred_at", Wire.IsoMicroseconds(r.Latest));
+                    json.WriteString("current_status", r.Current);
+                    json.WriteString("attempted_status", r.Attempted);
+                    break;
+                case ReportOutcome.Mismatch r:
+                    json.WriteString("event_id", r.EventId);
+                    break;
+                case ReportOutcome.Stale r:
+                    json.WriteNumber("current_attempt", r.CurrentAttempt);
+                    json.WriteNumber("reported_attempt", r.ReportedAttempt);
+                    break;
+                case ReportOutcome.Invalid r:
+                    WriteErrors(json, [(r.Field, r.Problem)]);
+                    break;
+            }
+            json.WriteEndObject();
+        };
 
     private static Refusal Invalid(IReadOnlyList<(string Field, string Problem)> errors) =>
         new(409, string.Join("; ", errors.Select(e => $"{e.Field} {e.Problem}")), ReportCode.Validation)
         {
-            Extra = [("details", (Action<Utf8JsonWriter>)(json =>
-            {
-                json.WriteStartObject();
-                WriteErrors(json, errors);
-                json.WriteEndObject();
-            }))],
+            Extra =
+            [
+                (
+                    "details",
+                    (Action<Utf8JsonWriter>)(
+                        json =>
+                        {
+                            json.WriteStartObject();
+                            WriteErrors(json, errors);
+                            json.WriteEndObject();
+                        }
+                    )
+                ),
+            ],
         };
 
     private static void WriteErrors(Utf8JsonWriter json, IReadOnlyList<(string Field, string Problem)> errors)
@@ -162,6 +221,10 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
         var type = http.Request.ContentType.AsSpan();
         var end = type.IndexOf(';');
         var media = (end < 0 ? type : type[..end]).Trim();
-        return media.Equals("application/json", StringComparison.OrdinalIgnoreCase) || (media.StartsWith("application/", StringComparison.OrdinalIgnoreCase) && media.EndsWith("+json", StringComparison.OrdinalIgnoreCase));
+        return media.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+            || (
+                media.StartsWith("application/", StringComparison.OrdinalIgnoreCase)
+                && media.EndsWith("+json", StringComparison.OrdinalIgnoreCase)
+            );
     }
 }

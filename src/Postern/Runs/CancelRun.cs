@@ -3,5 +3,4 @@ using Postern.Http;
 namespace Postern.Runs;
 
 [Strict]
-internal sealed record CancelRun(
-    [Text("Why, for people.", 1, 1024)] string? Reason);
+internal sealed record CancelRun([Text("Why, for people.", 1, 1024)] string? Reason);

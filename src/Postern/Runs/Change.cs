@@ -5,7 +5,10 @@ namespace Postern.Runs;
 /// <param name="To">A state of the run's workflow.</param>
 internal sealed record Change(string Type, Doer By, string To)
 {
-    /// <summary>What the run is where that is not what its state means: ended by the server, or waiting for a person in a state of its workflow.</summary>
+    /// <summary>
+    /// What the run is where that is not what its state means: ended by the server, or waiting for a person in a state
+    /// of its workflow.
+    /// </summary>
     public string? Phase { get; init; }
 
     public string? Reason { get; init; }

@@ -6,4 +6,5 @@ namespace Postern.Runs;
 /// <param name="Artifact">The artifact that proves that the work up to there was done.</param>
 internal sealed record Checkpoint(
     [Text("The state.", 1, 64)] string State,
-    [Text("The artifact that must be there.", 1, 128)] string Artifact);
+    [Text("The artifact that must be there.", 1, 128)] string Artifact
+);

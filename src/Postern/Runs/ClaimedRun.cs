@@ -12,4 +12,5 @@ internal sealed record ClaimedRun(
     [Chosen("The trigger that started the run, and its request.", MayBeAbsent = true)] JsonElement? Trigger,
     [Member("The token of this attempt.")] string Token,
     [Member("Seconds of the lease: each heartbeat begins it anew.")] long LeaseSeconds,
-    [At("Until when the run is the worker's.")] string LeaseUntil);
+    [At("Until when the run is the worker's.")] string LeaseUntil
+);

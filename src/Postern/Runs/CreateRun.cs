@@ -12,7 +12,8 @@ internal sealed record CreateRun(
     [Texts("Words to find the run by.", 10, 128)] IReadOnlyList<string>? Tags,
     [Chosen("A JSON object that is kept with the run.")] JsonElement? Metadata,
     [Text("The same key and content again is the same run. As the header Idempotency-Key.", 1, 255)]
-    string? IdempotencyKey,
+        string? IdempotencyKey,
     [Member("Where the end of the run is told.")] CreateRunCallback? Callback,
     [Whole("Seconds that one attempt may last.", 1, 2_592_000)] long? DeadlineSeconds,
-    [Member("False: the run waits for POST …/start.", Default = true)] bool Start);
+    [Member("False: the run waits for POST …/start.", Default = true)] bool Start
+);

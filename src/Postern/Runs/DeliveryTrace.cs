@@ -9,10 +9,40 @@ namespace Postern.Runs;
 internal static class DeliveryTrace
 {
     public static ValueTask AddAsync(Tx tx, Delivery delivery, string type, bool accepted, string? words) =>
-        RunEvents.AddAsync(tx, delivery.Project, delivery.Subject, seq => new RunEvent(
-            seq, type, tx.Now, AttemptOf(delivery), Doer.Server, Accepted: accepted, Code: accepted ? null : "delivery_failed",
-            Detail: JsonSerializer.Serialize(words is null ? new { deliveryId = delivery.Id, type = delivery.Type, number = delivery.Attempts + 1 } : (object)new { deliveryId = delivery.Id, type = delivery.Type, number = delivery.Attempts + 1, reason = words }, Wire.Json)));
+        RunEvents.AddAsync(
+            tx,
+            delivery.Project,
+            delivery.Subject,
+            seq => new RunEvent(
+                seq,
+                type,
+                tx.Now,
+                AttemptOf(delivery),
+                Doer.Server,
+                Accepted: accepted,
+                Code: accepted ? null : "delivery_failed",
+                Detail: JsonSerializer.Serialize(
+                    words is null
+                        ? new
+                        {
+                            deliveryId = delivery.Id,
+                            type = delivery.Type,
+                            number = delivery.Attempts + 1,
+                        }
+                        : (object)
+                            new
+                            {
+                                deliveryId = delivery.Id,
+                                type = delivery.Type,
+                                number = delivery.Attempts + 1,
+                                reason = words,
+                            },
+                    Wire.Json
+                )
+            )
+        );
 
     /// <summary>The run's attempt, where the delivery was made for one.</summary>
-    public static long AttemptOf(Delivery delivery) => long.TryParse(delivery.Detail?.Split(' ')[0], out var attempt) ? attempt : 1;
+    public static long AttemptOf(Delivery delivery) =>
+        long.TryParse(delivery.Detail?.Split(' ')[0], out var attempt) ? attempt : 1;
 }

@@ -4,4 +4,5 @@ namespace Postern.Runs;
 
 internal sealed record DispatchedCallback(
     [Member("The URL.")] string Url,
-    [Member("The headers, by their names.")] IReadOnlyDictionary<string, string> Headers);
+    [Member("The headers, by their names.")] IReadOnlyDictionary<string, string> Headers
+);

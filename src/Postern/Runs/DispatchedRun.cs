@@ -13,4 +13,5 @@ internal sealed record DispatchedRun(
     [Member("Where the run is read with its input, when that is large.", MayBeAbsent = true)] string? InputUrl,
     [Chosen("The artifacts by their names, unless they are large.", MayBeAbsent = true)] JsonElement? Artifacts,
     [Member("The word that a retry gave.", MayBeAbsent = true)] string? Profile,
-    [At("When the attempt, or its turn, is ended.")] string Deadline);
+    [At("When the attempt, or its turn, is ended.")] string Deadline
+);

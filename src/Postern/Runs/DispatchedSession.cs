@@ -9,4 +9,5 @@ internal sealed record DispatchedSession(
     [Member("The end of its transcript, the oldest first.")] IReadOnlyList<TranscriptMessage> Messages,
     [Member("The number of the record on in that began the turn.")] long InSeq,
     [Member("Whether the run goes on with a session that had runs before.")] bool Continuation,
-    [Member("The run before this one.")] string? PreviousRunId);
+    [Member("The run before this one.")] string? PreviousRunId
+);

@@ -6,4 +6,5 @@ namespace Postern.Runs;
 internal sealed record Failure(
     [Member("A stable code.")] string Code,
     [Member("What went wrong, for people.")] string? Message = null,
-    [Member("The stage that failed.")] string? Stage = null);
+    [Member("The stage that failed.")] string? Stage = null
+);

@@ -8,4 +8,5 @@ internal sealed record HeartbeatView(
     [Member("The state of its workflow.")] string Status,
     [Member("What the state means.")] string Phase,
     [At("Until when the run is the worker's; null without a claim.")] string? LeaseUntil,
-    [At("When the attempt is ended.")] string DeadlineAt);
+    [At("When the attempt is ended.")] string DeadlineAt
+);

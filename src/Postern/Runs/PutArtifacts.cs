@@ -5,4 +5,5 @@ namespace Postern.Runs;
 [Strict]
 internal sealed record PutArtifacts(
     [Texts("Artifacts that are written once.", 100, 128)] IReadOnlyList<string>? Immutable,
-    [Texts("Artifacts that may be written anew.", 100, 128)] IReadOnlyList<string>? Mutable);
+    [Texts("Artifacts that may be written anew.", 100, 128)] IReadOnlyList<string>? Mutable
+);

@@ -9,4 +9,5 @@ internal sealed record PutWorkflow(
     [Items("Artifacts that must be there before a state is reached.", 0, 200)] IReadOnlyList<Checkpoint>? Checkpoints,
     [Member("The names of artifacts, where they are fixed.")] PutArtifacts? Artifacts,
     [Member("Seconds that a run may be in a state, by its name; 1 to 2592000.")]
-    IReadOnlyDictionary<string, long>? Deadlines);
+        IReadOnlyDictionary<string, long>? Deadlines
+);

@@ -6,8 +6,16 @@ namespace Postern.Runs;
 internal sealed record PutWorkflowState(
     [Word(
         "What the state means.",
-        Runs.Phase.Queued, Runs.Phase.Running, Runs.Phase.Waiting, Runs.Phase.Paused,
-        Runs.Phase.Succeeded, Runs.Phase.Failed, Runs.Phase.Cancelled, Runs.Phase.TimedOut)]
-    string Phase,
+        Runs.Phase.Queued,
+        Runs.Phase.Running,
+        Runs.Phase.Waiting,
+        Runs.Phase.Paused,
+        Runs.Phase.Succeeded,
+        Runs.Phase.Failed,
+        Runs.Phase.Cancelled,
+        Runs.Phase.TimedOut
+    )]
+        string Phase,
     [Texts("The states that a report may move to from here.", 200, 64)] IReadOnlyList<string> To,
-    [Member("Whether a report may name the state that the run is in.")] bool? Self);
+    [Member("Whether a report may name the state that the run is in.")] bool? Self
+);

@@ -8,9 +8,10 @@ using Postern.Http;
 namespace Postern.Runs;
 
 /// <summary>
-/// When two reports under one id say the same: a digest of a canonical form after RFC 8785. Members are sorted by their UTF-16 units; a null
-/// field is an absent one; instants and numbers count by value, everything else by type and text. Unlike the RFC, numbers keep every digit
-/// rather than those of a double, so that two large numbers that differ do differ.
+/// When two reports under one id say the same: a digest of a canonical form after RFC 8785. Members are sorted by their
+/// UTF-16 units; a null field is an absent one; instants and numbers count by value, everything else by type and text.
+/// Unlike the RFC, numbers keep every digit rather than those of a double, so that two large numbers that differ do
+/// differ.
 /// </summary>
 internal static class ReportDigest
 {
@@ -26,17 +27,26 @@ internal static class ReportDigest
         Array.Sort(sorted, static (a, b) => string.CompareOrdinal(a.Name, b.Name));
         foreach (var (name, value) in sorted)
         {
-            if (value is null) continue;
-            if (!first) form.Write(","u8);
+            if (value is null)
+                continue;
+            if (!first)
+                form.Write(","u8);
             first = false;
             WriteText(form, name);
             form.Write(":"u8);
             switch (value)
             {
-                case string text: WriteText(form, text); break;
-                case long number: form.Write(Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture))); break;
-                case JsonElement json: Write(form, json, dropNulls: json.ValueKind == JsonValueKind.Object); break;
-                default: throw new NotSupportedException("A report's field is text, a number or JSON.");
+                case string text:
+                    WriteText(form, text);
+                    break;
+                case long number:
+                    form.Write(Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture)));
+                    break;
+                case JsonElement json:
+                    Write(form, json, dropNulls: json.ValueKind == JsonValueKind.Object);
+                    break;
+                default:
+                    throw new NotSupportedException("A report's field is text, a number or JSON.");
             }
         }
         form.Write("}"u8);
@@ -51,26 +61,40 @@ internal static class ReportDigest
         return Encoding.UTF8.GetString(form.WrittenSpan);
     }
 
-    /// <summary>A number by its value: digits without zeros at their ends, and an exponent. <c>1</c>, <c>1.0</c>, <c>1e0</c> and <c>10E-1</c> are one.</summary>
+    /// <summary>
+    /// A number by its value: digits without zeros at their ends, and an exponent. <c>1</c>, <c>1.0</c>, <c>1e0</c> and
+    /// <c>10E-1</c> are one.
+    /// </summary>
     public static string NumberForm(string raw)
     {
         var text = raw.AsSpan();
         var negative = text[0] == '-';
-        if (negative) text = text[1..];
+        if (negative)
+            text = text[1..];
         var exponent = 0L;
         var mark = text.IndexOfAny('e', 'E');
         if (mark >= 0)
         {
             // No number of a report has such an exponent; two that are spelt alike are alike.
-            if (!long.TryParse(text[(mark + 1)..], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out exponent) || exponent is > MaxExponent or < -MaxExponent) return raw;
+            if (
+                !long.TryParse(
+                    text[(mark + 1)..],
+                    NumberStyles.AllowLeadingSign,
+                    CultureInfo.InvariantCulture,
+                    out exponent
+                ) || exponent is > MaxExponent or < -MaxExponent
+            )
+                return raw;
             text = text[..mark];
         }
         var point = text.IndexOf('.');
         var digits = point < 0 ? text.ToString() : string.Concat(text[..point], text[(point + 1)..]);
-        if (point >= 0) exponent -= text.Length - point - 1;
+        if (point >= 0)
+            exponent -= text.Length - point - 1;
         digits = digits.TrimStart('0');
         var significant = digits.TrimEnd('0');
-        if (significant.Length == 0) return "0";
+        if (significant.Length == 0)
+            return "0";
         exponent += digits.Length - significant.Length;
         return $"{(negative ? "-" : "")}{significant}e{exponent.ToString(CultureInfo.InvariantCulture)}";
     }
@@ -84,8 +108,10 @@ internal static class ReportDigest
                 var first = true;
                 foreach (var member in value.EnumerateObject().OrderBy(m => m.Name, StringComparer.Ordinal))
                 {
-                    if (dropNulls && member.Value.ValueKind == JsonValueKind.Null) continue;
-                    if (!first) form.Write(","u8);
+                    if (dropNulls && member.Value.ValueKind == JsonValueKind.Null)
+                        continue;
+                    if (!first)
+                        form.Write(","u8);
                     first = false;
                     WriteText(form, member.Name);
                     form.Write(":"u8);
@@ -98,7 +124,8 @@ internal static class ReportDigest
                 var place = 0;
                 foreach (var item in value.EnumerateArray())
                 {
-                    if (place++ > 0) form.Write(","u8);
+                    if (place++ > 0)
+                        form.Write(","u8);
                     Write(form, item, dropNulls: false);
                 }
                 form.Write("]"u8);
@@ -115,5 +142,6 @@ internal static class ReportDigest
         }
     }
 
-    private static void WriteText(ArrayBufferWriter<byte> form, string text) => form.Write(JsonSerializer.SerializeToUtf8Bytes(text, Wire.Json));
+    private static void WriteText(ArrayBufferWriter<byte> form, string text) =>
+        form.Write(JsonSerializer.SerializeToUtf8Bytes(text, Wire.Json));
 }

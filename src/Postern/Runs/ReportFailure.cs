@@ -6,4 +6,5 @@ namespace Postern.Runs;
 internal sealed record ReportFailure(
     [Text("A stable code.", 1, 128)] string Code,
     [Text("What went wrong, for people.", 1, 4096)] string? Message,
-    [Text("The stage that failed.", 1, 128)] string? Stage);
+    [Text("The stage that failed.", 1, 128)] string? Stage
+);

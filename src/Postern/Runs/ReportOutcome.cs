@@ -19,5 +19,11 @@ internal abstract record ReportOutcome
     internal sealed record OutOfOrder(long Latest, string Current, string Attempted) : ReportOutcome;
 
     /// <param name="Asked">It waits for a person, so that only its end may be reported.</param>
-    internal sealed record Illegal(string Current, string Attempted, IReadOnlyList<string> Allowed, bool Terminal, bool Asked = false) : ReportOutcome;
+    internal sealed record Illegal(
+        string Current,
+        string Attempted,
+        IReadOnlyList<string> Allowed,
+        bool Terminal,
+        bool Asked = false
+    ) : ReportOutcome;
 }

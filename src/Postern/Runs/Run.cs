@@ -1,13 +1,14 @@
 namespace Postern.Runs;
 
 /// <summary>
-/// One unit of agent work, moved through its workflow by reports. A session's run takes the session's turns one after another, stays
-/// for an idle window after each, and then ends; the next message makes a continuation of it.
+/// One unit of agent work, moved through its workflow by reports. A session's run takes the session's turns one after
+/// another, stays for an idle window after each, and then ends; the next message makes a continuation of it.
 ///
-/// What always holds: a run that has ended moves no further, except that a retry begins its next attempt; every live run has
-/// <see cref="DeadlineAt"/> (and a turn's own on its session), which <see cref="RunReaper"/> enforces; every change of it is an event of its
-/// timeline, written with it. Work that is due carries <see cref="DueAt"/> until it is handed over: a node that dies holding the lease loses
-/// it, and another takes the run up where its rows say it stood. Times are microseconds since 1970.
+/// What always holds: a run that has ended moves no further, except that a retry begins its next attempt; every live
+/// run has <see cref="DeadlineAt"/> (and a turn's own on its session), which <see cref="RunReaper"/> enforces; every
+/// change of it is an event of its timeline, written with it. Work that is due carries <see cref="DueAt"/> until it is
+/// handed over: a node that dies holding the lease loses it, and another takes the run up where its rows say it stood.
+/// Times are microseconds since 1970.
 /// </summary>
 internal sealed record Run
 {
@@ -63,7 +64,10 @@ internal sealed record Run
 
     public string? CallbackOutcome { get; init; }
 
-    /// <summary>There is work although no message waits: the message that a session was started with, or a run with an input of its own.</summary>
+    /// <summary>
+    /// There is work although no message waits: the message that a session was started with, or a run with an input of
+    /// its own.
+    /// </summary>
     public bool BootMessage { get; init; }
 
     public bool Continuation { get; init; }

@@ -10,4 +10,5 @@ internal sealed record RunAttempt(
     [Member("Why it ended, for people.")] string? Reason,
     [Member("Why it failed.")] Failure? Failure,
     [At("When it began.")] string BeganAt,
-    [At("When it ended.")] string EndedAt);
+    [At("When it ended.")] string EndedAt
+);

@@ -7,4 +7,5 @@ namespace Postern.Runs;
 internal sealed record RunCallbackView(
     [Member("The URL that is called when the run has ended.")] string Url,
     [Member("Null while the run lives, then pending, delivered, or failed: and why.")] string? Outcome,
-    [Member("What signs the call. In the answer that made the run, once.", MayBeAbsent = true)] string? Secret);
+    [Member("What signs the call. In the answer that made the run, once.", MayBeAbsent = true)] string? Secret
+);

@@ -6,10 +6,11 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>
-/// Completion callbacks: when a run ends, whoever asked at its start is told where he said, by a delivery in the transaction of the end. What becomes
-/// of it shows on the run and in its timeline.
+/// Completion callbacks: when a run ends, whoever asked at its start is told where he said, by a delivery in the
+/// transaction of the end. What becomes of it shows on the run and in its timeline.
 /// </summary>
-internal sealed class RunCallbacks(RunStore runs, Outbox outbox, MasterKey master, ServerAddress address) : DeliveryPurpose
+internal sealed class RunCallbacks(RunStore runs, Outbox outbox, MasterKey master, ServerAddress address)
+    : DeliveryPurpose
 {
     public const string PurposeName = "callback";
 
@@ -22,41 +23,74 @@ internal sealed class RunCallbacks(RunStore runs, Outbox outbox, MasterKey maste
     {
         var data = await RunData.AllAsync(tx, run.Project, run.Id);
         var url = $"{address.Url}/api/v1/runs/{run.Id}";
-        var body = Outbox.Body("run." + run.Phase, tx.Now, json =>
-        {
-            json.WritePropertyName("run");
-            RunJson.Write(json, run, data, null);
-            json.WriteString("url", url);
-        });
-        if (body.Length > Outbox.MaxBody)
-        {
-            body = Outbox.Body("run." + run.Phase, tx.Now, json =>
+        var body = Outbox.Body(
+            "run." + run.Phase,
+            tx.Now,
+            json =>
             {
                 json.WritePropertyName("run");
-                RunJson.Write(json, run with { Metadata = null, Tags = "[]" }, null, null);
+                RunJson.Write(json, run, data, null);
                 json.WriteString("url", url);
-                json.WriteBoolean("thin", true);
-            });
+            }
+        );
+        if (body.Length > Outbox.MaxBody)
+        {
+            body = Outbox.Body(
+                "run." + run.Phase,
+                tx.Now,
+                json =>
+                {
+                    json.WritePropertyName("run");
+                    RunJson.Write(json, run with { Metadata = null, Tags = "[]" }, null, null);
+                    json.WriteString("url", url);
+                    json.WriteBoolean("thin", true);
+                }
+            );
         }
-        await outbox.EnqueueAsync(tx, new NewDelivery(run.Project, PurposeName, "url:" + new Uri(run.CallbackUrl!).GetLeftPart(UriPartial.Authority), run.Id, "run." + run.Phase, body, tx.Now + Outbox.GiveUpAfter, Detail: run.Attempt.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        await outbox.EnqueueAsync(
+            tx,
+            new NewDelivery(
+                run.Project,
+                PurposeName,
+                "url:" + new Uri(run.CallbackUrl!).GetLeftPart(UriPartial.Authority),
+                run.Id,
+                "run." + run.Phase,
+                body,
+                tx.Now + Outbox.GiveUpAfter,
+                Detail: run.Attempt.ToString(System.Globalization.CultureInfo.InvariantCulture)
+            )
+        );
     }
 
     public override async ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery)
     {
         var target = await runs.FindAsync(delivery.Project, delivery.Subject);
         return target is { CallbackUrl: { } url, CallbackSealed: { } sealedSecret }
-            ? (new Outgoing(url, [master.Open(sealedSecret, SealOwner(delivery.Project, delivery.Subject))], delivery.Body), null)
+            ? (
+                new Outgoing(
+                    url,
+                    [master.Open(sealedSecret, SealOwner(delivery.Project, delivery.Subject))],
+                    delivery.Body
+                ),
+                null
+            )
             : (null, "The run is gone.");
     }
 
-    public override async ValueTask LockAsync(Tx tx, Delivery delivery) => await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
+    public override async ValueTask LockAsync(Tx tx, Delivery delivery) =>
+        await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
 
     public override ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt) =>
         DeliveryTrace.AddAsync(tx, delivery, "callback", accepted: false, attempt.Words);
 
     public override async ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason)
     {
-        await RunStore.SetCallbackOutcomeAsync(tx, delivery.Project, delivery.Subject, reason is null ? "delivered" : "failed: " + reason);
+        await RunStore.SetCallbackOutcomeAsync(
+            tx,
+            delivery.Project,
+            delivery.Subject,
+            reason is null ? "delivered" : "failed: " + reason
+        );
         await DeliveryTrace.AddAsync(tx, delivery, "callback", reason is null, reason);
     }
 

@@ -7,5 +7,18 @@ namespace Postern.Runs;
 /// <param name="Detail">A JSON object, or null.</param>
 /// <param name="Digest">Of the content of an accepted report, for its repeats.</param>
 internal sealed record RunEvent(
-    long Seq, string Type, long At, long Attempt, Doer By, string? From = null, string? To = null, string? EventId = null, string? CorrelationId = null, long? OccurredAt = null,
-    bool Accepted = true, string? Code = null, string? Detail = null, byte[]? Digest = null);
+    long Seq,
+    string Type,
+    long At,
+    long Attempt,
+    Doer By,
+    string? From = null,
+    string? To = null,
+    string? EventId = null,
+    string? CorrelationId = null,
+    long? OccurredAt = null,
+    bool Accepted = true,
+    string? Code = null,
+    string? Detail = null,
+    byte[]? Digest = null
+);

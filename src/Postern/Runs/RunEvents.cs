@@ -12,60 +12,158 @@ internal sealed class RunEvents(Database database)
     /// <summary>Events of a run after which refused reports are still refused but no longer kept.</summary>
     public const long MaxKeptRefusals = 2000;
 
-    private const string Columns = "seq, type, at, attempt, credential, actor, from_status, to_status, event_id, correlation_id, occurred_at, accepted, code, detail";
+    private const string Columns =
+        "seq, type, at, attempt, credential, actor, from_status, to_status, event_id, correlation_id, occurred_at, "
+        + "accepted, code, detail";
 
     public static ValueTask<int> InsertAsync(Tx tx, string project, string run, RunEvent e)
     {
         tx.Touch(run);
         return tx.ExecuteAsync(
             """
-            INSERT INTO run_event (project, run, seq, at, type, attempt, actor, credential, from_status, to_status, event_id, correlation_id, occurred_at, accepted, code, detail, digest)
+            INSERT INTO run_event (project, run, seq, at, type, attempt, actor, credential, from_status, to_status,
+              event_id, correlation_id, occurred_at, accepted, code, detail, digest)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
             """,
-            project, run, e.Seq, e.At, e.Type, e.Attempt, e.By.Actor, e.By.Credential, e.From, e.To, e.EventId, e.CorrelationId, e.OccurredAt, e.Accepted ? 1L : 0L, e.Code, e.Detail, e.Digest);
+            project,
+            run,
+            e.Seq,
+            e.At,
+            e.Type,
+            e.Attempt,
+            e.By.Actor,
+            e.By.Credential,
+            e.From,
+            e.To,
+            e.EventId,
+            e.CorrelationId,
+            e.OccurredAt,
+            e.Accepted ? 1L : 0L,
+            e.Code,
+            e.Detail,
+            e.Digest
+        );
     }
 
-    /// <summary>Adds an event that changes nothing else of the run. The caller holds the run's row or needs no order with its changes.</summary>
+    /// <summary>
+    /// Adds an event that changes nothing else of the run. The caller holds the run's row or needs no order with its
+    /// changes.
+    /// </summary>
     public static async ValueTask AddAsync(Tx tx, string project, string run, Func<long, RunEvent> of)
     {
         // The statement locks the row: two who add at once get two numbers.
-        if (await tx.FirstAsync("UPDATE run SET event_seq = event_seq + 1 WHERE project = $1 AND id = $2 RETURNING event_seq", r => (long?)r.GetInt64(0), project, run) is not { } seq) return;
+        if (
+            await tx.FirstAsync(
+                "UPDATE run SET event_seq = event_seq + 1 WHERE project = $1 AND id = $2 RETURNING event_seq",
+                r => (long?)r.GetInt64(0),
+                project,
+                run
+            )
+            is not { } seq
+        )
+            return;
         await InsertAsync(tx, project, run, of(seq));
     }
 
     /// <summary>The digest under which a report was accepted; null when none was under this id.</summary>
     public static ValueTask<byte[]?> FindAcceptedAsync(Tx tx, string project, string run, string eventId) =>
-        tx.FirstAsync("SELECT digest FROM run_event WHERE project = $1 AND run = $2 AND event_id = $3 AND accepted = 1", r => r.Bytes(0), project, run, eventId);
+        tx.FirstAsync(
+            "SELECT digest FROM run_event WHERE project = $1 AND run = $2 AND event_id = $3 AND accepted = 1",
+            r => r.Bytes(0),
+            project,
+            run,
+            eventId
+        );
 
     /// <summary>The number of the newest; 0 where there is none.</summary>
-    public ValueTask<long> LastAsync(string project, string run) => database.ReadAsync(tx => tx.FirstAsync(
-        "SELECT coalesce(max(seq), 0) FROM run_event WHERE project = $1 AND run = $2", r => r.GetInt64(0), project, run));
+    public ValueTask<long> LastAsync(string project, string run) =>
+        database.ReadAsync(tx =>
+            tx.FirstAsync(
+                "SELECT coalesce(max(seq), 0) FROM run_event WHERE project = $1 AND run = $2",
+                r => r.GetInt64(0),
+                project,
+                run
+            )
+        );
 
     /// <summary>Whether so much is kept that no more refusals are.</summary>
     public static async ValueTask<bool> IsFullAsync(Tx tx, string project, string run) =>
         await tx.FirstAsync(
             "SELECT COUNT(*) FROM (SELECT 1 FROM run_event WHERE project = $1 AND run = $2 LIMIT $3) kept",
-            r => r.GetInt64(0), project, run, MaxKeptRefusals) >= MaxKeptRefusals;
+            r => r.GetInt64(0),
+            project,
+            run,
+            MaxKeptRefusals
+        ) >= MaxKeptRefusals;
 
-    public ValueTask<List<RunEvent>> AfterAsync(string project, string run, long after, int limit) => database.ReadAsync(tx => AfterAsync(tx, project, run, after, limit));
+    public ValueTask<List<RunEvent>> AfterAsync(string project, string run, long after, int limit) =>
+        database.ReadAsync(tx => AfterAsync(tx, project, run, after, limit));
 
     public static ValueTask<List<RunEvent>> AfterAsync(Tx tx, string project, string run, long after, int limit) =>
-        tx.ListAsync($"SELECT {Columns} FROM run_event WHERE project = $1 AND run = $2 AND seq > $3 ORDER BY seq LIMIT $4", Map, project, run, after, limit);
+        tx.ListAsync(
+            $"SELECT {Columns} FROM run_event WHERE project = $1 AND run = $2 AND seq > $3 ORDER BY seq LIMIT $4",
+            Map,
+            project,
+            run,
+            after,
+            limit
+        );
 
     public static ValueTask<List<RunAttempt>> AttemptsAsync(Tx tx, string project, string run) =>
         tx.ListAsync(
-            "SELECT attempt, status, phase, reason, failure_code, failure_message, failed_stage, began_at, ended_at FROM run_attempt WHERE project = $1 AND run = $2 ORDER BY attempt LIMIT 1000",
-            r => new RunAttempt(r.GetInt64(0), r.GetString(1), r.GetString(2), r.TextOrNull(3), r.IsDBNull(4) ? null : new Failure(r.GetString(4), r.TextOrNull(5), r.TextOrNull(6)), Wire.Iso(r.GetInt64(7)), Wire.Iso(r.GetInt64(8))),
-            project, run);
+            """
+            SELECT attempt, status, phase, reason, failure_code, failure_message, failed_stage, began_at, ended_at
+            FROM run_attempt
+            WHERE project = $1 AND run = $2
+            ORDER BY attempt LIMIT 1000
+            """,
+            r => new RunAttempt(
+                r.GetInt64(0),
+                r.GetString(1),
+                r.GetString(2),
+                r.TextOrNull(3),
+                r.IsDBNull(4) ? null : new Failure(r.GetString(4), r.TextOrNull(5), r.TextOrNull(6)),
+                Wire.Iso(r.GetInt64(7)),
+                Wire.Iso(r.GetInt64(8))
+            ),
+            project,
+            run
+        );
 
     public static ValueTask<int> KeepAttemptAsync(Tx tx, Run run, long endedAt) =>
         tx.ExecuteAsync(
             """
-            INSERT INTO run_attempt (project, run, attempt, status, phase, reason, failure_code, failure_message, failed_stage, began_at, ended_at)
+            INSERT INTO run_attempt (project, run, attempt, status, phase, reason, failure_code, failure_message,
+              failed_stage, began_at, ended_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-            """, run.Project, run.Id, run.Attempt, run.Status, run.Phase, run.Reason, run.FailureCode, run.FailureMessage, run.FailedStage, run.AttemptAt, endedAt);
+            """,
+            run.Project,
+            run.Id,
+            run.Attempt,
+            run.Status,
+            run.Phase,
+            run.Reason,
+            run.FailureCode,
+            run.FailureMessage,
+            run.FailedStage,
+            run.AttemptAt,
+            endedAt
+        );
 
-    private static RunEvent Map(DbDataReader r) => new(
-        r.GetInt64(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), new Doer(r.GetString(4), r.GetString(5)), r.TextOrNull(6), r.TextOrNull(7), r.TextOrNull(8), r.TextOrNull(9), r.LongOrNull(10),
-        r.Flag(11), r.TextOrNull(12), r.TextOrNull(13));
+    private static RunEvent Map(DbDataReader r) =>
+        new(
+            r.GetInt64(0),
+            r.GetString(1),
+            r.GetInt64(2),
+            r.GetInt64(3),
+            new Doer(r.GetString(4), r.GetString(5)),
+            r.TextOrNull(6),
+            r.TextOrNull(7),
+            r.TextOrNull(8),
+            r.TextOrNull(9),
+            r.LongOrNull(10),
+            r.Flag(11),
+            r.TextOrNull(12),
+            r.TextOrNull(13)
+        );
 }

@@ -4,5 +4,14 @@ namespace Postern.Runs;
 
 /// <summary>What a list of runs is narrowed to; empty lists do not narrow.</summary>
 internal sealed record RunFilter(
-    IReadOnlyList<string> Statuses, IReadOnlyList<string> Phases, IReadOnlyList<string> Agents, IReadOnlyList<string> Sessions, IReadOnlyList<string> Triggers, IReadOnlyList<string> Tags,
-    long? From, long? To, Cursor? After, bool WithInternal = false);
+    IReadOnlyList<string> Statuses,
+    IReadOnlyList<string> Phases,
+    IReadOnlyList<string> Agents,
+    IReadOnlyList<string> Sessions,
+    IReadOnlyList<string> Triggers,
+    IReadOnlyList<string> Tags,
+    long? From,
+    long? To,
+    Cursor? After,
+    bool WithInternal = false
+);

@@ -4,14 +4,22 @@ using Postern.Http;
 
 namespace Postern.Runs;
 
-/// <summary>A run as it goes out, the same in every answer, list and callback. Input, output and artifacts are passed on as the bytes that came.</summary>
+/// <summary>
+/// A run as it goes out, the same in every answer, list and callback. Input, output and artifacts are passed on as the
+/// bytes that came.
+/// </summary>
 internal static class RunJson
 {
     /// <param name="json">Where a value is expected.</param>
     /// <param name="run">The run.</param>
     /// <param name="data">What of it is large (<see cref="RunData"/>); null in lists, which leave it out.</param>
     /// <param name="more">Further members.</param>
-    public static void Write(Utf8JsonWriter json, Run run, IReadOnlyDictionary<string, byte[]>? data, Action<Utf8JsonWriter>? more)
+    public static void Write(
+        Utf8JsonWriter json,
+        Run run,
+        IReadOnlyDictionary<string, byte[]>? data,
+        Action<Utf8JsonWriter>? more
+    )
     {
         json.WriteStartObject();
         json.WriteString("id", run.Id);
@@ -26,7 +34,8 @@ internal static class RunJson
         json.WriteString("reason", run.Reason);
         json.WriteString("approvalRequestId", run.Approval);
         json.WritePropertyName("failure");
-        if (run.FailureCode is null) json.WriteNullValue();
+        if (run.FailureCode is null)
+            json.WriteNullValue();
         else
         {
             json.WriteStartObject();
@@ -36,8 +45,10 @@ internal static class RunJson
             json.WriteEndObject();
         }
         json.WritePropertyName("progress");
-        if (run.ProgressMillionths is { } progress) json.WriteNumberValue(progress / 1_000_000m);
-        else json.WriteNullValue();
+        if (run.ProgressMillionths is { } progress)
+            json.WriteNumberValue(progress / 1_000_000m);
+        else
+            json.WriteNullValue();
         if (data is not null)
         {
             Raw(json, RunData.Input, data.GetValueOrDefault(RunData.Input));
@@ -47,10 +58,13 @@ internal static class RunJson
         json.WritePropertyName("tags");
         json.WriteRawValue(run.Tags, skipInputValidation: true);
         json.WritePropertyName("metadata");
-        if (run.Metadata is null) json.WriteNullValue();
-        else json.WriteRawValue(run.Metadata, skipInputValidation: true);
+        if (run.Metadata is null)
+            json.WriteNullValue();
+        else
+            json.WriteRawValue(run.Metadata, skipInputValidation: true);
         json.WritePropertyName("callback");
-        if (run.CallbackUrl is null) json.WriteNullValue();
+        if (run.CallbackUrl is null)
+            json.WriteNullValue();
         else
         {
             json.WriteStartObject();
@@ -71,7 +85,8 @@ internal static class RunJson
     public static byte[] Render(Run run, IReadOnlyDictionary<string, byte[]>? data, Action<Utf8JsonWriter>? more = null)
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
-        using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions)) Write(json, run, data, more);
+        using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))
+            Write(json, run, data, more);
         return buffer.WrittenSpan.ToArray();
     }
 
@@ -81,8 +96,10 @@ internal static class RunJson
     public static void Raw(Utf8JsonWriter json, string name, byte[]? value)
     {
         json.WritePropertyName(name);
-        if (value is null) json.WriteNullValue();
-        else json.WriteRawValue(value, skipInputValidation: true);
+        if (value is null)
+            json.WriteNullValue();
+        else
+            json.WriteRawValue(value, skipInputValidation: true);
     }
 
     private static void Instant(Utf8JsonWriter json, string name, long? at) => json.WriteString(name, Wire.Iso(at));

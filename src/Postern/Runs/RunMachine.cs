@@ -1,33 +1,52 @@
-using System.Text.Json;
-using Postern.Agents;
 using Postern.Approvals;
 using Postern.Deliveries;
-using Postern.Http;
 using Postern.Storage;
 
 namespace Postern.Runs;
 
 /// <summary>
-/// The one place where a run changes: every door that starts, reports on, ends or retries work comes through here. A change, its event
-/// in the timeline, the events and deliveries that it causes and the run's new deadlines are written by the caller's transaction, which
-/// holds the run's row (<see cref="RunStore.LockAsync"/>). Whether a change is allowed is decided before: by the workflow for reports
-/// (<see cref="RunReports"/>), by the run not having ended for everybody else.
+/// The one place where a run changes: every door that starts, reports on, ends or retries work comes through here. A
+/// change, its event in the timeline, the events and deliveries that it causes and the run's new deadlines are written
+/// by the caller's transaction, which holds the run's row (<see cref="RunStore.LockAsync"/>). Whether a change is
+/// allowed is decided before: by the workflow for reports (<see cref="RunReports"/>), by the run not having ended for
+/// everybody else.
 /// </summary>
-internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks, ApprovalEvents approvals, Outbox outbox)
+internal sealed partial class RunMachine(
+    WorkflowStore workflows,
+    RunCallbacks callbacks,
+    ApprovalEvents approvals,
+    Outbox outbox
+)
 {
-    private const long Second = 1_000_000;
-
     /// <summary>Writes a new run in its workflow's first state.</summary>
     public async ValueTask<Run> CreateAsync(Tx tx, Run asked, byte[]? input, Doer by)
     {
         var workflow = await workflows.OfAsync(tx, asked);
-        var run = WithDeadlines(
-            asked with { Status = workflow.Initial, Phase = workflow.States[workflow.Initial].Phase, EventSeq = 1, CreatedAt = tx.Now, UpdatedAt = tx.Now, AttemptAt = tx.Now, TotalAt = tx.Now + (asked.TotalSeconds * Second) },
-            workflow, tx.Now, entered: true);
-        await RunStore.InsertAsync(tx, run);
-        if (input is not null) await RunData.PutAsync(tx, run.Project, run.Id, RunData.Input, input);
-        await RunEvents.InsertAsync(tx, run.Project, run.Id, new RunEvent(1, "created", tx.Now, run.Attempt, by, To: run.Status));
-        await EmitAsync(tx, run, "run.created");
+        var run = RunDeadlines.WithDeadlines(
+            asked with
+            {
+                Status = workflow.Initial,
+                Phase = workflow.States[workflow.Initial].Phase,
+                EventSeq = 1,
+                CreatedAt = tx.Now,
+                UpdatedAt = tx.Now,
+                AttemptAt = tx.Now,
+                TotalAt = tx.Now + (asked.TotalSeconds * RunDeadlines.Second),
+            },
+            workflow,
+            tx.Now,
+            entered: true
+        );
+        await RunRow.InsertAsync(tx, run);
+        if (input is not null)
+            await RunData.PutAsync(tx, run.Project, run.Id, RunData.Input, input);
+        await RunEvents.InsertAsync(
+            tx,
+            run.Project,
+            run.Id,
+            new RunEvent(1, "created", tx.Now, run.Attempt, by, To: run.Status)
+        );
+        await EmitAsync(tx, run, EventType.RunCreated);
         return run;
     }
 
@@ -37,7 +56,9 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
         var workflow = await workflows.OfAsync(tx, run);
         var phase = change.Phase ?? workflow.States[change.To].Phase;
         var ends = Phase.IsTerminal(phase);
-        var goesOn = run is { WaitsAt: not null, Phase: Phase.Waiting or Phase.Paused } && phase is not (Phase.Waiting or Phase.Paused);
+        var goesOn =
+            run is { WaitsAt: not null, Phase: Phase.Waiting or Phase.Paused }
+            && phase is not (Phase.Waiting or Phase.Paused);
         var next = run with
         {
             Status = change.To,
@@ -56,23 +77,50 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
             Approval = ends ? null : run.Approval,
             ApprovalUntil = ends ? null : run.ApprovalUntil,
             // What came while it stood still is due once it goes on.
-            DueAt = ends ? null : goesOn ? run.WaitsAt : run.DueAt,
+            DueAt =
+                ends ? null
+                : goesOn ? run.WaitsAt
+                : run.DueAt,
             WaitsAt = ends || goesOn ? null : run.WaitsAt,
             // Whoever reports that it runs has it: it is not offered to others any more.
             ClaimAt = ends || phase == Phase.Running ? null : run.ClaimAt,
             // A worker holds what it works on; nothing is worked on while a run waits, is paused or has ended.
-            ClaimUntil = run.ClaimSeconds > 0 && run.ClaimAt is null && (phase is Phase.Running or Phase.Queued) ? tx.Now + (run.ClaimSeconds * Second) : null,
+            ClaimUntil =
+                run.ClaimSeconds > 0 && run.ClaimAt is null && (phase is Phase.Running or Phase.Queued)
+                    ? tx.Now + (run.ClaimSeconds * RunDeadlines.Second)
+                    : null,
         };
-        next = WithDeadlines(next, workflow, tx.Now, entered: next.Status != run.Status);
-        await RunStore.SaveAsync(tx, next, releases: ends);
-        await RunEvents.InsertAsync(tx, run.Project, run.Id, new RunEvent(
-            next.EventSeq, change.Type, tx.Now, run.Attempt, change.By, run.Status, next.Status, change.EventId, change.CorrelationId, change.OccurredAt, Detail: change.Detail, Digest: change.Digest));
-        if (ends && run.Approval is not null) await approvals.CloseAsync(tx, run.Project, run.Approval, change.By);
-        if (phase != run.Phase) await TellAsync(tx, run, next);
+        next = RunDeadlines.WithDeadlines(next, workflow, tx.Now, entered: next.Status != run.Status);
+        await RunRow.SaveAsync(tx, next, releases: ends);
+        await RunEvents.InsertAsync(
+            tx,
+            run.Project,
+            run.Id,
+            new RunEvent(
+                next.EventSeq,
+                change.Type,
+                tx.Now,
+                run.Attempt,
+                change.By,
+                run.Status,
+                next.Status,
+                change.EventId,
+                change.CorrelationId,
+                change.OccurredAt,
+                Detail: change.Detail,
+                Digest: change.Digest
+            )
+        );
+        if (ends && run.Approval is not null)
+            await approvals.CloseAsync(tx, run.Project, run.Approval, change.By);
+        if (phase != run.Phase)
+            await TellAsync(tx, run, next);
         return next;
     }
 
-    /// <summary>Ends a live run, whatever its workflow allows its workers. Null: it had ended, and what it ended as stands.</summary>
+    /// <summary>
+    /// Ends a live run, whatever its workflow allows its workers. Null: it had ended, and what it ended as stands.
+    /// </summary>
     /// <param name="tx">Holds the run's session, where it has one.</param>
     /// <param name="project">The tenant.</param>
     /// <param name="id">The run.</param>
@@ -81,47 +129,65 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
     /// <param name="by">Who ended it.</param>
     /// <param name="failure">What the run shows as its failure.</param>
     /// <param name="tellAgent">The agent that has it is told by a delivery.</param>
-    public async ValueTask<Run?> EndAsync(Tx tx, string project, string id, string phase, string? reason, Doer? by = null, Failure? failure = null, bool tellAgent = false)
+    public async ValueTask<Run?> EndAsync(
+        Tx tx,
+        string project,
+        string id,
+        string phase,
+        string? reason,
+        Doer? by = null,
+        Failure? failure = null,
+        bool tellAgent = false
+    )
     {
-        if (await RunStore.LockAsync(tx, project, id) is not { IsEnded: false } run) return null;
+        if (await RunStore.LockAsync(tx, project, id) is not { IsEnded: false } run)
+            return null;
         // What waits for a person has not succeeded, whoever ends it around the question.
-        if (phase == Phase.Succeeded && run.Approval is not null) phase = Phase.Cancelled;
+        if (phase == Phase.Succeeded && run.Approval is not null)
+            phase = Phase.Cancelled;
         var workflow = await workflows.OfAsync(tx, run);
-        var type = phase == Phase.TimedOut ? "timed_out" : phase == Phase.Cancelled ? "cancelled" : "ended";
-        var ended = await MoveAsync(tx, run, new Change(type, by ?? Doer.Server, workflow.StateToEndIn(phase)) { Phase = phase, Reason = reason, Failure = failure, Detail = reason is null ? null : Json(new { reason }) });
-        if (tellAgent && run.Dispatched) await NoticeAsync(tx, ended, reason == SessionClosed ? SessionClosedNotice : "run." + phase);
+        var type =
+            phase == Phase.TimedOut ? "timed_out"
+            : phase == Phase.Cancelled ? "cancelled"
+            : "ended";
+        var ended = await MoveAsync(
+            tx,
+            run,
+            new Change(type, by ?? Doer.Server, workflow.StateToEndIn(phase))
+            {
+                Phase = phase,
+                Reason = reason,
+                Failure = failure,
+                Detail = reason is null ? null : Json(new { reason }),
+            }
+        );
+        if (tellAgent && run.Dispatched)
+            await NoticeAsync(tx, ended, reason == SessionClosed ? SessionClosedNotice : "run." + phase);
         return ended;
     }
 
     public const string SessionClosed = "session closed";
-    private const string SessionClosedNotice = "session.closed";
 
-    /// <summary>Tells the agent that has a run what became of it, where it is one that is called.</summary>
-    public async ValueTask NoticeAsync(Tx tx, Run run, string type)
-    {
-        if (await AgentStore.FindAsync(tx, run.Project, run.Agent) is not { Kind: Agent.Http } agent) return;
-        var body = Outbox.Body(type, tx.Now, json =>
-        {
-            json.WriteStartObject("run");
-            json.WriteString("id", run.Id);
-            json.WriteNumber("attempt", run.Attempt);
-            json.WriteString("status", run.Status);
-            json.WriteString("reason", run.Reason);
-            json.WriteEndObject();
-            json.WriteString("sessionId", run.Session);
-        });
-        // In order with the dispatch; but the end of a run does not wait behind what will never arrive.
-        await outbox.EnqueueAsync(tx, new NewDelivery(run.Project, AgentNotices.PurposeName, Agent.EndpointKey(agent.Slug), run.Id, type, body, tx.Now + NoticeFor, Ordered: !run.IsEnded));
-    }
-
-    private const long NoticeFor = 24L * 3600 * Second;
-
-    /// <summary>A run waits for a person: in the state of its workflow that means so, or, where its workflow knows none, in the state that it is in.</summary>
+    /// <summary>
+    /// A run waits for a person: in the state of its workflow that means so, or, where its workflow knows none, in the
+    /// state that it is in.
+    /// </summary>
     public async ValueTask<Run> AskAsync(Tx tx, Run run, Approval approval, Doer by, string detail)
     {
         var workflow = await workflows.OfAsync(tx, run);
         var asking = run with { Approval = approval.Id, ApprovalUntil = approval.ExpiresAt };
-        return await MoveAsync(tx, asking, new Change("approval_requested", by, workflow.IsAgent ? Phase.Waiting : run.Status) { Phase = Phase.Waiting, Reason = approval.Title is null ? "It waits for an approval." : $"It waits for an approval: {approval.Title}", Detail = detail });
+        return await MoveAsync(
+            tx,
+            asking,
+            new Change("approval_requested", by, workflow.IsAgent ? Phase.Waiting : run.Status)
+            {
+                Phase = Phase.Waiting,
+                Reason = approval.Title is null
+                    ? "It waits for an approval."
+                    : $"It waits for an approval: {approval.Title}",
+                Detail = detail,
+            }
+        );
     }
 
     /// <summary>The answer lets it go on, with the time that it had left when it asked.</summary>
@@ -129,13 +195,23 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
     {
         var workflow = await workflows.OfAsync(tx, run);
         var stood = tx.Now - approval.RequestedAt;
-        var answered = run with { Approval = null, ApprovalUntil = null, TotalAt = run.TotalAt + stood, StateUntil = run.StateUntil + stood };
-        return await MoveAsync(tx, answered, new Change("approval_decided", by, workflow.IsAgent ? Phase.Running : run.Status) { Detail = detail });
+        var answered = run with
+        {
+            Approval = null,
+            ApprovalUntil = null,
+            TotalAt = run.TotalAt + stood,
+            StateUntil = run.StateUntil + stood,
+        };
+        return await MoveAsync(
+            tx,
+            answered,
+            new Change("approval_decided", by, workflow.IsAgent ? Phase.Running : run.Status) { Detail = detail }
+        );
     }
 
     /// <summary>
-    /// The next attempt of a run: from the best checkpoint whose artifact is there, else from the beginning. Earlier attempts can no longer report.
-    /// Null: its workflow lists checkpoints and none is proven.
+    /// The next attempt of a run: from the best checkpoint whose artifact is there, else from the beginning. Earlier
+    /// attempts can no longer report. Null: its workflow lists checkpoints and none is proven.
     /// </summary>
     public async ValueTask<Run?> RetryAsync(Tx tx, Run run, string? profile, Doer by)
     {
@@ -144,37 +220,83 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
         if (workflow.Checkpoints.Count > 0)
         {
             var artifacts = Artifacts.Read(await RunData.FindAsync(tx, run.Project, run.Id, RunData.Artifacts));
-            if (workflow.Checkpoints.FirstOrDefault(c => artifacts.ContainsKey(c.Artifact)) is not { } checkpoint) return null;
+            if (workflow.Checkpoints.FirstOrDefault(c => artifacts.ContainsKey(c.Artifact)) is not { } checkpoint)
+                return null;
             state = checkpoint.State;
         }
         await RunEvents.KeepAttemptAsync(tx, run, run.EndedAt ?? tx.Now);
-        if (run.CallbackOutcome is not null) await RunStore.SetCallbackOutcomeAsync(tx, run.Project, run.Id, null);
-        return await BeginAttemptAsync(tx, run with { Profile = profile, LeasesLost = 0 }, workflow, state, "retried", by, profile is null ? null : Json(new { profile }));
+        if (run.CallbackOutcome is not null)
+            await RunStore.SetCallbackOutcomeAsync(tx, run.Project, run.Id, null);
+        return await BeginAttemptAsync(
+            tx,
+            run with
+            {
+                Profile = profile,
+                LeasesLost = 0,
+            },
+            workflow,
+            state,
+            "retried",
+            by,
+            profile is null ? null : Json(new { profile })
+        );
     }
 
-    /// <summary>The worker that had claimed a run is gone: another attempt is offered, and the worker refused if it comes back. After too many the run fails.</summary>
+    /// <summary>
+    /// The worker that had claimed a run is gone: another attempt is offered, and the worker refused if it comes back.
+    /// After too many the run fails.
+    /// </summary>
     public async ValueTask<Run?> LoseLeaseAsync(Tx tx, Run run, long maxLost)
     {
         var workflow = await workflows.OfAsync(tx, run);
         if (run.LeasesLost + 1 >= maxLost)
-            return await EndAsync(tx, run.Project, run.Id, Phase.Failed, $"Its workers were lost {run.LeasesLost + 1} times.", failure: new Failure("lease_lost", "The worker neither reported nor sent a heartbeat."));
-        await RunEvents.KeepAttemptAsync(tx, run with { Reason = "The worker neither reported nor sent a heartbeat." }, tx.Now);
-        return await BeginAttemptAsync(tx, run with { LeasesLost = run.LeasesLost + 1 }, workflow, workflow.IsAgent && run.Session is null ? workflow.Initial : run.Status, "lease_lost", Doer.Server, null);
+            return await EndAsync(
+                tx,
+                run.Project,
+                run.Id,
+                Phase.Failed,
+                $"Its workers were lost {run.LeasesLost + 1} times.",
+                failure: new Failure("lease_lost", "The worker neither reported nor sent a heartbeat.")
+            );
+        await RunEvents.KeepAttemptAsync(
+            tx,
+            run with
+            {
+                Reason = "The worker neither reported nor sent a heartbeat.",
+            },
+            tx.Now
+        );
+        return await BeginAttemptAsync(
+            tx,
+            run with
+            {
+                LeasesLost = run.LeasesLost + 1,
+            },
+            workflow,
+            workflow.IsAgent && run.Session is null ? workflow.Initial : run.Status,
+            "lease_lost",
+            Doer.Server,
+            null
+        );
     }
 
-    /// <summary>The earliest of a run's deadlines, after a sign of life. While a person is asked it is the question's.</summary>
-    public static long DeadlineOf(Run run, long now) =>
-        run.ApprovalUntil ?? Math.Min(run.TotalAt, Math.Min(run.StateUntil ?? long.MaxValue, run.Phase == Phase.Running && run.Session is null ? now + (run.SilentSeconds * Second) : long.MaxValue));
-
-    private async ValueTask<Run> BeginAttemptAsync(Tx tx, Run run, Workflow workflow, string state, string type, Doer by, string? detail)
+    private async ValueTask<Run> BeginAttemptAsync(
+        Tx tx,
+        Run run,
+        Workflow workflow,
+        string state,
+        string type,
+        Doer by,
+        string? detail
+    )
     {
-        var next = WithDeadlines(
+        var next = RunDeadlines.WithDeadlines(
             run with
             {
                 Attempt = run.Attempt + 1,
                 AttemptAt = tx.Now,
                 UpdatedAt = tx.Now,
-                TotalAt = run.IsEnded ? tx.Now + (run.TotalSeconds * Second) : run.TotalAt,
+                TotalAt = run.IsEnded ? tx.Now + (run.TotalSeconds * RunDeadlines.Second) : run.TotalAt,
                 Status = state,
                 Phase = workflow.States[state].Phase,
                 EventSeq = run.EventSeq + 1,
@@ -196,46 +318,27 @@ internal sealed class RunMachine(WorkflowStore workflows, RunCallbacks callbacks
                 Tries = 0,
                 BootMessage = run.BootMessage || run.Session is null,
             },
-            workflow, tx.Now, entered: true);
-        await RunStore.SaveAsync(tx, next, releases: true);
-        await RunEvents.InsertAsync(tx, run.Project, run.Id, new RunEvent(next.EventSeq, type, tx.Now, next.Attempt, by, run.Status, next.Status, Detail: detail));
-        if (run.Session is not null) await tx.ExecuteAsync("UPDATE session SET current_attempt = $4 WHERE project = $1 AND id = $2 AND current_run = $3", run.Project, run.Session, run.Id, next.Attempt);
-        if (next.Phase != run.Phase && next.Phase == Phase.Waiting) await EmitAsync(tx, next, "run.waiting");
+            workflow,
+            tx.Now,
+            entered: true
+        );
+        await RunRow.SaveAsync(tx, next, releases: true);
+        await RunEvents.InsertAsync(
+            tx,
+            run.Project,
+            run.Id,
+            new RunEvent(next.EventSeq, type, tx.Now, next.Attempt, by, run.Status, next.Status, Detail: detail)
+        );
+        if (run.Session is not null)
+            await tx.ExecuteAsync(
+                "UPDATE session SET current_attempt = $4 WHERE project = $1 AND id = $2 AND current_run = $3",
+                run.Project,
+                run.Session,
+                run.Id,
+                next.Attempt
+            );
+        if (next.Phase != run.Phase && next.Phase == Phase.Waiting)
+            await EmitAsync(tx, next, EventType.RunWaiting);
         return next;
     }
-
-    private static Run WithDeadlines(Run run, Workflow workflow, long now, bool entered)
-    {
-        if (run.IsEnded) return run with { StateUntil = null };
-        long? until = !entered ? run.StateUntil
-            : workflow.Deadlines.TryGetValue(run.Status, out var seconds) ? now + (seconds * Second)
-            : run.Phase == Phase.Queued ? now + (run.QueuedSeconds * Second)
-            : null;
-        var timed = run with { StateUntil = until };
-        return timed with { DeadlineAt = DeadlineOf(timed, now) };
-    }
-
-    /// <summary>Who hears of a new phase: subscribers, and at the end whoever asked to be called back.</summary>
-    private async ValueTask TellAsync(Tx tx, Run before, Run run)
-    {
-        if (run.Phase is Phase.Waiting || run.IsEnded) await EmitAsync(tx, run, "run." + run.Phase);
-        else if (run.Phase == Phase.Running && before.StartedAt is null) await EmitAsync(tx, run, "run.started");
-        if (run is { IsEnded: true, CallbackUrl: not null }) await callbacks.EnqueueAsync(tx, run);
-    }
-
-    private ValueTask EmitAsync(Tx tx, Run run, string type) =>
-        outbox.EmitAsync(tx, run.Project, type, run.Id, json =>
-        {
-            json.WriteString("runId", run.Id);
-            json.WriteString("agent", run.Agent);
-            json.WriteString("workflow", run.Workflow);
-            json.WriteString("status", run.Status);
-            json.WriteString("phase", run.Phase);
-            json.WriteNumber("attempt", run.Attempt);
-            json.WriteString("sessionId", run.Session);
-            if (run.Reason is not null) json.WriteString("reason", run.Reason);
-            if (run.FailureCode is not null) json.WriteString("failureCode", run.FailureCode);
-        });
-
-    private static string Json<T>(T value) => JsonSerializer.Serialize(value, Wire.Json);
 }

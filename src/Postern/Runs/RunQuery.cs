@@ -11,18 +11,34 @@ internal static class RunQuery
     /// <summary>Null: a filter cannot be read.</summary>
     public static RunFilter? Read(IQueryCollection query, Cursor? after)
     {
-        if (ReadLists(query, "status", "phase", "agent", "session", "trigger", "tag") is not { } lists || lists[1].Any(p => !Phase.All.Contains(p, StringComparer.Ordinal)) || !TryReadSpan(query, "created", out var from, out var to)) return null;
+        if (
+            ReadLists(query, "status", "phase", "agent", "session", "trigger", "tag") is not { } lists
+            || lists[1].Any(p => !Phase.All.Contains(p, StringComparer.Ordinal))
+            || !TryReadSpan(query, "created", out var from, out var to)
+        )
+            return null;
         return new RunFilter(lists[0], lists[1], lists[2], lists[3], lists[4], lists[5], from, to, after);
     }
 
-    /// <summary>Filters that are comma-separated lists, in the order of their names; null: one cannot be read.</summary>
+    /// <summary>
+    /// Filters that are comma-separated lists, in the order of their names; null: one cannot be read.
+    /// </summary>
     public static List<IReadOnlyList<string>>? ReadLists(IQueryCollection query, params ReadOnlySpan<string> names)
     {
         var lists = new List<IReadOnlyList<string>>();
         foreach (var name in names)
         {
-            var values = query[name].SelectMany(v => (v ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).Distinct(StringComparer.Ordinal).ToList();
-            if (values.Count > MaxValues || values.Any(v => v.Length > Session.MaxExternalId || v.Contains('\0', StringComparison.Ordinal))) return null;
+            var values = query[name]
+                .SelectMany(v =>
+                    (v ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                )
+                .Distinct(StringComparer.Ordinal)
+                .ToList();
+            if (
+                values.Count > MaxValues
+                || values.Any(v => v.Length > Session.MaxExternalId || v.Contains('\0', StringComparison.Ordinal))
+            )
+                return null;
             lists.Add(values);
         }
         return lists;
@@ -32,7 +48,8 @@ internal static class RunQuery
     public static bool TryReadSpan(IQueryCollection query, string name, out long? from, out long? to)
     {
         (from, to) = (null, null);
-        if (!query.TryGetValue(name, out var span)) return true;
+        if (!query.TryGetValue(name, out var span))
+            return true;
         var ends = span.ToString().Split("..");
         return ends.Length == 2 && TryEnd(ends[0], out from) && TryEnd(ends[1], out to);
     }
@@ -40,8 +57,10 @@ internal static class RunQuery
     private static bool TryEnd(string text, out long? instant)
     {
         instant = null;
-        if (text.Length == 0) return true;
-        if (!Wire.TryParseInstant(text, out var parsed)) return false;
+        if (text.Length == 0)
+            return true;
+        if (!Wire.TryParseInstant(text, out var parsed))
+            return false;
         instant = parsed;
         return true;
     }

@@ -6,13 +6,24 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>
-/// Ends runs whose time is over, and offers anew those whose worker was lost; each within about a second of its time. It finds by an index and
-/// decides again under the run's lock, so any number of nodes may look at once and one does it. Beside that it keeps ended runs for as
-/// long as their retention says.
+/// Ends runs whose time is over, and offers anew those whose worker was lost; each within about a second of its time.
+/// It finds by an index and decides again under the run's lock, so any number of nodes may look at once and one does
+/// it. Beside that it keeps ended runs for as long as their retention says.
 /// </summary>
-internal sealed class RunReaper(Database database, RunStore runs, RunMachine machine, Conversation conversation, PosternOptions options, TimeProvider clock, ILogger<RunReaper> log) : PeriodicLook(clock, log)
+internal sealed class RunReaper(
+    Database database,
+    RunStore runs,
+    RunMachine machine,
+    Conversation conversation,
+    PosternOptions options,
+    TimeProvider clock,
+    ILogger<RunReaper> log
+) : PeriodicLook(clock, log)
 {
-    /// <summary>How often a run's worker may be lost before the run fails, unless its agent's <c>retry.maxTries</c> says otherwise.</summary>
+    /// <summary>
+    /// How often a run's worker may be lost before the run fails, unless its agent's <c>retry.maxTries</c> says
+    /// otherwise.
+    /// </summary>
     private const long MaxLost = 5;
 
     protected override async Task LookAsync(CancellationToken stop)
@@ -24,38 +35,54 @@ internal sealed class RunReaper(Database database, RunStore runs, RunMachine mac
     /// <summary>Returns false when there was nothing to do any more.</summary>
     private async Task<bool> SettleAsync(Run found, Func<Tx, Run, ValueTask<Run?>> act)
     {
-        var ended = await database.WriteAsync(async tx => await RunStore.LockAsync(tx, found.Project, found.Id) is { IsEnded: false } run ? await act(tx, run) : null);
-        if (ended is { IsEnded: true }) RunLog.RunEnded(Log, ended.Id, ended.Phase, ended.Reason ?? "");
+        var ended = await database.WriteAsync(async tx =>
+            await RunStore.LockAsync(tx, found.Project, found.Id) is { IsEnded: false } run ? await act(tx, run) : null
+        );
+        if (ended is { IsEnded: true })
+            RunLog.RunEnded(Log, ended.Id, ended.Phase, ended.Reason ?? "");
         return ended is not null;
     }
 
     private async ValueTask<Run?> EndLateAsync(Tx tx, Run run)
     {
         // A question has a time of its own, and what ends it.
-        if (run.DeadlineAt > tx.Now || run.Approval is not null) return null;
+        if (run.DeadlineAt > tx.Now || run.Approval is not null)
+            return null;
         var why = run switch
         {
             _ when run.TotalAt <= tx.Now => "The run outlived its time.",
-            { Phase: Phase.Queued, StartedAt: null, Dispatched: false } or { ClaimAt: not null } => "No agent took the run on in time.",
-            _ when run.StateUntil <= tx.Now && run.Phase != Phase.Queued => $"The run stayed in {run.Status} for longer than its workflow allows.",
+            { Phase: Phase.Queued, StartedAt: null, Dispatched: false } or { ClaimAt: not null } =>
+                "No agent took the run on in time.",
+            _ when run.StateUntil <= tx.Now && run.Phase != Phase.Queued =>
+                $"The run stayed in {run.Status} for longer than its workflow allows.",
             { Phase: Phase.Queued } => "The agent did not begin in time.",
             _ => "The worker neither reported nor sent a heartbeat in time.",
         };
-        return await conversation.EndRunAsync(tx, run, Phase.TimedOut, why, failure: new Failure("timed_out", why), tellAgent: true);
+        return await conversation.EndRunAsync(
+            tx,
+            run,
+            Phase.TimedOut,
+            why,
+            failure: new Failure("timed_out", why),
+            tellAgent: true
+        );
     }
 
     private async ValueTask<Run?> OfferAgainAsync(Tx tx, Run run)
     {
-        if (run.ClaimUntil is not { } until || until > tx.Now) return null;
+        if (run.ClaimUntil is not { } until || until > tx.Now)
+            return null;
         var most = (await AgentStore.FindAsync(tx, run.Project, run.Agent))?.Settings.MaxTries ?? MaxLost;
         var next = await machine.LoseLeaseAsync(tx, run, most);
-        if (next is { IsEnded: true, Session: not null }) await conversation.ReleaseRunAsync(tx, next);
+        if (next is { IsEnded: true, Session: not null })
+            await conversation.ReleaseRunAsync(tx, next);
         return next;
     }
 
     protected override async Task SweepAsync(CancellationToken stop)
     {
-        if (options.Retention.RunDays == 0) return;
+        if (options.Retention.RunDays == 0)
+            return;
         var before = database.Now - (options.Retention.RunDays * 86_400_000_000L);
         await AllAsync(limit => runs.EndedBeforeAsync(before, limit), run => run.Id, DeleteAsync, stop);
     }

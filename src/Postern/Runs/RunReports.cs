@@ -6,9 +6,10 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>
-/// Takes reports, whatever door they came through, in one order of checks: the run, what depends on its workflow, the ledger of repeats, the
-/// attempt, the order of instants, the state machine; then it applies. All of it is one transaction that holds the run's row: of reports at
-/// once each is judged after the one before it, and a fault at any step leaves nothing. A refused report is kept in the timeline.
+/// Takes reports, whatever door they came through, in one order of checks: the run, what depends on its workflow, the
+/// ledger of repeats, the attempt, the order of instants, the state machine; then it applies. All of it is one
+/// transaction that holds the run's row: of reports at once each is judged after the one before it, and a fault at any
+/// step leaves nothing. A refused report is kept in the timeline.
 /// </summary>
 internal sealed class RunReports(WorkflowStore workflows, RunMachine machine, Conversation conversation)
 {
@@ -16,24 +17,37 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine, Co
 
     public async ValueTask<ReportOutcome> TakeAsync(Tx tx, string project, string id, Report report)
     {
-        if (await RunStore.LockAsync(tx, project, id) is not { } run) return new ReportOutcome.NoSuchRun();
+        if (await RunStore.LockAsync(tx, project, id) is not { } run)
+            return new ReportOutcome.NoSuchRun();
         var workflow = await workflows.OfAsync(tx, run);
         var judged = await JudgeAsync(tx, run, workflow, report);
-        // A quick worker's report may come before its answer to the dispatch is recorded: whoever works has taken the run on.
-        if (judged is ReportOutcome.Illegal && report.OfItsWorker && run is { Phase: Phase.Queued, Dispatched: true, WorkflowVersion: 0 } && workflow.MayFollow(Phase.Running, report.Status))
+        // A quick worker's report may come before its answer to the dispatch is recorded: whoever works has taken the
+        // run on.
+        if (
+            judged is ReportOutcome.Illegal
+            && report.OfItsWorker
+            && run is { Phase: Phase.Queued, Dispatched: true, WorkflowVersion: 0 }
+            && workflow.MayFollow(Phase.Running, report.Status)
+        )
         {
             run = await machine.MoveAsync(tx, run, new Change("taken_on", report.By, Phase.Running));
             judged = null;
         }
         if (judged is { } refused)
         {
-            if (refused is not ReportOutcome.Replayed) await KeepRefusalAsync(tx, run, report, refused);
+            if (refused is not ReportOutcome.Replayed)
+                await KeepRefusalAsync(tx, run, report, refused);
             return refused;
         }
-        var artifacts = report.Artifacts is { } updates ? Artifacts.Merge(workflow, await RunData.FindAsync(tx, project, id, RunData.Artifacts), updates) : new ArtifactUpdate(null, [], []);
+        var artifacts = report.Artifacts is { } updates
+            ? Artifacts.Merge(workflow, await RunData.FindAsync(tx, project, id, RunData.Artifacts), updates)
+            : new ArtifactUpdate(null, [], []);
         if (artifacts is null)
         {
-            var tooLarge = new ReportOutcome.Invalid("artifact_updates", $"would make the run's artifacts larger than {Artifacts.MaxBytes} bytes");
+            var tooLarge = new ReportOutcome.Invalid(
+                "artifact_updates",
+                $"would make the run's artifacts larger than {Artifacts.MaxBytes} bytes"
+            );
             await KeepRefusalAsync(tx, run, report, tooLarge);
             return tooLarge;
         }
@@ -43,68 +57,142 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine, Co
     /// <summary>Why a report is not applied; null when it is to be.</summary>
     private static async ValueTask<ReportOutcome?> JudgeAsync(Tx tx, Run run, Workflow workflow, Report report)
     {
-        if (!workflow.States.TryGetValue(report.Status, out var state)) return new ReportOutcome.Invalid("status", $"must be a state of the workflow {workflow.Name}: {string.Join(", ", workflow.States.Keys.Order(StringComparer.Ordinal))}");
-        if (state.Phase == Phase.Failed && report.Failure is null) return new ReportOutcome.Invalid("failure_code", $"is required with the status {report.Status}");
-        if (report.EventId is { } eventId && await RunEvents.FindAcceptedAsync(tx, run.Project, run.Id, eventId) is { } digest)
-            return digest.AsSpan().SequenceEqual(report.Digest) ? new ReportOutcome.Replayed(run) : new ReportOutcome.Mismatch(eventId);
-        if (report.Attempt is { } attempt && attempt != run.Attempt) return new ReportOutcome.Stale(run.Attempt, attempt);
-        if (report.OccurredAt is { } at && run.Marker is { } marker && at <= marker) return new ReportOutcome.OutOfOrder(marker, run.Status, report.Status);
-        if (run.IsEnded) return new ReportOutcome.Illegal(run.Status, report.Status, [], Terminal: true);
-        if (run.Approval is not null && state.Phase is not (Phase.Failed or Phase.Cancelled)) return new ReportOutcome.Illegal(run.Status, report.Status, [.. workflow.AllowedAfter(run.Status).Where(s => workflow.States[s].Phase is Phase.Failed or Phase.Cancelled)], Terminal: false, Asked: true);
-        return workflow.MayFollow(run.Status, report.Status) ? null : new ReportOutcome.Illegal(run.Status, report.Status, workflow.AllowedAfter(run.Status), Terminal: false);
+        if (!workflow.States.TryGetValue(report.Status, out var state))
+            return new ReportOutcome.Invalid(
+                "status",
+                $"must be a state of the workflow {workflow.Name}: "
+                    + $"{string.Join(", ", workflow.States.Keys.Order(StringComparer.Ordinal))}"
+            );
+        if (state.Phase == Phase.Failed && report.Failure is null)
+            return new ReportOutcome.Invalid("failure_code", $"is required with the status {report.Status}");
+        if (
+            report.EventId is { } eventId
+            && await RunEvents.FindAcceptedAsync(tx, run.Project, run.Id, eventId) is { } digest
+        )
+            return digest.AsSpan().SequenceEqual(report.Digest)
+                ? new ReportOutcome.Replayed(run)
+                : new ReportOutcome.Mismatch(eventId);
+        if (report.Attempt is { } attempt && attempt != run.Attempt)
+            return new ReportOutcome.Stale(run.Attempt, attempt);
+        if (report.OccurredAt is { } at && run.Marker is { } marker && at <= marker)
+            return new ReportOutcome.OutOfOrder(marker, run.Status, report.Status);
+        if (run.IsEnded)
+            return new ReportOutcome.Illegal(run.Status, report.Status, [], Terminal: true);
+        if (run.Approval is not null && state.Phase is not (Phase.Failed or Phase.Cancelled))
+            return new ReportOutcome.Illegal(
+                run.Status,
+                report.Status,
+                [
+                    .. workflow
+                        .AllowedAfter(run.Status)
+                        .Where(s => workflow.States[s].Phase is Phase.Failed or Phase.Cancelled),
+                ],
+                Terminal: false,
+                Asked: true
+            );
+        return workflow.MayFollow(run.Status, report.Status)
+            ? null
+            : new ReportOutcome.Illegal(run.Status, report.Status, workflow.AllowedAfter(run.Status), Terminal: false);
     }
 
     private async ValueTask<Run> ApplyAsync(Tx tx, Run run, Workflow workflow, Report report, ArtifactUpdate artifacts)
     {
-        if (artifacts.Body is not null) await RunData.PutAsync(tx, run.Project, run.Id, RunData.Artifacts, artifacts.Body);
-        if (report.Output is not null) await RunData.PutAsync(tx, run.Project, run.Id, RunData.Output, report.Output);
-        var moved = await machine.MoveAsync(tx, run, new Change("report", report.By, report.Status)
-        {
-            // Without an instant of its own a report happened now, and after all that came before it.
-            OccurredAt = report.OccurredAt ?? Math.Max(tx.Now, (run.Marker ?? 0) + 1),
-            EventId = report.EventId,
-            CorrelationId = report.CorrelationId,
-            Digest = report.Digest,
-            Failure = workflow.States[report.Status].Phase == Phase.Failed ? report.Failure : null,
-            Reason = workflow.States[report.Status].Phase == Phase.Failed ? report.Failure?.Message ?? report.Failure?.Code : null,
-            ProgressMillionths = report.ProgressMillionths,
-            Detail = DetailOf(report, artifacts),
-        });
-        if (moved is { IsEnded: true, Session: not null }) await conversation.ReleaseRunAsync(tx, moved);
+        if (artifacts.Body is not null)
+            await RunData.PutAsync(tx, run.Project, run.Id, RunData.Artifacts, artifacts.Body);
+        if (report.Output is not null)
+            await RunData.PutAsync(tx, run.Project, run.Id, RunData.Output, report.Output);
+        var moved = await machine.MoveAsync(
+            tx,
+            run,
+            new Change("report", report.By, report.Status)
+            {
+                // Without an instant of its own a report happened now, and after all that came before it.
+                OccurredAt = report.OccurredAt ?? Math.Max(tx.Now, (run.Marker ?? 0) + 1),
+                EventId = report.EventId,
+                CorrelationId = report.CorrelationId,
+                Digest = report.Digest,
+                Failure = workflow.States[report.Status].Phase == Phase.Failed ? report.Failure : null,
+                Reason =
+                    workflow.States[report.Status].Phase == Phase.Failed
+                        ? report.Failure?.Message ?? report.Failure?.Code
+                        : null,
+                ProgressMillionths = report.ProgressMillionths,
+                Detail = DetailOf(report, artifacts),
+            }
+        );
+        if (moved is { IsEnded: true, Session: not null })
+            await conversation.ReleaseRunAsync(tx, moved);
         return moved;
     }
 
     public static async ValueTask KeepRefusalAsync(Tx tx, Run run, Report report, ReportOutcome refused)
     {
-        if (await RunEvents.IsFullAsync(tx, run.Project, run.Id)) return;
+        if (await RunEvents.IsFullAsync(tx, run.Project, run.Id))
+            return;
         var (code, words) = Explain(refused);
-        await RunEvents.AddAsync(tx, run.Project, run.Id, seq => new RunEvent(
-            seq, "report", tx.Now, report.Attempt ?? run.Attempt, report.By, run.Status, report.Status, report.EventId, report.CorrelationId, report.OccurredAt, Accepted: false, Code: code,
-            Detail: JsonSerializer.Serialize(new { reason = words }, Wire.Json)));
+        await RunEvents.AddAsync(
+            tx,
+            run.Project,
+            run.Id,
+            seq => new RunEvent(
+                seq,
+                "report",
+                tx.Now,
+                report.Attempt ?? run.Attempt,
+                report.By,
+                run.Status,
+                report.Status,
+                report.EventId,
+                report.CorrelationId,
+                report.OccurredAt,
+                Accepted: false,
+                Code: code,
+                Detail: JsonSerializer.Serialize(new { reason = words }, Wire.Json)
+            )
+        );
     }
 
     /// <summary>The code and the words of a refusal.</summary>
-    public static (string Code, string Words) Explain(ReportOutcome refused) => refused switch
-    {
-        ReportOutcome.Invalid r => (ReportCode.Validation, $"{r.Field} {r.Problem}"),
-        ReportOutcome.Mismatch => (ReportCode.Mismatch, "This event id was accepted with other content."),
-        ReportOutcome.Stale r => (ReportCode.Stale, $"The report is of attempt {r.ReportedAttempt}; the run is at attempt {r.CurrentAttempt}."),
-        ReportOutcome.OutOfOrder r => (ReportCode.OutOfOrder, $"A report of {Wire.IsoMicroseconds(r.Latest)} was applied already."),
-        ReportOutcome.Illegal { Terminal: true } r => (ReportCode.Terminal, $"The run has ended as {r.Current}."),
-        ReportOutcome.Illegal { Asked: true } r => (ReportCode.Illegal, $"The run waits for an approval: until it is decided, {r.Attempted} does not follow."),
-        ReportOutcome.Illegal r => (ReportCode.Illegal, $"{r.Attempted} does not follow {r.Current}."),
-        _ => throw new InvalidOperationException("Not a refusal."),
-    };
+    public static (string Code, string Words) Explain(ReportOutcome refused) =>
+        refused switch
+        {
+            ReportOutcome.Invalid r => (ReportCode.Validation, $"{r.Field} {r.Problem}"),
+            ReportOutcome.Mismatch => (ReportCode.Mismatch, "This event id was accepted with other content."),
+            ReportOutcome.Stale r => (
+                ReportCode.Stale,
+                $"The report is of attempt {r.ReportedAttempt}; the run is at attempt {r.CurrentAttempt}."
+            ),
+            ReportOutcome.OutOfOrder r => (
+                ReportCode.OutOfOrder,
+                $"A report of {Wire.IsoMicroseconds(r.Latest)} was applied already."
+            ),
+            ReportOutcome.Illegal { Terminal: true } r => (ReportCode.Terminal, $"The run has ended as {r.Current}."),
+            ReportOutcome.Illegal { Asked: true } r => (
+                ReportCode.Illegal,
+                $"The run waits for an approval: until it is decided, {r.Attempted} does not follow."
+            ),
+            ReportOutcome.Illegal r => (ReportCode.Illegal, $"{r.Attempted} does not follow {r.Current}."),
+            _ => throw new InvalidOperationException("Not a refusal."),
+        };
 
     private static string? DetailOf(Report report, ArtifactUpdate artifacts)
     {
         var detail = new Dictionary<string, object>(StringComparer.Ordinal);
-        if (report.ActorType is not null) detail["actorType"] = report.ActorType;
-        if (report.Artifacts is { } updates) detail["artifacts"] = updates.EnumerateObject().Where(u => u.Value.ValueKind != JsonValueKind.Null).Select(u => u.Name);
-        if (artifacts.Kept.Count > 0) detail["immutableArtifactsKept"] = artifacts.Kept;
-        if (artifacts.Ignored.Count > 0) detail["unlistedArtifactsIgnored"] = artifacts.Ignored;
-        if (report.Failure is not null) detail["failure"] = report.Failure;
-        if (report.ProgressMillionths is { } progress) detail["progress"] = progress / 1_000_000m;
+        if (report.ActorType is not null)
+            detail["actorType"] = report.ActorType;
+        if (report.Artifacts is { } updates)
+            detail["artifacts"] = updates
+                .EnumerateObject()
+                .Where(u => u.Value.ValueKind != JsonValueKind.Null)
+                .Select(u => u.Name);
+        if (artifacts.Kept.Count > 0)
+            detail["immutableArtifactsKept"] = artifacts.Kept;
+        if (artifacts.Ignored.Count > 0)
+            detail["unlistedArtifactsIgnored"] = artifacts.Ignored;
+        if (report.Failure is not null)
+            detail["failure"] = report.Failure;
+        if (report.ProgressMillionths is { } progress)
+            detail["progress"] = progress / 1_000_000m;
         return detail.Count == 0 ? null : JsonSerializer.Serialize(detail, Wire.Json);
     }
 }

@@ -6,15 +6,16 @@ namespace Postern.Runs;
 /// <summary>What a new run begins with, by its agent's settings and the server's.</summary>
 internal static class RunStart
 {
-    public static Run For(Agent agent, string id, PosternOptions options) => new()
-    {
-        Project = agent.Project,
-        Id = id,
-        Agent = agent.Slug,
-        Status = Phase.Queued,
-        QueuedSeconds = agent.Settings.QueuedSeconds ?? options.Runs.QueuedSeconds,
-        SilentSeconds = agent.Settings.TurnSeconds ?? options.Runs.TurnSeconds,
-        TotalSeconds = agent.Settings.TotalSeconds ?? options.Runs.TotalSeconds,
-        IdleSeconds = agent.Settings.IdleSeconds ?? options.Runs.IdleSeconds,
-    };
+    public static Run For(Agent agent, string id, PosternOptions options) =>
+        new()
+        {
+            Project = agent.Project,
+            Id = id,
+            Agent = agent.Slug,
+            Status = Phase.Queued,
+            QueuedSeconds = agent.Settings.QueuedSeconds ?? options.Runs.QueuedSeconds,
+            SilentSeconds = agent.Settings.TurnSeconds ?? options.Runs.TurnSeconds,
+            TotalSeconds = agent.Settings.TotalSeconds ?? options.Runs.TotalSeconds,
+            IdleSeconds = agent.Settings.IdleSeconds ?? options.Runs.IdleSeconds,
+        };
 }

@@ -12,9 +12,16 @@ internal sealed record RunView(
     [Member("The state of its workflow.")] string Status,
     [Word(
         "What the state means.",
-        Runs.Phase.Queued, Runs.Phase.Running, Runs.Phase.Waiting, Runs.Phase.Paused,
-        Runs.Phase.Succeeded, Runs.Phase.Failed, Runs.Phase.Cancelled, Runs.Phase.TimedOut)]
-    string Phase,
+        Runs.Phase.Queued,
+        Runs.Phase.Running,
+        Runs.Phase.Waiting,
+        Runs.Phase.Paused,
+        Runs.Phase.Succeeded,
+        Runs.Phase.Failed,
+        Runs.Phase.Cancelled,
+        Runs.Phase.TimedOut
+    )]
+        string Phase,
     [Member("The attempt that the run is at, from 1.")] long Attempt,
     [Member("The id of the session that the run works in.")] string? SessionId,
     [Member("The run of the session before this one.")] string? PreviousRunId,
@@ -35,4 +42,5 @@ internal sealed record RunView(
     [At("When its attempt is ended, unless it ends before.")] string? DeadlineAt,
     [At("The newest instant that a report gave.")] string? LatestAppliedOccurredAt,
     [Member("The attempts before this one, where there are any. Not in lists.", MayBeAbsent = true)]
-    IReadOnlyList<RunAttempt>? Attempts);
+        IReadOnlyList<RunAttempt>? Attempts
+);

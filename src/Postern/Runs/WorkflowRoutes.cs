@@ -12,19 +12,40 @@ internal sealed class WorkflowRoutes(WorkflowStore workflows)
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/workflows", ProblemFamily.Instance);
-        group.Get("", Opens.Key, Rule.Needs("read", "runs"), List).Says("List the workflows").Paged()
-            .Gives<Page<WorkflowView>>().Gives(400, 401, 403);
-        group.Put("/{workflow}", Opens.Key, Rule.Admin, Put).Audits("workflow.put").Says("Define a workflow; another definition makes its next version").Takes<PutWorkflow>().Gives<WorkflowView>().Gives<WorkflowView>(201).Gives(400, 401, 403, 409);
-        group.Get("/{workflow}", Opens.Key, Rule.Needs("read", "runs"), Retrieve).Says("Read a workflow's newest version").Gives<WorkflowView>().Gives(401, 403, 404);
+        group
+            .Get("", Opens.Key, Rule.Needs("read", "runs"), List)
+            .Says("List the workflows")
+            .Paged()
+            .Gives<Page<WorkflowView>>()
+            .Gives(400, 401, 403);
+        group
+            .Put("/{workflow}", Opens.Key, Rule.Admin, Put)
+            .Audits("workflow.put")
+            .Says("Define a workflow; another definition makes its next version")
+            .Takes<PutWorkflow>()
+            .Gives<WorkflowView>()
+            .Gives<WorkflowView>(201)
+            .Gives(400, 401, 403, 409);
+        group
+            .Get("/{workflow}", Opens.Key, Rule.Needs("read", "runs"), Retrieve)
+            .Says("Read a workflow's newest version")
+            .Gives<WorkflowView>()
+            .Gives(401, 403, 404);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
         var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null) return wrong;
+        if (wrong is not null)
+            return wrong;
         var rows = new List<WorkflowView>();
-        if (page.After is null) rows.Add(WorkflowView.Of(Workflow.Agent.Name, 0, WorkflowText.Write(Workflow.Agent), null));
-        rows.AddRange((await workflows.ListAsync(caller.Project, page.After?.Id ?? "", page.Limit + 1)).Select(w => WorkflowView.Of(w.Name, w.Version, w.Text, w.CreatedAt)));
+        if (page.After is null)
+            rows.Add(WorkflowView.Of(Workflow.Agent.Name, 0, WorkflowText.Write(Workflow.Agent), null));
+        rows.AddRange(
+            (await workflows.ListAsync(caller.Project, page.After?.Id ?? "", page.Limit + 1)).Select(w =>
+                WorkflowView.Of(w.Name, w.Version, w.Text, w.CreatedAt)
+            )
+        );
         // The built-in one comes first, before a cursor that any name follows.
         return Reply.Ok(Page.Of(rows, page.Limit, w => w, w => new Cursor(0, w.Version == 0 ? " " : w.Name)));
     }
@@ -33,19 +54,37 @@ internal sealed class WorkflowRoutes(WorkflowStore workflows)
     {
         var name = RequestPath.Segment(http, NameSegment) ?? "";
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null) return unreadable!;
-        if (name.Length is 0 or > 64 || !char.IsAsciiLetterOrDigit(name[0]) || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
-            fields.Fault("workflow", "must be named with 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit");
+        if (fields is null)
+            return unreadable!;
+        if (
+            name.Length is 0 or > 64
+            || !char.IsAsciiLetterOrDigit(name[0])
+            || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
+        )
+            fields.Fault(
+                "workflow",
+                "must be named with 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit"
+            );
         var workflow = WorkflowText.Check(name, fields);
-        if (fields.Refusal() is { } wrong) return wrong with { Code = "invalid_workflow", Extra = [("errors", fields.Faults.Select(f => $"{f.Field} {f.Problem}"))] };
-        if (name == Workflow.Agent.Name) return new Refusal(409, "The workflow agent is built in: give yours another name.", "built_in");
+        if (fields.Refusal() is { } wrong)
+            return wrong with
+            {
+                Code = "invalid_workflow",
+                Extra = [("errors", fields.Faults.Select(f => $"{f.Field} {f.Problem}"))],
+            };
+        if (name == Workflow.Agent.Name)
+            return new Refusal(409, "The workflow agent is built in: give yours another name.", "built_in");
         var (version, isNew, createdAt) = await workflows.PutAsync(caller.Project, workflow!);
         return Reply.Json(isNew ? 201 : 200, WorkflowView.Of(name, version, WorkflowText.Write(workflow!), createdAt));
     }
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
     {
-        if (RequestPath.Segment(http, NameSegment) is not { } name || await workflows.NewestAsync(caller.Project, name) is not { } found) return new Refusal(404, "There is no such workflow.", "not_found");
+        if (
+            RequestPath.Segment(http, NameSegment) is not { } name
+            || await workflows.NewestAsync(caller.Project, name) is not { } found
+        )
+            return new Refusal(404, "There is no such workflow.", "not_found");
         return Reply.Ok(WorkflowView.Of(name, found.Workflow.Version, found.Text, found.CreatedAt));
     }
 }

@@ -15,7 +15,9 @@ internal abstract record AppendOutcome
 
     internal sealed record Expired : AppendOutcome;
 
-    /// <summary>The run behind the token no longer has the session: it has ended, or a later attempt took over.</summary>
+    /// <summary>
+    /// The run behind the token no longer has the session: it has ended, or a later attempt took over.
+    /// </summary>
     internal sealed record NotTheRun : AppendOutcome;
 
     /// <summary>Its run waits for a person: the turn does not end before the answer.</summary>

@@ -3,4 +3,5 @@ using Postern.Http;
 namespace Postern.Sessions;
 
 internal sealed record AppendRecords(
-    [Items("The records, in their order.", 1, 1000)] IReadOnlyList<AppendRecord> Records);
+    [Items("The records, in their order.", 1, 1000)] IReadOnlyList<AppendRecord> Records
+);

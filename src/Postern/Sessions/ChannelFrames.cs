@@ -8,8 +8,8 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// The event frames of a channel. Records that were read together go out together; a turn-complete stands in a frame of its own,
-/// because each reader who may write gets a fresh token with it.
+/// The event frames of a channel. Records that were read together go out together; a turn-complete stands in a frame of
+/// its own, because each reader who may write gets a fresh token with it.
 /// </summary>
 internal static class ChannelFrames
 {
@@ -20,22 +20,45 @@ internal static class ChannelFrames
     public static readonly byte[] Done = "data: [DONE]\n\n"u8.ToArray();
 
     /// <summary>The end of a stream whose reader may read no more.</summary>
-    public static byte[] Error(string reason) => Encoding.UTF8.GetBytes($"event: error\ndata: {{\"reason\":\"{reason}\"}}\n\n");
+    public static byte[] Error(string reason) =>
+        Encoding.UTF8.GetBytes($"event: error\ndata: {{\"reason\":\"{reason}\"}}\n\n");
 
     /// <summary>The channel as a log: what it holds after a number, and whether more can follow.</summary>
-    public static LogSource Source(Database database, SessionName name, string channel) => new(
-        $"{name.Id}/{channel}", name.Id,
-        () => database.ReadAsync(tx => tx.FirstAsync(
-            "SELECT seq + 1 FROM record WHERE project = $1 AND session = $2 AND channel = $3 ORDER BY seq DESC LIMIT 1", r => r.GetInt64(0), name.Project, name.Id, channel)),
-        next => database.ReadAsync(tx => ReadAsync(tx, name, channel, next)),
-        WatchedRow.Session(name.Project, name.Id));
+    public static LogSource Source(Database database, SessionName name, string channel) =>
+        new(
+            $"{name.Id}/{channel}",
+            name.Id,
+            () =>
+                database.ReadAsync(tx =>
+                    tx.FirstAsync(
+                        """
+                        SELECT seq + 1
+                        FROM record
+                        WHERE project = $1 AND session = $2 AND channel = $3
+                        ORDER BY seq DESC LIMIT 1
+                        """,
+                        r => r.GetInt64(0),
+                        name.Project,
+                        name.Id,
+                        channel
+                    )
+                ),
+            next => database.ReadAsync(tx => ReadAsync(tx, name, channel, next)),
+            WatchedRow.Session(name.Project, name.Id)
+        );
 
     public static async ValueTask<Batch> ReadAsync(Tx tx, SessionName name, string channel, long next)
     {
         var records = await RecordStore.AfterAsync(tx, name, channel, next - 1, PageSize);
-        if (records.Count > 0) return new Batch(Render(records), null);
+        if (records.Count > 0)
+            return new Batch(Render(records), null);
         var session = await SessionStore.FindAsync(tx, name.Project, name.Id);
-        return new Batch([], session is null ? Access.StreamEnd.SessionDeleted : session.IsOver(tx.Now) ? Access.StreamEnd.SessionClosed : null);
+        return new Batch(
+            [],
+            session is null ? Access.StreamEnd.SessionDeleted
+                : session.IsOver(tx.Now) ? Access.StreamEnd.SessionClosed
+                : null
+        );
     }
 
     public static List<Frame> Render(IReadOnlyList<Record> records)
@@ -44,12 +67,15 @@ internal static class ChannelFrames
         var from = 0;
         for (var i = 0; i < records.Count; i++)
         {
-            if (!records[i].IsTurnComplete) continue;
-            if (i > from) frames.Add(Render(records, from, i, records[^1]));
+            if (!records[i].IsTurnComplete)
+                continue;
+            if (i > from)
+                frames.Add(Render(records, from, i, records[^1]));
             frames.Add(Render(records, i, i + 1, records[^1]) with { Entry = records[i] });
             from = i + 1;
         }
-        if (from < records.Count) frames.Add(Render(records, from, records.Count, records[^1]));
+        if (from < records.Count)
+            frames.Add(Render(records, from, records.Count, records[^1]));
         return frames;
     }
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Postern.Access;
 using Postern.Http;
 using Postern.Live;
@@ -7,13 +6,22 @@ using Postern.Storage;
 
 namespace Postern.Sessions;
 
-/// <summary>The channels: appending, reading, following. The hot path of the server: a body is wrapped once and kept and sent out as those bytes.</summary>
-internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Conversation conversation, SessionTokens tokens, RecordStore records, Database database, StreamRegistry registry, Tails tails)
+/// <summary>
+/// The channels: appending, reading, following. The hot path of the server: a body is wrapped once and kept and sent
+/// out as those bytes.
+/// </summary>
+internal sealed class ChannelRoutes(
+    SessionStore sessions,
+    SessionDoor door,
+    Conversation conversation,
+    SessionTokens tokens,
+    RecordStore records,
+    Database database,
+    StreamRegistry registry,
+    Tails tails
+)
 {
     private const int MaxBody = 1024 * 1024;
-    private const int MaxRecords = 1000;
-    private const int MaxPartId = 256;
-    private const int MaxHeaders = 32;
     private const int SessionSegment = 3;
 
     public void Map(Doors doors)
@@ -23,39 +31,75 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
         foreach (var path in (string[])["/{io}", "/channels/{name}/{io}"])
         {
             var group = doors.Group("/realtime/v1/sessions/{session}" + path, SessionFamily.Instance);
-            group.Post("/append", Opens.Key | Opens.Token | Opens.RunToken, writes, Append).ForReports().Says("Append one record of any text").Header("X-Part-Id", "The same part again is one record").Takes<string>("text/plain").Gives<Appended>().Gives(400, 401, 403, 404, 409, 413);
-            group.Post("/records", Opens.Key | Opens.Token | Opens.RunToken, writes, AppendBatch).ForReports().Says("Append a batch of records: how agents stream").Takes<AppendRecords>().Gives<AppendedBatch>().Gives(400, 401, 403, 404, 409, 413);
-            group.Get("/records", Opens.Key | Opens.Token | Opens.RunToken, opens, Read).Says("Read records")
+            group
+                .Post("/append", Opens.Key | Opens.Token | Opens.RunToken, writes, Append)
+                .ForReports()
+                .Says("Append one record of any text")
+                .Header("X-Part-Id", "The same part again is one record")
+                .Takes<string>("text/plain")
+                .Gives<Appended>()
+                .Gives(400, 401, 403, 404, 409, 413);
+            group
+                .Post("/records", Opens.Key | Opens.Token | Opens.RunToken, writes, AppendBatch)
+                .ForReports()
+                .Says("Append a batch of records: how agents stream")
+                .Takes<AppendRecords>()
+                .Gives<AppendedBatch>()
+                .Gives(400, 401, 403, 404, 409, 413);
+            group
+                .Get("/records", Opens.Key | Opens.Token | Opens.RunToken, opens, Read)
+                .Says("Read records")
                 .Query("afterEventId", "Records with a larger number.", -1, long.MaxValue)
-                .Query("limit", "How many at most.", 1, 1000, 1000).Gives<RecordsPage>().Gives(400, 401, 404);
-            group.Get("", Opens.Key | Opens.Token | Opens.RunToken, opens, Follow).Says("Follow the channel as server-sent events").Header("Last-Event-ID", "Resume after this number").Header("Timeout-Seconds", "1 to 600, default 60").Header("X-Peek-Settled", "1: close at once when the last turn has completed").Header("X-Trigger-Stream-Start", "latest: only what is new").Gives<string>(200, "text/event-stream").Gives(400, 401, 404);
-            group.Head("", Opens.Key | Opens.Token | Opens.RunToken, opens, Head).Says("The last number given, in X-Last-Chunk-Index").Gives(200, 401, 404);
-            group.Put("", Opens.Key | Opens.Token | Opens.RunToken, writes, Initialize)
-                .Says("Direct stream credentials are not offered").Gives(401, 404, 501).Hide();
+                .Query("limit", "How many at most.", 1, 1000, 1000)
+                .Gives<RecordsPage>()
+                .Gives(400, 401, 404);
+            group
+                .Get("", Opens.Key | Opens.Token | Opens.RunToken, opens, Follow)
+                .Says("Follow the channel as server-sent events")
+                .Header("Last-Event-ID", "Resume after this number")
+                .Header("Timeout-Seconds", "1 to 600, default 60")
+                .Header("X-Peek-Settled", "1: close at once when the last turn has completed")
+                .Header("X-Trigger-Stream-Start", "latest: only what is new")
+                .Gives<string>(200, "text/event-stream")
+                .Gives(400, 401, 404);
+            group
+                .Head("", Opens.Key | Opens.Token | Opens.RunToken, opens, Head)
+                .Says("The last number given, in X-Last-Chunk-Index")
+                .Gives(200, 401, 404);
+            group
+                .Put("", Opens.Key | Opens.Token | Opens.RunToken, writes, Initialize)
+                .Says("Direct stream credentials are not offered")
+                .Gives(401, 404, 501)
+                .Hide();
         }
     }
 
     private async Task<IResult> Append(HttpContext http, ProjectCaller caller)
     {
         var (name, channel, refusal) = await ForAppendAsync(http, caller);
-        if (name is null) return refusal!;
+        if (name is null)
+            return refusal!;
         var partId = http.Request.Headers["X-Part-Id"] is { Count: > 0 } given ? given.ToString() : null;
-        if (partId is { Length: 0 or > MaxPartId } || (partId is not null && !Wire.IsVisible(partId)))
-            return new Refusal(400, "Headers Error",
-                "invalid_body")
+        if (partId is { Length: 0 or > RecordBatch.MaxPartId } || (partId is not null && !Wire.IsVisible(partId)))
+            return new Refusal(400, "Headers Error", "invalid_body")
             {
                 Extra =
-                [("details", new[] { $"X-Part-Id must have 1 to {MaxPartId} characters of ASCII" })],
-                ShouldRetry = false
+                [
+                    ("details", new[] { $"X-Part-Id must have 1 to {RecordBatch.MaxPartId} characters of ASCII" }),
+                ],
+                ShouldRetry = false,
             };
         var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxBody);
-        if (body is null) return tooLarge!;
+        if (body is null)
+            return tooLarge!;
         using (body)
         {
             var (text, refused) = body.Text();
-            if (refused is not null) return refused;
+            if (refused is not null)
+                return refused;
             var effect = channel == RecordStore.In ? InEffect.Read(text, caller.Authority.SpeaksAsUser) : null;
-            if (effect is { Problem: { } problem }) return Wrong("Request body " + problem);
+            if (effect is { Problem: { } problem })
+                return RecordBatch.Wrong("Request body " + problem);
             var record = NewRecord.OfText(text.Span, partId ?? Id.New("rec", database.Now), partId, effect);
             return await AppendAsync(name, channel!, [record], caller) switch
             {
@@ -68,20 +112,31 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
     private async Task<IResult> AppendBatch(HttpContext http, ProjectCaller caller)
     {
         var (name, channel, refusal) = await ForAppendAsync(http, caller);
-        if (name is null) return refusal!;
+        if (name is null)
+            return refusal!;
         var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxBody);
-        if (body is null) return tooLarge!;
+        if (body is null)
+            return tooLarge!;
         using (body)
         {
             var (json, invalid) = body.Parse();
-            if (json is null) return invalid! with { ShouldRetry = false };
+            if (json is null)
+                return invalid! with { ShouldRetry = false };
             using (json)
             {
-                var (batch, wrong) = ReadBatch(json.RootElement, channel!, caller.Authority.SpeaksAsUser);
-                if (batch is null) return wrong!;
+                var (batch, wrong) = RecordBatch.Read(
+                    json.RootElement,
+                    channel!,
+                    caller.Authority.SpeaksAsUser,
+                    database.Now
+                );
+                if (batch is null)
+                    return wrong!;
                 return await AppendAsync(name, channel!, batch, caller) switch
                 {
-                    AppendOutcome.Appended done => Reply.Ok(new AppendedBatch(true, done.Start, done.End, done.StopAsked)),
+                    AppendOutcome.Appended done => Reply.Ok(
+                        new AppendedBatch(true, done.Start, done.End, done.StopAsked)
+                    ),
                     var other => ChannelRefusal.Of(other),
                 };
             }
@@ -91,36 +146,81 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
     private async Task<IResult> Read(HttpContext http, ProjectCaller caller)
     {
         var (name, _, refusal) = await door.NameAsync(http, caller, SessionSegment, "read");
-        if (refusal is not null) return refusal;
-        if (ChannelOf(http) is not { } channel) return SessionFamily.NotFound;
-        var (after, limit) = (-1L, MaxRecords);
+        if (refusal is not null)
+            return refusal;
+        if (ChannelOf(http) is not { } channel)
+            return SessionFamily.NotFound;
+        var (after, limit) = (-1L, RecordBatch.MaxRecords);
         var query = http.Request.Query;
-        if (query.TryGetValue("afterEventId", out var asked) && (!long.TryParse(asked, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out after) || after < -1)) return QueryError("afterEventId must be the id of a record");
-        if (query.TryGetValue("limit", out asked) && (!int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxRecords)) return QueryError($"limit must be a whole number from 1 to {MaxRecords}");
+        if (
+            query.TryGetValue("afterEventId", out var asked)
+            && (
+                !long.TryParse(asked, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out after)
+                || after < -1
+            )
+        )
+            return QueryError("afterEventId must be the id of a record");
+        if (
+            query.TryGetValue("limit", out asked)
+            && (
+                !int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out limit)
+                || limit is < 1 or > RecordBatch.MaxRecords
+            )
+        )
+            return QueryError($"limit must be a whole number from 1 to {RecordBatch.MaxRecords}");
         return Reply.Bytes(200, RecordsPage.Render(await records.AfterAsync(name!, channel, after, limit)));
     }
 
     private async Task<IResult> Follow(HttpContext http, ProjectCaller caller)
     {
         var (name, reference, refusal) = await door.NameAsync(http, caller, SessionSegment, "read", mayBeUnborn: true);
-        if (refusal is not null) return refusal;
-        if (ChannelOf(http) is not { } channel) return SessionFamily.NotFound;
+        if (refusal is not null)
+            return refusal;
+        if (ChannelOf(http) is not { } channel)
+            return SessionFamily.NotFound;
         var headers = http.Request.Headers;
         var timeout = 60;
-        if (headers.TryGetValue("Timeout-Seconds", out var asked) && (!int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out timeout) || timeout is < 1 or > 600))
-            return new Refusal(400, "Headers Error", "invalid_body") { Extra = [("details", new[] { "Timeout-Seconds must be a whole number from 1 to 600" })], ShouldRetry = false };
+        if (
+            headers.TryGetValue("Timeout-Seconds", out var asked)
+            && (
+                !int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out timeout)
+                || timeout is < 1 or > 600
+            )
+        )
+            return new Refusal(400, "Headers Error", "invalid_body")
+            {
+                Extra = [("details", new[] { "Timeout-Seconds must be a whole number from 1 to 600" })],
+                ShouldRetry = false,
+            };
         var after = await CursorAsync(http, caller, name, channel);
         var parts = http.Request.RouteValues;
-        return new ChannelStream(database, sessions, tokens, records, registry, tails, caller, new StreamRequest(
-            name, reference, (string)parts["io"]!, parts.ContainsKey("name") ? RequestPath.Segment(http, SessionSegment + 2) : null,
-            after, TimeSpan.FromSeconds(timeout), headers["X-Peek-Settled"] == "1"));
+        return new ChannelStream(
+            database,
+            sessions,
+            tokens,
+            records,
+            registry,
+            tails,
+            caller,
+            new StreamRequest(
+                name,
+                reference,
+                (string)parts["io"]!,
+                parts.ContainsKey("name") ? RequestPath.Segment(http, SessionSegment + 2) : null,
+                after,
+                TimeSpan.FromSeconds(timeout),
+                headers["X-Peek-Settled"] == "1"
+            )
+        );
     }
 
     private async Task<IResult> Head(HttpContext http, ProjectCaller caller)
     {
         var (name, _, refusal) = await door.NameAsync(http, caller, SessionSegment, "read");
-        if (refusal is not null) return refusal;
-        if (ChannelOf(http) is not { } channel) return SessionFamily.NotFound;
+        if (refusal is not null)
+            return refusal;
+        if (ChannelOf(http) is not { } channel)
+            return SessionFamily.NotFound;
         http.Response.Headers["X-Last-Chunk-Index"] = ((await records.TailAsync(name!, channel)).Next - 1).ToString();
         return Reply.Bytes(200, default);
     }
@@ -128,43 +228,91 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
     private async Task<IResult> Initialize(HttpContext http, ProjectCaller caller)
     {
         var (_, _, refusal) = await door.NameAsync(http, caller, SessionSegment, "write");
-        return refusal ?? new Refusal(501, "Direct stream credentials are not offered: append over HTTP", "not_offered") { ShouldRetry = false };
+        return refusal
+            ?? new Refusal(501, "Direct stream credentials are not offered: append over HTTP", "not_offered")
+            {
+                ShouldRetry = false,
+            };
     }
 
-    private async ValueTask<(SessionName? Name, string? Channel, Refusal? Refusal)> ForAppendAsync(HttpContext http, ProjectCaller caller)
+    private async ValueTask<(SessionName? Name, string? Channel, Refusal? Refusal)> ForAppendAsync(
+        HttpContext http,
+        ProjectCaller caller
+    )
     {
         var (name, _, refusal) = await door.NameAsync(http, caller, SessionSegment, "write");
-        if (refusal is not null) return (null, null, refusal);
-        if (ChannelOf(http) is not { } channel) return (null, null, SessionFamily.NotFound);
+        if (refusal is not null)
+            return (null, null, refusal);
+        if (ChannelOf(http) is not { } channel)
+            return (null, null, SessionFamily.NotFound);
         // A client's token speaks on `in`; what the agent says comes from a key, or from the run that has the session.
         var isOut = (string)http.Request.RouteValues["io"]! == RecordStore.Out;
-        if (isOut && caller.Authority.Credential == "token") return (null, null, ChannelRefusal.OutNeedsKey);
+        if (isOut && caller.Authority.Credential == "token")
+            return (null, null, ChannelRefusal.OutNeedsKey);
         return (name, channel, null);
     }
 
-    private Task<AppendOutcome> AppendAsync(SessionName name, string channel, IReadOnlyList<NewRecord> batch, ProjectCaller caller)
+    private Task<AppendOutcome> AppendAsync(
+        SessionName name,
+        string channel,
+        IReadOnlyList<NewRecord> batch,
+        ProjectCaller caller
+    )
     {
         var (worker, person) = (caller.Authority.Worker, caller.Authority.Person);
-        return AppendAndForgetAsync(name, channel, batch, worker is null && person is null ? Writer.Server : new Writer(worker?.Run, person, worker?.Attempt ?? 0));
+        return AppendAndForgetAsync(
+            name,
+            channel,
+            batch,
+            worker is null && person is null ? Writer.Server : new Writer(worker?.Run, person, worker?.Attempt ?? 0)
+        );
     }
 
-    private async Task<AppendOutcome> AppendAndForgetAsync(SessionName name, string channel, IReadOnlyList<NewRecord> batch, Writer writer)
+    private async Task<AppendOutcome> AppendAndForgetAsync(
+        SessionName name,
+        string channel,
+        IReadOnlyList<NewRecord> batch,
+        Writer writer
+    )
     {
-        if (batch is [{ Headers: null }] && channel == RecordStore.Out && await conversation.TryAppendPlainAsync(database, name, batch[0], writer) is { } seq)
+        if (
+            batch is [{ Headers: null }]
+            && channel == RecordStore.Out
+            && await conversation.TryAppendPlainAsync(database, name, batch[0], writer) is { } seq
+        )
             return new AppendOutcome.Appended(seq, seq + 1, true, false);
         var outcome = await database.WriteAsync(tx => conversation.AppendAsync(tx, name, channel, batch, writer));
-        if (outcome is AppendOutcome.Gone) sessions.Forget(name);
+        if (outcome is AppendOutcome.Gone)
+            sessions.Forget(name);
         return outcome;
     }
 
-    /// <summary>Where a stream begins: after a record, from the start, from the end (null), or where a command-line client stood.</summary>
-    private async ValueTask<long?> CursorAsync(HttpContext http, ProjectCaller caller, SessionName? name, string channel)
+    /// <summary>
+    /// Where a stream begins: after a record, from the start, from the end (null), or where a command-line client
+    /// stood.
+    /// </summary>
+    private async ValueTask<long?> CursorAsync(
+        HttpContext http,
+        ProjectCaller caller,
+        SessionName? name,
+        string channel
+    )
     {
         var headers = http.Request.Headers;
         if (headers.TryGetValue("Last-Event-ID", out var last) && last.ToString().Length > 0)
-            return long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var seq) && seq < long.MaxValue ? seq : -1;
-        if (headers["X-Trigger-Stream-Start"] == "latest") return name is null ? -1 : null;
-        if (channel == RecordStore.Out && name is not null && caller.Authority.Person is { } person && await records.StandOfAsync(name, person) is { } stand) return stand - 1;
+            return
+                long.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var seq) && seq < long.MaxValue
+                ? seq
+                : -1;
+        if (headers["X-Trigger-Stream-Start"] == "latest")
+            return name is null ? -1 : null;
+        if (
+            channel == RecordStore.Out
+            && name is not null
+            && caller.Authority.Person is { } person
+            && await records.StandOfAsync(name, person) is { } stand
+        )
+            return stand - 1;
         return -1;
     }
 
@@ -172,58 +320,17 @@ internal sealed class ChannelRoutes(SessionStore sessions, SessionDoor door, Con
     private static string? ChannelOf(HttpContext http)
     {
         var parts = http.Request.RouteValues;
-        if (parts["io"] is not (RecordStore.In or RecordStore.Out)) return null;
+        if (parts["io"] is not (RecordStore.In or RecordStore.Out))
+            return null;
         var io = (string)parts["io"]!;
-        if (!parts.ContainsKey("name")) return io;
+        if (!parts.ContainsKey("name"))
+            return io;
         var side = RequestPath.Segment(http, SessionSegment + 2);
-        return side is { Length: <= 128 } && side.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-') ? RecordStore.Side(side, io) : null;
+        return side is { Length: <= 128 } && side.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
+            ? RecordStore.Side(side, io)
+            : null;
     }
 
-    private (IReadOnlyList<NewRecord>? Batch, Refusal? Refusal) ReadBatch(JsonElement root, string channel, bool asUser)
-    {
-        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("records", out var list) || list.ValueKind != JsonValueKind.Array) return (null, Wrong("records must be a list"));
-        if (list.GetArrayLength() is 0 or > MaxRecords) return (null, Wrong($"records must have 1 to {MaxRecords} items"));
-        var batch = new List<NewRecord>(list.GetArrayLength());
-        var parts = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var item in list.EnumerateArray())
-        {
-            var at = $"records[{batch.Count}]";
-            if (item.ValueKind != JsonValueKind.Object) return (null, Wrong($"{at} must be an object"));
-            var fields = new Fields(item);
-            var partId = fields.Text("partId", 1, MaxPartId);
-            var headers = fields.Object("headers");
-            if (fields.Refusal() is { } fault) return (null, Wrong($"{at}.{fault.Message}"));
-            if (partId is not null && !parts.Add(partId)) return (null, Wrong($"{at}.partId stands twice in the batch"));
-            if (headers is { } given && given.EnumerateObject().Any())
-            {
-                if (item.TryGetProperty("data", out var none) && none.ValueKind is not (JsonValueKind.Null or JsonValueKind.String)) return (null, Wrong($"{at}.data must be left out of a control record"));
-                if (ReadHeaders(given) is not { } names) return (null, Wrong($"{at}.headers must be at most {MaxHeaders} names of 1 to 128 and texts of at most 4096 characters"));
-                batch.Add(NewRecord.OfControl(partId, names));
-                continue;
-            }
-            if (!item.TryGetProperty("data", out var data)) return (null, Wrong($"{at}.data is required"));
-            // As it came: half of a character may stand at the end of one delta, and its other half begin the next.
-            var json = System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(data).ToArray();
-            var effect = channel == RecordStore.In ? InEffect.Read(data, asUser) : null;
-            if (effect is { Problem: { } problem }) return (null, Wrong($"{at}.data {problem}"));
-            batch.Add(NewRecord.OfJson(json, partId ?? Id.New("rec", database.Now), partId, effect));
-        }
-        return (batch, null);
-    }
-
-    private static List<string[]>? ReadHeaders(JsonElement given)
-    {
-        var names = new List<string[]>();
-        foreach (var member in given.EnumerateObject())
-        {
-            var text = member.Value.ValueKind == JsonValueKind.String ? Fields.TextOf(member.Value) : null;
-            if (text is not { Length: <= 4096 } || member.Name.Length is 0 or > 128 || member.Name.Contains('\0', StringComparison.Ordinal) || names.Count >= MaxHeaders) return null;
-            names.Add([member.Name, text]);
-        }
-        return names;
-    }
-
-    private static Refusal Wrong(string message) => new(400, message, "invalid_body") { Extra = [("ok", false)], ShouldRetry = false };
-
-    private static Refusal QueryError(string detail) => new(400, "Query Error", "invalid_body") { Extra = [("details", new[] { detail })], ShouldRetry = false };
+    private static Refusal QueryError(string detail) =>
+        new(400, "Query Error", "invalid_body") { Extra = [("details", new[] { detail })], ShouldRetry = false };
 }

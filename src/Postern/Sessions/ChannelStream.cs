@@ -5,10 +5,20 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// One reader of one channel, as server-sent events. A cursor: what it has not sent comes from the tail while that keeps it, else from
-/// the store. It ends with <c>[DONE]</c> when its time is over or nothing more can come, and with <c>event: error</c> when its right ends.
+/// One reader of one channel, as server-sent events. A cursor: what it has not sent comes from the tail while that
+/// keeps it, else from the store. It ends with <c>[DONE]</c> when its time is over or nothing more can come, and with
+/// <c>event: error</c> when its right ends.
 /// </summary>
-internal sealed class ChannelStream(Database database, SessionStore sessions, SessionTokens tokens, RecordStore records, StreamRegistry registry, Tails tails, ProjectCaller caller, StreamRequest asked) : IResult
+internal sealed class ChannelStream(
+    Database database,
+    SessionStore sessions,
+    SessionTokens tokens,
+    RecordStore records,
+    StreamRegistry registry,
+    Tails tails,
+    ProjectCaller caller,
+    StreamRequest asked
+) : IResult
 {
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(5);
 
@@ -17,8 +27,12 @@ internal sealed class ChannelStream(Database database, SessionStore sessions, Se
         var need = new Need("read", "sessions", asked.Name?.Id ?? asked.Reference, asked.Name?.ExternalId);
         using var stream = new LiveStream(registry, http, caller, need, Heartbeat, asked.Timeout);
         http.Response.Headers["X-Stream-Version"] = "v2";
-        var settled = asked.PeekSettled && asked is { Io: RecordStore.Out, SideChannel: null, Name: not null } && await IsSettledAsync(asked.Name);
-        if (settled) http.Response.Headers["X-Session-Settled"] = "true";
+        var settled =
+            asked.PeekSettled
+            && asked is { Io: RecordStore.Out, SideChannel: null, Name: not null }
+            && await IsSettledAsync(asked.Name);
+        if (settled)
+            http.Response.Headers["X-Session-Settled"] = "true";
         await LiveStream.BeginAsync(http);
 
         var name = asked.Name ?? await BirthAsync(stream);
@@ -27,7 +41,8 @@ internal sealed class ChannelStream(Database database, SessionStore sessions, Se
             stream.Need = new Need("read", "sessions", name.Id, name.ExternalId);
             await FollowAsync(stream, name, settled);
         }
-        if (stream.ClientGone) return;
+        if (stream.ClientGone)
+            return;
         await stream.WriteAsync(stream.WhyEnded is { } reason ? ChannelFrames.Error(reason) : ChannelFrames.Done);
     }
 
@@ -42,18 +57,23 @@ internal sealed class ChannelStream(Database database, SessionStore sessions, Se
             if (behind)
             {
                 cursor = await CatchUpAsync(stream, name, channel, cursor);
-                if (cursor < 0) return;
+                if (cursor < 0)
+                    return;
                 continue;
             }
             if (frame is not null)
             {
-                if (!await SendAsync(stream, name, frame)) return;
+                if (!await SendAsync(stream, name, frame))
+                    return;
                 cursor = frame.End;
                 continue;
             }
-            if (settled || stream.TimedOut || ended is not null) return;
-            if (stream.HeartbeatDue && !await stream.WriteAsync(ChannelFrames.Ping)) return;
-            if (stream.ClientGone) return;
+            if (settled || stream.TimedOut || ended is not null)
+                return;
+            if (stream.HeartbeatDue && !await stream.WriteAsync(ChannelFrames.Ping))
+                return;
+            if (stream.ClientGone)
+                return;
             await stream.WaitAsync();
         }
     }
@@ -62,10 +82,12 @@ internal sealed class ChannelStream(Database database, SessionStore sessions, Se
     private async Task<long> CatchUpAsync(LiveStream stream, SessionName name, string channel, long cursor)
     {
         var batch = await database.ReadAsync(tx => ChannelFrames.ReadAsync(tx, name, channel, cursor));
-        if (batch.Frames.Count == 0) return -1;
+        if (batch.Frames.Count == 0)
+            return -1;
         foreach (var frame in batch.Frames)
         {
-            if (stream.WhyEnded is not null || !await SendAsync(stream, name, frame)) return -1;
+            if (stream.WhyEnded is not null || !await SendAsync(stream, name, frame))
+                return -1;
             cursor = frame.End;
         }
         return cursor;
@@ -73,8 +95,12 @@ internal sealed class ChannelStream(Database database, SessionStore sessions, Se
 
     private async ValueTask<bool> SendAsync(LiveStream stream, SessionName name, Frame frame)
     {
-        if (stream.WhyEnded is not null) return true;
-        var bytes = frame.Entry is Record turnComplete && await tokens.RefreshAsync(caller, name) is { } token ? ChannelFrames.WithToken(turnComplete, token) : frame.Bytes;
+        if (stream.WhyEnded is not null)
+            return true;
+        var bytes =
+            frame.Entry is Record turnComplete && await tokens.RefreshAsync(caller, name) is { } token
+                ? ChannelFrames.WithToken(turnComplete, token)
+                : frame.Bytes;
         return await stream.WriteAsync(bytes);
     }
 
@@ -82,12 +108,16 @@ internal sealed class ChannelStream(Database database, SessionStore sessions, Se
     private async Task<SessionName?> BirthAsync(LiveStream stream)
     {
         using var listening = database.Changes.Listen(
-            Topics.Named(caller.Project, asked.Reference), stream.Wake,
-            WatchedRow.SessionNamed(caller.Project, asked.Reference));
+            Topics.Named(caller.Project, asked.Reference),
+            stream.Wake,
+            WatchedRow.SessionNamed(caller.Project, asked.Reference)
+        );
         while (stream.WhyEnded is null && !stream.TimedOut && !stream.ClientGone)
         {
-            if (await sessions.NameAsync(caller.Project, asked.Reference) is { } name) return name;
-            if (stream.HeartbeatDue && !await stream.WriteAsync(ChannelFrames.Ping)) return null;
+            if (await sessions.NameAsync(caller.Project, asked.Reference) is { } name)
+                return name;
+            if (stream.HeartbeatDue && !await stream.WriteAsync(ChannelFrames.Ping))
+                return null;
             await stream.WaitAsync();
         }
         return null;

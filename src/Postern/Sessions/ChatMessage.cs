@@ -23,17 +23,25 @@ internal sealed record ChatMessage(string Role, byte[] Content)
 
     private static readonly string[] ServerTypes = ["approval", "refusal"];
 
-    /// <summary>The message of a chat payload (<c>message</c>, or the last of <c>messages</c>), or null when it carries none.</summary>
+    /// <summary>
+    /// The message of a chat payload (<c>message</c>, or the last of <c>messages</c>), or null when it carries none.
+    /// </summary>
     /// <param name="payload">The payload of a chat record.</param>
     /// <param name="asUser">
-    /// Whoever sends it speaks as the user: the role is not the body's to choose. An assistant's message that comes back from a client (with what
-    /// its own tools gave) is in the transcript already: it is merged there, or left out.
+    /// Whoever sends it speaks as the user: the role is not the body's to choose. An assistant's message that comes
+    /// back from a client (with what its own tools gave) is in the transcript already: it is merged there, or left out.
     /// </param>
     public static ChatMessage? Read(JsonElement payload, bool asUser = false)
     {
-        var message = payload.TryGetProperty("message", out var one) && one.ValueKind == JsonValueKind.Object ? Of(one)
-            : payload.TryGetProperty("messages", out var list) && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0 ? Of(list[list.GetArrayLength() - 1]) : null;
-        if (!asUser || message is null) return message;
+        var message =
+            payload.TryGetProperty("message", out var one) && one.ValueKind == JsonValueKind.Object ? Of(one)
+            : payload.TryGetProperty("messages", out var list)
+            && list.ValueKind == JsonValueKind.Array
+            && list.GetArrayLength() > 0
+                ? Of(list[list.GetArrayLength() - 1])
+            : null;
+        if (!asUser || message is null)
+            return message;
         return message.Role == "assistant" ? message with { OnlyMerges = true } : message with { Role = "user" };
     }
 
@@ -56,10 +64,18 @@ internal sealed record ChatMessage(string Role, byte[] Content)
 
     private static ChatMessage? Of(JsonElement message)
     {
-        if (message.ValueKind != JsonValueKind.Object) return null;
-        var role = message.TryGetProperty("role", out var named) && named.ValueKind == JsonValueKind.String ? named.GetString() : "user";
-        if (!Roles.Contains(role, StringComparer.Ordinal)) return null;
-        var content = message.TryGetProperty("parts", out var parts) ? parts : message.TryGetProperty("content", out var plain) ? plain : default;
+        if (message.ValueKind != JsonValueKind.Object)
+            return null;
+        var role =
+            message.TryGetProperty("role", out var named) && named.ValueKind == JsonValueKind.String
+                ? named.GetString()
+                : "user";
+        if (!Roles.Contains(role, StringComparer.Ordinal))
+            return null;
+        var content =
+            message.TryGetProperty("parts", out var parts) ? parts
+            : message.TryGetProperty("content", out var plain) ? plain
+            : default;
         var read = content.ValueKind switch
         {
             JsonValueKind.String => new ChatMessage(role!, Write(json => WriteText(json, MendedJson.TextOf(content)))),
@@ -73,7 +89,8 @@ internal sealed record ChatMessage(string Role, byte[] Content)
     /// <summary>A client's name for a message, where it is one.</summary>
     public static string? IdOf(JsonElement holder, string member)
     {
-        if (!holder.TryGetProperty(member, out var id) || id.ValueKind != JsonValueKind.String) return null;
+        if (!holder.TryGetProperty(member, out var id) || id.ValueKind != JsonValueKind.String)
+            return null;
         var text = Fields.TextOf(id);
         return text is { Length: > 0 and <= MaxClientId } ? text : null;
     }
@@ -86,9 +103,11 @@ internal sealed record ChatMessage(string Role, byte[] Content)
     {
         foreach (var part in parts.EnumerateArray())
         {
-            if (part.ValueKind != JsonValueKind.Object || IsOfServer(part)) continue;
+            if (part.ValueKind != JsonValueKind.Object || IsOfServer(part))
+                continue;
             part.TryGetProperty("type", out var type);
-            if (type.ValueKind != JsonValueKind.String || !type.ValueEquals("text")) part.WriteTo(json);
+            if (type.ValueKind != JsonValueKind.String || !type.ValueEquals("text"))
+                part.WriteTo(json);
             else if (part.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String)
                 WriteText(json, MendedJson.TextOf(text));
         }

@@ -4,4 +4,5 @@ namespace Postern.Sessions;
 
 internal sealed record EndAndContinue(
     [Text("The live run, which ends.", 1, 256)] string CallingRunId,
-    [Text("Why, for people.", 1, 64)] string Reason);
+    [Text("Why, for people.", 1, 64)] string Reason
+);

@@ -5,7 +5,9 @@ using Postern.Http;
 
 namespace Postern.Sessions;
 
-/// <summary>What a record on <c>in</c> asks for, and the message that it commits to the transcript, if it holds one.</summary>
+/// <summary>
+/// What a record on <c>in</c> asks for, and the message that it commits to the transcript, if it holds one.
+/// </summary>
 internal sealed record InEffect(InKind Kind, ChatMessage? Message)
 {
     /// <summary>
@@ -15,12 +17,15 @@ internal sealed record InEffect(InKind Kind, ChatMessage? Message)
 
     private static readonly InEffect None = new(InKind.Other, null);
 
-    /// <summary>Reads a record's JSON. What is no chat record is <see cref="InKind.Other"/>: any text may be appended.</summary>
+    /// <summary>
+    /// Reads a record's JSON. What is no chat record is <see cref="InKind.Other"/>: any text may be appended.
+    /// </summary>
     /// <param name="text">The record as it came.</param>
     /// <param name="asUser">Whoever sends it speaks as the user, whatever role the message claims.</param>
     public static InEffect Read(ReadOnlyMemory<byte> text, bool asUser = false)
     {
-        if (text.Length == 0 || text.Span.TrimStart(" \t\r\n"u8)[..] is not [(byte)'{', ..]) return None;
+        if (text.Length == 0 || text.Span.TrimStart(" \t\r\n"u8)[..] is not [(byte)'{', ..])
+            return None;
         try
         {
             using var json = JsonDocument.Parse(MendedJson.Of(text));
@@ -38,9 +43,7 @@ internal sealed record InEffect(InKind Kind, ChatMessage? Message)
         var reader = new Utf8JsonReader(text.Span, new JsonReaderOptions { MaxDepth = int.MaxValue });
         try
         {
-            while (reader.Read())
-            {
-            }
+            while (reader.Read()) { }
             return true;
         }
         catch (JsonException)
@@ -64,10 +67,26 @@ internal sealed record InEffect(InKind Kind, ChatMessage? Message)
     /// <param name="asUser">Whoever sends it speaks as the user.</param>
     private static InEffect ReadMended(JsonElement data, bool asUser)
     {
-        if (data.ValueKind != JsonValueKind.Object || !data.TryGetProperty("kind", out var kind) || kind.ValueKind != JsonValueKind.String) return None;
-        if (kind.ValueEquals("stop")) return new InEffect(InKind.Stop, null);
-        if (!kind.ValueEquals("message") || !data.TryGetProperty("payload", out var payload) || payload.ValueKind != JsonValueKind.Object) return None;
-        if (payload.TryGetProperty("trigger", out var trigger) && trigger.ValueKind == JsonValueKind.String && trigger.ValueEquals("close")) return new InEffect(InKind.Close, null);
+        if (
+            data.ValueKind != JsonValueKind.Object
+            || !data.TryGetProperty("kind", out var kind)
+            || kind.ValueKind != JsonValueKind.String
+        )
+            return None;
+        if (kind.ValueEquals("stop"))
+            return new InEffect(InKind.Stop, null);
+        if (
+            !kind.ValueEquals("message")
+            || !data.TryGetProperty("payload", out var payload)
+            || payload.ValueKind != JsonValueKind.Object
+        )
+            return None;
+        if (
+            payload.TryGetProperty("trigger", out var trigger)
+            && trigger.ValueKind == JsonValueKind.String
+            && trigger.ValueEquals("close")
+        )
+            return new InEffect(InKind.Close, null);
         return new InEffect(InKind.Message, ChatMessage.Read(payload, asUser));
     }
 }

@@ -4,10 +4,14 @@ using Postern.Http;
 
 namespace Postern.Sessions;
 
-/// <summary>One committed entry of the transcript. <see cref="Content"/> is a JSON array of blocks, as it goes out.</summary>
+/// <summary>
+/// One committed entry of the transcript. <see cref="Content"/> is a JSON array of blocks, as it goes out.
+/// </summary>
 internal sealed record Message(long Seq, string Id, string Role, byte[] Content, long At, string? Run)
 {
-    /// <summary>The messages as agents and clients of the session family read them; history has a form of its own.</summary>
+    /// <summary>
+    /// The messages as agents and clients of the session family read them; history has a form of its own.
+    /// </summary>
     public static byte[] RenderAll(IEnumerable<Message> messages)
     {
         var buffer = new ArrayBufferWriter<byte>();
@@ -21,7 +25,8 @@ internal sealed record Message(long Seq, string Id, string Role, byte[] Content,
             json.WritePropertyName("content");
             json.WriteRawValue(message.Content, skipInputValidation: true);
             json.WriteNumber("timestamp", message.At / 1000);
-            if (message.Run is not null) json.WriteString("runId", message.Run);
+            if (message.Run is not null)
+                json.WriteString("runId", message.Run);
             json.WriteNumber("seq", message.Seq);
             json.WriteEndObject();
         }

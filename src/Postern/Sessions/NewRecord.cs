@@ -20,28 +20,39 @@ internal sealed record NewRecord(byte[] Body, string? PartId, IReadOnlyList<stri
     /// </summary>
     public bool IsRepeatOf(Record there)
     {
-        if (!there.Body.AsSpan().SequenceEqual(Body) || there.Headers is null != Headers is null) return false;
-        return Headers is null || SaidBy(JsonSerializer.Deserialize<List<string[]>>(there.Headers!)!)
-            .SequenceEqual(SaidBy(Headers));
+        if (!there.Body.AsSpan().SequenceEqual(Body) || there.Headers is null != Headers is null)
+            return false;
+        return Headers is null
+            || SaidBy(JsonSerializer.Deserialize<List<string[]>>(there.Headers!)!).SequenceEqual(SaidBy(Headers));
     }
 
     private static IEnumerable<(string Name, string Value)> SaidBy(IReadOnlyList<string[]> headers)
     {
         var ends = headers.Any(h => h is [Control.Header, Control.TurnComplete]);
-        return headers.Where(h => !ends || !Control.IsOfServer(h[0])).Select(h => (Name: h[0], Value: h[1]))
-            .OrderBy(h => h.Name, StringComparer.Ordinal).ThenBy(h => h.Value, StringComparer.Ordinal);
+        return headers
+            .Where(h => !ends || !Control.IsOfServer(h[0]))
+            .Select(h => (Name: h[0], Value: h[1]))
+            .OrderBy(h => h.Name, StringComparer.Ordinal)
+            .ThenBy(h => h.Value, StringComparer.Ordinal);
     }
 
     /// <summary><c>{"data":"…","id":"…"}</c> around a text, which stands in it as a JSON string.</summary>
-    public static NewRecord OfText(ReadOnlySpan<byte> text, string id, string? partId, InEffect? effect = null) => new(Wrap(id, text, asText: true), partId, null, effect);
+    public static NewRecord OfText(ReadOnlySpan<byte> text, string id, string? partId, InEffect? effect = null) =>
+        new(Wrap(id, text, asText: true), partId, null, effect);
 
     /// <summary><c>{"data":…,"id":"…"}</c> around a JSON value, which stands in it as it came.</summary>
-    public static NewRecord OfJson(ReadOnlySpan<byte> json, string id, string? partId, InEffect? effect = null) => new(Wrap(id, json, asText: false), partId, null, effect);
+    public static NewRecord OfJson(ReadOnlySpan<byte> json, string id, string? partId, InEffect? effect = null) =>
+        new(Wrap(id, json, asText: false), partId, null, effect);
 
-    public static NewRecord OfControl(string? partId, params IReadOnlyList<string[]> headers) => new([], partId, headers);
+    public static NewRecord OfControl(string? partId, params IReadOnlyList<string[]> headers) =>
+        new([], partId, headers);
 
-    /// <summary>Bytes that stand in a JSON string as they are: printable ASCII without the quote and the backslash.</summary>
-    private static readonly SearchValues<byte> Plain = SearchValues.Create([.. Enumerable.Range(0x20, 0x5f).Select(b => (byte)b).Where(b => b is not ((byte)'"' or (byte)'\\'))]);
+    /// <summary>
+    /// Bytes that stand in a JSON string as they are: printable ASCII without the quote and the backslash.
+    /// </summary>
+    private static readonly SearchValues<byte> Plain = SearchValues.Create([
+        .. Enumerable.Range(0x20, 0x5f).Select(b => (byte)b).Where(b => b is not ((byte)'"' or (byte)'\\')),
+    ]);
 
     /// <summary>The common case, in one allocation: nothing of the text or the id needs escaping.</summary>
     private static byte[]? TryWrapPlain(string id, ReadOnlySpan<byte> data)
@@ -54,18 +65,24 @@ internal sealed record NewRecord(byte[] Body, string? PartId, IReadOnlyList<stri
         data.CopyTo(body.AsSpan(head.Length));
         middle.CopyTo(body.AsSpan(head.Length + data.Length));
         var at = head.Length + data.Length + middle.Length;
-        if (System.Text.Ascii.FromUtf16(id, body.AsSpan(at), out _) != OperationStatus.Done || body.AsSpan(at, id.Length).ContainsAnyExcept(Plain)) return null;
+        if (
+            System.Text.Ascii.FromUtf16(id, body.AsSpan(at), out _) != OperationStatus.Done
+            || body.AsSpan(at, id.Length).ContainsAnyExcept(Plain)
+        )
+            return null;
         end.CopyTo(body.AsSpan(at + id.Length));
         return body;
     }
 
     private static byte[] Wrap(string id, ReadOnlySpan<byte> data, bool asText)
     {
-        if (asText && !data.ContainsAnyExcept(Plain) && TryWrapPlain(id, data) is { } plain) return plain;
+        if (asText && !data.ContainsAnyExcept(Plain) && TryWrapPlain(id, data) is { } plain)
+            return plain;
         var buffer = new ArrayBufferWriter<byte>(data.Length + id.Length + 32);
         using var json = new Utf8JsonWriter(buffer, Wire.WriterOptions);
         json.WriteStartObject();
-        if (asText) json.WriteString("data"u8, data);
+        if (asText)
+            json.WriteString("data"u8, data);
         else
         {
             json.WritePropertyName("data"u8);

@@ -6,7 +6,8 @@ namespace Postern.Sessions;
 internal sealed record PageLinks(
     [Member("Give it as page[after].")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Next,
+        string? Next,
     [Member("Give it as page[before].")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Previous);
+        string? Previous
+);

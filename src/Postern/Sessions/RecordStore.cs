@@ -15,22 +15,42 @@ internal sealed class RecordStore(Database database)
     /// <summary>Bytes that one page holds at most; one record is always given.</summary>
     private const int MaxPageBytes = 1024 * 1024;
     private static readonly BytePage Pages = new(
-        "seq, at, body, headers", "octet_length(body) + COALESCE(octet_length(headers), 0)");
+        "seq, at, body, headers",
+        "octet_length(body) + COALESCE(octet_length(headers), 0)"
+    );
 
-    /// <summary>A side channel's rows are kept under its name and direction, which <c>in</c> and <c>out</c> cannot collide with.</summary>
+    /// <summary>
+    /// A side channel's rows are kept under its name and direction, which <c>in</c> and <c>out</c> cannot collide with.
+    /// </summary>
     public static string Side(string name, string io) => name + "/" + io;
 
     public static ValueTask<int> InsertAsync(Tx tx, SessionName name, string channel, long seq, NewRecord record) =>
         tx.ExecuteAsync(
-            "INSERT INTO record (project, session, channel, seq, at, part_id, body, headers) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            name.Project, name.Id, channel, seq, tx.Now, record.PartId, record.Body, HeadersOf(record));
+            """
+            INSERT INTO record (project, session, channel, seq, at, part_id, body, headers)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            """,
+            name.Project,
+            name.Id,
+            channel,
+            seq,
+            tx.Now,
+            record.PartId,
+            record.Body,
+            HeadersOf(record)
+        );
 
     /// <summary>
     /// Records under the numbers from <paramref name="start"/> on: a round trip for all of them, where statements have
     /// one.
     /// </summary>
     public static async ValueTask InsertAllAsync(
-        Tx tx, SessionName name, string channel, long start, IReadOnlyList<NewRecord> records)
+        Tx tx,
+        SessionName name,
+        string channel,
+        long start,
+        IReadOnlyList<NewRecord> records
+    )
     {
         if (records.Count > 1 && tx.WritesInQueries)
         {
@@ -40,12 +60,19 @@ internal sealed class RecordStore(Database database)
                 SELECT $1, $2, $3, one.seq, $4, one.part_id, one.body, one.headers
                 FROM unnest($5::bigint[], $6::text[], $7::bytea[], $8::text[]) AS one(seq, part_id, body, headers)
                 """,
-                name.Project, name.Id, channel, tx.Now, records.Select((_, i) => start + i).ToArray(),
-                records.Select(r => r.PartId).ToArray(), records.Select(r => r.Body).ToArray(),
-                records.Select(HeadersOf).ToArray());
+                name.Project,
+                name.Id,
+                channel,
+                tx.Now,
+                records.Select((_, i) => start + i).ToArray(),
+                records.Select(r => r.PartId).ToArray(),
+                records.Select(r => r.Body).ToArray(),
+                records.Select(HeadersOf).ToArray()
+            );
             return;
         }
-        for (var i = 0; i < records.Count; i++) await InsertAsync(tx, name, channel, start + i, records[i]);
+        for (var i = 0; i < records.Count; i++)
+            await InsertAsync(tx, name, channel, start + i, records[i]);
     }
 
     private static string? HeadersOf(NewRecord record) =>
@@ -54,8 +81,10 @@ internal sealed class RecordStore(Database database)
     private const string TakeOutSeq = """
         UPDATE session SET out_next = out_next + 1, out_settled = 0, bytes = bytes + $7
         WHERE project = $1 AND id = $2 AND closed_at IS NULL AND (expires_at IS NULL OR expires_at > $3) AND bytes < $8
-          AND ($4 = '' OR (current_run = $4 AND current_attempt = $6)) AND (turn_deadline IS NULL OR (turn_deadline > $3 + turn_seconds * 500000 AND stop_seq <= turn_in_seq))
-          AND ($5 = '' OR NOT EXISTS (SELECT 1 FROM record WHERE record.project = $1 AND record.session = $2 AND record.channel = 'out' AND record.part_id = $5))
+          AND ($4 = '' OR (current_run = $4 AND current_attempt = $6)) AND (turn_deadline IS NULL
+          OR (turn_deadline > $3 + turn_seconds * 500000 AND stop_seq <= turn_in_seq))
+          AND ($5 = '' OR NOT EXISTS (SELECT 1 FROM record
+            WHERE record.project = $1 AND record.session = $2 AND record.channel = 'out' AND record.part_id = $5))
         """;
 
     private const string TakeAndInsert = $"""
@@ -65,10 +94,10 @@ internal sealed class RecordStore(Database database)
         """;
 
     /// <summary>
-    /// The hot path: one plain record on <c>out</c> of an open session, in the fewest statements. Null when anything about it is out of
-    /// the ordinary (closed, expired, full, another run, a repeat, a turn that is to stop or whose deadline is to be
-    /// moved on): then nothing was written, and <see cref="Conversation"/> decides. Of two equal part ids at once on
-    /// PostgreSQL the later breaks the unique index.
+    /// The hot path: one plain record on <c>out</c> of an open session, in the fewest statements. Null when anything
+    /// about it is out of the ordinary (closed, expired, full, another run, a repeat, a turn that is to stop or whose
+    /// deadline is to be moved on): then nothing was written, and <see cref="Conversation"/> decides. Of two equal part
+    /// ids at once on PostgreSQL the later breaks the unique index.
     /// </summary>
     /// <param name="tx">May be a statement's own transaction.</param>
     /// <param name="name">The session.</param>
@@ -76,21 +105,35 @@ internal sealed class RecordStore(Database database)
     /// <param name="writer">Its run, where it has one, must have the session still.</param>
     /// <param name="mostBytes">A session that holds so many takes no more.</param>
     public static async ValueTask<long?> AppendPlainAsync(
-        Tx tx, SessionName name, NewRecord record, Writer writer, long mostBytes)
+        Tx tx,
+        SessionName name,
+        NewRecord record,
+        Writer writer,
+        long mostBytes
+    )
     {
         object?[] args =
         [
-            name.Project, name.Id, tx.Now, writer.Run ?? "", record.PartId ?? "", writer.Attempt, record.Size,
-            mostBytes, record.Body,
+            name.Project,
+            name.Id,
+            tx.Now,
+            writer.Run ?? "",
+            record.PartId ?? "",
+            writer.Attempt,
+            record.Size,
+            mostBytes,
+            record.Body,
         ];
         if (tx.WritesInQueries)
         {
             var written = await tx.FirstAsync(TakeAndInsert, r => (long?)r.GetInt64(0), args);
-            if (written is not null) tx.Touch(name.Id);
+            if (written is not null)
+                tx.Touch(name.Id);
             return written;
         }
         const string take = TakeOutSeq + " RETURNING out_next - 1";
-        if (await tx.FirstAsync(take, r => (long?)r.GetInt64(0), args[..8]) is not { } seq) return null;
+        if (await tx.FirstAsync(take, r => (long?)r.GetInt64(0), args[..8]) is not { } seq)
+            return null;
         await InsertAsync(tx, name, Out, seq, record);
         tx.Touch(name.Id);
         return seq;
@@ -98,21 +141,31 @@ internal sealed class RecordStore(Database database)
 
     /// <summary>The records that part ids were first used for.</summary>
     public static async ValueTask<Dictionary<string, Record>> FindPartsAsync(
-        Tx tx, SessionName name, string channel, IReadOnlyList<NewRecord> records)
+        Tx tx,
+        SessionName name,
+        string channel,
+        IReadOnlyList<NewRecord> records
+    )
     {
         var parts = records.Where(r => r.PartId is not null).Select(r => r.PartId!).ToList();
-        if (parts.Count == 0) return [];
+        if (parts.Count == 0)
+            return [];
         const string some = """
             SELECT seq, at, body, headers, part_id FROM record
             WHERE project = $1 AND session = $2 AND channel = $3 AND
             """;
-        var (which, arg) = parts.Count == 1
-            ? ("part_id = $4", parts[0])
-            : (tx.IsAnyOf("part_id", "$4"), JsonSerializer.Serialize(parts, Wire.Json));
+        var (which, arg) =
+            parts.Count == 1
+                ? ("part_id = $4", parts[0])
+                : (tx.IsAnyOf("part_id", "$4"), JsonSerializer.Serialize(parts, Wire.Json));
         var found = await tx.ListAsync(
             some + " " + which,
             r => (Part: r.GetString(4), Record: Map(r)),
-            name.Project, name.Id, channel, arg);
+            name.Project,
+            name.Id,
+            channel,
+            arg
+        );
         return found.ToDictionary(f => f.Part, f => f.Record, StringComparer.Ordinal);
     }
 
@@ -120,33 +173,79 @@ internal sealed class RecordStore(Database database)
     public static async ValueTask<long> NextOfSideAsync(Tx tx, SessionName name, string channel) =>
         await tx.FirstAsync(
             "SELECT seq + 1 FROM record WHERE project = $1 AND session = $2 AND channel = $3 ORDER BY seq DESC LIMIT 1",
-            r => r.GetInt64(0), name.Project, name.Id, channel);
+            r => r.GetInt64(0),
+            name.Project,
+            name.Id,
+            channel
+        );
 
     /// <summary>The records after a number, at most <paramref name="limit"/> and a mebibyte.</summary>
     public ValueTask<List<Record>> AfterAsync(SessionName name, string channel, long after, int limit) =>
         database.ReadAsync(tx => AfterAsync(tx, name, channel, after, limit));
 
     public static ValueTask<List<Record>> AfterAsync(
-        Tx tx, SessionName name, string channel, long after, int limit, long bytes = MaxPageBytes) =>
+        Tx tx,
+        SessionName name,
+        string channel,
+        long after,
+        int limit,
+        long bytes = MaxPageBytes
+    ) =>
         Pages.ReadAsync(
-            tx, "record WHERE project = $1 AND session = $2 AND channel = $3 AND seq > $4", "seq", limit, bytes, Map,
-            name.Project, name.Id, channel, after);
+            tx,
+            "record WHERE project = $1 AND session = $2 AND channel = $3 AND seq > $4",
+            "seq",
+            limit,
+            bytes,
+            Map,
+            name.Project,
+            name.Id,
+            channel,
+            after
+        );
 
     /// <summary>The next number to be given, and the time of the last record (0 when there is none).</summary>
     public ValueTask<(long Next, long LastAt)> TailAsync(SessionName name, string channel) =>
-        database.ReadAsync(tx => tx.FirstAsync(
-            "SELECT seq + 1, at FROM record WHERE project = $1 AND session = $2 AND channel = $3 ORDER BY seq DESC LIMIT 1",
-            r => (r.GetInt64(0), r.GetInt64(1)), name.Project, name.Id, channel));
+        database.ReadAsync(tx =>
+            tx.FirstAsync(
+                """
+                SELECT seq + 1, at
+                FROM record
+                WHERE project = $1 AND session = $2 AND channel = $3
+                ORDER BY seq DESC LIMIT 1
+                """,
+                r => (r.GetInt64(0), r.GetInt64(1)),
+                name.Project,
+                name.Id,
+                channel
+            )
+        );
 
     /// <summary>Where a person's command-line client stood in <c>out</c> when it last wrote to <c>in</c>.</summary>
     public ValueTask<long?> StandOfAsync(SessionName name, string subject) =>
-        database.ReadAsync(tx => tx.FirstAsync(
-            "SELECT out_seq FROM participant WHERE project = $1 AND session = $2 AND subject = $3", r => (long?)r.GetInt64(0), name.Project, name.Id, subject));
+        database.ReadAsync(tx =>
+            tx.FirstAsync(
+                "SELECT out_seq FROM participant WHERE project = $1 AND session = $2 AND subject = $3",
+                r => (long?)r.GetInt64(0),
+                name.Project,
+                name.Id,
+                subject
+            )
+        );
 
     public static ValueTask<int> StandAsync(Tx tx, SessionName name, string subject, long outSeq) =>
         tx.ExecuteAsync(
-            "INSERT INTO participant (project, session, subject, out_seq) VALUES ($1, $2, $3, $4) ON CONFLICT (project, session, subject) DO UPDATE SET out_seq = excluded.out_seq",
-            name.Project, name.Id, subject, outSeq);
+            """
+            INSERT INTO participant (project, session, subject, out_seq)
+            VALUES ($1, $2, $3, $4)
+            ON CONFLICT (project, session, subject) DO UPDATE
+            SET out_seq = excluded.out_seq
+            """,
+            name.Project,
+            name.Id,
+            subject,
+            outSeq
+        );
 
     private static Record Map(DbDataReader r) => new(r.GetInt64(0), r.GetInt64(1), r.Bytes(2), r.TextOrNull(3));
 }

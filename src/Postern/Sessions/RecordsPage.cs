@@ -5,8 +5,7 @@ using Postern.Http;
 
 namespace Postern.Sessions;
 
-internal sealed record RecordsPage(
-    [Member("The records, in their order.")] IReadOnlyList<RecordView> Records)
+internal sealed record RecordsPage([Member("The records, in their order.")] IReadOnlyList<RecordView> Records)
 {
     public static ReadOnlyMemory<byte> Render(IReadOnlyList<Record> page)
     {

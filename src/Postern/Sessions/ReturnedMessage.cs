@@ -20,12 +20,15 @@ internal static class ReturnedMessage
         using var came = JsonDocument.Parse(returned, Wire.Kept);
         var results = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
         foreach (var part in came.RootElement.EnumerateArray())
-            if (CallAnsweredBy(part) is { } call) results.TryAdd(call, part);
-        if (results.Count == 0) return null;
+            if (CallAnsweredBy(part) is { } call)
+                results.TryAdd(call, part);
+        if (results.Count == 0)
+            return null;
 
         using var there = JsonDocument.Parse(stored, Wire.Kept);
         foreach (var block in there.RootElement.EnumerateArray())
-            if (CallAnsweredBy(block) is { } call) results.Remove(call);
+            if (CallAnsweredBy(block) is { } call)
+                results.Remove(call);
         var changed = false;
         var content = ChatMessage.Write(json =>
         {
@@ -34,33 +37,37 @@ internal static class ReturnedMessage
                 var part = default(JsonElement);
                 var isAnswered = OpenCall(block) is { } call && results.Remove(call, out part);
                 changed |= isAnswered;
-                if (!isAnswered) block.WriteTo(json);
+                if (!isAnswered)
+                    block.WriteTo(json);
                 else if (TextOf(block, "type") == "toolCall")
                 {
                     block.WriteTo(json);
                     WriteResult(json, part);
                 }
-                else WriteAnswered(json, block, part);
+                else
+                    WriteAnswered(json, block, part);
             }
         });
         return changed ? content : null;
     }
 
     /// <summary>The call that a block has the result of; null for every other block.</summary>
-    private static string? CallAnsweredBy(JsonElement block) => TextOf(block, "type") switch
-    {
-        "toolResult" => TextOf(block, "toolCallId"),
-        var type when IsToolPart(type) && HasResult(block) => TextOf(block, "toolCallId"),
-        _ => null,
-    };
+    private static string? CallAnsweredBy(JsonElement block) =>
+        TextOf(block, "type") switch
+        {
+            "toolResult" => TextOf(block, "toolCallId"),
+            var type when IsToolPart(type) && HasResult(block) => TextOf(block, "toolCallId"),
+            _ => null,
+        };
 
     /// <summary>The call that a block makes; null for every other block.</summary>
-    private static string? OpenCall(JsonElement block) => TextOf(block, "type") switch
-    {
-        "toolCall" => TextOf(block, "id"),
-        var type when IsToolPart(type) => TextOf(block, "toolCallId"),
-        _ => null,
-    };
+    private static string? OpenCall(JsonElement block) =>
+        TextOf(block, "type") switch
+        {
+            "toolCall" => TextOf(block, "id"),
+            var type when IsToolPart(type) => TextOf(block, "toolCallId"),
+            _ => null,
+        };
 
     private static bool IsFailure(JsonElement part) => TextOf(part, "state") is "output-error" or "output-denied";
 
@@ -76,9 +83,12 @@ internal static class ReturnedMessage
         json.WriteString("type", "toolResult");
         json.WriteString("toolCallId", TextOf(part, "toolCallId"));
         json.WritePropertyName("output");
-        if (part.TryGetProperty("output", out var output)) output.WriteTo(json);
-        else json.WriteStringValue(TextOf(part, "errorText") ?? "denied");
-        if (IsFailure(part)) json.WriteBoolean("isError", true);
+        if (part.TryGetProperty("output", out var output))
+            output.WriteTo(json);
+        else
+            json.WriteStringValue(TextOf(part, "errorText") ?? "denied");
+        if (IsFailure(part))
+            json.WriteBoolean("isError", true);
         json.WriteString("from", "client");
         json.WriteEndObject();
     }
@@ -90,8 +100,10 @@ internal static class ReturnedMessage
     private static void WriteAnswered(Utf8JsonWriter json, JsonElement block, JsonElement part)
     {
         json.WriteStartObject();
-        foreach (var member in block.EnumerateObject().Where(m => !IsOfResult(m))) member.WriteTo(json);
-        foreach (var member in part.EnumerateObject().Where(IsOfResult)) member.WriteTo(json);
+        foreach (var member in block.EnumerateObject().Where(m => !IsOfResult(m)))
+            member.WriteTo(json);
+        foreach (var member in part.EnumerateObject().Where(IsOfResult))
+            member.WriteTo(json);
         json.WriteEndObject();
     }
 
@@ -99,7 +111,8 @@ internal static class ReturnedMessage
 
     private static string? TextOf(JsonElement block, string name)
     {
-        if (block.ValueKind != JsonValueKind.Object || !block.TryGetProperty(name, out var value)) return null;
+        if (block.ValueKind != JsonValueKind.Object || !block.TryGetProperty(name, out var value))
+            return null;
         return value.ValueKind == JsonValueKind.String ? Fields.TextOf(value) : null;
     }
 }

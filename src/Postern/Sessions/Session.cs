@@ -3,10 +3,10 @@ namespace Postern.Sessions;
 /// <summary>
 /// A durable conversation between clients and one agent: the channels <c>in</c> and <c>out</c>, and a transcript.
 ///
-/// What always holds: the row and its first run are made in one transaction; the sequence numbers of a channel are dense from 0,
-/// those of the transcript from 1; a closed or expired session takes no record and never opens again. Every change locks the
-/// session's row first, so appends, closes, turns and creates of one session are put in one order on any number of nodes. A crash
-/// between two of them leaves the state after the first.
+/// What always holds: the row and its first run are made in one transaction; the sequence numbers of a channel are
+/// dense from 0, those of the transcript from 1; a closed or expired session takes no record and never opens again.
+/// Every change locks the session's row first, so appends, closes, turns and creates of one session are put in one
+/// order on any number of nodes. A crash between two of them leaves the state after the first.
 /// </summary>
 /// <param name="TriggerConfig">JSON text as it came; null for a session that a message created.</param>
 /// <param name="CurrentRun">The live run, if any.</param>
@@ -21,12 +21,36 @@ namespace Postern.Sessions;
 /// <param name="TurnOutSeq">The first record on <c>out</c> of the open turn.</param>
 /// <param name="Bytes">Of the records of all its channels.</param>
 internal sealed record Session(
-    string Project, string Id, string? ExternalId, string Key, string Type, string Agent,
-    string? TriggerConfig, string Tags, string? Metadata,
-    long CreatedAt, long UpdatedAt, long? ExpiresAt, long? ClosedAt, string? ClosedReason, string? CurrentRun, long CurrentAttempt,
-    long InNext, long OutNext, long MessageNext, long InMessageSeq, long InAnsweredSeq, long StopSeq,
-    bool OutSettled, long? RunWantedUntil, long? TurnDeadline, long TurnSeconds, long TurnInSeq, long TurnOutSeq,
-    long Bytes = 0)
+    string Project,
+    string Id,
+    string? ExternalId,
+    string Key,
+    string Type,
+    string Agent,
+    string? TriggerConfig,
+    string Tags,
+    string? Metadata,
+    long CreatedAt,
+    long UpdatedAt,
+    long? ExpiresAt,
+    long? ClosedAt,
+    string? ClosedReason,
+    string? CurrentRun,
+    long CurrentAttempt,
+    long InNext,
+    long OutNext,
+    long MessageNext,
+    long InMessageSeq,
+    long InAnsweredSeq,
+    long StopSeq,
+    bool OutSettled,
+    long? RunWantedUntil,
+    long? TurnDeadline,
+    long TurnSeconds,
+    long TurnInSeq,
+    long TurnOutSeq,
+    long Bytes = 0
+)
 {
     public const string Prefix = "session";
     public const int MaxExternalId = 256;
@@ -52,7 +76,9 @@ internal sealed record Session(
 
     public bool TurnIsOpen => TurnDeadline is not null;
 
-    /// <summary>Somebody has asked the open turn to stop. A stop that came before the turn's messages was for an earlier one.</summary>
+    /// <summary>
+    /// Somebody has asked the open turn to stop. A stop that came before the turn's messages was for an earlier one.
+    /// </summary>
     public bool StopIsAsked => TurnIsOpen && StopSeq > TurnInSeq;
 
     /// <summary>
@@ -60,24 +86,44 @@ internal sealed record Session(
     /// </summary>
     public bool IsOver(long now) => IsClosed || (IsExpired(now) && ClosedReason is not null);
 
-    public string Status(long now) => IsClosed ? "CLOSED" : IsExpired(now) ? "EXPIRED" : "ACTIVE";
+    public string Status(long now) =>
+        IsClosed ? "CLOSED"
+        : IsExpired(now) ? "EXPIRED"
+        : "ACTIVE";
 
-    /// <summary>Sessions that the platform keeps for itself, by their external id: seen with full <c>admin</c>, and by the run that has them.</summary>
-    public static bool IsInternal(string name) => InternalPrefixes.Any(p => name.StartsWith(p, StringComparison.Ordinal));
+    /// <summary>
+    /// Sessions that the platform keeps for itself, by their external id: seen with full <c>admin</c>, and by the run
+    /// that has them.
+    /// </summary>
+    public static bool IsInternal(string name) =>
+        InternalPrefixes.Any(p => name.StartsWith(p, StringComparison.Ordinal));
 
     public static readonly string[] InternalPrefixes = ["subagent:", "cron:", "acp:"];
 
     public static string KeyOf(string agent, string rest) => $"agent:{agent.ToLowerInvariant()}:{rest}";
 
-    /// <summary>A name that a client may choose: 1 to 256 characters, not one of ours, and one that every route can be asked for.</summary>
+    /// <summary>
+    /// A name that a client may choose: 1 to 256 characters, not one of ours, and one that every route can be asked
+    /// for.
+    /// </summary>
     public static string? WhatIsWrongWith(string externalId)
     {
-        if (externalId.Length is 0 or > MaxExternalId) return $"must have 1 to {MaxExternalId} characters";
-        if (Taken.FirstOrDefault(t => externalId.StartsWith(t, StringComparison.OrdinalIgnoreCase)) is { } taken) return $"must not start with {taken}";
-        if (externalId is "." or "..") return "must not be . or ..";
-        if (externalId.Any(c => char.IsWhiteSpace(c) && c != ' ') || externalId.Contains("  ", StringComparison.Ordinal) || externalId.Trim() != externalId) return "must not contain white space but single spaces inside";
-        if (externalId.Contains(":channels:", StringComparison.Ordinal)) return "must not contain :channels:";
-        if (externalId.Contains('\uFFFD', StringComparison.Ordinal)) return "must not contain U+FFFD, which stands for what was no text";
+        if (externalId.Length is 0 or > MaxExternalId)
+            return $"must have 1 to {MaxExternalId} characters";
+        if (Taken.FirstOrDefault(t => externalId.StartsWith(t, StringComparison.OrdinalIgnoreCase)) is { } taken)
+            return $"must not start with {taken}";
+        if (externalId is "." or "..")
+            return "must not be . or ..";
+        if (
+            externalId.Any(c => char.IsWhiteSpace(c) && c != ' ')
+            || externalId.Contains("  ", StringComparison.Ordinal)
+            || externalId.Trim() != externalId
+        )
+            return "must not contain white space but single spaces inside";
+        if (externalId.Contains(":channels:", StringComparison.Ordinal))
+            return "must not contain :channels:";
+        if (externalId.Contains('\uFFFD', StringComparison.Ordinal))
+            return "must not contain U+FFFD, which stands for what was no text";
         return externalId.Any(char.IsControl) ? "must not contain control characters" : null;
     }
 }

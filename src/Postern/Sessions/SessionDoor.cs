@@ -6,24 +6,40 @@ using Postern.Http;
 namespace Postern.Sessions;
 
 /// <summary>
-/// Finds the session that a path names, for a caller: who may not do what it asks and may not read the session either gets the
-/// same 404 whether it exists or not; who may read it gets 403.
+/// Finds the session that a path names, for a caller: who may not do what it asks and may not read the session either
+/// gets the same 404 whether it exists or not; who may read it gets 403.
 /// </summary>
 internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
 {
     /// <summary>The whole row, for the routes that show or change it.</summary>
-    public async ValueTask<(Session? Session, Refusal? Refusal)> FindAsync(HttpContext http, ProjectCaller caller, int segment, string action)
+    public async ValueTask<(Session? Session, Refusal? Refusal)> FindAsync(
+        HttpContext http,
+        ProjectCaller caller,
+        int segment,
+        string action
+    )
     {
-        if (RequestPath.Segment(http, segment) is not { } reference) return (null, NotFound(caller));
+        if (RequestPath.Segment(http, segment) is not { } reference)
+            return (null, NotFound(caller));
         var session = await sessions.FindAsync(caller.Project, reference);
         var refusal = Check(caller, reference, session is null ? null : Conversation.NameOf(session), action);
         return refusal is null ? (session, null) : (null, refusal);
     }
 
-    /// <summary>What never changes about it, for appends and streams. With <paramref name="mayBeUnborn"/> a name that no session has yet is let through as null.</summary>
-    public async ValueTask<(SessionName? Name, string Reference, Refusal? Refusal)> NameAsync(HttpContext http, ProjectCaller caller, int segment, string action, bool mayBeUnborn = false)
+    /// <summary>
+    /// What never changes about it, for appends and streams. With <paramref name="mayBeUnborn"/> a name that no session
+    /// has yet is let through as null.
+    /// </summary>
+    public async ValueTask<(SessionName? Name, string Reference, Refusal? Refusal)> NameAsync(
+        HttpContext http,
+        ProjectCaller caller,
+        int segment,
+        string action,
+        bool mayBeUnborn = false
+    )
     {
-        if (RequestPath.Segment(http, segment) is not { } reference) return (null, "", NotFound(caller));
+        if (RequestPath.Segment(http, segment) is not { } reference)
+            return (null, "", NotFound(caller));
         var name = await sessions.NameAsync(caller.Project, reference);
         var unborn = name is null && mayBeUnborn && Session.WhatIsWrongWith(reference) is null;
         // What will be internal once it is there is so before.
@@ -35,10 +51,16 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
     public async Task<IResult> TranscriptAsync(HttpContext http, Session session)
     {
         var limit = 100;
-        if (http.Request.Query.TryGetValue("limit", out var asked) && (!int.TryParse(asked, System.Globalization.NumberStyles.None, null, out limit) || limit is < 1 or > 1000))
+        if (
+            http.Request.Query.TryGetValue("limit", out var asked)
+            && (!int.TryParse(asked, System.Globalization.NumberStyles.None, null, out limit) || limit is < 1 or > 1000)
+        )
             return Refusal.BadRequest("limit must be a whole number from 1 to 1000", "invalid_body");
         var before = long.MaxValue;
-        if (http.Request.Query.TryGetValue("before", out var cursor) && (!long.TryParse(cursor, System.Globalization.NumberStyles.None, null, out before) || before < 1))
+        if (
+            http.Request.Query.TryGetValue("before", out var cursor)
+            && (!long.TryParse(cursor, System.Globalization.NumberStyles.None, null, out before) || before < 1)
+        )
             return Refusal.BadRequest("before must be a nextCursor of this list", "invalid_body");
         var messages = await transcript.BeforeAsync(session.Project, session.Id, before, limit + 1);
         var more = messages.Count > limit;
@@ -49,7 +71,8 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
             json.WriteStartObject();
             json.WritePropertyName("messages");
             json.WriteRawValue(Message.RenderAll(page), skipInputValidation: true);
-            if (more) json.WriteString("nextCursor", page[0].Seq.ToString());
+            if (more)
+                json.WriteString("nextCursor", page[0].Seq.ToString());
             json.WriteEndObject();
         }
         return Reply.Bytes(200, buffer.WrittenMemory);
@@ -64,9 +87,7 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
     /// <param name="name">The session's external id, or whatever else the path names it by.</param>
     /// <param name="id">The session's id; null when there is none of that name.</param>
     public static bool Hides(ProjectCaller caller, string name, string? id) =>
-        Session.IsInternal(name)
-        && !caller.Allows(Need.FullAdmin)
-        && (id is null || !caller.Authority.IsWorkerOf(id));
+        Session.IsInternal(name) && !caller.Allows(Need.FullAdmin) && (id is null || !caller.Authority.IsWorkerOf(id));
 
     /// <summary>The same for what belongs to a session, such as a run; null is no session's.</summary>
     public async ValueTask<bool> HidesAsync(ProjectCaller caller, string? session) =>
@@ -76,11 +97,14 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
 
     private static Refusal? Check(ProjectCaller caller, string reference, SessionName? name, string action)
     {
-        if (Hides(caller, name?.Name ?? reference, name?.Id)) return NotFound(caller);
+        if (Hides(caller, name?.Name ?? reference, name?.Id))
+            return NotFound(caller);
         var (id, other) = name is null ? (reference, null) : (name.Id, name.ExternalId);
         var allowed = caller.Allows(action, "sessions", id, other);
-        if (name is not null && allowed) return null;
-        if (name is null || !caller.Allows("read", "sessions", id, other)) return SessionFamily.NotFound;
+        if (name is not null && allowed)
+            return null;
+        if (name is null || !caller.Allows("read", "sessions", id, other))
+            return SessionFamily.NotFound;
         return SessionFamily.Instance.Forbidden($"{action}:sessions:{reference}");
     }
 

@@ -6,26 +6,48 @@ namespace Postern.Sessions;
 /// <summary>What subscribers hear of sessions, written in the transaction in which it happens.</summary>
 internal sealed class SessionEvents(Outbox outbox)
 {
-    public ValueTask CreatedAsync(Tx tx, Session session) => EmitAsync(tx, "session.created", session, null);
+    public ValueTask CreatedAsync(Tx tx, Session session) => EmitAsync(tx, EventType.SessionCreated, session, null);
 
-    public ValueTask EndedAsync(Tx tx, Session session, string type, string? reason) => EmitAsync(tx, type, session, reason);
+    public ValueTask EndedAsync(Tx tx, Session session, EventType type, string? reason) =>
+        EmitAsync(tx, type, session, reason);
 
-    public ValueTask CommittedAsync(Tx tx, string project, string session, long seq, string id, string role, string? run) =>
-        outbox.EmitAsync(tx, project, "message.committed", session, json =>
-        {
-            json.WriteString("sessionId", session);
-            json.WriteString("messageId", id);
-            json.WriteNumber("seq", seq);
-            json.WriteString("role", role);
-            json.WriteString("runId", run);
-        });
+    public ValueTask CommittedAsync(
+        Tx tx,
+        string project,
+        string session,
+        long seq,
+        string id,
+        string role,
+        string? run
+    ) =>
+        outbox.EmitAsync(
+            tx,
+            project,
+            EventType.MessageCommitted,
+            session,
+            json =>
+            {
+                json.WriteString("sessionId", session);
+                json.WriteString("messageId", id);
+                json.WriteNumber("seq", seq);
+                json.WriteString("role", role);
+                json.WriteString("runId", run);
+            }
+        );
 
-    private ValueTask EmitAsync(Tx tx, string type, Session session, string? reason) =>
-        outbox.EmitAsync(tx, session.Project, type, session.Id, json =>
-        {
-            json.WriteString("sessionId", session.Id);
-            json.WriteString("externalId", session.ExternalId);
-            json.WriteString("agent", session.Agent);
-            if (reason is not null) json.WriteString("reason", reason);
-        });
+    private ValueTask EmitAsync(Tx tx, EventType type, Session session, string? reason) =>
+        outbox.EmitAsync(
+            tx,
+            session.Project,
+            type,
+            session.Id,
+            json =>
+            {
+                json.WriteString("sessionId", session.Id);
+                json.WriteString("externalId", session.ExternalId);
+                json.WriteString("agent", session.Agent);
+                if (reason is not null)
+                    json.WriteString("reason", reason);
+            }
+        );
 }

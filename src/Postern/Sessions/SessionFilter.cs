@@ -2,7 +2,18 @@ using Postern.Http;
 
 namespace Postern.Sessions;
 
-/// <summary>What a list of sessions is narrowed to; empty lists and nulls narrow nothing. Times are microseconds.</summary>
+/// <summary>
+/// What a list of sessions is narrowed to; empty lists and nulls narrow nothing. Times are microseconds.
+/// </summary>
 internal sealed record SessionFilter(
-    IReadOnlyList<string> Types, IReadOnlyList<string> Tags, IReadOnlyList<string> Agents, IReadOnlyList<string> ExternalIds, IReadOnlyList<string> Statuses,
-    long? From, long? To, Cursor? After, Cursor? Before, bool WithInternal = false);
+    IReadOnlyList<string> Types,
+    IReadOnlyList<string> Tags,
+    IReadOnlyList<string> Agents,
+    IReadOnlyList<string> ExternalIds,
+    IReadOnlyList<string> Statuses,
+    long? From,
+    long? To,
+    Cursor? After,
+    Cursor? Before,
+    bool WithInternal = false
+);

@@ -6,8 +6,8 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// Enforces every deadline of a conversation, each within about a second: turns that their agent does not end, idle windows,
-/// sessions that expire, messages whose agent is missing; and the retention of ended sessions. It finds by an
+/// Enforces every deadline of a conversation, each within about a second: turns that their agent does not end, idle
+/// windows, sessions that expire, messages whose agent is missing; and the retention of ended sessions. It finds by an
 /// index and decides under the session's lock, so any number of nodes may do it at once and one does. However many are
 /// due at once, a look goes on until none is left.
 ///
@@ -15,9 +15,16 @@ namespace Postern.Sessions;
 /// without its text, and the message says so; what cannot even be ended so is put off.
 /// </summary>
 internal sealed class SessionKeeper(
-    Database database, SessionStore sessions, TurnFolds folds, RunStore runs, RunMachine machine,
-    Conversation conversation, PosternOptions options, TimeProvider clock, ILogger<SessionKeeper> log)
-    : PeriodicLook(clock, log)
+    Database database,
+    SessionStore sessions,
+    TurnFolds folds,
+    RunStore runs,
+    RunMachine machine,
+    Conversation conversation,
+    PosternOptions options,
+    TimeProvider clock,
+    ILogger<SessionKeeper> log
+) : PeriodicLook(clock, log)
 {
     private const int SweepBatch = 1000;
     private const int MaxFailures = 3;
@@ -30,15 +37,24 @@ internal sealed class SessionKeeper(
     protected override async Task LookAsync(CancellationToken stop)
     {
         await AllAsync(
-            limit => sessions.OverdueAsync(Overdue.Turn, limit), name => name.Id,
-            name => SettleAsync(name, BreakTurnAsync), stop);
+            limit => sessions.OverdueAsync(Overdue.Turn, limit),
+            name => name.Id,
+            name => SettleAsync(name, BreakTurnAsync),
+            stop
+        );
         await AllAsync(
-            limit => sessions.OverdueAsync(Overdue.Expiry, limit), name => name.Id,
-            name => SettleAsync(name, ExpireAsync), stop);
+            limit => sessions.OverdueAsync(Overdue.Expiry, limit),
+            name => name.Id,
+            name => SettleAsync(name, ExpireAsync),
+            stop
+        );
         // A message may wait for minutes for its agent: each look looks at it again, and at those behind it.
         await AllAsync(
-            limit => sessions.OverdueAsync(Overdue.WantedRun, limit), name => name.Id,
-            name => SettleAsync(name, StartWantedAsync), stop);
+            limit => sessions.OverdueAsync(Overdue.WantedRun, limit),
+            name => name.Id,
+            name => SettleAsync(name, StartWantedAsync),
+            stop
+        );
         await AllAsync(runs.IdleOverdueAsync, run => run.Id, EndIdleAsync, stop);
     }
 
@@ -52,21 +68,27 @@ internal sealed class SessionKeeper(
             return await OneAsync(name.Id, () => PutOffAsync(name));
         }
         var tried = false;
-        var done = await OneAsync(name.Id, async () =>
-        {
-            tried = true;
-            var did = await WithLockAsync(name, (tx, session) => act(tx, session, failures == MaxFailures));
-            tried = false;
-            return did;
-        });
-        if (!tried) _failures.TryRemove(name, out _);
-        else if (_failures.Count < MaxRemembered || failures > 0) _failures[name] = failures + 1;
+        var done = await OneAsync(
+            name.Id,
+            async () =>
+            {
+                tried = true;
+                var did = await WithLockAsync(name, (tx, session) => act(tx, session, failures == MaxFailures));
+                tried = false;
+                return did;
+            }
+        );
+        if (!tried)
+            _failures.TryRemove(name, out _);
+        else if (_failures.Count < MaxRemembered || failures > 0)
+            _failures[name] = failures + 1;
         return done;
     }
 
     private async ValueTask<bool> BreakTurnAsync(Tx tx, Session session, bool withoutRecords)
     {
-        if (session.TurnDeadline is not { } deadline || deadline > tx.Now) return false;
+        if (session.TurnDeadline is not { } deadline || deadline > tx.Now)
+            return false;
         const string late = "The agent did not finish its turn in time.";
         const string broken = " What it had said could not be put together; it is in the records of the channel alone.";
         var why = withoutRecords ? late + broken : late;
@@ -79,36 +101,67 @@ internal sealed class SessionKeeper(
 
     private async ValueTask<bool> StartWantedAsync(Tx tx, Session session, bool withoutRecords)
     {
-        if (session.RunWantedUntil is not { } until) return false;
-        if (session.CurrentRun is null && await conversation.StartRunAsync(tx, session, null, bootMessage: false) is not null) return true;
-        if (session.CurrentRun is null && until > tx.Now) return false;
-        await tx.ExecuteAsync("UPDATE session SET run_wanted_until = NULL WHERE project = $1 AND id = $2", session.Project, session.Id);
+        if (session.RunWantedUntil is not { } until)
+            return false;
+        if (
+            session.CurrentRun is null
+            && await conversation.StartRunAsync(tx, session, null, bootMessage: false) is not null
+        )
+            return true;
+        if (session.CurrentRun is null && until > tx.Now)
+            return false;
+        await tx.ExecuteAsync(
+            "UPDATE session SET run_wanted_until = NULL WHERE project = $1 AND id = $2",
+            session.Project,
+            session.Id
+        );
         if (session.CurrentRun is null)
             await conversation.BreakTurnAsync(
-                tx, session, $"The agent {session.Agent} is not registered: nobody answers.", Phase.Failed,
-                withoutRecords: withoutRecords);
+                tx,
+                session,
+                $"The agent {session.Agent} is not registered: nobody answers.",
+                Phase.Failed,
+                withoutRecords: withoutRecords
+            );
         return true;
     }
 
     private Task<bool> PutOffAsync(SessionName name) =>
-        database.WriteAsync(async tx => await tx.ExecuteAsync(
-            "UPDATE session SET turn_deadline = $4 WHERE project = $1 AND id = $2 AND turn_deadline <= $3",
-            name.Project, name.Id, tx.Now, tx.Now + PutOff) == 1);
+        database.WriteAsync(async tx =>
+            await tx.ExecuteAsync(
+                "UPDATE session SET turn_deadline = $4 WHERE project = $1 AND id = $2 AND turn_deadline <= $3",
+                name.Project,
+                name.Id,
+                tx.Now,
+                tx.Now + PutOff
+            ) == 1
+        );
 
     private Task<bool> EndIdleAsync(Run run) =>
         database.WriteAsync(async tx =>
         {
-            if (run.Session is not null && await SessionStore.LockAsync(tx, run.Project, run.Session) is { CurrentRun: { } current } && current == run.Id)
+            if (
+                run.Session is not null
+                && await SessionStore.LockAsync(tx, run.Project, run.Session) is { CurrentRun: { } current }
+                && current == run.Id
+            )
             {
-                if (!await RunStore.IsIdleOverdueAsync(tx, run)) return false;
-                await tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", run.Project, run.Session);
+                if (!await RunStore.IsIdleOverdueAsync(tx, run))
+                    return false;
+                await tx.ExecuteAsync(
+                    "UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2",
+                    run.Project,
+                    run.Session
+                );
                 tx.Touch(run.Session);
             }
             return await machine.EndAsync(tx, run.Project, run.Id, Phase.Succeeded, null) is not null;
         });
 
     private Task<bool> WithLockAsync(SessionName name, Func<Tx, Session, ValueTask<bool>> act) =>
-        database.WriteAsync(async tx => await SessionStore.LockAsync(tx, name.Project, name.Id) is { } session && await act(tx, session));
+        database.WriteAsync(async tx =>
+            await SessionStore.LockAsync(tx, name.Project, name.Id) is { } session && await act(tx, session)
+        );
 
     /// <summary>
     /// Retention, in small batches, until nothing is left that has been kept long enough: ended sessions with all that
@@ -122,8 +175,11 @@ internal sealed class SessionKeeper(
             foreach (var isClosed in (bool[])[true, false])
             {
                 await AllAsync(
-                    limit => sessions.EndedBeforeAsync(isClosed, before, limit), name => name.Id,
-                    name => DeleteAsync(name, stop), stop);
+                    limit => sessions.EndedBeforeAsync(isClosed, before, limit),
+                    name => name.Id,
+                    name => DeleteAsync(name, stop),
+                    stop
+                );
             }
         }
         var auditBefore = database.Now - (options.Retention.AuditDays * 86_400_000_000L);
@@ -131,7 +187,10 @@ internal sealed class SessionKeeper(
         await OneAsync("message_draft", folds.SweepAsync);
         await OneAsync("audit", () => SweepAsync("audit", "project, id", "at", auditBefore, stop));
         await OneAsync("used_token", () => SweepAsync("used_token", "project, digest", "until", database.Now, stop));
-        await OneAsync("revocation", () => SweepAsync("revocation", "project, kind, value", "until", database.Now, stop));
+        await OneAsync(
+            "revocation",
+            () => SweepAsync("revocation", "project, kind, value", "until", database.Now, stop)
+        );
     }
 
     /// <summary>The rows of a table that are past a time, a batch a transaction: nobody waits for more.</summary>

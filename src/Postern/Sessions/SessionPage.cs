@@ -5,7 +5,8 @@ namespace Postern.Sessions;
 
 internal sealed record SessionPage(
     [Member("The sessions of the page.")] IReadOnlyList<SessionItem> Data,
-    [Member("Where the pages beside this one begin.")] PageLinks Pagination)
+    [Member("Where the pages beside this one begin.")] PageLinks Pagination
+)
 {
     public static SessionPage Of(Listed<Session> found, SessionQuery query, long now)
     {
@@ -14,8 +15,14 @@ internal sealed record SessionPage(
         var goesOn = Cursor.Text(found.Next);
         // The way back: from the page's other end, or from where an empty page began.
         var back = backwards
-            ? page.Count > 0 ? At(page[^1]) : query.Filter.Before?.ToString()
-            : query.Filter.After is null ? null : page.Count > 0 ? At(page[0]) : query.Filter.After?.ToString();
+            ? page.Count > 0
+                ? At(page[^1])
+                : query.Filter.Before?.ToString()
+            : query.Filter.After is null
+                ? null
+                : page.Count > 0
+                    ? At(page[0])
+                    : query.Filter.After?.ToString();
         var links = backwards ? new PageLinks(back, goesOn) : new PageLinks(goesOn, back);
         return new SessionPage([.. page.Select(s => SessionItem.Of(s, now))], links);
 

@@ -4,7 +4,9 @@ using Postern.Http;
 
 namespace Postern.Sessions;
 
-/// <summary>The query of the list of sessions, checked: <c>page[…]</c> and <c>filter[…]</c>, lists comma-joined or repeated.</summary>
+/// <summary>
+/// The query of the list of sessions, checked: <c>page[…]</c> and <c>filter[…]</c>, lists comma-joined or repeated.
+/// </summary>
 internal sealed record SessionQuery(int Size, SessionFilter Filter)
 {
     private const int MaxValues = 100;
@@ -14,46 +16,83 @@ internal sealed record SessionQuery(int Size, SessionFilter Filter)
     {
         var faults = new List<string>();
         var size = 20;
-        if (query.TryGetValue("page[size]", out var asked) && (!int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out size) || size is < 1 or > 100)) faults.Add("page[size] must be a whole number from 1 to 100");
+        if (
+            query.TryGetValue("page[size]", out var asked)
+            && (!int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out size) || size is < 1 or > 100)
+        )
+            faults.Add("page[size] must be a whole number from 1 to 100");
         var after = ReadCursor("page[after]");
         var before = ReadCursor("page[before]");
-        if (after is not null && before is not null) faults.Add("page[after] and page[before] exclude each other");
+        if (after is not null && before is not null)
+            faults.Add("page[after] and page[before] exclude each other");
         var statuses = Values("filter[status]");
-        foreach (var status in statuses.Where(s => !Statuses.Contains(s, StringComparer.Ordinal))) faults.Add($"filter[status] must be one of {string.Join(", ", Statuses)}, not {status}");
+        foreach (var status in statuses.Where(s => !Statuses.Contains(s, StringComparer.Ordinal)))
+            faults.Add($"filter[status] must be one of {string.Join(", ", Statuses)}, not {status}");
         var from = ReadInstant("filter[createdAt][from]");
         var to = ReadInstant("filter[createdAt][to]");
         if (query.TryGetValue("filter[createdAt][period]", out var period))
         {
-            if (Wire.TryParseSpan(period.ToString(), out var span)) from = Math.Max(from ?? 0, now - Wire.Microseconds(span));
-            else faults.Add("filter[createdAt][period] must be a span such as 7d");
+            if (Wire.TryParseSpan(period.ToString(), out var span))
+                from = Math.Max(from ?? 0, now - Wire.Microseconds(span));
+            else
+                faults.Add("filter[createdAt][period] must be a span such as 7d");
         }
-        var filter = new SessionFilter(Values("filter[type]"), Values("filter[tags]"), Values("filter[taskIdentifier]"), Values("filter[externalId]"), statuses, from, to, after, before);
+        var filter = new SessionFilter(
+            Values("filter[type]"),
+            Values("filter[tags]"),
+            Values("filter[taskIdentifier]"),
+            Values("filter[externalId]"),
+            statuses,
+            from,
+            to,
+            after,
+            before
+        );
         return faults.Count == 0
             ? (new SessionQuery(size, filter), null)
-            : (null, new Refusal(400, "Query Error", "invalid_body") { Extra = [("details", faults)], ShouldRetry = false });
+            : (
+                null,
+                new Refusal(400, "Query Error", "invalid_body") { Extra = [("details", faults)], ShouldRetry = false }
+            );
 
         IReadOnlyList<string> Values(string name)
         {
-            if (!query.TryGetValue(name, out var values)) return [];
-            var list = values.SelectMany(v => (v ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).Distinct(StringComparer.Ordinal).ToList();
-            if (list.Count > MaxValues) faults.Add($"{name} must have at most {MaxValues} values");
-            if (list.Any(v => v.Contains('\0', StringComparison.Ordinal))) faults.Add($"{name} must be text");
+            if (!query.TryGetValue(name, out var values))
+                return [];
+            var list = values
+                .SelectMany(v =>
+                    (v ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                )
+                .Distinct(StringComparer.Ordinal)
+                .ToList();
+            if (list.Count > MaxValues)
+                faults.Add($"{name} must have at most {MaxValues} values");
+            if (list.Any(v => v.Contains('\0', StringComparison.Ordinal)))
+                faults.Add($"{name} must be text");
             return list;
         }
 
         Cursor? ReadCursor(string name)
         {
-            if (!query.TryGetValue(name, out var text) || StringValues.IsNullOrEmpty(text)) return null;
-            if (Cursor.TryParse(text.ToString(), out var cursor)) return cursor;
+            if (!query.TryGetValue(name, out var text) || StringValues.IsNullOrEmpty(text))
+                return null;
+            if (Cursor.TryParse(text.ToString(), out var cursor))
+                return cursor;
             faults.Add($"{name} must be a cursor that this list gave");
             return null;
         }
 
         long? ReadInstant(string name)
         {
-            if (!query.TryGetValue(name, out var text)) return null;
-            if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var ms) && ms < 253_402_300_799_000) return ms * 1000;
-            if (Wire.TryParseInstant(text.ToString(), out var instant)) return instant;
+            if (!query.TryGetValue(name, out var text))
+                return null;
+            if (
+                long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var ms)
+                && ms < 253_402_300_799_000
+            )
+                return ms * 1000;
+            if (Wire.TryParseInstant(text.ToString(), out var instant))
+                return instant;
             faults.Add($"{name} must be epoch milliseconds or an ISO date");
             return null;
         }

@@ -6,52 +6,103 @@ using Postern.Storage;
 
 namespace Postern.Sessions;
 
-/// <summary>Creating, reading, listing, changing and closing sessions, in the wire form of the client libraries that exist.</summary>
-internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Conversation conversation, RunMachine machine, SessionStart start, SessionTokens tokens, Database database)
+/// <summary>
+/// Creating, reading, listing, changing and closing sessions, in the wire form of the client libraries that exist.
+/// </summary>
+internal sealed class SessionRoutes(
+    SessionStore sessions,
+    SessionDoor door,
+    Conversation conversation,
+    RunMachine machine,
+    SessionStart start,
+    SessionTokens tokens,
+    Database database
+)
 {
     private const int MaxBody = 32 * 1024;
 
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/sessions", SessionFamily.Instance);
-        group.Post("", Opens.Key | Opens.Token, "write:tasks:{taskIdentifier} or write:sessions", Start).Says("Start a session, or get the one of that external id").Takes<StartSession>().Gives<StartedSession>(201).Gives<StartedSession>(200).Gives(400, 401, 403, 404, 409, 413, 422);
-        group.Get("", Opens.Key | Opens.Token, "read:sessions or read:tasks", List).Says("List sessions, newest first")
-            .Query("page[size]", "How many at most.", 1, 100, 20).Query("page[after]", "From pagination.next")
+        group
+            .Post("", Opens.Key | Opens.Token, "write:tasks:{taskIdentifier} or write:sessions", Start)
+            .Says("Start a session, or get the one of that external id")
+            .Takes<StartSession>()
+            .Gives<StartedSession>(201)
+            .Gives<StartedSession>(200)
+            .Gives(400, 401, 403, 404, 409, 413, 422);
+        group
+            .Get("", Opens.Key | Opens.Token, "read:sessions or read:tasks", List)
+            .Says("List sessions, newest first")
+            .Query("page[size]", "How many at most.", 1, 100, 20)
+            .Query("page[after]", "From pagination.next")
             .Query("page[before]", "From pagination.previous")
-            .QueryList("filter[type]", "Any of these.").QueryList("filter[tags]", "Any of these.")
-            .QueryList("filter[taskIdentifier]", "Any of these.").QueryList("filter[externalId]", "Any of these.")
+            .QueryList("filter[type]", "Any of these.")
+            .QueryList("filter[tags]", "Any of these.")
+            .QueryList("filter[taskIdentifier]", "Any of these.")
+            .QueryList("filter[externalId]", "Any of these.")
             .QueryList("filter[status]", "Any of these.", "ACTIVE", "CLOSED", "EXPIRED", "IDLE")
             .Query("filter[createdAt][period]", "A span such as 7d")
-            .Query("filter[createdAt][from]", "Epoch ms or ISO").Query("filter[createdAt][to]", "Epoch ms or ISO")
-            .Gives<SessionPage>().Gives(400, 401, 403);
-        group.Get("/{session}", Opens.Key | Opens.Token, "read:sessions:{session}", Retrieve).Says("Read a session").Gives<SessionItem>().Gives(401, 404);
-        group.Patch("/{session}", Opens.Key | Opens.Token, "admin:sessions:{session}", Update)
-            .Says("Change tags and metadata").MayTake<UpdateSession>().Gives<SessionItem>()
+            .Query("filter[createdAt][from]", "Epoch ms or ISO")
+            .Query("filter[createdAt][to]", "Epoch ms or ISO")
+            .Gives<SessionPage>()
+            .Gives(400, 401, 403);
+        group
+            .Get("/{session}", Opens.Key | Opens.Token, "read:sessions:{session}", Retrieve)
+            .Says("Read a session")
+            .Gives<SessionItem>()
+            .Gives(401, 404);
+        group
+            .Patch("/{session}", Opens.Key | Opens.Token, "admin:sessions:{session}", Update)
+            .Says("Change tags and metadata")
+            .MayTake<UpdateSession>()
+            .Gives<SessionItem>()
             .Gives(400, 401, 403, 404, 422);
-        group.Post("/{session}/close", Opens.Key | Opens.Token, "admin:sessions:{session}", Close)
-            .Audits("session.closed").Says("Close a session for good").MayTake<CloseSession>().Gives<SessionItem>()
+        group
+            .Post("/{session}/close", Opens.Key | Opens.Token, "admin:sessions:{session}", Close)
+            .Audits("session.closed")
+            .Says("Close a session for good")
+            .MayTake<CloseSession>()
+            .Gives<SessionItem>()
             .Gives(400, 401, 403, 404);
-        group.Post("/{session}/end-and-continue", Opens.Key | Opens.Token, "write:sessions:{session}", EndAndContinue).Audits("session.run_swapped").Says("Swap the live run for a fresh one").Takes<EndAndContinue>().Gives<SwappedRun>().Gives(400, 401, 403, 404, 409);
-        group.Get("/{session}/transcript", Opens.Key, "read:sessions:{session}", ReadTranscript)
-            .Says("Read the transcript").Query("limit", "How many at most.", 1, 1000, 100)
+        group
+            .Post("/{session}/end-and-continue", Opens.Key | Opens.Token, "write:sessions:{session}", EndAndContinue)
+            .Audits("session.run_swapped")
+            .Says("Swap the live run for a fresh one")
+            .Takes<EndAndContinue>()
+            .Gives<SwappedRun>()
+            .Gives(400, 401, 403, 404, 409);
+        group
+            .Get("/{session}/transcript", Opens.Key, "read:sessions:{session}", ReadTranscript)
+            .Says("Read the transcript")
+            .Query("limit", "How many at most.", 1, 1000, 100)
             .Query("before", "Messages before this number: nextCursor of the page before.", 1, long.MaxValue)
-            .Gives<TranscriptPage>().Gives(400, 401, 404);
+            .Gives<TranscriptPage>()
+            .Gives(400, 401, 404);
     }
 
     private async Task<IResult> Start(HttpContext http, ProjectCaller caller)
     {
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null) return unreadable!;
+        if (fields is null)
+            return unreadable!;
         var (asked, wrong) = StartRequest.Read(fields, caller.Authority.SpeaksAsUser);
-        if (asked is null) return wrong!;
+        if (asked is null)
+            return wrong!;
         if (!caller.Allows("write", "tasks", asked.Agent) && !caller.Allows("write", "sessions"))
             return SessionFamily.Instance.Forbidden($"write:tasks:{asked.Agent}");
-        if (asked.ExternalId is { } name && SessionDoor.Hides(caller, name, null)) return SessionFamily.NotFound;
-        if (asked.ExpiresAt <= database.Now) return new Refusal(422, "expiresAt must be in the future") { ShouldRetry = false };
+        if (asked.ExternalId is { } name && SessionDoor.Hides(caller, name, null))
+            return SessionFamily.NotFound;
+        if (asked.ExpiresAt <= database.Now)
+            return new Refusal(422, "expiresAt must be in the future") { ShouldRetry = false };
         var (session, runId, isNew, refusal) = await start.StartAsync(caller, asked);
-        if (session is null) return refusal!;
+        if (session is null)
+            return refusal!;
         var token = await tokens.ForCreatorAsync(caller, session);
-        return Reply.Json(isNew ? 201 : 200, new StartedSession(SessionItem.Of(session, database.Now), runId!, token, !isNew));
+        return Reply.Json(
+            isNew ? 201 : 200,
+            new StartedSession(SessionItem.Of(session, database.Now), runId!, token, !isNew)
+        );
     }
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
@@ -63,10 +114,15 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
         var (query, wrong) = SessionQuery.Read(http.Request.Query, database.Now);
-        if (query is null) return wrong!;
+        if (query is null)
+            return wrong!;
         var agents = query.Filter.Agents;
-        var allowed = caller.Allows("read", "sessions") || caller.Allows("read", "tasks") || (agents.Count > 0 && agents.All(agent => caller.Allows("read", "tasks", agent)));
-        if (!allowed) return SessionFamily.Instance.Forbidden("read:sessions");
+        var allowed =
+            caller.Allows("read", "sessions")
+            || caller.Allows("read", "tasks")
+            || (agents.Count > 0 && agents.All(agent => caller.Allows("read", "tasks", agent)));
+        if (!allowed)
+            return SessionFamily.Instance.Forbidden("read:sessions");
         var filter = query.Filter with { WithInternal = caller.Authority.Allows(Need.FullAdmin) };
         var found = await sessions.ListAsync(caller.Project, filter, query.Size, http.RequestAborted);
         return Reply.Ok(SessionPage.Of(found, query, database.Now));
@@ -75,29 +131,41 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
     private async Task<IResult> Update(HttpContext http, ProjectCaller caller)
     {
         var (session, refusal) = await door.FindAsync(http, caller, 3, "admin");
-        if (session is null) return refusal!;
+        if (session is null)
+            return refusal!;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
-        if (fields is null) return unreadable!;
+        if (fields is null)
+            return unreadable!;
         var (tags, metadata, externalId) = fields.Read<UpdateSession>();
         var clears = fields.IsNull("metadata");
-        if (fields.Refusal() is { } wrong) return wrong;
+        if (fields.Refusal() is { } wrong)
+            return wrong;
         if (fields.IsNull("externalId") || (externalId is not null && externalId != session.ExternalId))
             return new Refusal(422, "externalId cannot be changed") { ShouldRetry = false };
-        var updated = await sessions.PatchAsync(Conversation.NameOf(session), tags is null ? null : JsonSerializer.Serialize(tags, Wire.Json), clears || metadata is not null, metadata?.GetRawText());
+        var updated = await sessions.PatchAsync(
+            Conversation.NameOf(session),
+            tags is null ? null : JsonSerializer.Serialize(tags, Wire.Json),
+            clears || metadata is not null,
+            metadata?.GetRawText()
+        );
         return updated is null ? SessionFamily.NotFound : Reply.Ok(SessionItem.Of(updated, database.Now));
     }
 
     private async Task<IResult> Close(HttpContext http, ProjectCaller caller)
     {
         var (session, refusal) = await door.FindAsync(http, caller, 3, "admin");
-        if (session is null) return refusal!;
+        if (session is null)
+            return refusal!;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
-        if (fields is null) return unreadable!;
+        if (fields is null)
+            return unreadable!;
         var (reason, callingRun) = fields.Read<CloseSession>();
-        if (fields.Refusal() is { } wrong) return wrong;
+        if (fields.Refusal() is { } wrong)
+            return wrong;
         var closed = await database.WriteAsync(async tx =>
         {
-            if (await SessionStore.LockAsync(tx, session.Project, session.Id) is not { } row) return null;
+            if (await SessionStore.LockAsync(tx, session.Project, session.Id) is not { } row)
+                return null;
             await conversation.CloseAsync(tx, row, reason, callingRun);
             return await SessionStore.LockAsync(tx, session.Project, session.Id);
         });
@@ -107,26 +175,50 @@ internal sealed class SessionRoutes(SessionStore sessions, SessionDoor door, Con
     private async Task<IResult> EndAndContinue(HttpContext http, ProjectCaller caller)
     {
         var (session, refusal) = await door.FindAsync(http, caller, 3, "write");
-        if (session is null) return refusal!;
+        if (session is null)
+            return refusal!;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null) return unreadable!;
+        if (fields is null)
+            return unreadable!;
         var callingRun = fields.Read<EndAndContinue>().CallingRunId;
-        if (fields.Refusal() is { } wrong) return wrong;
+        if (fields.Refusal() is { } wrong)
+            return wrong;
         return await database.WriteAsync<IResult>(async tx =>
         {
-            if (await SessionStore.LockAsync(tx, session.Project, session.Id) is not { } row) return SessionFamily.NotFound;
-            if (await RunStore.FindAsync(tx, session.Project, callingRun) is not { } run || run.Session != row.Id) return new Refusal(404, "Run not found") { ShouldRetry = false };
-            if (row.IsClosed) return new Refusal(409, "The session is closed", "session_closed") { ShouldRetry = false };
-            if (row.IsExpired(tx.Now)) return new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false };
-            if (row.CurrentRun != run.Id) return Reply.Ok(new SwappedRun(row.CurrentRun ?? (await RunStore.LastOfAsync(tx, row.Project, row.Id))!, false));
+            if (await SessionStore.LockAsync(tx, session.Project, session.Id) is not { } row)
+                return SessionFamily.NotFound;
+            if (await RunStore.FindAsync(tx, session.Project, callingRun) is not { } run || run.Session != row.Id)
+                return new Refusal(404, "Run not found") { ShouldRetry = false };
+            if (row.IsClosed)
+                return new Refusal(409, "The session is closed", "session_closed") { ShouldRetry = false };
+            if (row.IsExpired(tx.Now))
+                return new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false };
+            if (row.CurrentRun != run.Id)
+                return Reply.Ok(
+                    new SwappedRun(row.CurrentRun ?? (await RunStore.LastOfAsync(tx, row.Project, row.Id))!, false)
+                );
             // The fresh run would go on with the turn, without the answer.
-            if (run.Approval is not null) return new Refusal(409, "The run waits for an approval: it is not handed over before the answer", "awaiting_approval") { ShouldRetry = false };
+            if (run.Approval is not null)
+                return new Refusal(
+                    409,
+                    "The run waits for an approval: it is not handed over before the answer",
+                    "awaiting_approval"
+                )
+                {
+                    ShouldRetry = false,
+                };
             await machine.EndAsync(tx, row.Project, run.Id, Phase.Succeeded, "handed over to a fresh run");
             // The turn goes over with what it has not answered: the fresh run opens it anew.
-            await tx.ExecuteAsync("UPDATE session SET turn_deadline = NULL, current_run = NULL WHERE project = $1 AND id = $2", row.Project, row.Id);
+            await tx.ExecuteAsync(
+                "UPDATE session SET turn_deadline = NULL, current_run = NULL WHERE project = $1 AND id = $2",
+                row.Project,
+                row.Id
+            );
             await AgentPlaces.FreeAsync(tx, row.Project, row.Agent, ofSession: true);
             var next = await conversation.StartRunAsync(tx, row with { CurrentRun = null }, null, bootMessage: false);
-            return next is null ? new Refusal(409, $"The agent {row.Agent} is not registered", "unknown_agent") { ShouldRetry = false } : Reply.Ok(new SwappedRun(next, true));
+            return next is null
+                ? new Refusal(409, $"The agent {row.Agent} is not registered", "unknown_agent") { ShouldRetry = false }
+                : Reply.Ok(new SwappedRun(next, true));
         });
     }
 

@@ -5,61 +5,182 @@ using Postern.Storage;
 
 namespace Postern.Sessions;
 
-/// <summary>Starts sessions: the row and its first run in one transaction, and the same answer to any number of callers at once.</summary>
-internal sealed class SessionStart(Database database, SessionStore sessions, Conversation conversation, Transcript transcript, SessionEvents events)
+/// <summary>
+/// Starts sessions: the row and its first run in one transaction, and the same answer to any number of callers at once.
+/// </summary>
+internal sealed class SessionStart(
+    Database database,
+    SessionStore sessions,
+    Conversation conversation,
+    Transcript transcript,
+    SessionEvents events
+)
 {
-    /// <summary>The session, its live run and whether this call made it; or the refusal, and then nothing is written.</summary>
-    public async Task<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> StartAsync(ProjectCaller caller, StartRequest asked)
+    /// <summary>
+    /// The session, its live run and whether this call made it; or the refusal, and then nothing is written.
+    /// </summary>
+    public async Task<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> StartAsync(
+        ProjectCaller caller,
+        StartRequest asked
+    )
     {
         var id = Id.New(Session.Prefix, database.Now);
         var answer = await database.WriteAsync(async tx =>
         {
             if (await AgentStore.FindAsync(tx, caller.Project, asked.Agent) is null)
-                return (null, null, false, new Refusal(422, $"There is no agent {asked.Agent}; register it with PUT /api/v1/agents/{asked.Agent}", "unknown_agent") { ShouldRetry = false });
+                return (
+                    null,
+                    null,
+                    false,
+                    new Refusal(
+                        422,
+                        $"There is no agent {asked.Agent}; register it with PUT /api/v1/agents/{asked.Agent}",
+                        "unknown_agent"
+                    )
+                    {
+                        ShouldRetry = false,
+                    }
+                );
             var fresh = New(tx, caller.Project, id, asked);
             return await SessionStore.InsertAsync(tx, fresh)
                 ? await BeginAsync(tx, fresh, asked)
                 : await ContinueAsync(tx, caller, asked);
         });
-        if (answer.Session is { } session) sessions.Keep(session);
+        if (answer.Session is { } session)
+            sessions.Keep(session);
         return answer;
     }
 
     /// <summary>Whether an agent is registered: no session is made without one.</summary>
-    public static async ValueTask<bool> HasAgentAsync(Tx tx, string project, string agent) => await AgentStore.FindAsync(tx, project, agent) is not null;
+    public static async ValueTask<bool> HasAgentAsync(Tx tx, string project, string agent) =>
+        await AgentStore.FindAsync(tx, project, agent) is not null;
 
     /// <summary>A session that a message creates under a history key, without a run.</summary>
-    public static Session New(Tx tx, string project, string id, string? externalId, string agent, string type) => new(
-        project, id, externalId, Session.KeyOf(agent, externalId ?? id), type, agent, null, "[]", null,
-        tx.Now, tx.Now, null, null, null, null, 1, 0, 0, 1, -1, -1, -1, false, null, null, 0, -1, 0);
+    public static Session New(Tx tx, string project, string id, string? externalId, string agent, string type) =>
+        new(
+            project,
+            id,
+            externalId,
+            Session.KeyOf(agent, externalId ?? id),
+            type,
+            agent,
+            null,
+            "[]",
+            null,
+            tx.Now,
+            tx.Now,
+            null,
+            null,
+            null,
+            null,
+            1,
+            0,
+            0,
+            1,
+            -1,
+            -1,
+            -1,
+            false,
+            null,
+            null,
+            0,
+            -1,
+            0
+        );
 
     private static Session New(Tx tx, string project, string id, StartRequest asked) =>
-        New(tx, project, id, asked.ExternalId, asked.Agent, asked.Type) with { TriggerConfig = asked.TriggerConfig, Tags = asked.Tags ?? "[]", Metadata = asked.Metadata, ExpiresAt = asked.ExpiresAt };
+        New(tx, project, id, asked.ExternalId, asked.Agent, asked.Type) with
+        {
+            TriggerConfig = asked.TriggerConfig,
+            Tags = asked.Tags ?? "[]",
+            Metadata = asked.Metadata,
+            ExpiresAt = asked.ExpiresAt,
+        };
 
-    private async ValueTask<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> BeginAsync(Tx tx, Session session, StartRequest asked)
+    private async ValueTask<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> BeginAsync(
+        Tx tx,
+        Session session,
+        StartRequest asked
+    )
     {
         await events.CreatedAsync(tx, session);
         if (asked.Message is { OnlyMerges: false })
         {
             await transcript.InsertAsync(tx, session.Project, session.Id, session.MessageNext, asked.Message, null);
-            await tx.ExecuteAsync("UPDATE session SET message_next = message_next + 1 WHERE project = $1 AND id = $2", session.Project, session.Id);
+            await tx.ExecuteAsync(
+                "UPDATE session SET message_next = message_next + 1 WHERE project = $1 AND id = $2",
+                session.Project,
+                session.Id
+            );
         }
         var run = await conversation.StartRunAsync(tx, session, asked.BasePayload, asked.HasMessage);
         return (await SessionStore.LockAsync(tx, session.Project, session.Id), run, true, null);
     }
 
-    private async ValueTask<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> ContinueAsync(Tx tx, ProjectCaller caller, StartRequest asked)
+    private async ValueTask<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> ContinueAsync(
+        Tx tx,
+        ProjectCaller caller,
+        StartRequest asked
+    )
     {
-        if (asked.ExternalId is null || await SessionStore.FindAsync(tx, caller.Project, asked.ExternalId) is not { } found || await SessionStore.LockAsync(tx, caller.Project, found.Id) is not { } stored)
-            return (null, null, false, new Refusal(409, "Another session has this key", "key_taken") { ShouldRetry = false });
+        if (
+            asked.ExternalId is null
+            || await SessionStore.FindAsync(tx, caller.Project, asked.ExternalId) is not { } found
+            || await SessionStore.LockAsync(tx, caller.Project, found.Id) is not { } stored
+        )
+            return (
+                null,
+                null,
+                false,
+                new Refusal(409, "Another session has this key", "key_taken") { ShouldRetry = false }
+            );
         // The right that the body names is not the right to the row that is there.
-        if (!caller.Allows("write", "tasks", stored.Agent) && !caller.Allows("write", "sessions", stored.Id, stored.ExternalId))
-            return (null, null, false, caller.Allows("read", "sessions", stored.Id, stored.ExternalId) ? SessionFamily.Instance.Forbidden($"write:sessions:{stored.Name}") : SessionFamily.NotFound);
-        if (stored.IsClosed) return (null, null, false, new Refusal(409, "The session is closed", "session_closed") { Extra = [("closedReason", stored.ClosedReason)], ShouldRetry = false });
-        if (stored.IsExpired(tx.Now)) return (null, null, false, new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false });
-        await SessionStore.WriteThroughAsync(tx, stored, asked.TriggerConfig, asked.Tags, asked.Metadata, asked.ExpiresAt);
+        if (
+            !caller.Allows("write", "tasks", stored.Agent)
+            && !caller.Allows("write", "sessions", stored.Id, stored.ExternalId)
+        )
+            return (
+                null,
+                null,
+                false,
+                caller.Allows("read", "sessions", stored.Id, stored.ExternalId)
+                    ? SessionFamily.Instance.Forbidden($"write:sessions:{stored.Name}")
+                    : SessionFamily.NotFound
+            );
+        if (stored.IsClosed)
+            return (
+                null,
+                null,
+                false,
+                new Refusal(409, "The session is closed", "session_closed")
+                {
+                    Extra = [("closedReason", stored.ClosedReason)],
+                    ShouldRetry = false,
+                }
+            );
+        if (stored.IsExpired(tx.Now))
+            return (
+                null,
+                null,
+                false,
+                new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false }
+            );
+        await SessionStore.WriteThroughAsync(
+            tx,
+            stored,
+            asked.TriggerConfig,
+            asked.Tags,
+            asked.Metadata,
+            asked.ExpiresAt
+        );
         var run = stored.CurrentRun ?? await conversation.StartRunAsync(tx, stored, null, bootMessage: false);
-        if (run is null) return (null, null, false, new Refusal(422, $"There is no agent {stored.Agent}", "unknown_agent") { ShouldRetry = false });
+        if (run is null)
+            return (
+                null,
+                null,
+                false,
+                new Refusal(422, $"There is no agent {stored.Agent}", "unknown_agent") { ShouldRetry = false }
+            );
         return (await SessionStore.LockAsync(tx, stored.Project, stored.Id), run, false, null);
     }
 }

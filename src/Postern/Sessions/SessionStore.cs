@@ -6,7 +6,9 @@ using Postern.Storage;
 
 namespace Postern.Sessions;
 
-/// <summary>The sessions' rows: finding, listing, creating. What happens inside a conversation is <see cref="Conversation"/>.</summary>
+/// <summary>
+/// The sessions' rows: finding, listing, creating. What happens inside a conversation is <see cref="Conversation"/>.
+/// </summary>
 internal sealed class SessionStore(Database database)
 {
     private const int MaxNames = 50_000;
@@ -21,34 +23,51 @@ internal sealed class SessionStore(Database database)
 
     /// <summary>Locks the row until the transaction ends: the first statement of every change of a session.</summary>
     public static ValueTask<Session?> LockAsync(Tx tx, string project, string id) =>
-        tx.FirstAsync(tx.ForUpdate.Length == 0 ? LockSqlite : LockPostgres, Map, project, id);
+        tx.FirstAsync(tx.IsAlone ? Find : FindForUpdate, Map, project, id);
 
-    private const string LockSqlite = $"SELECT {Columns} FROM session WHERE project = $1 AND id = $2";
-    private const string LockPostgres = LockSqlite + " FOR UPDATE";
+    private const string Find = $"SELECT {Columns} FROM session WHERE project = $1 AND id = $2";
+    private const string FindForUpdate = Find + " FOR UPDATE";
 
     /// <summary>By <c>session_…</c> or by external id.</summary>
-    public ValueTask<Session?> FindAsync(string project, string reference) => database.ReadAsync(tx => FindAsync(tx, project, reference));
+    public ValueTask<Session?> FindAsync(string project, string reference) =>
+        database.ReadAsync(tx => FindAsync(tx, project, reference));
 
     public static ValueTask<Session?> FindAsync(Tx tx, string project, string reference) =>
         reference.StartsWith(Session.Prefix + "_", StringComparison.Ordinal)
-            ? tx.FirstAsync(LockSqlite, Map, project, reference)
-            : tx.FirstAsync($"SELECT {Columns} FROM session WHERE project = $1 AND external_id = $2", Map, project, reference);
+            ? tx.FirstAsync(Find, Map, project, reference)
+            : tx.FirstAsync(
+                $"SELECT {Columns} FROM session WHERE project = $1 AND external_id = $2",
+                Map,
+                project,
+                reference
+            );
 
     public ValueTask<Session?> FindByKeyAsync(string project, string key) =>
-        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM session WHERE project = $1 AND session_key = $2", Map, project, key));
+        database.ReadAsync(tx =>
+            tx.FirstAsync($"SELECT {Columns} FROM session WHERE project = $1 AND session_key = $2", Map, project, key)
+        );
 
-    /// <summary>A session's unchanging part. Kept in memory: it is asked for by every append and stream. <see cref="Forget"/> when the session turns out to be gone.</summary>
+    /// <summary>
+    /// A session's unchanging part. Kept in memory: it is asked for by every append and stream. <see cref="Forget"/>
+    /// when the session turns out to be gone.
+    /// </summary>
     public async ValueTask<SessionName?> NameAsync(string project, string reference)
     {
-        var kind = reference.StartsWith(Session.Prefix + "_", StringComparison.Ordinal) ? Reference.Id : Reference.ExternalId;
-        if (_names.TryGetValue((project, kind, reference), out var name)) return name;
+        var kind = reference.StartsWith(Session.Prefix + "_", StringComparison.Ordinal)
+            ? Reference.Id
+            : Reference.ExternalId;
+        if (_names.TryGetValue((project, kind, reference), out var name))
+            return name;
         return await FindAsync(project, reference) is { } session ? Keep(kind, reference, session) : null;
     }
 
-    /// <summary>The same by the key of history. It may read like somebody's external id, and is another name all the same.</summary>
+    /// <summary>
+    /// The same by the key of history. It may read like somebody's external id, and is another name all the same.
+    /// </summary>
     public async ValueTask<SessionName?> NameByKeyAsync(string project, string key)
     {
-        if (_names.TryGetValue((project, Reference.Key, key), out var name)) return name;
+        if (_names.TryGetValue((project, Reference.Key, key), out var name))
+            return name;
         return await FindByKeyAsync(project, key) is { } session ? Keep(Reference.Key, key, session) : null;
     }
 
@@ -56,60 +75,128 @@ internal sealed class SessionStore(Database database)
     public int NamesKept => _names.Count;
 
     /// <summary>Remembers a session that this node has just made or seen.</summary>
-    public SessionName Keep(Session session) => session.ExternalId is { } name ? Keep(Reference.ExternalId, name, session) : Keep(Reference.Id, session.Id, session);
+    public SessionName Keep(Session session) =>
+        session.ExternalId is { } name
+            ? Keep(Reference.ExternalId, name, session)
+            : Keep(Reference.Id, session.Id, session);
 
     private SessionName Keep(Reference kind, string reference, Session session)
     {
         // A bound, not a policy: when it is reached everyone is looked up once more.
-        if (_names.Count >= MaxNames) _names.Clear();
-        return _names[(session.Project, kind, reference)] = new SessionName(session.Project, session.Id, session.ExternalId, session.Agent, session.Key);
+        if (_names.Count >= MaxNames)
+            _names.Clear();
+        return _names[(session.Project, kind, reference)] = new SessionName(
+            session.Project,
+            session.Id,
+            session.ExternalId,
+            session.Agent,
+            session.Key
+        );
     }
 
     public void Forget(SessionName name)
     {
         _names.TryRemove((name.Project, Reference.Id, name.Id), out _);
         _names.TryRemove((name.Project, Reference.Key, name.Key), out _);
-        if (name.ExternalId is not null) _names.TryRemove((name.Project, Reference.ExternalId, name.ExternalId), out _);
+        if (name.ExternalId is not null)
+            _names.TryRemove((name.Project, Reference.ExternalId, name.ExternalId), out _);
     }
 
-    /// <summary>True when this call made it; false when another session has the external id or the key. Of many at once one makes it.</summary>
+    /// <summary>
+    /// True when this call made it; false when another session has the external id or the key. Of many at once one
+    /// makes it.
+    /// </summary>
     public static async ValueTask<bool> InsertAsync(Tx tx, Session s)
     {
-        var made = await tx.ExecuteAsync(
-            """
-            INSERT INTO session (project, id, external_id, session_key, type, agent, trigger_config, tags, metadata, created_at, updated_at, expires_at,
-              in_next, out_next, message_next, in_message_seq, in_answered_seq, stop_seq, out_settled, expiry_told, turn_seconds, turn_in_seq, turn_out_seq)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, 0, 0, 1, -1, -1, -1, 0, 0, 0, -1, 0)
-            ON CONFLICT DO NOTHING
-            """, s.Project, s.Id, s.ExternalId, s.Key, s.Type, s.Agent, s.TriggerConfig, s.Tags, s.Metadata, s.CreatedAt, s.ExpiresAt) == 1;
-        if (made && s.ExternalId is not null) tx.Touch(Topics.Named(s.Project, s.ExternalId));
+        var made =
+            await tx.ExecuteAsync(
+                """
+                INSERT INTO session (project, id, external_id, session_key, type, agent, trigger_config, tags,
+                  metadata, created_at, updated_at, expires_at,
+                  in_next, out_next, message_next, in_message_seq, in_answered_seq, stop_seq, out_settled, expiry_told,
+                  turn_seconds, turn_in_seq, turn_out_seq)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, 0, 0, 1, -1, -1, -1, 0, 0, 0, -1, 0)
+                ON CONFLICT DO NOTHING
+                """,
+                s.Project,
+                s.Id,
+                s.ExternalId,
+                s.Key,
+                s.Type,
+                s.Agent,
+                s.TriggerConfig,
+                s.Tags,
+                s.Metadata,
+                s.CreatedAt,
+                s.ExpiresAt
+            ) == 1;
+        if (made && s.ExternalId is not null)
+            tx.Touch(Topics.Named(s.Project, s.ExternalId));
         return made;
     }
 
-    public static ValueTask<int> WriteThroughAsync(Tx tx, Session s, string? triggerConfig, string? tags, string? metadata, long? expiresAt) =>
+    public static ValueTask<int> WriteThroughAsync(
+        Tx tx,
+        Session s,
+        string? triggerConfig,
+        string? tags,
+        string? metadata,
+        long? expiresAt
+    ) =>
         tx.ExecuteAsync(
             """
-            UPDATE session SET trigger_config = COALESCE($3, trigger_config), tags = COALESCE($4, tags), metadata = COALESCE($5, metadata),
+            UPDATE session
+            SET trigger_config = COALESCE($3, trigger_config), tags = COALESCE($4, tags), metadata = COALESCE($5,
+              metadata),
               expires_at = COALESCE($6, expires_at), updated_at = $7 WHERE project = $1 AND id = $2
-            """, s.Project, s.Id, triggerConfig, tags, metadata, expiresAt, tx.Now);
+            """,
+            s.Project,
+            s.Id,
+            triggerConfig,
+            tags,
+            metadata,
+            expiresAt,
+            tx.Now
+        );
 
     public Task<Session?> PatchAsync(SessionName name, string? tags, bool setMetadata, string? metadata) =>
         database.WriteAsync(async tx =>
         {
-            if (await LockAsync(tx, name.Project, name.Id) is not { } session) return null;
+            if (await LockAsync(tx, name.Project, name.Id) is not { } session)
+                return null;
             await tx.ExecuteAsync(
                 "UPDATE session SET tags = $3, metadata = $4, updated_at = $5 WHERE project = $1 AND id = $2",
-                name.Project, name.Id, tags ?? session.Tags, setMetadata ? metadata : session.Metadata, tx.Now);
+                name.Project,
+                name.Id,
+                tags ?? session.Tags,
+                setMetadata ? metadata : session.Metadata,
+                tx.Now
+            );
             return await LockAsync(tx, name.Project, name.Id);
         });
 
-    /// <summary>A page, newest first (or, before a cursor, the page that precedes it). The filters are in the statement: a page is short only at the end.</summary>
+    /// <summary>
+    /// A page, newest first (or, before a cursor, the page that precedes it). The filters are in the statement: a page
+    /// is short only at the end.
+    /// </summary>
     public ValueTask<Listed<Session>> ListAsync(
-        string project, SessionFilter filter, int limit, CancellationToken cancel)
+        string project,
+        SessionFilter filter,
+        int limit,
+        CancellationToken cancel
+    )
     {
         return ListSearch.FindAsync(
-            database, filter.Before is null ? Newest : Oldest, (filter.Before ?? filter.After)?.Place, limit, Narrow,
-            Columns, Map, s => (s.CreatedAt, s.Id), cancel);
+            database,
+            filter.Before is null ? Newest : Oldest,
+            (filter.Before ?? filter.After)?.Place,
+            limit,
+            Narrow,
+            Columns,
+            Map,
+            s => (s.CreatedAt, s.Id),
+            cancel
+        );
 
         ListQuery Narrow(Tx tx)
         {
@@ -120,8 +207,10 @@ internal sealed class SessionStore(Database database)
                 .HoldsAnyOf("tags", filter.Tags)
                 .And("created_at >= {0}", filter.From)
                 .And("created_at <= {0}", filter.To);
-            if (!filter.WithInternal) query.And("NOT " + IsInternal("external_id"));
-            if (filter.Statuses.Count == 0) return query;
+            if (!filter.WithInternal)
+                query.And("NOT " + IsInternal("external_id"));
+            if (filter.Statuses.Count == 0)
+                return query;
             var now = query.Arg(tx.Now);
             var tests = filter.Statuses.Order(StringComparer.Ordinal).Select(s => StatusTest(s, now));
             return query.And("(" + string.Join(" OR ", tests) + ")");
@@ -133,33 +222,62 @@ internal sealed class SessionStore(Database database)
 
     /// <summary>Sessions whose turn, expiry or wanted run is overdue: what the keeper looks after.</summary>
     public ValueTask<List<SessionName>> OverdueAsync(Overdue what, int limit) =>
-        database.ReadAsync(tx => tx.ListAsync(what switch
-        {
-            Overdue.Turn => "SELECT project, id, external_id, agent, session_key FROM session WHERE turn_deadline <= $1 ORDER BY turn_deadline LIMIT $2",
-            Overdue.Expiry => "SELECT project, id, external_id, agent, session_key FROM session WHERE expires_at <= $1 AND expiry_told = 0 AND expires_at IS NOT NULL ORDER BY expires_at LIMIT $2",
-            Overdue.WantedRun => "SELECT project, id, external_id, agent, session_key FROM session WHERE run_wanted_until IS NOT NULL AND $1 > 0 ORDER BY run_wanted_until LIMIT $2",
-            _ => throw new ArgumentOutOfRangeException(nameof(what)),
-        }, r => new SessionName(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)), tx.Now, limit));
-
-    /// <summary>Returns sessions that were closed, or that expired, before an instant: each by an index of its own.</summary>
-    public ValueTask<List<SessionName>> EndedBeforeAsync(bool isClosed, long before, int limit) =>
-        database.ReadAsync(tx => tx.ListAsync(
-            isClosed
-                ? "SELECT project, id, external_id, agent, session_key FROM session WHERE closed_at < $1 LIMIT $2"
-                : """
-                  SELECT project, id, external_id, agent, session_key
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                what switch
+                {
+                    Overdue.Turn => """
+                    SELECT project, id, external_id, agent, session_key
                     FROM session
-                   WHERE closed_at IS NULL AND expiry_told = 1 AND expires_at < $1
-                   LIMIT $2
-                  """,
-            r => new SessionName(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)), before, limit));
+                    WHERE turn_deadline <= $1
+                    ORDER BY turn_deadline LIMIT $2
+                    """,
+                    Overdue.Expiry => """
+                    SELECT project, id, external_id, agent, session_key
+                    FROM session
+                    WHERE expires_at <= $1 AND expiry_told = 0 AND expires_at IS NOT NULL
+                    ORDER BY expires_at LIMIT $2
+                    """,
+                    Overdue.WantedRun => """
+                    SELECT project, id, external_id, agent, session_key
+                    FROM session
+                    WHERE run_wanted_until IS NOT NULL AND $1 > 0
+                    ORDER BY run_wanted_until LIMIT $2
+                    """,
+                    _ => throw new ArgumentOutOfRangeException(nameof(what)),
+                },
+                r => new SessionName(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)),
+                tx.Now,
+                limit
+            )
+        );
+
+    /// <summary>
+    /// Returns sessions that were closed, or that expired, before an instant: each by an index of its own.
+    /// </summary>
+    public ValueTask<List<SessionName>> EndedBeforeAsync(bool isClosed, long before, int limit) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                isClosed
+                    ? "SELECT project, id, external_id, agent, session_key FROM session WHERE closed_at < $1 LIMIT $2"
+                    : """
+                    SELECT project, id, external_id, agent, session_key
+                      FROM session
+                     WHERE closed_at IS NULL AND expiry_told = 1 AND expires_at < $1
+                     LIMIT $2
+                    """,
+                r => new SessionName(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)),
+                before,
+                limit
+            )
+        );
 
     /// <summary>
     /// What an ended session may hold much of, by the key within the session: deleted before the session itself, some
     /// rows at a time.
     /// </summary>
     public static IReadOnlyList<(string Table, string Key)> Parts { get; } =
-        [("record", "channel, seq"), ("message", "seq"), ("message_piece", "message, piece")];
+    [("record", "channel, seq"), ("message", "seq"), ("message_piece", "message, piece")];
 
     public static ValueTask<int> DeletePartAsync(Tx tx, SessionName name, (string Table, string Key) part, int limit) =>
         tx.ExecuteAsync(
@@ -167,7 +285,10 @@ internal sealed class SessionStore(Database database)
             DELETE FROM {part.Table} WHERE project = $1 AND session = $2 AND ({part.Key}) IN (
               SELECT {part.Key} FROM {part.Table} WHERE project = $1 AND session = $2
               ORDER BY {part.Key} LIMIT {limit})
-            """, name.Project, name.Id);
+            """,
+            name.Project,
+            name.Id
+        );
 
     /// <summary>Removes a session and all that is its own; its open streams end.</summary>
     public static async ValueTask<int> DeleteAsync(Tx tx, SessionName name)
@@ -175,9 +296,11 @@ internal sealed class SessionStore(Database database)
         tx.Touch(name.Id);
         // In the order of locks: the names of requests, then the session and its runs. Whatever is still written about
         // them is written before this, or not at all.
-        const string OfRuns = "run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)";
+        const string OfRuns =
+            "run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)";
         await tx.ExecuteAsync($"DELETE FROM run_request WHERE project = $1 AND {OfRuns}", name.Project, name.Id);
-        if (await LockAsync(tx, name.Project, name.Id) is null) return 0;
+        if (await LockAsync(tx, name.Project, name.Id) is null)
+            return 0;
         await RunStore.LockEndedOfSessionAsync(tx, name.Project, name.Id);
         await tx.ExecuteAsync("DELETE FROM record WHERE project = $1 AND session = $2", name.Project, name.Id);
         foreach (var table in (string[])["message", "message_piece", "message_draft"])
@@ -186,7 +309,11 @@ internal sealed class SessionStore(Database database)
         foreach (var table in (string[])["run_event", "run_data", "run_attempt"])
             await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND {OfRuns}", name.Project, name.Id);
         await ApprovalStore.ForgetOfSessionAsync(tx, name.Project, name.Id);
-        await tx.ExecuteAsync("DELETE FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL", name.Project, name.Id);
+        await tx.ExecuteAsync(
+            "DELETE FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL",
+            name.Project,
+            name.Id
+        );
         return await tx.ExecuteAsync("DELETE FROM session WHERE project = $1 AND id = $2", name.Project, name.Id);
     }
 
@@ -202,10 +329,10 @@ internal sealed class SessionStore(Database database)
     /// </summary>
     public static string IsNotInternal(string project, string id) =>
         $"""
-        NOT EXISTS (
-          SELECT 1 FROM session of_it
-          WHERE of_it.project = {project} AND of_it.id = {id} AND {IsInternal("of_it.external_id")})
-        """;
+            NOT EXISTS (
+              SELECT 1 FROM session of_it
+              WHERE of_it.project = {project} AND of_it.id = {id} AND {IsInternal("of_it.external_id")})
+            """;
 
     private static string IsInternal(string column)
     {
@@ -213,17 +340,45 @@ internal sealed class SessionStore(Database database)
         return "(" + string.Join(" OR ", begins) + ")";
     }
 
-    private static string StatusTest(string status, string now) => status switch
-    {
-        "CLOSED" => "closed_at IS NOT NULL",
-        "EXPIRED" => $"(closed_at IS NULL AND expires_at <= {now})",
-        "IDLE" => $"(closed_at IS NULL AND (expires_at IS NULL OR expires_at > {now}) AND current_run IS NULL)",
-        _ => $"(closed_at IS NULL AND (expires_at IS NULL OR expires_at > {now}))",
-    };
+    private static string StatusTest(string status, string now) =>
+        status switch
+        {
+            "CLOSED" => "closed_at IS NOT NULL",
+            "EXPIRED" => $"(closed_at IS NULL AND expires_at <= {now})",
+            "IDLE" => $"(closed_at IS NULL AND (expires_at IS NULL OR expires_at > {now}) AND current_run IS NULL)",
+            _ => $"(closed_at IS NULL AND (expires_at IS NULL OR expires_at > {now}))",
+        };
 
-    private static Session Map(DbDataReader r) => new(
-        r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4), r.GetString(5), r.TextOrNull(6), r.GetString(7), r.TextOrNull(8),
-        r.GetInt64(9), r.GetInt64(10), r.LongOrNull(11), r.LongOrNull(12), r.TextOrNull(13), r.TextOrNull(14),
-        r.GetInt64(15), r.GetInt64(16), r.GetInt64(17), r.GetInt64(18), r.GetInt64(19), r.GetInt64(20), r.GetInt64(21),
-        r.Flag(22), r.LongOrNull(23), r.LongOrNull(24), r.GetInt64(25), r.GetInt64(26), r.GetInt64(27), r.GetInt64(28));
+    private static Session Map(DbDataReader r) =>
+        new(
+            r.GetString(0),
+            r.GetString(1),
+            r.TextOrNull(2),
+            r.GetString(3),
+            r.GetString(4),
+            r.GetString(5),
+            r.TextOrNull(6),
+            r.GetString(7),
+            r.TextOrNull(8),
+            r.GetInt64(9),
+            r.GetInt64(10),
+            r.LongOrNull(11),
+            r.LongOrNull(12),
+            r.TextOrNull(13),
+            r.TextOrNull(14),
+            r.GetInt64(15),
+            r.GetInt64(16),
+            r.GetInt64(17),
+            r.GetInt64(18),
+            r.GetInt64(19),
+            r.GetInt64(20),
+            r.GetInt64(21),
+            r.Flag(22),
+            r.LongOrNull(23),
+            r.LongOrNull(24),
+            r.GetInt64(25),
+            r.GetInt64(26),
+            r.GetInt64(27),
+            r.GetInt64(28)
+        );
 }

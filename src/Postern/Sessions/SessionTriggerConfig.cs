@@ -14,4 +14,5 @@ internal sealed record SessionTriggerConfig(
     [Whole("Kept and given back.", 1, 10)] long? MaxAttempts,
     [Whole("Kept and given back.", 1, long.MaxValue)] long? MaxDuration,
     [Whole("Kept and given back.", 1, 3600)] long? IdleTimeoutInSeconds,
-    [Text("Kept and given back.", 1, 256)] string? ConcurrencyKey);
+    [Text("Kept and given back.", 1, 256)] string? ConcurrencyKey
+);

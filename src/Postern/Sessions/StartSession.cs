@@ -10,4 +10,5 @@ internal sealed record StartSession(
     [Member("How runs of the session are started.")] SessionTriggerConfig TriggerConfig,
     [Texts("Words to find the session by.", 10, 128)] IReadOnlyList<string>? Tags,
     [Chosen("A JSON object that is kept with the session.")] JsonElement? Metadata,
-    [Instant("When the session expires.")] string? ExpiresAt);
+    [Instant("When the session expires.")] string? ExpiresAt
+);

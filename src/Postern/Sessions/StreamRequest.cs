@@ -3,4 +3,12 @@ namespace Postern.Sessions;
 /// <summary>What a client asked of a channel's stream.</summary>
 /// <param name="After">Number of the last record that it has; -1 from the start, null from the end.</param>
 /// <param name="PeekSettled">Close at once when the last turn has completed.</param>
-internal sealed record StreamRequest(SessionName? Name, string Reference, string Io, string? SideChannel, long? After, TimeSpan Timeout, bool PeekSettled);
+internal sealed record StreamRequest(
+    SessionName? Name,
+    string Reference,
+    string Io,
+    string? SideChannel,
+    long? After,
+    TimeSpan Timeout,
+    bool PeekSettled
+);

@@ -4,4 +4,5 @@ namespace Postern.Sessions;
 
 internal sealed record SwappedRun(
     [Member("The run that is live now.")] string RunId,
-    [Member("Whether this call ended the one before.")] bool Swapped);
+    [Member("Whether this call ended the one before.")] bool Swapped
+);

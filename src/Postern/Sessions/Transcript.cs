@@ -3,7 +3,10 @@ using Postern.Storage;
 
 namespace Postern.Sessions;
 
-/// <summary>The transcripts' rows: what history shows. Sequence numbers are dense from 1 and come from the session's row, under its lock.</summary>
+/// <summary>
+/// The transcripts' rows: what history shows. Sequence numbers are dense from 1 and come from the session's row, under
+/// its lock.
+/// </summary>
 internal sealed class Transcript(Database database, SessionEvents events)
 {
     /// <summary>Bytes of content that one page reads at most; one message is always given.</summary>
@@ -18,8 +21,18 @@ internal sealed class Transcript(Database database, SessionEvents events)
     /// <summary>Bytes of a message into which results are put: it is written anew while the session is held.</summary>
     private const long MergedBytes = 2 * 1024 * 1024;
 
-    /// <summary>Adds a message under a number that the caller takes from the locked session and counts on there.</summary>
-    public async ValueTask<string> InsertAsync(Tx tx, string project, string session, long seq, ChatMessage message, string? run, string? idempotencyKey = null)
+    /// <summary>
+    /// Adds a message under a number that the caller takes from the locked session and counts on there.
+    /// </summary>
+    public async ValueTask<string> InsertAsync(
+        Tx tx,
+        string project,
+        string session,
+        long seq,
+        ChatMessage message,
+        string? run,
+        string? idempotencyKey = null
+    )
     {
         var id = Id.New("msg", database.Now);
         await tx.ExecuteAsync(
@@ -27,14 +40,30 @@ internal sealed class Transcript(Database database, SessionEvents events)
             INSERT INTO message (project, session, seq, id, role, content, at, run, idempotency_key, client_id)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
             """,
-            project, session, seq, id, message.Role, message.Content, tx.Now, run, idempotencyKey, message.ClientId);
+            project,
+            session,
+            seq,
+            id,
+            message.Role,
+            message.Content,
+            tx.Now,
+            run,
+            idempotencyKey,
+            message.ClientId
+        );
         await events.CommittedAsync(tx, project, session, seq, id, message.Role, run);
         return id;
     }
 
     /// <summary>The message that a turn was folded into.</summary>
     public async ValueTask InsertAsync(
-        Tx tx, string project, string session, long seq, FoldedMessage folded, string? run)
+        Tx tx,
+        string project,
+        string session,
+        long seq,
+        FoldedMessage folded,
+        string? run
+    )
     {
         var id = folded.MessageId ?? Id.New("msg", database.Now);
         await tx.ExecuteAsync(
@@ -42,7 +71,16 @@ internal sealed class Transcript(Database database, SessionEvents events)
             INSERT INTO message (project, session, seq, id, role, content, at, run, pieces, client_id)
             VALUES ($1, $2, $3, $4, 'assistant', $5, $6, $7, $8, $9)
             """,
-            project, session, seq, id, folded.Content, tx.Now, run, folded.Pieces, folded.ClientId);
+            project,
+            session,
+            seq,
+            id,
+            folded.Content,
+            tx.Now,
+            run,
+            folded.Pieces,
+            folded.ClientId
+        );
         await events.CommittedAsync(tx, project, session, seq, id, "assistant", run);
     }
 
@@ -56,8 +94,10 @@ internal sealed class Transcript(Database database, SessionEvents events)
     /// <param name="message">What came.</param>
     public async ValueTask<bool> TakeAsync(Tx tx, Session session, long seq, ChatMessage message)
     {
-        if (message.Role == "assistant" && await MergeAsync(tx, session, seq, message)) return false;
-        if (message.OnlyMerges) return false;
+        if (message.Role == "assistant" && await MergeAsync(tx, session, seq, message))
+            return false;
+        if (message.OnlyMerges)
+            return false;
         await InsertAsync(tx, session.Project, session.Id, seq, message, null);
         return true;
     }
@@ -74,22 +114,31 @@ internal sealed class Transcript(Database database, SessionEvents events)
         if (named.Count == 0 && name is not null)
             named = await FindAsync("seq >= $5 AND id = $4 AND role = 'assistant'", name, from);
         // Where the agent gave its message no name, the client made one up: then it is the newest that is meant.
-        var meant = named.Count > 0
-            ? named
-            : await FindAsync("seq >= $4 AND role = 'assistant' ORDER BY seq DESC LIMIT $5", from, 1L);
+        var meant =
+            named.Count > 0
+                ? named
+                : await FindAsync("seq >= $4 AND role = 'assistant' ORDER BY seq DESC LIMIT $5", from, 1L);
         var merged = false;
         foreach (var (at, stored) in meant)
         {
-            if (stored is null || ReturnedMessage.Merge(stored, returned.Content) is not { } content) continue;
+            if (stored is null || ReturnedMessage.Merge(stored, returned.Content) is not { } content)
+                continue;
             await tx.ExecuteAsync(
                 "UPDATE message SET content = $4 WHERE project = $1 AND session = $2 AND seq = $3",
-                project, id, at, content);
+                project,
+                id,
+                at,
+                content
+            );
             merged = true;
         }
         if (merged)
             await tx.ExecuteAsync(
                 "UPDATE session SET merges = merges + 1, updated_at = $3 WHERE project = $1 AND id = $2",
-                project, id, tx.Now);
+                project,
+                id,
+                tx.Now
+            );
         return merged || named.Count > 0;
 
         ValueTask<List<(long At, byte[]? Content)>> FindAsync(string condition, object first, object second) =>
@@ -97,24 +146,52 @@ internal sealed class Transcript(Database database, SessionEvents events)
                 $"""
                 SELECT seq, CASE WHEN pieces = 0 AND length(content) <= $3 THEN content END FROM message
                 WHERE project = $1 AND session = $2 AND {condition}
-                """, r => (r.GetInt64(0), r.BytesOrNull(1)), project, id, MergedBytes, first, second);
+                """,
+                r => (r.GetInt64(0), r.BytesOrNull(1)),
+                project,
+                id,
+                MergedBytes,
+                first,
+                second
+            );
     }
 
-    private static ValueTask<long> OldestLookedAtAsync(Tx tx, string project, string session) => tx.FirstAsync(
-        "SELECT seq FROM message WHERE project = $1 AND session = $2 ORDER BY seq DESC LIMIT 1 OFFSET $3",
-        r => r.GetInt64(0), project, session, LooksBack - 1);
+    private static ValueTask<long> OldestLookedAtAsync(Tx tx, string project, string session) =>
+        tx.FirstAsync(
+            "SELECT seq FROM message WHERE project = $1 AND session = $2 ORDER BY seq DESC LIMIT 1 OFFSET $3",
+            r => r.GetInt64(0),
+            project,
+            session,
+            LooksBack - 1
+        );
 
     /// <summary>Whether there is a message under a number.</summary>
     public async ValueTask<bool> HoldsAsync(string project, string session, long seq) =>
-        await database.ReadAsync(tx => tx.FirstAsync(
-            "SELECT 1 FROM message WHERE project = $1 AND session = $2 AND seq = $3", r => r.GetInt32(0), project, session, seq)) > 0;
+        await database.ReadAsync(tx =>
+            tx.FirstAsync(
+                "SELECT 1 FROM message WHERE project = $1 AND session = $2 AND seq = $3",
+                r => r.GetInt32(0),
+                project,
+                session,
+                seq
+            )
+        ) > 0;
 
     public static async ValueTask<Message?> FindRepeatAsync(
-        Tx tx, string project, string session, string idempotencyKey) =>
-        (await tx.FirstAsync(
-            $"SELECT {Columns} FROM message WHERE project = $1 AND session = $2 AND idempotency_key = $3",
-            Map,
-            project, session, idempotencyKey)).Message;
+        Tx tx,
+        string project,
+        string session,
+        string idempotencyKey
+    ) =>
+        (
+            await tx.FirstAsync(
+                $"SELECT {Columns} FROM message WHERE project = $1 AND session = $2 AND idempotency_key = $3",
+                Map,
+                project,
+                session,
+                idempotencyKey
+            )
+        ).Message;
 
     /// <summary>The newest messages before a number, newest first.</summary>
     public ValueTask<List<Message>> BeforeAsync(string project, string session, long before, int limit) =>
@@ -125,11 +202,26 @@ internal sealed class Transcript(Database database, SessionEvents events)
         database.ReadAsync(tx => PageAsync(tx, "seq > $3", "seq", project, session, after, limit));
 
     private static async ValueTask<List<Message>> PageAsync(
-        Tx tx, string which, string order, string project, string session, long seq, int limit)
+        Tx tx,
+        string which,
+        string order,
+        string project,
+        string session,
+        long seq,
+        int limit
+    )
     {
         var rows = await Pages.ReadAsync(
-            tx, "message WHERE project = $1 AND session = $2 AND " + which, order, limit, MaxPageBytes, Map, project,
-            session, seq);
+            tx,
+            "message WHERE project = $1 AND session = $2 AND " + which,
+            order,
+            limit,
+            MaxPageBytes,
+            Map,
+            project,
+            session,
+            seq
+        );
         var messages = new List<Message>(rows.Count);
         foreach (var (row, pieces) in rows)
             messages.Add(pieces == 0 ? row : row with { Content = await WholeAsync(tx, project, session, row) });
@@ -144,7 +236,10 @@ internal sealed class Transcript(Database database, SessionEvents events)
         var pieces = await tx.ListAsync(
             "SELECT body FROM message_piece WHERE project = $1 AND session = $2 AND message = $3 ORDER BY piece",
             r => r.Bytes(0),
-            project, session, message.Id);
+            project,
+            session,
+            message.Id
+        );
         var whole = new byte[pieces.Sum(p => p.Length) + message.Content.Length];
         var at = 0;
         foreach (var part in pieces.Append(message.Content))

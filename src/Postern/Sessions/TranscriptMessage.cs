@@ -9,4 +9,5 @@ internal sealed record TranscriptMessage(
     [Chosen("Its blocks.", "array")] JsonElement Content,
     [Member("When it was committed: milliseconds since 1970.")] long Timestamp,
     [Member("The run that made it.", MayBeAbsent = true)] string? RunId,
-    [Member("Its number in the transcript, from 1.")] long Seq);
+    [Member("Its number in the transcript, from 1.")] long Seq
+);

@@ -19,53 +19,60 @@ internal static class TurnBlocks
             ? "{\"type\":\"reasoning\",\"text\":\""u8
             : "{\"type\":\"text\",\"text\":\""u8;
 
-    public static byte[] Call(JsonElement chunk) => Written(json =>
-    {
-        json.WriteString("type", "toolCall");
-        json.WriteString("id", TextOf(chunk, "toolCallId"));
-        json.WriteString("name", TextOf(chunk, "toolName"));
-        WriteJson(json, "arguments", chunk, "input");
-    });
+    public static byte[] Call(JsonElement chunk) =>
+        Written(json =>
+        {
+            json.WriteString("type", "toolCall");
+            json.WriteString("id", TextOf(chunk, "toolCallId"));
+            json.WriteString("name", TextOf(chunk, "toolName"));
+            WriteJson(json, "arguments", chunk, "input");
+        });
 
-    public static byte[] Result(JsonElement chunk) => Written(json =>
-    {
-        json.WriteString("type", "toolResult");
-        json.WriteString("toolCallId", TextOf(chunk, "toolCallId"));
-        WriteJson(json, "output", chunk, "output");
-    });
+    public static byte[] Result(JsonElement chunk) =>
+        Written(json =>
+        {
+            json.WriteString("type", "toolResult");
+            json.WriteString("toolCallId", TextOf(chunk, "toolCallId"));
+            WriteJson(json, "output", chunk, "output");
+        });
 
     /// <summary>
     /// The result of a call that failed, as one that a client's tool gives (<see cref="ReturnedMessage"/>).
     /// </summary>
     /// <param name="chunk">With the text of the error, where there is one.</param>
     /// <param name="otherwise">What is said where there is none.</param>
-    public static byte[] Failure(JsonElement chunk, string otherwise) => Written(json =>
-    {
-        json.WriteString("type", "toolResult");
-        json.WriteString("toolCallId", TextOf(chunk, "toolCallId"));
-        json.WriteString("output", TextOf(chunk, "errorText") ?? otherwise);
-        json.WriteBoolean("isError", true);
-    });
+    public static byte[] Failure(JsonElement chunk, string otherwise) =>
+        Written(json =>
+        {
+            json.WriteString("type", "toolResult");
+            json.WriteString("toolCallId", TextOf(chunk, "toolCallId"));
+            json.WriteString("output", TextOf(chunk, "errorText") ?? otherwise);
+            json.WriteBoolean("isError", true);
+        });
 
-    public static byte[] Error(JsonElement chunk) => Written(json =>
-    {
-        json.WriteString("type", "error");
-        json.WriteString("text", TextOf(chunk, "errorText") ?? "error");
-    });
+    public static byte[] Error(JsonElement chunk) =>
+        Written(json =>
+        {
+            json.WriteString("type", "error");
+            json.WriteString("text", TextOf(chunk, "errorText") ?? "error");
+        });
 
     /// <summary>A block with those members of a chunk that it has.</summary>
-    public static byte[] Copy(JsonElement chunk, string type, params IReadOnlyList<string> members) => Written(json =>
-    {
-        json.WriteString("type", type);
-        foreach (var member in members)
-            if (chunk.TryGetProperty(member, out _)) WriteJson(json, member, chunk, member);
-    });
+    public static byte[] Copy(JsonElement chunk, string type, params IReadOnlyList<string> members) =>
+        Written(json =>
+        {
+            json.WriteString("type", type);
+            foreach (var member in members)
+                if (chunk.TryGetProperty(member, out _))
+                    WriteJson(json, member, chunk, member);
+        });
 
-    public static byte[] Note(string text) => Written(json =>
-    {
-        json.WriteString("type", "text");
-        json.WriteString("text", text);
-    });
+    public static byte[] Note(string text) =>
+        Written(json =>
+        {
+            json.WriteString("type", "text");
+            json.WriteString("text", text);
+        });
 
     public static string? TextOf(JsonElement chunk, string name) =>
         chunk.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
@@ -75,8 +82,10 @@ internal static class TurnBlocks
     private static void WriteJson(Utf8JsonWriter json, string name, JsonElement chunk, string from)
     {
         json.WritePropertyName(name);
-        if (!chunk.TryGetProperty(from, out var value)) json.WriteNullValue();
-        else json.WriteRawValue(MendedJson.Of(JsonMarshal.GetRawUtf8Value(value).ToArray()).Span, true);
+        if (!chunk.TryGetProperty(from, out var value))
+            json.WriteNullValue();
+        else
+            json.WriteRawValue(MendedJson.Of(JsonMarshal.GetRawUtf8Value(value).ToArray()).Span, true);
     }
 
     private static byte[] Written(Action<Utf8JsonWriter> members)

@@ -7,15 +7,16 @@ using Postern.Http;
 namespace Postern.Sessions;
 
 /// <summary>
-/// Folds the records that an agent streamed in one turn (AI SDK UI message chunks) into the one assistant message that the
-/// transcript keeps: text deltas joined by their text part, tool calls and their results, and every other part, in the
-/// order in which each came. A call has one result, the last; one that failed or was denied is an error.
+/// Folds the records that an agent streamed in one turn (AI SDK UI message chunks) into the one assistant message that
+/// the transcript keeps: text deltas joined by their text part, tool calls and their results, and every other part, in
+/// the order in which each came. A call has one result, the last; one that failed or was denied is an error.
 ///
 /// A fold goes on where another one has ended (<see cref="FoldedTurn"/>), so a long turn is folded outside of a
 /// transaction and only its end inside. Texts are joined as the JSON that they came as: half of a character at the end
 /// of one delta meets its other half at the beginning of the next, and a long text is never decoded. What a later chunk
 /// may replace (a preliminary result, a data part with an id) is held back, and stands where its last one came. Where
-/// one fold has ended, texts but the last are closed: what comes for them begins a new one; and what stands there stays.
+/// one fold has ended, texts but the last are closed: what comes for them begins a new one; and what stands there
+/// stays.
 /// </summary>
 internal sealed class TurnFold
 {
@@ -46,10 +47,12 @@ internal sealed class TurnFold
         },
         ["tool-output-available"] = (fold, chunk) =>
         {
-            var isPreliminary = chunk.TryGetProperty("preliminary", out var given)
-                && given.ValueKind == JsonValueKind.True;
-            if (isPreliminary) fold.Hold(ResultOf(chunk), TurnBlocks.Result(chunk));
-            else fold.Put(ResultOf(chunk), TurnBlocks.Result(chunk));
+            var isPreliminary =
+                chunk.TryGetProperty("preliminary", out var given) && given.ValueKind == JsonValueKind.True;
+            if (isPreliminary)
+                fold.Hold(ResultOf(chunk), TurnBlocks.Result(chunk));
+            else
+                fold.Put(ResultOf(chunk), TurnBlocks.Result(chunk));
         },
         ["tool-output-error"] = (fold, chunk) => fold.Put(ResultOf(chunk), TurnBlocks.Failure(chunk, "error")),
         ["tool-output-denied"] = (fold, chunk) => fold.Put(ResultOf(chunk), TurnBlocks.Failure(chunk, "denied")),
@@ -78,7 +81,13 @@ internal sealed class TurnFold
     /// </summary>
     private static readonly string[] Silent =
     [
-        "text-end", "reasoning-end", "tool-input-start", "tool-input-delta", "finish-step", "finish", "abort",
+        "text-end",
+        "reasoning-end",
+        "tool-input-start",
+        "tool-input-delta",
+        "finish-step",
+        "finish",
+        "abort",
         "message-metadata",
     ];
 
@@ -102,7 +111,8 @@ internal sealed class TurnFold
         ClientId = before?.ClientId;
         _names = new HashSet<string>(before?.Names ?? new HashSet<string>(), StringComparer.Ordinal);
         _held = new OrderedDictionary<string, byte[]>(before?.Held ?? [], StringComparer.Ordinal);
-        if (before?.OpenText is not { } open) return;
+        if (before?.OpenText is not { } open)
+            return;
         Continued = new Block(open, null);
         Continued.Text.Write(before.Half.Span);
         _blocks.Add(_texts[open] = Continued);
@@ -124,25 +134,33 @@ internal sealed class TurnFold
 
     public void Add(ReadOnlyMemory<byte> body, long size)
     {
-        if (_most > 0 && Taken + size > _most) IsCut = true;
-        else Taken += size;
-        if (body.Length == 0 || (IsCut && body.Length > MaxLate)) return;
+        if (_most > 0 && Taken + size > _most)
+            IsCut = true;
+        else
+            Taken += size;
+        if (body.Length == 0 || (IsCut && body.Length > MaxLate))
+            return;
         using var envelope = JsonDocument.Parse(MendedJson.NamesOf(body), Wire.Kept);
         var data = envelope.RootElement.GetProperty("data");
-        if (data.ValueKind == JsonValueKind.String) AddText(MendedJson.TextOf(data));
-        else AddChunk(data);
+        if (data.ValueKind == JsonValueKind.String)
+            AddText(MendedJson.TextOf(data));
+        else
+            AddChunk(data);
     }
 
     /// <summary>The rest of the message's JSON; null when the turn has said nothing at all.</summary>
     public byte[]? End()
     {
-        foreach (var (_, block) in _held) _blocks.Add(new Block("", block));
+        foreach (var (_, block) in _held)
+            _blocks.Add(new Block("", block));
         _held.Clear();
-        if (_blocks.Count == 0 && !IsCut && _before is not { HasBlocks: true }) return null;
+        if (_blocks.Count == 0 && !IsCut && _before is not { HasBlocks: true })
+            return null;
         var json = Render(open: null);
         if (IsCut)
         {
-            if (_blocks.Count > 0 || _before is { HasBlocks: true }) json.Write(","u8);
+            if (_blocks.Count > 0 || _before is { HasBlocks: true })
+                json.Write(","u8);
             json.Write(TurnBlocks.Note($"\n...(cut: a message is made of the first {_most} bytes of a turn)..."));
         }
         json.Write("]"u8);
@@ -172,10 +190,14 @@ internal sealed class TurnFold
         return (now.HasBlocks ? Render(open).WrittenMemory : default, now);
     }
 
-    /// <summary>The text of a delta chunk, or null for any other: what a follower of the history sees of a text still being made.</summary>
+    /// <summary>
+    /// The text of a delta chunk, or null for any other: what a follower of the history sees of a text still being
+    /// made.
+    /// </summary>
     public static string? DeltaOf(JsonElement data) =>
-        data.ValueKind == JsonValueKind.Object && TurnBlocks.TextOf(data, "type") == "text-delta"
-            && DeltaIn(data) is { } delta
+        data.ValueKind == JsonValueKind.Object
+        && TurnBlocks.TextOf(data, "type") == "text-delta"
+        && DeltaIn(data) is { } delta
             ? MendedJson.TextOf(delta)
             : null;
 
@@ -183,21 +205,26 @@ internal sealed class TurnFold
     {
         var json = new ArrayBufferWriter<byte>(_blocks.Sum(b => (b.Json?.Length ?? b.Text.WrittenCount) + 64) + 256);
         var begun = _before is { HasBlocks: true };
-        if (!begun) json.Write("["u8);
+        if (!begun)
+            json.Write("["u8);
         foreach (var block in _blocks)
         {
-            if (begun && block != Continued) json.Write(","u8);
+            if (begun && block != Continued)
+                json.Write(","u8);
             begun = true;
             if (block.Json is not null)
             {
                 json.Write(block.Json);
                 continue;
             }
-            if (block != Continued) json.Write(TurnBlocks.HeadOf(block.Name));
+            if (block != Continued)
+                json.Write(TurnBlocks.HeadOf(block.Name));
             var text = block.Text.WrittenMemory;
-            if (block == open) text = text[..^MendedJson.HalfAtTheEnd(text).Length];
+            if (block == open)
+                text = text[..^MendedJson.HalfAtTheEnd(text).Length];
             json.Write(MendedJson.Of(text).Span);
-            if (block != open) json.Write("\"}"u8);
+            if (block != open)
+                json.Write("\"}"u8);
         }
         return json;
     }
@@ -205,13 +232,15 @@ internal sealed class TurnFold
     /// <summary>A record appended as text may hold a chunk as JSON; any other text is no part of the answer.</summary>
     private void AddText(string text)
     {
-        if (!text.AsSpan().TrimStart().StartsWith("{")) return;
+        if (!text.AsSpan().TrimStart().StartsWith("{"))
+            return;
         try
         {
             // In the message it stands deeper, and must be readable there.
             using var json = JsonDocument.Parse(
                 MendedJson.NamesOf(Encoding.UTF8.GetBytes(text)),
-                    new JsonDocumentOptions { MaxDepth = Wire.MaxDepth - 4 });
+                new JsonDocumentOptions { MaxDepth = Wire.MaxDepth - 4 }
+            );
             AddChunk(json.RootElement);
         }
         catch (JsonException)
@@ -222,10 +251,14 @@ internal sealed class TurnFold
 
     private void AddChunk(JsonElement chunk)
     {
-        if (chunk.ValueKind != JsonValueKind.Object || TurnBlocks.TextOf(chunk, "type") is not { } type) return;
-        if (IsCut && type != "error") return;
-        if (Chunks.TryGetValue(type, out var take)) take(this, chunk);
-        else if (IsData(type)) AddData(type, chunk);
+        if (chunk.ValueKind != JsonValueKind.Object || TurnBlocks.TextOf(chunk, "type") is not { } type)
+            return;
+        if (IsCut && type != "error")
+            return;
+        if (Chunks.TryGetValue(type, out var take))
+            take(this, chunk);
+        else if (IsData(type))
+            AddData(type, chunk);
     }
 
     private static bool IsData(string type) => type.StartsWith("data-", StringComparison.Ordinal);
@@ -235,17 +268,22 @@ internal sealed class TurnFold
     /// </summary>
     private void AddData(string type, JsonElement chunk)
     {
-        if (chunk.TryGetProperty("transient", out var transient) && transient.ValueKind == JsonValueKind.True) return;
+        if (chunk.TryGetProperty("transient", out var transient) && transient.ValueKind == JsonValueKind.True)
+            return;
         var block = TurnBlocks.Copy(chunk, type, "id", "data");
-        if (TurnBlocks.TextOf(chunk, "id") is { } id) Hold($"{type}:{id}", block);
-        else Put(null, block);
+        if (TurnBlocks.TextOf(chunk, "id") is { } id)
+            Hold($"{type}:{id}", block);
+        else
+            Put(null, block);
     }
 
     private void AddDelta(string kind, JsonElement chunk)
     {
-        if (DeltaIn(chunk) is not { } delta || JsonMarshal.GetRawUtf8Value(delta) is not { Length: > 2 } raw) return;
+        if (DeltaIn(chunk) is not { } delta || JsonMarshal.GetRawUtf8Value(delta) is not { Length: > 2 } raw)
+            return;
         var name = kind + TurnBlocks.TextOf(chunk, "id");
-        if (!_texts.TryGetValue(name, out var block)) _blocks.Add(block = _texts[name] = new Block(name, null));
+        if (!_texts.TryGetValue(name, out var block))
+            _blocks.Add(block = _texts[name] = new Block(name, null));
         block.Text.Write(raw[1..^1]);
     }
 
@@ -256,15 +294,18 @@ internal sealed class TurnFold
     /// </summary>
     private void Put(string? name, byte[] json)
     {
-        if (name is not null) _held.Remove(name);
+        if (name is not null)
+            _held.Remove(name);
         if (name is not null && !_names.Add(name))
         {
             var there = _blocks.FindIndex(b => b.Name == name);
-            if (there >= 0) _blocks[there] = new Block(name, json);
+            if (there >= 0)
+                _blocks[there] = new Block(name, json);
             return;
         }
         _blocks.Add(new Block(name ?? "", json));
-        if (_names.Count > MaxNames) _names.Remove(name ?? "");
+        if (_names.Count > MaxNames)
+            _names.Remove(name ?? "");
     }
 
     /// <summary>A block that stands only when no other of its name follows.</summary>
@@ -276,13 +317,15 @@ internal sealed class TurnFold
             return;
         }
         _held.Remove(name);
-        if (!_names.Contains(name)) _held.Add(name, json);
+        if (!_names.Contains(name))
+            _held.Add(name, json);
     }
 
     /// <summary>The agent takes back what it said in this step, as far as it is in this fold.</summary>
     private void ResetStep()
     {
-        foreach (var block in _blocks.Skip(_step)) _names.Remove(block.Name);
+        foreach (var block in _blocks.Skip(_step))
+            _names.Remove(block.Name);
         _blocks.RemoveRange(_step, _blocks.Count - _step);
         _texts.Clear();
     }
@@ -296,7 +339,8 @@ internal sealed class TurnFold
 
     private static JsonElement? DeltaIn(JsonElement chunk) =>
         chunk.TryGetProperty("delta", out var delta) && delta.ValueKind == JsonValueKind.String ? delta
-        : chunk.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String ? text : null;
+        : chunk.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String ? text
+        : null;
 
     /// <param name="name">
     /// Of a text its kind and id; of another block what it replaces; empty for what has none.

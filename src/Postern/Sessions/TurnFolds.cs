@@ -45,7 +45,11 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
     /// <summary>Turns of which something is kept.</summary>
     public int Count
     {
-        get { lock (_gate) return _foldings.Count; }
+        get
+        {
+            lock (_gate)
+                return _foldings.Count;
+        }
     }
 
     /// <summary>The message of the turn that is open on <c>out</c>; null when nothing was said.</summary>
@@ -66,20 +70,32 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
             // request holds.
             var (most, bytes) = isAll ? (PageRecords, OwnBytes) : (InsideRecords, InsideBytes);
             var page = await RecordStore.AfterAsync(
-                tx, Conversation.NameOf(session), RecordStore.Out, next - 1, most, bytes);
+                tx,
+                Conversation.NameOf(session),
+                RecordStore.Out,
+                next - 1,
+                most,
+                bytes
+            );
             if (page.Count == 0 || page[^1].Seq + 1 < stored)
-                throw new OutsideFirstException(
-                    () => FoldAsync(Conversation.NameOf(session), session.TurnOutSeq, next));
-            foreach (var record in page) fold.Add(record.Body, record.Size);
+                throw new OutsideFirstException(() =>
+                    FoldAsync(Conversation.NameOf(session), session.TurnOutSeq, next)
+                );
+            foreach (var record in page)
+                fold.Add(record.Body, record.Size);
         }
-        foreach (var record in own) fold.Add(record.Body, record.Size);
-        if (fold.End() is not { } end) return null;
+        foreach (var record in own)
+            fold.Add(record.Body, record.Size);
+        if (fold.End() is not { } end)
+            return null;
         byte[] content = before is null ? end : [.. before.Head.Span, .. end];
-        if (before is not { Pieces: > 0 }) return new FoldedMessage(content, fold.ClientId, null, 0);
+        if (before is not { Pieces: > 0 })
+            return new FoldedMessage(content, fold.ClientId, null, 0);
         // The draft is gone when somebody has swept it away: then its pieces are made again.
         if (await TakeDraftAsync(tx, session.Project, session.Id, before.MessageId!) == 0)
-            throw new OutsideFirstException(
-                () => FoldAsync(Conversation.NameOf(session), session.TurnOutSeq, long.MaxValue));
+            throw new OutsideFirstException(() =>
+                FoldAsync(Conversation.NameOf(session), session.TurnOutSeq, long.MaxValue)
+            );
         return new FoldedMessage(content, fold.ClientId, before.MessageId, before.Pieces);
     }
 
@@ -89,7 +105,8 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
     public FoldedMessage? MessageWithoutRecords(IEnumerable<NewRecord> own)
     {
         var fold = new TurnFold(options.Quotas.TurnBytes, null);
-        foreach (var record in own) fold.Add(record.Body, record.Size);
+        foreach (var record in own)
+            fold.Add(record.Body, record.Size);
         return fold.End() is { } content ? new FoldedMessage(content, fold.ClientId, null, 0) : null;
     }
 
@@ -98,29 +115,42 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
     {
         while (true)
         {
-            var old = await database.ReadAsync(tx => tx.ListAsync(
-                "SELECT project, session, message FROM message_draft WHERE at < $1 ORDER BY at LIMIT 20",
-                r => (r.GetString(0), r.GetString(1), r.GetString(2)),
-                tx.Now - DraftMicroseconds));
-            foreach (var (project, session, message) in old) await DropAsync(project, session, message);
-            if (old.Count < 20) return;
+            var old = await database.ReadAsync(tx =>
+                tx.ListAsync(
+                    "SELECT project, session, message FROM message_draft WHERE at < $1 ORDER BY at LIMIT 20",
+                    r => (r.GetString(0), r.GetString(1), r.GetString(2)),
+                    tx.Now - DraftMicroseconds
+                )
+            );
+            foreach (var (project, session, message) in old)
+                await DropAsync(project, session, message);
+            if (old.Count < 20)
+                return;
         }
     }
 
     /// <summary>
     /// Nothing when the message was committed: then its draft is gone and its pieces are its content.
     /// </summary>
-    private Task<int> DropAsync(string project, string session, string message) => database.WriteAsync(async tx =>
-        await TakeDraftAsync(tx, project, session, message) == 0
-            ? 0
-            : await tx.ExecuteAsync(
-                "DELETE FROM message_piece WHERE project = $1 AND session = $2 AND message = $3",
-                project, session, message));
+    private Task<int> DropAsync(string project, string session, string message) =>
+        database.WriteAsync(async tx =>
+            await TakeDraftAsync(tx, project, session, message) == 0
+                ? 0
+                : await tx.ExecuteAsync(
+                    "DELETE FROM message_piece WHERE project = $1 AND session = $2 AND message = $3",
+                    project,
+                    session,
+                    message
+                )
+        );
 
     private static ValueTask<int> TakeDraftAsync(Tx tx, string project, string session, string message) =>
         tx.ExecuteAsync(
             "DELETE FROM message_draft WHERE project = $1 AND session = $2 AND message = $3",
-            project, session, message);
+            project,
+            session,
+            message
+        );
 
     private (FoldedTurn? Folded, bool IsAll) FoldedOf(Session session)
     {
@@ -148,7 +178,8 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
             try
             {
                 var there = folding.Folded is { } known && known.From == from && next != long.MaxValue ? known : null;
-                if (there is null || there.Next <= next) await FoldOnAsync(name, folding, from, there);
+                if (there is null || there.Next <= next)
+                    await FoldOnAsync(name, folding, from, there);
             }
             finally
             {
@@ -169,18 +200,25 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
         try
         {
             // It may have been ended by somebody else meanwhile: then there is nothing to fold.
-            var open = await database.ReadAsync(tx => tx.FirstAsync(
-                "SELECT turn_out_seq FROM session WHERE project = $1 AND id = $2",
-                r => r.GetInt64(0),
-                name.Project, name.Id));
-            if (open != from) return;
+            var open = await database.ReadAsync(tx =>
+                tx.FirstAsync(
+                    "SELECT turn_out_seq FROM session WHERE project = $1 AND id = $2",
+                    r => r.GetInt64(0),
+                    name.Project,
+                    name.Id
+                )
+            );
+            if (open != from)
+                return;
             var fold = new TurnFold(options.Quotas.TurnBytes, there);
             var next = there?.Next ?? from;
             while (!fold.IsCut)
             {
                 var page = await records.AfterAsync(name, RecordStore.Out, next - 1, PageRecords);
-                if (page.Count == 0) break;
-                foreach (var record in page) fold.Add(record.Body, record.Size);
+                if (page.Count == 0)
+                    break;
+                foreach (var record in page)
+                    fold.Add(record.Body, record.Size);
                 next = page[^1].Seq + 1;
             }
             var (json, now) = fold.Beginning(from, next);
@@ -198,7 +236,8 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
     /// <summary>What is long is written in pieces, each a short transaction; what is short is kept.</summary>
     private async Task<FoldedTurn> WriteAheadAsync(SessionName name, FoldedTurn now, ReadOnlyMemory<byte> json)
     {
-        if (json.Length <= HeadBytes) return now with { Head = json };
+        if (json.Length <= HeadBytes)
+            return now with { Head = json };
         var message = now.MessageId ?? Id.New("msg", database.Now);
         var pieces = now.Pieces;
         for (; json.Length > 0; pieces++)
@@ -212,10 +251,19 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
                     INSERT INTO message_draft (project, session, message, at) VALUES ($1, $2, $3, $4)
                     ON CONFLICT DO NOTHING
                     """,
-                    name.Project, name.Id, message, tx.Now);
+                    name.Project,
+                    name.Id,
+                    message,
+                    tx.Now
+                );
                 return await tx.ExecuteAsync(
                     "INSERT INTO message_piece (project, session, message, piece, body) VALUES ($1, $2, $3, $4, $5)",
-                    name.Project, name.Id, message, piece, body);
+                    name.Project,
+                    name.Id,
+                    message,
+                    piece,
+                    body
+                );
             });
         }
         return now with { MessageId = message, Pieces = pieces, Head = default };
@@ -223,7 +271,8 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
 
     private void Keep(Folding folding, FoldedTurn folded, bool isAll)
     {
-        lock (_gate) (folding.Folded, folding.IsAll) = (folded, isAll);
+        lock (_gate)
+            (folding.Folded, folding.IsAll) = (folded, isAll);
     }
 
     private Folding Enter(SessionName name)
@@ -241,7 +290,8 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
     {
         lock (_gate)
         {
-            if (--folding.Users > 0) return;
+            if (--folding.Users > 0)
+                return;
             _foldings.Remove((folding.Name.Project, folding.Name.Id));
         }
         // Not committed after all: nobody will.

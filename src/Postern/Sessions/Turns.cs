@@ -4,13 +4,25 @@ using Postern.Triggers;
 
 namespace Postern.Sessions;
 
-/// <summary>How a turn of a session begins: what a claimed run is due for, and how much time it has. How it ends is <see cref="Conversation"/>'s.</summary>
+/// <summary>
+/// How a turn of a session begins: what a claimed run is due for, and how much time it has. How it ends is
+/// <see cref="Conversation"/>'s.
+/// </summary>
 internal sealed class Turns(RunMachine machine)
 {
-    /// <summary>Opens the turn that a claimed run is due for, or goes on with the one that a lost holder had opened. Null: nothing waits for an answer.</summary>
-    public async ValueTask<(Session Session, Run Run)?> BeginAsync(Tx tx, Run claimed, TimeSpan turnTime, long? concurrency)
+    /// <summary>
+    /// Opens the turn that a claimed run is due for, or goes on with the one that a lost holder had opened. Null:
+    /// nothing waits for an answer.
+    /// </summary>
+    public async ValueTask<(Session Session, Run Run)?> BeginAsync(
+        Tx tx,
+        Run claimed,
+        TimeSpan turnTime,
+        long? concurrency
+    )
     {
-        if (await FindAsync(tx, claimed) is not var (session, run)) return null;
+        if (await FindAsync(tx, claimed) is not var (session, run))
+            return null;
         if (run.Phase is Phase.Waiting or Phase.Paused)
         {
             // The turn begins once the run goes on.
@@ -19,39 +31,75 @@ internal sealed class Turns(RunMachine machine)
             await AgentPlaces.FreeAsync(tx, run.Project, run.Agent, ofSession: true);
             return null;
         }
-        if (concurrency is { } most && !session.TurnIsOpen
-            && !await AgentPlaces.HasRoomAsync(tx, run.Project, run.Agent, ofSession: true, most))
+        if (
+            concurrency is { } most
+            && !session.TurnIsOpen
+            && !await AgentPlaces.HasRoomAsync(tx, run.Project, run.Agent, ofSession: true, most)
+        )
         {
             await AgentPlaces.WaitAsync(tx, run);
             return null;
         }
-        if (run.Phase == Phase.Queued) run = await machine.MoveAsync(tx, run, new Change("started", Doer.Server, Phase.Running));
-        await RunStore.BeginTurnAsync(tx, run);
+        if (run.Phase == Phase.Queued)
+            run = await machine.MoveAsync(tx, run, new Change("started", Doer.Server, Phase.Running));
+        await RunDue.BeginTurnAsync(tx, run);
         var deadline = tx.Now + (long)turnTime.TotalMicroseconds;
         var answers = session.TurnIsOpen ? session.TurnInSeq : session.InMessageSeq;
-        await tx.ExecuteAsync("UPDATE session SET turn_deadline = $3, turn_in_seq = $4, turn_seconds = $5 WHERE project = $1 AND id = $2", session.Project, session.Id, deadline, answers, (long)turnTime.TotalSeconds);
-        if (session.IsOfTrigger) await CaptureStore.BeginAsync(tx, session.Project, session.Id, answers);
+        await tx.ExecuteAsync(
+            "UPDATE session SET turn_deadline = $3, turn_in_seq = $4, turn_seconds = $5 WHERE project = $1 AND id = $2",
+            session.Project,
+            session.Id,
+            deadline,
+            answers,
+            (long)turnTime.TotalSeconds
+        );
+        if (session.IsOfTrigger)
+            await CaptureStore.BeginAsync(tx, session.Project, session.Id, answers);
         return (session with { TurnDeadline = deadline, TurnInSeq = answers }, run);
     }
 
-    /// <summary>The turn that a claimed run is due for, its rows held. Null: nothing waits for an answer, and the run rests; or the claim is no longer good.</summary>
+    /// <summary>
+    /// The turn that a claimed run is due for, its rows held. Null: nothing waits for an answer, and the run rests; or
+    /// the claim is no longer good.
+    /// </summary>
     public async ValueTask<(Session Session, Run Run)?> FindAsync(Tx tx, Run claimed)
     {
-        if (claimed.Session is null || await SessionStore.LockAsync(tx, claimed.Project, claimed.Session) is not { } session || session.CurrentRun != claimed.Id) return null;
-        if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run || run.LeaseNo != claimed.LeaseNo) return null;
+        if (
+            claimed.Session is null
+            || await SessionStore.LockAsync(tx, claimed.Project, claimed.Session) is not { } session
+            || session.CurrentRun != claimed.Id
+        )
+            return null;
+        if (
+            await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run
+            || run.LeaseNo != claimed.LeaseNo
+        )
+            return null;
         if (!session.HasUnanswered && !run.BootMessage && !session.TurnIsOpen)
         {
-            if (run.Phase == Phase.Queued) await machine.MoveAsync(tx, run, new Change("started", Doer.Server, Phase.Running));
-            await RunStore.RestAsync(tx, run.Project, run.Id);
+            if (run.Phase == Phase.Queued)
+                await machine.MoveAsync(tx, run, new Change("started", Doer.Server, Phase.Running));
+            await RunDue.RestAsync(tx, run.Project, run.Id);
             await AgentPlaces.FreeAsync(tx, run.Project, run.Agent, ofSession: true);
             return null;
         }
         return (session, run);
     }
 
-    /// <summary>The open turn of a run gets more time: until an instant, or as long as it had at its beginning.</summary>
+    /// <summary>
+    /// The open turn of a run gets more time: until an instant, or as long as it had at its beginning.
+    /// </summary>
     public static ValueTask<int> HoldAsync(Tx tx, Run run, long? until) =>
         tx.ExecuteAsync(
-            "UPDATE session SET turn_deadline = COALESCE($4, $5 + turn_seconds * 1000000) WHERE project = $1 AND id = $2 AND current_run = $3 AND turn_deadline IS NOT NULL",
-            run.Project, run.Session, run.Id, until, tx.Now);
+            """
+            UPDATE session
+            SET turn_deadline = COALESCE($4, $5 + turn_seconds * 1000000)
+            WHERE project = $1 AND id = $2 AND current_run = $3 AND turn_deadline IS NOT NULL
+            """,
+            run.Project,
+            run.Session,
+            run.Id,
+            until,
+            tx.Now
+        );
 }

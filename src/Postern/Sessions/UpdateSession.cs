@@ -6,4 +6,5 @@ namespace Postern.Sessions;
 internal sealed record UpdateSession(
     [Texts("Words to find the session by, instead of those there are.", 10, 128)] IReadOnlyList<string>? Tags,
     [Chosen("A JSON object instead of the one there is; null clears it.")] JsonElement? Metadata,
-    [Text("Cannot be changed: only the one there is may be named.", 1, 512, Trims = true)] string? ExternalId);
+    [Text("Cannot be changed: only the one there is may be named.", 1, 512, Trims = true)] string? ExternalId
+);

@@ -13,6 +13,9 @@ internal sealed class OperatorOptions
     [RegularExpression("^[A-Za-z0-9-]{1,64}$", ErrorMessage = "must be a header's name")]
     public string IdentityHeader { get; set; } = "X-Forwarded-User";
 
-    [Description("Scopes of an identity, by its name: `Postern:Operators:Roles:ada` = `operator.admin`. Others have operator.read.")]
+    [Description(
+        "Scopes of an identity, by its name: `Postern:Operators:Roles:ada` = `operator.admin`. Others have "
+            + "operator.read."
+    )]
     public Dictionary<string, string> Roles { get; set; } = new(StringComparer.Ordinal);
 }

@@ -4,8 +4,9 @@ using System.ComponentModel.DataAnnotations;
 namespace Postern.Settings;
 
 /// <summary>
-/// All settings, bound once at start from <c>postern.json</c> and the environment. Every one has bounds; all faults are reported
-/// together. The descriptions are the text of <c>docs/configuration.md</c>. An unsafe setting begins with <c>Dangerous</c>.
+/// All settings, bound once at start from <c>postern.json</c> and the environment. Every one has bounds; all faults are
+/// reported together. The descriptions are the text of <c>docs/configuration.md</c>. An unsafe setting begins with
+/// <c>Dangerous</c>.
 /// </summary>
 internal sealed class PosternOptions
 {
@@ -13,7 +14,10 @@ internal sealed class PosternOptions
     [RegularExpression("^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", ErrorMessage = "must be an agent's slug")]
     public string DefaultAgent { get; set; } = "echo";
 
-    [Description("Where clients reach this server, for links that it hands out, such as https://agents.example.com. Empty: the address it listens on.")]
+    [Description(
+        "Where clients reach this server, for links that it hands out, such as https://agents.example.com. Empty: "
+            + "the address it listens on."
+    )]
     [RegularExpression("^(https?://[^/?#]+)?$", ErrorMessage = "must be http(s)://host[:port] without a path")]
     public string PublicUrl { get; set; } = "";
 

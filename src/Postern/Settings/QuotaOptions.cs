@@ -3,7 +3,9 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Postern.Settings;
 
-/// <summary>How much of a thing there may be, so that one party's number is nobody else's trouble. 0 is no bound.</summary>
+/// <summary>
+/// How much of a thing there may be, so that one party's number is nobody else's trouble. 0 is no bound.
+/// </summary>
 internal sealed class QuotaOptions
 {
     [Description("Open streams and waiting requests of one token on a node; over it 429. 0: no bound.")]
@@ -32,12 +34,14 @@ internal sealed class QuotaOptions
 
     [Description(
         "Bytes of a turn's records that its message is made of. What is beyond is streamed and kept, but cut from the "
-        + "message, which says so. 0: no bound.")]
+            + "message, which says so. 0: no bound."
+    )]
     [Range(0, int.MaxValue)]
     public int TurnBytes { get; set; } = 16 * 1024 * 1024;
 
     [Description(
-        "Bytes of a session's records: one that holds as many takes no more (409 quota_reached). 0: no bound.")]
+        "Bytes of a session's records: one that holds as many takes no more (409 quota_reached). 0: no bound."
+    )]
     [Range(0, int.MaxValue)]
     public int SessionBytes { get; set; } = 1024 * 1024 * 1024;
 }

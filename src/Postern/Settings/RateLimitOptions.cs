@@ -21,15 +21,23 @@ internal sealed class RateLimitOptions
     [Range(0, 10_000_000)]
     public int TokenPerSecond { get; set; } = 20;
 
-    [Description("Callbacks and signed requests that a project may be sent at once before they are slowed down: a budget of their own. 0 switches the limit off.")]
+    [Description(
+        "Callbacks and signed requests that a project may be sent at once before they are slowed down: a budget of "
+            + "their own. 0 switches the limit off."
+    )]
     [Range(0, 10_000_000)]
     public int CallbackBurst { get; set; } = 10_000;
 
-    [Description("Callbacks and signed requests a second that a project may be sent for ever. 0 switches the limit off.")]
+    [Description(
+        "Callbacks and signed requests a second that a project may be sent for ever. 0 switches the limit off."
+    )]
     [Range(0, 10_000_000)]
     public int CallbackPerSecond { get; set; } = 2_000;
 
-    [Description("Refused credentials a minute from one address before the rest are answered 429; ten times as many from loopback. A correct credential is never refused by it. 0 switches the limit off.")]
+    [Description(
+        "Refused credentials a minute from one address before the rest are answered 429; ten times as many from "
+            + "loopback. A correct credential is never refused by it. 0 switches the limit off."
+    )]
     [Range(0, 1_000_000)]
     public int FailuresPerMinute { get; set; } = 10;
 }

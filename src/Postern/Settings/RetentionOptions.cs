@@ -5,7 +5,10 @@ namespace Postern.Settings;
 
 internal sealed class RetentionOptions
 {
-    [Description("Days that ended runs without a session are kept, with their timelines and the reports under whose ids a repeat is known. Runs of sessions are kept with their session. 0 keeps them for ever.")]
+    [Description(
+        "Days that ended runs without a session are kept, with their timelines and the reports under whose ids a "
+            + "repeat is known. Runs of sessions are kept with their session. 0 keeps them for ever."
+    )]
     [Range(0, 36_500)]
     public int RunDays { get; set; } = 90;
 
@@ -21,7 +24,9 @@ internal sealed class RetentionOptions
     [Range(1, 3650)]
     public int AuditDays { get; set; } = 90;
 
-    [Description("Days that a closed or expired session is kept with its records and transcript. 0 keeps them for ever.")]
+    [Description(
+        "Days that a closed or expired session is kept with its records and transcript. 0 keeps them for ever."
+    )]
     [Range(0, 36_500)]
     public int ClosedSessionDays { get; set; }
 }

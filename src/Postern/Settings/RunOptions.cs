@@ -5,7 +5,9 @@ namespace Postern.Settings;
 
 internal sealed class RunOptions
 {
-    [Description("Seconds that a run stays for the next message after a turn, unless its session or agent says otherwise.")]
+    [Description(
+        "Seconds that a run stays for the next message after a turn, unless its session or agent says otherwise."
+    )]
     [Range(1, 3600)]
     public int IdleSeconds { get; set; } = 30;
 

@@ -1,6 +1,8 @@
 namespace Postern.Settings;
 
-/// <summary>Where this server is reached: <c>Postern:PublicUrl</c>, or the address it listens on, known once it does.</summary>
+/// <summary>
+/// Where this server is reached: <c>Postern:PublicUrl</c>, or the address it listens on, known once it does.
+/// </summary>
 internal sealed class ServerAddress(PosternOptions options)
 {
     private string _listening = "http://127.0.0.1";
@@ -17,6 +19,8 @@ internal sealed class ServerAddress(PosternOptions options)
     private static bool IsEveryAddress(string url) =>
         BindingAddress.Parse(url).Host is "0.0.0.0" or "[::]" or "*" or "+";
 
-    public void ListensOn(string url) => _listening =
-        IsEveryAddress(url) ? $"{BindingAddress.Parse(url).Scheme}://127.0.0.1:{BindingAddress.Parse(url).Port}" : url.TrimEnd('/');
+    public void ListensOn(string url) =>
+        _listening = IsEveryAddress(url)
+            ? $"{BindingAddress.Parse(url).Scheme}://127.0.0.1:{BindingAddress.Parse(url).Port}"
+            : url.TrimEnd('/');
 }

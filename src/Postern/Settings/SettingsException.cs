@@ -1,7 +1,8 @@
 namespace Postern.Settings;
 
 /// <summary>Settings that cannot be used, all of them: the server does not start.</summary>
-internal sealed class SettingsException(IReadOnlyList<string> faults) : Exception("The settings cannot be used:\n" + string.Join("\n", faults.Select(f => "  " + f)))
+internal sealed class SettingsException(IReadOnlyList<string> faults)
+    : Exception("The settings cannot be used:\n" + string.Join("\n", faults.Select(f => "  " + f)))
 {
     public IReadOnlyList<string> Faults { get; } = faults;
 }

@@ -11,16 +11,26 @@ namespace Postern.Settings;
 /// <summary>
 /// Reads settings by their declarations in <see cref="PosternOptions"/>. Sources, the later wins: <c>postern.json</c>
 /// (<c>{"Postern":{"Section":{"Name":…}}}</c>), the environment (<c>POSTERN_Section__Name</c>). A list is a JSON list
-/// there, and here one text with commas or an item a variable (<c>POSTERN_Section__Name__0</c>). Unknown names are faults, so that a
-/// misspelt limit is not silently the default.
+/// there, and here one text with commas or an item a variable (<c>POSTERN_Section__Name__0</c>). Unknown names are
+/// faults, so that a misspelt limit is not silently the default.
 /// </summary>
 internal static class SettingsReader
 {
-    private static readonly JsonDocumentOptions Lenient =
-        new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+    private static readonly JsonDocumentOptions Lenient = new()
+    {
+        CommentHandling = JsonCommentHandling.Skip,
+        AllowTrailingCommas = true,
+    };
 
     /// <summary>Names in the environment that are no settings of a section.</summary>
-    private static readonly string[] OwnVariables = ["POSTERN_ROOT_KEY", "POSTERN_MASTER_KEY", "POSTERN_DATA", "POSTERN_URLS", "POSTERN_DATABASE"];
+    private static readonly string[] OwnVariables =
+    [
+        "POSTERN_ROOT_KEY",
+        "POSTERN_MASTER_KEY",
+        "POSTERN_DATA",
+        "POSTERN_URLS",
+        "POSTERN_DATABASE",
+    ];
 
     /// <param name="jsonFile">The file of settings; it may be missing.</param>
     /// <param name="environment">All variables; those of other programs are passed over.</param>
@@ -30,16 +40,22 @@ internal static class SettingsReader
     {
         var faults = new List<string>();
         var given = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-        if (jsonFile is not null && File.Exists(jsonFile)) ReadJson(jsonFile, given, faults);
+        if (jsonFile is not null && File.Exists(jsonFile))
+            ReadJson(jsonFile, given, faults);
         foreach (DictionaryEntry entry in environment)
         {
             var name = (string)entry.Key;
-            if (name.StartsWith("POSTERN_", StringComparison.Ordinal) && !OwnVariables.Contains(name, StringComparer.Ordinal))
-                given["Postern:" + name["POSTERN_".Length..].Replace("__", ":", StringComparison.Ordinal)] = (string?)entry.Value ?? "";
+            if (
+                name.StartsWith("POSTERN_", StringComparison.Ordinal)
+                && !OwnVariables.Contains(name, StringComparer.Ordinal)
+            )
+                given["Postern:" + name["POSTERN_".Length..].Replace("__", ":", StringComparison.Ordinal)] =
+                    (string?)entry.Value ?? "";
         }
         var options = standard ?? new PosternOptions();
         Bind(options, "Postern", given, faults);
-        foreach (var name in given.Keys) faults.Add($"{name} is no setting; see docs/configuration.md");
+        foreach (var name in given.Keys)
+            faults.Add($"{name} is no setting; see docs/configuration.md");
         return faults.Count == 0 ? options : throw new SettingsException(faults);
     }
 
@@ -58,11 +74,13 @@ internal static class SettingsReader
             var (value, usual) = (property.GetValue(section)!, property.GetValue(standard)!);
             if (property.GetCustomAttribute<DescriptionAttribute>() is null)
             {
-                foreach (var inner in DangerousIn(value, usual, name)) yield return inner;
+                foreach (var inner in DangerousIn(value, usual, name))
+                    yield return inner;
                 continue;
             }
             var isSet = value is string[] list ? list.Length > 0 : !value.Equals(usual);
-            if (isSet && property.Name.StartsWith("Dangerous", StringComparison.Ordinal)) yield return name;
+            if (isSet && property.Name.StartsWith("Dangerous", StringComparison.Ordinal))
+                yield return name;
         }
     }
 
@@ -72,8 +90,10 @@ internal static class SettingsReader
         {
             // By its byte order mark where there is one: editors write UTF-16 too.
             using var json = JsonDocument.Parse(File.ReadAllText(file), Lenient);
-            if (json.RootElement.ValueKind == JsonValueKind.Object) Flatten(json.RootElement, "");
-            else faults.Add($"{file} must hold an object, such as {{\"Postern\":{{\"DefaultAgent\":\"echo\"}}}}");
+            if (json.RootElement.ValueKind == JsonValueKind.Object)
+                Flatten(json.RootElement, "");
+            else
+                faults.Add($"{file} must hold an object, such as {{\"Postern\":{{\"DefaultAgent\":\"echo\"}}}}");
         }
         catch (JsonException fault)
         {
@@ -85,12 +105,14 @@ internal static class SettingsReader
             switch (value.ValueKind)
             {
                 case JsonValueKind.Object:
-                    foreach (var member in value.EnumerateObject()) Flatten(member.Value, name.Length == 0 ? member.Name : name + ":" + member.Name);
+                    foreach (var member in value.EnumerateObject())
+                        Flatten(member.Value, name.Length == 0 ? member.Name : name + ":" + member.Name);
                     break;
                 case JsonValueKind.Array:
                     if (value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String))
                         given[name] = string.Join(",", value.EnumerateArray().Select(item => item.GetString()));
-                    else faults.Add($"{name} must be a list of texts");
+                    else
+                        faults.Add($"{name} must be a list of texts");
                     break;
                 case JsonValueKind.Null:
                     faults.Add($"{name} is null: leave it out for its default");
@@ -116,23 +138,33 @@ internal static class SettingsReader
             }
             if (value is Dictionary<string, string> table)
             {
-                foreach (var key in given.Keys.Where(k => k.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)).ToList())
+                foreach (
+                    var key in given
+                        .Keys.Where(k => k.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))
+                        .ToList()
+                )
                 {
                     table[key[(name.Length + 1)..]] = given[key];
                     given.Remove(key);
                 }
                 continue;
             }
-            if (value is string[] && ItemsOf(name, given) is { } items) given[name] = items;
-            if (!given.Remove(name, out var text)) continue;
+            if (value is string[] && ItemsOf(name, given) is { } items)
+                given[name] = items;
+            if (!given.Remove(name, out var text))
+                continue;
             if (!TryConvert(text.Trim(), property.PropertyType, out var converted))
             {
-                faults.Add($"{name} = \"{text}\" must be {(property.PropertyType == typeof(bool) ? "true or false" : "a whole number")}");
+                faults.Add(
+                    $"{name} = \"{text}\" must be "
+                        + $"{(property.PropertyType == typeof(bool) ? "true or false" : "a whole number")}"
+                );
                 continue;
             }
             foreach (var rule in property.GetCustomAttributes<ValidationAttribute>())
             {
-                if (!rule.IsValid(converted)) faults.Add($"{name} = \"{text}\" {Words(rule)}");
+                if (!rule.IsValid(converted))
+                    faults.Add($"{name} = \"{text}\" {Words(rule)}");
             }
             property.SetValue(section, converted);
         }
@@ -145,9 +177,12 @@ internal static class SettingsReader
     private static string? ItemsOf(string name, Dictionary<string, string> given)
     {
         var items = new SortedDictionary<int, string>();
-        foreach (var key in given.Keys.Where(k => k.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)).ToList())
+        foreach (
+            var key in given.Keys.Where(k => k.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)).ToList()
+        )
         {
-            if (!int.TryParse(key.AsSpan(name.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var at)) continue;
+            if (!int.TryParse(key.AsSpan(name.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var at))
+                continue;
             items[at] = given[key];
             given.Remove(key);
         }
@@ -157,24 +192,31 @@ internal static class SettingsReader
     private static bool TryConvert(string text, Type type, out object converted)
     {
         converted = text;
-        if (type == typeof(string)) return true;
+        if (type == typeof(string))
+            return true;
         if (type == typeof(string[]))
         {
             converted = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
             return true;
         }
-        if (type == typeof(int) && int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number))
+        if (
+            type == typeof(int)
+            && int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+        )
         {
             converted = number;
             return true;
         }
-        if (type != typeof(bool) || !bool.TryParse(text, out var flag)) return false;
+        if (type != typeof(bool) || !bool.TryParse(text, out var flag))
+            return false;
         converted = flag;
         return true;
     }
 
     private static string Words(ValidationAttribute rule) =>
-        rule is RangeAttribute range ? $"must be from {range.Minimum} to {range.Maximum}" : rule.ErrorMessage ?? rule.FormatErrorMessage("");
+        rule is RangeAttribute range
+            ? $"must be from {range.Minimum} to {range.Maximum}"
+            : rule.ErrorMessage ?? rule.FormatErrorMessage("");
 
     private static IEnumerable<Setting> Describe(object section, string prefix)
     {
@@ -184,7 +226,12 @@ internal static class SettingsReader
             var value = property.GetValue(section)!;
             if (property.GetCustomAttribute<DescriptionAttribute>() is { } words)
             {
-                var bounds = property.GetCustomAttribute<RangeAttribute>() is { } range ? $"{range.Minimum}–{range.Maximum}" : property.PropertyType == typeof(bool) ? "true, false" : property.PropertyType == typeof(string[]) ? "list" : property.PropertyType == typeof(string) ? "text" : "table";
+                var bounds =
+                    property.GetCustomAttribute<RangeAttribute>() is { } range ? $"{range.Minimum}–{range.Maximum}"
+                    : property.PropertyType == typeof(bool) ? "true, false"
+                    : property.PropertyType == typeof(string[]) ? "list"
+                    : property.PropertyType == typeof(string) ? "text"
+                    : "table";
                 var standard = value switch
                 {
                     string[] => "(empty)",
@@ -197,7 +244,8 @@ internal static class SettingsReader
             }
             else
             {
-                foreach (var inner in Describe(value, name)) yield return inner;
+                foreach (var inner in Describe(value, name))
+                    yield return inner;
             }
         }
     }
@@ -205,11 +253,15 @@ internal static class SettingsReader
     /// <summary>The table of <c>docs/configuration.md</c>.</summary>
     public static string Markdown()
     {
-        var text = new StringBuilder("| setting | environment | default | bounds | what it does |\n| --- | --- | --- | --- | --- |\n");
+        var text = new StringBuilder(
+            "| setting | environment | default | bounds | what it does |\n| --- | --- | --- | --- | --- |\n"
+        );
         foreach (var setting in All)
         {
             var variable = "POSTERN_" + setting.Name["Postern:".Length..].Replace(":", "__", StringComparison.Ordinal);
-            text.Append($"| `{setting.Name}` | `{variable}` | {setting.Default} | {setting.Bounds} | {setting.Words} |\n");
+            text.Append(
+                $"| `{setting.Name}` | `{variable}` | {setting.Default} | {setting.Bounds} | {setting.Words} |\n"
+            );
         }
         return text.ToString();
     }

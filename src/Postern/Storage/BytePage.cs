@@ -19,7 +19,14 @@ internal sealed record BytePage(string Columns, string Size)
     /// <param name="map">Reads a row of the columns.</param>
     /// <param name="args">The condition's arguments.</param>
     public async ValueTask<List<T>> ReadAsync<T>(
-        Tx tx, string from, string order, long limit, long bytes, Func<DbDataReader, T> map, params object?[] args)
+        Tx tx,
+        string from,
+        string order,
+        long limit,
+        long bytes,
+        Func<DbDataReader, T> map,
+        params object?[] args
+    )
     {
         var most = "$" + (args.Length + 1);
         if (tx.SendsAhead)
@@ -31,13 +38,17 @@ internal sealed record BytePage(string Columns, string Size)
                       ORDER BY {order} ROWS UNBOUNDED PRECEDING) AS page_bytes
                   FROM {from} ORDER BY {order} LIMIT {most}) AS page
                 WHERE page_bytes <= ${args.Length + 2} OR page_bytes = row_bytes ORDER BY {order}
-                """, map, [.. args, limit, bytes]);
+                """,
+                map,
+                [.. args, limit, bytes]
+            );
         }
         var (total, seen) = (0L, 0);
         var found = await tx.ListUntilAsync(
             $"SELECT {Columns}, {Size} AS row_bytes FROM {from} ORDER BY {order} LIMIT {most}",
             row => (total += row.GetInt64(row.FieldCount - 1)) <= bytes | seen++ == 0 ? new Fitting<T>(map(row)) : null,
-            [.. args, limit]);
+            [.. args, limit]
+        );
         return [.. found.Select(f => f.Row)];
     }
 

@@ -4,18 +4,20 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Postern.Storage;
 
 /// <summary>
-/// Who wants to know that a topic changed, in this process. An announcement is a hint and nothing more: whoever gets one
-/// reads the truth from the database by a cursor, and looks by itself now and then where no hint comes.
+/// Who wants to know that a topic changed, in this process. An announcement is a hint and nothing more: whoever gets
+/// one reads the truth from the database by a cursor, and looks by itself now and then where no hint comes.
 ///
-/// What always holds: a listener is somebody else's code, so it is told on the thread pool, after the commit has been answered, and
-/// what it throws is logged and reaches neither the commit nor another listener.
+/// What always holds: a listener is somebody else's code, so it is told on the thread pool, after the commit has been
+/// answered, and what it throws is logged and reaches neither the commit nor another listener.
 /// </summary>
 internal sealed class Changes
 {
     private readonly ConcurrentDictionary<string, Listener[]> _listeners = new(StringComparer.Ordinal);
     private Action<IReadOnlyCollection<string>>? _relay;
 
-    /// <summary>Where faults of listeners, and of the loops that tell and hear, are written; set once there is a log.</summary>
+    /// <summary>
+    /// Where faults of listeners, and of the loops that tell and hear, are written; set once there is a log.
+    /// </summary>
     internal ILogger Log { get; set; } = NullLogger.Instance;
 
     /// <summary>Topics that somebody listens to.</summary>
@@ -27,15 +29,15 @@ internal sealed class Changes
     /// <param name="topic">What commits announce.</param>
     /// <param name="heard">Called at each announcement, on the pool.</param>
     /// <param name="row">
-    /// The row that all such commits change: it is looked at now and then, together with many others, in case a hint was
-    /// lost. Without one the listener looks by itself.
+    /// The row that all such commits change: it is looked at now and then, together with many others, in case a hint
+    /// was lost. Without one the listener looks by itself.
     /// </param>
     public IDisposable Listen(string topic, Action heard, WatchedRow? row = null) =>
         Add(topic, new Listener(topic, heard, false, row, Call));
 
     /// <summary>
-    /// For what must know of a commit before the commit is answered. It is told on the thread that commits, so it may do nothing but
-    /// remember that it was told.
+    /// For what must know of a commit before the commit is answered. It is told on the thread that commits, so it may
+    /// do nothing but remember that it was told.
     /// </summary>
     public IDisposable Mark(string topic, Action mark, WatchedRow? row = null) =>
         Add(topic, new Listener(topic, mark, true, row, Call));
@@ -45,25 +47,34 @@ internal sealed class Changes
     {
         foreach (var topic in topics)
         {
-            if (!_listeners.TryGetValue(topic, out var listeners)) continue;
-            foreach (var listener in listeners) if (listener.BeforeAnswer) Call(topic, listener);
+            if (!_listeners.TryGetValue(topic, out var listeners))
+                continue;
+            foreach (var listener in listeners)
+                if (listener.BeforeAnswer)
+                    Call(topic, listener);
         }
     }
 
-    /// <summary>Tells this process, and through the relay the others, of a commit made here; elsewhere than on the caller's thread.</summary>
+    /// <summary>
+    /// Tells this process, and through the relay the others, of a commit made here; elsewhere than on the caller's
+    /// thread.
+    /// </summary>
     internal void Committed(IReadOnlyCollection<string> topics)
     {
-        if (topics.Count == 0) return;
+        if (topics.Count == 0)
+            return;
         ThreadPool.UnsafeQueueUserWorkItem(
             static told =>
             {
                 // A batch touches a topic as often as it has commands about it, and announces it once.
-                IReadOnlyCollection<string> topics = told.topics.Count == 1 ? told.topics : new HashSet<string>(told.topics, StringComparer.Ordinal);
+                IReadOnlyCollection<string> topics =
+                    told.topics.Count == 1 ? told.topics : new HashSet<string>(told.topics, StringComparer.Ordinal);
                 told.changes.Tell(topics, marks: false);
                 told.changes.Relay(topics);
             },
             (changes: this, topics),
-            preferLocal: false);
+            preferLocal: false
+        );
     }
 
     /// <summary>Tells this process alone: of a commit made elsewhere.</summary>
@@ -75,7 +86,9 @@ internal sealed class Changes
     internal void HeardEverything()
     {
         foreach (var (topic, listeners) in _listeners)
-            foreach (var listener in listeners) if (listener.Watches is null) Call(topic, listener);
+        foreach (var listener in listeners)
+            if (listener.Watches is null)
+                Call(topic, listener);
     }
 
     /// <summary>The listeners that watch a row of a kind.</summary>
@@ -87,7 +100,9 @@ internal sealed class Changes
     {
         WatchedRow Row { get; }
 
-        /// <summary>The row was looked at: the listener is told when it is not what it was, or was never looked at.</summary>
+        /// <summary>
+        /// The row was looked at: the listener is told when it is not what it was, or was never looked at.
+        /// </summary>
         /// <param name="version">Stands for all that the row says.</param>
         void Seen(long version);
     }
@@ -96,8 +111,11 @@ internal sealed class Changes
     {
         foreach (var topic in topics)
         {
-            if (!_listeners.TryGetValue(topic, out var listeners)) continue;
-            foreach (var listener in listeners) if (marks || !listener.BeforeAnswer) Call(topic, listener);
+            if (!_listeners.TryGetValue(topic, out var listeners))
+                continue;
+            foreach (var listener in listeners)
+                if (marks || !listener.BeforeAnswer)
+                    Call(topic, listener);
         }
     }
 
@@ -136,16 +154,25 @@ internal sealed class Changes
         while (_listeners.TryGetValue(topic, out var old))
         {
             var index = Array.IndexOf(old, listener);
-            if (index < 0) return;
+            if (index < 0)
+                return;
             Listener[] rest = [.. old[..index], .. old[(index + 1)..]];
-            if (rest.Length == 0
-                ? _listeners.TryRemove(new KeyValuePair<string, Listener[]>(topic, old))
-                : _listeners.TryUpdate(topic, rest, old)) return;
+            if (
+                rest.Length == 0
+                    ? _listeners.TryRemove(new KeyValuePair<string, Listener[]>(topic, old))
+                    : _listeners.TryUpdate(topic, rest, old)
+            )
+                return;
         }
     }
 
     private sealed class Listener(
-        string topic, Action heard, bool beforeAnswer, WatchedRow? row, Action<string, Listener> call) : IWatched
+        string topic,
+        Action heard,
+        bool beforeAnswer,
+        WatchedRow? row,
+        Action<string, Listener> call
+    ) : IWatched
     {
         private long? _version;
 
@@ -159,7 +186,8 @@ internal sealed class Changes
 
         public void Seen(long version)
         {
-            if (_version == version) return;
+            if (_version == version)
+                return;
             _version = version;
             call(topic, this);
         }

@@ -4,10 +4,11 @@ namespace Postern.Storage;
 /// The one seam between the product and what keeps its data. Two implementations: <see cref="SqliteDatabase"/> and
 /// <see cref="PostgresDatabase"/>; one contract suite runs on both.
 ///
-/// What always holds: when <see cref="WriteAsync{T}"/> returns, the command is committed to disk; when it throws, nothing of
-/// the command is there, except where it says that nobody knows (<see cref="StorageOutcomeUnknownException"/>). A
-/// command may be run more than once (PostgreSQL retries serialization failures), so it changes
-/// nothing but its transaction. Topics touched by a command are announced after its commit, never before.
+/// What always holds: when <see cref="WriteAsync{T}"/> returns, the command is committed to disk; when it throws,
+/// nothing of the command is there, except where it says that nobody knows
+/// (<see cref="StorageOutcomeUnknownException"/>). A command may be run more than once (PostgreSQL retries
+/// serialization failures), so it changes nothing but its transaction. Topics touched by a command are announced after
+/// its commit, never before.
 ///
 /// Commands are written once, as asynchronous methods. On SQLite every call inside one completes synchronously, so the
 /// command runs to its end on the writer's thread.
@@ -15,14 +16,17 @@ namespace Postern.Storage;
 internal abstract class Database : IAsyncDisposable
 {
     /// <summary>Runs a command in a transaction of its own and returns after its commit is on disk.</summary>
-    /// <exception cref="StorageUnavailableException">The database cannot be reached or takes no more work: nothing was written.</exception>
+    /// <exception cref="StorageUnavailableException">
+    /// The database cannot be reached or takes no more work: nothing was written.
+    /// </exception>
     /// <exception cref="StorageBusyException">Others hold what the command needs: nothing was written.</exception>
     /// <exception cref="StorageOutcomeUnknownException">The commit was sent and its outcome was not heard.</exception>
     public abstract Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default);
 
     /// <summary>
-    /// Like <see cref="WriteAsync{T}"/> for a command that writes by one statement at most where <see cref="Tx.WritesInQueries"/>: the
-    /// statement is its own transaction, and its one round trip is all that the command costs.
+    /// Like <see cref="WriteAsync{T}"/> for a command that writes by one statement at most where
+    /// <see cref="Tx.WritesInQueries"/>: the statement is its own transaction, and its one round trip is all that the
+    /// command costs.
     /// </summary>
     public abstract Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default);
 
@@ -35,7 +39,9 @@ internal abstract class Database : IAsyncDisposable
     /// </summary>
     public abstract ValueTask<T> SearchAsync<T>(Func<Tx, ValueTask<T>> query);
 
-    /// <summary>The database's clock, microseconds since 1970: what leases and deadlines are measured by on every node.</summary>
+    /// <summary>
+    /// The database's clock, microseconds since 1970: what leases and deadlines are measured by on every node.
+    /// </summary>
     public abstract long Now { get; }
 
     /// <summary>
@@ -43,6 +49,12 @@ internal abstract class Database : IAsyncDisposable
     /// by the loop that watches for changes. Returns how far it was off, in microseconds.
     /// </summary>
     public abstract Task<long> FollowClockAsync(CancellationToken cancel);
+
+    /// <summary>
+    /// Whether the database is this process's own: what is leased in it at a start was leased by a process that has
+    /// gone.
+    /// </summary>
+    public virtual bool IsEmbedded => false;
 
     /// <summary>"sqlite" or "postgresql": for logs, metrics and the health document.</summary>
     public abstract string Kind { get; }

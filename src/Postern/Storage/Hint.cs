@@ -1,8 +1,9 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// What a loop waits on between two looks: it looks again when it is told to, or by itself after a while. Told any number of times
-/// before it waits, it looks once. It holds nothing that must be given back, so telling one whose loop has ended does nothing.
+/// What a loop waits on between two looks: it looks again when it is told to, or by itself after a while. Told any
+/// number of times before it waits, it looks once. It holds nothing that must be given back, so telling one whose loop
+/// has ended does nothing.
 /// </summary>
 internal sealed class Hint
 {
@@ -22,7 +23,8 @@ internal sealed class Hint
             await either.CancelAsync();
         }
         // What is told from here on is for the next wait; what was told until here, the look that follows sees.
-        if (told.Task.IsCompleted) Interlocked.CompareExchange(ref _told, New(), told);
+        if (told.Task.IsCompleted)
+            Interlocked.CompareExchange(ref _told, New(), told);
         stop.ThrowIfCancellationRequested();
     }
 

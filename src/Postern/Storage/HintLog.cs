@@ -2,14 +2,18 @@ using Npgsql;
 
 namespace Postern.Storage;
 
-/// <summary>The statements about <c>node</c> and <c>hint_log</c>: each is one round trip and its own transaction.</summary>
+/// <summary>
+/// The statements about <c>node</c> and <c>hint_log</c>: each is one round trip and its own transaction.
+/// </summary>
 /// <param name="source">Connections of the relay's own.</param>
 /// <param name="node">This node.</param>
 internal sealed class HintLog(NpgsqlDataSource source, string node)
 {
     public const string Link = "postern";
 
-    /// <summary>Hints of one node that one read brings at most; where there are more it is read again at once.</summary>
+    /// <summary>
+    /// Hints of one node that one read brings at most; where there are more it is read again at once.
+    /// </summary>
     public const int MostRead = 500;
 
     private const string Clock = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
@@ -25,7 +29,13 @@ internal sealed class HintLog(NpgsqlDataSource source, string node)
             $"""
             INSERT INTO hint_log (node, number, at, topics) VALUES ($1, $2, {Clock}, $3)
             RETURNING pg_notify('{Link}', $4)
-            """, cancel, Text(node), Number(number), Text(topics), Text(notification));
+            """,
+            cancel,
+            Text(node),
+            Number(number),
+            Text(topics),
+            Text(notification)
+        );
 
     /// <summary>
     /// Says that this node is there, to itself by a notification too: the echo shows that notifications arrive.
@@ -36,7 +46,11 @@ internal sealed class HintLog(NpgsqlDataSource source, string node)
             INSERT INTO node (id, told, seen_at) VALUES ($1, $2, {Clock})
             ON CONFLICT (id) DO UPDATE SET told = $2, seen_at = {Clock}
             RETURNING pg_notify('{Link}', $1)
-            """, cancel, Text(node), Number(told));
+            """,
+            cancel,
+            Text(node),
+            Number(told)
+        );
 
     /// <summary>Every other node with what it has told behind its cursor, in the order of nodes and numbers.</summary>
     public async Task<List<HeardHint>> ReadAsync((string[] Nodes, long[] Numbers) cursors, CancellationToken cancel)
@@ -52,7 +66,8 @@ internal sealed class HintLog(NpgsqlDataSource source, string node)
               ORDER BY l.number LIMIT {MostRead}) AS h ON true
             WHERE n.id <> $1
             ORDER BY n.id, h.number
-            """);
+            """
+        );
         command.Parameters.Add(Text(node));
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = cursors.Nodes });
         command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = cursors.Numbers });
@@ -60,9 +75,15 @@ internal sealed class HintLog(NpgsqlDataSource source, string node)
         var read = new List<HeardHint>();
         while (await reader.ReadAsync(cancel))
         {
-            read.Add(new HeardHint(
-                reader.GetString(0), reader.GetInt64(1), reader.GetInt64(2),
-                reader.IsDBNull(3) ? null : reader.GetInt64(3), reader.IsDBNull(4) ? null : reader.GetString(4)));
+            read.Add(
+                new HeardHint(
+                    reader.GetString(0),
+                    reader.GetInt64(1),
+                    reader.GetInt64(2),
+                    reader.IsDBNull(3) ? null : reader.GetInt64(3),
+                    reader.IsDBNull(4) ? null : reader.GetString(4)
+                )
+            );
         }
         return read;
     }
@@ -77,7 +98,9 @@ internal sealed class HintLog(NpgsqlDataSource source, string node)
                 $"""
                 DELETE FROM hint_log WHERE ctid = ANY(ARRAY(
                   SELECT ctid FROM hint_log WHERE at < {Clock} - {KeptFor} LIMIT {DeletedAtOnce}))
-                """, cancel);
+                """,
+                cancel
+            );
         }
         await ExecuteAsync($"DELETE FROM node WHERE seen_at < {Clock} - {KeptFor}", cancel);
     }

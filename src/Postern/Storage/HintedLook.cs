@@ -28,7 +28,8 @@ internal abstract class HintedLook(Database database, string topic, TimeProvider
         {
             try
             {
-                if (!await LookAsync(stoppingToken)) await Due.WaitAsync(NextLook, clock, stoppingToken);
+                if (!await LookAsync(stoppingToken))
+                    await Due.WaitAsync(NextLook, clock, stoppingToken);
                 continue;
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

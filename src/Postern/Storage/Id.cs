@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace Postern.Storage;
 
 /// <summary>
-/// Ids are a prefix and a time-ordered 128-bit value (UUID version 7) in 26 lower-case base-32 letters, so that ids sort by
-/// the time they were made and are safe in a URL, a log and a header.
+/// Ids are a prefix and a time-ordered 128-bit value (UUID version 7) in 26 lower-case base-32 letters, so that ids
+/// sort by the time they were made and are safe in a URL, a log and a header.
 /// </summary>
 internal static class Id
 {
@@ -21,13 +21,18 @@ internal static class Id
     internal static string New(string prefix, long now, IdOrder order)
     {
         var value = NewValue(now, order);
-        return string.Create(prefix.Length + 27, (prefix, value), static (text, state) =>
-        {
-            state.prefix.CopyTo(text);
-            text[state.prefix.Length] = '_';
-            var rest = state.value;
-            for (var i = text.Length - 1; i > state.prefix.Length; i--, rest >>= 5) text[i] = Letters[(int)(rest & 31)];
-        });
+        return string.Create(
+            prefix.Length + 27,
+            (prefix, value),
+            static (text, state) =>
+            {
+                state.prefix.CopyTo(text);
+                text[state.prefix.Length] = '_';
+                var rest = state.value;
+                for (var i = text.Length - 1; i > state.prefix.Length; i--, rest >>= 5)
+                    text[i] = Letters[(int)(rest & 31)];
+            }
+        );
     }
 
     /// <summary>Makes an id in the form of a UUID, version 7.</summary>

@@ -18,7 +18,9 @@ internal sealed class ListQuery
     private readonly int _scopeArgs;
 
     /// <param name="tx">Where it is asked.</param>
-    /// <param name="where">The first condition, which the list's index serves, over <paramref name="args"/> as <c>$1…</c>.</param>
+    /// <param name="where">
+    /// The first condition, which the list's index serves, over <paramref name="args"/> as <c>$1…</c>.
+    /// </param>
     /// <param name="args">Its arguments.</param>
     public ListQuery(Tx tx, string where, params ReadOnlySpan<object?> args)
     {
@@ -41,7 +43,8 @@ internal sealed class ListQuery
     /// <param name="value">Null: no condition.</param>
     public ListQuery And(string condition, object? value)
     {
-        if (value is not null) _where.Append(" AND ").AppendFormat(CultureInfo.InvariantCulture, condition, Arg(value));
+        if (value is not null)
+            _where.Append(" AND ").AppendFormat(CultureInfo.InvariantCulture, condition, Arg(value));
         return this;
     }
 
@@ -54,14 +57,16 @@ internal sealed class ListQuery
     /// <summary>The column is one of these values; an empty list narrows nothing.</summary>
     public ListQuery AnyOf(string column, IReadOnlyList<string> values)
     {
-        if (values.Count > 0) _where.Append(" AND ").Append(_tx.IsAnyOf(column, Arg(JsonSerializer.Serialize(values))));
+        if (values.Count > 0)
+            _where.Append(" AND ").Append(_tx.IsAnyOf(column, Arg(JsonSerializer.Serialize(values))));
         return this;
     }
 
     /// <summary>The column, a JSON list of texts, holds one of these; an empty list narrows nothing.</summary>
     public ListQuery HoldsAnyOf(string column, IReadOnlyList<string> values)
     {
-        if (values.Count > 0) _where.Append(" AND ").Append(_tx.HoldsAnyOf(column, Arg(JsonSerializer.Serialize(values))));
+        if (values.Count > 0)
+            _where.Append(" AND ").Append(_tx.HoldsAnyOf(column, Arg(JsonSerializer.Serialize(values))));
         return this;
     }
 
@@ -70,14 +75,16 @@ internal sealed class ListQuery
     /// <param name="from">The last row that was seen; null: from the beginning.</param>
     public ListQuery Beyond(ListOrder order, (long At, string Id)? from)
     {
-        if (from is { } last) _where.Append(" AND ").Append(Compared(order, order.Sign, last, Arg));
+        if (from is { } last)
+            _where.Append(" AND ").Append(Compared(order, order.Sign, last, Arg));
         return this;
     }
 
     /// <summary>Only what comes up to a place, that one too; null: to the end.</summary>
     public ListQuery UpTo(ListOrder order, (long At, string Id)? end)
     {
-        if (end is not { } last) return this;
+        if (end is not { } last)
+            return this;
         _where.Append(" AND ").Append(Compared(order, order.NewestFirst ? ">=" : "<=", last, Arg));
         return this;
     }
@@ -89,12 +96,16 @@ internal sealed class ListQuery
     public ValueTask<(long At, string Id)?> EndOfStretchAsync(ListOrder order, (long At, string Id)? from, int rows)
     {
         var (where, args) = (_scope, _args.Take(_scopeArgs).ToList());
-        if (from is { } last) where += " AND " + Compared(order, order.Sign, last, Named);
+        if (from is { } last)
+            where += " AND " + Compared(order, order.Sign, last, Named);
         return _tx.FirstAsync<(long, string)?>(
             $"""
             SELECT {order.At ?? "0"}, id FROM {order.Table} WHERE {where}
             ORDER BY {order.Sql} LIMIT 1 OFFSET {Named((long)rows)}
-            """, r => (Convert.ToInt64(r.GetValue(0), CultureInfo.InvariantCulture), r.GetString(1)), [.. args]);
+            """,
+            r => (Convert.ToInt64(r.GetValue(0), CultureInfo.InvariantCulture), r.GetString(1)),
+            [.. args]
+        );
 
         string Named(object value)
         {
@@ -108,14 +119,18 @@ internal sealed class ListQuery
     {
         var most = Arg((long)limit);
         return _tx.ListAsync(
-            $"SELECT {columns} FROM {order.Table} WHERE {Where} ORDER BY {order.Sql} LIMIT {most}", map, Args);
+            $"SELECT {columns} FROM {order.Table} WHERE {Where} ORDER BY {order.Sql} LIMIT {most}",
+            map,
+            Args
+        );
     }
 
     // A row value: both databases turn it into a bound of the index. PostgreSQL guesses how many rows lie behind one,
     // and knows it of a column: without the column it goes through the table.
     private static string Compared(ListOrder order, string sign, (long At, string Id) place, Func<object, string> arg)
     {
-        if (order.At is not { } at) return $"id {sign} {arg(place.Id)}";
+        if (order.At is not { } at)
+            return $"id {sign} {arg(place.Id)}";
         var (instant, id) = (arg(place.At), arg(place.Id));
         return $"{at} {sign[0]}= {instant} AND ({at}, id) {sign} ({instant}, {id})";
     }

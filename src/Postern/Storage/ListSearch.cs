@@ -37,7 +37,8 @@ internal static class ListSearch
         Func<Tx, ValueTask<ListQuery>> narrow,
         Func<Tx, ListQuery, int, ValueTask<(List<T> Rows, bool IsFull)>> read,
         Func<T, (long At, string Id)> placeOf,
-        CancellationToken cancel)
+        CancellationToken cancel
+    )
     {
         var found = new List<T>();
         var began = Stopwatch.GetTimestamp();
@@ -58,8 +59,10 @@ internal static class ListSearch
                 var page = found.Take(limit).ToList();
                 return new Listed<T>(page, placeOf(page[^1]));
             }
-            if (end is null) return new Listed<T>(found, null);
-            if (Stopwatch.GetElapsedTime(began) > MostTime) return new Listed<T>(found, end);
+            if (end is null)
+                return new Listed<T>(found, null);
+            if (Stopwatch.GetElapsedTime(began) > MostTime)
+                return new Listed<T>(found, end);
             from = end;
             cancel.ThrowIfCancellationRequested();
         }
@@ -77,8 +80,16 @@ internal static class ListSearch
         string columns,
         Func<DbDataReader, T> map,
         Func<T, (long At, string Id)> placeOf,
-        CancellationToken cancel) =>
+        CancellationToken cancel
+    ) =>
         FindAsync(
-            database, order, from, limit, tx => ValueTask.FromResult(narrow(tx)),
-            async (_, query, most) => (await query.ReadAsync(order, columns, map, most), false), placeOf, cancel);
+            database,
+            order,
+            from,
+            limit,
+            tx => ValueTask.FromResult(narrow(tx)),
+            async (_, query, most) => (await query.ReadAsync(order, columns, map, most), false),
+            placeOf,
+            cancel
+        );
 }

@@ -38,10 +38,21 @@ internal sealed partial class LockOrder
     /// </summary>
     private static readonly HashSet<string> Owned = new(StringComparer.Ordinal)
     {
-        "record", "message", "message_piece", "message_draft", "participant",
-        "run_data", "run_event", "run_attempt", "delivery", "delivery_attempt", "event", "audit",
+        "record",
+        "message",
+        "message_piece",
+        "message_draft",
+        "participant",
+        "run_data",
+        "run_event",
+        "run_attempt",
+        "delivery",
+        "delivery_attempt",
+        "event",
+        "audit",
         // Written by the relay alone, a statement each.
-        "node", "hint_log",
+        "node",
+        "hint_log",
     };
 
     private static readonly Dictionary<string, int> Ranks = Order
@@ -55,20 +66,25 @@ internal sealed partial class LockOrder
     internal static IEnumerable<string> Tables => Ranks.Keys.Concat(Owned);
 
     /// <summary>Before a statement runs.</summary>
-    /// <exception cref="InvalidOperationException">It locks rows of a table behind those that it must come before.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// It locks rows of a table behind those that it must come before.
+    /// </exception>
     public void Check(string sql)
     {
         foreach (var table in LocksOf(sql))
         {
-            if (Owned.Contains(table) || !_held.Add(table)) continue;
+            if (Owned.Contains(table) || !_held.Add(table))
+                continue;
             if (!Ranks.TryGetValue(table, out var rank))
                 throw new InvalidOperationException($"The table {table} has no place in the order of locks.");
             if (_last is not null && rank < Ranks[_last])
             {
                 throw new InvalidOperationException(
-                    $"A transaction that holds {_last} locks {table}, which comes first: {sql}");
+                    $"A transaction that holds {_last} locks {table}, which comes first: {sql}"
+                );
             }
-            if (_last is null || rank > Ranks[_last]) _last = table;
+            if (_last is null || rank > Ranks[_last])
+                _last = table;
         }
     }
 
@@ -79,21 +95,25 @@ internal sealed partial class LockOrder
     /// </summary>
     internal static IEnumerable<string> LocksOf(string sql)
     {
-        if (sql.Contains("SKIP LOCKED", StringComparison.Ordinal)) yield break;
+        if (sql.Contains("SKIP LOCKED", StringComparison.Ordinal))
+            yield break;
         foreach (Match match in Locking().Matches(sql))
         {
             var table = match.Groups["table"].Value;
-            if (table.Length > 0) yield return table;
+            if (table.Length > 0)
+                yield return table;
         }
     }
 
     [GeneratedRegex(
         """
-        (?<!FOR\s|DO\s)\bUPDATE\s+(?<table>\w+)\b(?!\.)
-        | \bDELETE\s+FROM\s+(?<table>\w+)\b(?!\.)
-        | \bINSERT\s+INTO\s+(?<table>\w+)\b(?=[^;]*\bON\s+CONFLICT\b)
-        | \bFROM\s+(?<table>\w+)(?=(?:(?!\bFROM\b)[^;])*\bFOR\s+(?:UPDATE|KEY\s+SHARE)\b)
-        """,
-        RegexOptions.IgnorePatternWhitespace | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+            (?<!FOR\s|DO\s)\bUPDATE\s+(?<table>\w+)\b(?!\.)
+            | \bDELETE\s+FROM\s+(?<table>\w+)\b(?!\.)
+            | \bINSERT\s+INTO\s+(?<table>\w+)\b(?=[^;]*\bON\s+CONFLICT\b)
+            | \bFROM\s+(?<table>\w+)(?=(?:(?!\bFROM\b)[^;])*\bFOR\s+(?:UPDATE|KEY\s+SHARE)\b)
+            """,
+        RegexOptions.IgnorePatternWhitespace | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Locking();
 }

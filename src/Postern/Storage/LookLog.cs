@@ -8,6 +8,10 @@ internal static partial class LookLog
     [LoggerMessage(EventId = 601, Level = LogLevel.Error, Message = "{Loop} failed in one look and goes on")]
     public static partial void Failed(ILogger log, string loop, Exception fault);
 
-    [LoggerMessage(EventId = 602, Level = LogLevel.Error, Message = "{Id} is overdue and could not be settled; it is tried again")]
+    [LoggerMessage(
+        EventId = 602,
+        Level = LogLevel.Error,
+        Message = "{Id} is overdue and could not be settled; it is tried again"
+    )]
     public static partial void OneFailed(ILogger log, string id, Exception fault);
 }

@@ -19,12 +19,27 @@ internal static partial class Migrations
 
     public static int Newest => All[^1].Number;
 
-    /// <summary>Brings a SQLite file (made if it is missing, mode 0600) to <see cref="Newest"/>; answers the version it had.</summary>
+    /// <summary>
+    /// Brings a SQLite file (made if it is missing, mode 0600) to <see cref="Newest"/>; answers the version it had.
+    /// </summary>
     /// <exception cref="SchemaTooNewException"/>
     public static int ApplyToSqlite(string file)
     {
-        if (!File.Exists(file)) using (File.Open(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite })) { }
-        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ToString());
+        if (!File.Exists(file))
+            using (
+                File.Open(
+                    file,
+                    new FileStreamOptions
+                    {
+                        Mode = FileMode.CreateNew,
+                        Access = FileAccess.Write,
+                        UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                    }
+                )
+            ) { }
+        using var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ToString()
+        );
         connection.Open();
         Run("PRAGMA journal_mode=WAL");
         Run("PRAGMA synchronous=FULL");
@@ -33,8 +48,17 @@ internal static partial class Migrations
         Run(CreateMetaFor("blob"));
         var had = Convert.ToInt32(Scalar(ReadVersion) ?? 0);
         RefuseNewer(had, file);
-        foreach (var (_, _, sql) in All.Where(m => m.Number > had)) Run(ForSqlite(sql));
-        if (had < Newest) Run($"INSERT INTO meta (name, number) VALUES ('schema_version', {Newest}) ON CONFLICT (name) DO UPDATE SET number = {Newest}");
+        foreach (var (_, _, sql) in All.Where(m => m.Number > had))
+            Run(ForSqlite(sql));
+        if (had < Newest)
+            Run(
+                $"""
+                INSERT INTO meta (name, number)
+                VALUES ('schema_version', {Newest})
+                ON CONFLICT (name) DO UPDATE
+                SET number = {Newest}
+                """
+            );
         Run("COMMIT");
         return had;
 
@@ -63,7 +87,10 @@ internal static partial class Migrations
     /// <exception cref="SchemaTooNewException"/>
     /// <exception cref="MigrationFailedException"/>
     public static async Task<int> ApplyToPostgresAsync(
-        string connectionString, CancellationToken cancel, Action<string>? says = null)
+        string connectionString,
+        CancellationToken cancel,
+        Action<string>? says = null
+    )
     {
         var settings = PostgresConnection.SettingsOf(connectionString);
         settings.CommandTimeout = 0;
@@ -73,7 +100,11 @@ internal static partial class Migrations
 
     /// <summary>Tells a PostgreSQL database that it was put back in its place from a backup.</summary>
     /// <exception cref="SchemaTooNewException"/>
-    public static async Task GoOnAfterRestoreAsync(string connectionString, CancellationToken cancel, Action<string> says)
+    public static async Task GoOnAfterRestoreAsync(
+        string connectionString,
+        CancellationToken cancel,
+        Action<string> says
+    )
     {
         var settings = PostgresConnection.SettingsOf(connectionString);
         settings.CommandTimeout = 0;
@@ -86,7 +117,14 @@ internal static partial class Migrations
     /// <summary>The version of a SQLite file that may be served at this moment; nothing of it is changed.</summary>
     public static int VersionOfSqlite(string file)
     {
-        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
+        using var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = file,
+                Mode = SqliteOpenMode.ReadWrite,
+                Pooling = false,
+            }.ToString()
+        );
         connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText = ReadVersion;
@@ -98,13 +136,21 @@ internal static partial class Migrations
     /// </summary>
     public static bool IsSealedSqlite(string file)
     {
-        if (!File.Exists(file)) return false;
+        if (!File.Exists(file))
+            return false;
         using var connection = new SqliteConnection(
-            new SqliteConnectionStringBuilder { DataSource = file, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = file,
+                Mode = SqliteOpenMode.ReadWrite,
+                Pooling = false,
+            }.ToString()
+        );
         connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'meta'";
-        if (command.ExecuteScalar() is not 1L) return false;
+        if (command.ExecuteScalar() is not 1L)
+            return false;
         command.CommandText = "SELECT COUNT(*) FROM meta WHERE name = 'master_key'";
         return command.ExecuteScalar() is 1L;
     }
@@ -115,26 +161,35 @@ internal static partial class Migrations
 
     public static void RefuseNewer(int had, string where)
     {
-        if (had > Newest) throw new SchemaTooNewException(where, had, Newest);
+        if (had > Newest)
+            throw new SchemaTooNewException(where, had, Newest);
     }
 
     public static string CreateMetaFor(string bytes) =>
         $"CREATE TABLE IF NOT EXISTS meta (name text NOT NULL PRIMARY KEY, number bigint NOT NULL, bytes {bytes})";
 
     /// <summary>A migration as SQLite reads it.</summary>
-    public static string ForSqlite(string sql) => RowsOf().Replace(OnlyPostgres().Replace(sql, ""), "true")
-        .Replace("{bytes}", "blob", StringComparison.Ordinal)
-        .Replace("{rowless}", "WITHOUT ROWID", StringComparison.Ordinal);
+    public static string ForSqlite(string sql) =>
+        RowsOf()
+            .Replace(OnlyPostgres().Replace(sql, ""), "true")
+            .Replace("{bytes}", "blob", StringComparison.Ordinal)
+            .Replace("{rowless}", "WITHOUT ROWID", StringComparison.Ordinal);
 
-    /// <summary>The statements of a migration as PostgreSQL reads them. Each ends with a semicolon and its line.</summary>
+    /// <summary>
+    /// The statements of a migration as PostgreSQL reads them. Each ends with a semicolon and its line.
+    /// </summary>
     public static IReadOnlyList<PostgresStep> StepsForPostgres(string sql)
     {
-        var text = Comment().Replace(sql, "")
+        var text = Comment()
+            .Replace(sql, "")
             .Replace("{postgres} ", "", StringComparison.Ordinal)
             .Replace("{bytes}", "bytea", StringComparison.Ordinal)
             .Replace("{rowless}", "", StringComparison.Ordinal);
-        return [.. text.Split(";\n", StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-            .Select(s => PostgresStep.Of(s.TrimEnd(';')))];
+        return
+        [
+            .. text.Split(";\n", StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                .Select(s => PostgresStep.Of(s.TrimEnd(';'))),
+        ];
     }
 
     [GeneratedRegex(@"^\{postgres\} .*$", RegexOptions.ExplicitCapture | RegexOptions.Multiline, 1000)]
@@ -149,13 +204,17 @@ internal static partial class Migrations
     private static List<(int, string, string)> Load()
     {
         var assembly = Assembly.GetExecutingAssembly();
-        return [.. assembly.GetManifestResourceNames()
-            .Where(name => name.EndsWith(".sql", StringComparison.Ordinal))
-            .Order(StringComparer.Ordinal)
-            .Select(name =>
-            {
-                using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
-                return (int.Parse(name.AsSpan(0, 4)), name, reader.ReadToEnd());
-            })];
+        return
+        [
+            .. assembly
+                .GetManifestResourceNames()
+                .Where(name => name.EndsWith(".sql", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal)
+                .Select(name =>
+                {
+                    using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
+                    return (int.Parse(name.AsSpan(0, 4)), name, reader.ReadToEnd());
+                }),
+        ];
     }
 }

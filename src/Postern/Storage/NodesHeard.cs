@@ -21,7 +21,8 @@ internal sealed class NodesHeard
     {
         get
         {
-            lock (_gate) return ([.. _others.Keys], [.. _others.Values.Select(o => o.Number)]);
+            lock (_gate)
+                return ([.. _others.Keys], [.. _others.Values.Select(o => o.Number)]);
         }
     }
 
@@ -33,7 +34,8 @@ internal sealed class NodesHeard
     {
         lock (_gate)
         {
-            if (!_others.TryGetValue(node, out var other) || number != other.Number + 1) return false;
+            if (!_others.TryGetValue(node, out var other) || number != other.Number + 1)
+                return false;
             other.Number = number;
             return true;
         }
@@ -55,7 +57,8 @@ internal sealed class NodesHeard
                     _others[node.Node] = other = new Other { Number = node.Told };
                     everything = true;
                 }
-                foreach (var hint in hints) everything |= Follow(other, hint, topics);
+                foreach (var hint in hints)
+                    everything |= Follow(other, hint, topics);
                 // It has told more than could be read: what is missing was deleted.
                 if (node.Number is null && node.Told > other.Number)
                 {
@@ -67,7 +70,8 @@ internal sealed class NodesHeard
                 other.IsDead = isDead;
             }
             var there = read.Select(h => h.Node).ToHashSet(StringComparer.Ordinal);
-            foreach (var gone in _others.Keys.Where(node => !there.Contains(node)).ToList()) _others.Remove(gone);
+            foreach (var gone in _others.Keys.Where(node => !there.Contains(node)).ToList())
+                _others.Remove(gone);
         }
         return new Heard(topics, everything);
     }
@@ -76,10 +80,12 @@ internal sealed class NodesHeard
     private static bool Follow(Other other, HeardHint hint, HashSet<string> topics)
     {
         // Heard by its notification meanwhile.
-        if (hint.Number is not { } number || number <= other.Number) return false;
+        if (hint.Number is not { } number || number <= other.Number)
+            return false;
         var hasGap = number != other.Number + 1;
         other.Number = number;
-        if (hint.Topics == Everything) return true;
+        if (hint.Topics == Everything)
+            return true;
         topics.UnionWith(hint.Topics!.Split('\n'));
         return hasGap;
     }

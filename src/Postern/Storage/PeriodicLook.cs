@@ -1,9 +1,9 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// A loop that looks for what is overdue, each second, and beside it, once a minute, sweeps away what has been kept long
-/// enough: however much there is to sweep, no deadline waits for it. A fault in one look does not end the looking; while
-/// the database is away it waits.
+/// A loop that looks for what is overdue, each second, and beside it, once a minute, sweeps away what has been kept
+/// long enough: however much there is to sweep, no deadline waits for it. A fault in one look does not end the looking;
+/// while the database is away it waits.
 /// </summary>
 internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : BackgroundService
 {
@@ -31,7 +31,11 @@ internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : Backgrou
     /// <param name="settle">False: there was nothing to do, or not yet.</param>
     /// <param name="stop">Ends it between two pages.</param>
     protected async Task AllAsync<T>(
-        Func<int, ValueTask<List<T>>> find, Func<T, string> key, Func<T, Task<bool>> settle, CancellationToken stop)
+        Func<int, ValueTask<List<T>>> find,
+        Func<T, string> key,
+        Func<T, Task<bool>> settle,
+        CancellationToken stop
+    )
     {
         var passed = new HashSet<string>(StringComparer.Ordinal);
         var before = new HashSet<string>(StringComparer.Ordinal);
@@ -44,15 +48,17 @@ internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : Backgrou
             var due = found.Where(one => !passed.Contains(key(one))).ToList();
             var settled = await Task.WhenAll(due.Select(one => IsSettledAsync(key(one), () => settle(one))));
             before.Clear();
-            for (var i = 0; i < due.Count; i++) (settled[i] ? before : passed).Add(key(due[i]));
-            if (found.Count < limit || passed.Count > MaxPassed) return;
+            for (var i = 0; i < due.Count; i++)
+                (settled[i] ? before : passed).Add(key(due[i]));
+            if (found.Count < limit || passed.Count > MaxPassed)
+                return;
         }
     }
 
     protected virtual Task SweepAsync(CancellationToken stop) => Task.CompletedTask;
 
-    protected sealed override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
-        RepeatAsync(LookEvery, LookAsync, stoppingToken), SweepForEverAsync(stoppingToken));
+    protected sealed override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(RepeatAsync(LookEvery, LookAsync, stoppingToken), SweepForEverAsync(stoppingToken));
 
     private async Task SweepForEverAsync(CancellationToken stop)
     {
@@ -67,7 +73,8 @@ internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : Backgrou
         using var timer = new PeriodicTimer(every, clock);
         try
         {
-            while (await timer.WaitForNextTickAsync(stop)) await OnceAsync(act, stop);
+            while (await timer.WaitForNextTickAsync(stop))
+                await OnceAsync(act, stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -77,7 +84,8 @@ internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : Backgrou
 
     private async Task OnceAsync(Func<CancellationToken, Task> act, CancellationToken stop)
     {
-        if (stop.IsCancellationRequested) return;
+        if (stop.IsCancellationRequested)
+            return;
         try
         {
             await act(stop);
@@ -98,25 +106,34 @@ internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : Backgrou
 
     private async Task<bool> IsSettledAsync(string key, Func<Task<bool>> settle)
     {
-        if (_aside.Holds(key)) return false;
+        if (_aside.Holds(key))
+            return false;
         var isDone = false;
-        var isTried = await OneAsync(key, async () =>
-        {
-            isDone = await settle();
-            return true;
-        });
-        if (isTried) _aside.Forget(key);
-        else _aside.Failed(key);
+        var isTried = await OneAsync(
+            key,
+            async () =>
+            {
+                isDone = await settle();
+                return true;
+            }
+        );
+        if (isTried)
+            _aside.Forget(key);
+        else
+            _aside.Failed(key);
         return isDone;
     }
 
     /// <summary>One of what a look has found: what goes wrong with it keeps no other waiting.</summary>
     protected Task OneAsync(string id, Func<Task> act) =>
-        OneAsync(id, async () =>
-        {
-            await act();
-            return true;
-        });
+        OneAsync(
+            id,
+            async () =>
+            {
+                await act();
+                return true;
+            }
+        );
 
     /// <summary>The same; false also when it went wrong.</summary>
     protected async Task<bool> OneAsync(string id, Func<Task<bool>> act)

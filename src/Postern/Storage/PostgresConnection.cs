@@ -20,8 +20,10 @@ internal static class PostgresConnection
     /// <exception cref="FormatException">What is wrong with it, in words that hold no password.</exception>
     public static string Read(string text)
     {
-        if (PostgresUrl.Is(text)) text = PostgresUrl.ToConnectionString(text);
-        else if (text.Contains("://", StringComparison.Ordinal)) throw new FormatException("is a URL of something else");
+        if (PostgresUrl.Is(text))
+            text = PostgresUrl.ToConnectionString(text);
+        else if (text.Contains("://", StringComparison.Ordinal))
+            throw new FormatException("is a URL of something else");
         try
         {
             SettingsOf(text);
@@ -30,14 +32,20 @@ internal static class PostgresConnection
         catch (Exception fault) when (fault is ArgumentException or FormatException or KeyNotFoundException)
         {
             // The driver names the word that it does not know; of what it cannot split it repeats nothing.
-            var unknown = fault is ArgumentException { ParamName: { Length: > 0 } word } && word != "value" ? word : null;
-            throw new FormatException(unknown is null
-                ? "is no list of NAME=VALUE that are separated by semicolons"
-                : $"says {unknown}, which is not known or cannot have that value", fault);
+            var unknown =
+                fault is ArgumentException { ParamName: { Length: > 0 } word } && word != "value" ? word : null;
+            throw new FormatException(
+                unknown is null
+                    ? "is no list of NAME=VALUE that are separated by semicolons"
+                    : $"says {unknown}, which is not known or cannot have that value",
+                fault
+            );
         }
     }
 
-    /// <summary>Connections to the server that the settings name; of several hosts, to the one that takes writes.</summary>
+    /// <summary>
+    /// Connections to the server that the settings name; of several hosts, to the one that takes writes.
+    /// </summary>
     public static NpgsqlDataSource Open(NpgsqlConnectionStringBuilder settings)
     {
         // A node writes: it has no use for a standby, whatever the text says.
@@ -59,13 +67,18 @@ internal static class PostgresConnection
             IncludeErrorDetail = false,
         };
         // More connections than the server has cores wait for one another inside it; the rest wait here, in order.
-        if (!given.ContainsKey("Maximum Pool Size")) settings.MaxPoolSize = StandardPoolSize;
-        if (!given.ContainsKey("Timeout")) settings.Timeout = 5;
+        if (!given.ContainsKey("Maximum Pool Size"))
+            settings.MaxPoolSize = StandardPoolSize;
+        if (!given.ContainsKey("Timeout"))
+            settings.Timeout = 5;
         // No command leaves a setting behind in its session, so none is to be reset: that would be a statement of its
         // own for each.
-        if (!given.ContainsKey("No Reset On Close")) settings.NoResetOnClose = true;
-        if (!given.ContainsKey("Command Timeout")) settings.CommandTimeout = 15;
-        if (!SaysSslMode(given) && !IsLocal(settings)) settings.SslMode = SslMode.VerifyFull;
+        if (!given.ContainsKey("No Reset On Close"))
+            settings.NoResetOnClose = true;
+        if (!given.ContainsKey("Command Timeout"))
+            settings.CommandTimeout = 15;
+        if (!SaysSslMode(given) && !IsLocal(settings))
+            settings.SslMode = SslMode.VerifyFull;
         return settings;
     }
 
@@ -75,17 +88,20 @@ internal static class PostgresConnection
     public static string? WhatIsWeakIn(string connectionString)
     {
         var settings = SettingsOf(connectionString);
-        return IsLocal(settings) ? null : settings.SslMode switch
-        {
-            SslMode.VerifyFull => null,
-            SslMode.VerifyCA => "checks who signed the server's certificate, not whose it is",
-            SslMode.Require => "encrypts, but takes any certificate: whoever is in between reads the password",
-            _ => "may send the password and all data in clear",
-        };
+        return IsLocal(settings)
+            ? null
+            : settings.SslMode switch
+            {
+                SslMode.VerifyFull => null,
+                SslMode.VerifyCA => "checks who signed the server's certificate, not whose it is",
+                SslMode.Require => "encrypts, but takes any certificate: whoever is in between reads the password",
+                _ => "may send the password and all data in clear",
+            };
     }
 
     public const string TlsAdvice =
-        "Give its authority as Root Certificate=FILE in the connection string, or another SSL Mode; see docs/operating.md.";
+        "Give its authority as Root Certificate=FILE in the connection string, or another SSL Mode; see docs"
+        + "/operating.md.";
 
     /// <summary>
     /// Whether a connection failed at TLS: the server has none, or no certificate that is to be believed.
@@ -109,8 +125,10 @@ internal static class PostgresConnection
 
     private static bool IsLocal(string host)
     {
-        if (host[0] is '/' or '@') return true;
-        if (IPEndPoint.TryParse(host, out var address)) return IPAddress.IsLoopback(address.Address);
+        if (host[0] is '/' or '@')
+            return true;
+        if (IPEndPoint.TryParse(host, out var address))
+            return IPAddress.IsLoopback(address.Address);
         return host.Split(':')[0].Equals("localhost", StringComparison.OrdinalIgnoreCase);
     }
 }

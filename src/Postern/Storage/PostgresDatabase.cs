@@ -4,17 +4,17 @@ using Npgsql;
 namespace Postern.Storage;
 
 /// <summary>
-/// PostgreSQL, shared by any number of nodes: a transaction a command at read committed, rows that a decision depends on
-/// locked by <see cref="Tx.ForUpdate"/>, serialization failures and deadlocks run again. Nothing rests on a session-level
-/// setting, so a pooler in transaction mode may stand between; LISTEN is a hint only (<see cref="PostgresRelay"/>).
+/// PostgreSQL, shared by any number of nodes: a transaction a command at read committed, rows that a decision depends
+/// on locked by <see cref="Tx.ForUpdate"/>, serialization failures and deadlocks run again. Nothing rests on a
+/// session-level setting, so a pooler in transaction mode may stand between; LISTEN is a hint only
+/// (<see cref="PostgresRelay"/>).
 ///
 /// A row that another transaction holds is waited for <see cref="LockTime"/>, and then the command is given up: what is
 /// held costs those who want it that long (<see cref="PostgresPlaces"/>).
 ///
-/// On a crash of the node or the connection PostgreSQL rolls back what had not been committed. A connection that is lost while
-/// a commit is on its way leaves the outcome unknown: the caller gets <see cref="StorageOutcomeUnknownException"/>
-/// and the
-/// client's repeat, under the same id, finds the first outcome.
+/// On a crash of the node or the connection PostgreSQL rolls back what had not been committed. A connection that is
+/// lost while a commit is on its way leaves the outcome unknown: the caller gets
+/// <see cref="StorageOutcomeUnknownException"/> and the client's repeat, under the same id, finds the first outcome.
 /// </summary>
 internal sealed class PostgresDatabase : Database
 {
@@ -67,15 +67,21 @@ internal sealed class PostgresDatabase : Database
     /// part of its way.
     /// </summary>
     public override Task<long> FollowClockAsync(CancellationToken cancel) =>
-        ReadAsync(async tx =>
-        {
-            // The first statement of a connection takes longer than the others.
-            await tx.FirstAsync("SELECT 1", r => r.GetInt32(0));
-            var before = _timestamps.GetTimestamp();
-            var theirs = await tx.FirstAsync(
-                "SELECT (extract(epoch from clock_timestamp()) * 1000000)::bigint", r => r.GetInt64(0));
-            return _clock.FollowServer(theirs, before);
-        }, cancel).AsTask();
+        ReadAsync(
+                async tx =>
+                {
+                    // The first statement of a connection takes longer than the others.
+                    await tx.FirstAsync("SELECT 1", r => r.GetInt32(0));
+                    var before = _timestamps.GetTimestamp();
+                    var theirs = await tx.FirstAsync(
+                        "SELECT (extract(epoch from clock_timestamp()) * 1000000)::bigint",
+                        r => r.GetInt64(0)
+                    );
+                    return _clock.FollowServer(theirs, before);
+                },
+                cancel
+            )
+            .AsTask();
 
     public override async Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default)
     {
@@ -116,7 +122,8 @@ internal sealed class PostgresDatabase : Database
         catch (Exception fault) when (commit.Lost is not null || IsUnavailable(fault))
         {
             // It may be committed: whoever listens looks.
-            if (commit.Lost is not null) Changes.Committed(commit.Topics);
+            if (commit.Lost is not null)
+                Changes.Committed(commit.Topics);
             // Putting down what the commit was lost with has faults of its own.
             throw commit.Lost ?? Failed(fault);
         }
@@ -156,13 +163,16 @@ internal sealed class PostgresDatabase : Database
         }
     }
 
-    public override async ValueTask<T> ReadAsync<T>(
-        Func<Tx, ValueTask<T>> query, CancellationToken cancel = default)
+    public override async ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default)
     {
         try
         {
             await using var place = await _places.TakeAsync(writes: false, cancel);
             return await query(new PostgresTx(place.Connection!, null, isBounded: false, this, cancel));
+        }
+        catch (PostgresException fault) when (IsHeldUp(fault))
+        {
+            throw HeldUp(fault);
         }
         catch (Exception fault) when (IsUnavailable(fault))
         {
@@ -224,15 +234,30 @@ internal sealed class PostgresDatabase : Database
         {
             return await command(tx);
         }
-        catch (PostgresException fault)
-            when (fault.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled)
+        catch (PostgresException fault) when (IsHeldUp(fault))
         {
             place.MetHeldRow = true;
-            var what = fault.SqlState == PostgresErrorCodes.LockNotAvailable
-                ? "A row that the command needs is held by another." : "A statement took too long.";
-            throw new StorageBusyException(what, fault);
+            throw HeldUp(fault);
+        }
+        catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.UniqueViolation)
+        {
+            throw new UniqueViolationException(fault);
         }
     }
+
+    /// <summary>
+    /// Whether a time ran out: one that this server set for a lock or a statement, or one of the operator's.
+    /// </summary>
+    private static bool IsHeldUp(PostgresException fault) =>
+        fault.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled;
+
+    private static StorageBusyException HeldUp(PostgresException fault) =>
+        new(
+            fault.SqlState == PostgresErrorCodes.LockNotAvailable
+                ? "A row that the command needs is held by another."
+                : "A statement took too long.",
+            fault
+        );
 
     private static async Task<NpgsqlTransaction> BeginAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
@@ -268,14 +293,18 @@ internal sealed class PostgresDatabase : Database
     /// <summary>
     /// Whether a fault of a commit leaves open what became of it: the server says that it failed, or nothing is known.
     /// </summary>
-    internal static bool LeavesOpen(Exception fault) => fault switch
-    {
-        // 40003 and 08007 say so themselves; a server that is going down may have committed before it says that it is.
-        PostgresException p => p.SqlState is PostgresErrorCodes.StatementCompletionUnknown
-            or PostgresErrorCodes.TransactionResolutionUnknown or ['5', '7', 'P', ..],
-        NpgsqlException or TimeoutException or IOException or System.Net.Sockets.SocketException => true,
-        _ => false,
-    };
+    internal static bool LeavesOpen(Exception fault) =>
+        fault switch
+        {
+            // 40003 and 08007 say so themselves; a server that is going down may have committed before it says that it
+            // is.
+            PostgresException p => p.SqlState
+                is PostgresErrorCodes.StatementCompletionUnknown
+                    or PostgresErrorCodes.TransactionResolutionUnknown
+                    or ['5', '7', 'P', ..],
+            NpgsqlException or TimeoutException or IOException or System.Net.Sockets.SocketException => true,
+            _ => false,
+        };
 
     private StorageOutcomeUnknownException Unknown(Exception fault)
     {
@@ -314,14 +343,20 @@ internal sealed class PostgresDatabase : Database
         Changes.Committed(tx.Touched);
     }
 
-    internal static bool IsUnavailable(Exception fault) => fault switch
-    {
-        // Class 08 connection, 53 resources, 57P shutdown, 25006 a replica that takes no writes.
-        PostgresException p => p.SqlState is PostgresErrorCodes.CannotConnectNow or ['0', '8', ..] or ['5', '3', ..] or ['5', '7', 'P', ..] or "25006",
-        NpgsqlException => true,
-        TimeoutException or System.Net.Sockets.SocketException => true,
-        _ => false,
-    };
+    internal static bool IsUnavailable(Exception fault) =>
+        fault switch
+        {
+            // Class 08 connection, 53 resources, 57P shutdown, 25006 a replica that takes no writes.
+            PostgresException p => p.SqlState
+                is PostgresErrorCodes.CannotConnectNow
+                    or ['0', '8', ..]
+                    or ['5', '3', ..]
+                    or ['5', '7', 'P', ..]
+                    or "25006",
+            NpgsqlException => true,
+            TimeoutException or System.Net.Sockets.SocketException => true,
+            _ => false,
+        };
 
     private sealed class Commit
     {

@@ -18,7 +18,8 @@ internal sealed class PostgresPlace : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (Connection is not null) await Connection.DisposeAsync();
+        if (Connection is not null)
+            await Connection.DisposeAsync();
         LeaveAskers?.Invoke();
         LeaveSubject?.Invoke();
     }

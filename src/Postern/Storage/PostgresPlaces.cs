@@ -43,7 +43,11 @@ internal sealed class PostgresPlaces : IAsyncDisposable
     /// <summary>Subjects that are written about now.</summary>
     internal int Lanes
     {
-        get { lock (_lanes) return _lanes.Count; }
+        get
+        {
+            lock (_lanes)
+                return _lanes.Count;
+        }
     }
 
     /// <summary>A connection of those that are the asker's, until it is disposed.</summary>
@@ -99,7 +103,8 @@ internal sealed class PostgresPlaces : IAsyncDisposable
         Lane? lane;
         lock (_lanes)
         {
-            if (!_lanes.TryGetValue(subject, out lane)) _lanes[subject] = lane = new Lane(_perSubject);
+            if (!_lanes.TryGetValue(subject, out lane))
+                _lanes[subject] = lane = new Lane(_perSubject);
             lane.Users++;
         }
         try
@@ -121,7 +126,8 @@ internal sealed class PostgresPlaces : IAsyncDisposable
         {
             lock (_lanes)
             {
-                if (--lane.Users > 0) return;
+                if (--lane.Users > 0)
+                    return;
                 _lanes.Remove(subject);
             }
             lane.Dispose();
@@ -153,7 +159,8 @@ internal sealed class PostgresPlaces : IAsyncDisposable
 
         public void Exit(bool metHeldRow)
         {
-            if (!metHeldRow) Interlocked.Exchange(ref _wentOn, Stopwatch.GetTimestamp());
+            if (!metHeldRow)
+                Interlocked.Exchange(ref _wentOn, Stopwatch.GetTimestamp());
             _places.Release();
         }
 

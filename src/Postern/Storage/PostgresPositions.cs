@@ -43,11 +43,14 @@ internal sealed class PostgresPositions(TimeProvider clock)
 
     /// <summary>Before a node writes its first number.</summary>
     public static async Task GoOnAsync(Database database, CancellationToken cancel) =>
-        await database.WriteAsync(async tx =>
-        {
-            await tx.ExecuteAsync(OneStartAtATime);
-            return await tx.FirstAsync(GoOn, r => r.GetInt64(0));
-        }, cancel);
+        await database.WriteAsync(
+            async tx =>
+            {
+                await tx.ExecuteAsync(OneStartAtATime);
+                return await tx.FirstAsync(GoOn, r => r.GetInt64(0));
+            },
+            cancel
+        );
 
     /// <summary>The number up to which nothing is added any more.</summary>
     /// <exception cref="StorageBusyException">
@@ -63,7 +66,8 @@ internal sealed class PostgresPositions(TimeProvider clock)
             if (clock.GetElapsedTime(began) > Patience)
             {
                 var known = Interlocked.Read(ref _settled);
-                if (known >= 0) return Math.Min(known, last);
+                if (known >= 0)
+                    return Math.Min(known, last);
                 throw new StorageBusyException("A transaction that writes events has not ended.");
             }
             await Task.Delay(LookEvery, clock, cancel);

@@ -5,11 +5,11 @@ using Npgsql;
 namespace Postern.Storage;
 
 /// <summary>
-/// Tells the other nodes what this one committed, and hears the same from them, at a cost that does not grow with streams
-/// or waiters.
+/// Tells the other nodes what this one committed, and hears the same from them, at a cost that does not grow with
+/// streams or waiters.
 /// <para>
-/// What was committed within a few milliseconds is one row of <c>hint_log</c>, outside every write, under the node's next
-/// number, and a notification with it. Where notifications arrive the others hear at once, and read the log once a
+/// What was committed within a few milliseconds is one row of <c>hint_log</c>, outside every write, under the node's
+/// next number, and a notification with it. Where notifications arrive the others hear at once, and read the log once a
 /// second; where a pooler swallows them (their own echo does not come back) they read it five times a second. Each node
 /// says once a second that it is there (<c>node</c>). A gap in the numbers, or a node that falls silent, means that
 /// something may have been missed: then, and each <see cref="RowsEvery"/>, the rows of all listeners are looked at, a
@@ -51,11 +51,15 @@ internal sealed class PostgresRelay : IAsyncDisposable
     private Task _loops = Task.CompletedTask;
     private long _number;
 
-    /// <summary>The last hint that the others can read: one that is on its way would look to them like one that is lost.</summary>
+    /// <summary>
+    /// The last hint that the others can read: one that is on its way would look to them like one that is lost.
+    /// </summary>
     private long _toldUpTo;
     private long _echoAt;
 
-    /// <summary>Topics were dropped, or it is not known whether they were told: the next hint says "everything".</summary>
+    /// <summary>
+    /// Topics were dropped, or it is not known whether they were told: the next hint says "everything".
+    /// </summary>
     private int _lost;
 
     public PostgresRelay(NpgsqlDataSource source, Changes changes, TimeProvider clock)
@@ -64,16 +68,24 @@ internal sealed class PostgresRelay : IAsyncDisposable
         (_log, _rows) = (new HintLog(source, _node), new RowLook(source, changes));
         _told = Channel.CreateBounded<string>(
             new BoundedChannelOptions(50_000) { FullMode = BoundedChannelFullMode.DropOldest },
-            _ => Interlocked.Exchange(ref _lost, 1));
+            _ => Interlocked.Exchange(ref _lost, 1)
+        );
     }
 
-    public void Start() => _loops = Task.WhenAll(
-        ForEver("tell", TellAsync), ForEver("hear", HearAsync), ForEver("read", ReadAsync), ForEver("beat", BeatAsync),
-        ForEver("rows", LookAtRowsAsync), ForEver("clean", CleanAsync));
+    public void Start() =>
+        _loops = Task.WhenAll(
+            ForEver("tell", TellAsync),
+            ForEver("hear", HearAsync),
+            ForEver("read", ReadAsync),
+            ForEver("beat", BeatAsync),
+            ForEver("rows", LookAtRowsAsync),
+            ForEver("clean", CleanAsync)
+        );
 
     public void Tell(IReadOnlyCollection<string> topics)
     {
-        foreach (var topic in topics) _told.Writer.TryWrite(topic);
+        foreach (var topic in topics)
+            _told.Writer.TryWrite(topic);
     }
 
     public async ValueTask DisposeAsync()
@@ -84,7 +96,10 @@ internal sealed class PostgresRelay : IAsyncDisposable
         await TellTheRestAsync();
     }
 
-    /// <summary>A loop ends with the node and with nothing else: whatever goes wrong in one round is logged, and the next one tries again.</summary>
+    /// <summary>
+    /// A loop ends with the node and with nothing else: whatever goes wrong in one round is logged, and the next one
+    /// tries again.
+    /// </summary>
     private async Task ForEver(string loop, Func<CancellationToken, Task> round)
     {
         var logged = 0L;
@@ -113,12 +128,15 @@ internal sealed class PostgresRelay : IAsyncDisposable
 
     private async Task TellAsync(CancellationToken stop)
     {
-        if (Volatile.Read(ref _lost) == 0) await _told.Reader.WaitToReadAsync(stop);
+        if (Volatile.Read(ref _lost) == 0)
+            await _told.Reader.WaitToReadAsync(stop);
         await Task.Delay(Gather, _clock, stop);
         var lost = Interlocked.Exchange(ref _lost, 0) == 1;
         var topics = new HashSet<string>(StringComparer.Ordinal);
-        while (_told.Reader.TryRead(out var topic)) topics.Add(topic);
-        if (topics.Count == 0 && !lost) return;
+        while (_told.Reader.TryRead(out var topic))
+            topics.Add(topic);
+        if (topics.Count == 0 && !lost)
+            return;
         var text = lost || topics.Count > MaxTopics ? NodesHeard.Everything : string.Join('\n', topics);
         var number = ++_number;
         try
@@ -134,10 +152,13 @@ internal sealed class PostgresRelay : IAsyncDisposable
         }
     }
 
-    /// <summary>The last commits of a node that ends. Where it cannot tell them, the others notice that it is silent.</summary>
+    /// <summary>
+    /// The last commits of a node that ends. Where it cannot tell them, the others notice that it is silent.
+    /// </summary>
     private async Task TellTheRestAsync()
     {
-        if (_told.Reader.Count == 0) return;
+        if (_told.Reader.Count == 0)
+            return;
         using var patience = new CancellationTokenSource(Rest, _clock);
         try
         {
@@ -163,7 +184,8 @@ internal sealed class PostgresRelay : IAsyncDisposable
         await using (var listen = new NpgsqlCommand("LISTEN " + HintLog.Link, connection))
             await listen.ExecuteNonQueryAsync(stop);
         _toRead.Set();
-        while (true) await connection.WaitAsync(stop);
+        while (true)
+            await connection.WaitAsync(stop);
     }
 
     private void Hear(string payload)
@@ -174,7 +196,8 @@ internal sealed class PostgresRelay : IAsyncDisposable
             Volatile.Write(ref _echoAt, _clock.GetTimestamp());
             return;
         }
-        if (parts.Length == 1) return;
+        if (parts.Length == 1)
+            return;
         var isWhole = parts.Length > 2 && parts[2] != NodesHeard.Everything;
         if (isWhole && long.TryParse(parts[1], out var number) && _heard.IsNext(parts[0], number))
             _changes.Heard(parts[2..]);
@@ -188,9 +211,12 @@ internal sealed class PostgresRelay : IAsyncDisposable
         await _toRead.WaitAsync(echoes ? Beat : ReadWithoutEcho, _clock, stop);
         var read = await _log.ReadAsync(_heard.Cursors, stop);
         var (topics, everything) = _heard.Take(read);
-        if (topics.Count > 0) _changes.Heard(topics);
-        if (everything) _missed.Set();
-        if (read.GroupBy(h => h.Node).Any(hints => hints.Count() >= HintLog.MostRead)) _toRead.Set();
+        if (topics.Count > 0)
+            _changes.Heard(topics);
+        if (everything)
+            _missed.Set();
+        if (read.GroupBy(h => h.Node).Any(hints => hints.Count() >= HintLog.MostRead))
+            _toRead.Set();
     }
 
     private async Task BeatAsync(CancellationToken stop)

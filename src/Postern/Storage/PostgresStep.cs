@@ -22,13 +22,18 @@ internal sealed partial record PostgresStep(PostgresStepKind Kind, string Sql, s
             return new(
                 PostgresStepKind.BuildsIndex,
                 $"CREATE {unique}INDEX CONCURRENTLY IF NOT EXISTS {made.Groups["name"].Value}{rest}",
-                sql)
+                sql
+            )
             {
                 Index = made.Groups["name"].Value,
             };
         }
         if (IndexDropped().Match(sql) is { Success: true } dropped)
-            return new(PostgresStepKind.DropsIndex, $"DROP INDEX CONCURRENTLY IF EXISTS {dropped.Groups["name"].Value}", sql);
+            return new(
+                PostgresStepKind.DropsIndex,
+                $"DROP INDEX CONCURRENTLY IF EXISTS {dropped.Groups["name"].Value}",
+                sql
+            );
         if (RowsFilled().Match(sql) is { Success: true } filled)
             return new(PostgresStepKind.FillsRows, sql, sql) { Table = filled.Groups["table"].Value };
         return new(PostgresStepKind.Changes, sql, sql);

@@ -17,8 +17,12 @@ namespace Postern.Storage;
 /// <param name="database">Whose clock it is.</param>
 /// <param name="cancel">Interrupts a statement.</param>
 internal sealed class PostgresTx(
-    NpgsqlConnection connection, NpgsqlTransaction? transaction, bool isBounded, PostgresDatabase database,
-    CancellationToken cancel = default) : Tx
+    NpgsqlConnection connection,
+    NpgsqlTransaction? transaction,
+    bool isBounded,
+    PostgresDatabase database,
+    CancellationToken cancel = default
+) : Tx
 {
     private static readonly string Bounds =
         $"SELECT set_config('lock_timeout', '{PostgresDatabase.LockTime.TotalMilliseconds}', true), "
@@ -48,10 +52,10 @@ internal sealed class PostgresTx(
 
     public override string HoldsAnyOf(string column, string parameter) =>
         $"""
-        EXISTS (
-          SELECT 1 FROM json_array_elements_text({column}::json) AS held(value)
-          WHERE held.value = ANY (ARRAY(SELECT json_array_elements_text({parameter}::json))))
-        """;
+            EXISTS (
+              SELECT 1 FROM json_array_elements_text({column}::json) AS held(value)
+              WHERE held.value = ANY (ARRAY(SELECT json_array_elements_text({parameter}::json))))
+            """;
 
     public override long Now => database.Now;
 
@@ -88,15 +92,15 @@ internal sealed class PostgresTx(
         }
     }
 
-    public override async ValueTask<List<T>> ListAsync<T>(
-        string sql, Func<DbDataReader, T> map, params object?[] args)
+    public override async ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
     {
         try
         {
             await using var batch = Prepare(sql, args);
             await using var reader = await ReadAsync(batch);
             var rows = new List<T>();
-            while (await reader.ReadAsync(cancel)) rows.Add(map(reader));
+            while (await reader.ReadAsync(cancel))
+                rows.Add(map(reader));
             return rows;
         }
         catch (Exception fault) when (IsBreak(connection, fault))
@@ -119,14 +123,16 @@ internal sealed class PostgresTx(
     private async Task<NpgsqlDataReader> ReadAsync(NpgsqlBatch batch)
     {
         var reader = await batch.ExecuteReaderAsync(cancel);
-        if (batch.BatchCommands.Count > 1) await reader.NextResultAsync(cancel);
+        if (batch.BatchCommands.Count > 1)
+            await reader.NextResultAsync(cancel);
         return reader;
     }
 
     private NpgsqlBatch Prepare(string sql, object?[] args)
     {
 #if DEBUG
-        if (transaction is not null) _order.Check(sql);
+        if (transaction is not null)
+            _order.Check(sql);
 #endif
         var batch = new NpgsqlBatch(connection, transaction);
         if (!_isBounded)
@@ -138,18 +144,22 @@ internal sealed class PostgresTx(
         var command = new NpgsqlBatchCommand(sql);
         foreach (var arg in args)
         {
-            command.Parameters.Add(arg switch
-            {
-                long n => new NpgsqlParameter<long> { TypedValue = n },
-                int n => new NpgsqlParameter<long> { TypedValue = n },
-                string s => new NpgsqlParameter<string> { TypedValue = s },
-                byte[] b => new NpgsqlParameter<byte[]> { TypedValue = b },
-                long[] n => new NpgsqlParameter<long[]> { TypedValue = n },
-                string?[] s => new NpgsqlParameter<string?[]> { TypedValue = s },
-                byte[][] b => new NpgsqlParameter<byte[][]> { TypedValue = b },
-                null => new NpgsqlParameter { Value = DBNull.Value },
-                _ => throw new NotSupportedException("Columns are text, bigint or bytes; not " + arg.GetType().Name),
-            });
+            command.Parameters.Add(
+                arg switch
+                {
+                    long n => new NpgsqlParameter<long> { TypedValue = n },
+                    int n => new NpgsqlParameter<long> { TypedValue = n },
+                    string s => new NpgsqlParameter<string> { TypedValue = s },
+                    byte[] b => new NpgsqlParameter<byte[]> { TypedValue = b },
+                    long[] n => new NpgsqlParameter<long[]> { TypedValue = n },
+                    string?[] s => new NpgsqlParameter<string?[]> { TypedValue = s },
+                    byte[][] b => new NpgsqlParameter<byte[][]> { TypedValue = b },
+                    null => new NpgsqlParameter { Value = DBNull.Value },
+                    _ => throw new NotSupportedException(
+                        "Columns are text, bigint or bytes; not " + arg.GetType().Name
+                    ),
+                }
+            );
         }
         batch.BatchCommands.Add(command);
         HasSent = true;

@@ -33,13 +33,16 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
     {
         var had = await VersionAsync();
         Migrations.RefuseNewer(had, databaseName);
-        if (had == Migrations.Newest && await StandsWhereItStoodAsync()) return had;
-        if (had > 0 && had < Migrations.Newest) says?.Invoke($"The database goes from schema {had} to {Migrations.Newest}. A large one may need minutes.");
+        if (had == Migrations.Newest && await StandsWhereItStoodAsync())
+            return had;
+        if (had > 0 && had < Migrations.Newest)
+            says?.Invoke($"The database goes from schema {had} to {Migrations.Newest}. A large one may need minutes.");
         await using var connection = await source.OpenConnectionAsync(cancel);
         await using var turn = await TakeTurnAsync(connection);
         var version = await VersionAsync();
         Migrations.RefuseNewer(version, databaseName);
-        if (version == 0) await FillAsync();
+        if (version == 0)
+            await FillAsync();
         foreach (var migration in Migrations.All.Where(m => version > 0 && m.Number > version))
         {
             try
@@ -50,10 +53,13 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
             {
                 throw new MigrationFailedException(
                     $"The change {migration.Name} of the database's schema failed: {WhyOf(fault)} What was done before "
-                    + "it is kept, and running nodes go on. Put it right and start again: it is continued.", fault);
+                        + "it is kept, and running nodes go on. Put it right and start again: it is continued.",
+                    fault
+                );
             }
         }
-        if (!await StandsWhereItStoodAsync()) await GoOnWithNewNumbersAsync();
+        if (!await StandsWhereItStoodAsync())
+            await GoOnWithNewNumbersAsync();
         return had;
     }
 
@@ -65,13 +71,16 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
     {
         var here = await PlaceAsync();
         await using var say = source.CreateCommand(
-            "INSERT INTO meta (name, number) VALUES ('place', $1) ON CONFLICT (name) DO NOTHING");
+            "INSERT INTO meta (name, number) VALUES ('place', $1) ON CONFLICT (name) DO NOTHING"
+        );
         say.Parameters.Add(new NpgsqlParameter<long> { TypedValue = here });
         await say.ExecuteNonQueryAsync(cancel);
         return await NumberAsync("SELECT number FROM meta WHERE name = 'place'") == here;
     }
 
-    /// <summary>A number of the cluster and the database in it; of the database alone where the cluster's is hidden.</summary>
+    /// <summary>
+    /// A number of the cluster and the database in it; of the database alone where the cluster's is hidden.
+    /// </summary>
     private async Task<long> PlaceAsync()
     {
         const string database = "SELECT oid::bigint FROM pg_database WHERE datname = current_database()";
@@ -85,12 +94,15 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
         }
     }
 
-    /// <summary>Lets the numbers of a restored database go on where none was given (<see cref="RestoredNumbers"/>).</summary>
+    /// <summary>
+    /// Lets the numbers of a restored database go on where none was given (<see cref="RestoredNumbers"/>).
+    /// </summary>
     public async Task GoOnWithNewNumbersAsync()
     {
         says?.Invoke("The database was restored: its records, messages and events go on with new numbers.");
         var now = await NumberAsync("SELECT (extract(epoch from clock_timestamp()) * 1000000)::bigint");
-        foreach (var sql in RestoredNumbers.GoOnFrom(now)) await FillRowsAsync(PostgresStep.Of(sql));
+        foreach (var sql in RestoredNumbers.GoOnFrom(now))
+            await FillRowsAsync(PostgresStep.Of(sql));
         await AloneAsync($"UPDATE meta SET number = {await PlaceAsync()} WHERE name = 'place'");
     }
 
@@ -109,21 +121,28 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
     private async Task<NpgsqlTransaction> TakeTurnAsync(NpgsqlConnection connection)
     {
         await ExecuteAsync(
-            connection, "INSERT INTO meta (name, number) VALUES ('schema_lock', 0), ('schema_version', 0), "
-            + "('schema_step', 0) ON CONFLICT (name) DO NOTHING");
+            connection,
+            "INSERT INTO meta (name, number) VALUES ('schema_lock', 0), ('schema_version', 0), "
+                + "('schema_step', 0) ON CONFLICT (name) DO NOTHING"
+        );
         while (true)
         {
             var transaction = await connection.BeginTransactionAsync(cancel);
             bool isMine;
-            await using (var take = new NpgsqlCommand(
-                "SELECT number FROM meta WHERE name = 'schema_lock' FOR UPDATE SKIP LOCKED", connection))
+            await using (
+                var take = new NpgsqlCommand(
+                    "SELECT number FROM meta WHERE name = 'schema_lock' FOR UPDATE SKIP LOCKED",
+                    connection
+                )
+            )
             {
                 isMine = await take.ExecuteScalarAsync(cancel) is not null;
             }
             // One more command also gives up the snapshot that the driver's last portal holds: an index that is built
             // concurrently would wait for it, and so for us, for ever.
             await ExecuteAsync(connection, "SET LOCAL idle_in_transaction_session_timeout = 0");
-            if (isMine) return transaction;
+            if (isMine)
+                return transaction;
             await transaction.DisposeAsync();
             await Task.Delay(Pause, TimeProvider.System, cancel);
         }
@@ -139,13 +158,16 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
         {
             try
             {
-                foreach (var step in Migrations.StepsForPostgres(sql)) await ExecuteAsync(connection, step.Filled("true"));
+                foreach (var step in Migrations.StepsForPostgres(sql))
+                    await ExecuteAsync(connection, step.Filled("true"));
             }
             catch (NpgsqlException fault)
             {
                 throw new MigrationFailedException(
                     $"The change {name} of the database's schema failed: {WhyOf(fault)} Nothing of it is there. Put it "
-                    + "right and start again.", fault);
+                        + "right and start again.",
+                    fault
+                );
             }
         }
         await ExecuteAsync(connection, $"UPDATE meta SET number = {Migrations.Newest} WHERE name = 'schema_version'");
@@ -200,16 +222,20 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
             await using var transaction = await connection.BeginTransactionAsync(cancel);
             try
             {
-                await ExecuteAsync(connection, $"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{LockWait}'");
+                await ExecuteAsync(
+                    connection,
+                    $"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{LockWait}'"
+                );
                 await ExecuteAsync(connection, sql);
                 await ExecuteAsync(connection, mark);
                 await transaction.CommitAsync(cancel);
                 return;
             }
-            catch (PostgresException fault) when (fault.SqlState is PostgresErrorCodes.LockNotAvailable
-                or PostgresErrorCodes.DeadlockDetected)
+            catch (PostgresException fault)
+                when (fault.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected)
             {
-                if (!isSaid) says?.Invoke($"Waits until others leave the table alone: {FirstLineOf(sql)}");
+                if (!isSaid)
+                    says?.Invoke($"Waits until others leave the table alone: {FirstLineOf(sql)}");
                 isSaid = true;
             }
             await Task.Delay(Pause, TimeProvider.System, cancel);
@@ -223,7 +249,8 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
             $"""
             SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
             WHERE c.oid = to_regclass('{step.Index}') AND NOT i.indisvalid
-            """);
+            """
+        );
         if (await left.ExecuteScalarAsync(cancel) is not null)
             await AloneAsync($"DROP INDEX CONCURRENTLY IF EXISTS {step.Index}");
         await AloneAsync(step.Sql);
@@ -236,10 +263,12 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
     private async Task FillRowsAsync(PostgresStep step)
     {
         var blocks = await NumberAsync(
-            $"SELECT pg_relation_size('{step.Table}') / current_setting('block_size')::bigint");
+            $"SELECT pg_relation_size('{step.Table}') / current_setting('block_size')::bigint"
+        );
         for (long from = 0; from <= blocks; from += BlocksAtOnce)
         {
-            var range = $"{step.Table}.ctid >= '({from},0)'::tid AND {step.Table}.ctid < '({from + BlocksAtOnce},0)'::tid";
+            var range =
+                $"{step.Table}.ctid >= '({from},0)'::tid AND {step.Table}.ctid < '({from + BlocksAtOnce},0)'::tid";
             await AloneAsync(step.Filled(range));
         }
     }

@@ -6,8 +6,8 @@ namespace Postern.Storage;
 
 /// <summary>
 /// An address of PostgreSQL as other programs write it,
-/// <c>postgres://user:password@host:5432,host2:5432/database?sslmode=verify-full</c>, as the driver's connection string.
-/// The names after <c>?</c> are those of libpq, and the driver's own.
+/// <c>postgres://user:password@host:5432,host2:5432/database?sslmode=verify-full</c>, as the driver's connection
+/// string. The names after <c>?</c> are those of libpq, and the driver's own.
 /// </summary>
 internal static class PostgresUrl
 {
@@ -40,7 +40,8 @@ internal static class PostgresUrl
     public static string ToConnectionString(string url)
     {
         var rest = url[(SchemeOf(url) ?? throw new FormatException("is no postgres:// URL")).Length..];
-        if (rest.Contains('#', StringComparison.Ordinal)) throw new FormatException("holds a #: write it as %23");
+        if (rest.Contains('#', StringComparison.Ordinal))
+            throw new FormatException("holds a #: write it as %23");
         var (before, query) = Split(rest, '?');
         var (authority, database) = Split(before, '/');
         var made = new NpgsqlConnectionStringBuilder();
@@ -48,14 +49,19 @@ internal static class PostgresUrl
         if (at >= 0)
         {
             var (user, password) = Split(authority[..at], ':');
-            if (user.Length > 0) made.Username = Decoded(user, "user");
-            if (password.Length > 0) made.Password = Decoded(password, "password");
+            if (user.Length > 0)
+                made.Username = Decoded(user, "user");
+            if (password.Length > 0)
+                made.Password = Decoded(password, "password");
         }
-        if (Hosts(authority[(at + 1)..]) is { Length: > 0 } hosts) made.Host = hosts;
-        if (database.Length > 0) made.Database = Decoded(database, "database");
+        if (Hosts(authority[(at + 1)..]) is { Length: > 0 } hosts)
+            made.Host = hosts;
+        if (database.Length > 0)
+            made.Database = Decoded(database, "database");
         foreach (var (name, values) in QueryHelpers.ParseQuery(query))
         {
-            if (values is not [{ } value]) throw new FormatException($"says {name} more than once");
+            if (values is not [{ } value])
+                throw new FormatException($"says {name} more than once");
             Set(made, name, value);
         }
         return made.ToString();
@@ -66,7 +72,8 @@ internal static class PostgresUrl
 
     private static (string Before, string After) Split(string text, char separator) =>
         text.IndexOf(separator, StringComparison.Ordinal) is >= 0 and var at
-            ? (text[..at], text[(at + 1)..]) : (text, "");
+            ? (text[..at], text[(at + 1)..])
+            : (text, "");
 
     private static string Decoded(string text, string what)
     {
@@ -81,12 +88,15 @@ internal static class PostgresUrl
     /// <summary>Several hosts are told apart by commas, each with a port of its own.</summary>
     private static string Hosts(string list)
     {
-        if (list.Length == 0) return "";
+        if (list.Length == 0)
+            return "";
         foreach (var host in list.Split(','))
         {
-            if (host.Length == 0) throw new FormatException("has a host without a name");
+            if (host.Length == 0)
+                throw new FormatException("has a host without a name");
             var end = host[0] == '[' ? host.IndexOf(']', StringComparison.Ordinal) : 0;
-            if (end < 0) throw new FormatException("has a [ without its ]");
+            if (end < 0)
+                throw new FormatException("has a [ without its ]");
             var port = host.IndexOf(':', end) is >= 0 and var colon ? host[(colon + 1)..] : null;
             if (port is not null && !(ushort.TryParse(port, out var number) && number > 0))
                 throw new FormatException("has a port that is no number from 1 to 65535");
@@ -97,7 +107,8 @@ internal static class PostgresUrl
 
     private static void Set(NpgsqlConnectionStringBuilder made, string name, string value)
     {
-        if (name.Equals("sslrootcert", StringComparison.OrdinalIgnoreCase) && value == "system") return;
+        if (name.Equals("sslrootcert", StringComparison.OrdinalIgnoreCase) && value == "system")
+            return;
         if (name.Equals("sslmode", StringComparison.OrdinalIgnoreCase))
             value = value.Replace("-", "", StringComparison.Ordinal);
         try

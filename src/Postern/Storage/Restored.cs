@@ -2,5 +2,7 @@ namespace Postern.Storage;
 
 /// <summary>A backup that was put in place.</summary>
 /// <param name="Version">Its schema.</param>
-/// <param name="Carried">What it took over from the database that it replaced; null when there was none that could be read.</param>
+/// <param name="Carried">
+/// What it took over from the database that it replaced; null when there was none that could be read.
+/// </param>
 internal sealed record Restored(int Version, IReadOnlyList<(CarriedTable Table, int Rows)>? Carried);

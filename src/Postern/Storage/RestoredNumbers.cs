@@ -11,9 +11,9 @@ internal static class RestoredNumbers
     /// <summary>The statements, written as in a migration. They can be repeated.</summary>
     /// <param name="now">Microseconds since 1970.</param>
     public static IReadOnlyList<string> GoOnFrom(long now) =>
-    [
-        $"UPDATE session SET in_next = {now}, out_next = {now}, message_next = {now} "
-            + $"WHERE message_next < {now} AND {{rows of session}}",
-        $"UPDATE run SET event_seq = {now} WHERE event_seq < {now} AND {{rows of run}}",
-    ];
+        [
+            $"UPDATE session SET in_next = {now}, out_next = {now}, message_next = {now} "
+                + $"WHERE message_next < {now} AND {{rows of session}}",
+            $"UPDATE run SET event_seq = {now} WHERE event_seq < {now} AND {{rows of run}}",
+        ];
 }

@@ -3,8 +3,8 @@ using Npgsql;
 namespace Postern.Storage;
 
 /// <summary>
-/// The net under the hints: looks at the rows of all listeners, a thousand with a statement, and pokes those whose row has
-/// moved since it was last looked at. Its cost hardly grows with them.
+/// The net under the hints: looks at the rows of all listeners, a thousand with a statement, and pokes those whose row
+/// has moved since it was last looked at. Its cost hardly grows with them.
 /// </summary>
 internal sealed class RowLook(NpgsqlDataSource source, Changes changes)
 {
@@ -15,26 +15,27 @@ internal sealed class RowLook(NpgsqlDataSource source, Changes changes)
         "hashtextextended(concat_ws(',', s.in_next, s.out_next, s.message_next, s.merges, s.closed_at, s.expiry_told, "
         + "s.current_run, s.current_attempt, s.updated_at), 0)";
 
-    private static string SqlOf(WatchedKind kind) => kind switch
-    {
-        WatchedKind.Session => $"""
-            SELECT s.project, s.id, {OfSession}
-            FROM unnest($1::text[], $2::text[]) AS k(project, id)
-            JOIN session s ON s.project = k.project AND s.id = k.id
-            """,
-        WatchedKind.SessionNamed => $"""
-            SELECT s.project, s.external_id, {OfSession}
-            FROM unnest($1::text[], $2::text[]) AS k(project, id)
-            JOIN session s ON s.project = k.project AND s.external_id = k.id
-            """,
-        WatchedKind.Run => """
-            SELECT r.project, r.id, hashtextextended(
-              concat_ws(',', r.event_seq, r.attempt, r.status, r.ended_at, r.updated_at, r.callback_outcome), 0)
-            FROM unnest($1::text[], $2::text[]) AS k(project, id)
-            JOIN run r ON r.project = k.project AND r.id = k.id
-            """,
-        _ => throw new ArgumentOutOfRangeException(nameof(kind)),
-    };
+    private static string SqlOf(WatchedKind kind) =>
+        kind switch
+        {
+            WatchedKind.Session => $"""
+                SELECT s.project, s.id, {OfSession}
+                FROM unnest($1::text[], $2::text[]) AS k(project, id)
+                JOIN session s ON s.project = k.project AND s.id = k.id
+                """,
+            WatchedKind.SessionNamed => $"""
+                SELECT s.project, s.external_id, {OfSession}
+                FROM unnest($1::text[], $2::text[]) AS k(project, id)
+                JOIN session s ON s.project = k.project AND s.external_id = k.id
+                """,
+            WatchedKind.Run => """
+                SELECT r.project, r.id, hashtextextended(
+                  concat_ws(',', r.event_seq, r.attempt, r.status, r.ended_at, r.updated_at, r.callback_outcome), 0)
+                FROM unnest($1::text[], $2::text[]) AS k(project, id)
+                JOIN run r ON r.project = k.project AND r.id = k.id
+                """,
+            _ => throw new ArgumentOutOfRangeException(nameof(kind)),
+        };
 
     /// <summary>Looks at everything once.</summary>
     public async Task LookAsync(CancellationToken stop)
@@ -51,7 +52,10 @@ internal sealed class RowLook(NpgsqlDataSource source, Changes changes)
     }
 
     private async Task<Dictionary<(string, string), long>> ReadAsync(
-        WatchedKind kind, IReadOnlyList<Changes.IWatched> batch, CancellationToken stop)
+        WatchedKind kind,
+        IReadOnlyList<Changes.IWatched> batch,
+        CancellationToken stop
+    )
     {
         await using var command = source.CreateCommand(SqlOf(kind));
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. batch.Select(w => w.Row.Project)] });

@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace Postern.Storage;
 
 /// <summary>
-/// What could not be settled again and again. It is tried three times, then after 2, 4, 8 s and so on up to a minute: one
-/// row that cannot be handled costs little, fills no log, and is settled once it can be.
+/// What could not be settled again and again. It is tried three times, then after 2, 4, 8 s and so on up to a minute:
+/// one row that cannot be handled costs little, fills no log, and is settled once it can be.
 /// </summary>
 internal sealed class SetAside(TimeProvider clock)
 {
@@ -17,14 +17,15 @@ internal sealed class SetAside(TimeProvider clock)
     private readonly ConcurrentDictionary<string, (int Tries, long At)> _failed = new(StringComparer.Ordinal);
 
     public bool Holds(string key) =>
-        _failed.TryGetValue(key, out var entry) && entry.Tries > FreeTries
+        _failed.TryGetValue(key, out var entry)
+        && entry.Tries > FreeTries
         && clock.GetElapsedTime(entry.At).TotalSeconds < Math.Min(MaxSeconds, Math.Pow(2, entry.Tries - FreeTries));
 
     public void Failed(string key)
     {
-        if (_failed.Count >= MaxRemembered && !_failed.ContainsKey(key)) return;
-        _failed.AddOrUpdate(
-            key, _ => (1, clock.GetTimestamp()), (_, entry) => (entry.Tries + 1, clock.GetTimestamp()));
+        if (_failed.Count >= MaxRemembered && !_failed.ContainsKey(key))
+            return;
+        _failed.AddOrUpdate(key, _ => (1, clock.GetTimestamp()), (_, entry) => (entry.Tries + 1, clock.GetTimestamp()));
     }
 
     public void Forget(string key) => _failed.TryRemove(key, out _);

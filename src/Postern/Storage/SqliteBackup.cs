@@ -4,17 +4,32 @@ namespace Postern.Storage;
 
 /// <summary>
 /// Copies of a SQLite database, taken while a server writes to it (SQLite's online backup), and put back.
-/// A backup holds hashed and sealed secrets only; opening the sealed ones takes the master key, which is kept apart from it.
+/// A backup holds hashed and sealed secrets only; opening the sealed ones takes the master key, which is kept apart
+/// from it.
 /// </summary>
 internal static class SqliteBackup
 {
-    /// <summary>Writes a consistent copy of <paramref name="database"/> to <paramref name="target"/>, mode 0600; the file appears whole or not at all.</summary>
+    /// <summary>
+    /// Writes a consistent copy of <paramref name="database"/> to <paramref name="target"/>, mode 0600; the file
+    /// appears whole or not at all.
+    /// </summary>
     public static void Take(string database, string target)
     {
-        if (File.Exists(target)) throw new IOException($"{target} exists already; a backup never overwrites. Name a new file.");
+        if (File.Exists(target))
+            throw new IOException($"{target} exists already; a backup never overwrites. Name a new file.");
         var partial = target + ".partial";
         File.Delete(partial);
-        using (File.Open(partial, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite })) { }
+        using (
+            File.Open(
+                partial,
+                new FileStreamOptions
+                {
+                    Mode = FileMode.CreateNew,
+                    Access = FileAccess.Write,
+                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                }
+            )
+        ) { }
         using (var source = Open(database, SqliteOpenMode.ReadOnly))
         using (var copy = Open(partial, SqliteOpenMode.ReadWrite))
         {
@@ -24,7 +39,8 @@ internal static class SqliteBackup
             command.CommandText = "PRAGMA journal_mode=DELETE";
             command.ExecuteNonQuery();
         }
-        using (var flushed = File.Open(partial, FileMode.Open, FileAccess.ReadWrite)) flushed.Flush(flushToDisk: true);
+        using (var flushed = File.Open(partial, FileMode.Open, FileAccess.ReadWrite))
+            flushed.Flush(flushToDisk: true);
         File.Move(partial, target);
     }
 
@@ -33,19 +49,27 @@ internal static class SqliteBackup
     /// replaces ends in it too, before anybody can open it, and no number is given a second time
     /// (<see cref="RestoredNumbers"/>).
     /// </summary>
-    /// <exception cref="InvalidDataException">The file is no Postern database or is damaged: nothing was changed.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The file is no Postern database or is damaged: nothing was changed.
+    /// </exception>
     /// <exception cref="SchemaTooNewException"/>
     public static Restored PutBack(string backup, string database, bool overwrite, IReadOnlyList<CarriedTable> carries)
     {
-        if (!File.Exists(backup)) throw new FileNotFoundException($"There is no file {backup}.");
+        if (!File.Exists(backup))
+            throw new FileNotFoundException($"There is no file {backup}.");
         if (File.Exists(database) && !overwrite)
-            throw new IOException($"{database} exists already. Give --force to replace it; the old file is kept beside it as {Path.GetFileName(database)}.before-restore.");
+            throw new IOException(
+                $"{database} exists already. Give --force to replace it; the old file is kept beside it as "
+                    + $"{Path.GetFileName(database)}.before-restore."
+            );
         var version = Check(backup);
-        if (version > Migrations.Newest) throw new SchemaTooNewException(backup, version, Migrations.Newest);
+        if (version > Migrations.Newest)
+            throw new SchemaTooNewException(backup, version, Migrations.Newest);
         var partial = database + ".partial";
         File.Copy(backup, partial, overwrite: true);
         File.SetUnixFileMode(partial, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        using (var flushed = File.Open(partial, FileMode.Open, FileAccess.ReadWrite)) flushed.Flush(flushToDisk: true);
+        using (var flushed = File.Open(partial, FileMode.Open, FileAccess.ReadWrite))
+            flushed.Flush(flushToDisk: true);
         var carried = File.Exists(database) && TryFoldIn(database) ? SqliteCarry.Run(database, partial, carries) : null;
         GoOnWithNewNumbers(partial);
         KeepOld(database);
@@ -67,7 +91,8 @@ internal static class SqliteBackup
         command.CommandText = RootKeys;
         using var reader = command.ExecuteReader();
         var keys = new List<(string, string)>();
-        while (reader.Read()) keys.Add((reader.GetString(0), reader.GetString(1)));
+        while (reader.Read())
+            keys.Add((reader.GetString(0), reader.GetString(1)));
         return keys;
     }
 
@@ -79,9 +104,12 @@ internal static class SqliteBackup
             using var connection = Open(file, SqliteOpenMode.ReadOnly);
             using var command = connection.CreateCommand();
             command.CommandText = "PRAGMA quick_check(1)";
-            if (command.ExecuteScalar() is not "ok") throw new InvalidDataException($"{file} is damaged: SQLite's quick_check refuses it.");
+            if (command.ExecuteScalar() is not "ok")
+                throw new InvalidDataException($"{file} is damaged: SQLite's quick_check refuses it.");
             command.CommandText = "SELECT number FROM meta WHERE name = 'schema_version'";
-            return Convert.ToInt32(command.ExecuteScalar() ?? throw new InvalidDataException($"{file} has no schema version."));
+            return Convert.ToInt32(
+                command.ExecuteScalar() ?? throw new InvalidDataException($"{file} has no schema version.")
+            );
         }
         catch (SqliteException fault)
         {
@@ -126,12 +154,20 @@ internal static class SqliteBackup
     private static void KeepOld(string database)
     {
         foreach (var suffix in (string[])["", "-wal", "-shm"])
-            if (File.Exists(database + suffix)) File.Move(database + suffix, database + ".before-restore" + suffix, overwrite: true);
+            if (File.Exists(database + suffix))
+                File.Move(database + suffix, database + ".before-restore" + suffix, overwrite: true);
     }
 
     private static SqliteConnection Open(string file, SqliteOpenMode mode)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Mode = mode, Pooling = false }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder
+            {
+                DataSource = file,
+                Mode = mode,
+                Pooling = false,
+            }.ToString()
+        );
         connection.Open();
         return connection;
     }

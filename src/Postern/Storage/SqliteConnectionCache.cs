@@ -7,15 +7,19 @@ using SQLitePCL;
 namespace Postern.Storage;
 
 /// <summary>
-/// One SQLite connection and its prepared statements, for one thread at a time. Statements are kept by their text, the ones that were used last:
-/// whatever texts are asked for, no more than <see cref="Kept"/> are in memory.
+/// One SQLite connection and its prepared statements, for one thread at a time. Statements are kept by their text, the
+/// ones that were used last: whatever texts are asked for, no more than <see cref="Kept"/> are in memory.
 /// </summary>
 internal sealed class SqliteConnectionCache : IDisposable
 {
-    /// <summary>More than the product's own texts, so that only a flood of unusual ones makes it prepare again.</summary>
+    /// <summary>
+    /// More than the product's own texts, so that only a flood of unusual ones makes it prepare again.
+    /// </summary>
     public const int Kept = 500;
 
-    /// <summary>A value over it is let go of when its statement has run: a kept statement is not to hold a request's body.</summary>
+    /// <summary>
+    /// A value over it is let go of when its statement has run: a kept statement is not to hold a request's body.
+    /// </summary>
     private const int LargeValue = 4096;
 
     /// <summary>The code of a statement that was interrupted.</summary>
@@ -64,7 +68,8 @@ internal sealed class SqliteConnectionCache : IDisposable
     {
         var command = Prepare(sql, args);
         T? first;
-        using (var reader = command.ExecuteReader()) first = reader.Read() ? map(reader) : default;
+        using (var reader = command.ExecuteReader())
+            first = reader.Read() ? map(reader) : default;
         LetGo(command, args);
         return first;
     }
@@ -73,7 +78,9 @@ internal sealed class SqliteConnectionCache : IDisposable
     {
         var command = Prepare(sql, args);
         var rows = new List<T>();
-        using (var reader = command.ExecuteReader()) while (reader.Read()) rows.Add(map(reader));
+        using (var reader = command.ExecuteReader())
+            while (reader.Read())
+                rows.Add(map(reader));
         LetGo(command, args);
         return rows;
     }
@@ -84,7 +91,9 @@ internal sealed class SqliteConnectionCache : IDisposable
     {
         var command = Prepare(sql, args);
         var rows = new List<T>();
-        using (var reader = command.ExecuteReader()) while (reader.Read() && map(reader) is { } row) rows.Add(row);
+        using (var reader = command.ExecuteReader())
+            while (reader.Read() && map(reader) is { } row)
+                rows.Add(row);
         LetGo(command, args);
         return rows;
     }
@@ -101,17 +110,20 @@ internal sealed class SqliteConnectionCache : IDisposable
         {
             command = Connection.CreateCommand();
             command.CommandText = sql;
-            for (var i = 0; i < args.Length; i++) command.Parameters.Add(new SqliteParameter { ParameterName = "$" + (i + 1) });
+            for (var i = 0; i < args.Length; i++)
+                command.Parameters.Add(new SqliteParameter { ParameterName = "$" + (i + 1) });
             _commands.AddOrUpdate(sql, command);
         }
-        for (var i = 0; i < args.Length; i++) command.Parameters[i].Value = args[i] ?? DBNull.Value;
+        for (var i = 0; i < args.Length; i++)
+            command.Parameters[i].Value = args[i] ?? DBNull.Value;
         return command;
     }
 
     private static void LetGo(SqliteCommand command, ReadOnlySpan<object?> args)
     {
         for (var i = 0; i < args.Length; i++)
-            if (args[i] is byte[] { Length: > LargeValue } or string { Length: > LargeValue }) command.Parameters[i].Value = DBNull.Value;
+            if (args[i] is byte[] { Length: > LargeValue } or string { Length: > LargeValue })
+                command.Parameters[i].Value = DBNull.Value;
     }
 
     private sealed class Bound(SqliteConnectionCache cache) : IDisposable

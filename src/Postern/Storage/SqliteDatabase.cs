@@ -6,21 +6,23 @@ using Microsoft.Data.Sqlite;
 namespace Postern.Storage;
 
 /// <summary>
-/// SQLite with group commit. One thread owns the only writing connection: it takes the commands that wait, runs them in one
-/// transaction, commits them with one fsync and then answers them all. While a commit is on its way to the disk the next batch
-/// gathers, so the batch grows with the load and a lone command waits for nobody. A batch is first run as if none of it could fail;
-/// when one does, all is rolled back and run again with a savepoint for each (which costs two statements a command, always, if it
-/// is not left for the batches that need it).
+/// SQLite with group commit. One thread owns the only writing connection: it takes the commands that wait, runs them in
+/// one transaction, commits them with one fsync and then answers them all. While a commit is on its way to the disk the
+/// next batch gathers, so the batch grows with the load and a lone command waits for nobody. A batch is first run as if
+/// none of it could fail; when one does, all is rolled back and run again with a savepoint for each (which costs two
+/// statements a command, always, if it is not left for the batches that need it).
 ///
-/// What always holds: WAL and synchronous=FULL, so an answered command survives a power cut; a command that throws spoils only
-/// itself. When the commit itself fails every command of the batch fails; nothing of it is there unless the disk failed
-/// under the commit, which then says so. A command waits <see cref="SqliteWrite.Patience"/> for the writer at most, and
-/// none is run whose caller has gone. On a crash the WAL is replayed by the next opening: answered commands are in it.
+/// What always holds: WAL and synchronous=FULL, so an answered command survives a power cut; a command that throws
+/// spoils only itself. When the commit itself fails every command of the batch fails; nothing of it is there unless the
+/// disk failed under the commit, which then says so. A command waits <see cref="SqliteWrite.Patience"/> for the writer
+/// at most, and none is run whose caller has gone. On a crash the WAL is replayed by the next opening: answered
+/// commands are in it.
 /// </summary>
-internal sealed class SqliteDatabase : Database
+internal sealed partial class SqliteDatabase : Database
 {
     private const int MaxBatch = 256;
     private const int MaxQueued = 10_000;
+    private const string Failed = "The writer failed.";
     private static readonly TimeSpan BusyTime = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
@@ -85,6 +87,8 @@ internal sealed class SqliteDatabase : Database
 
     public override string Kind => "sqlite";
 
+    public override bool IsEmbedded => true;
+
     /// <summary>The machine's own clock, which anybody may set: for starting with, and for comparing.</summary>
     internal static long Microseconds(TimeProvider clock) =>
 #pragma warning disable RS0030 // The one place where the wall clock is read.
@@ -92,7 +96,8 @@ internal sealed class SqliteDatabase : Database
 #pragma warning restore RS0030
 
     /// <summary>One statement or many are the same here: a command among those of its batch.</summary>
-    public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) => WriteAsync(command, cancel);
+    public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
+        WriteAsync(command, cancel);
 
     public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
         StorageMeter.Source.HasListeners() ? TracedAsync(command, cancel) : EnqueueAsync(command, cancel);
@@ -108,8 +113,11 @@ internal sealed class SqliteDatabase : Database
         RefuseInsideCommand();
         if (_closing || Interlocked.Increment(ref _queued) > MaxQueued)
         {
-            if (!_closing) Interlocked.Decrement(ref _queued);
-            return Task.FromException<T>(new StorageBusyException("More writes wait for the disk than the server queues."));
+            if (!_closing)
+                Interlocked.Decrement(ref _queued);
+            return Task.FromException<T>(
+                new StorageBusyException("More writes wait for the disk than the server queues.")
+            );
         }
         var write = new SqliteWrite<T>(command, this, StorageUse.Current, cancel);
         Enqueue(write);
@@ -119,13 +127,15 @@ internal sealed class SqliteDatabase : Database
     private void Enqueue(SqliteWrite write)
     {
         _queue.Enqueue(write);
-        if (Interlocked.Exchange(ref _writerSleeps, 0) == 1) _arrived.Set();
+        if (Interlocked.Exchange(ref _writerSleeps, 0) == 1)
+            _arrived.Set();
     }
 
     /// <summary>A command that was taken already, and that goes through the queue once more.</summary>
     internal void EnqueueAgain(SqliteWrite write)
     {
-        if (_closing) throw new StorageUnavailableException("The server is stopping.");
+        if (_closing)
+            throw new StorageUnavailableException("The server is stopping.");
         Interlocked.Increment(ref _queued);
         Enqueue(write);
     }
@@ -161,8 +171,8 @@ internal sealed class SqliteDatabase : Database
         cache.Execute("PRAGMA synchronous=FULL", []);
         cache.Execute("PRAGMA cache_size=-16000", []);
         cache.Execute($"PRAGMA journal_size_limit={MaxKeptLog}", []);
-        // 4 MiB of WAL between two checkpoints. A checkpoint holds up the writer: four times as much made it rarer by that and its pause
-        // longer, which is what the slowest hundredth of the requests then waits for.
+        // 4 MiB of WAL between two checkpoints. A checkpoint holds up the writer: four times as much made it rarer by
+        // that and its pause longer, which is what the slowest hundredth of the requests then waits for.
         cache.Execute("PRAGMA wal_autocheckpoint=1000", []);
         return cache;
     }
@@ -180,45 +190,9 @@ internal sealed class SqliteDatabase : Database
             catch (Exception fault)
             {
                 // Whatever it is, this thread goes on: it is the only one that writes.
-                StorageLog.WriterFailed(Changes.Log, batch.Count, fault);
+                FailAll(batch, fault, new StorageOutcomeUnknownException(Failed, fault));
             }
         }
-    }
-
-    private void WriteBatch(List<SqliteWrite> batch)
-    {
-        var began = Stopwatch.GetTimestamp();
-        SqliteTx tx;
-        var commits = false;
-        try
-        {
-            _writing.Execute("BEGIN IMMEDIATE", []);
-            while (batch.Count < MaxBatch && TryTake(out var write))
-                if (write.Begin()) batch.Add(write);
-            tx = RunAll(batch);
-            commits = true;
-            _writing.Execute("COMMIT", []);
-        }
-        catch (Exception fault)
-        {
-            RollBack();
-            Writes.Failed();
-            if (fault is not SqliteException) StorageLog.WriterFailed(Changes.Log, batch.Count, fault);
-            var told = fault is SqliteException sqlite
-                ? commits ? TranslateOfCommit(sqlite) : Translate(sqlite)
-                : new StorageUnavailableException("The writer failed.", fault);
-            foreach (var write in batch) write.Fail(told);
-            // None could begin, so none that waits can: they are told now, and not each after a wait of its own.
-            if (batch.Count == 0)
-                while (TryTake(out var waiting)) waiting.Refuse(told);
-            return;
-        }
-        // It is committed: first the answers, then whoever wants to know, and none of them on this thread.
-        Writes.Succeeded();
-        Changes.Marked(tx.Touched);
-        Answer(batch);
-        Changes.Committed(tx.Touched);
-        StorageMeter.Committed(batch.Count, Stopwatch.GetElapsedTime(began));
     }
 
     /// <summary>The writer is held up: whoever has waited long enough is told, without waiting for it.</summary>
@@ -226,20 +200,26 @@ internal sealed class SqliteDatabase : Database
     {
         foreach (var write in _queue)
         {
-            if (!write.HasWaitedTooLong) return;
-            if (write.Refuse(new StorageBusyException("The writes before this one took too long."))) Writes.Failed();
+            if (!write.HasWaitedTooLong)
+                return;
+            if (write.Refuse(new StorageBusyException("The writes before this one took too long.")))
+                Writes.Failed();
         }
     }
 
-    /// <summary>Sleeps without spinning: with few cores, what the writer burns while it waits is taken from the requests.</summary>
+    /// <summary>
+    /// Sleeps without spinning: with few cores, what the writer burns while it waits is taken from the requests.
+    /// </summary>
     private bool WaitForWork()
     {
         while (_queue.IsEmpty)
         {
-            if (_closing) return false;
+            if (_closing)
+                return false;
             Volatile.Write(ref _writerSleeps, 1);
             Interlocked.MemoryBarrier();
-            if (_queue.IsEmpty && !_closing) _arrived.WaitOne();
+            if (_queue.IsEmpty && !_closing)
+                _arrived.WaitOne();
             Volatile.Write(ref _writerSleeps, 0);
         }
         return true;
@@ -247,98 +227,11 @@ internal sealed class SqliteDatabase : Database
 
     private bool TryTake([MaybeNullWhen(false)] out SqliteWrite write)
     {
-        if (!_queue.TryDequeue(out write)) return false;
+        if (!_queue.TryDequeue(out write))
+            return false;
         Interlocked.Decrement(ref _queued);
         return true;
     }
-
-    /// <summary>The answers of a batch go on in one work item, one after another: they are short, and a work item each costs more than they do.</summary>
-    private static void Answer(List<SqliteWrite> batch)
-    {
-        var answered = batch.ToArray();
-        ThreadPool.UnsafeQueueUserWorkItem(static writes =>
-        {
-            foreach (var write in writes) write.Answer();
-        }, answered, preferLocal: false);
-    }
-
-    private SqliteTx RunAll(List<SqliteWrite> batch)
-    {
-        var tx = new SqliteTx(_writing, this);
-        try
-        {
-            foreach (var write in batch) write.Run(tx);
-            return tx;
-        }
-        catch (Exception)
-        {
-            // One of them fails: again from the start, each in a savepoint.
-            RollBack();
-            _writing.Execute("BEGIN IMMEDIATE", []);
-            tx = new SqliteTx(_writing, this);
-            foreach (var write in batch) RunInSavepoint(write, tx);
-            return tx;
-        }
-    }
-
-    private void RunInSavepoint(SqliteWrite write, SqliteTx tx)
-    {
-        var touched = tx.TouchedCount;
-        _writing.Execute("SAVEPOINT command", []);
-        try
-        {
-            write.Run(tx);
-        }
-        catch (Exception fault)
-        {
-            // A fault that ended the transaction (disk full, I/O error) leaves no savepoint: the batch fails, with that
-            // fault and not with one about the savepoint.
-            if (!RollBackToSavepoint()) throw;
-            tx.ForgetTouched(touched);
-            tx.Memo.Clear();
-            write.Fault = fault is SqliteException sqlite ? Translate(sqlite) : fault;
-        }
-        _writing.Execute("RELEASE command", []);
-    }
-
-    /// <summary>Returns false when SQLite has already ended the transaction, and the savepoint with it.</summary>
-    private bool RollBackToSavepoint()
-    {
-        try
-        {
-            _writing.Execute("ROLLBACK TO command", []);
-            return true;
-        }
-        catch (SqliteException)
-        {
-            return false;
-        }
-    }
-
-    private void RollBack()
-    {
-        try
-        {
-            _writing.Execute("ROLLBACK", []);
-        }
-        catch (Exception)
-        {
-            // SQLite has already ended the transaction: there is nothing to roll back.
-        }
-    }
-
-    internal static Exception Translate(SqliteException fault) =>
-        fault.SqliteErrorCode is 5 or 6 or 8 or 10 or 13 or 14 // busy, locked, read-only, I/O error, disk full, cannot open
-            ? new StorageUnavailableException("The database file cannot be used now.", fault)
-            : fault;
-
-    /// <summary>
-    /// A commit that the disk failed under may be in the log as a whole, and is then there after the next opening.
-    /// </summary>
-    internal static Exception TranslateOfCommit(SqliteException fault) =>
-        fault.SqliteErrorCode == 10
-            ? new StorageOutcomeUnknownException("The disk failed under a commit.", fault)
-            : Translate(fault);
 
     internal static T RunToEnd<T>(Func<Tx, ValueTask<T>> command, SqliteTx tx)
     {
@@ -346,7 +239,11 @@ internal sealed class SqliteDatabase : Database
         try
         {
             var running = command(tx);
-            return running.IsCompleted ? running.GetAwaiter().GetResult() : throw new InvalidOperationException("A storage command awaited something other than its transaction.");
+            return running.IsCompleted
+                ? running.GetAwaiter().GetResult()
+                : throw new InvalidOperationException(
+                    "A storage command awaited something other than its transaction."
+                );
         }
         finally
         {
@@ -354,9 +251,13 @@ internal sealed class SqliteDatabase : Database
         }
     }
 
-    /// <summary>A read inside a read would take a second connection, which is there in a test and not under load: it is refused always.</summary>
+    /// <summary>
+    /// A read inside a read would take a second connection, which is there in a test and not under load: it is refused
+    /// always.
+    /// </summary>
     private static void RefuseInsideCommand()
     {
-        if (_inCommand) throw new InvalidOperationException("A storage command asked the database beside its transaction.");
+        if (_inCommand)
+            throw new InvalidOperationException("A storage command asked the database beside its transaction.");
     }
 }

@@ -41,7 +41,8 @@ internal sealed class SqliteReaders(Func<SqliteConnectionCache> open) : IDisposa
 
     public void Dispose()
     {
-        foreach (var reader in _idle) reader.Dispose();
+        foreach (var reader in _idle)
+            reader.Dispose();
         _requests.Dispose();
         _loops.Dispose();
         _vital.Dispose();
@@ -68,7 +69,8 @@ internal sealed class SqliteReaders(Func<SqliteConnectionCache> open) : IDisposa
         {
             // Here, so that one that cannot be opened costs no place.
             reader = _idle.TryTake(out var idle) ? idle : open();
-            using (reader.Within(time, cancel)) return read(reader);
+            using (reader.Within(time, cancel))
+                return read(reader);
         }
         catch (SqliteException fault) when (fault.SqliteErrorCode == SqliteConnectionCache.Interrupted)
         {
@@ -77,11 +79,12 @@ internal sealed class SqliteReaders(Func<SqliteConnectionCache> open) : IDisposa
         }
         catch (SqliteException fault)
         {
-            throw SqliteDatabase.Translate(fault);
+            throw SqliteFaults.Translate(fault);
         }
         finally
         {
-            if (reader is not null) _idle.Add(reader);
+            if (reader is not null)
+                _idle.Add(reader);
             places.Release();
         }
     }

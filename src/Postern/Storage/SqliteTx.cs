@@ -18,10 +18,10 @@ internal sealed class SqliteTx(SqliteConnectionCache connection, SqliteDatabase 
 
     public override string HoldsAnyOf(string column, string parameter) =>
         $"""
-        EXISTS (
-          SELECT 1 FROM json_each({column}) AS held
-          WHERE held.value IN (SELECT value FROM json_each({parameter})))
-        """;
+            EXISTS (
+              SELECT 1 FROM json_each({column}) AS held
+              WHERE held.value IN (SELECT value FROM json_each({parameter})))
+            """;
 
     public override long Now => database.Now;
 
@@ -29,9 +29,9 @@ internal sealed class SqliteTx(SqliteConnectionCache connection, SqliteDatabase 
     // number comes again when all rows are gone or a backup was restored.
     public override string NextPosition(string project, string now) =>
         $"""
-        MAX({now}, 1 + COALESCE(
-          (SELECT position FROM event WHERE project = {project} ORDER BY position DESC LIMIT 1), 0))
-        """;
+            MAX({now}, 1 + COALESCE(
+              (SELECT position FROM event WHERE project = {project} ORDER BY position DESC LIMIT 1), 0))
+            """;
 
     public override ValueTask<long> SettledAsync() => new(long.MaxValue - 1);
 
@@ -41,10 +41,9 @@ internal sealed class SqliteTx(SqliteConnectionCache connection, SqliteDatabase 
     public override ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
         where T : default => new(connection.First(sql, map, args));
 
-    public override ValueTask<List<T>> ListAsync<T>(
-        string sql, Func<DbDataReader, T> map, params object?[] args) => new(connection.List(sql, map, args));
+    public override ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args) =>
+        new(connection.List(sql, map, args));
 
-    public override ValueTask<List<T>> ListUntilAsync<T>(
-        string sql, Func<DbDataReader, T?> map, params object?[] args)
+    public override ValueTask<List<T>> ListUntilAsync<T>(string sql, Func<DbDataReader, T?> map, params object?[] args)
         where T : class => new(connection.ListUntil(sql, map, args));
 }

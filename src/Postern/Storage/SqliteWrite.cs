@@ -25,14 +25,18 @@ internal abstract class SqliteWrite(StorageUse use, CancellationToken cancel)
     public bool Begin()
     {
         // Told long ago that it waited too long: the request that asked is over, and may not be asked anything.
-        if (Volatile.Read(ref _isTaken) == 1) return false;
-        if (Stopwatch.GetElapsedTime(_since) >= HeldUp
-            && (cancel.CanBeCanceled ? cancel : use.Gone) is { IsCancellationRequested: true } gone)
+        if (Volatile.Read(ref _isTaken) == 1)
+            return false;
+        if (
+            Stopwatch.GetElapsedTime(_since) >= HeldUp
+            && (cancel.CanBeCanceled ? cancel : use.Gone) is { IsCancellationRequested: true } gone
+        )
         {
             Refuse(new OperationCanceledException(gone));
             return false;
         }
-        if (!HasWaitedTooLong) return Take();
+        if (!HasWaitedTooLong)
+            return Take();
         Refuse(new StorageBusyException("The writes before this one took too long."));
         return false;
     }
@@ -40,7 +44,8 @@ internal abstract class SqliteWrite(StorageUse use, CancellationToken cancel)
     /// <summary>Fails it, unless somebody took it before.</summary>
     public bool Refuse(Exception fault)
     {
-        if (!Take()) return false;
+        if (!Take())
+            return false;
         Fail(fault);
         return true;
     }
@@ -64,8 +69,11 @@ internal abstract class SqliteWrite(StorageUse use, CancellationToken cancel)
 
 /// <summary>The same with its result.</summary>
 internal sealed class SqliteWrite<T>(
-    Func<Tx, ValueTask<T>> command, SqliteDatabase database, StorageUse use, CancellationToken cancel)
-    : SqliteWrite(use, cancel)
+    Func<Tx, ValueTask<T>> command,
+    SqliteDatabase database,
+    StorageUse use,
+    CancellationToken cancel
+) : SqliteWrite(use, cancel)
 {
     private readonly TaskCompletionSource<T> _answer = new();
     private DoneOutside? _outside;
@@ -82,18 +90,24 @@ internal sealed class SqliteWrite<T>(
             _ = AgainAsync(outside);
             return;
         }
-        if (Fault is null) _answer.TrySetResult(_result!);
-        else if (Fault is OperationCanceledException cancelled) _answer.TrySetCanceled(cancelled.CancellationToken);
-        else _answer.TrySetException(Fault);
-        if (_outside is not null) _ = _outside.DisposeAsync().AsTask();
+        if (Fault is null)
+            _answer.TrySetResult(_result!);
+        else if (Fault is OperationCanceledException cancelled)
+            _answer.TrySetCanceled(cancelled.CancellationToken);
+        else
+            _answer.TrySetException(Fault);
+        if (_outside is not null)
+            _ = _outside.DisposeAsync().AsTask();
     }
 
     /// <summary>Never on the writer's thread: what waits goes on elsewhere.</summary>
-    public override void Fail(Exception fault) => ThreadPool.QueueUserWorkItem(_ =>
-    {
-        if (Fault is null or OutsideFirstException) Fault = fault;
-        Answer();
-    });
+    public override void Fail(Exception fault) =>
+        ThreadPool.QueueUserWorkItem(_ =>
+        {
+            if (Fault is null or OutsideFirstException)
+                Fault = fault;
+            Answer();
+        });
 
     private async Task AgainAsync(OutsideFirstException outside)
     {

@@ -14,7 +14,9 @@ internal sealed class SteadyClock(TimeProvider clock)
     /// <summary>Differences up to this are drift, or the noise of measuring.</summary>
     private const long Tolerance = 1_000_000;
 
-    /// <summary>Of the time between two measurements so much is caught up, when a clock is far ahead: a tenth.</summary>
+    /// <summary>
+    /// Of the time between two measurements so much is caught up, when a clock is far ahead: a tenth.
+    /// </summary>
     private const int ForwardShare = 10;
 
     private readonly Lock _following = new();
@@ -33,8 +35,10 @@ internal sealed class SteadyClock(TimeProvider clock)
             {
                 var told = Interlocked.Read(ref _told);
                 // Nobody reads two different times backwards: behind a correction the time stands still for a while.
-                if (now <= told) return told;
-                if (Interlocked.CompareExchange(ref _told, now, told) == told) return now;
+                if (now <= told)
+                    return told;
+                if (Interlocked.CompareExchange(ref _told, now, told) == told)
+                    return now;
             }
         }
     }
@@ -52,13 +56,16 @@ internal sealed class SteadyClock(TimeProvider clock)
     {
         lock (_following)
         {
-            if (_followedAt == long.MinValue) return Begin(theirs, before);
+            if (_followedAt == long.MinValue)
+                return Begin(theirs, before);
             var off = Off(theirs, before);
             var isDoubtful = Math.Abs(off) > Tolerance;
             var isConfirmed = _doubted is { } doubted && Math.Abs(off - doubted) <= Tolerance;
-            if (!isDoubtful || (off > 0 && isConfirmed)) Interlocked.Add(ref _base, off);
+            if (!isDoubtful || (off > 0 && isConfirmed))
+                Interlocked.Add(ref _base, off);
             // Behind by much: the time stands still for half of the way until the next look, and so on.
-            else if (isConfirmed) Interlocked.Add(ref _base, -Math.Min(-off, SinceFollowed / 2));
+            else if (isConfirmed)
+                Interlocked.Add(ref _base, -Math.Min(-off, SinceFollowed / 2));
             _doubted = isDoubtful ? off : null;
             _followedAt = Elapsed;
             return off;
@@ -70,15 +77,19 @@ internal sealed class SteadyClock(TimeProvider clock)
     /// is.
     /// </summary>
     /// <param name="wall">Its time, Unix microseconds.</param>
-    /// <param name="slept">Microseconds that the machine was suspended since the last look: time that has passed.</param>
+    /// <param name="slept">
+    /// Microseconds that the machine was suspended since the last look: time that has passed.
+    /// </param>
     /// <returns>How far it was off, in microseconds.</returns>
     public long FollowWall(long wall, long slept)
     {
         lock (_following)
         {
             var before = clock.GetTimestamp();
-            if (_followedAt == long.MinValue) return Begin(wall, before);
-            if (slept > Tolerance) Interlocked.Add(ref _base, slept);
+            if (_followedAt == long.MinValue)
+                return Begin(wall, before);
+            if (slept > Tolerance)
+                Interlocked.Add(ref _base, slept);
             var off = Off(wall, before);
             var most = SinceFollowed / (off > 0 ? ForwardShare : 2);
             Interlocked.Add(ref _base, Math.Abs(off) <= Tolerance ? off : Math.Clamp(off, -most, most));
@@ -104,15 +115,17 @@ internal sealed class SteadyClock(TimeProvider clock)
     }
 
     /// <summary>
-    /// Microseconds since the machine was started, with those that it was suspended; null where the system does not say.
-    /// The monotonic clock stands still meanwhile.
+    /// Microseconds since the machine was started, with those that it was suspended; null where the system does not
+    /// say. The monotonic clock stands still meanwhile.
     /// </summary>
     public static long? SinceBoot()
     {
         const string file = "/proc/uptime";
-        if (!File.Exists(file)) return null;
+        if (!File.Exists(file))
+            return null;
         var seconds = File.ReadAllText(file).Split(' ')[0];
         return decimal.TryParse(seconds, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var up)
-            ? (long)(up * 1_000_000) : null;
+            ? (long)(up * 1_000_000)
+            : null;
     }
 }

@@ -7,16 +7,33 @@ namespace Postern.Storage;
 internal static class StorageMeter
 {
     private static readonly Meter Meter = new("Postern");
-    private static readonly Histogram<double> CommitSeconds = Meter.CreateHistogram<double>("postern.store.commit.duration", "s", "From the first command of a batch to its commit on disk");
-    private static readonly Histogram<int> BatchSize = Meter.CreateHistogram<int>("postern.store.batch.size", "{command}", "Commands committed together");
+    private static readonly Histogram<double> CommitSeconds = Meter.CreateHistogram<double>(
+        "postern.store.commit.duration",
+        "s",
+        "From the first command of a batch to its commit on disk"
+    );
+    private static readonly Histogram<int> BatchSize = Meter.CreateHistogram<int>(
+        "postern.store.batch.size",
+        "{command}",
+        "Commands committed together"
+    );
     private static readonly Counter<long> Repeats = Meter.CreateCounter<long>(
-        "postern.store.repeats", "{command}", "Commands run again after a deadlock or a serialization failure");
+        "postern.store.repeats",
+        "{command}",
+        "Commands run again after a deadlock or a serialization failure"
+    );
     private static Func<int> _depth = () => 0;
 
     /// <summary>Spans of the store; exported only when an endpoint is configured.</summary>
     public static readonly ActivitySource Source = new("Postern");
 
-    static StorageMeter() => Meter.CreateObservableGauge("postern.store.queue.depth", () => _depth(), "{command}", "Commands that wait for the writer");
+    static StorageMeter() =>
+        Meter.CreateObservableGauge(
+            "postern.store.queue.depth",
+            () => _depth(),
+            "{command}",
+            "Commands that wait for the writer"
+        );
 
     public static void ObserveQueue(Func<int> depth) => _depth = depth;
 

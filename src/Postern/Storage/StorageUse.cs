@@ -1,8 +1,8 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// On whose behalf the database is asked, said once where the work begins and valid for all that it calls. The door says
-/// it of each request, so no handler and no store has to pass it on.
+/// On whose behalf the database is asked, said once where the work begins and valid for all that it calls. The door
+/// says it of each request, so no handler and no store has to pass it on.
 /// </summary>
 /// <param name="asker">Whose connections are used.</param>
 /// <param name="left">
@@ -26,7 +26,9 @@ internal sealed class StorageUse(Asker asker, Func<CancellationToken>? left = nu
     /// </summary>
     public string? Subject { get; set; }
 
-    /// <summary>Cancelled when nobody waits for the answer any more. Asking a request that is over is no fault.</summary>
+    /// <summary>
+    /// Cancelled when nobody waits for the answer any more. Asking a request that is over is no fault.
+    /// </summary>
     public CancellationToken Gone
     {
         get

@@ -10,7 +10,10 @@ internal abstract class Tx
 {
     private List<string>? _touched;
 
-    /// <summary>Whether a query may hold statements that write (<c>WITH … AS (UPDATE … RETURNING …)</c>): PostgreSQL; SQLite runs them one after another.</summary>
+    /// <summary>
+    /// Whether a query may hold statements that write (<c>WITH … AS (UPDATE … RETURNING …)</c>): PostgreSQL; SQLite
+    /// runs them one after another.
+    /// </summary>
     public abstract bool WritesInQueries { get; }
 
     /// <summary>
@@ -19,8 +22,13 @@ internal abstract class Tx
     /// </summary>
     public abstract bool SendsAhead { get; }
 
-    /// <summary>Appended to a SELECT that a later write of this transaction depends on. Empty on SQLite, which has one writer.</summary>
+    /// <summary>
+    /// Appended to a SELECT that a later write of this transaction depends on. Empty on SQLite, which has one writer.
+    /// </summary>
     public abstract string ForUpdate { get; }
+
+    /// <summary>Whether nobody else writes while this transaction runs, so that what it read stays as it is.</summary>
+    public bool IsAlone => ForUpdate.Length == 0;
 
     /// <summary>Appended to a SELECT that claims due rows, so that two nodes do not wait for one another.</summary>
     public abstract string ForUpdateSkipLocked { get; }
@@ -31,7 +39,9 @@ internal abstract class Tx
     /// </summary>
     public virtual string ForKeyShare => "";
 
-    /// <summary>A condition: a column of text is one of the texts of a JSON list, which is one argument however long it is.</summary>
+    /// <summary>
+    /// A condition: a column of text is one of the texts of a JSON list, which is one argument however long it is.
+    /// </summary>
     public abstract string IsAnyOf(string column, string parameter);
 
     /// <summary>A condition: a column that is a JSON list of texts holds one of the texts of another.</summary>
@@ -68,11 +78,11 @@ internal abstract class Tx
     /// </summary>
     public virtual ValueTask<List<T>> ListUntilAsync<T>(string sql, Func<DbDataReader, T?> map, params object?[] args)
         where T : class =>
-            throw new NotSupportedException("Rows are on their way already: the statement must bound them.");
+        throw new NotSupportedException("Rows are on their way already: the statement must bound them.");
 
     /// <summary>
-    /// What was read once in this transaction and is asked for again and again; on SQLite one for all commands of a batch, which are committed
-    /// together. Whoever changes it takes it out.
+    /// What was read once in this transaction and is asked for again and again; on SQLite one for all commands of a
+    /// batch, which are committed together. Whoever changes it takes it out.
     /// </summary>
     public Dictionary<string, object> Memo { get; } = new(StringComparer.Ordinal);
 

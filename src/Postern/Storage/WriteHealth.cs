@@ -17,8 +17,10 @@ internal sealed class WriteHealth
     /// <summary>True at once while writes succeed; else what a trial finds.</summary>
     public Task<bool> TakesWritesAsync(Database database)
     {
-        if (!_failing) return Task.FromResult(true);
-        lock (_gate) return _trial is { IsCompleted: false } running ? running : _trial = TryAsync(database);
+        if (!_failing)
+            return Task.FromResult(true);
+        lock (_gate)
+            return _trial is { IsCompleted: false } running ? running : _trial = TryAsync(database);
     }
 
     private static async Task<bool> TryAsync(Database database)
@@ -27,11 +29,15 @@ internal sealed class WriteHealth
         StorageUse.Begin(StorageUse.Vital);
         try
         {
-            await database.WriteAsync(tx => tx.ExecuteAsync(
-                """
-                INSERT INTO meta (name, number) VALUES ('write_trial', $1)
-                ON CONFLICT (name) DO UPDATE SET number = excluded.number
-                """, tx.Now));
+            await database.WriteAsync(tx =>
+                tx.ExecuteAsync(
+                    """
+                    INSERT INTO meta (name, number) VALUES ('write_trial', $1)
+                    ON CONFLICT (name) DO UPDATE SET number = excluded.number
+                    """,
+                    tx.Now
+                )
+            );
             return true;
         }
         catch (StorageUnavailableException)

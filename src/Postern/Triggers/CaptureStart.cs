@@ -11,8 +11,8 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// Makes a capture and starts its work: the capture, its session, its message, its run and what these cause are one transaction. A request about the same thing
-/// goes on with the session that there is.
+/// Makes a capture and starts its work: the capture, its session, its message, its run and what these cause are one
+/// transaction. A request about the same thing goes on with the session that there is.
 /// </summary>
 internal sealed class CaptureStart(Database database, Conversation conversation, SessionEvents events, Outbox outbox)
 {
@@ -25,14 +25,20 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
     /// <param name="delivery">The name that a repeat of it has too; null when a repeat cannot be told.</param>
     /// <param name="passes">Whether the filter lets it through.</param>
     public async Task<CaptureOutcome> TakeAsync(
-        Trigger trigger, Incoming incoming, InboundBody body, string? delivery, bool passes)
+        Trigger trigger,
+        Incoming incoming,
+        InboundBody body,
+        string? delivery,
+        bool passes
+    )
     {
         var id = Id.NewGuid(database.Now);
         // A trigger that is full refuses by one look; a repeat is told what its first became all the same.
         if (passes && trigger.InFlight >= trigger.MaxInFlight)
         {
             return delivery is not null && await FirstOfAsync(trigger, delivery, passes) is { } known
-                ? new CaptureOutcome.Duplicate(known) : new CaptureOutcome.Full();
+                ? new CaptureOutcome.Duplicate(known)
+                : new CaptureOutcome.Full();
         }
         var digest = delivery is null ? null : DigestOf(delivery);
         var (prompt, key) = passes ? Render(trigger, incoming, body) : (null, null);
@@ -40,13 +46,30 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
         {
             return await database.WriteAsync<CaptureOutcome>(async tx =>
             {
-                if (digest is not null
-                    && await CaptureStore.RememberAsync(tx, trigger.Project, trigger.Uid, digest, id, passes) is { } first)
+                if (
+                    digest is not null
+                    && await CaptureStore.RememberAsync(tx, trigger.Project, trigger.Uid, digest, id, passes)
+                        is { } first
+                )
                     return new CaptureOutcome.Duplicate(first);
                 var capture = new Capture(
-                    trigger.Project, id, trigger.Uid, tx.Now, incoming.Source, incoming.Method, incoming.Path, incoming.Query, JsonSerializer.Serialize(incoming.Headers, Wire.Json), incoming.Body, incoming.ContentType, incoming.SourceIp, incoming.ScheduledAt,
-                    Capture.Captured);
-                if (!passes) return await FilterAsync(tx, trigger, capture);
+                    trigger.Project,
+                    id,
+                    trigger.Uid,
+                    tx.Now,
+                    incoming.Source,
+                    incoming.Method,
+                    incoming.Path,
+                    incoming.Query,
+                    JsonSerializer.Serialize(incoming.Headers, Wire.Json),
+                    incoming.Body,
+                    incoming.ContentType,
+                    incoming.SourceIp,
+                    incoming.ScheduledAt,
+                    Capture.Captured
+                );
+                if (!passes)
+                    return await FilterAsync(tx, trigger, capture);
                 return await StartAsync(tx, trigger, capture, prompt, key);
             });
         }
@@ -60,7 +83,11 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
     /// Returns the capture that a delivery became when it first came; null when it has not come yet, or may start now.
     /// </summary>
     public ValueTask<string?> FirstOfAsync(Trigger trigger, string delivery, bool passes) =>
-        database.ReadAsync(tx => CaptureStore.FirstOfAsync(tx, trigger.Project, trigger.Uid, DigestOf(delivery), passes));
+        database.ReadAsync(tx =>
+            CaptureStore.FirstOfAsync(tx, trigger.Project, trigger.Uid, DigestOf(delivery), passes)
+        );
+
+    private static string Half(byte[] digest) => Convert.ToHexStringLower(digest.AsSpan(0, digest.Length / 2));
 
     private static byte[] DigestOf(string delivery) => SHA256.HashData(Encoding.UTF8.GetBytes(delivery));
 
@@ -68,7 +95,28 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
     public async ValueTask SkipAsync(Tx tx, Trigger trigger, long scheduledAt, string reason, string why)
     {
         var id = Id.NewGuid(database.Now);
-        await CaptureStore.InsertAsync(tx, new Capture(trigger.Project, id, trigger.Uid, tx.Now, Capture.Scheduled, null, null, null, null, null, null, null, scheduledAt, Capture.Failed, reason, why, EndedAt: tx.Now));
+        await CaptureStore.InsertAsync(
+            tx,
+            new Capture(
+                trigger.Project,
+                id,
+                trigger.Uid,
+                tx.Now,
+                Capture.Scheduled,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                scheduledAt,
+                Capture.Failed,
+                reason,
+                why,
+                EndedAt: tx.Now
+            )
+        );
         await TriggerStore.CountAsync(tx, trigger, takesPlace: false);
     }
 
@@ -77,29 +125,65 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
         await CaptureStore.InsertAsync(tx, capture with { Status = Capture.Filtered, EndedAt = tx.Now });
         await CaptureStore.ForgetFilteredBodiesAsync(tx, trigger.Project, trigger.Uid);
         await TriggerStore.CountAsync(tx, trigger, takesPlace: false);
-        await TellAsync(tx, "trigger.filtered", trigger, capture);
+        await TellAsync(tx, EventType.TriggerFiltered, trigger, capture);
         return new CaptureOutcome.FilteredOut(capture.Id);
     }
 
-    private async ValueTask<CaptureOutcome> StartAsync(Tx tx, Trigger trigger, Capture capture, string? prompt, string? key)
+    private async ValueTask<CaptureOutcome> StartAsync(
+        Tx tx,
+        Trigger trigger,
+        Capture capture,
+        string? prompt,
+        string? key
+    )
     {
-        var why = prompt is null ? $"The prompt would be longer than {PromptTemplate.MaxPrompt} characters."
-            : await AgentStore.FindAsync(tx, trigger.Project, trigger.Agent) is null ? $"The agent {trigger.Agent} is not registered." : null;
+        var why =
+            prompt is null ? $"The prompt would be longer than {PromptTemplate.MaxPrompt} characters."
+            : await AgentStore.FindAsync(tx, trigger.Project, trigger.Agent) is null
+                ? $"The agent {trigger.Agent} is not registered."
+            : null;
         if (why is not null)
         {
-            await CaptureStore.InsertAsync(tx, capture with { Status = Capture.Failed, Reason = prompt is null ? "prompt_too_long" : "unknown_agent", Error = why, EndedAt = tx.Now });
+            await CaptureStore.InsertAsync(
+                tx,
+                capture with
+                {
+                    Status = Capture.Failed,
+                    Reason = prompt is null ? "prompt_too_long" : "unknown_agent",
+                    Error = why,
+                    EndedAt = tx.Now,
+                }
+            );
             await TriggerStore.CountAsync(tx, trigger, takesPlace: false);
             return new CaptureOutcome.Taken(capture.Id);
         }
         var session = await SessionOfAsync(tx, trigger, capture, key);
-        var appended = (AppendOutcome.Appended)await conversation.AppendAsync(tx, Conversation.NameOf(session), RecordStore.In, [MessageOf(session.Name, capture.Id, prompt!)], Writer.Server);
+        var appended = (AppendOutcome.Appended)
+            await conversation.AppendAsync(
+                tx,
+                Conversation.NameOf(session),
+                RecordStore.In,
+                [MessageOf(session.Name, capture.Id, prompt!)],
+                Writer.Server
+            );
         var run = (await SessionStore.LockAsync(tx, session.Project, session.Id))!.CurrentRun;
-        if (run is not null && run != session.CurrentRun && trigger.DeadlineSeconds is { } deadline) await RunStore.LimitAsync(tx, session.Project, run, deadline);
+        if (run is not null && run != session.CurrentRun && trigger.DeadlineSeconds is { } deadline)
+            await RunDue.LimitAsync(tx, session.Project, run, deadline);
         var reason = trigger.SessionMode == Trigger.ByKey && key is null ? Capture.SessionKeyMissing : null;
-        await CaptureStore.InsertAsync(tx, capture with { Session = session.Id, InSeq = appended.Start, Run = run, Reason = reason });
+        await CaptureStore.InsertAsync(
+            tx,
+            capture with
+            {
+                Session = session.Id,
+                InSeq = appended.Start,
+                Run = run,
+                Reason = reason,
+            }
+        );
         // Last, as the trigger's row comes after the session's and the run's for everybody.
-        if (!await TriggerStore.CountAsync(tx, trigger, takesPlace: true)) throw new TriggerFullException();
-        await TellAsync(tx, "trigger.captured", trigger, capture);
+        if (!await TriggerStore.CountAsync(tx, trigger, takesPlace: true))
+            throw new TriggerFullException();
+        await TellAsync(tx, EventType.TriggerCaptured, trigger, capture);
         return new CaptureOutcome.Taken(capture.Id);
     }
 
@@ -112,70 +196,138 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
             Trigger.ByKey when key is null => $"{trigger.Uid}:{capture.Id}",
             Trigger.PerTrigger => trigger.Uid,
             // A key of any length and any characters, told apart from every other.
-            _ => $"{trigger.Uid}:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key!)).AsSpan(0, 16))}",
+            _ => $"{trigger.Uid}:{Half(SHA256.HashData(Encoding.UTF8.GetBytes(key!)))}",
         };
-        if ((trigger.SessionMode == Trigger.PerTrigger || key is not null) && await LockNamedAsync(tx, trigger.Project, name) is { } there)
+        if (
+            (trigger.SessionMode == Trigger.PerTrigger || key is not null)
+            && await LockNamedAsync(tx, trigger.Project, name) is { } there
+        )
         {
-            if (MayContinue(tx, trigger, there) && !conversation.IsFull(there)) return there;
+            if (MayContinue(tx, trigger, there) && !conversation.IsFull(there))
+                return there;
             // It was ended by somebody, is full, or is somebody's own: what comes now begins one that nobody else could
             // have named.
             name = $"{name}:{capture.Id}";
         }
-        var made = SessionStart.New(tx, trigger.Project, Id.New(Session.Prefix, database.Now), name, trigger.Agent, Trigger.SessionType) with { Metadata = JsonSerializer.Serialize(new { trigger = trigger.Name.Scope, key = key is null ? null : Wire.Cut(key, ShownKey) }, Wire.Json) };
+        var made = SessionStart.New(
+            tx,
+            trigger.Project,
+            Id.New(Session.Prefix, database.Now),
+            name,
+            trigger.Agent,
+            Trigger.SessionType
+        ) with
+        {
+            Metadata = JsonSerializer.Serialize(
+                new { trigger = trigger.Name.Scope, key = key is null ? null : Wire.Cut(key, ShownKey) },
+                Wire.Json
+            ),
+        };
         if (await SessionStore.InsertAsync(tx, made))
         {
             await events.CreatedAsync(tx, made);
             return made;
         }
         // Another request about the same thing has begun it in this moment.
-        if (await LockNamedAsync(tx, trigger.Project, name) is { } first && MayContinue(tx, trigger, first)) return first;
-        made = made with { ExternalId = $"{name}:{capture.Id}", Key = Session.KeyOf(trigger.Agent, $"{name}:{capture.Id}") };
-        if (!await SessionStore.InsertAsync(tx, made)) throw new InvalidOperationException("A capture's own name was taken.");
+        if (await LockNamedAsync(tx, trigger.Project, name) is { } first && MayContinue(tx, trigger, first))
+            return first;
+        made = made with
+        {
+            ExternalId = $"{name}:{capture.Id}",
+            Key = Session.KeyOf(trigger.Agent, $"{name}:{capture.Id}"),
+        };
+        if (!await SessionStore.InsertAsync(tx, made))
+            throw new InvalidOperationException("A capture's own name was taken.");
         await events.CreatedAsync(tx, made);
         return made;
     }
 
     private static async ValueTask<Session?> LockNamedAsync(Tx tx, string project, string name) =>
-        await SessionStore.FindAsync(tx, project, name) is { } known ? await SessionStore.LockAsync(tx, project, known.Id) : null;
+        await SessionStore.FindAsync(tx, project, name) is { } known
+            ? await SessionStore.LockAsync(tx, project, known.Id)
+            : null;
 
     /// <summary>
-    /// Whether a trigger made this session itself and it is open: only then are its requests added to it. A client's session always has a
-    /// configuration; one that the server made for a trigger has none.
+    /// Whether a trigger made this session itself and it is open: only then are its requests added to it. A client's
+    /// session always has a configuration; one that the server made for a trigger has none.
     /// </summary>
     private static bool MayContinue(Tx tx, Trigger trigger, Session there) =>
-        there is { Type: Trigger.SessionType, TriggerConfig: null } && there.Agent == trigger.Agent && !there.IsClosed && !there.IsExpired(tx.Now);
+        there is { Type: Trigger.SessionType, TriggerConfig: null }
+        && there.Agent == trigger.Agent
+        && !there.IsClosed
+        && !there.IsExpired(tx.Now);
 
     private static NewRecord MessageOf(string chat, string capture, string prompt)
     {
-        var body = JsonSerializer.SerializeToUtf8Bytes(new { kind = "message", payload = new { chatId = chat, trigger = "submit-message", message = new { id = capture, role = "user", parts = new[] { new { type = "text", text = prompt } } } } }, Wire.Json);
+        var body = JsonSerializer.SerializeToUtf8Bytes(
+            new
+            {
+                kind = "message",
+                payload = new
+                {
+                    chatId = chat,
+                    trigger = "submit-message",
+                    message = new
+                    {
+                        id = capture,
+                        role = "user",
+                        parts = new[] { new { type = "text", text = prompt } },
+                    },
+                },
+            },
+            Wire.Json
+        );
         return NewRecord.OfText(body, capture, capture, InEffect.Read(body));
     }
 
     private (string? Prompt, string? Key) Render(Trigger trigger, Incoming incoming, InboundBody body)
     {
         var values = new TemplateValues(
-            incoming.Method, incoming.Path, incoming.Query, incoming.QueryValues, incoming.Headers, body.Text, body.Json,
-            incoming.SourceIp, Wire.Iso(database.Now),
-            incoming.ScheduledAt is { } at ? Wire.Iso(at) : "");
+            incoming.Method,
+            incoming.Path,
+            incoming.Query,
+            incoming.QueryValues,
+            incoming.Headers,
+            body.Text,
+            body.Json,
+            incoming.SourceIp,
+            Wire.Iso(database.Now),
+            incoming.ScheduledAt is { } at ? Wire.Iso(at) : ""
+        );
         var prompt = PromptTemplate.Render(trigger.Template, values);
-        return (prompt, trigger.SessionMode == Trigger.ByKey ? PromptTemplate.RenderKey(trigger.SessionKey!, values) : null);
+        return (
+            prompt,
+            trigger.SessionMode == Trigger.ByKey ? PromptTemplate.RenderKey(trigger.SessionKey!, values) : null
+        );
     }
 
-    private ValueTask TellAsync(Tx tx, string type, Trigger trigger, Capture capture) =>
-        outbox.EmitAsync(tx, trigger.Project, type, trigger.Uid, json =>
-        {
-            json.WriteString("triggerId", trigger.Name.Id);
-            json.WriteString("namespace", trigger.Name.Namespace);
-            json.WriteString("requestId", capture.Id);
-            json.WriteString("source", capture.Source);
-        });
+    private ValueTask TellAsync(Tx tx, EventType type, Trigger trigger, Capture capture) =>
+        outbox.EmitAsync(
+            tx,
+            trigger.Project,
+            type,
+            trigger.Uid,
+            json =>
+            {
+                json.WriteString("triggerId", trigger.Name.Id);
+                json.WriteString("namespace", trigger.Name.Namespace);
+                json.WriteString("requestId", capture.Id);
+                json.WriteString("source", capture.Source);
+            }
+        );
 
     /// <summary>Tells that a schedule cannot go on.</summary>
     public ValueTask TellOfProblemAsync(Tx tx, Trigger trigger, string problem) =>
-        outbox.EmitAsync(tx, trigger.Project, "trigger.schedule_failed", trigger.Uid, json =>
-        {
-            json.WriteString("triggerId", trigger.Name.Id);
-            json.WriteString("namespace", trigger.Name.Namespace);
-            json.WriteString("problem", problem);
-        });
+        outbox.EmitAsync(
+            tx,
+            trigger.Project,
+            EventType.ScheduleFailed,
+            trigger.Uid,
+            json =>
+            {
+                json.WriteString("triggerId", trigger.Name.Id);
+                json.WriteString("namespace", trigger.Name.Namespace);
+                json.WriteString("problem", problem);
+            }
+        );
 }

@@ -13,45 +13,100 @@ internal sealed class CaptureStore(Database database)
     public const long FilteredBodies = 20;
 
     private const string Columns = """
-        project, id, trigger_uid, at, source, method, path, query, headers, body, content_type, source_ip, scheduled_at, status, reason, error, session, in_seq, run, started_at, ended_at
+        project, id, trigger_uid, at, source, method, path, query, headers, body, content_type, source_ip,
+        scheduled_at, status, reason, error, session, in_seq, run, started_at, ended_at
         """;
 
     public static ValueTask<int> InsertAsync(Tx tx, Capture c) =>
         tx.ExecuteAsync(
-            $"INSERT INTO capture ({Columns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
-            c.Project, c.Id, c.TriggerUid, c.At, c.Source, c.Method, c.Path, c.Query, c.Headers, c.Body, c.ContentType, c.SourceIp, c.ScheduledAt, c.Status, c.Reason, c.Error, c.Session, c.InSeq, c.Run, c.StartedAt, c.EndedAt);
+            $"""
+            INSERT INTO capture ({Columns})
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+            """,
+            c.Project,
+            c.Id,
+            c.TriggerUid,
+            c.At,
+            c.Source,
+            c.Method,
+            c.Path,
+            c.Query,
+            c.Headers,
+            c.Body,
+            c.ContentType,
+            c.SourceIp,
+            c.ScheduledAt,
+            c.Status,
+            c.Reason,
+            c.Error,
+            c.Session,
+            c.InSeq,
+            c.Run,
+            c.StartedAt,
+            c.EndedAt
+        );
 
     public static ValueTask<Capture?> FindAsync(Tx tx, string project, string uid, string id) =>
-        tx.FirstAsync($"SELECT {Columns} FROM capture WHERE project = $1 AND id = $2 AND trigger_uid = $3", Map, project, id, uid);
+        tx.FirstAsync(
+            $"SELECT {Columns} FROM capture WHERE project = $1 AND id = $2 AND trigger_uid = $3",
+            Map,
+            project,
+            id,
+            uid
+        );
 
-    public ValueTask<Capture?> FindAsync(string project, string uid, string id) => database.ReadAsync(tx => FindAsync(tx, project, uid, id));
+    public ValueTask<Capture?> FindAsync(string project, string uid, string id) =>
+        database.ReadAsync(tx => FindAsync(tx, project, uid, id));
 
     /// <summary>
     /// Remembers a capture under its delivery's name. Returns null when it is the first, else the first one. The second
     /// in the same moment waits for the first one's commit.
     /// </summary>
     public static async ValueTask<string?> RememberAsync(
-        Tx tx, string project, string uid, byte[] digest, string capture, bool passes)
+        Tx tx,
+        string project,
+        string uid,
+        byte[] digest,
+        string capture,
+        bool passes
+    )
     {
         // One that is older than it is remembered for is taken over.
-        if (await tx.ExecuteAsync(
-            """
-            INSERT INTO capture_key (project, trigger_uid, digest, capture, at) VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT (project, trigger_uid, digest) DO UPDATE SET capture = excluded.capture, at = excluded.at WHERE capture_key.at < $6
-            """, project, uid, digest, capture, tx.Now, tx.Now - RememberedFor) == 1)
+        if (
+            await tx.ExecuteAsync(
+                """
+                INSERT INTO capture_key (project, trigger_uid, digest, capture, at) VALUES ($1, $2, $3, $4, $5)
+                ON CONFLICT (project, trigger_uid, digest) DO UPDATE SET capture = excluded.capture, at = excluded.at
+                WHERE capture_key.at < $6
+                """,
+                project,
+                uid,
+                digest,
+                capture,
+                tx.Now,
+                tx.Now - RememberedFor
+            ) == 1
+        )
             return null;
-        if (await FirstOfAsync(tx, project, uid, digest, passes) is { } first) return first;
+        if (await FirstOfAsync(tx, project, uid, digest, passes) is { } first)
+            return first;
         // The row is locked by the statement above: nobody else takes the first one's place meanwhile.
         await tx.ExecuteAsync(
             "UPDATE capture_key SET capture = $4, at = $5 WHERE project = $1 AND trigger_uid = $2 AND digest = $3",
-            project, uid, digest, capture, tx.Now);
+            project,
+            uid,
+            digest,
+            capture,
+            tx.Now
+        );
         return null;
     }
 
     /// <summary>
     /// Returns the capture that stands in the way of a repeat. One that failed before anything started does not, nor
-    /// does one that was filtered out where the repeat <paramref name="passes"/>: whoever put that right sends it again.
-    /// Nothing started where there was no session, or where the first attempt of its run was never handed to its agent.
+    /// does one that was filtered out where the repeat <paramref name="passes"/>: whoever put that right sends it
+    /// again. Nothing started where there was no session, or where the first attempt of its run was never handed to its
+    /// agent.
     /// </summary>
     public static ValueTask<string?> FirstOfAsync(Tx tx, string project, string uid, byte[] digest, bool passes) =>
         tx.FirstAsync(
@@ -68,61 +123,216 @@ internal sealed class CaptureStore(Database database)
                                 AND (COALESCE(c.reason, '') = 'dispatch_failed'
                                      OR COALESCE(c.reason, '') <> 'cancelled' AND r.dispatched = 0)))
             """,
-            r => r.GetString(0), project, uid, digest, tx.Now - RememberedFor, passes ? 1L : 0L);
+            r => r.GetString(0),
+            project,
+            uid,
+            digest,
+            tx.Now - RememberedFor,
+            passes ? 1L : 0L
+        );
 
-    /// <summary>Of what was filtered out, the newest few keep their bodies: enough to put a filter right, and no way to fill the disk.</summary>
+    /// <summary>
+    /// Of what was filtered out, the newest few keep their bodies: enough to put a filter right, and no way to fill the
+    /// disk.
+    /// </summary>
     public static async ValueTask ForgetFilteredBodiesAsync(Tx tx, string project, string uid)
     {
-        if (await tx.FirstAsync<(long At, string Id)?>(
-            "SELECT at, id FROM capture WHERE project = $1 AND trigger_uid = $2 AND status = 'filtered' AND body IS NOT NULL ORDER BY at DESC, id DESC LIMIT 1 OFFSET $3",
-            r => (r.GetInt64(0), r.GetString(1)), project, uid, FilteredBodies) is not { } last) return;
+        if (
+            await tx.FirstAsync<(long At, string Id)?>(
+                """
+                SELECT at, id
+                FROM capture
+                WHERE project = $1 AND trigger_uid = $2 AND status = 'filtered' AND body IS NOT NULL
+                ORDER BY at DESC, id DESC LIMIT 1 OFFSET $3
+                """,
+                r => (r.GetInt64(0), r.GetString(1)),
+                project,
+                uid,
+                FilteredBodies
+            )
+            is not { } last
+        )
+            return;
         await tx.ExecuteAsync(
-            "UPDATE capture SET body = NULL WHERE project = $1 AND trigger_uid = $2 AND status = 'filtered' AND body IS NOT NULL AND (at, id) <= ($3, $4)", project, uid, last.At, last.Id);
+            """
+            UPDATE capture
+            SET body = NULL
+            WHERE project = $1 AND trigger_uid = $2 AND status = 'filtered' AND body IS NOT NULL
+              AND (at, id) <= ($3, $4)
+            """,
+            project,
+            uid,
+            last.At,
+            last.Id
+        );
     }
 
     /// <summary>The turn that answers them has begun.</summary>
     public static ValueTask<int> BeginAsync(Tx tx, string project, string session, long inSeq) =>
-        tx.ExecuteAsync("UPDATE capture SET status = 'inprogress', started_at = $4 WHERE project = $1 AND session = $2 AND in_seq <= $3 AND ended_at IS NULL AND status = 'captured'", project, session, inSeq, tx.Now);
+        tx.ExecuteAsync(
+            """
+            UPDATE capture
+            SET status = 'inprogress', started_at = $4
+            WHERE project = $1 AND session = $2 AND in_seq <= $3 AND ended_at IS NULL AND status = 'captured'
+            """,
+            project,
+            session,
+            inSeq,
+            tx.Now
+        );
 
     /// <summary>Their work has ended; their places are free. The caller holds the session's row.</summary>
-    public static async ValueTask SettleAsync(Tx tx, string project, string session, long inSeq, string status, string? reason, string? error)
+    public static async ValueTask SettleAsync(
+        Tx tx,
+        string project,
+        string session,
+        long inSeq,
+        string status,
+        string? reason,
+        string? error
+    )
     {
         var freed = await tx.ListAsync(
             """
-            UPDATE capture SET status = $4, reason = COALESCE($5, reason), error = $6, ended_at = $7, started_at = COALESCE(started_at, $7)
+            UPDATE capture
+            SET status = $4, reason = COALESCE($5, reason), error = $6, ended_at = $7,
+              started_at = COALESCE(started_at, $7)
             WHERE project = $1 AND session = $2 AND in_seq <= $3 AND ended_at IS NULL RETURNING trigger_uid
-            """, r => r.GetString(0), project, session, inSeq, status, reason, error, tx.Now);
-        foreach (var uid in freed.GroupBy(u => u, StringComparer.Ordinal)) await TriggerStore.FreeAsync(tx, project, uid.Key, uid.Count());
+            """,
+            r => r.GetString(0),
+            project,
+            session,
+            inSeq,
+            status,
+            reason,
+            error,
+            tx.Now
+        );
+        foreach (var uid in freed.GroupBy(u => u, StringComparer.Ordinal))
+            await TriggerStore.FreeAsync(tx, project, uid.Key, uid.Count());
     }
 
     /// <summary>A run has taken the session over: what is under way is its.</summary>
     public static ValueTask<int> FollowAsync(Tx tx, string project, string session, string run) =>
-        tx.ExecuteAsync("UPDATE capture SET run = $3 WHERE project = $1 AND session = $2 AND in_seq >= 0 AND ended_at IS NULL", project, session, run);
+        tx.ExecuteAsync(
+            "UPDATE capture SET run = $3 WHERE project = $1 AND session = $2 AND in_seq >= 0 AND ended_at IS NULL",
+            project,
+            session,
+            run
+        );
 
     /// <summary>The newest capture that the open turn of a session answers.</summary>
     public ValueTask<Capture?> OfTurnAsync(string project, string session, long inSeq) =>
-        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM capture WHERE project = $1 AND session = $2 AND in_seq <= $3 AND ended_at IS NULL ORDER BY in_seq DESC LIMIT 1", Map, project, session, inSeq));
+        database.ReadAsync(tx =>
+            tx.FirstAsync(
+                $"""
+                SELECT {Columns}
+                FROM capture
+                WHERE project = $1 AND session = $2 AND in_seq <= $3 AND ended_at IS NULL
+                ORDER BY in_seq DESC LIMIT 1
+                """,
+                Map,
+                project,
+                session,
+                inSeq
+            )
+        );
 
     /// <summary>A page, newest first.</summary>
-    public ValueTask<List<Capture>> ListAsync(string project, string uid, string? status, long beforeAt, string beforeId, int limit) =>
-        database.SearchAsync(tx => tx.ListAsync(
-            $"""
-            SELECT {Columns} FROM capture WHERE project = $1 AND trigger_uid = $2 AND ($3 = '' OR status = $3) AND (at, id) < ($4, $5) ORDER BY at DESC, id DESC LIMIT $6
-            """, Map, project, uid, status ?? "", beforeAt, beforeId, (long)limit));
+    public ValueTask<List<Capture>> ListAsync(
+        string project,
+        string uid,
+        string? status,
+        long beforeAt,
+        string beforeId,
+        int limit
+    ) =>
+        database.SearchAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT {Columns} FROM capture
+                WHERE project = $1 AND trigger_uid = $2 AND ($3 = '' OR status = $3) AND (at, id) < ($4, $5)
+                ORDER BY at DESC, id DESC LIMIT $6
+                """,
+                Map,
+                project,
+                uid,
+                status ?? "",
+                beforeAt,
+                beforeId,
+                (long)limit
+            )
+        );
 
     /// <summary>Retention, one trigger: the newest finished ones stay, and what is under way.</summary>
     public Task<int> SweepAsync(string project, string uid, int keep) =>
         database.WriteAsync(async tx =>
         {
-            if (await tx.FirstAsync<(long At, string Id)?>(
-                "SELECT at, id FROM capture WHERE project = $1 AND trigger_uid = $2 AND ended_at IS NOT NULL ORDER BY at DESC, id DESC LIMIT 1 OFFSET $3", r => (r.GetInt64(0), r.GetString(1)), project, uid, (long)keep) is not { } last) return 0;
-            return await tx.ExecuteAsync("DELETE FROM capture WHERE project = $1 AND trigger_uid = $2 AND ended_at IS NOT NULL AND (at < $3 OR (at = $3 AND id <= $4))", project, uid, last.At, last.Id);
+            if (
+                await tx.FirstAsync<(long At, string Id)?>(
+                    """
+                    SELECT at, id
+                    FROM capture
+                    WHERE project = $1 AND trigger_uid = $2 AND ended_at IS NOT NULL
+                    ORDER BY at DESC, id DESC LIMIT 1 OFFSET $3
+                    """,
+                    r => (r.GetInt64(0), r.GetString(1)),
+                    project,
+                    uid,
+                    (long)keep
+                )
+                is not { } last
+            )
+                return 0;
+            return await tx.ExecuteAsync(
+                """
+                DELETE
+                FROM capture
+                WHERE project = $1 AND trigger_uid = $2 AND ended_at IS NOT NULL AND (at < $3 OR (at = $3 AND id <= $4))
+                """,
+                project,
+                uid,
+                last.At,
+                last.Id
+            );
         });
 
     public Task<int> ForgetKeysAsync(int limit) =>
-        database.WriteAsync(async tx => await tx.ExecuteAsync("DELETE FROM capture_key WHERE (project, trigger_uid, digest) IN (SELECT project, trigger_uid, digest FROM capture_key WHERE at < $1 LIMIT $2)", tx.Now - RememberedFor, (long)limit));
+        database.WriteAsync(async tx =>
+            await tx.ExecuteAsync(
+                """
+                DELETE
+                FROM capture_key
+                WHERE (project, trigger_uid, digest) IN (SELECT project, trigger_uid, digest FROM capture_key
+                  WHERE at < $1 LIMIT $2)
+                """,
+                tx.Now - RememberedFor,
+                (long)limit
+            )
+        );
 
-    private static Capture Map(DbDataReader r) => new(
-        r.GetString(0), r.GetString(1), r.GetString(2), r.GetInt64(3), r.GetString(4), r.TextOrNull(5), r.TextOrNull(6), r.TextOrNull(7), r.TextOrNull(8), r.BytesOrNull(9), r.TextOrNull(10), r.TextOrNull(11), r.LongOrNull(12),
-        r.GetString(13), r.TextOrNull(14), r.TextOrNull(15), r.TextOrNull(16), r.LongOrNull(17), r.TextOrNull(18), r.LongOrNull(19), r.LongOrNull(20));
+    private static Capture Map(DbDataReader r) =>
+        new(
+            r.GetString(0),
+            r.GetString(1),
+            r.GetString(2),
+            r.GetInt64(3),
+            r.GetString(4),
+            r.TextOrNull(5),
+            r.TextOrNull(6),
+            r.TextOrNull(7),
+            r.TextOrNull(8),
+            r.BytesOrNull(9),
+            r.TextOrNull(10),
+            r.TextOrNull(11),
+            r.LongOrNull(12),
+            r.GetString(13),
+            r.TextOrNull(14),
+            r.TextOrNull(15),
+            r.TextOrNull(16),
+            r.LongOrNull(17),
+            r.TextOrNull(18),
+            r.LongOrNull(19),
+            r.LongOrNull(20)
+        );
 }

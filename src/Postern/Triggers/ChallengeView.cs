@@ -2,5 +2,4 @@ using Postern.Http;
 
 namespace Postern.Triggers;
 
-internal sealed record ChallengeView(
-    [Member("The challenge that was sent.")] string Challenge);
+internal sealed record ChallengeView([Member("The challenge that was sent.")] string Challenge);

@@ -23,7 +23,11 @@ internal sealed class CronSchedule
     /// <param name="expression">Five fields.</param>
     /// <param name="zone">An IANA name.</param>
     /// <param name="now">Microseconds.</param>
-    public static (CronSchedule? Schedule, string? Field, string? Problem) Parse(string expression, string zone, long now)
+    public static (CronSchedule? Schedule, string? Field, string? Problem) Parse(
+        string expression,
+        string zone,
+        long now
+    )
     {
         var read = Read(expression, zone);
         return read.Schedule is { } schedule && schedule.After(now) is null
@@ -39,8 +43,8 @@ internal sealed class CronSchedule
         {
             found = TimeZoneInfo.FindSystemTimeZoneById(zone);
         }
-        catch (Exception fault) when
-            (fault is TimeZoneNotFoundException or InvalidTimeZoneException or System.Security.SecurityException)
+        catch (Exception fault)
+            when (fault is TimeZoneNotFoundException or InvalidTimeZoneException or System.Security.SecurityException)
         {
             return (null, "cronTimezone", "must be an IANA time zone, such as Europe/Berlin");
         }
@@ -49,9 +53,10 @@ internal sealed class CronSchedule
             return (null, "cronExpression", "must have five fields: minute hour day month weekday");
         var (minute, hour, day, month, weekday) = (fields[0], fields[1], fields[2], fields[3], fields[4]);
         // The library asks for both days where cron asks for one of them.
-        string[] forms = day is "*" or "?" || weekday is "*" or "?"
-            ? [expression]
-            : [$"{minute} {hour} {day} {month} *", $"{minute} {hour} * {month} {weekday}"];
+        string[] forms =
+            day is "*" or "?" || weekday is "*" or "?"
+                ? [expression]
+                : [$"{minute} {hour} {day} {month} *", $"{minute} {hour} * {month} {weekday}"];
         try
         {
             var isRepeated = (minute + hour).AsSpan().IndexOfAny("*/-") >= 0;
@@ -64,13 +69,16 @@ internal sealed class CronSchedule
         }
     }
 
-    /// <summary>The first occurrence that is later than an instant, both in microseconds; null: there is none.</summary>
+    /// <summary>
+    /// The first occurrence that is later than an instant, both in microseconds; null: there is none.
+    /// </summary>
     public long? After(long instant)
     {
         var asked = Wire.Instant(instant).UtcDateTime;
         DateTime? first = null;
         foreach (var one in _either)
-            if (NextOf(one, asked) is { } next && !(next >= first)) first = next;
+            if (NextOf(one, asked) is { } next && !(next >= first))
+                first = next;
         return first is null ? null : Wire.Microseconds(new DateTimeOffset(first.Value));
     }
 
@@ -87,9 +95,12 @@ internal sealed class CronSchedule
             found.Clear();
             var from = until - span;
             var all = from <= first;
-            if (all) found.Add(first);
-            for (var at = After(all ? first : from); at <= until; at = After(at.Value)) found.Add(at.Value);
-            if (all || found.Count >= most) return found.Count <= most ? found : found[^most..];
+            if (all)
+                found.Add(first);
+            for (var at = After(all ? first : from); at <= until; at = After(at.Value))
+                found.Add(at.Value);
+            if (all || found.Count >= most)
+                return found.Count <= most ? found : found[^most..];
         }
     }
 
@@ -104,14 +115,21 @@ internal sealed class CronSchedule
         {
             // What they have shown already may come again: all that they show in these hours, at each of its times.
             DateTime? next = null;
-            for (var at = one.GetNextOccurrence(shown - ZoneClock.Near);
+            for (
+                var at = one.GetNextOccurrence(shown - ZoneClock.Near);
                 at <= shown + (2 * ZoneClock.Near);
-                at = one.GetNextOccurrence(at.Value))
+                at = one.GetNextOccurrence(at.Value)
+            )
             {
-                foreach (var time in (DateTime?[])[_clock.FirstTimeOf(at.Value), _isRepeated ? _clock.SecondTimeOf(at.Value) : null])
-                    if (time > asked && !(time >= next)) next = time;
+                foreach (
+                    var time in (DateTime?[])
+                        [_clock.FirstTimeOf(at.Value), _isRepeated ? _clock.SecondTimeOf(at.Value) : null]
+                )
+                    if (time > asked && !(time >= next))
+                        next = time;
             }
-            if (next is not null) return next;
+            if (next is not null)
+                return next;
         }
         return one.GetNextOccurrence(shown) is { } local ? _clock.FirstTimeOf(local) : null;
     }

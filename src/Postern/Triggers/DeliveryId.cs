@@ -19,8 +19,16 @@ internal static class DeliveryId
     /// </summary>
     public static readonly string[] Headers =
     [
-        "X-GitHub-Delivery", "webhook-id", "svix-id", "Idempotency-Key", "X-Gitlab-Webhook-UUID", "Linear-Delivery",
-        "X-Atlassian-Webhook-Identifier", "X-Shopify-Event-Id", "X-Shopify-Webhook-Id", "X-Request-UUID",
+        "X-GitHub-Delivery",
+        "webhook-id",
+        "svix-id",
+        "Idempotency-Key",
+        "X-Gitlab-Webhook-UUID",
+        "Linear-Delivery",
+        "X-Atlassian-Webhook-Identifier",
+        "X-Shopify-Event-Id",
+        "X-Shopify-Webhook-Id",
+        "X-Request-UUID",
     ];
 
     /// <summary>Returns the name; null when a repeat of the request could not be told from another one.</summary>
@@ -30,20 +38,26 @@ internal static class DeliveryId
     /// <param name="signed">What the signature says of the message; null where nothing is signed.</param>
     public static string? Of(IHeaderDictionary headers, Trigger trigger, JsonElement? body, string? signed)
     {
-        if (trigger.DeliveryIdHeader is { } own && Named(headers, own) is { } chosen) return chosen;
+        if (trigger.DeliveryIdHeader is { } own && Named(headers, own) is { } chosen)
+            return chosen;
         var scheme = trigger.AuthScheme is null ? null : SignatureScheme.Of(trigger.AuthScheme);
         if (scheme?.Repeat == RepeatBy.EventId)
             return (TextOf(body, "id") ?? TextOf(body, "event_id")) is { } id ? "event " + id : signed;
-        if (scheme is not null && scheme.Repeat != RepeatBy.Delivery) return signed;
+        if (scheme is not null && scheme.Repeat != RepeatBy.Delivery)
+            return signed;
         return Headers.Select(name => Named(headers, name)).FirstOrDefault(name => name is not null);
     }
 
     private static string? Named(IHeaderDictionary headers, string name) =>
         headers.TryGetValue(name, out var given) && given is [{ Length: > 0 and <= MaxLength } id]
-            ? $"{name.ToLowerInvariant()} {id}" : null;
+            ? $"{name.ToLowerInvariant()} {id}"
+            : null;
 
     private static string? TextOf(JsonElement? body, string member) =>
-        body is { ValueKind: JsonValueKind.Object } json && json.TryGetProperty(member, out var value)
-        && value.ValueKind == JsonValueKind.String && Fields.TextOf(value) is { Length: > 0 and <= MaxLength } text
-            ? text : null;
+        body is { ValueKind: JsonValueKind.Object } json
+        && json.TryGetProperty(member, out var value)
+        && value.ValueKind == JsonValueKind.String
+        && Fields.TextOf(value) is { Length: > 0 and <= MaxLength } text
+            ? text
+            : null;
 }

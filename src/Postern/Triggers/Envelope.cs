@@ -2,6 +2,4 @@ using Postern.Http;
 
 namespace Postern.Triggers;
 
-internal sealed record Envelope<T>(
-    [Member("True.")] bool Success,
-    [Member("The answer.")] T Data);
+internal sealed record Envelope<T>([Member("True.")] bool Success, [Member("The answer.")] T Data);

@@ -13,4 +13,5 @@ internal sealed record ExecutionCallback(
     [Text("What went wrong, for people.", 0, 65_536)] string? ErrorMessage,
     [Text("Not looked at.", 0, 1024)] string? LastSeenBranch,
     [Text("What the agent said last.", 0, 900_000)] string? LastAssistantMessageText,
-    [Member("Why it failed: stage, code, message. One that is not valid is dropped.")] JsonElement? Failure);
+    [Member("Why it failed: stage, code, message. One that is not valid is dropped.")] JsonElement? Failure
+);

@@ -7,4 +7,5 @@ internal sealed record ExecutionDone(
     [Member("True.")] bool Success,
     [Member("More about it, where there is more.")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    MessageView? Data);
+        MessageView? Data
+);

@@ -8,10 +8,19 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// The door of workers that were given a callback with their dispatch: it closes one capture, or one run without a capture. It authenticates by itself, because its
-/// token verifies only together with what the headers name; a key is not looked at. Settled under the session's lock: of many at once one applies, the others are told that it is done.
+/// The door of workers that were given a callback with their dispatch: it closes one capture, or one run without a
+/// capture. It authenticates by itself, because its token verifies only together with what the headers name; a key is
+/// not looked at. Settled under the session's lock: of many at once one applies, the others are told that it is done.
 /// </summary>
-internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials failed, Rates rates, Projects projects, Conversation conversation, RunReports reports, Database database)
+internal sealed class ExecutionRoutes(
+    CallbackSecrets secrets,
+    FailedCredentials failed,
+    Rates rates,
+    Projects projects,
+    Conversation conversation,
+    RunReports reports,
+    Database database
+)
 {
     public const string NamespaceHeader = "x-webhook-namespace";
     public const string TriggerHeader = "x-webhook-trigger-id";
@@ -20,71 +29,183 @@ internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials
     private const int MaxBody = 1024 * 1024;
 
     public void Map(Doors doors) =>
-        doors.Group("/api/callbacks", TriggerFamily.Instance).Post("/execution", Opens.CallbackToken, "the capture that the token names", Take)
-            .Says("Report the end of an execution").Header(NamespaceHeader, "user/{id} or org/{id}").Header(TriggerHeader, "The trigger").Header(RequestHeader, "The captured request").Header(Credentials.RunHeader, "Instead of those three: a run without a capture")
-            .Takes<ExecutionCallback>().Gives<ExecutionDone>().Gives(400, 401, 403, 404, 409, 413, 500);
+        doors
+            .Group("/api/callbacks", TriggerFamily.Instance)
+            .Post("/execution", Opens.CallbackToken, "the capture that the token names", Take)
+            .Says("Report the end of an execution")
+            .Header(NamespaceHeader, "user/{id} or org/{id}")
+            .Header(TriggerHeader, "The trigger")
+            .Header(RequestHeader, "The captured request")
+            .Header(Credentials.RunHeader, "Instead of those three: a run without a capture")
+            .Takes<ExecutionCallback>()
+            .Gives<ExecutionDone>()
+            .Gives(400, 401, 403, 404, 409, 413, 500);
 
     private async Task<IResult> Take(HttpContext http)
     {
         var headers = http.Request.Headers;
-        var (space, trigger, request, run) = (Text(headers, NamespaceHeader), Text(headers, TriggerHeader), Text(headers, RequestHeader), Text(headers, Credentials.RunHeader));
+        var (space, trigger, request, run) = (
+            Text(headers, NamespaceHeader),
+            Text(headers, TriggerHeader),
+            Text(headers, RequestHeader),
+            Text(headers, Credentials.RunHeader)
+        );
         var ofCapture = space is not null && trigger is not null && request is not null;
-        if (!ofCapture && (run is null || space is not null || trigger is not null || request is not null)) return Refusal.BadRequest("Missing webhook identification headers", "missing_identification");
+        if (!ofCapture && (run is null || space is not null || trigger is not null || request is not null))
+            return Refusal.BadRequest("Missing webhook identification headers", "missing_identification");
         var project = Text(headers, Credentials.ProjectHeader) ?? await projects.DefaultAsync();
-        var attempt = Text(headers, Credentials.AttemptHeader) is { } said ? long.TryParse(said, System.Globalization.NumberStyles.None, null, out var number) ? number : 0 : 1;
+        var attempt = Text(headers, Credentials.AttemptHeader) is { } said
+            ? long.TryParse(said, System.Globalization.NumberStyles.None, null, out var number)
+                ? number
+                : 0
+            : 1;
         var token = headers[Credentials.CallbackTokenHeader] is { Count: 1 } given ? given[0] ?? "" : "";
-        var valid = project is { Length: <= 128 } && (ofCapture ? await secrets.IsTokenAsync(token, project, Scope, space!, trigger!, request!) : await secrets.IsRunTokenAsync(token, project, run!, attempt));
-        if (!valid) return failed.Refuse(http, "wrong_callback_token", null, new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "CallbackToken realm=\"postern\"" });
+        var valid =
+            project is { Length: <= 128 }
+            && (
+                ofCapture
+                    ? await secrets.IsTokenAsync(token, project, Scope, space!, trigger!, request!)
+                    : await secrets.IsRunTokenAsync(token, project, run!, attempt)
+            );
+        if (!valid)
+            return failed.Refuse(
+                http,
+                "wrong_callback_token",
+                null,
+                new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "CallbackToken realm=\"postern\"" }
+            );
 
-        if (rates.OfCallback(http, project!) is { } slower) return slower;
+        if (rates.OfCallback(http, project!) is { } slower)
+            return slower;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null) return unreadable!.Status == 413 ? unreadable : Invalid;
-        if (ExecutionReport.Read(fields) is not { } report) return Invalid;
-        return ofCapture ? await CloseCaptureAsync(project!, space!, trigger!, request!, report) : await CloseRunAsync(project!, run!, attempt, report);
+        if (fields is null)
+            return unreadable!.Status == 413 ? unreadable : Invalid;
+        if (ExecutionReport.Read(fields) is not { } report)
+            return Invalid;
+        return ofCapture
+            ? await CloseCaptureAsync(project!, space!, trigger!, request!, report)
+            : await CloseRunAsync(project!, run!, attempt, report);
     }
 
-    private Task<IResult> CloseCaptureAsync(string project, string space, string triggerId, string request, ExecutionReport report) =>
+    private Task<IResult> CloseCaptureAsync(
+        string project,
+        string space,
+        string triggerId,
+        string request,
+        ExecutionReport report
+    ) =>
         database.WriteAsync<IResult>(async tx =>
         {
             var slash = space.IndexOf('/', StringComparison.Ordinal);
-            if (slash < 0 || await TriggerStore.FindAsync(tx, project, new TriggerName(space[..slash], space[(slash + 1)..], triggerId)) is not { } trigger || await CaptureStore.FindAsync(tx, project, trigger.Uid, request) is not { } seen) return NoRequest;
-            // The session's row puts callbacks, turns and deadlines in one order; what is known of the capture is read again behind it.
+            if (
+                slash < 0
+                || await TriggerStore.FindAsync(
+                    tx,
+                    project,
+                    new TriggerName(space[..slash], space[(slash + 1)..], triggerId)
+                )
+                    is not { } trigger
+                || await CaptureStore.FindAsync(tx, project, trigger.Uid, request) is not { } seen
+            )
+                return NoRequest;
+            // The session's row puts callbacks, turns and deadlines in one order; what is known of the capture is read
+            // again behind it.
             var session = seen.Session is null ? null : await SessionStore.LockAsync(tx, project, seen.Session);
-            if (await CaptureStore.FindAsync(tx, project, trigger.Uid, request) is not { } capture) return NoRequest;
-            if (capture.IsOver) return Done("Request already completed");
-            if (report.CloudAgentSessionId != capture.Session) return new Refusal(403, "Session ID mismatch", "session_mismatch");
-            if (session is null) return NoRequest;
-            if (report.FailureDropped && capture.Run is not null) await NoteAsync(tx, project, capture.Run);
+            if (await CaptureStore.FindAsync(tx, project, trigger.Uid, request) is not { } capture)
+                return NoRequest;
+            if (capture.IsOver)
+                return Done("Request already completed");
+            if (report.CloudAgentSessionId != capture.Session)
+                return new Refusal(403, "Session ID mismatch", "session_mismatch");
+            if (session is null)
+                return NoRequest;
+            if (report.FailureDropped && capture.Run is not null)
+                await NoteAsync(tx, project, capture.Run);
             var by = new Doer("callback_token", request);
-            if (report.Succeeded && session.CurrentRun is { } current && await RunStore.LockAsync(tx, project, current) is { IsEnded: false, Approval: not null } waiting)
+            if (
+                report.Succeeded
+                && session.CurrentRun is { } current
+                && await RunStore.LockAsync(tx, project, current) is { IsEnded: false, Approval: not null } waiting
+            )
             {
-                await RunReports.KeepRefusalAsync(tx, waiting, new Report(Phase.Succeeded, by, null), new ReportOutcome.Illegal(waiting.Status, Phase.Succeeded, [], Terminal: false, Asked: true));
+                await RunReports.KeepRefusalAsync(
+                    tx,
+                    waiting,
+                    new Report(Phase.Succeeded, by, null),
+                    new ReportOutcome.Illegal(waiting.Status, Phase.Succeeded, [], Terminal: false, Asked: true)
+                );
                 return AwaitsApproval;
             }
-            if (!report.Succeeded) await FailAsync(tx, session, capture, report, by);
-            else await SucceedAsync(tx, session, capture, report, by);
+            if (!report.Succeeded)
+                await FailAsync(tx, session, capture, report, by);
+            else
+                await SucceedAsync(tx, session, capture, report, by);
             return Done(null);
         });
 
-    /// <summary>The turn ends with what the agent has written, or with the text that came; its run has succeeded.</summary>
+    /// <summary>
+    /// The turn ends with what the agent has written, or with the text that came; its run has succeeded.
+    /// </summary>
     private async ValueTask SucceedAsync(Tx tx, Session session, Capture capture, ExecutionReport report, Doer by)
     {
-        if (report.LastAssistantMessageText is { } text && session.OutNext <= session.TurnOutSeq) await conversation.SpeakAsync(tx, session, $"{capture.Id}:callback", text);
-        if (session.CurrentRun is not null && await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is { IsEnded: false } run && await conversation.EndRunAsync(tx, run, Phase.Succeeded, null, by) is not null) return;
-        await CaptureStore.SettleAsync(tx, session.Project, session.Id, capture.InSeq ?? long.MaxValue, Capture.Success, null, null);
+        if (report.LastAssistantMessageText is { } text && session.OutNext <= session.TurnOutSeq)
+            await conversation.SpeakAsync(tx, session, $"{capture.Id}:callback", text);
+        if (
+            session.CurrentRun is not null
+            && await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is { IsEnded: false } run
+            && await conversation.EndRunAsync(tx, run, Phase.Succeeded, null, by) is not null
+        )
+            return;
+        await CaptureStore.SettleAsync(
+            tx,
+            session.Project,
+            session.Id,
+            capture.InSeq ?? long.MaxValue,
+            Capture.Success,
+            null,
+            null
+        );
     }
 
     private async ValueTask FailAsync(Tx tx, Session session, Capture capture, ExecutionReport report, Doer by)
     {
-        var failure = (report.Failure ?? new Failure(report.Status == "interrupted" ? "interrupted" : "execution_failed")) with { Message = report.Words };
-        if (session.CurrentRun is not null && await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is { IsEnded: false } run && await conversation.EndRunAsync(tx, run, Phase.Failed, report.Words, by, failure) is not null) return;
-        await CaptureStore.SettleAsync(tx, session.Project, session.Id, capture.InSeq ?? long.MaxValue, Capture.Failed, failure.Code, report.Words);
+        var failure = (
+            report.Failure ?? new Failure(report.Status == "interrupted" ? "interrupted" : "execution_failed")
+        ) with
+        {
+            Message = report.Words,
+        };
+        if (
+            session.CurrentRun is not null
+            && await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is { IsEnded: false } run
+            && await conversation.EndRunAsync(tx, run, Phase.Failed, report.Words, by, failure) is not null
+        )
+            return;
+        await CaptureStore.SettleAsync(
+            tx,
+            session.Project,
+            session.Id,
+            capture.InSeq ?? long.MaxValue,
+            Capture.Failed,
+            failure.Code,
+            report.Words
+        );
     }
 
     private async Task<IResult> CloseRunAsync(string project, string id, long attempt, ExecutionReport report)
     {
         var by = new Doer("callback_token", id);
-        var taken = new Report(report.Succeeded ? Phase.Succeeded : Phase.Failed, by, attempt) { Failure = report.Succeeded ? null : (report.Failure ?? new Failure("execution_failed")) with { Message = report.Words }, Output = OutputOf(report), OfItsWorker = true };
+        var taken = new Report(report.Succeeded ? Phase.Succeeded : Phase.Failed, by, attempt)
+        {
+            Failure = report.Succeeded
+                ? null
+                : (report.Failure ?? new Failure("execution_failed")) with
+                {
+                    Message = report.Words,
+                },
+            Output = OutputOf(report),
+            OfItsWorker = true,
+        };
         return await database.WriteAsync(async tx =>
         {
             return await reports.TakeAsync(tx, project, id, taken);
@@ -100,14 +221,32 @@ internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials
 
     /// <summary>The text as the run's output; one that is too large for that is left out, and the end stands.</summary>
     private static byte[]? OutputOf(ExecutionReport report) =>
-        report.Succeeded && report.LastAssistantMessageText is { } text && JsonSerializer.SerializeToUtf8Bytes(text, Wire.Json) is { Length: <= RunReports.MaxOutput } output ? output : null;
+        report.Succeeded
+        && report.LastAssistantMessageText is { } text
+        && JsonSerializer.SerializeToUtf8Bytes(text, Wire.Json) is { Length: <= RunReports.MaxOutput } output
+            ? output
+            : null;
 
     private static ValueTask NoteAsync(Tx tx, string project, string run) =>
-        RunEvents.AddAsync(tx, project, run, seq => new RunEvent(seq, "note", tx.Now, 1, new Doer("callback_token", run), Detail: "{\"dropped\":\"failure\"}"));
+        RunEvents.AddAsync(
+            tx,
+            project,
+            run,
+            seq => new RunEvent(
+                seq,
+                "note",
+                tx.Now,
+                1,
+                new Doer("callback_token", run),
+                Detail: "{\"dropped\":\"failure\"}"
+            )
+        );
 
     /// <summary>Header values are UTF-8; the server reads bytes, one character each.</summary>
     private static string? Text(IHeaderDictionary headers, string name) =>
-        headers.TryGetValue(name, out var values) && values.Count == 1 && values[0] is { Length: > 0 and <= 1000 } value ? System.Text.Encoding.UTF8.GetString(System.Text.Encoding.Latin1.GetBytes(value)) : null;
+        headers.TryGetValue(name, out var values) && values.Count == 1 && values[0] is { Length: > 0 and <= 1000 } value
+            ? System.Text.Encoding.UTF8.GetString(System.Text.Encoding.Latin1.GetBytes(value))
+            : null;
 
     private static Refusal AwaitsApproval => new(409, "Run is waiting for an approval", "awaiting_approval");
 
@@ -115,5 +254,6 @@ internal sealed class ExecutionRoutes(CallbackSecrets secrets, FailedCredentials
 
     private static Refusal NoRequest => new(404, "Request not found", "not_found");
 
-    private static IResult Done(string? message) => Reply.Ok(new ExecutionDone(true, message is null ? null : new MessageView(message)));
+    private static IResult Done(string? message) =>
+        Reply.Ok(new ExecutionDone(true, message is null ? null : new MessageView(message)));
 }

@@ -8,9 +8,9 @@ using Postern.Http;
 namespace Postern.Triggers;
 
 /// <summary>
-/// The body of a captured request as its sender meant it: a text, and a JSON value where it is JSON or a form. A form is
-/// the object of its fields; one whose <c>payload</c> is JSON, as GitHub sends it, is that JSON. What is kept are the
-/// bytes as they came; this is made from them each time.
+/// The body of a captured request as its sender meant it: a text, and a JSON value where it is JSON or a form. A form
+/// is the object of its fields; one whose <c>payload</c> is JSON, as GitHub sends it, is that JSON. What is kept are
+/// the bytes as they came; this is made from them each time.
 /// </summary>
 internal sealed class InboundBody : IDisposable
 {
@@ -26,7 +26,9 @@ internal sealed class InboundBody : IDisposable
     /// <summary>The body of a schedule's occurrence: there is none.</summary>
     public static InboundBody None { get; } = new("", null, false);
 
-    /// <summary>The body as text, without a byte order mark, without NUL; of a form with a payload, that payload.</summary>
+    /// <summary>
+    /// The body as text, without a byte order mark, without NUL; of a form with a payload, that payload.
+    /// </summary>
     public string Text { get; }
 
     /// <summary>The body as JSON; null when it is none.</summary>
@@ -41,10 +43,15 @@ internal sealed class InboundBody : IDisposable
     /// <param name="contentEncoding">The header's values.</param>
     /// <param name="limit">Bytes of what it is after compression is undone.</param>
     public static (InboundBody? Body, Refusal? Refusal) Read(
-        ReadOnlyMemory<byte> bytes, string? contentType, IEnumerable<string?> contentEncoding, int limit)
+        ReadOnlyMemory<byte> bytes,
+        string? contentType,
+        IEnumerable<string?> contentEncoding,
+        int limit
+    )
     {
         var (text, refusal) = BodyEncoding.Undo(bytes, contentType, contentEncoding, limit);
-        if (refusal is not null) return (null, refusal);
+        if (refusal is not null)
+            return (null, refusal);
         // However odd its parameters are.
         var type = (contentType ?? "").Split(';')[0].Trim();
         var shown = Encoding.UTF8.GetString(text.Span).Replace("\0", "", StringComparison.Ordinal);
@@ -57,8 +64,7 @@ internal sealed class InboundBody : IDisposable
     /// <summary>The body of a request that was captured before: what could not be read then is its text.</summary>
     public static InboundBody OfCaptured(Incoming incoming, int limit)
     {
-        IEnumerable<string?> coding =
-            incoming.Headers.TryGetValue("content-encoding", out var named) ? [named] : [];
+        IEnumerable<string?> coding = incoming.Headers.TryGetValue("content-encoding", out var named) ? [named] : [];
         return Read(incoming.Body, incoming.ContentType, coding, limit).Body
             ?? new InboundBody(Encoding.UTF8.GetString(incoming.Body), null, false);
     }
@@ -72,7 +78,8 @@ internal sealed class InboundBody : IDisposable
     private static JsonDocument? Parse(ReadOnlyMemory<byte> text)
     {
         // The parser lets bytes in texts pass that are none.
-        if (!Utf8.IsValid(text.Span)) return null;
+        if (!Utf8.IsValid(text.Span))
+            return null;
         try
         {
             return text.Length == 0 ? null : JsonDocument.Parse(MendedJson.Of(text), Lenient);
@@ -86,9 +93,13 @@ internal sealed class InboundBody : IDisposable
     private static InboundBody OfForm(string text)
     {
         var fields = QueryHelpers.ParseQuery(text);
-        if (fields.Count == 0) return new InboundBody(text, null, false);
-        if (fields.TryGetValue(PayloadField, out var payload) && payload is [{ } only]
-            && Parse(Encoding.UTF8.GetBytes(only)) is { } json)
+        if (fields.Count == 0)
+            return new InboundBody(text, null, false);
+        if (
+            fields.TryGetValue(PayloadField, out var payload)
+            && payload is [{ } only]
+            && Parse(Encoding.UTF8.GetBytes(only)) is { } json
+        )
         {
             if (json.RootElement.ValueKind is JsonValueKind.Object or JsonValueKind.Array)
                 return new InboundBody(Kept(only), json, false);
@@ -100,11 +111,13 @@ internal sealed class InboundBody : IDisposable
             writer.WriteStartObject();
             foreach (var (name, values) in fields)
             {
-                if (values.Count == 1) writer.WriteString(Kept(name), Kept(values[0]));
+                if (values.Count == 1)
+                    writer.WriteString(Kept(name), Kept(values[0]));
                 else
                 {
                     writer.WriteStartArray(Kept(name));
-                    foreach (var value in values) writer.WriteStringValue(Kept(value));
+                    foreach (var value in values)
+                        writer.WriteStringValue(Kept(value));
                     writer.WriteEndArray();
                 }
             }

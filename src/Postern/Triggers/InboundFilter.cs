@@ -7,10 +7,11 @@ using Postern.Http;
 namespace Postern.Triggers;
 
 /// <summary>
-/// Decides which requests start anything. <c>{"headers"?: …, "body"?: [{"path", CONDITION}]}</c>, all must hold. Headers
-/// are <c>{name: [values]}</c>, <c>{name: {CONDITION}}</c> or <c>[{"name", CONDITION}]</c>. A condition is one of
-/// <c>equals</c>, <c>notEquals</c>, <c>in</c>, <c>notIn</c>, <c>exists</c>, <c>startsWith</c>, <c>matches</c>. A value
-/// that is missing equals nothing, so <c>notEquals</c> and <c>notIn</c> hold. A null equals null; it does not exist.
+/// Decides which requests start anything. <c>{"headers"?: …, "body"?: [{"path", CONDITION}]}</c>, all must hold.
+/// Headers are <c>{name: [values]}</c>, <c>{name: {CONDITION}}</c> or <c>[{"name", CONDITION}]</c>. A condition is one
+/// of <c>equals</c>, <c>notEquals</c>, <c>in</c>, <c>notIn</c>, <c>exists</c>, <c>startsWith</c>, <c>matches</c>. A
+/// value that is missing equals nothing, so <c>notEquals</c> and <c>notIn</c> hold. A null equals null; it does not
+/// exist.
 /// </summary>
 internal static class InboundFilter
 {
@@ -18,7 +19,15 @@ internal static class InboundFilter
     private const int MaxPattern = 500;
     private static readonly TimeSpan MatchLimit = TimeSpan.FromSeconds(1);
     private static readonly string[] Conditions =
-        ["equals", "notEquals", "in", "notIn", "exists", "startsWith", "matches"];
+    [
+        "equals",
+        "notEquals",
+        "in",
+        "notIn",
+        "exists",
+        "startsWith",
+        "matches",
+    ];
 
     /// <summary>Patterns as they are run; made again when they have been pushed out.</summary>
     private static readonly ConcurrentLru<string, Regex> Patterns = new(256);
@@ -26,16 +35,20 @@ internal static class InboundFilter
     /// <summary>Returns the filter as it is kept; faults are left in <paramref name="fields"/>.</summary>
     public static string? Read(Fields fields)
     {
-        if (fields.Object("filter") is not { } given) return null;
+        if (fields.Object("filter") is not { } given)
+            return null;
         var filter = new Fields(given);
-        if (filter.Any("headers") is { } headers) ReadHeaders(filter, headers);
+        if (filter.Any("headers") is { } headers)
+            ReadHeaders(filter, headers);
         if (filter.Any("body") is { } body)
         {
             if (ItemsOf(filter, "body", body) is { } items)
-                foreach (var (at, item) in items.Index()) ReadItem(filter, $"body[{at}]", item, "path");
+                foreach (var (at, item) in items.Index())
+                    ReadItem(filter, $"body[{at}]", item, "path");
         }
         filter.RefuseUnknown();
-        foreach (var (field, problem) in filter.Faults) fields.Fault("filter." + field, problem);
+        foreach (var (field, problem) in filter.Faults)
+            fields.Fault("filter." + field, problem);
         return filter.Faults.Count > 0 ? null : given.GetRawText();
     }
 
@@ -47,9 +60,11 @@ internal static class InboundFilter
     /// <summary>Whether a filter looks into the body.</summary>
     public static bool ReadsFields(string? filter)
     {
-        if (filter is null) return false;
+        if (filter is null)
+            return false;
         using var rules = JsonDocument.Parse(Readable(filter), Wire.Kept);
-        return rules.RootElement.TryGetProperty("body", out var body) && body.ValueKind == JsonValueKind.Array
+        return rules.RootElement.TryGetProperty("body", out var body)
+            && body.ValueKind == JsonValueKind.Array
             && body.GetArrayLength() > 0;
     }
 
@@ -58,16 +73,21 @@ internal static class InboundFilter
     /// <param name="body">Its body as JSON; null when it is none.</param>
     public static bool Passes(string? filter, IHeaderDictionary headers, JsonElement? body)
     {
-        if (filter is null) return true;
+        if (filter is null)
+            return true;
         using var rules = JsonDocument.Parse(Readable(filter), Wire.Kept);
-        if (rules.RootElement.TryGetProperty("headers", out var names) && !HeadersPass(names, headers)) return false;
-        if (!rules.RootElement.TryGetProperty("body", out var paths) || paths.ValueKind != JsonValueKind.Array) return true;
+        if (rules.RootElement.TryGetProperty("headers", out var names) && !HeadersPass(names, headers))
+            return false;
+        if (!rules.RootElement.TryGetProperty("body", out var paths) || paths.ValueKind != JsonValueKind.Array)
+            return true;
         foreach (var rule in paths.EnumerateArray())
         {
             var found = JsonPath.Parse(rule.GetProperty("path").GetString()!)?.Find(body);
             // To what compares values null is one.
-            if (found is { ValueKind: JsonValueKind.Null } && rule.TryGetProperty("exists", out _)) found = null;
-            if (!Holds(rule, found is { } value ? [value] : [])) return false;
+            if (found is { ValueKind: JsonValueKind.Null } && rule.TryGetProperty("exists", out _))
+                found = null;
+            if (!Holds(rule, found is { } value ? [value] : []))
+                return false;
         }
         return true;
     }
@@ -76,10 +96,14 @@ internal static class InboundFilter
     {
         if (rules.ValueKind == JsonValueKind.Array)
             return rules.EnumerateArray().All(rule => Holds(rule, ValuesOf(headers, NameOf(rule))));
-        return rules.ValueKind != JsonValueKind.Object || rules.EnumerateObject().All(rule =>
-            rule.Value.ValueKind == JsonValueKind.Array
-                ? ValuesOf(headers, rule.Name).Any(value => IsAnyOf(value, rule.Value))
-                : Holds(rule.Value, ValuesOf(headers, rule.Name)));
+        return rules.ValueKind != JsonValueKind.Object
+            || rules
+                .EnumerateObject()
+                .All(rule =>
+                    rule.Value.ValueKind == JsonValueKind.Array
+                        ? ValuesOf(headers, rule.Name).Any(value => IsAnyOf(value, rule.Value))
+                        : Holds(rule.Value, ValuesOf(headers, rule.Name))
+                );
     }
 
     private static string NameOf(JsonElement rule) =>
@@ -87,7 +111,8 @@ internal static class InboundFilter
 
     private static List<JsonElement> ValuesOf(IHeaderDictionary headers, string name) =>
         headers.TryGetValue(name, out var values)
-            ? [.. values.Select(value => JsonSerializer.SerializeToElement(value ?? "", Wire.Json))] : [];
+            ? [.. values.Select(value => JsonSerializer.SerializeToElement(value ?? "", Wire.Json))]
+            : [];
 
     /// <summary>Whether the condition of a rule holds for what is there: nothing, or the values of one name.</summary>
     private static bool Holds(JsonElement rule, List<JsonElement> there)
@@ -101,7 +126,9 @@ internal static class InboundFilter
             "in" => there.Any(value => IsAnyOf(value, wanted)),
             "notIn" => !there.Any(value => IsAnyOf(value, wanted)),
             "exists" => (there.Count > 0) == wanted.GetBoolean(),
-            "startsWith" => there.Any(value => TextOf(value)?.StartsWith(wanted.GetString()!, StringComparison.Ordinal) == true),
+            "startsWith" => there.Any(value =>
+                TextOf(value)?.StartsWith(wanted.GetString()!, StringComparison.Ordinal) == true
+            ),
             _ => there.Any(value => TextOf(value) is { } text && Matches(text, wanted.GetString()!)),
         };
     }
@@ -110,12 +137,13 @@ internal static class InboundFilter
         list.EnumerateArray().Any(wanted => JsonElement.DeepEquals(value, wanted));
 
     /// <summary>Returns a text, number or truth value as text; null for what has parts.</summary>
-    private static string? TextOf(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.String => MendedJson.TextOf(value),
-        JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => value.GetRawText(),
-        _ => null,
-    };
+    private static string? TextOf(JsonElement value) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.String => MendedJson.TextOf(value),
+            JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => value.GetRawText(),
+            _ => null,
+        };
 
     /// <summary>What takes longer than the limit holds no match.</summary>
     private static bool Matches(string text, string pattern)
@@ -131,15 +159,19 @@ internal static class InboundFilter
     }
 
     /// <summary>Runs in time that grows with the text alone, whatever the pattern.</summary>
-    private static Regex PatternOf(string pattern) => Patterns.GetOrAdd(
-        pattern, text => new Regex(text, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant, MatchLimit));
+    private static Regex PatternOf(string pattern) =>
+        Patterns.GetOrAdd(
+            pattern,
+            text => new Regex(text, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant, MatchLimit)
+        );
 
     private static void ReadHeaders(Fields filter, JsonElement headers)
     {
         if (headers.ValueKind == JsonValueKind.Array)
         {
             if (ItemsOf(filter, "headers", headers) is { } items)
-                foreach (var (at, item) in items.Index()) ReadItem(filter, $"headers[{at}]", item, "name", "path");
+                foreach (var (at, item) in items.Index())
+                    ReadItem(filter, $"headers[{at}]", item, "name", "path");
             return;
         }
         if (headers.ValueKind != JsonValueKind.Object)
@@ -150,13 +182,16 @@ internal static class InboundFilter
         var count = 0;
         foreach (var header in headers.EnumerateObject())
         {
-            if (++count > MaxRules) filter.Fault("headers", $"must have at most {MaxRules} names");
-            if (count > MaxRules) return;
+            if (++count > MaxRules)
+                filter.Fault("headers", $"must have at most {MaxRules} names");
+            if (count > MaxRules)
+                return;
             var name = Fields.NameOf(header);
             var field = name is null ? "headers" : $"headers.{name}";
             if (name is not { Length: > 0 and <= 128 })
                 filter.Fault("headers", "must map names of 1 to 128 characters to lists of texts or to conditions");
-            else if (header.Value.ValueKind == JsonValueKind.Object) ReadCondition(filter, field, header.Value, []);
+            else if (header.Value.ValueKind == JsonValueKind.Object)
+                ReadCondition(filter, field, header.Value, []);
             else if (!IsListOfTexts(header.Value))
                 filter.Fault(field, $"must be a list of 1 to {MaxRules} texts, or a condition");
         }
@@ -182,9 +217,12 @@ internal static class InboundFilter
             return;
         }
         var said = names.Where(name => item.TryGetProperty(name, out _)).ToList();
-        var text = said is [var one] && item.GetProperty(one) is { ValueKind: JsonValueKind.String } value
-            ? Fields.TextOf(value) : null;
-        if (text is not { Length: > 0 and <= 500 }) filter.Fault($"{field}.{names[0]}", "must be a text of 1 to 500 characters");
+        var text =
+            said is [var one] && item.GetProperty(one) is { ValueKind: JsonValueKind.String } value
+                ? Fields.TextOf(value)
+                : null;
+        if (text is not { Length: > 0 and <= 500 })
+            filter.Fault($"{field}.{names[0]}", "must be a text of 1 to 500 characters");
         else if (names[0] == "path" && JsonPath.Parse(text) is null)
             filter.Fault($"{field}.path", "is no path: names with dots between them, [0], [\"any name\"]");
         ReadCondition(filter, field, item, names);
@@ -193,8 +231,13 @@ internal static class InboundFilter
     private static void ReadCondition(Fields filter, string field, JsonElement item, string[] names)
     {
         var members = item.EnumerateObject().Select(Fields.NameOf).ToList();
-        if (members.Find(m => m is null || !(names.Contains(m, StringComparer.Ordinal)
-            || Conditions.Contains(m, StringComparer.Ordinal))) is { } unknown)
+        if (
+            members.Find(m =>
+                m is null
+                || !(names.Contains(m, StringComparer.Ordinal) || Conditions.Contains(m, StringComparer.Ordinal))
+            ) is
+            { } unknown
+        )
             filter.Fault($"{field}.{unknown}", "is not a known field");
         var said = Conditions.Where(name => item.TryGetProperty(name, out _)).ToList();
         if (said is not [var condition] || members.Contains(null))
@@ -209,13 +252,16 @@ internal static class InboundFilter
 
     private static string? WhatIsWrongWith(string condition, JsonElement wanted, bool isHeader)
     {
-        if (!Fields.IsKeepable(wanted)) return Fields.Unfit;
+        if (!Fields.IsKeepable(wanted))
+            return Fields.Unfit;
         switch (condition)
         {
             case "in" or "notIn":
-                if (isHeader) return IsListOfTexts(wanted) ? null : $"must be a list of 1 to {MaxRules} texts";
+                if (isHeader)
+                    return IsListOfTexts(wanted) ? null : $"must be a list of 1 to {MaxRules} texts";
                 return wanted.ValueKind == JsonValueKind.Array && wanted.GetArrayLength() is > 0 and <= MaxRules
-                    ? null : $"must be a list of 1 to {MaxRules} values";
+                    ? null
+                    : $"must be a list of 1 to {MaxRules} values";
             case "exists":
                 return wanted.ValueKind is JsonValueKind.True or JsonValueKind.False ? null : "must be true or false";
             case "equals" or "notEquals":
@@ -223,7 +269,9 @@ internal static class InboundFilter
             case "startsWith":
                 return wanted.ValueKind == JsonValueKind.String ? null : "must be a text";
             default:
-                return wanted.ValueKind != JsonValueKind.String || wanted.GetString() is not { Length: > 0 and <= MaxPattern } pattern
+                return
+                    wanted.ValueKind != JsonValueKind.String
+                    || wanted.GetString() is not { Length: > 0 and <= MaxPattern } pattern
                     ? $"must be a regular expression of 1 to {MaxPattern} characters"
                     : WhatIsWrongWithPattern(pattern);
         }
@@ -247,6 +295,7 @@ internal static class InboundFilter
     }
 
     private static bool IsListOfTexts(JsonElement list) =>
-        list.ValueKind == JsonValueKind.Array && list.GetArrayLength() is > 0 and <= MaxRules
+        list.ValueKind == JsonValueKind.Array
+        && list.GetArrayLength() is > 0 and <= MaxRules
         && list.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String && Fields.TextOf(v) is not null);
 }

@@ -6,14 +6,34 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// The public URLs of triggers. Each has its own authentication, over the raw bytes; the order of the checks is its contract: method, type, size, trigger,
-/// signature, paused, repeat, filter, limits. A link preview or a health probe starts no agent.
+/// The public URLs of triggers. Each has its own authentication, over the raw bytes; the order of the checks is its
+/// contract: method, type, size, trigger, signature, paused, repeat, filter, limits. A link preview or a health probe
+/// starts no agent.
 /// </summary>
-internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, Projects projects, Credentials credentials, FailedCredentials failed, VerificationPlaces places, Rates rates, TokenBuckets buckets, Database database)
+internal sealed class InboundRoutes(
+    TriggerStore triggers,
+    CaptureStart start,
+    Projects projects,
+    Credentials credentials,
+    FailedCredentials failed,
+    VerificationPlaces places,
+    Rates rates,
+    TokenBuckets buckets,
+    Database database
+)
 {
     public const int MaxBody = 262_144;
     private static readonly string[] Allowed = ["POST", "PUT", "PATCH", "DELETE"];
-    private static readonly string[] RefusedTypes = ["multipart/", "image/", "audio/", "video/", "application/octet-stream", "application/pdf", "application/zip"];
+    private static readonly string[] RefusedTypes =
+    [
+        "multipart/",
+        "image/",
+        "audio/",
+        "video/",
+        "application/octet-stream",
+        "application/pdf",
+        "application/zip",
+    ];
 
     public void Map(Doors doors)
     {
@@ -21,9 +41,19 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
         {
             var group = doors.Group(prefix, TriggerFamily.Instance);
             foreach (var kind in (string[])["user", "org"])
-                group.Any($"/{kind}/{{owner}}/{{trigger}}", Opens.Signature | Opens.Anyone, "the trigger's own authentication, if it has one", http => TakeAsync(http, kind, prefix.Length > "/inbound".Length))
-                    .Says("A trigger's public URL").MayTake<string>("*/*").Gives<Envelope<CapturedView>>()
-                    .Gives<Envelope<PongView>>().Gives<ChallengeView>().Gives(401, 404, 405, 413, 415, 429);
+                group
+                    .Any(
+                        $"/{kind}/{{owner}}/{{trigger}}",
+                        Opens.Signature | Opens.Anyone,
+                        "the trigger's own authentication, if it has one",
+                        http => TakeAsync(http, kind, prefix.Length > "/inbound".Length)
+                    )
+                    .Says("A trigger's public URL")
+                    .MayTake<string>("*/*")
+                    .Gives<Envelope<CapturedView>>()
+                    .Gives<Envelope<PongView>>()
+                    .Gives<ChallengeView>()
+                    .Gives(401, 404, 405, 413, 415, 429);
         }
     }
 
@@ -35,49 +65,87 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
         var id = RequestPath.Segment(http, 3 + offset);
         var name = owner is null || id is null ? null : new TriggerName(kind, owner, id);
         var method = http.Request.Method;
-        if (!Allowed.Contains(method, StringComparer.Ordinal)
-            && (await FindAsync())?.Methods.Contains(method, StringComparer.Ordinal) != true)
+        if (
+            !Allowed.Contains(method, StringComparer.Ordinal)
+            && (await FindAsync())?.Methods.Contains(method, StringComparer.Ordinal) != true
+        )
             return new Refusal(405, "Method not allowed", "method_not_allowed") { Allow = string.Join(", ", Allowed) };
-        if (http.Request.ContentType is { } type && RefusedTypes.Any(t => type.StartsWith(t, StringComparison.OrdinalIgnoreCase))) return new Refusal(415, "Unsupported content type", "unsupported_media_type");
+        if (
+            http.Request.ContentType is { } type
+            && RefusedTypes.Any(t => type.StartsWith(t, StringComparison.OrdinalIgnoreCase))
+        )
+            return new Refusal(415, "Unsupported content type", "unsupported_media_type");
         var (body, _) = await RequestBody.ReadAsync(http, MaxBody);
-        if (body is null) return TooLarge;
+        if (body is null)
+            return TooLarge;
         using (body)
         {
             // As it is now: what its authentication was when the body began to come signs nothing any more.
-            if (await FindAsync() is not { Mode: Trigger.Webhook } trigger) return TriggerFamily.NotFound;
+            if (await FindAsync() is not { Mode: Trigger.Webhook } trigger)
+                return TriggerFamily.NotFound;
             var rule = triggers.RuleOf(trigger);
-            var verified = rule is null ? new Verified(new SignatureAnswer(true, null))
-                : await places.VerifyAsync(body.Length, rule.Secrets.Count, () => new Verified(Signatures.Verify(rule, http.Request.Headers, body.Bytes.Span, database.Now)), http.RequestAborted);
-            if (verified is not { Answer: var answer }) return VerificationPlaces.Busy;
-            if (!answer.IsValid) return failed.Refuse(http, "bad_signature", null, new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "Signature realm=\"postern\"" });
-            if (!trigger.IsActive) return TriggerFamily.NotFound;
-            if (rates.OfCallback(http, trigger.Project) is { } slower) return slower;
+            var verified = rule is null
+                ? new Verified(new SignatureAnswer(true, null))
+                : await places.VerifyAsync(
+                    body.Length,
+                    rule.Secrets.Count,
+                    () => new Verified(Signatures.Verify(rule, http.Request.Headers, body.Bytes.Span, database.Now)),
+                    http.RequestAborted
+                );
+            if (verified is not { Answer: var answer })
+                return VerificationPlaces.Busy;
+            if (!answer.IsValid)
+                return failed.Refuse(
+                    http,
+                    "bad_signature",
+                    null,
+                    new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "Signature realm=\"postern\"" }
+                );
+            if (!trigger.IsActive)
+                return TriggerFamily.NotFound;
+            if (rates.OfCallback(http, trigger.Project) is { } slower)
+                return slower;
             return await TakeSignedAsync(http, trigger, body.Bytes.ToArray(), answer.Replay);
         }
 
-        async ValueTask<Trigger?> FindAsync() => project is null || name is null ? null
-            : await triggers.FindAsync(project, name);
+        async ValueTask<Trigger?> FindAsync() =>
+            project is null || name is null ? null : await triggers.FindAsync(project, name);
     }
 
     private async Task<IResult> TakeSignedAsync(HttpContext http, Trigger trigger, byte[] bytes, string? signed)
     {
         var headers = http.Request.Headers;
         var (body, unreadable) = InboundBody.Read(bytes, http.Request.ContentType, headers.ContentEncoding, MaxBody);
-        if (body is null) return unreadable!.Status == 413 ? TooLarge : unreadable;
+        if (body is null)
+            return unreadable!.Status == 413 ? TooLarge : unreadable;
         using var _ = body;
         if (body.IsUnreadableJson && trigger.ReadsFields)
-            return Refusal.BadRequest("body is no JSON, as its Content-Type says, and this trigger reads fields of it", "invalid_json");
-        if (AnswerToProbe(http, body.Json) is { } pong) return pong;
+            return Refusal.BadRequest(
+                "body is no JSON, as its Content-Type says, and this trigger reads fields of it",
+                "invalid_json"
+            );
+        if (AnswerToProbe(http, body.Json) is { } pong)
+            return pong;
         var query = Redaction.OfQuery(http.Request.QueryString.HasValue ? http.Request.QueryString.Value![1..] : "");
         var incoming = new Incoming(
-            Capture.Webhook, http.Request.Method, http.Request.Path.Value ?? "", query, Incoming.QueryOf(query),
-            Redaction.Of(headers, trigger.AuthHeader), bytes, http.Request.ContentType, credentials.AddressOf(http));
+            Capture.Webhook,
+            http.Request.Method,
+            http.Request.Path.Value ?? "",
+            query,
+            Incoming.QueryOf(query),
+            Redaction.Of(headers, trigger.AuthHeader),
+            bytes,
+            http.Request.ContentType,
+            credentials.AddressOf(http)
+        );
         var delivery = DeliveryId.Of(headers, trigger, body.Json, signed);
         var passes = InboundFilter.Passes(trigger.Filter, headers, body.Json);
         // A repeat costs no place in the rate; what is filtered out does, since it is kept.
-        if (trigger.RateLimit is { } perMinute
+        if (
+            trigger.RateLimit is { } perMinute
             && (delivery is null || await start.FirstOfAsync(trigger, delivery, passes) is null)
-            && buckets.Take("trigger " + trigger.Uid, (int)perMinute, perMinute / 60.0) is { Allowed: false } wait)
+            && buckets.Take("trigger " + trigger.Uid, (int)perMinute, perMinute / 60.0) is { Allowed: false } wait
+        )
         {
             return new Refusal(429, "Too many requests", "rate_limited_trigger")
             {
@@ -86,9 +154,15 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
         }
         return await start.TakeAsync(trigger, incoming, body, delivery, passes) switch
         {
-            CaptureOutcome.Taken taken => TriggerFamily.Ok(200, new CapturedView(taken.Id, "Webhook captured successfully", null, null)),
+            CaptureOutcome.Taken taken => TriggerFamily.Ok(
+                200,
+                new CapturedView(taken.Id, "Webhook captured successfully", null, null)
+            ),
             CaptureOutcome.Duplicate first => TriggerFamily.Ok(200, new CapturedView(first.Id, null, true, null)),
-            CaptureOutcome.FilteredOut filtered => TriggerFamily.Ok(200, new CapturedView(filtered.Id, null, null, true)),
+            CaptureOutcome.FilteredOut filtered => TriggerFamily.Ok(
+                200,
+                new CapturedView(filtered.Id, null, null, true)
+            ),
             _ => Full,
         };
     }
@@ -97,13 +171,26 @@ internal sealed class InboundRoutes(TriggerStore triggers, CaptureStart start, P
 
     private sealed record Verified(SignatureAnswer Answer);
 
-    public static Refusal Full { get; } = new(429, "Too many in-flight requests", "in_flight_limit") { RetryAfterSeconds = 5 };
+    public static Refusal Full { get; } =
+        new(429, "Too many in-flight requests", "in_flight_limit") { RetryAfterSeconds = 5 };
 
     /// <summary>A provider that asks whether somebody is there is answered, and nothing starts.</summary>
     private static IResult? AnswerToProbe(HttpContext http, JsonElement? body)
     {
-        if (http.Request.Headers["X-GitHub-Event"] == "ping") return TriggerFamily.Ok(200, new PongView("pong"));
-        if (body is not { ValueKind: JsonValueKind.Object } json || !json.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String || !type.ValueEquals("url_verification")) return null;
-        return json.TryGetProperty("challenge", out var challenge) && challenge.ValueKind == JsonValueKind.String && Fields.TextOf(challenge) is { Length: <= 1024 } text ? Reply.Ok(new ChallengeView(text)) : null;
+        if (http.Request.Headers["X-GitHub-Event"] == "ping")
+            return TriggerFamily.Ok(200, new PongView("pong"));
+        if (
+            body is not { ValueKind: JsonValueKind.Object } json
+            || !json.TryGetProperty("type", out var type)
+            || type.ValueKind != JsonValueKind.String
+            || !type.ValueEquals("url_verification")
+        )
+            return null;
+        return
+            json.TryGetProperty("challenge", out var challenge)
+            && challenge.ValueKind == JsonValueKind.String
+            && Fields.TextOf(challenge) is { Length: <= 1024 } text
+            ? Reply.Ok(new ChallengeView(text))
+            : null;
     }
 }

@@ -28,7 +28,9 @@ internal sealed class JsonPath
         return path is not null && at == text.Length ? path : null;
     }
 
-    /// <summary>Reads a path from a place of a text on, as far as it goes. Returns null when none begins there.</summary>
+    /// <summary>
+    /// Reads a path from a place of a text on, as far as it goes. Returns null when none begins there.
+    /// </summary>
     /// <param name="text">The whole text.</param>
     /// <param name="at">Where the path begins; afterwards where it ends.</param>
     /// <param name="lengthOf">How much of a name without quotes belongs to it, of what could.</param>
@@ -40,24 +42,29 @@ internal sealed class JsonPath
         {
             if (text[now] == '[')
             {
-                if (ReadBracket(text, ref now) is not { } step) return null;
+                if (ReadBracket(text, ref now) is not { } step)
+                    return null;
                 steps.Add(step);
             }
             else
             {
                 var isDotted = text[now] == '.';
-                if (!isDotted && steps.Count > 0) break;
+                if (!isDotted && steps.Count > 0)
+                    break;
                 var from = isDotted ? now + 1 : now;
                 var end = text.AsSpan(from).IndexOfAny('.', '[');
                 var could = end < 0 ? text[from..] : text.Substring(from, end);
                 var length = lengthOf(could);
-                if (length == 0) return null;
+                if (length == 0)
+                    return null;
                 steps.Add((could[..length], 0));
                 now = from + length;
-                if (length < could.Length) break;
+                if (length < could.Length)
+                    break;
             }
         }
-        if (steps.Count == 0) return null;
+        if (steps.Count == 0)
+            return null;
         at = now;
         return new JsonPath(steps);
     }
@@ -75,7 +82,8 @@ internal sealed class JsonPath
                 at = now + 1;
                 return inside.ToString();
             }
-            if (text[now] == '\\' && now + 1 < text.Length && text[now + 1] is ('\\' or '"' or '\'')) now++;
+            if (text[now] == '\\' && now + 1 < text.Length && text[now + 1] is ('\\' or '"' or '\''))
+                now++;
             inside.Append(text[now]);
         }
         return null;
@@ -84,22 +92,27 @@ internal sealed class JsonPath
     private static (string? Name, int Index)? ReadBracket(string text, ref int at)
     {
         var now = at + 1;
-        if (now >= text.Length) return null;
+        if (now >= text.Length)
+            return null;
         (string? Name, int Index) step;
         if (text[now] is '"' or '\'')
         {
-            if (ReadQuoted(text, ref now) is not { } name) return null;
+            if (ReadQuoted(text, ref now) is not { } name)
+                return null;
             step = (name, 0);
         }
         else
         {
             var end = text.IndexOf(']', now);
-            if (end < 0) return null;
+            if (end < 0)
+                return null;
             var digits = text.AsSpan(now, end - now);
-            if (!int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var index)) return null;
+            if (!int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var index))
+                return null;
             (step, now) = ((null, index), end);
         }
-        if (now >= text.Length || text[now] != ']') return null;
+        if (now >= text.Length || text[now] != ']')
+            return null;
         at = now + 1;
         return step;
     }
@@ -107,17 +120,20 @@ internal sealed class JsonPath
     /// <summary>Returns the value at the path; null when it leads nowhere.</summary>
     public JsonElement? Find(JsonElement? root)
     {
-        if (root is not { } at) return null;
+        if (root is not { } at)
+            return null;
         foreach (var (name, index) in _steps)
         {
             if (name is null)
             {
-                if (at.ValueKind != JsonValueKind.Array || index >= at.GetArrayLength()) return null;
+                if (at.ValueKind != JsonValueKind.Array || index >= at.GetArrayLength())
+                    return null;
                 at = at[index];
             }
             else
             {
-                if (at.ValueKind != JsonValueKind.Object || !at.TryGetProperty(name, out var member)) return null;
+                if (at.ValueKind != JsonValueKind.Object || !at.TryGetProperty(name, out var member))
+                    return null;
                 at = member;
             }
         }

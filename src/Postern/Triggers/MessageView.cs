@@ -2,5 +2,4 @@ using Postern.Http;
 
 namespace Postern.Triggers;
 
-internal sealed record MessageView(
-    [Member("What was done, for people.")] string Message);
+internal sealed record MessageView([Member("What was done, for people.")] string Message);

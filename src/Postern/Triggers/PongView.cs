@@ -2,5 +2,4 @@ using Postern.Http;
 
 namespace Postern.Triggers;
 
-internal sealed record PongView(
-    [Member("pong.")] string Message);
+internal sealed record PongView([Member("pong.")] string Message);

@@ -27,13 +27,17 @@ internal static class PromptTemplate
     /// </summary>
     public static string? RenderKey(string template, TemplateValues values) =>
         Render(template, values, out var isComplete) is { } key && isComplete && !string.IsNullOrWhiteSpace(key)
-            ? key : null;
+            ? key
+            : null;
 
-    /// <summary>Whether a template looks into the body: then a body that cannot be read is no matter of indifference.</summary>
+    /// <summary>
+    /// Whether a template looks into the body: then a body that cannot be read is no matter of indifference.
+    /// </summary>
     public static bool ReadsFields(string template)
     {
         foreach (var (_, token) in TokensOf(template))
-            if (token is not null && token.Any(value => value.Path is not null && value.Source == "body")) return true;
+            if (token is not null && token.Any(value => value.Path is not null && value.Source == "body"))
+                return true;
         return false;
     }
 
@@ -48,10 +52,12 @@ internal static class PromptTemplate
             if (token is not null)
             {
                 var found = token.Select(value => value.Of(values)).FirstOrDefault(t => !string.IsNullOrEmpty(t));
-                isComplete &= token[^1].Literal is not null || (!string.IsNullOrWhiteSpace(found) && found != Redaction.Redacted);
+                isComplete &=
+                    token[^1].Literal is not null || (!string.IsNullOrWhiteSpace(found) && found != Redaction.Redacted);
                 text.Append(found);
             }
-            if (text.Length > MaxPrompt) return null;
+            if (text.Length > MaxPrompt)
+                return null;
         }
         return text.ToString();
     }
@@ -72,7 +78,8 @@ internal static class PromptTemplate
                 yield return (template.AsMemory(from, open - from), token);
                 (from, at) = (end, end);
             }
-            else at = open + 1;
+            else
+                at = open + 1;
         }
         yield return (template.AsMemory(from), null);
     }
@@ -81,10 +88,11 @@ internal static class PromptTemplate
     private static List<Value>? ReadToken(string template, ref int at)
     {
         var token = new List<Value>();
-        for (var now = at; ;)
+        for (var now = at; ; )
         {
             SkipBlanks(template, ref now);
-            if (Value.Read(template, ref now, mayBeLiteral: token.Count > 0) is not { } value) return null;
+            if (Value.Read(template, ref now, mayBeLiteral: token.Count > 0) is not { } value)
+                return null;
             token.Add(value);
             SkipBlanks(template, ref now);
             if (template.AsSpan(now).StartsWith("}}"))
@@ -92,32 +100,49 @@ internal static class PromptTemplate
                 at = now + 2;
                 return token;
             }
-            if (!template.AsSpan(now).StartsWith(Or)) return null;
+            if (!template.AsSpan(now).StartsWith(Or))
+                return null;
             now += Or.Length;
         }
     }
 
     private static void SkipBlanks(string text, ref int at)
     {
-        while (at < text.Length && char.IsWhiteSpace(text[at])) at++;
+        while (at < text.Length && char.IsWhiteSpace(text[at]))
+            at++;
     }
 
-    /// <summary>A value of a token: a source such as <c>method</c>, a path or a name in one, or a text in quotes.</summary>
+    /// <summary>
+    /// A value of a token: a source such as <c>method</c>, a path or a name in one, or a text in quotes.
+    /// </summary>
     private sealed record Value(string? Source, JsonPath? Path, string? Name, string? Literal)
     {
         private static readonly string[] Whole =
-            ["bodyJson", "body", "method", "path", "query", "headers", "sourceIp", "timestamp", "scheduledTime"];
+        [
+            "bodyJson",
+            "body",
+            "method",
+            "path",
+            "query",
+            "headers",
+            "sourceIp",
+            "timestamp",
+            "scheduledTime",
+        ];
 
         public static Value? Read(string template, ref int at, bool mayBeLiteral)
         {
-            if (at >= template.Length) return null;
+            if (at >= template.Length)
+                return null;
             if (template[at] is '"' or '\'')
             {
                 return mayBeLiteral && JsonPath.ReadQuoted(template, ref at) is { } literal
-                    ? new Value(null, null, null, literal) : null;
+                    ? new Value(null, null, null, literal)
+                    : null;
             }
             var end = at;
-            while (end < template.Length && char.IsAsciiLetter(template[end])) end++;
+            while (end < template.Length && char.IsAsciiLetter(template[end]))
+                end++;
             var source = template[at..end];
             if (end < template.Length && template[end] is '.' or '[')
             {
@@ -128,7 +153,8 @@ internal static class PromptTemplate
                     _ => null,
                 };
             }
-            if (!Whole.Contains(source, StringComparer.Ordinal)) return null;
+            if (!Whole.Contains(source, StringComparer.Ordinal))
+                return null;
             at = end;
             return new Value(source, null, null, null);
         }
@@ -137,66 +163,79 @@ internal static class PromptTemplate
         private static Value ReadPath(string template, ref int at, int from)
         {
             at = from;
-            if (JsonPath.Read(template, ref at, LengthOfName) is { } path) return new Value("body", path, null, null);
+            if (JsonPath.Read(template, ref at, LengthOfName) is { } path)
+                return new Value("body", path, null, null);
             at = from + LengthOfName(template[from..]);
             return new Value("body", JsonPath.Nowhere, null, null);
         }
 
-        /// <summary>The name of a header or a query value: all up to the end of the token, or in brackets and quotes.</summary>
+        /// <summary>
+        /// The name of a header or a query value: all up to the end of the token, or in brackets and quotes.
+        /// </summary>
         private static Value? ReadName(string template, ref int at, string source, int from)
         {
             if (template[from] == '[')
             {
                 var quoted = from + 1;
-                if (quoted >= template.Length || template[quoted] is not ('"' or '\'')) return null;
-                if (JsonPath.ReadQuoted(template, ref quoted) is not { } inside) return null;
-                if (quoted >= template.Length || template[quoted] != ']') return null;
+                if (quoted >= template.Length || template[quoted] is not ('"' or '\''))
+                    return null;
+                if (JsonPath.ReadQuoted(template, ref quoted) is not { } inside)
+                    return null;
+                if (quoted >= template.Length || template[quoted] != ']')
+                    return null;
                 at = quoted + 1;
                 return new Value(source, null, inside, null);
             }
             var length = LengthOfName(template[(from + 1)..]);
-            if (length == 0) return null;
+            if (length == 0)
+                return null;
             at = from + 1 + length;
             return new Value(source, null, template.Substring(from + 1, length), null);
         }
 
-        /// <summary>A name without quotes ends where the token does, or before its next value; blanks there are not its.</summary>
+        /// <summary>
+        /// A name without quotes ends where the token does, or before its next value; blanks there are not its.
+        /// </summary>
         private static int LengthOfName(string could)
         {
             var end = could.IndexOf("}}", StringComparison.Ordinal);
             // The innermost opening belongs to the closing: this one is then no token.
-            if (could.IndexOf("{{", StringComparison.Ordinal) is >= 0 and var inner && inner < end) end = inner;
+            if (could.IndexOf("{{", StringComparison.Ordinal) is >= 0 and var inner && inner < end)
+                end = inner;
             var or = could.IndexOf(Or, StringComparison.Ordinal);
-            if (end < 0 || (or >= 0 && or < end)) end = or < 0 ? could.Length : or;
+            if (end < 0 || (or >= 0 && or < end))
+                end = or < 0 ? could.Length : or;
             return could.AsSpan(0, end).TrimEnd().Length;
         }
 
-        public string? Of(TemplateValues values) => this switch
-        {
-            { Literal: { } literal } => literal,
-            { Path: { } path } => path.Find(values.BodyJson) is { } found ? TextOf(found) : null,
-            { Source: "query", Name: { } name } => values.QueryValues.GetValueOrDefault(name),
-            { Source: "header", Name: { } name } => values.Headers.GetValueOrDefault(name.ToLowerInvariant()),
-            _ => Source switch
+        public string? Of(TemplateValues values) =>
+            this switch
             {
-                "body" => values.Body,
-                "bodyJson" => values.BodyJson is { } json ? JsonSerializer.Serialize(json, Indented) : values.Body,
-                "method" => values.Method,
-                "path" => values.Path,
-                "query" => values.Query,
-                "headers" => JsonSerializer.Serialize(values.Headers, Indented),
-                "sourceIp" => values.SourceIp,
-                "timestamp" => values.Timestamp,
-                _ => values.ScheduledTime,
-            },
-        };
+                { Literal: { } literal } => literal,
+                { Path: { } path } => path.Find(values.BodyJson) is { } found ? TextOf(found) : null,
+                { Source: "query", Name: { } name } => values.QueryValues.GetValueOrDefault(name),
+                { Source: "header", Name: { } name } => values.Headers.GetValueOrDefault(name.ToLowerInvariant()),
+                _ => Source switch
+                {
+                    "body" => values.Body,
+                    "bodyJson" => values.BodyJson is { } json ? JsonSerializer.Serialize(json, Indented) : values.Body,
+                    "method" => values.Method,
+                    "path" => values.Path,
+                    "query" => values.Query,
+                    "headers" => JsonSerializer.Serialize(values.Headers, Indented),
+                    "sourceIp" => values.SourceIp,
+                    "timestamp" => values.Timestamp,
+                    _ => values.ScheduledTime,
+                },
+            };
 
         /// <summary>A text as it is, anything else as JSON; null is empty.</summary>
-        private static string TextOf(JsonElement value) => value.ValueKind switch
-        {
-            JsonValueKind.String => MendedJson.TextOf(value),
-            JsonValueKind.Null => "",
-            _ => value.GetRawText(),
-        };
+        private static string TextOf(JsonElement value) =>
+            value.ValueKind switch
+            {
+                JsonValueKind.String => MendedJson.TextOf(value),
+                JsonValueKind.Null => "",
+                _ => value.GetRawText(),
+            };
     }
 }

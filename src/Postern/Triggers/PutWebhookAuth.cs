@@ -12,7 +12,8 @@ internal sealed record PutWebhookAuth(
     [Word("hmac: the hash.", "sha256", "sha1", "sha512")] string? Algorithm,
     [Word("hmac: how the signature is written.", "hex", "base64")] string? Encoding,
     [Text("hmac: what is signed: {body} once, with {timestamp} and {id} where they are signed too.", 6, 200)]
-    string? Signed,
+        string? Signed,
     [Text("hmac: the header of the timestamp.", 1, 128)] string? TimestampHeader,
     [Text("hmac: the header of the id.", 1, 128)] string? IdHeader,
-    [Whole("hmac: seconds that a timestamp may be off.", 1, 86_400)] long? ToleranceSeconds);
+    [Whole("hmac: seconds that a timestamp may be off.", 1, 86_400)] long? ToleranceSeconds
+);

@@ -7,4 +7,5 @@ internal sealed record RequestList(
     [Member("The captured requests of the page.")] IReadOnlyList<CaptureView> Requests,
     [Member("Where the next page begins, when there is more.")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? NextCursor);
+        string? NextCursor
+);

@@ -7,5 +7,5 @@ namespace Postern.Triggers;
 internal sealed record TriggerError(
     [Member("False.")] bool Success,
     [Member("What is wrong, for people.")] string Error,
-    [Member("A stable code, where it is the credential that is sent in a wrong way.", MayBeAbsent = true)]
-    string? Code);
+    [Member("A stable code, where it is the credential that is sent in a wrong way.", MayBeAbsent = true)] string? Code
+);

@@ -3,7 +3,9 @@ using Postern.Http;
 
 namespace Postern.Triggers;
 
-/// <summary>How triggers word their answers: <c>{"success":true,"data":…}</c>, <c>{"success":false,"error":"…"}</c>.</summary>
+/// <summary>
+/// How triggers word their answers: <c>{"success":true,"data":…}</c>, <c>{"success":false,"error":"…"}</c>.
+/// </summary>
 internal sealed class TriggerFamily : ErrorFamily
 {
     public static TriggerFamily Instance { get; } = new();
@@ -16,11 +18,13 @@ internal sealed class TriggerFamily : ErrorFamily
     {
         json.WriteBoolean("success", false);
         json.WriteString("error", refusal.Status == 500 ? "Internal server error" : refusal.Message);
-        if (refusal.Code is { } code && IsOfEveryFamily(code)) json.WriteString("code", code);
+        if (refusal.Code is { } code && IsOfEveryFamily(code))
+            json.WriteString("code", code);
         WriteExtra(json, refusal);
     }
 
-    public override Refusal Forbidden(string requiredScope) => new(403, "Forbidden", "missing_scope") { Extra = [("requiredScopes", new[] { requiredScope })] };
+    public override Refusal Forbidden(string requiredScope) =>
+        new(403, "Forbidden", "missing_scope") { Extra = [("requiredScopes", new[] { requiredScope })] };
 
     public static IResult Ok<T>(int status, T data) => Reply.Json(status, new Envelope<T>(true, data));
 }

@@ -7,4 +7,5 @@ internal sealed record TriggerList(
     [Member("The triggers of the page.")] IReadOnlyList<TriggerView> Triggers,
     [Member("Where the next page begins, when there is more.")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? NextCursor);
+        string? NextCursor
+);

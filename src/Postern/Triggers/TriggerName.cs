@@ -17,27 +17,38 @@ internal sealed record TriggerName(string Kind, string Owner, string Id)
 
     public string Path => $"{Kind}/{Encode(Owner)}/{Uri.EscapeDataString(Id)}";
 
-    /// <summary>An id with a slash travels as <c>o-</c> and base64url; so does a literal one that begins like that.</summary>
+    /// <summary>
+    /// An id with a slash travels as <c>o-</c> and base64url; so does a literal one that begins like that.
+    /// </summary>
     public static string Encode(string owner) =>
         IsEncoded(owner) ? "o-" + Base64Url.EncodeToString(Encoding.UTF8.GetBytes(owner)) : Uri.EscapeDataString(owner);
 
-    private static bool IsEncoded(string owner) => owner.Contains('/', StringComparison.Ordinal) || owner.StartsWith("o-", StringComparison.Ordinal);
+    private static bool IsEncoded(string owner) =>
+        owner.Contains('/', StringComparison.Ordinal) || owner.StartsWith("o-", StringComparison.Ordinal);
 
     /// <summary>Escaped where it must be, and where it reads as if it had been.</summary>
     private static string ScopeOf(string id)
     {
         string[] marks = ["/", "%2F", "%25"];
-        if (!marks.Any(mark => id.Contains(mark, StringComparison.Ordinal))) return id;
+        if (!marks.Any(mark => id.Contains(mark, StringComparison.Ordinal)))
+            return id;
         return id.Replace("%", "%25", StringComparison.Ordinal).Replace("/", "%2F", StringComparison.Ordinal);
     }
 
     /// <summary>Null: begins <c>o-</c>, but what follows encodes nothing.</summary>
     public static string? Decode(string segment)
     {
-        if (!segment.StartsWith("o-", StringComparison.Ordinal)) return segment;
+        if (!segment.StartsWith("o-", StringComparison.Ordinal))
+            return segment;
         var encoded = segment.AsSpan(2);
-        if (encoded.Length is 0 or > 400 || !Base64Url.IsValid(encoded)) return null;
+        if (encoded.Length is 0 or > 400 || !Base64Url.IsValid(encoded))
+            return null;
         var bytes = Base64Url.DecodeFromChars(encoded);
-        return System.Text.Unicode.Utf8.IsValid(bytes) && Encoding.UTF8.GetString(bytes) is { Length: > 0 } text && !text.Contains('\0', StringComparison.Ordinal) ? text : null;
+        return
+            System.Text.Unicode.Utf8.IsValid(bytes)
+            && Encoding.UTF8.GetString(bytes) is { Length: > 0 } text
+            && !text.Contains('\0', StringComparison.Ordinal)
+            ? text
+            : null;
     }
 }

@@ -6,7 +6,15 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>Making, reading, changing and removing triggers; their captured requests; starting one by hand.</summary>
-internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures, CaptureStart start, TriggerFields reader, Projects projects, Database database, PosternOptions options)
+internal sealed class TriggerRoutes(
+    TriggerStore triggers,
+    CaptureStore captures,
+    CaptureStart start,
+    TriggerFields reader,
+    Projects projects,
+    Database database,
+    PosternOptions options
+)
 {
     private const int OwnerSegment = 3;
     private const int IdSegment = 4;
@@ -15,80 +23,162 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
     public void Map(Doors doors)
     {
         const Opens opens = Opens.Key | Opens.InternalKey;
-        doors.Group("/api/triggers", TriggerFamily.Instance).Get("", opens, Rule.Needs("read", "triggers"), List)
-            .Says("List the triggers").Paged().Gives<Envelope<TriggerList>>().Gives(400, 401, 403);
+        doors
+            .Group("/api/triggers", TriggerFamily.Instance)
+            .Get("", opens, Rule.Needs("read", "triggers"), List)
+            .Says("List the triggers")
+            .Paged()
+            .Gives<Envelope<TriggerList>>()
+            .Gives(400, 401, 403);
         foreach (var kind in (string[])["user", "org"])
         {
             const string writes = "write:triggers:{trigger}";
             const string reads = "read:triggers:{trigger}";
             var group = doors.Group($"/api/triggers/{kind}/{{owner}}/{{trigger}}", TriggerFamily.Instance);
-            group.Post("", opens, writes, (http, caller) => Put(http, caller, kind)).Audits("trigger.put").Says("Make a trigger, or replace its configuration").Takes<PutTrigger>().Gives<Envelope<CreatedTrigger>>(201).Gives(400, 401, 403);
-            group.Get("", opens, reads, (http, caller) => Retrieve(http, caller, kind)).Says("Read a trigger; never its secrets").Gives<Envelope<TriggerView>>().Gives(401, 403, 404);
-            group.Put("", opens, writes, (http, caller) => Update(http, caller, kind)).Audits("trigger.changed")
-                .Says("Change a trigger: null clears, absent keeps").TakesPartOf<PutTrigger>()
-                .Gives<Envelope<TriggerView>>().Gives(400, 401, 403, 404);
-            group.Delete("", opens, writes, (http, caller) => Delete(http, caller, kind)).Audits("trigger.deleted").Says("Remove a trigger with its captures; live runs go on").Gives<Envelope<MessageView>>().Gives(401, 403, 404);
-            group.Get("/requests", opens, reads, (http, caller) => ListRequests(http, caller, kind))
-                .Says("List captured requests, newest first").Paged()
-                .QueryWord("status", "What has become of it.", Capture.Statuses).Gives<Envelope<RequestList>>()
+            group
+                .Post("", opens, writes, (http, caller) => Put(http, caller, kind))
+                .Audits("trigger.put")
+                .Says("Make a trigger, or replace its configuration")
+                .Takes<PutTrigger>()
+                .Gives<Envelope<CreatedTrigger>>(201)
+                .Gives(400, 401, 403);
+            group
+                .Get("", opens, reads, (http, caller) => Retrieve(http, caller, kind))
+                .Says("Read a trigger; never its secrets")
+                .Gives<Envelope<TriggerView>>()
+                .Gives(401, 403, 404);
+            group
+                .Put("", opens, writes, (http, caller) => Update(http, caller, kind))
+                .Audits("trigger.changed")
+                .Says("Change a trigger: null clears, absent keeps")
+                .TakesPartOf<PutTrigger>()
+                .Gives<Envelope<TriggerView>>()
                 .Gives(400, 401, 403, 404);
-            group.Get("/requests/{request}", opens, reads, (http, caller) => RetrieveRequest(http, caller, kind)).Says("Read a captured request").Gives<Envelope<CaptureView>>().Gives(401, 403, 404);
-            group.Post("/requests/{request}/replay", opens, "trigger:triggers:{trigger}", (http, caller) => Replay(http, caller, kind)).Audits("capture.replayed").Says("Start a captured request again, as a new one").Gives<Envelope<StartedView>>(202).Gives(401, 403, 404, 409, 429);
-            group.Post("/invoke", opens, "trigger:triggers:{trigger}", (http, caller) => Invoke(http, caller, kind)).Audits("trigger.invoked").Says("Fire a schedule now").Gives<Envelope<StartedView>>(202).Gives(400, 401, 403, 404, 409, 429);
+            group
+                .Delete("", opens, writes, (http, caller) => Delete(http, caller, kind))
+                .Audits("trigger.deleted")
+                .Says("Remove a trigger with its captures; live runs go on")
+                .Gives<Envelope<MessageView>>()
+                .Gives(401, 403, 404);
+            group
+                .Get("/requests", opens, reads, (http, caller) => ListRequests(http, caller, kind))
+                .Says("List captured requests, newest first")
+                .Paged()
+                .QueryWord("status", "What has become of it.", Capture.Statuses)
+                .Gives<Envelope<RequestList>>()
+                .Gives(400, 401, 403, 404);
+            group
+                .Get("/requests/{request}", opens, reads, (http, caller) => RetrieveRequest(http, caller, kind))
+                .Says("Read a captured request")
+                .Gives<Envelope<CaptureView>>()
+                .Gives(401, 403, 404);
+            group
+                .Post(
+                    "/requests/{request}/replay",
+                    opens,
+                    "trigger:triggers:{trigger}",
+                    (http, caller) => Replay(http, caller, kind)
+                )
+                .Audits("capture.replayed")
+                .Says("Start a captured request again, as a new one")
+                .Gives<Envelope<StartedView>>(202)
+                .Gives(401, 403, 404, 409, 429);
+            group
+                .Post("/invoke", opens, "trigger:triggers:{trigger}", (http, caller) => Invoke(http, caller, kind))
+                .Audits("trigger.invoked")
+                .Says("Fire a schedule now")
+                .Gives<Envelope<StartedView>>(202)
+                .Gives(400, 401, 403, 404, 409, 429);
         }
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
         var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null) return wrong;
+        if (wrong is not null)
+            return wrong;
         var rows = await triggers.ListAsync(caller.Project, page.After?.Id ?? "", page.Limit + 1);
         var isDefault = caller.Project == await projects.DefaultAsync();
-        return TriggerFamily.Ok(200, new TriggerList([.. rows.Take(page.Limit).Select(t => TriggerView.Of(t, isDefault))], rows.Count > page.Limit ? new Cursor(0, rows[page.Limit - 1].Uid).ToString() : null));
+        return TriggerFamily.Ok(
+            200,
+            new TriggerList(
+                [.. rows.Take(page.Limit).Select(t => TriggerView.Of(t, isDefault))],
+                rows.Count > page.Limit ? new Cursor(0, rows[page.Limit - 1].Uid).ToString() : null
+            )
+        );
     }
 
     private async Task<IResult> Put(HttpContext http, ProjectCaller caller, string kind)
     {
         var (name, refusal) = Name(http, caller, kind, "write");
-        if (name is null) return refusal!;
+        if (name is null)
+            return refusal!;
         var (fields, unreadable) = await Fields.ReadAsync(http, TriggerFields.MaxBody);
-        if (fields is null) return unreadable!;
+        if (fields is null)
+            return unreadable!;
         var isDefault = caller.Project == await projects.DefaultAsync();
         return await database.WriteAsync<IResult>(async tx =>
         {
             var body = new Fields(fields.Root);
             await ProjectQuota.LockAsync(tx, caller.Project);
             var there = await TriggerStore.FindAsync(tx, caller.Project, name);
-            if (there is null && await ProjectQuota.WhyNotOneMoreAsync(tx, caller.Project, "agent_trigger WHERE project = $1", "Triggers", options.Quotas.Triggers) is { } full) return full;
+            if (
+                there is null
+                && await ProjectQuota.WhyNotOneMoreAsync(
+                    tx,
+                    caller.Project,
+                    "agent_trigger WHERE project = $1",
+                    "Triggers",
+                    options.Quotas.Triggers
+                )
+                    is { } full
+            )
+                return full;
             var before = there ?? Empty(caller.Project, name, tx.Now);
             var trigger = await reader.ReadAsync(tx, body, before, replaces: true);
-            if (body.Faults.Count > 0) return Faults(body);
+            if (body.Faults.Count > 0)
+                return Faults(body);
             await TriggerStore.PutAsync(tx, trigger);
-            return TriggerFamily.Ok(201, new CreatedTrigger(name.Id, name.Namespace, "Trigger created successfully", TriggerView.InboundOf(trigger, isDefault)));
+            return TriggerFamily.Ok(
+                201,
+                new CreatedTrigger(
+                    name.Id,
+                    name.Namespace,
+                    "Trigger created successfully",
+                    TriggerView.InboundOf(trigger, isDefault)
+                )
+            );
         });
     }
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller, string kind)
     {
         var (trigger, refusal) = await FindAsync(http, caller, kind, "read");
-        return trigger is null ? refusal! : TriggerFamily.Ok(200, TriggerView.Of(trigger, caller.Project == await projects.DefaultAsync()));
+        return trigger is null
+            ? refusal!
+            : TriggerFamily.Ok(200, TriggerView.Of(trigger, caller.Project == await projects.DefaultAsync()));
     }
 
     private async Task<IResult> Update(HttpContext http, ProjectCaller caller, string kind)
     {
         var (found, refusal) = await FindAsync(http, caller, kind, "write");
-        if (found is null) return refusal!;
+        if (found is null)
+            return refusal!;
         var (fields, unreadable) = await Fields.ReadAsync(http, TriggerFields.MaxBody);
-        if (fields is null) return unreadable!;
-        if (!fields.Root.EnumerateObject().Any()) return Refusal.BadRequest("No updates provided", "invalid_body");
+        if (fields is null)
+            return unreadable!;
+        if (!fields.Root.EnumerateObject().Any())
+            return Refusal.BadRequest("No updates provided", "invalid_body");
         var isDefault = caller.Project == await projects.DefaultAsync();
         return await database.WriteAsync<IResult>(async tx =>
         {
             var body = new Fields(fields.Root);
             await ProjectQuota.LockAsync(tx, caller.Project);
-            if (await TriggerStore.FindAsync(tx, caller.Project, found.Name) is not { } before) return TriggerFamily.NotFound;
+            if (await TriggerStore.FindAsync(tx, caller.Project, found.Name) is not { } before)
+                return TriggerFamily.NotFound;
             var trigger = await reader.ReadAsync(tx, body, before, replaces: false);
-            if (body.Faults.Count > 0) return Faults(body);
+            if (body.Faults.Count > 0)
+                return Faults(body);
             await TriggerStore.PutAsync(tx, trigger);
             return TriggerFamily.Ok(200, TriggerView.Of(trigger, isDefault));
         });
@@ -97,78 +187,177 @@ internal sealed class TriggerRoutes(TriggerStore triggers, CaptureStore captures
     private async Task<IResult> Delete(HttpContext http, ProjectCaller caller, string kind)
     {
         var (trigger, refusal) = await FindAsync(http, caller, kind, "write");
-        if (trigger is null) return refusal!;
-        return await database.WriteAsync(tx => TriggerStore.DeleteAsync(tx, trigger)) ? TriggerFamily.Ok(200, new MessageView("Trigger deleted successfully")) : TriggerFamily.NotFound;
+        if (trigger is null)
+            return refusal!;
+        return await database.WriteAsync(tx => TriggerStore.DeleteAsync(tx, trigger))
+            ? TriggerFamily.Ok(200, new MessageView("Trigger deleted successfully"))
+            : TriggerFamily.NotFound;
     }
 
     private async Task<IResult> ListRequests(HttpContext http, ProjectCaller caller, string kind)
     {
         var (trigger, refusal) = await FindAsync(http, caller, kind, "read");
-        if (trigger is null) return refusal!;
+        if (trigger is null)
+            return refusal!;
         var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null) return wrong;
+        if (wrong is not null)
+            return wrong;
         var status = http.Request.Query.TryGetValue("status", out var asked) ? asked.ToString() : null;
-        if (status is not null && !Capture.Statuses.Contains(status, StringComparer.Ordinal)) return Refusal.BadRequest("status must be one of " + string.Join(", ", Capture.Statuses), "invalid_filter");
-        var rows = await captures.ListAsync(trigger.Project, trigger.Uid, status, page.After?.At ?? long.MaxValue, page.After?.Id ?? "", page.Limit + 1);
-        return TriggerFamily.Ok(200, new RequestList([.. rows.Take(page.Limit).Select(CaptureView.Of)], rows.Count > page.Limit ? new Cursor(rows[page.Limit - 1].At, rows[page.Limit - 1].Id).ToString() : null));
+        if (status is not null && !Capture.Statuses.Contains(status, StringComparer.Ordinal))
+            return Refusal.BadRequest("status must be one of " + string.Join(", ", Capture.Statuses), "invalid_filter");
+        var rows = await captures.ListAsync(
+            trigger.Project,
+            trigger.Uid,
+            status,
+            page.After?.At ?? long.MaxValue,
+            page.After?.Id ?? "",
+            page.Limit + 1
+        );
+        return TriggerFamily.Ok(
+            200,
+            new RequestList(
+                [.. rows.Take(page.Limit).Select(CaptureView.Of)],
+                rows.Count > page.Limit ? new Cursor(rows[page.Limit - 1].At, rows[page.Limit - 1].Id).ToString() : null
+            )
+        );
     }
 
     private async Task<IResult> RetrieveRequest(HttpContext http, ProjectCaller caller, string kind)
     {
         var (trigger, refusal) = await FindAsync(http, caller, kind, "read");
-        if (trigger is null) return refusal!;
-        return RequestPath.Segment(http, RequestSegment) is { } id && await captures.FindAsync(trigger.Project, trigger.Uid, id) is { } capture ? TriggerFamily.Ok(200, CaptureView.Of(capture)) : NoRequest;
+        if (trigger is null)
+            return refusal!;
+        return
+            RequestPath.Segment(http, RequestSegment) is { } id
+            && await captures.FindAsync(trigger.Project, trigger.Uid, id) is { } capture
+            ? TriggerFamily.Ok(200, CaptureView.Of(capture))
+            : NoRequest;
     }
 
     private async Task<IResult> Replay(HttpContext http, ProjectCaller caller, string kind)
     {
         var (trigger, refusal) = await FindAsync(http, caller, kind, "trigger");
-        if (trigger is null) return refusal!;
-        if (RequestPath.Segment(http, RequestSegment) is not { } id || await captures.FindAsync(trigger.Project, trigger.Uid, id) is not { } capture) return NoRequest;
-        if (!trigger.IsActive) return new Refusal(409, "Trigger is paused", "trigger_paused");
+        if (trigger is null)
+            return refusal!;
+        if (
+            RequestPath.Segment(http, RequestSegment) is not { } id
+            || await captures.FindAsync(trigger.Project, trigger.Uid, id) is not { } capture
+        )
+            return NoRequest;
+        if (!trigger.IsActive)
+            return new Refusal(409, "Trigger is paused", "trigger_paused");
         var incoming = Incoming.Of(capture, Capture.Replay);
         using var body = InboundBody.OfCaptured(incoming, InboundRoutes.MaxBody);
-        return await start.TakeAsync(trigger, incoming, body, null, passes: true) is CaptureOutcome.Taken taken ? TriggerFamily.Ok(202, new StartedView(taken.Id)) : InboundRoutes.Full;
+        return await start.TakeAsync(trigger, incoming, body, null, passes: true) is CaptureOutcome.Taken taken
+            ? TriggerFamily.Ok(202, new StartedView(taken.Id))
+            : InboundRoutes.Full;
     }
 
     private async Task<IResult> Invoke(HttpContext http, ProjectCaller caller, string kind)
     {
         var (name, refusal) = Name(http, caller, kind, "trigger");
-        if (name is null) return refusal!;
-        if (await triggers.FindAsync(caller.Project, name) is not { } trigger) return new Refusal(404, "NOT_FOUND", "not_found");
-        if (trigger.Mode != Trigger.Scheduled) return new Refusal(400, "NOT_SCHEDULED", "not_scheduled");
-        if (!trigger.IsActive) return new Refusal(409, "INACTIVE", "trigger_paused");
-        return await start.TakeAsync(trigger, Incoming.Occurrence(Capture.Manual, database.Now), InboundBody.None, null, passes: true) is CaptureOutcome.Taken taken
+        if (name is null)
+            return refusal!;
+        if (await triggers.FindAsync(caller.Project, name) is not { } trigger)
+            return new Refusal(404, "NOT_FOUND", "not_found");
+        if (trigger.Mode != Trigger.Scheduled)
+            return new Refusal(400, "NOT_SCHEDULED", "not_scheduled");
+        if (!trigger.IsActive)
+            return new Refusal(409, "INACTIVE", "trigger_paused");
+        return
+            await start.TakeAsync(
+                trigger,
+                Incoming.Occurrence(Capture.Manual, database.Now),
+                InboundBody.None,
+                null,
+                passes: true
+            )
+                is CaptureOutcome.Taken taken
             ? TriggerFamily.Ok(202, new StartedView(taken.Id))
-            : InboundRoutes.Full with { Message = "INFLIGHT_LIMIT" };
+            : InboundRoutes.Full with
+            {
+                Message = "INFLIGHT_LIMIT",
+            };
     }
 
-    private async ValueTask<(Trigger? Trigger, Refusal? Refusal)> FindAsync(HttpContext http, ProjectCaller caller, string kind, string action)
+    private async ValueTask<(Trigger? Trigger, Refusal? Refusal)> FindAsync(
+        HttpContext http,
+        ProjectCaller caller,
+        string kind,
+        string action
+    )
     {
         var (name, refusal) = Name(http, caller, kind, action);
-        if (name is null) return (null, refusal);
-        return await triggers.FindAsync(caller.Project, name) is { } trigger ? (trigger, null) : (null, TriggerFamily.NotFound);
+        if (name is null)
+            return (null, refusal);
+        return await triggers.FindAsync(caller.Project, name) is { } trigger
+            ? (trigger, null)
+            : (null, TriggerFamily.NotFound);
     }
 
-    private static (TriggerName? Name, Refusal? Refusal) Name(HttpContext http, ProjectCaller caller, string kind, string action)
+    private static (TriggerName? Name, Refusal? Refusal) Name(
+        HttpContext http,
+        ProjectCaller caller,
+        string kind,
+        string action
+    )
     {
-        var owner = RequestPath.Segment(http, OwnerSegment) is { Length: <= 400 } segment ? TriggerName.Decode(segment) : null;
+        var owner = RequestPath.Segment(http, OwnerSegment) is { Length: <= 400 } segment
+            ? TriggerName.Decode(segment)
+            : null;
         if (owner is not { Length: <= 200 } || RequestPath.Segment(http, IdSegment) is not { Length: <= 128 } id)
         {
             caller.DecidedByHandler();
             return (null, TriggerFamily.NotFound);
         }
         var name = new TriggerName(kind, owner, id);
-        if (caller.Allows(action, "triggers", name.Scope)) return (name, null);
-        return (null, caller.Allows("read", "triggers", name.Scope) ? TriggerFamily.Instance.Forbidden($"{action}:triggers:{name.Scope}") : TriggerFamily.NotFound);
+        if (caller.Allows(action, "triggers", name.Scope))
+            return (name, null);
+        return (
+            null,
+            caller.Allows("read", "triggers", name.Scope)
+                ? TriggerFamily.Instance.Forbidden($"{action}:triggers:{name.Scope}")
+                : TriggerFamily.NotFound
+        );
     }
 
-    private Trigger Empty(string project, TriggerName name, long now) => new(
-        project, name, Id.New("trg", now), "", null, "", true, Trigger.Webhook, null, null, Trigger.PerRequest, null, null, null, null, null, [], 20, null, null, 0, 0, null, null, null, now, now);
+    private Trigger Empty(string project, TriggerName name, long now) =>
+        new(
+            project,
+            name,
+            Id.New("trg", now),
+            "",
+            null,
+            "",
+            true,
+            Trigger.Webhook,
+            null,
+            null,
+            Trigger.PerRequest,
+            null,
+            null,
+            null,
+            null,
+            null,
+            [],
+            20,
+            null,
+            null,
+            0,
+            0,
+            null,
+            null,
+            null,
+            now,
+            now
+        );
 
     /// <summary>The words that callers have always parsed stand alone; everything else names its field.</summary>
     private static Refusal Faults(Fields fields) =>
-        fields.Faults.FirstOrDefault(f => f.Problem == TriggerFields.BothRequired) is { Problem: { } known } && fields.Faults.Count == 1 ? Refusal.BadRequest(known, "invalid_body") : fields.Refusal()!;
+        fields.Faults.FirstOrDefault(f => f.Problem == TriggerFields.BothRequired) is { Problem: { } known }
+        && fields.Faults.Count == 1
+            ? Refusal.BadRequest(known, "invalid_body")
+            : fields.Refusal()!;
 
     private static Refusal NoRequest => new(404, "Request not found", "not_found");
 }

@@ -4,15 +4,24 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// Fires schedules, on any number of nodes: an occurrence is started under its own instant, which is known like a delivery's id, so that whoever comes second starts
-/// nothing; then one node moves the schedule on. A crash between the two repeats the start, and that does nothing. What was missed (the server was away, all places
-/// were taken) is kept as captures with the reason; after a pause the newest missed occurrence is caught up once.
+/// Fires schedules, on any number of nodes: an occurrence is started under its own instant, which is known like a
+/// delivery's id, so that whoever comes second starts nothing; then one node moves the schedule on. A crash between the
+/// two repeats the start, and that does nothing. What was missed (the server was away, all places were taken) is kept
+/// as captures with the reason; after a pause the newest missed occurrence is caught up once.
 ///
-/// A schedule that cannot be reckoned or fired is put off by a minute, says why, and holds up no other. Once a minute all
-/// are reckoned again: what a wrong clock has set too far ahead comes back. Beside that it keeps captures for as long as
-/// their retention says.
+/// A schedule that cannot be reckoned or fired is put off by a minute, says why, and holds up no other. Once a minute
+/// all are reckoned again: what a wrong clock has set too far ahead comes back. Beside that it keeps captures for as
+/// long as their retention says.
 /// </summary>
-internal sealed class TriggerScheduler(Database database, TriggerStore triggers, CaptureStore captures, CaptureStart start, PosternOptions options, TimeProvider clock, ILogger<TriggerScheduler> log) : PeriodicLook(clock, log)
+internal sealed class TriggerScheduler(
+    Database database,
+    TriggerStore triggers,
+    CaptureStore captures,
+    CaptureStart start,
+    PosternOptions options,
+    TimeProvider clock,
+    ILogger<TriggerScheduler> log
+) : PeriodicLook(clock, log)
 {
     private const int Batch = 100;
 
@@ -26,13 +35,17 @@ internal sealed class TriggerScheduler(Database database, TriggerStore triggers,
     protected override async Task LookAsync(CancellationToken stop)
     {
         await AllAsync(
-            triggers.DueAsync, trigger => trigger.Uid,
+            triggers.DueAsync,
+            trigger => trigger.Uid,
             async trigger =>
             {
-                if (await OneAsync(trigger.Name.Scope, () => FireAsync(trigger))) return true;
+                if (await OneAsync(trigger.Name.Scope, () => FireAsync(trigger)))
+                    return true;
                 await PutOffAsync(trigger, "could not be fired; the server's log says why");
                 return true;
-            }, stop);
+            },
+            stop
+        );
     }
 
     protected override async Task SweepAsync(CancellationToken stop)
@@ -40,7 +53,8 @@ internal sealed class TriggerScheduler(Database database, TriggerStore triggers,
         await ReckonAsync(stop);
         foreach (var (project, uid) in await TriggersAsync())
             await OneAsync(uid, () => captures.SweepAsync(project, uid, options.Retention.CapturesPerTrigger));
-        while (await captures.ForgetKeysAsync(1000) == 1000) stop.ThrowIfCancellationRequested();
+        while (await captures.ForgetKeysAsync(1000) == 1000)
+            stop.ThrowIfCancellationRequested();
     }
 
     private async Task<bool> FireAsync(Trigger trigger)
@@ -60,13 +74,28 @@ internal sealed class TriggerScheduler(Database database, TriggerStore triggers,
         var passed = schedule.Newest(trigger.NextAt.Value, Math.Max(now, trigger.NextAt.Value), MaxRecorded + 1);
         var occurrence = passed[^1];
         var next = schedule.After(Math.Max(occurrence, now));
-        var outcome = await start.TakeAsync(trigger, Incoming.Occurrence(Capture.Scheduled, occurrence), InboundBody.None, $"scheduled {occurrence}", passes: true);
+        var outcome = await start.TakeAsync(
+            trigger,
+            Incoming.Occurrence(Capture.Scheduled, occurrence),
+            InboundBody.None,
+            $"scheduled {occurrence}",
+            passes: true
+        );
         await database.WriteAsync(async tx =>
         {
             // One node moves the schedule on, and tells what was missed.
-            if (!await TriggerStore.AdvanceAsync(tx, trigger, next, next + TriggerFields.Jitter())) return false;
-            foreach (var at in passed.SkipLast(1)) await start.SkipAsync(tx, trigger, at, "skipped", "The server was not there at this time.");
-            if (outcome is CaptureOutcome.Full) await start.SkipAsync(tx, trigger, occurrence, "in_flight_limit", "All places of the trigger were taken at this time.");
+            if (!await TriggerStore.AdvanceAsync(tx, trigger, next, next + TriggerFields.Jitter()))
+                return false;
+            foreach (var at in passed.SkipLast(1))
+                await start.SkipAsync(tx, trigger, at, "skipped", "The server was not there at this time.");
+            if (outcome is CaptureOutcome.Full)
+                await start.SkipAsync(
+                    tx,
+                    trigger,
+                    occurrence,
+                    "in_flight_limit",
+                    "All places of the trigger were taken at this time."
+                );
             return true;
         });
         return true;
@@ -81,8 +110,10 @@ internal sealed class TriggerScheduler(Database database, TriggerStore triggers,
         for (var after = ("", ""); ; stop.ThrowIfCancellationRequested())
         {
             var page = await triggers.ScheduledAsync(after.Item1, after.Item2, Batch);
-            foreach (var trigger in page) await OneAsync(trigger.Name.Scope, () => ReckonAsync(trigger));
-            if (page.Count < Batch) return;
+            foreach (var trigger in page)
+                await OneAsync(trigger.Name.Scope, () => ReckonAsync(trigger));
+            if (page.Count < Batch)
+                return;
             after = (page[^1].Project, page[^1].Uid);
         }
     }
@@ -92,12 +123,15 @@ internal sealed class TriggerScheduler(Database database, TriggerStore triggers,
         var now = database.Now;
         if (ScheduleOf(trigger, out var problem) is not { } schedule)
         {
-            if (trigger.ScheduleProblem is null) await PutOffAsync(trigger, problem!);
+            if (trigger.ScheduleProblem is null)
+                await PutOffAsync(trigger, problem!);
             return;
         }
-        if (schedule.After(now) is not { } expected) return;
+        if (schedule.After(now) is not { } expected)
+            return;
         var isFar = trigger.DueAt is null || trigger.DueAt > Math.Max(expected + MaxJitter, now + PutOffMicroseconds);
-        if (!isFar && trigger.NextAt is not null) return;
+        if (!isFar && trigger.NextAt is not null)
+            return;
         var next = Math.Min(trigger.NextAt ?? expected, expected);
         await database.WriteAsync(tx => TriggerStore.AdvanceAsync(tx, trigger, next, next + TriggerFields.Jitter()));
     }
@@ -105,7 +139,8 @@ internal sealed class TriggerScheduler(Database database, TriggerStore triggers,
     private static CronSchedule? ScheduleOf(Trigger trigger, out string? problem)
     {
         (var schedule, var field, problem) = CronSchedule.Read(trigger.Cron ?? "", trigger.Zone ?? "UTC");
-        if (problem is not null) problem = $"{field} {problem}";
+        if (problem is not null)
+            problem = $"{field} {problem}";
         return schedule;
     }
 
@@ -113,12 +148,16 @@ internal sealed class TriggerScheduler(Database database, TriggerStore triggers,
         database.WriteAsync(async tx =>
         {
             var isPutOff = await TriggerStore.PutOffAsync(tx, trigger, tx.Now + PutOffMicroseconds, problem);
-            if (isPutOff && trigger.ScheduleProblem != problem) await start.TellOfProblemAsync(tx, trigger, problem);
+            if (isPutOff && trigger.ScheduleProblem != problem)
+                await start.TellOfProblemAsync(tx, trigger, problem);
             return isPutOff;
         });
 
     private ValueTask<List<(string Project, string Uid)>> TriggersAsync() =>
-        database.ReadAsync(tx => tx.ListAsync(
-            "SELECT project, uid FROM agent_trigger WHERE last_at IS NOT NULL ORDER BY last_at DESC LIMIT 10000",
-            r => (r.GetString(0), r.GetString(1))));
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                "SELECT project, uid FROM agent_trigger WHERE last_at IS NOT NULL ORDER BY last_at DESC LIMIT 10000",
+                r => (r.GetString(0), r.GetString(1))
+            )
+        );
 }

@@ -5,40 +5,96 @@ using Postern.Storage;
 
 namespace Postern.Triggers;
 
-/// <summary>The triggers' rows. Whoever changes a count holds the session's row before: that order everybody keeps.</summary>
+/// <summary>
+/// The triggers' rows. Whoever changes a count holds the session's row before: that order everybody keeps.
+/// </summary>
 internal sealed class TriggerStore(Database database, MasterKey master)
 {
     private const string Columns = """
-        project, kind, owner, id, uid, agent, settings, template, active, mode, cron, zone, session_mode, session_key, auth_scheme, auth_header, auth_sealed, filter, methods,
-        max_in_flight, deadline_seconds, rate_limit, in_flight, received, last_at, next_at, due_at, created_at, updated_at, auth_form, schedule_problem,
+        project, kind, owner, id, uid, agent, settings, template, active, mode, cron, zone, session_mode, session_key,
+        auth_scheme, auth_header, auth_sealed, filter, methods,
+        max_in_flight, deadline_seconds, rate_limit, in_flight, received, last_at, next_at, due_at, created_at,
+        updated_at, auth_form, schedule_problem,
         delivery_id_header
         """;
 
     public static ValueTask<Trigger?> FindAsync(Tx tx, string project, TriggerName name) =>
-        tx.FirstAsync($"SELECT {Columns} FROM agent_trigger WHERE project = $1 AND kind = $2 AND owner = $3 AND id = $4", Map, project, name.Kind, name.Owner, name.Id);
+        tx.FirstAsync(
+            $"SELECT {Columns} FROM agent_trigger WHERE project = $1 AND kind = $2 AND owner = $3 AND id = $4",
+            Map,
+            project,
+            name.Kind,
+            name.Owner,
+            name.Id
+        );
 
-    public ValueTask<Trigger?> FindAsync(string project, TriggerName name) => database.ReadAsync(tx => FindAsync(tx, project, name));
+    public ValueTask<Trigger?> FindAsync(string project, TriggerName name) =>
+        database.ReadAsync(tx => FindAsync(tx, project, name));
 
     public static ValueTask<Trigger?> FindByUidAsync(Tx tx, string project, string uid) =>
         tx.FirstAsync($"SELECT {Columns} FROM agent_trigger WHERE project = $1 AND uid = $2", Map, project, uid);
 
     public ValueTask<List<Trigger>> ListAsync(string project, string after, int limit) =>
-        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM agent_trigger WHERE project = $1 AND uid > $2 ORDER BY uid LIMIT $3", Map, project, after, limit));
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"SELECT {Columns} FROM agent_trigger WHERE project = $1 AND uid > $2 ORDER BY uid LIMIT $3",
+                Map,
+                project,
+                after,
+                limit
+            )
+        );
 
     public static ValueTask<int> PutAsync(Tx tx, Trigger t) =>
         tx.ExecuteAsync(
             """
-            INSERT INTO agent_trigger (project, kind, owner, id, uid, agent, settings, template, active, mode, cron, zone, session_mode, session_key, auth_scheme, auth_header, auth_sealed, filter, methods,
-              max_in_flight, deadline_seconds, rate_limit, in_flight, received, next_at, due_at, created_at, updated_at, auth_form, delivery_id_header)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, 0, 0, $23, $24, $25, $25, $26, $27)
-            ON CONFLICT (project, kind, owner, id) DO UPDATE SET agent = excluded.agent, settings = excluded.settings, template = excluded.template, active = excluded.active, mode = excluded.mode,
-              cron = excluded.cron, zone = excluded.zone, session_mode = excluded.session_mode, session_key = excluded.session_key, auth_scheme = excluded.auth_scheme, auth_header = excluded.auth_header,
-              auth_sealed = excluded.auth_sealed, auth_form = excluded.auth_form, filter = excluded.filter, methods = excluded.methods, max_in_flight = excluded.max_in_flight, deadline_seconds = excluded.deadline_seconds,
-              rate_limit = excluded.rate_limit, next_at = excluded.next_at, due_at = excluded.due_at, updated_at = excluded.updated_at, schedule_problem = NULL,
+            INSERT INTO agent_trigger (project, kind, owner, id, uid, agent, settings, template, active, mode, cron,
+              zone, session_mode, session_key, auth_scheme, auth_header, auth_sealed, filter, methods,
+              max_in_flight, deadline_seconds, rate_limit, in_flight, received, next_at, due_at, created_at,
+              updated_at, auth_form, delivery_id_header)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+              $22, 0, 0, $23, $24, $25, $25, $26, $27)
+            ON CONFLICT (project, kind, owner, id) DO UPDATE
+            SET agent = excluded.agent, settings = excluded.settings, template = excluded.template,
+              active = excluded.active, mode = excluded.mode,
+              cron = excluded.cron, zone = excluded.zone, session_mode = excluded.session_mode,
+              session_key = excluded.session_key, auth_scheme = excluded.auth_scheme,
+              auth_header = excluded.auth_header,
+              auth_sealed = excluded.auth_sealed, auth_form = excluded.auth_form, filter = excluded.filter,
+              methods = excluded.methods, max_in_flight = excluded.max_in_flight,
+              deadline_seconds = excluded.deadline_seconds,
+              rate_limit = excluded.rate_limit, next_at = excluded.next_at, due_at = excluded.due_at,
+              updated_at = excluded.updated_at, schedule_problem = NULL,
               delivery_id_header = excluded.delivery_id_header
             """,
-            t.Project, t.Name.Kind, t.Name.Owner, t.Name.Id, t.Uid, t.Agent, t.Settings, t.Template, t.IsActive ? 1L : 0L, t.Mode, t.Cron, t.Zone, t.SessionMode, t.SessionKey, t.AuthScheme, t.AuthHeader, t.AuthSealed, t.Filter,
-            string.Join(',', t.Methods), t.MaxInFlight, t.DeadlineSeconds, t.RateLimit, t.NextAt, t.DueAt, tx.Now, t.AuthForm?.ToJson(), t.DeliveryIdHeader);
+            t.Project,
+            t.Name.Kind,
+            t.Name.Owner,
+            t.Name.Id,
+            t.Uid,
+            t.Agent,
+            t.Settings,
+            t.Template,
+            t.IsActive ? 1L : 0L,
+            t.Mode,
+            t.Cron,
+            t.Zone,
+            t.SessionMode,
+            t.SessionKey,
+            t.AuthScheme,
+            t.AuthHeader,
+            t.AuthSealed,
+            t.Filter,
+            string.Join(',', t.Methods),
+            t.MaxInFlight,
+            t.DeadlineSeconds,
+            t.RateLimit,
+            t.NextAt,
+            t.DueAt,
+            tx.Now,
+            t.AuthForm?.ToJson(),
+            t.DeliveryIdHeader
+        );
 
     /// <summary>The trigger with its captures; sessions and live runs go on.</summary>
     public static async ValueTask<bool> DeleteAsync(Tx tx, Trigger t)
@@ -46,30 +102,63 @@ internal sealed class TriggerStore(Database database, MasterKey master)
         // In the order of locks: a capture that comes meanwhile holds its key first, and the trigger last.
         await tx.ExecuteAsync("DELETE FROM capture_key WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
         await tx.ExecuteAsync("DELETE FROM capture WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
-        return await tx.ExecuteAsync("DELETE FROM agent_trigger WHERE project = $1 AND uid = $2", t.Project, t.Uid) == 1;
+        return await tx.ExecuteAsync("DELETE FROM agent_trigger WHERE project = $1 AND uid = $2", t.Project, t.Uid)
+            == 1;
     }
 
-    /// <summary>One more capture, under way if it takes a place. False: all places are taken, or the trigger is gone.</summary>
+    /// <summary>
+    /// One more capture, under way if it takes a place. False: all places are taken, or the trigger is gone.
+    /// </summary>
     public static async ValueTask<bool> CountAsync(Tx tx, Trigger t, bool takesPlace) =>
         await tx.ExecuteAsync(
-            $"UPDATE agent_trigger SET received = received + 1, last_at = $3{(takesPlace ? ", in_flight = in_flight + 1" : "")} WHERE project = $1 AND uid = $2{(takesPlace ? " AND in_flight < max_in_flight" : "")}",
-            t.Project, t.Uid, tx.Now) == 1;
+            $"""
+            UPDATE agent_trigger
+            SET received = received + 1, last_at = $3{(takesPlace ? ", in_flight = in_flight + 1" : "")}
+            WHERE project = $1 AND uid = $2{(takesPlace ? " AND in_flight < max_in_flight" : "")}
+            """,
+            t.Project,
+            t.Uid,
+            tx.Now
+        ) == 1;
 
     public static ValueTask<int> FreeAsync(Tx tx, string project, string uid, long places) =>
-        tx.ExecuteAsync("UPDATE agent_trigger SET in_flight = CASE WHEN in_flight > $3 THEN in_flight - $3 ELSE 0 END WHERE project = $1 AND uid = $2", project, uid, places);
+        tx.ExecuteAsync(
+            """
+            UPDATE agent_trigger
+            SET in_flight = CASE WHEN in_flight > $3 THEN in_flight - $3 ELSE 0 END
+            WHERE project = $1 AND uid = $2
+            """,
+            project,
+            uid,
+            places
+        );
 
     /// <summary>Schedules that are due, for one node each.</summary>
     public ValueTask<List<Trigger>> DueAsync(int limit) =>
-        database.ReadAsync(tx => tx.ListAsync($"SELECT {Columns} FROM agent_trigger WHERE due_at <= $1 ORDER BY due_at LIMIT $2", Map, tx.Now, limit));
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"SELECT {Columns} FROM agent_trigger WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
+                Map,
+                tx.Now,
+                limit
+            )
+        );
 
     /// <summary>Active schedules, in the order of their projects and uids.</summary>
     public ValueTask<List<Trigger>> ScheduledAsync(string project, string uid, int limit) =>
-        database.ReadAsync(tx => tx.ListAsync(
-            $"""
-            SELECT {Columns} FROM agent_trigger WHERE (project, uid) > ($1, $2) AND mode = 'scheduled' AND active = 1
-            ORDER BY project, uid LIMIT $3
-            """,
-            Map, project, uid, limit));
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT {Columns} FROM agent_trigger
+                WHERE (project, uid) > ($1, $2) AND mode = 'scheduled' AND active = 1
+                ORDER BY project, uid LIMIT $3
+                """,
+                Map,
+                project,
+                uid,
+                limit
+            )
+        );
 
     /// <summary>
     /// The occurrence is this caller's to fire, and the schedule is well; false: another node has it, or the schedule
@@ -81,7 +170,12 @@ internal sealed class TriggerStore(Database database, MasterKey master)
             UPDATE agent_trigger SET next_at = $4, due_at = $5, schedule_problem = NULL
             WHERE project = $1 AND uid = $2 AND COALESCE(due_at, -1) = $3 AND active = 1
             """,
-            t.Project, t.Uid, t.DueAt ?? -1, nextAt, dueAt) == 1;
+            t.Project,
+            t.Uid,
+            t.DueAt ?? -1,
+            nextAt,
+            dueAt
+        ) == 1;
 
     /// <summary>It cannot go on now: it is tried again later.</summary>
     public static async ValueTask<bool> PutOffAsync(Tx tx, Trigger t, long dueAt, string problem) =>
@@ -90,23 +184,67 @@ internal sealed class TriggerStore(Database database, MasterKey master)
             UPDATE agent_trigger SET due_at = $4, schedule_problem = $5
             WHERE project = $1 AND uid = $2 AND COALESCE(due_at, -1) = $3 AND active = 1
             """,
-            t.Project, t.Uid, t.DueAt ?? -1, dueAt, problem) == 1;
+            t.Project,
+            t.Uid,
+            t.DueAt ?? -1,
+            dueAt,
+            problem
+        ) == 1;
 
-    public byte[] Seal(string project, string uid, IReadOnlyList<string> secrets) => master.Seal(JsonSerializer.Serialize(secrets), Trigger.SealOwner(project, uid));
+    public byte[] Seal(string project, string uid, IReadOnlyList<string> secrets) =>
+        master.Seal(JsonSerializer.Serialize(secrets), Trigger.SealOwner(project, uid));
 
     /// <summary>How its senders sign; null when it has no authentication.</summary>
     public SignatureRule? RuleOf(Trigger t) =>
-        t.AuthScheme is null ? null : new SignatureRule(
-            SignatureScheme.Of(t.AuthScheme) ?? throw new InvalidOperationException($"The scheme {t.AuthScheme} of {t.Name.Scope} is none that this version knows."),
-            t.AuthSealed is null ? [] : JsonSerializer.Deserialize<string[]>(master.Open(t.AuthSealed, Trigger.SealOwner(t.Project, t.Uid))) ?? [], t.AuthHeader, t.AuthForm);
+        t.AuthScheme is null
+            ? null
+            : new SignatureRule(
+                SignatureScheme.Of(t.AuthScheme)
+                    ?? throw new InvalidOperationException(
+                        $"The scheme {t.AuthScheme} of {t.Name.Scope} is none that this version knows."
+                    ),
+                t.AuthSealed is null
+                    ? []
+                    : JsonSerializer.Deserialize<string[]>(
+                        master.Open(t.AuthSealed, Trigger.SealOwner(t.Project, t.Uid))
+                    ) ?? [],
+                t.AuthHeader,
+                t.AuthForm
+            );
 
-    private static Trigger Map(DbDataReader r) => new(
-        r.GetString(0), new TriggerName(r.GetString(1), r.GetString(2), r.GetString(3)), r.GetString(4), r.GetString(5), r.TextOrNull(6), r.GetString(7), r.Flag(8), r.GetString(9), r.TextOrNull(10), r.TextOrNull(11),
-        r.GetString(12), r.TextOrNull(13), r.TextOrNull(14), r.TextOrNull(15), r.BytesOrNull(16), r.TextOrNull(17), (r.TextOrNull(18) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
-        r.GetInt64(19), r.LongOrNull(20), r.LongOrNull(21), r.GetInt64(22), r.GetInt64(23), r.LongOrNull(24), r.LongOrNull(25), r.LongOrNull(26), r.GetInt64(27), r.GetInt64(28))
-    {
-        AuthForm = r.TextOrNull(29) is { } form ? HmacForm.FromJson(form) : null,
-        ScheduleProblem = r.TextOrNull(30),
-        DeliveryIdHeader = r.TextOrNull(31),
-    };
+    private static Trigger Map(DbDataReader r) =>
+        new(
+            r.GetString(0),
+            new TriggerName(r.GetString(1), r.GetString(2), r.GetString(3)),
+            r.GetString(4),
+            r.GetString(5),
+            r.TextOrNull(6),
+            r.GetString(7),
+            r.Flag(8),
+            r.GetString(9),
+            r.TextOrNull(10),
+            r.TextOrNull(11),
+            r.GetString(12),
+            r.TextOrNull(13),
+            r.TextOrNull(14),
+            r.TextOrNull(15),
+            r.BytesOrNull(16),
+            r.TextOrNull(17),
+            (r.TextOrNull(18) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
+            r.GetInt64(19),
+            r.LongOrNull(20),
+            r.LongOrNull(21),
+            r.GetInt64(22),
+            r.GetInt64(23),
+            r.LongOrNull(24),
+            r.LongOrNull(25),
+            r.LongOrNull(26),
+            r.GetInt64(27),
+            r.GetInt64(28)
+        )
+        {
+            AuthForm = r.TextOrNull(29) is { } form ? HmacForm.FromJson(form) : null,
+            ScheduleProblem = r.TextOrNull(30),
+            DeliveryIdHeader = r.TextOrNull(31),
+        };
 }

@@ -15,8 +15,7 @@ internal sealed record TriggerView(
     [Member("The schedule's zone.")] string? CronTimezone,
     [At("When it fires next.")] string? NextRunAt,
     [Member("Why it does not fire.")] string? ScheduleProblem,
-    [Word("Which requests share a session.", Trigger.PerRequest, Trigger.PerTrigger, Trigger.ByKey)]
-    string SessionMode,
+    [Word("Which requests share a session.", Trigger.PerRequest, Trigger.PerTrigger, Trigger.ByKey)] string SessionMode,
     [Member("The template of the session's key.")] string? SessionKey,
     [Member("Whether requests prove who sends them.")] bool WebhookAuthConfigured,
     [Member("How they prove it.")] string? WebhookAuthScheme,
@@ -32,16 +31,47 @@ internal sealed record TriggerView(
     [Member("Requests so far.")] long RequestCount,
     [At("When the last one came.")] string? LastRequestAt,
     [At("When it was made.")] string CreatedAt,
-    [At("When it changed last.")] string UpdatedAt)
+    [At("When it changed last.")] string UpdatedAt
+)
 {
-    public static TriggerView Of(Trigger t, bool isDefault) => new(
-        t.Name.Id, t.Name.Namespace, InboundOf(t, isDefault), t.Agent, t.Template, t.IsActive, t.Mode, t.Cron, t.Zone ?? (t.Mode == Trigger.Scheduled ? "UTC" : null), Wire.Iso(t.NextAt), t.ScheduleProblem, t.SessionMode, t.SessionKey,
-        t.AuthScheme is not null, t.AuthScheme, t.AuthHeader, FilterOf(t), t.DeliveryIdHeader, t.Methods, t.MaxInFlight, t.DeadlineSeconds, t.RateLimit, Json(t.Settings), t.InFlight, t.Received, Wire.Iso(t.LastAt), Wire.Iso(t.CreatedAt), Wire.Iso(t.UpdatedAt));
+    public static TriggerView Of(Trigger t, bool isDefault) =>
+        new(
+            t.Name.Id,
+            t.Name.Namespace,
+            InboundOf(t, isDefault),
+            t.Agent,
+            t.Template,
+            t.IsActive,
+            t.Mode,
+            t.Cron,
+            t.Zone ?? (t.Mode == Trigger.Scheduled ? "UTC" : null),
+            Wire.Iso(t.NextAt),
+            t.ScheduleProblem,
+            t.SessionMode,
+            t.SessionKey,
+            t.AuthScheme is not null,
+            t.AuthScheme,
+            t.AuthHeader,
+            FilterOf(t),
+            t.DeliveryIdHeader,
+            t.Methods,
+            t.MaxInFlight,
+            t.DeadlineSeconds,
+            t.RateLimit,
+            Json(t.Settings),
+            t.InFlight,
+            t.Received,
+            Wire.Iso(t.LastAt),
+            Wire.Iso(t.CreatedAt),
+            Wire.Iso(t.UpdatedAt)
+        );
 
-    public static string InboundOf(Trigger t, bool isDefault) => $"/inbound/{(isDefault ? "" : t.Project + "/")}{t.Name.Path}";
+    public static string InboundOf(Trigger t, bool isDefault) =>
+        $"/inbound/{(isDefault ? "" : t.Project + "/")}{t.Name.Path}";
 
-    private static JsonElement? FilterOf(Trigger t) => t.Filter is null ? null
-        : JsonSerializer.Deserialize<JsonElement>(InboundFilter.Readable(t.Filter), Wire.Json);
+    private static JsonElement? FilterOf(Trigger t) =>
+        t.Filter is null ? null : JsonSerializer.Deserialize<JsonElement>(InboundFilter.Readable(t.Filter), Wire.Json);
 
-    private static JsonElement? Json(string? text) => text is null ? null : JsonSerializer.Deserialize<JsonElement>(text, Wire.Json);
+    private static JsonElement? Json(string? text) =>
+        text is null ? null : JsonSerializer.Deserialize<JsonElement>(text, Wire.Json);
 }

@@ -12,7 +12,22 @@ internal static class WebhookAuth
 
     /// <summary>Headers that mean something to HTTP itself, or that everybody sends.</summary>
     private static readonly string[] Protocol =
-        ["host", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "date", "user-agent", "accept", "accept-encoding"];
+    [
+        "host",
+        "content-type",
+        "content-length",
+        "content-encoding",
+        "transfer-encoding",
+        "connection",
+        "upgrade",
+        "te",
+        "trailer",
+        "expect",
+        "date",
+        "user-agent",
+        "accept",
+        "accept-encoding",
+    ];
 
     /// <summary>Reads how a described sender writes its signature.</summary>
     /// <param name="auth">The members; null clears one.</param>
@@ -27,13 +42,22 @@ internal static class WebhookAuth
             auth.IsNull("signed") ? usual.Signed : auth.Text("signed", 6, MaxTemplate) ?? before.Signed,
             auth.IsNull("timestampHeader") ? null : auth.Text("timestampHeader", 1, 128) ?? before.TimestampHeader,
             auth.IsNull("idHeader") ? null : auth.Text("idHeader", 1, 128) ?? before.IdHeader,
-            auth.IsNull("toleranceSeconds") ? usual.ToleranceSeconds
-                : auth.Whole("toleranceSeconds", 1, 86_400) ?? before.ToleranceSeconds);
-        if (form.Signed.Split("{body}").Length != 2) auth.Fault("signed", "must hold {body} once");
-        if (form.SignsTime && form.TimestampHeader is null) auth.Fault("timestampHeader", "is required where {timestamp} is signed");
-        if (form.SignsId && form.IdHeader is null) auth.Fault("idHeader", "is required where {id} is signed");
-        foreach (var (name, header) in ((string, string?)[])[("timestampHeader", form.TimestampHeader), ("idHeader", form.IdHeader)])
-            if (header is not null && !IsName(header)) auth.Fault(name, "must be the name of a header");
+            auth.IsNull("toleranceSeconds")
+                ? usual.ToleranceSeconds
+                : auth.Whole("toleranceSeconds", 1, 86_400) ?? before.ToleranceSeconds
+        );
+        if (form.Signed.Split("{body}").Length != 2)
+            auth.Fault("signed", "must hold {body} once");
+        if (form.SignsTime && form.TimestampHeader is null)
+            auth.Fault("timestampHeader", "is required where {timestamp} is signed");
+        if (form.SignsId && form.IdHeader is null)
+            auth.Fault("idHeader", "is required where {id} is signed");
+        foreach (
+            var (name, header) in ((string, string?)[])
+                [("timestampHeader", form.TimestampHeader), ("idHeader", form.IdHeader)]
+        )
+            if (header is not null && !IsName(header))
+                auth.Fault(name, "must be the name of a header");
         return form;
     }
 
@@ -41,21 +65,30 @@ internal static class WebhookAuth
     {
         if (header is null)
         {
-            if (scheme == SignatureScheme.Hmac) auth.Fault("header", "is required for the scheme hmac");
+            if (scheme == SignatureScheme.Hmac)
+                auth.Fault("header", "is required for the scheme hmac");
             return;
         }
-        if (!IsName(header)) auth.Fault("header", "must be the name of a header");
-        else if (Protocol.Contains(header, StringComparer.OrdinalIgnoreCase)) auth.Fault("header", $"must not be {header}: it means something to HTTP itself");
+        if (!IsName(header))
+            auth.Fault("header", "must be the name of a header");
+        else if (Protocol.Contains(header, StringComparer.OrdinalIgnoreCase))
+            auth.Fault("header", $"must not be {header}: it means something to HTTP itself");
     }
 
     /// <summary>The secrets without their line ends; faults name the one that is wrong.</summary>
-    public static List<string> CheckSecrets(Fields auth, SignatureScheme scheme, IReadOnlyList<string> secrets, bool single)
+    public static List<string> CheckSecrets(
+        Fields auth,
+        SignatureScheme scheme,
+        IReadOnlyList<string> secrets,
+        bool single
+    )
     {
         var kept = new List<string>();
         foreach (var given in secrets)
         {
             var (secret, problem) = scheme.Secret.Check(given);
-            if (problem is not null) auth.Fault(single ? "secret" : $"secrets[{kept.Count}]", problem);
+            if (problem is not null)
+                auth.Fault(single ? "secret" : $"secrets[{kept.Count}]", problem);
             kept.Add(secret);
         }
         return kept;

@@ -20,15 +20,19 @@ internal sealed class ZoneClock(TimeZoneInfo zone)
     public DateTime FirstTimeOf(DateTime shown)
     {
         var (before, after) = Around(shown);
-        if (OffsetAt(shown - before) == before) return shown - before;
-        if (OffsetAt(shown - after) == after) return shown - after;
+        if (OffsetAt(shown - before) == before)
+            return shown - before;
+        if (OffsetAt(shown - after) == after)
+            return shown - after;
         // Between the two the clocks go forward, on a whole minute.
         var (from, to) = (shown - after, shown - before);
         while (to - from > TimeSpan.FromMinutes(1))
         {
             var middle = from + TimeSpan.FromMinutes(Math.Floor((to - from).TotalMinutes / 2));
-            if (OffsetAt(middle) == before) from = middle;
-            else to = middle;
+            if (OffsetAt(middle) == before)
+                from = middle;
+            else
+                to = middle;
         }
         return to;
     }
@@ -37,7 +41,8 @@ internal sealed class ZoneClock(TimeZoneInfo zone)
     public DateTime? SecondTimeOf(DateTime shown)
     {
         var (before, after) = Around(shown);
-        if (before <= after || OffsetAt(shown - before) != before || OffsetAt(shown - after) != after) return null;
+        if (before <= after || OffsetAt(shown - before) != before || OffsetAt(shown - after) != after)
+            return null;
         return shown - after;
     }
 

@@ -36,8 +36,12 @@ internal abstract class Actor(World world, string name)
 
     protected Task PauseAsync(int mostMilliseconds) => Task.Delay(Random.Next(mostMilliseconds), Caller.Stop);
 
-    protected Task<Answer> PostAsync(string path, object? body, string? key = null, params (string, string)[] headers) =>
-        Caller.InsistAsync(Random, HttpMethod.Post, path, body, key ?? World.Root, headers);
+    protected Task<Answer> PostAsync(
+        string path,
+        object? body,
+        string? key = null,
+        params (string, string)[] headers
+    ) => Caller.InsistAsync(Random, HttpMethod.Post, path, body, key ?? World.Root, headers);
 
     protected Task<Answer> GetAsync(string path, string? key = null) =>
         Caller.InsistAsync(Random, HttpMethod.Get, path, null, key ?? World.Root);
@@ -45,8 +49,10 @@ internal abstract class Actor(World world, string name)
     /// <summary>Whether it was done; what was neither expected nor done is shown.</summary>
     protected bool Expect(string door, Answer answer, params int[] alsoFine)
     {
-        if (answer.Ok) return true;
-        if (!alsoFine.Contains(answer.Status)) Caller.Surprise($"{Name} {door}", answer);
+        if (answer.Ok)
+            return true;
+        if (!alsoFine.Contains(answer.Status))
+            Caller.Surprise($"{Name} {door}", answer);
         return false;
     }
 }

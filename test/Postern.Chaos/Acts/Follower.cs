@@ -2,19 +2,27 @@ using Postern.Support;
 
 namespace Postern.Chaos.Acts;
 
-/// <summary>Follows a session's records live, comes back after what it has whenever the stream breaks, to its end.</summary>
+/// <summary>
+/// Follows a session's records live, comes back after what it has whenever the stream breaks, to its end.
+/// </summary>
 internal sealed class Follower(World world, string name) : Actor(world, name)
 {
     protected override async Task ActAsync()
     {
-        if (!World.Sessions.TryDequeue(out var session)) return;
+        if (!World.Sessions.TryDequeue(out var session))
+            return;
         var (stream, next) = ($"{Name}-{Round}", 0L);
         Ledger.Write("follows", new { stream, session });
         while (true)
         {
-            await using var reader = await Caller.StreamAsync(Random.Next(8),
-                $"/realtime/v1/sessions/{session}/out", World.Root, next == 0 ? null : (next - 1).ToString());
-            if (reader is not null && await ReadAsync(reader)) break;
+            await using var reader = await Caller.StreamAsync(
+                Random.Next(8),
+                $"/realtime/v1/sessions/{session}/out",
+                World.Root,
+                next == 0 ? null : (next - 1).ToString()
+            );
+            if (reader is not null && await ReadAsync(reader))
+                break;
             await PauseAsync(150);
         }
 
@@ -27,13 +35,28 @@ internal sealed class Follower(World world, string name) : Actor(world, name)
                 while (leaves-- > 0)
                 {
                     var read = await reader.ReadAsync(TimeSpan.FromSeconds(25));
-                    if (read is null) return false;
-                    if (read.Data == "[DONE]") return await IsClosedAsync();
-                    if (read.Name != "batch") continue;
-                    var seqs = read.Json.GetProperty("records").EnumerateArray()
-                        .Select(r => r.GetProperty("seq_num").GetInt64()).ToList();
-                    if (seqs.Count == 0) continue;
-                    Ledger.Write("seen", new { stream, session, seqs });
+                    if (read is null)
+                        return false;
+                    if (read.Data == "[DONE]")
+                        return await IsClosedAsync();
+                    if (read.Name != "batch")
+                        continue;
+                    var seqs = read
+                        .Json.GetProperty("records")
+                        .EnumerateArray()
+                        .Select(r => r.GetProperty("seq_num").GetInt64())
+                        .ToList();
+                    if (seqs.Count == 0)
+                        continue;
+                    Ledger.Write(
+                        "seen",
+                        new
+                        {
+                            stream,
+                            session,
+                            seqs,
+                        }
+                    );
                     next = seqs[^1] + 1;
                 }
                 return false;
@@ -48,8 +71,17 @@ internal sealed class Follower(World world, string name) : Actor(world, name)
         async Task<bool> IsClosedAsync()
         {
             var about = await GetAsync("/api/v1/sessions/" + session);
-            if (!about.Ok || about.Json.GetProperty("closedAt").ValueKind == System.Text.Json.JsonValueKind.Null) return false;
-            Ledger.Write("followed", new { stream, session, next });
+            if (!about.Ok || about.Json.GetProperty("closedAt").ValueKind == System.Text.Json.JsonValueKind.Null)
+                return false;
+            Ledger.Write(
+                "followed",
+                new
+                {
+                    stream,
+                    session,
+                    next,
+                }
+            );
             return true;
         }
     }

@@ -1,6 +1,8 @@
 namespace Postern.Chaos.Acts;
 
-/// <summary>Makes keys, uses, rotates and revokes them, and tries each node with what was revoked; and makes too many.</summary>
+/// <summary>
+/// Makes keys, uses, rotates and revokes them, and tries each node with what was revoked; and makes too many.
+/// </summary>
 internal sealed class KeyHolder(World world, string name) : Actor(world, name)
 {
     protected override async Task ActAsync()
@@ -17,23 +19,37 @@ internal sealed class KeyHolder(World world, string name) : Actor(world, name)
         Ledger.Acknowledge("key", new { key = id });
         var used = await GetAsync("/api/v1/runs?limit=1", key);
         // The other nodes hear of a key within a second.
-        if (used.Status != 401) Expect("use", used);
-        if (Chance(3)) Expect("rotate", await PostAsync($"/api/v1/keys/{id}/rotate", new { overlapSeconds = 60 }), 404, 409);
-        if (Chance(4)) return;
+        if (used.Status != 401)
+            Expect("use", used);
+        if (Chance(3))
+            Expect("rotate", await PostAsync($"/api/v1/keys/{id}/rotate", new { overlapSeconds = 60 }), 404, 409);
+        if (Chance(4))
+            return;
         await RevokeAsync(id);
         await Task.Delay(1100, Caller.Stop);
         for (var node = 0; node < World.Cluster.Nodes.Count; node++)
         {
             var sent = Ledger.Now;
             var tried = await Caller.TryAsync(node, HttpMethod.Get, "/api/v1/runs?limit=1", null, key);
-            if (tried.Status != 0) Ledger.Write("tried", new { key = id, node, sent, status = tried.Status });
+            if (tried.Status != 0)
+                Ledger.Write(
+                    "tried",
+                    new
+                    {
+                        key = id,
+                        node,
+                        sent,
+                        status = tried.Status,
+                    }
+                );
         }
     }
 
     private async Task EndAllAsync()
     {
         var all = await GetAsync("/api/v1/keys?limit=200");
-        if (!Expect("list", all)) return;
+        if (!Expect("list", all))
+            return;
         foreach (var key in all.Json.GetProperty("data").EnumerateArray())
             if (key.GetProperty("name").GetString()!.StartsWith(Name + "-", StringComparison.Ordinal))
                 await RevokeAsync(key.GetProperty("id").GetString()!);
@@ -43,7 +59,9 @@ internal sealed class KeyHolder(World world, string name) : Actor(world, name)
     {
         var revoked = await Caller.InsistAsync(Random, HttpMethod.Delete, "/api/v1/keys/" + id, null, World.Root);
         // A repeat finds it gone.
-        if (revoked.Ok || revoked.Status is 404 or 409) Ledger.Acknowledge("revoked", new { key = id });
-        else Caller.Surprise(Name + " revoke", revoked);
+        if (revoked.Ok || revoked.Status is 404 or 409)
+            Ledger.Acknowledge("revoked", new { key = id });
+        else
+            Caller.Surprise(Name + " revoke", revoked);
     }
 }

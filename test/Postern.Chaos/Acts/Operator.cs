@@ -1,6 +1,8 @@
 namespace Postern.Chaos.Acts;
 
-/// <summary>Looks after deliveries: puts endpoints that were disabled again, retries and replays what is dead, reads lists.</summary>
+/// <summary>
+/// Looks after deliveries: puts endpoints that were disabled again, retries and replays what is dead, reads lists.
+/// </summary>
 internal sealed class Operator(World world, string name) : Actor(world, name)
 {
     protected override async Task ActAsync()
@@ -9,23 +11,56 @@ internal sealed class Operator(World world, string name) : Actor(world, name)
         switch (Random.Next(4))
         {
             case 0:
-                Expect("put", await Caller.InsistAsync(Random, HttpMethod.Put, "/api/v1/webhook-endpoints/gone",
-                    new { url = World.Outside.Url("gone"), events = new[] { "run.*" }, enabled = true }, World.Root));
+                Expect(
+                    "put",
+                    await Caller.InsistAsync(
+                        Random,
+                        HttpMethod.Put,
+                        "/api/v1/webhook-endpoints/gone",
+                        new
+                        {
+                            url = World.Outside.Url("gone"),
+                            events = new[] { "run.*" },
+                            enabled = true,
+                        },
+                        World.Root
+                    )
+                );
                 break;
             case 1:
                 var dead = await GetAsync("/api/v1/deliveries?status=dead&limit=5");
-                if (!Expect("list", dead)) break;
+                if (!Expect("list", dead))
+                    break;
                 foreach (var one in dead.Json.GetProperty("data").EnumerateArray())
-                    Expect("retry", await PostAsync($"/api/v1/deliveries/{one.GetProperty("id").GetString()}/retry", null),
-                        404, 409);
+                    Expect(
+                        "retry",
+                        await PostAsync($"/api/v1/deliveries/{one.GetProperty("id").GetString()}/retry", null),
+                        404,
+                        409
+                    );
                 break;
             case 2:
-                Expect("replay", await PostAsync("/api/v1/deliveries/replay",
-                    new { endpoint = "wrong", since = DateTimeOffset.UtcNow.AddSeconds(-20) }), 409);
+                Expect(
+                    "replay",
+                    await PostAsync(
+                        "/api/v1/deliveries/replay",
+                        new { endpoint = "wrong", since = DateTimeOffset.UtcNow.AddSeconds(-20) }
+                    ),
+                    409
+                );
                 break;
             default:
-                foreach (var path in (string[])["/api/v1/events?limit=20", "/api/v1/runs?limit=20", "/api/v1/audit",
-                    "/api/v1/approvals?status=pending", "/api/triggers", "/api/triggers/user/chaos/echo/requests"])
+                foreach (
+                    var path in (string[])
+                        [
+                            "/api/v1/events?limit=20",
+                            "/api/v1/runs?limit=20",
+                            "/api/v1/audit",
+                            "/api/v1/approvals?status=pending",
+                            "/api/triggers",
+                            "/api/triggers/user/chaos/echo/requests",
+                        ]
+                )
                     Expect("read " + path, await GetAsync(path, path.Contains("approvals") ? World.Decider : null));
                 break;
         }

@@ -1,6 +1,8 @@
 namespace Postern.Chaos.Acts;
 
-/// <summary>Starts runs of every kind of agent, steers some of them, and reports on others as an orchestrator.</summary>
+/// <summary>
+/// Starts runs of every kind of agent, steers some of them, and reports on others as an orchestrator.
+/// </summary>
 internal sealed class Starter(World world, string name) : Actor(world, name)
 {
     private static readonly string[] Agents = ["pull", "pull", "narrow", "called", "called", "echo", "orchestrated"];
@@ -10,19 +12,42 @@ internal sealed class Starter(World world, string name) : Actor(world, name)
         await PauseAsync(200);
         var agent = Agents[Random.Next(Agents.Length)];
         var key = $"{Name}-{Round}";
-        object body = agent == "orchestrated"
-            ? new { agent = "pull", idempotencyKey = key, start = false, input = new { n = Round } }
-            : new { agent, idempotencyKey = key, input = new { text = World.Words(Random, 30) } };
+        object body =
+            agent == "orchestrated"
+                ? new
+                {
+                    agent = "pull",
+                    idempotencyKey = key,
+                    start = false,
+                    input = new { n = Round },
+                }
+                : new
+                {
+                    agent,
+                    idempotencyKey = key,
+                    input = new { text = World.Words(Random, 30) },
+                };
         string? id = null;
         for (var times = Chance(4) ? 2 : 1; times > 0; times--)
         {
             var made = await PostAsync("/api/v1/runs", body);
-            if (!Expect("create", made)) return;
+            if (!Expect("create", made))
+                return;
             id = made.String("id");
-            Ledger.Acknowledge("run", new { key, run = id, agent });
+            Ledger.Acknowledge(
+                "run",
+                new
+                {
+                    key,
+                    run = id,
+                    agent,
+                }
+            );
         }
-        if (agent == "orchestrated") await OrchestrateAsync(id!, key);
-        else if (Chance(8)) await SteerAsync(id!, key);
+        if (agent == "orchestrated")
+            await OrchestrateAsync(id!, key);
+        else if (Chance(8))
+            await SteerAsync(id!, key);
     }
 
     /// <summary>By the project's callback secret; a run that its deadline has ended meanwhile says so.</summary>
@@ -38,10 +63,23 @@ internal sealed class Starter(World world, string name) : Actor(world, name)
                 correlation_id = key,
                 actor_type = "orchestrator",
             };
-            var answer = await PostAsync($"/internal/jobs/{run}/status", report, "none",
-                ("X-Callback-Secret", World.CallbackSecret));
-            if (!Expect("callback", answer, 409)) return;
-            Ledger.Acknowledge("report", new { run, eventId = $"{key}-{status}", status });
+            var answer = await PostAsync(
+                $"/internal/jobs/{run}/status",
+                report,
+                "none",
+                ("X-Callback-Secret", World.CallbackSecret)
+            );
+            if (!Expect("callback", answer, 409))
+                return;
+            Ledger.Acknowledge(
+                "report",
+                new
+                {
+                    run,
+                    eventId = $"{key}-{status}",
+                    status,
+                }
+            );
         }
     }
 
@@ -51,10 +89,12 @@ internal sealed class Starter(World world, string name) : Actor(world, name)
         {
             case 0:
                 var cancelled = await PostAsync($"/api/v1/runs/{run}/cancel", new { reason = "changed my mind" });
-                if (Expect("cancel", cancelled, 409)) Ledger.Acknowledge("cancelled", new { run });
+                if (Expect("cancel", cancelled, 409))
+                    Ledger.Acknowledge("cancelled", new { run });
                 break;
             case 1:
-                if (!Expect("pause", await PostAsync($"/api/v1/runs/{run}/pause", null), 409)) break;
+                if (!Expect("pause", await PostAsync($"/api/v1/runs/{run}/pause", null), 409))
+                    break;
                 await PauseAsync(800);
                 Expect("resume", await PostAsync($"/api/v1/runs/{run}/resume", null), 409);
                 break;

@@ -8,7 +8,9 @@ namespace Postern.Chaos.Audit;
 /// </summary>
 internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
 {
-    /// <summary>A fault is felt a little longer than it lasts: by timeouts, leases, connections that are made anew.</summary>
+    /// <summary>
+    /// A fault is felt a little longer than it lasts: by timeouts, leases, connections that are made anew.
+    /// </summary>
     private const long Aftermath = 20_000;
 
     private readonly Book _book = new(ledger);
@@ -22,6 +24,7 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
     private readonly Invariant _places = new("places are freed: counts are what their rows say");
     private readonly Invariant _dense = new("numbers are dense in the tables");
     private readonly Invariant _told = new("what subscribers were to be told arrived, under one id");
+    private readonly Invariant _lives = new("no node ends by itself");
     private readonly Invariant _looked = new("the auditor could look");
     private readonly Dictionary<string, long> _revokedAt = [];
     private long _lastFault;
@@ -35,7 +38,8 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
     /// <summary>What can be seen at any moment.</summary>
     public void LookNow(long now, bool faultUnderWay)
     {
-        foreach (var entry in _book.ReadOn()) Take(entry);
+        foreach (var entry in _book.ReadOn())
+            Take(entry);
         _logs.Look(faultUnderWay || now - _lastFault < Aftermath);
         _growth.Look();
     }
@@ -48,8 +52,10 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
     {
         LookNow(now, faultUnderWay: false);
         await WaitForTheEndsAsync(patience);
-        foreach (var (what, counted, sql) in Waiting.Counters) await LookAsync(_places, what, counted, sql);
-        foreach (var (what, counted, sql) in Waiting.Gaps) await LookAsync(_dense, what, counted, sql);
+        foreach (var (what, counted, sql) in Waiting.Counters)
+            await LookAsync(_places, what, counted, sql);
+        foreach (var (what, counted, sql) in Waiting.Gaps)
+            await LookAsync(_dense, what, counted, sql);
         using var acknowledged = new Acknowledged(_book, cluster.Nodes[0].Url, rootKey);
         try
         {
@@ -60,13 +66,32 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
             _looked.Look(holds: false, fault.ToString);
         }
         FollowedToTheEnd(acknowledged.Streams);
+        foreach (var node in cluster.Nodes)
+            _lives.Look(node is { Deaths: 0, Lives: true }, () => $"node {node.Number} ended {node.Deaths} times");
         await DeliveriesAsync();
-        foreach (var entry in _book.ReadOn()) Take(entry);
+        foreach (var entry in _book.ReadOn())
+            Take(entry);
         _logs.Look(faulty: false);
         _growth.LookAtTheEnd();
-        All = [acknowledged.Lost, acknowledged.Twice, acknowledged.Streams, _dense, _ends, _told, _places, _revoked, _answers,
-            _expected, _logs.Errors, _growth.Bound, _looked];
-        if (cluster.Postgres is not null) All.Add(_logs.Deadlocks);
+        All =
+        [
+            acknowledged.Lost,
+            acknowledged.Twice,
+            acknowledged.Streams,
+            _dense,
+            _ends,
+            _told,
+            _places,
+            _revoked,
+            _answers,
+            _expected,
+            _logs.Errors,
+            _growth.Bound,
+            _lives,
+            _looked,
+        ];
+        if (cluster.Postgres is not null)
+            All.Add(_logs.Deadlocks);
     }
 
     private void Take(JsonElement entry)
@@ -105,18 +130,26 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
             do
             {
                 rows = await _tables.RowsAsync(sql);
-                if (rows.Count == 0) break;
+                if (rows.Count == 0)
+                    break;
                 await Task.Delay(500);
-            }
-            while (DateTime.UtcNow < until);
-            foreach (var row in rows) _ends.Break($"{what}: {string.Join(" | ", row)}");
+            } while (DateTime.UtcNow < until);
+            foreach (var row in rows)
+                _ends.Break($"{what}: {string.Join(" | ", row)}");
         }
         foreach (var table in (string[])["run", "approval", "capture", "session", "delivery"])
             _ends.Checked += Convert.ToInt32((await _tables.RowsAsync($"SELECT COUNT(*) FROM {table}"))[0][0]);
         foreach (var row in await _tables.RowsAsync(Waiting.StuckDeliveries))
             _ends.Break("delivery: " + string.Join(" | ", row));
-        foreach (var row in await _tables.RowsAsync(
-            "SELECT id, phase, status FROM run WHERE phase IN ('failed', 'timed_out') AND reason IS NULL AND failure_code IS NULL"))
+        foreach (
+            var row in await _tables.RowsAsync(
+                """
+                SELECT id, phase, status
+                FROM run
+                WHERE phase IN ('failed', 'timed_out') AND reason IS NULL AND failure_code IS NULL
+                """
+            )
+        )
             _ends.Break("a run ended without a reason: " + string.Join(" | ", row));
     }
 
@@ -135,24 +168,43 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
     /// <summary>Who was told that a session is closed had all of it.</summary>
     private void FollowedToTheEnd(Invariant streams)
     {
-        var most = _book.Of("append").Where(e => e.Text("channel") == "out" && e.Number("seq") >= 0)
-            .GroupBy(e => e.Text("session")).ToDictionary(g => g.Key, g => g.Max(e => e.Number("seq")));
+        var most = _book
+            .Of("append")
+            .Where(e => e.Text("channel") == "out" && e.Number("seq") >= 0)
+            .GroupBy(e => e.Text("session"))
+            .ToDictionary(g => g.Key, g => g.Max(e => e.Number("seq")));
         foreach (var one in _book.Of("followed"))
-            streams.Look(one.Number("next") > most.GetValueOrDefault(one.Text("session"), -1),
-                () => $"{one.Text("stream")} of {one.Text("session")} ended at {one.Number("next")}, and {most[one.Text("session")]} was acknowledged");
+            streams.Look(
+                one.Number("next") > most.GetValueOrDefault(one.Text("session"), -1),
+                () =>
+                    $"{one.Text("stream")} of {one.Text("session")} ended at {one.Number("next")}, and "
+                    + $"{most[one.Text("session")]} was acknowledged"
+            );
     }
 
-    /// <summary>Each run's beginning was told to the good endpoint once or more, under one id; or it is still on its way.</summary>
+    /// <summary>
+    /// Each run's beginning was told to the good endpoint once or more, under one id; or it is still on its way.
+    /// </summary>
     private async Task DeliveriesAsync()
     {
-        var arrived = _book.Of("delivered").Where(d => d.Text("subject").Length > 0).ToLookup(d => (d.Text("subject"), d.Text("type")));
+        var arrived = _book
+            .Of("delivered")
+            .Where(d => d.Text("subject").Length > 0)
+            .ToLookup(d => (d.Text("subject"), d.Text("type")));
         foreach (var of in arrived)
-            _told.Look(of.Select(d => d.Text("id")).Distinct().Count() == 1 || of.Key.Item2 is not "run.created",
-                () => $"{of.Key} came under {of.Select(d => d.Text("id")).Distinct().Count()} ids");
-        var waiting = (await _tables.RowsAsync("SELECT subject FROM delivery WHERE endpoint = 'good' AND status <> 'delivered'"))
-            .Select(r => r[0]!.ToString()!).ToHashSet(StringComparer.Ordinal);
+            _told.Look(
+                of.Select(d => d.Text("id")).Distinct().Count() == 1 || of.Key.Item2 is not "run.created",
+                () => $"{of.Key} came under {of.Select(d => d.Text("id")).Distinct().Count()} ids"
+            );
+        var waiting = (
+            await _tables.RowsAsync("SELECT subject FROM delivery WHERE endpoint = 'good' AND status <> 'delivered'")
+        )
+            .Select(r => r[0]!.ToString()!)
+            .ToHashSet(StringComparer.Ordinal);
         foreach (var run in _book.Of("run").Select(e => e.Text("run")).Distinct())
-            _told.Look(arrived.Contains((run, "run.created")) || waiting.Any(s => s.Contains(run, StringComparison.Ordinal)),
-                () => $"run.created of {run} never arrived and is not on its way");
+            _told.Look(
+                arrived.Contains((run, "run.created")) || waiting.Any(s => s.Contains(run, StringComparison.Ordinal)),
+                () => $"run.created of {run} never arrived and is not on its way"
+            );
     }
 }

@@ -19,7 +19,8 @@ internal sealed class Book(string file)
         var whole = bytes.LastIndexOf((byte)'\n') + 1;
         var added = new List<JsonElement>();
         foreach (var range in bytes[..whole].Split((byte)'\n'))
-            if (bytes[range].Length > 0) added.Add(JsonSerializer.Deserialize<JsonElement>(bytes[range]));
+            if (bytes[range].Length > 0)
+                added.Add(JsonSerializer.Deserialize<JsonElement>(bytes[range]));
         _read += whole;
         _entries.AddRange(added);
         return added;

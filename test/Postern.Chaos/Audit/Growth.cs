@@ -20,7 +20,8 @@ internal sealed class Growth(Cluster cluster)
         {
             try
             {
-                var line = File.ReadLines($"/proc/{node.ProcessId}/status").First(l => l.StartsWith("VmRSS", StringComparison.Ordinal));
+                var line = File.ReadLines($"/proc/{node.ProcessId}/status")
+                    .First(l => l.StartsWith("VmRSS", StringComparison.Ordinal));
                 var resident = long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
                 var open = Directory.GetFileSystemEntries($"/proc/{node.ProcessId}/fd").Length;
                 Bound.Look(resident < MostResidentKib, () => $"node {node.Number} has {resident / 1024} MiB");
@@ -29,13 +30,15 @@ internal sealed class Growth(Cluster cluster)
                 Resident = Math.Max(Resident, resident);
                 Descriptors = Math.Max(Descriptors, open);
             }
-            catch (Exception fault) when (fault is IOException or InvalidOperationException or UnauthorizedAccessException)
+            catch (Exception fault)
+                when (fault is IOException or InvalidOperationException or UnauthorizedAccessException)
             {
                 // It was killed in this moment.
             }
         }
         var wal = new FileInfo(cluster.SqliteFile + "-wal");
-        if (wal.Exists) Bound.Look(wal.Length < MostWalBytes, () => $"the write-ahead log has {wal.Length:#,0} bytes");
+        if (wal.Exists)
+            Bound.Look(wal.Length < MostWalBytes, () => $"the write-ahead log has {wal.Length:#,0} bytes");
     }
 
     /// <summary>At the end nobody holds anything: what is open is what a node needs itself.</summary>
@@ -49,7 +52,10 @@ internal sealed class Growth(Cluster cluster)
             var sizes = life.Select(s => s.Resident).ToList();
             var third = sizes.Count / 3;
             var (middle, last) = (Median(sizes[third..(2 * third)]), Median(sizes[(2 * third)..]));
-            Bound.Look(last < middle * 1.5, () => $"node {life.Key.Node} grew from {middle / 1024} to {last / 1024} MiB");
+            Bound.Look(
+                last < middle * 1.5,
+                () => $"node {life.Key.Node} grew from {middle / 1024} to {last / 1024} MiB"
+            );
         }
     }
 

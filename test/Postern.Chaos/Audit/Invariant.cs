@@ -15,15 +15,18 @@ internal sealed class Invariant(string name)
     public void Break(string how)
     {
         Broken++;
-        if (Evidence.Count < 50) Evidence.Add(how);
+        if (Evidence.Count < 50)
+            Evidence.Add(how);
     }
 
     public void Look(bool holds, Func<string> how)
     {
         Checked++;
-        if (!holds) Break(how());
+        if (!holds)
+            Break(how());
     }
 
-    public override string ToString() => $"{(Broken == 0 ? "holds" : "BROKEN"),-7} {name}: {Checked:#,0} looked at" +
-        (Broken == 0 ? "" : $", {Broken:#,0} broken");
+    public override string ToString() =>
+        $"{(Broken == 0 ? "holds" : "BROKEN"), -7} {name}: {Checked:#,0} looked at"
+        + (Broken == 0 ? "" : $", {Broken:#,0} broken");
 }

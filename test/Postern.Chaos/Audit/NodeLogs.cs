@@ -15,6 +15,7 @@ internal sealed class NodeLogs(IReadOnlyList<string> nodes, string? postgres)
         [301] = "a turn whose database was away; its lease runs out and it is taken up again",
         [501] = "a delivery whose database was away; its lease runs out and it is sent again",
         [601] = "a look of a loop while the database was away or slow; it goes on",
+        [611] = "a process without descriptors finds no memory anywhere; whoever waited for the writer is told",
         [602] = "what was overdue could not be settled while the database was away; it is tried again",
     };
 
@@ -39,20 +40,26 @@ internal sealed class NodeLogs(IReadOnlyList<string> nodes, string? postgres)
     public void Look(bool faulty)
     {
         foreach (var file in nodes)
-            foreach (var line in NewLines(file)) LookAtNode(Path.GetFileName(file), line, faulty);
-        if (postgres is null || !File.Exists(postgres)) return;
+        foreach (var line in NewLines(file))
+            LookAtNode(Path.GetFileName(file), line, faulty);
+        if (postgres is null || !File.Exists(postgres))
+            return;
         foreach (var line in NewLines(postgres))
             Deadlocks.Look(!line.Contains("deadlock detected", StringComparison.Ordinal), () => line);
     }
 
     private void LookAtNode(string node, string line, bool faulty)
     {
-        if (line.Contains("Unhandled exception", StringComparison.Ordinal) || line.StartsWith("Fatal error", StringComparison.Ordinal))
+        if (
+            line.Contains("Unhandled exception", StringComparison.Ordinal)
+            || line.StartsWith("Fatal error", StringComparison.Ordinal)
+        )
         {
             Errors.Look(holds: false, () => $"{node}: {line}");
             return;
         }
-        if (!line.StartsWith('{')) return;
+        if (!line.StartsWith('{'))
+            return;
         JsonElement entry;
         try
         {
@@ -62,10 +69,16 @@ internal sealed class NodeLogs(IReadOnlyList<string> nodes, string? postgres)
         {
             return; // A line that kill -9 cut off.
         }
-        if (entry.Text("LogLevel") is not ("Error" or "Critical")) return;
-        var number = entry.TryGetProperty("EventId", out var id) && id.ValueKind == JsonValueKind.Number ? id.GetInt32() : -1;
-        var explained = number == BodyGivenUp || (Explained.ContainsKey(number) &&
-            (faulty || (IsOverloaded && line.Contains(HeldRow, StringComparison.Ordinal))));
+        if (entry.Text("LogLevel") is not ("Error" or "Critical"))
+            return;
+        var number =
+            entry.TryGetProperty("EventId", out var id) && id.ValueKind == JsonValueKind.Number ? id.GetInt32() : -1;
+        var explained =
+            number == BodyGivenUp
+            || (
+                Explained.ContainsKey(number)
+                && (faulty || (IsOverloaded && line.Contains(HeldRow, StringComparison.Ordinal)))
+            );
         Errors.Look(explained, () => $"{node}: {(line.Length <= 1500 ? line : line[..1500])}");
     }
 

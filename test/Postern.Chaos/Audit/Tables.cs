@@ -33,6 +33,7 @@ internal sealed class Tables(string? postgres, string sqliteFile)
     public async Task NoneAsync(Invariant invariant, string counted, string sql)
     {
         invariant.Checked += Convert.ToInt32((await RowsAsync(counted))[0][0]);
-        foreach (var row in await RowsAsync(sql)) invariant.Break(string.Join(" | ", row));
+        foreach (var row in await RowsAsync(sql))
+            invariant.Break(string.Join(" | ", row));
     }
 }

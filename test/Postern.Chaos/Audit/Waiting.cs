@@ -7,22 +7,31 @@ internal static class Waiting
     public static readonly (string What, string Sql)[] Ends =
     [
         // A run that waits for a person shows the question, which has a deadline of its own: an hour, for some.
-        ("run", """
+        (
+            "run",
+            """
             SELECT id, agent, status, phase, attempt, deadline_at, due_at, waits_at FROM run
             WHERE ended_at IS NULL AND approval IS NULL
-            """),
-        ("approval", """
+            """
+        ),
+        (
+            "approval",
+            """
             SELECT a.id, a.run, a.expires_at FROM approval a WHERE a.status = 'pending'
               AND (a.expires_at - a.requested_at < 60000000
                 OR NOT EXISTS (SELECT 1 FROM run r WHERE r.project = a.project AND r.id = a.run AND r.approval = a.id))
-            """),
+            """
+        ),
         ("capture", "SELECT id, status, session, run FROM capture WHERE ended_at IS NULL"),
-        ("turn", """
+        (
+            "turn",
+            """
             SELECT id, external_id, in_message_seq, in_answered_seq, current_run, turn_deadline FROM session
             WHERE closed_at IS NULL AND (turn_deadline IS NOT NULL OR in_answered_seq < in_message_seq)
               AND NOT EXISTS (SELECT 1 FROM run r WHERE r.project = session.project AND r.id = session.current_run
                 AND r.approval IS NOT NULL)
-            """),
+            """
+        ),
     ];
 
     /// <summary>
@@ -39,38 +48,62 @@ internal static class Waiting
     /// <summary>A count and the rows that it counts, where the two differ.</summary>
     public static readonly (string What, string Counted, string Sql)[] Counters =
     [
-        ("places of triggers", "SELECT COUNT(*) FROM agent_trigger", """
+        (
+            "places of triggers",
+            "SELECT COUNT(*) FROM agent_trigger",
+            """
             SELECT 'in_flight', t.id, t.in_flight, (SELECT COUNT(*) FROM capture c
               WHERE c.project = t.project AND c.trigger_uid = t.uid AND c.ended_at IS NULL) FROM agent_trigger t
             WHERE t.in_flight <> (SELECT COUNT(*) FROM capture c
               WHERE c.project = t.project AND c.trigger_uid = t.uid AND c.ended_at IS NULL)
-            """),
-        ("places of ended runs", "SELECT COUNT(*) FROM run", """
+            """
+        ),
+        (
+            "places of ended runs",
+            "SELECT COUNT(*) FROM run",
+            """
             SELECT 'ended and still has', id, due_at, waits_at, claim_at, claim_until, idle_until FROM run
             WHERE ended_at IS NOT NULL AND (due_at IS NOT NULL OR waits_at IS NOT NULL OR claim_at IS NOT NULL
               OR claim_until IS NOT NULL OR idle_until IS NOT NULL)
-            """),
+            """
+        ),
     ];
 
     /// <summary>What has dense numbers, where a number is missing.</summary>
     public static readonly (string What, string Counted, string Sql)[] Gaps =
     [
-        ("records", "SELECT COUNT(*) FROM record", """
+        (
+            "records",
+            "SELECT COUNT(*) FROM record",
+            """
             SELECT 'records', session, channel, COUNT(*), MAX(seq) FROM record
             GROUP BY project, session, channel HAVING COUNT(*) <> MAX(seq) + 1
-            """),
-        ("out", "SELECT COUNT(*) FROM session", """
+            """
+        ),
+        (
+            "out",
+            "SELECT COUNT(*) FROM session",
+            """
             SELECT 'out_next', s.id, s.out_next FROM session s
             WHERE s.out_next <> (SELECT COUNT(*) FROM record r
               WHERE r.project = s.project AND r.session = s.id AND r.channel = 'out')
-            """),
-        ("messages", "SELECT COUNT(*) FROM message", """
+            """
+        ),
+        (
+            "messages",
+            "SELECT COUNT(*) FROM message",
+            """
             SELECT 'messages', session, COUNT(*), MAX(seq) FROM message
             GROUP BY project, session HAVING COUNT(*) <> MAX(seq)
-            """),
-        ("timelines", "SELECT COUNT(*) FROM run_event", """
+            """
+        ),
+        (
+            "timelines",
+            "SELECT COUNT(*) FROM run_event",
+            """
             SELECT 'timeline', run, COUNT(*), MAX(seq) FROM run_event
             GROUP BY project, run HAVING COUNT(*) <> MAX(seq)
-            """),
+            """
+        ),
     ];
 }

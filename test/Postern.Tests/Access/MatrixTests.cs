@@ -7,8 +7,8 @@ using Postern.Support;
 namespace Postern.Tests.Access;
 
 /// <summary>
-/// The matrix: made from the door table, so that a new route is in it without anyone adding it. Each door is tried with no
-/// credential, with every other kind of valid credential, and with a wrong one of the right kind.
+/// The matrix: made from the door table, so that a new route is in it without anyone adding it. Each door is tried with
+/// no credential, with every other kind of valid credential, and with a wrong one of the right kind.
 /// </summary>
 public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixTests.World>
 {
@@ -37,18 +37,53 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             Token = await Server.TokenAsync("admin");
             CallbackSecret = (await Server.PostAsync("/api/v1/callback-secrets", null)).String("secret");
             // Its agent does nothing, so that no work of an earlier row is counted in a later one.
-            await Server.SendAsync(HttpMethod.Put, "/api/v1/agents/nobody-works", Server.RootKey, new { kind = "pull" });
+            await Server.SendAsync(
+                HttpMethod.Put,
+                "/api/v1/agents/nobody-works",
+                Server.RootKey,
+                new { kind = "pull" }
+            );
             // An inbound URL whose trigger asks for a signature: what opens its door.
-            await Server.PostAsync("/api/triggers/user/matrix/matrix", new { promptTemplate = "{{body}}", agent = "nobody-works", webhookAuth = new { scheme = "sha256", secret = "a secret of the matrix, of 24" } });
-            await Server.PostAsync("/api/triggers/org/matrix/matrix", new { promptTemplate = "{{body}}", agent = "nobody-works", webhookAuth = new { scheme = "sha256", secret = "a secret of the matrix, of 24" } });
+            await Server.PostAsync(
+                "/api/triggers/user/matrix/matrix",
+                new
+                {
+                    promptTemplate = "{{body}}",
+                    agent = "nobody-works",
+                    webhookAuth = new { scheme = "sha256", secret = "a secret of the matrix, of 24" },
+                }
+            );
+            await Server.PostAsync(
+                "/api/triggers/org/matrix/matrix",
+                new
+                {
+                    promptTemplate = "{{body}}",
+                    agent = "nobody-works",
+                    webhookAuth = new { scheme = "sha256", secret = "a secret of the matrix, of 24" },
+                }
+            );
             // An approval service for the signed door, and a link for the page.
-            await Server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/default", Server.RootKey, new { secrets = new[] { "a secret of the matrix, of 24" } });
+            await Server.SendAsync(
+                HttpMethod.Put,
+                "/api/v1/approval-services/default",
+                Server.RootKey,
+                new { secrets = new[] { "a secret of the matrix, of 24" } }
+            );
             var run = (await Server.PostAsync("/api/v1/runs", new { agent = "nobody-works" })).String("id");
-            var claimed = await Server.PostAsync("/api/v1/agents/nobody-works/claim", new { waitSeconds = 10, leaseSeconds = 3600 });
+            var claimed = await Server.PostAsync(
+                "/api/v1/agents/nobody-works/claim",
+                new { waitSeconds = 10, leaseSeconds = 3600 }
+            );
             RunToken = claimed.Json.GetProperty("data")[0].GetProperty("token").GetString()!;
-            var asked = await Server.PostAsync($"/api/v1/executions/{run}/request-approval", null, await Server.KeyAsync("write:runs", "write:approvals"));
+            var asked = await Server.PostAsync(
+                $"/api/v1/executions/{run}/request-approval",
+                null,
+                await Server.KeyAsync("write:runs", "write:approvals")
+            );
             Link = asked.String("approval_request_url").Split('/')[^1];
-            CallbackToken = await Server.App.Services.GetRequiredService<CallbackSecrets>().TokenForRunAsync(await Server.ProjectAsync(), "run_none", 1);
+            CallbackToken = await Server
+                .App.Services.GetRequiredService<CallbackSecrets>()
+                .TokenForRunAsync(await Server.ProjectAsync(), "run_none", 1);
         }
 
         public async ValueTask DisposeAsync() => await Server.DisposeAsync();
@@ -60,7 +95,8 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
         foreach (var line in File.ReadAllLines(Repository.File("doors.txt")))
         {
             var parts = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (parts[2] != "Anyone") rows.Add(parts[0], parts[1]);
+            if (parts[2] != "Anyone")
+                rows.Add(parts[0], parts[1]);
         }
         return rows;
     }
@@ -72,7 +108,8 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
         var server = world.Server;
         var door = server.Doors.Table.Single(d => d.Method == method && d.Path == path);
         var target = Fill(path).Replace("{project}", await server.ProjectAsync(), StringComparison.Ordinal);
-        if (method == Door.AnyMethod) method = "POST";
+        if (method == Door.AnyMethod)
+            method = "POST";
         var rows = await server.CountRowsAsync();
         var wrongKey = server.RootKey[..^8] + (server.RootKey[^8] == 'A' ? 'B' : 'A') + server.RootKey[^7..];
         var presented = new (string Kind, Opens Opens, (string, string)[] Headers)[]
@@ -84,23 +121,89 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             ("an empty bearer", 0, [("Authorization", "Bearer ")]),
             ("basic authentication", 0, [("Authorization", "Basic cm9vdDpyb290")]),
             ("a session cookie", 0, [("Cookie", "postern=" + server.RootKey)]),
-            ("the root key as a callback's credential", 0, [("X-Callback-Secret", server.RootKey), ("X-Callback-Token", server.RootKey)]),
+            (
+                "the root key as a callback's credential",
+                0,
+                [("X-Callback-Secret", server.RootKey), ("X-Callback-Token", server.RootKey)]
+            ),
             ("a wrong callback secret", 0, [("X-Callback-Secret", world.CallbackSecret[..^1] + "~")]),
-            ("a callback secret, twice", 0, [("X-Callback-Secret", world.CallbackSecret), ("X-Callback-Secret", world.CallbackSecret)]),
-            ("a callback token of another run", 0, [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_other")]),
-            ("a callback token of another attempt", 0, [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_none"), ("x-run-attempt", "2")]),
-            ("a callback token of another project", 0, [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_none"), ("x-webhook-project", "proj_other")]),
-            ("a callback token in capitals", 0, [("X-Callback-Token", world.CallbackToken.ToUpperInvariant()), ("x-run-id", "run_none")]),
+            (
+                "a callback secret, twice",
+                0,
+                [("X-Callback-Secret", world.CallbackSecret), ("X-Callback-Secret", world.CallbackSecret)]
+            ),
+            (
+                "a callback token of another run",
+                0,
+                [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_other")]
+            ),
+            (
+                "a callback token of another attempt",
+                0,
+                [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_none"), ("x-run-attempt", "2")]
+            ),
+            (
+                "a callback token of another project",
+                0,
+                [
+                    ("X-Callback-Token", world.CallbackToken),
+                    ("x-run-id", "run_none"),
+                    ("x-webhook-project", "proj_other"),
+                ]
+            ),
+            (
+                "a callback token in capitals",
+                0,
+                [("X-Callback-Token", world.CallbackToken.ToUpperInvariant()), ("x-run-id", "run_none")]
+            ),
             ("a callback secret as a bearer", 0, [("Authorization", "Bearer " + world.CallbackSecret)]),
-            ("a signature over other bytes", 0, [("X-Hub-Signature-256", "sha256=" + Convert.ToHexStringLower(System.Security.Cryptography.HMACSHA256.HashData("a secret of the matrix, of 24"u8, "{}"u8)))]),
-            ("a signature", Opens.Signature, [("X-Hub-Signature-256", "sha256=" + Convert.ToHexStringLower(System.Security.Cryptography.HMACSHA256.HashData("a secret of the matrix, of 24"u8, "{\"broken\""u8)))]),
+            (
+                "a signature over other bytes",
+                0,
+                [
+                    (
+                        "X-Hub-Signature-256",
+                        "sha256="
+                            + Convert.ToHexStringLower(
+                                System.Security.Cryptography.HMACSHA256.HashData(
+                                    "a secret of the matrix, of 24"u8,
+                                    "{}"u8
+                                )
+                            )
+                    ),
+                ]
+            ),
+            (
+                "a signature",
+                Opens.Signature,
+                [
+                    (
+                        "X-Hub-Signature-256",
+                        "sha256="
+                            + Convert.ToHexStringLower(
+                                System.Security.Cryptography.HMACSHA256.HashData(
+                                    "a secret of the matrix, of 24"u8,
+                                    "{\"broken\""u8
+                                )
+                            )
+                    ),
+                ]
+            ),
             ("the root key as X-Internal-API-Key", Opens.InternalKey, [("X-Internal-API-Key", server.RootKey)]),
             ("a callback secret", Opens.CallbackSecret, [("X-Callback-Secret", world.CallbackSecret)]),
-            ("a callback token", Opens.CallbackToken, [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_none")]),
+            (
+                "a callback token",
+                Opens.CallbackToken,
+                [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_none")]
+            ),
             ("a proxy's identity, from nowhere trusted", 0, [("X-Forwarded-User", "ada")]),
             ("the root key", Opens.Key | Opens.Operator, [("Authorization", "Bearer " + server.RootKey)]),
             ("the root key as X-API-Key", Opens.Key, [("X-API-Key", server.RootKey)]),
-            ("a personal key", Opens.Key | Opens.Operator | Opens.PersonalKey, [("Authorization", "Bearer " + world.Personal)]),
+            (
+                "a personal key",
+                Opens.Key | Opens.Operator | Opens.PersonalKey,
+                [("Authorization", "Bearer " + world.Personal)]
+            ),
             ("a token", Opens.Token, [("Authorization", "Bearer " + world.Token)]),
             ("a run's token", Opens.RunToken, [("Authorization", "Bearer " + world.RunToken)]),
             ("a run's token as X-API-Key", 0, [("X-API-Key", world.RunToken)]),
@@ -108,8 +211,15 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
         };
         foreach (var (kind, opens, headers) in presented)
         {
-            if ((opens & door.Opens) != 0) continue;
-            var answer = await server.SendAsync(new HttpMethod(method), target, null, method is "GET" or "HEAD" ? null : "{\"never\":\"parsed\"", [.. headers, .. Identification(door, headers)]);
+            if ((opens & door.Opens) != 0)
+                continue;
+            var answer = await server.SendAsync(
+                new HttpMethod(method),
+                target,
+                null,
+                method is "GET" or "HEAD" ? null : "{\"never\":\"parsed\"",
+                [.. headers, .. Identification(door, headers)]
+            );
             Assert.True(answer.Status == 401, $"{method} {target} with {kind}: {answer}");
             Assert.NotNull(answer.Header("WWW-Authenticate"));
         }
@@ -117,13 +227,26 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
 
         foreach (var (kind, opens, headers) in presented.Where(p => (p.Opens & door.Opens) != 0))
         {
-            // Past authentication: whatever it then says is the handler's word. The body is no JSON, so nothing is changed by it.
+            // Past authentication: whatever it then says is the handler's word. The body is no JSON, so nothing is
+            // changed by it.
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-            using var request = new HttpRequestMessage(new HttpMethod(method), kind == "a link" ? path.Replace("{token}", world.Link, StringComparison.Ordinal) : target);
-            if (method is not ("GET" or "HEAD" or "DELETE")) request.Content = new StringContent("{\"broken\"");
-            foreach (var (name, value) in (IEnumerable<(string, string)>)[.. headers, .. Identification(door, headers)]) request.Headers.TryAddWithoutValidation(name, value);
-            using var response = await server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
-            Assert.True((int)response.StatusCode is not (401 or >= 500 and not 501), $"{method} {target} with {kind}: {(int)response.StatusCode}");
+            using var request = new HttpRequestMessage(
+                new HttpMethod(method),
+                kind == "a link" ? path.Replace("{token}", world.Link, StringComparison.Ordinal) : target
+            );
+            if (method is not ("GET" or "HEAD" or "DELETE"))
+                request.Content = new StringContent("{\"broken\"");
+            foreach (var (name, value) in (IEnumerable<(string, string)>)[.. headers, .. Identification(door, headers)])
+                request.Headers.TryAddWithoutValidation(name, value);
+            using var response = await server.Http.SendAsync(
+                request,
+                HttpCompletionOption.ResponseHeadersRead,
+                patience.Token
+            );
+            Assert.True(
+                (int)response.StatusCode is not (401 or >= 500 and not 501),
+                $"{method} {target} with {kind}: {(int)response.StatusCode}"
+            );
         }
     }
 
@@ -132,16 +255,33 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
     public async Task An_odd_spelling_of_a_path_opens_nothing(string method, string path)
     {
         var plain = Fill(path).Replace("{project}", "proj_x", StringComparison.Ordinal);
-        if (method == Door.AnyMethod) method = "POST";
+        if (method == Door.AnyMethod)
+            method = "POST";
         var cut = plain.LastIndexOf('/');
         string[] spellings =
         [
-            "/" + plain, plain.Insert(cut, "/"), plain.Insert(cut, "/."), plain.Insert(cut, "/x/.."), plain.Insert(cut, "/%2e%2e"), plain.Insert(cut, "/%2E"), plain.Insert(cut, "%2f"),
-            plain.Insert(cut, "\\"), plain.Insert(cut, "%5c"), plain + "%00", plain.ToUpperInvariant(), plain + "/", plain + "X", "/healthz/.." + plain, "/docs/%2e%2e" + plain, plain + ";x=y",
+            "/" + plain,
+            plain.Insert(cut, "/"),
+            plain.Insert(cut, "/."),
+            plain.Insert(cut, "/x/.."),
+            plain.Insert(cut, "/%2e%2e"),
+            plain.Insert(cut, "/%2E"),
+            plain.Insert(cut, "%2f"),
+            plain.Insert(cut, "\\"),
+            plain.Insert(cut, "%5c"),
+            plain + "%00",
+            plain.ToUpperInvariant(),
+            plain + "/",
+            plain + "X",
+            "/healthz/.." + plain,
+            "/docs/%2e%2e" + plain,
+            plain + ";x=y",
         ];
         foreach (var spelling in spellings)
         {
-            var status = await RawAsync($"{method} {spelling} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+            var status = await RawAsync(
+                $"{method} {spelling} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            );
             Assert.True(status is 400 or 401 or 404 or 405, $"{method} {spelling} without a credential: {status}");
         }
     }
@@ -149,9 +289,28 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
     [Fact]
     public async Task A_header_over_the_servers_limit_is_431_and_one_below_it_401()
     {
-        Assert.Equal(431, await RawAsync("GET /api/v1/keys HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer " + new string('x', 100_000) + "\r\n\r\n"));
-        Assert.Equal(401, await RawAsync("GET /api/v1/keys HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer " + new string('x', 20_000) + "\r\n\r\n"));
-        Assert.Equal(401, await RawAsync("GET /api/v1/keys HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-API-Key: \u00ff\u00fe\r\n\r\n"));
+        Assert.Equal(
+            431,
+            await RawAsync(
+                "GET /api/v1/keys HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer "
+                    + new string('x', 100_000)
+                    + "\r\n\r\n"
+            )
+        );
+        Assert.Equal(
+            401,
+            await RawAsync(
+                "GET /api/v1/keys HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer "
+                    + new string('x', 20_000)
+                    + "\r\n\r\n"
+            )
+        );
+        Assert.Equal(
+            401,
+            await RawAsync(
+                "GET /api/v1/keys HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-API-Key: \u00ff\u00fe\r\n\r\n"
+            )
+        );
     }
 
     [Fact]
@@ -162,7 +321,9 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
         Assert.Equal(400, answer.Status);
         Assert.Equal("credential_in_url", answer.String("code"));
         Assert.Equal(400, (await server.GetAsync("/healthz?access_token=" + world.Token, "")).Status);
-        await WaitFor.TrueAsync(async () => (await server.GetAsync("/api/v1/audit?limit=200")).Text.Contains("key.exposed", StringComparison.Ordinal));
+        await WaitFor.TrueAsync(async () =>
+            (await server.GetAsync("/api/v1/audit?limit=200")).Text.Contains("key.exposed", StringComparison.Ordinal)
+        );
         var audit = (await server.GetAsync("/api/v1/audit?limit=200")).Text;
         Assert.DoesNotContain(server.RootKey, audit, StringComparison.Ordinal);
     }
@@ -173,7 +334,10 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
         var server = world.Server;
         var answer = await server.GetAsync("/api/v1/keys", server.RootKey, ("X-API-Key", world.Personal));
         Assert.Equal((400, "ambiguous_credentials"), (answer.Status, answer.String("code")));
-        Assert.Equal(200, (await server.GetAsync("/api/v1/keys", server.RootKey, ("X-API-Key", server.RootKey))).Status);
+        Assert.Equal(
+            200,
+            (await server.GetAsync("/api/v1/keys", server.RootKey, ("X-API-Key", server.RootKey))).Status
+        );
     }
 
     [Fact]
@@ -181,7 +345,10 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
     {
         var server = world.Server;
         var session = await server.SendAsync(HttpMethod.Put, "/api/v1/sessions/x");
-        Assert.Equal((405, "{\"error\":\"Method not allowed\"}", "GET, PATCH"), (session.Status, session.Text, session.Header("Allow")));
+        Assert.Equal(
+            (405, "{\"error\":\"Method not allowed\"}", "GET, PATCH"),
+            (session.Status, session.Text, session.Header("Allow"))
+        );
         var history = await server.SendAsync(HttpMethod.Delete, "/sessions/x/history");
         Assert.Equal((405, "GET, HEAD"), (history.Status, history.Header("Allow")));
         Assert.Equal(404, (await server.SendAsync(HttpMethod.Get, "/api/v1/sessionsX", server.RootKey)).Status);
@@ -190,25 +357,57 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
     [Fact]
     public async Task A_browser_on_any_origin_may_ask_the_session_family()
     {
-        var preflight = await world.Server.SendAsync(HttpMethod.Options, "/realtime/v1/sessions/x/in/append", null, null, ("Origin", "https://example.com"), ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "x-part-id"));
+        var preflight = await world.Server.SendAsync(
+            HttpMethod.Options,
+            "/realtime/v1/sessions/x/in/append",
+            null,
+            null,
+            ("Origin", "https://example.com"),
+            ("Access-Control-Request-Method", "POST"),
+            ("Access-Control-Request-Headers", "x-part-id")
+        );
         Assert.Equal((204, "*"), (preflight.Status, preflight.Header("Access-Control-Allow-Origin")));
         Assert.Contains("x-part-id", preflight.Header("Access-Control-Allow-Headers"), StringComparison.Ordinal);
-        var refused = await world.Server.SendAsync(HttpMethod.Get, "/api/v1/sessions/x", null, null, ("Origin", "https://example.com"));
+        var refused = await world.Server.SendAsync(
+            HttpMethod.Get,
+            "/api/v1/sessions/x",
+            null,
+            null,
+            ("Origin", "https://example.com")
+        );
         Assert.Equal((401, "*"), (refused.Status, refused.Header("Access-Control-Allow-Origin")));
         Assert.Null((await world.Server.GetAsync("/api/v1/keys")).Header("Access-Control-Allow-Origin"));
     }
 
     /// <summary>What the execution callback's token stands for: without it the request is not even looked at.</summary>
     private static (string, string)[] Identification(Door door, (string Name, string)[] headers) =>
-        door.Path == "/api/callbacks/execution" && headers.All(h => h.Name != "x-run-id") ? [("x-run-id", "run_none")] : [];
+        door.Path == "/api/callbacks/execution" && headers.All(h => h.Name != "x-run-id")
+            ? [("x-run-id", "run_none")]
+            : [];
 
-    private static string Fill(string path) => path
-        .Replace("{owner}", "matrix", StringComparison.Ordinal).Replace("{trigger}", path.StartsWith("/inbound", StringComparison.Ordinal) ? "matrix" : "none", StringComparison.Ordinal).Replace("{request}", "none", StringComparison.Ordinal)
-        .Replace("{session}", "matrix", StringComparison.Ordinal).Replace("{io}", "in", StringComparison.Ordinal).Replace("{name}", "side", StringComparison.Ordinal)
-        .Replace("{key}", "matrix", StringComparison.Ordinal).Replace("{id}", "key_none", StringComparison.Ordinal).Replace("{slug}", "none", StringComparison.Ordinal)
-        .Replace("{run}", "run_none", StringComparison.Ordinal).Replace("{workflow}", "none", StringComparison.Ordinal).Replace("{delivery}", "dlv_none", StringComparison.Ordinal).Replace("{endpoint}", "none", StringComparison.Ordinal)
-        .Replace("{approval}", "none", StringComparison.Ordinal).Replace("{service}", "none", StringComparison.Ordinal).Replace("{token}", "none", StringComparison.Ordinal)
-        .Replace("{ref}", "default", StringComparison.Ordinal).Replace("{env}", "prod", StringComparison.Ordinal);
+    private static string Fill(string path) =>
+        path.Replace("{owner}", "matrix", StringComparison.Ordinal)
+            .Replace(
+                "{trigger}",
+                path.StartsWith("/inbound", StringComparison.Ordinal) ? "matrix" : "none",
+                StringComparison.Ordinal
+            )
+            .Replace("{request}", "none", StringComparison.Ordinal)
+            .Replace("{session}", "matrix", StringComparison.Ordinal)
+            .Replace("{io}", "in", StringComparison.Ordinal)
+            .Replace("{name}", "side", StringComparison.Ordinal)
+            .Replace("{key}", "matrix", StringComparison.Ordinal)
+            .Replace("{id}", "key_none", StringComparison.Ordinal)
+            .Replace("{slug}", "none", StringComparison.Ordinal)
+            .Replace("{run}", "run_none", StringComparison.Ordinal)
+            .Replace("{workflow}", "none", StringComparison.Ordinal)
+            .Replace("{delivery}", "dlv_none", StringComparison.Ordinal)
+            .Replace("{endpoint}", "none", StringComparison.Ordinal)
+            .Replace("{approval}", "none", StringComparison.Ordinal)
+            .Replace("{service}", "none", StringComparison.Ordinal)
+            .Replace("{token}", "none", StringComparison.Ordinal)
+            .Replace("{ref}", "default", StringComparison.Ordinal)
+            .Replace("{env}", "prod", StringComparison.Ordinal);
 
     /// <summary>The status of a request whose bytes are exactly these; 0 when the connection was just closed.</summary>
     private async Task<int> RawAsync(string request)

@@ -2,16 +2,20 @@ using Postern.Support;
 
 namespace Postern.Tests.Access;
 
-/// <summary>Identities from a trusted proxy: believed from its network, narrowed by what they ask for, never more than their role.</summary>
+/// <summary>
+/// Identities from a trusted proxy: believed from its network, narrowed by what they ask for, never more than their
+/// role.
+/// </summary>
 public sealed class OperatorTests
 {
-    private static Task<TestServer> StartAsync(params string[] trusted) => TestServer.StartAsync(set: o =>
-    {
-        o.Operators.TrustedProxies = trusted;
-        o.Operators.Roles["ada"] = "operator.admin";
-        o.Operators.Roles["eve"] = "operator.sessions.read";
-        o.Operators.Roles["bob"] = "operator.approvals";
-    });
+    private static Task<TestServer> StartAsync(params string[] trusted) =>
+        TestServer.StartAsync(set: o =>
+        {
+            o.Operators.TrustedProxies = trusted;
+            o.Operators.Roles["ada"] = "operator.admin";
+            o.Operators.Roles["eve"] = "operator.sessions.read";
+            o.Operators.Roles["bob"] = "operator.approvals";
+        });
 
     [Fact]
     public async Task A_trusted_proxys_identity_has_the_scopes_of_its_role()
@@ -23,10 +27,36 @@ public sealed class OperatorTests
         var none = await server.GetAsync("/sessions/s/history", "", ("X-Forwarded-User", "bob"));
         Assert.Equal(403, none.Status);
         Assert.Equal(
-            "{\"ok\":false,\"error\":{\"type\":\"forbidden\",\"message\":\"missing scope: operator.read\",\"details\":{\"code\":\"MISSING_SCOPE\",\"missingScope\":\"operator.read\",\"requiredScopes\":[\"operator.read\"]}}}",
-            none.Text);
-        Assert.Equal("missing scope: operator.write", (await server.PostAsync("/sessions/s/messages", new { role = "user", content = "x" }, "", ("X-Forwarded-User", "eve"))).Json.GetProperty("error").GetProperty("message").GetString());
-        Assert.Equal(201, (await server.PostAsync("/sessions/s/messages", new { role = "user", content = "x" }, "", ("X-Forwarded-User", "ada"))).Status);
+            "{\"ok\":false,\"error\":{\"type\":\"forbidden\",\"message\":\"missing scope: operator.read\","
+                + "\"details\":{\"code\":\"MISSING_SCOPE\",\"missingScope\":\"operator.read\","
+                + "\"requiredScopes\":[\"operator.read\"]}}}",
+            none.Text
+        );
+        Assert.Equal(
+            "missing scope: operator.write",
+            (
+                await server.PostAsync(
+                    "/sessions/s/messages",
+                    new { role = "user", content = "x" },
+                    "",
+                    ("X-Forwarded-User", "eve")
+                )
+            )
+                .Json.GetProperty("error")
+                .GetProperty("message")
+                .GetString()
+        );
+        Assert.Equal(
+            201,
+            (
+                await server.PostAsync(
+                    "/sessions/s/messages",
+                    new { role = "user", content = "x" },
+                    "",
+                    ("X-Forwarded-User", "ada")
+                )
+            ).Status
+        );
     }
 
     [Fact]
@@ -34,12 +64,52 @@ public sealed class OperatorTests
     {
         await using var server = await StartAsync("127.0.0.0/8");
         await server.PostAsync("/sessions/s/messages", new { role = "user", content = "hello" });
-        Assert.Equal(403, (await server.GetAsync("/sessions/s/history", "", ("X-Forwarded-User", "ada"), ("x-postern-scopes", ""))).Status);
-        Assert.Equal(403, (await server.PostAsync("/sessions/s/messages", new { role = "user", content = "x" }, "", ("X-Forwarded-User", "ada"), ("x-openclaw-scopes", "operator.read"))).Status);
-        Assert.Equal(200, (await server.GetAsync("/sessions/s/history", "", ("X-Forwarded-User", "ada"), ("x-openclaw-scopes", "operator.read"))).Status);
-        Assert.Equal(403, (await server.PostAsync("/sessions/s/kill", null, "", ("X-Forwarded-User", "eve"), ("x-openclaw-scopes", "operator.admin"))).Status);
+        Assert.Equal(
+            403,
+            (
+                await server.GetAsync("/sessions/s/history", "", ("X-Forwarded-User", "ada"), ("x-postern-scopes", ""))
+            ).Status
+        );
+        Assert.Equal(
+            403,
+            (
+                await server.PostAsync(
+                    "/sessions/s/messages",
+                    new { role = "user", content = "x" },
+                    "",
+                    ("X-Forwarded-User", "ada"),
+                    ("x-openclaw-scopes", "operator.read")
+                )
+            ).Status
+        );
+        Assert.Equal(
+            200,
+            (
+                await server.GetAsync(
+                    "/sessions/s/history",
+                    "",
+                    ("X-Forwarded-User", "ada"),
+                    ("x-openclaw-scopes", "operator.read")
+                )
+            ).Status
+        );
+        Assert.Equal(
+            403,
+            (
+                await server.PostAsync(
+                    "/sessions/s/kill",
+                    null,
+                    "",
+                    ("X-Forwarded-User", "eve"),
+                    ("x-openclaw-scopes", "operator.admin")
+                )
+            ).Status
+        );
         // On a key these headers say nothing.
-        Assert.Equal(200, (await server.GetAsync("/sessions/s/history", server.RootKey, ("x-openclaw-scopes", ""))).Status);
+        Assert.Equal(
+            200,
+            (await server.GetAsync("/sessions/s/history", server.RootKey, ("x-openclaw-scopes", ""))).Status
+        );
     }
 
     [Fact]
@@ -55,13 +125,45 @@ public sealed class OperatorTests
     {
         await using var server = await StartAsync("127.0.0.0/8");
         await server.StartSessionAsync("s");
-        foreach (var credential in new[] { server.RootKey, await server.KeyAsync(), await server.KeyAsync("write:sessions", "read:all") })
+        foreach (
+            var credential in new[]
+            {
+                server.RootKey,
+                await server.KeyAsync(),
+                await server.KeyAsync("write:sessions", "read:all"),
+            }
+        )
         {
-            var refused = await server.PostAsync("/sessions/s/kill", null, credential, ("x-openclaw-scopes", "operator.admin"));
-            Assert.Equal((403, "missing scope: operator.admin"), (refused.Status, refused.Json.GetProperty("error").GetProperty("message").GetString()));
+            var refused = await server.PostAsync(
+                "/sessions/s/kill",
+                null,
+                credential,
+                ("x-openclaw-scopes", "operator.admin")
+            );
+            Assert.Equal(
+                (403, "missing scope: operator.admin"),
+                (refused.Status, refused.Json.GetProperty("error").GetProperty("message").GetString())
+            );
         }
-        Assert.Equal("{\"ok\":true,\"killed\":true}", (await server.PostAsync("/sessions/s/kill", null, await server.KeyAsync("admin"))).Text);
-        Assert.Equal("{\"ok\":true,\"killed\":false}", (await server.PostAsync("/sessions/s/kill", null, await server.TokenAsync("admin"))).Text);
-        Assert.Equal("{\"ok\":true,\"killed\":false}", (await server.PostAsync("/sessions/s/kill", null, "", ("X-Forwarded-User", "ada"), ("Sec-Fetch-Site", "same-origin"))).Text);
+        Assert.Equal(
+            "{\"ok\":true,\"killed\":true}",
+            (await server.PostAsync("/sessions/s/kill", null, await server.KeyAsync("admin"))).Text
+        );
+        Assert.Equal(
+            "{\"ok\":true,\"killed\":false}",
+            (await server.PostAsync("/sessions/s/kill", null, await server.TokenAsync("admin"))).Text
+        );
+        Assert.Equal(
+            "{\"ok\":true,\"killed\":false}",
+            (
+                await server.PostAsync(
+                    "/sessions/s/kill",
+                    null,
+                    "",
+                    ("X-Forwarded-User", "ada"),
+                    ("Sec-Fetch-Site", "same-origin")
+                )
+            ).Text
+        );
     }
 }

@@ -50,20 +50,30 @@ public sealed class ScopeTests
         var types = Gen.Elements("sessions", "tasks", "runs", "approvals", "all");
         var ids = Gen.Elements<string?>(null, "x", "y", "x:y");
         var scope = Gen.OneOf(
-            from action in actions from type in types from id in ids select new Scope(action, type, id).ToString(),
-            Gen.Elements("admin", "operator.read", "operator.write", "operator.sessions.write", "not a scope"));
-        var sets = Gen.OneOf(Gen.Constant(ScopeSet.Everything), Gen.Constant(ScopeSet.Nothing),
-            Gen.ListOf(scope).Select(list => ScopeSet.Parse(list)));
+            from action in actions
+            from type in types
+            from id in ids
+            select new Scope(action, type, id).ToString(),
+            Gen.Elements("admin", "operator.read", "operator.write", "operator.sessions.write", "not a scope")
+        );
+        var sets = Gen.OneOf(
+            Gen.Constant(ScopeSet.Everything),
+            Gen.Constant(ScopeSet.Nothing),
+            Gen.ListOf(scope).Select(list => ScopeSet.Parse(list))
+        );
         var needs = Gen.OneOf(
-            from action in Gen.Elements("read", "write", "admin", "trigger", "batchTrigger",
-                "update")
-            from type in Gen.Elements("sessions", "tasks", "runs",
-                "approvals")
+            from action in Gen.Elements("read", "write", "admin", "trigger", "batchTrigger", "update")
+            from type in Gen.Elements("sessions", "tasks", "runs", "approvals")
             from id in ids
             select new Need(action, type, id),
-            Gen.Constant(Need.FullAdmin));
-        Prop.ForAll(Arb.From(sets), Arb.From(sets), Arb.From(needs), (a, b, need) =>
-            a.Intersect(b).Allows(need) == (a.Allows(need) && b.Allows(need)))
+            Gen.Constant(Need.FullAdmin)
+        );
+        Prop.ForAll(
+                Arb.From(sets),
+                Arb.From(sets),
+                Arb.From(needs),
+                (a, b, need) => a.Intersect(b).Allows(need) == (a.Allows(need) && b.Allows(need))
+            )
             .Check(Config.QuickThrowOnFailure.WithMaxTest(5000));
     }
 
@@ -71,10 +81,22 @@ public sealed class ScopeTests
     [Fact]
     public void An_intersection_gives_nothing_by_name_that_neither_side_gives_by_name()
     {
-        foreach (var (a, b) in new[] { ("write:all", "*:all"), ("admin", "*:all"), ("admin", "admin"),
-            ("write:all", "admin") })
-            Assert.False(ScopeSet.Parse([a]).Intersect(ScopeSet.Parse([b]))
-                .Allows(new Need("write", "approvals", "x", How: Given.ByName)), $"{a} and {b}");
+        foreach (
+            var (a, b) in new[]
+            {
+                ("write:all", "*:all"),
+                ("admin", "*:all"),
+                ("admin", "admin"),
+                ("write:all", "admin"),
+            }
+        )
+            Assert.False(
+                ScopeSet
+                    .Parse([a])
+                    .Intersect(ScopeSet.Parse([b]))
+                    .Allows(new Need("write", "approvals", "x", How: Given.ByName)),
+                $"{a} and {b}"
+            );
     }
 
     /// <summary>What may be minted is never wider: whatever the minted scope covers, the minter's covers.</summary>
@@ -85,7 +107,17 @@ public sealed class ScopeTests
         var types = Gen.Elements("sessions", "tasks", "runs", "all");
         var ids = Gen.Elements<string?>(null, "x", "y", "x:y");
         var scopes = from action in actions from type in types from id in ids select new Scope(action, type, id);
-        var needs = from action in Gen.Elements("read", "write", "admin", "trigger", "update") from type in Gen.Elements("sessions", "tasks", "runs") from id in ids select new Need(action, type, id);
-        Prop.ForAll(Arb.From(scopes), Arb.From(scopes), Arb.From(needs), (minter, minted, need) => !minted.IsWithin(minter) || !minted.Covers(need) || minter.Covers(need)).QuickCheckThrowOnFailure();
+        var needs =
+            from action in Gen.Elements("read", "write", "admin", "trigger", "update")
+            from type in Gen.Elements("sessions", "tasks", "runs")
+            from id in ids
+            select new Need(action, type, id);
+        Prop.ForAll(
+                Arb.From(scopes),
+                Arb.From(scopes),
+                Arb.From(needs),
+                (minter, minted, need) => !minted.IsWithin(minter) || !minted.Covers(need) || minter.Covers(need)
+            )
+            .QuickCheckThrowOnFailure();
     }
 }

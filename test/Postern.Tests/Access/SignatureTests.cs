@@ -18,11 +18,20 @@ public sealed class SignatureTests
         var documents = File.ReadAllText(Repository.File("docs/triggers.md"));
         foreach (var scheme in SignatureScheme.All)
         {
-            if (scheme.Name != SignatureScheme.HeaderSecret) Assert.Contains($"`{scheme.Name}`", documents, StringComparison.Ordinal);
+            if (scheme.Name != SignatureScheme.HeaderSecret)
+                Assert.Contains($"`{scheme.Name}`", documents, StringComparison.Ordinal);
             var headers = new HeaderDictionary();
-            foreach (var header in scheme.Headers) headers[header] = "what only the sender knows";
-            foreach (var (name, kept) in Postern.Triggers.Redaction.Of(headers, null)) Assert.True(kept == Postern.Triggers.Redaction.Redacted, $"{scheme.Name}: {name}");
-            foreach (var header in scheme.Headers.Where(h => !h.StartsWith("X-Hax", StringComparison.Ordinal) && !h.StartsWith("X-Webhook", StringComparison.Ordinal))) Assert.Contains(header, documents, StringComparison.OrdinalIgnoreCase);
+            foreach (var header in scheme.Headers)
+                headers[header] = "what only the sender knows";
+            foreach (var (name, kept) in Postern.Triggers.Redaction.Of(headers, null))
+                Assert.True(kept == Postern.Triggers.Redaction.Redacted, $"{scheme.Name}: {name}");
+            foreach (
+                var header in scheme.Headers.Where(h =>
+                    !h.StartsWith("X-Hax", StringComparison.Ordinal)
+                    && !h.StartsWith("X-Webhook", StringComparison.Ordinal)
+                )
+            )
+                Assert.Contains(header, documents, StringComparison.OrdinalIgnoreCase);
         }
     }
 
@@ -37,18 +46,43 @@ public sealed class SignatureTests
         // A sender who signs no other form may send such a body.
         Assert.True(Verify("github", hub, body).IsValid);
         var service = new ApprovalService("p", "s", [Secret], SignatureForm.All, false, null, 0, 0);
-        Assert.False(Signatures.IsBy(service, Signatures.FormsOf(hub), hub, Encoding.UTF8.GetBytes(body), Now * 1_000_000));
-        Assert.True(Signatures.IsBy(service with { Forms = [SignatureForm.Sha256] }, Signatures.FormsOf(hub), hub, Encoding.UTF8.GetBytes(body), Now * 1_000_000));
+        Assert.False(
+            Signatures.IsBy(service, Signatures.FormsOf(hub), hub, Encoding.UTF8.GetBytes(body), Now * 1_000_000)
+        );
+        Assert.True(
+            Signatures.IsBy(
+                service with
+                {
+                    Forms = [SignatureForm.Sha256],
+                },
+                Signatures.FormsOf(hub),
+                hub,
+                Encoding.UTF8.GetBytes(body),
+                Now * 1_000_000
+            )
+        );
     }
 
     [Fact]
     public void The_boundary_of_what_is_signed_cannot_be_moved_into_the_id()
     {
         const string key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-        var mac = Convert.ToBase64String(HMACSHA256.HashData(Convert.FromBase64String(key[6..]), Encoding.UTF8.GetBytes($"x.{Now}.{Now}.{{}}")));
-        var whole = new HeaderDictionary { ["webhook-id"] = "x", ["webhook-timestamp"] = $"{Now}", ["webhook-signature"] = "v1," + mac };
+        var mac = Convert.ToBase64String(
+            HMACSHA256.HashData(Convert.FromBase64String(key[6..]), Encoding.UTF8.GetBytes($"x.{Now}.{Now}.{{}}"))
+        );
+        var whole = new HeaderDictionary
+        {
+            ["webhook-id"] = "x",
+            ["webhook-timestamp"] = $"{Now}",
+            ["webhook-signature"] = "v1," + mac,
+        };
         Assert.True(Verify("standard", whole, $"{Now}.{{}}", key).IsValid);
-        var moved = new HeaderDictionary { ["webhook-id"] = $"x.{Now}", ["webhook-timestamp"] = $"{Now}", ["webhook-signature"] = "v1," + mac };
+        var moved = new HeaderDictionary
+        {
+            ["webhook-id"] = $"x.{Now}",
+            ["webhook-timestamp"] = $"{Now}",
+            ["webhook-signature"] = "v1," + mac,
+        };
         Assert.False(Verify("standard", moved, "{}", key).IsValid);
     }
 
@@ -58,10 +92,23 @@ public sealed class SignatureTests
         var body = new byte[1024 * 1024];
         var candidates = string.Join(' ', Enumerable.Repeat("v1," + Convert.ToBase64String(new byte[32]), 16));
         var keys = string.Join(' ', Enumerable.Repeat("v1a," + Convert.ToBase64String(new byte[64]), 16));
-        var headers = new HeaderDictionary { ["webhook-id"] = "x", ["webhook-timestamp"] = $"{Now}", ["webhook-signature"] = candidates };
+        var headers = new HeaderDictionary
+        {
+            ["webhook-id"] = "x",
+            ["webhook-timestamp"] = $"{Now}",
+            ["webhook-signature"] = candidates,
+        };
         // By the allocation and the time of a single secret: sixteen candidates cost what one does.
-        var one = new HeaderDictionary { ["webhook-id"] = "x", ["webhook-timestamp"] = $"{Now}", ["webhook-signature"] = "v1," + Convert.ToBase64String(new byte[32]) };
-        var rule = new SignatureRule(SignatureScheme.Of("standard")!, [.. Enumerable.Repeat("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 100)]);
+        var one = new HeaderDictionary
+        {
+            ["webhook-id"] = "x",
+            ["webhook-timestamp"] = $"{Now}",
+            ["webhook-signature"] = "v1," + Convert.ToBase64String(new byte[32]),
+        };
+        var rule = new SignatureRule(
+            SignatureScheme.Of("standard")!,
+            [.. Enumerable.Repeat("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 100)]
+        );
         var (many, single) = (Allocated(rule, headers, body), Allocated(rule, one, body));
         Assert.InRange(many, 0, single + 64 * 1024);
         Assert.InRange(many, 0, 2 * 1024 * 1024);
@@ -74,8 +121,26 @@ public sealed class SignatureTests
     {
         using var places = new VerificationPlaces();
         using var held = new ManualResetEventSlim();
-        var running = Enumerable.Range(0, 200).Select(_ => Task.Run(async () => await places.VerifyAsync(1024 * 1024, 40, () => { held.Wait(); return "done"; }, default))).ToList();
-        await WaitFor.TrueAsync(() => Task.FromResult(running.Count(r => r.IsCompletedSuccessfully && r.Result is null) >= 100));
+        var running = Enumerable
+            .Range(0, 200)
+            .Select(_ =>
+                Task.Run(async () =>
+                    await places.VerifyAsync(
+                        1024 * 1024,
+                        40,
+                        () =>
+                        {
+                            held.Wait();
+                            return "done";
+                        },
+                        default
+                    )
+                )
+            )
+            .ToList();
+        await WaitFor.TrueAsync(() =>
+            Task.FromResult(running.Count(r => r.IsCompletedSuccessfully && r.Result is null) >= 100)
+        );
         // What costs nothing waits for nobody.
         Assert.Equal("cheap", await places.VerifyAsync(100, 2, () => "cheap", default));
         held.Set();
@@ -94,15 +159,29 @@ public sealed class SignatureTests
     [InlineData("standard", "a text", "must be whsec_")]
     [InlineData("standard", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\r\n", null)]
     [InlineData("standard", "whpk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "everybody could sign for")]
-    [InlineData("discord", "0000000000000000000000000000000000000000000000000000000000000000", "everybody could sign for")]
-    [InlineData("discord", "0100000000000000000000000000000000000000000000000000000000000000", "everybody could sign for")]
+    [InlineData(
+        "discord",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "everybody could sign for"
+    )]
+    [InlineData(
+        "discord",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "everybody could sign for"
+    )]
     [InlineData("discord", "xyz", "must be an ed25519 public key in hex")]
     [InlineData("hmac", "of 23 characters, alas!", "secret must have at least 24 characters")]
-    public void A_secret_that_can_never_match_or_keeps_nobody_out_is_refused_when_it_is_set(string scheme, string secret, string? says)
+    public void A_secret_that_can_never_match_or_keeps_nobody_out_is_refused_when_it_is_set(
+        string scheme,
+        string secret,
+        string? says
+    )
     {
         var (kept, problem) = SignatureScheme.Of(scheme)!.Secret.Check(secret);
-        if (says is null) Assert.Equal((null, secret.TrimEnd('\r', '\n')), (problem, kept));
-        else Assert.Contains(says.Replace("secret ", "", StringComparison.Ordinal), problem, StringComparison.Ordinal);
+        if (says is null)
+            Assert.Equal((null, secret.TrimEnd('\r', '\n')), (problem, kept));
+        else
+            Assert.Contains(says.Replace("secret ", "", StringComparison.Ordinal), problem, StringComparison.Ordinal);
     }
 
     private static long Allocated(SignatureRule rule, HeaderDictionary headers, byte[] body)
@@ -112,8 +191,19 @@ public sealed class SignatureTests
         return GC.GetAllocatedBytesForCurrentThread() - before;
     }
 
-    private static SignatureAnswer Verify(string scheme, HeaderDictionary headers, string body, string secret = Secret) =>
-        Signatures.Verify(new SignatureRule(SignatureScheme.Of(scheme)!, [secret]), headers, Encoding.UTF8.GetBytes(body), Now * 1_000_000);
+    private static SignatureAnswer Verify(
+        string scheme,
+        HeaderDictionary headers,
+        string body,
+        string secret = Secret
+    ) =>
+        Signatures.Verify(
+            new SignatureRule(SignatureScheme.Of(scheme)!, [secret]),
+            headers,
+            Encoding.UTF8.GetBytes(body),
+            Now * 1_000_000
+        );
 
-    private static string Hex(string secret, string text) => Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(text)));
+    private static string Hex(string secret, string text) =>
+        Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(text)));
 }

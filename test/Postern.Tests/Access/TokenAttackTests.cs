@@ -22,18 +22,20 @@ public sealed class TokenAttackTests : IAsyncLifetime
 
     private long Now => DateTimeOffset.UtcNow.ToUnixTimeSeconds();
 
-    private Dictionary<string, object> Claims() => new()
-    {
-        ["sub"] = _project,
-        ["pub"] = true,
-        ["scopes"] = new[] { "read:sessions" },
-        ["iss"] = "https://id.trigger.dev",
-        ["aud"] = "https://api.trigger.dev",
-        ["iat"] = Now,
-        ["exp"] = Now + 600,
-    };
+    private Dictionary<string, object> Claims() =>
+        new()
+        {
+            ["sub"] = _project,
+            ["pub"] = true,
+            ["scopes"] = new[] { "read:sessions" },
+            ["iss"] = "https://id.trigger.dev",
+            ["aud"] = "https://api.trigger.dev",
+            ["iat"] = Now,
+            ["exp"] = Now + 600,
+        };
 
-    private static string Encode(byte[] bytes) => Convert.ToBase64String(bytes).TrimEnd('=').Replace('+', '-').Replace('/', '_');
+    private static string Encode(byte[] bytes) =>
+        Convert.ToBase64String(bytes).TrimEnd('=').Replace('+', '-').Replace('/', '_');
 
     private static string Sign(string header, string payload, byte[] key)
     {
@@ -42,7 +44,11 @@ public sealed class TokenAttackTests : IAsyncLifetime
     }
 
     private string Forge(object? claims = null, string header = "{\"alg\":\"HS256\"}", string? key = null) =>
-        Sign(header, claims as string ?? JsonSerializer.Serialize(claims ?? Claims()), Encoding.UTF8.GetBytes(key ?? _server.RootKey));
+        Sign(
+            header,
+            claims as string ?? JsonSerializer.Serialize(claims ?? Claims()),
+            Encoding.UTF8.GetBytes(key ?? _server.RootKey)
+        );
 
     private async Task RefusedAsync(string token, string reason)
     {
@@ -55,7 +61,10 @@ public sealed class TokenAttackTests : IAsyncLifetime
     public async Task A_token_that_a_client_signed_with_the_root_key_opens()
     {
         Assert.Equal(200, (await _server.GetAsync("/api/v1/sessions/prey", Forge())).Status);
-        Assert.Equal(200, (await _server.GetAsync("/api/v1/sessions/prey", Forge(key: "tr_dev_" + _server.RootKey))).Status);
+        Assert.Equal(
+            200,
+            (await _server.GetAsync("/api/v1/sessions/prey", Forge(key: "tr_dev_" + _server.RootKey))).Status
+        );
     }
 
     [Fact]
@@ -85,7 +94,8 @@ public sealed class TokenAttackTests : IAsyncLifetime
     [InlineData("{\"alg\":\"HS256\",\"crit\":[\"exp\"]}")]
     [InlineData("{\"alg\":\"HS256\",\"zip\":\"DEF\"}")]
     [InlineData("{\"alg\":\"HS256\",\"b64\":false}")]
-    public Task Another_header_than_plain_HS256_is_refused(string header) => RefusedAsync(Forge(header: header), "malformed");
+    public Task Another_header_than_plain_HS256_is_refused(string header) =>
+        RefusedAsync(Forge(header: header), "malformed");
 
     [Fact]
     public async Task A_signature_by_anything_but_the_root_key_is_refused()
@@ -93,8 +103,17 @@ public sealed class TokenAttackTests : IAsyncLifetime
         await RefusedAsync(Forge(key: "not the key, but as long as one would have to be for HS256"), "bad_signature");
         await RefusedAsync(Forge(key: await _server.KeyAsync()), "bad_signature");
         // HMAC hashes a key longer than its block: what a look-up by SHA-256 would store must not sign.
-        await RefusedAsync(Sign("{\"alg\":\"HS256\"}", JsonSerializer.Serialize(Claims()), Encoding.UTF8.GetBytes(Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(_server.RootKey))))), "bad_signature");
-        var row = await _server.Database.ReadAsync(tx => tx.FirstAsync("SELECT digest FROM api_key WHERE kind = 'root'", r => r.GetFieldValue<byte[]>(0)));
+        await RefusedAsync(
+            Sign(
+                "{\"alg\":\"HS256\"}",
+                JsonSerializer.Serialize(Claims()),
+                Encoding.UTF8.GetBytes(Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(_server.RootKey))))
+            ),
+            "bad_signature"
+        );
+        var row = await _server.Database.ReadAsync(tx =>
+            tx.FirstAsync("SELECT digest FROM api_key WHERE kind = 'root'", r => r.GetFieldValue<byte[]>(0))
+        );
         await RefusedAsync(Sign("{\"alg\":\"HS256\"}", JsonSerializer.Serialize(Claims()), row!), "bad_signature");
     }
 
@@ -104,7 +123,10 @@ public sealed class TokenAttackTests : IAsyncLifetime
         var parts = Forge().Split('.');
         var claims = Claims();
         claims["scopes"] = new[] { "admin" };
-        await RefusedAsync($"{parts[0]}.{Encode(JsonSerializer.SerializeToUtf8Bytes(claims))}.{parts[2]}", "bad_signature");
+        await RefusedAsync(
+            $"{parts[0]}.{Encode(JsonSerializer.SerializeToUtf8Bytes(claims))}.{parts[2]}",
+            "bad_signature"
+        );
     }
 
     [Fact]
@@ -114,7 +136,10 @@ public sealed class TokenAttackTests : IAsyncLifetime
         var claims = Claims();
         claims["sub"] = other.String("id");
         await RefusedAsync(Forge(claims), "bad_signature");
-        Assert.Equal(404, (await _server.GetAsync("/api/v1/sessions/prey", Forge(claims, key: other.String("rootKey")))).Status);
+        Assert.Equal(
+            404,
+            (await _server.GetAsync("/api/v1/sessions/prey", Forge(claims, key: other.String("rootKey")))).Status
+        );
         claims["sub"] = "proj_nobody";
         await RefusedAsync(Forge(claims), "wrong_project");
     }
@@ -164,7 +189,22 @@ public sealed class TokenAttackTests : IAsyncLifetime
     [Fact]
     public async Task Malformed_and_empty_scopes_match_nothing()
     {
-        foreach (var scope in (string[])["read:sessions:", "read::prey", ":sessions", "read", "read sessions", " admin", "Admin", "root:sessions", "read:everything", "*", "read:*"])
+        foreach (
+            var scope in (string[])
+                [
+                    "read:sessions:",
+                    "read::prey",
+                    ":sessions",
+                    "read",
+                    "read sessions",
+                    " admin",
+                    "Admin",
+                    "root:sessions",
+                    "read:everything",
+                    "*",
+                    "read:*",
+                ]
+        )
         {
             var claims = Claims();
             claims["scopes"] = new[] { scope };
@@ -175,8 +215,15 @@ public sealed class TokenAttackTests : IAsyncLifetime
     [Fact]
     public async Task Of_64_uses_at_once_a_one_time_token_opens_for_one()
     {
-        var token = (await _server.PostAsync("/api/v1/auth/public-tokens", new { scopes = new[] { "read:sessions" }, oneTimeUse = true })).String("token");
-        var answers = await Task.WhenAll(Enumerable.Range(0, 64).Select(_ => _server.GetAsync("/api/v1/sessions/prey", token)));
+        var token = (
+            await _server.PostAsync(
+                "/api/v1/auth/public-tokens",
+                new { scopes = new[] { "read:sessions" }, oneTimeUse = true }
+            )
+        ).String("token");
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 64).Select(_ => _server.GetAsync("/api/v1/sessions/prey", token))
+        );
         Assert.Equal(1, answers.Count(a => a.Status == 200));
         Assert.Equal(63, answers.Count(a => a.Status == 401));
         var claims = Claims();
@@ -189,8 +236,10 @@ public sealed class TokenAttackTests : IAsyncLifetime
     private string With(string claim, object? value)
     {
         var claims = Claims();
-        if (value is null) claims.Remove(claim);
-        else claims[claim] = value;
+        if (value is null)
+            claims.Remove(claim);
+        else
+            claims[claim] = value;
         return Forge(claims);
     }
 }

@@ -62,7 +62,10 @@ public sealed class VisibleTests
     public void Marks_pile_up_over_a_letter_only_as_far_as_scripts_need_it()
     {
         var shown = Visible.Text("a" + new string('\u0301', 30) + "b\u0301");
-        Assert.Equal("a\u0301\u0301\u0301\u0301" + string.Concat(Enumerable.Repeat("\\u{0301}", 26)) + "b\u0301", shown);
+        Assert.Equal(
+            "a\u0301\u0301\u0301\u0301" + string.Concat(Enumerable.Repeat("\\u{0301}", 26)) + "b\u0301",
+            shown
+        );
         // One that shows nothing between them begins no new pile.
         Assert.Equal("a\u0301\u0301\\u{034f}\u0301\\u{0301}", Visible.Text("a\u0301\u0301\u034f\u0301\u0301"));
     }

@@ -3,7 +3,9 @@ using Postern.Settings;
 
 namespace Postern.Tests.Deliveries;
 
-/// <summary>An endpoint's rate holds from its first request on, however much waits for it and however long nothing was sent.</summary>
+/// <summary>
+/// An endpoint's rate holds from its first request on, however much waits for it and however long nothing was sent.
+/// </summary>
 public sealed class DeliveryLaneTests
 {
     private const long Second = 1_000_000;
@@ -11,15 +13,39 @@ public sealed class DeliveryLaneTests
     private static DeliveryLane Waiting(int count)
     {
         var lane = new DeliveryLane(new DeliveryOptions());
-        for (var i = 0; i < count; i++) lane.Add(new Delivery("p", "dlv_" + i, "event", "endpoint:e", "s", "t", null, null, Delivery.Pending, null, true, 0, 0, 0, 0, 0, 0, null));
+        for (var i = 0; i < count; i++)
+            lane.Add(
+                new Delivery(
+                    "p",
+                    "dlv_" + i,
+                    "event",
+                    "endpoint:e",
+                    "s",
+                    "t",
+                    null,
+                    null,
+                    Delivery.Pending,
+                    null,
+                    true,
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                    null
+                )
+            );
         return lane;
     }
 
     private static int StartAll(DeliveryLane lane, long now)
     {
         var started = 0;
-        while (lane.Start(now) is not null) started++;
-        for (var i = 0; i < started; i++) lane.Finish(reached: true, now);
+        while (lane.Start(now) is not null)
+            started++;
+        for (var i = 0; i < started; i++)
+            lane.Finish(reached: true, now);
         return started;
     }
 
@@ -59,7 +85,8 @@ public sealed class DeliveryLaneTests
         Assert.Null(lane.Start(Second));
         lane.Learn(null, Second);
         var started = 0;
-        while (lane.Start(Second) is not null) started++;
+        while (lane.Start(Second) is not null)
+            started++;
         Assert.Equal(new DeliveryOptions().EndpointConcurrency - 1, started);
     }
 }

@@ -78,7 +78,8 @@ public sealed class OutboundGuardTests
         var problem = await guard.WhatIsWrongWithAsync(url, default);
         Assert.NotNull(problem);
         // The rule is named, not the address that a name stands for.
-        if (url.Contains("localhost", StringComparison.OrdinalIgnoreCase)) Assert.DoesNotContain("127.", problem, StringComparison.Ordinal);
+        if (url.Contains("localhost", StringComparison.OrdinalIgnoreCase))
+            Assert.DoesNotContain("127.", problem, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -105,7 +106,8 @@ public sealed class OutboundGuardTests
         var (first, last) = Edges(row);
         Assert.False(guard.IsAllowed(first), $"{first} of {network}");
         Assert.False(guard.IsAllowed(last), $"{last} of {network}");
-        if (first.AddressFamily != System.Net.Sockets.AddressFamily.InterNetwork) return;
+        if (first.AddressFamily != System.Net.Sockets.AddressFamily.InterNetwork)
+            return;
         foreach (var spelling in (string[])["::ffff:", "64:ff9b::"])
         {
             Assert.False(guard.IsAllowed(IPAddress.Parse(spelling + first)), spelling + first);
@@ -212,15 +214,24 @@ public sealed class OutboundGuardTests
     {
         using var guard = Guard(
             o => o.Outbound.AllowedNetworks = ["10.1.0.0/16"],
-            (host, _) => Task.FromResult(new[] { IPAddress.Parse(host == "inside.example" ? "10.1.2.3" : "8.8.8.8") }));
+            (host, _) => Task.FromResult(new[] { IPAddress.Parse(host == "inside.example" ? "10.1.2.3" : "8.8.8.8") })
+        );
         Assert.Null(await guard.WhatIsWrongWithAsync("http://10.1.2.3/", default));
         Assert.Null(await guard.WhatIsWrongWithAsync("http://inside.example/", default));
         foreach (var host in (string[])["8.8.8.8", "outside.example", "[2606:4700::1111]", "[64:ff9b::808:808]"])
-            Assert.StartsWith(NotHttps, await guard.WhatIsWrongWithAsync($"http://{host}/", default), StringComparison.Ordinal);
+            Assert.StartsWith(
+                NotHttps,
+                await guard.WhatIsWrongWithAsync($"http://{host}/", default),
+                StringComparison.Ordinal
+            );
         Assert.Null(await guard.WhatIsWrongWithAsync("https://outside.example/", default));
         // Without a network by name the scheme leads nowhere: its name is not even looked up.
         using var nowhere = Guard(resolve: (_, _) => throw new InvalidOperationException("looked up"));
-        Assert.StartsWith(NotHttps, await nowhere.WhatIsWrongWithAsync("http://out.example/", default), StringComparison.Ordinal);
+        Assert.StartsWith(
+            NotHttps,
+            await nowhere.WhatIsWrongWithAsync("http://out.example/", default),
+            StringComparison.Ordinal
+        );
         using var off = Guard(o => o.Outbound.HttpsOnly = false);
         Assert.Null(await off.WhatIsWrongWithAsync("http://8.8.8.8/", default));
     }
@@ -231,9 +242,15 @@ public sealed class OutboundGuardTests
         var asked = 0;
         using var guard = Guard(
             o => o.Outbound.AllowedNetworks = ["10.1.0.0/16"],
-            (_, _) => Task.FromResult(new[] { IPAddress.Parse(Interlocked.Increment(ref asked) == 1 ? "10.1.2.3" : "8.8.8.8") }));
+            (_, _) =>
+                Task.FromResult(
+                    new[] { IPAddress.Parse(Interlocked.Increment(ref asked) == 1 ? "10.1.2.3" : "8.8.8.8") }
+                )
+        );
         Assert.Null(await guard.WhatIsWrongWithAsync("http://moving.example/", default));
-        var fault = await Assert.ThrowsAsync<HttpRequestException>(() => guard.Client.GetAsync("http://moving.example/"));
+        var fault = await Assert.ThrowsAsync<HttpRequestException>(() =>
+            guard.Client.GetAsync("http://moving.example/")
+        );
         var refused = Assert.IsType<OutboundRefusedException>(fault.InnerException ?? fault);
         Assert.StartsWith("The address " + NotHttps, refused.Message, StringComparison.Ordinal);
     }
@@ -242,14 +259,17 @@ public sealed class OutboundGuardTests
     private static (IPAddress First, IPAddress Last) Edges(IPNetwork network)
     {
         var bytes = network.BaseAddress.GetAddressBytes();
-        for (var bit = network.PrefixLength; bit < bytes.Length * 8; bit++) bytes[bit / 8] |= (byte)(0x80 >> (bit % 8));
+        for (var bit = network.PrefixLength; bit < bytes.Length * 8; bit++)
+            bytes[bit / 8] |= (byte)(0x80 >> (bit % 8));
         return (network.BaseAddress, new IPAddress(bytes));
     }
 
     [Fact]
     public async Task One_reserved_address_among_a_names_is_enough_to_refuse_it()
     {
-        using var guard = Guard(resolve: (_, _) => Task.FromResult(new[] { IPAddress.Parse("8.8.8.8"), IPAddress.Parse("10.0.0.1") }));
+        using var guard = Guard(
+            resolve: (_, _) => Task.FromResult(new[] { IPAddress.Parse("8.8.8.8"), IPAddress.Parse("10.0.0.1") })
+        );
         Assert.NotNull(await guard.WhatIsWrongWithAsync("http://two-faced.example/", default));
     }
 
@@ -260,7 +280,11 @@ public sealed class OutboundGuardTests
         var asked = 0;
         using var guard = Guard(
             o => o.Outbound.HttpsOnly = false,
-            (_, _) => Task.FromResult(new[] { Interlocked.Increment(ref asked) == 1 ? IPAddress.Parse("8.8.8.8") : IPAddress.Loopback }));
+            (_, _) =>
+                Task.FromResult(
+                    new[] { Interlocked.Increment(ref asked) == 1 ? IPAddress.Parse("8.8.8.8") : IPAddress.Loopback }
+                )
+        );
         var url = $"http://rebinding.example:{new Uri(inside.Url).Port}/";
         Assert.Null(await guard.WhatIsWrongWithAsync(url, default));
         var fault = await Assert.ThrowsAsync<HttpRequestException>(() => guard.Client.GetAsync(url));
@@ -294,8 +318,13 @@ public sealed class OutboundGuardTests
         receiver.Handle = null;
         using var proxied = Guard(
             o => (o.Outbound.Proxy, o.Outbound.HttpsOnly) = (receiver.Origin, false),
-            (host, _) => Task.FromResult(new[] { host == "127.0.0.1" ? IPAddress.Loopback : IPAddress.Parse("8.8.8.8") }));
-        Assert.Equal(HttpStatusCode.Accepted, (await proxied.Client.GetAsync("http://outside.example/hook")).StatusCode);
+            (host, _) =>
+                Task.FromResult(new[] { host == "127.0.0.1" ? IPAddress.Loopback : IPAddress.Parse("8.8.8.8") })
+        );
+        Assert.Equal(
+            HttpStatusCode.Accepted,
+            (await proxied.Client.GetAsync("http://outside.example/hook")).StatusCode
+        );
         Assert.Equal("outside.example", receiver.Taken.Last().Headers.Host.ToString());
         Assert.NotNull(await proxied.WhatIsWrongBeforeProxyAsync("http://10.0.0.1/", default));
         // The exception is the proxy's own address and port, nobody else's.

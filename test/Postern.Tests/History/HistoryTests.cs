@@ -11,30 +11,51 @@ public sealed class HistoryTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync() => await _server.DisposeAsync();
 
-    private Task<Answer> WriteAsync(object content, string key = "s", string role = "user") => _server.PostAsync($"/sessions/{key}/messages", new { role, content });
+    private Task<Answer> WriteAsync(object content, string key = "s", string role = "user") =>
+        _server.PostAsync($"/sessions/{key}/messages", new { role, content });
 
     private async Task<List<long>> SeqsAsync(string query) =>
-        [.. (await _server.GetAsync("/sessions/s/history" + query)).Json.GetProperty("messages").EnumerateArray().Select(m => m.GetProperty("__openclaw").GetProperty("seq").GetInt64())];
+        [
+            .. (await _server.GetAsync("/sessions/s/history" + query))
+                .Json.GetProperty("messages")
+                .EnumerateArray()
+                .Select(m => m.GetProperty("__openclaw").GetProperty("seq").GetInt64()),
+        ];
 
     [Fact]
     public async Task A_page_is_the_newest_window_in_order_and_pages_backwards_and_forwards()
     {
-        for (var i = 1; i <= 7; i++) Assert.Equal(i, (await WriteAsync("m" + i)).Json.GetProperty("seq").GetInt32());
+        for (var i = 1; i <= 7; i++)
+            Assert.Equal(i, (await WriteAsync("m" + i)).Json.GetProperty("seq").GetInt32());
         var page = (await _server.GetAsync("/sessions/s/history?limit=3")).Json;
-        Assert.Equal(("agent:echo:s", true, "5"), (page.GetProperty("sessionKey").GetString(), page.GetProperty("hasMore").GetBoolean(), page.GetProperty("nextCursor").GetString()));
+        Assert.Equal(
+            ("agent:echo:s", true, "5"),
+            (
+                page.GetProperty("sessionKey").GetString(),
+                page.GetProperty("hasMore").GetBoolean(),
+                page.GetProperty("nextCursor").GetString()
+            )
+        );
         Assert.Equal(page.GetProperty("items").GetRawText(), page.GetProperty("messages").GetRawText());
         Assert.Equal([5, 6, 7], await SeqsAsync("?limit=3"));
         Assert.Equal([2, 3, 4], await SeqsAsync("?limit=3&cursor=5"));
         Assert.Equal([2, 3, 4], await SeqsAsync("?limit=3&cursor=seq:5"));
         Assert.Equal([1], await SeqsAsync("?limit=3&cursor=2"));
-        Assert.False((await _server.GetAsync("/sessions/s/history?limit=3&cursor=2")).Json.TryGetProperty("nextCursor", out _));
+        Assert.False(
+            (await _server.GetAsync("/sessions/s/history?limit=3&cursor=2")).Json.TryGetProperty("nextCursor", out _)
+        );
         Assert.Equal([1, 2, 3], await SeqsAsync("?limit=3&after=0"));
         var forward = (await _server.GetAsync("/sessions/s/history?limit=3&after=3")).Json;
-        Assert.Equal((true, "6"), (forward.GetProperty("hasMore").GetBoolean(), forward.GetProperty("nextCursor").GetString()));
+        Assert.Equal(
+            (true, "6"),
+            (forward.GetProperty("hasMore").GetBoolean(), forward.GetProperty("nextCursor").GetString())
+        );
         Assert.Equal([7], await SeqsAsync("?limit=3&after=6"));
         Assert.Empty(await SeqsAsync("?after=7"));
         Assert.Equal(7, (await SeqsAsync("?limit=99999999999999999999")).Count);
-        Assert.False((await _server.GetAsync("/sessions/s/history?fields=items")).Json.TryGetProperty("messages", out _));
+        Assert.False(
+            (await _server.GetAsync("/sessions/s/history?fields=items")).Json.TryGetProperty("messages", out _)
+        );
     }
 
     [Theory]
@@ -56,22 +77,46 @@ public sealed class HistoryTests : IAsyncLifetime
     {
         await WriteAsync("m");
         var answer = await _server.GetAsync("/sessions/s/history?" + query);
-        Assert.Equal((400, $"{{\"error\":{{\"message\":\"{says}\",\"type\":\"invalid_request_error\"}}}}"), (answer.Status, answer.Text));
+        Assert.Equal(
+            (400, $"{{\"error\":{{\"message\":\"{says}\",\"type\":\"invalid_request_error\"}}}}"),
+            (answer.Status, answer.Text)
+        );
     }
 
     [Fact]
     public async Task Refusals_have_their_exact_bodies()
     {
-        Assert.Equal("{\"error\":{\"message\":\"invalid session key\",\"type\":\"invalid_request_error\"}}", (await _server.GetAsync("/sessions/agent%3Ax/history")).Text);
+        Assert.Equal(
+            "{\"error\":{\"message\":\"invalid session key\",\"type\":\"invalid_request_error\"}}",
+            (await _server.GetAsync("/sessions/agent%3Ax/history")).Text
+        );
         var none = await _server.GetAsync("/sessions/s/history", "wrong");
-        Assert.Equal((401, "{\"error\":{\"message\":\"Unauthorized\",\"type\":\"unauthorized\"}}"), (none.Status, none.Text));
+        Assert.Equal(
+            (401, "{\"error\":{\"message\":\"Unauthorized\",\"type\":\"unauthorized\"}}"),
+            (none.Status, none.Text)
+        );
         var missing = await _server.GetAsync("/sessions/agent:echo:no%2Fone/history");
-        Assert.Equal((404, "{\"ok\":false,\"error\":{\"type\":\"not_found\",\"message\":\"Session not found: agent:echo:no/one\"}}"), (missing.Status, missing.Text));
+        Assert.Equal(
+            (
+                404,
+                "{\"ok\":false,\"error\":{\"type\":\"not_found\",\"message\":\"Session not found: agent:echo:no/one\"}}"
+            ),
+            (missing.Status, missing.Text)
+        );
         await WriteAsync("m");
         var narrow = await _server.GetAsync("/sessions/s/history", await _server.TokenAsync("read:sessions:other"));
-        Assert.Equal((404, "{\"ok\":false,\"error\":{\"type\":\"not_found\",\"message\":\"Session not found: s\"}}"), (narrow.Status, narrow.Text));
-        Assert.Equal(403, (await _server.GetAsync("/sessions/s/history", await _server.TokenAsync("write:sessions"))).Status);
-        Assert.Equal(200, (await _server.GetAsync("/sessions/s/history", await _server.TokenAsync("read:sessions:s"))).Status);
+        Assert.Equal(
+            (404, "{\"ok\":false,\"error\":{\"type\":\"not_found\",\"message\":\"Session not found: s\"}}"),
+            (narrow.Status, narrow.Text)
+        );
+        Assert.Equal(
+            403,
+            (await _server.GetAsync("/sessions/s/history", await _server.TokenAsync("write:sessions"))).Status
+        );
+        Assert.Equal(
+            200,
+            (await _server.GetAsync("/sessions/s/history", await _server.TokenAsync("read:sessions:s"))).Status
+        );
     }
 
     [Fact]
@@ -79,9 +124,13 @@ public sealed class HistoryTests : IAsyncLifetime
     {
         Assert.Equal(201, (await WriteAsync("m", "agent:echo:subagent:x")).Status);
         var reader = await _server.KeyAsync("read:all", "write:all");
-        foreach (var key in (string[])["agent:echo:subagent:x", "subagent:x", "cron:daily", "acp:1"]) Assert.Equal(404, (await _server.GetAsync($"/sessions/{key}/history", reader)).Status);
+        foreach (var key in (string[])["agent:echo:subagent:x", "subagent:x", "cron:daily", "acp:1"])
+            Assert.Equal(404, (await _server.GetAsync($"/sessions/{key}/history", reader)).Status);
         Assert.Equal(200, (await _server.GetAsync("/sessions/subagent:x/history")).Status);
-        Assert.Equal(200, (await _server.GetAsync("/sessions/subagent:x/history", await _server.KeyAsync("admin"))).Status);
+        Assert.Equal(
+            200,
+            (await _server.GetAsync("/sessions/subagent:x/history", await _server.KeyAsync("admin"))).Status
+        );
     }
 
     [Fact]
@@ -90,8 +139,17 @@ public sealed class HistoryTests : IAsyncLifetime
         var text = new string('x', 7999) + "😀" + new string('y', 100);
         await WriteAsync(text);
         var message = (await _server.GetAsync("/sessions/s/history")).Json.GetProperty("messages")[0];
-        Assert.Equal(new string('x', 7999) + "\n...(truncated)...", message.GetProperty("content")[0].GetProperty("text").GetString());
-        Assert.Equal((true, "display-cap"), (message.GetProperty("__openclaw").GetProperty("truncated").GetBoolean(), message.GetProperty("__openclaw").GetProperty("reason").GetString()));
+        Assert.Equal(
+            new string('x', 7999) + "\n...(truncated)...",
+            message.GetProperty("content")[0].GetProperty("text").GetString()
+        );
+        Assert.Equal(
+            (true, "display-cap"),
+            (
+                message.GetProperty("__openclaw").GetProperty("truncated").GetBoolean(),
+                message.GetProperty("__openclaw").GetProperty("reason").GetString()
+            )
+        );
         var full = (await _server.GetAsync("/sessions/s/history?full=1")).Json.GetProperty("messages")[0];
         Assert.Equal(text, full.GetProperty("content")[0].GetProperty("text").GetString());
         Assert.False(full.GetProperty("__openclaw").TryGetProperty("truncated", out _));
@@ -104,14 +162,26 @@ public sealed class HistoryTests : IAsyncLifetime
         var first = await _server.GetAsync("/sessions/s/history");
         var etag = first.Header("ETag")!;
         Assert.Equal(304, (await _server.GetAsync("/sessions/s/history", null, ("If-None-Match", etag))).Status);
-        Assert.Equal(200, (await _server.GetAsync("/sessions/s/history?limit=1", null, ("If-None-Match", etag))).Status);
+        Assert.Equal(
+            200,
+            (await _server.GetAsync("/sessions/s/history?limit=1", null, ("If-None-Match", etag))).Status
+        );
         await WriteAsync("more");
         Assert.Equal(200, (await _server.GetAsync("/sessions/s/history", null, ("If-None-Match", etag))).Status);
         var zipped = await _server.GetAsync("/sessions/s/history", null, ("Accept-Encoding", "br;q=1, gzip"));
         Assert.Equal("gzip", zipped.Header("Content-Encoding"));
-        using var plain = new StreamReader(new System.IO.Compression.GZipStream(new MemoryStream(zipped.Body), System.IO.Compression.CompressionMode.Decompress));
+        using var plain = new StreamReader(
+            new System.IO.Compression.GZipStream(
+                new MemoryStream(zipped.Body),
+                System.IO.Compression.CompressionMode.Decompress
+            )
+        );
         Assert.Equal((await _server.GetAsync("/sessions/s/history")).Text, await plain.ReadToEndAsync());
-        Assert.Null((await _server.GetAsync("/sessions/s/history", null, ("Accept-Encoding", "gzip;q=0"))).Header("Content-Encoding"));
+        Assert.Null(
+            (await _server.GetAsync("/sessions/s/history", null, ("Accept-Encoding", "gzip;q=0"))).Header(
+                "Content-Encoding"
+            )
+        );
     }
 
     [Theory]
@@ -132,7 +202,10 @@ public sealed class HistoryTests : IAsyncLifetime
         request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + _server.RootKey);
         request.Headers.TryAddWithoutValidation("Accept", accept);
         using var response = await _server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        Assert.Equal(streams ? "text/event-stream" : "application/json", response.Content.Headers.ContentType!.MediaType);
+        Assert.Equal(
+            streams ? "text/event-stream" : "application/json",
+            response.Content.Headers.ContentType!.MediaType
+        );
     }
 
     [Fact]
@@ -146,17 +219,22 @@ public sealed class HistoryTests : IAsyncLifetime
         Assert.Equal(("history", "1", body), (first!.Name, first.Id, first.Data));
         var writing = Task.Run(async () =>
         {
-            for (var i = 2; i <= 60; i++) await WriteAsync("m" + i);
+            for (var i = 2; i <= 60; i++)
+                await WriteAsync("m" + i);
         });
         for (var i = 2; i <= 60; i++)
         {
             var message = await stream.NextAsync();
-            Assert.Equal(("message", i.ToString(), i), (message!.Name, message.Id, message.Json.GetProperty("messageSeq").GetInt32()));
+            Assert.Equal(
+                ("message", i.ToString(), i),
+                (message!.Name, message.Id, message.Json.GetProperty("messageSeq").GetInt32())
+            );
             Assert.Equal("agent:echo:s", message.Json.GetProperty("sessionKey").GetString());
         }
         await writing;
         await using var resumed = await _server.StreamAsync("/sessions/s/history", null, ("Last-Event-ID", "57"));
-        foreach (var seq in (int[])[58, 59, 60]) Assert.Equal(seq, (await resumed.NextAsync())!.Json.GetProperty("messageSeq").GetInt32());
+        foreach (var seq in (int[])[58, 59, 60])
+            Assert.Equal(seq, (await resumed.NextAsync())!.Json.GetProperty("messageSeq").GetInt32());
     }
 
     [Fact]
@@ -170,8 +248,10 @@ public sealed class HistoryTests : IAsyncLifetime
         while (await stream.NextAsync() is { } read)
         {
             events.Add(read);
-            if (read.Name == "delta") text += read.Json.GetProperty("text").GetString();
-            if (read.Name == "message" && read.Data.Contains("\"assistant\"", StringComparison.Ordinal)) break;
+            if (read.Name == "delta")
+                text += read.Json.GetProperty("text").GetString();
+            if (read.Name == "message" && read.Data.Contains("\"assistant\"", StringComparison.Ordinal))
+                break;
         }
         Assert.StartsWith("alpha ", text, StringComparison.Ordinal);
         Assert.All(events.Where(e => e.Name == "delta"), e => Assert.Null(e.Id));
@@ -180,16 +260,88 @@ public sealed class HistoryTests : IAsyncLifetime
     [Fact]
     public async Task A_message_is_committed_without_a_run_and_its_repeat_is_harmless()
     {
-        var first = await _server.PostAsync("/sessions/note/messages", new { role = "assistant", content = new[] { new { type = "text", text = "seeded" } }, idempotencyKey = "k" });
-        var again = await _server.PostAsync("/sessions/note/messages", new { role = "assistant", content = new[] { new { type = "text", text = "seeded" } }, idempotencyKey = "k" });
+        var first = await _server.PostAsync(
+            "/sessions/note/messages",
+            new
+            {
+                role = "assistant",
+                content = new[] { new { type = "text", text = "seeded" } },
+                idempotencyKey = "k",
+            }
+        );
+        var again = await _server.PostAsync(
+            "/sessions/note/messages",
+            new
+            {
+                role = "assistant",
+                content = new[] { new { type = "text", text = "seeded" } },
+                idempotencyKey = "k",
+            }
+        );
         Assert.Equal((201, 200, first.Text), (first.Status, again.Status, again.Text));
-        Assert.Equal(409, (await _server.PostAsync("/sessions/note/messages", new { role = "assistant", content = "other", idempotencyKey = "k" })).Status);
-        Assert.Equal(JsonValueKind.Null, (await _server.GetAsync("/api/v1/sessions/note")).Json.GetProperty("currentRunId").ValueKind);
-        foreach (var bad in new object[] { new { role = "robot", content = "x" }, new { role = "user" }, new { role = "user", content = 7 }, new { role = "user", content = new object[] { "text" } }, new { role = "user", content = "x", more = 1 } })
+        Assert.Equal(
+            409,
+            (
+                await _server.PostAsync(
+                    "/sessions/note/messages",
+                    new
+                    {
+                        role = "assistant",
+                        content = "other",
+                        idempotencyKey = "k",
+                    }
+                )
+            ).Status
+        );
+        Assert.Equal(
+            JsonValueKind.Null,
+            (await _server.GetAsync("/api/v1/sessions/note")).Json.GetProperty("currentRunId").ValueKind
+        );
+        foreach (
+            var bad in new object[]
+            {
+                new { role = "robot", content = "x" },
+                new { role = "user" },
+                new { role = "user", content = 7 },
+                new { role = "user", content = new object[] { "text" } },
+                new
+                {
+                    role = "user",
+                    content = "x",
+                    more = 1,
+                },
+            }
+        )
             Assert.Equal(400, (await _server.PostAsync("/sessions/note/messages", bad)).Status);
-        Assert.Equal(413, (await _server.PostAsync("/sessions/note/messages", new { role = "user", content = new string('x', 1_100_000) })).Status);
-        Assert.Equal(404, (await _server.PostAsync("/sessions/note/messages", new { role = "user", content = "x" }, await _server.TokenAsync("write:sessions:other"))).Status);
-        Assert.Equal(201, (await _server.PostAsync("/sessions/note/messages", new { role = "user", content = "x" }, await _server.TokenAsync("write:sessions:note"))).Status);
+        Assert.Equal(
+            413,
+            (
+                await _server.PostAsync(
+                    "/sessions/note/messages",
+                    new { role = "user", content = new string('x', 1_100_000) }
+                )
+            ).Status
+        );
+        Assert.Equal(
+            404,
+            (
+                await _server.PostAsync(
+                    "/sessions/note/messages",
+                    new { role = "user", content = "x" },
+                    await _server.TokenAsync("write:sessions:other")
+                )
+            ).Status
+        );
+        Assert.Equal(
+            201,
+            (
+                await _server.PostAsync(
+                    "/sessions/note/messages",
+                    new { role = "user", content = "x" },
+                    await _server.TokenAsync("write:sessions:note")
+                )
+            ).Status
+        );
     }
 
     [Fact]
@@ -199,8 +351,17 @@ public sealed class HistoryTests : IAsyncLifetime
         await _server.StartSessionAsync("k", agent: "stuck");
         await _server.SayAsync("k", "hello");
         await using var stream = await _server.StreamAsync("/realtime/v1/sessions/k/out");
-        Assert.Equal("{\"ok\":true,\"killed\":true}", (await _server.PostAsync("/sessions/k/kill", null, await _server.KeyAsync("admin"))).Text);
-        Assert.Contains("cancelled by an operator", string.Concat((await stream.RecordsAsync(r => r.Any(EventReader.IsTurnComplete))).Select(r => r.GetRawText())), StringComparison.Ordinal);
+        Assert.Equal(
+            "{\"ok\":true,\"killed\":true}",
+            (await _server.PostAsync("/sessions/k/kill", null, await _server.KeyAsync("admin"))).Text
+        );
+        Assert.Contains(
+            "cancelled by an operator",
+            string.Concat(
+                (await stream.RecordsAsync(r => r.Any(EventReader.IsTurnComplete))).Select(r => r.GetRawText())
+            ),
+            StringComparison.Ordinal
+        );
         Assert.True((await _server.GetAsync("/api/v1/sessions/k")).Json.GetProperty("idle").GetBoolean());
     }
 
@@ -212,8 +373,14 @@ public sealed class HistoryTests : IAsyncLifetime
         await server.SayAsync("old", "hello");
         await server.PostAsync("/api/v1/sessions/old/close", null);
         server.Clock.Advance(TimeSpan.FromDays(2));
-        await WaitFor.TrueAsync(async () => (await server.GetAsync("/api/v1/sessions/old")).Status == 404, TimeSpan.FromSeconds(90));
-        Assert.Equal(0, await server.Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM record", r => r.GetInt64(0))));
+        await WaitFor.TrueAsync(
+            async () => (await server.GetAsync("/api/v1/sessions/old")).Status == 404,
+            TimeSpan.FromSeconds(90)
+        );
+        Assert.Equal(
+            0,
+            await server.Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM record", r => r.GetInt64(0)))
+        );
         Assert.Equal(201, (await server.StartSessionAsync("old")).Status);
     }
 }

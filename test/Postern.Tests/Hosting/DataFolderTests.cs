@@ -29,7 +29,8 @@ public sealed class DataFolderTests : IDisposable
     {
         // Root may change any folder's mode, and is nobody's owner by that; others are not root.
         var folder = Environment.UserName == "root" ? _folder : "/tmp";
-        if (folder == _folder) Process.Start("chown", ["65534", _folder]).WaitForExit();
+        if (folder == _folder)
+            Process.Start("chown", ["65534", _folder]).WaitForExit();
         Assert.False(FileOwner.IsMe(folder));
         var mode = File.GetUnixFileMode(folder);
         Assert.Throws<SetupException>(() => new DataFolder(folder).Prepare());
@@ -43,11 +44,24 @@ public sealed class DataFolderTests : IDisposable
         new DataFolder(_folder).Prepare();
         Assert.Equal(Closed, File.GetUnixFileMode(_folder));
         File.SetUnixFileMode(_folder, Open);
-        foreach (var name in (string[])["postern.db", "postern.db-wal", "master.key", "postern.lock", "postern.json", "postern.db.before-restore"])
+        foreach (
+            var name in (string[])
+                [
+                    "postern.db",
+                    "postern.db-wal",
+                    "master.key",
+                    "postern.lock",
+                    "postern.json",
+                    "postern.db.before-restore",
+                ]
+        )
             File.WriteAllText(Path.Combine(_folder, name), "");
         new DataFolder(_folder).Prepare();
         Assert.Equal(Closed, File.GetUnixFileMode(_folder));
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_folder, "master.key")));
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            File.GetUnixFileMode(Path.Combine(_folder, "master.key"))
+        );
     }
 
     [Fact]
@@ -66,7 +80,9 @@ public sealed class DataFolderTests : IDisposable
         var key = serve.ReadMasterKey();
         await using (var database = await serve.OpenDatabaseAsync(TimeProvider.System, default))
         {
-            await database.WriteAsync(tx => tx.ExecuteAsync("INSERT INTO meta (name, number, bytes) VALUES ('master_key', 0, $1)", key.Fingerprint));
+            await database.WriteAsync(tx =>
+                tx.ExecuteAsync("INSERT INTO meta (name, number, bytes) VALUES ('master_key', 0, $1)", key.Fingerprint)
+            );
         }
         Assert.Equal(key.Fingerprint, serve.ReadMasterKey().Fingerprint);
         File.Move(serve.Folder.MasterKey, Path.Combine(_folder, "kept.key"));

@@ -29,12 +29,18 @@ public sealed class MendedJsonTests
 
     [Fact]
     public void Any_text_of_units_reads_as_the_runtime_would_repair_it() =>
-        Prop.ForAll(ArbMap.Default.ArbFor<char[]>(), units =>
-        {
-            var escaped = "\"" + string.Concat(units.Select(u => $"\\u{(int)u:x4}")) + "\"";
-            using var json = JsonDocument.Parse(MendedJson.Of(Encoding.UTF8.GetBytes(escaped)));
-            // The runtime's own encoder puts U+FFFD for each half that has no other.
-            var repaired = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(new string(units))).Replace("\0", "", StringComparison.Ordinal);
-            return json.RootElement.GetString() == repaired;
-        }).QuickCheckThrowOnFailure();
+        Prop.ForAll(
+                ArbMap.Default.ArbFor<char[]>(),
+                units =>
+                {
+                    var escaped = "\"" + string.Concat(units.Select(u => $"\\u{(int)u:x4}")) + "\"";
+                    using var json = JsonDocument.Parse(MendedJson.Of(Encoding.UTF8.GetBytes(escaped)));
+                    // The runtime's own encoder puts U+FFFD for each half that has no other.
+                    var repaired = Encoding
+                        .UTF8.GetString(Encoding.UTF8.GetBytes(new string(units)))
+                        .Replace("\0", "", StringComparison.Ordinal);
+                    return json.RootElement.GetString() == repaired;
+                }
+            )
+            .QuickCheckThrowOnFailure();
 }

@@ -14,7 +14,11 @@ public sealed class TroubleshootingTests : IAsyncLifetime
             await t.RunEndsAsync(await t.RunAsync("p"), 3601, "timed_out", "No agent took the run on in time."),
         ["run: it is made and never started"] = async t =>
             await t.RunEndsAsync(
-                await t.RunAsync("p", start: false), 3601, "timed_out", "No agent took the run on in time."),
+                await t.RunAsync("p", start: false),
+                3601,
+                "timed_out",
+                "No agent took the run on in time."
+            ),
         ["run: its agent cannot be reached"] = async t =>
         {
             t._receiver.Answers = _ => (503, "");
@@ -40,8 +44,9 @@ public sealed class TroubleshootingTests : IAsyncLifetime
         ["run: its agent takes it on and goes silent"] = async t =>
         {
             var run = await t.RunAsync("h");
-            await WaitFor.TrueAsync(
-                async () => (await t._server.GetAsync("/api/v1/runs/" + run)).String("status") == "running");
+            await WaitFor.TrueAsync(async () =>
+                (await t._server.GetAsync("/api/v1/runs/" + run)).String("status") == "running"
+            );
             await t.RunEndsAsync(run, 901, "timed_out", "The worker neither reported nor sent a heartbeat in time.");
         },
         ["run: its worker dies"] = async t =>
@@ -65,10 +70,14 @@ public sealed class TroubleshootingTests : IAsyncLifetime
         ["run: its agent is removed"] = async t =>
         {
             var run = await t.RunAsync("p");
-            Assert.Equal(409, (await t._server.SendAsync(HttpMethod.Delete, "/api/v1/agents/p", t._server.RootKey))
-                .Status);
-            Assert.Equal(204, (await t._server.SendAsync(
-                HttpMethod.Delete, "/api/v1/agents/p?force=1", t._server.RootKey)).Status);
+            Assert.Equal(
+                409,
+                (await t._server.SendAsync(HttpMethod.Delete, "/api/v1/agents/p", t._server.RootKey)).Status
+            );
+            Assert.Equal(
+                204,
+                (await t._server.SendAsync(HttpMethod.Delete, "/api/v1/agents/p?force=1", t._server.RootKey)).Status
+            );
             await t.RunEndsAsync(run, 0, "failed", "agent");
         },
         ["capture: its prompt is too long"] = async t =>
@@ -99,13 +108,17 @@ public sealed class TroubleshootingTests : IAsyncLifetime
             for (var tries = 1; tries <= 10; tries++)
             {
                 await WaitFor.TrueAsync(async () => (await t.DeliveryAsync()).Attempts == tries);
-                if (await t.NextTryAsync() is { } next) t._server.Clock.Advance(next - t._server.Clock.GetUtcNow() + TimeSpan.FromSeconds(1));
+                if (await t.NextTryAsync() is { } next)
+                    t._server.Clock.Advance(next - t._server.Clock.GetUtcNow() + TimeSpan.FromSeconds(1));
             }
             await WaitFor.TrueAsync(async () => (await t.DeliveryAsync()).Status == "dead");
             Assert.Equal(10, (await t.DeliveryAsync()).Attempts);
-            await WaitFor.TrueAsync(
-                async () => (await t._server.GetAsync("/api/v1/events?type=delivery.dead")).Text.Contains(
-                "hook", StringComparison.Ordinal));
+            await WaitFor.TrueAsync(async () =>
+                (await t._server.GetAsync("/api/v1/events?type=delivery.dead")).Text.Contains(
+                    "hook",
+                    StringComparison.Ordinal
+                )
+            );
         },
         ["delivery: its receiver refuses it"] = async t =>
         {
@@ -130,26 +143,44 @@ public sealed class TroubleshootingTests : IAsyncLifetime
         {
             var (run, request) = await t.AskAsync();
             await t.RunEndsAsync(run, 72 * 3600 + 1, "cancelled", "expired");
-            Assert.Equal("expired",
-                (await t._server.GetAsync($"/api/v1/executions/{run}/approval-status")).String("status"));
-            Assert.Contains(request, (await t._server.GetAsync("/api/v1/events?type=approval.expired")).Text,
-                StringComparison.Ordinal);
+            Assert.Equal(
+                "expired",
+                (await t._server.GetAsync($"/api/v1/executions/{run}/approval-status")).String("status")
+            );
+            Assert.Contains(
+                request,
+                (await t._server.GetAsync("/api/v1/events?type=approval.expired")).Text,
+                StringComparison.Ordinal
+            );
         },
         ["approval: its run is cancelled"] = async t =>
         {
             var (run, _) = await t.AskAsync();
             await t._server.PostAsync($"/api/v1/runs/{run}/cancel", null);
-            Assert.Equal("cancelled",
-                (await t._server.GetAsync($"/api/v1/executions/{run}/approval-status")).String("status"));
+            Assert.Equal(
+                "cancelled",
+                (await t._server.GetAsync($"/api/v1/executions/{run}/approval-status")).String("status")
+            );
             var person = await t._server.KeyAsync("write:approvals", "read:all");
-            Assert.Equal(410, (await t._server.PostAsync(
-                $"/api/v1/executions/{run}/approval-response", new { decision = "approved" }, person)).Status);
+            Assert.Equal(
+                410,
+                (
+                    await t._server.PostAsync(
+                        $"/api/v1/executions/{run}/approval-response",
+                        new { decision = "approved" },
+                        person
+                    )
+                ).Status
+            );
         },
         ["approval: its service has no secret"] = async t =>
         {
             var (run, request) = await t.AskAsync();
             var decided = await t._server.PostAsync(
-                "/api/v1/webhooks/approval-response", new { requestId = request, decision = "approved" }, "");
+                "/api/v1/webhooks/approval-response",
+                new { requestId = request, decision = "approved" },
+                ""
+            );
             Assert.Equal((503, "approval webhook not configured"), (decided.Status, decided.String("error")));
             await t.RunEndsAsync(run, 72 * 3600 + 1, "cancelled", "expired");
         },
@@ -178,10 +209,15 @@ public sealed class TroubleshootingTests : IAsyncLifetime
         {
             await t.ScheduleAsync("echo", 0);
             await t._server.Database.WriteAsync(tx =>
-                tx.ExecuteAsync("UPDATE agent_trigger SET zone = 'Nowhere/Atlantis', due_at = 1"));
+                tx.ExecuteAsync("UPDATE agent_trigger SET zone = 'Nowhere/Atlantis', due_at = 1")
+            );
             await WaitFor.TrueAsync(async () =>
-                (await t._server.GetAsync("/api/triggers/user/u/often")).Json.GetProperty("data")
-                    .GetProperty("scheduleProblem").GetString()?.Contains("cronTimezone", StringComparison.Ordinal) == true);
+                (await t._server.GetAsync("/api/triggers/user/u/often"))
+                    .Json.GetProperty("data")
+                    .GetProperty("scheduleProblem")
+                    .GetString()
+                    ?.Contains("cronTimezone", StringComparison.Ordinal) == true
+            );
         },
         ["session: its agent is gone"] = async t =>
         {
@@ -216,7 +252,11 @@ public sealed class TroubleshootingTests : IAsyncLifetime
         _receiver = await Receiver.StartAsync();
         await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", _server.RootKey, new { kind = "pull" });
         await _server.SendAsync(
-            HttpMethod.Put, "/api/v1/agents/h", _server.RootKey, new { kind = "http", url = _receiver.Url });
+            HttpMethod.Put,
+            "/api/v1/agents/h",
+            _server.RootKey,
+            new { kind = "http", url = _receiver.Url }
+        );
     }
 
     public async ValueTask DisposeAsync()
@@ -227,28 +267,37 @@ public sealed class TroubleshootingTests : IAsyncLifetime
 
     /// <summary>The lines of the table, as the page has them.</summary>
     public static TheoryData<string> Lines() =>
-        [.. File.ReadAllLines(Repository.File("docs/troubleshooting.md"))
-            .Where(l => l.StartsWith("| ", StringComparison.Ordinal) && l.Contains(": ", StringComparison.Ordinal)
-                && !l.StartsWith("| What", StringComparison.Ordinal))
-            .Select(l => l.Split('|')[1].Trim())];
+        [
+            .. File.ReadAllLines(Repository.File("docs/troubleshooting.md"))
+                .Where(l =>
+                    l.StartsWith("| ", StringComparison.Ordinal)
+                    && l.Contains(": ", StringComparison.Ordinal)
+                    && !l.StartsWith("| What", StringComparison.Ordinal)
+                )
+                .Select(l => l.Split('|')[1].Trim()),
+        ];
 
     [Theory]
     [MemberData(nameof(Lines))]
     public Task It_ends_by_itself_and_says_why(string line) =>
         Cases.TryGetValue(line, out var holds)
-            ? holds(this) : throw new InvalidOperationException($"\"{line}\" has no case here.");
+            ? holds(this)
+            : throw new InvalidOperationException($"\"{line}\" has no case here.");
 
     [Fact]
     public void Every_case_stands_in_the_page() =>
-        Assert.Equal(Cases.Keys.Order(StringComparer.Ordinal),
-            Lines().Select(l => l.Data).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            Cases.Keys.Order(StringComparer.Ordinal),
+            Lines().Select(l => l.Data).Order(StringComparer.Ordinal)
+        );
 
     private async Task<string> RunAsync(string agent, bool start = true) =>
         (await _server.PostAsync("/api/v1/runs", new { agent, start })).String("id");
 
     private async Task<JsonElement> ClaimAsync() =>
-        (await _server.PostAsync("/api/v1/agents/p/claim", new { waitSeconds = 10, leaseSeconds = 10 }))
-            .Json.GetProperty("data")[0];
+        (
+            await _server.PostAsync("/api/v1/agents/p/claim", new { waitSeconds = 10, leaseSeconds = 10 })
+        ).Json.GetProperty("data")[0];
 
     private async Task<bool> IsOverAsync(string run) =>
         (await _server.GetAsync("/api/v1/runs/" + run)).String("phase") is not ("queued" or "running");
@@ -257,14 +306,23 @@ public sealed class TroubleshootingTests : IAsyncLifetime
     {
         _server.Clock.Advance(TimeSpan.FromSeconds(afterSeconds));
         await WaitFor.TrueAsync(
-            async () => (await _server.GetAsync("/api/v1/runs/" + run)).String("phase") == phase, what: phase);
+            async () => (await _server.GetAsync("/api/v1/runs/" + run)).String("phase") == phase,
+            what: phase
+        );
         var text = (await _server.GetAsync("/api/v1/runs/" + run)).Text;
-        foreach (var word in says) Assert.Contains(word, text, StringComparison.Ordinal);
+        foreach (var word in says)
+            Assert.Contains(word, text, StringComparison.Ordinal);
     }
 
-    private Task EventAsync(string run, string type) => WaitFor.TrueAsync(async () =>
-        (await _server.GetAsync($"/api/v1/runs/{run}/events")).Json.GetProperty("data").EnumerateArray().Any(
-            e => e.GetProperty("type").GetString() == type), what: type);
+    private Task EventAsync(string run, string type) =>
+        WaitFor.TrueAsync(
+            async () =>
+                (await _server.GetAsync($"/api/v1/runs/{run}/events"))
+                    .Json.GetProperty("data")
+                    .EnumerateArray()
+                    .Any(e => e.GetProperty("type").GetString() == type),
+            what: type
+        );
 
     private async Task TriggerAsync(string agent)
     {
@@ -277,8 +335,9 @@ public sealed class TroubleshootingTests : IAsyncLifetime
         JsonElement capture = default;
         await WaitFor.TrueAsync(async () =>
         {
-            capture = (await _server.GetAsync("/api/triggers/user/u/t/requests")).Json.GetProperty("data").GetProperty(
-                "requests")[0];
+            capture = (await _server.GetAsync("/api/triggers/user/u/t/requests"))
+                .Json.GetProperty("data")
+                .GetProperty("requests")[0];
             return capture.GetProperty("processStatus").GetString() == status;
         });
         Assert.Equal(reason, capture.GetProperty("reason").GetString());
@@ -289,8 +348,11 @@ public sealed class TroubleshootingTests : IAsyncLifetime
     private async Task SubscribeAsync()
     {
         await _server.SendAsync(
-            HttpMethod.Put, "/api/v1/webhook-endpoints/hook", _server.RootKey,
-            new { url = _receiver.Url, events = new[] { "run.created" } });
+            HttpMethod.Put,
+            "/api/v1/webhook-endpoints/hook",
+            _server.RootKey,
+            new { url = _receiver.Url, events = new[] { "run.created" } }
+        );
         await RunAsync("p");
         await WaitFor.TrueAsync(async () => (await DeliveryAsync()).Attempts > 0);
     }
@@ -298,14 +360,17 @@ public sealed class TroubleshootingTests : IAsyncLifetime
     private async Task<(string Status, int Attempts, string Text)> DeliveryAsync()
     {
         var all = (await _server.GetAsync("/api/v1/deliveries?purpose=event")).Json.GetProperty("data");
-        if (all.GetArrayLength() == 0) return ("", 0, "");
-        var one = (await _server.GetAsync(
-            "/api/v1/deliveries/" + all[all.GetArrayLength() - 1].GetProperty("id").GetString())).Json;
+        if (all.GetArrayLength() == 0)
+            return ("", 0, "");
+        var one = (
+            await _server.GetAsync("/api/v1/deliveries/" + all[all.GetArrayLength() - 1].GetProperty("id").GetString())
+        ).Json;
         return (one.GetProperty("status").GetString()!, one.GetProperty("attemptCount").GetInt32(), one.GetRawText());
     }
 
     private async Task<DateTimeOffset?> NextTryAsync() =>
-        JsonDocument.Parse((await DeliveryAsync()).Text).RootElement.GetProperty("nextAttemptAt") is { ValueKind: JsonValueKind.String } at
+        JsonDocument.Parse((await DeliveryAsync()).Text).RootElement.GetProperty("nextAttemptAt")
+            is { ValueKind: JsonValueKind.String } at
             ? at.GetDateTimeOffset()
             : null;
 
@@ -316,14 +381,22 @@ public sealed class TroubleshootingTests : IAsyncLifetime
         await RunAsync("p");
     }
 
-    private async Task DeliveryEndsAsync(string says) => await WaitFor.TrueAsync(async () =>
-        (await _server.GetAsync("/api/v1/deliveries?status=dead&purpose=event")).Json.GetProperty("data")
-            .EnumerateArray().Any() && await DeadSaysAsync(says), what: says);
+    private async Task DeliveryEndsAsync(string says) =>
+        await WaitFor.TrueAsync(
+            async () =>
+                (await _server.GetAsync("/api/v1/deliveries?status=dead&purpose=event"))
+                    .Json.GetProperty("data")
+                    .EnumerateArray()
+                    .Any() && await DeadSaysAsync(says),
+            what: says
+        );
 
     private async Task<bool> DeadSaysAsync(string says)
     {
-        var id = (await _server.GetAsync("/api/v1/deliveries?status=dead&purpose=event")).Json.GetProperty(
-            "data")[0].GetProperty("id").GetString();
+        var id = (await _server.GetAsync("/api/v1/deliveries?status=dead&purpose=event"))
+            .Json.GetProperty("data")[0]
+            .GetProperty("id")
+            .GetString();
         return (await _server.GetAsync("/api/v1/deliveries/" + id)).Text.Contains(says, StringComparison.Ordinal);
     }
 
@@ -331,8 +404,12 @@ public sealed class TroubleshootingTests : IAsyncLifetime
     {
         var run = await RunAsync("p");
         var token = (await ClaimAsync()).GetProperty("token").GetString();
-        return (run, (await _server.PostAsync(
-            $"/api/v1/executions/{run}/request-approval", new { title = "Go?" }, token)).String("approval_request_id"));
+        return (
+            run,
+            (
+                await _server.PostAsync($"/api/v1/executions/{run}/request-approval", new { title = "Go?" }, token)
+            ).String("approval_request_id")
+        );
     }
 
     private async Task ScheduleAsync(string agent, int minutes)
@@ -345,22 +422,29 @@ public sealed class TroubleshootingTests : IAsyncLifetime
                 promptTemplate = "x",
                 activationMode = "scheduled",
                 cronExpression = "*/5 * * * *",
-                maxInFlight = 1
-            });
+                maxInFlight = 1,
+            }
+        );
         Assert.True(made.Status == 201, made.ToString());
         _server.Clock.Advance(TimeSpan.FromMinutes(minutes));
     }
 
     private async Task<List<string?>> ReasonsAsync() =>
-        [.. (await _server.GetAsync("/api/triggers/user/u/often/requests?limit=100")).Json.GetProperty("data")
-            .GetProperty("requests").EnumerateArray().Select(c => c.GetProperty("reason").GetString())];
+        [
+            .. (await _server.GetAsync("/api/triggers/user/u/often/requests?limit=100"))
+                .Json.GetProperty("data")
+                .GetProperty("requests")
+                .EnumerateArray()
+                .Select(c => c.GetProperty("reason").GetString()),
+        ];
 
     private async Task TurnEndsAsync(int afterSeconds, string says)
     {
         await using var stream = await _server.StreamAsync("/realtime/v1/sessions/s/out");
         _server.Clock.Advance(TimeSpan.FromSeconds(afterSeconds));
         var records = string.Concat(
-            (await stream.RecordsAsync(r => r.Any(EventReader.IsTurnComplete))).Select(r => r.GetRawText()));
+            (await stream.RecordsAsync(r => r.Any(EventReader.IsTurnComplete))).Select(r => r.GetRawText())
+        );
         Assert.Contains(says, records, StringComparison.Ordinal);
         Assert.Contains(says, (await _server.GetAsync("/sessions/s/history")).Text, StringComparison.Ordinal);
     }

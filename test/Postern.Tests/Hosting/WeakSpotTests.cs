@@ -24,7 +24,10 @@ public sealed class WeakSpotTests
         options.Approvals.DangerousSelfApprovalProjects = ["default"];
         var spots = WeakSpots.OfSettings(options, "Host=db.example.com;SSL Mode=Prefer");
         var words = string.Join('\n', spots.Select(s => s.Words));
-        foreach (var says in (string[])["Outbound:HttpsOnly", "0.0.0.0/0", "Approvals:DangerousSelfApprovalProjects", "SSL Mode=VerifyFull"])
+        foreach (
+            var says in (string[])
+                ["Outbound:HttpsOnly", "0.0.0.0/0", "Approvals:DangerousSelfApprovalProjects", "SSL Mode=VerifyFull"]
+        )
             Assert.Contains(says, words, StringComparison.Ordinal);
         Assert.DoesNotContain("10.0.0.0/8", words, StringComparison.Ordinal);
     }
@@ -32,7 +35,9 @@ public sealed class WeakSpotTests
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]
-    public async Task Agents_and_endpoints_that_an_older_version_took_with_plain_http_are_named_without_their_paths(Backend backend)
+    public async Task Agents_and_endpoints_that_an_older_version_took_with_plain_http_are_named_without_their_paths(
+        Backend backend
+    )
     {
         // As a server of 0.3.0 was by itself: plain http to anywhere.
         await using var server = await TestServer.StartAsync(backend, o => o.Outbound.HttpsOnly = false);
@@ -44,7 +49,11 @@ public sealed class WeakSpotTests
         var spots = await WeakSpots.OfRowsAsync(server.Database, options, Dns.GetHostAddressesAsync, default);
         Assert.Equal(2, spots.Count);
         Assert.StartsWith("agent outside: http://8.8.8.8 must be https", spots[0].Words, StringComparison.Ordinal);
-        Assert.StartsWith("webhook endpoint inside: http://127.0.0.1:9 is plain", spots[1].Words, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "webhook endpoint inside: http://127.0.0.1:9 is plain",
+            spots[1].Words,
+            StringComparison.Ordinal
+        );
         Assert.All(spots, spot => Assert.DoesNotContain("secret-path", spot.Words, StringComparison.Ordinal));
 
         async Task PutAsync(string what, object body) =>
@@ -59,30 +68,56 @@ public sealed class WeakSpotTests
         await using var server = await TestServer.StartAsync(backend);
         var master = server.App.Services.GetRequiredService<MasterKey>();
         foreach (var id in (string[])["weak", "good"])
-            Assert.Equal(201, (await server.SendAsync(HttpMethod.Post, "/api/triggers/user/me/" + id, server.RootKey, new
-            {
-                agent = "echo",
-                promptTemplate = "x",
-                webhookAuth = new { scheme = "sha256", secret = "a secret that is long enough" },
-            })).Status);
-        Assert.Equal(201, (await server.SendAsync(
-            HttpMethod.Put, "/api/v1/approval-services/people", server.RootKey,
-            new { secrets = new[] { "a secret that is long enough" } })).Status);
+            Assert.Equal(
+                201,
+                (
+                    await server.SendAsync(
+                        HttpMethod.Post,
+                        "/api/triggers/user/me/" + id,
+                        server.RootKey,
+                        new
+                        {
+                            agent = "echo",
+                            promptTemplate = "x",
+                            webhookAuth = new { scheme = "sha256", secret = "a secret that is long enough" },
+                        }
+                    )
+                ).Status
+            );
+        Assert.Equal(
+            201,
+            (
+                await server.SendAsync(
+                    HttpMethod.Put,
+                    "/api/v1/approval-services/people",
+                    server.RootKey,
+                    new { secrets = new[] { "a secret that is long enough" } }
+                )
+            ).Status
+        );
         await server.Database.WriteAsync(async tx =>
         {
             var (project, uid) = await tx.FirstAsync(
-                "SELECT project, uid FROM agent_trigger WHERE id = 'weak'", r => (r.GetString(0), r.GetString(1)));
+                "SELECT project, uid FROM agent_trigger WHERE id = 'weak'",
+                r => (r.GetString(0), r.GetString(1))
+            );
             await tx.ExecuteAsync(
                 "UPDATE agent_trigger SET auth_sealed = $1 WHERE uid = $2",
-                master.Seal("[\"k\"]", Trigger.SealOwner(project, uid)), uid);
+                master.Seal("[\"k\"]", Trigger.SealOwner(project, uid)),
+                uid
+            );
             return await tx.ExecuteAsync(
                 "UPDATE approval_service SET sealed = $1",
-                master.Seal("[\"short-one\"]", ApprovalServices.SealOwner(project, "people")));
+                master.Seal("[\"short-one\"]", ApprovalServices.SealOwner(project, "people"))
+            );
         });
         var spots = await WeakSpots.OfSecretsAsync(server.Database, master);
         Assert.Equal(
-            ["trigger user/me/weak: its secret must have at least 8 characters; put it again with another",
-             "approval service people: its secret must have at least 24 characters; put it again with another"],
-            spots.Select(s => s.Words));
+            [
+                "trigger user/me/weak: its secret must have at least 8 characters; put it again with another",
+                "approval service people: its secret must have at least 24 characters; put it again with another",
+            ],
+            spots.Select(s => s.Words)
+        );
     }
 }

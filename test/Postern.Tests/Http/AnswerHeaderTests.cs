@@ -40,14 +40,26 @@ public sealed class AnswerHeaderTests(AnswerHeaderTests.World world) : IClassFix
     public async Task Every_door_answers_with_them_whatever_it_answers(string method, string path)
     {
         // A session that is there, so that streams and transcripts answer too; for the rest an id that names nothing.
-        var target = Regex.Replace(Regex.Replace(path, "{(session|key)}", "s").Replace("{io}", "out", StringComparison.Ordinal), "{[^}]*}", "none");
+        var target = Regex.Replace(
+            Regex.Replace(path, "{(session|key)}", "s").Replace("{io}", "out", StringComparison.Ordinal),
+            "{[^}]*}",
+            "none"
+        );
         foreach (var credential in (string?[])[null, "pst_root_wrong", world.Server.RootKey])
-            foreach (var body in (string?[])[null, "{\"broken\""])
-                foreach (var accept in (string[])["*/*", "text/event-stream"])
-                {
-                    if (body is not null && method is "GET" or "HEAD" or "DELETE") continue;
-                    await CheckAsync(new HttpMethod(method), target, credential, body, ("Accept", accept), ("Timeout-Seconds", "1"));
-                }
+        foreach (var body in (string?[])[null, "{\"broken\""])
+        foreach (var accept in (string[])["*/*", "text/event-stream"])
+        {
+            if (body is not null && method is "GET" or "HEAD" or "DELETE")
+                continue;
+            await CheckAsync(
+                new HttpMethod(method),
+                target,
+                credential,
+                body,
+                ("Accept", accept),
+                ("Timeout-Seconds", "1")
+            );
+        }
         foreach (var other in (string[])["OPTIONS", "HEAD", "TRACE", "PROPFIND"])
             await CheckAsync(new HttpMethod(other), target, null, null);
     }
@@ -75,8 +87,14 @@ public sealed class AnswerHeaderTests(AnswerHeaderTests.World world) : IClassFix
     public async Task An_answer_with_a_secret_is_kept_by_no_cache()
     {
         var server = world.Server;
-        foreach (var secret in (await server.GetAsync("/api/v1/callback-secrets")).Json.GetProperty("data").EnumerateArray())
-            await server.SendAsync(HttpMethod.Delete, "/api/v1/callback-secrets/" + secret.GetProperty("id").GetString(), server.RootKey);
+        foreach (
+            var secret in (await server.GetAsync("/api/v1/callback-secrets")).Json.GetProperty("data").EnumerateArray()
+        )
+            await server.SendAsync(
+                HttpMethod.Delete,
+                "/api/v1/callback-secrets/" + secret.GetProperty("id").GetString(),
+                server.RootKey
+            );
         var answers = new[]
         {
             await server.PostAsync("/api/v1/keys", new { name = "x" }),
@@ -100,7 +118,10 @@ public sealed class AnswerHeaderTests(AnswerHeaderTests.World world) : IClassFix
         Assert.Equal((200, "no-cache, private"), (first.Status, first.Header("Cache-Control")));
         var again = await server.GetAsync("/sessions/s/history", null, ("If-None-Match", first.Header("ETag")!));
         Assert.Equal((304, "no-cache, private"), (again.Status, again.Header("Cache-Control")));
-        foreach (var name in (string[])["Accept", "Authorization", "X-API-Key", "X-Forwarded-User", "x-openclaw-scopes", "x-postern-scopes"])
+        foreach (
+            var name in (string[])
+                ["Accept", "Authorization", "X-API-Key", "X-Forwarded-User", "x-openclaw-scopes", "x-postern-scopes"]
+        )
             Assert.Contains(name, first.Header("Vary")!.Split(", "), StringComparer.OrdinalIgnoreCase);
     }
 
@@ -125,28 +146,47 @@ public sealed class AnswerHeaderTests(AnswerHeaderTests.World world) : IClassFix
         Assert.DoesNotMatch("<script(?![^>]*src=)| on[a-z]+=", page.Text);
     }
 
-    private async Task CheckAsync(HttpMethod method, string path, string? credential, string? body, params (string, string)[] headers)
+    private async Task CheckAsync(
+        HttpMethod method,
+        string path,
+        string? credential,
+        string? body,
+        params (string, string)[] headers
+    )
     {
         using var request = new HttpRequestMessage(method, path);
-        if (credential is not null) request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + credential);
-        if (body is not null) request.Content = new StringContent(body, null, "application/json");
-        foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
+        if (credential is not null)
+            request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + credential);
+        if (body is not null)
+            request.Content = new StringContent(body, null, "application/json");
+        foreach (var (name, value) in headers)
+            request.Headers.TryAddWithoutValidation(name, value);
         using var answer = await world.Server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         var (status, type) = ((int)answer.StatusCode, answer.Content.Headers.ContentType?.MediaType);
         Is("nosniff", "X-Content-Type-Options");
         Is("no-referrer", "Referrer-Policy");
-        Is(path.StartsWith("/docs", StringComparison.Ordinal) && Raw(answer, "X-Frame-Options") == "DENY" ? AnswerHeaders.ReferencePage
-            : path.StartsWith("/approvals/", StringComparison.Ordinal) && type == "text/html" ? PageStyle.Policy
-            : AnswerHeaders.NoPage, "Content-Security-Policy");
-        Is(type == "text/event-stream" ? "no-cache, no-transform"
-            : path.EndsWith("/history", StringComparison.Ordinal) && status is 200 or 304 ? "private, no-cache"
-            : path.StartsWith("/docs", StringComparison.Ordinal) && status == 200 ? "no-cache"
-            : "no-store", "Cache-Control");
+        Is(
+            path.StartsWith("/docs", StringComparison.Ordinal) && Raw(answer, "X-Frame-Options") == "DENY"
+                    ? AnswerHeaders.ReferencePage
+                : path.StartsWith("/approvals/", StringComparison.Ordinal) && type == "text/html" ? PageStyle.Policy
+                : AnswerHeaders.NoPage,
+            "Content-Security-Policy"
+        );
+        Is(
+            type == "text/event-stream" ? "no-cache, no-transform"
+                : path.EndsWith("/history", StringComparison.Ordinal) && status is 200 or 304 ? "private, no-cache"
+                : path.StartsWith("/docs", StringComparison.Ordinal) && status == 200 ? "no-cache"
+                : "no-store",
+            "Cache-Control"
+        );
 
         void Is(string expected, string name)
         {
             var found = Raw(answer, name);
-            Assert.True(found == expected, $"{method} {path} with {credential ?? "nothing"}: {status}, {name}: {found}");
+            Assert.True(
+                found == expected,
+                $"{method} {path} with {credential ?? "nothing"}: {status}, {name}: {found}"
+            );
         }
     }
 

@@ -8,7 +8,8 @@ namespace Postern.Tests.Http;
 public sealed class BodyTests : IAsyncLifetime
 {
     private const string Started =
-        """{"type":"chat","externalId":"KÄSE","taskIdentifier":"echo","triggerConfig":{"basePayload":{}},"metadata":{"k":"Käse"}}""";
+        """{"type":"chat","externalId":"KÄSE","taskIdentifier":"echo","triggerConfig":{"basePayload":{}},"metadata":"""
+        + """{"k":"Käse"}}""";
     private TestServer _server = null!;
 
     public async ValueTask InitializeAsync() => _server = await TestServer.StartAsync();
@@ -19,8 +20,10 @@ public sealed class BodyTests : IAsyncLifetime
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(body) };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _server.RootKey);
-        if (type.Length > 0) request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
-        if (encoding is not null) request.Content.Headers.TryAddWithoutValidation("Content-Encoding", encoding);
+        if (type.Length > 0)
+            request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
+        if (encoding is not null)
+            request.Content.Headers.TryAddWithoutValidation("Content-Encoding", encoding);
         using var response = await _server.Http.SendAsync(request);
         return new Answer(response, await response.Content.ReadAsByteArrayAsync());
     }
@@ -42,19 +45,29 @@ public sealed class BodyTests : IAsyncLifetime
     [InlineData("application/json", "utf-8", false, "identity")]
     [InlineData("application/json", "utf-8", false, "gzip, br")]
     public async Task A_body_is_understood_however_it_is_written(
-        string type, string charset, bool marked, string? coding)
+        string type,
+        string charset,
+        bool marked,
+        string? coding
+    )
     {
         var encoding = Encoding.GetEncoding(charset);
         byte[] body = [.. marked ? encoding.GetPreamble() : [], .. encoding.GetBytes(Started)];
         var made = await SendAsync(
-            "/api/v1/sessions", coding is null ? body : OddBodies.Packed(body, coding), type, coding);
+            "/api/v1/sessions",
+            coding is null ? body : OddBodies.Packed(body, coding),
+            type,
+            coding
+        );
         Assert.True(made.Status == 201, made.ToString());
         Assert.Equal("Käse", made.Json.GetProperty("metadata").GetProperty("k").GetString());
         byte[] text = [.. marked ? encoding.GetPreamble() : [], .. encoding.GetBytes("Käse")];
         var appended = await SendAsync(
-            "/realtime/v1/sessions/" + Uri.EscapeDataString("KÄSE") + "/channels/side/in/append", coding is null
-            ? text : OddBodies.Packed(text, coding),
-            type.Replace("application/json", "text/plain", StringComparison.OrdinalIgnoreCase), coding);
+            "/realtime/v1/sessions/" + Uri.EscapeDataString("KÄSE") + "/channels/side/in/append",
+            coding is null ? text : OddBodies.Packed(text, coding),
+            type.Replace("application/json", "text/plain", StringComparison.OrdinalIgnoreCase),
+            coding
+        );
         Assert.True(appended.Status == 200, appended.ToString());
     }
 
@@ -67,7 +80,11 @@ public sealed class BodyTests : IAsyncLifetime
     [InlineData("application/json", "br", 400, "not br")]
     [InlineData("application/json; charset=utf-16", null, 400, "Invalid JSON")]
     public async Task A_body_that_is_not_understood_is_refused_and_says_why(
-        string type, string? coding, int status, string says)
+        string type,
+        string? coding,
+        int status,
+        string says
+    )
     {
         var refused = await SendAsync("/api/v1/sessions", Encoding.UTF8.GetBytes(Started), type, coding);
         Assert.Equal(status, refused.Status);
@@ -82,11 +99,15 @@ public sealed class BodyTests : IAsyncLifetime
         foreach (var coding in (string[])["gzip", "deflate", "br"])
         {
             var whole = OddBodies.Packed(Encoding.UTF8.GetBytes(Started), coding);
-            Assert.Equal(400, (await SendAsync(
-                "/api/v1/sessions", whole[..(whole.Length / 2)], "application/json", coding)).Status);
+            Assert.Equal(
+                400,
+                (await SendAsync("/api/v1/sessions", whole[..(whole.Length / 2)], "application/json", coding)).Status
+            );
         }
-        Assert.Equal(0, await _server.Database.ReadAsync(
-            tx => tx.FirstAsync("SELECT COUNT(*) FROM session", r => r.GetInt64(0))));
+        Assert.Equal(
+            0,
+            await _server.Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM session", r => r.GetInt64(0)))
+        );
     }
 
     [Theory]
@@ -98,11 +119,21 @@ public sealed class BodyTests : IAsyncLifetime
         var asking = await Asking.PrepareAsync(_server);
         var (run, _, request) = await asking.WaitingAsync();
         var person = await _server.KeyAsync("write:approvals");
-        Assert.Equal(400, (await _server.PostAsync(
-            $"/api/v1/executions/{run}/approval-response", $"{{\"decision\":\"{word}\"}}", person)).Status);
+        Assert.Equal(
+            400,
+            (
+                await _server.PostAsync(
+                    $"/api/v1/executions/{run}/approval-response",
+                    $"{{\"decision\":\"{word}\"}}",
+                    person
+                )
+            ).Status
+        );
         Assert.Equal(400, (await asking.SendAsync($"{{\"requestId\":\"{request}\",\"decision\":\"{word}\"}}")).Status);
-        Assert.Equal(400, (await asking.SendAsync($"{{\"requestId\":\"{request}\",\"deci\\u0000sion\":\"approved\"}}"))
-            .Status);
+        Assert.Equal(
+            400,
+            (await asking.SendAsync($"{{\"requestId\":\"{request}\",\"deci\\u0000sion\":\"approved\"}}")).Status
+        );
         Assert.Equal("waiting", (await asking.RunAsync(run)).GetProperty("phase").GetString());
     }
 
@@ -188,7 +219,9 @@ public sealed class BodyTests : IAsyncLifetime
         var deep = new string('[', 100) + new string(']', 100);
         var refused = await _server.PostAsync(
             "/realtime/v1/sessions/s/in/append",
-            $"{{\"kind\":\"message\",\"payload\":{{\"message\":{{\"role\":\"user\",\"parts\":[{{\"type\":\"data-x\",\"data\":{deep}}}]}}}}}}");
+            "{\"kind\":\"message\",\"payload\":{\"message\":{\"role\":\"user\",\"parts\":[{\"type\":\"data-x\","
+                + $"\"data\":{deep}}}]}}}}}}"
+        );
         Assert.Equal(400, refused.Status);
         Assert.Contains("nested deeper than 64", refused.String("error"), StringComparison.Ordinal);
     }
@@ -198,8 +231,15 @@ public sealed class BodyTests : IAsyncLifetime
     {
         await _server.StartSessionAsync("s");
         foreach (var text in (string[])[",\"text\":5", ",\"text\":{}", ",\"text\":null", ""])
-            Assert.Equal(400, (await _server.PostAsync(
-                "/sessions/s/messages", $"{{\"role\":\"user\",\"content\":[{{\"type\":\"text\"{text}}}]}}")).Status);
+            Assert.Equal(
+                400,
+                (
+                    await _server.PostAsync(
+                        "/sessions/s/messages",
+                        $"{{\"role\":\"user\",\"content\":[{{\"type\":\"text\"{text}}}]}}"
+                    )
+                ).Status
+            );
         Assert.Empty((await _server.GetAsync("/sessions/s/history")).Json.GetProperty("messages").EnumerateArray());
     }
 

@@ -58,7 +58,10 @@ public sealed class FramingTests : IAsyncLifetime
     [InlineData("Transfer-Encoding: chunked\r\n\r\n-1\r\nabc\r\n0\r\n\r\n", 400)]
     [InlineData("Transfer-Encoding: chunked\r\n\r\n+1d\r\n" + Message + "\r\n0\r\n\r\n", 400)]
     [InlineData("Transfer-Encoding: chunked\r\n\r\nZZ\r\nabc\r\n0\r\n\r\n", 400)]
-    public async Task A_request_whose_end_can_be_read_in_two_ways_is_refused_and_nothing_is_written(string rest, int status)
+    public async Task A_request_whose_end_can_be_read_in_two_ways_is_refused_and_nothing_is_written(
+        string rest,
+        int status
+    )
     {
         var answer = await RawAsync(Begin + _server.RootKey + "\r\n" + rest);
         Assert.StartsWith($"HTTP/1.1 {status} ", answer, StringComparison.Ordinal);
@@ -91,7 +94,8 @@ public sealed class FramingTests : IAsyncLifetime
     [InlineData("/internal/jobs/x/status")]
     public async Task A_chunk_size_beyond_all_numbers_is_never_taken_for_the_servers_own_fault(string path)
     {
-        var head = $"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {_server.RootKey}\r\n";
+        var head =
+            $"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {_server.RootKey}\r\n";
         var answer = await RawAsync(head + "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\nabc\r\n0\r\n\r\n");
         Assert.Matches("^HTTP/1.1 (4[0-9][0-9]|503) ", answer);
         Assert.DoesNotContain("Exception", _server.Log.Text, StringComparison.Ordinal);

@@ -19,14 +19,22 @@ public sealed class RecordReaderTests
     [Fact]
     public void All_that_is_wrong_is_told_at_once_and_names_that_are_not_known_come_last()
     {
-        var (_, refusal) = Read("""
-            { "more": 1, "kind": "three", "count": 11, "at": "soon", "words": ["ab", "abcd"], "enabled": 1, "inner": { "else": 1 } }
-            """);
+        var (_, refusal) = Read(
+            """
+            {
+              "more": 1, "kind": "three", "count": 11, "at": "soon", "words": ["ab", "abcd"],
+              "enabled": 1, "inner": { "else": 1 }
+            }
+            """
+        );
         Assert.Equal(
-            "name is required; kind must be one of one, two; count must be a whole number from 1 to 10; at must be an ISO 8601 date; "
-            + "words[1] must be a string of 1 to 3 characters; enabled must be true or false; inner.code is required; "
-            + "inner.else is not a known field; more is not a known field",
-            refusal!.Message);
+            "name is required; kind must be one of one, two; count must be a whole number from 1 to 10; at must be "
+                + "an ISO 8601 date; "
+                + "words[1] must be a string of 1 to 3 characters; enabled must be true or false; inner.code is "
+                + "required; "
+                + "inner.else is not a known field; more is not a known field",
+            refusal!.Message
+        );
     }
 
     [Fact]
@@ -48,7 +56,8 @@ public sealed class RecordReaderTests
         Assert.Equal("false", schema["additionalProperties"]!.ToJsonString());
         Assert.Equal(
             """{"type":["integer","null"],"minimum":1,"maximum":10,"description":"How many.","default":7}""",
-            schema["properties"]!["count"]!.ToJsonString());
+            schema["properties"]!["count"]!.ToJsonString()
+        );
     }
 
     private static (Sample Read, Refusal? Refusal) Read(string text)
@@ -65,7 +74,8 @@ public sealed class RecordReaderTests
         [Instant("When.")] long? At,
         [Texts("Words.", 2, 3)] IReadOnlyList<string>? Words,
         [Member("Whether.", Default = true)] bool Enabled,
-        [Member("More.")] Inner? Inner);
+        [Member("More.")] Inner? Inner
+    );
 
     [Strict]
     private sealed record Inner([Text("A code.", 1, 5)] string Code);

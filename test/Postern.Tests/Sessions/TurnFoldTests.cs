@@ -53,25 +53,40 @@ public sealed class TurnFoldTests
 
     /// <summary>Every type of chunk that version 7.0.173 of the npm package <c>ai</c> declares.</summary>
     [Theory]
-    [InlineData("abort custom error file finish finish-step message-metadata reasoning-delta reasoning-end reasoning-file")]
+    [InlineData(
+        "abort custom error file finish finish-step message-metadata reasoning-delta reasoning-end reasoning-file"
+    )]
     [InlineData("reasoning-start reset-step source-document source-url start start-step steering-message text-delta")]
-    [InlineData("text-end text-start tool-approval-request tool-approval-response tool-input-available tool-input-delta")]
+    [InlineData(
+        "text-end text-start tool-approval-request tool-approval-response tool-input-available tool-input-delta"
+    )]
     [InlineData("tool-input-error tool-input-start tool-output-available tool-output-denied tool-output-error data-x")]
     public void Every_published_type_of_chunk_is_known(string types) =>
         Assert.All(types.Split(' '), type => Assert.True(TurnFold.Knows(type), type));
 
     [Theory]
-    [InlineData("""{"type":"tool-input-error","toolCallId":"c","toolName":"t","input":1,"errorText":"bad"}""",
-        """[{"type":"toolCall","id":"c","name":"t","arguments":1},{"type":"toolResult","toolCallId":"c","output":"bad","isError":true}]""")]
+    [InlineData(
+        """{"type":"tool-input-error","toolCallId":"c","toolName":"t","input":1,"errorText":"bad"}""",
+        """[{"type":"toolCall","id":"c","name":"t","arguments":1},"""
+            + """{"type":"toolResult","toolCallId":"c","output":"bad","isError":true}]"""
+    )]
     [InlineData("""{"type":"custom","kind":"acme.card"}""", """[{"type":"custom","kind":"acme.card"}]""")]
-    [InlineData("""{"type":"reasoning-file","url":"data:,x","mediaType":"image/png"}""",
-        """[{"type":"reasoning-file","url":"data:,x","mediaType":"image/png"}]""")]
-    [InlineData("""{"type":"steering-message","id":"u","parts":[{"type":"text","text":"no"}]}""",
-        """[{"type":"steering-message","id":"u","parts":[{"type":"text","text":"no"}]}]""")]
-    [InlineData("""{"type":"tool-approval-response","approvalId":"a","approved":true}""",
-        """[{"type":"toolApprovalResponse","approvalId":"a","approved":true}]""")]
-    [InlineData("""{"type":"tool-output-available","toolCallId":"c","output":1,"preliminary":true}""",
-        """[{"type":"toolResult","toolCallId":"c","output":1}]""")]
+    [InlineData(
+        """{"type":"reasoning-file","url":"data:,x","mediaType":"image/png"}""",
+        """[{"type":"reasoning-file","url":"data:,x","mediaType":"image/png"}]"""
+    )]
+    [InlineData(
+        """{"type":"steering-message","id":"u","parts":[{"type":"text","text":"no"}]}""",
+        """[{"type":"steering-message","id":"u","parts":[{"type":"text","text":"no"}]}]"""
+    )]
+    [InlineData(
+        """{"type":"tool-approval-response","approvalId":"a","approved":true}""",
+        """[{"type":"toolApprovalResponse","approvalId":"a","approved":true}]"""
+    )]
+    [InlineData(
+        """{"type":"tool-output-available","toolCallId":"c","output":1,"preliminary":true}""",
+        """[{"type":"toolResult","toolCallId":"c","output":1}]"""
+    )]
     public void A_chunk_alone_is_a_message(string chunk, string message) =>
         Assert.Equal(message, Normal(Fold([chunk], [])));
 
@@ -85,11 +100,15 @@ public sealed class TurnFoldTests
             """{"type":"tool-output-error","toolCallId":"c","errorText":"after all"}""",
         ];
         Assert.Equal(
-            """[{"type":"toolResult","toolCallId":"c","output":"after all","isError":true},{"type":"text","text":"a"}]""",
-            Normal(Fold(turn, [])));
+            """[{"type":"toolResult","toolCallId":"c","output":"after all","isError":true},"""
+                + """{"type":"text","text":"a"}]""",
+            Normal(Fold(turn, []))
+        );
         // What stands already is not written anew: one result it is all the same.
-        Assert.Equal("""[{"type":"toolResult","toolCallId":"c","output":1},{"type":"text","text":"a"}]""",
-            Normal(Fold(turn, [2])));
+        Assert.Equal(
+            """[{"type":"toolResult","toolCallId":"c","output":1},{"type":"text","text":"a"}]""",
+            Normal(Fold(turn, [2]))
+        );
     }
 
     [Fact]
@@ -98,13 +117,19 @@ public sealed class TurnFoldTests
         const string call = """{"type":"tool-input-available","toolCallId":"c","toolName":"t","input":1}""";
         string[] turn =
         [
-            Delta("0", "kept"), """{"type":"start-step"}""", Delta("1", "not"), call, """{"type":"reset-step"}""",
-                Delta("1", "so"),
+            Delta("0", "kept"),
+            """{"type":"start-step"}""",
+            Delta("1", "not"),
+            call,
+            """{"type":"reset-step"}""",
+            Delta("1", "so"),
             call,
         ];
         Assert.Equal(
-            """[{"type":"text","text":"kept"},{"type":"text","text":"so"},{"type":"toolCall","id":"c","name":"t","arguments":1}]""",
-            Normal(Fold(turn, [])));
+            """[{"type":"text","text":"kept"},{"type":"text","text":"so"},"""
+                + """{"type":"toolCall","id":"c","name":"t","arguments":1}]""",
+            Normal(Fold(turn, []))
+        );
     }
 
     [Fact]
@@ -113,24 +138,28 @@ public sealed class TurnFoldTests
         var whole = Fold(Turn, []);
         Assert.Equal(
             """[{"type":"text","text":"one \uD83D\uDE00 two \\ud83d three�"},"""
-            + """{"type":"toolCall","id":"c","name":"t","arguments":{"a":"�","b":[1,2]}},"""
-            + """{"type":"toolResult","toolCallId":"c","output":"ok"},{"type":"text","text":"�four"},"""
-            + """{"type":"error","text":"five�"},{"type":"text","text":"six"},{"type":"reasoning","text":"hm\uD83D\uDE00"},"""
-            + """{"type":"toolCall","id":"d","name":"t","arguments":{}},{"type":"toolResult","toolCallId":"d","output":3},"""
-            + """{"type":"toolCall","id":"e","name":"u","arguments":"?"},"""
-            + """{"type":"toolResult","toolCallId":"e","output":"no such input","isError":true},"""
-            + """{"type":"toolCall","id":"f","name":"u","arguments":1},"""
-            + """{"type":"toolResult","toolCallId":"f","output":"no such city","isError":true},"""
-            + """{"type":"toolCall","id":"g","name":"u","arguments":1},"""
-            + """{"type":"toolApprovalRequest","approvalId":"a","toolCallId":"g"},"""
-            + """{"type":"toolResult","toolCallId":"g","output":"denied","isError":true},"""
-            + """{"type":"source-url","sourceId":"s","url":"https://example.com/","title":"half �"},"""
-            + """{"type":"source-document","sourceId":"s","mediaType":"text/plain","title":"t"},"""
-            + """{"type":"file","url":"data:,x","mediaType":"text/plain"},{"type":"data-chart","data":{"a":1}},"""
-            + """{"type":"data-progress","id":"q","data":5},{"type":"data-progress","id":"p","data":2}]""",
-            Normal(whole));
+                + """{"type":"toolCall","id":"c","name":"t","arguments":{"a":"�","b":[1,2]}},"""
+                + """{"type":"toolResult","toolCallId":"c","output":"ok"},{"type":"text","text":"�four"},"""
+                + """{"type":"error","text":"five�"},{"type":"text","text":"six"},"""
+                + """{"type":"reasoning","text":"hm\uD83D\uDE00"},"""
+                + """{"type":"toolCall","id":"d","name":"t","arguments":{}},"""
+                + """{"type":"toolResult","toolCallId":"d","output":3},"""
+                + """{"type":"toolCall","id":"e","name":"u","arguments":"?"},"""
+                + """{"type":"toolResult","toolCallId":"e","output":"no such input","isError":true},"""
+                + """{"type":"toolCall","id":"f","name":"u","arguments":1},"""
+                + """{"type":"toolResult","toolCallId":"f","output":"no such city","isError":true},"""
+                + """{"type":"toolCall","id":"g","name":"u","arguments":1},"""
+                + """{"type":"toolApprovalRequest","approvalId":"a","toolCallId":"g"},"""
+                + """{"type":"toolResult","toolCallId":"g","output":"denied","isError":true},"""
+                + """{"type":"source-url","sourceId":"s","url":"https://example.com/","title":"half �"},"""
+                + """{"type":"source-document","sourceId":"s","mediaType":"text/plain","title":"t"},"""
+                + """{"type":"file","url":"data:,x","mediaType":"text/plain"},{"type":"data-chart","data":{"a":1}},"""
+                + """{"type":"data-progress","id":"q","data":5},{"type":"data-progress","id":"p","data":2}]""",
+            Normal(whole)
+        );
         for (var first = 0; first <= Turn.Length; first++)
-            for (var second = first; second <= Turn.Length; second++) Assert.Equal(whole, Fold(Turn, [first, second]));
+        for (var second = first; second <= Turn.Length; second++)
+            Assert.Equal(whole, Fold(Turn, [first, second]));
     }
 
     [Fact]
@@ -140,7 +169,8 @@ public sealed class TurnFoldTests
         Assert.Equal("""[{"type":"text","text":"ace"},{"type":"text","text":"bd"}]""", Normal(Fold(turn, [])));
         Assert.Equal(
             """[{"type":"text","text":"a"},{"type":"text","text":"bd"},{"type":"text","text":"ce"}]""",
-            Normal(Fold(turn, [2])));
+            Normal(Fold(turn, [2]))
+        );
     }
 
     [Fact]
@@ -156,17 +186,26 @@ public sealed class TurnFoldTests
     {
         const string error = """{"type":"error","errorText":"why"}""";
         string[] turn = [Delta("0", "a"), Delta("0", new string('x', 500)), Delta("0", "b"), error];
-        var expected = """[{"type":"text","text":"a"},{"type":"error","text":"why"},"""
+        var expected =
+            """[{"type":"text","text":"a"},{"type":"error","text":"why"},"""
             + """{"type":"text","text":"\n...(cut: a message is made of the first 200 bytes of a turn)..."}]""";
         Assert.Equal(expected, Normal(Fold(turn, [], most: 200)));
         Assert.Equal(expected, Normal(Fold(turn, [2], most: 200)));
         Assert.Equal(
             """[{"type":"text","text":"\n...(cut: a message is made of the first 10 bytes of a turn)..."}]""",
-            Normal(Fold(turn[..1], [], most: 10)));
+            Normal(Fold(turn[..1], [], most: 10))
+        );
     }
 
     private static string Delta(string id, string text) =>
-        JsonSerializer.Serialize(new { type = "text-delta", id, delta = text });
+        JsonSerializer.Serialize(
+            new
+            {
+                type = "text-delta",
+                id,
+                delta = text,
+            }
+        );
 
     /// <param name="turn">What is said.</param>
     /// <param name="cuts">Where the fold is interrupted.</param>
@@ -179,13 +218,15 @@ public sealed class TurnFoldTests
         foreach (var cut in cuts)
         {
             var part = new TurnFold(most, before);
-            for (; at < cut; at++) Add(part, turn[at]);
+            for (; at < cut; at++)
+                Add(part, turn[at]);
             var (json, now) = part.Beginning(0, at);
             head.AddRange(json.Span);
             before = now;
         }
         var rest = new TurnFold(most, before);
-        for (; at < turn.Length; at++) Add(rest, turn[at]);
+        for (; at < turn.Length; at++)
+            Add(rest, turn[at]);
         return rest.End() is { } end ? Encoding.UTF8.GetString([.. head, .. end]) : "";
     }
 

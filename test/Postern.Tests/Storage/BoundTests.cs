@@ -14,16 +14,20 @@ public sealed class BoundTests
 {
     /// <summary>With how many a structure is filled, what its bound is, and what is in it then.</summary>
     private static readonly Dictionary<string, (int Filled, int Bound, Func<TestServer, int, int> Fill)> Structures =
-    new()
-    {
-        ["names of sessions"] = (60_000, 50_000, NamesOfSessions),
-        ["buckets of rates"] = (60_000, TokenBuckets.Kept + 1_024, Buckets),
-        ["prepared statements"] = (2_000, SqliteConnectionCache.Kept, Statements),
-        ["revocations of tokens that have expired"] = (10_000, 0, ExpiredRevocations),
-        ["topics that nobody listens to any more"] = (10_000, 0, Topics),
-        ["logs that nobody follows"] = (0, 0, (server, _) => server.App.Services.GetRequiredService<Tails>().Count),
-        ["turns that are folded"] = (0, 0, (server, _) => server.App.Services.GetRequiredService<TurnFolds>().Count),
-    };
+        new()
+        {
+            ["names of sessions"] = (60_000, 50_000, NamesOfSessions),
+            ["buckets of rates"] = (60_000, TokenBuckets.Kept + 1_024, Buckets),
+            ["prepared statements"] = (2_000, SqliteConnectionCache.Kept, Statements),
+            ["revocations of tokens that have expired"] = (10_000, 0, ExpiredRevocations),
+            ["topics that nobody listens to any more"] = (10_000, 0, Topics),
+            ["logs that nobody follows"] = (0, 0, (server, _) => server.App.Services.GetRequiredService<Tails>().Count),
+            ["turns that are folded"] = (
+                0,
+                0,
+                (server, _) => server.App.Services.GetRequiredService<TurnFolds>().Count
+            ),
+        };
 
     public static TheoryData<string> Names => [.. Structures.Keys];
 
@@ -41,7 +45,10 @@ public sealed class BoundTests
     {
         const int frames = 10_000;
         var tail = new Tail(
-            new LogSource("k", "t", () => new ValueTask<long>(0), Read), TimeProvider.System, fault => Assert.Fail(fault.ToString()));
+            new LogSource("k", "t", () => new ValueTask<long>(0), Read),
+            TimeProvider.System,
+            fault => Assert.Fail(fault.ToString())
+        );
         await tail.StartAsync();
         await WaitFor.TrueAsync(() => Task.FromResult(tail.Next == frames));
         var kept = Enumerable.Range(0, frames).Count(i => tail.Find(i, out _, out _) is not null);
@@ -50,29 +57,37 @@ public sealed class BoundTests
         static ValueTask<Batch> Read(long from) =>
             new(
                 new Batch(
-                    [.. Enumerable.Range(
-                        (int)from, (int)Math.Min(500, frames - from)).Select(i => new Frame(i, i + 1, new byte[10]))],
-                    null));
+                    [
+                        .. Enumerable
+                            .Range((int)from, (int)Math.Min(500, frames - from))
+                            .Select(i => new Frame(i, i + 1, new byte[10])),
+                    ],
+                    null
+                )
+            );
     }
 
     private static int NamesOfSessions(TestServer server, int count)
     {
         var sessions = server.App.Services.GetRequiredService<SessionStore>();
-        for (var i = 0; i < count; i++) sessions.Keep(SessionNamed("session_" + i));
+        for (var i = 0; i < count; i++)
+            sessions.Keep(SessionNamed("session_" + i));
         return sessions.NamesKept;
     }
 
     private static int Buckets(TestServer server, int count)
     {
         var buckets = new TokenBuckets(server.Clock);
-        for (var i = 0; i < count; i++) buckets.Take("name " + i, 100, 0.001);
+        for (var i = 0; i < count; i++)
+            buckets.Take("name " + i, 100, 0.001);
         return buckets.Count;
     }
 
     private static int Statements(TestServer server, int count)
     {
         using var connection = new SqliteConnectionCache("Data Source=:memory:");
-        for (var i = 0; i < count; i++) connection.First($"SELECT {i}", r => r.GetInt64(0), []);
+        for (var i = 0; i < count; i++)
+            connection.First($"SELECT {i}", r => r.GetInt64(0), []);
         return connection.Count;
     }
 
@@ -89,11 +104,40 @@ public sealed class BoundTests
         var changes = new Changes();
         var listening = Enumerable.Range(0, count).Select(i => changes.Listen("t" + (i / 2), () => { })).ToList();
         Assert.Equal(count / 2, changes.Count);
-        foreach (var one in listening) one.Dispose();
+        foreach (var one in listening)
+            one.Dispose();
         return changes.Count;
     }
 
-    private static Session SessionNamed(string id) => new(
-        "p", id, null, id, "chat", "echo", null, "[]", null, 0, 0, null, null, null, null, 1, 0, 0, 1, -1, -1, -1,
-        false, null, null, 0, -1, 0);
+    private static Session SessionNamed(string id) =>
+        new(
+            "p",
+            id,
+            null,
+            id,
+            "chat",
+            "echo",
+            null,
+            "[]",
+            null,
+            0,
+            0,
+            null,
+            null,
+            null,
+            null,
+            1,
+            0,
+            0,
+            1,
+            -1,
+            -1,
+            -1,
+            false,
+            null,
+            null,
+            0,
+            -1,
+            0
+        );
 }

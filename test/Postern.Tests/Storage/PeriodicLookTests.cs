@@ -31,11 +31,13 @@ public sealed class PeriodicLookTests
         var due = new List<int> { 7 };
         using var loop = new Loop(_clock, due) { Fails = _ => true };
         await loop.BeginAsync();
-        for (var i = 0; i < 100; i++) await loop.NextLookAsync();
+        for (var i = 0; i < 100; i++)
+            await loop.NextLookAsync();
         // Three at once, then after 2, 4, 8, 16, 32 s and each 64 s.
         Assert.InRange(loop.Tries, 8, 10);
         loop.Fails = _ => false;
-        for (var i = 0; i < 64; i++) await loop.NextLookAsync();
+        for (var i = 0; i < 64; i++)
+            await loop.NextLookAsync();
         Assert.Empty(due);
         await loop.StopAsync(default);
     }
@@ -58,9 +60,11 @@ public sealed class PeriodicLookTests
         var sweeping = new TaskCompletionSource();
         using var loop = new Loop(_clock, due) { Sweep = sweeping.Task };
         await loop.BeginAsync();
-        for (var i = 0; i < 5; i++) await loop.NextLookAsync();
+        for (var i = 0; i < 5; i++)
+            await loop.NextLookAsync();
         Assert.Equal(1, loop.Sweeps);
-        lock (due) due.Add(1);
+        lock (due)
+            due.Add(1);
         await loop.NextLookAsync();
         Assert.Equal([1], loop.Settled);
         sweeping.SetResult();
@@ -74,15 +78,15 @@ public sealed class PeriodicLookTests
     {
         using var loop = new Loop(_clock, []) { ThrowsInSweep = isSweep, ThrowsInLook = !isSweep };
         await loop.BeginAsync();
-        for (var i = 0; i < 130; i++) await loop.NextLookAsync();
+        for (var i = 0; i < 130; i++)
+            await loop.NextLookAsync();
         Assert.InRange(loop.Sweeps, 2, 4);
         Assert.Equal(130, loop.Looks);
         Assert.False(loop.ExecuteTask!.IsCompleted);
         await loop.StopAsync(default);
     }
 
-    private sealed class Loop(Timers clock, List<int> due)
-        : PeriodicLook(clock, NullLogger<Loop>.Instance)
+    private sealed class Loop(Timers clock, List<int> due) : PeriodicLook(clock, NullLogger<Loop>.Instance)
     {
         private readonly SemaphoreSlim _looked = new(0);
 
@@ -108,7 +112,8 @@ public sealed class PeriodicLookTests
         public async Task BeginAsync()
         {
             await StartAsync(default);
-            for (var i = 0; i < 2; i++) Assert.True(await clock.Made.WaitAsync(TimeSpan.FromSeconds(10)));
+            for (var i = 0; i < 2; i++)
+                Assert.True(await clock.Made.WaitAsync(TimeSpan.FromSeconds(10)));
         }
 
         /// <summary>A second passes, and the look that it brings ends.</summary>
@@ -123,7 +128,8 @@ public sealed class PeriodicLookTests
             Looks++;
             try
             {
-                if (ThrowsInLook) throw new InvalidOperationException("a look fails");
+                if (ThrowsInLook)
+                    throw new InvalidOperationException("a look fails");
                 await AllAsync(Find, n => $"{n}", Settle, stop);
             }
             finally
@@ -140,7 +146,8 @@ public sealed class PeriodicLookTests
 
         private ValueTask<List<int>> Find(int limit)
         {
-            lock (due) return ValueTask.FromResult(due.Take(limit).ToList());
+            lock (due)
+                return ValueTask.FromResult(due.Take(limit).ToList());
         }
 
         private Task<bool> Settle(int one)
@@ -148,9 +155,11 @@ public sealed class PeriodicLookTests
             lock (due)
             {
                 Tries++;
-                if (Fails(one)) throw new InvalidOperationException("it cannot be settled");
+                if (Fails(one))
+                    throw new InvalidOperationException("it cannot be settled");
                 Settled.Add(one);
-                if (!Stays) due.Remove(one);
+                if (!Stays)
+                    due.Remove(one);
                 return Task.FromResult(true);
             }
         }

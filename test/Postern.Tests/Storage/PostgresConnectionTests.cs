@@ -31,8 +31,10 @@ public sealed class PostgresConnectionTests
     [InlineData("Host=db;sslmode=prefer", SslMode.Prefer)]
     [InlineData("Host=db;SslMode=Require", SslMode.Require)]
     [InlineData("Host=db;ssl mode=VerifyCA", SslMode.VerifyCA)]
-    public void A_server_on_another_machine_shows_its_certificate_unless_a_mode_is_said(string connection, SslMode mode) =>
-        Assert.Equal(mode, PostgresConnection.SettingsOf(connection).SslMode);
+    public void A_server_on_another_machine_shows_its_certificate_unless_a_mode_is_said(
+        string connection,
+        SslMode mode
+    ) => Assert.Equal(mode, PostgresConnection.SettingsOf(connection).SslMode);
 
     [Theory]
     [InlineData("Host=db;Database=postern", null)]
@@ -43,17 +45,22 @@ public sealed class PostgresConnectionTests
     [InlineData("Host=db;SSL Mode=VerifyCA", "whose it is")]
     public void The_doctor_has_words_for_a_weaker_mode(string connection, string? says)
     {
-        if (says is null) Assert.Null(PostgresConnection.WhatIsWeakIn(connection));
-        else Assert.Contains(says, PostgresConnection.WhatIsWeakIn(connection), StringComparison.Ordinal);
+        if (says is null)
+            Assert.Null(PostgresConnection.WhatIsWeakIn(connection));
+        else
+            Assert.Contains(says, PostgresConnection.WhatIsWeakIn(connection), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_server_that_says_it_has_no_tls_never_sees_the_password_unless_the_mode_was_chosen()
     {
         using var impostor = new Impostor();
-        var connection = $"Host={Dns.GetHostName()};Port={impostor.Port};Username=postern;Password=PGSECRET;Pooling=false";
+        var connection =
+            $"Host={Dns.GetHostName()};Port={impostor.Port};Username=postern;Password=PGSECRET;Pooling=false";
         var serve = new ServeOptions("unused", "http://127.0.0.1:0", connection, Dev: false);
-        var fault = await Assert.ThrowsAsync<SetupException>(() => serve.OpenDatabaseAsync(TimeProvider.System, default));
+        var fault = await Assert.ThrowsAsync<SetupException>(() =>
+            serve.OpenDatabaseAsync(TimeProvider.System, default)
+        );
         Assert.Contains("SSL Mode", fault.Message, StringComparison.Ordinal);
         Assert.Contains("Root Certificate", fault.Message, StringComparison.Ordinal);
         Assert.Contains("SSLRequest", impostor.Seen, StringComparison.Ordinal);
@@ -92,7 +99,11 @@ public sealed class PostgresConnectionTests
 
         public string Seen
         {
-            get { lock (_seen) return _seen.ToString(); }
+            get
+            {
+                lock (_seen)
+                    return _seen.ToString();
+            }
         }
 
         public void Dispose() => _listener.Dispose();
@@ -105,8 +116,10 @@ public sealed class PostgresConnectionTests
                 while (await stream.ReadAsync(buffer) is > 0 and var read)
                 {
                     var asks = read == 8 && BinaryPrimitives.ReadInt32BigEndian(buffer.AsSpan(4)) == SslRequest;
-                    lock (_seen) _seen.Append(asks ? "SSLRequest" : Encoding.Latin1.GetString(buffer, 0, read));
-                    if (buffer[0] == 'p') return;
+                    lock (_seen)
+                        _seen.Append(asks ? "SSLRequest" : Encoding.Latin1.GetString(buffer, 0, read));
+                    if (buffer[0] == 'p')
+                        return;
                     // "N": no TLS. Else AuthenticationCleartextPassword.
                     await stream.WriteAsync(asks ? "N"u8.ToArray() : [(byte)'R', 0, 0, 0, 8, 0, 0, 0, 3]);
                 }
@@ -126,11 +139,20 @@ public sealed class PostgresConnectionTests
     [InlineData("postgres://a:b@one:1,two:2/door", "one:1,two:2", 5432, "a", "b", "door")]
     [InlineData("postgres:///door?host=/run/pg&user=ada", "/run/pg", 5432, "ada", null, "door")]
     public void A_URL_says_what_the_connection_string_says(
-        string url, string host, int port, string? user, string? password, string database)
+        string url,
+        string host,
+        int port,
+        string? user,
+        string? password,
+        string database
+    )
     {
         var settings = new NpgsqlConnectionStringBuilder(PostgresConnection.Read(url));
         // A host with its port stands whole in the driver's list.
-        var hostAndPort = host.Contains(':', StringComparison.Ordinal) ? host : port == 5432 ? host : $"{host}:{port}";
+        var hostAndPort =
+            host.Contains(':', StringComparison.Ordinal) ? host
+            : port == 5432 ? host
+            : $"{host}:{port}";
         Assert.Equal(hostAndPort, settings.Host);
         Assert.Equal((user, password, database), (settings.Username, settings.Password, settings.Database));
     }
@@ -142,6 +164,9 @@ public sealed class PostgresConnectionTests
     [InlineData("connect_timeout=9", SslMode.VerifyFull)]
     public void A_URL_keeps_what_it_says_of_TLS_and_is_verified_where_it_says_nothing(string query, SslMode mode)
     {
-        Assert.Equal(mode, PostgresConnection.SettingsOf(PostgresConnection.Read($"postgres://db/door?{query}")).SslMode);
+        Assert.Equal(
+            mode,
+            PostgresConnection.SettingsOf(PostgresConnection.Read($"postgres://db/door?{query}")).SslMode
+        );
     }
 }

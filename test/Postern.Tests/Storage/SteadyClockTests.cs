@@ -72,8 +72,7 @@ public sealed class SteadyClockTests
                 Assert.InRange(now - before, 0, 22 * Second);
                 before = now;
                 looks++;
-            }
-            while (Math.Abs(off) > Second && looks < 10_000);
+            } while (Math.Abs(off) > Second && looks < 10_000);
             Assert.InRange(looks, 700, 4000);
         }
     }

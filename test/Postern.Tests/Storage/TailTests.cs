@@ -11,21 +11,28 @@ public sealed class TailTests
         const long end = 200_000;
         var reads = new List<long>();
         var (begin, read) = (new TaskCompletionSource<long>(), new SemaphoreSlim(0));
-        var tail = new Tail(new LogSource("k", "t", () => new ValueTask<long>(begin.Task), Read), TimeProvider.System, fault => Assert.Fail(fault.ToString()));
+        var tail = new Tail(
+            new LogSource("k", "t", () => new ValueTask<long>(begin.Task), Read),
+            TimeProvider.System,
+            fault => Assert.Fail(fault.ToString())
+        );
         // A record is committed while the tail asks where the log ends.
         var starting = tail.StartAsync();
-        for (var i = 0; i < 3; i++) tail.Poke();
+        for (var i = 0; i < 3; i++)
+            tail.Poke();
         begin.SetResult(end);
         await starting;
         Assert.True(await read.WaitAsync(TimeSpan.FromSeconds(10)));
         tail.Poke();
         Assert.True(await read.WaitAsync(TimeSpan.FromSeconds(10)));
-        lock (reads) Assert.All(reads, from => Assert.Equal(end, from));
+        lock (reads)
+            Assert.All(reads, from => Assert.Equal(end, from));
         Assert.Equal(end, tail.Next);
 
         ValueTask<Batch> Read(long from)
         {
-            lock (reads) reads.Add(from);
+            lock (reads)
+                reads.Add(from);
             read.Release();
             return new(new Batch([], null));
         }
@@ -36,7 +43,11 @@ public sealed class TailTests
     {
         var reader = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var pokes = new ThreadLocal<bool>();
-        var tail = new Tail(new LogSource("k", "t", () => new ValueTask<long>(0), Read), TimeProvider.System, fault => Assert.Fail(fault.ToString()));
+        var tail = new Tail(
+            new LogSource("k", "t", () => new ValueTask<long>(0), Read),
+            TimeProvider.System,
+            fault => Assert.Fail(fault.ToString())
+        );
         await tail.StartAsync();
         await reader.Task.WaitAsync(TimeSpan.FromSeconds(10));
         for (var i = 0; i < 100; i++)
@@ -51,8 +62,10 @@ public sealed class TailTests
         ValueTask<Batch> Read(long from)
         {
             // Nothing awaits between a poke and here: a read on the thread that pokes would see the mark.
-            if (pokes.Value) reader.TrySetException(new InvalidOperationException("read by who pokes"));
-            else reader.TrySetResult(0);
+            if (pokes.Value)
+                reader.TrySetException(new InvalidOperationException("read by who pokes"));
+            else
+                reader.TrySetResult(0);
             return new(new Batch([], null));
         }
     }

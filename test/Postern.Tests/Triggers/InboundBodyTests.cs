@@ -26,17 +26,26 @@ public sealed class InboundBodyTests : IAsyncLifetime
         Assert.True(made.Status == 201, made.ToString());
     }
 
-    private Task<Answer> SendAsync(byte[] body, string? type, params (string, string)[] headers) => _server.SendAsync(
-        HttpMethod.Post, "/inbound/user/ada/hook", null, body,
-        type is null ? headers : [("Content-Type", type), .. headers]);
+    private Task<Answer> SendAsync(byte[] body, string? type, params (string, string)[] headers) =>
+        _server.SendAsync(
+            HttpMethod.Post,
+            "/inbound/user/ada/hook",
+            null,
+            body,
+            type is null ? headers : [("Content-Type", type), .. headers]
+        );
 
     private async Task<string> PromptOfAsync(Answer answer)
     {
         Assert.True(answer.Status == 200, answer.ToString());
         var id = answer.Json.GetProperty("data").GetProperty("requestId").GetString();
-        var content = await _server.Database.ReadAsync(tx => tx.FirstAsync(
-            "SELECT CAST(m.content AS text) FROM message m JOIN capture c ON c.session = m.session WHERE c.id = $1",
-            r => r.GetString(0), id!));
+        var content = await _server.Database.ReadAsync(tx =>
+            tx.FirstAsync(
+                "SELECT CAST(m.content AS text) FROM message m JOIN capture c ON c.session = m.session WHERE c.id = $1",
+                r => r.GetString(0),
+                id!
+            )
+        );
         return JsonDocument.Parse(content!).RootElement[0].GetProperty("text").GetString()!;
     }
 
@@ -66,25 +75,36 @@ public sealed class InboundBodyTests : IAsyncLifetime
     [MemberData(nameof(Spellings))]
     public async Task A_body_means_the_same_however_it_is_spelt(byte[] body, string? type, string? coding)
     {
-        await MakeAsync(new
-        {
-            agent = "idle",
-            promptTemplate = "{{body.title}}",
-            filter = new { body = new[] { new { path = "action", equals = "opened" } } },
-            webhookAuth = new { scheme = "github", secret = "secret s" },
-        });
+        await MakeAsync(
+            new
+            {
+                agent = "idle",
+                promptTemplate = "{{body.title}}",
+                filter = new { body = new[] { new { path = "action", equals = "opened" } } },
+                webhookAuth = new { scheme = "github", secret = "secret s" },
+            }
+        );
         var signature = "sha256=" + Convert.ToHexStringLower(HMACSHA256.HashData("secret s"u8, body));
         var answer = await SendAsync(
-            body, type,
-            [("X-Hub-Signature-256", signature), .. coding is null ? [] : new[] { ("Content-Encoding", coding) }]);
+            body,
+            type,
+            [("X-Hub-Signature-256", signature), .. coding is null ? [] : new[] { ("Content-Encoding", coding) }]
+        );
         Assert.Equal("Käse", await PromptOfAsync(answer));
         var id = answer.Json.GetProperty("data").GetProperty("requestId").GetString();
         var capture = (await _server.GetAsync($"/api/triggers/user/ada/hook/requests/{id}")).Json.GetProperty("data");
         Assert.Contains("opened", capture.GetProperty("body").GetString(), StringComparison.Ordinal);
         var again = await _server.PostAsync($"/api/triggers/user/ada/hook/requests/{id}/replay", null);
         Assert.Equal(202, again.Status);
-        Assert.Equal(2, await _server.Database.ReadAsync(tx => tx.FirstAsync(
-            "SELECT COUNT(*) FROM message WHERE CAST(content AS text) LIKE '%K_se%'", r => r.GetInt64(0))));
+        Assert.Equal(
+            2,
+            await _server.Database.ReadAsync(tx =>
+                tx.FirstAsync(
+                    "SELECT COUNT(*) FROM message WHERE CAST(content AS text) LIKE '%K_se%'",
+                    r => r.GetInt64(0)
+                )
+            )
+        );
     }
 
     [Fact]
@@ -92,8 +112,12 @@ public sealed class InboundBodyTests : IAsyncLifetime
     {
         await MakeAsync(new { agent = "idle", promptTemplate = "{{query.a}} {{body}}" });
         var answer = await _server.SendAsync(
-            HttpMethod.Post, "/inbound/user/ada/hook?a=x%00y", null, "payload=%7B%22a%22%3A1%7D"u8.ToArray(),
-            ("Content-Type", Form));
+            HttpMethod.Post,
+            "/inbound/user/ada/hook?a=x%00y",
+            null,
+            "payload=%7B%22a%22%3A1%7D"u8.ToArray(),
+            ("Content-Type", Form)
+        );
         Assert.Equal("xy {\"a\":1}", await PromptOfAsync(answer));
     }
 
@@ -103,6 +127,8 @@ public sealed class InboundBodyTests : IAsyncLifetime
         await MakeAsync(new { agent = "idle", promptTemplate = "{{body.a}} {{body.b[1]}} {{body[\"c d\"]}} {{body}}" });
         var form = "a=1%00+2&b=x&b=y&c+d=%F0%9F%98%80&f"u8.ToArray();
         Assert.Equal(
-            "1 2 y \U0001F600 a=1%00+2&b=x&b=y&c+d=%F0%9F%98%80&f", await PromptOfAsync(await SendAsync(form, Form)));
+            "1 2 y \U0001F600 a=1%00+2&b=x&b=y&c+d=%F0%9F%98%80&f",
+            await PromptOfAsync(await SendAsync(form, Form))
+        );
     }
 }

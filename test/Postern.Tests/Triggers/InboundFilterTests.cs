@@ -16,15 +16,24 @@ public sealed class InboundFilterTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync() => await _server.DisposeAsync();
 
-    private Task<Answer> MakeAsync(string filter) => _server.SendAsync(
-        HttpMethod.Post, "/api/triggers/user/ada/hook", _server.RootKey,
-        $$"""{"agent":"idle","promptTemplate":"x","maxInFlight":1000,"filter":{{filter}}}""",
-        ("Content-Type", "application/json"));
+    private Task<Answer> MakeAsync(string filter) =>
+        _server.SendAsync(
+            HttpMethod.Post,
+            "/api/triggers/user/ada/hook",
+            _server.RootKey,
+            $$"""{"agent":"idle","promptTemplate":"x","maxInFlight":1000,"filter":{{filter}}}""",
+            ("Content-Type", "application/json")
+        );
 
     private async Task<bool> PassesAsync(string body, params (string, string)[] headers)
     {
         var answer = await _server.SendAsync(
-            HttpMethod.Post, "/inbound/user/ada/hook", null, body, [("Content-Type", "application/json"), .. headers]);
+            HttpMethod.Post,
+            "/inbound/user/ada/hook",
+            null,
+            body,
+            [("Content-Type", "application/json"), .. headers]
+        );
         Assert.True(answer.Status == 200, answer.ToString());
         return !answer.Json.GetProperty("data").TryGetProperty("filtered", out _);
     }
@@ -72,7 +81,8 @@ public sealed class InboundFilterTests : IAsyncLifetime
     {
         var made = await MakeAsync($$"""{"body":[{"path":"{{path}}",{{operation}}}]}""");
         Assert.True(made.Status == (passes is null ? 400 : 201), made.ToString());
-        if (passes is not null) Assert.Equal(passes, await PassesAsync(Body));
+        if (passes is not null)
+            Assert.Equal(passes, await PassesAsync(Body));
     }
 
     [Theory]
@@ -143,9 +153,11 @@ public sealed class InboundFilterTests : IAsyncLifetime
     public async Task Filters_that_earlier_versions_kept_go_on()
     {
         await MakeAsync("{}");
-        await KeepAsync("""
+        await KeepAsync(
+            """
             {"headers":{"X-Event":["push"]},"body":[{"path":"a","equals":"x\ud83d","note":1},{"path":"b","equals":1}]}
-            """);
+            """
+        );
         Assert.True(await PassesAsync("""{"a":"x\ud83d","b":1}""", ("X-Event", "push")));
         Assert.False(await PassesAsync("""{"a":"\ud83d","b":1}""", ("X-Event", "push")));
         Assert.False(await PassesAsync("""{"a":"x\ud83d","b":1}"""));
@@ -153,7 +165,9 @@ public sealed class InboundFilterTests : IAsyncLifetime
         await KeepAsync("""{"body":[{"path":"a..b","equals":1}]}""");
         Assert.False(await PassesAsync("""{"a":1}"""));
 
-        Task KeepAsync(string filter) => _server.Database.WriteAsync(
-            async tx => await tx.ExecuteAsync("UPDATE agent_trigger SET filter = $1", filter));
+        Task KeepAsync(string filter) =>
+            _server.Database.WriteAsync(async tx =>
+                await tx.ExecuteAsync("UPDATE agent_trigger SET filter = $1", filter)
+            );
     }
 }

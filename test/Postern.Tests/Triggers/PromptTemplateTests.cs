@@ -7,12 +7,25 @@ namespace Postern.Tests.Triggers;
 
 public sealed class PromptTemplateTests
 {
-    private static TemplateValues Values(string body, Dictionary<string, string>? headers = null) => new(
-        "POST", "/inbound/user/u/t", "a=1&b=2", new Dictionary<string, string> { ["a"] = "1", ["b"] = "{{body}}" }, headers ?? new Dictionary<string, string> { ["x-event"] = "push", ["authorization"] = "[REDACTED]" },
-        body, body.StartsWith("{\"", StringComparison.Ordinal) ? JsonSerializer.Deserialize<JsonElement>(body) : null, "10.0.0.1", "2026-03-01T00:00:00.000Z", "");
+    private static TemplateValues Values(string body, Dictionary<string, string>? headers = null) =>
+        new(
+            "POST",
+            "/inbound/user/u/t",
+            "a=1&b=2",
+            new Dictionary<string, string> { ["a"] = "1", ["b"] = "{{body}}" },
+            headers ?? new Dictionary<string, string> { ["x-event"] = "push", ["authorization"] = "[REDACTED]" },
+            body,
+            body.StartsWith("{\"", StringComparison.Ordinal) ? JsonSerializer.Deserialize<JsonElement>(body) : null,
+            "10.0.0.1",
+            "2026-03-01T00:00:00.000Z",
+            ""
+        );
 
     [Theory]
-    [InlineData("{{method}} {{path}} {{query}} {{query.a}} {{sourceIp}} {{timestamp}}", "POST /inbound/user/u/t a=1&b=2 1 10.0.0.1 2026-03-01T00:00:00.000Z")]
+    [InlineData(
+        "{{method}} {{path}} {{query}} {{query.a}} {{sourceIp}} {{timestamp}}",
+        "POST /inbound/user/u/t a=1&b=2 1 10.0.0.1 2026-03-01T00:00:00.000Z"
+    )]
     [InlineData("{{ body.a.b[1].c }}", "deep")]
     [InlineData("{{body.a.n}} {{body.a.f}} {{body.a.o}} {{body.a.z}}|", "1.50 true {\"k\": 1} |")]
     [InlineData("{{body.none}}{{body.a.b[9]}}{{body.a.b[x]}}{{query.none}}{{header.none}}{{scheduledTime}}|", "|")]
@@ -24,7 +37,13 @@ public sealed class PromptTemplateTests
     [InlineData("}}{{method}}{{", "}}POST{{")]
     [InlineData("$& $1 $$ {{method}} $&", "$& $1 $$ POST $&")]
     public void Tokens_are_replaced_in_one_pass(string template, string prompt) =>
-        Assert.Equal(prompt, PromptTemplate.Render(template, Values("{\"a\":{\"b\":[0,{\"c\":\"deep\"}],\"n\":1.50,\"f\":true,\"o\":{\"k\": 1},\"z\":null}}")));
+        Assert.Equal(
+            prompt,
+            PromptTemplate.Render(
+                template,
+                Values("{\"a\":{\"b\":[0,{\"c\":\"deep\"}],\"n\":1.50,\"f\":true,\"o\":{\"k\": 1},\"z\":null}}")
+            )
+        );
 
     [Theory]
     [InlineData("{{body.none ?? body.zero ?? body.empty ?? body.there}}", "yes")]
@@ -34,8 +53,10 @@ public sealed class PromptTemplateTests
     [InlineData("{{body.false ?? \"no\"}} {{body.nought ?? \"no\"}}", "false 0")]
     [InlineData("{{body[\"app.kubernetes.io/name\"]}} {{body['a}}b']}} {{body[\"q\\\"\"].x[1]}}", "web braces 2")]
     [InlineData("{{query[\"a\"]}} {{header['X-Event']}}", "1 push")]
-    [InlineData("{{\"alone\"}} {{body.there ??}} {{?? body.there}} {{body.there ?? nothing}}",
-        "{{\"alone\"}} {{body.there ??}} {{?? body.there}} {{body.there ?? nothing}}")]
+    [InlineData(
+        "{{\"alone\"}} {{body.there ??}} {{?? body.there}} {{body.there ?? nothing}}",
+        "{{\"alone\"}} {{body.there ??}} {{?? body.there}} {{body.there ?? nothing}}"
+    )]
     [InlineData("{{body[\"open}} {{body.there}}", "|")]
     [InlineData("{{body.a {{method}} {{query.a {{method}}", "{{body.a POST {{query.a POST")]
     public void The_first_value_that_is_there_counts_and_any_name_can_be_reached(string template, string prompt)
@@ -45,7 +66,8 @@ public sealed class PromptTemplateTests
             "a}}b":"braces","q\"":{"x":[1,2]}}
             """;
         var values = Values("x") with { BodyJson = JsonSerializer.Deserialize<JsonElement>(body) };
-        if (prompt == "|") prompt = " yes";
+        if (prompt == "|")
+            prompt = " yes";
         Assert.Equal(prompt, PromptTemplate.Render(template, values));
     }
 
@@ -68,7 +90,9 @@ public sealed class PromptTemplateTests
     {
         var values = Values("x") with
         {
-            BodyJson = JsonSerializer.Deserialize<JsonElement>("""{"there":"yes","zero":null,"empty":"","blank":" "}"""),
+            BodyJson = JsonSerializer.Deserialize<JsonElement>(
+                """{"there":"yes","zero":null,"empty":"","blank":" "}"""
+            ),
         };
         Assert.Equal(key, PromptTemplate.RenderKey(template, values));
     }
@@ -79,17 +103,28 @@ public sealed class PromptTemplateTests
     [InlineData("$$5")]
     [InlineData("\ud800 lone")]
     [InlineData("{{body}}{{body}}")]
-    public void What_is_inserted_means_nothing(string text) => Assert.Equal($"<{text}> and <{text}> POST", PromptTemplate.Render("<{{body}}> and <{{body}}> {{method}}", Values(text)));
+    public void What_is_inserted_means_nothing(string text) =>
+        Assert.Equal(
+            $"<{text}> and <{text}> POST",
+            PromptTemplate.Render("<{{body}}> and <{{body}}> {{method}}", Values(text))
+        );
 
     [Fact]
     public void The_inserted_text_never_changes_the_rest() =>
-        Prop.ForAll(ArbMap.Default.ArbFor<string>(), ArbMap.Default.ArbFor<string>(), ArbMap.Default.ArbFor<string>(), (before, inserted, after) =>
-        {
-            // Text of a template that holds no token of its own.
-            var (head, tail) = (Plain(before), Plain(after));
-            var body = (inserted ?? "") + "{{method}}{{headers}}$&}}{{";
-            return PromptTemplate.Render(head + "{{body}}" + tail, Values("x" + body)) == head + "x" + body + tail;
-        }).QuickCheckThrowOnFailure();
+        Prop.ForAll(
+                ArbMap.Default.ArbFor<string>(),
+                ArbMap.Default.ArbFor<string>(),
+                ArbMap.Default.ArbFor<string>(),
+                (before, inserted, after) =>
+                {
+                    // Text of a template that holds no token of its own.
+                    var (head, tail) = (Plain(before), Plain(after));
+                    var body = (inserted ?? "") + "{{method}}{{headers}}$&}}{{";
+                    return PromptTemplate.Render(head + "{{body}}" + tail, Values("x" + body))
+                        == head + "x" + body + tail;
+                }
+            )
+            .QuickCheckThrowOnFailure();
 
     [Fact]
     public void Large_bodies_and_prompts_are_bounded()
@@ -101,5 +136,6 @@ public sealed class PromptTemplateTests
         Assert.Equal(many, PromptTemplate.Render(many, Values("x")));
     }
 
-    private static string Plain(string? text) => (text ?? "").Replace("{", "(", StringComparison.Ordinal).Replace("}", ")", StringComparison.Ordinal);
+    private static string Plain(string? text) =>
+        (text ?? "").Replace("{", "(", StringComparison.Ordinal).Replace("}", ")", StringComparison.Ordinal);
 }

@@ -30,7 +30,8 @@ internal sealed partial class Recipe
         Assert.True(pasted.Success, $"docs/connect-{provider}.md makes no trigger");
         var made = await server.PostAsync(
             "/api/triggers/" + pasted.Groups["path"].Value,
-            pasted.Groups["json"].Value.Replace("'$SECRET'", Secret, StringComparison.Ordinal));
+            pasted.Groups["json"].Value.Replace("'$SECRET'", Secret, StringComparison.Ordinal)
+        );
         Assert.True(made.Status == 201, made.ToString());
         // What the page shows is what is answered.
         Assert.Contains(made.Text, page, StringComparison.Ordinal);
@@ -40,7 +41,9 @@ internal sealed partial class Recipe
     /// <summary>An example event, changed.</summary>
     public string Event(string name, Action<JsonNode>? change = null)
     {
-        var node = JsonNode.Parse(File.ReadAllText(Repository.File($"test/Postern.Tests/Triggers/Senders/{_provider}.{name}.json")))!;
+        var node = JsonNode.Parse(
+            File.ReadAllText(Repository.File($"test/Postern.Tests/Triggers/Senders/{_provider}.{name}.json"))
+        )!;
         change?.Invoke(node);
         return node.ToJsonString();
     }
@@ -52,8 +55,11 @@ internal sealed partial class Recipe
         return answer;
     }
 
-    public Task<Answer> TryAsync(string body, (string Name, string Value)[] signature, params (string Name, string Value)[] headers) =>
-        _server.SendAsync(HttpMethod.Post, "/inbound/" + _path, null, body, [.. signature, .. headers]);
+    public Task<Answer> TryAsync(
+        string body,
+        (string Name, string Value)[] signature,
+        params (string Name, string Value)[] headers
+    ) => _server.SendAsync(HttpMethod.Post, "/inbound/" + _path, null, body, [.. signature, .. headers]);
 
     public (string Name, string Value)[] Sign(string body)
     {
@@ -62,7 +68,11 @@ internal sealed partial class Recipe
         {
             "github" => [("X-Hub-Signature-256", "sha256=" + Hex(body))],
             "gitlab" => [("X-Gitlab-Token", Secret)],
-            "slack" => [("X-Slack-Request-Timestamp", $"{now}"), ("X-Slack-Signature", "v0=" + Hex($"v0:{now}:{body}"))],
+            "slack" =>
+            [
+                ("X-Slack-Request-Timestamp", $"{now}"),
+                ("X-Slack-Signature", "v0=" + Hex($"v0:{now}:{body}")),
+            ],
             "stripe" => [("Stripe-Signature", $"t={now},v1={Hex($"{now}.{body}")}")],
             "linear" => [("Linear-Signature", Hex(body))],
             "shopify" => [("X-Shopify-Hmac-Sha256", Convert.ToBase64String(Mac(body)))],
@@ -85,9 +95,15 @@ internal sealed partial class Recipe
     /// <summary>What the agent was told last in the conversation of a request.</summary>
     public async Task<string> ToldAsync(Answer answer)
     {
-        var messages = (await _server.GetAsync($"/api/v1/sessions/{await SessionAsync(answer)}/transcript")).Json.GetProperty("messages");
-        return messages.EnumerateArray().Last(m => m.GetProperty("role").GetString() == "user")
-            .GetProperty("content")[0].GetProperty("text").GetString()!;
+        var messages = (
+            await _server.GetAsync($"/api/v1/sessions/{await SessionAsync(answer)}/transcript")
+        ).Json.GetProperty("messages");
+        return messages
+            .EnumerateArray()
+            .Last(m => m.GetProperty("role").GetString() == "user")
+            .GetProperty("content")[0]
+            .GetProperty("text")
+            .GetString()!;
     }
 
     public static string IdOf(Answer answer) => answer.Json.GetProperty("data").GetProperty("requestId").GetString()!;
@@ -99,10 +115,14 @@ internal sealed partial class Recipe
     private static bool Says(Answer answer, string member) =>
         answer.Json.GetProperty("data").TryGetProperty(member, out var said) && said.GetBoolean();
 
-    private static byte[] Mac(string signed) => HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), Encoding.UTF8.GetBytes(signed));
+    private static byte[] Mac(string signed) =>
+        HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), Encoding.UTF8.GetBytes(signed));
 
     private static string Hex(string signed) => Convert.ToHexStringLower(Mac(signed));
 
-    [GeneratedRegex(@"^curl -s \$U/api/triggers/(?<path>\S+) -H ""Authorization: Bearer \$KEY"" -d '(?<json>\{.*?\})'$", RegexOptions.Multiline | RegexOptions.Singleline)]
+    [GeneratedRegex(
+        @"^curl -s \$U/api/triggers/(?<path>\S+) -H ""Authorization: Bearer \$KEY"" -d '(?<json>\{.*?\})'$",
+        RegexOptions.Multiline | RegexOptions.Singleline
+    )]
     private static partial Regex Pasted();
 }

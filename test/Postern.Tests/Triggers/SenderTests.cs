@@ -6,7 +6,9 @@ using Postern.Support;
 
 namespace Postern.Tests.Triggers;
 
-/// <summary>Bodies, filters, keys and delivery ids as senders really write them: understood or refused, never taken as empty.</summary>
+/// <summary>
+/// Bodies, filters, keys and delivery ids as senders really write them: understood or refused, never taken as empty.
+/// </summary>
 public sealed class SenderTests : IAsyncLifetime
 {
     private const string Json = "application/json";
@@ -27,13 +29,22 @@ public sealed class SenderTests : IAsyncLifetime
         Assert.True(made.Status == 201, made.ToString());
     }
 
-    private async Task<Answer> RawAsync(string id, byte[] body, string type, string? coding = null, params (string Name, string Value)[] headers)
+    private async Task<Answer> RawAsync(
+        string id,
+        byte[] body,
+        string type,
+        string? coding = null,
+        params (string Name, string Value)[] headers
+    )
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{_server.Url}/inbound/user/ada/{id}");
         request.Content = new ByteArrayContent(body);
-        if (type.Length > 0) request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
-        if (coding is not null) request.Content.Headers.TryAddWithoutValidation("Content-Encoding", coding);
-        foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
+        if (type.Length > 0)
+            request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
+        if (coding is not null)
+            request.Content.Headers.TryAddWithoutValidation("Content-Encoding", coding);
+        foreach (var (name, value) in headers)
+            request.Headers.TryAddWithoutValidation(name, value);
         using var response = await _server.Http.SendAsync(request);
         return new Answer(response, await response.Content.ReadAsByteArrayAsync());
     }
@@ -51,24 +62,30 @@ public sealed class SenderTests : IAsyncLifetime
     private async Task<string> PromptAsync(string trigger, Answer answer)
     {
         var session = (await CaptureAsync(trigger, answer)).GetProperty("cloudAgentSessionId").GetString();
-        var transcript = (await _server.GetAsync($"/api/v1/sessions/{session}/transcript")).Json.GetProperty("messages");
+        var transcript = (await _server.GetAsync($"/api/v1/sessions/{session}/transcript")).Json.GetProperty(
+            "messages"
+        );
         return transcript[transcript.GetArrayLength() - 1].GetProperty("content")[0].GetProperty("text").GetString()!;
     }
 
     private async Task<string?> SessionAsync(string trigger, Answer answer) =>
         (await CaptureAsync(trigger, answer)).GetProperty("cloudAgentSessionId").GetString();
 
-    private static string DataOf(Answer answer, string member) => answer.Json.GetProperty("data").TryGetProperty(member, out var value) ? value.ToString() : "";
+    private static string DataOf(Answer answer, string member) =>
+        answer.Json.GetProperty("data").TryGetProperty(member, out var value) ? value.ToString() : "";
 
     private static byte[] Packed(byte[] body, string coding)
     {
         var packed = new MemoryStream();
-        using (Stream stream = coding switch
-        {
-            "gzip" => new GZipStream(packed, CompressionLevel.Fastest),
-            "br" => new BrotliStream(packed, CompressionLevel.Fastest),
-            _ => new ZLibStream(packed, CompressionLevel.Fastest),
-        }) stream.Write(body);
+        using (
+            Stream stream = coding switch
+            {
+                "gzip" => new GZipStream(packed, CompressionLevel.Fastest),
+                "br" => new BrotliStream(packed, CompressionLevel.Fastest),
+                _ => new ZLibStream(packed, CompressionLevel.Fastest),
+            }
+        )
+            stream.Write(body);
         return packed.ToArray();
     }
 
@@ -96,7 +113,11 @@ public sealed class SenderTests : IAsyncLifetime
                 { Packed(plain, "br"), Json, "br" },
                 { Packed(plain, "deflate"), Json, "Deflate" },
                 { Encoding.ASCII.GetBytes("payload=" + Uri.EscapeDataString(text)), Form, null },
-                { Encoding.ASCII.GetBytes("x=1&payload=" + Uri.EscapeDataString(text)), Form + "; charset=UTF-8", null },
+                {
+                    Encoding.ASCII.GetBytes("x=1&payload=" + Uri.EscapeDataString(text)),
+                    Form + "; charset=UTF-8",
+                    null
+                },
                 { Encoding.ASCII.GetBytes("title=" + Uri.EscapeDataString("Käse 🧀") + "&b=x"), Form, null },
                 { Encoding.ASCII.GetBytes("title=K%C3%A4se+%F0%9F%A7%80&b=y&b=x"), Form, null },
             };
@@ -107,47 +128,72 @@ public sealed class SenderTests : IAsyncLifetime
     [MemberData(nameof(Readable))]
     public async Task A_body_is_understood_however_it_is_written(byte[] body, string type, string? coding)
     {
-        await MakeAsync("t", new
-        {
-            agent = "idle",
-            promptTemplate = "{{body.title}}|{{bodyJson}}",
-            webhookAuth = new { scheme = "github", secret = "secret s" },
-            filter = new { body = new[] { new { path = "title", startsWith = "Käse" } } },
-        });
+        await MakeAsync(
+            "t",
+            new
+            {
+                agent = "idle",
+                promptTemplate = "{{body.title}}|{{bodyJson}}",
+                webhookAuth = new { scheme = "github", secret = "secret s" },
+                filter = new { body = new[] { new { path = "title", startsWith = "Käse" } } },
+            }
+        );
         var signature = "sha256=" + Convert.ToHexStringLower(HMACSHA256.HashData("secret s"u8, body));
         var answer = await RawAsync("t", body, type, coding, ("X-Hub-Signature-256", signature));
         Assert.StartsWith("Käse", await PromptAsync("t", answer), StringComparison.Ordinal);
         var shown = (await CaptureAsync("t", answer)).GetProperty("body").GetString()!;
-        Assert.True(shown.Contains("title", StringComparison.Ordinal) && !shown.Contains('\uFFFD', StringComparison.Ordinal), shown);
+        Assert.True(
+            shown.Contains("title", StringComparison.Ordinal) && !shown.Contains('\uFFFD', StringComparison.Ordinal),
+            shown
+        );
         // What was captured is understood again.
         var id = DataOf(answer, "requestId");
         var again = await _server.PostAsync($"/api/triggers/user/ada/t/requests/{id}/replay", null);
         Assert.Equal(202, again.Status);
-        var session = (await _server.GetAsync("/api/triggers/user/ada/t/requests?limit=1")).Json.GetProperty("data").GetProperty("requests")[0];
-        Assert.Contains("Käse", (await _server.GetAsync($"/api/v1/sessions/{session.GetProperty("cloudAgentSessionId").GetString()}/transcript")).Text, StringComparison.Ordinal);
+        var session = (await _server.GetAsync("/api/triggers/user/ada/t/requests?limit=1"))
+            .Json.GetProperty("data")
+            .GetProperty("requests")[0];
+        Assert.Contains(
+            "Käse",
+            (
+                await _server.GetAsync(
+                    $"/api/v1/sessions/{session.GetProperty("cloudAgentSessionId").GetString()}/transcript"
+                )
+            ).Text,
+            StringComparison.Ordinal
+        );
     }
 
-    public static TheoryData<byte[], string, string?, int> Unreadable => new()
-    {
-        { "{\"title\":"u8.ToArray(), Json, null, 400 },
-        { "{'title':1}"u8.ToArray(), "application/problem+json", null, 400 },
-        { Encoding.Latin1.GetBytes("{\"title\":\"Käse\"}"), Json, null, 400 },
-        { "{}"u8.ToArray(), Json + "; charset=utf-7", null, 415 },
-        { "{}"u8.ToArray(), Json, "zstd", 415 },
-        { "{}"u8.ToArray(), Json, "gzip", 400 },
-        { Packed(new byte[300_000], "gzip"), Json, "gzip", 413 },
-        { Encoding.UTF8.GetBytes(new string('[', 65) + new string(']', 65)), Json, null, 400 },
-    };
+    public static TheoryData<byte[], string, string?, int> Unreadable =>
+        new()
+        {
+            { "{\"title\":"u8.ToArray(), Json, null, 400 },
+            { "{'title':1}"u8.ToArray(), "application/problem+json", null, 400 },
+            { Encoding.Latin1.GetBytes("{\"title\":\"Käse\"}"), Json, null, 400 },
+            { "{}"u8.ToArray(), Json + "; charset=utf-7", null, 415 },
+            { "{}"u8.ToArray(), Json, "zstd", 415 },
+            { "{}"u8.ToArray(), Json, "gzip", 400 },
+            { Packed(new byte[300_000], "gzip"), Json, "gzip", 413 },
+            { Encoding.UTF8.GetBytes(new string('[', 65) + new string(']', 65)), Json, null, 400 },
+        };
 
     [Theory]
     [MemberData(nameof(Unreadable))]
-    public async Task A_body_that_cannot_be_read_is_refused_with_the_reason_and_starts_nothing(byte[] body, string type, string? coding, int status)
+    public async Task A_body_that_cannot_be_read_is_refused_with_the_reason_and_starts_nothing(
+        byte[] body,
+        string type,
+        string? coding,
+        int status
+    )
     {
         await MakeAsync("t", new { agent = "idle", promptTemplate = "{{body.title}}" });
         var answer = await RawAsync("t", body, type, coding);
         Assert.Equal(status, answer.Status);
         Assert.Contains("\"success\":false", answer.Text, StringComparison.Ordinal);
-        Assert.Equal(0, await _server.Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM capture", r => r.GetInt64(0))));
+        Assert.Equal(
+            0,
+            await _server.Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM capture", r => r.GetInt64(0)))
+        );
     }
 
     [Fact]
@@ -156,7 +202,10 @@ public sealed class SenderTests : IAsyncLifetime
         await MakeAsync("t", new { agent = "idle", promptTemplate = "{{body}}" });
         Assert.Equal("{\"title\":", await PromptAsync("t", await InAsync("t", "{\"title\":")));
         await MakeAsync("fields", new { agent = "idle", promptTemplate = "{{body.title ?? body}}" });
-        Assert.Equal("plain words", await PromptAsync("fields", await RawAsync("fields", "plain words"u8.ToArray(), "text/plain")));
+        Assert.Equal(
+            "plain words",
+            await PromptAsync("fields", await RawAsync("fields", "plain words"u8.ToArray(), "text/plain"))
+        );
     }
 
     [Theory]
@@ -165,8 +214,20 @@ public sealed class SenderTests : IAsyncLifetime
     [InlineData("\\ud83d\\ud83d\\ude00", "\uFFFD😀")]
     public async Task Half_a_character_and_a_NUL_lose_nothing_around_them(string sent, string kept)
     {
-        await MakeAsync("t", new { agent = "idle", promptTemplate = "{{body.a}}|{{bodyJson}}", filter = new { body = new[] { new { path = "a", notEquals = "x" } } } });
-        Assert.StartsWith(kept + "|", await PromptAsync("t", await InAsync("t", $"{{\"a\":\"{sent}\"}}")), StringComparison.Ordinal);
+        await MakeAsync(
+            "t",
+            new
+            {
+                agent = "idle",
+                promptTemplate = "{{body.a}}|{{bodyJson}}",
+                filter = new { body = new[] { new { path = "a", notEquals = "x" } } },
+            }
+        );
+        Assert.StartsWith(
+            kept + "|",
+            await PromptAsync("t", await InAsync("t", $"{{\"a\":\"{sent}\"}}")),
+            StringComparison.Ordinal
+        );
         Assert.Equal(200, (await InAsync("t", $"{{\"{sent}\":1}}")).Status);
     }
 
@@ -175,15 +236,32 @@ public sealed class SenderTests : IAsyncLifetime
     [InlineData("{\"path\":\"user\",\"notEquals\":\"bot\"}", "{}", "{\"user\":\"bot\"}")]
     [InlineData("{\"path\":\"n\",\"in\":[1,\"x\",null]}", "{\"n\":1.0}", "{\"n\":2}")]
     [InlineData("{\"path\":\"n\",\"notIn\":[1,2]}", "{\"n\":null}", "{\"n\":2}")]
-    [InlineData("{\"path\":\"event.bot_id\",\"exists\":false}", "{\"event\":{\"bot_id\":null}}", "{\"event\":{\"bot_id\":\"B1\"}}")]
+    [InlineData(
+        "{\"path\":\"event.bot_id\",\"exists\":false}",
+        "{\"event\":{\"bot_id\":null}}",
+        "{\"event\":{\"bot_id\":\"B1\"}}"
+    )]
     [InlineData("{\"path\":\"comment\",\"exists\":true}", "{\"comment\":{}}", "{\"issue\":{}}")]
-    [InlineData("{\"path\":\"ref\",\"startsWith\":\"refs/tags/\"}", "{\"ref\":\"refs/tags/v1\"}", "{\"ref\":\"refs/heads/tags\"}")]
+    [InlineData(
+        "{\"path\":\"ref\",\"startsWith\":\"refs/tags/\"}",
+        "{\"ref\":\"refs/tags/v1\"}",
+        "{\"ref\":\"refs/heads/tags\"}"
+    )]
     [InlineData("{\"path\":\"t\",\"matches\":\"(?i)^@bot\\\\b\"}", "{\"t\":\"@Bot please\"}", "{\"t\":\"robot\"}")]
     [InlineData("{\"path\":\"n\",\"matches\":\"^4..$\"}", "{\"n\":404}", "{\"n\":4040}")]
-    [InlineData("{\"path\":\"labels[\\\"a.b/c\\\"]\",\"equals\":true}", "{\"labels\":{\"a.b/c\":true}}", "{\"labels\":{\"a\":{}}}")]
+    [InlineData(
+        "{\"path\":\"labels[\\\"a.b/c\\\"]\",\"equals\":true}",
+        "{\"labels\":{\"a.b/c\":true}}",
+        "{\"labels\":{\"a\":{}}}"
+    )]
     public async Task A_filter_can_say_what_it_wants_and_what_it_does_not(string rule, string passes, string stays)
     {
-        await MakeAsync("t", JsonSerializer.Deserialize<JsonElement>($"{{\"agent\":\"idle\",\"promptTemplate\":\"x\",\"filter\":{{\"body\":[{rule}]}}}}"));
+        await MakeAsync(
+            "t",
+            JsonSerializer.Deserialize<JsonElement>(
+                $"{{\"agent\":\"idle\",\"promptTemplate\":\"x\",\"filter\":{{\"body\":[{rule}]}}}}"
+            )
+        );
         Assert.Equal("", DataOf(await InAsync("t", passes), "filtered"));
         Assert.Equal("True", DataOf(await InAsync("t", stays), "filtered"));
     }
@@ -197,7 +275,12 @@ public sealed class SenderTests : IAsyncLifetime
     [InlineData("{\"X-Event\":[\"note\"]}", "note", "push")]
     public async Task Headers_are_filtered_likewise(string rules, string passes, string stays)
     {
-        await MakeAsync("t", JsonSerializer.Deserialize<JsonElement>($"{{\"agent\":\"idle\",\"promptTemplate\":\"x\",\"filter\":{{\"headers\":{rules}}}}}"));
+        await MakeAsync(
+            "t",
+            JsonSerializer.Deserialize<JsonElement>(
+                $"{{\"agent\":\"idle\",\"promptTemplate\":\"x\",\"filter\":{{\"headers\":{rules}}}}}"
+            )
+        );
         Assert.Equal("", DataOf(await InAsync("t", "{}", ("X-Event", passes)), "filtered"));
         Assert.Equal("True", DataOf(await InAsync("t", "{}", ("X-Event", stays)), "filtered"));
     }
@@ -211,13 +294,33 @@ public sealed class SenderTests : IAsyncLifetime
     [InlineData("{{header.none}}", "{}")]
     public async Task A_key_that_leads_nowhere_joins_nobody_and_the_capture_says_so(string key, string body)
     {
-        await MakeAsync("t", new { agent = "echo", promptTemplate = "{{body}}", sessionMode = "byKey", sessionKey = key });
+        await MakeAsync(
+            "t",
+            new
+            {
+                agent = "echo",
+                promptTemplate = "{{body}}",
+                sessionMode = "byKey",
+                sessionKey = key,
+            }
+        );
         var (one, two) = (await InAsync("t", body), await InAsync("t", body));
         Assert.NotEqual(await SessionAsync("t", one), await SessionAsync("t", two));
         Assert.Equal("session_key_missing", (await CaptureAsync("t", one)).GetProperty("reason").GetString());
-        await WaitFor.TrueAsync(async () => (await CaptureAsync("t", one)).GetProperty("processStatus").GetString() == "success");
+        await WaitFor.TrueAsync(async () =>
+            (await CaptureAsync("t", one)).GetProperty("processStatus").GetString() == "success"
+        );
         Assert.Equal("session_key_missing", (await CaptureAsync("t", one)).GetProperty("reason").GetString());
-        await MakeAsync("u", new { agent = "idle", promptTemplate = "{{body}}", sessionMode = "byKey", sessionKey = key.Replace("}}", " ?? \"all\"}}", StringComparison.Ordinal) });
+        await MakeAsync(
+            "u",
+            new
+            {
+                agent = "idle",
+                promptTemplate = "{{body}}",
+                sessionMode = "byKey",
+                sessionKey = key.Replace("}}", " ?? \"all\"}}", StringComparison.Ordinal),
+            }
+        );
         (one, two) = (await InAsync("u", body), await InAsync("u", body));
         Assert.Equal(await SessionAsync("u", one), await SessionAsync("u", two));
         Assert.Equal(JsonValueKind.Null, (await CaptureAsync("u", two)).GetProperty("reason").ValueKind);
@@ -226,11 +329,26 @@ public sealed class SenderTests : IAsyncLifetime
     [Fact]
     public async Task GitLabs_key_is_the_deliverys_and_the_chains_id_is_not()
     {
-        await MakeAsync("lab", new { agent = "idle", promptTemplate = "x", webhookAuth = new { scheme = "gitlab", secret = "token of lab" } });
-        Task<Answer> SendAsync(string chain, string? key, string? hook = null) => InAsync(
-            "lab", "{}", [("X-Gitlab-Token", "token of lab"), ("X-Gitlab-Event-UUID", chain),
-                .. key is null ? Array.Empty<(string, string)>() : [("Idempotency-Key", key)],
-                .. hook is null ? Array.Empty<(string, string)>() : [("X-Gitlab-Webhook-UUID", hook)]]);
+        await MakeAsync(
+            "lab",
+            new
+            {
+                agent = "idle",
+                promptTemplate = "x",
+                webhookAuth = new { scheme = "gitlab", secret = "token of lab" },
+            }
+        );
+        Task<Answer> SendAsync(string chain, string? key, string? hook = null) =>
+            InAsync(
+                "lab",
+                "{}",
+                [
+                    ("X-Gitlab-Token", "token of lab"),
+                    ("X-Gitlab-Event-UUID", chain),
+                    .. key is null ? Array.Empty<(string, string)>() : [("Idempotency-Key", key)],
+                    .. hook is null ? Array.Empty<(string, string)>() : [("X-Gitlab-Webhook-UUID", hook)],
+                ]
+            );
         Assert.Equal("", DataOf(await SendAsync("1", "k1", "h1"), "duplicate"));
         Assert.Equal("True", DataOf(await SendAsync("2", "k1", "h2"), "duplicate"));
         Assert.Equal("", DataOf(await SendAsync("3", "k2", "h1"), "duplicate"));
@@ -244,18 +362,49 @@ public sealed class SenderTests : IAsyncLifetime
     [Fact]
     public async Task A_trigger_may_name_the_header_of_its_senders_delivery_ids()
     {
-        await MakeAsync("t", new { agent = "idle", promptTemplate = "x", deliveryIdHeader = "X-Acme-Delivery", webhookAuth = new { scheme = "linear", secret = "secret of linear" } });
-        Task<Answer> SendAsync(string body, string? id) => InAsync("t", body, [
-            ("Linear-Signature", Convert.ToHexStringLower(HMACSHA256.HashData("secret of linear"u8, Encoding.UTF8.GetBytes(body)))),
-            .. id is null ? Array.Empty<(string, string)>() : [("X-Acme-Delivery", id)]]);
+        await MakeAsync(
+            "t",
+            new
+            {
+                agent = "idle",
+                promptTemplate = "x",
+                deliveryIdHeader = "X-Acme-Delivery",
+                webhookAuth = new { scheme = "linear", secret = "secret of linear" },
+            }
+        );
+        Task<Answer> SendAsync(string body, string? id) =>
+            InAsync(
+                "t",
+                body,
+                [
+                    (
+                        "Linear-Signature",
+                        Convert.ToHexStringLower(
+                            HMACSHA256.HashData("secret of linear"u8, Encoding.UTF8.GetBytes(body))
+                        )
+                    ),
+                    .. id is null ? Array.Empty<(string, string)>() : [("X-Acme-Delivery", id)],
+                ]
+            );
         Assert.Equal("", DataOf(await SendAsync("{\"n\":1}", "d1"), "duplicate"));
         Assert.Equal("True", DataOf(await SendAsync("{\"n\":1,\"at\":2}", "d1"), "duplicate"));
         Assert.Equal("", DataOf(await SendAsync("{\"n\":1}", "d2"), "duplicate"));
         // Where the header is missing, what is signed counts.
         Assert.Equal("", DataOf(await SendAsync("{\"n\":3}", null), "duplicate"));
         Assert.Equal("True", DataOf(await SendAsync("{\"n\":3}", null), "duplicate"));
-        Assert.Equal("X-Acme-Delivery", (await _server.GetAsync("/api/triggers/user/ada/t")).Json.GetProperty("data").GetProperty("deliveryIdHeader").GetString());
-        await _server.SendAsync(HttpMethod.Put, "/api/triggers/user/ada/t", _server.RootKey, "{\"deliveryIdHeader\":null}");
+        Assert.Equal(
+            "X-Acme-Delivery",
+            (await _server.GetAsync("/api/triggers/user/ada/t"))
+                .Json.GetProperty("data")
+                .GetProperty("deliveryIdHeader")
+                .GetString()
+        );
+        await _server.SendAsync(
+            HttpMethod.Put,
+            "/api/triggers/user/ada/t",
+            _server.RootKey,
+            "{\"deliveryIdHeader\":null}"
+        );
         Assert.Equal("True", DataOf(await SendAsync("{\"n\":3}", "d9"), "duplicate"));
     }
 
@@ -269,12 +418,21 @@ public sealed class SenderTests : IAsyncLifetime
             http.Response.StatusCode = isAway ? 410 : 202;
             return Task.CompletedTask;
         };
-        await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/remote", _server.RootKey, new { kind = "http", url = agent.Url });
+        await _server.SendAsync(
+            HttpMethod.Put,
+            "/api/v1/agents/remote",
+            _server.RootKey,
+            new { kind = "http", url = agent.Url }
+        );
         await MakeAsync("t", new { agent = "remote", promptTemplate = "x" });
         var first = await InAsync("t", "{}", ("X-GitHub-Delivery", "d1"));
-        await WaitFor.TrueAsync(async () => (await CaptureAsync("t", first)).GetProperty("processStatus").GetString() == "failed");
+        await WaitFor.TrueAsync(async () =>
+            (await CaptureAsync("t", first)).GetProperty("processStatus").GetString() == "failed"
+        );
         isAway = false;
-        var many = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => InAsync("t", "{}", ("X-GitHub-Delivery", "d1"))));
+        var many = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => InAsync("t", "{}", ("X-GitHub-Delivery", "d1")))
+        );
         Assert.Equal(7, many.Count(a => DataOf(a, "duplicate") == "True"));
         var started = many.Single(a => DataOf(a, "duplicate") == "");
         Assert.NotEqual(DataOf(first, "requestId"), DataOf(started, "requestId"));
@@ -284,10 +442,23 @@ public sealed class SenderTests : IAsyncLifetime
     [Fact]
     public async Task A_redelivery_starts_what_a_wrong_filter_had_turned_away()
     {
-        await MakeAsync("t", new { agent = "idle", promptTemplate = "x", filter = new { body = new[] { new { path = "a", equals = 2 } } } });
+        await MakeAsync(
+            "t",
+            new
+            {
+                agent = "idle",
+                promptTemplate = "x",
+                filter = new { body = new[] { new { path = "a", equals = 2 } } },
+            }
+        );
         Assert.Equal("True", DataOf(await InAsync("t", "{\"a\":1}", ("X-GitHub-Delivery", "d1")), "filtered"));
         Assert.Equal("True", DataOf(await InAsync("t", "{\"a\":1}", ("X-GitHub-Delivery", "d1")), "duplicate"));
-        await _server.SendAsync(HttpMethod.Put, "/api/triggers/user/ada/t", _server.RootKey, new { filter = new { body = new[] { new { path = "a", equals = 1 } } } });
+        await _server.SendAsync(
+            HttpMethod.Put,
+            "/api/triggers/user/ada/t",
+            _server.RootKey,
+            new { filter = new { body = new[] { new { path = "a", equals = 1 } } } }
+        );
         Assert.Equal("", DataOf(await InAsync("t", "{\"a\":1}", ("X-GitHub-Delivery", "d1")), "duplicate"));
         Assert.Equal("True", DataOf(await InAsync("t", "{\"a\":1}", ("X-GitHub-Delivery", "d1")), "duplicate"));
     }
@@ -295,8 +466,22 @@ public sealed class SenderTests : IAsyncLifetime
     [Fact]
     public async Task Members_of_the_authentication_are_changed_one_by_one()
     {
-        await MakeAsync("t", new { agent = "idle", promptTemplate = "x", webhookAuth = new { header = "X-Secret", secret = "secret one" } });
-        async Task<Answer> PutAsync(string auth) => await _server.SendAsync(HttpMethod.Put, "/api/triggers/user/ada/t", _server.RootKey, $"{{\"webhookAuth\":{auth}}}");
+        await MakeAsync(
+            "t",
+            new
+            {
+                agent = "idle",
+                promptTemplate = "x",
+                webhookAuth = new { header = "X-Secret", secret = "secret one" },
+            }
+        );
+        async Task<Answer> PutAsync(string auth) =>
+            await _server.SendAsync(
+                HttpMethod.Put,
+                "/api/triggers/user/ada/t",
+                _server.RootKey,
+                $"{{\"webhookAuth\":{auth}}}"
+            );
         async Task<int> TryAsync(string header, string secret) => (await InAsync("t", "{}", (header, secret))).Status;
         Assert.Equal(200, (await PutAsync("{\"secret\":\"secret two\"}")).Status);
         Assert.Equal((200, 401), (await TryAsync("X-Secret", "secret two"), await TryAsync("X-Secret", "secret one")));
@@ -304,7 +489,10 @@ public sealed class SenderTests : IAsyncLifetime
         Assert.Equal((200, 401), (await TryAsync("X-Other", "secret two"), await TryAsync("X-Secret", "secret two")));
         Assert.Equal(200, (await PutAsync("{}")).Status);
         Assert.Equal(401, await TryAsync("X-Other", "wrong one"));
-        foreach (var half in (string[])["{\"header\":null}", "{\"secret\":null}", "{\"scheme\":\"standard\"}", "{\"secret\":\"short\"}"])
+        foreach (
+            var half in (string[])
+                ["{\"header\":null}", "{\"secret\":null}", "{\"scheme\":\"standard\"}", "{\"secret\":\"short\"}"]
+        )
             Assert.Equal(400, (await PutAsync(half)).Status);
         Assert.Equal(200, await TryAsync("X-Other", "secret two"));
         Assert.Equal(200, (await PutAsync("{\"scheme\":\"github\"}")).Status);
@@ -315,6 +503,14 @@ public sealed class SenderTests : IAsyncLifetime
         Assert.Equal(200, await TryAsync("X-Any", "x"));
         // Making it anew with nothing in it opens nothing by mistake.
         foreach (var none in (string[])["{}", "{\"header\":null,\"secret\":null}", "{\"secret\":\"secret one\"}"])
-            Assert.Equal(400, (await _server.PostAsync("/api/triggers/user/ada/t", $"{{\"agent\":\"idle\",\"promptTemplate\":\"x\",\"webhookAuth\":{none}}}")).Status);
+            Assert.Equal(
+                400,
+                (
+                    await _server.PostAsync(
+                        "/api/triggers/user/ada/t",
+                        $"{{\"agent\":\"idle\",\"promptTemplate\":\"x\",\"webhookAuth\":{none}}}"
+                    )
+                ).Status
+            );
     }
 }

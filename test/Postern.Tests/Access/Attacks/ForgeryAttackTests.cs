@@ -32,9 +32,23 @@ public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassF
             Project = await Server.ProjectAsync();
             var asking = await Asking.PrepareAsync(Server);
             // The clock is moved on: no run ends by that.
-            var deadlines = new { queuedSeconds = 604_800, turnSeconds = 86_400, totalSeconds = 2_592_000 };
-            await Server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", Server.RootKey,
-                new { kind = "pull", idleSeconds = 3600, deadlines });
+            var deadlines = new
+            {
+                queuedSeconds = 604_800,
+                turnSeconds = 86_400,
+                totalSeconds = 2_592_000,
+            };
+            await Server.SendAsync(
+                HttpMethod.Put,
+                "/api/v1/agents/p",
+                Server.RootKey,
+                new
+                {
+                    kind = "pull",
+                    idleSeconds = 3600,
+                    deadlines,
+                }
+            );
             (Ended, _, _) = await asking.RunningAsync();
             await Server.PostAsync($"/api/v1/runs/{Ended}/cancel", null);
             (Run, _, _) = await asking.RunningAsync();
@@ -81,10 +95,14 @@ public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassF
     [Fact]
     public async Task A_line_without_end_makes_no_token()
     {
-        await RefusedAsync(JsonSerializer.Serialize(new { line = Enumerable.Range(0, 17).Select(i => "tok_" + i) }),
-            "malformed");
-        await RefusedAsync(JsonSerializer.Serialize(
-            new { scopes = Enumerable.Range(0, 1001).Select(_ => "read:runs") }), "malformed");
+        await RefusedAsync(
+            JsonSerializer.Serialize(new { line = Enumerable.Range(0, 17).Select(i => "tok_" + i) }),
+            "malformed"
+        );
+        await RefusedAsync(
+            JsonSerializer.Serialize(new { scopes = Enumerable.Range(0, 1001).Select(_ => "read:runs") }),
+            "malformed"
+        );
     }
 
     [Theory]
@@ -106,23 +124,30 @@ public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassF
         var server = world.Server;
         var (revoked, _) = await server.NamedKeyAsync("revoked", "read:runs");
         await server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{revoked}", server.RootKey);
-        var expired = (await server.PostAsync("/api/v1/keys",
-            new
-            {
-                name = "expired",
-                scopes = new[] { "read:runs" },
-                expiresAt = server.Clock.GetUtcNow().AddSeconds(1)
-            })).String("id");
+        var expired = (
+            await server.PostAsync(
+                "/api/v1/keys",
+                new
+                {
+                    name = "expired",
+                    scopes = new[] { "read:runs" },
+                    expiresAt = server.Clock.GetUtcNow().AddSeconds(1),
+                }
+            )
+        ).String("id");
         server.Clock.Advance(TimeSpan.FromSeconds(2));
         await server.PostAsync("/api/v1/auth/revoke", new { jti = "tok_ended" });
-        var other = (await server.PostAsync("/api/v1/projects", new { name = Guid.NewGuid().ToString("N") }))
-            .String("rootKey");
-        await RefusedAsync(claims
-            .Replace("{root}", "key_" + server.RootKey.Split('_')[2], StringComparison.Ordinal)
+        var other = (await server.PostAsync("/api/v1/projects", new { name = Guid.NewGuid().ToString("N") })).String(
+            "rootKey"
+        );
+        await RefusedAsync(
+            claims
+                .Replace("{root}", "key_" + server.RootKey.Split('_')[2], StringComparison.Ordinal)
                 .Replace("{other}", "key_" + other.Split('_')[2], StringComparison.Ordinal)
-            .Replace("{revoked}", revoked, StringComparison.Ordinal)
+                .Replace("{revoked}", revoked, StringComparison.Ordinal)
                 .Replace("{expired}", expired, StringComparison.Ordinal)
-                .Replace("{ended}", "tok_ended", StringComparison.Ordinal));
+                .Replace("{ended}", "tok_ended", StringComparison.Ordinal)
+        );
     }
 
     [Theory]
@@ -141,14 +166,31 @@ public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassF
             new JsonObject
             {
                 ["run"] = new JsonObject { ["id"] = run, ["attempt"] = attempt },
-                ["scopes"] = new JsonArray("admin")
-            });
-        foreach (var (method, path) in new[] { ("GET", $"/api/v1/runs/{run}"),
-            ("POST", $"/api/v1/runs/{run}/heartbeat"), ("POST", $"/api/v1/runs/{run}/status"),
-            ("POST", $"/api/v1/executions/{run}/request-approval"),
-            ("GET", $"/api/v1/executions/{run}/approval-status"), ("GET", $"/api/v1/runs/{world.Run}") })
-            Assert.Equal(401, (await world.Server.SendAsync(new HttpMethod(method), path, token, method == "GET" ? null
-                : new { status = "succeeded" })).Status);
+                ["scopes"] = new JsonArray("admin"),
+            }
+        );
+        foreach (
+            var (method, path) in new[]
+            {
+                ("GET", $"/api/v1/runs/{run}"),
+                ("POST", $"/api/v1/runs/{run}/heartbeat"),
+                ("POST", $"/api/v1/runs/{run}/status"),
+                ("POST", $"/api/v1/executions/{run}/request-approval"),
+                ("GET", $"/api/v1/executions/{run}/approval-status"),
+                ("GET", $"/api/v1/runs/{world.Run}"),
+            }
+        )
+            Assert.Equal(
+                401,
+                (
+                    await world.Server.SendAsync(
+                        new HttpMethod(method),
+                        path,
+                        token,
+                        method == "GET" ? null : new { status = "succeeded" }
+                    )
+                ).Status
+            );
     }
 
     /// <summary>
@@ -162,23 +204,33 @@ public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassF
             new JsonObject
             {
                 ["run"] = new JsonObject { ["id"] = world.Run, ["attempt"] = 1 },
-                ["scopes"] = new JsonArray("admin", "read:all", "write:all")
-            });
+                ["scopes"] = new JsonArray("admin", "read:all", "write:all"),
+            }
+        );
         Assert.Equal(200, (await server.GetAsync($"/api/v1/runs/{world.Run}", token)).Status);
         await server.StartSessionAsync("somebodys", agent: "p");
-        await WaitFor.TrueAsync(async () => (await server.GetAsync("/api/v1/runs?phase=queued")).Json.GetProperty("data").GetArrayLength() == 0);
+        await WaitFor.TrueAsync(async () =>
+            (await server.GetAsync("/api/v1/runs?phase=queued")).Json.GetProperty("data").GetArrayLength() == 0
+        );
         var rows = await server.CountRowsAsync();
         foreach (var door in server.Doors.Table.Where(d => d.Handler is ProjectHandler))
         {
-            var path = door.Path.Replace("{run}", world.Ended, StringComparison.Ordinal)
+            var path = door
+                .Path.Replace("{run}", world.Ended, StringComparison.Ordinal)
                 .Replace("{session}", "somebodys", StringComparison.Ordinal)
                 .Replace("{key}", "somebodys", StringComparison.Ordinal)
                 .Replace("{io}", "in", StringComparison.Ordinal);
             path = System.Text.RegularExpressions.Regex.Replace(path, @"\{\w+\}", "x");
-            var answer = await server.SendAsync(new HttpMethod(door.Method), path, token,
-                door.Method is "GET" or "HEAD" or "DELETE" ? null : new { });
-            Assert.True((door.Opens & Opens.RunToken) != 0 ? answer.Status is 403 or 404
-                : answer.Status == 401, $"{door.Method} {door.Path}: {answer}");
+            var answer = await server.SendAsync(
+                new HttpMethod(door.Method),
+                path,
+                token,
+                door.Method is "GET" or "HEAD" or "DELETE" ? null : new { }
+            );
+            Assert.True(
+                (door.Opens & Opens.RunToken) != 0 ? answer.Status is 403 or 404 : answer.Status == 401,
+                $"{door.Method} {door.Path}: {answer}"
+            );
         }
         Assert.Equal(rows, await server.CountRowsAsync());
     }
@@ -187,8 +239,8 @@ public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassF
     {
         var answer = await world.Server.GetAsync("/api/v1/runs", await SignAsync(JsonNode.Parse(claims)!.AsObject()));
         Assert.True(answer.Status == 401, $"{claims}: {answer}");
-        if (reason is not null) Assert.Contains($"reason=\"{reason}\"", answer.Header("WWW-Authenticate"),
-            StringComparison.Ordinal);
+        if (reason is not null)
+            Assert.Contains($"reason=\"{reason}\"", answer.Header("WWW-Authenticate"), StringComparison.Ordinal);
     }
 
     private async Task<string> SignAsync(JsonObject more)
@@ -203,13 +255,19 @@ public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassF
             ["aud"] = "postern",
             ["iat"] = now - 5,
             ["exp"] = now + 600,
-            ["jti"] = Guid.NewGuid().ToString("N")
+            ["jti"] = Guid.NewGuid().ToString("N"),
         };
-        foreach (var (name, value) in more) payload[name] = value?.DeepClone();
-        var text = Base64Url.EncodeToString("{\"alg\":\"HS256\"}"u8) + "." + Base64Url.EncodeToString(
-            Encoding.UTF8.GetBytes(payload.ToJsonString()));
+        foreach (var (name, value) in more)
+            payload[name] = value?.DeepClone();
+        var text =
+            Base64Url.EncodeToString("{\"alg\":\"HS256\"}"u8)
+            + "."
+            + Base64Url.EncodeToString(Encoding.UTF8.GetBytes(payload.ToJsonString()));
         await Task.CompletedTask;
-        return text + "." + Base64Url.EncodeToString(
-            HMACSHA256.HashData(Encoding.UTF8.GetBytes(world.Server.RootKey), Encoding.ASCII.GetBytes(text)));
+        return text
+            + "."
+            + Base64Url.EncodeToString(
+                HMACSHA256.HashData(Encoding.UTF8.GetBytes(world.Server.RootKey), Encoding.ASCII.GetBytes(text))
+            );
     }
 }

@@ -47,8 +47,12 @@ public sealed class HeaderAttackTests(HeaderAttackTests.World world) : IClassFix
     [InlineData("two words", Json, "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site")]
     [InlineData("two words in one", Json, "Sec-Fetch-Site: same-origin, cross-site")]
     [InlineData("an empty word", Json, "Sec-Fetch-Site: ")]
-    [InlineData("another site that asks for itself", Json, "Sec-Fetch-Site: cross-site",
-        "X-Requested-With: XMLHttpRequest")]
+    [InlineData(
+        "another site that asks for itself",
+        Json,
+        "Sec-Fetch-Site: cross-site",
+        "X-Requested-With: XMLHttpRequest"
+    )]
     [InlineData("another origin", Form, "Origin: https://evil.example")]
     [InlineData("no origin", Form, "Origin: null")]
     [InlineData("an origin that begins with ours", Form, "Origin: http://{host}.evil.example")]
@@ -63,10 +67,16 @@ public sealed class HeaderAttackTests(HeaderAttackTests.World world) : IClassFix
         var rows = await world.Server.CountRowsAsync();
         foreach (var path in (string[])["/sessions/s/kill", "/sessions/s/messages", "/sessions/new-one/messages"])
         {
-            var (status, text) = await RawAsync("POST", path, "{\"role\":\"user\",\"content\":\"x\"}",
-                ["X-Forwarded-User: ada", .. headers]);
-            Assert.True(status == 403
-                && text.Contains("Another site", StringComparison.Ordinal), $"{what}, {path}: {text}");
+            var (status, text) = await RawAsync(
+                "POST",
+                path,
+                "{\"role\":\"user\",\"content\":\"x\"}",
+                ["X-Forwarded-User: ada", .. headers]
+            );
+            Assert.True(
+                status == 403 && text.Contains("Another site", StringComparison.Ordinal),
+                $"{what}, {path}: {text}"
+            );
         }
         Assert.Equal(rows, await world.Server.CountRowsAsync());
     }
@@ -79,16 +89,33 @@ public sealed class HeaderAttackTests(HeaderAttackTests.World world) : IClassFix
     [InlineData(Form, "Origin: http://{host}")]
     [InlineData(Form, "X-Requested-With: XMLHttpRequest")]
     public async Task Our_own_page_and_what_no_form_can_send_are_let_in(params string[] headers) =>
-        Assert.Equal(201, (await RawAsync("POST", "/sessions/s/messages", "{\"role\":\"user\",\"content\":\"x\"}",
-            ["X-Forwarded-User: ada", .. headers])).Status);
+        Assert.Equal(
+            201,
+            (
+                await RawAsync(
+                    "POST",
+                    "/sessions/s/messages",
+                    "{\"role\":\"user\",\"content\":\"x\"}",
+                    ["X-Forwarded-User: ada", .. headers]
+                )
+            ).Status
+        );
 
     [Theory]
     [InlineData("GET /sessions/s/history", "X-Forwarded-User: eve", "X-Forwarded-User: ada")]
     [InlineData("GET /sessions/s/history", "X-Forwarded-User: ada", "X-Forwarded-User: ada")]
-    [InlineData("GET /sessions/s/history", "X-Forwarded-User: ada", "x-postern-scopes: operator.admin",
-        "x-postern-scopes: operator.read")]
-    [InlineData("GET /sessions/s/history", "X-Forwarded-User: ada", "x-openclaw-scopes: operator.admin",
-        "x-openclaw-scopes: ")]
+    [InlineData(
+        "GET /sessions/s/history",
+        "X-Forwarded-User: ada",
+        "x-postern-scopes: operator.admin",
+        "x-postern-scopes: operator.read"
+    )]
+    [InlineData(
+        "GET /sessions/s/history",
+        "X-Forwarded-User: ada",
+        "x-openclaw-scopes: operator.admin",
+        "x-openclaw-scopes: "
+    )]
     [InlineData("GET /api/v1/keys", "Authorization: Bearer {key}", "Authorization: Bearer other")]
     [InlineData("GET /api/v1/keys", "Authorization: Bearer {key}", "X-API-Key: other")]
     [InlineData("GET /api/v1/keys", "Authorization: Bearer other", "X-API-Key: {key}")]
@@ -104,15 +131,24 @@ public sealed class HeaderAttackTests(HeaderAttackTests.World world) : IClassFix
     [InlineData("POST /api/v1/runs/r/status", "X-Callback-Token: {hex}", "X-API-Key: {key}")]
     [InlineData("POST /api/v1/runs/r/status", "X-Callback-Token: {hex}", "x-run-id: r", "x-run-id: other")]
     [InlineData("POST /api/v1/runs/r/status", "X-Callback-Token: {hex}", "x-run-attempt: 1", "x-run-attempt: 2")]
-    [InlineData("POST /api/v1/runs/r/status", "X-Callback-Token: {hex}", "x-webhook-project: a",
-        "x-webhook-project: b")]
+    [InlineData(
+        "POST /api/v1/runs/r/status",
+        "X-Callback-Token: {hex}",
+        "x-webhook-project: a",
+        "x-webhook-project: b"
+    )]
     public async Task Of_two_that_may_stand_once_neither_is_taken(string request, params string[] headers)
     {
         var (method, path) = (request.Split(' ')[0], request.Split(' ')[1]);
         var (status, text) = await RawAsync(method, path, "{}", [Json, .. headers]);
-        Assert.True(status == 400
-            && (text.Contains("ambiguous_credentials", StringComparison.Ordinal)
-            || text.Contains("carries two credentials", StringComparison.Ordinal)), text);
+        Assert.True(
+            status == 400
+                && (
+                    text.Contains("ambiguous_credentials", StringComparison.Ordinal)
+                    || text.Contains("carries two credentials", StringComparison.Ordinal)
+                ),
+            text
+        );
     }
 
     [Theory]
@@ -151,21 +187,38 @@ public sealed class HeaderAttackTests(HeaderAttackTests.World world) : IClassFix
     public async Task No_door_reads_a_body_before_the_credential()
     {
         var server = world.Server;
-        var once = (await server.PostAsync("/api/v1/auth/public-tokens",
-            new { scopes = new[] { "write:all" }, oneTimeUse = true })).String("token");
+        var once = (
+            await server.PostAsync(
+                "/api/v1/auth/public-tokens",
+                new { scopes = new[] { "write:all" }, oneTimeUse = true }
+            )
+        ).String("token");
         await server.GetAsync("/api/v1/sessions", once);
         var doors = server.Doors.Table.Where(d => d.Request is not null && d.Handler is ProjectHandler).ToList();
         Assert.True(doors.Count > 30, $"{doors.Count} doors take a body");
         foreach (var door in doors)
         {
             var path = System.Text.RegularExpressions.Regex.Replace(door.Path, @"\{\w+\}", "in");
-            foreach (var (name, value) in new[] { ("X-Nothing", "x"),
-                ("Authorization", "Bearer " + server.RootKey[..^1] + "!"), ("Authorization", "Bearer " + once),
-                ("X-Callback-Token", new string('a', 64)), ("X-Callback-Secret", new string('a', 64)) })
+            foreach (
+                var (name, value) in new[]
+                {
+                    ("X-Nothing", "x"),
+                    ("Authorization", "Bearer " + server.RootKey[..^1] + "!"),
+                    ("Authorization", "Bearer " + once),
+                    ("X-Callback-Token", new string('a', 64)),
+                    ("X-Callback-Secret", new string('a', 64)),
+                }
+            )
             {
-                var (half, status) = await SlowRequest.TryAsync(server.Url, door.Method, path, new byte[100],
-                    (name, value));
-                if (half is not null) await half.DisposeAsync();
+                var (half, status) = await SlowRequest.TryAsync(
+                    server.Url,
+                    door.Method,
+                    path,
+                    new byte[100],
+                    (name, value)
+                );
+                if (half is not null)
+                    await half.DisposeAsync();
                 Assert.True(half is null && status == 401, $"{door.Method} {door.Path} with {name}: {status}");
             }
         }
@@ -175,22 +228,29 @@ public sealed class HeaderAttackTests(HeaderAttackTests.World world) : IClassFix
     {
         var server = world.Server;
         var head = new StringBuilder(
-            $"{method} {path} HTTP/1.1\r\nHost: {new Uri(server.Url).Authority}\r\nConnection: close\r\nContent-Length: {body.Length}\r\n");
-        foreach (var header in headers) head.Append(header).Append("\r\n");
-        var text = head.Append("\r\n").Append(body)
-            .Replace("{host}", new Uri(server.Url).Authority).Replace("{key}", server.RootKey)
-                .Replace("{hex}", new string('a', 64)).Replace("{live}", "pst_live" + server.RootKey[8..])
+            $"{method} {path} HTTP/1.1\r\nHost: {new Uri(server.Url).Authority}\r\nConnection: close\r\n"
+                + $"Content-Length: {body.Length}\r\n"
+        );
+        foreach (var header in headers)
+            head.Append(header).Append("\r\n");
+        var text = head.Append("\r\n")
+            .Append(body)
+            .Replace("{host}", new Uri(server.Url).Authority)
+            .Replace("{key}", server.RootKey)
+            .Replace("{hex}", new string('a', 64))
+            .Replace("{live}", "pst_live" + server.RootKey[8..])
             .Replace("{upper}", server.RootKey.ToUpperInvariant())
-                .Replace("{cut}", server.RootKey[..server.RootKey.LastIndexOf('_')])
-                .Replace("{rest}", server.RootKey[3..]).ToString();
+            .Replace("{cut}", server.RootKey[..server.RootKey.LastIndexOf('_')])
+            .Replace("{rest}", server.RootKey[3..])
+            .ToString();
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync("127.0.0.1", new Uri(server.Url).Port);
         await socket.SendAsync(Encoding.Latin1.GetBytes(text));
         var answer = new StringBuilder();
         var buffer = new byte[4096];
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-        while (await socket.ReceiveAsync(buffer, patience.Token) is > 0 and var read) answer.Append(
-            Encoding.Latin1.GetString(buffer, 0, read));
+        while (await socket.ReceiveAsync(buffer, patience.Token) is > 0 and var read)
+            answer.Append(Encoding.Latin1.GetString(buffer, 0, read));
         return (answer.Length < 12 ? 0 : int.Parse(answer.ToString(9, 3)), answer.ToString());
     }
 }

@@ -25,7 +25,8 @@ public sealed class InternalAttackTests : IAsyncLifetime
     [InlineData(true)]
     public async Task Starting_one_is_answered_alike_whether_it_is_there_or_not(bool isThere)
     {
-        if (isThere) await _server.StartSessionAsync(Name, agent: "deployer");
+        if (isThere)
+            await _server.StartSessionAsync(Name, agent: "deployer");
         var starter = await _server.KeyAsync("write:tasks", "write:sessions", "read:sessions");
         // The run of what is there is on its way to its worker.
         await _server.SettledAsync();
@@ -69,7 +70,8 @@ public sealed class InternalAttackTests : IAsyncLifetime
         var patched = await _server.SendAsync(HttpMethod.Patch, "/api/v1/keys/" + id, _server.RootKey, narrower);
         Assert.True(patched.Status == 200, patched.ToString());
         ServerEvent? last = null;
-        while (await stream.NextAsync(TimeSpan.FromSeconds(5)) is { } read) last = read;
+        while (await stream.NextAsync(TimeSpan.FromSeconds(5)) is { } read)
+            last = read;
         Assert.Contains("forbidden", last?.Data ?? "", StringComparison.Ordinal);
     }
 

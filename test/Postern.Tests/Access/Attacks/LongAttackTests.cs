@@ -25,14 +25,25 @@ public sealed class LongAttackTests : IAsyncLifetime
     public async Task The_batches_of_a_replay_end_with_the_key_that_asked()
     {
         await using var receiver = await Receiver.StartAsync();
-        await _server.SendAsync(HttpMethod.Put, "/api/v1/webhook-endpoints/e", _server.RootKey,
-            new { url = receiver.Url, events = new[] { "run.failed" }, rateLimit = 1 });
+        await _server.SendAsync(
+            HttpMethod.Put,
+            "/api/v1/webhook-endpoints/e",
+            _server.RootKey,
+            new
+            {
+                url = receiver.Url,
+                events = new[] { "run.failed" },
+                rateLimit = 1,
+            }
+        );
         await _server.PostAsync("/api/v1/webhook-endpoints/e/test", null);
         await _server.SettledAsync();
         await ManyAsync(8_000);
         var (id, key) = await _server.NamedKeyAsync("thief", "write:deliveries");
-        var revoked = WhenSeen("endpoint = $", () =>
-            _server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", _server.RootKey));
+        var revoked = WhenSeen(
+            "endpoint = $",
+            () => _server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", _server.RootKey)
+        );
         var answer = await _server.PostAsync("/api/v1/deliveries/replay", new { since = "2020-01-01" }, key);
         Assert.Equal((401, 204), (answer.Status, (await revoked).Status));
         Assert.InRange(await CountAsync("delivery WHERE status = 'dead'"), 1, 8_000);
@@ -42,11 +53,14 @@ public sealed class LongAttackTests : IAsyncLifetime
     public async Task The_batches_of_a_removal_end_with_the_key_that_asked()
     {
         await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", _server.RootKey, new { kind = "pull" });
-        await Task.WhenAll(Enumerable.Range(0, 1_000)
-            .Select(_ => _server.PostAsync("/api/v1/runs", new { agent = "p" })));
+        await Task.WhenAll(
+            Enumerable.Range(0, 1_000).Select(_ => _server.PostAsync("/api/v1/runs", new { agent = "p" }))
+        );
         var (id, key) = await _server.NamedKeyAsync("thief", "admin:tasks");
-        var revoked = WhenSeen("agent = $2 AND ended_at IS NULL", () =>
-            _server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", _server.RootKey));
+        var revoked = WhenSeen(
+            "agent = $2 AND ended_at IS NULL",
+            () => _server.SendAsync(HttpMethod.Delete, $"/api/v1/keys/{id}", _server.RootKey)
+        );
         var answer = await _server.SendAsync(HttpMethod.Delete, "/api/v1/agents/p?force=1", key);
         Assert.Equal((401, 204), (answer.Status, (await revoked).Status));
         Assert.InRange(await CountAsync("run WHERE ended_at IS NULL"), 1, 999);
@@ -60,15 +74,19 @@ public sealed class LongAttackTests : IAsyncLifetime
         var caller = new Revocable();
         var http = new DefaultHttpContext();
         http.Features.Set<RequestCaller>(caller);
-        using var guard = new OutboundGuard(new PosternOptions(), async (_, _) =>
-        {
-            await Task.Yield();
-            caller.Ended = true;
-            return [IPAddress.Parse("93.184.215.14")];
-        });
+        using var guard = new OutboundGuard(
+            new PosternOptions(),
+            async (_, _) =>
+            {
+                await Task.Yield();
+                caller.Ended = true;
+                return [IPAddress.Parse("93.184.215.14")];
+            }
+        );
         Assert.Null(await guard.WhatIsWrongWithAsync("https://slow.example/", default(CancellationToken)));
         await Assert.ThrowsAsync<AuthorityEndedException>(async () =>
-            await guard.WhatIsWrongWithAsync(http, "https://slow.example/"));
+            await guard.WhatIsWrongWithAsync(http, "https://slow.example/")
+        );
     }
 
     /// <summary>
@@ -77,16 +95,24 @@ public sealed class LongAttackTests : IAsyncLifetime
     [Fact]
     public async Task A_stream_of_what_is_internal_ends_when_its_reader_is_no_administrator_any_more()
     {
-        await _server.PostAsync("/sessions/agent:echo:cron:nightly/messages",
-            new { role = "user", content = "internal" });
+        await _server.PostAsync(
+            "/sessions/agent:echo:cron:nightly/messages",
+            new { role = "user", content = "internal" }
+        );
         var (id, key) = await _server.NamedKeyAsync("operator", "admin");
         await using var stream = await _server.StreamAsync("/sessions/agent:echo:cron:nightly/history", key);
         Assert.Equal((200, "history"), (stream.Status, (await stream.NextAsync())!.Name));
-        await _server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}", _server.RootKey,
-            new { scopes = new[] { "read:sessions" } });
+        await _server.SendAsync(
+            HttpMethod.Patch,
+            $"/api/v1/keys/{id}",
+            _server.RootKey,
+            new { scopes = new[] { "read:sessions" } }
+        );
         var last = await stream.NextAsync(TimeSpan.FromSeconds(2));
-        Assert.True(last is { Name: "end" }
-            && last.Data.Contains("forbidden", StringComparison.Ordinal), last?.ToString());
+        Assert.True(
+            last is { Name: "end" } && last.Data.Contains("forbidden", StringComparison.Ordinal),
+            last?.ToString()
+        );
     }
 
     [Fact]
@@ -95,12 +121,26 @@ public sealed class LongAttackTests : IAsyncLifetime
         var asking = await Asking.PrepareAsync(_server);
         var (run, _, request) = await asking.WaitingAsync();
         var body = $"{{\"requestId\":\"{request}\",\"decision\":\"approved\"}}";
-        await using var half = await SlowRequest.BeginAsync(_server.Url, "POST", "/api/v1/webhooks/approval-response",
-            System.Text.Encoding.UTF8.GetBytes(body), Asking.Sign(body));
+        await using var half = await SlowRequest.BeginAsync(
+            _server.Url,
+            "POST",
+            "/api/v1/webhooks/approval-response",
+            System.Text.Encoding.UTF8.GetBytes(body),
+            Asking.Sign(body)
+        );
         Assert.NotNull(half);
         await half.SendHalfAsync();
-        Assert.Equal(200, (await _server.SendAsync(HttpMethod.Put, "/api/v1/approval-services/default",
-            _server.RootKey, new { secrets = new[] { "the new secret of the service" } })).Status);
+        Assert.Equal(
+            200,
+            (
+                await _server.SendAsync(
+                    HttpMethod.Put,
+                    "/api/v1/approval-services/default",
+                    _server.RootKey,
+                    new { secrets = new[] { "the new secret of the service" } }
+                )
+            ).Status
+        );
         Assert.Equal(401, (await half.EndAsync()).Status);
         Assert.Equal("pending", (await asking.StatusAsync(run)).GetProperty("status").GetString());
     }
@@ -111,19 +151,27 @@ public sealed class LongAttackTests : IAsyncLifetime
         var done = new TaskCompletionSource<Answer>(TaskCreationOptions.RunContinuationsAsynchronously);
         _database.Seen = sql =>
         {
-            if (!sql.Contains(part, StringComparison.Ordinal)) return;
+            if (!sql.Contains(part, StringComparison.Ordinal))
+                return;
             _database.Seen = null;
             _ = Task.Run(async () => done.SetResult(await act()));
         };
         return done.Task;
     }
 
-    private Task<int> ManyAsync(int count) => _server.Database.WriteAsync(tx => tx.ExecuteAsync(
-        $"""
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
-        INSERT INTO delivery (project, id, purpose, endpoint, subject, type, detail, body, status, ordered, place, created_at, due_at, lease_no, give_up_at, attempts, tries, ended_at)
-        SELECT project, id || '-' || i, purpose, endpoint, subject, type, detail, body, 'dead', ordered, place, created_at, NULL, lease_no, give_up_at, attempts, tries, ended_at FROM delivery, n WHERE status = 'delivered'
-        """));
+    private Task<int> ManyAsync(int count) =>
+        _server.Database.WriteAsync(tx =>
+            tx.ExecuteAsync(
+                $"""
+                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+                INSERT INTO delivery (project, id, purpose, endpoint, subject, type, detail, body, status, ordered,
+                  place, created_at, due_at, lease_no, give_up_at, attempts, tries, ended_at)
+                SELECT project, id || '-' || i, purpose, endpoint, subject, type, detail, body, 'dead', ordered, place,
+                  created_at, NULL, lease_no, give_up_at, attempts, tries, ended_at FROM delivery, n
+                WHERE status = 'delivered'
+                """
+            )
+        );
 
     private ValueTask<long> CountAsync(string rows) =>
         _server.Database.ReadAsync(tx => tx.FirstAsync("SELECT COUNT(*) FROM " + rows, r => r.GetInt64(0)));
@@ -134,7 +182,8 @@ public sealed class LongAttackTests : IAsyncLifetime
 
         public override void EnsureStillAllowed()
         {
-            if (Ended) throw new AuthorityEndedException("revoked");
+            if (Ended)
+                throw new AuthorityEndedException("revoked");
         }
 
         public override ValueTask EnsureStillAllowedAsync()

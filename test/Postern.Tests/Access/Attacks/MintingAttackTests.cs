@@ -49,19 +49,43 @@ public sealed class MintingAttackTests(MintingAttackTests.World world) : IClassF
         var key = await server.KeyAsync(own);
         foreach (var scopes in new[] { new[] { asked }, [own, asked], [asked, own, asked] })
         {
-            foreach (var (path, body) in new (string, object)[]
-            {
-                ("/api/v1/auth/public-tokens", new { scopes }),
-                    ("/api/v1/auth/public-tokens", new { scopes, oneTimeUse = true, expirationTime = "1m" }),
-                ("/api/v1/auth/jwt", new { claims = new { scopes } }),
-                    ("/api/v1/auth/jwt", new { claims = new { scopes, sub = "proj_other", key = "key_other",
-                    admin = true } }),
-            })
+            foreach (
+                var (path, body) in new (string, object)[]
+                {
+                    ("/api/v1/auth/public-tokens", new { scopes }),
+                    (
+                        "/api/v1/auth/public-tokens",
+                        new
+                        {
+                            scopes,
+                            oneTimeUse = true,
+                            expirationTime = "1m",
+                        }
+                    ),
+                    ("/api/v1/auth/jwt", new { claims = new { scopes } }),
+                    (
+                        "/api/v1/auth/jwt",
+                        new
+                        {
+                            claims = new
+                            {
+                                scopes,
+                                sub = "proj_other",
+                                key = "key_other",
+                                admin = true,
+                            },
+                        }
+                    ),
+                }
+            )
             {
                 var refused = await server.PostAsync(path, body, key);
-                Assert.True(refused.Status == 403 && refused.String("code") == "scopes_exceed_key_access"
-                    && refused.Json.GetProperty("deniedScopes")[0].GetString() == asked,
-                    $"{path} {own} → {asked}: {refused}");
+                Assert.True(
+                    refused.Status == 403
+                        && refused.String("code") == "scopes_exceed_key_access"
+                        && refused.Json.GetProperty("deniedScopes")[0].GetString() == asked,
+                    $"{path} {own} → {asked}: {refused}"
+                );
             }
         }
     }
@@ -86,15 +110,35 @@ public sealed class MintingAttackTests(MintingAttackTests.World world) : IClassF
     public async Task What_is_no_scope_is_in_no_token_and_in_no_key(string scope)
     {
         var server = world.Server;
-        Assert.Equal(400, (await server.PostAsync("/api/v1/auth/public-tokens",
-            new { scopes = new[] { scope } })).Status);
-        Assert.Equal(400, (await server.PostAsync("/api/v1/auth/jwt",
-            new { claims = new { scopes = new[] { "read:runs", scope } } })).Status);
-        Assert.Equal(400, (await server.PostAsync("/api/v1/keys",
-            new { name = "x", scopes = new[] { scope } })).Status);
+        Assert.Equal(
+            400,
+            (await server.PostAsync("/api/v1/auth/public-tokens", new { scopes = new[] { scope } })).Status
+        );
+        Assert.Equal(
+            400,
+            (
+                await server.PostAsync(
+                    "/api/v1/auth/jwt",
+                    new { claims = new { scopes = new[] { "read:runs", scope } } }
+                )
+            ).Status
+        );
+        Assert.Equal(
+            400,
+            (await server.PostAsync("/api/v1/keys", new { name = "x", scopes = new[] { scope } })).Status
+        );
         var (id, _) = await server.NamedKeyAsync("x", "read:runs");
-        Assert.Equal(400, (await server.SendAsync(HttpMethod.Patch, $"/api/v1/keys/{id}", server.RootKey,
-            new { scopes = new[] { scope } })).Status);
+        Assert.Equal(
+            400,
+            (
+                await server.SendAsync(
+                    HttpMethod.Patch,
+                    $"/api/v1/keys/{id}",
+                    server.RootKey,
+                    new { scopes = new[] { scope } }
+                )
+            ).Status
+        );
     }
 
     [Theory]
@@ -114,8 +158,13 @@ public sealed class MintingAttackTests(MintingAttackTests.World world) : IClassF
     [InlineData("true")]
     public async Task No_way_of_saying_a_time_makes_a_token_that_lives_too_long(string expirationTime)
     {
-        foreach (var (path, rest) in new[] { ("/api/v1/auth/public-tokens", "\"scopes\":[\"read:runs\"]"),
-            ("/api/v1/auth/jwt", "\"claims\":{\"scopes\":[\"read:runs\"]}") })
+        foreach (
+            var (path, rest) in new[]
+            {
+                ("/api/v1/auth/public-tokens", "\"scopes\":[\"read:runs\"]"),
+                ("/api/v1/auth/jwt", "\"claims\":{\"scopes\":[\"read:runs\"]}"),
+            }
+        )
         {
             var refused = await world.Server.PostAsync(path, $"{{{rest},\"expirationTime\":{expirationTime}}}");
             Assert.True(refused.Status == 400, $"{path} {expirationTime}: {refused}");
@@ -130,20 +179,28 @@ public sealed class MintingAttackTests(MintingAttackTests.World world) : IClassF
         var asking = await Asking.PrepareAsync(server);
         var first = await server.KeyAsync("admin", "write:approvals");
         var (run, _, _) = await asking.RunningAsync();
-        Assert.Equal(200, (await server.PostAsync($"/api/v1/executions/{run}/request-approval", new { title = "Go?" },
-            first)).Status);
+        Assert.Equal(
+            200,
+            (await server.PostAsync($"/api/v1/executions/{run}/request-approval", new { title = "Go?" }, first)).Status
+        );
         var maker = first;
         for (var i = 0; i < 4; i++)
         {
-            var made = await server.PostAsync("/api/v1/keys",
-                new { name = "child " + i, scopes = new[] { "admin", "write:approvals" } }, maker);
+            var made = await server.PostAsync(
+                "/api/v1/keys",
+                new { name = "child " + i, scopes = new[] { "admin", "write:approvals" } },
+                maker
+            );
             Assert.Equal(201, made.Status);
             maker = made.String("key");
             var token = await server.TokenOfAsync(maker, "write:approvals");
             foreach (var decider in new[] { maker, token })
             {
-                var refused = await server.PostAsync($"/api/v1/executions/{run}/approval-response",
-                    new { decision = "approved" }, decider);
+                var refused = await server.PostAsync(
+                    $"/api/v1/executions/{run}/approval-response",
+                    new { decision = "approved" },
+                    decider
+                );
                 Assert.Equal((403, "self_approval"), (refused.Status, refused.String("error")));
             }
         }
@@ -156,16 +213,29 @@ public sealed class MintingAttackTests(MintingAttackTests.World world) : IClassF
     {
         var server = world.Server;
         var token = await server.TokenAsync("admin");
-        foreach (var (method, path) in server.Doors.Table.Where(d =>
-            d.Path.StartsWith("/api/v1/keys", StringComparison.Ordinal)
-            || d.Path.StartsWith("/api/v1/auth", StringComparison.Ordinal)
-            || d.Path.StartsWith("/api/v1/projects", StringComparison.Ordinal)
-            || d.Path.Contains("secret", StringComparison.Ordinal)).Select(d => (d.Method, d.Path)))
-            Assert.Equal(401, (await server.SendAsync(new HttpMethod(method),
-                path.Replace("{id}", "key_x", StringComparison.Ordinal)
-                .Replace("{ref}", "default", StringComparison.Ordinal)
-                .Replace("{env}", "prod", StringComparison.Ordinal)
-                .Replace("{endpoint}", "e", StringComparison.Ordinal), token, method == "GET" ? null
-                : new { })).Status);
+        foreach (
+            var (method, path) in server
+                .Doors.Table.Where(d =>
+                    d.Path.StartsWith("/api/v1/keys", StringComparison.Ordinal)
+                    || d.Path.StartsWith("/api/v1/auth", StringComparison.Ordinal)
+                    || d.Path.StartsWith("/api/v1/projects", StringComparison.Ordinal)
+                    || d.Path.Contains("secret", StringComparison.Ordinal)
+                )
+                .Select(d => (d.Method, d.Path))
+        )
+            Assert.Equal(
+                401,
+                (
+                    await server.SendAsync(
+                        new HttpMethod(method),
+                        path.Replace("{id}", "key_x", StringComparison.Ordinal)
+                            .Replace("{ref}", "default", StringComparison.Ordinal)
+                            .Replace("{env}", "prod", StringComparison.Ordinal)
+                            .Replace("{endpoint}", "e", StringComparison.Ordinal),
+                        token,
+                        method == "GET" ? null : new { }
+                    )
+                ).Status
+            );
     }
 }

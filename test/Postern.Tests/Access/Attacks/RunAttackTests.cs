@@ -25,11 +25,16 @@ public sealed class RunAttackTests : IAsyncLifetime
     {
         var rows = new TheoryData<string, string>();
         foreach (var way in Ways)
-            foreach (var path in (string[])["/realtime/v1/sessions/{session}/in/append",
-                "/realtime/v1/sessions/{session}/out/records",
-                "/realtime/v1/sessions/{session}/channels/side/out/append",
-                "/realtime/v1/sessions/{session}/channels/side/in/records"])
-                rows.Add(way, path);
+        foreach (
+            var path in (string[])
+                [
+                    "/realtime/v1/sessions/{session}/in/append",
+                    "/realtime/v1/sessions/{session}/out/records",
+                    "/realtime/v1/sessions/{session}/channels/side/out/append",
+                    "/realtime/v1/sessions/{session}/channels/side/in/records",
+                ]
+        )
+            rows.Add(way, path);
         return rows;
     }
 
@@ -39,16 +44,24 @@ public sealed class RunAttackTests : IAsyncLifetime
     {
         var (run, token, session) = await ClaimedAsync();
         var body = Encoding.UTF8.GetBytes("{\"records\":[{\"data\":\"after it\"}]}" + new string(' ', 200));
-        await using var half = await SlowRequest.BeginAsync(_server.Url, "POST",
-            path.Replace("{session}", session, StringComparison.Ordinal), body, ("Authorization", "Bearer " + token));
+        await using var half = await SlowRequest.BeginAsync(
+            _server.Url,
+            "POST",
+            path.Replace("{session}", session, StringComparison.Ordinal),
+            body,
+            ("Authorization", "Bearer " + token)
+        );
         Assert.NotNull(half);
         await half.SendHalfAsync();
         await EndAsync(way, run);
         var (status, text) = await half.EndAsync();
         // Who reports is told what became of the run for a minute; nothing is done for him.
         Assert.True(status is 401 or 403 or 409, text);
-        Assert.DoesNotContain("after it", await _server.DumpAsync("record", "message", "run_event"),
-            StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "after it",
+            await _server.DumpAsync("record", "message", "run_event"),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -65,9 +78,12 @@ public sealed class RunAttackTests : IAsyncLifetime
         await EndAsync(way, run);
         Assert.Equal(401, (await wait.WaitAsync(TimeSpan.FromSeconds(2))).Status);
         ServerEvent? last = null;
-        while (await stream.NextAsync(TimeSpan.FromSeconds(2)) is { } next) last = next;
-        Assert.True(last is { Name: "error" }
-            && last.Data.Contains("revoked", StringComparison.Ordinal), last?.ToString());
+        while (await stream.NextAsync(TimeSpan.FromSeconds(2)) is { } next)
+            last = next;
+        Assert.True(
+            last is { Name: "error" } && last.Data.Contains("revoked", StringComparison.Ordinal),
+            last?.ToString()
+        );
     }
 
     [Fact]
@@ -98,15 +114,23 @@ public sealed class RunAttackTests : IAsyncLifetime
     public async Task A_run_that_was_forgotten_while_somebody_holds_it_is_never_stale()
     {
         var state = new RunState(1, 0, null);
-        using var watch = new RunWatch("p", "run_1", (_, _) => ValueTask.FromResult<RunState?>(state),
-            _server.Database, TimeProvider.System);
+        using var watch = new RunWatch(
+            "p",
+            "run_1",
+            (_, _) => ValueTask.FromResult<RunState?>(state),
+            _server.Database,
+            TimeProvider.System
+        );
         await watch.EnsureFreshAsync();
         Assert.True(watch.TryRetire());
         state = state with { EndedAt = 1 };
         await watch.EnsureFreshAsync();
         Assert.False(watch.Has(1, LateWorker.Refused, 1));
         // Followed after all, it listens again; and is not given up while it is followed.
-        state = state with { EndedAt = null };
+        state = state with
+        {
+            EndedAt = null,
+        };
         await watch.EnsureFreshAsync();
         using (watch.Follow())
         {
@@ -119,21 +143,26 @@ public sealed class RunAttackTests : IAsyncLifetime
         Assert.True(watch.TryRetire());
     }
 
-    private Task TouchAsync(string topic) => _server.Database.WriteAsync(tx =>
-    {
-        tx.Touch(topic);
-        return ValueTask.FromResult(0);
-    });
+    private Task TouchAsync(string topic) =>
+        _server.Database.WriteAsync(tx =>
+        {
+            tx.Touch(topic);
+            return ValueTask.FromResult(0);
+        });
 
     /// <summary>A run in a session of its own, that a worker has.</summary>
     private async Task<(string Run, string Token, string Session)> ClaimedAsync()
     {
         var session = (await _server.StartSessionAsync("s-" + Guid.NewGuid().ToString("N"), agent: "p")).String("id");
         await _server.SayAsync(session, "work");
-        var claimed = (await _server.PostAsync("/api/v1/agents/p/claim",
-            new { waitSeconds = 10, leaseSeconds = 60 })).Json.GetProperty("data")[0];
-        return (claimed.GetProperty("run").GetProperty("id").GetString()!, claimed.GetProperty("token").GetString()!,
-            session);
+        var claimed = (
+            await _server.PostAsync("/api/v1/agents/p/claim", new { waitSeconds = 10, leaseSeconds = 60 })
+        ).Json.GetProperty("data")[0];
+        return (
+            claimed.GetProperty("run").GetProperty("id").GetString()!,
+            claimed.GetProperty("token").GetString()!,
+            session
+        );
     }
 
     private async Task EndAsync(string way, string run)
@@ -141,25 +170,36 @@ public sealed class RunAttackTests : IAsyncLifetime
         switch (way)
         {
             case "cancelled":
-                Assert.Equal(200, (await _server.PostAsync($"/api/v1/runs/{run}/cancel",
-                    new { reason = "secret reason" })).Status);
+                Assert.Equal(
+                    200,
+                    (await _server.PostAsync($"/api/v1/runs/{run}/cancel", new { reason = "secret reason" })).Status
+                );
                 break;
             case "ended":
-                Assert.Equal(200, (await _server.PostAsync($"/api/v1/runs/{run}/status",
-                    new { status = "succeeded" })).Status);
+                Assert.Equal(
+                    200,
+                    (await _server.PostAsync($"/api/v1/runs/{run}/status", new { status = "succeeded" })).Status
+                );
                 break;
             case "superseded":
                 // Its lease runs out, and somebody else is given the run.
                 _server.Clock.Advance(TimeSpan.FromSeconds(61));
-                var next = (await _server.PostAsync("/api/v1/agents/p/claim",
-                    new { waitSeconds = 20 })).Json.GetProperty("data")[0];
-                Assert.Equal((run, 2),
-                    (next.GetProperty("run").GetProperty("id").GetString(),
-                    next.GetProperty("run").GetProperty("attempt").GetInt32()));
+                var next = (
+                    await _server.PostAsync("/api/v1/agents/p/claim", new { waitSeconds = 20 })
+                ).Json.GetProperty("data")[0];
+                Assert.Equal(
+                    (run, 2),
+                    (
+                        next.GetProperty("run").GetProperty("id").GetString(),
+                        next.GetProperty("run").GetProperty("attempt").GetInt32()
+                    )
+                );
                 break;
             default:
-                Assert.Equal(204, (await _server.SendAsync(HttpMethod.Delete, "/api/v1/agents/p?force=1",
-                    _server.RootKey)).Status);
+                Assert.Equal(
+                    204,
+                    (await _server.SendAsync(HttpMethod.Delete, "/api/v1/agents/p?force=1", _server.RootKey)).Status
+                );
                 break;
         }
     }

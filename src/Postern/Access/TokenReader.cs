@@ -1,0 +1,157 @@
+using System.Buffers.Text;
+using System.Text.Json;
+using Postern.Http;
+
+namespace Postern.Access;
+
+/// <summary>
+/// Reads a token's claims without judging who signed it.
+/// </summary>
+internal static class TokenReader
+{
+    public const int MaxLength = 8192;
+
+    public const long Second = 1_000_000;
+
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 8 };
+    private const int MaxAncestors = 16;
+    private static readonly string[] AllowedHeaders = ["alg", "typ", "kid"];
+
+    /// <summary>
+    /// The claims, read strictly and not yet trusted: they only choose the key that the signature is tried with.
+    /// </summary>
+    public static TokenClaims? ReadClaims(string token, long now)
+    {
+        var parts = token.Split('.');
+        if (parts.Length != 3 || !parts.All(IsCanonical))
+            return null;
+        try
+        {
+            using var header = JsonDocument.Parse(Base64Url.DecodeFromChars(parts[0]), Strict);
+            using var payload = JsonDocument.Parse(Base64Url.DecodeFromChars(parts[1]), Strict);
+            return HeaderIsPlain(header.RootElement) ? ReadPayload(payload.RootElement, now) : null;
+        }
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>
+    /// Base64url as RFC 7515 section 2 writes it: no padding, no white space, no spare bits. A token has one spelling,
+    /// so that what it is known by (its digest) is one too.
+    /// </summary>
+    private static bool IsCanonical(string part) =>
+        part.Length > 0
+        && !part.Contains('=', StringComparison.Ordinal)
+        && Base64Url.IsValid(part)
+        && Base64Url.EncodeToString(Base64Url.DecodeFromChars(part)) == part;
+
+    private static bool HeaderIsPlain(JsonElement header) =>
+        header.ValueKind == JsonValueKind.Object
+        && header
+            .EnumerateObject()
+            .All(m =>
+                AllowedHeaders.Contains(m.Name, StringComparer.Ordinal) && m.Value.ValueKind == JsonValueKind.String
+            )
+        && header.TryGetProperty("alg", out var alg)
+        && alg.ValueEquals("HS256");
+
+    private static TokenClaims? ReadPayload(JsonElement payload, long now)
+    {
+        if (payload.ValueKind != JsonValueKind.Object)
+            return null;
+        if (!payload.TryGetProperty("pub", out var pub) || pub.ValueKind != JsonValueKind.True)
+            return null;
+        if (TextOf(payload, "sub") is not { Length: > 0 } project)
+            return null;
+        if (
+            Seconds(payload, "exp") is not { } expires
+            || expires - now > Wire.Microseconds(Tokens.MaxLife) + Tokens.ClockSkew
+        )
+            return null;
+        var issued = Seconds(payload, "iat");
+        if (issued > now + Tokens.ClockSkew || Seconds(payload, "nbf") > now + Tokens.ClockSkew)
+            return null;
+        var scopes = new List<string>();
+        if (payload.TryGetProperty("scopes", out var listed))
+        {
+            if (listed.ValueKind != JsonValueKind.Array || listed.GetArrayLength() > 1000)
+                return null;
+            foreach (var scope in listed.EnumerateArray())
+                scopes.Add(scope.GetString() ?? "");
+        }
+        var act =
+            payload.TryGetProperty("act", out var actor) && actor.ValueKind == JsonValueKind.Object ? actor : default;
+        // What 0.3.0 wrote: the key, or the token, that it came from.
+        var origin = TextOf(payload, "origin");
+        var ofKey = origin?.StartsWith("key_", StringComparison.Ordinal) == true;
+        if (ReadAncestors(payload) is not { } ancestors || (!TryReadWorker(payload, out var worker)))
+            return null;
+        return new TokenClaims
+        {
+            Project = project,
+            Subject = TextOf(act, "sub") ?? project,
+            Client = TextOf(act, "client"),
+            Scopes = scopes,
+            IssuedAt = issued ?? 0,
+            ExpiresAt = expires,
+            Jti = TextOf(payload, "jti"),
+            OneTime = payload.TryGetProperty("otu", out var once) && once.ValueKind == JsonValueKind.True,
+            Worker = worker,
+            Key = TextOf(payload, "key") ?? (ofKey ? origin : null),
+            Seal = TextOf(payload, "seal"),
+            Ancestors = origin is null || ofKey ? ancestors : [.. ancestors, origin],
+            Since = Seconds(payload, "since"),
+        };
+    }
+
+    /// <summary>Null: it is no list of names.</summary>
+    private static List<string>? ReadAncestors(JsonElement payload)
+    {
+        var ancestors = new List<string>();
+        if (!payload.TryGetProperty("line", out var listed))
+            return ancestors;
+        if (listed.ValueKind != JsonValueKind.Array || listed.GetArrayLength() > MaxAncestors)
+            return null;
+        foreach (var name in listed.EnumerateArray())
+            ancestors.Add(name.GetString() ?? "");
+        return ancestors;
+    }
+
+    /// <summary>False: it says that it is a run's token, and does not say which.</summary>
+    private static bool TryReadWorker(JsonElement payload, out Worker? worker)
+    {
+        worker = null;
+        if (!payload.TryGetProperty("run", out var named))
+            return true;
+        if (
+            TextOf(named, "id") is not { Length: > 0 } run
+            || !named.TryGetProperty("attempt", out var attempt)
+            || !attempt.TryGetInt64(out var number)
+        )
+            return false;
+        worker = new Worker(run, number, TextOf(named, "session") is { Length: > 0 } session ? session : null);
+        return true;
+    }
+
+    private static string? TextOf(JsonElement from, string name) =>
+        from.ValueKind == JsonValueKind.Object && from.TryGetProperty(name, out var value)
+            ? value.ValueKind == JsonValueKind.String
+                ? Fields.TextOf(value)
+                : throw new FormatException()
+            : null;
+
+    private static long? Seconds(JsonElement from, string name)
+    {
+        if (!from.TryGetProperty(name, out var value))
+            return null;
+        if (
+            value.ValueKind != JsonValueKind.Number
+            || !value.TryGetDouble(out var seconds)
+            || seconds is < 0 or > 253_402_300_799
+        )
+            throw new FormatException();
+        return (long)(seconds * 1_000_000);
+    }
+}

@@ -1,0 +1,148 @@
+using Postern.Storage;
+
+namespace Postern.Deliveries;
+
+/// <summary>
+/// The ways in which a delivery ends, is put off or begins again; the caller decides, in its transaction.
+/// </summary>
+internal static class DeliveryEnd
+{
+    /// <summary>Sent, and to be sent again at a time. False: the lease was lost.</summary>
+    public static async ValueTask<bool> PostponeAsync(Tx tx, Delivery d, Attempt attempt, long dueAt)
+    {
+        if (
+            await tx.ExecuteAsync(
+                """
+                UPDATE delivery
+                SET due_at = $4, leased_at = NULL, attempts = attempts + 1, tries = tries + 1, reason = $5
+                WHERE project = $1 AND id = $2 AND lease_no = $3 AND status = 'pending'
+                """,
+                d.Project,
+                d.Id,
+                d.LeaseNo,
+                dueAt,
+                attempt.Words
+            ) != 1
+        )
+            return false;
+        await DeliveryRow.InsertAttemptAsync(tx, d, attempt);
+        return true;
+    }
+
+    /// <summary>
+    /// The end: delivered (no reason) or dead. The next of its chain becomes due. False: the lease was lost, or it had
+    /// ended.
+    /// </summary>
+    public static async ValueTask<bool> EndAsync(Tx tx, Delivery d, Attempt? attempt, string? reason)
+    {
+        // Without an attempt (time, a person) whoever holds the lease loses it.
+        var ended = attempt is null
+            ? await tx.ExecuteAsync(
+                """
+                UPDATE delivery
+                SET status = 'dead', reason = $3, due_at = NULL, leased_at = NULL, ended_at = $4,
+                  lease_no = lease_no + 1
+                WHERE project = $1 AND id = $2 AND status = 'pending'
+                """,
+                d.Project,
+                d.Id,
+                reason,
+                tx.Now
+            )
+            : await tx.ExecuteAsync(
+                """
+                UPDATE delivery
+                SET status = $4, reason = $5, due_at = NULL, leased_at = NULL, ended_at = $6, attempts = attempts + 1,
+                  tries = tries + 1
+                WHERE project = $1 AND id = $2 AND lease_no = $3 AND status = 'pending'
+                """,
+                d.Project,
+                d.Id,
+                d.LeaseNo,
+                reason is null ? Delivery.Delivered : Delivery.Dead,
+                reason,
+                tx.Now
+            );
+        if (ended != 1)
+            return false;
+        if (attempt is not null)
+            await DeliveryRow.InsertAttemptAsync(tx, d, attempt);
+        if (
+            d.Ordered
+            && await tx.ExecuteAsync(
+                """
+                UPDATE delivery SET due_at = $4 WHERE due_at IS NULL AND (project, id) = (
+                  SELECT project, id FROM delivery
+                  WHERE project = $1 AND endpoint = $2 AND subject = $3 AND status = 'pending' AND ordered = 1
+                  ORDER BY place LIMIT 1)
+                """,
+                d.Project,
+                d.Endpoint,
+                d.Subject,
+                tx.Now
+            ) == 1
+        )
+            tx.Touch(Topics.Deliveries);
+        return true;
+    }
+
+    /// <summary>
+    /// An ended delivery goes out again, at once, whatever its chain is doing. False: it was pending.
+    /// </summary>
+    public static async ValueTask<bool> AgainAsync(Tx tx, Delivery d, long giveUpAt)
+    {
+        tx.Touch(Topics.Deliveries);
+        return await tx.ExecuteAsync(
+                """
+                UPDATE delivery
+                SET status = 'pending', reason = NULL, ended_at = NULL, ordered = 0, tries = 0, due_at = $3,
+                  give_up_at = $4,
+                  lease_no = lease_no + 1, replayed_at = CASE WHEN status = 'delivered' THEN $3 ELSE replayed_at END
+                WHERE project = $1 AND id = $2 AND status <> 'pending'
+                """,
+                d.Project,
+                d.Id,
+                tx.Now,
+                giveUpAt
+            ) == 1;
+    }
+
+    /// <summary>
+    /// Ends what waits for an endpoint that was disabled or deleted, a batch, and returns how many. What somebody else
+    /// holds is passed over: nobody is waited for, so many at once come to no deadlock. Those behind others go first,
+    /// and the first of a chain not before them: a chain that is left over begins with one that is due, and so ends by
+    /// itself. What is under way is recorded by its sender.
+    /// </summary>
+    public static async ValueTask<int> EndWaitingAsync(Tx tx, string project, string endpoint, string reason, int limit)
+    {
+        var behind = await EndAllAsync("due_at IS NULL");
+        return behind > 0
+            ? behind
+            : await EndAllAsync(
+                """
+                due_at IS NOT NULL AND leased_at IS NULL AND NOT EXISTS (
+                  SELECT 1 FROM delivery n
+                  WHERE n.project = d.project AND n.endpoint = d.endpoint AND n.subject = d.subject
+                    AND n.status = 'pending' AND n.due_at IS NULL)
+                """
+            );
+
+        ValueTask<int> EndAllAsync(string which) =>
+            tx.ExecuteAsync(
+                $"""
+                UPDATE delivery
+                SET status = 'dead', reason = $3, due_at = NULL, leased_at = NULL, ended_at = $4,
+                  lease_no = lease_no + 1
+                WHERE (project, id) IN (
+                  SELECT d.project, d.id FROM delivery d
+                  WHERE d.project = $1 AND d.endpoint = $2 AND d.status = 'pending' AND {which}
+                  LIMIT $5{tx.ForUpdateSkipLocked})
+                """,
+                project,
+                endpoint,
+                reason,
+                tx.Now,
+                (long)limit
+            );
+    }
+}

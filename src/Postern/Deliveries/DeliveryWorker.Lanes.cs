@@ -1,0 +1,37 @@
+using Postern.Storage;
+
+namespace Postern.Deliveries;
+
+/// <content>Lanes: each endpoint's deliveries wait for that endpoint alone.</content>
+internal sealed partial class DeliveryWorker
+{
+    /// <summary>Starts whatever has a place.</summary>
+    private void Pump()
+    {
+        lock (_gate)
+        {
+            foreach (var lane in _lanes.Values)
+                PumpLane(lane);
+        }
+    }
+
+    private void PumpLane(DeliveryLane lane)
+    {
+        while (
+            !_stopping.IsCancellationRequested
+            && _underWay < _options.Deliveries.Concurrency
+            && lane.Start(Database.Now) is { } delivery
+        )
+        {
+            _underWay++;
+            _ = Task.Run(() => WorkAsync(delivery, lane), CancellationToken.None);
+        }
+    }
+
+    private DeliveryLane LaneOf(Delivery delivery)
+    {
+        if (!_lanes.TryGetValue((delivery.Project, delivery.Endpoint), out var lane))
+            _lanes[(delivery.Project, delivery.Endpoint)] = lane = new DeliveryLane(_options.Deliveries);
+        return lane;
+    }
+}

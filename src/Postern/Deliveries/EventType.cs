@@ -1,0 +1,56 @@
+namespace Postern.Deliveries;
+
+/// <summary>
+/// A kind of event that endpoints may subscribe to. No other kind can be emitted: <see cref="All"/> is what there is,
+/// in the documents too.
+/// </summary>
+internal sealed class EventType
+{
+    private static readonly List<EventType> Known = [];
+    private static readonly Dictionary<string, EventType> ByName = new(StringComparer.Ordinal);
+
+    public static readonly EventType RunCreated = new("run.created", "A run was created.");
+    public static readonly EventType RunStarted = new("run.started", "A run began to work, for the first time.");
+    public static readonly EventType RunWaiting = new("run.waiting", "A run waits for a person, or was paused.");
+    public static readonly EventType RunSucceeded = new("run.succeeded", "A run ended, and did what it was to do.");
+    public static readonly EventType RunFailed = new("run.failed", "A run ended, and did not.");
+    public static readonly EventType RunCancelled = new("run.cancelled", "A run was ended by somebody.");
+    public static readonly EventType RunTimedOut = new("run.timed_out", "A run was ended by one of its deadlines.");
+    public static readonly EventType SessionCreated = new("session.created", "A session was created.");
+    public static readonly EventType SessionClosed = new("session.closed", "A session was closed.");
+    public static readonly EventType SessionExpired = new("session.expired", "A session came to its expiry.");
+    public static readonly EventType MessageCommitted = new("message.committed", "A message joined a transcript.");
+    public static readonly EventType ApprovalRequested = new("approval.requested", "A run asked a person.");
+    public static readonly EventType ApprovalDecided = new("approval.decided", "A person decided, or the run ended.");
+    public static readonly EventType ApprovalExpired = new("approval.expired", "Nobody decided in time.");
+    public static readonly EventType TriggerCaptured = new("trigger.captured", "A request to a trigger was captured.");
+    public static readonly EventType TriggerFiltered = new("trigger.filtered", "A trigger's filter refused a request.");
+    public static readonly EventType ScheduleFailed = new("trigger.schedule_failed", "A schedule cannot go on.");
+    public static readonly EventType DeliveryDead = new("delivery.dead", "A delivery was given up.");
+    public static readonly EventType EndpointDisabled = new("endpoint.disabled", "An endpoint failed for too long.");
+
+    private EventType(string name, string words)
+    {
+        (Name, Words) = (name, words);
+        Known.Add(this);
+        ByName.Add(name, this);
+    }
+
+    public static IReadOnlyList<EventType> All => Known;
+
+    public string Name { get; }
+
+    /// <summary>What happened, as the documents say it.</summary>
+    public string Words { get; }
+
+    /// <summary>The event of a run that has come to a phase.</summary>
+    /// <exception cref="KeyNotFoundException">There is none of that phase.</exception>
+    public static EventType OfRun(string phase) => ByName["run." + phase];
+
+    /// <summary>The table of the documents.</summary>
+    public static string Markdown() =>
+        "| event | what happened |\n| --- | --- |\n"
+        + string.Concat(All.Select(type => $"| `{type.Name}` | {type.Words} |\n"));
+
+    public override string ToString() => Name;
+}

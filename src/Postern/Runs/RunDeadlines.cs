@@ -1,0 +1,35 @@
+namespace Postern.Runs;
+
+/// <summary>
+/// The times by which a run must have gone on.
+/// </summary>
+internal static class RunDeadlines
+{
+    public const long Second = 1_000_000;
+
+    /// <summary>
+    /// The earliest of a run's deadlines, after a sign of life. While a person is asked it is the question's.
+    /// </summary>
+    public static long DeadlineOf(Run run, long now) =>
+        run.ApprovalUntil
+        ?? Math.Min(
+            run.TotalAt,
+            Math.Min(
+                run.StateUntil ?? long.MaxValue,
+                run.Phase == Phase.Running && run.Session is null ? now + (run.SilentSeconds * Second) : long.MaxValue
+            )
+        );
+
+    public static Run WithDeadlines(Run run, Workflow workflow, long now, bool entered)
+    {
+        if (run.IsEnded)
+            return run with { StateUntil = null };
+        long? until =
+            !entered ? run.StateUntil
+            : workflow.Deadlines.TryGetValue(run.Status, out var seconds) ? now + (seconds * Second)
+            : run.Phase == Phase.Queued ? now + (run.QueuedSeconds * Second)
+            : null;
+        var timed = run with { StateUntil = until };
+        return timed with { DeadlineAt = DeadlineOf(timed, now) };
+    }
+}

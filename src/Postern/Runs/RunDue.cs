@@ -1,0 +1,148 @@
+using Postern.Storage;
+
+namespace Postern.Runs;
+
+/// <summary>
+/// Changes of when a run is due: what the dispatcher, a worker or the idle window is to do with it next.
+/// </summary>
+internal static class RunDue
+{
+    public static async ValueTask<bool> AwaitsApprovalAsync(Tx tx, string project, string id) =>
+        await tx.FirstAsync(
+            "SELECT 1 FROM run WHERE project = $1 AND id = $2 AND approval IS NOT NULL",
+            r => r.GetInt64(0),
+            project,
+            id
+        ) == 1;
+
+    /// <summary>Whether the holder of a lease still has it; asked under the run's lock.</summary>
+    public static async ValueTask<bool> HoldsLeaseAsync(Tx tx, Run run) =>
+        await tx.FirstAsync(
+            """
+            SELECT 1
+            FROM run
+            WHERE project = $1 AND id = $2 AND lease_no = $3 AND lease_until > 0 AND due_at IS NOT NULL
+            """,
+            r => r.GetInt64(0),
+            run.Project,
+            run.Id,
+            run.LeaseNo
+        ) == 1;
+
+    /// <summary>There is work: some node takes it as soon as it sees it.</summary>
+    public static async ValueTask MakeDueAsync(Tx tx, string project, string id)
+    {
+        await tx.ExecuteAsync(
+            """
+            UPDATE run
+            SET due_at = $3, idle_until = NULL, updated_at = $3
+            WHERE project = $1 AND id = $2 AND ended_at IS NULL AND due_at IS NULL AND waits_at IS NULL
+              AND claim_at IS NULL
+            """,
+            project,
+            id,
+            tx.Now
+        );
+        tx.Touch(Topics.Runs);
+    }
+
+    /// <summary>
+    /// A turn of it begins: it is not idle, and its session's own deadline runs beside its total one.
+    /// </summary>
+    public static ValueTask<int> BeginTurnAsync(Tx tx, Run run) =>
+        tx.ExecuteAsync(
+            """
+            UPDATE run
+            SET idle_until = NULL, boot_message = 0, deadline_at = total_at
+            WHERE project = $1 AND id = $2 AND ended_at IS NULL
+            """,
+            run.Project,
+            run.Id
+        );
+
+    /// <summary>
+    /// Nothing is left to do: the run waits for the next message until the end of its idle window, which does not begin
+    /// while a person is asked.
+    /// </summary>
+    public static ValueTask<int> RestAsync(Tx tx, string project, string id) =>
+        tx.ExecuteAsync(
+            """
+            UPDATE run SET due_at = NULL, waits_at = NULL, lease_until = 0, tries = 0, boot_message = 0,
+              claim_at = NULL, claim_until = NULL, claim_seconds = 0, deadline_at = COALESCE(approval_until, total_at),
+              idle_until = CASE WHEN approval IS NULL THEN $3 + idle_seconds * 1000000 END, updated_at = $3
+            WHERE project = $1 AND id = $2 AND ended_at IS NULL
+            """,
+            project,
+            id,
+            tx.Now
+        );
+
+    /// <summary>More is due at once, for whichever node takes it next.</summary>
+    public static async ValueTask AgainAsync(Tx tx, string project, string id)
+    {
+        await tx.ExecuteAsync(
+            """
+            UPDATE run
+            SET due_at = $3, waits_at = NULL, lease_until = 0, tries = 0, idle_until = NULL, claim_at = NULL,
+              claim_until = NULL, claim_seconds = 0, boot_message = 0, updated_at = $3
+            WHERE project = $1 AND id = $2 AND ended_at IS NULL
+            """,
+            project,
+            id,
+            tx.Now
+        );
+        tx.Touch(Topics.Runs);
+    }
+
+    /// <summary>It waits for a person: its idle window is not running out.</summary>
+    public static ValueTask<int> StayAsync(Tx tx, string project, string id) =>
+        tx.ExecuteAsync("UPDATE run SET idle_until = NULL WHERE project = $1 AND id = $2", project, id);
+
+    /// <summary>
+    /// It was handed over: nothing is due here until the agent reports. A lease that was given up (its turn has ended
+    /// meanwhile) changes nothing.
+    /// </summary>
+    public static ValueTask<int> HandedOverAsync(Tx tx, Run run) =>
+        tx.ExecuteAsync(
+            """
+            UPDATE run
+            SET due_at = NULL, lease_until = 0, tries = 0, dispatched = 1
+            WHERE project = $1 AND id = $2 AND lease_no = $3 AND lease_until > 0
+            """,
+            run.Project,
+            run.Id,
+            run.LeaseNo
+        );
+
+    /// <summary>Offered to the workers that claim, until one takes it or the deadline is over.</summary>
+    public static async ValueTask OfferAsync(Tx tx, Run run)
+    {
+        await tx.ExecuteAsync(
+            """
+            UPDATE run
+            SET due_at = NULL, waits_at = NULL, lease_until = 0, tries = 0, idle_until = NULL, claim_at = $3,
+              claim_until = NULL, claim_seconds = 0, deadline_at = $4
+            WHERE project = $1 AND id = $2 AND ended_at IS NULL
+            """,
+            run.Project,
+            run.Id,
+            tx.Now,
+            run.Session is null ? run.DeadlineAt : Math.Min(run.TotalAt, tx.Now + (run.QueuedSeconds * 1_000_000))
+        );
+        tx.Touch(Topics.Claimable(run.Project, run.Agent));
+    }
+
+    /// <summary>A shorter time in all than its agent's, set with its start.</summary>
+    public static ValueTask<int> LimitAsync(Tx tx, string project, string id, long seconds) =>
+        tx.ExecuteAsync(
+            """
+            UPDATE run
+            SET total_seconds = $3, total_at = created_at + $3 * 1000000, deadline_at = CASE
+              WHEN deadline_at > created_at + $3 * 1000000 THEN created_at + $3 * 1000000 ELSE deadline_at END
+            WHERE project = $1 AND id = $2
+            """,
+            project,
+            id,
+            seconds
+        );
+}

@@ -1,0 +1,329 @@
+using System.Text.Json;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Storage;
+using Postern.Triggers;
+
+namespace Postern.Sessions;
+
+/// <content>Appends: to the inbox, the outbox and the side channels, and what follows from a record.</content>
+internal sealed partial class Conversation
+{
+    /// <summary>Appends records to a channel: all of them or none, and none that is there already.</summary>
+    public async ValueTask<AppendOutcome> AppendAsync(
+        Tx tx,
+        SessionName name,
+        string channel,
+        IReadOnlyList<NewRecord> records,
+        Writer writer
+    )
+    {
+        if (await SessionStore.LockAsync(tx, name.Project, name.Id) is not { } session)
+            return new AppendOutcome.Gone();
+
+        // A repeat gets the first outcome, whatever the session has become since.
+        var fresh = new List<NewRecord>(records.Count);
+        long? first = null;
+        var last = -1L;
+        var known = await RecordStore.FindPartsAsync(tx, name, channel, records);
+        foreach (var record in records)
+        {
+            if (record.PartId is null || !known.TryGetValue(record.PartId, out var there))
+                fresh.Add(record);
+            else if (!record.IsRepeatOf(there))
+                return new AppendOutcome.PartMismatch(record.PartId);
+            else
+                (first, last) = (first ?? there.Seq, Math.Max(last, there.Seq));
+        }
+        if (fresh.Count == 0)
+            return new AppendOutcome.Appended(
+                first!.Value,
+                last + 1,
+                session.CurrentRun is not null,
+                session.StopIsAsked
+            );
+
+        if (session.IsClosed)
+            return new AppendOutcome.Closed(session.ClosedReason);
+        if (session.IsExpired(tx.Now))
+            return new AppendOutcome.Expired();
+        if (IsFull(session) && fresh.Exists(r => r.Body.Length > 0 && r.In?.Kind is not (InKind.Stop or InKind.Close)))
+            return new AppendOutcome.QuotaReached();
+        if (writer.Run is not null && (writer.Run != session.CurrentRun || writer.Attempt != session.CurrentAttempt))
+            return new AppendOutcome.NotTheRun();
+
+        if (
+            channel == RecordStore.Out
+            && session.CurrentRun is not null
+            && fresh.Exists(r => r.ControlValue == Control.TurnComplete)
+            && await RunDue.AwaitsApprovalAsync(tx, session.Project, session.CurrentRun)
+        )
+            return new AppendOutcome.AwaitsApproval();
+
+        tx.Touch(session.Id);
+        var (start, end, ensured) = channel switch
+        {
+            RecordStore.In => await AppendInAsync(tx, session, name, fresh, writer),
+            RecordStore.Out => await AppendOutAsync(tx, session, name, fresh),
+            _ => await AppendSideAsync(tx, name, channel, fresh),
+        };
+        return new AppendOutcome.Appended(
+            Math.Min(first ?? start, start),
+            Math.Max(last + 1, end),
+            ensured,
+            session.StopIsAsked
+        );
+    }
+
+    /// <summary>
+    /// The hot path of agents that stream; null when the rules of <see cref="AppendAsync"/> are needed after all, and
+    /// nothing was written.
+    /// </summary>
+    public async Task<long?> TryAppendPlainAsync(Database database, SessionName name, NewRecord record, Writer writer)
+    {
+        try
+        {
+            return await database.WriteOneAsync(tx =>
+                RecordStore.AppendPlainAsync(tx, name, record, writer, MostBytes)
+            );
+        }
+        catch (UniqueViolationException)
+        {
+            // The same part was being appended in this moment.
+            return null;
+        }
+    }
+
+    /// <summary>It holds as many bytes as it may: it takes no more but what ends something.</summary>
+    public bool IsFull(Session session) => session.Bytes >= MostBytes;
+
+    private long MostBytes => options.Quotas.SessionBytes is > 0 and var most ? most : long.MaxValue;
+
+    /// <summary>A text of the agent, where it has streamed none.</summary>
+    public ValueTask<(long Start, long End, bool Ensured)> SpeakAsync(
+        Tx tx,
+        Session session,
+        string part,
+        string text
+    ) => AppendOutAsync(tx, session, NameOf(session), TextRecords(part, text));
+
+    private static List<NewRecord> TextRecords(string part, string text)
+    {
+        object[] chunks =
+        [
+            new { type = "start", messageId = "msg_" + part.Replace(':', '_') },
+            new { type = "text-start", id = "0" },
+            new
+            {
+                type = "text-delta",
+                id = "0",
+                delta = text,
+            },
+            new { type = "text-end", id = "0" },
+            new { type = "finish" },
+        ];
+        return
+        [
+            .. chunks.Select(
+                (c, i) =>
+                    NewRecord.OfJson(JsonSerializer.SerializeToUtf8Bytes(c, Wire.Json), $"{part}:{i}", $"{part}:{i}")
+            ),
+        ];
+    }
+
+    private async ValueTask<(long Start, long End, bool Ensured)> AppendInAsync(
+        Tx tx,
+        Session session,
+        SessionName name,
+        List<NewRecord> records,
+        Writer writer
+    )
+    {
+        var seq = session.InNext;
+        await RecordStore.InsertAllAsync(tx, name, RecordStore.In, seq, records);
+        var (message, stop, messages, close, wantsRun) = (
+            session.InMessageSeq,
+            session.StopSeq,
+            session.MessageNext,
+            false,
+            false
+        );
+        foreach (var record in records)
+        {
+            switch (record.In?.Kind)
+            {
+                case InKind.Stop:
+                    stop = seq;
+                    break;
+                case InKind.Close:
+                    close = true;
+                    break;
+                case InKind.Message:
+                    message = seq;
+                    wantsRun = true;
+                    if (record.In.Message is { } said && await transcript.TakeAsync(tx, session, messages, said))
+                        messages++;
+                    break;
+                default:
+                    wantsRun = true;
+                    break;
+            }
+            seq++;
+        }
+        await tx.ExecuteAsync(
+            """
+            UPDATE session SET in_next = $3, in_message_seq = $4, stop_seq = $5, message_next = $6, updated_at = $7,
+              bytes = bytes + $8 WHERE project = $1 AND id = $2
+            """,
+            session.Project,
+            session.Id,
+            seq,
+            message,
+            stop,
+            messages,
+            tx.Now,
+            records.Sum(r => r.Size)
+        );
+        var now = session with { InNext = seq, InMessageSeq = message, StopSeq = stop, MessageNext = messages };
+        if (writer.Person is not null)
+            await RecordStore.StandAsync(tx, name, writer.Person, session.OutNext);
+        if (close)
+        {
+            await CloseAsync(tx, now, "closed by the client");
+            return (session.InNext, seq, false);
+        }
+        return (session.InNext, seq, !wantsRun || await EnsureRunAsync(tx, now));
+    }
+
+    private async ValueTask<(long Start, long End, bool Ensured)> AppendOutAsync(
+        Tx tx,
+        Session session,
+        SessionName name,
+        List<NewRecord> records,
+        bool withoutRecords = false
+    )
+    {
+        var now = session;
+        var own = new List<NewRecord>();
+        foreach (var record in records)
+        {
+            if (record.ControlValue == Control.TurnComplete)
+            {
+                await RecordStore.InsertAllAsync(tx, name, RecordStore.Out, now.OutNext - own.Count, own);
+                var message = withoutRecords
+                    ? folds.MessageWithoutRecords(own)
+                    : await folds.MessageAsync(tx, now, session.OutNext, own);
+                now = await CompleteTurnAsync(tx, now, name, record, message);
+                own.Clear();
+            }
+            else
+            {
+                own.Add(record);
+                now = now with { OutNext = now.OutNext + 1, OutSettled = record.Headers is not null && now.OutSettled };
+            }
+        }
+        await RecordStore.InsertAllAsync(tx, name, RecordStore.Out, now.OutNext - own.Count, own);
+        // An agent that streams is alive: its turn's deadline moves on, written once in half of its time.
+        var half = Seconds(now.TurnSeconds) / 2;
+        if (now.TurnDeadline - tx.Now <= half)
+        {
+            await tx.ExecuteAsync(
+                "UPDATE session SET turn_deadline = $3 WHERE project = $1 AND id = $2",
+                now.Project,
+                now.Id,
+                tx.Now + (half * 2)
+            );
+        }
+        await tx.ExecuteAsync(
+            "UPDATE session SET out_next = $3, out_settled = $4, bytes = bytes + $5 WHERE project = $1 AND id = $2",
+            now.Project,
+            now.Id,
+            now.OutNext,
+            now.OutSettled ? 1L : 0L,
+            records.Sum(r => r.Size)
+        );
+        return (session.OutNext, now.OutNext, session.CurrentRun is not null);
+    }
+
+    /// <summary>
+    /// The turn's records become one message of the transcript, in the transaction that stores the control record; then
+    /// the run rests or takes what waits.
+    /// </summary>
+    private async ValueTask<Session> CompleteTurnAsync(
+        Tx tx,
+        Session session,
+        SessionName name,
+        NewRecord record,
+        FoldedMessage? message
+    )
+    {
+        var messages = session.MessageNext;
+        if (message is not null)
+            await transcript.InsertAsync(tx, session.Project, session.Id, messages++, message, session.CurrentRun);
+        var answered = AnsweredBy(session, record);
+        var headers = new List<string[]>(record.Headers!.Where(h => !Control.IsOfServer(h[0])));
+        if (answered >= 0)
+            headers.Add([Control.InEventId, answered.ToString()]);
+        await RecordStore.InsertAsync(tx, name, RecordStore.Out, session.OutNext, record with { Headers = headers });
+        var now = session with
+        {
+            OutNext = session.OutNext + 1,
+            OutSettled = true,
+            MessageNext = messages,
+            InAnsweredSeq = answered,
+            TurnDeadline = null,
+            TurnOutSeq = session.OutNext + 1,
+        };
+        await tx.ExecuteAsync(
+            """
+            UPDATE session
+            SET message_next = $3, in_answered_seq = $4, turn_deadline = NULL, turn_out_seq = $5, updated_at = $6
+            WHERE project = $1 AND id = $2
+            """,
+            now.Project,
+            now.Id,
+            now.MessageNext,
+            now.InAnsweredSeq,
+            now.TurnOutSeq,
+            tx.Now
+        );
+        await AgentPlaces.FreeAsync(tx, now.Project, now.Agent, ofSession: true);
+        if (now.CurrentRun is { } run)
+        {
+            if (now.HasUnanswered)
+                await RunDue.AgainAsync(tx, now.Project, run);
+            else
+                await RunDue.RestAsync(tx, now.Project, run);
+        }
+        if (session.IsOfTrigger)
+            await CaptureStore.SettleAsync(tx, now.Project, now.Id, answered, Capture.Success, null, null);
+        return now;
+    }
+
+    /// <summary>What the agent says it has answered, within what there is; else what the turn was opened for.</summary>
+    private static long AnsweredBy(Session session, NewRecord record)
+    {
+        var said = record.Headers!.FirstOrDefault(h => h[0] == Control.InEventId)?[1];
+        if (long.TryParse(said, out var seq) && seq >= session.InAnsweredSeq && seq < session.InNext)
+            return seq;
+        return Math.Max(session.InAnsweredSeq, session.TurnIsOpen ? session.TurnInSeq : session.InMessageSeq);
+    }
+
+    private static async ValueTask<(long Start, long End, bool Ensured)> AppendSideAsync(
+        Tx tx,
+        SessionName name,
+        string channel,
+        List<NewRecord> records
+    )
+    {
+        var start = await RecordStore.NextOfSideAsync(tx, name, channel);
+        await RecordStore.InsertAllAsync(tx, name, channel, start, records);
+        await tx.ExecuteAsync(
+            "UPDATE session SET bytes = bytes + $3 WHERE project = $1 AND id = $2",
+            name.Project,
+            name.Id,
+            records.Sum(r => r.Size)
+        );
+        return (start, start + records.Count, true);
+    }
+}

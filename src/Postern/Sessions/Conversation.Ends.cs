@@ -1,0 +1,171 @@
+using System.Text.Json;
+using Postern.Deliveries;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Storage;
+using Postern.Triggers;
+
+namespace Postern.Sessions;
+
+/// <content>The ways in which a conversation, or the run that it has, ends.</content>
+internal sealed partial class Conversation
+{
+    /// <summary>
+    /// Ends a live run of any kind from outside: its turn is broken off, its session goes on without it. Null: it had
+    /// ended.
+    /// </summary>
+    public async ValueTask<Run?> EndRunAsync(
+        Tx tx,
+        Run run,
+        string phase,
+        string? why,
+        Doer? by = null,
+        Failure? failure = null,
+        bool tellAgent = false
+    )
+    {
+        if (await machine.EndAsync(tx, run.Project, run.Id, phase, why, by, failure, tellAgent) is not { } ended)
+            return null;
+        if (ended.Session is not null)
+            await ReleaseRunAsync(tx, ended);
+        return ended;
+    }
+
+    /// <summary>
+    /// What follows for a session when its run has ended: an open turn is completed or broken off, and what still waits
+    /// gets a run of its own.
+    /// </summary>
+    /// <param name="tx">Holds the rows of the session and the run.</param>
+    /// <param name="run">Has ended.</param>
+    public async ValueTask ReleaseRunAsync(Tx tx, Run run)
+    {
+        if (
+            await SessionStore.LockAsync(tx, run.Project, run.Session!) is not { } session
+            || session.CurrentRun != run.Id
+        )
+            return;
+        await tx.ExecuteAsync(
+            "UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2",
+            session.Project,
+            session.Id
+        );
+        tx.Touch(session.Id);
+        session = session with { CurrentRun = null };
+        if (!session.TurnIsOpen && !session.HasUnanswered)
+            return;
+        if (run.Phase != Phase.Succeeded)
+        {
+            await BreakTurnAsync(
+                tx,
+                session,
+                run.Reason ?? $"The run {run.Phase}.",
+                run.Phase,
+                failure: run.FailureCode is null
+                    ? null
+                    : new Failure(run.FailureCode, run.FailureMessage, run.FailedStage)
+            );
+            return;
+        }
+        await AppendOutAsync(
+            tx,
+            session,
+            NameOf(session),
+            [NewRecord.OfControl(null, [Control.Header, Control.TurnComplete])]
+        );
+        if (await SessionStore.LockAsync(tx, session.Project, session.Id) is { HasUnanswered: true } more)
+            await StartRunAsync(tx, more, null, bootMessage: false);
+    }
+
+    /// <summary>
+    /// Closes a session for good; false when it was closed already. Its run ends, and the agent is told.
+    /// </summary>
+    public ValueTask<bool> CloseAsync(Tx tx, Session session, string? reason, string? callingRun = null) =>
+        session.IsClosed ? new(false) : FinishAsync(tx, session, SessionEnd.Closed, reason, callingRun);
+
+    /// <summary>What follows from a session's expiry: the same end as a close, once.</summary>
+    /// <param name="tx">Holds the session's row.</param>
+    /// <param name="session">As it is now.</param>
+    /// <param name="withoutRecords">The open turn's records cannot be put together: it leaves no message.</param>
+    public ValueTask<bool> ExpireAsync(Tx tx, Session session, bool withoutRecords = false) =>
+        FinishAsync(tx, session, SessionEnd.Expired, "expired", null, withoutRecords);
+
+    private async ValueTask<bool> FinishAsync(
+        Tx tx,
+        Session session,
+        SessionEnd end,
+        string? reason,
+        string? callingRun,
+        bool withoutRecords = false
+    )
+    {
+        var name = NameOf(session);
+        tx.Touch(session.Id);
+        var messages = session.MessageNext;
+        var hasTurn = !withoutRecords && session.OutNext > session.TurnOutSeq;
+        if (hasTurn && await folds.MessageAsync(tx, session, session.OutNext, []) is { } message)
+            await transcript.InsertAsync(tx, session.Project, session.Id, messages++, message, session.CurrentRun);
+        var told = NewRecord.OfJson(
+            JsonSerializer.SerializeToUtf8Bytes(new { kind = "close", reason }, Wire.Json),
+            Id.New("rec", tx.Now),
+            null
+        );
+        await RecordStore.InsertAsync(tx, name, RecordStore.In, session.InNext, told);
+        List<string[]> headers =
+        [
+            [Control.Header, Control.SessionClosed],
+        ];
+        if (reason is not null)
+            headers.Add([Control.ClosedReason, reason]);
+        await RecordStore.InsertAsync(
+            tx,
+            name,
+            RecordStore.Out,
+            session.OutNext,
+            NewRecord.OfControl(null, [.. headers])
+        );
+        if (session.CurrentRun is { } run)
+            await machine.EndAsync(
+                tx,
+                session.Project,
+                run,
+                run == callingRun ? Phase.Succeeded : Phase.Cancelled,
+                RunMachine.SessionClosed,
+                tellAgent: run != callingRun
+            );
+        if (session.IsOfTrigger)
+            await CaptureStore.SettleAsync(
+                tx,
+                session.Project,
+                session.Id,
+                long.MaxValue,
+                Capture.Failed,
+                Phase.Cancelled,
+                "The session was closed."
+            );
+        await events.EndedAsync(
+            tx,
+            session,
+            end == SessionEnd.Closed ? EventType.SessionClosed : EventType.SessionExpired,
+            reason
+        );
+        await tx.ExecuteAsync(
+            $"""
+            UPDATE session
+            SET {(
+                end == SessionEnd.Closed ? "closed_at = $6" : "expiry_told = 1"
+            )}, closed_reason = $7, in_next = $3, out_next = $4, message_next = $5, updated_at = $6,
+              current_run = NULL, turn_deadline = NULL, turn_out_seq = $4, run_wanted_until = NULL
+            WHERE project = $1 AND id = $2
+            """,
+            session.Project,
+            session.Id,
+            session.InNext + 1,
+            session.OutNext + 1,
+            messages,
+            tx.Now,
+            reason
+        );
+        await AgentPlaces.FreeAsync(tx, session.Project, session.Agent, ofSession: true);
+        return true;
+    }
+}

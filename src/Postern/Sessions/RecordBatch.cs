@@ -1,0 +1,95 @@
+using System.Text.Json;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Sessions;
+
+/// <summary>
+/// Reads the records of a request.
+/// </summary>
+internal static class RecordBatch
+{
+    public const int MaxRecords = 1000;
+    public const int MaxPartId = 256;
+    private const int MaxHeaders = 32;
+
+    public static (IReadOnlyList<NewRecord>? Batch, Refusal? Refusal) Read(
+        JsonElement root,
+        string channel,
+        bool asUser,
+        long now
+    )
+    {
+        if (
+            root.ValueKind != JsonValueKind.Object
+            || !root.TryGetProperty("records", out var list)
+            || list.ValueKind != JsonValueKind.Array
+        )
+            return (null, Wrong("records must be a list"));
+        if (list.GetArrayLength() is 0 or > MaxRecords)
+            return (null, Wrong($"records must have 1 to {MaxRecords} items"));
+        var batch = new List<NewRecord>(list.GetArrayLength());
+        var parts = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var item in list.EnumerateArray())
+        {
+            var at = $"records[{batch.Count}]";
+            if (item.ValueKind != JsonValueKind.Object)
+                return (null, Wrong($"{at} must be an object"));
+            var fields = new Fields(item);
+            var partId = fields.Text("partId", 1, MaxPartId);
+            var headers = fields.Object("headers");
+            if (fields.Refusal() is { } fault)
+                return (null, Wrong($"{at}.{fault.Message}"));
+            if (partId is not null && !parts.Add(partId))
+                return (null, Wrong($"{at}.partId stands twice in the batch"));
+            if (headers is { } given && given.EnumerateObject().Any())
+            {
+                if (
+                    item.TryGetProperty("data", out var none)
+                    && none.ValueKind is not (JsonValueKind.Null or JsonValueKind.String)
+                )
+                    return (null, Wrong($"{at}.data must be left out of a control record"));
+                if (ReadHeaders(given) is not { } names)
+                    return (
+                        null,
+                        Wrong(
+                            $"{at}.headers must be at most {MaxHeaders} names of 1 to 128 and texts of at most 4096 "
+                                + "characters"
+                        )
+                    );
+                batch.Add(NewRecord.OfControl(partId, names));
+                continue;
+            }
+            if (!item.TryGetProperty("data", out var data))
+                return (null, Wrong($"{at}.data is required"));
+            // As it came: half of a character may stand at the end of one delta, and its other half begin the next.
+            var json = System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(data).ToArray();
+            var effect = channel == RecordStore.In ? InEffect.Read(data, asUser) : null;
+            if (effect is { Problem: { } problem })
+                return (null, Wrong($"{at}.data {problem}"));
+            batch.Add(NewRecord.OfJson(json, partId ?? Id.New("rec", now), partId, effect));
+        }
+        return (batch, null);
+    }
+
+    private static List<string[]>? ReadHeaders(JsonElement given)
+    {
+        var names = new List<string[]>();
+        foreach (var member in given.EnumerateObject())
+        {
+            var text = member.Value.ValueKind == JsonValueKind.String ? Fields.TextOf(member.Value) : null;
+            if (
+                text is not { Length: <= 4096 }
+                || member.Name.Length is 0 or > 128
+                || member.Name.Contains('\0', StringComparison.Ordinal)
+                || names.Count >= MaxHeaders
+            )
+                return null;
+            names.Add([member.Name, text]);
+        }
+        return names;
+    }
+
+    public static Refusal Wrong(string message) =>
+        new(400, message, "invalid_body") { Extra = [("ok", false)], ShouldRetry = false };
+}
