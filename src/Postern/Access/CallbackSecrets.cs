@@ -216,7 +216,8 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
                 """
                 DELETE FROM callback_token_secret WHERE project = $1 AND retired_at IS NOT NULL
                   AND NOT EXISTS (SELECT 1 FROM run
-                  WHERE run.project = $1 AND run.ended_at IS NULL AND run.attempt_at <= callback_token_secret.retired_at)
+                  WHERE run.project = $1 AND run.ended_at IS NULL
+                    AND run.attempt_at <= callback_token_secret.retired_at)
                 """,
                 project
             );
