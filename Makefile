@@ -6,7 +6,7 @@ SEED ?= 1
 MINUTES ?= 2
 DATABASE ?= both
 
-.PHONY: run test lint format bench chaos publish docs clean
+.PHONY: run test lint format bench chaos measure publish docs clean
 
 run: ## the server on the embedded database, for one's own machine
 	@echo "Building. The first time it fetches its packages, which takes a minute or two; then the server says where it listens."
@@ -31,6 +31,9 @@ bench: ## starts the server and what it is compared with, prints the ratios
 chaos: ## everybody who uses the server, under faults: docs/reliability.md. SEED=n MINUTES=m DATABASE=sqlite|postgres
 	dotnet build test/Postern.Chaos -c Release -v quiet -nologo
 	test/Postern.Chaos/bin/Release/net10.0/Postern.Chaos SEED=$(SEED) MINUTES=$(MINUTES) DATABASE=$(DATABASE)
+
+measure: ## how the code measures: docs/house.md
+	dotnet run --project bench/Postern.House -c Release -v quiet
 
 publish: ## one self-contained file, in artifacts/publish
 	dotnet publish src/Postern -c Release -r linux-x64 --self-contained -p:PublishSingleFile=true -p:PublishReadyToRun=true -p:IncludeNativeLibrariesForSelfExtract=true -p:NuGetLockFilePath=obj/publish.lock.json -o $(OUT)

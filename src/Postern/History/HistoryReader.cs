@@ -85,17 +85,26 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
         database.ReadAsync(tx =>
             tx.FirstAsync<TranscriptStand?>(
                 """
-                SELECT coalesce(newest.seq, 0), merges, CASE WHEN merges > 0 THEN updated_at ELSE 0 END, newest.id
-                FROM session LEFT JOIN message newest ON newest.project = session.project
-                  AND newest.session = session.id
-                  AND newest.seq = (SELECT max(m.seq) FROM message m WHERE m.project = $1 AND m.session = $2)
-                WHERE session.project = $1 AND session.id = $2
+                SELECT merges, CASE WHEN merges > 0 THEN updated_at ELSE 0 END,
+                  (SELECT seq || ' ' || id FROM message WHERE project = $1 AND session = $2 ORDER BY seq DESC LIMIT 1)
+                FROM session WHERE project = $1 AND id = $2
                 """,
-                r => new TranscriptStand(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.TextOrNull(3)),
+                r => StandOf(r.GetInt64(0), r.GetInt64(1), r.TextOrNull(2)),
                 name.Project,
                 name.Id
             )
         );
+
+    /// <param name="merges">How often results were merged.</param>
+    /// <param name="mergedAt">When.</param>
+    /// <param name="newest">Number and id of the newest message, read in one look; null where there is none.</param>
+    private static TranscriptStand StandOf(long merges, long mergedAt, string? newest)
+    {
+        if (newest is null)
+            return new TranscriptStand(0, merges, mergedAt, null);
+        var space = newest.IndexOf(' ', StringComparison.Ordinal);
+        return new TranscriptStand(long.Parse(newest.AsSpan(0, space)), merges, mergedAt, newest[(space + 1)..]);
+    }
 
     private async ValueTask<HistoryPage> BackwardAsync(SessionName name, HistoryQuery query, TranscriptStand stand)
     {

@@ -1,0 +1,26 @@
+namespace Postern.House;
+
+/// <summary>Files and lines.</summary>
+internal static class Lines
+{
+    private const int Wide = 120;
+
+    public static IEnumerable<(string What, string Value)> Measure(List<Source> product, List<Source> rest)
+    {
+        var lengths = product.Select(source => source.Lines.Length - 1).Order().ToList();
+        yield return ("files of the product; lines", $"{product.Count}; {lengths.Sum():#,0}");
+        yield return (
+            "lines of a file: median; nine of ten below; most",
+            $"{lengths[lengths.Count / 2]}; {lengths[lengths.Count * 9 / 10]}; {lengths[^1]}"
+        );
+        yield return ($"lines over {Wide} columns in the product", WideOf(product));
+        yield return ($"lines over {Wide} columns in tests, measurements and samples", WideOf(rest));
+    }
+
+    private static string WideOf(List<Source> sources)
+    {
+        var lines = sources.SelectMany(source => source.Lines).Where(line => line.Length > 0).ToList();
+        var wide = lines.Count(line => line.Length > Wide);
+        return $"{wide} of {lines.Count:#,0} ({100.0 * wide / lines.Count:0.0} %)";
+    }
+}
