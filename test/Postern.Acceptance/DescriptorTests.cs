@@ -51,6 +51,48 @@ public sealed class DescriptorTests
         folder.Delete(recursive: true);
     }
 
+    /// <summary>All at once: the system has accepted them before the server has looked at the first.</summary>
+    [Fact]
+    public async Task A_burst_of_connections_does_not_end_the_server()
+    {
+        var folder = Directory.CreateTempSubdirectory("postern-burst-");
+        await using (
+            var server = await ServerProcess.StartAsync(
+                $"--data \"{folder.FullName}\" --urls http://127.0.0.1:0 --dev",
+                new Dictionary<string, string> { [PosternCommand.Descriptors] = "512" }
+            )
+        )
+        {
+            var address = new IPEndPoint(IPAddress.Loopback, new Uri(server.Url).Port);
+            for (var round = 0; round < 3; round++)
+            {
+                var idle = await Task.WhenAll(Enumerable.Range(0, 1500).Select(_ => ConnectAsync(address)));
+                Assert.False(server.HasExited, server.Output);
+                foreach (var socket in idle)
+                    socket.Close(0);
+            }
+            using var client = server.Client(server.RootKey);
+            await WaitFor.TrueAsync(async () => (await client.GetAsync("/readyz")).IsSuccessStatusCode);
+            Assert.Equal(0, await server.TerminateAsync());
+        }
+        folder.Delete(recursive: true);
+    }
+
+    private static async Task<Socket> ConnectAsync(IPEndPoint address)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        try
+        {
+            await socket.ConnectAsync(address, soon.Token);
+        }
+        catch (Exception fault) when (fault is SocketException or OperationCanceledException)
+        {
+            // The system's queue is full.
+        }
+        return socket;
+    }
+
     /// <summary>
     /// What is first loaded while no descriptor is left cannot be, and the runtime tries only once: a page that was
     /// not asked for before would be an error until the next start.

@@ -1,4 +1,7 @@
 using System.Globalization;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Postern.Hosting;
 
@@ -12,6 +15,9 @@ internal static class Descriptors
     private const string Open = "/proc/self/fd";
     private const int LeastForServer = 256;
 
+    /// <summary>Connections above the limit that are being closed at once.</summary>
+    private const int Refused = 64;
+
     /// <summary>Connections that may be open; null where the system names no limit.</summary>
     public static long? Connections { get; } = Read() is { } limit ? ConnectionsWithin(limit, OpenNow()) : null;
 
@@ -21,6 +27,20 @@ internal static class Descriptors
     /// </summary>
     public static long ConnectionsWithin(long limit, long open) =>
         Math.Max(limit - open - Math.Max(LeastForServer, limit / 4), limit / 8);
+
+    /// <summary>
+    /// Lets the web server accept some more than that, which it answers by closing them, and no others.
+    /// </summary>
+    public static void Bound(IServiceCollection services)
+    {
+        if (Connections is not { } most)
+            return;
+        services.RemoveAll<IConnectionListenerFactory>();
+        services.AddSingleton<IConnectionListenerFactory>(provider => new BoundedListenerFactory(
+            ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider),
+            (int)Math.Min(most + Refused, int.MaxValue)
+        ));
+    }
 
     private static long OpenNow() =>
         Directory.Exists(Open) ? Directory.EnumerateFileSystemEntries(Open).LongCount() : 0;

@@ -42,6 +42,7 @@ internal static class Server
         builder.Services.AddRouting();
         Log(builder.Logging, options.Log);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(Kestrel).UseUrls(ListenUrls.Split(urls));
+        Descriptors.Bound(builder.Services);
         builder.WebHost.UseShutdownTimeout(ShutdownTime);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTime);
         Compose(builder.Services, database, master, options, clock);

@@ -96,8 +96,10 @@ internal sealed class PostgresDatabase : Database
             {
                 try
                 {
-                    await using var place = await _places.TakeAsync(writes: true, cancel);
-                    await using var transaction = await BeginAsync(place.Connection!, cancel);
+                    using var passing = DriverCancellation.Of(cancel);
+                    var until = passing?.Token ?? default;
+                    await using var place = await _places.TakeAsync(writes: true, until);
+                    await using var transaction = await BeginAsync(place.Connection!, until);
                     var tx = new PostgresTx(place.Connection!, transaction, isBounded: true, this);
                     var result = await RunAsync(command, tx, place);
                     commit.Topics = tx.Touched;
@@ -165,10 +167,12 @@ internal sealed class PostgresDatabase : Database
 
     public override async ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default)
     {
+        using var passing = DriverCancellation.Of(cancel);
+        var until = passing?.Token ?? default;
         try
         {
-            await using var place = await _places.TakeAsync(writes: false, cancel);
-            return await query(new PostgresTx(place.Connection!, null, isBounded: false, this, cancel));
+            await using var place = await _places.TakeAsync(writes: false, until);
+            return await query(new PostgresTx(place.Connection!, null, isBounded: false, this, until));
         }
         catch (PostgresException fault) when (IsHeldUp(fault))
         {
@@ -209,7 +213,8 @@ internal sealed class PostgresDatabase : Database
 
     private async Task<T> WriteOneOnceAsync<T>(Func<Tx, ValueTask<T>> command, long began, CancellationToken cancel)
     {
-        await using var place = await _places.TakeAsync(writes: true, cancel);
+        using var passing = DriverCancellation.Of(cancel);
+        await using var place = await _places.TakeAsync(writes: true, passing?.Token ?? default);
         var tx = new PostgresTx(place.Connection!, null, isBounded: true, this);
         T result;
         try

@@ -90,7 +90,14 @@ internal sealed class PostgresRelay : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
+        try
+        {
+            await _stop.CancelAsync();
+        }
+        catch (AggregateException)
+        {
+            // Of the driver, whose connection is gone: see DriverCancellation.
+        }
         await _loops;
         _stop.Dispose();
         await TellTheRestAsync();
@@ -160,9 +167,10 @@ internal sealed class PostgresRelay : IAsyncDisposable
         if (_told.Reader.Count == 0)
             return;
         using var patience = new CancellationTokenSource(Rest, _clock);
+        using var passing = new DriverCancellation(patience.Token);
         try
         {
-            await TellAsync(patience.Token);
+            await TellAsync(passing.Token);
         }
         catch (Exception fault) when (fault is NpgsqlException or OperationCanceledException or ObjectDisposedException)
         {
