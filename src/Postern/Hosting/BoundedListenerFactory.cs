@@ -44,19 +44,13 @@ internal sealed class BoundedListenerFactory(IConnectionListenerFactory inner, i
             try
             {
                 connection = await inner.AcceptAsync(cancellationToken);
-                return connection;
             }
             finally
             {
-                // A place is taken until the connection is closed, which each comes to before it is put down.
                 if (connection is null)
                     places.Release();
-                else
-                    connection.ConnectionClosed.UnsafeRegister(
-                        static freed => ((SemaphoreSlim)freed!).Release(),
-                        places
-                    );
             }
+            return connection is null ? null : new PlacedConnection(connection, places);
         }
 
         public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
