@@ -16,13 +16,13 @@ public sealed class DescriptorTests
         await using (
             var server = await ServerProcess.StartAsync(
                 $"--data \"{folder.FullName}\" --urls http://127.0.0.1:0 --dev",
-                new Dictionary<string, string> { [PosternCommand.Descriptors] = "512" }
+                new Dictionary<string, string> { [PosternCommand.Descriptors] = "1024" }
             )
         )
         {
             var address = new IPEndPoint(IPAddress.Loopback, new Uri(server.Url).Port);
             var idle = new List<Socket>();
-            for (var i = 0; i < 800; i++)
+            for (var i = 0; i < 1600; i++)
             {
                 var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
                 idle.Add(socket);
@@ -59,14 +59,14 @@ public sealed class DescriptorTests
         await using (
             var server = await ServerProcess.StartAsync(
                 $"--data \"{folder.FullName}\" --urls http://127.0.0.1:0 --dev",
-                new Dictionary<string, string> { [PosternCommand.Descriptors] = "512" }
+                new Dictionary<string, string> { [PosternCommand.Descriptors] = "1024" }
             )
         )
         {
             var address = new IPEndPoint(IPAddress.Loopback, new Uri(server.Url).Port);
             for (var round = 0; round < 3; round++)
             {
-                var idle = await Task.WhenAll(Enumerable.Range(0, 1500).Select(_ => ConnectAsync(address)));
+                var idle = await Task.WhenAll(Enumerable.Range(0, 2000).Select(_ => ConnectAsync(address)));
                 Assert.False(server.HasExited, server.Output);
                 foreach (var socket in idle)
                     socket.Close(0);

@@ -23,13 +23,14 @@ internal static class ServeCommand
         await using var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
         serve.Folder.Prepare();
 
+        // Before the descriptors are counted that are open already: each assembly keeps one.
+        Assemblies.LoadAll();
         var app = Server.Build(database, master, options, serve.Urls, TimeProvider.System);
         await using (app)
         {
             var rootKey = await app
                 .Services.GetRequiredService<FirstStart>()
                 .RunAsync(Environment.GetEnvironmentVariable("POSTERN_ROOT_KEY"));
-            Assemblies.LoadAll();
             await app.StartAsync(cancel);
             var address = app.Services.GetRequiredService<ServerAddress>();
             address.ListensOn(app.Urls.First());
