@@ -45,7 +45,7 @@ internal sealed class Growth(Cluster cluster)
     public void LookAtTheEnd()
     {
         Look();
-        Bound.Look(Descriptors < 400, () => $"a node at rest has {Descriptors} descriptors");
+        Bound.Look(Descriptors < 600, () => $"a node at rest has {Descriptors} descriptors");
         // Between two restarts: the last third of its life takes little more than the middle one.
         foreach (var life in _samples.GroupBy(s => (s.Node, s.Start)).Where(l => l.Count() >= 30))
         {
