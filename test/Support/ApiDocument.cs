@@ -1,18 +1,19 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Json.Schema;
 
 namespace Postern.Support;
 
-/// <summary>openapi.json, with its schemas ready to be held against bodies.</summary>
+/// <summary>
+/// openapi.json, with its schemas ready to be held against bodies. All is built before the first is asked for: tests ask
+/// from many threads, and neither the nodes nor the register of schemas may be filled by two at once.
+/// </summary>
 internal sealed class ApiDocument
 {
     private readonly JsonNode _root;
     private const string Base = "https://postern.invalid/openapi";
     private readonly Dictionary<int, List<ApiOperation>> _bySegments = [];
-    private readonly ConcurrentDictionary<string, JsonSchema> _schemas = new(StringComparer.Ordinal);
-    private readonly BuildOptions _build = new() { SchemaRegistry = new SchemaRegistry() };
+    private readonly Dictionary<string, JsonSchema> _schemas = new(StringComparer.Ordinal);
 
     public static ApiDocument Read() => new(JsonNode.Parse(File.ReadAllBytes(Repository.File("openapi.json")))!);
 
@@ -23,7 +24,9 @@ internal sealed class ApiDocument
         foreach (var (name, schema) in root["components"]!["schemas"]!.AsObject())
             components[name] = Closed(schema!);
         var all = new JsonObject { ["$id"] = Base, ["$defs"] = components };
-        JsonSchema.FromText(all.ToJsonString(), _build);
+        var build = new BuildOptions { SchemaRegistry = new SchemaRegistry() };
+        JsonSchema.FromText(all.ToJsonString(), build);
+        BuildSchemas(root, build);
         foreach (var (path, operations) in root["paths"]!.AsObject())
         {
             foreach (var (method, operation) in operations!.AsObject())
@@ -53,15 +56,7 @@ internal sealed class ApiDocument
     /// <summary>What is wrong with a value; nothing when it is as the schema says.</summary>
     public List<string> Problems(JsonNode schema, JsonElement value, string where)
     {
-        var text = schema.ToJsonString();
-        var known = _schemas.GetOrAdd(
-            text,
-            t =>
-                JsonSchema.FromText(
-                    t.Replace("#/components/schemas/", Base + "#/$defs/", StringComparison.Ordinal),
-                    _build
-                )
-        );
+        var known = _schemas[schema.ToJsonString()];
         EvaluationResults results;
         try
         {
@@ -81,6 +76,30 @@ internal sealed class ApiDocument
             .. failed.SelectMany(d => d.Errors!.Select(e => $"{where}{d.InstanceLocation}: {e.Value}")),
             shown.Length > 1000 ? shown[..1000] : shown,
         ];
+    }
+
+    /// <summary>Reads every node once, which also fills it, and builds what stands under "schema".</summary>
+    private void BuildSchemas(JsonNode? node, BuildOptions build)
+    {
+        switch (node)
+        {
+            case JsonObject members:
+                foreach (var (name, value) in members)
+                {
+                    BuildSchemas(value, build);
+                    var text = name == "schema" ? value!.ToJsonString() : null;
+                    if (text is not null && !_schemas.ContainsKey(text))
+                        _schemas[text] = JsonSchema.FromText(
+                            text.Replace("#/components/schemas/", Base + "#/$defs/", StringComparison.Ordinal),
+                            build
+                        );
+                }
+                break;
+            case JsonArray items:
+                foreach (var item in items)
+                    BuildSchemas(item, build);
+                break;
+        }
     }
 
     /// <summary>A record holds what it names and nothing else, unless it says so.</summary>
