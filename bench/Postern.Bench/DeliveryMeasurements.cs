@@ -110,7 +110,7 @@ internal static class DeliveryMeasurements
                                 id,
                                 url(e),
                                 ["approval.*"],
-                                master.Seal(SigningSecret.New(), WebhookEndpoint.SealOwner(project, id)),
+                                master.Protect(SigningSecret.New(), WebhookEndpoint.SealPurpose(project, id)),
                                 null,
                                 null,
                                 null,

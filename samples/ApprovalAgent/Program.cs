@@ -48,7 +48,7 @@ app.MapPost(
                 );
                 break;
             case "approval.decided":
-                await GoOnAsync(data);
+                await ResumeAsync(data);
                 break;
             case "run.cancelled" or "run.timed_out":
                 File.Delete(FileOf(data.GetProperty("run").GetProperty("id").GetString()!));
@@ -79,7 +79,7 @@ async Task AskAsync(JsonElement dispatch, string table, string scope)
 }
 
 // The decision may come twice, like every delivery: without its file the work is done already.
-async Task GoOnAsync(JsonElement decided)
+async Task ResumeAsync(JsonElement decided)
 {
     var file = FileOf(decided.GetProperty("execution_id").GetString()!);
     if (!File.Exists(file))

@@ -24,7 +24,7 @@ public sealed partial class ChunkTypeTests
         Assert.True(types.Count >= 24, string.Join(' ', types));
         Assert.All(
             types,
-            type => Assert.True(TurnFold.Knows(type), $"TurnFold knows nothing of chunks of the type {type}")
+            type => Assert.True(TurnAssembler.Knows(type), $"TurnAssembler knows nothing of chunks of the type {type}")
         );
     }
 

@@ -77,8 +77,8 @@ internal sealed class Injector(
                 // Past this length nothing can be written to any file.
                 return await BetweenAsync(
                     planned,
-                    () => node.LimitAsync("fsize", "65536"),
-                    () => node.LimitAsync("fsize", "unlimited")
+                    () => node.SetTimeLimitAsync("fsize", "65536"),
+                    () => node.SetTimeLimitAsync("fsize", "unlimited")
                 );
             case Fault.LockedFile:
                 return await HoldFileAsync(planned);

@@ -132,7 +132,7 @@ internal sealed class Node : IAsyncDisposable
     public Task SignalAsync(string signal) => Shell.RunAsync("kill", "-" + signal, ProcessId.ToString());
 
     /// <summary>A limit of the living process; the hard one stays, so that it can be lifted again.</summary>
-    public Task LimitAsync(string what, string soft) =>
+    public Task SetTimeLimitAsync(string what, string soft) =>
         Lives ? Shell.RunAsync("prlimit", "--pid", ProcessId.ToString(), $"--{what}={soft}:") : Task.CompletedTask;
 
     public async ValueTask DisposeAsync()

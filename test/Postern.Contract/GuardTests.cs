@@ -36,11 +36,11 @@ public sealed class GuardTests
     public void Refuses_a_handler_that_does_not_fit_its_credential()
     {
         var doors = new Doors(null!);
-        var group = doors.Group("/x", ProblemFamily.Instance);
-        Assert.Throws<InvalidOperationException>(() => group.Get("/a", Opens.Key, Open));
-        Assert.Throws<InvalidOperationException>(() => group.Get("/b", Opens.Anyone, "read:sessions", Closed));
+        var group = doors.Group("/x", ProblemFormat.Instance);
+        Assert.Throws<InvalidOperationException>(() => group.Get("/a", Credentials.Key, Open));
+        Assert.Throws<InvalidOperationException>(() => group.Get("/b", Credentials.Anyone, "read:sessions", Closed));
         Assert.Throws<InvalidOperationException>(() => group.Get("/c", default, "read:sessions", Closed));
-        Assert.Throws<InvalidOperationException>(() => group.Get("/d", Opens.Key, Rule.None, Closed));
-        Assert.Equal("/x/e", group.Get("/e", Opens.Key, "read:sessions", Closed).Path);
+        Assert.Throws<InvalidOperationException>(() => group.Get("/d", Credentials.Key, Authorization.None, Closed));
+        Assert.Equal("/x/e", group.Get("/e", Credentials.Key, "read:sessions", Closed).Path);
     }
 }

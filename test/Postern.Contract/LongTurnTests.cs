@@ -224,8 +224,8 @@ public sealed class LongTurnTests
 
     private sealed record LongTurn(TestServer Server, MeasuringDatabase Database) : IAsyncDisposable
     {
-        public Postern.Sessions.TurnFolds Folds =>
-            (Postern.Sessions.TurnFolds)Server.App.Services.GetService(typeof(Postern.Sessions.TurnFolds))!;
+        public Postern.Sessions.TurnAssemblers Folds =>
+            (Postern.Sessions.TurnAssemblers)Server.App.Services.GetService(typeof(Postern.Sessions.TurnAssemblers))!;
 
         public async Task SayAsync(IEnumerable<string> records, string session = "s")
         {

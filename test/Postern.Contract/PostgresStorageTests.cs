@@ -120,7 +120,7 @@ public sealed class PostgresStorageTests : StorageContract
         Task<int> TouchAsync(string id) =>
             teller.WriteAsync(async tx =>
             {
-                tx.Touch("topic");
+                tx.Notify("topic");
                 return await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, 0)", id);
             });
 

@@ -207,14 +207,14 @@ public sealed class RoutesContract
         server.Clock.Advance(TimeSpan.FromDays(2));
         Assert.Equal(3, await captures.ForgetKeysAsync(10));
         // The loops sweep once a minute of real time; here they are told to.
-        var sweep = typeof(PeriodicLook).GetMethod(
+        var sweep = typeof(PollingLoop).GetMethod(
             "SweepAsync",
             System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic
         )!;
         foreach (
             var loop in server
                 .App.Services.GetServices<Microsoft.Extensions.Hosting.IHostedService>()
-                .OfType<PeriodicLook>()
+                .OfType<PollingLoop>()
         )
             await (Task)sweep.Invoke(loop, [CancellationToken.None])!;
         Assert.Equal(404, (await server.GetAsync("/api/v1/runs/" + ended)).Status);

@@ -50,7 +50,7 @@ public sealed class SqliteStorageTests : StorageContract
             {
                 var write = database.WriteAsync(tx =>
                 {
-                    tx.Touch("topic");
+                    tx.Notify("topic");
                     return new ValueTask<int>(1);
                 });
                 await Assert.ThrowsAsync<StorageOutcomeUnknownException>(() =>

@@ -128,7 +128,7 @@ public abstract class StorageContract : IAsyncLifetime
         );
         await _database.WriteAsync(async tx =>
         {
-            tx.Touch("topic");
+            tx.Notify("topic");
             return await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ('a', 'a', 0)");
         });
         // Whenever it is heard, the row is there: at a commit, and whenever a node looks by itself.
@@ -137,7 +137,7 @@ public abstract class StorageContract : IAsyncLifetime
             _database.WriteAsync<int>(async tx =>
             {
                 await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ('b', 'b', 0)");
-                tx.Touch("topic");
+                tx.Notify("topic");
                 throw new InvalidOperationException("on purpose");
             })
         );
@@ -208,7 +208,7 @@ public abstract class StorageContract : IAsyncLifetime
             var listening = new IDisposable?[heard.Length];
             for (var i = 0; i < heard.Length; i++)
             {
-                var (place, hint) = (i, new Hint());
+                var (place, hint) = (i, new AsyncSignal());
                 listening[i] = _database.Changes.Listen(
                     "topic",
                     () =>
@@ -287,7 +287,7 @@ public abstract class StorageContract : IAsyncLifetime
     private Task<int> TouchAsync(string id) =>
         _database.WriteAsync(async tx =>
         {
-            tx.Touch("topic");
+            tx.Notify("topic");
             return await tx.ExecuteAsync("INSERT INTO project (id, name, created_at) VALUES ($1, $1, 0)", id);
         });
 

@@ -386,20 +386,20 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
             // The root key would be rotated for each; whoever is not asked by name is let in by the administrator's
             // key.
             _headers =
-                (_door.Opens & Opens.Key) != 0
+                (_door.Credentials & Credentials.Key) != 0
                     ?
                     [
                         (
                             "Authorization",
                             "Bearer "
                                 + (
-                                    _door.Rule.Words.StartsWith("the root key", StringComparison.Ordinal)
+                                    _door.Authorization.Words.StartsWith("the root key", StringComparison.Ordinal)
                                         ? world.Server.RootKey
                                         : world.Admin
                                 )
                         ),
                     ]
-                    : [.. (await ending.HoldAsync(_scene, _request)).Headers];
+                    : [.. (await ending.ExtendTurnAsync(_scene, _request)).Headers];
         }
 
         public Task RenewAsync() => _scenes < MostScenes ? PrepareAsync() : Task.CompletedTask;
@@ -411,7 +411,7 @@ public sealed class TextContract(TextContract.Worlds worlds) : IClassFixture<Tex
             request.Content.Headers.TryAddWithoutValidation("Content-Type", body.ContentType);
             if (body.ContentEncoding is not null)
                 request.Content.Headers.TryAddWithoutValidation("Content-Encoding", body.ContentEncoding);
-            if ((_door.Opens & Opens.Signature) != 0)
+            if ((_door.Credentials & Credentials.Signature) != 0)
             {
                 var signed = Convert.ToHexStringLower(
                     System.Security.Cryptography.HMACSHA256.HashData(

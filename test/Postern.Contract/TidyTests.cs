@@ -176,11 +176,11 @@ public sealed partial class TidyTests
     [
         "ListQuery",
         "DoneOutside",
-        "TurnFold",
+        "TurnAssembler",
         "Fields",
         "Tx",
         "ProjectCaller",
-        "Incoming",
+        "InboundRequest",
         "LockOrder",
         "Schemas",
     ];
@@ -188,7 +188,7 @@ public sealed partial class TidyTests
     [
         "Door",
         "Doors",
-        "Credentials",
+        "CredentialReader",
         "DeliveryRoutes",
         "OperatorOptions",
         "OpenApiDocument",
@@ -312,7 +312,7 @@ public sealed partial class TidyTests
                 );
             Assert.False(
                 Looks().IsMatch(text),
-                $"{file} looks a name up and does not ask the caller again: OutboundGuard.WhatIsWrongWithAsync(http,"
+                $"{file} looks a name up and does not ask the caller again: OutboundGuard.ValidateAsync(http,"
                     + " …) does"
             );
             foreach (var loop in Loops(text).Where(l => l.Contains("database.WriteAsync(", StringComparison.Ordinal)))
@@ -382,7 +382,7 @@ public sealed partial class TidyTests
     )]
     private static partial Regex Calls();
 
-    [GeneratedRegex(@"WhatIsWrongWithAsync\((?!http,)|BeforeProxyAsync\(")]
+    [GeneratedRegex(@"ValidateAsync\((?!http,)|BeforeProxyAsync\(")]
     private static partial Regex Looks();
 
     [GeneratedRegex(@"\b(?:while|for|foreach) \(")]

@@ -5,8 +5,8 @@ using Json.Schema;
 namespace Postern.Support;
 
 /// <summary>
-/// openapi.json, with its schemas ready to be held against bodies. All is built before the first is asked for: tests ask
-/// from many threads, and neither the nodes nor the register of schemas may be filled by two at once.
+/// openapi.json, with its schemas ready to be held against bodies. All is built before the first is asked for, as tests
+/// ask from many threads: neither the nodes nor the register of schemas may be filled by two at once.
 /// </summary>
 internal sealed class ApiDocument
 {

@@ -7,14 +7,14 @@ namespace Postern.Support;
 /// <summary>One way in which the authority of one kind of credential ends.</summary>
 /// <param name="Kind">The kind of credential.</param>
 /// <param name="Name">What happens to it, in words.</param>
-/// <param name="HoldAsync">Makes one that is good for a request.</param>
+/// <param name="ExtendTurnAsync">Makes one that is good for a request.</param>
 /// <param name="Takes">It takes away a right that the request needs: not a way where a door asks for none.</param>
 /// <param name="EndsTheTarget">What the request is about ends with it, so that each try needs a scene of its
 /// own.</param>
 internal sealed record Ending(
-    Opens Kind,
+    Credentials Kind,
     string Name,
-    Func<TimeScene, DoorRequest, Task<Held>> HoldAsync,
+    Func<TimeScene, DoorRequest, Task<Held>> ExtendTurnAsync,
     bool Takes = false,
     bool EndsTheTarget = false
 )
@@ -25,20 +25,21 @@ internal sealed record Ending(
     public static IEnumerable<Ending> Of(Door door)
     {
         // The root key alone, and of its ways to end the one that it has.
-        if (door.Rule.Words.StartsWith("the root key", StringComparison.Ordinal))
-            return [new(Opens.Key, "rotated", HoldRootAsync)];
-        return All.Where(e => (e.Kind & door.Opens) != 0).Where(e => e.Kind != Opens.Link || door.Method == "POST");
+        if (door.Authorization.Words.StartsWith("the root key", StringComparison.Ordinal))
+            return [new(Credentials.Key, "rotated", HoldRootAsync)];
+        return All.Where(e => (e.Kind & door.Credentials) != 0)
+            .Where(e => e.Kind != Credentials.Link || door.Method == "POST");
     }
 
     private static IReadOnlyList<Ending> All { get; } =
     [
-        .. OfKeys(Opens.Key | Opens.Operator, "live", key => [("Authorization", "Bearer " + key)]),
-        .. OfKeys(Opens.PersonalKey, "pat", key => [("Authorization", "Bearer " + key)]),
-        .. OfKeys(Opens.InternalKey, "live", key => [("X-Internal-API-Key", key)]),
+        .. OfKeys(Credentials.Key | Credentials.Operator, "live", key => [("Authorization", "Bearer " + key)]),
+        .. OfKeys(Credentials.PersonalKey, "pat", key => [("Authorization", "Bearer " + key)]),
+        .. OfKeys(Credentials.InternalKey, "live", key => [("X-Internal-API-Key", key)]),
         .. OfTokens(),
-        .. OfRuns(Opens.RunToken, async s => [("Authorization", "Bearer " + await s.RunTokenAsync())]),
+        .. OfRuns(Credentials.RunToken, async s => [("Authorization", "Bearer " + await s.RunTokenAsync())]),
         .. OfRuns(
-            Opens.CallbackToken,
+            Credentials.CallbackToken,
             async s =>
                 [
                     .. (await s.ClaimedAsync())
@@ -48,16 +49,16 @@ internal sealed record Ending(
                         .Select(h => (h.Name, h.Value.GetString()!)),
                 ]
         ),
-        new(Opens.CallbackSecret, "deleted", HoldCallbackSecretAsync),
+        new(Credentials.CallbackSecret, "deleted", HoldCallbackSecretAsync),
         new(
-            Opens.Signature,
+            Credentials.Signature,
             "secret replaced",
             (s, request) => Task.FromResult(new Held(request.Headers, () => ReplaceSecretAsync(s, request))),
             EndsTheTarget: true
         ),
         // A link shows what became of its question as long as that is kept; what ends is the right to answer.
         new(
-            Opens.Link,
+            Credentials.Link,
             "question settled",
             async (s, _) =>
                 new Held(
@@ -68,7 +69,7 @@ internal sealed record Ending(
         ),
     ];
 
-    private static IEnumerable<Ending> OfKeys(Opens kind, string form, Func<string, (string, string)[]> present)
+    private static IEnumerable<Ending> OfKeys(Credentials kind, string form, Func<string, (string, string)[]> present)
     {
         yield return new(kind, "revoked", Hold((keys, row, _) => keys.RevokeAsync(row, "test")));
         yield return new(
@@ -101,49 +102,49 @@ internal sealed record Ending(
 
     private static IEnumerable<Ending> OfTokens()
     {
-        yield return new(Opens.Token, "revoked", Hold((s, t) => RevokeAsync(s, new { token = t.Text })));
+        yield return new(Credentials.Token, "revoked", Hold((s, t) => RevokeAsync(s, new { token = t.Text })));
         yield return new(
-            Opens.Token,
+            Credentials.Token,
             "revoked by its jti",
             Hold((s, t) => RevokeAsync(s, new { jti = JtiOf(t.Text) }))
         );
         yield return new(
-            Opens.Token,
+            Credentials.Token,
             "revoked by its subject",
             Hold(
                 (s, t) =>
                     RevokeAsync(s, new { subject = t.Subject, issuedBefore = s.Server.Clock.GetUtcNow().AddSeconds(2) })
             )
         );
-        yield return new(Opens.Token, "expired", Hold((s, _) => LaterAsync(s, 10 + 30 + 2), seconds: 10));
+        yield return new(Credentials.Token, "expired", Hold((s, _) => LaterAsync(s, 10 + 30 + 2), seconds: 10));
         yield return new(
-            Opens.Token,
+            Credentials.Token,
             "parent revoked",
             Hold((s, t) => RevokeAsync(s, new { token = t.Parent }), derived: true)
         );
         yield return new(
-            Opens.Token,
+            Credentials.Token,
             "parent expired",
             Hold((s, _) => LaterAsync(s, 10 + 30 + 2), seconds: 10, derived: true)
         );
         yield return new(
-            Opens.Token,
+            Credentials.Token,
             "its key revoked",
             Hold((s, t) => s.World.Get<KeyAdmin>().RevokeAsync(t.Key, "test"))
         );
         yield return new(
-            Opens.Token,
+            Credentials.Token,
             "its key narrowed",
             Hold((s, t) => s.World.Get<KeyAdmin>().UpdateAsync(t.Key, new KeyChange(Scopes: ["read:tags"]), "test")),
             Takes: true
         );
         yield return new(
-            Opens.Token,
+            Credentials.Token,
             "its key rotated",
             Hold((s, t) => s.World.Get<KeyAdmin>().RotateAsync(t.Key, TimeSpan.Zero, "test"), derived: true)
         );
         yield return new(
-            Opens.Token,
+            Credentials.Token,
             "its key expired",
             Hold(
                 async (s, t) =>
@@ -191,7 +192,7 @@ internal sealed record Ending(
             };
     }
 
-    private static IEnumerable<Ending> OfRuns(Opens kind, Func<TimeScene, Task<(string, string)[]>> present)
+    private static IEnumerable<Ending> OfRuns(Credentials kind, Func<TimeScene, Task<(string, string)[]>> present)
     {
         yield return new(
             kind,
@@ -243,7 +244,7 @@ internal sealed record Ending(
             Hold(s => s.OkAsync(HttpMethod.Delete, $"/api/v1/agents/{s.Name}?force=1", null)),
             EndsTheTarget: true
         );
-        if (kind == Opens.RunToken)
+        if (kind == Credentials.RunToken)
             yield return new(
                 kind,
                 "revoked",

@@ -38,7 +38,7 @@ internal sealed class FaultyDatabase(Database inner) : Database
                 var faulty = new FaultyTx(tx, this);
                 var result = await command(faulty);
                 foreach (var topic in faulty.Touched)
-                    tx.Touch(topic);
+                    tx.Notify(topic);
                 return result;
             },
             cancel

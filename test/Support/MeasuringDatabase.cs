@@ -44,7 +44,7 @@ internal sealed class MeasuringDatabase(Database inner) : Database
         {
             var result = await command(measured);
             foreach (var topic in measured.Touched)
-                tx.Touch(topic);
+                tx.Notify(topic);
             return result;
         }
         finally

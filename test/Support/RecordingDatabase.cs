@@ -55,7 +55,7 @@ internal sealed class RecordingDatabase(Database inner) : Database
         );
         var result = await command(recording);
         foreach (var topic in recording.Touched)
-            tx.Touch(topic);
+            tx.Notify(topic);
         return result;
     }
 

@@ -58,7 +58,7 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
 
     private async Task TryAsync(Ending ending, TimeScene scene, DoorRequest request)
     {
-        var held = await ending.HoldAsync(scene, request);
+        var held = await ending.ExtendTurnAsync(scene, request);
         await using var moments = new Moments();
         if (ReadsBody)
         {
@@ -82,7 +82,10 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
         if (moments.Waiting is { } wait)
         {
             var answer = await wait.WaitAsync(TimeSpan.FromSeconds(20));
-            var (took, last) = (ended.Elapsed, ending.Kind == Opens.RunToken && door.Late == LateWorker.ToldTheEnd);
+            var (took, last) = (
+                ended.Elapsed,
+                ending.Kind == Credentials.RunToken && door.Late == LateWorker.ToldTheEnd
+            );
             Assert.True(took < Within, $"{Words(ending)}, while it waits: {took.TotalMilliseconds:F0} ms");
             Refused(ending, "while it waits", answer.Status, answer.ToString(), told: last);
         }
@@ -98,7 +101,7 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
             $"{Words(ending)} wrote {rows} rows:\n{string.Join('\n', written)}"
         );
 
-        if (ending.Kind != Opens.RunToken || ending.Name == "revoked")
+        if (ending.Kind != Credentials.RunToken || ending.Name == "revoked")
             return;
         world.Server.Clock.Advance(Grace);
         var late = await SendAsync(request, held);
@@ -161,7 +164,7 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
             moment,
             await SendAsync(request, held),
             "",
-            told: ending.Kind == Opens.RunToken && door.Late == LateWorker.ToldTheEnd
+            told: ending.Kind == Credentials.RunToken && door.Late == LateWorker.ToldTheEnd
         );
 
     /// <summary>
@@ -173,12 +176,13 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
     {
         var fits = ending.Kind switch
         {
-            Opens.RunToken when IsReport(ending) => status is 401 or 403 or 404 or 409,
-            Opens.RunToken when told && ending.Name != Ending.Superseded && ending.Name != "revoked" => status
+            Credentials.RunToken when IsReport(ending) => status is 401 or 403 or 404 or 409,
+            Credentials.RunToken when told && ending.Name != Ending.Superseded && ending.Name != "revoked" => status
                 is 200
                     or 401,
-            Opens.CallbackToken => status is 401 or 404 or 409 || (status == 200 && ending.Name != Ending.Superseded),
-            Opens.Link => status is 409 or 410,
+            Credentials.CallbackToken => status is 401 or 404 or 409
+                || (status == 200 && ending.Name != Ending.Superseded),
+            Credentials.Link => status is 409 or 410,
             _ when ending.Takes => status is 403 or 404,
             _ => status == 401,
         };
@@ -189,12 +193,13 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
     /// What is said of a run by one of its workers: refused as a report, and noted as refused in the run's timeline.
     /// </summary>
     private bool IsReport(Ending ending) =>
-        ending.Kind == Opens.CallbackToken || (ending.Kind == Opens.RunToken && door.Late == LateWorker.Told);
+        ending.Kind == Credentials.CallbackToken
+        || (ending.Kind == Credentials.RunToken && door.Late == LateWorker.Told);
 
     /// <summary>
     /// What was said too late of a run, or answered too late, stands in the run's timeline as refused.
     /// </summary>
-    private bool IsNoted(Ending ending) => IsReport(ending) || ending.Kind == Opens.Link;
+    private bool IsNoted(Ending ending) => IsReport(ending) || ending.Kind == Credentials.Link;
 
     private static bool IsNote(string statement) =>
         statement.Contains("INSERT INTO run_event", StringComparison.Ordinal)
@@ -205,7 +210,7 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
     /// </summary>
     private async Task SucceedsAsync(Ending ending, TimeScene scene, DoorRequest request)
     {
-        var held = await ending.HoldAsync(scene, request);
+        var held = await ending.ExtendTurnAsync(scene, request);
         var status =
             ReadsBody
                 ? (await (await BeginAsync(ending, request, held)).EndAsync()) switch

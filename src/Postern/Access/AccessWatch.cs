@@ -38,7 +38,7 @@ internal sealed class AccessWatch(
 
     private static readonly TimeSpan TidyEvery = TimeSpan.FromSeconds(20);
     private readonly SemaphoreSlim _one = new(1, 1);
-    private readonly Hint _hint = new();
+    private readonly AsyncSignal _hint = new();
     private long _version;
     private bool _clockIsWrong;
 

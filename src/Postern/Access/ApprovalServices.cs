@@ -64,7 +64,7 @@ internal sealed class ApprovalServices(Database database, MasterKey master)
     /// Why a run of an agent cannot ask by a service, or null. The default one may be missing: then keys and the page
     /// decide.
     /// </summary>
-    public string? WhatIsWrongWith(string project, string name, string agent) =>
+    public string? Validate(string project, string name, string agent) =>
         Find(project, name) switch
         {
             null => name == Default ? null : $"names no approval service: put it at /api/v1/approval-services/{name}",
@@ -99,7 +99,7 @@ internal sealed class ApprovalServices(Database database, MasterKey master)
                 """,
                 service.Project,
                 service.Name,
-                master.Seal(JsonSerializer.Serialize(service.Secrets), SealOwner(service.Project, service.Name)),
+                master.Protect(JsonSerializer.Serialize(service.Secrets), SealPurpose(service.Project, service.Name)),
                 JsonSerializer.Serialize(service.Forms),
                 service.RequireTimestamp ? 1L : 0L,
                 service.Agents is null ? null : JsonSerializer.Serialize(service.Agents),
@@ -161,7 +161,9 @@ internal sealed class ApprovalServices(Database database, MasterKey master)
             r => new ApprovalService(
                 project,
                 r.GetString(0),
-                JsonSerializer.Deserialize<string[]>(master.Open(r.Bytes(1), SealOwner(project, r.GetString(0))))!,
+                JsonSerializer.Deserialize<string[]>(
+                    master.Unprotect(r.Bytes(1), SealPurpose(project, r.GetString(0)))
+                )!,
                 JsonSerializer.Deserialize<string[]>(r.GetString(2))!,
                 r.Flag(3),
                 r.TextOrNull(4) is { } agents ? JsonSerializer.Deserialize<string[]>(agents) : null,
@@ -171,5 +173,5 @@ internal sealed class ApprovalServices(Database database, MasterKey master)
             project
         );
 
-    public static string SealOwner(string project, string name) => $"approval-service:{project}:{name}";
+    public static string SealPurpose(string project, string name) => $"approval-service:{project}:{name}";
 }

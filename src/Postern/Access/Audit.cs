@@ -39,7 +39,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
             new AuditRow(
                 NoProject,
                 "credential.refused",
-                Door.Words(door.Opens),
+                Door.Words(door.Credentials),
                 keyId,
                 Route(http, door),
                 address,
@@ -57,7 +57,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
                 caller.Authority.LoggedActor,
                 Route(http, door),
                 address,
-                why ?? door.Rule.Words
+                why ?? door.Authorization.Words
             )
         );
 

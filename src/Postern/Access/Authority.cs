@@ -47,7 +47,7 @@ internal abstract class Authority
     public virtual UnfitCredential OnceEnded => UnfitCredential.BadKey;
 
     /// <summary>Whether it may do this, now. The end of the authority itself is <see cref="WhyEnded"/>.</summary>
-    public virtual bool Allows(Need need) => Scopes.Allows(need);
+    public virtual bool Allows(RequiredScope need) => Scopes.Allows(need);
 
     /// <summary>
     /// Held by whatever stays open under it, where news of its end must be fetched; null where they come by themselves.

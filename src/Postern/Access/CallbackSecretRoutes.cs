@@ -11,28 +11,28 @@ internal sealed class CallbackSecretRoutes(CallbackSecrets secrets, AccessWatch 
 
     public void Map(Doors doors)
     {
-        var group = doors.Group("/api/v1/callback-secrets", ProblemFamily.Instance);
+        var group = doors.Group("/api/v1/callback-secrets", ProblemFormat.Instance);
         group
-            .Post("", Opens.Key, Rule.Admin, Create)
-            .Says("Make a callback secret; at most two are live, for rotation")
+            .Post("", Credentials.Key, Authorization.Admin, Create)
+            .WithSummary("Make a callback secret; at most two are live, for rotation")
             .MayTake<CreateCallbackSecret>()
-            .Gives<CreatedCallbackSecret>(201)
-            .Gives(400, 401, 403, 409);
+            .Produces<CreatedCallbackSecret>(201)
+            .Produces(400, 401, 403, 409);
         group
-            .Get("", Opens.Key, Rule.Admin, List)
-            .Says("List the callback secrets; never the secrets themselves")
-            .Gives<Page<CallbackSecretView>>()
-            .Gives(401, 403);
+            .Get("", Credentials.Key, Authorization.Admin, List)
+            .WithSummary("List the callback secrets; never the secrets themselves")
+            .Produces<Page<CallbackSecretView>>()
+            .Produces(401, 403);
         group
-            .Delete("/{id}", Opens.Key, Rule.Admin, Revoke)
-            .Says("End a callback secret at once")
-            .Gives(204, 401, 403, 404);
+            .Delete("/{id}", Credentials.Key, Authorization.Admin, Revoke)
+            .WithSummary("End a callback secret at once")
+            .Produces(204, 401, 403, 404);
         doors
-            .Group("/api/v1/callback-token-secrets", ProblemFamily.Instance)
-            .Post("/rotate", Opens.Key, Rule.Admin, RotateTokenSecret)
-            .Says("Make callback tokens from a new secret; those of live runs stay valid")
-            .Gives<RotatedTokenSecret>()
-            .Gives(401, 403);
+            .Group("/api/v1/callback-token-secrets", ProblemFormat.Instance)
+            .Post("/rotate", Credentials.Key, Authorization.Admin, RotateTokenSecret)
+            .WithSummary("Make callback tokens from a new secret; those of live runs stay valid")
+            .Produces<RotatedTokenSecret>()
+            .Produces(401, 403);
     }
 
     private async Task<IResult> Create(HttpContext http, ProjectCaller caller)

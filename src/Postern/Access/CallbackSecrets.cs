@@ -287,7 +287,7 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
                     r => (r.GetInt64(0), r.Bytes(1)),
                     project
                 )
-            ).Select(s => Encoding.UTF8.GetBytes(master.Open(s.Item2, SealOwner(project, s.Item1)))),
+            ).Select(s => Encoding.UTF8.GetBytes(master.Unprotect(s.Item2, SealPurpose(project, s.Item1)))),
         ];
 
     private ValueTask<int> InsertTokenSecretAsync(Tx tx, string project, long number, long version) =>
@@ -299,7 +299,7 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
             """,
             project,
             number,
-            master.Seal(Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), SealOwner(project, number)),
+            master.Protect(Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), SealPurpose(project, number)),
             tx.Now,
             version
         );
@@ -316,5 +316,5 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
             project
         );
 
-    private static string SealOwner(string project, long number) => $"callback-token:{project}:{number}";
+    private static string SealPurpose(string project, long number) => $"callback-token:{project}:{number}";
 }

@@ -14,7 +14,7 @@ internal sealed class CallbackTokenAuthority(string run, long attempt) : Authori
 
     public override Worker Worker { get; } = new(run, attempt, null);
 
-    public override bool Allows(Need need) => need.Type == "runs" && need.Action == "write" && need.Id == run;
+    public override bool Allows(RequiredScope need) => need.Type == "runs" && need.Action == "write" && need.Id == run;
 
     public override string? WhyEnded(long now) => null;
 }

@@ -1,248 +1,48 @@
-using System.Net;
-using Microsoft.Extensions.Primitives;
-using Postern.Http;
-using Postern.Settings;
-using Postern.Storage;
-
 namespace Postern.Access;
 
-/// <summary>What a request presented, tried against what a door accepts.</summary>
-internal sealed class Credentials(
-    KeyRing keys,
-    Tokens tokens,
-    RunAttempts runs,
-    CallbackSecrets callbacks,
-    Projects projects,
-    Database database,
-    PosternOptions options
-)
+/// <summary>
+/// The kinds of credential that open a door. A door accepts exactly those it names; any other, however powerful, is
+/// answered like none at all.
+/// </summary>
+[Flags]
+internal enum Credentials
 {
-    private readonly IPNetwork[] _trustedProxies = [.. options.Operators.TrustedProxies.Select(IPNetwork.Parse)];
-    private readonly Dictionary<string, ScopeSet> _roles = options.Operators.Roles.ToDictionary(
-        r => r.Key,
-        r => ScopeSet.Parse(r.Value.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries)),
-        StringComparer.Ordinal
-    );
+    /// <summary>No credential: health, the document, the reference page.</summary>
+    Anyone = 1,
 
-    /// <summary>The caller, or what was unfit about the credential.</summary>
-    public async ValueTask<CredentialAnswer> TryAsync(HttpContext http, Door door, long now)
-    {
-        var (headers, opens) = (http.Request.Headers, door.Opens);
-        if (opens == Opens.CallbackSecret)
-            return TryCallbackSecret(headers);
-        if ((opens & Opens.CallbackToken) != 0 && headers[CallbackTokenHeader].Count > 0)
-        {
-            if (headers[CallbackTokenHeader].Count > 1 || BearerOrKey(headers) is not null)
-                return CredentialAnswer.Ambiguous;
-            return await TryCallbackTokenAsync(http, headers[CallbackTokenHeader][0] ?? "");
-        }
-        var internalKey = (opens & Opens.InternalKey) != 0 ? headers["X-Internal-API-Key"] : default;
-        if (
-            Disagree(headers.Authorization, headers["X-API-Key"])
-            || (
-                internalKey.Count > 0
-                && (internalKey.Count > 1 || BearerOrKey(headers) is { } other && other != internalKey[0])
-            )
-        )
-            return CredentialAnswer.Ambiguous;
-        if (internalKey.Count > 0)
-            return await TryKeyAsync(internalKey[0] ?? "", opens, now);
-        var bearer = Bearer(headers.Authorization);
-        if (bearer is not null && LooksLikeToken(bearer))
-            return await TryTokenAsync(bearer, door, now);
-        var key = bearer ?? ((opens & (Opens.Key | Opens.PersonalKey)) != 0 ? Single(headers["X-API-Key"]) : null);
-        if (key is not null)
-            return await TryKeyAsync(key, opens, now);
-        if (
-            (opens & Opens.Operator) != 0
-            && StringValues.IsNullOrEmpty(headers.Authorization)
-            && FromTrustedProxy(http)
-        )
-            return await TryProxyAsync(headers);
-        return StringValues.IsNullOrEmpty(headers.Authorization) && StringValues.IsNullOrEmpty(headers["X-API-Key"])
-            ? CredentialAnswer.Unfit(UnfitCredential.Missing, "missing")
-            : CredentialAnswer.Unfit(UnfitCredential.BadKey, "malformed");
-    }
+    /// <summary>A project's key: <c>Authorization: Bearer</c> or <c>X-API-Key</c>.</summary>
+    Key = 2,
 
-    /// <summary>Whether the connection comes from a proxy that this server was told to believe.</summary>
-    public bool FromTrustedProxy(HttpContext http) =>
-        http.Connection.RemoteIpAddress is { } address && ClientAddress.IsTrusted(address, _trustedProxies);
+    /// <summary>A signed token (JWT): <c>Authorization: Bearer</c>.</summary>
+    Token = 4,
 
-    /// <summary>The client's address, behind proxies that are believed.</summary>
-    public IPAddress ClientOf(HttpContext http) =>
-        ClientAddress.Of(http.Connection.RemoteIpAddress, http.Request.Headers, _trustedProxies);
+    /// <summary>A key as <c>Authorization: Bearer</c>, or an identity from a trusted proxy.</summary>
+    Operator = 8,
 
-    /// <summary>The client's address as it is counted and kept. IPv6 by its /64, which one party owns.</summary>
-    public string AddressOf(HttpContext http) => Shown(ClientOf(http));
+    /// <summary>A person's key (<c>pst_pat_…</c>) and no other key.</summary>
+    PersonalKey = 16,
 
-    public static string Shown(IPAddress address)
-    {
-        if (address.AddressFamily != System.Net.Sockets.AddressFamily.InterNetworkV6 || IPAddress.IsLoopback(address))
-            return address.ToString();
-        var network = address.GetAddressBytes();
-        network.AsSpan(8).Clear();
-        return new IPAddress(network) + "/64";
-    }
-
-    public const string CallbackTokenHeader = "X-Callback-Token";
-    public const string RunHeader = "x-run-id";
-    public const string AttemptHeader = "x-run-attempt";
-    public const string ProjectHeader = "x-webhook-project";
-
-    private CredentialAnswer TryCallbackSecret(IHeaderDictionary headers)
-    {
-        var presented = headers["X-Callback-Secret"];
-        if (presented.Count == 0)
-            return CredentialAnswer.Unfit(UnfitCredential.Missing, "missing");
-        // Two of them are none: which one was meant is not ours to choose.
-        return presented.Count == 1 && callbacks.Verify(presented[0] ?? "") is { } caller
-            ? CredentialAnswer.Fit(caller)
-            : CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_secret");
-    }
-
-    private async ValueTask<CredentialAnswer> TryKeyAsync(string key, Opens opens, long now)
-    {
-        if ((opens & (Opens.Key | Opens.Operator | Opens.PersonalKey)) == 0)
-            return CredentialAnswer.Unfit(UnfitCredential.BadToken, "malformed");
-        if (await keys.VerifyAsync(key, now) is not { } grant)
-            return CredentialAnswer.Unfit(UnfitCredential.BadKey, "unknown_key", KeyText.TryParse(key)?.Id);
-        var row = grant.Key.Row;
-        if (opens == Opens.PersonalKey && row.Kind != "pat")
-            return CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_kind", row.Id);
-        return Fit(row.Project, grant);
-    }
+    /// <summary>The token that was made for one attempt of one run: <c>X-Callback-Token</c>.</summary>
+    CallbackToken = 32,
 
     /// <summary>
-    /// The token says nothing by itself: what it was made for stands in the headers and the path, and must make the
-    /// same token.
+    /// A trusted orchestrator of one project: <c>X-Callback-Secret</c>, and nothing else is looked at.
     /// </summary>
-    private async ValueTask<CredentialAnswer> TryCallbackTokenAsync(HttpContext http, string presented)
-    {
-        var headers = http.Request.Headers;
-        // Each says what the token was made for: of two, neither.
-        if (headers[RunHeader].Count > 1 || headers[ProjectHeader].Count > 1 || headers[AttemptHeader].Count > 1)
-            return CredentialAnswer.Ambiguous;
-        var run = Single(headers[RunHeader]) ?? http.Request.RouteValues["run"] as string;
-        var project = Single(headers[ProjectHeader]) ?? await projects.DefaultAsync();
-        var attempt = 1L;
-        if (
-            Single(headers[AttemptHeader]) is { } said
-            && !long.TryParse(
-                said,
-                System.Globalization.NumberStyles.None,
-                System.Globalization.CultureInfo.InvariantCulture,
-                out attempt
-            )
-        )
-            attempt = 0;
-        if (
-            run is null or { Length: > 128 }
-            || project is null or { Length: > 128 }
-            || !await callbacks.IsRunTokenAsync(presented, project, run, attempt)
-        )
-            return CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_callback_token");
-        return Fit(project, new CallbackTokenAuthority(run, attempt));
-    }
+    CallbackSecret = 64,
 
-    private async ValueTask<CredentialAnswer> TryTokenAsync(string token, Door door, long now)
-    {
-        if ((door.Opens & (Opens.Token | Opens.RunToken)) == 0)
-            return CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_kind");
-        var (grant, fault) = await tokens.VerifyAsync(token, now);
-        if (grant is null)
-            return EndedOrBad(fault);
-        if (grant.Claims.Worker is { } worker)
-            return await TryRunTokenAsync(grant, worker, door, now);
-        if ((door.Opens & Opens.Token) == 0)
-            return CredentialAnswer.Unfit(UnfitCredential.BadToken, "wrong_kind");
-        if (grant.Claims.OneTime && !await tokens.UseOnceAsync(grant))
-            return EndedOrBad(TokenFault.Revoked);
-        return Fit(grant.Claims.Project, grant);
-    }
+    /// <summary>A project's key also as <c>X-Internal-API-Key</c>, where callers have always sent it so.</summary>
+    InternalKey = 128,
 
-    /// <summary>A run's token opens its run's doors while its attempt has the run; no other door knows it.</summary>
-    private async ValueTask<CredentialAnswer> TryRunTokenAsync(TokenGrant grant, Worker worker, Door door, long now)
-    {
-        if ((door.Opens & Opens.RunToken) == 0)
-            return CredentialAnswer.Unfit(UnfitCredential.BadToken, "wrong_kind");
-        var authority = new RunGrant(grant, worker, await runs.OfAsync(grant.Claims.Project, worker.Run), door.Late);
-        return authority.WhyEnded(now) is null ? Fit(grant.Claims.Project, authority) : EndedOrBad(TokenFault.Revoked);
-    }
+    /// <summary>A signature over the raw body, by a secret of what the path names: the handler verifies it.</summary>
+    Signature = 256,
 
-    private async ValueTask<CredentialAnswer> TryProxyAsync(IHeaderDictionary headers)
-    {
-        var named = headers[options.Operators.IdentityHeader];
-        // A proxy that appends leaves the client's own before it: of two, neither.
-        if (named.Count > 1)
-            return CredentialAnswer.Ambiguous;
-        if (Single(named) is not { Length: <= 256 } identity || await projects.DefaultAsync() is not { } project)
-            return CredentialAnswer.Unfit(UnfitCredential.Missing, "missing");
-        var scopes = _roles.TryGetValue(identity, out var role) ? role : ScopeSet.Parse(["operator.read"]);
-        foreach (var header in (string[])["x-openclaw-scopes", "x-postern-scopes"])
-        {
-            if (!headers.TryGetValue(header, out var asked))
-                continue;
-            if (asked.Count > 1)
-                return CredentialAnswer.Ambiguous;
-            scopes = scopes.Intersect(
-                ScopeSet.Parse(asked.ToString().Split([' ', ','], StringSplitOptions.RemoveEmptyEntries))
-            );
-        }
-        return Fit(project, new ProxyAuthority(identity, scopes));
-    }
+    /// <summary>
+    /// The token of one link, in the path, which is good for one question and for one answer: the handler verifies it.
+    /// </summary>
+    Link = 512,
 
-    private CredentialAnswer Fit(string project, Authority authority) =>
-        CredentialAnswer.Fit(new ProjectCaller(project, authority, database));
-
-    private static CredentialAnswer EndedOrBad(TokenFault fault) =>
-        CredentialAnswer.Unfit(
-            fault is TokenFault.Expired or TokenFault.Revoked ? UnfitCredential.EndedToken : UnfitCredential.BadToken,
-            Reason(fault)
-        );
-
-    private static string? BearerOrKey(IHeaderDictionary headers) =>
-        Bearer(headers.Authorization) ?? Single(headers["X-API-Key"]);
-
-    private static bool Disagree(StringValues authorization, StringValues apiKey)
-    {
-        if (authorization.Count > 1 && authorization.Distinct(StringComparer.Ordinal).Count() > 1)
-            return true;
-        if (apiKey.Count > 1 && apiKey.Distinct(StringComparer.Ordinal).Count() > 1)
-            return true;
-        // Basic authentication is none of our credentials, but many a proxy's: a named key header counts beside it.
-        if (
-            authorization.Count == 0
-            || apiKey.Count == 0
-            || authorization[0]?.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase) == true
-        )
-            return false;
-        return !string.Equals(Bearer(authorization) ?? "", apiKey[0], StringComparison.Ordinal);
-    }
-
-    private static string? Bearer(StringValues authorization)
-    {
-        if (authorization.Count == 0 || authorization[0] is not { } value)
-            return null;
-        return
-            value.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)
-            && value.AsSpan(7).Trim() is { Length: > 0 } rest
-            ? rest.ToString()
-            : null;
-    }
-
-    private static string? Single(StringValues values) =>
-        values.Count > 0 && !string.IsNullOrEmpty(values[0]) ? values[0] : null;
-
-    /// <summary>A key has no dots; whatever has two is meant as a token.</summary>
-    private static bool LooksLikeToken(string bearer) => bearer.AsSpan().Count('.') >= 2;
-
-    private static string Reason(TokenFault fault) =>
-        fault switch
-        {
-            TokenFault.BadSignature => "bad_signature",
-            TokenFault.Expired => "expired",
-            TokenFault.Revoked => "revoked",
-            TokenFault.WrongProject => "wrong_project",
-            _ => "malformed",
-        };
+    /// <summary>
+    /// A token that was handed to one attempt of one run: it opens that run's doors while the attempt has the run.
+    /// </summary>
+    RunToken = 1024,
 }

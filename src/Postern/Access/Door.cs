@@ -8,8 +8,14 @@ namespace Postern.Access;
 /// One row of the door table: a method and path, the credentials that open it, and what is behind it. The table, the
 /// document and the enforcement are made from this one declaration.
 /// </summary>
-internal sealed class Door(string method, string path, Opens opens, Rule rule, ErrorFamily family, Delegate handler)
-    : ITakesRecord
+internal sealed class Door(
+    string method,
+    string path,
+    Credentials opens,
+    Authorization rule,
+    ErrorFormat family,
+    Delegate handler
+) : ITakesRecord
 {
     public const string AnyMethod = "ANY";
 
@@ -17,11 +23,11 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
 
     public string Path { get; } = path;
 
-    public Opens Opens { get; } = opens;
+    public Credentials Credentials { get; } = opens;
 
-    public Rule Rule { get; } = rule;
+    public Authorization Authorization { get; } = rule;
 
-    public ErrorFamily Family { get; } = family;
+    public ErrorFormat Family { get; } = family;
 
     public Delegate Handler { get; } = handler;
 
@@ -80,13 +86,13 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
         return this;
     }
 
-    public Door Says(string summary)
+    public Door WithSummary(string summary)
     {
         Summary = summary;
         return this;
     }
 
-    public Door Takes<T>(string media = "application/json")
+    public Door Accepts<T>(string media = "application/json")
     {
         Request = typeof(T);
         RequestMedia = media;
@@ -97,25 +103,25 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
     public Door TakesPartOf<T>()
     {
         RequestIsPart = true;
-        return Takes<T>();
+        return Accepts<T>();
     }
 
     /// <summary>Takes a body, and none at all as well.</summary>
     public Door MayTake<T>(string media = "application/json")
     {
         RequestMayBeEmpty = true;
-        return Takes<T>(media);
+        return Accepts<T>(media);
     }
 
     /// <summary>Gives a body with a status; called twice for one status, one of several.</summary>
-    public Door Gives<T>(int status = 200, string media = "application/json")
+    public Door Produces<T>(int status = 200, string media = "application/json")
     {
         Answers.Add((status, typeof(T), media));
         return this;
     }
 
     /// <summary>Gives statuses without a body below 400, and the family's refusals.</summary>
-    public Door Gives(params ReadOnlySpan<int> statuses)
+    public Door Produces(params ReadOnlySpan<int> statuses)
     {
         foreach (var status in statuses)
             Answers.Add((status, null, Family.ContentType.Split(';')[0]));
@@ -167,9 +173,9 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
     }
 
     /// <summary>The row of the golden table.</summary>
-    public override string ToString() => $"{Method, -6} {Path, -78} {Words(Opens), -32} {Rule.Words}";
+    public override string ToString() => $"{Method, -6} {Path, -78} {Words(Credentials), -32} {Authorization.Words}";
 
-    public static string Words(Opens opens) => opens.ToString().Replace(", ", "|", StringComparison.Ordinal);
+    public static string Words(Credentials opens) => opens.ToString().Replace(", ", "|", StringComparison.Ordinal);
 
     /// <summary>Throws when the handler's kind of caller does not fit the declared credential.</summary>
     public void CheckHandlerFits()
@@ -177,18 +183,19 @@ internal sealed class Door(string method, string path, Opens opens, Rule rule, E
         var open = Handler is OpenHandler;
         if (!open && Handler is not ProjectHandler)
             throw new InvalidOperationException($"{Method} {Path}: a handler is an OpenHandler or a ProjectHandler.");
-        if (Opens == 0)
+        if (Credentials == 0)
             throw new InvalidOperationException($"{Method} {Path} names no credential.");
         // A door whose credential only its handler can verify (a signature by a secret that the path names, a token
         // that stands for its headers) says so by its word.
-        var verifies = (Opens & Opens.Signature) != 0 || Opens is Opens.CallbackToken or Opens.Link;
-        if (open != (Opens == Opens.Anyone || verifies))
+        var verifies =
+            (Credentials & Credentials.Signature) != 0 || Credentials is Credentials.CallbackToken or Credentials.Link;
+        if (open != (Credentials == Credentials.Anyone || verifies))
             throw new InvalidOperationException(
-                $"{Method} {Path} opens to {Opens}, but its handler {Handler.GetMethodInfo().Name} takes "
+                $"{Method} {Path} opens to {Credentials}, but its handler {Handler.GetMethodInfo().Name} takes "
                     + $"{(open ? "no caller" : "a project's caller")}."
             );
-        if ((!open || verifies) && Rule == Rule.None)
-            throw new InvalidOperationException($"{Method} {Path} opens to {Opens}, but says nothing of scopes.");
+        if ((!open || verifies) && Authorization == Authorization.None)
+            throw new InvalidOperationException($"{Method} {Path} opens to {Credentials}, but says nothing of scopes.");
     }
 
     private static JsonObject WordsOf(ReadOnlySpan<string> all)

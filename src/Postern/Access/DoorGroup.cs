@@ -3,40 +3,42 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>Routes under one prefix that word their errors alike.</summary>
-internal sealed class DoorGroup(Doors doors, string prefix, ErrorFamily family)
+internal sealed class DoorGroup(Doors doors, string prefix, ErrorFormat family)
 {
-    public Door Get(string path, Opens opens, Rule rule, ProjectHandler handler) =>
+    public Door Get(string path, Credentials opens, Authorization rule, ProjectHandler handler) =>
         Add("GET", path, opens, rule, handler);
 
-    public Door Head(string path, Opens opens, Rule rule, ProjectHandler handler) =>
+    public Door Head(string path, Credentials opens, Authorization rule, ProjectHandler handler) =>
         Add("HEAD", path, opens, rule, handler);
 
-    public Door Post(string path, Opens opens, Rule rule, ProjectHandler handler) =>
+    public Door Post(string path, Credentials opens, Authorization rule, ProjectHandler handler) =>
         Add("POST", path, opens, rule, handler);
 
-    public Door Put(string path, Opens opens, Rule rule, ProjectHandler handler) =>
+    public Door Put(string path, Credentials opens, Authorization rule, ProjectHandler handler) =>
         Add("PUT", path, opens, rule, handler);
 
-    public Door Patch(string path, Opens opens, Rule rule, ProjectHandler handler) =>
+    public Door Patch(string path, Credentials opens, Authorization rule, ProjectHandler handler) =>
         Add("PATCH", path, opens, rule, handler);
 
-    public Door Delete(string path, Opens opens, Rule rule, ProjectHandler handler) =>
+    public Door Delete(string path, Credentials opens, Authorization rule, ProjectHandler handler) =>
         Add("DELETE", path, opens, rule, handler);
 
     /// <summary>A door that takes every method and judges it by itself.</summary>
-    public Door Any(string path, Opens opens, Rule rule, OpenHandler handler) =>
+    public Door Any(string path, Credentials opens, Authorization rule, OpenHandler handler) =>
         Add(Door.AnyMethod, path, opens, rule, handler);
 
     /// <summary>A door whose handler verifies the credential.</summary>
-    public Door Get(string path, Opens opens, Rule rule, OpenHandler handler) => Add("GET", path, opens, rule, handler);
+    public Door Get(string path, Credentials opens, Authorization rule, OpenHandler handler) =>
+        Add("GET", path, opens, rule, handler);
 
     /// <summary>A door whose handler verifies the credential.</summary>
-    public Door Post(string path, Opens opens, Rule rule, OpenHandler handler) =>
+    public Door Post(string path, Credentials opens, Authorization rule, OpenHandler handler) =>
         Add("POST", path, opens, rule, handler);
 
     /// <summary>Openness has a word.</summary>
-    public Door Get(string path, Opens opens, OpenHandler handler) => Add("GET", path, opens, Rule.None, handler);
+    public Door Get(string path, Credentials opens, OpenHandler handler) =>
+        Add("GET", path, opens, Authorization.None, handler);
 
-    private Door Add(string method, string path, Opens opens, Rule rule, Delegate handler) =>
+    private Door Add(string method, string path, Credentials opens, Authorization rule, Delegate handler) =>
         doors.Add(new Door(method, prefix + path, opens, rule, family, handler));
 }

@@ -15,7 +15,7 @@ internal sealed class Doors(Gate gate)
 
     public IReadOnlyList<Door> Table => _doors;
 
-    public DoorGroup Group(string prefix, ErrorFamily family) => new(this, prefix, family);
+    public DoorGroup Group(string prefix, ErrorFormat family) => new(this, prefix, family);
 
     internal Door Add(Door door)
     {

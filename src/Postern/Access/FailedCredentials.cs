@@ -8,7 +8,7 @@ namespace Postern.Access;
 /// one.
 /// </summary>
 internal sealed class FailedCredentials(
-    Credentials credentials,
+    CredentialReader credentials,
     TokenBuckets buckets,
     Audit audit,
     PosternOptions options
@@ -48,6 +48,6 @@ internal sealed class FailedCredentials(
         var client = credentials.ClientOf(http);
         var perMinute =
             options.RateLimits.FailuresPerMinute * (System.Net.IPAddress.IsLoopback(client) ? LoopbackFactor : 1);
-        return buckets.Take("401 " + Credentials.Shown(client), perMinute, perMinute / 60.0);
+        return buckets.Take("401 " + CredentialReader.Shown(client), perMinute, perMinute / 60.0);
     }
 }

@@ -13,7 +13,7 @@ namespace Postern.Access;
 /// answered here.
 /// </summary>
 internal sealed class Gate(
-    Credentials credentials,
+    CredentialReader credentials,
     KeyRing keys,
     FailedCredentials failed,
     Rates rates,
@@ -119,14 +119,14 @@ internal sealed class Gate(
             return slower;
 
         // 5
-        if (door.Rule.Need is { } need && !caller.Allows(need))
+        if (door.Authorization.RequiredScope is { } need && !caller.Allows(need))
             return Forbid(http, door, caller);
 
         // 6
         var result = await ((ProjectHandler)door.Handler)(http, caller);
         if (!caller.ScopeWasChecked && result is not Refusal)
             throw new InvalidOperationException(
-                $"{door.Method} {door.Path} answered without having checked its scope ({door.Rule.Words})."
+                $"{door.Method} {door.Path} answered without having checked its scope ({door.Authorization.Words})."
             );
 
         // 7
@@ -135,7 +135,10 @@ internal sealed class Gate(
         else if (IsSafe(http.Request))
             await caller.EnsureStillAllowedAsync();
         // A client that speaks as the user is no operator, whose words are kept.
-        else if (door.AuditedAs is { } action && !(caller.Authority.SpeaksAsUser && (door.Opens & Opens.Operator) != 0))
+        else if (
+            door.AuditedAs is { } action
+            && !(caller.Authority.SpeaksAsUser && (door.Credentials & Credentials.Operator) != 0)
+        )
             await audit.ChangedAsync(http, door, caller, action, credentials.AddressOf(http));
         return result;
     }
@@ -224,13 +227,13 @@ internal sealed class Gate(
     private Refusal Forbid(HttpContext http, Door door, ProjectCaller caller)
     {
         audit.Forbidden(http, door, caller, credentials.AddressOf(http));
-        return door.Family.Forbidden(door.Rule.Words);
+        return door.Family.Forbidden(door.Authorization.Words);
     }
 
     private async ValueTask<Refusal?> CredentialInUrlAsync(HttpContext http)
     {
         var query = http.Request.QueryString.Value!;
-        if (!KeyText.AppearsIn(Uri.UnescapeDataString(query)) && !query.Contains("=eyJ", StringComparison.Ordinal))
+        if (!ApiKey.AppearsIn(Uri.UnescapeDataString(query)) && !query.Contains("=eyJ", StringComparison.Ordinal))
             return null;
         // A key is named only when it is one: anybody can make up a text with a real key's id. Who does is slowed down
         // like one who guesses.

@@ -20,7 +20,7 @@ internal sealed class KeyAdmin(
 
     /// <summary>A new key; its text is in the answer this once.</summary>
     /// <param name="by">The caller that makes it; null for the command line.</param>
-    public async Task<(KeyRow Row, KeyText Key, Refusal? Full)> CreateAsync(
+    public async Task<(KeyRow Row, ApiKey Key, Refusal? Full)> CreateAsync(
         string project,
         string name,
         string kind,
@@ -30,7 +30,7 @@ internal sealed class KeyAdmin(
         ProjectCaller? by = null
     )
     {
-        var key = KeyText.Generate(kind, Id.New("key", database.Now));
+        var key = ApiKey.Generate(kind, Id.New("key", database.Now));
         var (salt, digest) = KeyDigest.Of(key.Text);
         var row = new KeyRow(
             project,
@@ -83,9 +83,9 @@ internal sealed class KeyAdmin(
     /// <summary>Gives a key a new secret; the old one is valid for the overlap. The id stays.</summary>
     public async Task<KeyOutcome> RotateAsync(KeyRow row, TimeSpan overlap, string actor, ProjectCaller? by = null)
     {
-        var key = KeyText.Generate(row.Kind, row.Id);
+        var key = ApiKey.Generate(row.Kind, row.Id);
         var (salt, digest) = KeyDigest.Of(key.Text);
-        var sealedKey = row.Sealed is null ? null : master.Seal(key.Text, KeyStore.SealOwner(row.Project, row.Id));
+        var sealedKey = row.Sealed is null ? null : master.Protect(key.Text, KeyStore.SealPurpose(row.Project, row.Id));
         var until = database.Now + (long)overlap.TotalMicroseconds;
         var refused = await ChangeAsync(
             "key.rotated",

@@ -83,8 +83,8 @@ internal sealed class KeyEntry
             {
                 if (sealedKey is null || digest is null)
                     return;
-                var text = _master.Open(sealedKey, KeyStore.SealOwner(state.Row.Project, state.Row.Id));
-                foreach (var prefix in (string[])["", .. KeyText.ForeignPrefixes])
+                var text = _master.Unprotect(sealedKey, KeyStore.SealPurpose(state.Row.Project, state.Row.Id));
+                foreach (var prefix in (string[])["", .. ApiKey.ForeignPrefixes])
                     keys.Add(
                         new SigningKey(new SymmetricSecurityKey(Encoding.UTF8.GetBytes(prefix + text)), digest, until)
                     );

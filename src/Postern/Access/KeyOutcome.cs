@@ -5,7 +5,7 @@ namespace Postern.Access;
 /// <summary>What became of a change of a key.</summary>
 internal abstract record KeyOutcome
 {
-    internal sealed record Rotated(KeyText Key, long PreviousUntil) : KeyOutcome;
+    internal sealed record Rotated(ApiKey Key, long PreviousUntil) : KeyOutcome;
 
     internal sealed record Updated(KeyRow Row) : KeyOutcome;
 

@@ -19,7 +19,7 @@ internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey 
     /// </summary>
     public async ValueTask<KeyGrant?> VerifyAsync(string presented, long now)
     {
-        if (KeyText.TryParse(presented) is not { } key)
+        if (ApiKey.TryParse(presented) is not { } key)
             return null;
         if (_byId.TryGetValue(key.Id, out var entry) && entry.Matches(key.Text, now) is { } grant)
             return grant;

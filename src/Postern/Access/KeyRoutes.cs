@@ -12,50 +12,52 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
 
     public void Map(Doors doors)
     {
-        var keys = doors.Group("/api/v1/keys", ProblemFamily.Instance);
-        keys.Post("", Opens.Key, Rule.Admin, Create)
-            .Says("Create a key")
-            .Takes<CreateKey>()
-            .Gives<CreatedKey>(201)
-            .Gives(400, 401, 403);
-        keys.Get("", Opens.Key, Rule.Admin, List)
-            .Says("List the keys")
+        var keys = doors.Group("/api/v1/keys", ProblemFormat.Instance);
+        keys.Post("", Credentials.Key, Authorization.Admin, Create)
+            .WithSummary("Create a key")
+            .Accepts<CreateKey>()
+            .Produces<CreatedKey>(201)
+            .Produces(400, 401, 403);
+        keys.Get("", Credentials.Key, Authorization.Admin, List)
+            .WithSummary("List the keys")
             .Paged()
-            .Gives<Page<KeyView>>()
-            .Gives(400, 401, 403);
-        keys.Post("/{id}/rotate", Opens.Key, Rule.Admin, Rotate)
-            .Says("Give a key a new secret; the old one stays valid for an overlap")
+            .Produces<Page<KeyView>>()
+            .Produces(400, 401, 403);
+        keys.Post("/{id}/rotate", Credentials.Key, Authorization.Admin, Rotate)
+            .WithSummary("Give a key a new secret; the old one stays valid for an overlap")
             .MayTake<RotateKey>()
-            .Gives<RotatedKey>()
-            .Gives(400, 401, 403, 404);
-        keys.Patch("/{id}", Opens.Key, Rule.Admin, Update)
-            .Says("Rename a key, change its scopes or expiry")
-            .Takes<UpdateKey>()
-            .Gives<KeyView>()
-            .Gives(400, 401, 403, 404);
-        keys.Delete("/{id}", Opens.Key, Rule.Admin, Revoke).Says("Revoke a key at once").Gives(204, 401, 403, 404, 409);
+            .Produces<RotatedKey>()
+            .Produces(400, 401, 403, 404);
+        keys.Patch("/{id}", Credentials.Key, Authorization.Admin, Update)
+            .WithSummary("Rename a key, change its scopes or expiry")
+            .Accepts<UpdateKey>()
+            .Produces<KeyView>()
+            .Produces(400, 401, 403, 404);
+        keys.Delete("/{id}", Credentials.Key, Authorization.Admin, Revoke)
+            .WithSummary("Revoke a key at once")
+            .Produces(204, 401, 403, 404, 409);
 
-        var tenants = doors.Group("/api/v1/projects", ProblemFamily.Instance);
+        var tenants = doors.Group("/api/v1/projects", ProblemFormat.Instance);
         tenants
-            .Post("", Opens.Key, "the root key of the project default", CreateProject)
-            .Says("Create a project")
-            .Takes<CreateProject>()
-            .Gives<CreatedProject>(201)
-            .Gives(400, 401, 403, 409);
+            .Post("", Credentials.Key, "the root key of the project default", CreateProject)
+            .WithSummary("Create a project")
+            .Accepts<CreateProject>()
+            .Produces<CreatedProject>(201)
+            .Produces(400, 401, 403, 409);
         tenants
-            .Get("", Opens.Key, "the root key of the project default", ListProjects)
-            .Says("List the projects")
+            .Get("", Credentials.Key, "the root key of the project default", ListProjects)
+            .WithSummary("List the projects")
             .Paged()
-            .Gives<Page<ProjectView>>()
-            .Gives(400, 401, 403);
+            .Produces<Page<ProjectView>>()
+            .Produces(400, 401, 403);
 
         doors
-            .Group("/api/v1/audit", ProblemFamily.Instance)
-            .Get("", Opens.Key, Rule.Admin, ReadAudit)
-            .Says("Read the audit, newest first")
+            .Group("/api/v1/audit", ProblemFormat.Instance)
+            .Get("", Credentials.Key, Authorization.Admin, ReadAudit)
+            .WithSummary("Read the audit, newest first")
             .Paged()
-            .Gives<Page<AuditView>>()
-            .Gives(400, 401, 403);
+            .Produces<Page<AuditView>>()
+            .Produces(400, 401, 403);
     }
 
     private async Task<IResult> Create(HttpContext http, ProjectCaller caller)

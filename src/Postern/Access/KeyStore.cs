@@ -18,14 +18,14 @@ internal sealed class KeyStore(Database database)
         created_by, created_at, expires_at, last_used_at, revoked_at, changed
         """;
 
-    public static string SealOwner(string project, string keyId) => $"key:{project}:{keyId}";
+    public static string SealPurpose(string project, string keyId) => $"key:{project}:{keyId}";
 
     /// <summary>
     /// The next number of the access version, taken inside the transaction that changes something about access.
     /// </summary>
     public static async ValueTask<long> NextVersionAsync(Tx tx)
     {
-        tx.Touch(Topics.Access);
+        tx.Notify(Topics.Access);
         return await tx.FirstAsync(
             """
             INSERT INTO meta (name, number)

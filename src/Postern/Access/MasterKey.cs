@@ -65,7 +65,7 @@ internal sealed class MasterKey
     public byte[] DigestOf(string secret, string purpose) =>
         HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes(purpose + "\0" + secret));
 
-    public byte[] Seal(string secret, string belongsTo)
+    public byte[] Protect(string secret, string belongsTo)
     {
         var plain = Encoding.UTF8.GetBytes(secret);
         var result = new byte[NonceSize + TagSize + plain.Length];
@@ -85,7 +85,7 @@ internal sealed class MasterKey
     /// <exception cref="CryptographicException">
     /// Sealed under another master key, for another owner, or damaged.
     /// </exception>
-    public string Open(byte[] sealedSecret, string belongsTo)
+    public string Unprotect(byte[] sealedSecret, string belongsTo)
     {
         var plain = new byte[sealedSecret.Length - NonceSize - TagSize];
         using var aes = new AesGcm(_key, TagSize);

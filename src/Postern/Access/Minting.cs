@@ -30,7 +30,7 @@ internal static class Minting
 
     /// <summary>The same for a key without scopes, which has all rights but those that take a name.</summary>
     private static Refusal? RefuseEverything(ProjectCaller caller) =>
-        caller.Authority.Allows(Need.FullAdmin)
+        caller.Authority.Allows(RequiredScope.FullAdmin)
             ? null
             : Refused("The scopes exceed those of the key", "scopes_exceed_key_access", ["admin"]);
 
@@ -89,7 +89,7 @@ internal static class Minting
             .Parse(scopes)
             .Listed.All(s =>
                 had.MayMint(s)
-                && (!s.DecidesApprovals || had.Allows(new Need("write", "approvals", s.Id, How: Given.ByName)))
+                && (!s.DecidesApprovals || had.Allows(new RequiredScope("write", "approvals", s.Id, How: Given.ByName)))
             );
     }
 
@@ -99,7 +99,9 @@ internal static class Minting
         if (!caller.Scopes.MayMint(scope))
             return DenialOf.Width;
         // By the caller, which remembers it: it is asked again in the transaction.
-        return scope.DecidesApprovals && !caller.Allows(new Need("write", "approvals", scope.Id, How: Given.ByName))
+        return
+            scope.DecidesApprovals
+            && !caller.Allows(new RequiredScope("write", "approvals", scope.Id, How: Given.ByName))
             ? DenialOf.Name
             : null;
     }

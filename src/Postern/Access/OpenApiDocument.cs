@@ -124,7 +124,7 @@ internal sealed class OpenApiDocument
             {
                 ["schemas"] = _schemas.Components(),
                 ["responses"] = new JsonObject(_refusals.Select(r => KeyValuePair.Create(r.Key, (JsonNode?)r.Value))),
-                ["securitySchemes"] = Credentials(),
+                ["securitySchemes"] = SecuritySchemes(),
             },
         };
     }
@@ -135,7 +135,7 @@ internal sealed class OpenApiDocument
         {
             ["tags"] = new JsonArray(TagOf(door)),
             ["summary"] = door.Summary,
-            ["description"] = $"Opens to: {Door.Words(door.Opens)}. Scope: {door.Rule.Words}.",
+            ["description"] = $"Opens to: {Door.Words(door.Credentials)}. Scope: {door.Authorization.Words}.",
             ["operationId"] = NameOf(door),
         };
         var inPath = door.Path.Split('/').Where(s => s.StartsWith('{')).Select(s => InPath(s.Trim('{', '}', '*')));
@@ -152,7 +152,7 @@ internal sealed class OpenApiDocument
             };
         }
         operation["responses"] = Responses(door);
-        operation["security"] = new JsonArray([.. SchemesOf(door.Opens).Select(Requirement)]);
+        operation["security"] = new JsonArray([.. SchemesOf(door.Credentials).Select(Requirement)]);
         return operation;
 
         static JsonNode Requirement(string? scheme) =>
@@ -172,7 +172,7 @@ internal sealed class OpenApiDocument
                     ? Refusal(door, status.Key)
                     : Response(door, status.Key, bodies.Select(media => (media.Key, SchemaOf([.. media]))));
         }
-        if (door.Opens != Opens.Anyone)
+        if (door.Credentials != Credentials.Anyone)
             responses["429"] = Refusal(door, 429);
         responses["default"] = Refusal(door, 0);
         return responses;
@@ -192,7 +192,7 @@ internal sealed class OpenApiDocument
             [
                 (door.Family.ContentType.Split(';')[0], SchemaOf([door.Family.Shape])),
             ];
-            var problems = ProblemFamily.Instance;
+            var problems = ProblemFormat.Instance;
             if (status == 429 && door.Family != problems)
                 bodies.Add((problems.ContentType, SchemaOf([problems.Shape])));
             _refusals[name] = Response(door, status, bodies);
@@ -244,14 +244,14 @@ internal sealed class OpenApiDocument
         return parameter;
     }
 
-    private static JsonObject Credentials()
+    private static JsonObject SecuritySchemes()
     {
         const string key = "A project's key, pst_…";
         return new JsonObject
         {
             ["apiKey"] = InHeader("X-API-Key", key),
             ["callbackToken"] = InHeader(
-                Access.Credentials.CallbackTokenHeader,
+                Access.CredentialReader.CallbackTokenHeader,
                 "The token of one attempt of one run, from its dispatch"
             ),
             ["internalCallbackSecret"] = InHeader("X-Callback-Secret", "A project's callback secret"),
@@ -293,28 +293,28 @@ internal sealed class OpenApiDocument
     }
 
     /// <summary>The schemes by which a door opens; null stands for none at all.</summary>
-    private static IEnumerable<string?> SchemesOf(Opens opens)
+    private static IEnumerable<string?> SchemesOf(Credentials opens)
     {
-        if ((opens & (Opens.Key | Opens.PersonalKey)) != 0)
+        if ((opens & (Credentials.Key | Credentials.PersonalKey)) != 0)
         {
             yield return "key";
             yield return "apiKey";
         }
-        if ((opens & Opens.InternalKey) != 0)
+        if ((opens & Credentials.InternalKey) != 0)
             yield return "internalKey";
-        if ((opens & Opens.Token) != 0)
+        if ((opens & Credentials.Token) != 0)
             yield return "token";
-        if ((opens & Opens.RunToken) != 0)
+        if ((opens & Credentials.RunToken) != 0)
             yield return "runToken";
-        if ((opens & Opens.CallbackToken) != 0)
+        if ((opens & Credentials.CallbackToken) != 0)
             yield return "callbackToken";
-        if ((opens & Opens.CallbackSecret) != 0)
+        if ((opens & Credentials.CallbackSecret) != 0)
             yield return "internalCallbackSecret";
-        if ((opens & Opens.Signature) != 0)
+        if ((opens & Credentials.Signature) != 0)
             yield return "signature";
-        if ((opens & Opens.Operator) != 0)
+        if ((opens & Credentials.Operator) != 0)
             yield return "operator";
-        if ((opens & Opens.Anyone) != 0 && opens != Opens.Anyone)
+        if ((opens & Credentials.Anyone) != 0 && opens != Credentials.Anyone)
             yield return null;
     }
 

@@ -5,7 +5,7 @@ namespace Postern.Access;
 /// <summary>Answers every method that a path has no door for: before any credential, as HTTP orders it.</summary>
 internal sealed class OtherMethods(string allow)
 {
-    public Task AnswerAsync(HttpContext http, ErrorFamily family)
+    public Task AnswerAsync(HttpContext http, ErrorFormat family)
     {
         family.Prepare(http);
         if (HttpMethods.IsOptions(http.Request.Method))

@@ -12,9 +12,9 @@ namespace Postern.Access;
 internal sealed class ProjectCaller(string project, Authority authority, Database database) : RequestCaller
 {
     /// <summary>What it has been let in for. Most requests ask for one thing.</summary>
-    private Need? _first;
-    private List<Need>? _others;
-    private Need? _denied;
+    private RequiredScope? _first;
+    private List<RequiredScope>? _others;
+    private RequiredScope? _denied;
 
     public string Project { get; } = project;
 
@@ -25,7 +25,7 @@ internal sealed class ProjectCaller(string project, Authority authority, Databas
     /// <summary>Set once a scope has been asked for: a handler that never asks is a fault, not an open door.</summary>
     public bool ScopeWasChecked { get; private set; }
 
-    public bool Allows(Need need)
+    public bool Allows(RequiredScope need)
     {
         ScopeWasChecked = true;
         if (!Authority.Allows(need))
@@ -41,10 +41,10 @@ internal sealed class ProjectCaller(string project, Authority authority, Databas
     }
 
     /// <summary>What it asked for and may not, when nothing that it asked for was allowed; else null.</summary>
-    public Need? Denied => _first is null ? _denied : null;
+    public RequiredScope? Denied => _first is null ? _denied : null;
 
     public bool Allows(string action, string type, string? id = null, string? otherId = null) =>
-        Allows(new Need(action, type, id, otherId));
+        Allows(new RequiredScope(action, type, id, otherId));
 
     /// <summary>
     /// For a handler whose rule is not a scope (a row that does not exist, the kind of key): says that it decided.
@@ -55,7 +55,7 @@ internal sealed class ProjectCaller(string project, Authority authority, Databas
     /// Why a stream under this caller must end now, or null: revoked, expired, or no longer allowed what it was let in
     /// for or reads.
     /// </summary>
-    public string? WhyStopped(Need need) =>
+    public string? WhyStopped(RequiredScope need) =>
         WhyStopped() ?? (_first == need || Authority.Allows(need) ? null : StreamEnd.Forbidden);
 
     /// <summary>Why this caller may no longer do what it was let in for, or null.</summary>

@@ -43,16 +43,16 @@ internal sealed class Projects(Database database, KnownProjects known, MasterKey
     /// The new project and its root key, or null when the name is taken. Of nodes that create it at once, one does.
     /// </summary>
     /// <param name="by">The caller that makes it; null for the command line and the first start.</param>
-    public async Task<(Project Project, KeyText RootKey)?> CreateAsync(
+    public async Task<(Project Project, ApiKey RootKey)?> CreateAsync(
         string name,
         string createdBy,
-        KeyText? rootKey = null,
+        ApiKey? rootKey = null,
         ProjectCaller? by = null
     )
     {
         var project = new Project(Id.New("proj", database.Now), name, database.Now);
-        var key = rootKey ?? KeyText.Generate("root", Id.New("key", database.Now));
-        var made = await database.WriteAsync<(Project, KeyText)?>(async tx =>
+        var key = rootKey ?? ApiKey.Generate("root", Id.New("key", database.Now));
+        var made = await database.WriteAsync<(Project, ApiKey)?>(async tx =>
         {
             if (
                 await tx.ExecuteAsync(
@@ -65,7 +65,7 @@ internal sealed class Projects(Database database, KnownProjects known, MasterKey
                 return null;
             await KeyStore.BeginChangeAsync(tx, by, master);
             var (salt, digest) = KeyDigest.Of(key.Text);
-            var sealedKey = master.Seal(key.Text, KeyStore.SealOwner(project.Id, key.Id));
+            var sealedKey = master.Protect(key.Text, KeyStore.SealPurpose(project.Id, key.Id));
             await KeyStore.InsertAsync(
                 tx,
                 new KeyRow(

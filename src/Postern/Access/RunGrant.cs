@@ -28,7 +28,7 @@ internal sealed class RunGrant(TokenGrant grant, Worker worker, RunWatch run, La
 
     public override Worker Worker => worker;
 
-    public override bool Allows(Need need) =>
+    public override bool Allows(RequiredScope need) =>
         need.How == Given.Anyhow
         && need.Action is "read" or "write"
         && need.Id is not null

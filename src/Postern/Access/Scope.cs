@@ -59,7 +59,7 @@ internal readonly record struct Scope(string Action, string Type, string? Id)
     /// Whether this scope satisfies a need. <c>write</c> includes <c>trigger</c>, <c>batchTrigger</c> and
     /// <c>update</c>; <c>admin:type</c> is that action alone.
     /// </summary>
-    public bool Covers(Need need)
+    public bool Covers(RequiredScope need)
     {
         if (IsFullAdmin)
             return true;

@@ -33,7 +33,7 @@ internal sealed class ScopeSet
     public static string? FirstMalformed(IEnumerable<string> texts) =>
         texts.FirstOrDefault(t => !Expand(t).All(name => Scope.TryParse(name, out _)));
 
-    public bool Allows(Need need) =>
+    public bool Allows(RequiredScope need) =>
         need.How switch
         {
             Given.Anyhow => IsEverything || Covers(need),
@@ -44,7 +44,7 @@ internal sealed class ScopeSet
     /// <summary>Whether it allows this on anything at all of the type, be it on one id.</summary>
     public bool AllowsSome(string action, string type, Given how = Given.Anyhow) =>
         (IsEverything && how == Given.Anyhow)
-        || _scopes.Any(s => (how != Given.ByName || s.Type == type) && s.Covers(new Need(action, type, s.Id)));
+        || _scopes.Any(s => (how != Given.ByName || s.Type == type) && s.Covers(new RequiredScope(action, type, s.Id)));
 
     /// <summary>Whether a caller with these scopes may hand out <paramref name="scope"/>.</summary>
     public bool MayMint(Scope scope) => IsEverything || _scopes.Any(scope.IsWithin);
@@ -66,7 +66,7 @@ internal sealed class ScopeSet
         return new ScopeSet([.. both], everything: false);
     }
 
-    private bool Covers(Need need)
+    private bool Covers(RequiredScope need)
     {
         foreach (var scope in _scopes)
             if (scope.Covers(need))
@@ -74,7 +74,7 @@ internal sealed class ScopeSet
         return false;
     }
 
-    private bool CoversByName(Need need)
+    private bool CoversByName(RequiredScope need)
     {
         foreach (var scope in _scopes)
             if (scope.Type == need.Type && scope.Covers(need))

@@ -81,7 +81,7 @@ internal sealed class TokenGrant(
     /// Asked of the token and of its key, each by itself: they may name one thing by its two names. What only a name
     /// gives, only a key that has it by name gives on; what must be written down stands in the token.
     /// </summary>
-    public override bool Allows(Need need) =>
+    public override bool Allows(RequiredScope need) =>
         _own.Allows(need) && Passes(need.How) && minter.Scopes.Allows(need with { How = OfTheKey(need.How) });
 
     public override bool AllowsSome(string action, string type, Given how = Given.Anyhow) =>

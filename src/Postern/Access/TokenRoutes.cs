@@ -10,7 +10,7 @@ internal sealed class TokenRoutes(
     KeyAdmin admin,
     Projects projects,
     Database database,
-    ErrorFamily family
+    ErrorFormat family
 )
 {
     private const int MaxBody = 64 * 1024;
@@ -20,33 +20,33 @@ internal sealed class TokenRoutes(
     public void Map(Doors doors)
     {
         var auth = doors.Group("/api/v1/auth", family);
-        auth.Post("/jwt/claims", Opens.Key, "any key", ReadClaims)
-            .Says("The claims that a client signs by itself with the root key")
-            .Gives<ClaimsView>()
-            .Gives(401);
-        auth.Post("/jwt", Opens.Key, "scopes within the key's", MintJwt)
-            .Says("Mint a token")
+        auth.Post("/jwt/claims", Credentials.Key, "any key", ReadClaims)
+            .WithSummary("The claims that a client signs by itself with the root key")
+            .Produces<ClaimsView>()
+            .Produces(401);
+        auth.Post("/jwt", Credentials.Key, "scopes within the key's", MintJwt)
+            .WithSummary("Mint a token")
             .MayTake<MintJwt>()
-            .Gives<TokenView>()
-            .Gives(400, 401, 403);
-        auth.Post("/public-tokens", Opens.Key, "scopes within the key's", MintPublic)
-            .Says("Mint a public token")
+            .Produces<TokenView>()
+            .Produces(400, 401, 403);
+        auth.Post("/public-tokens", Credentials.Key, "scopes within the key's", MintPublic)
+            .WithSummary("Mint a public token")
             .MayTake<MintPublicToken>()
-            .Gives<TokenView>()
-            .Gives(400, 401, 403);
-        auth.Post("/revoke", Opens.Key, Rule.Admin, Revoke)
-            .Says("End a token, or all tokens of a subject, before their time")
-            .Takes<RevokeTokens>()
-            .Gives<RevokedView>()
-            .Gives(400, 401, 403);
+            .Produces<TokenView>()
+            .Produces(400, 401, 403);
+        auth.Post("/revoke", Credentials.Key, Authorization.Admin, Revoke)
+            .WithSummary("End a token, or all tokens of a subject, before their time")
+            .Accepts<RevokeTokens>()
+            .Produces<RevokedView>()
+            .Produces(400, 401, 403);
 
         var people = doors.Group("/api/v1/projects/{ref}/{env}", family);
         people
-            .Post("/jwt", Opens.PersonalKey, "scopes clamped to the key's", MintForPerson)
-            .Says("Mint a token for a person's command-line client")
+            .Post("/jwt", Credentials.PersonalKey, "scopes clamped to the key's", MintForPerson)
+            .WithSummary("Mint a token for a person's command-line client")
             .MayTake<MintJwt>()
-            .Gives<TokenView>()
-            .Gives(400, 401, 404);
+            .Produces<TokenView>()
+            .Produces(400, 401, 404);
     }
 
     private async Task<IResult> ReadClaims(HttpContext http, ProjectCaller caller)

@@ -22,5 +22,5 @@ internal sealed record Agent(
     /// <summary>How deliveries name it.</summary>
     public static string EndpointKey(string slug) => "agent:" + slug;
 
-    public static string SealOwner(string project, string slug) => $"agent:{project}:{slug}";
+    public static string SealPurpose(string project, string slug) => $"agent:{project}:{slug}";
 }

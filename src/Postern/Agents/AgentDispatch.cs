@@ -30,7 +30,7 @@ internal sealed class AgentDispatch(
     /// <summary>Which attempt, and which turn, a dispatch is of.</summary>
     public static string DetailOf(Run run, long turn) => $"{run.Attempt} {turn}";
 
-    public override async ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery)
+    public override async ValueTask<(PreparedDelivery? Request, string? Why)> PrepareAsync(Delivery delivery)
     {
         var run = await runs.FindAsync(delivery.Project, delivery.Subject);
         if (run is null || run.IsEnded || run.Attempt != DeliveryTrace.AttemptOf(delivery))
@@ -46,9 +46,9 @@ internal sealed class AgentDispatch(
             is not { Kind: Agent.Http, Url: { } url, SealedSecret: { } sealedSecret } agent
         )
             return (null, $"The agent {run.Agent} is no longer one that is called.");
-        var secret = master.Open(sealedSecret, Agent.SealOwner(run.Project, run.Agent));
+        var secret = master.Unprotect(sealedSecret, Agent.SealPurpose(run.Project, run.Agent));
         return (
-            new Outgoing(
+            new PreparedDelivery(
                 url,
                 [secret],
                 Outbox.Body("run.dispatched", database.Now, await body.MakeAsync(run)),
@@ -93,7 +93,7 @@ internal sealed class AgentDispatch(
 
     private async ValueTask TakenAsync(Tx tx, Run run, Delivery delivery, SendAnswer? answer)
     {
-        var by = new Doer("agent", run.Agent);
+        var by = new Actor("agent", run.Agent);
         // The answer may come after the agent's own reports: what they have done stands.
         if (run.Workflow == Workflow.Agent.Name && run.Phase == Phase.Queued)
             run = await machine.MoveAsync(tx, run, new Change("taken_on", by, Phase.Running));
@@ -151,7 +151,7 @@ internal sealed class AgentDispatch(
     }
 
     /// <summary>An answer that is none ends the run at once: nothing else will.</summary>
-    private async ValueTask FailAsync(Tx tx, Run run, Delivery delivery, string problem, Doer by)
+    private async ValueTask FailAsync(Tx tx, Run run, Delivery delivery, string problem, Actor by)
     {
         if (run.Session is not null && !await IsItsTurnAsync(tx, run, delivery))
             return;

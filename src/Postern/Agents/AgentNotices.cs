@@ -15,14 +15,18 @@ internal sealed class AgentNotices(AgentStore agents, MasterKey master) : Delive
 
     public override string Name => PurposeName;
 
-    public override async ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery)
+    public override async ValueTask<(PreparedDelivery? Request, string? Why)> PrepareAsync(Delivery delivery)
     {
         var slug = delivery.Endpoint["agent:".Length..];
         return
             await agents.FindAsync(delivery.Project, slug)
                 is { Kind: Agent.Http, Url: { } url, SealedSecret: { } sealedSecret }
             ? (
-                new Outgoing(url, [master.Open(sealedSecret, Agent.SealOwner(delivery.Project, slug))], delivery.Body),
+                new PreparedDelivery(
+                    url,
+                    [master.Unprotect(sealedSecret, Agent.SealPurpose(delivery.Project, slug))],
+                    delivery.Body
+                ),
                 null
             )
             : (null, $"The agent {slug} is no longer one that is called.");

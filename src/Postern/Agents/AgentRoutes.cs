@@ -24,32 +24,32 @@ internal sealed class AgentRoutes(
 
     public void Map(Doors doors)
     {
-        var group = doors.Group("/api/v1/agents", ProblemFamily.Instance);
+        var group = doors.Group("/api/v1/agents", ProblemFormat.Instance);
         group
-            .Get("", Opens.Key, Rule.Needs("read", "tasks"), List)
-            .Says("List the agents")
+            .Get("", Credentials.Key, Authorization.Needs("read", "tasks"), List)
+            .WithSummary("List the agents")
             .Paged()
-            .Gives<Page<AgentView>>()
-            .Gives(400, 401, 403);
+            .Produces<Page<AgentView>>()
+            .Produces(400, 401, 403);
         group
-            .Put("/{slug}", Opens.Key, "admin:tasks:{slug}", Put)
+            .Put("/{slug}", Credentials.Key, "admin:tasks:{slug}", Put)
             .Audits("agent.put")
-            .Says("Register an agent, or change it")
-            .Takes<PutAgent>()
-            .Gives<AgentView>(200)
-            .Gives<AgentView>(201)
-            .Gives(400, 401, 403, 409);
+            .WithSummary("Register an agent, or change it")
+            .Accepts<PutAgent>()
+            .Produces<AgentView>(200)
+            .Produces<AgentView>(201)
+            .Produces(400, 401, 403, 409);
         group
-            .Get("/{slug}", Opens.Key, "read:tasks:{slug}", Retrieve)
-            .Says("Read an agent")
-            .Gives<AgentView>()
-            .Gives(401, 404);
+            .Get("/{slug}", Credentials.Key, "read:tasks:{slug}", Retrieve)
+            .WithSummary("Read an agent")
+            .Produces<AgentView>()
+            .Produces(401, 404);
         group
-            .Delete("/{slug}", Opens.Key, "admin:tasks:{slug}", Delete)
+            .Delete("/{slug}", Credentials.Key, "admin:tasks:{slug}", Delete)
             .Audits("agent.deleted")
-            .Says("Remove an agent")
+            .WithSummary("Remove an agent")
             .QueryWord("force", "1: fails its live runs.", "0", "1")
-            .Gives(204, 401, 403, 404, 409);
+            .Produces(204, 401, 403, 404, 409);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
@@ -77,7 +77,7 @@ internal sealed class AgentRoutes(
     {
         var slug = RequestPath.Segment(http, 3) ?? "";
         if (!caller.Allows("admin", "tasks", slug))
-            return ProblemFamily.Instance.Forbidden($"admin:tasks:{slug}");
+            return ProblemFormat.Instance.Forbidden($"admin:tasks:{slug}");
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null)
             return unreadable!;
@@ -96,17 +96,17 @@ internal sealed class AgentRoutes(
             fields.Fault("url", "is required for an http agent");
         if (kind is Agent.Pull or Agent.Echo && url is not null)
             fields.Fault("url", "is for http agents");
-        var problem = url is null ? null : await outbound.WhatIsWrongWithAsync(http, url);
+        var problem = url is null ? null : await outbound.ValidateAsync(http, url);
         if (problem is not null)
             fields.Fault("url", problem);
         if (secret is not null && !SigningSecret.IsOne(secret))
-            fields.Fault("secret", SigningSecret.Rule);
+            fields.Fault("secret", SigningSecret.Authorization);
         var settings = SettingsOf(asked);
         if (fields.Refusal() is { } wrong)
             return wrong;
         // The link decides: who asks is given it by an administrator alone.
-        if (settings.Links == true && !caller.Allows(Need.FullAdmin))
-            return ProblemFamily.Instance.Forbidden("admin");
+        if (settings.Links == true && !caller.Allows(RequiredScope.FullAdmin))
+            return ProblemFormat.Instance.Forbidden("admin");
         var fresh = secret ?? SigningSecret.New();
         return await database.WriteAsync<IResult>(async tx =>
         {
@@ -133,7 +133,9 @@ internal sealed class AgentRoutes(
             // A secret that was made or given is kept until another is given; it is shown when it is made, and never
             // again.
             var keeps = secret is null && old?.SealedSecret is not null;
-            var sealedSecret = keeps ? old!.SealedSecret : master.Seal(fresh, Agent.SealOwner(caller.Project, slug));
+            var sealedSecret = keeps
+                ? old!.SealedSecret
+                : master.Protect(fresh, Agent.SealPurpose(caller.Project, slug));
             var agent = new Agent(
                 caller.Project,
                 slug,
@@ -154,10 +156,10 @@ internal sealed class AgentRoutes(
         var slug = RequestPath.Segment(http, 3) ?? "";
         if (!caller.Allows("admin", "tasks", slug))
             return caller.Allows("read", "tasks", slug)
-                ? ProblemFamily.Instance.Forbidden($"admin:tasks:{slug}")
+                ? ProblemFormat.Instance.Forbidden($"admin:tasks:{slug}")
                 : Unknown(caller);
         var force = http.Request.Query["force"] == "1";
-        var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
+        var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
         while (true)
         {
             caller.EnsureStillAllowed();

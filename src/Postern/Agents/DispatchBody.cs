@@ -91,7 +91,7 @@ internal sealed class DispatchBody(
             foreach (var (header, value) in callbackHeaders)
                 json.WriteString(header, value);
             if (!isDefault)
-                json.WriteString(Credentials.ProjectHeader, run.Project);
+                json.WriteString(CredentialReader.ProjectHeader, run.Project);
             json.WriteEndObject();
             json.WriteEndObject();
             if (trigger is not null)
@@ -130,7 +130,7 @@ internal sealed class DispatchBody(
             return (
                 "/api/callbacks/execution",
                 [
-                    (Credentials.CallbackTokenHeader, token),
+                    (CredentialReader.CallbackTokenHeader, token),
                     (ExecutionRoutes.NamespaceHeader, trigger.Name.Namespace),
                     (ExecutionRoutes.TriggerHeader, trigger.Name.Id),
                     (ExecutionRoutes.RequestHeader, capture.Id),
@@ -143,9 +143,12 @@ internal sealed class DispatchBody(
         return (
             $"/api/v1/runs/{run.Id}/status",
             [
-                (Credentials.CallbackTokenHeader, await callbacks.TokenForRunAsync(run.Project, run.Id, run.Attempt)),
-                (Credentials.RunHeader, run.Id),
-                (Credentials.AttemptHeader, attempt),
+                (
+                    CredentialReader.CallbackTokenHeader,
+                    await callbacks.TokenForRunAsync(run.Project, run.Id, run.Attempt)
+                ),
+                (CredentialReader.RunHeader, run.Id),
+                (CredentialReader.AttemptHeader, attempt),
             ],
             null,
             null

@@ -85,7 +85,7 @@ internal sealed class EchoAgent(
     }
 
     private async Task<AppendOutcome.Appended?> AppendAsync(
-        SessionName name,
+        SessionRef name,
         string turn,
         int place,
         object chunk,
@@ -103,7 +103,7 @@ internal sealed class EchoAgent(
     /// The texts of the messages that this turn answers: those on <c>in</c> since the last answer, or the one that the
     /// session was started with.
     /// </summary>
-    private async Task<string> ToldAsync(Session session, SessionName name)
+    private async Task<string> ToldAsync(Session session, SessionRef name)
     {
         var told = new List<string>();
         var after = session.InAnsweredSeq;

@@ -18,16 +18,16 @@ internal sealed class IdentityRoutes(Projects projects, AgentStore agents, Serve
     {
         doors
             .Group("/api/v2", SessionFamily.Instance)
-            .Get("/whoami", Opens.PersonalKey, "any personal key", WhoAmI)
-            .Says("Whose personal key this is")
-            .Gives<WhoAmIView>()
-            .Gives(401);
+            .Get("/whoami", Credentials.PersonalKey, "any personal key", WhoAmI)
+            .WithSummary("Whose personal key this is")
+            .Produces<WhoAmIView>()
+            .Produces(401);
         doors
             .Group("/api/v1/projects/{ref}/{env}", SessionFamily.Instance)
-            .Get("/workers/current", Opens.PersonalKey, "read:tasks", CurrentWorker)
-            .Says("The agents, as tasks of a worker")
-            .Gives<CurrentWorkerView>()
-            .Gives(401, 403, 404);
+            .Get("/workers/current", Credentials.PersonalKey, "read:tasks", CurrentWorker)
+            .WithSummary("The agents, as tasks of a worker")
+            .Produces<CurrentWorkerView>()
+            .Produces(401, 403, 404);
     }
 
     private async Task<IResult> WhoAmI(HttpContext http, ProjectCaller caller)

@@ -16,7 +16,7 @@ internal sealed class ApprovalCallback(AgentStore agents, ApprovalStore approval
     /// <summary>The attempt that asked, and the question.</summary>
     public static string DetailOf(Approval approval) => $"{approval.Attempt} {approval.Id}";
 
-    public override async ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery)
+    public override async ValueTask<(PreparedDelivery? Request, string? Why)> PrepareAsync(Delivery delivery)
     {
         var detail = delivery.Detail ?? "";
         if (
@@ -26,9 +26,9 @@ internal sealed class ApprovalCallback(AgentStore agents, ApprovalStore approval
             return (null, "The approval is gone.");
         return await agents.FindAsync(delivery.Project, approval.Agent) is { SealedSecret: { } sealedSecret }
             ? (
-                new Outgoing(
+                new PreparedDelivery(
                     url,
-                    [master.Open(sealedSecret, Agent.SealOwner(approval.Project, approval.Agent))],
+                    [master.Unprotect(sealedSecret, Agent.SealPurpose(approval.Project, approval.Agent))],
                     delivery.Body
                 ),
                 null

@@ -87,10 +87,10 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
         };
         if (!await ApprovalStore.DecideIfPendingAsync(tx, approval))
             throw new InvalidOperationException($"{approval.Id} was decided without its run being held.");
-        var by = new Doer(decided.With, decided.By!);
+        var by = new Actor(decided.With, decided.By!);
         await events.DecidedAsync(tx, approval);
         if (run.Session is not null)
-            await conversation.NoteAsync(tx, run.Project, run.Session, MessageOf(approval), run.Id);
+            await conversation.AppendTranscriptAsync(tx, run.Project, run.Session, MessageOf(approval), run.Id);
         await Audit.WriteAsync(
             tx,
             new AuditRow(
@@ -124,7 +124,7 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
         }
         var next = await machine.AnswerAsync(tx, run, approval, by, DetailOf(approval));
         if (run.Session is not null)
-            await conversation.GoOnAsync(tx, next);
+            await conversation.ResumeAsync(tx, next);
         return (approval, next);
     }
 
@@ -141,7 +141,7 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
                 "approval_decision",
                 tx.Now,
                 approval.Attempt,
-                new Doer(decided.With, decided.By ?? approval.Service),
+                new Actor(decided.With, decided.By ?? approval.Service),
                 run.Status,
                 null,
                 Accepted: false,

@@ -59,7 +59,7 @@ internal sealed class ApprovalEvents(Outbox outbox, ServerAddress address)
     }
 
     /// <summary>A run ends while a person is asked: the question is closed with it.</summary>
-    public async ValueTask CloseAsync(Tx tx, string project, string id, Doer by)
+    public async ValueTask CloseAsync(Tx tx, string project, string id, Actor by)
     {
         if (await ApprovalStore.FindAsync(tx, project, id) is not { IsPending: true } open)
             return;
@@ -68,7 +68,7 @@ internal sealed class ApprovalEvents(Outbox outbox, ServerAddress address)
             Status = Decision.Cancelled,
             DecidedAt = tx.Now,
             DecidedWith = by.Credential,
-            DecidedBy = by.Actor,
+            DecidedBy = by.Id,
         };
         if (await ApprovalStore.DecideIfPendingAsync(tx, closed))
             await DecidedAsync(tx, closed);

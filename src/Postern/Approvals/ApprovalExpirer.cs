@@ -13,9 +13,9 @@ internal sealed class ApprovalExpirer(
     ApprovalDecisions decisions,
     TimeProvider clock,
     ILogger<ApprovalExpirer> log
-) : PeriodicLook(clock, log)
+) : PollingLoop(clock, log)
 {
-    protected override Task LookAsync(CancellationToken stop) =>
+    protected override Task PollAsync(CancellationToken stop) =>
         AllAsync(approvals.OverdueAsync, due => due.Run, ExpireAsync, stop);
 
     private async Task<bool> ExpireAsync(Approval due)

@@ -7,7 +7,7 @@ namespace Postern.Approvals;
 /// How approvals word their refusals: <c>{error, message?}</c>. Where there is a code it is the error, and the text its
 /// message; the older texts stand alone.
 /// </summary>
-internal sealed class ApprovalFamily : ErrorFamily
+internal sealed class ApprovalFamily : ErrorFormat
 {
     public static ApprovalFamily Instance { get; } = new();
 

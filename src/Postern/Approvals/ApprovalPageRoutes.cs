@@ -32,13 +32,13 @@ internal sealed class ApprovalPageRoutes(
     {
         var group = doors.Group("/approvals", ApprovalFamily.Instance);
         group
-            .Get("/{token}", Opens.Link, "the question that the link is for", Show)
-            .Says("The page of a question")
+            .Get("/{token}", Credentials.Link, "the question that the link is for", Show)
+            .WithSummary("The page of a question")
             .Hide();
         group
-            .Post("/{token}", Opens.Link, "the question that the link is for", Answer)
-            .Says("A person's answer")
-            .Takes<string>("application/x-www-form-urlencoded")
+            .Post("/{token}", Credentials.Link, "the question that the link is for", Answer)
+            .WithSummary("A person's answer")
+            .Accepts<string>("application/x-www-form-urlencoded")
             .Hide();
     }
 

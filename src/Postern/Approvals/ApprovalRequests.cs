@@ -73,7 +73,7 @@ internal sealed class ApprovalRequests(
         fields.RefuseUnknown();
         if (fields.Faults.Count > 0)
             return (null, null);
-        var problem = callback is null ? null : await outbound.WhatIsWrongWithAsync(http, callback);
+        var problem = callback is null ? null : await outbound.ValidateAsync(http, callback);
         if (problem is not null)
             return (null, problem);
         var shown = payload is { } given ? Encoding.UTF8.GetBytes(given.GetRawText()) : null;
@@ -154,18 +154,18 @@ internal sealed class ApprovalRequests(
 
     private async ValueTask<AskOutcome> AskAsync(Tx tx, Run run, Question question, Asker asker)
     {
-        var by = new Doer(asker.Credential, asker.Actor);
+        var by = new Actor(asker.Credential, asker.Actor);
         // A quick worker asks before its answer to the dispatch is recorded: whoever works has taken the run on.
         if (asker.Attempt is not null && run is { Phase: Phase.Queued, Dispatched: true, WorkflowVersion: 0 })
             run = await machine.MoveAsync(tx, run, new Change("taken_on", by, Phase.Running));
         if (run.Phase != Phase.Running)
             return new AskOutcome.NotRunning(run.Status);
-        if (services.WhatIsWrongWith(run.Project, question.Service, run.Agent) is { } problem)
+        if (services.Validate(run.Project, question.Service, run.Agent) is { } problem)
             return new AskOutcome.Unfit("service", problem);
         if (question.CallbackUrl is { } callback)
         {
             var agent = await AgentStore.FindAsync(tx, run.Project, run.Agent);
-            if (WhatIsWrongWith(callback, run, asker, agent) is { } wrong)
+            if (Validate(callback, run, asker, agent) is { } wrong)
                 return new AskOutcome.Unfit("callback_url", wrong);
         }
         var id = question.Id ?? Id.New(Approval.Prefix, database.Now);
@@ -200,8 +200,8 @@ internal sealed class ApprovalRequests(
         await machine.AskAsync(tx, run, approval, by, DetailOf(approval));
         if (run.Session is not null)
         {
-            await Turns.HoldAsync(tx, run, approval.ExpiresAt + TurnSlack);
-            await RunDue.StayAsync(tx, run.Project, run.Id);
+            await Turns.ExtendTurnAsync(tx, run, approval.ExpiresAt + TurnSlack);
+            await RunDue.PauseIdleTimerAsync(tx, run.Project, run.Id);
         }
         await events.RequestedAsync(tx, approval);
         return new AskOutcome.Asked(approval);
@@ -226,7 +226,7 @@ internal sealed class ApprovalRequests(
     /// the agent's own URL: a run that chose freely where it goes would collect messages that its agent takes as this
     /// server's.
     /// </summary>
-    private static string? WhatIsWrongWith(string callback, Run run, Asker asker, Agent? agent)
+    private static string? Validate(string callback, Run run, Asker asker, Agent? agent)
     {
         if (agent is not { SealedSecret: not null })
             return $"cannot be signed: the agent {run.Agent} has no secret; put it once more";

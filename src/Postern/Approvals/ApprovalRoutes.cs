@@ -36,23 +36,28 @@ internal sealed class ApprovalRoutes(
         {
             var group = doors.Group(prefix, ApprovalFamily.Instance);
             group
-                .Post("/{run}/request-approval", Opens.Key | Opens.RunToken, asks, Ask)
+                .Post("/{run}/request-approval", Credentials.Key | Credentials.RunToken, asks, Ask)
                 .ForReports()
-                .Says("Ask a person, and wait")
+                .WithSummary("Ask a person, and wait")
                 .MayTake<AskApproval>()
-                .Gives<AskedView>()
-                .Gives(400, 401, 403, 404, 409, 413);
+                .Produces<AskedView>()
+                .Produces(400, 401, 403, 404, 409, 413);
             group
-                .Get("/{run}/approval-status", Opens.Key | Opens.Token | Opens.RunToken, reads, ReadStatus)
+                .Get(
+                    "/{run}/approval-status",
+                    Credentials.Key | Credentials.Token | Credentials.RunToken,
+                    reads,
+                    ReadStatus
+                )
                 .TellsTheEnd()
-                .Says("A run's newest question, and its answer")
+                .WithSummary("A run's newest question, and its answer")
                 .Query("wait", "Seconds to wait until it is decided.", 1, 55)
-                .Gives<ApprovalStatusView>()
-                .Gives(400, 401, 403, 404);
+                .Produces<ApprovalStatusView>()
+                .Produces(400, 401, 403, 404);
         }
         var all = doors.Group("/api/v1/approvals", ApprovalFamily.Instance);
-        all.Get("", Opens.Key | Opens.Token, Rule.Needs("read", "approvals"), List)
-            .Says("What waits for a person, the longest first; with other filters what was asked, newest first")
+        all.Get("", Credentials.Key | Credentials.Token, Authorization.Needs("read", "approvals"), List)
+            .WithSummary("What waits for a person, the longest first; with other filters what was asked, newest first")
             .QueryList(
                 "status",
                 "Any of these.",
@@ -69,12 +74,12 @@ internal sealed class ApprovalRoutes(
             .QueryList("service", "Approval services: any of these.")
             .Query("requested", "from..to, ISO 8601, either may be left out")
             .Paged()
-            .Gives<Page<ApprovalView>>()
-            .Gives(400, 401, 403);
-        all.Get("/{approval}", Opens.Key | Opens.Token, "read:approvals:{approval}", Retrieve)
-            .Says("Read a question with its payload, and its answer")
-            .Gives<ApprovalView>()
-            .Gives(401, 404);
+            .Produces<Page<ApprovalView>>()
+            .Produces(400, 401, 403);
+        all.Get("/{approval}", Credentials.Key | Credentials.Token, "read:approvals:{approval}", Retrieve)
+            .WithSummary("Read a question with its payload, and its answer")
+            .Produces<ApprovalView>()
+            .Produces(401, 404);
     }
 
     private async Task<IResult> Ask(HttpContext http, ProjectCaller caller)
@@ -189,7 +194,7 @@ internal sealed class ApprovalRoutes(
             );
         var filter = new ApprovalFilter(lists[0], lists[1], lists[2], lists[3], lists[4], from, to, page.After)
         {
-            WithInternal = caller.Authority.Allows(Need.FullAdmin) || MayDecide(caller, null),
+            WithInternal = caller.Authority.Allows(RequiredScope.FullAdmin) || MayDecide(caller, null),
         };
         var found = await approvals.ListAsync(caller.Project, filter, page.Limit, http.RequestAborted);
         return Reply.Bytes(
@@ -248,7 +253,7 @@ internal sealed class ApprovalRoutes(
         !MayDecide(caller, approval.Id) && await door.HidesAsync(caller, approval.Session);
 
     private static bool MayDecide(ProjectCaller caller, string? id) =>
-        caller.Authority.Allows(new Need("write", "approvals", id, How: Given.ByName));
+        caller.Authority.Allows(new RequiredScope("write", "approvals", id, How: Given.ByName));
 
     /// <summary>The run of the path, and the agent where the path names one.</summary>
     private static (string? Run, string? Agent) Named(HttpContext http) =>

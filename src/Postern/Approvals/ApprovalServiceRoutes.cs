@@ -18,29 +18,29 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
     {
         var group = doors.Group("/api/v1/approval-services", ApprovalFamily.Instance);
         group
-            .Put("/{service}", Opens.Key, Rule.Admin, Put)
-            .Says("Make or change an approval service: its secrets, how it signs, whose questions it may decide")
-            .Takes<PutApprovalService>()
-            .Gives<ApprovalServiceView>()
-            .Gives<ApprovalServiceView>(201)
-            .Gives(400, 401, 403, 409);
+            .Put("/{service}", Credentials.Key, Authorization.Admin, Put)
+            .WithSummary("Make or change an approval service: its secrets, how it signs, whose questions it may decide")
+            .Accepts<PutApprovalService>()
+            .Produces<ApprovalServiceView>()
+            .Produces<ApprovalServiceView>(201)
+            .Produces(400, 401, 403, 409);
         group
-            .Get("", Opens.Key, Rule.Admin, List)
-            .Says("List the approval services; never their secrets")
-            .Gives<Page<ApprovalServiceView>>()
-            .Gives(401, 403);
+            .Get("", Credentials.Key, Authorization.Admin, List)
+            .WithSummary("List the approval services; never their secrets")
+            .Produces<Page<ApprovalServiceView>>()
+            .Produces(401, 403);
         group
-            .Get("/{service}", Opens.Key, Rule.Admin, Retrieve)
-            .Says("Read an approval service; never its secrets")
-            .Gives<ApprovalServiceView>()
-            .Gives(401, 403, 404);
+            .Get("/{service}", Credentials.Key, Authorization.Admin, Retrieve)
+            .WithSummary("Read an approval service; never its secrets")
+            .Produces<ApprovalServiceView>()
+            .Produces(401, 403, 404);
         group
-            .Delete("/{service}", Opens.Key, Rule.Admin, Delete)
-            .Says(
+            .Delete("/{service}", Credentials.Key, Authorization.Admin, Delete)
+            .WithSummary(
                 "End an approval service at once: its open questions are decided by keys, by their page, or by the "
                     + "clock"
             )
-            .Gives(204, 401, 403, 404);
+            .Produces(204, 401, 403, 404);
     }
 
     private async Task<IResult> Put(HttpContext http, ProjectCaller caller)

@@ -46,7 +46,7 @@ internal sealed class ApprovalWaiters(
             if (!_waiting.TryGetValue((open.Project, open.Id), out var waiting))
             {
                 _waiting[(open.Project, open.Id)] = waiting = new Waiting();
-                _ = LookAsync(waiting, open);
+                _ = PollAsync(waiting, open);
             }
             waiting.Count++;
             return waiting;
@@ -64,9 +64,9 @@ internal sealed class ApprovalWaiters(
         waiting.Left.Cancel();
     }
 
-    private async Task LookAsync(Waiting waiting, Approval open)
+    private async Task PollAsync(Waiting waiting, Approval open)
     {
-        var changed = new Hint();
+        var changed = new AsyncSignal();
         // Listening begins before the first look: nothing that commits in between is missed.
         using var listening = database.Changes.Listen(open.Run, changed.Set, WatchedRow.Run(open.Project, open.Run));
         try

@@ -18,7 +18,7 @@ internal sealed class DecisionRoutes(
     ApprovalStore approvals,
     KeyStore keys,
     Projects projects,
-    Credentials credentials,
+    CredentialReader credentials,
     FailedCredentials failed,
     VerificationPlaces places,
     Rates rates,
@@ -40,25 +40,25 @@ internal sealed class DecisionRoutes(
         var webhooks = doors.Group("/api/v1/webhooks/approval-response", ApprovalFamily.Instance);
         foreach (var path in (string[])["", "/{project}"])
             webhooks
-                .Post(path, Opens.Signature, "questions of the approval service that signs", Take)
-                .Says("An approval service's decision")
-                .Takes<ApprovalDecided>()
-                .Gives<DecisionProcessed>()
-                .Gives<DecisionKnown>()
-                .Gives(400, 401, 404, 409, 410, 413, 503);
+                .Post(path, Credentials.Signature, "questions of the approval service that signs", Take)
+                .WithSummary("An approval service's decision")
+                .Accepts<ApprovalDecided>()
+                .Produces<DecisionProcessed>()
+                .Produces<DecisionKnown>()
+                .Produces(400, 401, 404, 409, 410, 413, 503);
         doors
             .Group("/api/v1/executions", ApprovalFamily.Instance)
             .Post(
                 "/{run}/approval-response",
-                Opens.Key | Opens.Token,
+                Credentials.Key | Credentials.Token,
                 "write:approvals:{approval}, granted by name",
                 Decide
             )
-            .Says("Decide what a run waits for")
-            .Takes<DecideApproval>()
-            .Gives<DecisionProcessed>()
-            .Gives<DecisionKnown>()
-            .Gives(400, 401, 403, 404, 409, 410);
+            .WithSummary("Decide what a run waits for")
+            .Accepts<DecideApproval>()
+            .Produces<DecisionProcessed>()
+            .Produces<DecisionKnown>()
+            .Produces(400, 401, 403, 404, 409, 410);
     }
 
     /// <summary>
@@ -170,7 +170,7 @@ internal sealed class DecisionRoutes(
             return caller.Allows("read", "runs", run)
                 ? ApprovalRoutes.NoRequest
                 : ApprovalRoutes.NoSuchRun(caller, run);
-        if (!caller.Allows(new Need("write", "approvals", last.Id, How: Given.ByName)))
+        if (!caller.Allows(new RequiredScope("write", "approvals", last.Id, How: Given.ByName)))
             return ApprovalRoutes.NoSuchRun(caller, run);
         // What the person has seen is what is decided: a later question of the run is another.
         if (id is not null && id != last.Id)

@@ -82,16 +82,16 @@ internal static class DeliveryEnd
                 tx.Now
             ) == 1
         )
-            tx.Touch(Topics.Deliveries);
+            tx.Notify(Topics.Deliveries);
         return true;
     }
 
     /// <summary>
     /// An ended delivery goes out again, at once, whatever its chain is doing. False: it was pending.
     /// </summary>
-    public static async ValueTask<bool> AgainAsync(Tx tx, Delivery d, long giveUpAt)
+    public static async ValueTask<bool> RequeueAsync(Tx tx, Delivery d, long giveUpAt)
     {
-        tx.Touch(Topics.Deliveries);
+        tx.Notify(Topics.Deliveries);
         return await tx.ExecuteAsync(
                 """
                 UPDATE delivery

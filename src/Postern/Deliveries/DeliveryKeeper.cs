@@ -15,11 +15,11 @@ internal sealed class DeliveryKeeper(
     PosternOptions options,
     TimeProvider clock,
     ILogger<DeliveryKeeper> log
-) : PeriodicLook(clock, log)
+) : PollingLoop(clock, log)
 {
     private const int Batch = 200;
 
-    protected override async Task LookAsync(CancellationToken stop)
+    protected override async Task PollAsync(CancellationToken stop)
     {
         await AllAsync(
             endpoints.DisabledWithWaitingAsync,

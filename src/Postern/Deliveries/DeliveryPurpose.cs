@@ -14,7 +14,7 @@ internal abstract class DeliveryPurpose
     /// Prepares the request. Returns null when there is nothing to send any more: the delivery then ends as dead, with
     /// the words of <c>Why</c>.
     /// </summary>
-    public abstract ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery);
+    public abstract ValueTask<(PreparedDelivery? Request, string? Why)> PrepareAsync(Delivery delivery);
 
     /// <summary>
     /// Locks what <see cref="AttemptedAsync"/> and <see cref="EndedAsync"/> change, before the delivery's own row: the

@@ -28,44 +28,44 @@ internal sealed class DeliveryRoutes(
 
     public void Map(Doors doors)
     {
-        var group = doors.Group("/api/v1/deliveries", ProblemFamily.Instance);
+        var group = doors.Group("/api/v1/deliveries", ProblemFormat.Instance);
         group
-            .Get("", Opens.Key, Rule.Needs("read", "deliveries"), List)
-            .Says("List deliveries, newest first")
+            .Get("", Credentials.Key, Authorization.Needs("read", "deliveries"), List)
+            .WithSummary("List deliveries, newest first")
             .QueryWord("status", "What has become of it.", Delivery.Pending, Delivery.Delivered, Delivery.Dead)
             .Query("endpoint", "An endpoint's id, or agent:{slug}, or url:{origin}")
             .Query("subject", "A run's or session's id")
             .Query("purpose", "dispatch, notice, callback or event.")
             .Paged()
-            .Gives<Page<DeliveryView>>()
-            .Gives(400, 401, 403);
+            .Produces<Page<DeliveryView>>()
+            .Produces(400, 401, 403);
         group
-            .Get("/{delivery}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve)
-            .Says("Read a delivery with its attempts")
-            .Gives<DeliveryView>()
-            .Gives(401, 403, 404);
+            .Get("/{delivery}", Credentials.Key, Authorization.Needs("read", "deliveries"), Retrieve)
+            .WithSummary("Read a delivery with its attempts")
+            .Produces<DeliveryView>()
+            .Produces(401, 403, 404);
         group
-            .Post("/{delivery}/retry", Opens.Key, Rule.Needs("write", "deliveries"), Retry)
+            .Post("/{delivery}/retry", Credentials.Key, Authorization.Needs("write", "deliveries"), Retry)
             .Audits("delivery.retried")
-            .Says("Send a delivery again, under the same id")
-            .Gives<DeliveryView>()
-            .Gives(401, 403, 404, 409);
+            .WithSummary("Send a delivery again, under the same id")
+            .Produces<DeliveryView>()
+            .Produces(401, 403, 404, 409);
         group
-            .Post("/replay", Opens.Key, Rule.Needs("write", "deliveries"), Replay)
+            .Post("/replay", Credentials.Key, Authorization.Needs("write", "deliveries"), Replay)
             .Audits("deliveries.replayed")
-            .Says("Send again what was made in a span of time")
-            .Takes<ReplayDeliveries>()
-            .Gives<Replayed>()
-            .Gives(400, 401, 403);
+            .WithSummary("Send again what was made in a span of time")
+            .Accepts<ReplayDeliveries>()
+            .Produces<Replayed>()
+            .Produces(400, 401, 403);
         doors
-            .Group("/api/v1/events", ProblemFamily.Instance)
-            .Get("", Opens.Key, Rule.Needs("read", "deliveries"), ListEvents)
-            .Says("List what happened, newest first")
+            .Group("/api/v1/events", ProblemFormat.Instance)
+            .Get("", Credentials.Key, Authorization.Needs("read", "deliveries"), ListEvents)
+            .WithSummary("List what happened, newest first")
             .Query("type", "Such as run.failed")
             .Query("subject", "A run's or session's id")
             .Paged()
-            .Gives<Page<EventView>>()
-            .Gives(400, 401, 403);
+            .Produces<Page<EventView>>()
+            .Produces(400, 401, 403);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
@@ -116,7 +116,7 @@ internal sealed class DeliveryRoutes(
             // It has arrived: a repeat of what made it arrive sends nothing more.
             if (delivery.Status == Delivery.Delivered)
                 return null;
-            return await AgainAsync(tx, delivery) is { } why ? new Refusal(409, why, "not_retryable") : null;
+            return await RequeueAsync(tx, delivery) is { } why ? new Refusal(409, why, "not_retryable") : null;
         });
         return refusal ?? await Retrieve(http, caller);
     }
@@ -156,7 +156,7 @@ internal sealed class DeliveryRoutes(
                 var (batch, next) = await DeliveryStore.NextAsync(tx, caller.Project, filter, before, ReplayBatch);
                 foreach (var delivery in batch)
                 {
-                    if (await AgainAsync(tx, delivery) is null)
+                    if (await RequeueAsync(tx, delivery) is null)
                         sent++;
                     else
                         kept++;
@@ -206,10 +206,10 @@ internal sealed class DeliveryRoutes(
 
     /// <summary>The condition on what this caller sees of a table; null: all of it.</summary>
     private string? ShownTo(ProjectCaller caller, string table) =>
-        caller.Authority.Allows(Need.FullAdmin) ? null : hidden.IsShown(table);
+        caller.Authority.Allows(RequiredScope.FullAdmin) ? null : hidden.IsShown(table);
 
     /// <summary>Null: it is pending, now or already. Else why it is not sent again.</summary>
-    private async ValueTask<string?> AgainAsync(Tx tx, Delivery delivery)
+    private async ValueTask<string?> RequeueAsync(Tx tx, Delivery delivery)
     {
         if (delivery.Status == Delivery.Pending)
             return null;
@@ -217,7 +217,7 @@ internal sealed class DeliveryRoutes(
             return "This server does not know its purpose.";
         if (await purpose.WhyNotAgainAsync(tx, delivery) is { } why)
             return why;
-        await DeliveryEnd.AgainAsync(tx, delivery, tx.Now + Outbox.GiveUpAfter);
+        await DeliveryEnd.RequeueAsync(tx, delivery, tx.Now + Outbox.GiveUpAfter);
         return null;
     }
 

@@ -51,7 +51,7 @@ internal static class DeliveryRow
             d.GiveUpAt
         );
         if (last is null)
-            tx.Touch(Topics.Deliveries);
+            tx.Notify(Topics.Deliveries);
     }
 
     private const string LastOfChain = """

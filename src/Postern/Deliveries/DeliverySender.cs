@@ -29,7 +29,7 @@ internal sealed class DeliverySender(
 
     public TimeSpan Timeout { get; } = TimeSpan.FromSeconds(options.Outbound.TimeoutSeconds);
 
-    public async Task<Attempt> SendAsync(Delivery delivery, Outgoing outgoing, CancellationToken stop)
+    public async Task<Attempt> SendAsync(Delivery delivery, PreparedDelivery outgoing, CancellationToken stop)
     {
         var (at, began) = (database.Now, clock.GetTimestamp());
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
@@ -113,7 +113,7 @@ internal sealed class DeliverySender(
         return string.Join(' ', signatures);
     }
 
-    private static HttpRequestMessage Request(Delivery delivery, Outgoing outgoing, long seconds)
+    private static HttpRequestMessage Request(Delivery delivery, PreparedDelivery outgoing, long seconds)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, outgoing.Url)
         {

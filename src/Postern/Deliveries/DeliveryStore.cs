@@ -136,7 +136,7 @@ internal sealed class DeliveryStore(Database database)
         database.WriteAsync(async tx =>
         {
             var released = 0;
-            tx.Touch(Topics.Deliveries);
+            tx.Notify(Topics.Deliveries);
             foreach (var d in deliveries)
                 released += await tx.ExecuteAsync(
                     """

@@ -14,7 +14,7 @@ namespace Postern.Deliveries;
 /// stops it claims nothing more and gives back what has not begun; what is under way is finished and recorded within
 /// the time there is.
 /// </summary>
-internal sealed partial class DeliveryWorker : HintedLook
+internal sealed partial class DeliveryWorker : SignalledPollingLoop
 {
     private const int EndpointsALook = 512;
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
@@ -59,7 +59,7 @@ internal sealed partial class DeliveryWorker : HintedLook
         _recovered = !database.IsEmbedded;
     }
 
-    protected override async Task<bool> LookAsync(CancellationToken stop)
+    protected override async Task<bool> PollAsync(CancellationToken stop)
     {
         if (!_recovered)
             await _store.ReleaseAllAsync();

@@ -20,44 +20,44 @@ internal sealed class EndpointRoutes(
 
     public void Map(Doors doors)
     {
-        var group = doors.Group("/api/v1/webhook-endpoints", ProblemFamily.Instance);
+        var group = doors.Group("/api/v1/webhook-endpoints", ProblemFormat.Instance);
         group
-            .Get("", Opens.Key, Rule.Needs("read", "deliveries"), List)
-            .Says("List the webhook endpoints")
+            .Get("", Credentials.Key, Authorization.Needs("read", "deliveries"), List)
+            .WithSummary("List the webhook endpoints")
             .Paged()
-            .Gives<Page<EndpointView>>()
-            .Gives(400, 401, 403);
+            .Produces<Page<EndpointView>>()
+            .Produces(400, 401, 403);
         group
-            .Put("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Put)
+            .Put("/{endpoint}", Credentials.Key, Authorization.Needs("write", "deliveries"), Put)
             .Audits("endpoint.put")
-            .Says("Subscribe an endpoint to events, or change it")
-            .Takes<PutEndpoint>()
-            .Gives<EndpointView>()
-            .Gives<EndpointView>(201)
-            .Gives(400, 401, 403);
+            .WithSummary("Subscribe an endpoint to events, or change it")
+            .Accepts<PutEndpoint>()
+            .Produces<EndpointView>()
+            .Produces<EndpointView>(201)
+            .Produces(400, 401, 403);
         group
-            .Get("/{endpoint}", Opens.Key, Rule.Needs("read", "deliveries"), Retrieve)
-            .Says("Read an endpoint; never its secret")
-            .Gives<EndpointView>()
-            .Gives(401, 403, 404);
+            .Get("/{endpoint}", Credentials.Key, Authorization.Needs("read", "deliveries"), Retrieve)
+            .WithSummary("Read an endpoint; never its secret")
+            .Produces<EndpointView>()
+            .Produces(401, 403, 404);
         group
-            .Delete("/{endpoint}", Opens.Key, Rule.Needs("write", "deliveries"), Delete)
+            .Delete("/{endpoint}", Credentials.Key, Authorization.Needs("write", "deliveries"), Delete)
             .Audits("endpoint.deleted")
-            .Says("Remove an endpoint; what waits for it is dead")
-            .Gives(204, 401, 403, 404);
+            .WithSummary("Remove an endpoint; what waits for it is dead")
+            .Produces(204, 401, 403, 404);
         group
-            .Post("/{endpoint}/rotate-secret", Opens.Key, Rule.Needs("write", "deliveries"), Rotate)
+            .Post("/{endpoint}/rotate-secret", Credentials.Key, Authorization.Needs("write", "deliveries"), Rotate)
             .Audits("endpoint.secret_rotated")
-            .Says("Give an endpoint a new secret; both sign for an overlap")
+            .WithSummary("Give an endpoint a new secret; both sign for an overlap")
             .MayTake<RotateSecret>()
-            .Gives<RotatedSecret>()
-            .Gives(400, 401, 403, 404);
+            .Produces<RotatedSecret>()
+            .Produces(400, 401, 403, 404);
         group
-            .Post("/{endpoint}/test", Opens.Key, Rule.Needs("write", "deliveries"), Test)
+            .Post("/{endpoint}/test", Credentials.Key, Authorization.Needs("write", "deliveries"), Test)
             .Audits("endpoint.tested")
-            .Says("Send an event of the type endpoint.test")
-            .Gives<SentTest>(202)
-            .Gives(401, 403, 404, 409);
+            .WithSummary("Send an event of the type endpoint.test")
+            .Produces<SentTest>(202)
+            .Produces(401, 403, 404, 409);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
@@ -85,7 +85,7 @@ internal sealed class EndpointRoutes(
                 "must be 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit"
             );
         var (url, events, secret, rate, ordered, enabled, links) = fields.Read<PutEndpoint>();
-        var problem = url is null ? null : await outbound.WhatIsWrongWithAsync(http, url);
+        var problem = url is null ? null : await outbound.ValidateAsync(http, url);
         if (problem is not null)
             fields.Fault("url", problem);
         if (events is { Count: 0 })
@@ -93,12 +93,12 @@ internal sealed class EndpointRoutes(
         foreach (var type in events?.Where(e => !IsSubscribable(e)) ?? [])
             fields.Fault("events", $"holds {type}, which is no event type, prefix.* or *");
         if (secret is not null && !SigningSecret.IsOne(secret))
-            fields.Fault("secret", SigningSecret.Rule);
+            fields.Fault("secret", SigningSecret.Authorization);
         if (fields.Refusal() is { } wrong)
             return wrong;
         // A link decides its question: who is sent them is an administrator's to say.
-        if (links && !caller.Allows(Need.FullAdmin))
-            return ProblemFamily.Instance.Forbidden("admin");
+        if (links && !caller.Allows(RequiredScope.FullAdmin))
+            return ProblemFormat.Instance.Forbidden("admin");
         var fresh = secret ?? SigningSecret.New();
         return await database.WriteAsync<IResult>(async tx =>
         {
@@ -122,7 +122,7 @@ internal sealed class EndpointRoutes(
                 id,
                 url!,
                 events!,
-                keeps ? old!.SealedSecret : endpoints.Seal(caller.Project, id, fresh),
+                keeps ? old!.SealedSecret : endpoints.Protect(caller.Project, id, fresh),
                 keeps ? old!.PreviousSealed : null,
                 keeps ? old!.PreviousUntil : null,
                 rate,
@@ -186,7 +186,7 @@ internal sealed class EndpointRoutes(
         var secret = SigningSecret.New();
         var until = database.Now + (overlap * 1_000_000);
         return await database.WriteAsync(tx =>
-            WebhookEndpoints.RotateAsync(tx, caller.Project, id, endpoints.Seal(caller.Project, id, secret), until)
+            WebhookEndpoints.RotateAsync(tx, caller.Project, id, endpoints.Protect(caller.Project, id, secret), until)
         )
             ? Reply.Ok(new RotatedSecret(secret, Wire.Iso(until)))
             : Unknown;

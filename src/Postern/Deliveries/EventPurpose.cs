@@ -13,7 +13,7 @@ internal sealed class EventPurpose(WebhookEndpoints endpoints, Outbox outbox, Ad
 
     public override string Name => PurposeName;
 
-    public override async ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery)
+    public override async ValueTask<(PreparedDelivery? Request, string? Why)> PrepareAsync(Delivery delivery)
     {
         if (await endpoints.FindAsync(delivery.Project, WebhookEndpoints.IdOf(delivery.Endpoint)) is not { } endpoint)
             return (null, "The endpoint was deleted.");
@@ -27,7 +27,7 @@ internal sealed class EventPurpose(WebhookEndpoints endpoints, Outbox outbox, Ad
                 ? await addLink(delivery)
                 : delivery.Body;
         return (
-            new Outgoing(endpoint.Url, endpoints.SecretsOf(endpoint, database.Now), body, endpoint.RateLimit),
+            new PreparedDelivery(endpoint.Url, endpoints.SecretsOf(endpoint, database.Now), body, endpoint.RateLimit),
             null
         );
     }

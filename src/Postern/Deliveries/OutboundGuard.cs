@@ -46,7 +46,7 @@ internal sealed class OutboundGuard : IDisposable
     public HttpClient Client { get; }
 
     /// <summary>What is wrong with a URL that is to be stored, or null.</summary>
-    public async ValueTask<string?> WhatIsWrongWithAsync(string url, CancellationToken cancel)
+    public async ValueTask<string?> ValidateAsync(string url, CancellationToken cancel)
     {
         if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
             return "must be an http or https URL";
@@ -59,13 +59,13 @@ internal sealed class OutboundGuard : IDisposable
         var plain = _httpsOnly && uri.Scheme != "https";
         var host = uri.IdnHost.TrimEnd('.').Trim('[', ']');
         if (IPAddress.TryParse(host, out var literal))
-            return WhatIsWrongWith([literal], plain);
+            return Validate([literal], plain);
         // Without a network by name there is nowhere that plain http may go.
         if (plain && _allowed.Length == 0)
             return NotHttps;
         try
         {
-            return WhatIsWrongWith(await _resolve(host, cancel), plain);
+            return Validate(await _resolve(host, cancel), plain);
         }
         catch (SocketException)
         {
@@ -78,9 +78,9 @@ internal sealed class OutboundGuard : IDisposable
     /// The same for somebody's request. Whoever serves the name may take his time, so the caller is asked again whether
     /// he still may do what he was let in for.
     /// </summary>
-    public async ValueTask<string?> WhatIsWrongWithAsync(HttpContext http, string url)
+    public async ValueTask<string?> ValidateAsync(HttpContext http, string url)
     {
-        var problem = await WhatIsWrongWithAsync(url, http.RequestAborted);
+        var problem = await ValidateAsync(url, http.RequestAborted);
         if (http.Features.Get<RequestCaller>() is { } caller)
             await caller.EnsureStillAllowedAsync();
         return problem;
@@ -88,7 +88,7 @@ internal sealed class OutboundGuard : IDisposable
 
     /// <summary>The same before a request that a proxy will make; directly, the connection itself is checked.</summary>
     public ValueTask<string?> WhatIsWrongBeforeProxyAsync(string url, CancellationToken cancel) =>
-        _proxy is null ? new((string?)null) : WhatIsWrongWithAsync(url, cancel);
+        _proxy is null ? new((string?)null) : ValidateAsync(url, cancel);
 
     public bool IsAllowed(IPAddress address)
     {
@@ -106,7 +106,7 @@ internal sealed class OutboundGuard : IDisposable
         "must be https (plain http goes to networks that Postern:Outbound:AllowedNetworks names; see "
         + "Postern:Outbound:HttpsOnly)";
 
-    private string? WhatIsWrongWith(IPAddress[] addresses, bool plain)
+    private string? Validate(IPAddress[] addresses, bool plain)
     {
         if (!addresses.All(IsAllowed))
             return NotPublic;

@@ -5,7 +5,7 @@ namespace Postern.Deliveries;
 /// <summary>A signing secret as Standard Webhooks spells it: <c>whsec_</c> and 24 to 64 bytes in base 64.</summary>
 internal static class SigningSecret
 {
-    public const string Rule = "must be whsec_ and 24 to 64 bytes in base 64";
+    public const string Authorization = "must be whsec_ and 24 to 64 bytes in base 64";
 
     public static string New() => "whsec_" + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 

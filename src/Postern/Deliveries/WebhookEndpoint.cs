@@ -26,7 +26,7 @@ internal sealed record WebhookEndpoint(
     long UpdatedAt
 )
 {
-    public static string SealOwner(string project, string id) => $"endpoint:{project}:{id}";
+    public static string SealPurpose(string project, string id) => $"endpoint:{project}:{id}";
 
     public bool Takes(string type) =>
         Events.Any(e =>

@@ -33,8 +33,8 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
         string type
     )
     {
-        if (!tx.Memo.TryGetValue(MemoOf(project), out var known))
-            tx.Memo[MemoOf(project)] = known = await tx.ListAsync(
+        if (!tx.Cache.TryGetValue(CacheKeyOf(project), out var known))
+            tx.Cache[CacheKeyOf(project)] = known = await tx.ListAsync(
                 $"SELECT {Columns} FROM webhook_endpoint WHERE project = $1 AND enabled = 1 ORDER BY id LIMIT 1000",
                 Map,
                 project
@@ -62,7 +62,7 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
 
     public static ValueTask<int> PutAsync(Tx tx, WebhookEndpoint e)
     {
-        tx.Memo.Remove(MemoOf(e.Project));
+        tx.Cache.Remove(CacheKeyOf(e.Project));
         return tx.ExecuteAsync(
             """
             INSERT INTO webhook_endpoint (project, id, url, events, sealed_secret, previous_sealed, previous_until,
@@ -90,11 +90,11 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
         );
     }
 
-    private static string MemoOf(string project) => "endpoints " + project;
+    private static string CacheKeyOf(string project) => "endpoints " + project;
 
     public static async ValueTask<bool> DeleteAsync(Tx tx, string project, string id)
     {
-        tx.Memo.Remove(MemoOf(project));
+        tx.Cache.Remove(CacheKeyOf(project));
         return await tx.ExecuteAsync("DELETE FROM webhook_endpoint WHERE project = $1 AND id = $2", project, id) == 1;
     }
 
@@ -121,7 +121,7 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
 
     public static async ValueTask<bool> DisableAsync(Tx tx, string project, string id, string reason)
     {
-        tx.Memo.Remove(MemoOf(project));
+        tx.Cache.Remove(CacheKeyOf(project));
         return await tx.ExecuteAsync(
                 """
                 UPDATE webhook_endpoint
@@ -200,15 +200,15 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     /// <summary>Every secret that signs now.</summary>
     public IReadOnlyList<string> SecretsOf(WebhookEndpoint endpoint, long now)
     {
-        var owner = WebhookEndpoint.SealOwner(endpoint.Project, endpoint.Id);
-        var present = master.Open(endpoint.SealedSecret, owner);
+        var owner = WebhookEndpoint.SealPurpose(endpoint.Project, endpoint.Id);
+        var present = master.Unprotect(endpoint.SealedSecret, owner);
         return endpoint.PreviousSealed is not null && endpoint.PreviousUntil > now
-            ? [present, master.Open(endpoint.PreviousSealed, owner)]
+            ? [present, master.Unprotect(endpoint.PreviousSealed, owner)]
             : [present];
     }
 
-    public byte[] Seal(string project, string id, string secret) =>
-        master.Seal(secret, WebhookEndpoint.SealOwner(project, id));
+    public byte[] Protect(string project, string id, string secret) =>
+        master.Protect(secret, WebhookEndpoint.SealPurpose(project, id));
 
     private static WebhookEndpoint Map(DbDataReader r) =>
         new(

@@ -4,7 +4,7 @@ using Postern.Http;
 namespace Postern.History;
 
 /// <summary>How history words its errors: one shape a status, as its clients parse them.</summary>
-internal sealed class HistoryFamily : ErrorFamily
+internal sealed class HistoryFamily : ErrorFormat
 {
     public static HistoryFamily Instance { get; } = new();
 

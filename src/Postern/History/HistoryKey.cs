@@ -36,7 +36,7 @@ internal readonly record struct HistoryKey(string Text, string? Agent, string Re
     /// Like <see cref="FindAsync"/>, from memory where the session was seen before: which session a key means never
     /// changes.
     /// </summary>
-    public async ValueTask<SessionName?> NameAsync(SessionStore sessions, string project)
+    public async ValueTask<SessionRef?> NameAsync(SessionStore sessions, string project)
     {
         if (Agent is null)
             return await sessions.NameAsync(project, Rest);

@@ -28,7 +28,7 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
     public (int Pages, long Bytes) Kept => (_pages.Count, Interlocked.Read(ref _bytes));
 
     /// <summary>The page, or null when the session is gone.</summary>
-    public async ValueTask<HistoryPage?> ReadAsync(SessionName name, HistoryQuery query)
+    public async ValueTask<HistoryPage?> ReadAsync(SessionRef name, HistoryQuery query)
     {
         if (await StandAsync(name) is not { } stand)
             return null;
@@ -81,7 +81,7 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
     }
 
     /// <summary>Where the transcript stands; null when there is no session.</summary>
-    public ValueTask<TranscriptStand?> StandAsync(SessionName name) =>
+    public ValueTask<TranscriptStand?> StandAsync(SessionRef name) =>
         database.ReadAsync(tx =>
             tx.FirstAsync<TranscriptStand?>(
                 """
@@ -106,7 +106,7 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
         return new TranscriptStand(long.Parse(newest.AsSpan(0, space)), merges, mergedAt, newest[(space + 1)..]);
     }
 
-    private async ValueTask<HistoryPage> BackwardAsync(SessionName name, HistoryQuery query, TranscriptStand stand)
+    private async ValueTask<HistoryPage> BackwardAsync(SessionRef name, HistoryQuery query, TranscriptStand stand)
     {
         var last = stand.LastSeq;
         // The page is of the messages up to `last` and no later one: it is kept under that number.
@@ -121,7 +121,7 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
     }
 
     private async ValueTask<HistoryPage> ForwardAsync(
-        SessionName name,
+        SessionRef name,
         HistoryQuery query,
         long after,
         TranscriptStand stand

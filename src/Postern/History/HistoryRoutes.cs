@@ -36,10 +36,10 @@ internal sealed class HistoryRoutes(
     public void Map(Doors doors)
     {
         var group = doors.Group("/sessions/{key}", HistoryFamily.Instance);
-        foreach (var map in (Func<string, Opens, Rule, ProjectHandler, Door>[])[group.Get, group.Head])
+        foreach (var map in (Func<string, Credentials, Authorization, ProjectHandler, Door>[])[group.Get, group.Head])
         {
-            map("/history", Opens.Operator | Opens.Token, "read:sessions:{key}", Read)
-                .Says("Read a transcript, or follow it as server-sent events")
+            map("/history", Credentials.Operator | Credentials.Token, "read:sessions:{key}", Read)
+                .WithSummary("Read a transcript, or follow it as server-sent events")
                 .Query("limit", "How many at most; more than 1000 are 1000.", 1, long.MaxValue, 100)
                 .Query("cursor", "Messages before this number: nextCursor, as it is or behind seq:.")
                 .Query("after", "Messages after this number, the oldest first.", 0, long.MaxValue)
@@ -48,23 +48,23 @@ internal sealed class HistoryRoutes(
                 .Query("deltas", "1: text still being made, on a stream.")
                 .Header("Last-Event-ID", "Resume a stream after this number.")
                 .Header("If-None-Match", "304 when nothing is new.")
-                .Gives<HistoryView>()
-                .Gives<string>(200, "text/event-stream")
-                .Gives(304, 400, 401, 403, 404, 503);
+                .Produces<HistoryView>()
+                .Produces<string>(200, "text/event-stream")
+                .Produces(304, 400, 401, 403, 404, 503);
         }
         group
-            .Post("/messages", Opens.Operator | Opens.Token, "write:sessions:{key}", Write)
+            .Post("/messages", Credentials.Operator | Credentials.Token, "write:sessions:{key}", Write)
             .Audits("message.written")
-            .Says("Commit a message without a run")
-            .Takes<WriteMessage>()
-            .Gives<WrittenMessage>(201)
-            .Gives<WrittenMessage>(200)
-            .Gives(400, 401, 403, 404, 409, 413);
+            .WithSummary("Commit a message without a run")
+            .Accepts<WriteMessage>()
+            .Produces<WrittenMessage>(201)
+            .Produces<WrittenMessage>(200)
+            .Produces(400, 401, 403, 404, 409, 413);
         group
-            .Post("/kill", Opens.Operator | Opens.Token, "admin, granted explicitly", Kill)
-            .Says("Cancel the live run")
-            .Gives<KilledView>()
-            .Gives(400, 401, 403, 404);
+            .Post("/kill", Credentials.Operator | Credentials.Token, "admin, granted explicitly", Kill)
+            .WithSummary("Cancel the live run")
+            .Produces<KilledView>()
+            .Produces(400, 401, 403, 404);
     }
 
     private async Task<IResult> Read(HttpContext http, ProjectCaller caller)
@@ -111,7 +111,7 @@ internal sealed class HistoryRoutes(
         // What is looked at is what is kept: a type may read otherwise once its escapes are mended.
         var isList = content is { ValueKind: JsonValueKind.Array };
         var blocks = isList ? MendedJson.Of(JsonMarshal.GetRawUtf8Value(content!.Value).ToArray()) : default;
-        if (isList && WhatIsWrongWith(blocks) is { } problem)
+        if (isList && Validate(blocks) is { } problem)
             fields.Fault("content", problem);
         var idempotencyKey = fields.Text("idempotencyKey", 1, 256);
         fields.RefuseUnknown();
@@ -129,7 +129,7 @@ internal sealed class HistoryRoutes(
     }
 
     /// <summary>Why a list of blocks cannot be kept, or null.</summary>
-    private static string? WhatIsWrongWith(ReadOnlyMemory<byte> blocks)
+    private static string? Validate(ReadOnlyMemory<byte> blocks)
     {
         using var list = JsonDocument.Parse(blocks);
         foreach (var block in list.RootElement.EnumerateArray())
@@ -154,7 +154,7 @@ internal sealed class HistoryRoutes(
     private async ValueTask<IResult> CommitAsync(
         Tx tx,
         ProjectCaller caller,
-        SessionName? name,
+        SessionRef? name,
         HistoryKey key,
         ChatMessage message,
         string? idempotencyKey
@@ -164,7 +164,7 @@ internal sealed class HistoryRoutes(
         if (id is null)
         {
             var rest = key.Rest;
-            if (Session.WhatIsWrongWith(rest) is not null)
+            if (Session.Validate(rest) is not null)
                 return HistoryFamily.NotFound(key.Text);
             var agent = key.Agent ?? options.DefaultAgent;
             // What POST /api/v1/sessions asks: the right to a name is not the right to make what bears it.
@@ -210,7 +210,7 @@ internal sealed class HistoryRoutes(
             session.MessageNext + 1,
             tx.Now
         );
-        tx.Touch(id);
+        tx.Notify(id);
         return Reply.Created(new WrittenMessage(written, session.MessageNext));
     }
 
@@ -236,7 +236,7 @@ internal sealed class HistoryRoutes(
     private async Task<IResult> Kill(HttpContext http, ProjectCaller caller)
     {
         // Granted, never implied: agents often hold the root key, whose rights are implied.
-        if (!caller.Allows(Need.GrantedAdmin))
+        if (!caller.Allows(RequiredScope.GrantedAdmin))
             return HistoryFamily.Missing("operator.admin");
         var (name, refusal) = await FindAsync(http, caller, "admin", "operator.admin");
         if (name is null)
@@ -248,7 +248,7 @@ internal sealed class HistoryRoutes(
                 || await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is not { } run
             )
                 return false;
-            var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
+            var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
             if (
                 await conversation.EndRunAsync(
                     tx,
@@ -280,7 +280,7 @@ internal sealed class HistoryRoutes(
     /// The session of the path's key, or why this caller gets none: 400 for no key, 403 without any such scope, else
     /// the one 404.
     /// </summary>
-    private async ValueTask<(SessionName? Name, Refusal? Refusal)> FindAsync(
+    private async ValueTask<(SessionRef? Name, Refusal? Refusal)> FindAsync(
         HttpContext http,
         ProjectCaller caller,
         string action,

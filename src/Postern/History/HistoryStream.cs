@@ -22,7 +22,7 @@ internal sealed class HistoryStream(
     StreamRegistry registry,
     Tails tails,
     ProjectCaller caller,
-    SessionName name,
+    SessionRef name,
     HistoryQuery query,
     long? resumeAfter
 ) : IResult
@@ -35,7 +35,7 @@ internal sealed class HistoryStream(
             registry,
             http,
             caller,
-            new Need("read", "sessions", name.Id, name.ExternalId),
+            new RequiredScope("read", "sessions", name.Id, name.ExternalId),
             LogStream.Heartbeat,
             null
         );
@@ -160,7 +160,7 @@ internal sealed class HistoryStream(
         if (record.Body.Length == 0)
             return default;
         using var envelope = JsonDocument.Parse(MendedJson.NamesOf(record.Body), Wire.Kept);
-        if (TurnFold.DeltaOf(envelope.RootElement.GetProperty("data")) is not { } text)
+        if (TurnAssembler.DeltaOf(envelope.RootElement.GetProperty("data")) is not { } text)
             return default;
         var data = new ArrayBufferWriter<byte>(128);
         using (var json = new Utf8JsonWriter(data, Wire.WriterOptions))

@@ -20,10 +20,10 @@ internal sealed class FirstStart(
     public async Task<string?> RunAsync(string? givenRootKey)
     {
         await CheckMasterKeyAsync();
-        KeyText? given = null;
+        ApiKey? given = null;
         if (!string.IsNullOrWhiteSpace(givenRootKey))
         {
-            given = KeyText.TryParse(givenRootKey.Trim());
+            given = ApiKey.TryParse(givenRootKey.Trim());
             if (given is not { Kind: "root" })
                 throw new SetupException(
                     "POSTERN_ROOT_KEY is not a root key (pst_root_<id>_<secret>_<check>) or is mistyped. Make one "

@@ -12,17 +12,20 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
 
     public void Map(Doors doors, RequestDelegate referencePage)
     {
-        var root = doors.Group("", ProblemFamily.Instance);
-        root.Get("/", Opens.Anyone, Welcome).Hide();
-        root.Get("/healthz", Opens.Anyone, Healthy).Says("The process lives").Gives<HealthView>().Gives(400);
-        root.Get("/readyz", Opens.Anyone, Ready)
-            .Says("The database is reachable and migrated")
-            .Gives<HealthView>()
-            .Gives(400, 503);
-        root.Get("/openapi.json", Opens.Anyone, Document).Hide();
+        var root = doors.Group("", ProblemFormat.Instance);
+        root.Get("/", Credentials.Anyone, Welcome).Hide();
+        root.Get("/healthz", Credentials.Anyone, Healthy)
+            .WithSummary("The process lives")
+            .Produces<HealthView>()
+            .Produces(400);
+        root.Get("/readyz", Credentials.Anyone, Ready)
+            .WithSummary("The database is reachable and migrated")
+            .Produces<HealthView>()
+            .Produces(400, 503);
+        root.Get("/openapi.json", Credentials.Anyone, Document).Hide();
         root.Get(
                 "/docs/{**page}",
-                Opens.Anyone,
+                Credentials.Anyone,
                 async http =>
                 {
                     await referencePage(http);

@@ -163,7 +163,7 @@ internal static class KeyCommands
         );
         generate.SetAction(_ =>
             Console.WriteLine(
-                KeyText.Generate("root", Id.New("key", SqliteDatabase.Microseconds(TimeProvider.System))).Text
+                ApiKey.Generate("root", Id.New("key", SqliteDatabase.Microseconds(TimeProvider.System))).Text
             )
         );
 

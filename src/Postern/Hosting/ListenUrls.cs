@@ -16,7 +16,7 @@ internal static class ListenUrls
     {
         foreach (var url in Split(urls))
         {
-            if (WhatIsWrongWith(url) is { } words)
+            if (Validate(url) is { } words)
                 throw new SetupException($"--urls {url} {words}.");
         }
         return urls;
@@ -58,7 +58,7 @@ internal static class ListenUrls
             _ => $"{why}. Choose another address with --urls http://127.0.0.1:PORT",
         };
 
-    private static string? WhatIsWrongWith(string url)
+    private static string? Validate(string url)
     {
         if (!url.Contains("://", StringComparison.Ordinal))
             return $"is no URL. {Example}";

@@ -100,7 +100,7 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
         }
         var postgres = new PostgresDatabase(Database, clock);
         await postgres.StartAsync(cancel);
-        await PostgresPositions.GoOnAsync(postgres, cancel);
+        await PostgresPositions.ResumeAsync(postgres, cancel);
         return postgres;
     }
 

@@ -57,7 +57,7 @@ internal static class Server
             http =>
             {
                 AnswerHeaders.Set(http.Response);
-                return Framing.WhatIsWrongWith(http) is { } unclear ? unclear.ExecuteAsync(http) : next(http);
+                return Framing.Validate(http) is { } unclear ? unclear.ExecuteAsync(http) : next(http);
             }
         );
         app.UseRouting();
@@ -77,13 +77,13 @@ internal static class Server
                 http.Request.Path.StartsWithSegments(p, StringComparison.Ordinal)
             )
         )
-            http.Features.Set<ErrorFamily>(ApprovalFamily.Instance);
+            http.Features.Set<ErrorFormat>(ApprovalFamily.Instance);
         if (
             ((string[])["/api/triggers", "/inbound", "/api/callbacks"]).Any(p =>
                 http.Request.Path.StartsWithSegments(p, StringComparison.Ordinal)
             )
         )
-            http.Features.Set<ErrorFamily>(TriggerFamily.Instance);
+            http.Features.Set<ErrorFormat>(TriggerFamily.Instance);
         return new Refusal(404, "Not found", "not_found").ExecuteAsync(http);
     }
 
@@ -143,7 +143,7 @@ internal static class Server
             .AddSingleton<Tokens>()
             .AddSingleton<RunAttempts>()
             .AddSingleton<ReadRunState>(s => s.GetRequiredService<RunStore>().ReadStateAsync)
-            .AddSingleton<Credentials>()
+            .AddSingleton<CredentialReader>()
             .AddSingleton<FailedCredentials>()
             .AddSingleton<VerificationPlaces>()
             .AddSingleton<TokenBuckets>()
@@ -158,7 +158,7 @@ internal static class Server
             .AddSingleton<CallbackSecretRoutes>()
             .AddSingleton<ApprovalServices>()
             .AddSingleton<TokenRoutes>()
-            .AddSingleton<ErrorFamily>(SessionFamily.Instance);
+            .AddSingleton<ErrorFormat>(SessionFamily.Instance);
         Background<AccessWatch>(services);
         Background<Audit>(services);
 
@@ -210,7 +210,7 @@ internal static class Server
             .AddSingleton<SessionDoor>()
             .AddSingleton<SessionStart>()
             .AddSingleton<SessionTokens>();
-        services.AddSingleton<TurnFolds>().AddSingleton<SessionRoutes>().AddSingleton<ChannelRoutes>();
+        services.AddSingleton<TurnAssemblers>().AddSingleton<SessionRoutes>().AddSingleton<ChannelRoutes>();
         Background<SessionKeeper>(services);
         services.AddSingleton<HistoryReader>().AddSingleton<HistoryRoutes>();
     }

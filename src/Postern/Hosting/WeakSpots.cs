@@ -65,7 +65,7 @@ internal static class WeakSpots
         {
             // The path may hold what only its receiver should know.
             var origin = new Uri(url).GetLeftPart(UriPartial.Authority);
-            var words = await outbound.WhatIsWrongWithAsync(url, cancel) is { } problem
+            var words = await outbound.ValidateAsync(url, cancel) is { } problem
                 ? $"{problem}; what is sent there is dead until it is put with another URL"
                 : "is plain http, which whoever is in between reads";
             spots.Add(new WeakSpot("addresses", $"{kind} {name}: {origin} {words}"));
@@ -88,8 +88,8 @@ internal static class WeakSpots
                 r =>
                     (
                         What: "trigger " + new TriggerName(r.GetString(0), r.GetString(1), r.GetString(2)).Scope,
-                        Owner: Trigger.SealOwner(r.GetString(3), r.GetString(4)),
-                        Rule: SignatureScheme.Of(r.GetString(5))?.Secret,
+                        Owner: Trigger.SealPurpose(r.GetString(3), r.GetString(4)),
+                        Authorization: SignatureScheme.Of(r.GetString(5))?.Secret,
                         Sealed: r.Bytes(6)
                     )
             );
@@ -98,8 +98,8 @@ internal static class WeakSpots
                 r =>
                     (
                         What: "approval service " + r.GetString(0),
-                        Owner: ApprovalServices.SealOwner(r.GetString(1), r.GetString(0)),
-                        Rule: (SecretRule?)SecretRule.OfService,
+                        Owner: ApprovalServices.SealPurpose(r.GetString(1), r.GetString(0)),
+                        Authorization: (SecretRule?)SecretRule.OfService,
                         Sealed: r.Bytes(2)
                     )
             );
@@ -108,7 +108,7 @@ internal static class WeakSpots
         var spots = new List<WeakSpot>();
         foreach (var (what, owner, rule, sealedSecrets) in kept)
         {
-            var secrets = JsonSerializer.Deserialize<string[]>(master.Open(sealedSecrets, owner)) ?? [];
+            var secrets = JsonSerializer.Deserialize<string[]>(master.Unprotect(sealedSecrets, owner)) ?? [];
             if (secrets.Select(s => rule?.Check(s).Problem).FirstOrDefault(p => p is not null) is { } problem)
                 spots.Add(new WeakSpot("secrets", $"{what}: its secret {problem}; put it again with another"));
         }

@@ -25,7 +25,7 @@ internal static class Framing
     }
 
     /// <summary>Why a request's end cannot be told for certain; null when it can.</summary>
-    public static Refusal? WhatIsWrongWith(HttpContext http)
+    public static Refusal? Validate(HttpContext http)
     {
         var coding = http.Request.Headers.TransferEncoding;
         if (coding.Count == 0)

@@ -44,11 +44,11 @@ internal sealed record Refusal(int Status, string Message, string? Code = null) 
             response.Headers.WWWAuthenticate = Challenge;
         if (Allow is not null)
             response.Headers.Allow = Allow;
-        var family = ErrorFamily.Of(http);
+        var family = ErrorFormat.Of(http);
         family.Prepare(http);
         // One shape for every family: the limits are the server's, not the feature's.
         if (Code is "rate_limited" or "too_many_failures")
-            family = ProblemFamily.Instance;
+            family = ProblemFormat.Instance;
         response.ContentType = family.ContentType;
         var buffer = new System.Buffers.ArrayBufferWriter<byte>(256);
         await using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))

@@ -7,7 +7,7 @@ internal sealed class Reply<T>(int status, T value) : IResult
 {
     public Task ExecuteAsync(HttpContext http)
     {
-        ErrorFamily.Of(http).Prepare(http);
+        ErrorFormat.Of(http).Prepare(http);
         http.Response.StatusCode = status;
         var bytes = JsonSerializer.SerializeToUtf8Bytes(value, Wire.Json);
         http.Response.ContentType = "application/json; charset=utf-8";
@@ -32,7 +32,7 @@ internal static class Reply
     {
         public Task ExecuteAsync(HttpContext http)
         {
-            ErrorFamily.Of(http).Prepare(http);
+            ErrorFormat.Of(http).Prepare(http);
             http.Response.StatusCode = status;
             http.Response.ContentType = "application/json; charset=utf-8";
             http.Response.ContentLength = json.Length;
@@ -46,7 +46,7 @@ internal static class Reply
     {
         public Task ExecuteAsync(HttpContext http)
         {
-            ErrorFamily.Of(http).Prepare(http);
+            ErrorFormat.Of(http).Prepare(http);
             http.Response.StatusCode = 204;
             return Task.CompletedTask;
         }

@@ -27,7 +27,7 @@ internal sealed class HeldWait : IHeldRequest
     /// <summary>Until the hint is given, or for a time.</summary>
     /// <exception cref="AuthorityEndedException">The caller may no longer do what it waits for.</exception>
     /// <exception cref="OperationCanceledException">The client is gone.</exception>
-    public async Task ForAsync(Hint hint, TimeSpan atMost) =>
+    public async Task ForAsync(AsyncSignal hint, TimeSpan atMost) =>
         await ForAsync(async gone =>
         {
             await hint.WaitAsync(atMost, _registry.Clock, gone);

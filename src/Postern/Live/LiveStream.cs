@@ -24,7 +24,7 @@ internal sealed class LiveStream : IHeldRequest
         StreamRegistry registry,
         HttpContext http,
         ProjectCaller caller,
-        Need need,
+        RequiredScope need,
         TimeSpan heartbeat,
         TimeSpan? timeout
     )
@@ -34,7 +34,7 @@ internal sealed class LiveStream : IHeldRequest
         _http = http;
         _heartbeat = heartbeat;
         Caller = caller;
-        Need = need;
+        RequiredScope = need;
         _wroteAt = registry.Clock.GetTimestamp();
         TimesOutAt = timeout is { } span
             ? _wroteAt + (long)(span.TotalSeconds * registry.Clock.TimestampFrequency)
@@ -47,7 +47,7 @@ internal sealed class LiveStream : IHeldRequest
     public ProjectCaller Caller { get; }
 
     /// <summary>What the stream reads: a right that is lost while it is open ends it.</summary>
-    public Need Need { get; set; }
+    public RequiredScope RequiredScope { get; set; }
 
     public long TimesOutAt { get; }
 
@@ -58,7 +58,7 @@ internal sealed class LiveStream : IHeldRequest
     public bool HeartbeatDue => _registry.Clock.GetElapsedTime(_wroteAt) >= _heartbeat;
 
     /// <summary>Why it must end, or null; asked before every frame.</summary>
-    public string? WhyEnded => Volatile.Read(ref _end) ?? Caller.WhyStopped(Need);
+    public string? WhyEnded => Volatile.Read(ref _end) ?? Caller.WhyStopped(RequiredScope);
 
     public ValueTask WaitAsync() => _signal.WaitAsync();
 
@@ -112,7 +112,7 @@ internal sealed class LiveStream : IHeldRequest
     /// <summary>The headers that every event stream begins with, flushed at once.</summary>
     public static async Task BeginAsync(HttpContext http)
     {
-        ErrorFamily.Of(http).Prepare(http);
+        ErrorFormat.Of(http).Prepare(http);
         var response = http.Response;
         response.StatusCode = 200;
         response.ContentType = "text/event-stream; charset=utf-8";

@@ -56,7 +56,7 @@ internal sealed class AgentPlaces(Database database)
             places
         );
         if (woken > 0)
-            tx.Touch(Topics.Runs);
+            tx.Notify(Topics.Runs);
         return woken;
     }
 

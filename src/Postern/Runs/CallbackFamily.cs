@@ -6,7 +6,7 @@ namespace Postern.Runs;
 /// <summary>
 /// How the status callback words its refusals: <c>{code, message, details?}</c>, as orchestrators parse them.
 /// </summary>
-internal sealed class CallbackFamily : ErrorFamily
+internal sealed class CallbackFamily : ErrorFormat
 {
     public static CallbackFamily Instance { get; } = new();
 
@@ -25,7 +25,7 @@ internal sealed class CallbackFamily : ErrorFamily
                 404 => "RESOURCE_NOT_FOUND",
                 413 => "PAYLOAD_TOO_LARGE",
                 415 => "UNSUPPORTED_MEDIA_TYPE",
-                _ => (refusal.Code ?? ProblemFamily.CodeOf(refusal.Status)).ToUpperInvariant(),
+                _ => (refusal.Code ?? ProblemFormat.CodeOf(refusal.Status)).ToUpperInvariant(),
             }
         );
         json.WriteString("message", refusal.Status == 404 ? NotFound.Message : refusal.Message);

@@ -25,17 +25,17 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
         {
             doors
                 .Group(prefix + "/internal/jobs", CallbackFamily.Instance)
-                .Post("/{run}/status", Opens.CallbackSecret, "runs of the secret's project", Take)
-                .Says("Report a job's status")
-                .Takes<StatusCallback>()
-                .Gives<ReplayedCallback>()
-                .Gives(204, 401, 404)
-                .Gives<TransitionRefused>(409)
-                .Gives<OutOfOrderRefused>(409)
-                .Gives<MismatchRefused>(409)
-                .Gives<StaleRefused>(409)
-                .Gives<ValidationRefused>(409)
-                .Gives(413, 415);
+                .Post("/{run}/status", Credentials.CallbackSecret, "runs of the secret's project", Take)
+                .WithSummary("Report a job's status")
+                .Accepts<StatusCallback>()
+                .Produces<ReplayedCallback>()
+                .Produces(204, 401, 404)
+                .Produces<TransitionRefused>(409)
+                .Produces<OutOfOrderRefused>(409)
+                .Produces<MismatchRefused>(409)
+                .Produces<StaleRefused>(409)
+                .Produces<ValidationRefused>(409)
+                .Produces(413, 415);
         }
     }
 
@@ -59,7 +59,7 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
                 if (json.RootElement.ValueKind != JsonValueKind.Object)
                     return Invalid([("body", "must be a JSON object")]);
                 var fields = new Fields(json.RootElement);
-                var report = Read(fields, new Doer(caller.Authority.Credential, caller.Authority.Actor), database.Now);
+                var report = Read(fields, new Actor(caller.Authority.Credential, caller.Authority.Actor), database.Now);
                 if (fields.Faults.Count > 0)
                     return Invalid(fields.Faults);
                 if (
@@ -77,7 +77,7 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
     }
 
     /// <summary>The report that a body holds; meaningless when <paramref name="fields"/> has faults.</summary>
-    public static Report Read(Fields fields, Doer by, long now)
+    public static Report Read(Fields fields, Actor by, long now)
     {
         var eventId = fields.Text("event_id", 1, 255, required: true);
         var status = fields.Text("status", 1, 64, required: true);

@@ -3,7 +3,7 @@ namespace Postern.Runs;
 /// <summary>A change of a run's state, decided; what it says beside the state is kept with it.</summary>
 /// <param name="Type">The event's type in the timeline.</param>
 /// <param name="To">A state of the run's workflow.</param>
-internal sealed record Change(string Type, Doer By, string To)
+internal sealed record Change(string Type, Actor By, string To)
 {
     /// <summary>
     /// What the run is where that is not what its state means: ended by the server, or waiting for a person in a state

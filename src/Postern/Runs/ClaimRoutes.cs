@@ -33,27 +33,32 @@ internal sealed class ClaimRoutes(
     public void Map(Doors doors)
     {
         doors
-            .Group("/api/v1/agents", ProblemFamily.Instance)
-            .Post("/{slug}/claim", Opens.Key, "write:tasks:{slug}", Claim)
-            .Says("Claim runs of a pull agent")
+            .Group("/api/v1/agents", ProblemFormat.Instance)
+            .Post("/{slug}/claim", Credentials.Key, "write:tasks:{slug}", Claim)
+            .WithSummary("Claim runs of a pull agent")
             .MayTake<ClaimRuns>()
-            .Gives<ClaimedRuns>()
-            .Gives(400, 401, 403, 404, 409);
+            .Produces<ClaimedRuns>()
+            .Produces(400, 401, 403, 404, 409);
         doors
-            .Group("/api/v1/runs", ProblemFamily.Instance)
-            .Post("/{run}/heartbeat", Opens.Key | Opens.Token | Opens.RunToken, "write:runs:{run}", Heartbeat)
+            .Group("/api/v1/runs", ProblemFormat.Instance)
+            .Post(
+                "/{run}/heartbeat",
+                Credentials.Key | Credentials.Token | Credentials.RunToken,
+                "write:runs:{run}",
+                Heartbeat
+            )
             .ForReports()
-            .Says("Keep the lease on a claimed run")
+            .WithSummary("Keep the lease on a claimed run")
             .MayTake<SendHeartbeat>()
-            .Gives<HeartbeatView>()
-            .Gives(400, 401, 403, 404, 409);
+            .Produces<HeartbeatView>()
+            .Produces(400, 401, 403, 404, 409);
     }
 
     private async Task<IResult> Claim(HttpContext http, ProjectCaller caller)
     {
         var slug = RequestPath.Segment(http, AgentSegment) ?? "";
         if (!caller.Allows("write", "tasks", slug))
-            return ProblemFamily.Instance.Forbidden($"write:tasks:{slug}");
+            return ProblemFormat.Instance.Forbidden($"write:tasks:{slug}");
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
         if (fields is null)
             return unreadable!;
@@ -66,7 +71,7 @@ internal sealed class ClaimRoutes(
             return new Refusal(409, $"{slug} is an {agent.Kind} agent: its runs are given to it.", "not_pull");
 
         using var asking = registry.Wait(http, caller);
-        var offered = new Hint();
+        var offered = new AsyncSignal();
         using var listening = database.Changes.Listen(Topics.Claimable(caller.Project, slug), offered.Set);
         using var stopping = lifetime.ApplicationStopping.Register(offered.Set);
         var began = clock.GetTimestamp();
@@ -108,7 +113,7 @@ internal sealed class ClaimRoutes(
             };
             await RunRow.SaveAsync(tx, alive);
             if (run.Session is not null && run.Phase == Phase.Running)
-                await Turns.HoldAsync(tx, run, null);
+                await Turns.ExtendTurnAsync(tx, run, null);
             return Reply.Ok(
                 new HeartbeatView(
                     run.Id,
@@ -128,7 +133,7 @@ internal sealed class ClaimRoutes(
     /// </summary>
     private async Task<List<Run>> ClaimAsync(ProjectCaller caller, Agent agent, int most, long lease)
     {
-        var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
+        var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
         var any = await database.ReadAsync(tx =>
             tx.FirstAsync(
                 "SELECT 1 FROM run WHERE project = $1 AND agent = $2 AND claim_at <= $3 + 1000000 LIMIT 1",
@@ -155,7 +160,7 @@ internal sealed class ClaimRoutes(
         return begun;
     }
 
-    private async ValueTask<Run?> BeginAsync(Tx tx, Run claimed, Agent agent, Doer by)
+    private async ValueTask<Run?> BeginAsync(Tx tx, Run claimed, Agent agent, Actor by)
     {
         if (claimed.Session is not null)
             return (

@@ -18,7 +18,7 @@ internal static class DeliveryTrace
                 type,
                 tx.Now,
                 AttemptOf(delivery),
-                Doer.Server,
+                Actor.Server,
                 Accepted: accepted,
                 Code: accepted ? null : "delivery_failed",
                 Detail: JsonSerializer.Serialize(

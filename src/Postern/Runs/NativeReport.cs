@@ -11,7 +11,7 @@ internal static class NativeReport
     /// <param name="by">Who reports.</param>
     /// <param name="now">Microseconds.</param>
     /// <param name="ownAttempt">The attempt that the credential is of, if it is of one.</param>
-    public static Report Read(Fields fields, Doer by, long now, long? ownAttempt)
+    public static Report Read(Fields fields, Actor by, long now, long? ownAttempt)
     {
         var status = fields.Text("status", 1, 64, required: true);
         var eventId = fields.Text("eventId", 1, 255);

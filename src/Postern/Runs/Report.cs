@@ -6,7 +6,7 @@ namespace Postern.Runs;
 /// <param name="Status">The state that it reports.</param>
 /// <param name="By">Who reports.</param>
 /// <param name="Attempt">The attempt that it is of; null for the current one.</param>
-internal sealed record Report(string Status, Doer By, long? Attempt)
+internal sealed record Report(string Status, Actor By, long? Attempt)
 {
     public string? EventId { get; init; }
 

@@ -12,7 +12,7 @@ namespace Postern.Runs;
 /// </summary>
 internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Conversation conversation)
 {
-    public async ValueTask<(Run? Run, Refusal? Refusal)> StartAsync(Tx tx, Run run, Doer by)
+    public async ValueTask<(Run? Run, Refusal? Refusal)> StartAsync(Tx tx, Run run, Actor by)
     {
         if (run.IsEnded)
             return (null, Ended(run));
@@ -29,7 +29,7 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Co
         return (started, null);
     }
 
-    public async ValueTask<(Run? Run, Refusal? Refusal)> CancelAsync(Tx tx, Run run, string? reason, Doer by)
+    public async ValueTask<(Run? Run, Refusal? Refusal)> CancelAsync(Tx tx, Run run, string? reason, Actor by)
     {
         if (run.IsEnded)
             return run.Phase == Phase.Cancelled ? (run, null) : (null, Ended(run));
@@ -46,7 +46,7 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Co
         );
     }
 
-    public async ValueTask<(Run? Run, Refusal? Refusal)> PauseAsync(Tx tx, Run run, Doer by)
+    public async ValueTask<(Run? Run, Refusal? Refusal)> PauseAsync(Tx tx, Run run, Actor by)
     {
         if (run.IsEnded)
             return (null, Ended(run));
@@ -66,13 +66,13 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Co
         var paused = await machine.MoveAsync(tx, run, new Change("paused", by, to));
         // A turn's clock stands still with its run; the run's own total time goes on.
         if (run.Session is not null)
-            await Turns.HoldAsync(tx, run, paused.TotalAt);
+            await Turns.ExtendTurnAsync(tx, run, paused.TotalAt);
         if (run.Dispatched)
             await machine.NoticeAsync(tx, paused, "run.paused");
         return (paused, null);
     }
 
-    public async ValueTask<(Run? Run, Refusal? Refusal)> ResumeAsync(Tx tx, Run run, Doer by)
+    public async ValueTask<(Run? Run, Refusal? Refusal)> ResumeAsync(Tx tx, Run run, Actor by)
     {
         if (run.IsEnded)
             return (null, Ended(run));
@@ -89,7 +89,7 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Co
             return (null, new Refusal(409, $"Its workflow has no way on from {run.Status}.", "not_resumable"));
         var resumed = await machine.MoveAsync(tx, run, new Change("resumed", by, to));
         if (run.Session is not null)
-            await Turns.HoldAsync(tx, run, null);
+            await Turns.ExtendTurnAsync(tx, run, null);
         if (run.Dispatched)
             await machine.NoticeAsync(tx, resumed, "run.resumed");
         return (resumed, null);
@@ -103,7 +103,7 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Co
         Run run,
         string clientRequestId,
         string? profile,
-        Doer by
+        Actor by
     )
     {
         var name = $"retry {run.Id} {clientRequestId}";

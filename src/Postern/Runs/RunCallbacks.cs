@@ -16,7 +16,8 @@ internal sealed class RunCallbacks(RunStore runs, Outbox outbox, MasterKey maste
 
     public override string Name => PurposeName;
 
-    public byte[] Seal(string project, string run, string secret) => master.Seal(secret, SealOwner(project, run));
+    public byte[] Protect(string project, string run, string secret) =>
+        master.Protect(secret, SealPurpose(project, run));
 
     /// <summary>The run as it is read, output and all; thin when that is too large for a delivery.</summary>
     public async ValueTask EnqueueAsync(Tx tx, Run run)
@@ -62,14 +63,14 @@ internal sealed class RunCallbacks(RunStore runs, Outbox outbox, MasterKey maste
         );
     }
 
-    public override async ValueTask<(Outgoing? Request, string? Why)> PrepareAsync(Delivery delivery)
+    public override async ValueTask<(PreparedDelivery? Request, string? Why)> PrepareAsync(Delivery delivery)
     {
         var target = await runs.FindAsync(delivery.Project, delivery.Subject);
         return target is { CallbackUrl: { } url, CallbackSealed: { } sealedSecret }
             ? (
-                new Outgoing(
+                new PreparedDelivery(
                     url,
-                    [master.Open(sealedSecret, SealOwner(delivery.Project, delivery.Subject))],
+                    [master.Unprotect(sealedSecret, SealPurpose(delivery.Project, delivery.Subject))],
                     delivery.Body
                 ),
                 null
@@ -94,5 +95,5 @@ internal sealed class RunCallbacks(RunStore runs, Outbox outbox, MasterKey maste
         await DeliveryTrace.AddAsync(tx, delivery, "callback", reason is null, reason);
     }
 
-    private static string SealOwner(string project, string run) => $"run-callback:{project}:{run}";
+    private static string SealPurpose(string project, string run) => $"run-callback:{project}:{run}";
 }

@@ -82,7 +82,7 @@ internal sealed class RunCreation(
     public Task<(Made? Made, Refusal? Refusal)> CreateAsync(ProjectCaller caller, StartRun asked)
     {
         var id = Id.New(Run.Prefix, database.Now);
-        var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
+        var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
         return database.WriteAsync<(Made?, Refusal?)>(async tx =>
         {
             var name = asked.IdempotencyKey is { } key ? NameOf(caller, key) : null;
@@ -150,7 +150,7 @@ internal sealed class RunCreation(
         ProjectCaller caller,
         StartRun asked,
         string id,
-        Doer by
+        Actor by
     )
     {
         if (await AgentStore.FindAsync(tx, caller.Project, asked.Agent) is not { } agent)
@@ -181,7 +181,7 @@ internal sealed class RunCreation(
             CallbackUrl = asked.CallbackUrl,
             CallbackSealed = asked.CallbackSecret is null
                 ? null
-                : callbacks.Seal(caller.Project, id, asked.CallbackSecret),
+                : callbacks.Protect(caller.Project, id, asked.CallbackSecret),
             DueAt = asked.Start ? tx.Now : null,
         };
         if (asked.DeadlineSeconds is { } total)
@@ -196,7 +196,7 @@ internal sealed class RunCreation(
         ProjectCaller caller,
         StartRun asked,
         Run run,
-        Doer by
+        Actor by
     )
     {
         if (
@@ -268,9 +268,9 @@ internal sealed class RunCreation(
         var url = callback.Text("url", 1, 2048, required: true);
         var secret = callback.Text("secret", 1, 256);
         if (secret is not null && !SigningSecret.IsOne(secret))
-            callback.Fault("secret", SigningSecret.Rule);
+            callback.Fault("secret", SigningSecret.Authorization);
         callback.RefuseUnknown();
-        var problem = url is null ? null : await outbound.WhatIsWrongWithAsync(http, url);
+        var problem = url is null ? null : await outbound.ValidateAsync(http, url);
         if (problem is not null)
             callback.Fault("url", problem);
         foreach (var (field, wrong) in callback.Faults)

@@ -26,7 +26,7 @@ internal sealed class RunDispatcher(
     IHostApplicationLifetime host,
     TimeProvider clock,
     ILogger<RunDispatcher> log
-) : HintedLook(database, Topics.Runs, clock, log)
+) : SignalledPollingLoop(database, Topics.Runs, clock, log)
 {
     /// <summary>How long a node that died keeps others waiting. What takes longer renews it.</summary>
     internal static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
@@ -41,7 +41,7 @@ internal sealed class RunDispatcher(
     private long _woke;
     private (string Project, string Agent) _walked = ("", "");
 
-    protected override async Task<bool> LookAsync(CancellationToken stop)
+    protected override async Task<bool> PollAsync(CancellationToken stop)
     {
         if (host.ApplicationStopping.IsCancellationRequested)
             return false;
@@ -150,7 +150,7 @@ internal sealed class RunDispatcher(
             {
                 if (await turns.FindAsync(tx, claimed) is not var (_, run))
                     return 0;
-                await RunDue.OfferAsync(tx, run);
+                await RunDue.MakeClaimableAsync(tx, run);
                 return 1;
             },
             CancellationToken.None
@@ -176,7 +176,7 @@ internal sealed class RunDispatcher(
                     case Agent.Pull:
                         // One that somebody reported as running meanwhile has its worker.
                         if (run.StartedAt is null)
-                            await RunDue.OfferAsync(tx, run);
+                            await RunDue.MakeClaimableAsync(tx, run);
                         else
                             await RunDue.HandedOverAsync(tx, run);
                         break;
@@ -200,7 +200,7 @@ internal sealed class RunDispatcher(
     {
         if (run.WorkflowVersion != 0)
             return;
-        var by = new Doer("agent", run.Agent);
+        var by = new Actor("agent", run.Agent);
         var running =
             run.Phase == Phase.Queued
                 ? await machine.MoveAsync(tx, run, new Change("taken_on", by, Phase.Running))

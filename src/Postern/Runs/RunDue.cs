@@ -43,7 +43,7 @@ internal static class RunDue
             id,
             tx.Now
         );
-        tx.Touch(Topics.Runs);
+        tx.Notify(Topics.Runs);
     }
 
     /// <summary>
@@ -64,7 +64,7 @@ internal static class RunDue
     /// Nothing is left to do: the run waits for the next message until the end of its idle window, which does not begin
     /// while a person is asked.
     /// </summary>
-    public static ValueTask<int> RestAsync(Tx tx, string project, string id) =>
+    public static ValueTask<int> ReturnToIdleAsync(Tx tx, string project, string id) =>
         tx.ExecuteAsync(
             """
             UPDATE run SET due_at = NULL, waits_at = NULL, lease_until = 0, tries = 0, boot_message = 0,
@@ -78,7 +78,7 @@ internal static class RunDue
         );
 
     /// <summary>More is due at once, for whichever node takes it next.</summary>
-    public static async ValueTask AgainAsync(Tx tx, string project, string id)
+    public static async ValueTask RequeueAsync(Tx tx, string project, string id)
     {
         await tx.ExecuteAsync(
             """
@@ -91,11 +91,11 @@ internal static class RunDue
             id,
             tx.Now
         );
-        tx.Touch(Topics.Runs);
+        tx.Notify(Topics.Runs);
     }
 
     /// <summary>It waits for a person: its idle window is not running out.</summary>
-    public static ValueTask<int> StayAsync(Tx tx, string project, string id) =>
+    public static ValueTask<int> PauseIdleTimerAsync(Tx tx, string project, string id) =>
         tx.ExecuteAsync("UPDATE run SET idle_until = NULL WHERE project = $1 AND id = $2", project, id);
 
     /// <summary>
@@ -115,7 +115,7 @@ internal static class RunDue
         );
 
     /// <summary>Offered to the workers that claim, until one takes it or the deadline is over.</summary>
-    public static async ValueTask OfferAsync(Tx tx, Run run)
+    public static async ValueTask MakeClaimableAsync(Tx tx, Run run)
     {
         await tx.ExecuteAsync(
             """
@@ -129,11 +129,11 @@ internal static class RunDue
             tx.Now,
             run.Session is null ? run.DeadlineAt : Math.Min(run.TotalAt, tx.Now + (run.QueuedSeconds * 1_000_000))
         );
-        tx.Touch(Topics.Claimable(run.Project, run.Agent));
+        tx.Notify(Topics.Claimable(run.Project, run.Agent));
     }
 
     /// <summary>A shorter time in all than its agent's, set with its start.</summary>
-    public static ValueTask<int> LimitAsync(Tx tx, string project, string id, long seconds) =>
+    public static ValueTask<int> SetTimeLimitAsync(Tx tx, string project, string id, long seconds) =>
         tx.ExecuteAsync(
             """
             UPDATE run

@@ -11,7 +11,7 @@ internal sealed record RunEvent(
     string Type,
     long At,
     long Attempt,
-    Doer By,
+    Actor By,
     string? From = null,
     string? To = null,
     string? EventId = null,

@@ -40,7 +40,7 @@ internal sealed record RunEventView(
             e.Type,
             Wire.Iso(e.At),
             e.Attempt,
-            e.By.Actor,
+            e.By.Id,
             e.By.Credential,
             e.From,
             e.To,

@@ -18,7 +18,7 @@ internal sealed class RunEvents(Database database)
 
     public static ValueTask<int> InsertAsync(Tx tx, string project, string run, RunEvent e)
     {
-        tx.Touch(run);
+        tx.Notify(run);
         return tx.ExecuteAsync(
             """
             INSERT INTO run_event (project, run, seq, at, type, attempt, actor, credential, from_status, to_status,
@@ -31,7 +31,7 @@ internal sealed class RunEvents(Database database)
             e.At,
             e.Type,
             e.Attempt,
-            e.By.Actor,
+            e.By.Id,
             e.By.Credential,
             e.From,
             e.To,
@@ -156,7 +156,7 @@ internal sealed class RunEvents(Database database)
             r.GetString(1),
             r.GetInt64(2),
             r.GetInt64(3),
-            new Doer(r.GetString(4), r.GetString(5)),
+            new Actor(r.GetString(4), r.GetString(5)),
             r.TextOrNull(6),
             r.TextOrNull(7),
             r.TextOrNull(8),

@@ -19,7 +19,7 @@ internal sealed partial class RunMachine(
 )
 {
     /// <summary>Writes a new run in its workflow's first state.</summary>
-    public async ValueTask<Run> CreateAsync(Tx tx, Run asked, byte[]? input, Doer by)
+    public async ValueTask<Run> CreateAsync(Tx tx, Run asked, byte[]? input, Actor by)
     {
         var workflow = await workflows.OfAsync(tx, asked);
         var run = RunDeadlines.WithDeadlines(
@@ -135,7 +135,7 @@ internal sealed partial class RunMachine(
         string id,
         string phase,
         string? reason,
-        Doer? by = null,
+        Actor? by = null,
         Failure? failure = null,
         bool tellAgent = false
     )
@@ -153,7 +153,7 @@ internal sealed partial class RunMachine(
         var ended = await MoveAsync(
             tx,
             run,
-            new Change(type, by ?? Doer.Server, workflow.StateToEndIn(phase))
+            new Change(type, by ?? Actor.Server, workflow.StateToEndIn(phase))
             {
                 Phase = phase,
                 Reason = reason,
@@ -172,7 +172,7 @@ internal sealed partial class RunMachine(
     /// A run waits for a person: in the state of its workflow that means so, or, where its workflow knows none, in the
     /// state that it is in.
     /// </summary>
-    public async ValueTask<Run> AskAsync(Tx tx, Run run, Approval approval, Doer by, string detail)
+    public async ValueTask<Run> AskAsync(Tx tx, Run run, Approval approval, Actor by, string detail)
     {
         var workflow = await workflows.OfAsync(tx, run);
         var asking = run with { Approval = approval.Id, ApprovalUntil = approval.ExpiresAt };
@@ -191,7 +191,7 @@ internal sealed partial class RunMachine(
     }
 
     /// <summary>The answer lets it go on, with the time that it had left when it asked.</summary>
-    public async ValueTask<Run> AnswerAsync(Tx tx, Run run, Approval approval, Doer by, string detail)
+    public async ValueTask<Run> AnswerAsync(Tx tx, Run run, Approval approval, Actor by, string detail)
     {
         var workflow = await workflows.OfAsync(tx, run);
         var stood = tx.Now - approval.RequestedAt;
@@ -213,7 +213,7 @@ internal sealed partial class RunMachine(
     /// The next attempt of a run: from the best checkpoint whose artifact is there, else from the beginning. Earlier
     /// attempts can no longer report. Null: its workflow lists checkpoints and none is proven.
     /// </summary>
-    public async ValueTask<Run?> RetryAsync(Tx tx, Run run, string? profile, Doer by)
+    public async ValueTask<Run?> RetryAsync(Tx tx, Run run, string? profile, Actor by)
     {
         var workflow = await workflows.OfAsync(tx, run);
         var state = workflow.Initial;
@@ -275,7 +275,7 @@ internal sealed partial class RunMachine(
             workflow,
             workflow.IsAgent && run.Session is null ? workflow.Initial : run.Status,
             "lease_lost",
-            Doer.Server,
+            Actor.Server,
             null
         );
     }
@@ -286,7 +286,7 @@ internal sealed partial class RunMachine(
         Workflow workflow,
         string state,
         string type,
-        Doer by,
+        Actor by,
         string? detail
     )
     {

@@ -18,7 +18,7 @@ internal sealed class RunReaper(
     PosternOptions options,
     TimeProvider clock,
     ILogger<RunReaper> log
-) : PeriodicLook(clock, log)
+) : PollingLoop(clock, log)
 {
     /// <summary>
     /// How often a run's worker may be lost before the run fails, unless its agent's <c>retry.maxTries</c> says
@@ -26,7 +26,7 @@ internal sealed class RunReaper(
     /// </summary>
     private const long MaxLost = 5;
 
-    protected override async Task LookAsync(CancellationToken stop)
+    protected override async Task PollAsync(CancellationToken stop)
     {
         await AllAsync(runs.PastDeadlineAsync, run => run.Id, run => SettleAsync(run, EndLateAsync), stop);
         await AllAsync(runs.LostByWorkersAsync, run => run.Id, run => SettleAsync(run, OfferAgainAsync), stop);

@@ -30,17 +30,17 @@ internal sealed class RunRoutes(
     {
         const string reads = "read:runs:{run}";
         const string writes = "write:runs:{run}";
-        var group = doors.Group("/api/v1/runs", ProblemFamily.Instance);
+        var group = doors.Group("/api/v1/runs", ProblemFormat.Instance);
         group
-            .Post("", Opens.Key | Opens.Token, "write:runs or trigger:tasks:{agent}", Create)
-            .Says("Start a run")
+            .Post("", Credentials.Key | Credentials.Token, "write:runs or trigger:tasks:{agent}", Create)
+            .WithSummary("Start a run")
             .Header("Idempotency-Key", "The same key and content again is the same run")
-            .Takes<CreateRun>()
-            .Gives<RunView>(202)
-            .Gives(400, 401, 403, 409, 413, 422);
+            .Accepts<CreateRun>()
+            .Produces<RunView>(202)
+            .Produces(400, 401, 403, 409, 413, 422);
         group
-            .Get("", Opens.Key | Opens.Token, Rule.Needs("read", "runs"), List)
-            .Says("List the runs, newest first")
+            .Get("", Credentials.Key | Credentials.Token, Authorization.Needs("read", "runs"), List)
+            .WithSummary("List the runs, newest first")
             .QueryList("status", "States: any of these.")
             .QueryList("phase", "Phases: any of these.", Phase.All)
             .QueryList("agent", "Slugs: any of these.")
@@ -49,62 +49,67 @@ internal sealed class RunRoutes(
             .QueryList("tag", "Runs with any of these tags.")
             .Query("created", "from..to, ISO 8601, either may be left out")
             .Paged()
-            .Gives<Page<RunView>>()
-            .Gives(400, 401, 403);
+            .Produces<Page<RunView>>()
+            .Produces(400, 401, 403);
         group
-            .Get("/{run}", Opens.Key | Opens.Token | Opens.RunToken, reads, Retrieve)
-            .Says("Read a run")
+            .Get("/{run}", Credentials.Key | Credentials.Token | Credentials.RunToken, reads, Retrieve)
+            .WithSummary("Read a run")
             .Query("wait", "Seconds to wait until it has ended or waits.", 1, 55)
             .Header("If-None-Match", "304 when nothing has changed")
-            .Gives<RunView>()
-            .Gives(304, 400, 401, 404);
+            .Produces<RunView>()
+            .Produces(304, 400, 401, 404);
         group
-            .Get("/{run}/events", Opens.Key | Opens.Token, reads, ReadEvents)
-            .Says("A run's timeline, as pages or as server-sent events")
+            .Get("/{run}/events", Credentials.Key | Credentials.Token, reads, ReadEvents)
+            .WithSummary("A run's timeline, as pages or as server-sent events")
             .Paged(100, 500)
             .Header("Last-Event-ID", "Resume after this number")
-            .Gives<Page<RunEventView>>()
-            .Gives<string>(200, "text/event-stream")
-            .Gives(400, 401, 404);
+            .Produces<Page<RunEventView>>()
+            .Produces<string>(200, "text/event-stream")
+            .Produces(400, 401, 404);
         group
-            .Post("/{run}/start", Opens.Key | Opens.Token, writes, Start)
+            .Post("/{run}/start", Credentials.Key | Credentials.Token, writes, Start)
             .Audits("run.start")
-            .Says("Start a run that was made with start false")
-            .Gives<RunView>()
-            .Gives(401, 403, 404, 409);
+            .WithSummary("Start a run that was made with start false")
+            .Produces<RunView>()
+            .Produces(401, 403, 404, 409);
         group
-            .Post("/{run}/cancel", Opens.Key | Opens.Token, writes, Cancel)
+            .Post("/{run}/cancel", Credentials.Key | Credentials.Token, writes, Cancel)
             .Audits("run.cancel")
-            .Says("Cancel a run; its agent is told")
+            .WithSummary("Cancel a run; its agent is told")
             .MayTake<CancelRun>()
-            .Gives<RunView>()
-            .Gives(400, 401, 403, 404, 409);
+            .Produces<RunView>()
+            .Produces(400, 401, 403, 404, 409);
         group
-            .Post("/{run}/pause", Opens.Key | Opens.Token, writes, Pause)
+            .Post("/{run}/pause", Credentials.Key | Credentials.Token, writes, Pause)
             .Audits("run.pause")
-            .Says("Pause a run; its agent is told")
-            .Gives<RunView>()
-            .Gives(401, 403, 404, 409);
+            .WithSummary("Pause a run; its agent is told")
+            .Produces<RunView>()
+            .Produces(401, 403, 404, 409);
         group
-            .Post("/{run}/resume", Opens.Key | Opens.Token, writes, Resume)
+            .Post("/{run}/resume", Credentials.Key | Credentials.Token, writes, Resume)
             .Audits("run.resume")
-            .Says("Let a paused run go on; its agent is told")
-            .Gives<RunView>()
-            .Gives(401, 403, 404, 409);
+            .WithSummary("Let a paused run go on; its agent is told")
+            .Produces<RunView>()
+            .Produces(401, 403, 404, 409);
         group
-            .Post("/{run}/retry", Opens.Key | Opens.Token, writes, Retry)
+            .Post("/{run}/retry", Credentials.Key | Credentials.Token, writes, Retry)
             .Audits("run.retry")
-            .Says("Begin the next attempt of a failed run")
-            .Takes<RetryRun>()
-            .Gives<RunView>(202)
-            .Gives(400, 401, 403, 404, 409);
+            .WithSummary("Begin the next attempt of a failed run")
+            .Accepts<RetryRun>()
+            .Produces<RunView>(202)
+            .Produces(400, 401, 403, 404, 409);
         group
-            .Post("/{run}/status", Opens.Key | Opens.Token | Opens.RunToken | Opens.CallbackToken, writes, Report)
+            .Post(
+                "/{run}/status",
+                Credentials.Key | Credentials.Token | Credentials.RunToken | Credentials.CallbackToken,
+                writes,
+                Report
+            )
             .ForReports()
-            .Says("Report a run's status")
-            .Takes<ReportStatus>()
-            .Gives<RunView>()
-            .Gives(400, 401, 403, 404, 409, 413);
+            .WithSummary("Report a run's status")
+            .Accepts<ReportStatus>()
+            .Produces<RunView>()
+            .Produces(400, 401, 403, 404, 409, 413);
     }
 
     private async Task<IResult> Create(HttpContext http, ProjectCaller caller)
@@ -114,7 +119,7 @@ internal sealed class RunRoutes(
             return unreadable!;
         var agent = fields.Text("agent", 1, 128);
         if (!caller.Allows("write", "runs") && (agent is null || !caller.Allows("trigger", "tasks", agent)))
-            return ProblemFamily.Instance.Forbidden("write:runs");
+            return ProblemFormat.Instance.Forbidden("write:runs");
         var (asked, wrong) = await creation.ReadAsync(new Fields(fields.Root), http);
         if (asked is null)
             return wrong!;
@@ -137,7 +142,7 @@ internal sealed class RunRoutes(
                 "A filter is a comma-separated list of at most 100 names; created is from..to in ISO 8601",
                 "invalid_filter"
             );
-        filter = filter with { WithInternal = caller.Authority.Allows(Need.FullAdmin) };
+        filter = filter with { WithInternal = caller.Authority.Allows(RequiredScope.FullAdmin) };
         var found = await runs.ListAsync(caller.Project, filter, page.Limit, http.RequestAborted);
         var buffer = new System.Buffers.ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))
@@ -239,14 +244,14 @@ internal sealed class RunRoutes(
             return Unknown(caller);
         if (!caller.Allows("write", "runs", id))
             return caller.Allows("read", "runs", id)
-                ? ProblemFamily.Instance.Forbidden("write:runs:" + id)
+                ? ProblemFormat.Instance.Forbidden("write:runs:" + id)
                 : Unknown(caller);
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null)
             return unreadable!;
         var report = NativeReport.Read(
             fields,
-            new Doer(caller.Authority.Credential, caller.Authority.LoggedActor),
+            new Actor(caller.Authority.Credential, caller.Authority.LoggedActor),
             database.Now,
             AttemptOf(caller, id)
         );
@@ -281,14 +286,14 @@ internal sealed class RunRoutes(
     private async Task<IResult> ActAsync(
         HttpContext http,
         ProjectCaller caller,
-        Func<Tx, Run, Doer, ValueTask<(Run? Run, Refusal? Refusal)>> act,
+        Func<Tx, Run, Actor, ValueTask<(Run? Run, Refusal? Refusal)>> act,
         int status = 200
     )
     {
         var (found, refusal) = await FindAsync(http, caller, "write");
         if (found is null)
             return refusal!;
-        var by = new Doer(caller.Authority.Credential, caller.Authority.LoggedActor);
+        var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
         var (run, refused) = await database.WriteAsync<(Run?, Refusal?)>(async tx =>
             await RunStore.LockAsync(tx, found.Project, found.Id) is { } locked
                 ? await act(tx, locked, by)
@@ -309,7 +314,7 @@ internal sealed class RunRoutes(
             return (
                 null,
                 caller.Allows("read", "runs", id)
-                    ? ProblemFamily.Instance.Forbidden($"{action}:runs:{id}")
+                    ? ProblemFormat.Instance.Forbidden($"{action}:runs:{id}")
                     : Unknown(caller)
             );
         var run = await runs.FindAsync(caller.Project, id);
@@ -320,7 +325,7 @@ internal sealed class RunRoutes(
     private async Task<Run> WaitAsync(HttpContext http, ProjectCaller caller, Run run, TimeSpan time)
     {
         using var wait = registry.Wait(http, caller);
-        var changed = new Hint();
+        var changed = new AsyncSignal();
         using var listening = database.Changes.Listen(run.Id, changed.Set, WatchedRow.Run(run.Project, run.Id));
         // A server that goes down answers with what there is: whoever waits asks again, where somebody answers.
         using var stopping = lifetime.ApplicationStopping.Register(changed.Set);

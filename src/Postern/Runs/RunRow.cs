@@ -65,9 +65,9 @@ internal static class RunRow
             run.ClaimAt
         );
         if (run.DueAt is not null)
-            tx.Touch(Topics.Runs);
+            tx.Notify(Topics.Runs);
         if (run.ClaimAt is not null)
-            tx.Touch(Topics.Claimable(run.Project, run.Agent));
+            tx.Notify(Topics.Claimable(run.Project, run.Agent));
     }
 
     /// <summary>
@@ -126,9 +126,9 @@ internal static class RunRow
         if (saved != 1)
             throw new InvalidOperationException($"{run.Id} was changed without its row being held.");
         if (run.DueAt is not null)
-            tx.Touch(Topics.Runs);
+            tx.Notify(Topics.Runs);
         if (run.ClaimAt is not null)
-            tx.Touch(Topics.Claimable(run.Project, run.Agent));
+            tx.Notify(Topics.Claimable(run.Project, run.Agent));
         // It has ended, or its next attempt is yet to be handed over: another may have its place.
         if (releases && run.Session is null)
             await AgentPlaces.FreeAsync(tx, run.Project, run.Agent, ofSession: false);

@@ -90,7 +90,7 @@ internal sealed class RunStore(Database database)
     public Task<int> ReleaseAsync(Run run) =>
         database.WriteAsync(async tx =>
         {
-            tx.Touch(Topics.Runs);
+            tx.Notify(Topics.Runs);
             return await tx.ExecuteAsync(
                 """
                 UPDATE run

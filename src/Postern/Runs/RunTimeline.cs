@@ -31,7 +31,7 @@ internal sealed class RunTimeline(
             registry,
             http,
             caller,
-            new Need("read", "runs", run.Id),
+            new RequiredScope("read", "runs", run.Id),
             LogStream.Heartbeat,
             null
         );

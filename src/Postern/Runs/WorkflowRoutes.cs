@@ -11,26 +11,26 @@ internal sealed class WorkflowRoutes(WorkflowStore workflows)
 
     public void Map(Doors doors)
     {
-        var group = doors.Group("/api/v1/workflows", ProblemFamily.Instance);
+        var group = doors.Group("/api/v1/workflows", ProblemFormat.Instance);
         group
-            .Get("", Opens.Key, Rule.Needs("read", "runs"), List)
-            .Says("List the workflows")
+            .Get("", Credentials.Key, Authorization.Needs("read", "runs"), List)
+            .WithSummary("List the workflows")
             .Paged()
-            .Gives<Page<WorkflowView>>()
-            .Gives(400, 401, 403);
+            .Produces<Page<WorkflowView>>()
+            .Produces(400, 401, 403);
         group
-            .Put("/{workflow}", Opens.Key, Rule.Admin, Put)
+            .Put("/{workflow}", Credentials.Key, Authorization.Admin, Put)
             .Audits("workflow.put")
-            .Says("Define a workflow; another definition makes its next version")
-            .Takes<PutWorkflow>()
-            .Gives<WorkflowView>()
-            .Gives<WorkflowView>(201)
-            .Gives(400, 401, 403, 409);
+            .WithSummary("Define a workflow; another definition makes its next version")
+            .Accepts<PutWorkflow>()
+            .Produces<WorkflowView>()
+            .Produces<WorkflowView>(201)
+            .Produces(400, 401, 403, 409);
         group
-            .Get("/{workflow}", Opens.Key, Rule.Needs("read", "runs"), Retrieve)
-            .Says("Read a workflow's newest version")
-            .Gives<WorkflowView>()
-            .Gives(401, 403, 404);
+            .Get("/{workflow}", Credentials.Key, Authorization.Needs("read", "runs"), Retrieve)
+            .WithSummary("Read a workflow's newest version")
+            .Produces<WorkflowView>()
+            .Produces(401, 403, 404);
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)

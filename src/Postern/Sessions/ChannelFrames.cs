@@ -24,7 +24,7 @@ internal static class ChannelFrames
         Encoding.UTF8.GetBytes($"event: error\ndata: {{\"reason\":\"{reason}\"}}\n\n");
 
     /// <summary>The channel as a log: what it holds after a number, and whether more can follow.</summary>
-    public static LogSource Source(Database database, SessionName name, string channel) =>
+    public static LogSource Source(Database database, SessionRef name, string channel) =>
         new(
             $"{name.Id}/{channel}",
             name.Id,
@@ -47,7 +47,7 @@ internal static class ChannelFrames
             WatchedRow.Session(name.Project, name.Id)
         );
 
-    public static async ValueTask<Batch> ReadAsync(Tx tx, SessionName name, string channel, long next)
+    public static async ValueTask<Batch> ReadAsync(Tx tx, SessionRef name, string channel, long next)
     {
         var records = await RecordStore.AfterAsync(tx, name, channel, next - 1, PageSize);
         if (records.Count > 0)

@@ -32,44 +32,44 @@ internal sealed class ChannelRoutes(
         {
             var group = doors.Group("/realtime/v1/sessions/{session}" + path, SessionFamily.Instance);
             group
-                .Post("/append", Opens.Key | Opens.Token | Opens.RunToken, writes, Append)
+                .Post("/append", Credentials.Key | Credentials.Token | Credentials.RunToken, writes, Append)
                 .ForReports()
-                .Says("Append one record of any text")
+                .WithSummary("Append one record of any text")
                 .Header("X-Part-Id", "The same part again is one record")
-                .Takes<string>("text/plain")
-                .Gives<Appended>()
-                .Gives(400, 401, 403, 404, 409, 413);
+                .Accepts<string>("text/plain")
+                .Produces<Appended>()
+                .Produces(400, 401, 403, 404, 409, 413);
             group
-                .Post("/records", Opens.Key | Opens.Token | Opens.RunToken, writes, AppendBatch)
+                .Post("/records", Credentials.Key | Credentials.Token | Credentials.RunToken, writes, AppendBatch)
                 .ForReports()
-                .Says("Append a batch of records: how agents stream")
-                .Takes<AppendRecords>()
-                .Gives<AppendedBatch>()
-                .Gives(400, 401, 403, 404, 409, 413);
+                .WithSummary("Append a batch of records: how agents stream")
+                .Accepts<AppendRecords>()
+                .Produces<AppendedBatch>()
+                .Produces(400, 401, 403, 404, 409, 413);
             group
-                .Get("/records", Opens.Key | Opens.Token | Opens.RunToken, opens, Read)
-                .Says("Read records")
+                .Get("/records", Credentials.Key | Credentials.Token | Credentials.RunToken, opens, Read)
+                .WithSummary("Read records")
                 .Query("afterEventId", "Records with a larger number.", -1, long.MaxValue)
                 .Query("limit", "How many at most.", 1, 1000, 1000)
-                .Gives<RecordsPage>()
-                .Gives(400, 401, 404);
+                .Produces<RecordsPage>()
+                .Produces(400, 401, 404);
             group
-                .Get("", Opens.Key | Opens.Token | Opens.RunToken, opens, Follow)
-                .Says("Follow the channel as server-sent events")
+                .Get("", Credentials.Key | Credentials.Token | Credentials.RunToken, opens, Follow)
+                .WithSummary("Follow the channel as server-sent events")
                 .Header("Last-Event-ID", "Resume after this number")
                 .Header("Timeout-Seconds", "1 to 600, default 60")
                 .Header("X-Peek-Settled", "1: close at once when the last turn has completed")
                 .Header("X-Trigger-Stream-Start", "latest: only what is new")
-                .Gives<string>(200, "text/event-stream")
-                .Gives(400, 401, 404);
+                .Produces<string>(200, "text/event-stream")
+                .Produces(400, 401, 404);
             group
-                .Head("", Opens.Key | Opens.Token | Opens.RunToken, opens, Head)
-                .Says("The last number given, in X-Last-Chunk-Index")
-                .Gives(200, 401, 404);
+                .Head("", Credentials.Key | Credentials.Token | Credentials.RunToken, opens, Head)
+                .WithSummary("The last number given, in X-Last-Chunk-Index")
+                .Produces(200, 401, 404);
             group
-                .Put("", Opens.Key | Opens.Token | Opens.RunToken, writes, Initialize)
-                .Says("Direct stream credentials are not offered")
-                .Gives(401, 404, 501)
+                .Put("", Credentials.Key | Credentials.Token | Credentials.RunToken, writes, Initialize)
+                .WithSummary("Direct stream credentials are not offered")
+                .Produces(401, 404, 501)
                 .Hide();
         }
     }
@@ -235,7 +235,7 @@ internal sealed class ChannelRoutes(
             };
     }
 
-    private async ValueTask<(SessionName? Name, string? Channel, Refusal? Refusal)> ForAppendAsync(
+    private async ValueTask<(SessionRef? Name, string? Channel, Refusal? Refusal)> ForAppendAsync(
         HttpContext http,
         ProjectCaller caller
     )
@@ -253,7 +253,7 @@ internal sealed class ChannelRoutes(
     }
 
     private Task<AppendOutcome> AppendAsync(
-        SessionName name,
+        SessionRef name,
         string channel,
         IReadOnlyList<NewRecord> batch,
         ProjectCaller caller
@@ -269,7 +269,7 @@ internal sealed class ChannelRoutes(
     }
 
     private async Task<AppendOutcome> AppendAndForgetAsync(
-        SessionName name,
+        SessionRef name,
         string channel,
         IReadOnlyList<NewRecord> batch,
         Writer writer
@@ -291,12 +291,7 @@ internal sealed class ChannelRoutes(
     /// Where a stream begins: after a record, from the start, from the end (null), or where a command-line client
     /// stood.
     /// </summary>
-    private async ValueTask<long?> CursorAsync(
-        HttpContext http,
-        ProjectCaller caller,
-        SessionName? name,
-        string channel
-    )
+    private async ValueTask<long?> CursorAsync(HttpContext http, ProjectCaller caller, SessionRef? name, string channel)
     {
         var headers = http.Request.Headers;
         if (headers.TryGetValue("Last-Event-ID", out var last) && last.ToString().Length > 0)
@@ -310,7 +305,7 @@ internal sealed class ChannelRoutes(
             channel == RecordStore.Out
             && name is not null
             && caller.Authority.Person is { } person
-            && await records.StandOfAsync(name, person) is { } stand
+            && await records.GetReadPositionAsync(name, person) is { } stand
         )
             return stand - 1;
         return -1;

@@ -24,7 +24,7 @@ internal sealed class ChannelStream(
 
     public async Task ExecuteAsync(HttpContext http)
     {
-        var need = new Need("read", "sessions", asked.Name?.Id ?? asked.Reference, asked.Name?.ExternalId);
+        var need = new RequiredScope("read", "sessions", asked.Name?.Id ?? asked.Reference, asked.Name?.ExternalId);
         using var stream = new LiveStream(registry, http, caller, need, Heartbeat, asked.Timeout);
         http.Response.Headers["X-Stream-Version"] = "v2";
         var settled =
@@ -38,7 +38,7 @@ internal sealed class ChannelStream(
         var name = asked.Name ?? await BirthAsync(stream);
         if (name is not null)
         {
-            stream.Need = new Need("read", "sessions", name.Id, name.ExternalId);
+            stream.RequiredScope = new RequiredScope("read", "sessions", name.Id, name.ExternalId);
             await FollowAsync(stream, name, settled);
         }
         if (stream.ClientGone)
@@ -46,7 +46,7 @@ internal sealed class ChannelStream(
         await stream.WriteAsync(stream.WhyEnded is { } reason ? ChannelFrames.Error(reason) : ChannelFrames.Done);
     }
 
-    private async Task FollowAsync(LiveStream stream, SessionName name, bool settled)
+    private async Task FollowAsync(LiveStream stream, SessionRef name, bool settled)
     {
         var channel = asked.SideChannel is null ? asked.Io : RecordStore.Side(asked.SideChannel, asked.Io);
         using var following = await tails.FollowAsync(ChannelFrames.Source(database, name, channel), stream);
@@ -79,7 +79,7 @@ internal sealed class ChannelStream(
     }
 
     /// <summary>One page from the store; the cursor after it, or -1 when the stream is over.</summary>
-    private async Task<long> CatchUpAsync(LiveStream stream, SessionName name, string channel, long cursor)
+    private async Task<long> CatchUpAsync(LiveStream stream, SessionRef name, string channel, long cursor)
     {
         var batch = await database.ReadAsync(tx => ChannelFrames.ReadAsync(tx, name, channel, cursor));
         if (batch.Frames.Count == 0)
@@ -93,7 +93,7 @@ internal sealed class ChannelStream(
         return cursor;
     }
 
-    private async ValueTask<bool> SendAsync(LiveStream stream, SessionName name, Frame frame)
+    private async ValueTask<bool> SendAsync(LiveStream stream, SessionRef name, Frame frame)
     {
         if (stream.WhyEnded is not null)
             return true;
@@ -105,7 +105,7 @@ internal sealed class ChannelStream(
     }
 
     /// <summary>Waits for the session of a name that nobody has taken yet; null when the stream ended first.</summary>
-    private async Task<SessionName?> BirthAsync(LiveStream stream)
+    private async Task<SessionRef?> BirthAsync(LiveStream stream)
     {
         using var listening = database.Changes.Listen(
             Topics.Named(caller.Project, asked.Reference),
@@ -123,6 +123,6 @@ internal sealed class ChannelStream(
         return null;
     }
 
-    private async ValueTask<bool> IsSettledAsync(SessionName name) =>
+    private async ValueTask<bool> IsSettledAsync(SessionRef name) =>
         await sessions.FindAsync(name.Project, name.Id) is { OutSettled: true };
 }

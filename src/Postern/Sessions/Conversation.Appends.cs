@@ -12,7 +12,7 @@ internal sealed partial class Conversation
     /// <summary>Appends records to a channel: all of them or none, and none that is there already.</summary>
     public async ValueTask<AppendOutcome> AppendAsync(
         Tx tx,
-        SessionName name,
+        SessionRef name,
         string channel,
         IReadOnlyList<NewRecord> records,
         Writer writer
@@ -60,7 +60,7 @@ internal sealed partial class Conversation
         )
             return new AppendOutcome.AwaitsApproval();
 
-        tx.Touch(session.Id);
+        tx.Notify(session.Id);
         var (start, end, ensured) = channel switch
         {
             RecordStore.In => await AppendInAsync(tx, session, name, fresh, writer),
@@ -79,7 +79,7 @@ internal sealed partial class Conversation
     /// The hot path of agents that stream; null when the rules of <see cref="AppendAsync"/> are needed after all, and
     /// nothing was written.
     /// </summary>
-    public async Task<long?> TryAppendPlainAsync(Database database, SessionName name, NewRecord record, Writer writer)
+    public async Task<long?> TryAppendPlainAsync(Database database, SessionRef name, NewRecord record, Writer writer)
     {
         try
         {
@@ -134,7 +134,7 @@ internal sealed partial class Conversation
     private async ValueTask<(long Start, long End, bool Ensured)> AppendInAsync(
         Tx tx,
         Session session,
-        SessionName name,
+        SessionRef name,
         List<NewRecord> records,
         Writer writer
     )
@@ -186,7 +186,7 @@ internal sealed partial class Conversation
         );
         var now = session with { InNext = seq, InMessageSeq = message, StopSeq = stop, MessageNext = messages };
         if (writer.Person is not null)
-            await RecordStore.StandAsync(tx, name, writer.Person, session.OutNext);
+            await RecordStore.SaveReadPositionAsync(tx, name, writer.Person, session.OutNext);
         if (close)
         {
             await CloseAsync(tx, now, "closed by the client");
@@ -198,7 +198,7 @@ internal sealed partial class Conversation
     private async ValueTask<(long Start, long End, bool Ensured)> AppendOutAsync(
         Tx tx,
         Session session,
-        SessionName name,
+        SessionRef name,
         List<NewRecord> records,
         bool withoutRecords = false
     )
@@ -252,7 +252,7 @@ internal sealed partial class Conversation
     private async ValueTask<Session> CompleteTurnAsync(
         Tx tx,
         Session session,
-        SessionName name,
+        SessionRef name,
         NewRecord record,
         FoldedMessage? message
     )
@@ -291,9 +291,9 @@ internal sealed partial class Conversation
         if (now.CurrentRun is { } run)
         {
             if (now.HasUnanswered)
-                await RunDue.AgainAsync(tx, now.Project, run);
+                await RunDue.RequeueAsync(tx, now.Project, run);
             else
-                await RunDue.RestAsync(tx, now.Project, run);
+                await RunDue.ReturnToIdleAsync(tx, now.Project, run);
         }
         if (session.IsOfTrigger)
             await CaptureStore.SettleAsync(tx, now.Project, now.Id, answered, Capture.Success, null, null);
@@ -311,7 +311,7 @@ internal sealed partial class Conversation
 
     private static async ValueTask<(long Start, long End, bool Ensured)> AppendSideAsync(
         Tx tx,
-        SessionName name,
+        SessionRef name,
         string channel,
         List<NewRecord> records
     )

@@ -19,7 +19,7 @@ internal sealed partial class Conversation
         Run run,
         string phase,
         string? why,
-        Doer? by = null,
+        Actor? by = null,
         Failure? failure = null,
         bool tellAgent = false
     )
@@ -49,7 +49,7 @@ internal sealed partial class Conversation
             session.Project,
             session.Id
         );
-        tx.Touch(session.Id);
+        tx.Notify(session.Id);
         session = session with { CurrentRun = null };
         if (!session.TurnIsOpen && !session.HasUnanswered)
             return;
@@ -99,7 +99,7 @@ internal sealed partial class Conversation
     )
     {
         var name = NameOf(session);
-        tx.Touch(session.Id);
+        tx.Notify(session.Id);
         var messages = session.MessageNext;
         var hasTurn = !withoutRecords && session.OutNext > session.TurnOutSeq;
         if (hasTurn && await folds.MessageAsync(tx, session, session.OutNext, []) is { } message)

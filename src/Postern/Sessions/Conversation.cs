@@ -15,7 +15,7 @@ namespace Postern.Sessions;
 /// </summary>
 internal sealed partial class Conversation(
     Transcript transcript,
-    TurnFolds folds,
+    TurnAssemblers folds,
     RunMachine machine,
     SessionEvents events,
     PosternOptions options
@@ -41,7 +41,7 @@ internal sealed partial class Conversation(
         byte[]? input,
         bool bootMessage,
         Run? like = null,
-        Doer? by = null
+        Actor? by = null
     )
     {
         if (await AgentStore.FindAsync(tx, session.Project, session.Agent) is not { } agent)
@@ -59,7 +59,7 @@ internal sealed partial class Conversation(
             ClaimAt = offered ? tx.Now : null,
             IdleSeconds = IdleSecondsOf(session) ?? agent.Settings.IdleSeconds ?? options.Runs.IdleSeconds,
         };
-        await machine.CreateAsync(tx, run, input, by ?? Doer.Server);
+        await machine.CreateAsync(tx, run, input, by ?? Actor.Server);
         await tx.ExecuteAsync(
             """
             UPDATE session
@@ -73,7 +73,7 @@ internal sealed partial class Conversation(
         );
         if (session.IsOfTrigger)
             await CaptureStore.FollowAsync(tx, session.Project, session.Id, run.Id);
-        tx.Touch(session.Id);
+        tx.Notify(session.Id);
         return run.Id;
     }
 
@@ -106,13 +106,13 @@ internal sealed partial class Conversation(
         Session session,
         string why,
         string runStatus,
-        Doer? by = null,
+        Actor? by = null,
         Failure? failure = null,
         bool withoutRecords = false
     )
     {
         var name = NameOf(session);
-        tx.Touch(session.Id);
+        tx.Notify(session.Id);
         var id = Id.New("rec", tx.Now);
         var error = NewRecord.OfJson(
             JsonSerializer.SerializeToUtf8Bytes(new { type = "error", errorText = why }, Wire.Json),
@@ -165,7 +165,7 @@ internal sealed partial class Conversation(
     /// <summary>
     /// A run that has waited for a person goes on: the clock of its turn runs again or, between turns, its idle window.
     /// </summary>
-    public async ValueTask GoOnAsync(Tx tx, Run run)
+    public async ValueTask ResumeAsync(Tx tx, Run run)
     {
         if (
             await SessionStore.LockAsync(tx, run.Project, run.Session!) is not { } session
@@ -173,15 +173,15 @@ internal sealed partial class Conversation(
         )
             return;
         if (session.TurnIsOpen)
-            await Turns.HoldAsync(tx, run, null);
+            await Turns.ExtendTurnAsync(tx, run, null);
         else if (session.HasUnanswered)
-            await RunDue.AgainAsync(tx, run.Project, run.Id);
+            await RunDue.RequeueAsync(tx, run.Project, run.Id);
         else
-            await RunDue.RestAsync(tx, run.Project, run.Id);
+            await RunDue.ReturnToIdleAsync(tx, run.Project, run.Id);
     }
 
     /// <summary>A message of the transcript beside the turns.</summary>
-    public async ValueTask NoteAsync(Tx tx, string project, string id, ChatMessage message, string? run)
+    public async ValueTask AppendTranscriptAsync(Tx tx, string project, string id, ChatMessage message, string? run)
     {
         if (await SessionStore.LockAsync(tx, project, id) is not { } session)
             return;
@@ -193,7 +193,7 @@ internal sealed partial class Conversation(
             session.MessageNext + 1,
             tx.Now
         );
-        tx.Touch(id);
+        tx.Notify(id);
     }
 
     private async ValueTask<bool> EnsureRunAsync(Tx tx, Session session)
@@ -228,7 +228,7 @@ internal sealed partial class Conversation(
             : null;
     }
 
-    public static SessionName NameOf(Session s) => new(s.Project, s.Id, s.ExternalId, s.Agent, s.Key);
+    public static SessionRef NameOf(Session s) => new(s.Project, s.Id, s.ExternalId, s.Agent, s.Key);
 
     private static long Seconds(long seconds) => seconds * 1_000_000;
 }

@@ -24,7 +24,7 @@ internal sealed class RecordStore(Database database)
     /// </summary>
     public static string Side(string name, string io) => name + "/" + io;
 
-    public static ValueTask<int> InsertAsync(Tx tx, SessionName name, string channel, long seq, NewRecord record) =>
+    public static ValueTask<int> InsertAsync(Tx tx, SessionRef name, string channel, long seq, NewRecord record) =>
         tx.ExecuteAsync(
             """
             INSERT INTO record (project, session, channel, seq, at, part_id, body, headers)
@@ -46,7 +46,7 @@ internal sealed class RecordStore(Database database)
     /// </summary>
     public static async ValueTask InsertAllAsync(
         Tx tx,
-        SessionName name,
+        SessionRef name,
         string channel,
         long start,
         IReadOnlyList<NewRecord> records
@@ -106,7 +106,7 @@ internal sealed class RecordStore(Database database)
     /// <param name="mostBytes">A session that holds so many takes no more.</param>
     public static async ValueTask<long?> AppendPlainAsync(
         Tx tx,
-        SessionName name,
+        SessionRef name,
         NewRecord record,
         Writer writer,
         long mostBytes
@@ -128,21 +128,21 @@ internal sealed class RecordStore(Database database)
         {
             var written = await tx.FirstAsync(TakeAndInsert, r => (long?)r.GetInt64(0), args);
             if (written is not null)
-                tx.Touch(name.Id);
+                tx.Notify(name.Id);
             return written;
         }
         const string take = TakeOutSeq + " RETURNING out_next - 1";
         if (await tx.FirstAsync(take, r => (long?)r.GetInt64(0), args[..8]) is not { } seq)
             return null;
         await InsertAsync(tx, name, Out, seq, record);
-        tx.Touch(name.Id);
+        tx.Notify(name.Id);
         return seq;
     }
 
     /// <summary>The records that part ids were first used for.</summary>
     public static async ValueTask<Dictionary<string, Record>> FindPartsAsync(
         Tx tx,
-        SessionName name,
+        SessionRef name,
         string channel,
         IReadOnlyList<NewRecord> records
     )
@@ -170,7 +170,7 @@ internal sealed class RecordStore(Database database)
     }
 
     /// <summary>The next sequence number of a side channel, under the session's lock.</summary>
-    public static async ValueTask<long> NextOfSideAsync(Tx tx, SessionName name, string channel) =>
+    public static async ValueTask<long> NextOfSideAsync(Tx tx, SessionRef name, string channel) =>
         await tx.FirstAsync(
             "SELECT seq + 1 FROM record WHERE project = $1 AND session = $2 AND channel = $3 ORDER BY seq DESC LIMIT 1",
             r => r.GetInt64(0),
@@ -180,12 +180,12 @@ internal sealed class RecordStore(Database database)
         );
 
     /// <summary>The records after a number, at most <paramref name="limit"/> and a mebibyte.</summary>
-    public ValueTask<List<Record>> AfterAsync(SessionName name, string channel, long after, int limit) =>
+    public ValueTask<List<Record>> AfterAsync(SessionRef name, string channel, long after, int limit) =>
         database.ReadAsync(tx => AfterAsync(tx, name, channel, after, limit));
 
     public static ValueTask<List<Record>> AfterAsync(
         Tx tx,
-        SessionName name,
+        SessionRef name,
         string channel,
         long after,
         int limit,
@@ -205,7 +205,7 @@ internal sealed class RecordStore(Database database)
         );
 
     /// <summary>The next number to be given, and the time of the last record (0 when there is none).</summary>
-    public ValueTask<(long Next, long LastAt)> TailAsync(SessionName name, string channel) =>
+    public ValueTask<(long Next, long LastAt)> TailAsync(SessionRef name, string channel) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(
                 """
@@ -222,7 +222,7 @@ internal sealed class RecordStore(Database database)
         );
 
     /// <summary>Where a person's command-line client stood in <c>out</c> when it last wrote to <c>in</c>.</summary>
-    public ValueTask<long?> StandOfAsync(SessionName name, string subject) =>
+    public ValueTask<long?> GetReadPositionAsync(SessionRef name, string subject) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(
                 "SELECT out_seq FROM participant WHERE project = $1 AND session = $2 AND subject = $3",
@@ -233,7 +233,7 @@ internal sealed class RecordStore(Database database)
             )
         );
 
-    public static ValueTask<int> StandAsync(Tx tx, SessionName name, string subject, long outSeq) =>
+    public static ValueTask<int> SaveReadPositionAsync(Tx tx, SessionRef name, string subject, long outSeq) =>
         tx.ExecuteAsync(
             """
             INSERT INTO participant (project, session, subject, out_seq)

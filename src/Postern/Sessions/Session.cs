@@ -106,7 +106,7 @@ internal sealed record Session(
     /// A name that a client may choose: 1 to 256 characters, not one of ours, and one that every route can be asked
     /// for.
     /// </summary>
-    public static string? WhatIsWrongWith(string externalId)
+    public static string? Validate(string externalId)
     {
         if (externalId.Length is 0 or > MaxExternalId)
             return $"must have 1 to {MaxExternalId} characters";

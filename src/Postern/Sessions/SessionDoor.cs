@@ -30,7 +30,7 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
     /// What never changes about it, for appends and streams. With <paramref name="mayBeUnborn"/> a name that no session
     /// has yet is let through as null.
     /// </summary>
-    public async ValueTask<(SessionName? Name, string Reference, Refusal? Refusal)> NameAsync(
+    public async ValueTask<(SessionRef? Name, string Reference, Refusal? Refusal)> NameAsync(
         HttpContext http,
         ProjectCaller caller,
         int segment,
@@ -41,7 +41,7 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
         if (RequestPath.Segment(http, segment) is not { } reference)
             return (null, "", NotFound(caller));
         var name = await sessions.NameAsync(caller.Project, reference);
-        var unborn = name is null && mayBeUnborn && Session.WhatIsWrongWith(reference) is null;
+        var unborn = name is null && mayBeUnborn && Session.Validate(reference) is null;
         // What will be internal once it is there is so before.
         if (unborn && !Hides(caller, reference, null) && caller.Allows(action, "sessions", reference))
             return (null, reference, null);
@@ -87,7 +87,9 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
     /// <param name="name">The session's external id, or whatever else the path names it by.</param>
     /// <param name="id">The session's id; null when there is none of that name.</param>
     public static bool Hides(ProjectCaller caller, string name, string? id) =>
-        Session.IsInternal(name) && !caller.Allows(Need.FullAdmin) && (id is null || !caller.Authority.IsWorkerOf(id));
+        Session.IsInternal(name)
+        && !caller.Allows(RequiredScope.FullAdmin)
+        && (id is null || !caller.Authority.IsWorkerOf(id));
 
     /// <summary>The same for what belongs to a session, such as a run; null is no session's.</summary>
     public async ValueTask<bool> HidesAsync(ProjectCaller caller, string? session) =>
@@ -95,7 +97,7 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
         && await sessions.NameAsync(caller.Project, session) is { } name
         && Hides(caller, name.Name, name.Id);
 
-    private static Refusal? Check(ProjectCaller caller, string reference, SessionName? name, string action)
+    private static Refusal? Check(ProjectCaller caller, string reference, SessionRef? name, string action)
     {
         if (Hides(caller, name?.Name ?? reference, name?.Id))
             return NotFound(caller);

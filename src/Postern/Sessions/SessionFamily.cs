@@ -7,7 +7,7 @@ namespace Postern.Sessions;
 /// How the session family words its errors (<c>{error, code?}</c>), and the CORS headers that each of its answers
 /// carries: clients are browsers on any origin, and hold a token, never a cookie.
 /// </summary>
-internal sealed class SessionFamily : ErrorFamily
+internal sealed class SessionFamily : ErrorFormat
 {
     private const string Exposed =
         "x-session-settled, x-stream-version, x-should-retry, retry-after, x-last-chunk-index, x-ratelimit-limit, "

@@ -17,14 +17,14 @@ namespace Postern.Sessions;
 internal sealed class SessionKeeper(
     Database database,
     SessionStore sessions,
-    TurnFolds folds,
+    TurnAssemblers folds,
     RunStore runs,
     RunMachine machine,
     Conversation conversation,
     PosternOptions options,
     TimeProvider clock,
     ILogger<SessionKeeper> log
-) : PeriodicLook(clock, log)
+) : PollingLoop(clock, log)
 {
     private const int SweepBatch = 1000;
     private const int MaxFailures = 3;
@@ -32,9 +32,9 @@ internal sealed class SessionKeeper(
     /// <summary>Sessions whose failures are remembered; what is forgotten is tried as often again.</summary>
     private const int MaxRemembered = 10_000;
     private const long PutOff = 600_000_000;
-    private readonly ConcurrentDictionary<SessionName, int> _failures = new();
+    private readonly ConcurrentDictionary<SessionRef, int> _failures = new();
 
-    protected override async Task LookAsync(CancellationToken stop)
+    protected override async Task PollAsync(CancellationToken stop)
     {
         await AllAsync(
             limit => sessions.OverdueAsync(Overdue.Turn, limit),
@@ -58,7 +58,7 @@ internal sealed class SessionKeeper(
         await AllAsync(runs.IdleOverdueAsync, run => run.Id, EndIdleAsync, stop);
     }
 
-    private async Task<bool> SettleAsync(SessionName name, Func<Tx, Session, bool, ValueTask<bool>> act)
+    private async Task<bool> SettleAsync(SessionRef name, Func<Tx, Session, bool, ValueTask<bool>> act)
     {
         var failures = _failures.GetValueOrDefault(name);
         if (failures > MaxFailures)
@@ -126,7 +126,7 @@ internal sealed class SessionKeeper(
         return true;
     }
 
-    private Task<bool> PutOffAsync(SessionName name) =>
+    private Task<bool> PutOffAsync(SessionRef name) =>
         database.WriteAsync(async tx =>
             await tx.ExecuteAsync(
                 "UPDATE session SET turn_deadline = $4 WHERE project = $1 AND id = $2 AND turn_deadline <= $3",
@@ -153,12 +153,12 @@ internal sealed class SessionKeeper(
                     run.Project,
                     run.Session
                 );
-                tx.Touch(run.Session);
+                tx.Notify(run.Session);
             }
             return await machine.EndAsync(tx, run.Project, run.Id, Phase.Succeeded, null) is not null;
         });
 
-    private Task<bool> WithLockAsync(SessionName name, Func<Tx, Session, ValueTask<bool>> act) =>
+    private Task<bool> WithLockAsync(SessionRef name, Func<Tx, Session, ValueTask<bool>> act) =>
         database.WriteAsync(async tx =>
             await SessionStore.LockAsync(tx, name.Project, name.Id) is { } session && await act(tx, session)
         );
@@ -204,7 +204,7 @@ internal sealed class SessionKeeper(
     }
 
     /// <summary>The records first, some at a time, then the session: no transaction deletes a million rows.</summary>
-    private async Task<bool> DeleteAsync(SessionName name, CancellationToken stop)
+    private async Task<bool> DeleteAsync(SessionRef name, CancellationToken stop)
     {
         foreach (var part in SessionStore.Parts)
         {

@@ -25,15 +25,15 @@ internal sealed class SessionRoutes(
     {
         var group = doors.Group("/api/v1/sessions", SessionFamily.Instance);
         group
-            .Post("", Opens.Key | Opens.Token, "write:tasks:{taskIdentifier} or write:sessions", Start)
-            .Says("Start a session, or get the one of that external id")
-            .Takes<StartSession>()
-            .Gives<StartedSession>(201)
-            .Gives<StartedSession>(200)
-            .Gives(400, 401, 403, 404, 409, 413, 422);
+            .Post("", Credentials.Key | Credentials.Token, "write:tasks:{taskIdentifier} or write:sessions", Start)
+            .WithSummary("Start a session, or get the one of that external id")
+            .Accepts<StartSession>()
+            .Produces<StartedSession>(201)
+            .Produces<StartedSession>(200)
+            .Produces(400, 401, 403, 404, 409, 413, 422);
         group
-            .Get("", Opens.Key | Opens.Token, "read:sessions or read:tasks", List)
-            .Says("List sessions, newest first")
+            .Get("", Credentials.Key | Credentials.Token, "read:sessions or read:tasks", List)
+            .WithSummary("List sessions, newest first")
             .Query("page[size]", "How many at most.", 1, 100, 20)
             .Query("page[after]", "From pagination.next")
             .Query("page[before]", "From pagination.previous")
@@ -45,40 +45,45 @@ internal sealed class SessionRoutes(
             .Query("filter[createdAt][period]", "A span such as 7d")
             .Query("filter[createdAt][from]", "Epoch ms or ISO")
             .Query("filter[createdAt][to]", "Epoch ms or ISO")
-            .Gives<SessionPage>()
-            .Gives(400, 401, 403);
+            .Produces<SessionPage>()
+            .Produces(400, 401, 403);
         group
-            .Get("/{session}", Opens.Key | Opens.Token, "read:sessions:{session}", Retrieve)
-            .Says("Read a session")
-            .Gives<SessionItem>()
-            .Gives(401, 404);
+            .Get("/{session}", Credentials.Key | Credentials.Token, "read:sessions:{session}", Retrieve)
+            .WithSummary("Read a session")
+            .Produces<SessionItem>()
+            .Produces(401, 404);
         group
-            .Patch("/{session}", Opens.Key | Opens.Token, "admin:sessions:{session}", Update)
-            .Says("Change tags and metadata")
+            .Patch("/{session}", Credentials.Key | Credentials.Token, "admin:sessions:{session}", Update)
+            .WithSummary("Change tags and metadata")
             .MayTake<UpdateSession>()
-            .Gives<SessionItem>()
-            .Gives(400, 401, 403, 404, 422);
+            .Produces<SessionItem>()
+            .Produces(400, 401, 403, 404, 422);
         group
-            .Post("/{session}/close", Opens.Key | Opens.Token, "admin:sessions:{session}", Close)
+            .Post("/{session}/close", Credentials.Key | Credentials.Token, "admin:sessions:{session}", Close)
             .Audits("session.closed")
-            .Says("Close a session for good")
+            .WithSummary("Close a session for good")
             .MayTake<CloseSession>()
-            .Gives<SessionItem>()
-            .Gives(400, 401, 403, 404);
+            .Produces<SessionItem>()
+            .Produces(400, 401, 403, 404);
         group
-            .Post("/{session}/end-and-continue", Opens.Key | Opens.Token, "write:sessions:{session}", EndAndContinue)
+            .Post(
+                "/{session}/end-and-continue",
+                Credentials.Key | Credentials.Token,
+                "write:sessions:{session}",
+                EndAndContinue
+            )
             .Audits("session.run_swapped")
-            .Says("Swap the live run for a fresh one")
-            .Takes<EndAndContinue>()
-            .Gives<SwappedRun>()
-            .Gives(400, 401, 403, 404, 409);
+            .WithSummary("Swap the live run for a fresh one")
+            .Accepts<EndAndContinue>()
+            .Produces<SwappedRun>()
+            .Produces(400, 401, 403, 404, 409);
         group
-            .Get("/{session}/transcript", Opens.Key, "read:sessions:{session}", ReadTranscript)
-            .Says("Read the transcript")
+            .Get("/{session}/transcript", Credentials.Key, "read:sessions:{session}", ReadTranscript)
+            .WithSummary("Read the transcript")
             .Query("limit", "How many at most.", 1, 1000, 100)
             .Query("before", "Messages before this number: nextCursor of the page before.", 1, long.MaxValue)
-            .Gives<TranscriptPage>()
-            .Gives(400, 401, 404);
+            .Produces<TranscriptPage>()
+            .Produces(400, 401, 404);
     }
 
     private async Task<IResult> Start(HttpContext http, ProjectCaller caller)
@@ -123,7 +128,7 @@ internal sealed class SessionRoutes(
             || (agents.Count > 0 && agents.All(agent => caller.Allows("read", "tasks", agent)));
         if (!allowed)
             return SessionFamily.Instance.Forbidden("read:sessions");
-        var filter = query.Filter with { WithInternal = caller.Authority.Allows(Need.FullAdmin) };
+        var filter = query.Filter with { WithInternal = caller.Authority.Allows(RequiredScope.FullAdmin) };
         var found = await sessions.ListAsync(caller.Project, filter, query.Size, http.RequestAborted);
         return Reply.Ok(SessionPage.Of(found, query, database.Now));
     }

@@ -19,7 +19,7 @@ internal sealed class SessionStore(Database database)
         out_settled, run_wanted_until, turn_deadline, turn_seconds, turn_in_seq, turn_out_seq, bytes
         """;
 
-    private readonly ConcurrentDictionary<(string Project, Reference Kind, string Text), SessionName> _names = new();
+    private readonly ConcurrentDictionary<(string Project, Reference Kind, string Text), SessionRef> _names = new();
 
     /// <summary>Locks the row until the transaction ends: the first statement of every change of a session.</summary>
     public static ValueTask<Session?> LockAsync(Tx tx, string project, string id) =>
@@ -51,7 +51,7 @@ internal sealed class SessionStore(Database database)
     /// A session's unchanging part. Kept in memory: it is asked for by every append and stream. <see cref="Forget"/>
     /// when the session turns out to be gone.
     /// </summary>
-    public async ValueTask<SessionName?> NameAsync(string project, string reference)
+    public async ValueTask<SessionRef?> NameAsync(string project, string reference)
     {
         var kind = reference.StartsWith(Session.Prefix + "_", StringComparison.Ordinal)
             ? Reference.Id
@@ -64,7 +64,7 @@ internal sealed class SessionStore(Database database)
     /// <summary>
     /// The same by the key of history. It may read like somebody's external id, and is another name all the same.
     /// </summary>
-    public async ValueTask<SessionName?> NameByKeyAsync(string project, string key)
+    public async ValueTask<SessionRef?> NameByKeyAsync(string project, string key)
     {
         if (_names.TryGetValue((project, Reference.Key, key), out var name))
             return name;
@@ -75,17 +75,17 @@ internal sealed class SessionStore(Database database)
     public int NamesKept => _names.Count;
 
     /// <summary>Remembers a session that this node has just made or seen.</summary>
-    public SessionName Keep(Session session) =>
+    public SessionRef Keep(Session session) =>
         session.ExternalId is { } name
             ? Keep(Reference.ExternalId, name, session)
             : Keep(Reference.Id, session.Id, session);
 
-    private SessionName Keep(Reference kind, string reference, Session session)
+    private SessionRef Keep(Reference kind, string reference, Session session)
     {
         // A bound, not a policy: when it is reached everyone is looked up once more.
         if (_names.Count >= MaxNames)
             _names.Clear();
-        return _names[(session.Project, kind, reference)] = new SessionName(
+        return _names[(session.Project, kind, reference)] = new SessionRef(
             session.Project,
             session.Id,
             session.ExternalId,
@@ -94,7 +94,7 @@ internal sealed class SessionStore(Database database)
         );
     }
 
-    public void Forget(SessionName name)
+    public void Forget(SessionRef name)
     {
         _names.TryRemove((name.Project, Reference.Id, name.Id), out _);
         _names.TryRemove((name.Project, Reference.Key, name.Key), out _);
@@ -131,7 +131,7 @@ internal sealed class SessionStore(Database database)
                 s.ExpiresAt
             ) == 1;
         if (made && s.ExternalId is not null)
-            tx.Touch(Topics.Named(s.Project, s.ExternalId));
+            tx.Notify(Topics.Named(s.Project, s.ExternalId));
         return made;
     }
 
@@ -159,7 +159,7 @@ internal sealed class SessionStore(Database database)
             tx.Now
         );
 
-    public Task<Session?> PatchAsync(SessionName name, string? tags, bool setMetadata, string? metadata) =>
+    public Task<Session?> PatchAsync(SessionRef name, string? tags, bool setMetadata, string? metadata) =>
         database.WriteAsync(async tx =>
         {
             if (await LockAsync(tx, name.Project, name.Id) is not { } session)
@@ -221,7 +221,7 @@ internal sealed class SessionStore(Database database)
     private static readonly ListOrder Oldest = Newest with { NewestFirst = false };
 
     /// <summary>Sessions whose turn, expiry or wanted run is overdue: what the keeper looks after.</summary>
-    public ValueTask<List<SessionName>> OverdueAsync(Overdue what, int limit) =>
+    public ValueTask<List<SessionRef>> OverdueAsync(Overdue what, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
                 what switch
@@ -246,7 +246,7 @@ internal sealed class SessionStore(Database database)
                     """,
                     _ => throw new ArgumentOutOfRangeException(nameof(what)),
                 },
-                r => new SessionName(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)),
+                r => new SessionRef(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)),
                 tx.Now,
                 limit
             )
@@ -255,7 +255,7 @@ internal sealed class SessionStore(Database database)
     /// <summary>
     /// Returns sessions that were closed, or that expired, before an instant: each by an index of its own.
     /// </summary>
-    public ValueTask<List<SessionName>> EndedBeforeAsync(bool isClosed, long before, int limit) =>
+    public ValueTask<List<SessionRef>> EndedBeforeAsync(bool isClosed, long before, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
                 isClosed
@@ -266,7 +266,7 @@ internal sealed class SessionStore(Database database)
                      WHERE closed_at IS NULL AND expiry_told = 1 AND expires_at < $1
                      LIMIT $2
                     """,
-                r => new SessionName(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)),
+                r => new SessionRef(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.GetString(3), r.GetString(4)),
                 before,
                 limit
             )
@@ -279,7 +279,7 @@ internal sealed class SessionStore(Database database)
     public static IReadOnlyList<(string Table, string Key)> Parts { get; } =
     [("record", "channel, seq"), ("message", "seq"), ("message_piece", "message, piece")];
 
-    public static ValueTask<int> DeletePartAsync(Tx tx, SessionName name, (string Table, string Key) part, int limit) =>
+    public static ValueTask<int> DeletePartAsync(Tx tx, SessionRef name, (string Table, string Key) part, int limit) =>
         tx.ExecuteAsync(
             $"""
             DELETE FROM {part.Table} WHERE project = $1 AND session = $2 AND ({part.Key}) IN (
@@ -291,9 +291,9 @@ internal sealed class SessionStore(Database database)
         );
 
     /// <summary>Removes a session and all that is its own; its open streams end.</summary>
-    public static async ValueTask<int> DeleteAsync(Tx tx, SessionName name)
+    public static async ValueTask<int> DeleteAsync(Tx tx, SessionRef name)
     {
-        tx.Touch(name.Id);
+        tx.Notify(name.Id);
         // In the order of locks: the names of requests, then the session and its runs. Whatever is still written about
         // them is written before this, or not at all.
         const string OfRuns =

@@ -22,14 +22,14 @@ internal sealed class SessionTokens(Tokens tokens, Database database)
     /// at most, and no longer than it could have done it anyway. Null: it may not write, or nothing is derived from its
     /// credential.
     /// </summary>
-    public async ValueTask<string?> RefreshAsync(ProjectCaller caller, SessionName name) =>
+    public async ValueTask<string?> RefreshAsync(ProjectCaller caller, SessionRef name) =>
         caller.Authority.Lineage is not null
-        && caller.Authority.Allows(new Need("write", "sessions", name.Id, name.ExternalId))
+        && caller.Authority.Allows(new RequiredScope("write", "sessions", name.Id, name.ExternalId))
             ? await DeriveAsync(caller, name.Project, name.Id, name.ExternalId)
             : null;
 
     /// <summary>The token of a run: its session's channels and the run itself, for one attempt.</summary>
-    public ValueTask<string> ForRunAsync(Run run, SessionName? session, long expiresAt)
+    public ValueTask<string> ForRunAsync(Run run, SessionRef? session, long expiresAt)
     {
         List<string> scopes = [$"write:runs:{run.Id}", $"read:runs:{run.Id}"];
         if (session is not null)
@@ -43,7 +43,7 @@ internal sealed class SessionTokens(Tokens tokens, Database database)
         if (externalId is not null && Session.IsInternal(externalId))
             return new((string?)null);
         var scopes = new List<string>(2);
-        if (caller.Authority.Allows(new Need("read", "sessions", id, externalId)))
+        if (caller.Authority.Allows(new RequiredScope("read", "sessions", id, externalId)))
             scopes.Add("read:sessions:" + (externalId ?? id));
         scopes.Add("write:sessions:" + (externalId ?? id));
         return tokens.DeriveAsync(caller.Authority, project, scopes, database.Now + Hour);

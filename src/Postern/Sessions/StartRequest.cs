@@ -21,7 +21,7 @@ internal sealed record StartRequest(
     {
         var type = fields.Text("type", 1, 64, required: true);
         var externalId = fields.Text("externalId", 1, Session.MaxExternalId, trim: true);
-        if (externalId is not null && Session.WhatIsWrongWith(externalId) is { } problem)
+        if (externalId is not null && Session.Validate(externalId) is { } problem)
             fields.Fault("externalId", problem);
         var agent = fields.Text("taskIdentifier", 1, 128, required: true);
         var tags = fields.Texts("tags", 10, 128);

@@ -4,7 +4,7 @@ namespace Postern.Sessions;
 /// <param name="After">Number of the last record that it has; -1 from the start, null from the end.</param>
 /// <param name="PeekSettled">Close at once when the last turn has completed.</param>
 internal sealed record StreamRequest(
-    SessionName? Name,
+    SessionRef? Name,
     string Reference,
     string Io,
     string? SideChannel,

@@ -12,7 +12,10 @@ internal sealed class Transcript(Database database, SessionEvents events)
     /// <summary>Bytes of content that one page reads at most; one message is always given.</summary>
     private const int MaxPageBytes = 8 * 1024 * 1024;
     private const string Columns = "seq, id, role, content, at, run, pieces";
-    private static readonly BytePage Pages = new(Columns, $"octet_length(content) + pieces * {TurnFolds.PieceBytes}");
+    private static readonly BytePage Pages = new(
+        Columns,
+        $"octet_length(content) + pieces * {TurnAssemblers.PieceBytes}"
+    );
 
     /// <summary>How far back the message is looked for that a client sends back under no name of its agent's.</summary>
     private const long LooksBack = 200;

@@ -41,7 +41,7 @@ internal sealed class Turns(RunMachine machine)
             return null;
         }
         if (run.Phase == Phase.Queued)
-            run = await machine.MoveAsync(tx, run, new Change("started", Doer.Server, Phase.Running));
+            run = await machine.MoveAsync(tx, run, new Change("started", Actor.Server, Phase.Running));
         await RunDue.BeginTurnAsync(tx, run);
         var deadline = tx.Now + (long)turnTime.TotalMicroseconds;
         var answers = session.TurnIsOpen ? session.TurnInSeq : session.InMessageSeq;
@@ -78,8 +78,8 @@ internal sealed class Turns(RunMachine machine)
         if (!session.HasUnanswered && !run.BootMessage && !session.TurnIsOpen)
         {
             if (run.Phase == Phase.Queued)
-                await machine.MoveAsync(tx, run, new Change("started", Doer.Server, Phase.Running));
-            await RunDue.RestAsync(tx, run.Project, run.Id);
+                await machine.MoveAsync(tx, run, new Change("started", Actor.Server, Phase.Running));
+            await RunDue.ReturnToIdleAsync(tx, run.Project, run.Id);
             await AgentPlaces.FreeAsync(tx, run.Project, run.Agent, ofSession: true);
             return null;
         }
@@ -89,7 +89,7 @@ internal sealed class Turns(RunMachine machine)
     /// <summary>
     /// The open turn of a run gets more time: until an instant, or as long as it had at its beginning.
     /// </summary>
-    public static ValueTask<int> HoldAsync(Tx tx, Run run, long? until) =>
+    public static ValueTask<int> ExtendTurnAsync(Tx tx, Run run, long? until) =>
         tx.ExecuteAsync(
             """
             UPDATE session

@@ -42,7 +42,7 @@ internal sealed class PostgresPositions(TimeProvider clock)
     private long _settled = -1;
 
     /// <summary>Before a node writes its first number.</summary>
-    public static async Task GoOnAsync(Database database, CancellationToken cancel) =>
+    public static async Task ResumeAsync(Database database, CancellationToken cancel) =>
         await database.WriteAsync(
             async tx =>
             {

@@ -44,10 +44,10 @@ internal sealed class PostgresRelay : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
 
     /// <summary>Set when the log holds something that a notification did not say.</summary>
-    private readonly Hint _toRead = new();
+    private readonly AsyncSignal _toRead = new();
 
     /// <summary>Set when something may have been missed.</summary>
-    private readonly Hint _missed = new();
+    private readonly AsyncSignal _missed = new();
     private Task _loops = Task.CompletedTask;
     private long _number;
 
@@ -239,7 +239,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
         try
         {
             _changes.HeardEverything();
-            await _rows.LookAsync(stop);
+            await _rows.PollAsync(stop);
         }
         catch (Exception)
         {

@@ -38,7 +38,7 @@ internal sealed class RowLook(NpgsqlDataSource source, Changes changes)
         };
 
     /// <summary>Looks at everything once.</summary>
-    public async Task LookAsync(CancellationToken stop)
+    public async Task PollAsync(CancellationToken stop)
     {
         foreach (var kind in Enum.GetValues<WatchedKind>())
         {

@@ -131,7 +131,7 @@ internal sealed partial class SqliteDatabase
             if (!RollBackToSavepoint())
                 throw;
             tx.ForgetTouched(touched);
-            tx.Memo.Clear();
+            tx.Cache.Clear();
             write.Fault = fault is SqliteException sqlite ? SqliteFaults.Translate(sqlite) : fault;
         }
         _writing.Execute("RELEASE command", []);

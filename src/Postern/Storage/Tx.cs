@@ -84,10 +84,10 @@ internal abstract class Tx
     /// What was read once in this transaction and is asked for again and again; on SQLite one for all commands of a
     /// batch, which are committed together. Whoever changes it takes it out.
     /// </summary>
-    public Dictionary<string, object> Memo { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, object> Cache { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Announces a topic (a session's id, <see cref="Topics"/>) once this transaction has committed.</summary>
-    public void Touch(string topic) => (_touched ??= []).Add(topic);
+    public void Notify(string topic) => (_touched ??= []).Add(topic);
 
     internal IReadOnlyList<string> Touched => _touched ?? (IReadOnlyList<string>)[];
 

@@ -26,7 +26,7 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
     /// <param name="passes">Whether the filter lets it through.</param>
     public async Task<CaptureOutcome> TakeAsync(
         Trigger trigger,
-        Incoming incoming,
+        InboundRequest incoming,
         InboundBody body,
         string? delivery,
         bool passes
@@ -168,7 +168,7 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
             );
         var run = (await SessionStore.LockAsync(tx, session.Project, session.Id))!.CurrentRun;
         if (run is not null && run != session.CurrentRun && trigger.DeadlineSeconds is { } deadline)
-            await RunDue.LimitAsync(tx, session.Project, run, deadline);
+            await RunDue.SetTimeLimitAsync(tx, session.Project, run, deadline);
         var reason = trigger.SessionMode == Trigger.ByKey && key is null ? Capture.SessionKeyMissing : null;
         await CaptureStore.InsertAsync(
             tx,
@@ -280,7 +280,7 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
         return NewRecord.OfText(body, capture, capture, InEffect.Read(body));
     }
 
-    private (string? Prompt, string? Key) Render(Trigger trigger, Incoming incoming, InboundBody body)
+    private (string? Prompt, string? Key) Render(Trigger trigger, InboundRequest incoming, InboundBody body)
     {
         var values = new TemplateValues(
             incoming.Method,

@@ -58,7 +58,7 @@ internal sealed record CaptureView(
     {
         if (c.Body is null)
             return null;
-        using var body = InboundBody.OfCaptured(Incoming.Of(c, c.Source), InboundRoutes.MaxBody);
+        using var body = InboundBody.OfCaptured(InboundRequest.Of(c, c.Source), InboundRoutes.MaxBody);
         return body.Text;
     }
 }

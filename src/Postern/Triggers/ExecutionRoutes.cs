@@ -31,15 +31,15 @@ internal sealed class ExecutionRoutes(
     public void Map(Doors doors) =>
         doors
             .Group("/api/callbacks", TriggerFamily.Instance)
-            .Post("/execution", Opens.CallbackToken, "the capture that the token names", Take)
-            .Says("Report the end of an execution")
+            .Post("/execution", Credentials.CallbackToken, "the capture that the token names", Take)
+            .WithSummary("Report the end of an execution")
             .Header(NamespaceHeader, "user/{id} or org/{id}")
             .Header(TriggerHeader, "The trigger")
             .Header(RequestHeader, "The captured request")
-            .Header(Credentials.RunHeader, "Instead of those three: a run without a capture")
-            .Takes<ExecutionCallback>()
-            .Gives<ExecutionDone>()
-            .Gives(400, 401, 403, 404, 409, 413, 500);
+            .Header(CredentialReader.RunHeader, "Instead of those three: a run without a capture")
+            .Accepts<ExecutionCallback>()
+            .Produces<ExecutionDone>()
+            .Produces(400, 401, 403, 404, 409, 413, 500);
 
     private async Task<IResult> Take(HttpContext http)
     {
@@ -48,18 +48,18 @@ internal sealed class ExecutionRoutes(
             Text(headers, NamespaceHeader),
             Text(headers, TriggerHeader),
             Text(headers, RequestHeader),
-            Text(headers, Credentials.RunHeader)
+            Text(headers, CredentialReader.RunHeader)
         );
         var ofCapture = space is not null && trigger is not null && request is not null;
         if (!ofCapture && (run is null || space is not null || trigger is not null || request is not null))
             return Refusal.BadRequest("Missing webhook identification headers", "missing_identification");
-        var project = Text(headers, Credentials.ProjectHeader) ?? await projects.DefaultAsync();
-        var attempt = Text(headers, Credentials.AttemptHeader) is { } said
+        var project = Text(headers, CredentialReader.ProjectHeader) ?? await projects.DefaultAsync();
+        var attempt = Text(headers, CredentialReader.AttemptHeader) is { } said
             ? long.TryParse(said, System.Globalization.NumberStyles.None, null, out var number)
                 ? number
                 : 0
             : 1;
-        var token = headers[Credentials.CallbackTokenHeader] is { Count: 1 } given ? given[0] ?? "" : "";
+        var token = headers[CredentialReader.CallbackTokenHeader] is { Count: 1 } given ? given[0] ?? "" : "";
         var valid =
             project is { Length: <= 128 }
             && (
@@ -121,7 +121,7 @@ internal sealed class ExecutionRoutes(
                 return NoRequest;
             if (report.FailureDropped && capture.Run is not null)
                 await NoteAsync(tx, project, capture.Run);
-            var by = new Doer("callback_token", request);
+            var by = new Actor("callback_token", request);
             if (
                 report.Succeeded
                 && session.CurrentRun is { } current
@@ -146,7 +146,7 @@ internal sealed class ExecutionRoutes(
     /// <summary>
     /// The turn ends with what the agent has written, or with the text that came; its run has succeeded.
     /// </summary>
-    private async ValueTask SucceedAsync(Tx tx, Session session, Capture capture, ExecutionReport report, Doer by)
+    private async ValueTask SucceedAsync(Tx tx, Session session, Capture capture, ExecutionReport report, Actor by)
     {
         if (report.LastAssistantMessageText is { } text && session.OutNext <= session.TurnOutSeq)
             await conversation.SpeakAsync(tx, session, $"{capture.Id}:callback", text);
@@ -167,7 +167,7 @@ internal sealed class ExecutionRoutes(
         );
     }
 
-    private async ValueTask FailAsync(Tx tx, Session session, Capture capture, ExecutionReport report, Doer by)
+    private async ValueTask FailAsync(Tx tx, Session session, Capture capture, ExecutionReport report, Actor by)
     {
         var failure = (
             report.Failure ?? new Failure(report.Status == "interrupted" ? "interrupted" : "execution_failed")
@@ -194,7 +194,7 @@ internal sealed class ExecutionRoutes(
 
     private async Task<IResult> CloseRunAsync(string project, string id, long attempt, ExecutionReport report)
     {
-        var by = new Doer("callback_token", id);
+        var by = new Actor("callback_token", id);
         var taken = new Report(report.Succeeded ? Phase.Succeeded : Phase.Failed, by, attempt)
         {
             Failure = report.Succeeded
@@ -237,7 +237,7 @@ internal sealed class ExecutionRoutes(
                 "note",
                 tx.Now,
                 1,
-                new Doer("callback_token", run),
+                new Actor("callback_token", run),
                 Detail: "{\"dropped\":\"failure\"}"
             )
         );

@@ -62,7 +62,7 @@ internal sealed class InboundBody : IDisposable
     }
 
     /// <summary>The body of a request that was captured before: what could not be read then is its text.</summary>
-    public static InboundBody OfCaptured(Incoming incoming, int limit)
+    public static InboundBody OfCaptured(InboundRequest incoming, int limit)
     {
         IEnumerable<string?> coding = incoming.Headers.TryGetValue("content-encoding", out var named) ? [named] : [];
         return Read(incoming.Body, incoming.ContentType, coding, limit).Body

@@ -246,11 +246,11 @@ internal static class InboundFilter
             return;
         }
         var wanted = item.GetProperty(condition);
-        if (WhatIsWrongWith(condition, wanted, isHeader: names is not ["path"]) is { } problem)
+        if (Validate(condition, wanted, isHeader: names is not ["path"]) is { } problem)
             filter.Fault($"{field}.{condition}", problem);
     }
 
-    private static string? WhatIsWrongWith(string condition, JsonElement wanted, bool isHeader)
+    private static string? Validate(string condition, JsonElement wanted, bool isHeader)
     {
         if (!Fields.IsKeepable(wanted))
             return Fields.Unfit;

@@ -14,7 +14,7 @@ internal sealed class InboundRoutes(
     TriggerStore triggers,
     CaptureStart start,
     Projects projects,
-    Credentials credentials,
+    CredentialReader credentials,
     FailedCredentials failed,
     VerificationPlaces places,
     Rates rates,
@@ -44,16 +44,16 @@ internal sealed class InboundRoutes(
                 group
                     .Any(
                         $"/{kind}/{{owner}}/{{trigger}}",
-                        Opens.Signature | Opens.Anyone,
+                        Credentials.Signature | Credentials.Anyone,
                         "the trigger's own authentication, if it has one",
                         http => TakeAsync(http, kind, prefix.Length > "/inbound".Length)
                     )
-                    .Says("A trigger's public URL")
+                    .WithSummary("A trigger's public URL")
                     .MayTake<string>("*/*")
-                    .Gives<Envelope<CapturedView>>()
-                    .Gives<Envelope<PongView>>()
-                    .Gives<ChallengeView>()
-                    .Gives(401, 404, 405, 413, 415, 429);
+                    .Produces<Envelope<CapturedView>>()
+                    .Produces<Envelope<PongView>>()
+                    .Produces<ChallengeView>()
+                    .Produces(401, 404, 405, 413, 415, 429);
         }
     }
 
@@ -127,12 +127,12 @@ internal sealed class InboundRoutes(
         if (AnswerToProbe(http, body.Json) is { } pong)
             return pong;
         var query = Redaction.OfQuery(http.Request.QueryString.HasValue ? http.Request.QueryString.Value![1..] : "");
-        var incoming = new Incoming(
+        var incoming = new InboundRequest(
             Capture.Webhook,
             http.Request.Method,
             http.Request.Path.Value ?? "",
             query,
-            Incoming.QueryOf(query),
+            InboundRequest.QueryOf(query),
             Redaction.Of(headers, trigger.AuthHeader),
             bytes,
             http.Request.ContentType,

@@ -66,5 +66,5 @@ internal sealed record Trigger(
     /// <summary>The type of the sessions that triggers make.</summary>
     public const string SessionType = "trigger";
 
-    public static string SealOwner(string project, string uid) => $"trigger:{project}:{uid}";
+    public static string SealPurpose(string project, string uid) => $"trigger:{project}:{uid}";
 }

@@ -6,7 +6,7 @@ namespace Postern.Triggers;
 /// <summary>
 /// How triggers word their answers: <c>{"success":true,"data":…}</c>, <c>{"success":false,"error":"…"}</c>.
 /// </summary>
-internal sealed class TriggerFamily : ErrorFamily
+internal sealed class TriggerFamily : ErrorFormat
 {
     public static TriggerFamily Instance { get; } = new();
 

@@ -173,7 +173,7 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
         {
             AuthScheme = rule.Name,
             AuthHeader = header,
-            AuthSealed = triggers.Seal(trigger.Project, trigger.Uid, secrets),
+            AuthSealed = triggers.Protect(trigger.Project, trigger.Uid, secrets),
             AuthForm = form,
         };
     }

@@ -22,14 +22,14 @@ internal sealed class TriggerRoutes(
 
     public void Map(Doors doors)
     {
-        const Opens opens = Opens.Key | Opens.InternalKey;
+        const Credentials opens = Credentials.Key | Credentials.InternalKey;
         doors
             .Group("/api/triggers", TriggerFamily.Instance)
-            .Get("", opens, Rule.Needs("read", "triggers"), List)
-            .Says("List the triggers")
+            .Get("", opens, Authorization.Needs("read", "triggers"), List)
+            .WithSummary("List the triggers")
             .Paged()
-            .Gives<Envelope<TriggerList>>()
-            .Gives(400, 401, 403);
+            .Produces<Envelope<TriggerList>>()
+            .Produces(400, 401, 403);
         foreach (var kind in (string[])["user", "org"])
         {
             const string writes = "write:triggers:{trigger}";
@@ -38,40 +38,40 @@ internal sealed class TriggerRoutes(
             group
                 .Post("", opens, writes, (http, caller) => Put(http, caller, kind))
                 .Audits("trigger.put")
-                .Says("Make a trigger, or replace its configuration")
-                .Takes<PutTrigger>()
-                .Gives<Envelope<CreatedTrigger>>(201)
-                .Gives(400, 401, 403);
+                .WithSummary("Make a trigger, or replace its configuration")
+                .Accepts<PutTrigger>()
+                .Produces<Envelope<CreatedTrigger>>(201)
+                .Produces(400, 401, 403);
             group
                 .Get("", opens, reads, (http, caller) => Retrieve(http, caller, kind))
-                .Says("Read a trigger; never its secrets")
-                .Gives<Envelope<TriggerView>>()
-                .Gives(401, 403, 404);
+                .WithSummary("Read a trigger; never its secrets")
+                .Produces<Envelope<TriggerView>>()
+                .Produces(401, 403, 404);
             group
                 .Put("", opens, writes, (http, caller) => Update(http, caller, kind))
                 .Audits("trigger.changed")
-                .Says("Change a trigger: null clears, absent keeps")
+                .WithSummary("Change a trigger: null clears, absent keeps")
                 .TakesPartOf<PutTrigger>()
-                .Gives<Envelope<TriggerView>>()
-                .Gives(400, 401, 403, 404);
+                .Produces<Envelope<TriggerView>>()
+                .Produces(400, 401, 403, 404);
             group
                 .Delete("", opens, writes, (http, caller) => Delete(http, caller, kind))
                 .Audits("trigger.deleted")
-                .Says("Remove a trigger with its captures; live runs go on")
-                .Gives<Envelope<MessageView>>()
-                .Gives(401, 403, 404);
+                .WithSummary("Remove a trigger with its captures; live runs go on")
+                .Produces<Envelope<MessageView>>()
+                .Produces(401, 403, 404);
             group
                 .Get("/requests", opens, reads, (http, caller) => ListRequests(http, caller, kind))
-                .Says("List captured requests, newest first")
+                .WithSummary("List captured requests, newest first")
                 .Paged()
                 .QueryWord("status", "What has become of it.", Capture.Statuses)
-                .Gives<Envelope<RequestList>>()
-                .Gives(400, 401, 403, 404);
+                .Produces<Envelope<RequestList>>()
+                .Produces(400, 401, 403, 404);
             group
                 .Get("/requests/{request}", opens, reads, (http, caller) => RetrieveRequest(http, caller, kind))
-                .Says("Read a captured request")
-                .Gives<Envelope<CaptureView>>()
-                .Gives(401, 403, 404);
+                .WithSummary("Read a captured request")
+                .Produces<Envelope<CaptureView>>()
+                .Produces(401, 403, 404);
             group
                 .Post(
                     "/requests/{request}/replay",
@@ -80,15 +80,15 @@ internal sealed class TriggerRoutes(
                     (http, caller) => Replay(http, caller, kind)
                 )
                 .Audits("capture.replayed")
-                .Says("Start a captured request again, as a new one")
-                .Gives<Envelope<StartedView>>(202)
-                .Gives(401, 403, 404, 409, 429);
+                .WithSummary("Start a captured request again, as a new one")
+                .Produces<Envelope<StartedView>>(202)
+                .Produces(401, 403, 404, 409, 429);
             group
                 .Post("/invoke", opens, "trigger:triggers:{trigger}", (http, caller) => Invoke(http, caller, kind))
                 .Audits("trigger.invoked")
-                .Says("Fire a schedule now")
-                .Gives<Envelope<StartedView>>(202)
-                .Gives(400, 401, 403, 404, 409, 429);
+                .WithSummary("Fire a schedule now")
+                .Produces<Envelope<StartedView>>(202)
+                .Produces(400, 401, 403, 404, 409, 429);
         }
     }
 
@@ -246,7 +246,7 @@ internal sealed class TriggerRoutes(
             return NoRequest;
         if (!trigger.IsActive)
             return new Refusal(409, "Trigger is paused", "trigger_paused");
-        var incoming = Incoming.Of(capture, Capture.Replay);
+        var incoming = InboundRequest.Of(capture, Capture.Replay);
         using var body = InboundBody.OfCaptured(incoming, InboundRoutes.MaxBody);
         return await start.TakeAsync(trigger, incoming, body, null, passes: true) is CaptureOutcome.Taken taken
             ? TriggerFamily.Ok(202, new StartedView(taken.Id))
@@ -267,7 +267,7 @@ internal sealed class TriggerRoutes(
         return
             await start.TakeAsync(
                 trigger,
-                Incoming.Occurrence(Capture.Manual, database.Now),
+                InboundRequest.Occurrence(Capture.Manual, database.Now),
                 InboundBody.None,
                 null,
                 passes: true

@@ -21,7 +21,7 @@ internal sealed class TriggerScheduler(
     PosternOptions options,
     TimeProvider clock,
     ILogger<TriggerScheduler> log
-) : PeriodicLook(clock, log)
+) : PollingLoop(clock, log)
 {
     private const int Batch = 100;
 
@@ -32,7 +32,7 @@ internal sealed class TriggerScheduler(
     private const long MaxJitter = 30_000_000;
     private const long PutOffMicroseconds = 60_000_000;
 
-    protected override async Task LookAsync(CancellationToken stop)
+    protected override async Task PollAsync(CancellationToken stop)
     {
         await AllAsync(
             triggers.DueAsync,
@@ -76,7 +76,7 @@ internal sealed class TriggerScheduler(
         var next = schedule.After(Math.Max(occurrence, now));
         var outcome = await start.TakeAsync(
             trigger,
-            Incoming.Occurrence(Capture.Scheduled, occurrence),
+            InboundRequest.Occurrence(Capture.Scheduled, occurrence),
             InboundBody.None,
             $"scheduled {occurrence}",
             passes: true

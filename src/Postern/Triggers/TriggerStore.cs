@@ -191,8 +191,8 @@ internal sealed class TriggerStore(Database database, MasterKey master)
             problem
         ) == 1;
 
-    public byte[] Seal(string project, string uid, IReadOnlyList<string> secrets) =>
-        master.Seal(JsonSerializer.Serialize(secrets), Trigger.SealOwner(project, uid));
+    public byte[] Protect(string project, string uid, IReadOnlyList<string> secrets) =>
+        master.Protect(JsonSerializer.Serialize(secrets), Trigger.SealPurpose(project, uid));
 
     /// <summary>How its senders sign; null when it has no authentication.</summary>
     public SignatureRule? RuleOf(Trigger t) =>
@@ -206,7 +206,7 @@ internal sealed class TriggerStore(Database database, MasterKey master)
                 t.AuthSealed is null
                     ? []
                     : JsonSerializer.Deserialize<string[]>(
-                        master.Open(t.AuthSealed, Trigger.SealOwner(t.Project, t.Uid))
+                        master.Unprotect(t.AuthSealed, Trigger.SealPurpose(t.Project, t.Uid))
                     ) ?? [],
                 t.AuthHeader,
                 t.AuthForm

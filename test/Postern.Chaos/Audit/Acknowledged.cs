@@ -14,7 +14,7 @@ internal sealed class Acknowledged(Book book, string url, string key) : IDisposa
         new("what was acknowledged is there once, and a repeat was told the first outcome");
     public Invariant Streams { get; } = new("streams have no gap and no repeat, and are complete");
 
-    public async Task LookAsync()
+    public async Task PollAsync()
     {
         await RecordsAsync();
         await RunsAsync();

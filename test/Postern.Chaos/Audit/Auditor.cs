@@ -53,13 +53,13 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
         LookNow(now, faultUnderWay: false);
         await WaitForTheEndsAsync(patience);
         foreach (var (what, counted, sql) in Waiting.Counters)
-            await LookAsync(_places, what, counted, sql);
+            await PollAsync(_places, what, counted, sql);
         foreach (var (what, counted, sql) in Waiting.Gaps)
-            await LookAsync(_dense, what, counted, sql);
+            await PollAsync(_dense, what, counted, sql);
         using var acknowledged = new Acknowledged(_book, cluster.Nodes[0].Url, rootKey);
         try
         {
-            await acknowledged.LookAsync();
+            await acknowledged.PollAsync();
         }
         catch (Exception fault) when (fault is HttpRequestException or TaskCanceledException)
         {
@@ -153,7 +153,7 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
             _ends.Break("a run ended without a reason: " + string.Join(" | ", row));
     }
 
-    private async Task LookAsync(Invariant invariant, string what, string counted, string sql)
+    private async Task PollAsync(Invariant invariant, string what, string counted, string sql)
     {
         try
         {

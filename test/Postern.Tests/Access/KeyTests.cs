@@ -18,14 +18,14 @@ public sealed class KeyTests : IAsyncLifetime
     [Fact]
     public void A_mistyped_key_is_refused_by_its_form_alone()
     {
-        var key = KeyText.Generate("live", "key_01m80t06jve429nf9xf5c8pwcw");
-        Assert.Equal(key, KeyText.TryParse(key.Text));
-        Assert.Equal(key, KeyText.TryParse("tr_prod_" + key.Text));
+        var key = ApiKey.Generate("live", "key_01m80t06jve429nf9xf5c8pwcw");
+        Assert.Equal(key, ApiKey.TryParse(key.Text));
+        Assert.Equal(key, ApiKey.TryParse("tr_prod_" + key.Text));
         for (var i = 0; i < key.Text.Length; i++)
         {
             var typed = key.Text.ToCharArray();
             typed[i] = typed[i] == 'x' ? 'y' : 'x';
-            Assert.Null(KeyText.TryParse(typed));
+            Assert.Null(ApiKey.TryParse(typed));
         }
         foreach (
             var other in (string[])
@@ -39,22 +39,24 @@ public sealed class KeyTests : IAsyncLifetime
                     new string('p', 100_000),
                 ]
         )
-            Assert.Null(KeyText.TryParse(other));
+            Assert.Null(ApiKey.TryParse(other));
     }
 
     [Fact]
     public void Secrets_are_sealed_and_opened_by_many_at_once_and_for_their_owner_alone()
     {
         var master = MasterKey.FromText("a master key that many threads use at the same time");
-        var secret = master.Seal("secret", "owner");
+        var secret = master.Protect("secret", "owner");
         Parallel.For(
             0,
             5000,
-            i => Assert.Equal(i.ToString(), master.Open(master.Seal(i.ToString(), "o" + i), "o" + i))
+            i => Assert.Equal(i.ToString(), master.Unprotect(master.Protect(i.ToString(), "o" + i), "o" + i))
         );
-        Assert.ThrowsAny<System.Security.Cryptography.CryptographicException>(() => master.Open(secret, "another"));
         Assert.ThrowsAny<System.Security.Cryptography.CryptographicException>(() =>
-            MasterKey.FromText("another master key, as long as it has to be").Open(secret, "owner")
+            master.Unprotect(secret, "another")
+        );
+        Assert.ThrowsAny<System.Security.Cryptography.CryptographicException>(() =>
+            MasterKey.FromText("another master key, as long as it has to be").Unprotect(secret, "owner")
         );
     }
 

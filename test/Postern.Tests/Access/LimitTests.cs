@@ -137,7 +137,7 @@ public sealed class LimitTests
     {
         await using var server = await TestServer.StartAsync();
         var made = Postern
-            .Access.KeyText.Generate("root", server.RootKey.Split('_') is var parts ? "key_" + parts[2] : "")
+            .Access.ApiKey.Generate("root", server.RootKey.Split('_') is var parts ? "key_" + parts[2] : "")
             .Text;
         for (var i = 0; i < 300; i++)
             Assert.Equal(400, (await server.GetAsync($"/healthz?x={made}&n={i}", "")).Status);

@@ -112,7 +112,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             method = "POST";
         var rows = await server.CountRowsAsync();
         var wrongKey = server.RootKey[..^8] + (server.RootKey[^8] == 'A' ? 'B' : 'A') + server.RootKey[^7..];
-        var presented = new (string Kind, Opens Opens, (string, string)[] Headers)[]
+        var presented = new (string Kind, Credentials Credentials, (string, string)[] Headers)[]
         {
             ("nothing", 0, []),
             ("a wrong key", 0, [("Authorization", "Bearer " + wrongKey)]),
@@ -175,7 +175,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             ),
             (
                 "a signature",
-                Opens.Signature,
+                Credentials.Signature,
                 [
                     (
                         "X-Hub-Signature-256",
@@ -189,29 +189,29 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
                     ),
                 ]
             ),
-            ("the root key as X-Internal-API-Key", Opens.InternalKey, [("X-Internal-API-Key", server.RootKey)]),
-            ("a callback secret", Opens.CallbackSecret, [("X-Callback-Secret", world.CallbackSecret)]),
+            ("the root key as X-Internal-API-Key", Credentials.InternalKey, [("X-Internal-API-Key", server.RootKey)]),
+            ("a callback secret", Credentials.CallbackSecret, [("X-Callback-Secret", world.CallbackSecret)]),
             (
                 "a callback token",
-                Opens.CallbackToken,
+                Credentials.CallbackToken,
                 [("X-Callback-Token", world.CallbackToken), ("x-run-id", "run_none")]
             ),
             ("a proxy's identity, from nowhere trusted", 0, [("X-Forwarded-User", "ada")]),
-            ("the root key", Opens.Key | Opens.Operator, [("Authorization", "Bearer " + server.RootKey)]),
-            ("the root key as X-API-Key", Opens.Key, [("X-API-Key", server.RootKey)]),
+            ("the root key", Credentials.Key | Credentials.Operator, [("Authorization", "Bearer " + server.RootKey)]),
+            ("the root key as X-API-Key", Credentials.Key, [("X-API-Key", server.RootKey)]),
             (
                 "a personal key",
-                Opens.Key | Opens.Operator | Opens.PersonalKey,
+                Credentials.Key | Credentials.Operator | Credentials.PersonalKey,
                 [("Authorization", "Bearer " + world.Personal)]
             ),
-            ("a token", Opens.Token, [("Authorization", "Bearer " + world.Token)]),
-            ("a run's token", Opens.RunToken, [("Authorization", "Bearer " + world.RunToken)]),
+            ("a token", Credentials.Token, [("Authorization", "Bearer " + world.Token)]),
+            ("a run's token", Credentials.RunToken, [("Authorization", "Bearer " + world.RunToken)]),
             ("a run's token as X-API-Key", 0, [("X-API-Key", world.RunToken)]),
-            ("a link", Opens.Link, []),
+            ("a link", Credentials.Link, []),
         };
         foreach (var (kind, opens, headers) in presented)
         {
-            if ((opens & door.Opens) != 0)
+            if ((opens & door.Credentials) != 0)
                 continue;
             var answer = await server.SendAsync(
                 new HttpMethod(method),
@@ -225,7 +225,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
         }
         Assert.Equal(rows, await server.CountRowsAsync());
 
-        foreach (var (kind, opens, headers) in presented.Where(p => (p.Opens & door.Opens) != 0))
+        foreach (var (kind, opens, headers) in presented.Where(p => (p.Credentials & door.Credentials) != 0))
         {
             // Past authentication: whatever it then says is the handler's word. The body is no JSON, so nothing is
             // changed by it.

@@ -29,14 +29,14 @@ public sealed class ScopeTests
     [InlineData("operator.sessions.write", "write", "sessions", null, true)]
     [InlineData("operator.sessions.write", "write", "runs", null, false)]
     public void A_scope_covers_what_it_says(string scope, string action, string type, string? id, bool covers) =>
-        Assert.Equal(covers, ScopeSet.Parse([scope]).Allows(new Need(action, type, id)));
+        Assert.Equal(covers, ScopeSet.Parse([scope]).Allows(new RequiredScope(action, type, id)));
 
     [Fact]
     public void No_scopes_grant_nothing_and_an_unrestricted_key_is_granted_nothing_explicitly()
     {
-        Assert.False(ScopeSet.Parse([]).Allows(new Need("read", "sessions")));
-        Assert.True(ScopeSet.Everything.Allows(new Need("admin", "all")));
-        Assert.False(ScopeSet.Everything.Allows(new Need("admin", "all", How: Given.Explicitly)));
+        Assert.False(ScopeSet.Parse([]).Allows(new RequiredScope("read", "sessions")));
+        Assert.True(ScopeSet.Everything.Allows(new RequiredScope("admin", "all")));
+        Assert.False(ScopeSet.Everything.Allows(new RequiredScope("admin", "all", How: Given.Explicitly)));
     }
 
     /// <summary>
@@ -65,8 +65,8 @@ public sealed class ScopeTests
             from action in Gen.Elements("read", "write", "admin", "trigger", "batchTrigger", "update")
             from type in Gen.Elements("sessions", "tasks", "runs", "approvals")
             from id in ids
-            select new Need(action, type, id),
-            Gen.Constant(Need.FullAdmin)
+            select new RequiredScope(action, type, id),
+            Gen.Constant(RequiredScope.FullAdmin)
         );
         Prop.ForAll(
                 Arb.From(sets),
@@ -94,7 +94,7 @@ public sealed class ScopeTests
                 ScopeSet
                     .Parse([a])
                     .Intersect(ScopeSet.Parse([b]))
-                    .Allows(new Need("write", "approvals", "x", How: Given.ByName)),
+                    .Allows(new RequiredScope("write", "approvals", "x", How: Given.ByName)),
                 $"{a} and {b}"
             );
     }
@@ -111,7 +111,7 @@ public sealed class ScopeTests
             from action in Gen.Elements("read", "write", "admin", "trigger", "update")
             from type in Gen.Elements("sessions", "tasks", "runs")
             from id in ids
-            select new Need(action, type, id);
+            select new RequiredScope(action, type, id);
         Prop.ForAll(
                 Arb.From(scopes),
                 Arb.From(scopes),

@@ -580,11 +580,11 @@ public sealed class InsideTests : ApprovalTest
         );
         await asking.DecideAsync("once", "rejected");
         server.Clock.Advance(TimeSpan.FromDays(2));
-        var sweep = typeof(Postern.Storage.PeriodicLook).GetMethod(
+        var sweep = typeof(Postern.Storage.PollingLoop).GetMethod(
             "SweepAsync",
             System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic
         )!;
-        foreach (var loop in server.App.Services.GetServices<IHostedService>().OfType<Postern.Storage.PeriodicLook>())
+        foreach (var loop in server.App.Services.GetServices<IHostedService>().OfType<Postern.Storage.PollingLoop>())
             await (Task)sweep.Invoke(loop, [CancellationToken.None])!;
         Assert.Equal(404, (await server.GetAsync("/api/v1/runs/" + run)).Status);
         Assert.Equal(404, (await server.GetAsync("/api/v1/approvals/once")).Status);

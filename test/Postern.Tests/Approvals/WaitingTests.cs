@@ -425,7 +425,7 @@ public sealed class WaitingTests : ApprovalTest
         );
         var project = await _server.ProjectAsync();
         // As a dispatcher may find in this moment: nothing is left to do.
-        await _server.Database.WriteAsync(async tx => await RunDue.RestAsync(tx, project, run));
+        await _server.Database.WriteAsync(async tx => await RunDue.ReturnToIdleAsync(tx, project, run));
         _server.Clock.Advance(TimeSpan.FromMinutes(10));
         var overdue = (await _server.PostAsync("/api/v1/runs", new { agent = "p", deadlineSeconds = 1 })).String("id");
         _server.Clock.Advance(TimeSpan.FromSeconds(2));

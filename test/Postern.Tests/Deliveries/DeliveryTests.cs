@@ -634,7 +634,7 @@ public sealed class DeliveryTests : IAsyncLifetime
                 url,
                 Postern
                     .Access.MasterKey.FromText("a master key for the tests, long enough")
-                    .Seal(SigningSecret.New(), $"endpoint:{await ProjectOf(tx)}:inside")
+                    .Protect(SigningSecret.New(), $"endpoint:{await ProjectOf(tx)}:inside")
             )
         );
         var id = (await server.PostAsync("/api/v1/webhook-endpoints/inside/test", null)).String("deliveryId");

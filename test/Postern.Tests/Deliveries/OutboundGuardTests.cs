@@ -75,7 +75,7 @@ public sealed class OutboundGuardTests
     public async Task A_reserved_address_is_refused_in_every_spelling(string url)
     {
         using var guard = Guard();
-        var problem = await guard.WhatIsWrongWithAsync(url, default);
+        var problem = await guard.ValidateAsync(url, default);
         Assert.NotNull(problem);
         // The rule is named, not the address that a name stands for.
         if (url.Contains("localhost", StringComparison.OrdinalIgnoreCase))
@@ -91,7 +91,7 @@ public sealed class OutboundGuardTests
     public async Task A_public_address_is_fine(string url)
     {
         using var guard = Guard();
-        Assert.Null(await guard.WhatIsWrongWithAsync(url, default));
+        Assert.Null(await guard.ValidateAsync(url, default));
     }
 
     public static TheoryData<string> ReservedRows() =>
@@ -216,24 +216,24 @@ public sealed class OutboundGuardTests
             o => o.Outbound.AllowedNetworks = ["10.1.0.0/16"],
             (host, _) => Task.FromResult(new[] { IPAddress.Parse(host == "inside.example" ? "10.1.2.3" : "8.8.8.8") })
         );
-        Assert.Null(await guard.WhatIsWrongWithAsync("http://10.1.2.3/", default));
-        Assert.Null(await guard.WhatIsWrongWithAsync("http://inside.example/", default));
+        Assert.Null(await guard.ValidateAsync("http://10.1.2.3/", default));
+        Assert.Null(await guard.ValidateAsync("http://inside.example/", default));
         foreach (var host in (string[])["8.8.8.8", "outside.example", "[2606:4700::1111]", "[64:ff9b::808:808]"])
             Assert.StartsWith(
                 NotHttps,
-                await guard.WhatIsWrongWithAsync($"http://{host}/", default),
+                await guard.ValidateAsync($"http://{host}/", default),
                 StringComparison.Ordinal
             );
-        Assert.Null(await guard.WhatIsWrongWithAsync("https://outside.example/", default));
+        Assert.Null(await guard.ValidateAsync("https://outside.example/", default));
         // Without a network by name the scheme leads nowhere: its name is not even looked up.
         using var nowhere = Guard(resolve: (_, _) => throw new InvalidOperationException("looked up"));
         Assert.StartsWith(
             NotHttps,
-            await nowhere.WhatIsWrongWithAsync("http://out.example/", default),
+            await nowhere.ValidateAsync("http://out.example/", default),
             StringComparison.Ordinal
         );
         using var off = Guard(o => o.Outbound.HttpsOnly = false);
-        Assert.Null(await off.WhatIsWrongWithAsync("http://8.8.8.8/", default));
+        Assert.Null(await off.ValidateAsync("http://8.8.8.8/", default));
     }
 
     [Fact]
@@ -247,7 +247,7 @@ public sealed class OutboundGuardTests
                     new[] { IPAddress.Parse(Interlocked.Increment(ref asked) == 1 ? "10.1.2.3" : "8.8.8.8") }
                 )
         );
-        Assert.Null(await guard.WhatIsWrongWithAsync("http://moving.example/", default));
+        Assert.Null(await guard.ValidateAsync("http://moving.example/", default));
         var fault = await Assert.ThrowsAsync<HttpRequestException>(() =>
             guard.Client.GetAsync("http://moving.example/")
         );
@@ -270,7 +270,7 @@ public sealed class OutboundGuardTests
         using var guard = Guard(
             resolve: (_, _) => Task.FromResult(new[] { IPAddress.Parse("8.8.8.8"), IPAddress.Parse("10.0.0.1") })
         );
-        Assert.NotNull(await guard.WhatIsWrongWithAsync("http://two-faced.example/", default));
+        Assert.NotNull(await guard.ValidateAsync("http://two-faced.example/", default));
     }
 
     [Fact]
@@ -286,7 +286,7 @@ public sealed class OutboundGuardTests
                 )
         );
         var url = $"http://rebinding.example:{new Uri(inside.Url).Port}/";
-        Assert.Null(await guard.WhatIsWrongWithAsync(url, default));
+        Assert.Null(await guard.ValidateAsync(url, default));
         var fault = await Assert.ThrowsAsync<HttpRequestException>(() => guard.Client.GetAsync(url));
         Assert.IsType<OutboundRefusedException>(fault.InnerException ?? fault);
         Assert.Equal(2, asked);
@@ -297,10 +297,10 @@ public sealed class OutboundGuardTests
     public async Task Exceptions_are_by_network()
     {
         using var allowing = Guard(o => o.Outbound.AllowedNetworks = ["10.1.0.0/16", "fd00::/8"]);
-        Assert.Null(await allowing.WhatIsWrongWithAsync("http://10.1.2.3/", default));
-        Assert.Null(await allowing.WhatIsWrongWithAsync("http://[::ffff:10.1.2.3]/", default));
-        Assert.Null(await allowing.WhatIsWrongWithAsync("http://[fd00::5]/", default));
-        Assert.NotNull(await allowing.WhatIsWrongWithAsync("http://10.2.2.3/", default));
+        Assert.Null(await allowing.ValidateAsync("http://10.1.2.3/", default));
+        Assert.Null(await allowing.ValidateAsync("http://[::ffff:10.1.2.3]/", default));
+        Assert.Null(await allowing.ValidateAsync("http://[fd00::5]/", default));
+        Assert.NotNull(await allowing.ValidateAsync("http://10.2.2.3/", default));
     }
 
     [Fact]

@@ -103,12 +103,12 @@ public sealed class WeakSpotTests
             );
             await tx.ExecuteAsync(
                 "UPDATE agent_trigger SET auth_sealed = $1 WHERE uid = $2",
-                master.Seal("[\"k\"]", Trigger.SealOwner(project, uid)),
+                master.Protect("[\"k\"]", Trigger.SealPurpose(project, uid)),
                 uid
             );
             return await tx.ExecuteAsync(
                 "UPDATE approval_service SET sealed = $1",
-                master.Seal("[\"short-one\"]", ApprovalServices.SealOwner(project, "people"))
+                master.Protect("[\"short-one\"]", ApprovalServices.SealPurpose(project, "people"))
             );
         });
         var spots = await WeakSpots.OfSecretsAsync(server.Database, master);

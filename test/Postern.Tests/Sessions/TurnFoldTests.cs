@@ -62,7 +62,7 @@ public sealed class TurnFoldTests
     )]
     [InlineData("tool-input-error tool-input-start tool-output-available tool-output-denied tool-output-error data-x")]
     public void Every_published_type_of_chunk_is_known(string types) =>
-        Assert.All(types.Split(' '), type => Assert.True(TurnFold.Knows(type), type));
+        Assert.All(types.Split(' '), type => Assert.True(TurnAssembler.Knows(type), type));
 
     [Theory]
     [InlineData(
@@ -217,20 +217,20 @@ public sealed class TurnFoldTests
         var at = 0;
         foreach (var cut in cuts)
         {
-            var part = new TurnFold(most, before);
+            var part = new TurnAssembler(most, before);
             for (; at < cut; at++)
                 Add(part, turn[at]);
             var (json, now) = part.Beginning(0, at);
             head.AddRange(json.Span);
             before = now;
         }
-        var rest = new TurnFold(most, before);
+        var rest = new TurnAssembler(most, before);
         for (; at < turn.Length; at++)
             Add(rest, turn[at]);
         return rest.End() is { } end ? Encoding.UTF8.GetString([.. head, .. end]) : "";
     }
 
-    private static void Add(TurnFold fold, string data)
+    private static void Add(TurnAssembler fold, string data)
     {
         var body = Encoding.UTF8.GetBytes($"{{\"data\":{data},\"id\":\"r\"}}");
         fold.Add(body, body.Length);

@@ -25,7 +25,7 @@ public sealed class BoundTests
             ["turns that are folded"] = (
                 0,
                 0,
-                (server, _) => server.App.Services.GetRequiredService<TurnFolds>().Count
+                (server, _) => server.App.Services.GetRequiredService<TurnAssemblers>().Count
             ),
         };
 

@@ -86,7 +86,7 @@ public sealed class PeriodicLookTests
         await loop.StopAsync(default);
     }
 
-    private sealed class Loop(Timers clock, List<int> due) : PeriodicLook(clock, NullLogger<Loop>.Instance)
+    private sealed class Loop(Timers clock, List<int> due) : PollingLoop(clock, NullLogger<Loop>.Instance)
     {
         private readonly SemaphoreSlim _looked = new(0);
 
@@ -123,7 +123,7 @@ public sealed class PeriodicLookTests
             Assert.True(await _looked.WaitAsync(TimeSpan.FromSeconds(10)));
         }
 
-        protected override async Task LookAsync(CancellationToken stop)
+        protected override async Task PollAsync(CancellationToken stop)
         {
             Looks++;
             try

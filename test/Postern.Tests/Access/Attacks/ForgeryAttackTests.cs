@@ -228,7 +228,7 @@ public sealed class ForgeryAttackTests(ForgeryAttackTests.World world) : IClassF
                 door.Method is "GET" or "HEAD" or "DELETE" ? null : new { }
             );
             Assert.True(
-                (door.Opens & Opens.RunToken) != 0 ? answer.Status is 403 or 404 : answer.Status == 401,
+                (door.Credentials & Credentials.RunToken) != 0 ? answer.Status is 403 or 404 : answer.Status == 401,
                 $"{door.Method} {door.Path}: {answer}"
             );
         }

@@ -334,7 +334,7 @@ public sealed class HandoutAttackTests : IAsyncLifetime
             (await ring.VerifyAsync(admin, _server.Database.Now))!,
             _server.Database
         );
-        Assert.True(caller.Allows(Need.FullAdmin));
+        Assert.True(caller.Allows(RequiredScope.FullAdmin));
         var (id, _) = await _server.NamedKeyAsync("prey", "read:runs");
         var seen = (await store.FindAsync(id))!;
         Assert.Equal(

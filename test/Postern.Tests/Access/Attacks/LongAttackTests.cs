@@ -83,9 +83,9 @@ public sealed class LongAttackTests : IAsyncLifetime
                 return [IPAddress.Parse("93.184.215.14")];
             }
         );
-        Assert.Null(await guard.WhatIsWrongWithAsync("https://slow.example/", default(CancellationToken)));
+        Assert.Null(await guard.ValidateAsync("https://slow.example/", default(CancellationToken)));
         await Assert.ThrowsAsync<AuthorityEndedException>(async () =>
-            await guard.WhatIsWrongWithAsync(http, "https://slow.example/")
+            await guard.ValidateAsync(http, "https://slow.example/")
         );
     }
 

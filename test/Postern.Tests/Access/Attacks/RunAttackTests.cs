@@ -146,7 +146,7 @@ public sealed class RunAttackTests : IAsyncLifetime
     private Task TouchAsync(string topic) =>
         _server.Database.WriteAsync(tx =>
         {
-            tx.Touch(topic);
+            tx.Notify(topic);
             return ValueTask.FromResult(0);
         });
 

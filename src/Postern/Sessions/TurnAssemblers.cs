@@ -13,7 +13,7 @@ namespace Postern.Sessions;
 /// is left (a crash, a command that failed) is deleted with its pieces, at once or by <see cref="SweepAsync"/>. What is
 /// folded is kept while the command that needs it runs.
 /// </summary>
-internal sealed class TurnFolds(Database database, RecordStore records, PosternOptions options)
+internal sealed class TurnAssemblers(Database database, RecordStore records, PosternOptions options)
 {
     /// <summary>Bytes of a piece.</summary>
     public const int PieceBytes = 512 * 1024;
@@ -62,7 +62,7 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
     public async ValueTask<FoldedMessage?> MessageAsync(Tx tx, Session session, long stored, IEnumerable<NewRecord> own)
     {
         var (before, isAll) = FoldedOf(session);
-        var fold = new TurnFold(options.Quotas.TurnBytes, before);
+        var fold = new TurnAssembler(options.Quotas.TurnBytes, before);
         var next = before?.Next ?? session.TurnOutSeq;
         if (!fold.IsCut && next < stored)
         {
@@ -104,7 +104,7 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
     /// </summary>
     public FoldedMessage? MessageWithoutRecords(IEnumerable<NewRecord> own)
     {
-        var fold = new TurnFold(options.Quotas.TurnBytes, null);
+        var fold = new TurnAssembler(options.Quotas.TurnBytes, null);
         foreach (var record in own)
             fold.Add(record.Body, record.Size);
         return fold.End() is { } content ? new FoldedMessage(content, fold.ClientId, null, 0) : null;
@@ -169,7 +169,7 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
     /// <param name="next">
     /// Where the command that asks has found the fold to end; <see cref="long.MaxValue"/>: it is no longer good.
     /// </param>
-    private async Task<IAsyncDisposable> FoldAsync(SessionName name, long from, long next)
+    private async Task<IAsyncDisposable> FoldAsync(SessionRef name, long from, long next)
     {
         var folding = Enter(name);
         try
@@ -194,7 +194,7 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
         }
     }
 
-    private async Task FoldOnAsync(SessionName name, Folding folding, long from, FoldedTurn? there)
+    private async Task FoldOnAsync(SessionRef name, Folding folding, long from, FoldedTurn? there)
     {
         await _places.WaitAsync();
         try
@@ -210,7 +210,7 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
             );
             if (open != from)
                 return;
-            var fold = new TurnFold(options.Quotas.TurnBytes, there);
+            var fold = new TurnAssembler(options.Quotas.TurnBytes, there);
             var next = there?.Next ?? from;
             while (!fold.IsCut)
             {
@@ -234,7 +234,7 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
     }
 
     /// <summary>What is long is written in pieces, each a short transaction; what is short is kept.</summary>
-    private async Task<FoldedTurn> WriteAheadAsync(SessionName name, FoldedTurn now, ReadOnlyMemory<byte> json)
+    private async Task<FoldedTurn> WriteAheadAsync(SessionRef name, FoldedTurn now, ReadOnlyMemory<byte> json)
     {
         if (json.Length <= HeadBytes)
             return now with { Head = json };
@@ -275,7 +275,7 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
             (folding.Folded, folding.IsAll) = (folded, isAll);
     }
 
-    private Folding Enter(SessionName name)
+    private Folding Enter(SessionRef name)
     {
         lock (_gate)
         {
@@ -300,9 +300,9 @@ internal sealed class TurnFolds(Database database, RecordStore records, PosternO
     }
 
     /// <summary>One session's turn that is folded, while commands need it. Disposed by each of them.</summary>
-    private sealed class Folding(TurnFolds folds, SessionName name) : IAsyncDisposable
+    private sealed class Folding(TurnAssemblers folds, SessionRef name) : IAsyncDisposable
     {
-        public SessionName Name { get; } = name;
+        public SessionRef Name { get; } = name;
 
         public SemaphoreSlim One { get; } = new(1);
 

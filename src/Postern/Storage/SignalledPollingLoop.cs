@@ -4,7 +4,8 @@ namespace Postern.Storage;
 /// A loop that looks when a commit says that there is something, and by itself where no hint comes. It goes on at once
 /// while it finds something.
 /// </summary>
-internal abstract class HintedLook(Database database, string topic, TimeProvider clock, ILogger log) : BackgroundService
+internal abstract class SignalledPollingLoop(Database database, string topic, TimeProvider clock, ILogger log)
+    : BackgroundService
 {
     protected static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
@@ -13,10 +14,10 @@ internal abstract class HintedLook(Database database, string topic, TimeProvider
     protected ILogger Log { get; } = log;
 
     /// <summary>Set when there is room for more, beside what commits say.</summary>
-    protected Hint Due { get; } = new();
+    protected AsyncSignal Due { get; } = new();
 
     /// <summary>True: it found something, and looks again before it waits.</summary>
-    protected abstract Task<bool> LookAsync(CancellationToken stop);
+    protected abstract Task<bool> PollAsync(CancellationToken stop);
 
     /// <summary>How long until it looks by itself.</summary>
     protected virtual TimeSpan NextLook => LookEvery;
@@ -28,7 +29,7 @@ internal abstract class HintedLook(Database database, string topic, TimeProvider
         {
             try
             {
-                if (!await LookAsync(stoppingToken))
+                if (!await PollAsync(stoppingToken))
                     await Due.WaitAsync(NextLook, clock, stoppingToken);
                 continue;
             }

@@ -9,7 +9,7 @@ namespace Postern.Access;
 /// the secret is 32 random bytes in base 62; the check is a CRC-32C of all before it, so that a mistyped key is refused
 /// without a look-up and secret scanners can recognise the form.
 /// </summary>
-internal readonly record struct KeyText(string Kind, string Id, string Text)
+internal readonly record struct ApiKey(string Kind, string Id, string Text)
 {
     private const string Base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     private const int SecretLetters = 43;
@@ -24,17 +24,17 @@ internal readonly record struct KeyText(string Kind, string Id, string Text)
 
     public static readonly string[] Kinds = ["root", "live", "pat"];
 
-    public static KeyText Generate(string kind, string id)
+    public static ApiKey Generate(string kind, string id)
     {
         var bare = id[(id.IndexOf('_', StringComparison.Ordinal) + 1)..];
         var body = $"pst_{kind}_{bare}_{ToBase62(RandomNumberGenerator.GetBytes(32), SecretLetters)}";
         Span<char> check = stackalloc char[CheckLetters];
         WriteCheck(body, check);
-        return new KeyText(kind, "key_" + bare, $"{body}_{check}");
+        return new ApiKey(kind, "key_" + bare, $"{body}_{check}");
     }
 
     /// <summary>Null for anything that is not a key with a right check: nothing is looked up for it.</summary>
-    public static KeyText? TryParse(ReadOnlySpan<char> presented)
+    public static ApiKey? TryParse(ReadOnlySpan<char> presented)
     {
         if (presented.Length > MaxLength)
             return null;
@@ -58,7 +58,7 @@ internal readonly record struct KeyText(string Kind, string Id, string Text)
             return null;
         var kind = presented[parts[1]].ToString();
         return Kinds.Contains(kind)
-            ? new KeyText(kind, "key_" + presented[parts[2]].ToString(), presented.ToString())
+            ? new ApiKey(kind, "key_" + presented[parts[2]].ToString(), presented.ToString())
             : null;
     }
 

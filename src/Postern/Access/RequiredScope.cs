@@ -4,7 +4,7 @@ namespace Postern.Access;
 /// What a route asks for: an action on a type, on one thing of it (by either of its two names) or on the collection.
 /// </summary>
 /// <param name="How">How the right must have been given.</param>
-internal readonly record struct Need(
+internal readonly record struct RequiredScope(
     string Action,
     string Type,
     string? Id = null,
@@ -13,10 +13,10 @@ internal readonly record struct Need(
 )
 {
     /// <summary>The bare word <c>admin</c>, or an unrestricted key: <c>admin:all</c> is not enough.</summary>
-    public static Need FullAdmin { get; } = new("admin", "");
+    public static RequiredScope FullAdmin { get; } = new("admin", "");
 
     /// <summary>The bare word <c>admin</c>, written down.</summary>
-    public static Need GrantedAdmin { get; } = new("admin", "", How: Given.Explicitly);
+    public static RequiredScope GrantedAdmin { get; } = new("admin", "", How: Given.Explicitly);
 
     public override string ToString() =>
         Type.Length == 0 ? Action

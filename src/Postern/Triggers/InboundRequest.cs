@@ -5,7 +5,7 @@ namespace Postern.Triggers;
 /// <summary>
 /// What came in, or a schedule's occurrence: everything that a capture keeps and a prompt is made from.
 /// </summary>
-internal sealed record Incoming(
+internal sealed record InboundRequest(
     string Source,
     string Method,
     string Path,
@@ -18,7 +18,7 @@ internal sealed record Incoming(
     long? ScheduledAt = null
 )
 {
-    public static Incoming Of(Capture c, string source) =>
+    public static InboundRequest Of(Capture c, string source) =>
         new(
             source,
             c.Method ?? "",
@@ -32,7 +32,7 @@ internal sealed record Incoming(
             c.ScheduledAt
         );
 
-    public static Incoming Occurrence(string source, long? scheduledAt) =>
+    public static InboundRequest Occurrence(string source, long? scheduledAt) =>
         new(source, "", "", "", [], [], [], null, "", scheduledAt);
 
     public static Dictionary<string, string> QueryOf(string query) =>

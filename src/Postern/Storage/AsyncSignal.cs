@@ -5,7 +5,7 @@ namespace Postern.Storage;
 /// number of times before it waits, it looks once. It holds nothing that must be given back, so telling one whose loop
 /// has ended does nothing.
 /// </summary>
-internal sealed class Hint
+internal sealed class AsyncSignal
 {
     private TaskCompletionSource _told = New();
 

@@ -5,7 +5,7 @@ namespace Postern.Storage;
 /// long enough: however much there is to sweep, no deadline waits for it. A fault in one look does not end the looking;
 /// while the database is away it waits.
 /// </summary>
-internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : BackgroundService
+internal abstract class PollingLoop(TimeProvider clock, ILogger log) : BackgroundService
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
@@ -20,7 +20,7 @@ internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : Backgrou
 
     protected ILogger Log { get; } = log;
 
-    protected abstract Task LookAsync(CancellationToken stop);
+    protected abstract Task PollAsync(CancellationToken stop);
 
     /// <summary>
     /// Settles all that is due, page after page; those of a page at once, so that their commits are gathered. One that
@@ -58,7 +58,7 @@ internal abstract class PeriodicLook(TimeProvider clock, ILogger log) : Backgrou
     protected virtual Task SweepAsync(CancellationToken stop) => Task.CompletedTask;
 
     protected sealed override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(RepeatAsync(LookEvery, LookAsync, stoppingToken), SweepForEverAsync(stoppingToken));
+        Task.WhenAll(RepeatAsync(LookEvery, PollAsync, stoppingToken), SweepForEverAsync(stoppingToken));
 
     private async Task SweepForEverAsync(CancellationToken stop)
     {

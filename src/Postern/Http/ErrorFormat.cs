@@ -5,7 +5,7 @@ namespace Postern.Http;
 /// <summary>
 /// How one family of routes words its errors. Each contract's bodies are exact, so each family has one writer of them.
 /// </summary>
-internal abstract class ErrorFamily
+internal abstract class ErrorFormat
 {
     public virtual string ContentType => "application/json; charset=utf-8";
 
@@ -13,10 +13,10 @@ internal abstract class ErrorFamily
     public abstract Type Shape { get; }
 
     /// <summary>The family of the matched route; problem details where no route matched.</summary>
-    public static ErrorFamily Of(HttpContext http) =>
-        http.GetEndpoint()?.Metadata.GetMetadata<ErrorFamily>()
-        ?? http.Features.Get<ErrorFamily>()
-        ?? ProblemFamily.Instance;
+    public static ErrorFormat Of(HttpContext http) =>
+        http.GetEndpoint()?.Metadata.GetMetadata<ErrorFormat>()
+        ?? http.Features.Get<ErrorFormat>()
+        ?? ProblemFormat.Instance;
 
     public abstract void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http);
 

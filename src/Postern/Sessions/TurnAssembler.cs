@@ -18,7 +18,7 @@ namespace Postern.Sessions;
 /// one fold has ended, texts but the last are closed: what comes for them begins a new one; and what stands there
 /// stays.
 /// </summary>
-internal sealed class TurnFold
+internal sealed class TurnAssembler
 {
     /// <summary>
     /// Bytes of a record that is looked at although the turn is over its bound: it may be an error, which is always
@@ -32,7 +32,7 @@ internal sealed class TurnFold
     private const int MaxName = 256;
 
     /// <summary>What each type of chunk adds to a message.</summary>
-    private static readonly Dictionary<string, Action<TurnFold, JsonElement>> Chunks = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Action<TurnAssembler, JsonElement>> Chunks = new(StringComparer.Ordinal)
     {
         ["start"] = (fold, chunk) => fold.ClientId ??= ChatMessage.IdOf(chunk, "messageId"),
         ["text-start"] = (fold, chunk) => fold.CloseText(TurnBlocks.Text, chunk),
@@ -105,7 +105,7 @@ internal sealed class TurnFold
     /// Bytes of records that a message is made of; what is beyond is cut, and the message says so. 0: no bound.
     /// </param>
     /// <param name="before">What was folded already, or null.</param>
-    public TurnFold(long most, FoldedTurn? before)
+    public TurnAssembler(long most, FoldedTurn? before)
     {
         (_most, _before, Taken, IsCut) = (most, before, before?.Taken ?? 0, before?.IsCut ?? false);
         ClientId = before?.ClientId;

@@ -3,9 +3,9 @@ using System.Text.Json;
 namespace Postern.Http;
 
 /// <summary>RFC 9457 problem details with a stable <c>code</c>: every route that has no older client.</summary>
-internal sealed class ProblemFamily : ErrorFamily
+internal sealed class ProblemFormat : ErrorFormat
 {
-    public static ProblemFamily Instance { get; } = new();
+    public static ProblemFormat Instance { get; } = new();
 
     public override string ContentType => "application/problem+json";
 

@@ -1,7 +1,7 @@
 namespace Postern.Runs;
 
 /// <summary>Who did something to a run: a credential's kind and id, or the server itself.</summary>
-internal sealed record Doer(string Credential, string Actor)
+internal sealed record Actor(string Credential, string Id)
 {
-    public static Doer Server { get; } = new("server", "server");
+    public static Actor Server { get; } = new("server", "server");
 }
