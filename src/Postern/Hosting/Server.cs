@@ -206,6 +206,7 @@ internal static class Server
             .AddSingleton<RecordStore>()
             .AddSingleton<Transcript>()
             .AddSingleton<Conversation>()
+            .AddSingleton<Appends>()
             .AddSingleton<Turns>()
             .AddSingleton<SessionDoor>()
             .AddSingleton<SessionStart>()

@@ -13,7 +13,7 @@ namespace Postern.Sessions;
 internal sealed class ChannelRoutes(
     SessionStore sessions,
     SessionDoor door,
-    Conversation conversation,
+    Appends appends,
     SessionTokens tokens,
     RecordStore records,
     Database database,
@@ -260,31 +260,12 @@ internal sealed class ChannelRoutes(
     )
     {
         var (worker, person) = (caller.Authority.Worker, caller.Authority.Person);
-        return AppendAndForgetAsync(
+        return appends.AppendAsync(
             name,
             channel,
             batch,
             worker is null && person is null ? Writer.Server : new Writer(worker?.Run, person, worker?.Attempt ?? 0)
         );
-    }
-
-    private async Task<AppendOutcome> AppendAndForgetAsync(
-        SessionRef name,
-        string channel,
-        IReadOnlyList<NewRecord> batch,
-        Writer writer
-    )
-    {
-        if (
-            batch is [{ Headers: null }]
-            && channel == RecordStore.Out
-            && await conversation.TryAppendPlainAsync(database, name, batch[0], writer) is { } seq
-        )
-            return new AppendOutcome.Appended(seq, seq + 1, true, false);
-        var outcome = await database.WriteAsync(tx => conversation.AppendAsync(tx, name, channel, batch, writer));
-        if (outcome is AppendOutcome.Gone)
-            sessions.Forget(name);
-        return outcome;
     }
 
     /// <summary>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Postern.Http;
 using Postern.Runs;
+using Postern.Settings;
 using Postern.Storage;
 using Postern.Triggers;
 
@@ -75,29 +76,12 @@ internal sealed partial class Conversation
         );
     }
 
-    /// <summary>
-    /// The hot path of agents that stream; null when the rules of <see cref="AppendAsync"/> are needed after all, and
-    /// nothing was written.
-    /// </summary>
-    public async Task<long?> TryAppendPlainAsync(Database database, SessionRef name, NewRecord record, Writer writer)
-    {
-        try
-        {
-            return await database.WriteOneAsync(tx =>
-                RecordStore.AppendPlainAsync(tx, name, record, writer, MostBytes)
-            );
-        }
-        catch (UniqueViolationException)
-        {
-            // The same part was being appended in this moment.
-            return null;
-        }
-    }
-
     /// <summary>It holds as many bytes as it may: it takes no more but what ends something.</summary>
-    public bool IsFull(Session session) => session.Bytes >= MostBytes;
+    public bool IsFull(Session session) => session.Bytes >= MostBytesOf(options);
 
-    private long MostBytes => options.Quotas.SessionBytes is > 0 and var most ? most : long.MaxValue;
+    /// <summary>Bytes of records that a session may hold.</summary>
+    public static long MostBytesOf(PosternOptions options) =>
+        options.Quotas.SessionBytes is > 0 and var most ? most : long.MaxValue;
 
     /// <summary>A text of the agent, where it has streamed none.</summary>
     public ValueTask<(long Start, long End, bool Ensured)> SpeakAsync(

@@ -78,67 +78,6 @@ internal sealed class RecordStore(Database database)
     private static string? HeadersOf(NewRecord record) =>
         record.Headers is null ? null : JsonSerializer.Serialize(record.Headers, Wire.Json);
 
-    private const string TakeOutSeq = """
-        UPDATE session SET out_next = out_next + 1, out_settled = 0, bytes = bytes + $7
-        WHERE project = $1 AND id = $2 AND closed_at IS NULL AND (expires_at IS NULL OR expires_at > $3) AND bytes < $8
-          AND ($4 = '' OR (current_run = $4 AND current_attempt = $6)) AND (turn_deadline IS NULL
-          OR (turn_deadline > $3 + turn_seconds * 500000 AND stop_seq <= turn_in_seq))
-          AND ($5 = '' OR NOT EXISTS (SELECT 1 FROM record
-            WHERE record.project = $1 AND record.session = $2 AND record.channel = 'out' AND record.part_id = $5))
-        """;
-
-    private const string TakeAndInsert = $"""
-        WITH taken AS ({TakeOutSeq} RETURNING out_next - 1 AS seq)
-        INSERT INTO record (project, session, channel, seq, at, part_id, body)
-        SELECT $1, $2, 'out', seq, $3, NULLIF($5, ''), $9 FROM taken RETURNING seq
-        """;
-
-    /// <summary>
-    /// The hot path: one plain record on <c>out</c> of an open session, in the fewest statements. Null when anything
-    /// about it is out of the ordinary (closed, expired, full, another run, a repeat, a turn that is to stop or whose
-    /// deadline is to be moved on): then nothing was written, and <see cref="Conversation"/> decides. Of two equal part
-    /// ids at once on PostgreSQL the later breaks the unique index.
-    /// </summary>
-    /// <param name="tx">May be a statement's own transaction.</param>
-    /// <param name="name">The session.</param>
-    /// <param name="record">No control record.</param>
-    /// <param name="writer">Its run, where it has one, must have the session still.</param>
-    /// <param name="mostBytes">A session that holds so many takes no more.</param>
-    public static async ValueTask<long?> AppendPlainAsync(
-        Tx tx,
-        SessionRef name,
-        NewRecord record,
-        Writer writer,
-        long mostBytes
-    )
-    {
-        object?[] args =
-        [
-            name.Project,
-            name.Id,
-            tx.Now,
-            writer.Run ?? "",
-            record.PartId ?? "",
-            writer.Attempt,
-            record.Size,
-            mostBytes,
-            record.Body,
-        ];
-        if (tx.WritesInQueries)
-        {
-            var written = await tx.FirstAsync(TakeAndInsert, r => (long?)r.GetInt64(0), args);
-            if (written is not null)
-                tx.Notify(name.Id);
-            return written;
-        }
-        const string take = TakeOutSeq + " RETURNING out_next - 1";
-        if (await tx.FirstAsync(take, r => (long?)r.GetInt64(0), args[..8]) is not { } seq)
-            return null;
-        await InsertAsync(tx, name, Out, seq, record);
-        tx.Notify(name.Id);
-        return seq;
-    }
-
     /// <summary>The records that part ids were first used for.</summary>
     public static async ValueTask<Dictionary<string, Record>> FindPartsAsync(
         Tx tx,
