@@ -19,6 +19,7 @@ internal static partial class Edges
         "Runs",
         "Sessions",
         "Triggers",
+        "Dispatch",
         "Approvals",
         "History",
         "Hosting",

@@ -17,10 +17,47 @@ public sealed partial class TidyTests
         ["Access"] = ["Http", "Settings", "Storage"],
         ["Live"] = ["Access", "Http", "Settings", "Storage"],
         ["Deliveries"] = ["Access", "Http", "Settings", "Storage"],
-        ["Approvals"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Runs", "Sessions"],
-        ["Agents"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Runs", "Sessions", "Triggers"],
+        ["Approvals"] =
+        [
+            "Access",
+            "Http",
+            "Settings",
+            "Storage",
+            "Live",
+            "Deliveries",
+            "Agents",
+            "Runs",
+            "Sessions",
+            "Dispatch",
+        ],
+        ["Agents"] = ["Access", "Http", "Settings", "Storage"],
+        ["Dispatch"] =
+        [
+            "Access",
+            "Http",
+            "Settings",
+            "Storage",
+            "Live",
+            "Deliveries",
+            "Agents",
+            "Runs",
+            "Sessions",
+            "Triggers",
+        ],
         ["Triggers"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Runs", "Sessions"],
-        ["Runs"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Approvals", "Sessions"],
+        ["Runs"] =
+        [
+            "Access",
+            "Http",
+            "Settings",
+            "Storage",
+            "Live",
+            "Deliveries",
+            "Agents",
+            "Approvals",
+            "Dispatch",
+            "Sessions",
+        ],
         ["Sessions"] =
         [
             "Access",
@@ -48,6 +85,7 @@ public sealed partial class TidyTests
             "Runs",
             "Sessions",
             "Triggers",
+            "Dispatch",
             "History",
         ],
     };

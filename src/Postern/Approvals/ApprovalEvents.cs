@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Postern.Agents;
 using Postern.Deliveries;
+using Postern.Dispatch;
 using Postern.Http;
 using Postern.Runs;
 using Postern.Settings;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Postern.Access;
 using Postern.Agents;
+using Postern.Dispatch;
 using Postern.Http;
 using Postern.Live;
 using Postern.Runs;

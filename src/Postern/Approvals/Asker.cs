@@ -1,4 +1,5 @@
 using Postern.Access;
+using Postern.Dispatch;
 using Postern.Runs;
 
 namespace Postern.Approvals;

@@ -4,6 +4,7 @@ using Postern.Access;
 using Postern.Agents;
 using Postern.Approvals;
 using Postern.Deliveries;
+using Postern.Dispatch;
 using Postern.History;
 using Postern.Http;
 using Postern.Live;

@@ -1,8 +1,0 @@
-using Postern.Http;
-
-namespace Postern.Agents;
-
-internal sealed record CurrentWorkerView(
-    [Member("The agents, as tasks of a worker.")] WorkerView Worker,
-    [Member("Where to go on.")] WorkerUrls Urls
-);

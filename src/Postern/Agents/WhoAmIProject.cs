@@ -1,9 +1,0 @@
-using Postern.Http;
-
-namespace Postern.Agents;
-
-internal sealed record WhoAmIProject(
-    [Member("The project's name.")] string Name,
-    [Member("This server.")] string Url,
-    [Member("Postern.")] string OrgTitle
-);

@@ -1,5 +1,0 @@
-using Postern.Http;
-
-namespace Postern.Agents;
-
-internal sealed record WorkerUrls([Member("Where runs are listed.")] string Runs);

@@ -1,0 +1,140 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+using Microsoft.Net.Http.Headers;
+using Postern.Deliveries;
+using Postern.Http;
+using Postern.Runs;
+
+namespace Postern.Dispatch;
+
+/// <summary>
+/// The body of a 2xx to a dispatch. Nothing, a short word such as <c>OK</c>, or JSON without a status takes the run on;
+/// <c>{"status":"succeeded","output":"…"}</c> ends the work at once. Whatever else it is was meant as an answer and is
+/// none: the run fails with what is wrong with it, rather than wait for an end that has come.
+/// </summary>
+/// <param name="Status">A state of the run's workflow.</param>
+/// <param name="Output">JSON; null when there is none.</param>
+/// <param name="Text">What is said in a session; null when there is no output.</param>
+/// <param name="Failure">What went wrong, should the status be a failure.</param>
+internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, Failure Failure)
+{
+    /// <summary>Bytes around the output.</summary>
+    private const int Envelope = 16 * 1024;
+
+    /// <summary>
+    /// Bytes of an answer that are read: an output of the most that a run may have, and what is around it.
+    /// </summary>
+    public const int MaxBytes = RunReports.MaxOutput + Envelope;
+
+    /// <summary>Bytes of a text that is no JSON and takes the run on.</summary>
+    private const int MaxWord = 1024;
+
+    /// <summary>What agents say that take the work on and report later.</summary>
+    private static readonly string[] TakenOn =
+    [
+        "accepted",
+        "ok",
+        "pending",
+        "processing",
+        Phase.Queued,
+        "received",
+        "scheduled",
+        "started",
+    ];
+
+    /// <summary>The answer, or what is wrong with it; neither when the run is taken on.</summary>
+    public static (AgentAnswer? Finished, string? Problem) Read(SendAnswer? answer)
+    {
+        if (answer is null || answer.Body.Length == 0)
+            return (null, null);
+        var (text, refusal) = BodyEncoding.Undo(answer.Body, answer.ContentType, answer.ContentEncoding, MaxBytes);
+        if (refusal is { Status: 413 })
+            return (null, TooLarge);
+        if (refusal is not null)
+            return (null, refusal.Message);
+        var begins = text.Span.TrimStart(" \t\r\n"u8);
+        if (begins.Length == 0 && answer.IsWhole)
+            return (null, null);
+        var isMeant =
+            IsJson(answer.ContentType)
+            || begins is [(byte)'{' or (byte)'[' or (byte)'<', ..]
+            || begins.Length > MaxWord;
+        if (!isMeant)
+            return (null, null);
+        if (!answer.IsWhole && answer.Body.Length >= MaxBytes)
+            return (null, TooLarge);
+        if (!answer.IsWhole)
+            return (null, begins.Length == 0 ? null : "it broke off");
+        if (!Utf8.IsValid(text.Span))
+            return (null, "it is no JSON in UTF-8");
+        try
+        {
+            using var json = JsonDocument.Parse(
+                MendedJson.NamesOf(text),
+                new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = Wire.MaxDepth }
+            );
+            return Read(json.RootElement);
+        }
+        catch (JsonException)
+        {
+            return (null, $"it is no strict JSON (names once, depth at most {Wire.MaxDepth})");
+        }
+    }
+
+    private static string TooLarge => $"it has more than {MaxBytes} bytes";
+
+    private static (AgentAnswer? Finished, string? Problem) Read(JsonElement root)
+    {
+        if (root.ValueKind != JsonValueKind.Object)
+            return (null, null);
+        if (!root.TryGetProperty("status", out var status))
+            return (null, null);
+        if (status.ValueKind != JsonValueKind.String || Fields.TextOf(status) is not { Length: > 0 and <= 64 } state)
+            return (null, "its status is no text of 1 to 64 characters");
+        var hasOutput = root.TryGetProperty("output", out var output) && output.ValueKind != JsonValueKind.Null;
+        if (hasOutput)
+        {
+            if (MendedJson.Keepable(output) is not { } kept)
+                return (null, "its output holds two names that differ by a NUL only");
+            output = kept;
+        }
+        if (!hasOutput && TakenOn.Contains(state, StringComparer.OrdinalIgnoreCase))
+            return (null, null);
+        var body = hasOutput ? Encoding.UTF8.GetBytes(output.GetRawText()) : null;
+        if (body?.Length > RunReports.MaxOutput)
+            return (null, $"its output has more than {RunReports.MaxOutput} bytes");
+        var inner =
+            output.ValueKind == JsonValueKind.Object && output.TryGetProperty("text", out var member) ? member : output;
+        var text =
+            !hasOutput ? null
+            : inner.ValueKind == JsonValueKind.String ? inner.GetString()
+            : output.GetRawText();
+        return (new AgentAnswer(state, body, text, FailureOf(root, text)), null);
+    }
+
+    private static Failure FailureOf(JsonElement root, string? text)
+    {
+        var failure = root.TryGetProperty("failure", out var said) ? said : default;
+        var words = failure.ValueKind == JsonValueKind.String ? Cut(failure, 4096) : Word("message", 4096);
+        var message = words ?? (text is null ? "The agent reported a failure." : Wire.Cut(text, 4096));
+        return new Failure(Word("code", 128) ?? "agent_failed", message, Word("stage", 128));
+
+        string? Word(string name, int most) =>
+            failure.ValueKind == JsonValueKind.Object && failure.TryGetProperty(name, out var word)
+                ? Cut(word, most)
+                : null;
+    }
+
+    private static string? Cut(JsonElement word, int most) =>
+        word.ValueKind == JsonValueKind.String && MendedJson.TextOf(word) is { Length: > 0 } text
+            ? Wire.Cut(text, most)
+            : null;
+
+    private static bool IsJson(string? contentType) =>
+        MediaTypeHeaderValue.TryParse(contentType, out var type)
+        && (
+            type.SubType.Equals("json", StringComparison.OrdinalIgnoreCase)
+            || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase)
+        );
+}

@@ -1,0 +1,6 @@
+using Postern.Http;
+
+namespace Postern.Dispatch;
+
+[Strict]
+internal sealed record CancelRun([Text("Why, for people.", 1, 1024)] string? Reason);

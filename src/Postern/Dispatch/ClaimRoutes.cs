@@ -1,0 +1,220 @@
+using System.Buffers;
+using System.Text.Json;
+using Postern.Access;
+using Postern.Agents;
+using Postern.Http;
+using Postern.Live;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Dispatch;
+
+/// <summary>
+/// Work for agents that fetch it: claiming in batches under a lease, and the heartbeat that keeps it. Each claim is an
+/// attempt; a worker whose lease has run out finds that its token is of an earlier one.
+/// </summary>
+internal sealed class ClaimRoutes(
+    AgentStore agents,
+    RunMachine machine,
+    Turns turns,
+    DispatchBody dispatch,
+    Database database,
+    PosternOptions options,
+    StreamRegistry registry,
+    IHostApplicationLifetime lifetime,
+    TimeProvider clock
+)
+{
+    private const int MaxBody = 16 * 1024;
+    private const int AgentSegment = 3;
+    private const int RunSegment = 3;
+
+    public void Map(Doors doors)
+    {
+        doors
+            .Group("/api/v1/agents", ProblemFormat.Instance)
+            .Post("/{slug}/claim", Credentials.Key, "write:tasks:{slug}", Claim)
+            .WithSummary("Claim runs of a pull agent")
+            .MayTake<ClaimRuns>()
+            .Produces<ClaimedRuns>()
+            .Produces(400, 401, 403, 404, 409);
+        doors
+            .Group("/api/v1/runs", ProblemFormat.Instance)
+            .Post(
+                "/{run}/heartbeat",
+                Credentials.Key | Credentials.Token | Credentials.RunToken,
+                "write:runs:{run}",
+                Heartbeat
+            )
+            .ForReports()
+            .WithSummary("Keep the lease on a claimed run")
+            .MayTake<SendHeartbeat>()
+            .Produces<HeartbeatView>()
+            .Produces(400, 401, 403, 404, 409);
+    }
+
+    private async Task<IResult> Claim(HttpContext http, ProjectCaller caller)
+    {
+        var slug = RequestPath.Segment(http, AgentSegment) ?? "";
+        if (!caller.Allows("write", "tasks", slug))
+            return ProblemFormat.Instance.Forbidden($"write:tasks:{slug}");
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
+        if (fields is null)
+            return unreadable!;
+        var (most, wait, lease) = fields.Read<ClaimRuns>();
+        if (fields.Refusal() is { } wrong)
+            return wrong;
+        if (await agents.FindAsync(caller.Project, slug) is not { } agent)
+            return new Refusal(404, "There is no such agent.", "not_found");
+        if (agent.Kind != Agent.Pull)
+            return new Refusal(409, $"{slug} is an {agent.Kind} agent: its runs are given to it.", "not_pull");
+
+        using var asking = registry.Wait(http, caller);
+        var offered = new AsyncSignal();
+        using var listening = database.Changes.Listen(Topics.Claimable(caller.Project, slug), offered.Set);
+        using var stopping = lifetime.ApplicationStopping.Register(offered.Set);
+        var began = clock.GetTimestamp();
+        while (true)
+        {
+            var claimed = await ClaimAsync(caller, agent, (int)most, lease);
+            var left = TimeSpan.FromSeconds(wait) - clock.GetElapsedTime(began);
+            if (claimed.Count > 0 || left <= TimeSpan.Zero || lifetime.ApplicationStopping.IsCancellationRequested)
+                return Reply.Bytes(200, await RenderAsync(claimed));
+            await asking.ForAsync(offered, left);
+        }
+    }
+
+    private async Task<IResult> Heartbeat(HttpContext http, ProjectCaller caller)
+    {
+        if (RequestPath.Segment(http, RunSegment) is not { } id || !caller.Allows("write", "runs", id))
+            return Unknown(caller);
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
+        if (fields is null)
+            return unreadable!;
+        var said = fields.Read<SendHeartbeat>().Attempt;
+        if (fields.Refusal() is { } wrong)
+            return wrong;
+        return await database.WriteAsync<IResult>(async tx =>
+        {
+            if (await RunStore.LockAsync(tx, caller.Project, id) is not { } run)
+                return Unknown(caller);
+            if ((RunRoutes.AttemptOf(caller, id) ?? said) is { } attempt && attempt != run.Attempt)
+                return NativeReport.Refused(new ReportOutcome.Stale(run.Attempt, attempt));
+            if (run.IsEnded)
+                return new Refusal(409, $"The run has ended as {run.Status}.", "run_ended")
+                {
+                    Extra = [("runStatus", run.Status)],
+                };
+            var alive = run with
+            {
+                ClaimUntil = run.ClaimUntil is null ? null : tx.Now + (run.ClaimSeconds * 1_000_000),
+                DeadlineAt = RunDeadlines.DeadlineOf(run, tx.Now),
+            };
+            await RunRow.SaveAsync(tx, alive);
+            if (run.Session is not null && run.Phase == Phase.Running)
+                await Turns.ExtendTurnAsync(tx, run, null);
+            return Reply.Ok(
+                new HeartbeatView(
+                    run.Id,
+                    run.Attempt,
+                    run.Status,
+                    run.Phase,
+                    Wire.Iso(alive.ClaimUntil),
+                    Wire.Iso(alive.DeadlineAt)
+                )
+            );
+        });
+    }
+
+    /// <summary>
+    /// Takes runs, and begins each: two transactions, so that session and run are locked in everybody's order. A crash
+    /// between them leaves a lease that nobody keeps, and the run is offered again.
+    /// </summary>
+    private async Task<List<Run>> ClaimAsync(ProjectCaller caller, Agent agent, int most, long lease)
+    {
+        var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
+        var any = await database.ReadAsync(tx =>
+            tx.FirstAsync(
+                "SELECT 1 FROM run WHERE project = $1 AND agent = $2 AND claim_at <= $3 + 1000000 LIMIT 1",
+                r => r.GetInt64(0),
+                agent.Project,
+                agent.Slug,
+                tx.Now
+            )
+        );
+        if (any == 0)
+            return [];
+        var begun = new List<Run>();
+        foreach (
+            var run in await database.WriteAsync(tx =>
+                RunStore.TakeClaimableAsync(tx, agent.Project, agent.Slug, most, lease)
+            )
+        )
+        {
+            // What was taken and is not begun for a worker that is none any more is offered again, as after a crash.
+            caller.EnsureStillAllowed();
+            if (await database.WriteAsync(tx => BeginAsync(tx, run, agent, by)) is { } working)
+                begun.Add(working);
+        }
+        return begun;
+    }
+
+    private async ValueTask<Run?> BeginAsync(Tx tx, Run claimed, Agent agent, Actor by)
+    {
+        if (claimed.Session is not null)
+            return (
+                await turns.BeginAsync(
+                    tx,
+                    claimed,
+                    TimeSpan.FromSeconds(agent.Settings.TurnSeconds ?? options.Runs.TurnSeconds),
+                    null
+                )
+            )?.Run;
+        if (
+            await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run
+            || run.Attempt != claimed.Attempt
+            || run.ClaimUntil is null
+        )
+            return null;
+        if (run.WorkflowVersion == 0 && run.Phase == Phase.Queued)
+            return await machine.MoveAsync(tx, run, new Change("claimed", by, Phase.Running));
+        var next = run with { EventSeq = run.EventSeq + 1, UpdatedAt = tx.Now };
+        await RunRow.SaveAsync(tx, next);
+        await RunEvents.InsertAsync(
+            tx,
+            run.Project,
+            run.Id,
+            new RunEvent(next.EventSeq, "claimed", tx.Now, run.Attempt, by, run.Status, run.Status)
+        );
+        return next;
+    }
+
+    private async Task<ReadOnlyMemory<byte>> RenderAsync(List<Run> claimed)
+    {
+        var buffer = new ArrayBufferWriter<byte>(1024);
+        using var json = new Utf8JsonWriter(buffer, Wire.WriterOptions);
+        json.WriteStartObject();
+        json.WriteStartArray("data");
+        foreach (var run in claimed)
+        {
+            var write = await dispatch.MakeAsync(run);
+            json.WriteStartObject();
+            write(json);
+            json.WriteNumber("leaseSeconds", run.ClaimSeconds);
+            json.WriteString("leaseUntil", Wire.Iso(run.ClaimUntil));
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.Flush();
+        return buffer.WrittenMemory;
+    }
+
+    private static Refusal Unknown(ProjectCaller caller)
+    {
+        caller.DecidedByHandler();
+        return new Refusal(404, "There is no such run.", "not_found");
+    }
+}

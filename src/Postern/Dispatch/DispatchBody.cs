@@ -1,0 +1,182 @@
+using System.Text.Json;
+using Postern.Access;
+using Postern.Agents;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Settings;
+using Postern.Storage;
+using Postern.Triggers;
+
+namespace Postern.Dispatch;
+
+/// <summary>
+/// What an agent is given with a run, whether it is called or has claimed it: the run, its session with the
+/// transcript's tail, where and with what to report. It is made when it is sent, so that neither the token nor the
+/// messages are kept twice.
+/// </summary>
+internal sealed class DispatchBody(
+    SessionTokens tokens,
+    CallbackSecrets callbacks,
+    Transcript transcript,
+    SessionStore sessions,
+    CaptureStore captures,
+    Projects projects,
+    ServerAddress address,
+    Database database
+)
+{
+    private const int TailMessages = 50;
+
+    /// <summary>
+    /// Content that travels with a dispatch, so that the body stays under 256 KiB; older messages are read from the
+    /// history.
+    /// </summary>
+    private const int TailBytes = 96 * 1024;
+
+    /// <summary>Input over it is fetched with the run.</summary>
+    private const int MaxInput = 96 * 1024;
+
+    /// <summary>Writes the members of <c>data</c>; the session's only where the run has one.</summary>
+    public async ValueTask<Action<Utf8JsonWriter>> MakeAsync(Run run)
+    {
+        var session = run.Session is null ? null : await sessions.FindAsync(run.Project, run.Session);
+        var name = session is null ? null : Conversation.NameOf(session);
+        // As long as tokens may live: a question to a person makes a run live longer than its own deadlines say now.
+        var token = await tokens.ForRunAsync(run, name, database.Now + Wire.Microseconds(Tokens.MaxLife));
+        var (callbackPath, callbackHeaders, trigger, capture) = await CallbackOfAsync(run, session);
+        var isDefault = run.Project == await projects.DefaultAsync();
+        var messages = session is null ? null : await TailAsync(session);
+        var (input, artifacts) = await database.ReadAsync(async tx =>
+            (
+                await RunData.FindAsync(tx, run.Project, run.Id, RunData.Input),
+                await RunData.FindAsync(tx, run.Project, run.Id, RunData.Artifacts)
+            )
+        );
+        return json =>
+        {
+            json.WriteStartObject("run");
+            json.WriteString("id", run.Id);
+            json.WriteNumber("attempt", run.Attempt);
+            json.WriteString("agent", run.Agent);
+            json.WriteString("workflow", run.Workflow);
+            json.WriteString("status", run.Status);
+            if (input?.Length > MaxInput)
+                json.WriteString("inputUrl", $"{address.Url}/api/v1/runs/{run.Id}");
+            else
+                RunJson.Raw(json, "input", input);
+            if (artifacts is not null && artifacts.Length <= MaxInput / 2)
+                RunJson.Raw(json, "artifacts", artifacts);
+            if (run.Profile is not null)
+                json.WriteString("profile", run.Profile);
+            json.WriteString("deadline", Wire.Iso(session?.TurnDeadline ?? run.DeadlineAt));
+            json.WriteEndObject();
+            if (session is not null)
+            {
+                json.WriteStartObject("session");
+                json.WriteString("id", session.Id);
+                json.WriteString("key", session.Key);
+                json.WritePropertyName("messages");
+                json.WriteRawValue(messages!, skipInputValidation: true);
+                json.WriteNumber("inSeq", session.TurnInSeq);
+                json.WriteBoolean("continuation", run.Continuation);
+                json.WriteString("previousRunId", run.PreviousRun);
+                json.WriteEndObject();
+                json.WriteStartObject("out");
+                json.WriteString("url", $"{address.Url}/realtime/v1/sessions/{session.Id}/out/records");
+                json.WriteEndObject();
+            }
+            json.WriteStartObject("callback");
+            json.WriteString("url", address.Url + callbackPath);
+            json.WriteStartObject("headers");
+            foreach (var (header, value) in callbackHeaders)
+                json.WriteString(header, value);
+            if (!isDefault)
+                json.WriteString(CredentialReader.ProjectHeader, run.Project);
+            json.WriteEndObject();
+            json.WriteEndObject();
+            if (trigger is not null)
+                WriteTrigger(json, trigger, capture!);
+            json.WriteString("token", token);
+        };
+    }
+
+    /// <summary>
+    /// Where the end is reported: a captured request's at the execution callback, everything else at the run's own
+    /// status.
+    /// </summary>
+    private async ValueTask<(
+        string Path,
+        (string Header, string Value)[] Headers,
+        Trigger? Trigger,
+        Capture? Capture
+    )> CallbackOfAsync(Run run, Session? session)
+    {
+        var capture = session is { IsOfTrigger: true }
+            ? await captures.OfTurnAsync(run.Project, session.Id, session.TurnInSeq)
+            : null;
+        if (
+            capture is not null
+            && await database.ReadAsync(tx => TriggerStore.FindByUidAsync(tx, run.Project, capture.TriggerUid))
+                is { } trigger
+        )
+        {
+            var token = await callbacks.TokenForAsync(
+                run.Project,
+                ExecutionRoutes.Scope,
+                trigger.Name.Namespace,
+                trigger.Name.Id,
+                capture.Id
+            );
+            return (
+                "/api/callbacks/execution",
+                [
+                    (CredentialReader.CallbackTokenHeader, token),
+                    (ExecutionRoutes.NamespaceHeader, trigger.Name.Namespace),
+                    (ExecutionRoutes.TriggerHeader, trigger.Name.Id),
+                    (ExecutionRoutes.RequestHeader, capture.Id),
+                ],
+                trigger,
+                capture
+            );
+        }
+        var attempt = run.Attempt.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        return (
+            $"/api/v1/runs/{run.Id}/status",
+            [
+                (
+                    CredentialReader.CallbackTokenHeader,
+                    await callbacks.TokenForRunAsync(run.Project, run.Id, run.Attempt)
+                ),
+                (CredentialReader.RunHeader, run.Id),
+                (CredentialReader.AttemptHeader, attempt),
+            ],
+            null,
+            null
+        );
+    }
+
+    private static void WriteTrigger(Utf8JsonWriter json, Trigger trigger, Capture capture)
+    {
+        json.WriteStartObject("trigger");
+        json.WriteString("id", trigger.Name.Id);
+        json.WriteString("namespace", trigger.Name.Namespace);
+        json.WriteString("requestId", capture.Id);
+        json.WriteString("source", capture.Source);
+        json.WritePropertyName("settings");
+        if (trigger.Settings is null)
+            json.WriteNullValue();
+        else
+            json.WriteRawValue(trigger.Settings, skipInputValidation: true);
+        json.WriteEndObject();
+    }
+
+    private async Task<byte[]> TailAsync(Session session)
+    {
+        var bytes = 0;
+        var tail = (await transcript.BeforeAsync(session.Project, session.Id, long.MaxValue, TailMessages))
+            .TakeWhile(m => (bytes += m.Content.Length) <= TailBytes)
+            .Reverse();
+        return Message.RenderAll(tail);
+    }
+}

@@ -1,0 +1,168 @@
+using System.Security.Cryptography;
+using System.Text;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Storage;
+
+namespace Postern.Dispatch;
+
+/// <summary>
+/// What an operator does to a run: start, cancel, pause, resume, retry. Each is called with the run's row held, and
+/// answers the run as it is then or why not. A repeat of what has been done already is answered with the run.
+/// </summary>
+internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Conversation conversation)
+{
+    public async ValueTask<(Run? Run, Refusal? Refusal)> StartAsync(Tx tx, Run run, Actor by)
+    {
+        if (run.IsEnded)
+            return (null, Ended(run));
+        if (run.Dispatched || run.DueAt is not null || run.WaitsAt is not null || run.ClaimAt is not null)
+            return (run, null);
+        var started = run with { DueAt = tx.Now, EventSeq = run.EventSeq + 1, UpdatedAt = tx.Now };
+        await RunRow.SaveAsync(tx, started, releases: true);
+        await RunEvents.InsertAsync(
+            tx,
+            run.Project,
+            run.Id,
+            new RunEvent(started.EventSeq, "start", tx.Now, run.Attempt, by, run.Status, run.Status)
+        );
+        return (started, null);
+    }
+
+    public async ValueTask<(Run? Run, Refusal? Refusal)> CancelAsync(Tx tx, Run run, string? reason, Actor by)
+    {
+        if (run.IsEnded)
+            return run.Phase == Phase.Cancelled ? (run, null) : (null, Ended(run));
+        return (
+            await conversation.EndRunAsync(
+                tx,
+                run,
+                Phase.Cancelled,
+                reason ?? "The run was cancelled.",
+                by,
+                tellAgent: true
+            ),
+            null
+        );
+    }
+
+    public async ValueTask<(Run? Run, Refusal? Refusal)> PauseAsync(Tx tx, Run run, Actor by)
+    {
+        if (run.IsEnded)
+            return (null, Ended(run));
+        if (run.Phase == Phase.Paused)
+            return (run, null);
+        if (run.Approval is not null)
+            return (
+                null,
+                new Refusal(
+                    409,
+                    "The run waits for an approval: nothing is under way that could be paused.",
+                    "awaiting_approval"
+                )
+            );
+        if ((await workflows.OfAsync(tx, run)).ExitInto(run.Status, Phase.Paused) is not { } to)
+            return (null, new Refusal(409, $"A run cannot be paused in {run.Status}.", "not_pausable"));
+        var paused = await machine.MoveAsync(tx, run, new Change("paused", by, to));
+        // A turn's clock stands still with its run; the run's own total time goes on.
+        if (run.Session is not null)
+            await Turns.ExtendTurnAsync(tx, run, paused.TotalAt);
+        if (run.Dispatched)
+            await machine.NoticeAsync(tx, paused, "run.paused");
+        return (paused, null);
+    }
+
+    public async ValueTask<(Run? Run, Refusal? Refusal)> ResumeAsync(Tx tx, Run run, Actor by)
+    {
+        if (run.IsEnded)
+            return (null, Ended(run));
+        if (run.Phase != Phase.Paused)
+            return run.Phase == Phase.Running
+                ? (run, null)
+                : (null, new Refusal(409, $"The run is not paused: it is in {run.Status}.", "not_paused"));
+        var workflow = await workflows.OfAsync(tx, run);
+        var to =
+            run.PausedFrom is { } from && workflow.MayFollow(run.Status, from)
+                ? from
+                : workflow.ExitInto(run.Status, Phase.Running);
+        if (to is null)
+            return (null, new Refusal(409, $"Its workflow has no way on from {run.Status}.", "not_resumable"));
+        var resumed = await machine.MoveAsync(tx, run, new Change("resumed", by, to));
+        if (run.Session is not null)
+            await Turns.ExtendTurnAsync(tx, run, null);
+        if (run.Dispatched)
+            await machine.NoticeAsync(tx, resumed, "run.resumed");
+        return (resumed, null);
+    }
+
+    /// <summary>
+    /// The next attempt. Under one <paramref name="clientRequestId"/> there is one, however often it is asked for.
+    /// </summary>
+    public async ValueTask<(Run? Run, Refusal? Refusal)> RetryAsync(
+        Tx tx,
+        Run run,
+        string clientRequestId,
+        string? profile,
+        Actor by
+    )
+    {
+        var name = $"retry {run.Id} {clientRequestId}";
+        var digest = SHA256.HashData(Encoding.UTF8.GetBytes(profile ?? "\0"));
+        if (
+            await tx.FirstAsync(
+                "SELECT digest FROM run_request WHERE project = $1 AND name = $2",
+                r => r.Bytes(0),
+                run.Project,
+                name
+            ) is
+            { } known
+        )
+            return known.AsSpan().SequenceEqual(digest)
+                ? (run, null)
+                : (
+                    null,
+                    new Refusal(
+                        409,
+                        "The clientRequestId was used for a retry with another profile.",
+                        "client_request_reused"
+                    )
+                );
+        if (run.Phase is not (Phase.Failed or Phase.TimedOut))
+            return (
+                null,
+                new Refusal(
+                    409,
+                    $"Only a run that failed or timed out is retried; this one is in {run.Status}.",
+                    "not_retryable"
+                )
+            );
+        if (run.Session is not null)
+            return (
+                null,
+                new Refusal(409, "A session goes on with its next message, which gets a run of its own.", "session_run")
+            );
+        if (await machine.RetryAsync(tx, run, profile, by) is not { } next)
+            return (
+                null,
+                new Refusal(
+                    409,
+                    "None of its workflow's checkpoints is proven by an artifact: start a new run.",
+                    "no_checkpoint"
+                )
+            );
+        await tx.ExecuteAsync(
+            "INSERT INTO run_request (project, name, run, digest, answer, at) VALUES ($1, $2, $3, $4, $5, $6)",
+            run.Project,
+            name,
+            run.Id,
+            digest,
+            Array.Empty<byte>(),
+            tx.Now
+        );
+        return (next, null);
+    }
+
+    private static Refusal Ended(Run run) =>
+        new(409, $"The run has ended as {run.Status}.", "run_ended") { Extra = [("runStatus", run.Status)] };
+}

@@ -1,0 +1,281 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Postern.Access;
+using Postern.Agents;
+using Postern.Deliveries;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Dispatch;
+
+/// <summary>
+/// Starts runs over HTTP: the run, its first event, and that it is due are one transaction. Under an idempotency key a
+/// repeat gets the first answer; of many at once one starts the run and the others wait for its commit.
+/// </summary>
+internal sealed class RunCreation(
+    Database database,
+    RunMachine machine,
+    RunCallbacks callbacks,
+    Conversation conversation,
+    OutboundGuard outbound,
+    PosternOptions options
+)
+{
+    private const int MaxKey = 255;
+    private const int MaxMetadata = 16 * 1024;
+
+    /// <param name="Answer">The run as it was made, JSON; the same for every repeat.</param>
+    /// <param name="Secret">The callback's secret, when it was made here: shown once.</param>
+    /// <param name="Replayed">It had been made by an earlier request.</param>
+    internal sealed record Made(string Id, byte[] Answer, string? Secret, bool Replayed);
+
+    public async ValueTask<(StartRun? Asked, Refusal? Refusal)> ReadAsync(Fields fields, HttpContext http)
+    {
+        var agent = fields.Text("agent", 1, 128, required: true);
+        var workflow = fields.Text("workflow", 1, 64) ?? Workflow.Agent.Name;
+        var session = fields.Text("sessionId", 1, Session.MaxExternalId);
+        var input = fields.Content("input");
+        var tags = fields.Texts("tags", 10, 128);
+        var metadata = fields.ContentObject("metadata");
+        if (metadata is { } data && data.GetRawText().Length > MaxMetadata)
+            fields.Fault("metadata", $"must be at most {MaxMetadata} characters");
+        var key = fields.Text("idempotencyKey", 1, MaxKey);
+        if (http.Request.Headers.TryGetValue("Idempotency-Key", out var header))
+        {
+            if (header.ToString() is not { Length: >= 1 and <= MaxKey } text || !Wire.IsVisible(text))
+                fields.Fault("Idempotency-Key", $"must have 1 to {MaxKey} characters of ASCII");
+            else if (key is not null && key != text)
+                fields.Fault("idempotencyKey", "and the header Idempotency-Key disagree");
+            else
+                key = text;
+        }
+        var (url, secret, made) = await ReadCallbackAsync(fields, http);
+        var deadline = fields.Whole("deadlineSeconds", 1, 2_592_000);
+        var start = fields.Flag("start") ?? true;
+        var digest = SHA256.HashData(Encoding.UTF8.GetBytes(ReportDigest.FormOf(fields.Root)));
+        fields.RefuseUnknown();
+        if (fields.Refusal() is { } wrong)
+            return (null, wrong);
+        return (
+            new StartRun(
+                agent!,
+                workflow,
+                session,
+                input is { } body ? Encoding.UTF8.GetBytes(body.GetRawText()) : null,
+                tags is null ? "[]" : JsonSerializer.Serialize(tags, Wire.Json),
+                metadata?.GetRawText(),
+                key,
+                url,
+                secret,
+                made,
+                deadline,
+                start,
+                digest
+            ),
+            null
+        );
+    }
+
+    public Task<(Made? Made, Refusal? Refusal)> CreateAsync(ProjectCaller caller, StartRun asked)
+    {
+        var id = Id.New(Run.Prefix, database.Now);
+        var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
+        return database.WriteAsync<(Made?, Refusal?)>(async tx =>
+        {
+            var name = asked.IdempotencyKey is { } key ? NameOf(caller, key) : null;
+            if (name is not null)
+            {
+                // Version 0.3.0 kept the key alone, for all who used it.
+                if (
+                    caller.Authority.Worker is null
+                    && await RepeatAsync(tx, caller.Project, "start " + asked.IdempotencyKey, asked.Digest, caller)
+                        is { } older
+                )
+                    return older;
+                // The row is the claim on the key: whoever comes second waits here for the first one's commit, and then
+                // finds its answer.
+                if (
+                    await tx.ExecuteAsync(
+                        """
+                        INSERT INTO run_request (project, name, run, digest, answer, at)
+                        VALUES ($1, $2, $3, $4, $5, $6)
+                        ON CONFLICT (project, name) DO NOTHING
+                        """,
+                        caller.Project,
+                        name,
+                        id,
+                        asked.Digest,
+                        Array.Empty<byte>(),
+                        tx.Now
+                    ) == 0
+                )
+                    return await RepeatAsync(tx, caller.Project, name, asked.Digest, null)
+                        ?? (
+                            null,
+                            new Refusal(409, "The first request under this key is still running.", "request_running")
+                            {
+                                RetryAfterSeconds = 1,
+                            }
+                        );
+            }
+            var (run, refusal) = await StartAsync(tx, caller, asked, id, by);
+            if (run is null)
+            {
+                if (name is not null)
+                    await tx.ExecuteAsync(
+                        "DELETE FROM run_request WHERE project = $1 AND name = $2",
+                        caller.Project,
+                        name
+                    );
+                return (null, refusal);
+            }
+            var answer = RunJson.Render(run, await RunData.AllAsync(tx, run.Project, run.Id));
+            if (name is not null)
+                await tx.ExecuteAsync(
+                    "UPDATE run_request SET answer = $3, run = $4 WHERE project = $1 AND name = $2",
+                    caller.Project,
+                    name,
+                    answer,
+                    run.Id
+                );
+            return (new Made(run.Id, answer, asked.SecretWasMade ? asked.CallbackSecret : null, false), null);
+        });
+    }
+
+    private async ValueTask<(Run? Run, Refusal? Refusal)> StartAsync(
+        Tx tx,
+        ProjectCaller caller,
+        StartRun asked,
+        string id,
+        Actor by
+    )
+    {
+        if (await AgentStore.FindAsync(tx, caller.Project, asked.Agent) is not { } agent)
+            return (
+                null,
+                new Refusal(
+                    422,
+                    $"There is no agent {asked.Agent}: register it with PUT /api/v1/agents/{asked.Agent}",
+                    "unknown_agent"
+                )
+            );
+        if (await WorkflowStore.ChooseNewestAsync(tx, caller.Project, asked.Workflow) is not { } workflow)
+            return (
+                null,
+                new Refusal(
+                    422,
+                    $"There is no workflow {asked.Workflow}: define it with PUT /api/v1/workflows/{asked.Workflow}",
+                    "unknown_workflow"
+                )
+            );
+        var run = RunStart.For(agent, id, options) with
+        {
+            Workflow = asked.Workflow,
+            WorkflowVersion = workflow.Version,
+            Tags = asked.Tags,
+            Metadata = asked.Metadata,
+            BootMessage = true,
+            CallbackUrl = asked.CallbackUrl,
+            CallbackSealed = asked.CallbackSecret is null
+                ? null
+                : callbacks.Protect(caller.Project, id, asked.CallbackSecret),
+            DueAt = asked.Start ? tx.Now : null,
+        };
+        if (asked.DeadlineSeconds is { } total)
+            run = run with { TotalSeconds = total };
+        if (asked.SessionId is null)
+            return (await machine.CreateAsync(tx, run, asked.Input, by), null);
+        return await StartInSessionAsync(tx, caller, asked, run, by);
+    }
+
+    private async ValueTask<(Run? Run, Refusal? Refusal)> StartInSessionAsync(
+        Tx tx,
+        ProjectCaller caller,
+        StartRun asked,
+        Run run,
+        Actor by
+    )
+    {
+        if (
+            await SessionStore.FindAsync(tx, caller.Project, asked.SessionId!) is not { } found
+            || SessionDoor.Hides(caller, found.Name, found.Id)
+            || !caller.Allows("write", "sessions", found.Id, found.ExternalId)
+            || await SessionStore.LockAsync(tx, caller.Project, found.Id) is not { } session
+        )
+            return (null, new Refusal(422, "There is no such session.", "unknown_session"));
+        if (session.Agent != run.Agent)
+            return (null, new Refusal(422, $"The session belongs to the agent {session.Agent}.", "other_agent"));
+        if (run.WorkflowVersion != 0 || !asked.Start)
+            return (
+                null,
+                new Refusal(422, "A run in a session is of the workflow agent and starts at once.", "session_run")
+            );
+        if (session.IsClosed || session.IsExpired(tx.Now))
+            return (null, new Refusal(409, "The session is closed or has expired.", "session_closed"));
+        if (session.CurrentRun is not null)
+            return (
+                null,
+                new Refusal(409, "The session has a live run: append a message, or wait for its end.", "session_busy")
+            );
+        var id = await conversation.StartRunAsync(tx, session, asked.Input, bootMessage: true, run, by);
+        return (await RunStore.FindAsync(tx, caller.Project, id!), null);
+    }
+
+    /// <summary>Whose key it is, and which: two credentials that use one key mean two requests.</summary>
+    private static string NameOf(ProjectCaller caller, string key) => "start:" + caller.Authority.Own(key);
+
+    /// <summary>
+    /// What became of the first request under a name; null when there is none, or it was refused in this moment and has
+    /// left nothing.
+    /// </summary>
+    /// <param name="reader">Asked whether it may read the run, where the name is not its own.</param>
+    private static async ValueTask<(Made?, Refusal?)?> RepeatAsync(
+        Tx tx,
+        string project,
+        string name,
+        byte[] digest,
+        ProjectCaller? reader
+    )
+    {
+        var first = await tx.FirstAsync<(string Run, byte[] Digest, byte[] Answer)?>(
+            "SELECT run, digest, answer FROM run_request WHERE project = $1 AND name = $2",
+            r => (r.GetString(0), r.Bytes(1), r.Bytes(2)),
+            project,
+            name
+        );
+        if (first is not { } known || known.Answer.Length == 0 || reader?.Allows("read", "runs", known.Run) == false)
+            return null;
+        return known.Digest.AsSpan().SequenceEqual(digest)
+            ? (new Made(known.Run, known.Answer, null, true), null)
+            : (
+                null,
+                new Refusal(
+                    422,
+                    "The idempotency key was used for a request with other content.",
+                    "idempotency_key_reused"
+                )
+            );
+    }
+
+    private async ValueTask<(string? Url, string? Secret, bool Made)> ReadCallbackAsync(Fields fields, HttpContext http)
+    {
+        if (fields.Object("callback") is not { } given)
+            return (null, null, false);
+        var callback = new Fields(given);
+        var url = callback.Text("url", 1, 2048, required: true);
+        var secret = callback.Text("secret", 1, 256);
+        if (secret is not null && !SigningSecret.IsOne(secret))
+            callback.Fault("secret", SigningSecret.Authorization);
+        callback.RefuseUnknown();
+        var problem = url is null ? null : await outbound.ValidateAsync(http, url);
+        if (problem is not null)
+            callback.Fault("url", problem);
+        foreach (var (field, wrong) in callback.Faults)
+            fields.Fault("callback." + field, wrong);
+        return (url, secret ?? SigningSecret.New(), secret is null);
+    }
+}

@@ -1,0 +1,68 @@
+using Postern.Http;
+using Postern.Runs;
+using Postern.Sessions;
+
+namespace Postern.Dispatch;
+
+/// <summary>The filters of a list of runs.</summary>
+internal static class RunQuery
+{
+    private const int MaxValues = 100;
+
+    /// <summary>Null: a filter cannot be read.</summary>
+    public static RunFilter? Read(IQueryCollection query, Cursor? after)
+    {
+        if (
+            ReadLists(query, "status", "phase", "agent", "session", "trigger", "tag") is not { } lists
+            || lists[1].Any(p => !Phase.All.Contains(p, StringComparer.Ordinal))
+            || !TryReadSpan(query, "created", out var from, out var to)
+        )
+            return null;
+        return new RunFilter(lists[0], lists[1], lists[2], lists[3], lists[4], lists[5], from, to, after);
+    }
+
+    /// <summary>
+    /// Filters that are comma-separated lists, in the order of their names; null: one cannot be read.
+    /// </summary>
+    public static List<IReadOnlyList<string>>? ReadLists(IQueryCollection query, params ReadOnlySpan<string> names)
+    {
+        var lists = new List<IReadOnlyList<string>>();
+        foreach (var name in names)
+        {
+            var values = query[name]
+                .SelectMany(v =>
+                    (v ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                )
+                .Distinct(StringComparer.Ordinal)
+                .ToList();
+            if (
+                values.Count > MaxValues
+                || values.Any(v => v.Length > Session.MaxExternalId || v.Contains('\0', StringComparison.Ordinal))
+            )
+                return null;
+            lists.Add(values);
+        }
+        return lists;
+    }
+
+    /// <summary><c>from..to</c>, either of which may be left out.</summary>
+    public static bool TryReadSpan(IQueryCollection query, string name, out long? from, out long? to)
+    {
+        (from, to) = (null, null);
+        if (!query.TryGetValue(name, out var span))
+            return true;
+        var ends = span.ToString().Split("..");
+        return ends.Length == 2 && TryEnd(ends[0], out from) && TryEnd(ends[1], out to);
+    }
+
+    private static bool TryEnd(string text, out long? instant)
+    {
+        instant = null;
+        if (text.Length == 0)
+            return true;
+        if (!Wire.TryParseInstant(text, out var parsed))
+            return false;
+        instant = parsed;
+        return true;
+    }
+}

@@ -1,0 +1,394 @@
+using System.Text.Json;
+using Postern.Access;
+using Postern.Http;
+using Postern.Live;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Storage;
+
+namespace Postern.Dispatch;
+
+/// <summary>The runs: starting, listing, reading, following, reporting, and what an operator does to one.</summary>
+internal sealed class RunRoutes(
+    RunStore runs,
+    RunEvents events,
+    RunCreation creation,
+    RunActions actions,
+    RunReports reports,
+    SessionDoor door,
+    Database database,
+    StreamRegistry registry,
+    Tails tails,
+    IHostApplicationLifetime lifetime,
+    TimeProvider clock
+)
+{
+    private const int MaxBody = 1024 * 1024;
+    private const int MaxActionBody = 16 * 1024;
+    private const int RunSegment = 3;
+
+    public void Map(Doors doors)
+    {
+        const string reads = "read:runs:{run}";
+        const string writes = "write:runs:{run}";
+        var group = doors.Group("/api/v1/runs", ProblemFormat.Instance);
+        group
+            .Post("", Credentials.Key | Credentials.Token, "write:runs or trigger:tasks:{agent}", Create)
+            .WithSummary("Start a run")
+            .Header("Idempotency-Key", "The same key and content again is the same run")
+            .Accepts<CreateRun>()
+            .Produces<RunView>(202)
+            .Produces(400, 401, 403, 409, 413, 422);
+        group
+            .Get("", Credentials.Key | Credentials.Token, Authorization.Needs("read", "runs"), List)
+            .WithSummary("List the runs, newest first")
+            .QueryList("status", "States: any of these.")
+            .QueryList("phase", "Phases: any of these.", Phase.All)
+            .QueryList("agent", "Slugs: any of these.")
+            .QueryList("session", "Ids of sessions: any of these.")
+            .QueryList("trigger", "Triggers: any of these.")
+            .QueryList("tag", "Runs with any of these tags.")
+            .Query("created", "from..to, ISO 8601, either may be left out")
+            .Paged()
+            .Produces<Page<RunView>>()
+            .Produces(400, 401, 403);
+        group
+            .Get("/{run}", Credentials.Key | Credentials.Token | Credentials.RunToken, reads, Retrieve)
+            .WithSummary("Read a run")
+            .Query("wait", "Seconds to wait until it has ended or waits.", 1, 55)
+            .Header("If-None-Match", "304 when nothing has changed")
+            .Produces<RunView>()
+            .Produces(304, 400, 401, 404);
+        group
+            .Get("/{run}/events", Credentials.Key | Credentials.Token, reads, ReadEvents)
+            .WithSummary("A run's timeline, as pages or as server-sent events")
+            .Paged(100, 500)
+            .Header("Last-Event-ID", "Resume after this number")
+            .Produces<Page<RunEventView>>()
+            .Produces<string>(200, "text/event-stream")
+            .Produces(400, 401, 404);
+        group
+            .Post("/{run}/start", Credentials.Key | Credentials.Token, writes, Start)
+            .Audits("run.start")
+            .WithSummary("Start a run that was made with start false")
+            .Produces<RunView>()
+            .Produces(401, 403, 404, 409);
+        group
+            .Post("/{run}/cancel", Credentials.Key | Credentials.Token, writes, Cancel)
+            .Audits("run.cancel")
+            .WithSummary("Cancel a run; its agent is told")
+            .MayTake<CancelRun>()
+            .Produces<RunView>()
+            .Produces(400, 401, 403, 404, 409);
+        group
+            .Post("/{run}/pause", Credentials.Key | Credentials.Token, writes, Pause)
+            .Audits("run.pause")
+            .WithSummary("Pause a run; its agent is told")
+            .Produces<RunView>()
+            .Produces(401, 403, 404, 409);
+        group
+            .Post("/{run}/resume", Credentials.Key | Credentials.Token, writes, Resume)
+            .Audits("run.resume")
+            .WithSummary("Let a paused run go on; its agent is told")
+            .Produces<RunView>()
+            .Produces(401, 403, 404, 409);
+        group
+            .Post("/{run}/retry", Credentials.Key | Credentials.Token, writes, Retry)
+            .Audits("run.retry")
+            .WithSummary("Begin the next attempt of a failed run")
+            .Accepts<RetryRun>()
+            .Produces<RunView>(202)
+            .Produces(400, 401, 403, 404, 409);
+        group
+            .Post(
+                "/{run}/status",
+                Credentials.Key | Credentials.Token | Credentials.RunToken | Credentials.CallbackToken,
+                writes,
+                Report
+            )
+            .ForReports()
+            .WithSummary("Report a run's status")
+            .Accepts<ReportStatus>()
+            .Produces<RunView>()
+            .Produces(400, 401, 403, 404, 409, 413);
+    }
+
+    private async Task<IResult> Create(HttpContext http, ProjectCaller caller)
+    {
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null)
+            return unreadable!;
+        var agent = fields.Text("agent", 1, 128);
+        if (!caller.Allows("write", "runs") && (agent is null || !caller.Allows("trigger", "tasks", agent)))
+            return ProblemFormat.Instance.Forbidden("write:runs");
+        var (asked, wrong) = await creation.ReadAsync(new Fields(fields.Root), http);
+        if (asked is null)
+            return wrong!;
+        var (made, refusal) = await creation.CreateAsync(caller, asked);
+        if (made is null)
+            return refusal!;
+        http.Response.Headers.Location = "/api/v1/runs/" + made.Id;
+        if (made.Replayed)
+            http.Response.Headers["Idempotency-Replayed"] = "true";
+        return Reply.Bytes(202, made.Secret is null ? made.Answer : WithSecret(made.Answer, made.Secret));
+    }
+
+    private async Task<IResult> List(HttpContext http, ProjectCaller caller)
+    {
+        var (page, wrong) = PageQuery.Read(http, 50, 200);
+        if (wrong is not null)
+            return wrong;
+        if (RunQuery.Read(http.Request.Query, page.After) is not { } filter)
+            return Refusal.BadRequest(
+                "A filter is a comma-separated list of at most 100 names; created is from..to in ISO 8601",
+                "invalid_filter"
+            );
+        filter = filter with { WithInternal = caller.Authority.Allows(RequiredScope.FullAdmin) };
+        var found = await runs.ListAsync(caller.Project, filter, page.Limit, http.RequestAborted);
+        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("data");
+            foreach (var run in found.Rows)
+                RunJson.Write(json, run, null, null);
+            json.WriteEndArray();
+            if (Cursor.Text(found.Next) is { } next)
+                json.WriteString("nextCursor", next);
+            json.WriteEndObject();
+        }
+        return Reply.Bytes(200, buffer.WrittenMemory);
+    }
+
+    private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
+    {
+        var seconds = 0;
+        if (
+            http.Request.Query.TryGetValue("wait", out var asked)
+            && (
+                !int.TryParse(asked, System.Globalization.NumberStyles.None, null, out seconds)
+                || seconds is < 1 or > 55
+            )
+        )
+            return Refusal.BadRequest("wait must be a whole number from 1 to 55", "invalid_wait");
+        var (run, refusal) = await FindAsync(http, caller, "read");
+        if (run is null)
+            return refusal!;
+        if (seconds > 0)
+            run = await WaitAsync(http, caller, run, TimeSpan.FromSeconds(seconds));
+        var tag = RunJson.ETag(run);
+        http.Response.Headers.ETag = tag;
+        if (
+            http
+                .Request.Headers.IfNoneMatch.ToString()
+                .Split(',', StringSplitOptions.TrimEntries)
+                .Any(given => given == tag || given == "W/" + tag)
+        )
+            return new NotModified();
+        return await ShowAsync(run, 200);
+    }
+
+    private async Task<IResult> ReadEvents(HttpContext http, ProjectCaller caller)
+    {
+        var (run, refusal) = await FindAsync(http, caller, "read");
+        if (run is null)
+            return refusal!;
+        if (EventStream.IsAskedFor(http.Request))
+            return new RunTimeline(
+                database,
+                events,
+                registry,
+                tails,
+                caller,
+                run,
+                EventStream.LastEventId(http.Request) ?? 0
+            );
+        var (page, wrong) = PageQuery.Read(http, 100, 500);
+        if (wrong is not null)
+            return wrong;
+        var rows = await events.AfterAsync(run.Project, run.Id, page.After?.At ?? 0, page.Limit + 1);
+        return Reply.Ok(Page.Of(rows, page.Limit, RunEventView.Of, e => new Cursor(e.Seq, "-")));
+    }
+
+    private Task<IResult> Start(HttpContext http, ProjectCaller caller) =>
+        ActAsync(http, caller, (tx, run, by) => actions.StartAsync(tx, run, by));
+
+    private async Task<IResult> Cancel(HttpContext http, ProjectCaller caller)
+    {
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxActionBody, emptyObject: true);
+        if (fields is null)
+            return unreadable!;
+        var reason = fields.Read<CancelRun>().Reason;
+        return fields.Refusal()
+            ?? await ActAsync(http, caller, (tx, run, by) => actions.CancelAsync(tx, run, reason, by));
+    }
+
+    private Task<IResult> Pause(HttpContext http, ProjectCaller caller) =>
+        ActAsync(http, caller, (tx, run, by) => actions.PauseAsync(tx, run, by));
+
+    private Task<IResult> Resume(HttpContext http, ProjectCaller caller) =>
+        ActAsync(http, caller, (tx, run, by) => actions.ResumeAsync(tx, run, by));
+
+    private async Task<IResult> Retry(HttpContext http, ProjectCaller caller)
+    {
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxActionBody);
+        if (fields is null)
+            return unreadable!;
+        var (request, profile) = fields.Read<RetryRun>();
+        return fields.Refusal()
+            ?? await ActAsync(http, caller, (tx, run, by) => actions.RetryAsync(tx, run, request, profile, by), 202);
+    }
+
+    private async Task<IResult> Report(HttpContext http, ProjectCaller caller)
+    {
+        if (RequestPath.Segment(http, RunSegment) is not { } id)
+            return Unknown(caller);
+        if (!caller.Allows("write", "runs", id))
+            return caller.Allows("read", "runs", id)
+                ? ProblemFormat.Instance.Forbidden("write:runs:" + id)
+                : Unknown(caller);
+        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
+        if (fields is null)
+            return unreadable!;
+        var report = NativeReport.Read(
+            fields,
+            new Actor(caller.Authority.Credential, caller.Authority.LoggedActor),
+            database.Now,
+            AttemptOf(caller, id)
+        );
+        if (fields.Refusal() is { } wrong)
+            return wrong;
+        return await database.WriteAsync(tx => reports.TakeAsync(tx, caller.Project, id, report)) switch
+        {
+            ReportOutcome.Applied applied => await ShowAsync(applied.Run, 200),
+            ReportOutcome.Replayed again => await ReplayAsync(http, again.Run),
+            ReportOutcome.NoSuchRun => Unknown(caller),
+            ReportOutcome.Invalid invalid => Refusal.BadRequest(
+                $"{NativeReport.FieldOf(invalid.Field)} {invalid.Problem}",
+                "invalid_body"
+            ),
+            var refused => NativeReport.Refused(refused),
+        };
+    }
+
+    /// <summary>The attempt that a worker's own credential is of; null for a key.</summary>
+    public static long? AttemptOf(ProjectCaller caller, string run) =>
+        caller.Authority.Worker is { } worker && worker.Run == run ? worker.Attempt : null;
+
+    private async Task<IResult> ReplayAsync(HttpContext http, Run run)
+    {
+        http.Response.Headers["Idempotency-Replayed"] = "true";
+        return await ShowAsync(run, 200);
+    }
+
+    /// <summary>
+    /// What an operator does to a run: the row is held, the action decides, the answer is the run as it is then.
+    /// </summary>
+    private async Task<IResult> ActAsync(
+        HttpContext http,
+        ProjectCaller caller,
+        Func<Tx, Run, Actor, ValueTask<(Run? Run, Refusal? Refusal)>> act,
+        int status = 200
+    )
+    {
+        var (found, refusal) = await FindAsync(http, caller, "write");
+        if (found is null)
+            return refusal!;
+        var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
+        var (run, refused) = await database.WriteAsync<(Run?, Refusal?)>(async tx =>
+            await RunStore.LockAsync(tx, found.Project, found.Id) is { } locked
+                ? await act(tx, locked, by)
+                : (null, Unknown(caller))
+        );
+        return run is null ? refused! : await ShowAsync(run, status);
+    }
+
+    private async ValueTask<(Run? Run, Refusal? Refusal)> FindAsync(
+        HttpContext http,
+        ProjectCaller caller,
+        string action
+    )
+    {
+        if (RequestPath.Segment(http, RunSegment) is not { } id)
+            return (null, Unknown(caller));
+        if (!caller.Allows(action, "runs", id))
+            return (
+                null,
+                caller.Allows("read", "runs", id)
+                    ? ProblemFormat.Instance.Forbidden($"{action}:runs:{id}")
+                    : Unknown(caller)
+            );
+        var run = await runs.FindAsync(caller.Project, id);
+        return run is null || await door.HidesAsync(caller, run.Session) ? (null, Unknown(caller)) : (run, null);
+    }
+
+    /// <summary>Until the run has ended or waits, or the time is over.</summary>
+    private async Task<Run> WaitAsync(HttpContext http, ProjectCaller caller, Run run, TimeSpan time)
+    {
+        using var wait = registry.Wait(http, caller);
+        var changed = new AsyncSignal();
+        using var listening = database.Changes.Listen(run.Id, changed.Set, WatchedRow.Run(run.Project, run.Id));
+        // A server that goes down answers with what there is: whoever waits asks again, where somebody answers.
+        using var stopping = lifetime.ApplicationStopping.Register(changed.Set);
+        var began = clock.GetTimestamp();
+        while (true)
+        {
+            run = await runs.FindAsync(run.Project, run.Id) ?? run;
+            var left = time - clock.GetElapsedTime(began);
+            if (
+                run.IsEnded
+                || run.Phase == Phase.Waiting
+                || left <= TimeSpan.Zero
+                || lifetime.ApplicationStopping.IsCancellationRequested
+            )
+                return run;
+            await wait.ForAsync(changed, left);
+        }
+    }
+
+    private async Task<IResult> ShowAsync(Run run, int status)
+    {
+        var (data, attempts) = await database.ReadAsync(async tx =>
+            (
+                await RunData.AllAsync(tx, run.Project, run.Id),
+                run.Attempt > 1 ? await RunEvents.AttemptsAsync(tx, run.Project, run.Id) : []
+            )
+        );
+        return Reply.Bytes(
+            status,
+            RunJson.Render(
+                run,
+                data,
+                attempts.Count == 0
+                    ? null
+                    : json =>
+                    {
+                        json.WritePropertyName("attempts");
+                        JsonSerializer.Serialize(json, attempts, Wire.Json);
+                    }
+            )
+        );
+    }
+
+    private static byte[] WithSecret(byte[] answer, string secret)
+    {
+        var json = System.Text.Json.Nodes.JsonNode.Parse(answer, documentOptions: Wire.Kept)!;
+        json["callback"]!["secret"] = secret;
+        return JsonSerializer.SerializeToUtf8Bytes(json, Wire.Json);
+    }
+
+    private static Refusal Unknown(ProjectCaller caller)
+    {
+        caller.DecidedByHandler();
+        return new Refusal(404, "There is no such run.", "not_found");
+    }
+
+    private sealed class NotModified : IResult
+    {
+        public Task ExecuteAsync(HttpContext http)
+        {
+            http.Response.StatusCode = 304;
+            return Task.CompletedTask;
+        }
+    }
+}

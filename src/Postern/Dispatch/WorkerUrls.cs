@@ -1,0 +1,5 @@
+using Postern.Http;
+
+namespace Postern.Dispatch;
+
+internal sealed record WorkerUrls([Member("Where runs are listed.")] string Runs);

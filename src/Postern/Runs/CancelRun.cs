@@ -1,6 +1,0 @@
-using Postern.Http;
-
-namespace Postern.Runs;
-
-[Strict]
-internal sealed record CancelRun([Text("Why, for people.", 1, 1024)] string? Reason);

@@ -1,8 +1,0 @@
-using Postern.Http;
-
-namespace Postern.Runs;
-
-internal sealed record DispatchedCallback(
-    [Member("The URL.")] string Url,
-    [Member("The headers, by their names.")] IReadOnlyDictionary<string, string> Headers
-);
