@@ -6,7 +6,7 @@ SEED ?= 1
 MINUTES ?= 2
 DATABASE ?= both
 
-.PHONY: run test lint format bench chaos measure publish docs clean
+.PHONY: run test lint format bench chaos measure publish deb tool docs clean
 
 run: ## the server on the embedded database, for one's own machine
 	@echo "Building. The first time it fetches its packages, which takes a minute or two; then the server says where it listens."
@@ -37,6 +37,12 @@ measure: ## how the code measures: docs/house.md
 
 publish: ## one self-contained file, in artifacts/publish
 	dotnet publish src/Postern -c Release -r linux-x64 --self-contained -p:PublishSingleFile=true -p:PublishReadyToRun=true -p:IncludeNativeLibrariesForSelfExtract=true -p:NuGetLockFilePath=obj/publish.lock.json -o $(OUT)
+
+deb: ## a Debian package with a systemd unit, in artifacts
+	bash packaging/deb.sh artifacts
+
+tool: ## a package for `dotnet tool install`, in artifacts
+	dotnet pack src/Postern -c Release -v quiet -nologo -o artifacts
 
 docs: ## what is generated: the settings' table, the door table, the OpenAPI document
 	dotnet build test/Postern.Contract -v quiet -nologo

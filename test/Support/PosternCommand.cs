@@ -18,6 +18,9 @@ internal static class PosternCommand
     /// </summary>
     public const string FileSizeIsAnError = "FILE_SIZE_IS_AN_ERROR";
 
+    /// <summary>Of the environment, for the start itself: another build of the program, by its path.</summary>
+    public const string Program = "PROGRAM";
+
     public static async Task<(int Code, string Out, string Error)> RunAsync(
         string arguments,
         IReadOnlyDictionary<string, string>? environment = null
@@ -35,10 +38,13 @@ internal static class PosternCommand
         var before = environment?.GetValueOrDefault(Descriptors) is { } most ? $"ulimit -n {most}; " : "";
         if (environment?.ContainsKey(FileSizeIsAnError) == true)
             before += "trap '' XFSZ; ";
+        var (program, first) = environment?.GetValueOrDefault(Program) is { } other
+            ? (other, "")
+            : ("dotnet", $"\"{Path}\" ");
         var start =
             before.Length > 0
-                ? new ProcessStartInfo("bash", ["-c", $"{before}exec dotnet \"{Path}\" {arguments}"])
-                : new ProcessStartInfo("dotnet", $"\"{Path}\" {arguments}");
+                ? new ProcessStartInfo("bash", ["-c", $"{before}exec \"{program}\" {first}{arguments}"])
+                : new ProcessStartInfo(program, first + arguments);
         (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
         foreach (
             var name in start
