@@ -19,7 +19,6 @@ lint: ## style and analyzers, as the build enforces them
 	dotnet build Postern.slnx -warnaserror
 	dotnet tool restore
 	dotnet csharpier check .
-	dotnet format style Postern.slnx --verify-no-changes --no-restore --severity warn
 
 format: ## the code as `make lint` wants it
 	dotnet tool restore
