@@ -302,6 +302,7 @@ public sealed class AccessContract
                 Revocations,
                 Callbacks,
                 services,
+                new ConsoleSessions(database, Ring, new Postern.Settings.PosternOptions()),
                 clock,
                 NullLogger<AccessWatch>.Instance
             );

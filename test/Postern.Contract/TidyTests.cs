@@ -87,6 +87,23 @@ public sealed partial class TidyTests
             "Triggers",
             "Dispatch",
             "History",
+            "Pages",
+        ],
+        ["Pages"] =
+        [
+            "Access",
+            "Http",
+            "Settings",
+            "Storage",
+            "Live",
+            "Deliveries",
+            "Agents",
+            "Approvals",
+            "Runs",
+            "Sessions",
+            "Triggers",
+            "Dispatch",
+            "History",
         ],
     };
 
@@ -221,6 +238,9 @@ public sealed partial class TidyTests
         "InboundRequest",
         "LockOrder",
         "Schemas",
+        "PageFilters",
+        "ConsoleForm",
+        "Timeline",
     ];
     private static readonly string[] FilledOnce =
     [
@@ -230,6 +250,7 @@ public sealed partial class TidyTests
         "DeliveryRoutes",
         "OperatorOptions",
         "OpenApiDocument",
+        "RunCounts",
     ];
 
     [Fact]
@@ -287,6 +308,7 @@ public sealed partial class TidyTests
                 .Concat(Sources("bench"))
                 .Concat(Sources("samples"))
                 .Select(File.ReadAllText)
+                .Concat(Directory.EnumerateFiles(Repository.File("src/Postern/Pages"), "*.razor"))
         );
         string[] documents =
         [

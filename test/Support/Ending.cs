@@ -50,6 +50,7 @@ internal sealed record Ending(
                 ]
         ),
         new(Credentials.CallbackSecret, "deleted", HoldCallbackSecretAsync),
+        .. OfConsole(),
         new(
             Credentials.Signature,
             "secret replaced",
@@ -98,6 +99,42 @@ internal sealed record Ending(
                 );
                 return new Held(present(key.Text), () => end(keys, row, s));
             };
+    }
+
+    private static IEnumerable<Ending> OfConsole()
+    {
+        yield return new(Credentials.Console, "signed out", Hold((s, _) => SignOutAsync(s)));
+        yield return new(Credentials.Console, "idle", Hold((s, _) => LaterAsync(s, 6 * 60)));
+        yield return new(
+            Credentials.Console,
+            "its key revoked",
+            Hold((s, key) => s.World.Get<KeyAdmin>().RevokeAsync(key, "test"))
+        );
+        yield return new(
+            Credentials.Console,
+            "its key narrowed",
+            Hold((s, key) => s.World.Get<KeyAdmin>().UpdateAsync(key, new KeyChange(Scopes: ["read:tags"]), "test")),
+            Takes: true
+        );
+        yield return new(
+            Credentials.Console,
+            "its key rotated",
+            Hold((s, key) => s.World.Get<KeyAdmin>().RotateAsync(key, TimeSpan.Zero, "test"))
+        );
+
+        static Func<TimeScene, DoorRequest, Task<Held>> Hold(Func<TimeScene, KeyRow, Task> end) =>
+            async (s, request) =>
+            {
+                var (key, cookie) = await ConsoleCookie.OfAsync(s.Server, ScopesOf(request));
+                return new Held(cookie.Headers, () => end(s, key)) { FormToken = cookie.FormToken };
+            };
+    }
+
+    private static async Task SignOutAsync(TimeScene s)
+    {
+        var sessions = s.World.Get<ConsoleSessions>();
+        foreach (var session in await sessions.ListAsync(s.World.Project, null))
+            await sessions.EndAsync(session.Project, session.Id, "test");
     }
 
     private static IEnumerable<Ending> OfTokens()

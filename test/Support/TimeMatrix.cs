@@ -114,7 +114,7 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
             world.Server.Url,
             Method,
             request.Path,
-            request.Bytes,
+            held.BodyOf(request),
             [("Content-Type", request.Media), .. held.Headers]
         );
         return half
@@ -233,7 +233,7 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
         using var message = new HttpRequestMessage(new HttpMethod(Method), request.Path);
         if (ReadsBody)
         {
-            message.Content = new ByteArrayContent(request.Bytes);
+            message.Content = new ByteArrayContent(held.BodyOf(request));
             message.Content.Headers.TryAddWithoutValidation("Content-Type", request.Media);
         }
         foreach (var (name, value) in held.Headers)

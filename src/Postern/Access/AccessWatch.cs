@@ -18,6 +18,7 @@ internal sealed class AccessWatch(
     Revocations revocations,
     CallbackSecrets callbacks,
     ApprovalServices services,
+    ConsoleSessions consoles,
     TimeProvider clock,
     ILogger<AccessWatch> log
 ) : BackgroundService
@@ -93,6 +94,7 @@ internal sealed class AccessWatch(
                 keys.Refresh(page);
             await callbacks.RefreshAsync(_version);
             await services.RefreshAsync(_version);
+            await consoles.RefreshAsync(_version);
             await foreach (var page in store.RevocationsSinceAsync(_version, database.Now))
                 revocations.Add(page);
             // Reached only now that all of it was read: a look that failed is made again from where it began.
@@ -183,6 +185,7 @@ internal sealed class AccessWatch(
     {
         var now = database.Now;
         revocations.Forget(now);
+        consoles.Forget(now);
         var off = await database.FollowClockAsync(stop);
         var isWrong = Math.Abs(off) > ClockTolerance;
         if (isWrong && !_clockIsWrong)

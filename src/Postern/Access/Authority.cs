@@ -93,6 +93,14 @@ internal abstract class Authority
     /// <summary>The name of a rate bucket of its own, beside its project's; null when it has none.</summary>
     public virtual string? Bucket => null;
 
+    /// <summary>Requests at once and a second, where it has a rate of its own that no setting changes.</summary>
+    public virtual (int Burst, int PerSecond)? OwnRate => null;
+
+    /// <summary>
+    /// The grant of the key behind it, as a change of access asks it again; null when none stands there.
+    /// </summary>
+    public virtual KeyGrant? Grant => null;
+
     /// <summary>A browser adds it to every request, also to those that another site has made it send.</summary>
     public virtual bool IsAmbient => false;
 }

@@ -12,6 +12,7 @@ internal sealed class CredentialReader(
     Tokens tokens,
     RunAttempts runs,
     CallbackSecrets callbacks,
+    ConsoleSessions consoles,
     Projects projects,
     Database database,
     PosternOptions options
@@ -30,6 +31,8 @@ internal sealed class CredentialReader(
         var (headers, opens) = (http.Request.Headers, door.Credentials);
         if (opens == Credentials.CallbackSecret)
             return TryCallbackSecret(headers);
+        if (opens == Credentials.Console)
+            return await TryConsoleAsync(http, now);
         if ((opens & Credentials.CallbackToken) != 0 && headers[CallbackTokenHeader].Count > 0)
         {
             if (headers[CallbackTokenHeader].Count > 1 || BearerOrKey(headers) is not null)
@@ -70,6 +73,15 @@ internal sealed class CredentialReader(
     public bool FromTrustedProxy(HttpContext http) =>
         http.Connection.RemoteIpAddress is { } address && ClientAddress.IsTrusted(address, _trustedProxies);
 
+    /// <summary>Whether the request came over TLS, by this server or by a proxy that is believed.</summary>
+    public bool IsOverTls(HttpContext http) =>
+        http.Request.IsHttps
+        || (
+            FromTrustedProxy(http)
+            && http.Request.Headers["X-Forwarded-Proto"] is [{ } scheme]
+            && scheme.Equals("https", StringComparison.OrdinalIgnoreCase)
+        );
+
     /// <summary>The client's address, behind proxies that are believed.</summary>
     public IPAddress ClientOf(HttpContext http) =>
         ClientAddress.Of(http.Connection.RemoteIpAddress, http.Request.Headers, _trustedProxies);
@@ -101,6 +113,35 @@ internal sealed class CredentialReader(
             ? CredentialAnswer.Fit(caller)
             : CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_secret");
     }
+
+    /// <summary>The session of the console's cookie; every other credential beside it is passed over.</summary>
+    private async ValueTask<CredentialAnswer> TryConsoleAsync(HttpContext http, long now)
+    {
+        if (http.Request.Cookies[ConsoleSessions.Cookie] is not { Length: > 0 } cookie)
+            return CredentialAnswer.Unfit(UnfitCredential.Missing, "missing");
+        if (await consoles.FindAsync(cookie, now) is not { } session)
+            return CredentialAnswer.Unfit(UnfitCredential.EndedToken, "no_session");
+        if (session.Row.IsOfProxy)
+        {
+            // The proxy vouches for the person with each request: for another one this is nobody's session.
+            var vouched = await TryProxyAsync(http);
+            if (vouched.Caller is not { } person || person.Authority.Actor != session.Row.Credential)
+            {
+                await consoles.EndAsync(session.Row.Project, session.Row.Id, "other_identity");
+                return CredentialAnswer.Unfit(UnfitCredential.EndedToken, "other_identity");
+            }
+            return Fit(session.Row.Project, new ConsoleAuthority(session, person.Authority, cookie));
+        }
+        return await consoles.GrantOfAsync(session.Row) is { } grant && grant.WhyEnded(now) is null
+            ? Fit(session.Row.Project, new ConsoleAuthority(session, grant, cookie))
+            : CredentialAnswer.Unfit(UnfitCredential.EndedToken, StreamEnd.Revoked, session.Row.Credential);
+    }
+
+    /// <summary>The identity that a trusted proxy names in this request.</summary>
+    public async ValueTask<CredentialAnswer> TryProxyAsync(HttpContext http) =>
+        FromTrustedProxy(http)
+            ? await TryProxyAsync(http.Request.Headers)
+            : CredentialAnswer.Unfit(UnfitCredential.Missing, "missing");
 
     private async ValueTask<CredentialAnswer> TryKeyAsync(string key, Credentials opens, long now)
     {

@@ -45,4 +45,10 @@ internal enum Credentials
     /// A token that was handed to one attempt of one run: it opens that run's doors while the attempt has the run.
     /// </summary>
     RunToken = 1024,
+
+    /// <summary>
+    /// A session of the console, in its cookie: it acts with the rights of whom it was opened for, and opens no other
+    /// door.
+    /// </summary>
+    Console = 2048,
 }

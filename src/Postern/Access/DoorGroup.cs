@@ -39,6 +39,10 @@ internal sealed class DoorGroup(Doors doors, string prefix, ErrorFormat family)
     public Door Get(string path, Credentials opens, OpenHandler handler) =>
         Add("GET", path, opens, Authorization.None, handler);
 
+    /// <summary>Openness has a word.</summary>
+    public Door Post(string path, Credentials opens, OpenHandler handler) =>
+        Add("POST", path, opens, Authorization.None, handler);
+
     private Door Add(string method, string path, Credentials opens, Authorization rule, Delegate handler) =>
         doors.Add(new Door(method, prefix + path, opens, rule, family, handler));
 }

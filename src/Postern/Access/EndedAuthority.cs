@@ -14,6 +14,7 @@ internal static class EndedAuthority
         new("api_key", ["project", "id"], "changed", Adds: false, "keys that were changed, rotated or revoked"),
         new("callback_secret", ["project", "id"], "changed", Adds: false, "callback secrets that were revoked"),
         new("revocation", ["project", "kind", "value"], "changed", Adds: true, "rows that revoke tokens"),
+        new("console_session", ["project", "id"], "changed", Adds: false, "sessions of the console that ended"),
         new("used_token", ["project", "digest"], null, Adds: true, "used one-time tokens"),
     ];
 }

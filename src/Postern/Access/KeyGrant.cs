@@ -18,6 +18,11 @@ internal sealed class KeyGrant(KeyEntry entry, byte[] secret) : Authority
 
     public override KeyEntry Key => entry;
 
+    /// <summary>The digest of the secret that was presented.</summary>
+    public byte[] Secret => secret;
+
+    public override KeyGrant Grant => this;
+
     public override Lineage Lineage => new(entry, secret, [], null);
 
     /// <summary>The same secret of the key, as a transaction reads its row.</summary>

@@ -62,7 +62,7 @@ internal sealed class KeyStore(Database database)
     /// <exception cref="AuthorityEndedException">The key is no longer good for what it was let in for.</exception>
     public static async ValueTask BeginChangeAsync(Tx tx, ProjectCaller? by, MasterKey master)
     {
-        if (by?.Authority is not KeyGrant grant)
+        if (by?.Authority.Grant is not { } grant)
             return;
         await tx.FirstAsync($"SELECT number FROM meta WHERE name = 'access_version'{tx.ForUpdate}", r => r.GetInt64(0));
         var row = await FindAsync(tx, grant.Key.Row.Id);

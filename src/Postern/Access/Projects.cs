@@ -23,6 +23,9 @@ internal sealed class Projects(Database database, KnownProjects known, MasterKey
             )
         );
 
+    /// <summary>The name of a project that there is; its id when it has gone.</summary>
+    public async ValueTask<string> NameAsync(string project) => (await FindAsync(project))?.Name ?? project;
+
     public ValueTask<List<Project>> ListAsync(long beforeAt, string beforeId, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(

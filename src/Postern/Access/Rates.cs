@@ -17,9 +17,8 @@ internal sealed class Rates(TokenBuckets buckets, Database database, PosternOpti
         if (caller.Authority.Credential is "callback_secret" or "callback_token")
             return OfCallback(http, caller.Project);
         var limits = options.RateLimits;
-        var own = caller.Authority.Bucket is { } bucket
-            ? buckets.Take(bucket, limits.TokenBurst, limits.TokenPerSecond)
-            : default;
+        var (burst, perSecond) = caller.Authority.OwnRate ?? (limits.TokenBurst, limits.TokenPerSecond);
+        var own = caller.Authority.Bucket is { } bucket ? buckets.Take(bucket, burst, perSecond) : default;
         if (own is { Limit: > 0, Allowed: false })
             return Slower(http, own);
         var project = buckets.Take("project " + caller.Project, limits.ProjectBurst, limits.ProjectPerSecond);

@@ -160,6 +160,21 @@ internal sealed class ApprovalStore(Database database)
         WHERE project = $1 AND 
         """;
 
+    /// <summary>How many wait for an answer and may be seen, up to a number.</summary>
+    public ValueTask<long> CountPendingAsync(string project, bool withInternal, long most) =>
+        database.ReadAsync(tx =>
+            tx.FirstAsync(
+                $"""
+                SELECT COUNT(*) FROM (
+                  SELECT 1 FROM approval WHERE project = $1 AND removed = 0 AND status = 'pending'
+                    {(withInternal ? "" : "AND " + SessionStore.IsNotOfInternal("approval"))} LIMIT $2) AS some
+                """,
+                r => r.GetInt64(0),
+                project,
+                most
+            )
+        );
+
     /// <summary>A page with payloads, newest first; of what is pending, the one that waits longest first.</summary>
     public ValueTask<Listed<Approval>> ListAsync(
         string project,

@@ -229,6 +229,19 @@ internal sealed class DeliveryStore(Database database)
             )
         );
 
+    /// <summary>How many a filter finds, up to a number.</summary>
+    public ValueTask<long> CountAsync(string project, DeliveryFilter filter, long most) =>
+        database.ReadAsync(tx =>
+        {
+            var query = Narrow(tx, project, filter);
+            var limit = query.Arg(most);
+            return tx.FirstAsync(
+                $"SELECT COUNT(*) FROM (SELECT 1 FROM delivery WHERE {query.Where} LIMIT {limit}) AS some",
+                r => r.GetInt64(0),
+                query.Args
+            );
+        });
+
     /// <summary>A page, newest first.</summary>
     public ValueTask<Listed<Delivery>> ListAsync(
         string project,

@@ -47,6 +47,7 @@ internal static class Commands
         root.Add(KeyCommands.Keys());
         root.Add(ProjectCommands());
         root.Add(KeyCommands.MintToken());
+        root.Add(OpenConsole());
         root.Add(Doctor());
         root.Add(Backup());
         root.Add(Restore());
@@ -139,6 +140,35 @@ internal static class Commands
                 )
         );
         return new Command("projects", "Create and list projects.\n\nExample: postern projects list") { create, list };
+    }
+
+    private static Command OpenConsole()
+    {
+        var key = new Option<string?>("--key")
+        {
+            Description = "The id of the key whose rights the session has (default: the project's root key)",
+            HelpName = "key_…",
+        };
+        var urls = new Option<string?>("--urls") { Description = "Where the server listens", HelpName = "URL" };
+        var command = new Command(
+            "console",
+            "Print a link that opens the console, once and within 60 seconds.\n\nExample: postern console --data ./data"
+        )
+        {
+            key,
+            urls,
+            Project,
+        };
+        command.SetAction(
+            (parsed, cancel) =>
+                ConsoleCommand.RunAsync(
+                    ServeOptions.From(parsed.GetValue(Data), parsed.GetValue(urls), parsed.GetValue(Database), false),
+                    parsed.GetValue(Project)!,
+                    parsed.GetValue(key),
+                    cancel
+                )
+        );
+        return command;
     }
 
     private static Command Doctor()

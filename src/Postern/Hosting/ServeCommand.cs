@@ -8,6 +8,8 @@ namespace Postern.Hosting;
 /// </summary>
 internal static class ServeCommand
 {
+    private static readonly TimeSpan FirstLinkTime = TimeSpan.FromMinutes(10);
+
     public static async Task<int> RunAsync(ServeOptions serve, CancellationToken cancel)
     {
         serve.Folder.Prepare();
@@ -40,7 +42,7 @@ internal static class ServeCommand
             if (serve.Dev)
                 HostLog.Development(app.Logger);
             if (rootKey is not null)
-                Greet(rootKey, address.Url);
+                Greet(rootKey, address.Url, await FirstLinkAsync(app, rootKey));
             Console.WriteLine($"listening on {address.Url}");
             await app.WaitForShutdownAsync(cancel);
             if (app.Services.GetRequiredService<AccessWatch>().EndedBecause is { } reason)
@@ -53,7 +55,21 @@ internal static class ServeCommand
     /// Prints the root key, once (what stands here is often kept as a log), and three commands that work when they are
     /// pasted after it.
     /// </summary>
-    private static void Greet(string rootKey, string url)
+    /// <summary>
+    /// A link into the console, good once and long enough to be found; null when there is no console.
+    /// </summary>
+    private static async Task<string?> FirstLinkAsync(WebApplication app, string rootKey)
+    {
+        if (!app.Services.GetRequiredService<PosternOptions>().Console.Enabled)
+            return null;
+        var (project, key) = (
+            await app.Services.GetRequiredService<Projects>().DefaultAsync(),
+            ApiKey.TryParse(rootKey)!.Value.Id
+        );
+        return await app.Services.GetRequiredService<ConsoleSessions>().LinkAsync(project!, key, FirstLinkTime);
+    }
+
+    private static void Greet(string rootKey, string url, string? link)
     {
         const string key = "-H \"Authorization: Bearer $KEY\"";
         const string start =
@@ -75,5 +91,14 @@ internal static class ServeCommand
 
             """
         );
+        if (link is not null)
+            Console.WriteLine(
+                $"""
+                The console, good once within 10 minutes (afterwards: postern console):
+
+                  {url}/console/sign-in#{link}
+
+                """
+            );
     }
 }

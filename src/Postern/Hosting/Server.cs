@@ -8,6 +8,7 @@ using Postern.Dispatch;
 using Postern.History;
 using Postern.Http;
 using Postern.Live;
+using Postern.Pages;
 using Postern.Runs;
 using Postern.Sessions;
 using Postern.Settings;
@@ -85,6 +86,11 @@ internal static class Server
             )
         )
             http.Features.Set<ErrorFormat>(TriggerFamily.Instance);
+        if (
+            http.Request.Path.StartsWithSegments(ConsoleFamily.Prefix, StringComparison.Ordinal)
+            && http.RequestServices.GetRequiredService<PosternOptions>().Console.Enabled
+        )
+            http.Features.Set<ErrorFormat>(ConsoleFamily.Instance);
         return new Refusal(404, "Not found", "not_found").ExecuteAsync(http);
     }
 
@@ -115,6 +121,7 @@ internal static class Server
         services.GetRequiredService<SessionRoutes>().Map(doors);
         services.GetRequiredService<ChannelRoutes>().Map(doors);
         services.GetRequiredService<HistoryRoutes>().Map(doors);
+        services.GetRequiredService<ConsoleRoutes>().Map(doors);
         doors.MapTo(app);
         return doors;
     }
@@ -143,6 +150,7 @@ internal static class Server
             .AddSingleton<Revocations>()
             .AddSingleton<Tokens>()
             .AddSingleton<RunAttempts>()
+            .AddSingleton<ConsoleSessions>()
             .AddSingleton<ReadRunState>(s => s.GetRequiredService<RunStore>().ReadStateAsync)
             .AddSingleton<CredentialReader>()
             .AddSingleton<FailedCredentials>()
@@ -179,6 +187,7 @@ internal static class Server
         services
             .AddSingleton<RunStore>()
             .AddSingleton<RunEvents>()
+            .AddSingleton<RunCounts>()
             .AddSingleton<RunMachine>()
             .AddSingleton<RunReports>()
             .AddSingleton<RunActions>()
@@ -215,6 +224,7 @@ internal static class Server
         services.AddSingleton<TurnAssemblers>().AddSingleton<SessionRoutes>().AddSingleton<ChannelRoutes>();
         Background<SessionKeeper>(services);
         services.AddSingleton<HistoryReader>().AddSingleton<HistoryRoutes>();
+        ConsoleRoutes.Compose(services);
     }
 
     private static void ComposeApprovals(IServiceCollection services)

@@ -24,6 +24,7 @@ internal sealed class Toolbox : IAsyncDisposable
         var ring = new KeyRing(KeyRows, known, master);
         _known = known;
         _tokens = new Tokens(ring, KeyRows, revocations, master, database);
+        Consoles = new ConsoleSessions(database, ring, new PosternOptions());
         Projects = new Projects(database, known, master, AgentStore.SeedAsync);
         Keys = new KeyAdmin(
             database,
@@ -36,6 +37,7 @@ internal sealed class Toolbox : IAsyncDisposable
                 revocations,
                 new CallbackSecrets(database, known, master),
                 new ApprovalServices(database, master),
+                Consoles,
                 TimeProvider.System,
                 NullLogger<AccessWatch>.Instance
             ),
@@ -48,6 +50,8 @@ internal sealed class Toolbox : IAsyncDisposable
     public KeyAdmin Keys { get; }
 
     public Projects Projects { get; }
+
+    public ConsoleSessions Consoles { get; }
 
     /// <summary>A token of the project's root key, with its row in the audit.</summary>
     public async Task<string> MintAsync(string project, IReadOnlyList<string> scopes, long expiresAt)

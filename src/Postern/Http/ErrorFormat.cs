@@ -26,6 +26,11 @@ internal abstract class ErrorFormat
     /// <summary>What a caller without the scope is told.</summary>
     public abstract Refusal Forbidden(string requiredScope);
 
+    /// <summary>
+    /// Answers a refusal in a form of its own, whose status and headers are set; false: its body is written as JSON.
+    /// </summary>
+    public virtual ValueTask<bool> TryAnswerAsync(Refusal refusal, HttpContext http) => new(false);
+
     /// <summary>Headers that every answer of the family carries.</summary>
     public virtual void Prepare(HttpContext http) { }
 

@@ -46,6 +46,8 @@ internal sealed record Refusal(int Status, string Message, string? Code = null) 
             response.Headers.Allow = Allow;
         var family = ErrorFormat.Of(http);
         family.Prepare(http);
+        if (await family.TryAnswerAsync(this, http))
+            return;
         // One shape for every family: the limits are the server's, not the feature's.
         if (Code is "rate_limited" or "too_many_failures")
             family = ProblemFormat.Instance;

@@ -14,4 +14,8 @@ internal sealed record RunFilter(
     long? To,
     Cursor? After,
     bool WithInternal = false
-);
+)
+{
+    /// <summary>Runs that failed with one of these.</summary>
+    public IReadOnlyList<string> FailureCodes { get; init; } = [];
+}

@@ -223,33 +223,33 @@ internal sealed class RunStore(Database database)
         tx.ExecuteAsync("UPDATE run SET callback_outcome = $3 WHERE project = $1 AND id = $2", project, id, outcome);
 
     /// <summary>A page, newest first.</summary>
-    public ValueTask<Listed<Run>> ListAsync(string project, RunFilter filter, int limit, CancellationToken cancel)
-    {
-        return ListSearch.FindAsync(
+    public ValueTask<Listed<Run>> ListAsync(string project, RunFilter filter, int limit, CancellationToken cancel) =>
+        ListSearch.FindAsync(
             database,
             Newest,
             filter.After?.Place,
             limit,
-            Narrow,
+            tx => Narrow(tx, project, filter),
             RunRow.Columns,
             RunRow.Map,
             r => (r.CreatedAt, r.Id),
             cancel
         );
 
-        ListQuery Narrow(Tx tx)
-        {
-            var query = new ListQuery(tx, "project = $1", project)
-                .AnyOf("status", filter.Statuses)
-                .AnyOf("phase", filter.Phases)
-                .AnyOf("agent", filter.Agents)
-                .AnyOf("session", filter.Sessions)
-                .AnyOf("trigger_key", filter.Triggers)
-                .HoldsAnyOf("tags", filter.Tags)
-                .And("created_at >= {0}", filter.From)
-                .And("created_at <= {0}", filter.To);
-            return filter.WithInternal ? query : query.And(SessionStore.IsNotOfInternal("run"));
-        }
+    /// <summary>The conditions of a list, without the place where its page begins.</summary>
+    public static ListQuery Narrow(Tx tx, string project, RunFilter filter)
+    {
+        var query = new ListQuery(tx, "project = $1", project)
+            .AnyOf("status", filter.Statuses)
+            .AnyOf("phase", filter.Phases)
+            .AnyOf("agent", filter.Agents)
+            .AnyOf("session", filter.Sessions)
+            .AnyOf("trigger_key", filter.Triggers)
+            .AnyOf("failure_code", filter.FailureCodes)
+            .HoldsAnyOf("tags", filter.Tags)
+            .And("created_at >= {0}", filter.From)
+            .And("created_at <= {0}", filter.To);
+        return filter.WithInternal ? query : query.And(SessionStore.IsNotOfInternal("run"));
     }
 
     private static readonly ListOrder Newest = new("run", "created_at");

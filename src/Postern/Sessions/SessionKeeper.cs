@@ -187,6 +187,13 @@ internal sealed class SessionKeeper(
         await OneAsync("message_draft", folds.SweepAsync);
         await OneAsync("audit", () => SweepAsync("audit", "project, id", "at", auditBefore, stop));
         await OneAsync("used_token", () => SweepAsync("used_token", "project, digest", "until", database.Now, stop));
+        var day = database.Now - 86_400_000_000L;
+        await OneAsync("console_session", () => SweepAsync("console_session", "project, id", "until", day, stop));
+        await OneAsync("console_once", () => SweepAsync("console_once", "project, session, once", "at", day, stop));
+        await OneAsync(
+            "console_link",
+            () => SweepAsync("console_link", "project, digest", "until", database.Now, stop)
+        );
         await OneAsync(
             "revocation",
             () => SweepAsync("revocation", "project, kind, value", "until", database.Now, stop)

@@ -16,9 +16,12 @@ internal sealed class PosternOptions
 
     [Description(
         "Where clients reach this server, for links that it hands out, such as https://agents.example.com. Empty: "
-            + "the address it listens on."
+            + "the address it listens on. With a path, the proxy in front takes the path off each request."
     )]
-    [RegularExpression("^(https?://[^/?#]+)?$", ErrorMessage = "must be http(s)://host[:port] without a path")]
+    [RegularExpression(
+        "^(https?://[^/?#]+(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)?$",
+        ErrorMessage = "must be http(s)://host[:port][/path] without a slash at the end"
+    )]
     public string PublicUrl { get; set; } = "";
 
     public RateLimitOptions RateLimits { get; set; } = new();
@@ -36,6 +39,8 @@ internal sealed class PosternOptions
     public DeliveryOptions Deliveries { get; set; } = new();
 
     public RetentionOptions Retention { get; set; } = new();
+
+    public ConsoleOptions Console { get; set; } = new();
 
     public TelemetryOptions Telemetry { get; set; } = new();
 

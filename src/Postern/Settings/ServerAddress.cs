@@ -9,6 +9,10 @@ internal sealed class ServerAddress(PosternOptions options)
 
     public string Url => options.PublicUrl.Length > 0 ? options.PublicUrl : _listening;
 
+    /// <summary>The path under which a proxy serves it, such as <c>/postern</c>; empty when there is none.</summary>
+    public string Path { get; } =
+        options.PublicUrl.Length > 0 ? new Uri(options.PublicUrl).AbsolutePath.TrimEnd('/') : "";
+
     /// <summary>
     /// Links name an address that nobody else reaches: the server listens on every address, and was not told under
     /// which one it is known.

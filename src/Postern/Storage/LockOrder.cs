@@ -20,7 +20,7 @@ internal sealed partial class LockOrder
     [
         ["project"],
         ["meta"],
-        ["capture_key", "run_request", "used_token"],
+        ["capture_key", "run_request", "used_token", "console_once", "console_link"],
         ["workflow"],
         ["session"],
         ["run"],
@@ -29,7 +29,7 @@ internal sealed partial class LockOrder
         ["capture"],
         ["agent_trigger"],
         ["callback_secret", "callback_token_secret", "approval_service"],
-        ["api_key", "revocation"],
+        ["api_key", "revocation", "console_session"],
         ["webhook_endpoint"],
     ];
 

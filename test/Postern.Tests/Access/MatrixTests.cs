@@ -28,6 +28,8 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
 
         internal string Link { get; private set; } = "";
 
+        internal ConsoleCookie Console { get; private set; } = null!;
+
         public async ValueTask InitializeAsync()
         {
             Server = await TestServer.StartAsync();
@@ -80,6 +82,7 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
                 null,
                 await Server.KeyAsync("write:runs", "write:approvals")
             );
+            Console = (await ConsoleCookie.OfAsync(Server, "admin")).Cookie;
             Link = asked.String("approval_request_url").Split('/')[^1];
             CallbackToken = await Server
                 .App.Services.GetRequiredService<CallbackSecrets>()
@@ -208,6 +211,8 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
             ("a run's token", Credentials.RunToken, [("Authorization", "Bearer " + world.RunToken)]),
             ("a run's token as X-API-Key", 0, [("X-API-Key", world.RunToken)]),
             ("a link", Credentials.Link, []),
+            ("a session of the console", Credentials.Console, world.Console.Headers),
+            ("a session of the console that is none", 0, [("Cookie", "postern_console=" + new string('A', 43))]),
         };
         foreach (var (kind, opens, headers) in presented)
         {

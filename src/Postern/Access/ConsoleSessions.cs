@@ -1,0 +1,250 @@
+using System.Buffers.Text;
+using System.Collections.Concurrent;
+using System.Data.Common;
+using System.Security.Cryptography;
+using System.Text;
+using Postern.Http;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Access;
+
+/// <summary>
+/// The sessions of the console: their rows, and those in use in memory. A session is 32 random bytes in a cookie; the
+/// database holds their digest. An end made here shows before it is answered, one made on another node within a second
+/// (<see cref="AccessWatch"/>).
+/// </summary>
+internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOptions options)
+{
+    public const string Cookie = "postern_console";
+
+    /// <summary>Sessions that one credential has at a time: one more ends the oldest.</summary>
+    public const int MaxPerCredential = 20;
+    public const int MaxBrowser = 200;
+    private const long Minute = 60_000_000;
+    private const string Columns =
+        "project, id, credential, secret, address, browser, created_at, seen_at, until, ended_at, ended_reason";
+    private readonly CacheFill _fill = new();
+    private readonly ConcurrentDictionary<string, ConsoleSessionEntry> _known = new(StringComparer.Ordinal);
+
+    private long Idle => options.Console.IdleMinutes * Minute;
+
+    /// <summary>The session of a cookie, alive; null when there is none. Its time of last use is kept.</summary>
+    public async ValueTask<ConsoleSessionEntry?> FindAsync(string cookie, long now)
+    {
+        if (cookie.Length != 43 || !Base64Url.IsValid(cookie))
+            return null;
+        var digest = DigestOf(cookie);
+        var name = Convert.ToHexString(digest);
+        if (!_known.TryGetValue(name, out var entry) || entry.WhyEnded(now) == StreamEnd.Expired)
+            // Another node may have seen it since.
+            entry = await _fill.FillAsync(
+                () => database.ReadAsync(tx => FindAsync(tx, digest)),
+                row => row is null ? null : Keep(name, row)
+            );
+        if (entry is null || entry.WhyEnded(now) is not null)
+            return null;
+        if (now - entry.SeenAt >= Minute)
+        {
+            entry.Seen(now);
+            await database.WriteAsync(tx =>
+                tx.ExecuteAsync(
+                    "UPDATE console_session SET seen_at = $3 WHERE project = $1 AND id = $2 AND seen_at < $3",
+                    entry.Row.Project,
+                    entry.Row.Id,
+                    now
+                )
+            );
+        }
+        return entry;
+    }
+
+    /// <summary>The right of the key behind a session; null when there is no such key.</summary>
+    public async ValueTask<KeyGrant?> GrantOfAsync(ConsoleSession session) =>
+        await keys.FindAsync(session.Project, session.Credential) is { } key && session.Secret is { } secret
+            ? new KeyGrant(key, secret)
+            : null;
+
+    /// <summary>Opens a session; the credential's oldest ends when it has too many.</summary>
+    /// <returns>What the cookie holds.</returns>
+    public Task<string> BeginAsync(string project, string credential, byte[]? secret, string address, string browser)
+    {
+        var cookie = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+        return database.WriteAsync(async tx =>
+        {
+            var version = await KeyStore.NextVersionAsync(tx);
+            await tx.ExecuteAsync(
+                """
+                UPDATE console_session SET ended_at = $3, ended_reason = 'too_many', changed = $5
+                WHERE project = $1 AND credential = $2 AND ended_at IS NULL AND id NOT IN (
+                  SELECT id FROM console_session
+                  WHERE project = $1 AND credential = $2 AND ended_at IS NULL AND until > $3
+                  ORDER BY created_at DESC, id DESC LIMIT $4)
+                """,
+                project,
+                credential,
+                tx.Now,
+                MaxPerCredential - 1L,
+                version
+            );
+            await tx.ExecuteAsync(
+                """
+                INSERT INTO console_session (project, id, digest, credential, secret, address, browser, created_at,
+                  seen_at, until, changed)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)
+                """,
+                project,
+                Id.New(ConsoleSession.Prefix, tx.Now),
+                DigestOf(cookie),
+                credential,
+                secret,
+                address,
+                Wire.Cut(browser, MaxBrowser),
+                tx.Now,
+                tx.Now + (options.Console.MaxHours * 60 * Minute),
+                version
+            );
+            return cookie;
+        });
+    }
+
+    /// <summary>Ends a session, here before this returns. False: it had ended, or there is none.</summary>
+    public async Task<bool> EndAsync(string project, string id, string reason)
+    {
+        var ended = await database.WriteAsync(async tx =>
+        {
+            var version = await KeyStore.NextVersionAsync(tx);
+            return await tx.ExecuteAsync(
+                    """
+                    UPDATE console_session SET ended_at = $3, ended_reason = $4, changed = $5
+                    WHERE project = $1 AND id = $2 AND ended_at IS NULL
+                    """,
+                    project,
+                    id,
+                    tx.Now,
+                    reason,
+                    version
+                ) == 1;
+        });
+        foreach (var entry in _known.Values.Where(e => e.Row.Project == project && e.Row.Id == id))
+            entry.Update(entry.Row with { EndedAt = database.Now, EndedReason = reason });
+        return ended;
+    }
+
+    /// <summary>The sessions that live, newest first, at most 1,000.</summary>
+    /// <param name="credential">Of this credential alone; null: of all.</param>
+    public ValueTask<List<ConsoleSession>> ListAsync(string project, string? credential) =>
+        database.ReadAsync(tx =>
+        {
+            var query = new ListQuery(tx, "project = $1 AND ended_at IS NULL", project)
+                .And("until > {0}", tx.Now)
+                .And("seen_at > {0}", tx.Now - Idle)
+                .And("credential = {0}", credential);
+            return tx.ListAsync(
+                $"""
+                SELECT {Columns} FROM console_session WHERE {query.Where}
+                ORDER BY created_at DESC, id DESC LIMIT 1000
+                """,
+                Map,
+                query.Args
+            );
+        });
+
+    /// <summary>Takes over what has ended on any node after a version of access.</summary>
+    public async Task RefreshAsync(long version)
+    {
+        _fill.Changed();
+        if (_known.IsEmpty)
+            return;
+        var pages = AccessPages.ReadAsync(
+            version,
+            from =>
+                database.ReadAsync(tx =>
+                    tx.ListAsync(
+                        $"""
+                        SELECT {Columns}, digest, changed FROM console_session
+                        WHERE changed > $1 AND ended_at IS NOT NULL ORDER BY changed LIMIT {AccessPages.Size}
+                        """,
+                        r => (Row: Map(r), Digest: r.Bytes(11), Changed: r.GetInt64(12)),
+                        from
+                    )
+                ),
+            row => row.Changed
+        );
+        await foreach (var page in pages)
+        foreach (var (row, digest, _) in page)
+            if (_known.TryGetValue(Convert.ToHexString(digest), out var entry))
+                entry.Update(row);
+    }
+
+    /// <summary>Forgets what has ended.</summary>
+    public void Forget(long now)
+    {
+        foreach (var (name, entry) in _known)
+            if (entry.WhyEnded(now) is not null)
+                _known.TryRemove(name, out _);
+    }
+
+    /// <summary>Makes a link that opens one session with a key, within a time.</summary>
+    /// <returns>What stands after <c>#</c>.</returns>
+    public Task<string> LinkAsync(string project, string key, TimeSpan time)
+    {
+        var once = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+        return database.WriteAsync(async tx =>
+        {
+            await tx.ExecuteAsync(
+                "INSERT INTO console_link (project, digest, credential, until) VALUES ($1, $2, $3, $4)",
+                project,
+                DigestOf(once),
+                key,
+                tx.Now + Wire.Microseconds(time)
+            );
+            return once;
+        });
+    }
+
+    /// <summary>Uses a link up; null when it opens nothing: unknown, used or too late.</summary>
+    public Task<(string Project, string Key)?> UseLinkAsync(string once) =>
+        database.WriteAsync(async tx =>
+            once.Length != 43
+                ? null
+                : await tx.FirstAsync<(string, string)?>(
+                    "DELETE FROM console_link WHERE digest = $1 AND until > $2 RETURNING project, credential",
+                    r => (r.GetString(0), r.GetString(1)),
+                    DigestOf(once),
+                    tx.Now
+                )
+        );
+
+    private ConsoleSessionEntry Keep(string name, ConsoleSession row)
+    {
+        var entry = _known.GetOrAdd(
+            name,
+            static (_, state) => new ConsoleSessionEntry(state.row, state.Idle),
+            (row, Idle)
+        );
+        entry.Update(row);
+        return entry;
+    }
+
+    private static ValueTask<ConsoleSession?> FindAsync(Tx tx, byte[] digest) =>
+        tx.FirstAsync($"SELECT {Columns} FROM console_session WHERE digest = $1", Map, digest);
+
+    private static byte[] DigestOf(string secret) => SHA256.HashData(Encoding.UTF8.GetBytes(secret));
+
+    private static ConsoleSession Map(DbDataReader r) =>
+        new()
+        {
+            Project = r.GetString(0),
+            Id = r.GetString(1),
+            Credential = r.GetString(2),
+            Secret = r.BytesOrNull(3),
+            Address = r.GetString(4),
+            Browser = r.GetString(5),
+            CreatedAt = r.GetInt64(6),
+            SeenAt = r.GetInt64(7),
+            Until = r.GetInt64(8),
+            EndedAt = r.LongOrNull(9),
+            EndedReason = r.TextOrNull(10),
+        };
+}

@@ -1,0 +1,27 @@
+using System.Text.RegularExpressions;
+
+namespace Postern.Pages;
+
+/// <summary>Finds the http(s) addresses in a text of others.</summary>
+internal static partial class Addresses
+{
+    /// <summary>The text in parts, in order; what is an address is said to be one, up to a number.</summary>
+    public static IEnumerable<(string Part, bool IsLink)> In(string text, int most)
+    {
+        var from = 0;
+        foreach (var match in Address().Matches(text).Take(most))
+        {
+            // What ends the sentence is no part of it.
+            var address = match.Value.TrimEnd('.', ',', ';', ':', '!', '?', ')', ']', '}', '\'', '"');
+            if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
+                continue;
+            yield return (text[from..match.Index], false);
+            yield return (address, true);
+            from = match.Index + address.Length;
+        }
+        yield return (text[from..], false);
+    }
+
+    [GeneratedRegex("https?://[!-~]{1,2000}", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Address();
+}

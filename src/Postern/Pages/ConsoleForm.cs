@@ -1,0 +1,158 @@
+using System.Collections.Frozen;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Primitives;
+using Postern.Access;
+using Postern.Http;
+using Postern.Settings;
+
+namespace Postern.Pages;
+
+/// <summary>
+/// A form that a page sent: each field once, as text. Every form carries <c>_csrf</c>, which only a page of the same
+/// session knows, and <c>_once</c>, under which it has one effect. A request that another site's page made is refused
+/// before its body is read.
+/// </summary>
+internal sealed class ConsoleForm
+{
+    public const string Csrf = "_csrf";
+    public const string Once = "_once";
+    public const int MaxBytes = 64 * 1024;
+    public const int PlaygroundBytes = 256 * 1024;
+    private const int MaxFields = 200;
+    private const string Media = "application/x-www-form-urlencoded";
+    private readonly FrozenDictionary<string, string> _values;
+
+    private ConsoleForm(Dictionary<string, string> values) =>
+        _values = values.ToFrozenDictionary(StringComparer.Ordinal);
+
+    /// <summary>What a person typed, by the names of the fields: without the form's own.</summary>
+    public IEnumerable<KeyValuePair<string, string>> Typed =>
+        _values.Where(v => !v.Key.StartsWith('_')).OrderBy(v => v.Key, StringComparer.Ordinal);
+
+    /// <summary>The field's text, its line ends mended; empty where it was not sent.</summary>
+    public string this[string name] => _values.GetValueOrDefault(name, "");
+
+    /// <summary>The field's text; null where it is missing or empty.</summary>
+    public string? Text(string name) => this[name] is { Length: > 0 } text ? text : null;
+
+    public string OnceText => this[Once];
+
+    /// <summary>The form of a session's page, or why it is refused. Nothing has been done.</summary>
+    /// <param name="fields">The names that it may have, beside its own; <c>name*</c> is all that begin so.</param>
+    public static async ValueTask<(ConsoleForm? Form, Refusal? Refusal)> ReadAsync(
+        HttpContext http,
+        ConsoleAuthority session,
+        IReadOnlyList<string> fields,
+        int limit = MaxBytes
+    )
+    {
+        if (IsForeign(http.Request))
+            return (null, Foreign);
+        var (form, refusal) = await ReadAsync(http, [Csrf, Once, .. fields], limit);
+        if (form is null)
+            return (null, refusal);
+        if (
+            !CryptographicOperations.FixedTimeEquals(
+                Encoding.UTF8.GetBytes(form[Csrf]),
+                Encoding.UTF8.GetBytes(session.FormToken)
+            )
+        )
+            return (null, Foreign);
+        http.Features.Set(form);
+        return
+            form.OnceText.Length is >= 16 and <= 64
+            && form.OnceText.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')
+            ? (form, null)
+            : (null, Bad($"{Once} is missing: open the page again"));
+    }
+
+    /// <summary>The form of a page for anyone.</summary>
+    public static ValueTask<(ConsoleForm? Form, Refusal? Refusal)> ReadOfAnyoneAsync(
+        HttpContext http,
+        IReadOnlyList<string> fields
+    ) => IsForeign(http.Request) ? new((null, Foreign)) : ReadAsync(http, fields, MaxBytes);
+
+    private static async ValueTask<(ConsoleForm? Form, Refusal? Refusal)> ReadAsync(
+        HttpContext http,
+        IReadOnlyList<string> fields,
+        int limit
+    )
+    {
+        var (body, tooLarge) = await RequestBody.ReadAsync(http, limit);
+        if (body is null)
+            return (null, tooLarge);
+        using (body)
+        {
+            if (http.Request.ContentType?.StartsWith(Media, StringComparison.OrdinalIgnoreCase) != true)
+                return (null, Bad("The form must be sent as " + Media));
+            var (text, unreadable) = body.Text();
+            if (unreadable is not null)
+                return (null, Bad("The form is empty, or not UTF-8 text"));
+            return Read(QueryHelpers.ParseQuery(Encoding.UTF8.GetString(text.Span)), fields);
+        }
+    }
+
+    private static (ConsoleForm?, Refusal?) Read(Dictionary<string, StringValues> sent, IReadOnlyList<string> fields)
+    {
+        if (sent.Count > MaxFields)
+            return (null, Bad($"The form has more than {MaxFields} fields"));
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, value) in sent)
+        {
+            if (!fields.Any(f => f == name || (f.EndsWith('*') && name.StartsWith(f[..^1], StringComparison.Ordinal))))
+                return (null, Bad($"{Wire.Cut(name, 64)} is no field of this form"));
+            if (value.Count != 1)
+                return (null, Bad($"{name} was sent more than once"));
+            var text = value.ToString();
+            if (IsUnfit(text))
+                return (null, Bad($"{name} holds what is no text"));
+            values[name] = text.ReplaceLineEndings("\n");
+        }
+        return (new ConsoleForm(values), null);
+    }
+
+    private static bool IsUnfit(string text) =>
+        text.Contains('\0', StringComparison.Ordinal) || text.Contains('\uFFFD', StringComparison.Ordinal);
+
+    /// <summary>What a browser says, when it says something, of where a request comes from.</summary>
+    private static bool IsForeign(HttpRequest request)
+    {
+        var (site, origin) = (request.Headers["Sec-Fetch-Site"], request.Headers.Origin);
+        if (site.Count > 0 && (site.Count > 1 || site[0] is not ("same-origin" or "none")))
+            return true;
+        // Our pages tell nobody where they are: the browser then calls their origin null, and its own word counts.
+        if (origin.Count == 0 || (site.Count == 1 && origin is ["null"]))
+            return false;
+        return origin.Count > 1
+            || !Uri.TryCreate(origin[0], UriKind.Absolute, out var from)
+            || !(
+                string.Equals(from.Authority, HostOf(request), StringComparison.OrdinalIgnoreCase)
+                || IsPublic(request, from)
+            );
+    }
+
+    /// <summary>A proxy may ask under another name than the browser does.</summary>
+    private static bool IsPublic(HttpRequest request, Uri from) =>
+        Uri.TryCreate(
+            request.HttpContext.RequestServices.GetRequiredService<ServerAddress>().Url,
+            UriKind.Absolute,
+            out var known
+        )
+        && known.Scheme == from.Scheme
+        && known.Authority == from.Authority;
+
+    /// <summary>Without the port that the scheme has by itself, as an origin is spelt.</summary>
+    private static string HostOf(HttpRequest request) =>
+        request.Host.Port is 80 or 443 ? request.Host.Host : request.Host.Value ?? "";
+
+    private static Refusal Bad(string message) => Refusal.BadRequest(message + ".", "invalid_form");
+
+    private static Refusal Foreign =>
+        new(
+            403,
+            "This form is not from a page of your session: open the page again and send it from there.",
+            "foreign_form"
+        );
+}

@@ -1,0 +1,75 @@
+using Postern.Access;
+using Postern.Http;
+using Postern.Settings;
+
+namespace Postern.Pages;
+
+/// <summary>
+/// The console: its files, and each page's routes, one line a page. Off, nothing is mapped and every path is 404.
+/// </summary>
+internal sealed class ConsoleRoutes(
+    PosternOptions options,
+    PageWriter writer,
+    SignInRoutes signIn,
+    OverviewPages overview,
+    SessionPages sessions,
+    RunPages runs
+)
+{
+    private const string KeptForEver = "public, max-age=31536000, immutable";
+
+    public static void Compose(IServiceCollection services) =>
+        services
+            .AddSingleton<ConsoleRoutes>()
+            .AddSingleton<Paths>()
+            .AddSingleton<PageWriter>()
+            .AddSingleton<PageCounts>()
+            .AddSingleton<FormWrites>()
+            .AddSingleton<SignInRoutes>()
+            .AddSingleton<OverviewPages>()
+            .AddSingleton<SessionPages>()
+            .AddSingleton<RunPages>();
+
+    public void Map(Doors doors)
+    {
+        if (!options.Console.Enabled)
+            return;
+        var pages = new PageDoors(doors, writer);
+        pages
+            .OfAnyone.Get("/assets/{digest}/{name}", Credentials.Anyone, ReadAsset)
+            .WithSummary("A file of the pages")
+            .Hide();
+        signIn.Map(pages);
+        overview.Map(pages);
+        sessions.Map(pages);
+        runs.Map(pages);
+    }
+
+    private static Task<IResult> ReadAsset(HttpContext http)
+    {
+        var name = http.Request.RouteValues["name"] as string ?? "";
+        if (http.Request.RouteValues["digest"] as string != Assets.Digest || Assets.Find(name) is not { } file)
+            return Task.FromResult<IResult>(new Refusal(404, "Not found", "not_found"));
+        return Task.FromResult<IResult>(new AssetResult(name, file));
+    }
+
+    private sealed class AssetResult(string name, byte[] file) : IResult
+    {
+        public async Task ExecuteAsync(HttpContext http)
+        {
+            ConsoleFamily.Instance.Prepare(http);
+            var headers = http.Response.Headers;
+            headers.CacheControl = KeptForEver;
+            headers.Vary = "Accept-Encoding";
+            var sent = file;
+            if (http.Request.Headers.AcceptEncoding.ToString().Contains("br", StringComparison.Ordinal))
+            {
+                headers.ContentEncoding = "br";
+                sent = Assets.CompressedOf(name);
+            }
+            http.Response.ContentType = Assets.TypeOf(name);
+            http.Response.ContentLength = sent.Length;
+            await http.Response.Body.WriteAsync(sent, http.RequestAborted);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+namespace Postern.Pages;
+
+/// <summary>
+/// One field of a list's filters. A page writes them as one text, a line each: name, label, then the words of a choice
+/// or one hint in brackets: <c>phase Phase queued|running</c>, <c>created Made [from..to]</c>.
+/// </summary>
+internal sealed record FilterField(string Name, string Label, IReadOnlyList<string> Words, string? Hint)
+{
+    public static IReadOnlyList<FilterField> Parse(string text) =>
+        [.. text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(Line)];
+
+    private static FilterField Line(string line)
+    {
+        var parts = line.Split(' ', 3);
+        var more = parts.Length > 2 ? parts[2] : "";
+        var isHint = more.StartsWith('[');
+        return new FilterField(
+            parts[0],
+            parts.Length > 1 ? parts[1].Replace('_', ' ') : parts[0],
+            isHint || more.Length == 0 ? [] : more.Split('|'),
+            isHint ? more.Trim('[', ']') : null
+        );
+    }
+}

@@ -1,0 +1,11 @@
+using Postern.Http;
+
+namespace Postern.Pages;
+
+/// <summary>What became of a form: where it leads, or why nothing was done.</summary>
+internal readonly record struct FormOutcome(string? LeadsTo, Refusal? Refusal)
+{
+    public static implicit operator FormOutcome(string leadsTo) => new(leadsTo, null);
+
+    public static implicit operator FormOutcome(Refusal refusal) => new(null, refusal);
+}

@@ -1,0 +1,16 @@
+namespace Postern.Pages;
+
+/// <summary>One line of the menu. What a person may not open does not stand in it.</summary>
+/// <param name="Path">Under <c>/console</c>; empty for the overview.</param>
+/// <param name="Count">What waits there; 0 shows nothing.</param>
+internal sealed record MenuItem(string Path, string Label, string Icon, long Count = 0)
+{
+    public static IEnumerable<MenuItem> Of(PageContext context)
+    {
+        yield return new("", "Overview", "graph");
+        if (context.MayList("sessions"))
+            yield return new("/sessions", "Sessions", "comment-discussion");
+        if (context.MayList("runs"))
+            yield return new("/runs", "Runs", "workflow");
+    }
+}

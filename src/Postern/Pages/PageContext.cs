@@ -1,0 +1,85 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using Postern.Access;
+using Postern.Http;
+
+namespace Postern.Pages;
+
+/// <summary>
+/// What every page knows: the request, who is signed in and what he may, where the pages are, and the time. Components
+/// get it as a cascading value.
+/// </summary>
+/// <param name="caller">Who is signed in; null on pages for anyone.</param>
+/// <param name="now">The database's time, microseconds.</param>
+internal sealed class PageContext(HttpContext http, ProjectCaller? caller, Paths paths, long now)
+{
+    public HttpContext Http => http;
+
+    public Paths Paths => paths;
+
+    public long Now => now;
+
+    /// <summary>Whoever is signed in.</summary>
+    /// <exception cref="InvalidOperationException">The page is one for anyone.</exception>
+    public ProjectCaller Caller => caller ?? throw new InvalidOperationException("Nobody is signed in.");
+
+    public bool IsSignedIn => caller is not null;
+
+    public string Project => Caller.Project;
+
+    /// <summary>The project's name; empty on pages for anyone.</summary>
+    public string ProjectName { get; init; } = "";
+
+    /// <summary>What waits: shown in the menu, and counted in the window's title.</summary>
+    public Waiting Waiting { get; init; } = Waiting.Nothing;
+
+    public ConsoleAuthority Authority => (ConsoleAuthority)Caller.Authority;
+
+    /// <summary>The actor of what is done here, for timelines.</summary>
+    public Runs.Actor Actor => new(Authority.Credential, Authority.LoggedActor);
+
+    /// <summary>
+    /// Whether an element is drawn. The door or handler behind it asks again, by <see cref="ProjectCaller.Allows(
+    /// RequiredScope)"/>: what is not drawn is refused all the same.
+    /// </summary>
+    public bool May(string action, string type, string? id = null, string? otherId = null) =>
+        caller?.Authority.Allows(new RequiredScope(action, type, id, otherId)) == true;
+
+    public bool MayAdmin => caller?.Authority.Allows(RequiredScope.FullAdmin) == true;
+
+    /// <summary>Whether a list of a type may be opened, be it of a few of its things.</summary>
+    public bool MayList(string type) => May("read", type);
+
+    /// <summary>For forms: sent again it has no second effect.</summary>
+    public string NewOnce() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));
+
+    /// <summary>The path of a page, such as <c>/runs</c>, as a browser asks for it.</summary>
+    public string Of(string page) => paths.Of(page);
+
+    /// <summary>The path of a page of one thing, whose id a caller may have chosen.</summary>
+    public string Of(string list, string id) => paths.Of(list + "/" + Uri.EscapeDataString(id));
+
+    /// <summary>This page with its query changed; a null value takes the name away.</summary>
+    public string With(params ReadOnlySpan<(string Name, string? Value)> changes)
+    {
+        var query = http
+            .Request.Query.Where(q => q.Value.Count > 0 && q.Value.ToString().Length > 0)
+            .ToDictionary(q => q.Key, q => q.Value.ToString(), StringComparer.Ordinal);
+        foreach (var (name, value) in changes)
+        {
+            query.Remove(name);
+            if (value is not null)
+                query[name] = value;
+        }
+        var text = string.Join(
+            '&',
+            query.Select(q => Uri.EscapeDataString(q.Key) + "=" + Uri.EscapeDataString(q.Value))
+        );
+        return paths.Public(http.Request.Path.Value!) + (text.Length == 0 ? "" : "?" + text);
+    }
+
+    /// <summary>How long ago, or in how long, in words.</summary>
+    public string Relative(long at) => at <= now ? Spans.Words(now - at) + " ago" : "in " + Spans.Words(at - now);
+
+    public static string Exact(long at) => Wire.Iso(at);
+}

@@ -1,0 +1,53 @@
+using Postern.Access;
+using Postern.Http;
+
+namespace Postern.Pages;
+
+/// <summary>
+/// The console's doors: a page, or a form that does something. A form's handler runs once the form is known to be one
+/// of the session's own pages; there is no way to declare one that skips this.
+/// </summary>
+internal sealed class PageDoors(Doors doors, PageWriter writer)
+{
+    private readonly DoorGroup _group = doors.Group(ConsoleFamily.Prefix, ConsoleFamily.Instance);
+
+    /// <summary>Everything that is not behind a session: signing in, and the files of the pages.</summary>
+    public DoorGroup OfAnyone => _group;
+
+    /// <summary>A page.</summary>
+    /// <param name="path">Under <c>/console</c>.</param>
+    /// <param name="rule">What the door asks, or in words what the handler asks.</param>
+    public Door Page(string path, Authorization rule, Func<PageContext, Task<IResult>> show) =>
+        _group
+            .Get(
+                path,
+                Credentials.Console,
+                rule,
+                async (http, caller) => await show(await writer.ContextAsync(http, caller))
+            )
+            .Hide();
+
+    /// <summary>A form that does something.</summary>
+    /// <param name="fields">The names of its fields; <c>name*</c> is all that begin so.</param>
+    public Door Form(
+        string path,
+        Authorization rule,
+        IReadOnlyList<string> fields,
+        Func<PageContext, ConsoleForm, Task<IResult>> act,
+        int limit = ConsoleForm.MaxBytes
+    ) =>
+        _group
+            .Post(
+                path,
+                Credentials.Console,
+                rule,
+                async (http, caller) =>
+                {
+                    var session = (ConsoleAuthority)caller.Authority;
+                    var (form, refusal) = await ConsoleForm.ReadAsync(http, session, fields, limit);
+                    return form is null ? refusal! : await act(await writer.ContextAsync(http, caller), form);
+                }
+            )
+            .Accepts<string>("application/x-www-form-urlencoded")
+            .Hide();
+}

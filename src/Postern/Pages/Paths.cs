@@ -1,0 +1,37 @@
+using Postern.Settings;
+
+namespace Postern.Pages;
+
+/// <summary>
+/// Where the pages and their files are, as a browser asks for them: under the path of the public URL.
+/// </summary>
+internal sealed class Paths(ServerAddress address)
+{
+    /// <summary>Where the cookie goes.</summary>
+    public string Cookie => address.Path + ConsoleFamily.Prefix;
+
+    /// <summary>The path of a page, such as <c>/runs</c>; empty for the overview.</summary>
+    public string Of(string page) => address.Path + ConsoleFamily.Prefix + page;
+
+    /// <summary>A path that this server knows, as a browser asks for it.</summary>
+    public string Public(string path) => address.Path + path;
+
+    public string Asset(string name) => Of($"/assets/{Assets.Digest}/{name}");
+
+    /// <summary>
+    /// Where a sign-in leads: a path of the console as this server knows it, else the overview. What a browser could
+    /// read as another site, or as something beside the console, is none.
+    /// </summary>
+    public string Next(string? next)
+    {
+        var isOurs =
+            next is { Length: <= 2000 }
+            && (next == ConsoleFamily.Prefix || next.StartsWith(ConsoleFamily.Prefix + "/", StringComparison.Ordinal))
+            && !next.Contains('\\', StringComparison.Ordinal)
+            && !next.Contains("//", StringComparison.Ordinal)
+            && !next.Contains("/.", StringComparison.Ordinal)
+            && next.All(c => c is > ' ' and <= '~')
+            && !next.StartsWith(ConsoleFamily.Prefix + "/sign-", StringComparison.Ordinal);
+        return Public(isOurs ? next! : ConsoleFamily.Prefix);
+    }
+}

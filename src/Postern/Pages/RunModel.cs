@@ -1,0 +1,33 @@
+using Postern.Approvals;
+using Postern.Deliveries;
+using Postern.Runs;
+
+namespace Postern.Pages;
+
+/// <summary>One run, with all that its page shows.</summary>
+internal sealed record RunModel
+{
+    public required Run Run { get; init; }
+
+    public required IReadOnlyDictionary<string, byte[]> Data { get; init; }
+
+    public required IReadOnlyList<RunAttempt> Attempts { get; init; }
+
+    public required IReadOnlyList<RunEvent> Events { get; init; }
+
+    public required bool HasMoreEvents { get; init; }
+
+    /// <summary>What was sent about it, oldest first, each with its attempts.</summary>
+    public required IReadOnlyList<(
+        Delivery Delivery,
+        List<(long Number, Attempt Attempt)> Attempts
+    )> Deliveries { get; init; }
+
+    /// <summary>Its newest question; null when it has asked none.</summary>
+    public required Approval? Approval { get; init; }
+
+    public bool IsNotStarted =>
+        !Run.IsEnded && !Run.Dispatched && Run is { DueAt: null, WaitsAt: null, ClaimAt: null, Approval: null };
+
+    public bool MayBeRetried => Run.Session is null && Run.Phase is Phase.Failed or Phase.TimedOut;
+}

@@ -1,0 +1,202 @@
+using Postern.Access;
+using Postern.Approvals;
+using Postern.Deliveries;
+using Postern.Dispatch;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Storage;
+
+namespace Postern.Pages;
+
+/// <summary>The runs: the list with its filters, one run with its timeline, and what an operator does to it.</summary>
+internal sealed class RunPages(
+    PageWriter writer,
+    FormWrites writes,
+    RunStore runs,
+    RunCounts counts,
+    RunActions actions,
+    DeliveryStore deliveries,
+    HiddenSubjects hidden,
+    ApprovalStore approvals,
+    SessionDoor door,
+    Database database
+)
+{
+    private const int RunSegment = 2;
+    private const int MaxEvents = 500;
+    private const int MaxDeliveries = 50;
+    private static readonly string[] Filters =
+    [
+        "phase",
+        "agent",
+        "trigger",
+        "session",
+        "failure",
+        "tag",
+        "status",
+        "created",
+    ];
+
+    public void Map(PageDoors pages)
+    {
+        const string reads = "read:runs:{run}";
+        const string changes = "write:runs:{run}";
+        pages.Page("/runs", Authorization.Needs("read", "runs"), List).WithSummary("The runs");
+        pages.Page("/runs/{run}", reads, Show).WithSummary("One run");
+        pages.Page("/runs/{run}/cancel", changes, AskToCancel).WithSummary("Whether to cancel a run");
+        pages.Form("/runs/{run}/cancel", changes, ["reason"], Cancel).WithSummary("Cancel a run").Audits("run.cancel");
+        pages.Form("/runs/{run}/retry", changes, ["profile"], Retry).WithSummary("Retry a run").Audits("run.retry");
+        pages.Form("/runs/{run}/pause", changes, [], Pause).WithSummary("Pause a run").Audits("run.pause");
+        pages.Form("/runs/{run}/resume", changes, [], Resume).WithSummary("Resume a run").Audits("run.resume");
+        pages.Form("/runs/{run}/start", changes, [], Start).WithSummary("Start a run").Audits("run.start");
+    }
+
+    private async Task<IResult> List(PageContext context)
+    {
+        var (filters, wrong) = PageFilters.Read(context.Http, Filters);
+        if (filters is null)
+            return wrong!;
+        if (filters.List("phase").FirstOrDefault(p => !Phase.All.Contains(p, StringComparer.Ordinal)) is { } word)
+            return PageFilters.Bad($"phase: {word} is no phase");
+        if (
+            !RunQuery.TryReadSpan(context.Http.Request.Query, "created", out var from, out var to)
+            && filters["created"].Length > 0
+        )
+            return PageFilters.Bad("created is from..to in ISO 8601, such as 2026-01-31..2026-02-01");
+        var filter = new RunFilter(
+            filters.List("status"),
+            filters.List("phase"),
+            filters.List("agent"),
+            filters.List("session"),
+            filters.List("trigger"),
+            filters.List("tag"),
+            from,
+            to,
+            filters.After,
+            context.MayAdmin
+        )
+        {
+            FailureCodes = filters.List("failure"),
+        };
+        var found = await runs.ListAsync(context.Project, filter, filters.Size, context.Http.RequestAborted);
+        var counted = await counts.OfAsync(context.Project, filter);
+        return await writer.PageAsync<RunsPage, RunsModel>(context, new RunsModel(found, filters, counted));
+    }
+
+    private async Task<IResult> Show(PageContext context)
+    {
+        var (run, refusal) = await FindAsync(context, "read");
+        if (run is null)
+            return refusal!;
+        var (data, attempts, log) = await database.ReadAsync(async tx =>
+            (
+                await RunData.AllAsync(tx, run.Project, run.Id),
+                await RunEvents.AttemptsAsync(tx, run.Project, run.Id),
+                await RunEvents.AfterAsync(tx, run.Project, run.Id, 0, MaxEvents + 1)
+            )
+        );
+        var model = new RunModel
+        {
+            Run = run,
+            Data = data,
+            Attempts = attempts,
+            Events = [.. log.Take(MaxEvents)],
+            HasMoreEvents = log.Count > MaxEvents,
+            Deliveries = context.MayList("deliveries") ? await DeliveriesOfAsync(context, run) : [],
+            Approval = await approvals.LastOfAsync(run.Project, run.Id),
+        };
+        return await writer.PageAsync<RunPage, RunModel>(context, model);
+    }
+
+    private async Task<List<(Delivery, List<(long, Attempt)>)>> DeliveriesOfAsync(PageContext context, Run run)
+    {
+        var filter = new DeliveryFilter(Subject: run.Id)
+        {
+            Shown = context.MayAdmin ? null : hidden.IsShown("delivery"),
+        };
+        var found = await deliveries.ListAsync(run.Project, filter, null, MaxDeliveries, context.Http.RequestAborted);
+        var all = new List<(Delivery, List<(long, Attempt)>)>();
+        foreach (var delivery in found.Rows.Reverse())
+            all.Add((delivery, await deliveries.AttemptsAsync(run.Project, delivery.Id)));
+        return all;
+    }
+
+    private async Task<IResult> AskToCancel(PageContext context)
+    {
+        var (run, refusal) = await FindAsync(context, "write");
+        if (run is null)
+            return refusal!;
+        var path = context.Of("/runs", run.Id);
+        return await writer.PageAsync<ConfirmPage, ConfirmModel>(
+            context,
+            new ConfirmModel
+            {
+                Title = "Cancel a run",
+                Text =
+                    $"{run.Id} of {run.Agent} is {run.Status}. It ends as cancelled, and its agent is told. "
+                    + "That cannot be undone.",
+                Action = path + "/cancel",
+                Button = "Cancel it now",
+                Back = path,
+                Section = "runs",
+                ReasonField = "reason",
+                Curl = Curl.Send("POST", $"/api/v1/runs/{run.Id}/cancel", "{\"reason\":\"\"}"),
+            }
+        );
+    }
+
+    private Task<IResult> Cancel(PageContext context, ConsoleForm form) =>
+        ActAsync(context, form, (tx, run) => actions.CancelAsync(tx, run, form.Text("reason"), context.Actor));
+
+    private Task<IResult> Retry(PageContext context, ConsoleForm form) =>
+        ActAsync(
+            context,
+            form,
+            (tx, run) => actions.RetryAsync(tx, run, "console " + form.OnceText, form.Text("profile"), context.Actor)
+        );
+
+    private Task<IResult> Pause(PageContext context, ConsoleForm form) =>
+        ActAsync(context, form, (tx, run) => actions.PauseAsync(tx, run, context.Actor));
+
+    private Task<IResult> Resume(PageContext context, ConsoleForm form) =>
+        ActAsync(context, form, (tx, run) => actions.ResumeAsync(tx, run, context.Actor));
+
+    private Task<IResult> Start(PageContext context, ConsoleForm form) =>
+        ActAsync(context, form, (tx, run) => actions.StartAsync(tx, run, context.Actor));
+
+    private async Task<IResult> ActAsync(
+        PageContext context,
+        ConsoleForm form,
+        Func<Tx, Run, ValueTask<(Run? Run, Refusal? Refusal)>> act
+    )
+    {
+        var (found, refusal) = await FindAsync(context, "write");
+        if (found is null)
+            return refusal!;
+        if (form["profile"].Length > 128 || form["reason"].Length > 500)
+            return Refusal.BadRequest("profile has at most 128 characters, reason at most 500.", "invalid_form");
+        return await writes.WriteAsync(
+            context,
+            form,
+            async tx =>
+            {
+                if (await RunStore.LockAsync(tx, found.Project, found.Id) is not { } locked)
+                    return PageRefusals.NotFound;
+                var (run, refused) = await act(tx, locked);
+                return run is null ? refused! : context.Of("/runs", run.Id);
+            }
+        );
+    }
+
+    private async ValueTask<(Run? Run, Refusal? Refusal)> FindAsync(PageContext context, string action)
+    {
+        var caller = context.Caller;
+        if (RequestPath.Segment(context.Http, RunSegment) is not { } id)
+            return (null, PageRefusals.NotFound);
+        if (!caller.Allows(action, "runs", id))
+            return (null, PageRefusals.Denied(caller, action, "runs", id));
+        var run = await runs.FindAsync(caller.Project, id);
+        return run is null || await door.HidesAsync(caller, run.Session) ? (null, PageRefusals.NotFound) : (run, null);
+    }
+}

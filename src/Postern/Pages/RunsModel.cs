@@ -1,0 +1,16 @@
+using Postern.Http;
+using Postern.Runs;
+using Postern.Storage;
+
+namespace Postern.Pages;
+
+/// <summary>A page of runs.</summary>
+/// <param name="Counts">How many of what is found have which phase, agent, trigger and failure.</param>
+internal sealed record RunsModel(
+    Listed<Run> Found,
+    PageFilters Filters,
+    IReadOnlyDictionary<string, List<(string Value, long Count)>> Counts
+)
+{
+    public string? Next => Cursor.Text(Found.Next);
+}

@@ -1,0 +1,26 @@
+using Postern.Runs;
+using Postern.Sessions;
+
+namespace Postern.Pages;
+
+/// <summary>One session, with what the open tab shows.</summary>
+internal sealed record SessionModel
+{
+    public required Session Session { get; init; }
+
+    public required string Tab { get; init; }
+
+    /// <summary>Oldest first.</summary>
+    public IReadOnlyList<Message> Messages { get; init; } = [];
+
+    /// <summary>There are messages before the first one.</summary>
+    public bool HasOlder { get; init; }
+
+    public bool HasNewer => Messages.Count > 0 && Messages[^1].Seq < Session.MessageNext - 1;
+
+    public string Channel { get; init; } = "";
+
+    public IReadOnlyList<Record> Records { get; init; } = [];
+
+    public IReadOnlyList<Run> Runs { get; init; } = [];
+}

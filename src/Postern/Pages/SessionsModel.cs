@@ -1,0 +1,11 @@
+using Postern.Http;
+using Postern.Sessions;
+using Postern.Storage;
+
+namespace Postern.Pages;
+
+/// <summary>A page of sessions.</summary>
+internal sealed record SessionsModel(Listed<Session> Found, PageFilters Filters)
+{
+    public string? Next => Cursor.Text(Found.Next);
+}

@@ -1,0 +1,8 @@
+namespace Postern.Pages;
+
+/// <summary>What the page to sign in on shows.</summary>
+/// <param name="Problem">Why the last try opened nothing; null at first.</param>
+/// <param name="Next">Where to go afterwards.</param>
+/// <param name="Identity">Whom a trusted proxy vouches for; null when none does.</param>
+/// <param name="RootKey">The id of the default project's root key, for the command.</param>
+internal sealed record SignInModel(string? Problem, string Next, string? Identity, string? RootKey);

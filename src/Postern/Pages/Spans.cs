@@ -1,0 +1,21 @@
+using System.Globalization;
+
+namespace Postern.Pages;
+
+/// <summary>Spans of time in words: as exact as is of use.</summary>
+internal static class Spans
+{
+    /// <param name="microseconds">Not negative.</param>
+    public static string Words(long microseconds) =>
+        microseconds switch
+        {
+            < 1_000_000 => $"{microseconds / 1000} ms",
+            < 10_000_000 => Number(microseconds / 1_000_000.0) + " s",
+            < 120_000_000 => $"{microseconds / 1_000_000} s",
+            < 7_200_000_000 => $"{microseconds / 60_000_000} min",
+            < 172_800_000_000 => $"{microseconds / 3_600_000_000} h",
+            _ => $"{microseconds / 86_400_000_000} d",
+        };
+
+    private static string Number(double seconds) => seconds.ToString("0.##", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,13 @@
+// What every page adds when scripts run: the menu on a telephone, and buttons that copy.
+import './base.js';
+import './sidebar.js';
+
+for (const button of document.querySelectorAll('[data-copy]')) button.hidden = false;
+
+document.addEventListener('click', async (event) => {
+  const button = event.target.closest('[data-copy]');
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  button.dataset.copied = '';
+  setTimeout(() => delete button.dataset.copied, 1500);
+});

@@ -1,0 +1,148 @@
+using Deque.AxeCore.Commons;
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+using Postern.Support;
+
+namespace Postern.Acceptance;
+
+/// <summary>
+/// The console in a real browser, Debian's Chromium without a window, signed in to a server of this process. What holds
+/// of every page is asked of each by <see cref="CheckAsync"/>.
+/// </summary>
+internal sealed class ConsoleBrowser : IAsyncDisposable
+{
+    private readonly IPlaywright _playwright;
+    private readonly IBrowser _browser;
+
+    private ConsoleBrowser(TestServer server, IPlaywright playwright, IBrowser browser) =>
+        (Server, _playwright, _browser) = (server, playwright, browser);
+
+    public TestServer Server { get; }
+
+    public static async Task<ConsoleBrowser> StartAsync(TestServer server)
+    {
+        var playwright = await Playwright.CreateAsync();
+        var browser = await playwright.Chromium.LaunchAsync(
+            new BrowserTypeLaunchOptions
+            {
+                ExecutablePath = "/usr/bin/chromium",
+                Headless = true,
+                Args = ["--no-sandbox"],
+            }
+        );
+        return new ConsoleBrowser(server, playwright, browser);
+    }
+
+    /// <summary>A window, signed in by a key as a person does; by the root key when none is given.</summary>
+    public async Task<IPage> SignedInAsync(
+        string? key = null,
+        int width = 1280,
+        ColorScheme scheme = ColorScheme.Light,
+        bool scripts = true
+    )
+    {
+        var context = await _browser.NewContextAsync(
+            new BrowserNewContextOptions
+            {
+                JavaScriptEnabled = scripts,
+                ColorScheme = scheme,
+                ViewportSize = new ViewportSize { Width = width, Height = width < 500 ? 844 : 800 },
+            }
+        );
+        var page = await context.NewPageAsync();
+        await page.GotoAsync(Server.Url + "/console/sign-in");
+        await page.Locator("input[name=key]").FillAsync(key ?? Server.RootKey);
+        await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Sign in" }).ClickAsync();
+        await page.WaitForURLAsync(Server.Url + "/console");
+        return page;
+    }
+
+    public async Task<IPage> NewPageAsync(bool scripts = true) =>
+        await (
+            await _browser.NewContextAsync(new BrowserNewContextOptions { JavaScriptEnabled = scripts })
+        ).NewPageAsync();
+
+    /// <summary>
+    /// Opens pages light and dark, wide and narrow, and with scripts off: each is answered with 200, says nothing on
+    /// the
+    /// console of the browser, asks no other origin, has no fault of accessibility that a program can find, and does
+    /// not
+    /// scroll sideways at 320 px.
+    /// </summary>
+    /// <param name="paths">Under <c>/console</c>, each with the name of its picture, or null.</param>
+    public async Task CheckAsync(params IReadOnlyList<(string Path, string? Picture)> paths)
+    {
+        foreach (var scheme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
+        foreach (var width in (int[])[1280, 390])
+        {
+            var page = await SignedInAsync(width: width, scheme: scheme);
+            var (said, asked) = (new List<string>(), new List<string>());
+            page.Console += (_, message) => said.Add(message.Text);
+            page.PageError += (_, error) => said.Add(error);
+            page.Request += (_, request) => asked.Add(request.Url);
+            foreach (var (path, picture) in paths)
+            {
+                var where = $"{path}, {scheme}, {width} px";
+                var answer = await page.GotoAsync(Server.Url + "/console" + path);
+                Assert.True(answer!.Status == 200, $"{where}: {answer.Status}");
+                await PictureAsync(page, picture, $"{scheme.ToString().ToLowerInvariant()}-{width}");
+                Assert.True(said.Count == 0, $"{where} says: {string.Join('\n', said)}");
+                Assert.All(asked, url => Assert.StartsWith(Server.Url, url, StringComparison.Ordinal));
+                var faults = (await page.RunAxe()).Violations;
+                Assert.True(faults.Length == 0, $"{where}:\n{string.Join('\n', faults.Select(Words))}");
+                if (width > 500)
+                    continue;
+                await page.SetViewportSizeAsync(320, 640);
+                Assert.True(
+                    await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= 320"),
+                    $"{where} scrolls sideways at 320 px: " + await WidestAsync(page)
+                );
+                await page.SetViewportSizeAsync(390, 844);
+            }
+            await page.Context.CloseAsync();
+        }
+        await CheckWithoutScriptsAsync(paths);
+    }
+
+    private async Task CheckWithoutScriptsAsync(IReadOnlyList<(string Path, string? Picture)> paths)
+    {
+        var page = await SignedInAsync(width: 390, scripts: false);
+        foreach (var (path, _) in paths)
+        {
+            Assert.Equal(200, (await page.GotoAsync(Server.Url + "/console" + path))!.Status);
+            Assert.True(await page.Locator("h1").IsVisibleAsync(), path);
+            // The menu is there without its button.
+            Assert.True(await page.Locator("aside a").First.IsVisibleAsync(), path);
+        }
+        await page.Context.CloseAsync();
+    }
+
+    private static async Task PictureAsync(IPage page, string? name, string form)
+    {
+        if (name is null || Environment.GetEnvironmentVariable("UPDATE_SCREENSHOTS") != "1")
+            return;
+        // One picture of each page stands in the documents; the other forms are for whoever looks at them.
+        var folder = form == "light-1280" ? Repository.File("docs") : Directory.CreateDirectory(Forms).FullName;
+        var file = form == "light-1280" ? $"console-{name}.png" : $"console-{name}-{form}.png";
+        await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, file) });
+    }
+
+    private static string Forms => Path.Combine(Path.GetTempPath(), "postern-pictures");
+
+    private static Task<string> WidestAsync(IPage page) =>
+        page.EvaluateAsync<string>(
+            """
+            [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > 321)
+              .slice(0, 5).map(e => e.outerHTML.slice(0, 150)).join('\n')
+            """
+        );
+
+    private static string Words(AxeResultItem fault) =>
+        $"{fault.Id}: {fault.Help}: {string.Join(" | ", fault.Nodes.Take(3).Select(n => n.Html))}";
+
+    public async ValueTask DisposeAsync()
+    {
+        await _browser.DisposeAsync();
+        _playwright.Dispose();
+    }
+}

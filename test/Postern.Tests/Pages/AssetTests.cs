@@ -1,0 +1,64 @@
+using System.Security.Cryptography;
+using Postern.Pages;
+using Postern.Support;
+
+namespace Postern.Tests.Pages;
+
+/// <summary>What is vendored is what npm has, unchanged; and our own stays small.</summary>
+public sealed class AssetTests
+{
+    private const string Folder = "src/Postern/Pages/assets/";
+
+    /// <summary>SHA-256 of the files as they stand in the packages that their folders are of.</summary>
+    private static readonly (string File, string Digest)[] Vendored =
+    [
+        ("oat/LICENSE", "8e689e72c5de68083003ef22e99ffc875322968251eaf47dd88cbf33969e6326"),
+        ("oat/base.js", "397f9b1ca6910a86c08c5052e3ccf95cc430b6b842fd04dd1c00fa0a9eee499f"),
+        ("oat/dropdown.js", "650e424dceb237113b0aad4d2c387860342bbbe0230a222de71aa74a74939ef6"),
+        ("oat/oat.min.css", "271d2b00e839547c3f9179e21b3b2ead0ab2789e616642adc8bc07b9a35692cd"),
+        ("oat/sidebar.js", "d53d62423358020c18872698a2449b632d75e95bc1d4fff175cbc161dca9da03"),
+        ("oat/tabs.js", "247a7c2aeeacb296f921e1b814a96156b22e8a05b9b9678094b13624276111bc"),
+        ("octicons/*", "ac6b3c8b98bba649a5133d9555056f3a9d3e93fe5cc5acb55fc22146b419e7d2"),
+    ];
+
+    [Fact]
+    public void What_is_vendored_is_unchanged()
+    {
+        foreach (var (file, digest) in Vendored)
+            Assert.Equal((file, digest), (file, DigestOf(file)));
+    }
+
+    [Fact]
+    public void Our_style_and_modules_stay_small()
+    {
+        var own = Directory.GetFiles(Repository.File(Folder + "console"));
+        var style = Assert.Single(own, f => f.EndsWith(".css", StringComparison.Ordinal));
+        Assert.True(File.ReadAllLines(style).Length <= 250);
+        var modules = own.Where(f => f.EndsWith(".js", StringComparison.Ordinal)).ToList();
+        Assert.True(modules.Sum(f => File.ReadAllLines(f).Length) <= 700);
+        Assert.True(modules.Sum(f => new FileInfo(f).Length) <= 24 * 1024);
+    }
+
+    [Fact]
+    public void Every_icon_that_is_vendored_is_in_the_sprite()
+    {
+        var sprite = System.Text.Encoding.UTF8.GetString(Assets.Find("icons.svg")!);
+        foreach (var icon in Directory.GetFiles(Repository.File(Folder + "octicons"), "*-16.svg"))
+            Assert.Contains($"id=\"{Path.GetFileName(icon)[..^7]}\"", sprite, StringComparison.Ordinal);
+    }
+
+    /// <summary>Of one file; of a folder, the digest of its files' digests in the order of their names.</summary>
+    private static string DigestOf(string file)
+    {
+        var path = Repository.File(Folder + file);
+        if (!file.EndsWith('*'))
+            return Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
+        var digests = Directory
+            .GetFiles(Path.GetDirectoryName(path)!)
+            .Order(StringComparer.Ordinal)
+            .Select(f => Path.GetFileName(f) + " " + Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(f))));
+        return Convert.ToHexStringLower(
+            SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(string.Join('\n', digests)))
+        );
+    }
+}
