@@ -6,7 +6,7 @@ SEED ?= 1
 MINUTES ?= 2
 DATABASE ?= both
 
-.PHONY: run test lint format bench chaos measure publish deb tool docs clean
+.PHONY: run test lint format bench chaos soak measure publish deb tool docs clean
 
 run: ## the server on the embedded database, for one's own machine
 	@echo "Building. The first time it fetches its packages, which takes a minute or two; then the server says where it listens."
@@ -27,9 +27,12 @@ format: ## the code as `make lint` wants it
 bench: ## starts the server and what it is compared with, prints the ratios
 	bash bench/run.sh
 
-chaos: ## everybody who uses the server, under faults: docs/reliability.md. SEED=n MINUTES=m DATABASE=sqlite|postgres
+chaos: ## everybody who uses the server, under faults: docs/reliability.md. SEED=n MINUTES=m DATABASE=sqlite|postgres|patroni
 	dotnet build test/Postern.Chaos -c Release -v quiet -nologo
 	test/Postern.Chaos/bin/Release/net10.0/Postern.Chaos SEED=$(SEED) MINUTES=$(MINUTES) DATABASE=$(DATABASE)
+
+soak: ## the same on three PostgreSQL under Patroni, whose primary is taken away. MINUTES=m SEED=n
+	$(MAKE) chaos DATABASE=patroni SEED=$(SEED) MINUTES=$(MINUTES)
 
 measure: ## how the code measures: docs/house.md
 	dotnet run --project bench/Postern.House -c Release -v quiet

@@ -6,10 +6,7 @@ namespace Postern.Chaos;
 /// <summary>The nodes of a simulation and their database.</summary>
 internal sealed class Cluster : IAsyncDisposable
 {
-    private Cluster(List<Node> nodes, PostgresServer? postgres, string? database)
-    {
-        (Nodes, Postgres, DatabaseDirectly) = (nodes, postgres, database);
-    }
+    private Cluster(List<Node> nodes, string? database) => (Nodes, DatabaseDirectly) = (nodes, database);
 
     /// <summary>
     /// Short deadlines, so that everything that waits ends within a simulation; no rates, so that load is load.
@@ -38,7 +35,14 @@ internal sealed class Cluster : IAsyncDisposable
         };
 
     public List<Node> Nodes { get; }
-    public PostgresServer? Postgres { get; }
+
+    /// <summary>One PostgreSQL; null on SQLite and under Patroni.</summary>
+    public PostgresServer? Postgres { get; private init; }
+
+    /// <summary>Null unless PostgreSQL is one of three members.</summary>
+    public PatroniCluster? Patroni { get; private init; }
+
+    public IEnumerable<string> PostgresLogs => Patroni?.LogFiles ?? (Postgres is null ? [] : [Postgres.LogFile]);
 
     /// <summary>The connection string past the proxies; null on SQLite.</summary>
     public string? DatabaseDirectly { get; }
@@ -51,17 +55,18 @@ internal sealed class Cluster : IAsyncDisposable
         {
             var only = await Node.MakeAsync(0, folder, null, 0);
             await only.StartAsync(TimeSpan.FromSeconds(30));
-            return new([only], null, null);
+            return new([only], null);
         }
-        var postgres = PostgresServer.Own();
-        var direct = postgres.CreateDatabase();
+        var patroni = database == "patroni" ? await PatroniCluster.StartAsync() : null;
+        var postgres = patroni is null ? PostgresServer.Own() : null;
+        var direct = patroni is null ? postgres!.CreateDatabase() : await patroni.CreateDatabaseAsync();
         var nodes = new List<Node>();
         for (var i = 0; i < count; i++)
         {
-            nodes.Add(await Node.MakeAsync(i, folder, Behind, postgres.Port));
+            nodes.Add(await Node.MakeAsync(i, folder, Behind, patroni?.Port ?? postgres!.Port));
             await nodes[i].StartAsync(TimeSpan.FromSeconds(30));
         }
-        return new(nodes, postgres, direct);
+        return new(nodes, direct) { Postgres = postgres, Patroni = patroni };
 
         string Behind(CuttingProxy proxy) =>
             new NpgsqlConnectionStringBuilder(direct) { Port = proxy.Port, Timeout = 5 }.ConnectionString;
@@ -72,5 +77,7 @@ internal sealed class Cluster : IAsyncDisposable
         foreach (var node in Nodes)
             await node.DisposeAsync();
         Postgres?.Dispose();
+        if (Patroni is not null)
+            await Patroni.DisposeAsync();
     }
 }

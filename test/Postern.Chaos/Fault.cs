@@ -21,4 +21,8 @@ internal enum Fault
     HeldRows,
     SlowStatements,
     Terminated,
+    PrimaryKilled,
+    PrimaryFrozen,
+    PatroniFrozen,
+    SwitchOver,
 }

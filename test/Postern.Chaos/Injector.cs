@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using Microsoft.Data.Sqlite;
 using Npgsql;
+using Postern.Support;
 
 namespace Postern.Chaos;
 
@@ -12,9 +14,13 @@ internal sealed class Injector(
     Cluster cluster,
     Ledger ledger,
     IReadOnlyList<PlannedFault> faults,
+    string rootKey,
     CancellationToken stop
 )
 {
+    /// <summary>How late a fault may begin.</summary>
+    private static readonly TimeSpan Lateness = TimeSpan.FromSeconds(20);
+
     public Dictionary<Fault, int> Done { get; } = [];
 
     public List<string> LeftOut { get; } = [];
@@ -28,6 +34,8 @@ internal sealed class Injector(
                 var wait = planned.At - TimeSpan.FromMilliseconds(ledger.Now);
                 if (wait > TimeSpan.Zero)
                     await Task.Delay(wait, stop);
+                else if (wait < -Lateness)
+                    continue; // Those before it took long: the simulation ends in its time.
                 var began = ledger.Now;
                 var done = await InjectAsync(planned);
                 if (!done)
@@ -105,6 +113,14 @@ internal sealed class Injector(
                     () => Task.Run(cluster.Postgres!.Crash),
                     () => Task.Run(cluster.Postgres!.StartAgain)
                 );
+            case Fault.PrimaryKilled:
+                return await MovePrimaryAsync(cluster.Patroni!.KillPrimaryAsync);
+            case Fault.PrimaryFrozen:
+                return await MovePrimaryAsync(cluster.Patroni!.FreezePrimaryAsync);
+            case Fault.PatroniFrozen:
+                return await MovePrimaryAsync(cluster.Patroni!.FreezePatroniAsync);
+            case Fault.SwitchOver:
+                return await MovePrimaryAsync(cluster.Patroni!.SwitchOverAsync);
             case Fault.HeldRows:
                 return await HoldRowsAsync(planned);
             case Fault.SlowStatements:
@@ -124,6 +140,47 @@ internal sealed class Injector(
             await SqlAsync("ALTER SYSTEM SET statement_timeout = " + value);
             await SqlAsync("SELECT pg_reload_conf()");
         }
+    }
+
+    /// <summary>
+    /// Takes the primary away, and measures how long after there is a new one each node takes writes again.
+    /// </summary>
+    private async Task<bool> MovePrimaryAsync(Func<Task<int>> takeAway)
+    {
+        var began = Stopwatch.StartNew();
+        var was = await takeAway();
+        await cluster.Patroni!.OtherTakesWritesAsync(was);
+        var without = began.Elapsed;
+        began.Restart();
+        await Task.WhenAll(cluster.Nodes.Select(n => WritesAsync(n, began)));
+        foreach (var node in cluster.Nodes)
+            ledger.Write("no_primary", new { node = node.Number, milliseconds = (long)without.TotalMilliseconds });
+        await cluster.Patroni.HealAsync(was);
+        return true;
+    }
+
+    private async Task WritesAsync(Node node, Stopwatch since)
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(3) };
+        http.DefaultRequestHeaders.Authorization = new("Bearer", rootKey);
+        await WaitFor.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    using var body = new StringContent("""{"agent":"echo","start":false}""");
+                    using var answer = await http.PostAsync(node.Url + "/api/v1/runs", body);
+                    return answer.IsSuccessStatusCode;
+                }
+                catch (Exception fault) when (fault is HttpRequestException or TaskCanceledException)
+                {
+                    return false;
+                }
+            },
+            TimeSpan.FromSeconds(60),
+            $"node {node.Number} writes"
+        );
+        ledger.Write("writes_again", new { node = node.Number, milliseconds = since.ElapsedMilliseconds });
     }
 
     private static async Task<bool> BetweenAsync(PlannedFault planned, Func<Task> begin, Func<Task> end)

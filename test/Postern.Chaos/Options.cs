@@ -14,8 +14,8 @@ internal sealed record Options(int Seed, double Minutes, string[] Databases)
             .Where(p => p.Length == 2 && p[1].Length > 0)
             .ToDictionary(p => p[0], p => p[1], StringComparer.OrdinalIgnoreCase);
         var database = given.GetValueOrDefault("DATABASE", "both");
-        if (database is not ("both" or "sqlite" or "postgres"))
-            throw new FormatException("DATABASE is sqlite, postgres or both");
+        if (database is not ("both" or "sqlite" or "postgres" or "patroni"))
+            throw new FormatException("DATABASE is sqlite, postgres, both or patroni");
         return new(
             int.Parse(given.GetValueOrDefault("SEED", "1"), CultureInfo.InvariantCulture),
             double.Parse(given.GetValueOrDefault("MINUTES", "2"), CultureInfo.InvariantCulture),

@@ -32,6 +32,18 @@ internal sealed class Plan(int seed, string database)
         Fault.Terminated,
     ];
 
+    private static readonly Fault[] UnderPatroni =
+    [
+        Fault.DatabaseCut,
+        Fault.DatabaseBlackHole,
+        Fault.HeldRows,
+        Fault.Terminated,
+        Fault.PrimaryKilled,
+        Fault.PrimaryFrozen,
+        Fault.PatroniFrozen,
+        Fault.SwitchOver,
+    ];
+
     public int Seed => seed;
 
     public string Database => database;
@@ -43,7 +55,16 @@ internal sealed class Plan(int seed, string database)
     public List<PlannedFault> Faults(TimeSpan whole, int nodes)
     {
         var random = RandomOf("faults");
-        var kinds = Everywhere.Concat(database == "sqlite" ? OnSqlite : OnPostgres).ToArray();
+        var kinds = Everywhere
+            .Concat(
+                database switch
+                {
+                    "sqlite" => OnSqlite,
+                    "patroni" => UnderPatroni,
+                    _ => OnPostgres,
+                }
+            )
+            .ToArray();
         var faults = new List<PlannedFault>();
         var at = TimeSpan.FromSeconds(2);
         var deck = new Queue<Fault>();

@@ -7,7 +7,7 @@ try
 }
 catch (Exception fault) when (fault is FormatException or OverflowException)
 {
-    Console.Error.WriteLine($"chaos: {fault.Message}; SEED=n MINUTES=m DATABASE=sqlite|postgres|both");
+    Console.Error.WriteLine($"chaos: {fault.Message}; SEED=n MINUTES=m DATABASE=sqlite|postgres|both|patroni");
     return 2;
 }
 var held = true;

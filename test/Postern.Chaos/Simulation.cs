@@ -37,7 +37,7 @@ internal sealed class Simulation(int seed, double minutes, string database)
         var faults = plan.Faults(whole, cluster.Nodes.Count)
             .Select(f => f with { At = f.At + TimeSpan.FromMilliseconds(began) })
             .ToList();
-        var injector = new Injector(cluster, ledger, faults, over.Token);
+        var injector = new Injector(cluster, ledger, faults, world.Root, over.Token);
         var injecting = injector.RunAsync();
         List<Task> acting = [.. Actors(world).Select(a => Task.Run(a.RunAsync))];
         for (var at = 10; at <= whole.TotalSeconds; at += 10)
@@ -101,6 +101,8 @@ internal sealed class Simulation(int seed, double minutes, string database)
                 + string.Join(", ", injector.Done.OrderBy(f => f.Key).Select(f => $"{f.Value} {f.Key}"))
                 + string.Concat(injector.LeftOut.Select(l => "; left out: " + l))
         );
+        if (auditor.Recoveries is { Length: > 0 } recoveries)
+            Say("  " + recoveries);
         var (lost, twice) = (auditor.All[0].Broken, auditor.All[1].Broken);
         Say(
             $"chaos: SEED={seed} MINUTES={minutes.ToString(CultureInfo.InvariantCulture)} DATABASE={database}: "
@@ -124,8 +126,8 @@ internal sealed class Simulation(int seed, double minutes, string database)
                 new JsonSerializerOptions { WriteIndented = true }
             )
         );
-        if (cluster.Postgres is { } postgres)
-            File.Copy(postgres.LogFile, Path.Combine(folder, "postgres.log"));
+        foreach (var log in cluster.PostgresLogs.Where(File.Exists))
+            File.Copy(log, Path.Combine(folder, Path.GetFileName(log)));
         foreach (var invariant in broken)
         foreach (var how in invariant.Evidence.Take(3))
             Say($"    {invariant.Name}: {(how.Length <= 400 ? how : how[..400])}");

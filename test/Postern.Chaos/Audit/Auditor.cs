@@ -15,7 +15,7 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
 
     private readonly Book _book = new(ledger);
     private readonly Tables _tables = new(cluster.DatabaseDirectly, cluster.SqliteFile);
-    private readonly NodeLogs _logs = new([.. cluster.Nodes.Select(n => n.LogFile)], cluster.Postgres?.LogFile);
+    private readonly NodeLogs _logs = new([.. cluster.Nodes.Select(n => n.LogFile)], [.. cluster.PostgresLogs]);
     private readonly Growth _growth = new(cluster);
     private readonly Invariant _answers = new("no answer is a 5xx but 503");
     private readonly Invariant _expected = new("no actor is answered what it could not expect");
@@ -34,6 +34,21 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
     public int Descriptors => _growth.Descriptors;
 
     public List<Invariant> All { get; private set; } = [];
+
+    /// <summary>How long nodes took to write again once there was a new primary, in words; empty where none moved.</summary>
+    public string Recoveries
+    {
+        get
+        {
+            var took = _book.Of("writes_again").Select(e => e.Number("milliseconds")).Order().ToList();
+            var without = _book.Of("no_primary").Select(e => e.Number("milliseconds")).Order().ToList();
+            return took.Count == 0
+                ? ""
+                : $"new primaries: {took.Count / cluster.Nodes.Count}, after {without[0] / 1000.0:0.0} to "
+                    + $"{without[^1] / 1000.0:0.0} s; a node wrote again {took[took.Count / 2] / 1000.0:0.0} s later "
+                    + $"(half of the times), {took[^1] / 1000.0:0.0} s at most";
+        }
+    }
 
     /// <summary>What can be seen at any moment.</summary>
     public void LookNow(long now, bool faultUnderWay)
@@ -90,7 +105,7 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
             _lives,
             _looked,
         ];
-        if (cluster.Postgres is not null)
+        if (cluster.DatabaseDirectly is not null)
             All.Add(_logs.Deadlocks);
     }
 

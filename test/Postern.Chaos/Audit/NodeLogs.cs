@@ -6,7 +6,7 @@ namespace Postern.Chaos.Audit;
 /// What the nodes and PostgreSQL logged. An error of a node is explained by its number and a fault that was under way:
 /// the only other excuse is a machine without time, for a row that was not to be had.
 /// </summary>
-internal sealed class NodeLogs(IReadOnlyList<string> nodes, string? postgres)
+internal sealed class NodeLogs(IReadOnlyList<string> nodes, IReadOnlyList<string> postgres)
 {
     /// <summary>By the number of the log line: what explains it.</summary>
     private static readonly Dictionary<int, string> Explained = new()
@@ -42,9 +42,8 @@ internal sealed class NodeLogs(IReadOnlyList<string> nodes, string? postgres)
         foreach (var file in nodes)
         foreach (var line in NewLines(file))
             LookAtNode(Path.GetFileName(file), line, faulty);
-        if (postgres is null || !File.Exists(postgres))
-            return;
-        foreach (var line in NewLines(postgres))
+        foreach (var file in postgres.Where(File.Exists))
+        foreach (var line in NewLines(file))
             Deadlocks.Look(!line.Contains("deadlock detected", StringComparison.Ordinal), () => line);
     }
 
