@@ -67,8 +67,11 @@ internal sealed class AgentStore(Database database)
         )
             is not null;
 
-    public static async ValueTask<bool> DeleteAsync(Tx tx, string project, string slug) =>
-        await tx.ExecuteAsync("DELETE FROM agent WHERE project = $1 AND slug = $2", project, slug) == 1;
+    public static async ValueTask<bool> DeleteAsync(Tx tx, string project, string slug)
+    {
+        await AgentAsks.ForgetAsync(tx, project, slug);
+        return await tx.ExecuteAsync("DELETE FROM agent WHERE project = $1 AND slug = $2", project, slug) == 1;
+    }
 
     /// <summary>The agent that every new project can be tried out with.</summary>
     public static async ValueTask SeedAsync(Tx tx, string project) =>

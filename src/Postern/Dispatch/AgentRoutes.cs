@@ -71,7 +71,8 @@ internal sealed class AgentRoutes(
             || await agents.FindAsync(caller.Project, slug) is not { } agent
         )
             return Unknown(caller);
-        return Reply.Ok(AgentView.Of(agent, null));
+        var asked = await database.ReadAsync(tx => AgentAsks.LastAsync(tx, agent.Project, agent.Slug));
+        return Reply.Ok(AgentView.Of(agent, null, asked));
     }
 
     private async Task<IResult> Put(HttpContext http, ProjectCaller caller)

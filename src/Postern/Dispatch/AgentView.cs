@@ -13,6 +13,8 @@ internal sealed record AgentView(
     [Member("Seconds that runs may last; null: the server's defaults.")] AgentDeadlines Deadlines,
     [Member("How often a dispatch is tried.")] AgentRetry Retry,
     [Member("Whether it is given the links of questions.")] bool Links,
+    [At("When a worker asked for its work last, to the minute. Of a pull agent that is read by itself.")]
+        string? AskedAt,
     [At("When it was registered.")] string CreatedAt,
     [At("When it changed last.")] string UpdatedAt,
     [Member("Signs the calls. In the answer that made it, once.")]
@@ -20,7 +22,7 @@ internal sealed record AgentView(
         string? Secret
 )
 {
-    public static AgentView Of(Agent a, string? secret) =>
+    public static AgentView Of(Agent a, string? secret, long? askedAt = null) =>
         new(
             a.Slug,
             a.Kind,
@@ -30,6 +32,7 @@ internal sealed record AgentView(
             new AgentDeadlines(a.Settings.QueuedSeconds, a.Settings.TurnSeconds, a.Settings.TotalSeconds),
             new AgentRetry(a.Settings.MaxTries),
             a.Settings.Links == true,
+            Wire.Iso(askedAt),
             Wire.Iso(a.CreatedAt),
             Wire.Iso(a.UpdatedAt),
             secret

@@ -17,6 +17,7 @@ namespace Postern.Dispatch;
 /// </summary>
 internal sealed class ClaimRoutes(
     AgentStore agents,
+    AgentAsks asks,
     RunMachine machine,
     Turns turns,
     DispatchBody dispatch,
@@ -71,6 +72,7 @@ internal sealed class ClaimRoutes(
         if (agent.Kind != Agent.Pull)
             return new Refusal(409, $"{slug} is an {agent.Kind} agent: its runs are given to it.", "not_pull");
 
+        await asks.AskedAsync(agent);
         using var asking = registry.Wait(http, caller);
         var offered = new AsyncSignal();
         using var listening = database.Changes.Listen(Topics.Claimable(caller.Project, slug), offered.Set);

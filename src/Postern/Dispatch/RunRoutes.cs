@@ -176,7 +176,8 @@ internal sealed class RunRoutes(
             return refusal!;
         if (seconds > 0)
             run = await WaitAsync(http, caller, run, TimeSpan.FromSeconds(seconds));
-        var tag = RunJson.ETag(run);
+        var why = await database.ReadAsync(tx => WhyNotDone.OfAsync(tx, run));
+        var tag = RunJson.ETag(run, why?.Text + why?.Next?.At);
         http.Response.Headers.ETag = tag;
         if (
             http
@@ -185,7 +186,7 @@ internal sealed class RunRoutes(
                 .Any(given => given == tag || given == "W/" + tag)
         )
             return new NotModified();
-        return await ShowAsync(run, 200);
+        return await ShowAsync(run, 200, why);
     }
 
     private async Task<IResult> ReadEvents(HttpContext http, ProjectCaller caller)
@@ -346,7 +347,7 @@ internal sealed class RunRoutes(
         }
     }
 
-    private async Task<IResult> ShowAsync(Run run, int status)
+    private async Task<IResult> ShowAsync(Run run, int status, Why? why = null)
     {
         var (data, attempts) = await database.ReadAsync(async tx =>
             (
@@ -354,20 +355,7 @@ internal sealed class RunRoutes(
                 run.Attempt > 1 ? await RunEvents.AttemptsAsync(tx, run.Project, run.Id) : []
             )
         );
-        return Reply.Bytes(
-            status,
-            RunJson.Render(
-                run,
-                data,
-                attempts.Count == 0
-                    ? null
-                    : json =>
-                    {
-                        json.WritePropertyName("attempts");
-                        JsonSerializer.Serialize(json, attempts, Wire.Json);
-                    }
-            )
-        );
+        return Reply.Bytes(status, RunDetail.Render(run, data, attempts, why));
     }
 
     private static byte[] WithSecret(byte[] answer, string secret)

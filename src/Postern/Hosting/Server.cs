@@ -180,6 +180,7 @@ internal static class Server
         // Agents, runs, sessions, history
         services
             .AddSingleton<AgentStore>()
+            .AddSingleton<AgentAsks>()
             .AddSingleton<EchoAgent>()
             .AddSingleton<DispatchBody>()
             .AddSingleton<AgentRoutes>()

@@ -29,6 +29,15 @@ internal static class RunDue
             run.LeaseNo
         ) == 1;
 
+    /// <summary>Until when the run waits for its session's next message; null when it does not.</summary>
+    public static ValueTask<long?> IdleUntilAsync(Tx tx, Run run) =>
+        tx.FirstAsync(
+            "SELECT idle_until FROM run WHERE project = $1 AND id = $2",
+            r => r.LongOrNull(0),
+            run.Project,
+            run.Id
+        );
+
     /// <summary>There is work: some node takes it as soon as it sees it.</summary>
     public static async ValueTask MakeDueAsync(Tx tx, string project, string id)
     {

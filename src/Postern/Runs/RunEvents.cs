@@ -130,6 +130,21 @@ internal sealed class RunEvents(Database database)
             run
         );
 
+    /// <summary>Returns the newest event of a type; null when there is none.</summary>
+    public static ValueTask<RunEvent?> NewestOfAsync(Tx tx, string project, string run, string type) =>
+        tx.FirstAsync(
+            $"""
+            SELECT {Columns}
+            FROM run_event
+            WHERE project = $1 AND run = $2 AND type = $3 AND accepted = 1
+            ORDER BY seq DESC LIMIT 1
+            """,
+            Map,
+            project,
+            run,
+            type
+        );
+
     public static ValueTask<int> KeepAttemptAsync(Tx tx, Run run, long endedAt) =>
         tx.ExecuteAsync(
             """

@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Postern.Http;
 
@@ -90,8 +92,14 @@ internal static class RunJson
         return buffer.WrittenSpan.ToArray();
     }
 
-    /// <summary>It changes with every change of the run.</summary>
-    public static string ETag(Run run) => $"\"{run.Attempt}.{run.EventSeq}.{run.UpdatedAt}\"";
+    /// <summary>It changes with every change of the run, and of what else is shown of it.</summary>
+    public static string ETag(Run run, string? more)
+    {
+        var digest = more is null
+            ? ""
+            : "." + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(more)))[..16];
+        return $"\"{run.Attempt}.{run.EventSeq}.{run.UpdatedAt}{digest}\"";
+    }
 
     public static void Raw(Utf8JsonWriter json, string name, byte[]? value)
     {

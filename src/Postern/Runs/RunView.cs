@@ -42,5 +42,6 @@ internal sealed record RunView(
     [At("When its attempt is ended, unless it ends before.")] string? DeadlineAt,
     [At("The newest instant that a report gave.")] string? LatestAppliedOccurredAt,
     [Member("The attempts before this one, where there are any. Not in lists.", MayBeAbsent = true)]
-        IReadOnlyList<RunAttempt>? Attempts
+        IReadOnlyList<RunAttempt>? Attempts,
+    [Member("Why it has not ended, of a run that is read by itself.", MayBeAbsent = true)] Why? Why
 );

@@ -50,6 +50,8 @@ internal sealed partial class LockOrder
         "delivery_attempt",
         "event",
         "audit",
+        // A statement of its own, about once a minute.
+        "agent_asked",
         // Written by the relay alone, a statement each.
         "node",
         "hint_log",

@@ -1,0 +1,18 @@
+using Postern.Http;
+
+namespace Postern.Runs;
+
+internal sealed record WhyNext(
+    [Word("What happens unless something else does.", WhyNext.Try, WhyNext.End, WhyNext.Expire)] string What,
+    [At("When.")] string At
+)
+{
+    /// <summary>Its dispatch is tried again.</summary>
+    public const string Try = "try";
+
+    /// <summary>It ends: as timed out, or, where it is idle, as succeeded.</summary>
+    public const string End = "end";
+
+    /// <summary>The question expires.</summary>
+    public const string Expire = "expire";
+}
