@@ -66,7 +66,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
         return ConnectionString("chaos");
     }
 
-    /// <summary>The machine of the primary fails: Patroni and PostgreSQL are gone at once. Returns its number.</summary>
+    /// <summary>The primary's machine fails: Patroni and PostgreSQL are gone at once. Returns its number.</summary>
     public async Task<int> KillPrimaryAsync()
     {
         var primary = await PrimaryAsync();
@@ -218,7 +218,8 @@ internal sealed class PatroniCluster : IAsyncDisposable
             );
             await connection.OpenAsync();
             await using var command = new NpgsqlCommand(
-                "CREATE TABLE IF NOT EXISTS looked (at timestamptz); INSERT INTO looked SELECT now(); SELECT inet_server_port()",
+                "CREATE TABLE IF NOT EXISTS looked (at timestamptz); INSERT INTO looked SELECT now(); "
+                    + "SELECT inet_server_port()",
                 connection
             );
             return (int?)await command.ExecuteScalarAsync();
@@ -331,12 +332,12 @@ internal sealed class PatroniCluster : IAsyncDisposable
               option httpchk OPTIONS /primary
               http-check expect status 200
               default-server inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
-            {string.Join(
-                '\n',
-                Enumerable.Range(0, Members).Select(i => $"  server m{i} 127.0.0.1:{_ports[i]} check port {_restPorts[i]}")
-            )}
+            {string.Join('\n', _ports.Zip(_restPorts, ServerOf))}
 
             """;
+
+    private static string ServerOf(int port, int restPort) =>
+        $"  server m{port} 127.0.0.1:{port} check port {restPort}";
 
     /// <summary>As the user postgres when this is root. The process is the program's own.</summary>
     private static Process Start(string program, params string[] arguments)
