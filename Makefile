@@ -46,7 +46,7 @@ deb: ## a Debian package with a systemd unit, in artifacts
 tool: ## a package for `dotnet tool install`, in artifacts
 	dotnet pack src/Postern -c Release -v quiet -nologo -o artifacts
 
-docs: ## what is generated: the settings' table, the door table, the OpenAPI document
+docs: ## what is generated: the settings' table, the tables of doors and of reactions, the OpenAPI document
 	dotnet build test/Postern.Contract -v quiet -nologo
 	cd test/Postern.Contract && UPDATE_GOLDEN=1 ./bin/Debug/net10.0/Postern.Contract -noColor -class "*GoldenTests"
 

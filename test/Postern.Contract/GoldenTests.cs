@@ -1,5 +1,7 @@
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using Postern.Deliveries;
+using Postern.Hosting;
 using Postern.Settings;
 using Postern.Support;
 
@@ -16,6 +18,13 @@ public sealed class GoldenTests
     {
         await using var server = await TestServer.StartAsync();
         await SameAsync("doors.txt", server.Doors.Print());
+    }
+
+    [Fact]
+    public async Task Who_hears_of_a_change_is_the_golden_table()
+    {
+        await using var server = await TestServer.StartAsync();
+        await SameAsync("reactions.txt", server.App.Services.GetRequiredService<ReactionTable>().Print());
     }
 
     [Fact]

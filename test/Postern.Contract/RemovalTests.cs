@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Postern.Runs;
 using Postern.Sessions;
 using Postern.Support;
@@ -99,8 +100,9 @@ public sealed class RemovalTests
         var name = Conversation.NameOf(
             (await server.Database.ReadAsync(tx => SessionStore.FindAsync(tx, project, session)))!
         );
-        Assert.Equal(1, await server.Database.WriteAsync(tx => SessionStore.DeleteAsync(tx, name)));
-        Assert.Equal(0, await server.Database.WriteAsync(tx => SessionStore.DeleteAsync(tx, name)));
+        var sessions = server.App.Services.GetRequiredService<SessionStore>();
+        Assert.Equal(1, await server.Database.WriteAsync(tx => sessions.DeleteAsync(tx, name)));
+        Assert.Equal(0, await server.Database.WriteAsync(tx => sessions.DeleteAsync(tx, name)));
         foreach (var table in (string[])["session", "record", "message", "run", "run_event", "run_data", "run_attempt"])
             Assert.Equal(0, await CountAsync(server, table));
     }
@@ -119,7 +121,7 @@ public sealed class RemovalTests
         var project = await server.ProjectAsync();
         await server.Database.WriteAsync(async tx =>
         {
-            await RunStore.DeleteAsync(tx, project, run);
+            await server.App.Services.GetRequiredService<RunStore>().DeleteAsync(tx, project, run);
             return 0;
         });
         foreach (var table in (string[])["run", "run_event", "run_data", "run_attempt", "run_request"])

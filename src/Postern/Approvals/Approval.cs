@@ -1,3 +1,5 @@
+using Postern.Runs;
+
 namespace Postern.Approvals;
 
 /// <summary>
@@ -92,4 +94,7 @@ internal sealed record Approval
     public const string Pending = "pending";
     public const string Cancel = "cancel";
     public const string Continue = "continue";
+
+    /// <summary>What its run knows of it while it waits.</summary>
+    public OpenQuestion AsOpen() => new(Id, Title, RequestedAt, ExpiresAt);
 }

@@ -37,7 +37,7 @@ internal sealed class ApprovalCallback(AgentStore agents, ApprovalStore approval
     }
 
     public override async ValueTask LockAsync(Tx tx, Delivery delivery) =>
-        await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
+        await HeldRun.LockAsync(tx, delivery.Project, delivery.Subject);
 
     public override ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt) =>
         DeliveryTrace.AddAsync(tx, delivery, "approval_callback", accepted: false, attempt.Words);

@@ -36,7 +36,7 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
             return new DecideOutcome.Unknown();
         // The run's row puts decisions, reports, cancels and the clock in one order; what is known of the question is
         // read again behind it, where others may have written between.
-        if (await RunStore.LockAsync(tx, project, seen.Run) is not { } run)
+        if (await HeldRun.LockAsync(tx, project, seen.Run) is not { } run)
             return new DecideOutcome.Unknown();
         if ((tx.IsAlone ? seen : await ApprovalStore.FindAsync(tx, project, id)) is not { } approval)
             return new DecideOutcome.Unknown();
@@ -73,7 +73,12 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
         };
     }
 
-    private async ValueTask<(Approval Approval, Run Run)> SettleAsync(Tx tx, Run run, Approval asked, Decided decided)
+    private async ValueTask<(Approval Approval, HeldRun Run)> SettleAsync(
+        Tx tx,
+        HeldRun run,
+        Approval asked,
+        Decided decided
+    )
     {
         decided = decided with { By = decided.By ?? asked.Service };
         var approval = asked with
@@ -119,10 +124,18 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
             );
             return (
                 approval,
-                await conversation.EndRunAsync(tx, run, Phase.Cancelled, ReasonOf(approval), by, tellAgent: true) ?? run
+                await machine.EndAsync(
+                    tx,
+                    run.Project,
+                    run.Id,
+                    Phase.Cancelled,
+                    ReasonOf(approval),
+                    by,
+                    tellAgent: true
+                ) ?? run
             );
         }
-        var next = await machine.AnswerAsync(tx, run, approval, by, DetailOf(approval));
+        var next = await machine.AnswerAsync(tx, run, approval.AsOpen(), by, DetailOf(approval));
         if (run.Session is not null)
             await conversation.ResumeAsync(tx, next);
         return (approval, next);

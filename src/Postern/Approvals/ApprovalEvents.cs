@@ -60,16 +60,20 @@ internal sealed class ApprovalEvents(Outbox outbox, ServerAddress address)
     }
 
     /// <summary>A run ends while a person is asked: the question is closed with it.</summary>
-    public async ValueTask CloseAsync(Tx tx, string project, string id, Actor by)
+    public async ValueTask RunMovedAsync(Tx tx, RunMoved change)
     {
-        if (await ApprovalStore.FindAsync(tx, project, id) is not { IsPending: true } open)
+        if (
+            !change.Ends
+            || change.Before.Approval is not { } id
+            || await ApprovalStore.FindAsync(tx, change.After.Project, id) is not { IsPending: true } open
+        )
             return;
         var closed = open with
         {
             Status = Decision.Cancelled,
             DecidedAt = tx.Now,
-            DecidedWith = by.Credential,
-            DecidedBy = by.Id,
+            DecidedWith = change.By.Credential,
+            DecidedBy = change.By.Id,
         };
         if (await ApprovalStore.DecideIfPendingAsync(tx, closed))
             await DecidedAsync(tx, closed);

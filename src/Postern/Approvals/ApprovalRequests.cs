@@ -106,7 +106,7 @@ internal sealed class ApprovalRequests(
     public Task<AskOutcome> AskAsync(string project, string id, string? agent, Question question, Asker asker) =>
         database.WriteAsync(async tx =>
         {
-            if (await RunStore.LockAsync(tx, project, id) is not { } run)
+            if (await HeldRun.LockAsync(tx, project, id) is not { } run)
                 return new AskOutcome.NoSuchRun();
             if (agent is not null && run.Agent != agent)
                 return new AskOutcome.OtherAgent();
@@ -152,7 +152,7 @@ internal sealed class ApprovalRequests(
             : new AskOutcome.AnotherIsOpen(run.Approval);
     }
 
-    private async ValueTask<AskOutcome> AskAsync(Tx tx, Run run, Question question, Asker asker)
+    private async ValueTask<AskOutcome> AskAsync(Tx tx, HeldRun run, Question question, Asker asker)
     {
         var by = new Actor(asker.Credential, asker.Actor);
         // A quick worker asks before its answer to the dispatch is recorded: whoever works has taken the run on.
@@ -197,7 +197,7 @@ internal sealed class ApprovalRequests(
         // Another run may have asked under this id in this moment.
         if (!await ApprovalStore.InsertAsync(tx, approval))
             return new AskOutcome.IdIsUsed();
-        await machine.AskAsync(tx, run, approval, by, DetailOf(approval));
+        await machine.AskAsync(tx, run, approval.AsOpen(), by, DetailOf(approval));
         if (run.Session is not null)
         {
             await Turns.ExtendTurnAsync(tx, run, approval.ExpiresAt + TurnSlack);

@@ -1,11 +1,12 @@
 using System.Data.Common;
+using Postern.Runs;
 using Postern.Sessions;
 using Postern.Storage;
 
 namespace Postern.Approvals;
 
 /// <summary>
-/// The approvals' rows. Whoever asks or decides holds the run's row (<see cref="Runs.RunStore.LockAsync"/>); the
+/// The approvals' rows. Whoever asks or decides holds the run's row (<see cref="HeldRun"/>); the
 /// decision itself is conditional beside that.
 /// </summary>
 internal sealed class ApprovalStore(Database database)
@@ -141,15 +142,11 @@ internal sealed class ApprovalStore(Database database)
         );
 
     /// <summary>What is kept of a run's questions when the run is deleted: that their ids were used.</summary>
-    public static ValueTask<int> ForgetAsync(Tx tx, string project, string run) =>
-        tx.ExecuteAsync(Forget + "run = $2", project, run);
+    public async ValueTask RunForgottenAsync(Tx tx, RunForgotten change) =>
+        await tx.ExecuteAsync(Forget + "run = $2", change.Project, change.Run);
 
-    public static ValueTask<int> ForgetOfSessionAsync(Tx tx, string project, string session) =>
-        tx.ExecuteAsync(
-            Forget + "run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)",
-            project,
-            session
-        );
+    public async ValueTask SessionForgottenAsync(Tx tx, SessionForgotten change) =>
+        await tx.ExecuteAsync(Forget + RunStore.EndedOfSession, change.Project, change.Session);
 
     private const string Forget = """
         UPDATE approval

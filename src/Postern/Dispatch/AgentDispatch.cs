@@ -61,7 +61,7 @@ internal sealed class AgentDispatch(
     }
 
     public override async ValueTask LockAsync(Tx tx, Delivery delivery) =>
-        await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
+        await HeldRun.LockAsync(tx, delivery.Project, delivery.Subject);
 
     public override ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt) =>
         DeliveryTrace.AddAsync(tx, delivery, "dispatch", accepted: false, attempt.Words);
@@ -70,16 +70,17 @@ internal sealed class AgentDispatch(
     {
         await DeliveryTrace.AddAsync(tx, delivery, "dispatch", reason is null, reason);
         if (
-            await RunStore.LockAsync(tx, delivery.Project, delivery.Subject) is not { IsEnded: false } run
+            await HeldRun.LockAsync(tx, delivery.Project, delivery.Subject) is not { IsEnded: false } run
             || run.Attempt != DeliveryTrace.AttemptOf(delivery)
         )
             return;
         if (reason is null)
             await TakenAsync(tx, run, delivery, attempt!.Answer);
         else if (run.Session is null || await IsItsTurnAsync(tx, run, delivery))
-            await conversation.EndRunAsync(
+            await machine.EndAsync(
                 tx,
-                run,
+                run.Project,
+                run.Id,
                 Phase.Failed,
                 $"The run could not be handed to its agent: {(attempt is null ? reason : "the agent " + reason)}",
                 failure: new Failure("dispatch_failed", reason)
@@ -92,7 +93,7 @@ internal sealed class AgentDispatch(
             ? null
             : "Its run has ended or gone on: retry the run itself.";
 
-    private async ValueTask TakenAsync(Tx tx, Run run, Delivery delivery, SendAnswer? answer)
+    private async ValueTask TakenAsync(Tx tx, HeldRun run, Delivery delivery, SendAnswer? answer)
     {
         var by = new Actor("agent", run.Agent);
         // The answer may come after the agent's own reports: what they have done stands.
@@ -132,12 +133,21 @@ internal sealed class AgentDispatch(
                 await conversation.AnswerTurnAsync(tx, run, TurnOf(delivery), finished.Text);
                 break;
             case Phase.Failed:
-                await conversation.EndRunAsync(tx, run, Phase.Failed, finished.Failure.Message, by, finished.Failure);
+                await machine.EndAsync(
+                    tx,
+                    run.Project,
+                    run.Id,
+                    Phase.Failed,
+                    finished.Failure.Message,
+                    by,
+                    finished.Failure
+                );
                 break;
             case Phase.Cancelled:
-                await conversation.EndRunAsync(
+                await machine.EndAsync(
                     tx,
-                    run,
+                    run.Project,
+                    run.Id,
                     Phase.Cancelled,
                     finished.Text ?? "The agent cancelled its run.",
                     by
@@ -160,7 +170,7 @@ internal sealed class AgentDispatch(
             "answer_not_understood",
             $"The agent's answer to its dispatch was not understood: {problem}."
         );
-        await conversation.EndRunAsync(tx, run, Phase.Failed, failure.Message, by, failure);
+        await machine.EndAsync(tx, run.Project, run.Id, Phase.Failed, failure.Message, by, failure);
     }
 
     private static async ValueTask<bool> IsItsTurnAsync(Tx tx, Run run, Delivery delivery) =>

@@ -10,11 +10,53 @@ namespace Postern.Dispatch;
 /// What an agent that is called is told beside its runs: that one was cancelled, paused, resumed, or its session
 /// closed.
 /// </summary>
-internal sealed class AgentNotices(AgentStore agents, MasterKey master) : DeliveryPurpose
+internal sealed class AgentNotices(AgentStore agents, Outbox outbox, MasterKey master) : DeliveryPurpose
 {
     public const string PurposeName = "notice";
 
+    private const long GiveUpAfter = 24L * 3600 * RunDeadlines.Second;
+
     public override string Name => PurposeName;
+
+    /// <summary>Notifies the run's agent of a change, where it has the run and is one that is called.</summary>
+    public async ValueTask MovedAsync(Tx tx, RunMoved change)
+    {
+        var run = change.After;
+        if (
+            change.Notice is not { } type
+            || !change.Before.Dispatched
+            || await AgentStore.FindAsync(tx, run.Project, run.Agent) is not { Kind: Agent.Http } agent
+        )
+            return;
+        var body = Outbox.Body(
+            type,
+            tx.Now,
+            json =>
+            {
+                json.WriteStartObject("run");
+                json.WriteString("id", run.Id);
+                json.WriteNumber("attempt", run.Attempt);
+                json.WriteString("status", run.Status);
+                json.WriteString("reason", run.Reason);
+                json.WriteEndObject();
+                json.WriteString("sessionId", run.Session);
+            }
+        );
+        // In order with the dispatch; but the end of a run does not wait behind what will never arrive.
+        await outbox.EnqueueAsync(
+            tx,
+            new NewDelivery(
+                run.Project,
+                PurposeName,
+                Agent.EndpointKey(agent.Slug),
+                run.Id,
+                type,
+                body,
+                tx.Now + GiveUpAfter,
+                Ordered: !run.IsEnded
+            )
+        );
+    }
 
     public override async ValueTask<(PreparedDelivery? Request, string? Why)> PrepareAsync(Delivery delivery)
     {
@@ -34,7 +76,7 @@ internal sealed class AgentNotices(AgentStore agents, MasterKey master) : Delive
     }
 
     public override async ValueTask LockAsync(Tx tx, Delivery delivery) =>
-        await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
+        await HeldRun.LockAsync(tx, delivery.Project, delivery.Subject);
 
     public override ValueTask EndedAsync(Tx tx, Delivery delivery, Attempt? attempt, string? reason) =>
         DeliveryTrace.AddAsync(tx, delivery, "notice", reason is null, reason);

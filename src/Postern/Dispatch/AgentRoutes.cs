@@ -12,7 +12,7 @@ namespace Postern.Dispatch;
 /// <summary>Registering agents.</summary>
 internal sealed class AgentRoutes(
     AgentStore agents,
-    Conversation conversation,
+    RunMachine machine,
     OutboundGuard outbound,
     MasterKey master,
     Database database,
@@ -191,10 +191,11 @@ internal sealed class AgentRoutes(
                 caller.EnsureStillAllowed();
                 // A transaction a run, which locks what everybody locks in their order.
                 await database.WriteAsync(async tx =>
-                    await RunStore.LockAsync(tx, run.Project, run.Id) is { } locked
-                        ? await conversation.EndRunAsync(
+                    await HeldRun.LockAsync(tx, run.Project, run.Id) is { } locked
+                        ? await machine.EndAsync(
                             tx,
-                            locked,
+                            locked.Project,
+                            locked.Id,
                             Phase.Failed,
                             "The agent was removed.",
                             by,

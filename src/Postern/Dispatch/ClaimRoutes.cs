@@ -100,7 +100,7 @@ internal sealed class ClaimRoutes(
             return wrong;
         return await database.WriteAsync<IResult>(async tx =>
         {
-            if (await RunStore.LockAsync(tx, caller.Project, id) is not { } run)
+            if (await HeldRun.LockAsync(tx, caller.Project, id) is not { } run)
                 return Unknown(caller);
             if ((RunRoutes.AttemptOf(caller, id) ?? said) is { } attempt && attempt != run.Attempt)
                 return NativeReport.Refused(new ReportOutcome.Stale(run.Attempt, attempt));
@@ -175,7 +175,7 @@ internal sealed class ClaimRoutes(
                 )
             )?.Run;
         if (
-            await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run
+            await HeldRun.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run
             || run.Attempt != claimed.Attempt
             || run.ClaimUntil is null
         )

@@ -11,9 +11,9 @@ namespace Postern.Dispatch;
 /// What an operator does to a run: start, cancel, pause, resume, retry. Each is called with the run's row held, and
 /// answers the run as it is then or why not. A repeat of what has been done already is answered with the run.
 /// </summary>
-internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Conversation conversation)
+internal sealed class RunActions(RunMachine machine, WorkflowStore workflows)
 {
-    public async ValueTask<(Run? Run, Refusal? Refusal)> StartAsync(Tx tx, Run run, Actor by)
+    public async ValueTask<(Run? Run, Refusal? Refusal)> StartAsync(Tx tx, HeldRun run, Actor by)
     {
         if (run.IsEnded)
             return (null, Ended(run));
@@ -30,14 +30,15 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Co
         return (started, null);
     }
 
-    public async ValueTask<(Run? Run, Refusal? Refusal)> CancelAsync(Tx tx, Run run, string? reason, Actor by)
+    public async ValueTask<(Run? Run, Refusal? Refusal)> CancelAsync(Tx tx, HeldRun run, string? reason, Actor by)
     {
         if (run.IsEnded)
             return run.Phase == Phase.Cancelled ? (run, null) : (null, Ended(run));
         return (
-            await conversation.EndRunAsync(
+            await machine.EndAsync(
                 tx,
-                run,
+                run.Project,
+                run.Id,
                 Phase.Cancelled,
                 reason ?? "The run was cancelled.",
                 by,
@@ -47,7 +48,7 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Co
         );
     }
 
-    public async ValueTask<(Run? Run, Refusal? Refusal)> PauseAsync(Tx tx, Run run, Actor by)
+    public async ValueTask<(Run? Run, Refusal? Refusal)> PauseAsync(Tx tx, HeldRun run, Actor by)
     {
         if (run.IsEnded)
             return (null, Ended(run));
@@ -64,16 +65,14 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Co
             );
         if ((await workflows.OfAsync(tx, run)).ExitInto(run.Status, Phase.Paused) is not { } to)
             return (null, new Refusal(409, $"A run cannot be paused in {run.Status}.", "not_pausable"));
-        var paused = await machine.MoveAsync(tx, run, new Change("paused", by, to));
+        var paused = await machine.MoveAsync(tx, run, new Change("paused", by, to) { Notice = "run.paused" });
         // A turn's clock stands still with its run; the run's own total time goes on.
         if (run.Session is not null)
             await Turns.ExtendTurnAsync(tx, run, paused.TotalAt);
-        if (run.Dispatched)
-            await machine.NoticeAsync(tx, paused, "run.paused");
         return (paused, null);
     }
 
-    public async ValueTask<(Run? Run, Refusal? Refusal)> ResumeAsync(Tx tx, Run run, Actor by)
+    public async ValueTask<(Run? Run, Refusal? Refusal)> ResumeAsync(Tx tx, HeldRun run, Actor by)
     {
         if (run.IsEnded)
             return (null, Ended(run));
@@ -88,11 +87,9 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Co
                 : workflow.ExitInto(run.Status, Phase.Running);
         if (to is null)
             return (null, new Refusal(409, $"Its workflow has no way on from {run.Status}.", "not_resumable"));
-        var resumed = await machine.MoveAsync(tx, run, new Change("resumed", by, to));
+        var resumed = await machine.MoveAsync(tx, run, new Change("resumed", by, to) { Notice = "run.resumed" });
         if (run.Session is not null)
             await Turns.ExtendTurnAsync(tx, run, null);
-        if (run.Dispatched)
-            await machine.NoticeAsync(tx, resumed, "run.resumed");
         return (resumed, null);
     }
 
@@ -101,7 +98,7 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Co
     /// </summary>
     public async ValueTask<(Run? Run, Refusal? Refusal)> RetryAsync(
         Tx tx,
-        Run run,
+        HeldRun run,
         string clientRequestId,
         string? profile,
         Actor by

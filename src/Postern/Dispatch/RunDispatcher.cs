@@ -17,7 +17,6 @@ internal sealed class RunDispatcher(
     Database database,
     RunStore runs,
     AgentStore agents,
-    Conversation conversation,
     Turns turns,
     RunMachine machine,
     RunReports reports,
@@ -163,7 +162,7 @@ internal sealed class RunDispatcher(
             async tx =>
             {
                 if (
-                    await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run
+                    await HeldRun.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run
                     || run.LeaseNo != claimed.LeaseNo
                 )
                     return 0;
@@ -197,7 +196,7 @@ internal sealed class RunDispatcher(
     /// <summary>
     /// The echo agent's work on a run without a session: its input is its output. It knows the built-in workflow alone.
     /// </summary>
-    private async ValueTask EchoAsync(Tx tx, Run run)
+    private async ValueTask EchoAsync(Tx tx, HeldRun run)
     {
         if (run.WorkflowVersion != 0)
             return;
@@ -245,12 +244,13 @@ internal sealed class RunDispatcher(
         Database.WriteAsync(
             async tx =>
             {
-                if (await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { } run)
+                if (await HeldRun.LockAsync(tx, claimed.Project, claimed.Id) is not { } run)
                     return 0;
                 return
-                    await conversation.EndRunAsync(
+                    await machine.EndAsync(
                         tx,
-                        run,
+                        run.Project,
+                        run.Id,
                         Phase.Failed,
                         why,
                         failure: new Failure("unknown_agent", why)

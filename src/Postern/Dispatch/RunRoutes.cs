@@ -143,7 +143,10 @@ internal sealed class RunRoutes(
                 "A filter is a comma-separated list of at most 100 names; created is from..to in ISO 8601",
                 "invalid_filter"
             );
-        filter = filter with { WithInternal = caller.Authority.Allows(RequiredScope.FullAdmin) };
+        filter = filter with
+        {
+            IsShown = caller.Authority.Allows(RequiredScope.FullAdmin) ? null : SessionStore.IsNotOfInternal("run"),
+        };
         var found = await runs.ListAsync(caller.Project, filter, page.Limit, http.RequestAborted);
         var buffer = new System.Buffers.ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))
@@ -288,7 +291,7 @@ internal sealed class RunRoutes(
     private async Task<IResult> ActAsync(
         HttpContext http,
         ProjectCaller caller,
-        Func<Tx, Run, Actor, ValueTask<(Run? Run, Refusal? Refusal)>> act,
+        Func<Tx, HeldRun, Actor, ValueTask<(Run? Run, Refusal? Refusal)>> act,
         int status = 200
     )
     {
@@ -297,7 +300,7 @@ internal sealed class RunRoutes(
             return refusal!;
         var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
         var (run, refused) = await database.WriteAsync<(Run?, Refusal?)>(async tx =>
-            await RunStore.LockAsync(tx, found.Project, found.Id) is { } locked
+            await HeldRun.LockAsync(tx, found.Project, found.Id) is { } locked
                 ? await act(tx, locked, by)
                 : (null, Unknown(caller))
         );

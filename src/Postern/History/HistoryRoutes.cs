@@ -18,8 +18,8 @@ internal sealed class HistoryRoutes(
     SessionStore sessions,
     Transcript transcript,
     HistoryReader reader,
-    Conversation conversation,
-    SessionEvents events,
+    RunMachine machine,
+    Reactions<SessionCreated> created,
     Database database,
     StreamRegistry registry,
     Tails tails,
@@ -183,7 +183,7 @@ internal sealed class HistoryRoutes(
             if (await SessionStore.InsertAsync(tx, made))
             {
                 id = made.Id;
-                await events.CreatedAsync(tx, made);
+                await created.RaiseAsync(tx, new SessionCreated(made));
             }
             // Somebody else made it in this moment, or the external id belongs to another agent's session.
             else if (await SessionStore.FindAsync(tx, caller.Project, rest) is { } there && there.Key == made.Key)
@@ -245,14 +245,15 @@ internal sealed class HistoryRoutes(
         {
             if (
                 await SessionStore.LockAsync(tx, name.Project, name.Id) is not { CurrentRun: not null } session
-                || await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is not { } run
+                || await HeldRun.LockAsync(tx, session.Project, session.CurrentRun) is not { } run
             )
                 return false;
             var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
             if (
-                await conversation.EndRunAsync(
+                await machine.EndAsync(
                     tx,
-                    run,
+                    run.Project,
+                    run.Id,
                     Phase.Cancelled,
                     "The run was cancelled by an operator.",
                     by,

@@ -51,6 +51,7 @@ internal static class Server
 
         var app = builder.Build();
         database.Changes.Log = app.Services.GetRequiredService<ILogger<Database>>();
+        app.Services.GetRequiredService<ReactionTable>().Declare();
         var doors = MapDoors(app);
         Doors.Guard(app);
         _ = app.Services.GetRequiredService<Telemetry>();
@@ -140,6 +141,7 @@ internal static class Server
             .AddSingleton<ServerAddress>()
             .AddSingleton<HealthRoutes>()
             .AddSingleton<DoorTable>()
+            .AddSingleton<ReactionTable>()
             .AddSingleton<FirstStart>();
 
         // Access
@@ -189,6 +191,10 @@ internal static class Server
             .AddSingleton<RunStore>()
             .AddSingleton<RunEvents>()
             .AddSingleton<RunCounts>()
+            .AddSingleton<Reactions<RunCreated>>()
+            .AddSingleton<Reactions<RunMoved>>()
+            .AddSingleton<Reactions<RunForgotten>>()
+            .AddSingleton<RunSubscribers>()
             .AddSingleton<RunMachine>()
             .AddSingleton<RunReports>()
             .AddSingleton<RunActions>()
@@ -205,6 +211,7 @@ internal static class Server
         services
             .AddSingleton<TriggerStore>()
             .AddSingleton<CaptureStore>()
+            .AddSingleton<CaptureProgress>()
             .AddSingleton<CaptureStart>()
             .AddSingleton<TriggerFields>()
             .AddSingleton<TriggerRoutes>()
@@ -212,6 +219,13 @@ internal static class Server
             .AddSingleton<ExecutionRoutes>();
         Background<TriggerScheduler>(services);
         services
+            .AddSingleton<Reactions<SessionCreated>>()
+            .AddSingleton<Reactions<SessionRunStarted>>()
+            .AddSingleton<Reactions<TurnBegan>>()
+            .AddSingleton<Reactions<TurnEnded>>()
+            .AddSingleton<Reactions<SessionEnded>>()
+            .AddSingleton<Reactions<SessionForgotten>>()
+            .AddSingleton<SessionReactions>()
             .AddSingleton<SessionEvents>()
             .AddSingleton<SessionStore>()
             .AddSingleton<RecordStore>()
@@ -261,7 +275,8 @@ internal static class Server
         services
             .AddSingleton<DeliveryPurpose, EventPurpose>()
             .AddSingleton<DeliveryPurpose, AgentDispatch>()
-            .AddSingleton<DeliveryPurpose, AgentNotices>();
+            .AddSingleton<AgentNotices>()
+            .AddSingleton<DeliveryPurpose>(s => s.GetRequiredService<AgentNotices>());
         services.AddSingleton<EndpointRoutes>().AddSingleton<DeliveryRoutes>();
         Background<DeliveryWorker>(services);
         Background<DeliveryKeeper>(services);

@@ -26,4 +26,7 @@ internal sealed record Change(string Type, Actor By, string To)
     public byte[]? Digest { get; init; }
 
     public string? Detail { get; init; }
+
+    /// <summary>What an agent that has the run and is called is told of it; null for nothing.</summary>
+    public string? Notice { get; init; }
 }

@@ -10,7 +10,7 @@ namespace Postern.Runs;
 /// handed over: a node that dies holding the lease loses it, and another takes the run up where its rows say it stood.
 /// Times are microseconds since 1970.
 /// </summary>
-internal sealed record Run
+internal record Run
 {
     public const string Prefix = "run";
 

@@ -19,8 +19,11 @@ internal sealed class RunCallbacks(RunStore runs, Outbox outbox, MasterKey maste
     public byte[] Protect(string project, string run, string secret) =>
         master.Protect(secret, SealPurpose(project, run));
 
+    public ValueTask MovedAsync(Tx tx, RunMoved change) =>
+        change.Ends && change.After.CallbackUrl is not null ? EnqueueAsync(tx, change.After) : default;
+
     /// <summary>The run as it is read, output and all; thin when that is too large for a delivery.</summary>
-    public async ValueTask EnqueueAsync(Tx tx, Run run)
+    private async ValueTask EnqueueAsync(Tx tx, Run run)
     {
         var data = await RunData.AllAsync(tx, run.Project, run.Id);
         var url = $"{address.Url}/api/v1/runs/{run.Id}";
@@ -79,7 +82,7 @@ internal sealed class RunCallbacks(RunStore runs, Outbox outbox, MasterKey maste
     }
 
     public override async ValueTask LockAsync(Tx tx, Delivery delivery) =>
-        await RunStore.LockAsync(tx, delivery.Project, delivery.Subject);
+        await HeldRun.LockAsync(tx, delivery.Project, delivery.Subject);
 
     public override ValueTask AttemptedAsync(Tx tx, Delivery delivery, Attempt attempt) =>
         DeliveryTrace.AddAsync(tx, delivery, "callback", accepted: false, attempt.Words);

@@ -20,7 +20,8 @@ internal static class RunDeadlines
             )
         );
 
-    public static Run WithDeadlines(Run run, Workflow workflow, long now, bool entered)
+    public static T WithDeadlines<T>(T run, Workflow workflow, long now, bool entered)
+        where T : Run
     {
         if (run.IsEnded)
             return run with { StateUntil = null };

@@ -3,6 +3,9 @@ using Postern.Http;
 namespace Postern.Runs;
 
 /// <summary>What a list of runs is narrowed to; empty lists do not narrow.</summary>
+/// <param name="IsShown">
+/// The condition on a row of <c>run</c> without which the caller does not see it; null for one who sees all.
+/// </param>
 internal sealed record RunFilter(
     IReadOnlyList<string> Statuses,
     IReadOnlyList<string> Phases,
@@ -13,7 +16,7 @@ internal sealed record RunFilter(
     long? From,
     long? To,
     Cursor? After,
-    bool WithInternal = false
+    string? IsShown = null
 )
 {
     /// <summary>Runs that failed with one of these.</summary>

@@ -1,5 +1,5 @@
-using Postern.Approvals;
-using Postern.Deliveries;
+using System.Text.Json;
+using Postern.Http;
 using Postern.Storage;
 
 namespace Postern.Runs;
@@ -7,16 +7,12 @@ namespace Postern.Runs;
 /// <summary>
 /// The one place where a run changes: every door that starts, reports on, ends or retries work comes through here. A
 /// change, its event in the timeline, the events and deliveries that it causes and the run's new deadlines are written
-/// by the caller's transaction, which holds the run's row (<see cref="RunStore.LockAsync"/>). Whether a change is
+/// by the caller's transaction, which holds the run's row (<see cref="HeldRun"/>). It knows nobody who must hear of a
+/// change: that is declared in one table (<see cref="Reactions{T}"/>). Whether a change is
 /// allowed is decided before: by the workflow for reports (<see cref="RunReports"/>), by the run not having ended for
 /// everybody else.
 /// </summary>
-internal sealed partial class RunMachine(
-    WorkflowStore workflows,
-    RunCallbacks callbacks,
-    ApprovalEvents approvals,
-    Outbox outbox
-)
+internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> created, Reactions<RunMoved> moved)
 {
     /// <summary>Writes a new run in its workflow's first state.</summary>
     public async ValueTask<Run> CreateAsync(Tx tx, Run asked, byte[]? input, Actor by)
@@ -46,13 +42,14 @@ internal sealed partial class RunMachine(
             run.Id,
             new RunEvent(1, "created", tx.Now, run.Attempt, by, To: run.Status)
         );
-        await EmitAsync(tx, run, EventType.RunCreated);
+        await created.RaiseAsync(tx, new RunCreated(run));
         return run;
     }
 
     /// <summary>Makes a change. The answer is the run as it is then.</summary>
-    public async ValueTask<Run> MoveAsync(Tx tx, Run run, Change change)
+    public async ValueTask<HeldRun> MoveAsync(Tx tx, HeldRun run, Change change)
     {
+        run.EnsureHeldBy(tx);
         var workflow = await workflows.OfAsync(tx, run);
         var phase = change.Phase ?? workflow.States[change.To].Phase;
         var ends = Phase.IsTerminal(phase);
@@ -111,17 +108,16 @@ internal sealed partial class RunMachine(
                 Digest: change.Digest
             )
         );
-        if (ends && run.Approval is not null)
-            await approvals.CloseAsync(tx, run.Project, run.Approval, change.By);
-        if (phase != run.Phase)
-            await TellAsync(tx, run, next);
+        await moved.RaiseAsync(tx, new RunMoved(run, next, change.By, change.Notice));
         return next;
     }
 
     /// <summary>
-    /// Ends a live run, whatever its workflow allows its workers. Null: it had ended, and what it ended as stands.
+    /// Ends a live run from outside, whatever its workflow allows its workers. Returns null when it had ended: what it
+    /// ended as stands. Its session goes on without it (<see cref="RunMoved"/>), unless the caller has taken the run
+    /// from the session before.
     /// </summary>
-    /// <param name="tx">Holds the run's session, where it has one.</param>
+    /// <param name="tx">Locks the run, its session before it.</param>
     /// <param name="project">The tenant.</param>
     /// <param name="id">The run.</param>
     /// <param name="phase">What it ends as.</param>
@@ -129,7 +125,7 @@ internal sealed partial class RunMachine(
     /// <param name="by">Who ended it.</param>
     /// <param name="failure">What the run shows as its failure.</param>
     /// <param name="tellAgent">The agent that has it is told by a delivery.</param>
-    public async ValueTask<Run?> EndAsync(
+    public async ValueTask<HeldRun?> EndAsync(
         Tx tx,
         string project,
         string id,
@@ -140,7 +136,7 @@ internal sealed partial class RunMachine(
         bool tellAgent = false
     )
     {
-        if (await RunStore.LockAsync(tx, project, id) is not { IsEnded: false } run)
+        if (await HeldRun.LockAsync(tx, project, id) is not { IsEnded: false } run)
             return null;
         // What waits for a person has not succeeded, whoever ends it around the question.
         if (phase == Phase.Succeeded && run.Approval is not null)
@@ -150,7 +146,7 @@ internal sealed partial class RunMachine(
             phase == Phase.TimedOut ? "timed_out"
             : phase == Phase.Cancelled ? "cancelled"
             : "ended";
-        var ended = await MoveAsync(
+        return await MoveAsync(
             tx,
             run,
             new Change(type, by ?? Actor.Server, workflow.StateToEndIn(phase))
@@ -159,11 +155,12 @@ internal sealed partial class RunMachine(
                 Reason = reason,
                 Failure = failure,
                 Detail = reason is null ? null : Json(new { reason }),
+                Notice =
+                    !tellAgent ? null
+                    : reason == SessionClosed ? "session.closed"
+                    : "run." + phase,
             }
         );
-        if (tellAgent && run.Dispatched)
-            await NoticeAsync(tx, ended, reason == SessionClosed ? SessionClosedNotice : "run." + phase);
-        return ended;
     }
 
     public const string SessionClosed = "session closed";
@@ -172,29 +169,29 @@ internal sealed partial class RunMachine(
     /// A run waits for a person: in the state of its workflow that means so, or, where its workflow knows none, in the
     /// state that it is in.
     /// </summary>
-    public async ValueTask<Run> AskAsync(Tx tx, Run run, Approval approval, Actor by, string detail)
+    public async ValueTask<HeldRun> AskAsync(Tx tx, HeldRun run, OpenQuestion question, Actor by, string detail)
     {
         var workflow = await workflows.OfAsync(tx, run);
-        var asking = run with { Approval = approval.Id, ApprovalUntil = approval.ExpiresAt };
+        var asking = run with { Approval = question.Id, ApprovalUntil = question.Until };
         return await MoveAsync(
             tx,
             asking,
             new Change("approval_requested", by, workflow.IsAgent ? Phase.Waiting : run.Status)
             {
                 Phase = Phase.Waiting,
-                Reason = approval.Title is null
+                Reason = question.Title is null
                     ? "It waits for an approval."
-                    : $"It waits for an approval: {approval.Title}",
+                    : $"It waits for an approval: {question.Title}",
                 Detail = detail,
             }
         );
     }
 
     /// <summary>The answer lets it go on, with the time that it had left when it asked.</summary>
-    public async ValueTask<Run> AnswerAsync(Tx tx, Run run, Approval approval, Actor by, string detail)
+    public async ValueTask<HeldRun> AnswerAsync(Tx tx, HeldRun run, OpenQuestion question, Actor by, string detail)
     {
         var workflow = await workflows.OfAsync(tx, run);
-        var stood = tx.Now - approval.RequestedAt;
+        var stood = tx.Now - question.AskedAt;
         var answered = run with
         {
             Approval = null,
@@ -213,7 +210,7 @@ internal sealed partial class RunMachine(
     /// The next attempt of a run: from the best checkpoint whose artifact is there, else from the beginning. Earlier
     /// attempts can no longer report. Null: its workflow lists checkpoints and none is proven.
     /// </summary>
-    public async ValueTask<Run?> RetryAsync(Tx tx, Run run, string? profile, Actor by)
+    public async ValueTask<HeldRun?> RetryAsync(Tx tx, HeldRun run, string? profile, Actor by)
     {
         var workflow = await workflows.OfAsync(tx, run);
         var state = workflow.Initial;
@@ -246,7 +243,7 @@ internal sealed partial class RunMachine(
     /// The worker that had claimed a run is gone: another attempt is offered, and the worker refused if it comes back.
     /// After too many the run fails.
     /// </summary>
-    public async ValueTask<Run?> LoseLeaseAsync(Tx tx, Run run, long maxLost)
+    public async ValueTask<HeldRun?> LoseLeaseAsync(Tx tx, HeldRun run, long maxLost)
     {
         var workflow = await workflows.OfAsync(tx, run);
         if (run.LeasesLost + 1 >= maxLost)
@@ -280,9 +277,9 @@ internal sealed partial class RunMachine(
         );
     }
 
-    private async ValueTask<Run> BeginAttemptAsync(
+    private async ValueTask<HeldRun> BeginAttemptAsync(
         Tx tx,
-        Run run,
+        HeldRun run,
         Workflow workflow,
         string state,
         string type,
@@ -329,16 +326,9 @@ internal sealed partial class RunMachine(
             run.Id,
             new RunEvent(next.EventSeq, type, tx.Now, next.Attempt, by, run.Status, next.Status, Detail: detail)
         );
-        if (run.Session is not null)
-            await tx.ExecuteAsync(
-                "UPDATE session SET current_attempt = $4 WHERE project = $1 AND id = $2 AND current_run = $3",
-                run.Project,
-                run.Session,
-                run.Id,
-                next.Attempt
-            );
-        if (next.Phase != run.Phase && next.Phase == Phase.Waiting)
-            await EmitAsync(tx, next, EventType.RunWaiting);
+        await moved.RaiseAsync(tx, new RunMoved(run, next, by, Notice: null));
         return next;
     }
+
+    private static string Json<T>(T value) => JsonSerializer.Serialize(value, Wire.Json);
 }

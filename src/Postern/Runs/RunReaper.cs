@@ -1,5 +1,4 @@
 using Postern.Agents;
-using Postern.Sessions;
 using Postern.Settings;
 using Postern.Storage;
 
@@ -14,7 +13,6 @@ internal sealed class RunReaper(
     Database database,
     RunStore runs,
     RunMachine machine,
-    Conversation conversation,
     PosternOptions options,
     TimeProvider clock,
     ILogger<RunReaper> log
@@ -33,17 +31,17 @@ internal sealed class RunReaper(
     }
 
     /// <summary>Returns false when there was nothing to do any more.</summary>
-    private async Task<bool> SettleAsync(Run found, Func<Tx, Run, ValueTask<Run?>> act)
+    private async Task<bool> SettleAsync(Run found, Func<Tx, HeldRun, ValueTask<HeldRun?>> act)
     {
-        var ended = await database.WriteAsync(async tx =>
-            await RunStore.LockAsync(tx, found.Project, found.Id) is { IsEnded: false } run ? await act(tx, run) : null
+        Run? ended = await database.WriteAsync(async tx =>
+            await HeldRun.LockAsync(tx, found.Project, found.Id) is { IsEnded: false } run ? await act(tx, run) : null
         );
         if (ended is { IsEnded: true })
             RunLog.RunEnded(Log, ended.Id, ended.Phase, ended.Reason ?? "");
         return ended is not null;
     }
 
-    private async ValueTask<Run?> EndLateAsync(Tx tx, Run run)
+    private async ValueTask<HeldRun?> EndLateAsync(Tx tx, HeldRun run)
     {
         // A question has a time of its own, and what ends it.
         if (run.DeadlineAt > tx.Now || run.Approval is not null)
@@ -58,9 +56,10 @@ internal sealed class RunReaper(
             { Phase: Phase.Queued } => "The agent did not begin in time.",
             _ => "The worker neither reported nor sent a heartbeat in time.",
         };
-        return await conversation.EndRunAsync(
+        return await machine.EndAsync(
             tx,
-            run,
+            run.Project,
+            run.Id,
             Phase.TimedOut,
             why,
             failure: new Failure("timed_out", why),
@@ -68,15 +67,12 @@ internal sealed class RunReaper(
         );
     }
 
-    private async ValueTask<Run?> OfferAgainAsync(Tx tx, Run run)
+    private async ValueTask<HeldRun?> OfferAgainAsync(Tx tx, HeldRun run)
     {
         if (run.ClaimUntil is not { } until || until > tx.Now)
             return null;
         var most = (await AgentStore.FindAsync(tx, run.Project, run.Agent))?.Settings.MaxTries ?? MaxLost;
-        var next = await machine.LoseLeaseAsync(tx, run, most);
-        if (next is { IsEnded: true, Session: not null })
-            await conversation.ReleaseRunAsync(tx, next);
-        return next;
+        return await machine.LoseLeaseAsync(tx, run, most);
     }
 
     protected override async Task SweepAsync(CancellationToken stop)
@@ -90,7 +86,7 @@ internal sealed class RunReaper(
     private Task<bool> DeleteAsync(Run run) =>
         database.WriteAsync(async tx =>
         {
-            await RunStore.DeleteAsync(tx, run.Project, run.Id);
+            await runs.DeleteAsync(tx, run.Project, run.Id);
             return true;
         });
 }

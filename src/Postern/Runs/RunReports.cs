@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Postern.Http;
-using Postern.Sessions;
 using Postern.Storage;
 
 namespace Postern.Runs;
@@ -11,13 +10,13 @@ namespace Postern.Runs;
 /// transaction that holds the run's row: of reports at once each is judged after the one before it, and a fault at any
 /// step leaves nothing. A refused report is kept in the timeline.
 /// </summary>
-internal sealed class RunReports(WorkflowStore workflows, RunMachine machine, Conversation conversation)
+internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
 {
     public const int MaxOutput = 256 * 1024;
 
     public async ValueTask<ReportOutcome> TakeAsync(Tx tx, string project, string id, Report report)
     {
-        if (await RunStore.LockAsync(tx, project, id) is not { } run)
+        if (await HeldRun.LockAsync(tx, project, id) is not { } run)
             return new ReportOutcome.NoSuchRun();
         var workflow = await workflows.OfAsync(tx, run);
         var judged = await JudgeAsync(tx, run, workflow, report);
@@ -95,13 +94,19 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine, Co
             : new ReportOutcome.Illegal(run.Status, report.Status, workflow.AllowedAfter(run.Status), Terminal: false);
     }
 
-    private async ValueTask<Run> ApplyAsync(Tx tx, Run run, Workflow workflow, Report report, ArtifactUpdate artifacts)
+    private async ValueTask<Run> ApplyAsync(
+        Tx tx,
+        HeldRun run,
+        Workflow workflow,
+        Report report,
+        ArtifactUpdate artifacts
+    )
     {
         if (artifacts.Body is not null)
             await RunData.PutAsync(tx, run.Project, run.Id, RunData.Artifacts, artifacts.Body);
         if (report.Output is not null)
             await RunData.PutAsync(tx, run.Project, run.Id, RunData.Output, report.Output);
-        var moved = await machine.MoveAsync(
+        return await machine.MoveAsync(
             tx,
             run,
             new Change("report", report.By, report.Status)
@@ -120,9 +125,6 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine, Co
                 Detail = DetailOf(report, artifacts),
             }
         );
-        if (moved is { IsEnded: true, Session: not null })
-            await conversation.ReleaseRunAsync(tx, moved);
-        return moved;
     }
 
     public static async ValueTask KeepRefusalAsync(Tx tx, Run run, Report report, ReportOutcome refused)

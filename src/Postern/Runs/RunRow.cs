@@ -74,7 +74,7 @@ internal static class RunRow
     /// Writes what a change of state may change. The caller holds the row, and <paramref name="run"/> is what was read
     /// plus the change. With <paramref name="releases"/> whoever hands it over has lost its lease.
     /// </summary>
-    public static async ValueTask SaveAsync(Tx tx, Run run, bool releases = false)
+    public static async ValueTask SaveAsync(Tx tx, HeldRun run, bool releases = false)
     {
         var saved = await tx.ExecuteAsync(
             """

@@ -1,15 +1,13 @@
 using Postern.Access;
-using Postern.Approvals;
-using Postern.Sessions;
 using Postern.Storage;
 
 namespace Postern.Runs;
 
 /// <summary>
-/// The runs' rows. Whoever changes a run holds its row (<see cref="LockAsync"/>), its session's before it; every
+/// The runs' rows. Whoever changes a run holds its row (<see cref="HeldRun"/>), its session's before it; every
 /// statement is conditional and its row count is the verdict.
 /// </summary>
-internal sealed class RunStore(Database database)
+internal sealed class RunStore(Database database, Reactions<RunForgotten> forgotten)
 {
     private const int DueALook = 1024;
 
@@ -28,26 +26,6 @@ internal sealed class RunStore(Database database)
         );
 
     public ValueTask<Run?> FindAsync(string project, string id) => database.ReadAsync(tx => FindAsync(tx, project, id));
-
-    /// <summary>
-    /// The run, its row locked until the transaction ends, and its session's before it: the order that everybody keeps.
-    /// </summary>
-    public static async ValueTask<Run?> LockAsync(Tx tx, string project, string id)
-    {
-        if (tx.IsAlone)
-            return await FindAsync(tx, project, id);
-        if (
-            await tx.FirstAsync(
-                "SELECT session FROM run WHERE project = $1 AND id = $2",
-                r => r.TextOrNull(0),
-                project,
-                id
-            ) is
-            { } session
-        )
-            await SessionStore.LockAsync(tx, project, session);
-        return await tx.FirstAsync(RunRow.FindForUpdate, RunRow.Map, project, id);
-    }
 
     /// <summary>The newest run of a session, live or ended.</summary>
     public static ValueTask<string?> LastOfAsync(Tx tx, string project, string session) =>
@@ -249,7 +227,7 @@ internal sealed class RunStore(Database database)
             .HoldsAnyOf("tags", filter.Tags)
             .And("created_at >= {0}", filter.From)
             .And("created_at <= {0}", filter.To);
-        return filter.WithInternal ? query : query.And(SessionStore.IsNotOfInternal("run"));
+        return filter.IsShown is null ? query : query.And(filter.IsShown);
     }
 
     private static readonly ListOrder Newest = new("run", "created_at");
@@ -273,15 +251,43 @@ internal sealed class RunStore(Database database)
         );
     }
 
-    /// <summary>All that is kept of a run: with its retention, or with its session.</summary>
-    public static async ValueTask DeleteAsync(Tx tx, string project, string id)
+    /// <summary>Deletes all that is kept of a run without a session, when its retention is over.</summary>
+    public async ValueTask DeleteAsync(Tx tx, string project, string id)
     {
         await tx.ExecuteAsync("DELETE FROM run_request WHERE project = $1 AND run = $2", project, id);
-        if (await LockAsync(tx, project, id) is null)
+        if (await HeldRun.LockAsync(tx, project, id) is null)
             return;
-        foreach (var table in (string[])["run_event", "run_data", "run_attempt"])
+        foreach (var table in OfRuns)
             await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND run = $2", project, id);
-        await ApprovalStore.ForgetAsync(tx, project, id);
+        await forgotten.RaiseAsync(tx, new RunForgotten(project, id));
         await tx.ExecuteAsync("DELETE FROM run WHERE project = $1 AND id = $2", project, id);
     }
+
+    /// <summary>
+    /// Deletes the names under which the ended runs of a session were asked for: in the order of locks they come before
+    /// the session's row.
+    /// </summary>
+    public static ValueTask<int> DeleteRequestsOfSessionAsync(Tx tx, string project, string session) =>
+        tx.ExecuteAsync($"DELETE FROM run_request WHERE project = $1 AND {EndedOfSession}", project, session);
+
+    /// <summary>Deletes what belongs to the ended runs of a session, whose row and whose runs' the caller holds.</summary>
+    public static async ValueTask DeletePartsOfSessionAsync(Tx tx, string project, string session)
+    {
+        foreach (var table in OfRuns)
+            await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND {EndedOfSession}", project, session);
+    }
+
+    /// <summary>Deletes the ended runs of a session, after all that belonged to them.</summary>
+    public static ValueTask<int> DeleteOfSessionAsync(Tx tx, string project, string session) =>
+        tx.ExecuteAsync(
+            "DELETE FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL",
+            project,
+            session
+        );
+
+    private static readonly string[] OfRuns = ["run_event", "run_data", "run_attempt"];
+
+    /// <summary>A condition on a table with a column <c>run</c>: it is of an ended run of project $1, session $2.</summary>
+    public const string EndedOfSession =
+        "run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)";
 }

@@ -3,7 +3,6 @@ using Postern.Http;
 using Postern.Runs;
 using Postern.Settings;
 using Postern.Storage;
-using Postern.Triggers;
 
 namespace Postern.Sessions;
 
@@ -279,8 +278,7 @@ internal sealed partial class Conversation
             else
                 await RunDue.ReturnToIdleAsync(tx, now.Project, run);
         }
-        if (session.IsOfTrigger)
-            await CaptureStore.SettleAsync(tx, now.Project, now.Id, answered, Capture.Success, null, null);
+        await raise.TurnEnded.RaiseAsync(tx, new TurnEnded(now, answered));
         return now;
     }
 

@@ -1,9 +1,7 @@
 using System.Text.Json;
-using Postern.Deliveries;
 using Postern.Http;
 using Postern.Runs;
 using Postern.Storage;
-using Postern.Triggers;
 
 namespace Postern.Sessions;
 
@@ -11,44 +9,29 @@ namespace Postern.Sessions;
 internal sealed partial class Conversation
 {
     /// <summary>
-    /// Ends a live run of any kind from outside: its turn is broken off, its session goes on without it. Null: it had
-    /// ended.
-    /// </summary>
-    public async ValueTask<Run?> EndRunAsync(
-        Tx tx,
-        Run run,
-        string phase,
-        string? why,
-        Actor? by = null,
-        Failure? failure = null,
-        bool tellAgent = false
-    )
-    {
-        if (await machine.EndAsync(tx, run.Project, run.Id, phase, why, by, failure, tellAgent) is not { } ended)
-            return null;
-        if (ended.Session is not null)
-            await ReleaseRunAsync(tx, ended);
-        return ended;
-    }
-
-    /// <summary>
-    /// What follows for a session when its run has ended: an open turn is completed or broken off, and what still waits
-    /// gets a run of its own.
+    /// What follows for a session from a change of its run: it knows the run's attempt; and when the run has ended, an
+    /// open turn is completed or broken off, and what still waits gets a run of its own.
     /// </summary>
     /// <param name="tx">Holds the rows of the session and the run.</param>
-    /// <param name="run">Has ended.</param>
-    public async ValueTask ReleaseRunAsync(Tx tx, Run run)
+    /// <param name="change">Of any run.</param>
+    public async ValueTask RunMovedAsync(Tx tx, RunMoved change)
+    {
+        if (change.After.Session is null)
+            return;
+        if (change.BeginsAttempt)
+            await SessionStore.SetAttemptAsync(tx, change.After);
+        if (change.Ends)
+            await ReleaseRunAsync(tx, change.After);
+    }
+
+    private async ValueTask ReleaseRunAsync(Tx tx, Run run)
     {
         if (
             await SessionStore.LockAsync(tx, run.Project, run.Session!) is not { } session
             || session.CurrentRun != run.Id
         )
             return;
-        await tx.ExecuteAsync(
-            "UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2",
-            session.Project,
-            session.Id
-        );
+        await SessionStore.DetachRunAsync(tx, session.Project, session.Id);
         tx.Notify(session.Id);
         session = session with { CurrentRun = null };
         if (!session.TurnIsOpen && !session.HasUnanswered)
@@ -124,6 +107,8 @@ internal sealed partial class Conversation
             NewRecord.OfControl(null, [.. headers])
         );
         if (session.CurrentRun is { } run)
+        {
+            await SessionStore.DetachRunAsync(tx, session.Project, session.Id);
             await machine.EndAsync(
                 tx,
                 session.Project,
@@ -132,22 +117,8 @@ internal sealed partial class Conversation
                 RunMachine.SessionClosed,
                 tellAgent: run != callingRun
             );
-        if (session.IsOfTrigger)
-            await CaptureStore.SettleAsync(
-                tx,
-                session.Project,
-                session.Id,
-                long.MaxValue,
-                Capture.Failed,
-                Phase.Cancelled,
-                "The session was closed."
-            );
-        await events.EndedAsync(
-            tx,
-            session,
-            end == SessionEnd.Closed ? EventType.SessionClosed : EventType.SessionExpired,
-            reason
-        );
+        }
+        await raise.SessionEnded.RaiseAsync(tx, new SessionEnded(session, end, reason));
         await tx.ExecuteAsync(
             $"""
             UPDATE session

@@ -4,7 +4,6 @@ using Postern.Http;
 using Postern.Runs;
 using Postern.Settings;
 using Postern.Storage;
-using Postern.Triggers;
 
 namespace Postern.Sessions;
 
@@ -17,7 +16,7 @@ internal sealed partial class Conversation(
     Transcript transcript,
     TurnAssemblers folds,
     RunMachine machine,
-    SessionEvents events,
+    SessionReactions raise,
     PosternOptions options
 )
 {
@@ -71,8 +70,7 @@ internal sealed partial class Conversation(
             run.Id,
             tx.Now
         );
-        if (session.IsOfTrigger)
-            await CaptureStore.FollowAsync(tx, session.Project, session.Id, run.Id);
+        await raise.RunStarted.RaiseAsync(tx, new SessionRunStarted(session, run.Id));
         tx.Notify(session.Id);
         return run.Id;
     }
@@ -121,6 +119,7 @@ internal sealed partial class Conversation(
         );
         if (session.CurrentRun is { } run)
         {
+            await SessionStore.DetachRunAsync(tx, session.Project, session.Id);
             await machine.EndAsync(
                 tx,
                 session.Project,
@@ -131,22 +130,11 @@ internal sealed partial class Conversation(
                 failure ?? (runStatus == Phase.Failed ? new Failure("turn_failed", why) : null),
                 tellAgent: runStatus == Phase.Cancelled
             );
-            await tx.ExecuteAsync(
-                "UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2",
-                session.Project,
-                session.Id
-            );
         }
-        if (session.IsOfTrigger)
-            await CaptureStore.SettleAsync(
-                tx,
-                session.Project,
-                session.Id,
-                session.InMessageSeq,
-                Capture.Failed,
-                failure?.Code ?? runStatus,
-                why
-            );
+        await raise.TurnEnded.RaiseAsync(
+            tx,
+            new TurnEnded(session, session.InMessageSeq) { Failure = failure?.Code ?? runStatus, Error = why }
+        );
         // All that waited is answered by the error: a message that broke the agent once is not handed to it for ever.
         var turn = session with
         {

@@ -6,10 +6,16 @@ namespace Postern.Sessions;
 /// <summary>What subscribers hear of sessions, written in the transaction in which it happens.</summary>
 internal sealed class SessionEvents(Outbox outbox)
 {
-    public ValueTask CreatedAsync(Tx tx, Session session) => EmitAsync(tx, EventType.SessionCreated, session, null);
+    public ValueTask CreatedAsync(Tx tx, SessionCreated change) =>
+        EmitAsync(tx, EventType.SessionCreated, change.Session, null);
 
-    public ValueTask EndedAsync(Tx tx, Session session, EventType type, string? reason) =>
-        EmitAsync(tx, type, session, reason);
+    public ValueTask EndedAsync(Tx tx, SessionEnded change) =>
+        EmitAsync(
+            tx,
+            change.End == SessionEnd.Closed ? EventType.SessionClosed : EventType.SessionExpired,
+            change.Session,
+            change.Reason
+        );
 
     public ValueTask CommittedAsync(
         Tx tx,

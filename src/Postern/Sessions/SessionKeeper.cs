@@ -139,24 +139,10 @@ internal sealed class SessionKeeper(
 
     private Task<bool> EndIdleAsync(Run run) =>
         database.WriteAsync(async tx =>
-        {
-            if (
-                run.Session is not null
-                && await SessionStore.LockAsync(tx, run.Project, run.Session) is { CurrentRun: { } current }
-                && current == run.Id
-            )
-            {
-                if (!await RunStore.IsIdleOverdueAsync(tx, run))
-                    return false;
-                await tx.ExecuteAsync(
-                    "UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2",
-                    run.Project,
-                    run.Session
-                );
-                tx.Notify(run.Session);
-            }
-            return await machine.EndAsync(tx, run.Project, run.Id, Phase.Succeeded, null) is not null;
-        });
+            await HeldRun.LockAsync(tx, run.Project, run.Id) is { IsEnded: false }
+            && await RunStore.IsIdleOverdueAsync(tx, run)
+            && await machine.EndAsync(tx, run.Project, run.Id, Phase.Succeeded, null) is not null
+        );
 
     private Task<bool> WithLockAsync(SessionRef name, Func<Tx, Session, ValueTask<bool>> act) =>
         database.WriteAsync(async tx =>
@@ -219,7 +205,7 @@ internal sealed class SessionKeeper(
             while (rows == SweepBatch && !stop.IsCancellationRequested)
                 rows = await database.WriteAsync(tx => SessionStore.DeletePartAsync(tx, name, part, SweepBatch), stop);
         }
-        var deleted = await database.WriteAsync(tx => SessionStore.DeleteAsync(tx, name), stop) == 1;
+        var deleted = await database.WriteAsync(tx => sessions.DeleteAsync(tx, name), stop) == 1;
         sessions.Forget(name);
         return deleted;
     }

@@ -212,13 +212,13 @@ internal sealed class SessionRoutes(
                 {
                     ShouldRetry = false,
                 };
-            await machine.EndAsync(tx, row.Project, run.Id, Phase.Succeeded, "handed over to a fresh run");
             // The turn goes over with what it has not answered: the fresh run opens it anew.
             await tx.ExecuteAsync(
                 "UPDATE session SET turn_deadline = NULL, current_run = NULL WHERE project = $1 AND id = $2",
                 row.Project,
                 row.Id
             );
+            await machine.EndAsync(tx, row.Project, run.Id, Phase.Succeeded, "handed over to a fresh run");
             await AgentPlaces.FreeAsync(tx, row.Project, row.Agent, ofSession: true);
             var next = await conversation.StartRunAsync(tx, row with { CurrentRun = null }, null, bootMessage: false);
             return next is null

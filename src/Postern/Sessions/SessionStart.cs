@@ -13,7 +13,7 @@ internal sealed class SessionStart(
     SessionStore sessions,
     Conversation conversation,
     Transcript transcript,
-    SessionEvents events
+    Reactions<SessionCreated> created
 )
 {
     /// <summary>
@@ -103,7 +103,7 @@ internal sealed class SessionStart(
         StartRequest asked
     )
     {
-        await events.CreatedAsync(tx, session);
+        await created.RaiseAsync(tx, new SessionCreated(session));
         if (asked.Message is { OnlyMerges: false })
         {
             await transcript.InsertAsync(tx, session.Project, session.Id, session.MessageNext, asked.Message, null);

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
-using Postern.Approvals;
 using Postern.Runs;
 using Postern.Storage;
 
@@ -9,7 +8,7 @@ namespace Postern.Sessions;
 /// <summary>
 /// The sessions' rows: finding, listing, creating. What happens inside a conversation is <see cref="Conversation"/>.
 /// </summary>
-internal sealed class SessionStore(Database database)
+internal sealed class SessionStore(Database database, Reactions<SessionForgotten> forgotten)
 {
     private const int MaxNames = 50_000;
     private const string Columns = """
@@ -291,14 +290,12 @@ internal sealed class SessionStore(Database database)
         );
 
     /// <summary>Removes a session and all that is its own; its open streams end.</summary>
-    public static async ValueTask<int> DeleteAsync(Tx tx, SessionRef name)
+    public async ValueTask<int> DeleteAsync(Tx tx, SessionRef name)
     {
         tx.Notify(name.Id);
         // In the order of locks: the names of requests, then the session and its runs. Whatever is still written about
         // them is written before this, or not at all.
-        const string OfRuns =
-            "run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)";
-        await tx.ExecuteAsync($"DELETE FROM run_request WHERE project = $1 AND {OfRuns}", name.Project, name.Id);
+        await RunStore.DeleteRequestsOfSessionAsync(tx, name.Project, name.Id);
         if (await LockAsync(tx, name.Project, name.Id) is null)
             return 0;
         await RunStore.LockEndedOfSessionAsync(tx, name.Project, name.Id);
@@ -306,16 +303,28 @@ internal sealed class SessionStore(Database database)
         foreach (var table in (string[])["message", "message_piece", "message_draft"])
             await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND session = $2", name.Project, name.Id);
         await tx.ExecuteAsync("DELETE FROM participant WHERE project = $1 AND session = $2", name.Project, name.Id);
-        foreach (var table in (string[])["run_event", "run_data", "run_attempt"])
-            await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND {OfRuns}", name.Project, name.Id);
-        await ApprovalStore.ForgetOfSessionAsync(tx, name.Project, name.Id);
-        await tx.ExecuteAsync(
-            "DELETE FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL",
-            name.Project,
-            name.Id
-        );
+        await RunStore.DeletePartsOfSessionAsync(tx, name.Project, name.Id);
+        await forgotten.RaiseAsync(tx, new SessionForgotten(name.Project, name.Id));
+        await RunStore.DeleteOfSessionAsync(tx, name.Project, name.Id);
         return await tx.ExecuteAsync("DELETE FROM session WHERE project = $1 AND id = $2", name.Project, name.Id);
     }
+
+    /// <summary>
+    /// Takes its run from a session, whose row the caller holds: the run is about to end, and the caller says what
+    /// becomes of the turn.
+    /// </summary>
+    public static ValueTask<int> DetachRunAsync(Tx tx, string project, string id) =>
+        tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", project, id);
+
+    /// <summary>The next attempt of a session's run: what belongs to an earlier one is refused at its channels.</summary>
+    public static ValueTask<int> SetAttemptAsync(Tx tx, Run run) =>
+        tx.ExecuteAsync(
+            "UPDATE session SET current_attempt = $4 WHERE project = $1 AND id = $2 AND current_run = $3",
+            run.Project,
+            run.Session,
+            run.Id,
+            run.Attempt
+        );
 
     /// <summary>
     /// The condition that leaves out rows of another table whose session is internal

@@ -1,6 +1,5 @@
 using Postern.Runs;
 using Postern.Storage;
-using Postern.Triggers;
 
 namespace Postern.Sessions;
 
@@ -8,13 +7,13 @@ namespace Postern.Sessions;
 /// How a turn of a session begins: what a claimed run is due for, and how much time it has. How it ends is
 /// <see cref="Conversation"/>'s.
 /// </summary>
-internal sealed class Turns(RunMachine machine)
+internal sealed class Turns(RunMachine machine, SessionReactions raise)
 {
     /// <summary>
     /// Opens the turn that a claimed run is due for, or goes on with the one that a lost holder had opened. Null:
     /// nothing waits for an answer.
     /// </summary>
-    public async ValueTask<(Session Session, Run Run)?> BeginAsync(
+    public async ValueTask<(Session Session, HeldRun Run)?> BeginAsync(
         Tx tx,
         Run claimed,
         TimeSpan turnTime,
@@ -53,8 +52,7 @@ internal sealed class Turns(RunMachine machine)
             answers,
             (long)turnTime.TotalSeconds
         );
-        if (session.IsOfTrigger)
-            await CaptureStore.BeginAsync(tx, session.Project, session.Id, answers);
+        await raise.TurnBegan.RaiseAsync(tx, new TurnBegan(session, answers));
         return (session with { TurnDeadline = deadline, TurnInSeq = answers }, run);
     }
 
@@ -62,7 +60,7 @@ internal sealed class Turns(RunMachine machine)
     /// The turn that a claimed run is due for, its rows held. Null: nothing waits for an answer, and the run rests; or
     /// the claim is no longer good.
     /// </summary>
-    public async ValueTask<(Session Session, Run Run)?> FindAsync(Tx tx, Run claimed)
+    public async ValueTask<(Session Session, HeldRun Run)?> FindAsync(Tx tx, Run claimed)
     {
         if (
             claimed.Session is null
@@ -71,7 +69,7 @@ internal sealed class Turns(RunMachine machine)
         )
             return null;
         if (
-            await RunStore.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run
+            await HeldRun.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run
             || run.LeaseNo != claimed.LeaseNo
         )
             return null;

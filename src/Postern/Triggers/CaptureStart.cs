@@ -14,7 +14,12 @@ namespace Postern.Triggers;
 /// Makes a capture and starts its work: the capture, its session, its message, its run and what these cause are one
 /// transaction. A request about the same thing goes on with the session that there is.
 /// </summary>
-internal sealed class CaptureStart(Database database, Conversation conversation, SessionEvents events, Outbox outbox)
+internal sealed class CaptureStart(
+    Database database,
+    Conversation conversation,
+    Reactions<SessionCreated> created,
+    Outbox outbox
+)
 {
     /// <summary>Characters of a conversation's key that its session shows.</summary>
     private const int ShownKey = 200;
@@ -225,7 +230,7 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
         };
         if (await SessionStore.InsertAsync(tx, made))
         {
-            await events.CreatedAsync(tx, made);
+            await created.RaiseAsync(tx, new SessionCreated(made));
             return made;
         }
         // Another request about the same thing has begun it in this moment.
@@ -238,7 +243,7 @@ internal sealed class CaptureStart(Database database, Conversation conversation,
         };
         if (!await SessionStore.InsertAsync(tx, made))
             throw new InvalidOperationException("A capture's own name was taken.");
-        await events.CreatedAsync(tx, made);
+        await created.RaiseAsync(tx, new SessionCreated(made));
         return made;
     }
 

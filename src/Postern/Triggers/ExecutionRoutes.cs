@@ -18,6 +18,7 @@ internal sealed class ExecutionRoutes(
     Rates rates,
     Projects projects,
     Conversation conversation,
+    RunMachine machine,
     RunReports reports,
     Database database
 )
@@ -125,7 +126,7 @@ internal sealed class ExecutionRoutes(
             if (
                 report.Succeeded
                 && session.CurrentRun is { } current
-                && await RunStore.LockAsync(tx, project, current) is { IsEnded: false, Approval: not null } waiting
+                && await HeldRun.LockAsync(tx, project, current) is { IsEnded: false, Approval: not null } waiting
             )
             {
                 await RunReports.KeepRefusalAsync(
@@ -152,8 +153,8 @@ internal sealed class ExecutionRoutes(
             await conversation.SpeakAsync(tx, session, $"{capture.Id}:callback", text);
         if (
             session.CurrentRun is not null
-            && await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is { IsEnded: false } run
-            && await conversation.EndRunAsync(tx, run, Phase.Succeeded, null, by) is not null
+            && await HeldRun.LockAsync(tx, session.Project, session.CurrentRun) is { IsEnded: false } run
+            && await machine.EndAsync(tx, run.Project, run.Id, Phase.Succeeded, null, by) is not null
         )
             return;
         await CaptureStore.SettleAsync(
@@ -177,8 +178,8 @@ internal sealed class ExecutionRoutes(
         };
         if (
             session.CurrentRun is not null
-            && await RunStore.LockAsync(tx, session.Project, session.CurrentRun) is { IsEnded: false } run
-            && await conversation.EndRunAsync(tx, run, Phase.Failed, report.Words, by, failure) is not null
+            && await HeldRun.LockAsync(tx, session.Project, session.CurrentRun) is { IsEnded: false } run
+            && await machine.EndAsync(tx, run.Project, run.Id, Phase.Failed, report.Words, by, failure) is not null
         )
             return;
         await CaptureStore.SettleAsync(

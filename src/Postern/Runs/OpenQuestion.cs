@@ -1,0 +1,8 @@
+namespace Postern.Runs;
+
+/// <summary>What a run knows of a question to a person that it waits for.</summary>
+/// <param name="Id">The approval's id.</param>
+/// <param name="Title">Its title; null when it has none.</param>
+/// <param name="AskedAt">When it was asked, microseconds since 1970.</param>
+/// <param name="Until">When it expires, microseconds since 1970.</param>
+internal sealed record OpenQuestion(string Id, string? Title, long AskedAt, long Until);

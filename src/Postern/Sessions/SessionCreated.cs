@@ -1,0 +1,4 @@
+namespace Postern.Sessions;
+
+/// <summary>A session was made, and its row is written.</summary>
+internal sealed record SessionCreated(Session Session);
