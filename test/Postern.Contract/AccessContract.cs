@@ -292,7 +292,7 @@ public sealed class AccessContract
             var master = server.App.Services.GetRequiredService<MasterKey>();
             var store = new KeyStore(database);
             Ring = new KeyRing(store, known, master);
-            Callbacks = new CallbackSecrets(database, known, master);
+            Callbacks = new CallbackSecrets(database, known, master, Postern.Runs.RunStore.NoneLivesSince);
             Tokens = new Tokens(Ring, store, Revocations, master, database);
             var services = new ApprovalServices(database, master);
             Watch = new AccessWatch(

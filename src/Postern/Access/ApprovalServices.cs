@@ -76,11 +76,7 @@ internal sealed class ApprovalServices(Database database, MasterKey master)
         database.WriteAsync(async tx =>
         {
             // The project's row orders those who would be one too many at once.
-            await tx.FirstAsync(
-                $"SELECT id FROM project WHERE id = $1{tx.ForUpdate}",
-                r => r.GetString(0),
-                service.Project
-            );
+            await ProjectQuota.LockAsync(tx, service.Project);
             await KeyStore.BeginChangeAsync(tx, by, master);
             var known = await ListAsync(tx, service.Project);
             var isNew = known.TrueForAll(s => s.Name != service.Name);

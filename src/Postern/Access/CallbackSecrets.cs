@@ -12,7 +12,12 @@ namespace Postern.Access;
 /// that time lives. Both are in memory, kept equal to the database by <see cref="AccessWatch"/>, so a wrong credential
 /// reads nothing from the store.
 /// </summary>
-internal sealed class CallbackSecrets(Database database, KnownProjects projects, MasterKey master)
+internal sealed class CallbackSecrets(
+    Database database,
+    KnownProjects projects,
+    MasterKey master,
+    NoLiveRunSince noLiveRun
+)
 {
     private readonly CacheFill _fill = new();
     public const int MaxLive = 2;
@@ -98,7 +103,7 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
         database.WriteAsync<(string?, bool)>(async tx =>
         {
             // The project's row orders those who would be the second at once.
-            await tx.FirstAsync($"SELECT id FROM project WHERE id = $1{tx.ForUpdate}", r => r.GetString(0), project);
+            await ProjectQuota.LockAsync(tx, project);
             await KeyStore.BeginChangeAsync(tx, by, master);
             var createdBy = by.Authority.LoggedActor;
             if ((await ListAsync(tx, project)).Count >= MaxLive)
@@ -209,15 +214,13 @@ internal sealed class CallbackSecrets(Database database, KnownProjects projects,
     public Task<long> RotateTokenSecretAsync(string project, ProjectCaller by) =>
         database.WriteAsync(async tx =>
         {
-            await tx.FirstAsync($"SELECT id FROM project WHERE id = $1{tx.ForUpdate}", r => r.GetString(0), project);
+            await ProjectQuota.LockAsync(tx, project);
             await KeyStore.BeginChangeAsync(tx, by, master);
             var actor = by.Authority.LoggedActor;
             await tx.ExecuteAsync(
-                """
+                $"""
                 DELETE FROM callback_token_secret WHERE project = $1 AND retired_at IS NOT NULL
-                  AND NOT EXISTS (SELECT 1 FROM run
-                  WHERE run.project = $1 AND run.ended_at IS NULL
-                    AND run.attempt_at <= callback_token_secret.retired_at)
+                  AND {noLiveRun("$1", "callback_token_secret.retired_at")}
                 """,
                 project
             );

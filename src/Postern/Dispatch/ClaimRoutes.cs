@@ -137,16 +137,7 @@ internal sealed class ClaimRoutes(
     private async Task<List<Run>> ClaimAsync(ProjectCaller caller, Agent agent, int most, long lease)
     {
         var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
-        var any = await database.ReadAsync(tx =>
-            tx.FirstAsync(
-                "SELECT 1 FROM run WHERE project = $1 AND agent = $2 AND claim_at <= $3 + 1000000 LIMIT 1",
-                r => r.GetInt64(0),
-                agent.Project,
-                agent.Slug,
-                tx.Now
-            )
-        );
-        if (any == 0)
+        if (!await database.ReadAsync(tx => RunStore.HasClaimableAsync(tx, agent.Project, agent.Slug)))
             return [];
         var begun = new List<Run>();
         foreach (

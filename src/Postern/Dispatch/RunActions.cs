@@ -106,16 +106,8 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows)
     {
         var name = $"retry {run.Id} {clientRequestId}";
         var digest = SHA256.HashData(Encoding.UTF8.GetBytes(profile ?? "\0"));
-        if (
-            await tx.FirstAsync(
-                "SELECT digest FROM run_request WHERE project = $1 AND name = $2",
-                r => r.Bytes(0),
-                run.Project,
-                name
-            ) is
-            { } known
-        )
-            return known.AsSpan().SequenceEqual(digest)
+        if (await RunRequests.FindAsync(tx, run.Project, name) is { } known)
+            return known.Digest.AsSpan().SequenceEqual(digest)
                 ? (run, null)
                 : (
                     null,
@@ -148,15 +140,7 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows)
                     "no_checkpoint"
                 )
             );
-        await tx.ExecuteAsync(
-            "INSERT INTO run_request (project, name, run, digest, answer, at) VALUES ($1, $2, $3, $4, $5, $6)",
-            run.Project,
-            name,
-            run.Id,
-            digest,
-            Array.Empty<byte>(),
-            tx.Now
-        );
+        await RunRequests.InsertAsync(tx, run.Project, name, run.Id, digest);
         return (next, null);
     }
 

@@ -98,21 +98,7 @@ internal sealed class RunCreation(
                     return older;
                 // The row is the claim on the key: whoever comes second waits here for the first one's commit, and then
                 // finds its answer.
-                if (
-                    await tx.ExecuteAsync(
-                        """
-                        INSERT INTO run_request (project, name, run, digest, answer, at)
-                        VALUES ($1, $2, $3, $4, $5, $6)
-                        ON CONFLICT (project, name) DO NOTHING
-                        """,
-                        caller.Project,
-                        name,
-                        id,
-                        asked.Digest,
-                        Array.Empty<byte>(),
-                        tx.Now
-                    ) == 0
-                )
+                if (!await RunRequests.ClaimAsync(tx, caller.Project, name, id, asked.Digest))
                     return await RepeatAsync(tx, caller.Project, name, asked.Digest, null)
                         ?? (
                             null,
@@ -126,22 +112,12 @@ internal sealed class RunCreation(
             if (run is null)
             {
                 if (name is not null)
-                    await tx.ExecuteAsync(
-                        "DELETE FROM run_request WHERE project = $1 AND name = $2",
-                        caller.Project,
-                        name
-                    );
+                    await RunRequests.ReleaseAsync(tx, caller.Project, name);
                 return (null, refusal);
             }
             var answer = RunJson.Render(run, await RunData.AllAsync(tx, run.Project, run.Id));
             if (name is not null)
-                await tx.ExecuteAsync(
-                    "UPDATE run_request SET answer = $3, run = $4 WHERE project = $1 AND name = $2",
-                    caller.Project,
-                    name,
-                    answer,
-                    run.Id
-                );
+                await RunRequests.AnswerAsync(tx, caller.Project, name, run.Id, answer);
             return (new Made(run.Id, answer, asked.SecretWasMade ? asked.CallbackSecret : null, false), null);
         });
     }
@@ -241,13 +217,11 @@ internal sealed class RunCreation(
         ProjectCaller? reader
     )
     {
-        var first = await tx.FirstAsync<(string Run, byte[] Digest, byte[] Answer)?>(
-            "SELECT run, digest, answer FROM run_request WHERE project = $1 AND name = $2",
-            r => (r.GetString(0), r.Bytes(1), r.Bytes(2)),
-            project,
-            name
-        );
-        if (first is not { } known || known.Answer.Length == 0 || reader?.Allows("read", "runs", known.Run) == false)
+        if (
+            await RunRequests.FindAsync(tx, project, name) is not { } known
+            || known.Answer.Length == 0
+            || reader?.Allows("read", "runs", known.Run) == false
+        )
             return null;
         return known.Digest.AsSpan().SequenceEqual(digest)
             ? (new Made(known.Run, known.Answer, null, true), null)

@@ -35,11 +35,10 @@ internal sealed class RunDispatcher(
 
     private readonly SemaphoreSlim _slots = new(options.Runs.DispatchConcurrency);
     private readonly TimeProvider _clock = clock;
-    private readonly AgentPlaces _places = new(database);
+    private readonly PlaceFinder _places = new(database);
     private readonly CancellationTokenSource _cut = new();
     private bool _recovered = !database.IsEmbedded;
     private long _woke;
-    private (string Project, string Agent) _walked = ("", "");
 
     protected override async Task<bool> PollAsync(CancellationToken stop)
     {
@@ -51,7 +50,7 @@ internal sealed class RunDispatcher(
         if (_woke == 0 || _clock.GetElapsedTime(_woke) > WakeEvery)
         {
             _woke = _clock.GetTimestamp();
-            _walked = await _places.WakeAsync(_walked);
+            await _places.LookAsync();
         }
         var claimed = _slots.CurrentCount == 0 ? [] : await runs.ClaimDueAsync(_slots.CurrentCount, Lease);
         foreach (var run in claimed)
@@ -168,7 +167,7 @@ internal sealed class RunDispatcher(
                     return 0;
                 if (
                     agent.Settings.Concurrency is { } most
-                    && !await AgentPlaces.HasRoomAsync(tx, run.Project, run.Agent, ofSession: false, most)
+                    && !await AgentPlaces.HasRoomAsync(tx, run.Project, run.Agent, most)
                 )
                     return await AgentPlaces.WaitAsync(tx, run);
                 switch (agent.Kind)

@@ -143,10 +143,8 @@ internal sealed class RunRoutes(
                 "A filter is a comma-separated list of at most 100 names; created is from..to in ISO 8601",
                 "invalid_filter"
             );
-        filter = filter with
-        {
-            IsShown = caller.Authority.Allows(RequiredScope.FullAdmin) ? null : SessionStore.IsNotOfInternal("run"),
-        };
+        if (caller.Authority.Allows(RequiredScope.FullAdmin))
+            filter = filter with { IsShown = null };
         var found = await runs.ListAsync(caller.Project, filter, page.Limit, http.RequestAborted);
         var buffer = new System.Buffers.ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))

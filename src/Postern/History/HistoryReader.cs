@@ -10,7 +10,7 @@ namespace Postern.History;
 /// rendered once and kept under those, so a repeat costs one indexed read of where it stands. The pages kept are
 /// bounded in bytes, with what an entry takes and its gzipped copy, and in number.
 /// </summary>
-internal sealed class HistoryReader(Database database, Transcript transcript)
+internal sealed class HistoryReader(Transcript transcript)
 {
     /// <summary>Bytes that all pages take together.</summary>
     public const long KeptBytes = 64 * 1024 * 1024;
@@ -80,31 +80,8 @@ internal sealed class HistoryReader(Database database, Transcript transcript)
         Interlocked.Exchange(ref _bytes, 0);
     }
 
-    /// <summary>Where the transcript stands; null when there is no session.</summary>
-    public ValueTask<TranscriptStand?> StandAsync(SessionRef name) =>
-        database.ReadAsync(tx =>
-            tx.FirstAsync<TranscriptStand?>(
-                """
-                SELECT merges, CASE WHEN merges > 0 THEN updated_at ELSE 0 END,
-                  (SELECT seq || ' ' || id FROM message WHERE project = $1 AND session = $2 ORDER BY seq DESC LIMIT 1)
-                FROM session WHERE project = $1 AND id = $2
-                """,
-                r => StandOf(r.GetInt64(0), r.GetInt64(1), r.TextOrNull(2)),
-                name.Project,
-                name.Id
-            )
-        );
-
-    /// <param name="merges">How often results were merged.</param>
-    /// <param name="mergedAt">When.</param>
-    /// <param name="newest">Number and id of the newest message, read in one look; null where there is none.</param>
-    private static TranscriptStand StandOf(long merges, long mergedAt, string? newest)
-    {
-        if (newest is null)
-            return new TranscriptStand(0, merges, mergedAt, null);
-        var space = newest.IndexOf(' ', StringComparison.Ordinal);
-        return new TranscriptStand(long.Parse(newest.AsSpan(0, space)), merges, mergedAt, newest[(space + 1)..]);
-    }
+    /// <inheritdoc cref="Transcript.StandAsync"/>
+    public ValueTask<TranscriptStand?> StandAsync(SessionRef name) => transcript.StandAsync(name);
 
     private async ValueTask<HistoryPage> BackwardAsync(SessionRef name, HistoryQuery query, TranscriptStand stand)
     {

@@ -203,13 +203,7 @@ internal sealed class HistoryRoutes(
         if (session.IsClosed || session.IsExpired(tx.Now))
             return new Refusal(409, session.IsClosed ? "The session is closed" : "The session has expired");
         var written = await transcript.InsertAsync(tx, caller.Project, id, session.MessageNext, message, null, own);
-        await tx.ExecuteAsync(
-            "UPDATE session SET message_next = $3, updated_at = $4 WHERE project = $1 AND id = $2",
-            caller.Project,
-            id,
-            session.MessageNext + 1,
-            tx.Now
-        );
+        await SessionStore.SetMessageNextAsync(tx, caller.Project, id, session.MessageNext + 1);
         tx.Notify(id);
         return Reply.Created(new WrittenMessage(written, session.MessageNext));
     }

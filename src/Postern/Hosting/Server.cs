@@ -154,6 +154,7 @@ internal static class Server
             .AddSingleton<RunAttempts>()
             .AddSingleton<ConsoleSessions>()
             .AddSingleton<ReadRunState>(s => s.GetRequiredService<RunStore>().ReadStateAsync)
+            .AddSingleton<NoLiveRunSince>(RunStore.NoneLivesSince)
             .AddSingleton<CredentialReader>()
             .AddSingleton<FailedCredentials>()
             .AddSingleton<VerificationPlaces>()
@@ -172,6 +173,7 @@ internal static class Server
             .AddSingleton<ErrorFormat>(SessionFamily.Instance);
         Background<AccessWatch>(services);
         Background<Audit>(services);
+        Background<AccessRetention>(services);
 
         // Live
         services.AddSingleton<Tails>();
@@ -238,6 +240,7 @@ internal static class Server
             .AddSingleton<SessionTokens>();
         services.AddSingleton<TurnAssemblers>().AddSingleton<SessionRoutes>().AddSingleton<ChannelRoutes>();
         Background<SessionKeeper>(services);
+        Background<SessionRetention>(services);
         services.AddSingleton<HistoryReader>().AddSingleton<HistoryRoutes>();
         ConsoleRoutes.Compose(services);
     }

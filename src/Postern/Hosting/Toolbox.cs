@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Access;
 using Postern.Agents;
+using Postern.Runs;
 using Postern.Settings;
 using Postern.Storage;
 
@@ -35,7 +36,7 @@ internal sealed class Toolbox : IAsyncDisposable
                 KeyRows,
                 ring,
                 revocations,
-                new CallbackSecrets(database, known, master),
+                new CallbackSecrets(database, known, master, RunStore.NoneLivesSince),
                 new ApprovalServices(database, master),
                 Consoles,
                 TimeProvider.System,

@@ -1,6 +1,7 @@
 using Postern.Access;
 using Postern.Deliveries;
 using Postern.Runs;
+using Postern.Sessions;
 using Postern.Triggers;
 
 namespace Postern.Pages;
@@ -41,7 +42,7 @@ internal sealed class OverviewPages(PageWriter writer, RunStore runs, WebhookEnd
             null,
             null,
             null,
-            context.MayAdmin
+            context.MayAdmin ? null : SessionStore.IsNotOfInternal("run")
         );
         return (await runs.ListAsync(context.Project, filter, LastFailures, context.Http.RequestAborted)).Rows;
     }

@@ -74,7 +74,7 @@ internal sealed class RunPages(
             from,
             to,
             filters.After,
-            context.MayAdmin
+            context.MayAdmin ? null : SessionStore.IsNotOfInternal("run")
         )
         {
             FailureCodes = filters.List("failure"),
@@ -168,7 +168,7 @@ internal sealed class RunPages(
     private async Task<IResult> ActAsync(
         PageContext context,
         ConsoleForm form,
-        Func<Tx, Run, ValueTask<(Run? Run, Refusal? Refusal)>> act
+        Func<Tx, HeldRun, ValueTask<(Run? Run, Refusal? Refusal)>> act
     )
     {
         var (found, refusal) = await FindAsync(context, "write");
@@ -181,7 +181,7 @@ internal sealed class RunPages(
             form,
             async tx =>
             {
-                if (await RunStore.LockAsync(tx, found.Project, found.Id) is not { } locked)
+                if (await HeldRun.LockAsync(tx, found.Project, found.Id) is not { } locked)
                     return PageRefusals.NotFound;
                 var (run, refused) = await act(tx, locked);
                 return run is null ? refused! : context.Of("/runs", run.Id);

@@ -10,21 +10,19 @@ namespace Postern.Runs;
 /// place as any other.
 ///
 /// A place is taken under the lock of the agent's row, and freed without it. So a run that begins to wait while the
-/// last place is being freed may be passed over; <see cref="WakeAsync(ValueTuple{string, string})"/> finds it, and also
-/// those whose agent was changed meanwhile.
+/// last place is being freed may be passed over; the dispatcher looks for such runs, and also for those whose agent was
+/// changed meanwhile (<see cref="NextAgentAsync"/>).
 /// </summary>
-internal sealed class AgentPlaces(Database database)
+internal static class AgentPlaces
 {
-    private const int AgentsALook = 256;
-    private const int WakesAtOnce = 256;
-
     /// <summary>
-    /// Whether there is a place for one more, asked under the lock of the agent's row until the transaction ends.
+    /// Whether there is a place for one more run without a session, asked under the lock of the agent's row until the
+    /// transaction ends.
     /// </summary>
-    public static async ValueTask<bool> HasRoomAsync(Tx tx, string project, string agent, bool ofSession, long most)
+    public static async ValueTask<bool> HasRoomAsync(Tx tx, string project, string agent, long most)
     {
         await AgentStore.LockAsync(tx, project, agent);
-        return await TakenAsync(tx, project, agent, ofSession) < most;
+        return await TakenAsync(tx, project, agent) < most;
     }
 
     /// <summary>
@@ -60,73 +58,42 @@ internal sealed class AgentPlaces(Database database)
         return woken;
     }
 
-    /// <summary>
-    /// Looks at the agents that something waits for, after one of them; it writes only where there is a place. Returns
-    /// where it ended.
-    /// </summary>
-    public async Task<(string Project, string Agent)> WakeAsync((string Project, string Agent) after)
-    {
-        for (var look = 0; look < AgentsALook; look++)
-        {
-            var next = await database.ReadAsync(tx =>
-                tx.FirstAsync<(string, string)?>(
-                    """
-                    SELECT project, agent
-                    FROM run
-                    WHERE (project, agent) > ($1, $2) AND waits_at IS NOT NULL
-                    ORDER BY project, agent LIMIT 1
-                    """,
-                    r => (r.GetString(0), r.GetString(1)),
-                    after.Project,
-                    after.Agent
-                )
-            );
-            if (next is not { } there)
-                return ("", "");
-            after = there;
-            await WakeAsync(after.Project, after.Agent, ofSession: true);
-            await WakeAsync(after.Project, after.Agent, ofSession: false);
-        }
-        return after;
-    }
+    /// <summary>Returns the next agent after one that something waits for; null when there is none.</summary>
+    public static ValueTask<AgentName?> NextAgentAsync(Tx tx, AgentName after) =>
+        tx.FirstAsync<AgentName?>(
+            """
+            SELECT project, agent
+            FROM run
+            WHERE (project, agent) > ($1, $2) AND waits_at IS NOT NULL
+            ORDER BY project, agent LIMIT 1
+            """,
+            r => new AgentName(r.GetString(0), r.GetString(1)),
+            after.Project,
+            after.Agent
+        );
 
-    private async Task WakeAsync(string project, string agent, bool ofSession)
-    {
-        var places = await database.ReadAsync(async tx =>
-        {
-            if (
-                await tx.FirstAsync(
-                    $"SELECT 1 FROM run WHERE {Waiting(ofSession)} LIMIT 1",
-                    r => r.GetInt64(0),
-                    project,
-                    agent
-                ) == 0
-            )
-                return 0;
-            // Without a bound, or without its agent, none has anything to wait for.
-            return (await AgentStore.FindAsync(tx, project, agent))?.Settings.Concurrency is { } most
-                ? most - await TakenAsync(tx, project, agent, ofSession)
-                : WakesAtOnce;
-        });
-        if (places > 0)
-            await database.WriteAsync(tx => FreeAsync(tx, project, agent, ofSession, Math.Min(places, WakesAtOnce)));
-    }
+    /// <summary>Whether a run waits for a place at an agent.</summary>
+    public static async ValueTask<bool> IsWaitedForAsync(Tx tx, AgentName name, bool ofSession) =>
+        await tx.FirstAsync(
+            $"SELECT 1 FROM run WHERE {Waiting(ofSession)} LIMIT 1",
+            r => r.GetInt64(0),
+            name.Project,
+            name.Agent
+        ) == 1;
 
-    private static string Waiting(bool ofSession) =>
-        $"project = $1 AND agent = $2 AND waits_at IS NOT NULL AND phase NOT IN ('waiting', 'paused') AND session IS "
-        + (ofSession ? "NOT NULL" : "NULL");
-
-    /// <summary>Open turns; or runs without a session that are being worked on.</summary>
-    private static ValueTask<long> TakenAsync(Tx tx, string project, string agent, bool ofSession) =>
+    /// <summary>Runs without a session that an agent works on.</summary>
+    public static ValueTask<long> TakenAsync(Tx tx, string project, string agent) =>
         tx.FirstAsync(
-            ofSession
-                ? "SELECT COUNT(*) FROM session WHERE project = $1 AND agent = $2 AND turn_deadline IS NOT NULL"
-                : """
-                SELECT COUNT(*) FROM run WHERE project = $1 AND agent = $2 AND ended_at IS NULL AND session IS NULL
-                  AND dispatched = 1 AND due_at IS NULL AND waits_at IS NULL
-                """,
+            """
+            SELECT COUNT(*) FROM run WHERE project = $1 AND agent = $2 AND ended_at IS NULL AND session IS NULL
+              AND dispatched = 1 AND due_at IS NULL AND waits_at IS NULL
+            """,
             r => r.GetInt64(0),
             project,
             agent
         );
+
+    private static string Waiting(bool ofSession) =>
+        $"project = $1 AND agent = $2 AND waits_at IS NOT NULL AND phase NOT IN ('waiting', 'paused') AND session IS "
+        + (ofSession ? "NOT NULL" : "NULL");
 }

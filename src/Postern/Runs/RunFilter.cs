@@ -16,7 +16,7 @@ internal sealed record RunFilter(
     long? From,
     long? To,
     Cursor? After,
-    string? IsShown = null
+    string? IsShown
 )
 {
     /// <summary>Runs that failed with one of these.</summary>

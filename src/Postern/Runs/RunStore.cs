@@ -232,6 +232,35 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
 
     private static readonly ListOrder Newest = new("run", "created_at");
 
+    /// <summary>The condition of <see cref="NoLiveRunSince"/>.</summary>
+    public static string NoneLivesSince(string project, string instant) =>
+        "NOT EXISTS (SELECT 1 FROM run of_run "
+        + $"WHERE of_run.project = {project} AND of_run.ended_at IS NULL AND of_run.attempt_at <= {instant})";
+
+    /// <summary>A condition: a run is in its first attempt. False where there is no run.</summary>
+    /// <param name="project">An expression.</param>
+    /// <param name="run">An expression for its id; null for none.</param>
+    public static string IsInFirstAttempt(string project, string run) => FirstAttempt(project, run, "");
+
+    /// <summary>A condition: a run is in its first attempt and was not handed to its agent.</summary>
+    /// <inheritdoc cref="IsInFirstAttempt"/>
+    public static string WasNeverHandedOver(string project, string run) =>
+        FirstAttempt(project, run, " AND of_run.dispatched = 0");
+
+    private static string FirstAttempt(string project, string run, string and) =>
+        $"EXISTS (SELECT 1 FROM run of_run WHERE of_run.project = {project} AND of_run.id = {run} "
+        + $"AND of_run.attempt <= 1{and})";
+
+    /// <summary>Whether a worker of an agent could claim something now.</summary>
+    public static async ValueTask<bool> HasClaimableAsync(Tx tx, string project, string agent) =>
+        await tx.FirstAsync(
+            "SELECT 1 FROM run WHERE project = $1 AND agent = $2 AND claim_at <= $3 + 1000000 LIMIT 1",
+            r => r.GetInt64(0),
+            project,
+            agent,
+            tx.Now
+        ) == 1;
+
     /// <summary>An expression for the session of a run; null where there is none.</summary>
     public static string SessionOf(string project, string run) =>
         $"(SELECT of_run.session FROM run of_run WHERE of_run.project = {project} AND of_run.id = {run})";

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Postern.Access;
 using Postern.Storage;
 
 namespace Postern.Runs;
@@ -110,7 +111,7 @@ internal sealed class WorkflowStore(Database database)
         await database.WriteAsync(async tx =>
         {
             // The project's row orders the puts of its workflows.
-            await tx.FirstAsync($"SELECT id FROM project WHERE id = $1{tx.ForUpdate}", r => r.GetString(0), project);
+            await ProjectQuota.LockAsync(tx, project);
             var text = WorkflowText.Write(workflow);
             var newest = await NewestAsync(tx, project, workflow.Name);
             if (newest is { } same && same.Text == text)

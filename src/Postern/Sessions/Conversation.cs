@@ -174,13 +174,7 @@ internal sealed partial class Conversation(
         if (await SessionStore.LockAsync(tx, project, id) is not { } session)
             return;
         await transcript.InsertAsync(tx, project, id, session.MessageNext, message, run);
-        await tx.ExecuteAsync(
-            "UPDATE session SET message_next = $3, updated_at = $4 WHERE project = $1 AND id = $2",
-            project,
-            id,
-            session.MessageNext + 1,
-            tx.Now
-        );
+        await SessionStore.SetMessageNextAsync(tx, project, id, session.MessageNext + 1);
         tx.Notify(id);
     }
 

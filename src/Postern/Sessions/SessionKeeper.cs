@@ -1,14 +1,12 @@
 using System.Collections.Concurrent;
 using Postern.Runs;
-using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Sessions;
 
 /// <summary>
 /// Enforces every deadline of a conversation, each within about a second: turns that their agent does not end, idle
-/// windows, sessions that expire, messages whose agent is missing; and the retention of ended sessions. It finds by an
-/// index and decides under the session's lock, so any number of nodes may do it at once and one does. However many are
+/// windows, sessions that expire, messages whose agent is missing. It finds by an index and decides under the session's lock, so any number of nodes may do it at once and one does. However many are
 /// due at once, a look goes on until none is left.
 ///
 /// A session that cannot be settled keeps no other waiting: after <see cref="MaxFailures"/> tries its turn is ended
@@ -17,16 +15,13 @@ namespace Postern.Sessions;
 internal sealed class SessionKeeper(
     Database database,
     SessionStore sessions,
-    TurnAssemblers folds,
     RunStore runs,
     RunMachine machine,
     Conversation conversation,
-    PosternOptions options,
     TimeProvider clock,
     ILogger<SessionKeeper> log
 ) : PollingLoop(clock, log)
 {
-    private const int SweepBatch = 1000;
     private const int MaxFailures = 3;
 
     /// <summary>Sessions whose failures are remembered; what is forgotten is tried as often again.</summary>
@@ -148,65 +143,4 @@ internal sealed class SessionKeeper(
         database.WriteAsync(async tx =>
             await SessionStore.LockAsync(tx, name.Project, name.Id) is { } session && await act(tx, session)
         );
-
-    /// <summary>
-    /// Retention, in small batches, until nothing is left that has been kept long enough: ended sessions with all that
-    /// is theirs, audit rows, spent tokens.
-    /// </summary>
-    protected override async Task SweepAsync(CancellationToken stop)
-    {
-        if (options.Retention.ClosedSessionDays > 0)
-        {
-            var before = database.Now - (options.Retention.ClosedSessionDays * 86_400_000_000L);
-            foreach (var isClosed in (bool[])[true, false])
-            {
-                await AllAsync(
-                    limit => sessions.EndedBeforeAsync(isClosed, before, limit),
-                    name => name.Id,
-                    name => DeleteAsync(name, stop),
-                    stop
-                );
-            }
-        }
-        var auditBefore = database.Now - (options.Retention.AuditDays * 86_400_000_000L);
-        // One that fails keeps no other waiting.
-        await OneAsync("message_draft", folds.SweepAsync);
-        await OneAsync("audit", () => SweepAsync("audit", "project, id", "at", auditBefore, stop));
-        await OneAsync("used_token", () => SweepAsync("used_token", "project, digest", "until", database.Now, stop));
-        var day = database.Now - 86_400_000_000L;
-        await OneAsync("console_session", () => SweepAsync("console_session", "project, id", "until", day, stop));
-        await OneAsync("console_once", () => SweepAsync("console_once", "project, session, once", "at", day, stop));
-        await OneAsync(
-            "console_link",
-            () => SweepAsync("console_link", "project, digest", "until", database.Now, stop)
-        );
-        await OneAsync(
-            "revocation",
-            () => SweepAsync("revocation", "project, kind, value", "until", database.Now, stop)
-        );
-    }
-
-    /// <summary>The rows of a table that are past a time, a batch a transaction: nobody waits for more.</summary>
-    private async Task SweepAsync(string table, string key, string time, long before, CancellationToken stop)
-    {
-        var old = $"SELECT {key} FROM {table} WHERE {time} < $1 LIMIT {SweepBatch}";
-        var sql = $"DELETE FROM {table} WHERE ({key}) IN ({old})";
-        var deleted = SweepBatch;
-        while (deleted == SweepBatch && !stop.IsCancellationRequested)
-            deleted = await database.WriteAsync(tx => tx.ExecuteAsync(sql, before), stop);
-    }
-
-    /// <summary>The records first, some at a time, then the session: no transaction deletes a million rows.</summary>
-    private async Task<bool> DeleteAsync(SessionRef name, CancellationToken stop)
-    {
-        foreach (var part in SessionStore.Parts)
-        {
-            var rows = SweepBatch;
-            while (rows == SweepBatch && !stop.IsCancellationRequested)
-                rows = await database.WriteAsync(tx => SessionStore.DeletePartAsync(tx, name, part, SweepBatch), stop);
-        }
-        var deleted = await database.WriteAsync(tx => sessions.DeleteAsync(tx, name), stop) == 1;
-        sessions.Forget(name);
-        return deleted;
-    }
 }

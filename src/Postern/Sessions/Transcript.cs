@@ -87,6 +87,32 @@ internal sealed class Transcript(Database database, SessionEvents events)
         await events.CommittedAsync(tx, project, session, seq, id, "assistant", run);
     }
 
+    /// <summary>Where the transcript stands; null when there is no session.</summary>
+    public ValueTask<TranscriptStand?> StandAsync(SessionRef name) =>
+        database.ReadAsync(tx =>
+            tx.FirstAsync<TranscriptStand?>(
+                """
+                SELECT merges, CASE WHEN merges > 0 THEN updated_at ELSE 0 END,
+                  (SELECT seq || ' ' || id FROM message WHERE project = $1 AND session = $2 ORDER BY seq DESC LIMIT 1)
+                FROM session WHERE project = $1 AND id = $2
+                """,
+                r => StandOf(r.GetInt64(0), r.GetInt64(1), r.TextOrNull(2)),
+                name.Project,
+                name.Id
+            )
+        );
+
+    /// <param name="merges">How often results were merged.</param>
+    /// <param name="mergedAt">When.</param>
+    /// <param name="newest">Number and id of the newest message, read in one look; null where there is none.</param>
+    private static TranscriptStand StandOf(long merges, long mergedAt, string? newest)
+    {
+        if (newest is null)
+            return new TranscriptStand(0, merges, mergedAt, null);
+        var space = newest.IndexOf(' ', StringComparison.Ordinal);
+        return new TranscriptStand(long.Parse(newest.AsSpan(0, space)), merges, mergedAt, newest[(space + 1)..]);
+    }
+
     /// <summary>
     /// Takes what came in on a channel. True: it is a new message under the number. False: it was an assistant's
     /// message that came back, and its results stand in the one that is there.

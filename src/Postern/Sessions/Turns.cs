@@ -1,3 +1,4 @@
+using Postern.Agents;
 using Postern.Runs;
 using Postern.Storage;
 
@@ -33,7 +34,7 @@ internal sealed class Turns(RunMachine machine, SessionReactions raise)
         if (
             concurrency is { } most
             && !session.TurnIsOpen
-            && !await AgentPlaces.HasRoomAsync(tx, run.Project, run.Agent, ofSession: true, most)
+            && !await HasRoomAsync(tx, run, most)
         )
         {
             await AgentPlaces.WaitAsync(tx, run);
@@ -54,6 +55,16 @@ internal sealed class Turns(RunMachine machine, SessionReactions raise)
         );
         await raise.TurnBegan.RaiseAsync(tx, new TurnBegan(session, answers));
         return (session with { TurnDeadline = deadline, TurnInSeq = answers }, run);
+    }
+
+    /// <summary>
+    /// Whether its agent has a place for one more turn, asked under the lock of the agent's row until the transaction
+    /// ends.
+    /// </summary>
+    private static async ValueTask<bool> HasRoomAsync(Tx tx, Run run, long most)
+    {
+        await AgentStore.LockAsync(tx, run.Project, run.Agent);
+        return await SessionStore.OpenTurnsAsync(tx, run.Project, run.Agent) < most;
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Postern.Runs;
 using Postern.Storage;
 
 namespace Postern.Triggers;
@@ -110,18 +111,18 @@ internal sealed class CaptureStore(Database database)
     /// </summary>
     public static ValueTask<string?> FirstOfAsync(Tx tx, string project, string uid, byte[] digest, bool passes) =>
         tx.FirstAsync(
-            """
+            $"""
             SELECT k.capture
               FROM capture_key k
               LEFT JOIN capture c ON c.project = k.project AND c.id = k.capture
-              LEFT JOIN run r ON r.project = c.project AND r.id = c.run
              WHERE k.project = $1 AND k.trigger_uid = $2 AND k.digest = $3 AND k.at >= $4
                AND NOT (COALESCE(c.status, '') = 'filtered' AND $5 = 1)
                AND NOT (COALESCE(c.status, '') = 'failed'
                         AND (c.session IS NULL
-                             OR COALESCE(r.attempt, 2) <= 1
-                                AND (COALESCE(c.reason, '') = 'dispatch_failed'
-                                     OR COALESCE(c.reason, '') <> 'cancelled' AND r.dispatched = 0)))
+                             OR COALESCE(c.reason, '') = 'dispatch_failed'
+                                AND {RunStore.IsInFirstAttempt("c.project", "c.run")}
+                             OR COALESCE(c.reason, '') <> 'cancelled'
+                                AND {RunStore.WasNeverHandedOver("c.project", "c.run")}))
             """,
             r => r.GetString(0),
             project,

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
-using Postern.Sessions;
 
-namespace Postern.History;
+namespace Postern.Sessions;
 
 /// <summary>What a page of a transcript depends on.</summary>
 /// <param name="LastSeq">The number of the newest message; 0 when there is none yet.</param>

@@ -1,0 +1,56 @@
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Sessions;
+
+/// <summary>
+/// Removes ended sessions that were kept long enough with all that is theirs, and what long turns left behind, in small
+/// batches until nothing is left.
+/// </summary>
+internal sealed class SessionRetention(
+    Database database,
+    SessionStore sessions,
+    TurnAssemblers folds,
+    PosternOptions options,
+    TimeProvider clock,
+    ILogger<SessionRetention> log
+) : PollingLoop(clock, log)
+{
+    private const int SweepBatch = 1000;
+
+    /// <summary>No deadline is its: it only sweeps.</summary>
+    protected override Task PollAsync(CancellationToken stop) => Task.CompletedTask;
+
+    protected override async Task SweepAsync(CancellationToken stop)
+    {
+        if (options.Retention.ClosedSessionDays > 0)
+        {
+            var before = database.Now - (options.Retention.ClosedSessionDays * 86_400_000_000L);
+            foreach (var isClosed in (bool[])[true, false])
+            {
+                await AllAsync(
+                    limit => sessions.EndedBeforeAsync(isClosed, before, limit),
+                    name => name.Id,
+                    name => DeleteAsync(name, stop),
+                    stop
+                );
+            }
+        }
+        // What goes wrong with one keeps no other waiting.
+        await OneAsync("message_draft", folds.SweepAsync);
+    }
+
+    /// <summary>The records first, some at a time, then the session: no transaction deletes a million rows.</summary>
+    private async Task<bool> DeleteAsync(SessionRef name, CancellationToken stop)
+    {
+        foreach (var part in SessionStore.Parts)
+        {
+            var rows = SweepBatch;
+            while (rows == SweepBatch && !stop.IsCancellationRequested)
+                rows = await database.WriteAsync(tx => SessionStore.DeletePartAsync(tx, name, part, SweepBatch), stop);
+        }
+        var deleted = await database.WriteAsync(tx => sessions.DeleteAsync(tx, name), stop) == 1;
+        sessions.Forget(name);
+        return deleted;
+    }
+}
