@@ -17,7 +17,9 @@ internal sealed record HeldRun : Run
     private HeldRun(Tx tx, Run row)
         : base(row) => _tx = tx;
 
-    /// <summary>Locks a run, and its session before it, until the transaction ends. Returns null for no such run.</summary>
+    /// <summary>
+    /// Locks a run, and its session before it, until the transaction ends. Returns null when there is no such run.
+    /// </summary>
     public static async ValueTask<HeldRun?> LockAsync(Tx tx, string project, string id)
     {
         if (tx.IsAlone)

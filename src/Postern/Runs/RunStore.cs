@@ -299,7 +299,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
     public static ValueTask<int> DeleteRequestsOfSessionAsync(Tx tx, string project, string session) =>
         tx.ExecuteAsync($"DELETE FROM run_request WHERE project = $1 AND {EndedOfSession}", project, session);
 
-    /// <summary>Deletes what belongs to the ended runs of a session, whose row and whose runs' the caller holds.</summary>
+    /// <summary>Deletes what belongs to the ended runs of a session; the caller holds the rows of all.</summary>
     public static async ValueTask DeletePartsOfSessionAsync(Tx tx, string project, string session)
     {
         foreach (var table in OfRuns)
@@ -316,7 +316,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
 
     private static readonly string[] OfRuns = ["run_event", "run_data", "run_attempt"];
 
-    /// <summary>A condition on a table with a column <c>run</c>: it is of an ended run of project $1, session $2.</summary>
+    /// <summary>A condition on a column <c>run</c>: it is an ended run of project $1, session $2.</summary>
     public const string EndedOfSession =
         "run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)";
 }

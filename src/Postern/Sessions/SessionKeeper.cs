@@ -6,8 +6,9 @@ namespace Postern.Sessions;
 
 /// <summary>
 /// Enforces every deadline of a conversation, each within about a second: turns that their agent does not end, idle
-/// windows, sessions that expire, messages whose agent is missing. It finds by an index and decides under the session's lock, so any number of nodes may do it at once and one does. However many are
-/// due at once, a look goes on until none is left.
+/// windows, sessions that expire, messages whose agent is missing. It finds by an index and decides under the
+/// session's lock, so any number of nodes may do it at once and one does. However many are due at once, a look goes on
+/// until none is left.
 ///
 /// A session that cannot be settled keeps no other waiting: after <see cref="MaxFailures"/> tries its turn is ended
 /// without its text, and the message says so; what cannot even be ended so is put off.

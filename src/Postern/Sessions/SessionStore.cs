@@ -8,7 +8,7 @@ namespace Postern.Sessions;
 /// <summary>
 /// The sessions' rows: finding, listing, creating. What happens inside a conversation is <see cref="Conversation"/>.
 /// </summary>
-internal sealed class SessionStore(Database database, Reactions<SessionForgotten> forgotten)
+internal sealed partial class SessionStore(Database database, Reactions<SessionForgotten> forgotten)
 {
     private const int MaxNames = 50_000;
     private const string Columns = """
@@ -308,42 +308,6 @@ internal sealed class SessionStore(Database database, Reactions<SessionForgotten
         await RunStore.DeleteOfSessionAsync(tx, name.Project, name.Id);
         return await tx.ExecuteAsync("DELETE FROM session WHERE project = $1 AND id = $2", name.Project, name.Id);
     }
-
-    /// <summary>
-    /// Takes its run from a session, whose row the caller holds: the run is about to end, and the caller says what
-    /// becomes of the turn.
-    /// </summary>
-    public static ValueTask<int> DetachRunAsync(Tx tx, string project, string id) =>
-        tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", project, id);
-
-    /// <summary>A message beside the turns was written: the number of the next one.</summary>
-    public static ValueTask<int> SetMessageNextAsync(Tx tx, string project, string id, long next) =>
-        tx.ExecuteAsync(
-            "UPDATE session SET message_next = $3, updated_at = $4 WHERE project = $1 AND id = $2",
-            project,
-            id,
-            next,
-            tx.Now
-        );
-
-    /// <summary>Turns of an agent that are under way.</summary>
-    public static ValueTask<long> OpenTurnsAsync(Tx tx, string project, string agent) =>
-        tx.FirstAsync(
-            "SELECT COUNT(*) FROM session WHERE project = $1 AND agent = $2 AND turn_deadline IS NOT NULL",
-            r => r.GetInt64(0),
-            project,
-            agent
-        );
-
-    /// <summary>The next attempt of a session's run: what belongs to an earlier one is refused at its channels.</summary>
-    public static ValueTask<int> SetAttemptAsync(Tx tx, Run run) =>
-        tx.ExecuteAsync(
-            "UPDATE session SET current_attempt = $4 WHERE project = $1 AND id = $2 AND current_run = $3",
-            run.Project,
-            run.Session,
-            run.Id,
-            run.Attempt
-        );
 
     /// <summary>
     /// The condition that leaves out rows of another table whose session is internal

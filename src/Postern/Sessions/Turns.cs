@@ -31,11 +31,7 @@ internal sealed class Turns(RunMachine machine, SessionReactions raise)
             await AgentPlaces.FreeAsync(tx, run.Project, run.Agent, ofSession: true);
             return null;
         }
-        if (
-            concurrency is { } most
-            && !session.TurnIsOpen
-            && !await HasRoomAsync(tx, run, most)
-        )
+        if (concurrency is { } most && !session.TurnIsOpen && !await HasRoomAsync(tx, run, most))
         {
             await AgentPlaces.WaitAsync(tx, run);
             return null;
