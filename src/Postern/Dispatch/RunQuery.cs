@@ -18,7 +18,18 @@ internal static class RunQuery
             || !TryReadSpan(query, "created", out var from, out var to)
         )
             return null;
-        return new RunFilter(lists[0], lists[1], lists[2], lists[3], lists[4], lists[5], from, to, after, SessionStore.IsNotOfInternal("run"));
+        return new RunFilter(
+            lists[0],
+            lists[1],
+            lists[2],
+            lists[3],
+            lists[4],
+            lists[5],
+            from,
+            to,
+            after,
+            SessionStore.IsNotOfInternal("run")
+        );
     }
 
     /// <summary>

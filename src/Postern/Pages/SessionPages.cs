@@ -136,7 +136,18 @@ internal sealed class SessionPages(
 
     private async ValueTask<IReadOnlyList<Run>> RunsOfAsync(PageContext context, Session session)
     {
-        var filter = new RunFilter([], [], [], [session.Id], [], [], null, null, null, context.MayAdmin ? null : SessionStore.IsNotOfInternal("run"));
+        var filter = new RunFilter(
+            [],
+            [],
+            [],
+            [session.Id],
+            [],
+            [],
+            null,
+            null,
+            null,
+            context.MayAdmin ? null : SessionStore.IsNotOfInternal("run")
+        );
         return (await runs.ListAsync(session.Project, filter, RunsOfPage, context.Http.RequestAborted)).Rows;
     }
 

@@ -32,7 +32,7 @@ internal sealed partial class SessionStore
             agent
         );
 
-    /// <summary>The next attempt of a session's run: what belongs to an earlier one is refused at its channels.</summary>
+    /// <summary>The next attempt of a session's run: an earlier one's appends are refused from now on.</summary>
     public static ValueTask<int> SetAttemptAsync(Tx tx, Run run) =>
         tx.ExecuteAsync(
             "UPDATE session SET current_attempt = $4 WHERE project = $1 AND id = $2 AND current_run = $3",
