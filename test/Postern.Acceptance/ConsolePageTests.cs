@@ -56,7 +56,112 @@ public sealed class ConsolePageTests : IAsyncLifetime
             ($"/sessions/{session}?tab=records", null),
             ($"/sessions/{session}?tab=runs", null),
             ($"/sessions/{session}?tab=facts", "facts"),
-            ($"/sessions/{session}/close", null)
+            ($"/sessions/{session}/close", null),
+            ("/find?q=none-at-all", null)
         );
+    }
+
+    [Fact]
+    public async Task A_copied_curl_runs_in_sh_and_answers_as_the_page_says()
+    {
+        await _server.StartSessionAsync("it's a \"name\" $HOME `id`");
+        await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", _server.RootKey, new { kind = "pull" });
+        var run = (await _server.PostAsync("/api/v1/runs", new { agent = "p" })).String("id");
+        var session = (await _server.GetAsync("/api/v1/sessions")).Json.GetProperty("data")[0].GetProperty("id");
+        var page = await _browser.SignedInAsync();
+        foreach (
+            var (path, said) in ((string, string)[])
+                [
+                    ("/runs?agent=p", run),
+                    ("/runs/" + run, run),
+                    ("/sessions", session.GetString()!),
+                    ($"/sessions/{session}?tab=facts", session.GetString()!),
+                    ($"/sessions/{session}", "messages"),
+                    ($"/runs/{run}/cancel", "cancelled"),
+                ]
+        )
+        {
+            await page.GotoAsync(_server.Url + "/console" + path);
+            var command = await page.Locator("details.curl pre").Last.TextContentAsync();
+            Assert.DoesNotContain(_server.RootKey, await page.ContentAsync(), StringComparison.Ordinal);
+            var start = new System.Diagnostics.ProcessStartInfo("/bin/sh", ["-c", command!])
+            {
+                RedirectStandardOutput = true,
+                Environment = { ["U"] = _server.Url, ["KEY"] = _server.RootKey },
+            };
+            using var shell = System.Diagnostics.Process.Start(start)!;
+            var answer = await shell.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            Assert.True(answer.Contains(said, StringComparison.Ordinal), $"{path}: {command}\n{answer}");
+        }
+    }
+
+    /// <summary>What agents, webhooks and clients may call things and say.</summary>
+    private static readonly string[] Hostile =
+    [
+        "</pre></title></textarea><script>document.title='taken'</script><img src=x "
+            + "onerror=\"document.title='taken'\">",
+        "javascript:document.title='taken'",
+        "https://evil.example/\"onmouseover=\"document.title='taken'",
+        "a\u202Eb\u2066c\u200Bd\u2028e",
+        "<svg><use href=\"//evil.example/x.svg#a\"/></svg>{{constructor.constructor('alert(1)')()}}",
+        new string('x', 200_000),
+    ];
+
+    [Fact]
+    public async Task What_others_say_is_shown_and_never_run()
+    {
+        var asking = await Asking.PrepareAsync(_server);
+        var (run, _, _) = await asking.RunningAsync();
+        await _server.PostAsync(
+            $"/api/v1/runs/{run}/status",
+            new
+            {
+                status = "failed",
+                failure = new { code = "broken", message = string.Join('\n', Hostile.Take(5)) },
+                output = Hostile,
+            }
+        );
+        await _server.StartSessionAsync(Hostile[0]);
+        await _server.StartSessionAsync("hostile");
+        foreach (var text in Hostile)
+            await _server.SayAsync("hostile", text);
+        await WaitFor.TrueAsync(async () =>
+            (await _server.GetAsync("/api/v1/sessions/hostile/transcript"))
+                .Json.GetProperty("messages")
+                .GetArrayLength() >= Hostile.Length
+        );
+        var session = (await _server.GetAsync("/api/v1/sessions/hostile")).String("id");
+        var page = await _browser.SignedInAsync();
+        var (said, asked) = (new List<string>(), new List<string>());
+        page.Console += (_, message) => said.Add(message.Text);
+        page.Request += (_, request) => asked.Add(request.Url);
+        foreach (
+            var path in (string[])
+                [
+                    "",
+                    "/runs",
+                    "/runs?agent=" + Uri.EscapeDataString(Hostile[0]),
+                    "/runs/" + run,
+                    "/sessions",
+                    "/sessions/" + session,
+                    $"/sessions/{session}?tab=records&channel=in",
+                    "/find?q=" + Uri.EscapeDataString(Hostile[0]),
+                ]
+        )
+        {
+            Assert.Equal(200, (await page.GotoAsync(_server.Url + "/console" + path))!.Status);
+            var text = await page.InnerTextAsync("main");
+            Assert.NotEqual("taken", await page.TitleAsync());
+            Assert.DoesNotContain(text, c => c is '\u202E' or '\u2066' or '\u200B');
+            Assert.Equal(
+                0,
+                await page.Locator("main img, main script, main [onmouseover], main [onerror]").CountAsync()
+            );
+            Assert.Equal(0, await page.Locator("main a[href^='javascript']").CountAsync());
+        }
+        await page.GotoAsync($"{_server.Url}/console/sessions/{session}");
+        Assert.Contains("a\\u{202e}b\\u{2066}c", await page.InnerTextAsync("main"), StringComparison.Ordinal);
+        Assert.Empty(said);
+        Assert.All(asked, url => Assert.StartsWith(_server.Url, url, StringComparison.Ordinal));
     }
 }

@@ -13,8 +13,10 @@ internal static class ConsoleDoorRequests
     {
         add("GET /console", _ => PageAsync(null, ""));
         add("POST /console/sign-out", _ => FormAsync(null, "/sign-out"));
+        add("GET /console/find", _ => PageAsync(null, "/find"));
         add("GET /console/runs", _ => PageAsync("read:runs", "/runs"));
         add("GET /console/runs/{run}", s => OfRunAsync(s, "read", ""));
+        add("GET /console/runs/{run}/live", s => OfRunAsync(s, "read", "/live"));
         add("GET /console/runs/{run}/cancel", s => OfRunAsync(s, "write", "/cancel"));
         add("POST /console/runs/{run}/cancel", async s => Sent(await OfRunAsync(s, "write", "/cancel"), "reason=late"));
         add("POST /console/runs/{run}/pause", async s => Sent(await OfRunAsync(s, "write", "/pause")));
@@ -52,6 +54,12 @@ internal static class ConsoleDoorRequests
         );
         add("GET /console/sessions", _ => PageAsync("read:sessions", "/sessions"));
         add("GET /console/sessions/{session}", s => OfSessionAsync(s, "read", ""));
+        add("GET /console/sessions/{session}/live", s => OfSessionAsync(s, "read", "/live"));
+        add(
+            "POST /console/sessions/{session}/say",
+            async s => Sent(await OfSessionAsync(s, "write", "/say"), "text=late")
+        );
+        add("POST /console/sessions/{session}/stop", async s => Sent(await OfSessionAsync(s, "write", "/stop")));
         add("GET /console/sessions/{session}/close", s => OfSessionAsync(s, "admin", "/close"));
         add(
             "POST /console/sessions/{session}/close",

@@ -104,7 +104,6 @@ internal sealed record Ending(
     private static IEnumerable<Ending> OfConsole()
     {
         yield return new(Credentials.Console, "signed out", Hold((s, _) => SignOutAsync(s)));
-        yield return new(Credentials.Console, "idle", Hold((s, _) => LaterAsync(s, 6 * 60)));
         yield return new(
             Credentials.Console,
             "its key revoked",

@@ -30,8 +30,6 @@ internal sealed class TimeWorld : IAsyncDisposable
         var world = new TimeWorld { Receiver = await Receiver.StartAsync() };
         world.Server = await TestServer.StartAsync(
             backend,
-            // Shorter than the time that a worker of the matrix has its run for.
-            set: options => options.Console.IdleMinutes = 5,
             wrap: inner => world._recording = new RecordingDatabase(inner)
         );
         world.Project = await world.Server.ProjectAsync();

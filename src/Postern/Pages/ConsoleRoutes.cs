@@ -13,7 +13,8 @@ internal sealed class ConsoleRoutes(
     SignInRoutes signIn,
     OverviewPages overview,
     SessionPages sessions,
-    RunPages runs
+    RunPages runs,
+    FindPages find
 )
 {
     private const string KeptForEver = "public, max-age=31536000, immutable";
@@ -25,10 +26,12 @@ internal sealed class ConsoleRoutes(
             .AddSingleton<PageWriter>()
             .AddSingleton<PageCounts>()
             .AddSingleton<FormWrites>()
+            .AddSingleton<PageStreams>()
             .AddSingleton<SignInRoutes>()
             .AddSingleton<OverviewPages>()
             .AddSingleton<SessionPages>()
-            .AddSingleton<RunPages>();
+            .AddSingleton<RunPages>()
+            .AddSingleton<FindPages>();
 
     public void Map(Doors doors)
     {
@@ -43,6 +46,7 @@ internal sealed class ConsoleRoutes(
         overview.Map(pages);
         sessions.Map(pages);
         runs.Map(pages);
+        find.Map(pages);
     }
 
     private static Task<IResult> ReadAsset(HttpContext http)

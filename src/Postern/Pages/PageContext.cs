@@ -53,6 +53,13 @@ internal sealed class PageContext(HttpContext http, ProjectCaller? caller, Paths
     /// <summary>For forms: sent again it has no second effect.</summary>
     public string NewOnce() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));
 
+    /// <summary>
+    /// The number after which a stream goes on: of the browser that comes back, else of the page that opens it.
+    /// </summary>
+    public long ResumeAfter =>
+        Live.EventStream.LastEventId(http.Request)
+        ?? (long.TryParse(http.Request.Query["after"], out var after) && after is >= 0 and < long.MaxValue ? after : 0);
+
     /// <summary>The path of a page, such as <c>/runs</c>, as a browser asks for it.</summary>
     public string Of(string page) => paths.Of(page);
 

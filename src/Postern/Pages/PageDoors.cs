@@ -27,6 +27,13 @@ internal sealed class PageDoors(Doors doors, PageWriter writer)
             )
             .Hide();
 
+    /// <summary>The stream of a page that moves, beside it and for the same scope.</summary>
+    public Door Stream(string path, Authorization rule, Func<PageContext, Task<IResult>> follow) =>
+        _group
+            .Get(path, Credentials.Console, rule, (http, caller) => follow(writer.ContextOf(http, caller)))
+            .Header("Last-Event-ID", "Resume after this number")
+            .Hide();
+
     /// <summary>A form that does something.</summary>
     /// <param name="fields">The names of its fields; <c>name*</c> is all that begin so.</param>
     public Door Form(

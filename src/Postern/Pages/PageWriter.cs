@@ -27,6 +27,9 @@ internal sealed class PageWriter(
             Waiting = await counts.OfAsync(caller),
         };
 
+    /// <summary>The context of a stream: it shows neither menu nor project.</summary>
+    public PageContext ContextOf(HttpContext http, ProjectCaller caller) => new(http, caller, paths, database.Now);
+
     /// <summary>The context of a page that anyone may see.</summary>
     public PageContext ContextOfAnyone(HttpContext http) => new(http, null, paths, database.Now);
 

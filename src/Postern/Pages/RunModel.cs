@@ -26,6 +26,9 @@ internal sealed record RunModel
     /// <summary>Its newest question; null when it has asked none.</summary>
     public required Approval? Approval { get; init; }
 
+    /// <summary>Why it has not ended; null once it has.</summary>
+    public required Why? Why { get; init; }
+
     public bool IsNotStarted =>
         !Run.IsEnded && !Run.Dispatched && Run is { DueAt: null, WaitsAt: null, ClaimAt: null, Approval: null };
 

@@ -3,6 +3,7 @@ using Postern.Approvals;
 using Postern.Deliveries;
 using Postern.Dispatch;
 using Postern.Http;
+using Postern.Live;
 using Postern.Runs;
 using Postern.Sessions;
 using Postern.Storage;
@@ -20,6 +21,9 @@ internal sealed class RunPages(
     HiddenSubjects hidden,
     ApprovalStore approvals,
     SessionDoor door,
+    PageStreams streams,
+    StreamRegistry registry,
+    Tails tails,
     Database database
 )
 {
@@ -44,6 +48,7 @@ internal sealed class RunPages(
         const string changes = "write:runs:{run}";
         pages.Page("/runs", Authorization.Needs("read", "runs"), List).WithSummary("The runs");
         pages.Page("/runs/{run}", reads, Show).WithSummary("One run");
+        pages.Stream("/runs/{run}/live", reads, Follow).WithSummary("A run, as it goes on");
         pages.Page("/runs/{run}/cancel", changes, AskToCancel).WithSummary("Whether to cancel a run");
         pages.Form("/runs/{run}/cancel", changes, ["reason"], Cancel).WithSummary("Cancel a run").Audits("run.cancel");
         pages.Form("/runs/{run}/retry", changes, ["profile"], Retry).WithSummary("Retry a run").Audits("run.retry");
@@ -89,33 +94,59 @@ internal sealed class RunPages(
         var (run, refusal) = await FindAsync(context, "read");
         if (run is null)
             return refusal!;
-        var (data, attempts, log) = await database.ReadAsync(async tx =>
+        var model = await ModelAsync(run, context.MayList("deliveries"), context.MayAdmin);
+        return await writer.PageAsync<RunPage, RunModel>(context, model);
+    }
+
+    private async Task<IResult> Follow(PageContext context)
+    {
+        var (run, refusal) = await FindAsync(context, "read");
+        if (run is null)
+            return refusal!;
+        var (withDeliveries, isAdmin) = (context.MayList("deliveries"), context.MayAdmin);
+        return new RunLive(
+            writer,
+            streams,
+            registry,
+            tails,
+            context.Caller,
+            run.Id,
+            $"{withDeliveries} {isAdmin}",
+            context.ResumeAfter,
+            async () =>
+                await runs.FindAsync(run.Project, run.Id) is { } now
+                    ? await ModelAsync(now, withDeliveries, isAdmin)
+                    : null
+        );
+    }
+
+    private async Task<RunModel> ModelAsync(Run run, bool withDeliveries, bool isAdmin)
+    {
+        var (data, attempts, log, why) = await database.ReadAsync(async tx =>
             (
                 await RunData.AllAsync(tx, run.Project, run.Id),
                 await RunEvents.AttemptsAsync(tx, run.Project, run.Id),
-                await RunEvents.AfterAsync(tx, run.Project, run.Id, 0, MaxEvents + 1)
+                await RunEvents.AfterAsync(tx, run.Project, run.Id, 0, MaxEvents + 1),
+                await WhyNotDone.OfAsync(tx, run)
             )
         );
-        var model = new RunModel
+        return new RunModel
         {
             Run = run,
             Data = data,
             Attempts = attempts,
             Events = [.. log.Take(MaxEvents)],
             HasMoreEvents = log.Count > MaxEvents,
-            Deliveries = context.MayList("deliveries") ? await DeliveriesOfAsync(context, run) : [],
+            Deliveries = withDeliveries ? await DeliveriesOfAsync(run, isAdmin) : [],
+            Why = why,
             Approval = await approvals.LastOfAsync(run.Project, run.Id),
         };
-        return await writer.PageAsync<RunPage, RunModel>(context, model);
     }
 
-    private async Task<List<(Delivery, List<(long, Attempt)>)>> DeliveriesOfAsync(PageContext context, Run run)
+    private async Task<List<(Delivery, List<(long, Attempt)>)>> DeliveriesOfAsync(Run run, bool isAdmin)
     {
-        var filter = new DeliveryFilter(Subject: run.Id)
-        {
-            Shown = context.MayAdmin ? null : hidden.IsShown("delivery"),
-        };
-        var found = await deliveries.ListAsync(run.Project, filter, null, MaxDeliveries, context.Http.RequestAborted);
+        var filter = new DeliveryFilter(Subject: run.Id) { Shown = isAdmin ? null : hidden.IsShown("delivery") };
+        var found = await deliveries.ListAsync(run.Project, filter, null, MaxDeliveries, default);
         var all = new List<(Delivery, List<(long, Attempt)>)>();
         foreach (var delivery in found.Rows.Reverse())
             all.Add((delivery, await deliveries.AttemptsAsync(run.Project, delivery.Id)));
@@ -141,7 +172,7 @@ internal sealed class RunPages(
                 Back = path,
                 Section = "runs",
                 ReasonField = "reason",
-                Curl = Curl.Send("POST", $"/api/v1/runs/{run.Id}/cancel", "{\"reason\":\"\"}"),
+                Curl = Curl.Send("POST", $"/api/v1/runs/{run.Id}/cancel", "{}"),
             }
         );
     }

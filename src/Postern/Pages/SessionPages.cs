@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Postern.Access;
 using Postern.Http;
+using Postern.Live;
 using Postern.Runs;
 using Postern.Sessions;
 using Postern.Storage;
@@ -18,10 +19,16 @@ internal sealed class SessionPages(
     Transcript transcript,
     RecordStore records,
     RunStore runs,
-    Conversation conversation
+    Conversation conversation,
+    Appends appends,
+    PageStreams streams,
+    StreamRegistry registry,
+    Tails tails,
+    Database database
 )
 {
     private const int SessionSegment = 2;
+    private const int MaxSaid = 16_000;
     private const int MessagesOfPage = 100;
     private const int RecordsOfPage = 100;
     private const int RunsOfPage = 50;
@@ -31,9 +38,13 @@ internal sealed class SessionPages(
     public void Map(PageDoors pages)
     {
         const string reads = "read:sessions:{session}";
+        const string says = "write:sessions:{session}";
         const string admins = "admin:sessions:{session}";
         pages.Page("/sessions", "read:sessions or read:tasks", List).WithSummary("The sessions");
         pages.Page("/sessions/{session}", reads, Show).WithSummary("One session");
+        pages.Stream("/sessions/{session}/live", reads, Follow).WithSummary("A session, as it goes on");
+        pages.Form("/sessions/{session}/say", says, ["text"], Say).WithSummary("Say something in a session");
+        pages.Form("/sessions/{session}/stop", says, [], Stop).WithSummary("Ask the turn to stop");
         pages.Page("/sessions/{session}/close", admins, AskToClose).WithSummary("Whether to close a session");
         pages
             .Form("/sessions/{session}/close", admins, ["reason"], Close)
@@ -118,6 +129,72 @@ internal sealed class SessionPages(
         return await writer.PageAsync<SessionPage, SessionModel>(context, model);
     }
 
+    private async Task<IResult> Follow(PageContext context)
+    {
+        var (session, refusal) = await FindAsync(context, "read");
+        return session is null
+            ? refusal!
+            : new TranscriptLive(
+                writer,
+                streams,
+                database,
+                transcript,
+                registry,
+                tails,
+                context.Caller,
+                Conversation.NameOf(session),
+                context.ResumeAfter
+            );
+    }
+
+    private async Task<IResult> Say(PageContext context, ConsoleForm form)
+    {
+        if (form.Text("text") is not { Length: <= MaxSaid } text)
+            return Refusal.BadRequest($"text must have 1 to {MaxSaid} characters.", "invalid_form");
+        return await AppendAsync(
+            context,
+            form,
+            session => new
+            {
+                kind = "message",
+                payload = new
+                {
+                    chatId = session.Name,
+                    trigger = "submit-message",
+                    message = new
+                    {
+                        id = "console-" + form.OnceText,
+                        role = "user",
+                        parts = new[] { new { type = "text", text } },
+                    },
+                },
+            }
+        );
+    }
+
+    private Task<IResult> Stop(PageContext context, ConsoleForm form) =>
+        AppendAsync(context, form, _ => new { kind = "stop" });
+
+    /// <summary>Appends to <c>in</c> as a client does; the form's name is the part's, so it is there once.</summary>
+    private async Task<IResult> AppendAsync(PageContext context, ConsoleForm form, Func<Session, object> make)
+    {
+        var (session, refusal) = await FindAsync(context, "write");
+        if (session is null)
+            return refusal!;
+        var json = JsonSerializer.SerializeToUtf8Bytes(make(session), Wire.Json);
+        var part = "console-" + form.OnceText;
+        var record = NewRecord.OfText(json, part, part, InEffect.Read(json, asUser: true));
+        return await writes.AroundAsync(
+            context,
+            form,
+            async () =>
+                await appends.AppendAsync(Conversation.NameOf(session), RecordStore.In, [record], Writer.Server)
+                is AppendOutcome.Appended
+                    ? context.Of("/sessions", session.Id)
+                    : new Refusal(409, "The session takes nothing more: it is closed, expired or full.", "conflict")
+        );
+    }
+
     private async Task<SessionModel> WithMessagesAsync(SessionModel model, long at)
     {
         var session = model.Session;
@@ -170,7 +247,7 @@ internal sealed class SessionPages(
                 Back = path,
                 Section = "sessions",
                 ReasonField = "reason",
-                Curl = Curl.Send("POST", $"/api/v1/sessions/{session.Id}/close", "{\"reason\":\"\"}"),
+                Curl = Curl.Send("POST", $"/api/v1/sessions/{session.Id}/close", "{}"),
             }
         );
     }

@@ -230,6 +230,21 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
         return filter.IsShown is null ? query : query.And(filter.IsShown);
     }
 
+    /// <summary>The runs whose ids begin with a text, newest last.</summary>
+    public ValueTask<List<Run>> BeginningWithAsync(string project, string text, string? isShown, int limit) =>
+        database.ReadAsync(tx =>
+        {
+            var query = new ListQuery(tx, "project = $1 AND id >= $2 AND id < $3", project, text, text + "~");
+            if (isShown is not null)
+                query.And(isShown);
+            var most = query.Arg((long)limit);
+            return tx.ListAsync(
+                $"SELECT {RunRow.Columns} FROM run WHERE {query.Where} ORDER BY id LIMIT {most}",
+                RunRow.Map,
+                query.Args
+            );
+        });
+
     private static readonly ListOrder Newest = new("run", "created_at");
 
     /// <summary>The condition of <see cref="NoLiveRunSince"/>.</summary>

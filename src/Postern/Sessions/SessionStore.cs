@@ -216,6 +216,23 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
         }
     }
 
+    /// <summary>The sessions whose ids or external ids begin with a text.</summary>
+    public ValueTask<List<Session>> BeginningWithAsync(string project, string text, bool withInternal, int limit) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT {Columns} FROM session
+                WHERE project = $1 AND (id >= $2 AND id < $3 OR external_id >= $2 AND external_id < $3)
+                  {(withInternal ? "" : "AND NOT " + IsInternal("external_id"))} ORDER BY id LIMIT $4
+                """,
+                Map,
+                project,
+                text,
+                text + "~",
+                (long)limit
+            )
+        );
+
     private static readonly ListOrder Newest = new("session", "created_at");
     private static readonly ListOrder Oldest = Newest with { NewestFirst = false };
 

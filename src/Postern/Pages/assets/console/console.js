@@ -1,6 +1,7 @@
 // What every page adds when scripts run: the menu on a telephone, and buttons that copy.
 import './base.js';
 import './sidebar.js';
+import './keys.js';
 
 for (const button of document.querySelectorAll('[data-copy]')) button.hidden = false;
 

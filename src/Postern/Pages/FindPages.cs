@@ -1,0 +1,65 @@
+using Postern.Access;
+using Postern.Runs;
+using Postern.Sessions;
+
+namespace Postern.Pages;
+
+/// <summary>
+/// The find box: goes to the thing that is named, or lists what begins so. Only what the caller may read; of the rest
+/// it says nothing, as if there were none.
+/// </summary>
+internal sealed class FindPages(PageWriter writer, RunStore runs, SessionStore sessions, SessionDoor door)
+{
+    private const int Most = 20;
+    private const int LeastCharacters = 6;
+
+    public void Map(PageDoors pages) =>
+        pages.Page("/find", "what each thing needs", Find).WithSummary("Find a thing by its id or name");
+
+    private async Task<IResult> Find(PageContext context)
+    {
+        context.Caller.DecidedByHandler();
+        var (filters, wrong) = PageFilters.Read(context.Http, "q");
+        if (filters is null)
+            return wrong!;
+        var text = filters["q"];
+        if (text.Length > 0 && await ExactAsync(context, text) is { } path)
+            return new Redirect(path);
+        var found = text.Length < LeastCharacters ? [] : await BeginningAsync(context, text);
+        return found is [var only]
+            ? new Redirect(only.Path)
+            : await writer.PageAsync<FindPage, FindModel>(context, new FindModel(text, found));
+    }
+
+    private async ValueTask<string?> ExactAsync(PageContext context, string text)
+    {
+        if (
+            text.StartsWith(Run.Prefix + "_", StringComparison.Ordinal)
+            && context.Caller.Allows("read", "runs", text)
+            && await runs.FindAsync(context.Project, text) is { } run
+            && !await door.HidesAsync(context.Caller, run.Session)
+        )
+            return context.Of("/runs", run.Id);
+        return
+            await sessions.FindAsync(context.Project, text) is { } session
+            && !SessionDoor.Hides(context.Caller, session.Name, session.Id)
+            && context.Caller.Allows("read", "sessions", session.Id, session.ExternalId)
+            ? context.Of("/sessions", session.Id)
+            : null;
+    }
+
+    private static string? ShownTo(PageContext context) =>
+        context.MayAdmin ? null : SessionStore.IsNotOfInternal("run");
+
+    private async ValueTask<List<FoundThing>> BeginningAsync(PageContext context, string text)
+    {
+        var found = new List<FoundThing>();
+        if (context.Caller.Allows("read", "runs") && Run.Prefix.Length < text.Length)
+            foreach (var run in await runs.BeginningWithAsync(context.Project, text, ShownTo(context), Most))
+                found.Add(new FoundThing("run", run.Id, context.Of("/runs", run.Id)));
+        if (context.Caller.Allows("read", "sessions"))
+            foreach (var s in await sessions.BeginningWithAsync(context.Project, text, context.MayAdmin, Most))
+                found.Add(new FoundThing("session", s.Name, context.Of("/sessions", s.Id)));
+        return [.. found.Take(Most)];
+    }
+}

@@ -1,0 +1,59 @@
+using System.Text;
+using Postern.Live;
+
+namespace Postern.Pages;
+
+/// <summary>
+/// The streams of pages that are open on this node, by session. A session has at most <see cref="MostPerSession"/>, the
+/// newest: one more ends the oldest, because a browser gives a server few connections and the next page would hang.
+/// </summary>
+internal sealed class PageStreams
+{
+    public const int MostPerSession = 4;
+
+    /// <summary>A newer page of the session took the stream's place: it goes on when its page has the focus.</summary>
+    public const string Elsewhere = "elsewhere";
+    private readonly Dictionary<string, List<LiveStream>> _open = new(StringComparer.Ordinal);
+    private readonly Lock _lock = new();
+
+    /// <summary>Takes a place for a stream until the answer is disposed.</summary>
+    public IDisposable Enter(string session, LiveStream stream)
+    {
+        lock (_lock)
+        {
+            if (!_open.TryGetValue(session, out var streams))
+                _open[session] = streams = [];
+            streams.Add(stream);
+            if (streams.Count > MostPerSession)
+            {
+                streams[0].End(Elsewhere);
+                streams.RemoveAt(0);
+            }
+        }
+        return new Place(this, session, stream);
+    }
+
+    private void Leave(string session, LiveStream stream)
+    {
+        lock (_lock)
+        {
+            if (!_open.TryGetValue(session, out var streams))
+                return;
+            streams.Remove(stream);
+            if (streams.Count == 0)
+                _open.Remove(session);
+        }
+    }
+
+    /// <summary>A fragment as an event: each of its lines is a line of data, whatever ends it.</summary>
+    public static ReadOnlyMemory<byte> Event(long id, byte[] html)
+    {
+        var lines = Encoding.UTF8.GetString(html).Split(["\r\n", "\n", "\r"], StringSplitOptions.None);
+        return Encoding.UTF8.GetBytes($"id: {id}\n" + string.Concat(lines.Select(line => $"data: {line}\n")) + "\n");
+    }
+
+    private sealed class Place(PageStreams streams, string session, LiveStream stream) : IDisposable
+    {
+        public void Dispose() => streams.Leave(session, stream);
+    }
+}
