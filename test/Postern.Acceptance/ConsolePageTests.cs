@@ -27,7 +27,7 @@ public sealed class ConsolePageTests : IAsyncLifetime
     [Fact]
     public async Task Every_page_is_clean_in_every_form()
     {
-        await _browser.CheckAsync(("/runs", null), ("/sessions", null));
+        await _browser.CheckAsync(("/runs", null), ("/sessions", null), ("/approvals", null));
         await _server.StartSessionAsync("hello");
         await _server.SayAsync("hello", "Hello, door. See https://example.com/a?b=c.");
         var asking = await Asking.PrepareAsync(_server);
@@ -43,6 +43,7 @@ public sealed class ConsolePageTests : IAsyncLifetime
             == 2
         );
         var session = (await _server.GetAsync("/api/v1/sessions/hello")).String("id");
+        var question = (await _server.GetAsync("/api/v1/runs/" + waiting)).String("approvalRequestId");
         await _browser.CheckAsync(
             ("", "overview"),
             ("/runs", "runs"),
@@ -51,6 +52,8 @@ public sealed class ConsolePageTests : IAsyncLifetime
             ($"/runs/{waiting}", "run"),
             ($"/runs/{failed}", "run-failed"),
             ($"/runs/{waiting}/cancel", "cancel"),
+            ("/approvals", "approvals"),
+            ($"/approvals/{question}", "approval"),
             ("/sessions", "sessions"),
             ($"/sessions/{session}", "transcript"),
             ($"/sessions/{session}?tab=records", null),

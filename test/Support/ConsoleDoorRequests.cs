@@ -52,6 +52,12 @@ internal static class ConsoleDoorRequests
                 return await FormAsync("write:runs:" + run, $"/runs/{run}/retry", "profile=slow");
             }
         );
+        add("GET /console/approvals", _ => PageAsync("read:approvals", "/approvals"));
+        add("GET /console/approvals/{approval}", s => OfApprovalAsync(s, "read", ""));
+        add(
+            "POST /console/approvals/{approval}/decide",
+            async s => Sent(await OfApprovalAsync(s, "write", "/decide"), "decision=approved")
+        );
         add("GET /console/sessions", _ => PageAsync("read:sessions", "/sessions"));
         add("GET /console/sessions/{session}", s => OfSessionAsync(s, "read", ""));
         add("GET /console/sessions/{session}/live", s => OfSessionAsync(s, "read", "/live"));
@@ -88,6 +94,9 @@ internal static class ConsoleDoorRequests
 
     private static async Task<DoorRequest> OfRunAsync(TimeScene s, string action, string more) =>
         new($"{action}:runs:{await s.RunAsync()}", $"/console/runs/{await s.RunAsync()}{more}");
+
+    private static async Task<DoorRequest> OfApprovalAsync(TimeScene s, string action, string more) =>
+        new($"{action}:approvals:{await s.QuestionAsync()}", $"/console/approvals/{await s.QuestionAsync()}{more}");
 
     private static async Task<DoorRequest> OfSessionAsync(TimeScene s, string action, string more) =>
         new($"{action}:sessions:{await s.SessionIdAsync()}", $"/console/sessions/{await s.SessionIdAsync()}{more}");

@@ -3,7 +3,6 @@ using System.Text.Json;
 using Postern.Access;
 using Postern.Deliveries;
 using Postern.Http;
-using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Approvals;
@@ -16,15 +15,14 @@ internal sealed class DecisionRoutes(
     ApprovalDecisions decisions,
     ApprovalServices services,
     ApprovalStore approvals,
-    KeyStore keys,
+    SelfApproval asking,
     Projects projects,
     CredentialReader credentials,
     FailedCredentials failed,
     VerificationPlaces places,
     Rates rates,
     Audit audit,
-    Database database,
-    PosternOptions options
+    Database database
 )
 {
     private const int MaxMessage = 1024 * 1024;
@@ -178,8 +176,8 @@ internal sealed class DecisionRoutes(
             {
                 Extra = [("approval_request_id", last.Id)],
             };
-        if (await AskedItselfAsync(caller, last) && !await MayApproveItselfAsync(caller.Project))
-            return SelfApproval(http, caller);
+        if (await asking.IsItselfAsync(caller, last))
+            return RefuseSelf(http, caller);
         return Answer(await database.WriteAsync(tx => decisions.DecideAsync(tx, caller.Project, last.Id, decided)))
             ?? ApprovalRoutes.NoSuchRun(caller, run);
     }
@@ -218,53 +216,11 @@ internal sealed class DecisionRoutes(
         );
     }
 
-    /// <summary>
-    /// The key that asked; or a key that it made, or a token that one of these minted, however far down.
-    /// </summary>
-    private async ValueTask<bool> AskedItselfAsync(ProjectCaller caller, Approval approval)
-    {
-        if (approval.AskedWith != "key")
-            return false;
-        var key = caller.Authority.Key?.Row;
-        // A key is younger than the one that made it, so this comes to an end.
-        for (
-            ;
-            key is not null;
-            key =
-                    await keys.FindAsync(key.CreatedBy) is { } maker
-                    && maker.Project == key.Project
-                    && maker.CreatedAt <= key.CreatedAt
-                    && maker.Id != key.Id
-                        ? maker
-                        : null
-        )
-            if (key.Id == approval.AskedBy)
-                return true;
-        return false;
-    }
-
-    private async ValueTask<bool> MayApproveItselfAsync(string project)
-    {
-        var allowed = options.Approvals.DangerousSelfApprovalProjects;
-        return allowed.Length > 0
-            && (
-                allowed.Contains(project, StringComparer.Ordinal)
-                || (
-                    await projects.FindAsync(project) is { } found
-                    && allowed.Contains(found.Name, StringComparer.Ordinal)
-                )
-            );
-    }
-
-    private Refusal SelfApproval(HttpContext http, ProjectCaller caller)
+    private Refusal RefuseSelf(HttpContext http, ProjectCaller caller)
     {
         if (http.GetEndpoint()?.Metadata.GetMetadata<Door>() is { } door)
             audit.Forbidden(http, door, caller, credentials.AddressOf(http));
-        return new Refusal(
-            403,
-            "Who asked does not answer: a run and the key that asked cannot decide.",
-            "self_approval"
-        );
+        return Approvals.SelfApproval.Refusal;
     }
 
     /// <summary>Null: there is no such question for whoever decides.</summary>

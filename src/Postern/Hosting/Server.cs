@@ -253,6 +253,7 @@ internal static class Server
             .AddSingleton<ApprovalRequests>()
             .AddSingleton<AddLink>(s => delivery => s.GetRequiredService<ApprovalRequests>().AddLinkAsync(delivery))
             .AddSingleton<ApprovalDecisions>()
+            .AddSingleton<SelfApproval>()
             .AddSingleton<ApprovalWaiters>();
         services
             .AddSingleton<ApprovalRoutes>()

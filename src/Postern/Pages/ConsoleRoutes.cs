@@ -14,6 +14,7 @@ internal sealed class ConsoleRoutes(
     OverviewPages overview,
     SessionPages sessions,
     RunPages runs,
+    ApprovalPages approvals,
     FindPages find
 )
 {
@@ -31,6 +32,7 @@ internal sealed class ConsoleRoutes(
             .AddSingleton<OverviewPages>()
             .AddSingleton<SessionPages>()
             .AddSingleton<RunPages>()
+            .AddSingleton<ApprovalPages>()
             .AddSingleton<FindPages>();
 
     public void Map(Doors doors)
@@ -46,6 +48,7 @@ internal sealed class ConsoleRoutes(
         overview.Map(pages);
         sessions.Map(pages);
         runs.Map(pages);
+        approvals.Map(pages);
         find.Map(pages);
     }
 

@@ -12,5 +12,7 @@ internal sealed record MenuItem(string Path, string Label, string Icon, long Cou
             yield return new("/sessions", "Sessions", "comment-discussion");
         if (context.MayList("runs"))
             yield return new("/runs", "Runs", "workflow");
+        if (context.MayList("approvals"))
+            yield return new("/approvals", "Approvals", "law", context.Waiting.Approvals);
     }
 }

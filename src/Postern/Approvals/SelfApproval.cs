@@ -1,0 +1,57 @@
+using Postern.Access;
+using Postern.Http;
+using Postern.Settings;
+
+namespace Postern.Approvals;
+
+/// <summary>
+/// Who asks cannot decide: neither the key that asked, nor a key that it made, nor a token or session of one of these;
+/// unless the operator has named the project for trying things out alone.
+/// </summary>
+internal sealed class SelfApproval(KeyStore keys, Projects projects, PosternOptions options)
+{
+    public static Refusal Refusal { get; } =
+        new(403, "Who asked does not answer: a run and the key that asked cannot decide.", "self_approval");
+
+    /// <summary>Whether the caller asked this question itself, and therefore cannot decide it.</summary>
+    public async ValueTask<bool> IsItselfAsync(ProjectCaller caller, Approval approval) =>
+        await AskedAsync(caller, approval) && !await MayApproveItselfAsync(caller.Project);
+
+    /// <summary>
+    /// The key that asked; or a key that it made, or a token that one of these minted, however far down.
+    /// </summary>
+    private async ValueTask<bool> AskedAsync(ProjectCaller caller, Approval approval)
+    {
+        if (approval.AskedWith != "key")
+            return false;
+        var key = caller.Authority.Key?.Row;
+        // A key is younger than the one that made it, so this comes to an end.
+        for (
+            ;
+            key is not null;
+            key =
+                    await keys.FindAsync(key.CreatedBy) is { } maker
+                    && maker.Project == key.Project
+                    && maker.CreatedAt <= key.CreatedAt
+                    && maker.Id != key.Id
+                        ? maker
+                        : null
+        )
+            if (key.Id == approval.AskedBy)
+                return true;
+        return false;
+    }
+
+    private async ValueTask<bool> MayApproveItselfAsync(string project)
+    {
+        var allowed = options.Approvals.DangerousSelfApprovalProjects;
+        return allowed.Length > 0
+            && (
+                allowed.Contains(project, StringComparer.Ordinal)
+                || (
+                    await projects.FindAsync(project) is { } found
+                    && allowed.Contains(found.Name, StringComparer.Ordinal)
+                )
+            );
+    }
+}

@@ -1,0 +1,133 @@
+using System.Text.RegularExpressions;
+using Postern.Support;
+
+namespace Postern.Tests.Pages;
+
+/// <summary>The console's approvals: who sees the buttons, who decides, and who is refused.</summary>
+public sealed partial class ApprovalPageTests : IAsyncLifetime
+{
+    private const string Media = "application/x-www-form-urlencoded";
+    private TestServer _server = null!;
+    private Asking _asking = null!;
+    private string _run = "";
+    private string _question = "";
+
+    public async ValueTask InitializeAsync()
+    {
+        _server = await TestServer.StartAsync();
+        _asking = await Asking.PrepareAsync(_server);
+        (_run, _, _) = await _asking.WaitingAsync(
+            new
+            {
+                title = "Drop the table <b>orders</b>?",
+                options = new[] { "now", "tonight" },
+                payload = new { sql = "DROP TABLE orders" },
+            }
+        );
+        _question = (await _server.GetAsync("/api/v1/runs/" + _run)).String("approvalRequestId");
+    }
+
+    public async ValueTask DisposeAsync() => await _server.DisposeAsync();
+
+    private string Path => "/console/approvals/" + _question;
+
+    private async Task<Answer> SendAsync(ConsoleCookie cookie, HttpMethod method, string path, string? form = null)
+    {
+        using var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false };
+        using var http = new HttpClient(handler) { BaseAddress = new Uri(_server.Url) };
+        using var request = new HttpRequestMessage(method, path);
+        if (form is not null)
+            request.Content = new StringContent(form, new System.Net.Http.Headers.MediaTypeHeaderValue(Media));
+        foreach (var (name, value) in cookie.Headers)
+            request.Headers.TryAddWithoutValidation(name, value);
+        using var response = await http.SendAsync(request);
+        return new Answer(response, await response.Content.ReadAsByteArrayAsync());
+    }
+
+    private async Task<ConsoleCookie> CookieAsync(params string[] scopes) =>
+        (await ConsoleCookie.OfAsync(_server, scopes)).Cookie;
+
+    /// <summary>The form of the page, as a browser would send it, with a button pressed.</summary>
+    private async Task<string> FormAsync(ConsoleCookie cookie, string pressed)
+    {
+        var page = (await SendAsync(cookie, HttpMethod.Get, Path)).Text;
+        var form = page[page.IndexOf("/decide", StringComparison.Ordinal)..];
+        return string.Join(
+                '&',
+                Hidden()
+                    .Matches(form)
+                    .Take(2)
+                    .Select(m => $"{m.Groups[1].Value}={Uri.EscapeDataString(m.Groups[2].Value)}")
+            )
+            + "&"
+            + pressed;
+    }
+
+    [Fact]
+    public async Task A_person_with_the_right_by_name_decides_with_a_choice_and_a_comment()
+    {
+        var cookie = await CookieAsync("read:approvals", "write:approvals");
+        var list = (await SendAsync(cookie, HttpMethod.Get, "/console/approvals")).Text;
+        Assert.Contains(_question, list, StringComparison.Ordinal);
+        var page = (await SendAsync(cookie, HttpMethod.Get, Path)).Text;
+        Assert.Contains("Drop the table &lt;b&gt;orders&lt;/b&gt;?", page, StringComparison.Ordinal);
+        Assert.Contains("/approvals/", page, StringComparison.Ordinal);
+        var form = await FormAsync(cookie, "decision=approved&comment=go+ahead&option=1");
+        var sent = await SendAsync(cookie, HttpMethod.Post, Path + "/decide", form);
+        Assert.Equal((303, Path), (sent.Status, sent.Header("Location")));
+        // The same form again changes nothing and leads to the same page.
+        Assert.Equal(303, (await SendAsync(cookie, HttpMethod.Post, Path + "/decide", form)).Status);
+        var decided = (await _server.GetAsync("/api/v1/approvals/" + _question)).Json;
+        Assert.Equal("approved", decided.GetProperty("status").GetString());
+        Assert.Equal("go ahead", decided.GetProperty("feedback").GetString());
+        Assert.Equal("tonight", decided.GetProperty("response").GetProperty("option").GetString());
+        Assert.Equal("running", (await _server.GetAsync("/api/v1/runs/" + _run)).String("phase"));
+        // The page shows the outcome, and no buttons.
+        page = (await SendAsync(cookie, HttpMethod.Get, Path)).Text;
+        Assert.DoesNotContain("/decide", page, StringComparison.Ordinal);
+        Assert.Contains("go ahead", page, StringComparison.Ordinal);
+        // Another answer comes too late.
+        form = form.Replace("approved", "rejected", StringComparison.Ordinal);
+        form = Regex.Replace(form, "_once=[^&]+", "_once=another-form-of-this-page");
+        Assert.Equal(409, (await SendAsync(cookie, HttpMethod.Post, Path + "/decide", form)).Status);
+    }
+
+    [Theory]
+    [InlineData("decision=expired", "decision")]
+    [InlineData("decision=", "decision")]
+    [InlineData("decision=approved&option=2", "option")]
+    [InlineData("decision=approved&option=now", "option")]
+    [InlineData("decision=approved&other=1", "other")]
+    [InlineData("decision=approved&decision=rejected", "decision")]
+    public async Task What_the_page_does_not_offer_is_refused_and_named(string pressed, string named)
+    {
+        var cookie = await CookieAsync("read:approvals", "write:approvals");
+        var answer = await SendAsync(cookie, HttpMethod.Post, Path + "/decide", await FormAsync(cookie, pressed));
+        Assert.Equal(400, answer.Status);
+        Assert.Contains(named, answer.Text, StringComparison.Ordinal);
+        Assert.Equal("pending", (await _server.GetAsync("/api/v1/approvals/" + _question)).String("status"));
+    }
+
+    [Fact]
+    public async Task A_right_that_is_only_implied_shows_no_buttons_and_decides_nothing()
+    {
+        var admin = await CookieAsync();
+        var page = (await SendAsync(admin, HttpMethod.Get, Path)).Text;
+        Assert.DoesNotContain("/decide", page, StringComparison.Ordinal);
+        Assert.Contains("postern keys create ada", page, StringComparison.Ordinal);
+        Assert.DoesNotContain($"{_server.Url}/approvals/", page, StringComparison.Ordinal);
+        var form = $"_csrf={Uri.EscapeDataString(CsrfOf(page))}&_once=0123456789abcdef&decision=approved";
+        Assert.Equal(403, (await SendAsync(admin, HttpMethod.Post, Path + "/decide", form)).Status);
+
+        // Who may read another question alone is told of none.
+        var other = await CookieAsync("read:approvals:apr_other");
+        Assert.Equal(404, (await SendAsync(other, HttpMethod.Get, Path)).Status);
+        Assert.Equal("pending", (await _server.GetAsync("/api/v1/approvals/" + _question)).String("status"));
+    }
+
+    private static string CsrfOf(string page) =>
+        Hidden().Matches(page).First(m => m.Groups[1].Value == "_csrf").Groups[2].Value;
+
+    [GeneratedRegex("<input type=\"hidden\" name=\"(_csrf|_once)\" value=\"([^\"]+)\"")]
+    private static partial Regex Hidden();
+}
