@@ -13,9 +13,9 @@ internal sealed record ApprovalModel
     /// <summary>He asked it himself, by this key or one that made it.</summary>
     public required bool AskedItself { get; init; }
 
-    /// <summary>The page for one person, which decides; null where he may not have it, or another service asks.</summary>
+    /// <summary>The link that decides; null where the one who looks may not have it, or another service asks.</summary>
     public required string? Link { get; init; }
 
-    /// <summary>The run's other questions have other rounds: this is the one that it waits for.</summary>
+    /// <summary>It can still be decided.</summary>
     public required bool IsOpen { get; init; }
 }
