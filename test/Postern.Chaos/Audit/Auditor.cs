@@ -35,7 +35,7 @@ internal sealed class Auditor(Cluster cluster, string ledger, string rootKey)
 
     public List<Invariant> All { get; private set; } = [];
 
-    /// <summary>How long nodes took to write again once there was a new primary, in words; empty where none moved.</summary>
+    /// <summary>How long nodes took to write again once there was a new primary; empty where none moved.</summary>
     public string Recoveries
     {
         get
