@@ -164,7 +164,7 @@ internal sealed class ApprovalStore(Database database)
                 $"""
                 SELECT COUNT(*) FROM (
                   SELECT 1 FROM approval WHERE project = $1 AND removed = 0 AND status = 'pending'
-                    {(withInternal ? "" : "AND " + SessionStore.IsNotOfInternal("approval"))} LIMIT $2) AS some
+                    {(withInternal ? "" : "AND " + SessionStore.IsNotOfInternal("approval"))} LIMIT $2) AS counted
                 """,
                 r => r.GetInt64(0),
                 project,

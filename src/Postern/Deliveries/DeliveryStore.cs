@@ -274,7 +274,7 @@ internal sealed class DeliveryStore(Database database)
             var query = Narrow(tx, project, filter);
             var limit = query.Arg(most);
             return tx.FirstAsync(
-                $"SELECT COUNT(*) FROM (SELECT 1 FROM delivery WHERE {query.Where} LIMIT {limit}) AS some",
+                $"SELECT COUNT(*) FROM (SELECT 1 FROM delivery WHERE {query.Where} LIMIT {limit}) AS counted",
                 r => r.GetInt64(0),
                 query.Args
             );

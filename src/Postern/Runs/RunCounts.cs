@@ -31,7 +31,7 @@ internal sealed class RunCounts(Database database)
                     $"""
                     SELECT {column}, COUNT(*) FROM (
                       SELECT {column} FROM run WHERE {query.Where}
-                      ORDER BY created_at DESC, id DESC LIMIT {rows}) AS some
+                      ORDER BY created_at DESC, id DESC LIMIT {rows}) AS counted
                     WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY COUNT(*) DESC, {column} LIMIT {names}
                     """,
                     r => (r.GetString(0), r.GetInt64(1)),
