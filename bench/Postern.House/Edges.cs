@@ -22,6 +22,7 @@ internal static partial class Edges
         "Dispatch",
         "Approvals",
         "History",
+        "Pages",
         "Hosting",
     ];
 
@@ -35,6 +36,9 @@ internal static partial class Edges
         ["callback_secret"] = "Access",
         ["callback_token_secret"] = "Access",
         ["approval_service"] = "Access",
+        ["console_session"] = "Access",
+        ["console_once"] = "Access",
+        ["console_link"] = "Access",
         ["agent"] = "Agents",
         ["session"] = "Sessions",
         ["record"] = "Sessions",

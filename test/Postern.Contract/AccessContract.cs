@@ -298,10 +298,7 @@ public sealed class AccessContract
             Watch = new AccessWatch(
                 database,
                 store,
-                Ring,
-                Revocations,
-                Callbacks,
-                services,
+                new AccessInMemory(Ring, Revocations, Callbacks, services),
                 new ConsoleSessions(database, Ring, new Postern.Settings.PosternOptions()),
                 clock,
                 NullLogger<AccessWatch>.Instance

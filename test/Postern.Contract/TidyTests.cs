@@ -8,104 +8,56 @@ namespace Postern.Contract;
 /// </summary>
 public sealed partial class TidyTests
 {
-    /// <summary>What each folder may use, beside itself. Features may use one another through their stores.</summary>
-    private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
+    /// <summary>From what stands lowest to what may use all: a folder uses itself and those before it.</summary>
+    private static readonly string[] Order =
+    [
+        "Storage",
+        "Settings",
+        "Http",
+        "Access",
+        "Live",
+        "Deliveries",
+        "Agents",
+        "Runs",
+        "Sessions",
+        "Triggers",
+        "Dispatch",
+        "Approvals",
+        "History",
+        "Pages",
+        "Hosting",
+    ];
+
+    /// <summary>The folder that alone names a table; the command line, migrations and backups know all.</summary>
+    private static readonly Dictionary<string, string[]> Tables = new(StringComparer.Ordinal)
     {
-        ["Storage"] = [],
-        ["Settings"] = [],
-        ["Http"] = ["Storage"],
-        ["Access"] = ["Http", "Settings", "Storage"],
-        ["Live"] = ["Access", "Http", "Settings", "Storage"],
-        ["Deliveries"] = ["Access", "Http", "Settings", "Storage"],
-        ["Approvals"] =
+        ["Storage"] = ["meta", "node", "hint_log"],
+        ["Access"] =
         [
-            "Access",
-            "Http",
-            "Settings",
-            "Storage",
-            "Live",
-            "Deliveries",
-            "Agents",
-            "Runs",
-            "Sessions",
-            "Dispatch",
+            "project",
+            "api_key",
+            "revocation",
+            "used_token",
+            "audit",
+            "callback_secret",
+            "callback_token_secret",
+            "approval_service",
+            "console_session",
+            "console_once",
+            "console_link",
         ],
-        ["Agents"] = ["Access", "Http", "Settings", "Storage"],
-        ["Dispatch"] =
-        [
-            "Access",
-            "Http",
-            "Settings",
-            "Storage",
-            "Live",
-            "Deliveries",
-            "Agents",
-            "Runs",
-            "Sessions",
-            "Triggers",
-        ],
-        ["Triggers"] = ["Access", "Http", "Settings", "Storage", "Live", "Deliveries", "Agents", "Runs", "Sessions"],
-        ["Runs"] =
-        [
-            "Access",
-            "Http",
-            "Settings",
-            "Storage",
-            "Live",
-            "Deliveries",
-            "Agents",
-            "Approvals",
-            "Dispatch",
-            "Sessions",
-        ],
-        ["Sessions"] =
-        [
-            "Access",
-            "Http",
-            "Settings",
-            "Storage",
-            "Live",
-            "Deliveries",
-            "Agents",
-            "Approvals",
-            "Runs",
-            "Triggers",
-        ],
-        ["History"] = ["Access", "Http", "Settings", "Storage", "Live", "Runs", "Sessions"],
-        ["Hosting"] =
-        [
-            "Access",
-            "Http",
-            "Settings",
-            "Storage",
-            "Live",
-            "Deliveries",
-            "Agents",
-            "Approvals",
-            "Runs",
-            "Sessions",
-            "Triggers",
-            "Dispatch",
-            "History",
-            "Pages",
-        ],
-        ["Pages"] =
-        [
-            "Access",
-            "Http",
-            "Settings",
-            "Storage",
-            "Live",
-            "Deliveries",
-            "Agents",
-            "Approvals",
-            "Runs",
-            "Sessions",
-            "Triggers",
-            "Dispatch",
-            "History",
-        ],
+        ["Deliveries"] = ["event", "webhook_endpoint", "delivery", "delivery_attempt"],
+        ["Agents"] = ["agent"],
+        ["Runs"] = ["run", "run_data", "run_event", "run_attempt", "run_request", "workflow"],
+        ["Sessions"] = ["session", "record", "message", "message_piece", "message_draft", "participant"],
+        ["Triggers"] = ["agent_trigger", "capture", "capture_key"],
+        ["Approvals"] = ["approval"],
     };
+
+    private const int MostParts = 7;
+
+    /// <summary>A page shows something of many features.</summary>
+    private const int MostPartsOfPages = 12;
 
     private static readonly string[] Folders = ["src", "test", "bench", "samples"];
 
@@ -184,20 +136,74 @@ public sealed partial class TidyTests
             var folder = Path.GetRelativePath(Repository.File("src/Postern"), file).Split('/')[0];
             if (folder.EndsWith(".cs", StringComparison.Ordinal))
                 continue;
-            Assert.True(
-                MayUse.ContainsKey(folder),
-                $"The folder {folder} has no place among the others: say in TidyTests what it may use"
-            );
+            var place = Array.IndexOf(Order, folder);
+            Assert.True(place >= 0, $"The folder {folder} has no place among the others: give it one in TidyTests");
             foreach (Match use in Use().Matches(File.ReadAllText(file)))
             {
                 var used = use.Groups[1].Value;
                 Assert.True(
-                    used == folder || MayUse[folder].Contains(used),
-                    $"{file} uses Postern.{used}: {folder} may not"
+                    Array.IndexOf(Order, used) <= place,
+                    $"{file} uses Postern.{used}, which stands above {folder}: raise a change that it reacts to "
+                        + "(ReactionTable), or move what it needs"
                 );
             }
         }
     }
+
+    [Fact]
+    public void A_table_is_named_by_its_owner_alone()
+    {
+        var owners = Tables
+            .SelectMany(o => o.Value.Select(table => (table, o.Key)))
+            .ToDictionary(o => o.table, o => o.Key, StringComparer.Ordinal);
+        Assert.Empty(
+            Postern
+                .Storage.Migrations.All.SelectMany(m => NewTable().Matches(m.Sql).Select(t => t.Groups[1].Value))
+                .Except(owners.Keys, StringComparer.Ordinal)
+        );
+        foreach (var file in Sources("src/Postern"))
+        {
+            var folder = Path.GetRelativePath(Repository.File("src/Postern"), file).Split('/')[0];
+            if (folder is "Storage" or "Hosting")
+                continue;
+            foreach (var line in File.ReadLines(file))
+            foreach (Match named in NamedTable().Matches(line))
+            {
+                if (owners.TryGetValue(named.Groups[1].Value, out var owner))
+                    Assert.True(owner == folder, $"{file} names the table of {owner}: {line.Trim()}");
+            }
+        }
+    }
+
+    [Fact]
+    public void Nothing_is_made_of_more_than_seven_parts()
+    {
+        var parts = typeof(Postern.Storage.Database)
+            .Assembly.GetTypes()
+            .Where(t => t is { IsClass: true, IsNested: false } && t.GetMethod("<Clone>$") is null)
+            .Where(t => t.Namespace?.StartsWith("Postern", StringComparison.Ordinal) == true)
+            .Where(t => !typeof(Exception).IsAssignableFrom(t))
+            .ToDictionary(
+                t => t.FullName!,
+                t => t.GetConstructors(Everything).Select(c => c.GetParameters().Length).DefaultIfEmpty(0).Max(),
+                StringComparer.Ordinal
+            );
+        Assert.True(parts.Count > 200, "the classes were found");
+        Assert.All(
+            parts,
+            p =>
+                Assert.True(
+                    p.Value
+                        <= (
+                            p.Key.StartsWith("Postern.Pages.", StringComparison.Ordinal) ? MostPartsOfPages : MostParts
+                        ),
+                    $"{p.Key} is made of {p.Value} parts: what of it belongs together?"
+                )
+        );
+    }
+
+    [GeneratedRegex(@"\b(?:FROM|INTO|UPDATE|JOIN) ([a-z_]+)\b")]
+    private static partial Regex NamedTable();
 
     [Fact]
     public void Types_are_not_named_for_what_everything_is()

@@ -14,10 +14,7 @@ namespace Postern.Access;
 internal sealed class AccessWatch(
     Database database,
     KeyStore store,
-    KeyRing keys,
-    Revocations revocations,
-    CallbackSecrets callbacks,
-    ApprovalServices services,
+    AccessInMemory kept,
     ConsoleSessions consoles,
     TimeProvider clock,
     ILogger<AccessWatch> log
@@ -91,12 +88,12 @@ internal sealed class AccessWatch(
                 return false;
             }
             await foreach (var page in store.ChangedSinceAsync(_version))
-                keys.Refresh(page);
-            await callbacks.RefreshAsync(_version);
-            await services.RefreshAsync(_version);
+                kept.Keys.Refresh(page);
+            await kept.Callbacks.RefreshAsync(_version);
+            await kept.Services.RefreshAsync(_version);
             await consoles.RefreshAsync(_version);
             await foreach (var page in store.RevocationsSinceAsync(_version, database.Now))
-                revocations.Add(page);
+                kept.Revocations.Add(page);
             // Reached only now that all of it was read: a look that failed is made again from where it began.
             _version = version;
             Volatile.Write(ref _asOf, began);
@@ -184,14 +181,14 @@ internal sealed class AccessWatch(
     private async Task TidyAsync(CancellationToken stop)
     {
         var now = database.Now;
-        revocations.Forget(now);
+        kept.Revocations.Forget(now);
         consoles.Forget(now);
         var off = await database.FollowClockAsync(stop);
         var isWrong = Math.Abs(off) > ClockTolerance;
         if (isWrong && !_clockIsWrong)
             AccessLog.ClockIsOff(log, off / 1_000_000.0);
         _clockIsWrong = isWrong;
-        var used = keys.TakeUsed();
+        var used = kept.Keys.TakeUsed();
         if (used.Count > 0)
             await store.MarkUsedAsync(used);
     }

@@ -8,10 +8,9 @@ namespace Postern.Access;
 
 /// <summary>What a request presented, tried against what a door accepts.</summary>
 internal sealed class CredentialReader(
-    KeyRing keys,
+    AccessInMemory kept,
     Tokens tokens,
     RunAttempts runs,
-    CallbackSecrets callbacks,
     ConsoleSessions consoles,
     Projects projects,
     Database database,
@@ -24,6 +23,9 @@ internal sealed class CredentialReader(
         r => ScopeSet.Parse(r.Value.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries)),
         StringComparer.Ordinal
     );
+
+    /// <summary>Returns the grant of a live key, wherever its text was found; null when it is none.</summary>
+    public ValueTask<KeyGrant?> KeyOfAsync(string text, long now) => kept.Keys.VerifyAsync(text, now);
 
     /// <summary>The caller, or what was unfit about the credential.</summary>
     public async ValueTask<CredentialAnswer> TryAsync(HttpContext http, Door door, long now)
@@ -109,7 +111,7 @@ internal sealed class CredentialReader(
         if (presented.Count == 0)
             return CredentialAnswer.Unfit(UnfitCredential.Missing, "missing");
         // Two of them are none: which one was meant is not ours to choose.
-        return presented.Count == 1 && callbacks.Verify(presented[0] ?? "") is { } caller
+        return presented.Count == 1 && kept.Callbacks.Verify(presented[0] ?? "") is { } caller
             ? CredentialAnswer.Fit(caller)
             : CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_secret");
     }
@@ -147,7 +149,7 @@ internal sealed class CredentialReader(
     {
         if ((opens & (Credentials.Key | Credentials.Operator | Credentials.PersonalKey)) == 0)
             return CredentialAnswer.Unfit(UnfitCredential.BadToken, "malformed");
-        if (await keys.VerifyAsync(key, now) is not { } grant)
+        if (await kept.Keys.VerifyAsync(key, now) is not { } grant)
             return CredentialAnswer.Unfit(UnfitCredential.BadKey, "unknown_key", ApiKey.TryParse(key)?.Id);
         var row = grant.Key.Row;
         if (opens == Credentials.PersonalKey && row.Kind != "pat")
@@ -181,7 +183,7 @@ internal sealed class CredentialReader(
         if (
             run is null or { Length: > 128 }
             || project is null or { Length: > 128 }
-            || !await callbacks.IsRunTokenAsync(presented, project, run, attempt)
+            || !await kept.Callbacks.IsRunTokenAsync(presented, project, run, attempt)
         )
             return CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_callback_token");
         return Fit(project, new CallbackTokenAuthority(run, attempt));

@@ -14,7 +14,6 @@ namespace Postern.Access;
 /// </summary>
 internal sealed class Gate(
     CredentialReader credentials,
-    KeyRing keys,
     FailedCredentials failed,
     Rates rates,
     Audit audit,
@@ -240,7 +239,11 @@ internal sealed class Gate(
         string? exposed = null;
         if (failed.MayTryAgain(http))
             foreach (var value in http.Request.Query.SelectMany(q => q.Value))
-                if (exposed is null && value is not null && await keys.VerifyAsync(value, database.Now) is { } grant)
+                if (
+                    exposed is null
+                    && value is not null
+                    && await credentials.KeyOfAsync(value, database.Now) is { } grant
+                )
                     exposed = grant.Key.Row.Id;
         audit.ExposedInUrl(http, exposed, credentials.AddressOf(http));
         return Refusal.BadRequest(

@@ -10,6 +10,9 @@ internal sealed class AgentStore(Database database)
 {
     private const string Columns = "project, slug, kind, url, sealed_secret, settings, created_at, updated_at";
 
+    /// <summary>The rows that are counted for the quota of a project, $1.</summary>
+    public const string OfProject = "agent WHERE project = $1";
+
     public static ValueTask<Agent?> FindAsync(Tx tx, string project, string slug) =>
         tx.FirstAsync($"SELECT {Columns} FROM agent WHERE project = $1 AND slug = $2", Map, project, slug);
 

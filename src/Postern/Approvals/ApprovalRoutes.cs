@@ -20,8 +20,7 @@ internal sealed class ApprovalRoutes(
     AgentStore agents,
     RunStore runs,
     SessionDoor door,
-    StreamRegistry registry,
-    Database database
+    StreamRegistry registry
 )
 {
     private const int MaxBody = 1024 * 1024;
@@ -204,7 +203,7 @@ internal sealed class ApprovalRoutes(
             {
                 json.WriteStartArray("data");
                 foreach (var approval in found.Rows)
-                    ApprovalJson.Write(json, approval, database.Now, approval.RequestUrl);
+                    ApprovalJson.Write(json, approval, registry.Now, approval.RequestUrl);
                 json.WriteEndArray();
                 if (Cursor.Text(found.Next) is { } next)
                     json.WriteString("nextCursor", next);
@@ -224,7 +223,7 @@ internal sealed class ApprovalRoutes(
         }
         var buffer = new System.Buffers.ArrayBufferWriter<byte>(1024);
         using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))
-            ApprovalJson.Write(json, approval, database.Now, await UrlForAsync(approval, caller));
+            ApprovalJson.Write(json, approval, registry.Now, await UrlForAsync(approval, caller));
         return Reply.Bytes(200, buffer.WrittenMemory);
     }
 

@@ -15,13 +15,9 @@ internal sealed class DecisionRoutes(
     ApprovalDecisions decisions,
     ApprovalServices services,
     ApprovalStore approvals,
-    SelfApproval asking,
     Projects projects,
-    CredentialReader credentials,
-    FailedCredentials failed,
-    VerificationPlaces places,
-    Rates rates,
-    Audit audit,
+    SenderGate gate,
+    SelfApproval selfApproval,
     Database database
 )
 {
@@ -78,19 +74,18 @@ internal sealed class DecisionRoutes(
             configured = services.Of(project);
             // All are tried, so that the time says nothing of which.
             var secrets = configured.Sum(s => s.Secrets.Count);
-            var signed = await places.VerifyAsync(
+            var signed = await gate.VerifyAsync(
+                http,
                 body.Length,
                 secrets,
-                () => ServicesBehind(configured, http.Request.Headers, body),
-                http.RequestAborted
+                () => ServicesBehind(configured, http.Request.Headers, body)
             );
             if (signed is null)
                 return VerificationPlaces.Busy;
             if (signed.Count == 0)
-                return failed.Refuse(
+                return gate.Refuse(
                     http,
                     "bad_signature",
-                    null,
                     new Refusal(
                         401,
                         Signatures.IsSigned(http.Request.Headers)
@@ -101,7 +96,7 @@ internal sealed class DecisionRoutes(
                         Challenge = "Signature realm=\"postern\"",
                     }
                 );
-            if (rates.OfCallback(http, project) is { } slower)
+            if (gate.Slower(http, project) is { } slower)
                 return slower;
             var (message, wrong) = ApprovalMessage.Read(body);
             if (message is null)
@@ -176,8 +171,8 @@ internal sealed class DecisionRoutes(
             {
                 Extra = [("approval_request_id", last.Id)],
             };
-        if (await asking.IsItselfAsync(caller, last))
-            return RefuseSelf(http, caller);
+        if (await selfApproval.RefuseAsync(http, caller, last) is { } itself)
+            return itself;
         return Answer(await database.WriteAsync(tx => decisions.DecideAsync(tx, caller.Project, last.Id, decided)))
             ?? ApprovalRoutes.NoSuchRun(caller, run);
     }
@@ -214,13 +209,6 @@ internal sealed class DecisionRoutes(
             id,
             null
         );
-    }
-
-    private Refusal RefuseSelf(HttpContext http, ProjectCaller caller)
-    {
-        if (http.GetEndpoint()?.Metadata.GetMetadata<Door>() is { } door)
-            audit.Forbidden(http, door, caller, credentials.AddressOf(http));
-        return Approvals.SelfApproval.Refusal;
     }
 
     /// <summary>Null: there is no such question for whoever decides.</summary>

@@ -8,7 +8,13 @@ namespace Postern.Approvals;
 /// Who asks cannot decide: neither the key that asked, nor a key that it made, nor a token or session of one of these;
 /// unless the operator has named the project for trying things out alone.
 /// </summary>
-internal sealed class SelfApproval(KeyStore keys, Projects projects, PosternOptions options)
+internal sealed class SelfApproval(
+    KeyStore keys,
+    Projects projects,
+    CredentialReader credentials,
+    Audit audit,
+    PosternOptions options
+)
 {
     public static Refusal Refusal { get; } =
         new(403, "Who asked does not answer: a run and the key that asked cannot decide.", "self_approval");
@@ -16,6 +22,16 @@ internal sealed class SelfApproval(KeyStore keys, Projects projects, PosternOpti
     /// <summary>Whether the caller asked this question itself, and therefore cannot decide it.</summary>
     public async ValueTask<bool> IsItselfAsync(ProjectCaller caller, Approval approval) =>
         await AskedAsync(caller, approval) && !await MayApproveItselfAsync(caller.Project);
+
+    /// <summary>Returns the refusal, with its row in the audit; null for one who may decide.</summary>
+    public async ValueTask<Refusal?> RefuseAsync(HttpContext http, ProjectCaller caller, Approval approval)
+    {
+        if (!await IsItselfAsync(caller, approval))
+            return null;
+        if (http.GetEndpoint()?.Metadata.GetMetadata<Door>() is { } door)
+            audit.Forbidden(http, door, caller, credentials.AddressOf(http));
+        return Refusal;
+    }
 
     /// <summary>
     /// The key that asked; or a key that it made, or a token that one of these minted, however far down.

@@ -11,7 +11,7 @@ internal sealed class DeliveryKeeper(
     Database database,
     DeliveryStore store,
     WebhookEndpoints endpoints,
-    DeliveryWorker worker,
+    DeliveryRecorder recorder,
     PosternOptions options,
     TimeProvider clock,
     ILogger<DeliveryKeeper> log
@@ -40,7 +40,7 @@ internal sealed class DeliveryKeeper(
         var why = delivery.Reason is null
             ? "Its time was over before it could be sent."
             : $"Its time was over; the last attempt: {delivery.Reason}";
-        return worker.EndUnsentAsync(delivery, worker.PurposeOf(delivery), why);
+        return recorder.EndUnsentAsync(delivery, why);
     }
 
     /// <summary>

@@ -24,9 +24,8 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
 
     private readonly DeliveryStore _store;
     private readonly DeliverySender _sender;
-    private readonly Outbox _outbox;
+    private readonly DeliveryRecorder _recorder;
     private readonly PosternOptions _options;
-    private readonly Dictionary<string, DeliveryPurpose> _purposes;
     private readonly Dictionary<(string, string), DeliveryLane> _lanes = [];
     private readonly Lock _gate = new();
     private readonly HashSet<(string Project, string Id)> _held = [];
@@ -43,19 +42,16 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
         Database database,
         DeliveryStore store,
         DeliverySender sender,
-        Outbox outbox,
-        IEnumerable<DeliveryPurpose> purposes,
+        DeliveryRecorder recorder,
         PosternOptions options,
-        IHostApplicationLifetime host,
-        TimeProvider clock,
+        ServerLife life,
         ILogger<DeliveryWorker> log
     )
-        : base(database, Topics.Deliveries, clock, log)
+        : base(database, Topics.Deliveries, life.Clock, log)
     {
-        (_store, _sender, _outbox, _options, _clock) = (store, sender, outbox, options, clock);
-        _stopping = host.ApplicationStopping;
+        (_store, _sender, _recorder, _options, _clock) = (store, sender, recorder, options, life.Clock);
+        _stopping = life.Stopping;
         _stopping.Register(Due.Set);
-        _purposes = purposes.ToDictionary(p => p.Name, StringComparer.Ordinal);
         _recovered = !database.IsEmbedded;
     }
 
@@ -204,12 +200,11 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
         List<Delivery> back = [];
         try
         {
-            if (!_purposes.TryGetValue(delivery.Purpose, out var purpose))
-                throw new InvalidOperationException($"Nobody knows the purpose {delivery.Purpose} of {delivery.Id}.");
+            var purpose = _recorder.PurposeOf(delivery);
             var (request, why) = await purpose.PrepareAsync(delivery);
             bool? reached = null;
             if (request is null)
-                await EndUnsentAsync(delivery, purpose, why!, tell: false);
+                await _recorder.EndUnsentAsync(delivery, why!, tell: false);
             else
             {
                 lock (_gate)
@@ -226,7 +221,7 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
                         delivery.Attempts + 1,
                         attempt.Status?.ToString() ?? attempt.Category
                     );
-                await KeepAsync(delivery, purpose, attempt, request.MaxTries ?? DeliverySchedule.Schedule.Length + 1);
+                await KeepAsync(delivery, attempt, request.MaxTries ?? DeliverySchedule.Schedule.Length + 1);
                 // Whoever answers is there, whatever he answers to this one delivery.
                 reached = !attempt.MayPass || attempt.Arrived;
             }
@@ -271,13 +266,13 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
     /// The record of what was sent. While the database is away it is tried again: the request is not to be made a
     /// second time for want of its record. Whoever has taken the lease meanwhile makes it say nothing.
     /// </summary>
-    private async Task KeepAsync(Delivery delivery, DeliveryPurpose purpose, Attempt attempt, long maxTries)
+    private async Task KeepAsync(Delivery delivery, Attempt attempt, long maxTries)
     {
         while (true)
         {
             try
             {
-                await RecordAsync(delivery, purpose, attempt, maxTries);
+                await _recorder.RecordAsync(delivery, attempt, maxTries);
                 return;
             }
             catch (Exception fault) when (fault is StorageUnavailableException or DbException { IsTransient: true })
@@ -287,81 +282,6 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
             await Task.Delay(RecordEvery, _clock, _cut.Token);
         }
     }
-
-    private Task RecordAsync(Delivery delivery, DeliveryPurpose purpose, Attempt attempt, long maxTries) =>
-        Database.WriteAsync(async tx =>
-        {
-            await purpose.LockAsync(tx, delivery);
-            var again =
-                !attempt.Arrived
-                && attempt.MayPass
-                && attempt.Directive is null
-                && delivery.Tries + 1 < Math.Min(maxTries, DeliverySchedule.Schedule.Length + 1)
-                    ? DeliverySchedule.DueAgain(tx, delivery, attempt)
-                    : (long?)null;
-            if (again is { } dueAt && dueAt < delivery.GiveUpAt)
-            {
-                if (await DeliveryEnd.PostponeAsync(tx, delivery, attempt, dueAt))
-                    await purpose.AttemptedAsync(tx, delivery, attempt);
-                return 0;
-            }
-            var reason = attempt.Arrived ? null : attempt.Words;
-            if (!await DeliveryEnd.EndAsync(tx, delivery, attempt, reason))
-                return 0;
-            await purpose.EndedAsync(tx, delivery, attempt, reason);
-            if (attempt.Disables)
-                await purpose.DisableAsync(
-                    tx,
-                    delivery,
-                    attempt.Status == 410
-                        ? "it answered 410 Gone"
-                        : "it asked for nothing more (webhook-delivery: disable)"
-                );
-            if (reason is not null)
-                await TellDeadAsync(tx, delivery, reason);
-            return 0;
-        });
-
-    /// <summary>
-    /// Ends a delivery that is not sent: its time is over, or there is nothing to send any more, which is nobody's
-    /// failure and not told.
-    /// </summary>
-    internal Task<bool> EndUnsentAsync(Delivery delivery, DeliveryPurpose purpose, string why, bool tell = true) =>
-        Database.WriteAsync(async tx =>
-        {
-            await purpose.LockAsync(tx, delivery);
-            if (!await DeliveryEnd.EndAsync(tx, delivery, null, why))
-                return false;
-            await purpose.EndedAsync(tx, delivery, null, why);
-            if (tell)
-                await TellDeadAsync(tx, delivery, why);
-            return true;
-        });
-
-    internal DeliveryPurpose PurposeOf(Delivery delivery) => _purposes[delivery.Purpose];
-
-    /// <summary>
-    /// Dead deliveries are told of; those that were to tell of one are only listed, so that one dead endpoint does not
-    /// go on for ever.
-    /// </summary>
-    private ValueTask TellDeadAsync(Tx tx, Delivery delivery, string reason) =>
-        delivery.Type == EventType.DeliveryDead.Name || delivery.Type == EventType.EndpointDisabled.Name
-            ? default
-            : _outbox.EmitAsync(
-                tx,
-                delivery.Project,
-                EventType.DeliveryDead,
-                delivery.Id,
-                json =>
-                {
-                    json.WriteString("deliveryId", delivery.Id);
-                    json.WriteString("deliveryType", delivery.Type);
-                    json.WriteString("purpose", delivery.Purpose);
-                    json.WriteString("endpoint", WebhookEndpoints.Shown(delivery.Endpoint));
-                    json.WriteString("subject", delivery.Subject);
-                    json.WriteString("reason", reason);
-                }
-            );
 
     private async Task GiveBackAsync(List<Delivery> deliveries, long dueAt)
     {

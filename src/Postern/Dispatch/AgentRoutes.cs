@@ -125,7 +125,7 @@ internal sealed class AgentRoutes(
                 && await ProjectQuota.WhyNotOneMoreAsync(
                     tx,
                     caller.Project,
-                    "agent WHERE project = $1",
+                    AgentStore.OfProject,
                     "Agents",
                     options.Quotas.Agents
                 )

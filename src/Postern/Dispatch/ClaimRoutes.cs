@@ -6,7 +6,6 @@ using Postern.Http;
 using Postern.Live;
 using Postern.Runs;
 using Postern.Sessions;
-using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Dispatch;
@@ -22,10 +21,7 @@ internal sealed class ClaimRoutes(
     Turns turns,
     DispatchBody dispatch,
     Database database,
-    PosternOptions options,
-    StreamRegistry registry,
-    IHostApplicationLifetime lifetime,
-    TimeProvider clock
+    LongPolls polls
 )
 {
     private const int MaxBody = 16 * 1024;
@@ -73,18 +69,14 @@ internal sealed class ClaimRoutes(
             return new Refusal(409, $"{slug} is an {agent.Kind} agent: its runs are given to it.", "not_pull");
 
         await asks.AskedAsync(agent);
-        using var asking = registry.Wait(http, caller);
-        var offered = new AsyncSignal();
-        using var listening = database.Changes.Listen(Topics.Claimable(caller.Project, slug), offered.Set);
-        using var stopping = lifetime.ApplicationStopping.Register(offered.Set);
-        var began = clock.GetTimestamp();
+        var offered = Topics.Claimable(caller.Project, slug);
+        using var poll = polls.Begin(http, caller, offered, TimeSpan.FromSeconds(wait));
         while (true)
         {
             var claimed = await ClaimAsync(caller, agent, (int)most, lease);
-            var left = TimeSpan.FromSeconds(wait) - clock.GetElapsedTime(began);
-            if (claimed.Count > 0 || left <= TimeSpan.Zero || lifetime.ApplicationStopping.IsCancellationRequested)
+            if (claimed.Count > 0 || poll.IsOver)
                 return Reply.Bytes(200, await RenderAsync(claimed));
-            await asking.ForAsync(offered, left);
+            await poll.UntilChangedAsync();
         }
     }
 
@@ -157,14 +149,7 @@ internal sealed class ClaimRoutes(
     private async ValueTask<Run?> BeginAsync(Tx tx, Run claimed, Agent agent, Actor by)
     {
         if (claimed.Session is not null)
-            return (
-                await turns.BeginAsync(
-                    tx,
-                    claimed,
-                    TimeSpan.FromSeconds(agent.Settings.TurnSeconds ?? options.Runs.TurnSeconds),
-                    null
-                )
-            )?.Run;
+            return (await turns.BeginAsync(tx, claimed, agent, null))?.Run;
         if (
             await HeldRun.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run
             || run.Attempt != claimed.Attempt

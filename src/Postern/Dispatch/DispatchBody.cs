@@ -17,10 +17,9 @@ namespace Postern.Dispatch;
 /// </summary>
 internal sealed class DispatchBody(
     SessionTokens tokens,
-    CallbackSecrets callbacks,
+    DispatchCallbacks callbacks,
     Transcript transcript,
     SessionStore sessions,
-    CaptureStore captures,
     Projects projects,
     ServerAddress address,
     Database database
@@ -44,7 +43,7 @@ internal sealed class DispatchBody(
         var name = session is null ? null : Conversation.NameOf(session);
         // As long as tokens may live: a question to a person makes a run live longer than its own deadlines say now.
         var token = await tokens.ForRunAsync(run, name, database.Now + Wire.Microseconds(Tokens.MaxLife));
-        var (callbackPath, callbackHeaders, trigger, capture) = await CallbackOfAsync(run, session);
+        var callback = await callbacks.OfAsync(run, session);
         var isDefault = run.Project == await projects.DefaultAsync();
         var messages = session is null ? null : await TailAsync(session);
         var (input, artifacts) = await database.ReadAsync(async tx =>
@@ -87,73 +86,18 @@ internal sealed class DispatchBody(
                 json.WriteEndObject();
             }
             json.WriteStartObject("callback");
-            json.WriteString("url", address.Url + callbackPath);
+            json.WriteString("url", address.Url + callback.Path);
             json.WriteStartObject("headers");
-            foreach (var (header, value) in callbackHeaders)
+            foreach (var (header, value) in callback.Headers)
                 json.WriteString(header, value);
             if (!isDefault)
                 json.WriteString(CredentialReader.ProjectHeader, run.Project);
             json.WriteEndObject();
             json.WriteEndObject();
-            if (trigger is not null)
-                WriteTrigger(json, trigger, capture!);
+            if (callback is { Trigger: { } trigger, Capture: { } capture })
+                WriteTrigger(json, trigger, capture);
             json.WriteString("token", token);
         };
-    }
-
-    /// <summary>
-    /// Where the end is reported: a captured request's at the execution callback, everything else at the run's own
-    /// status.
-    /// </summary>
-    private async ValueTask<(
-        string Path,
-        (string Header, string Value)[] Headers,
-        Trigger? Trigger,
-        Capture? Capture
-    )> CallbackOfAsync(Run run, Session? session)
-    {
-        var capture = session is { IsOfTrigger: true }
-            ? await captures.OfTurnAsync(run.Project, session.Id, session.TurnInSeq)
-            : null;
-        if (
-            capture is not null
-            && await database.ReadAsync(tx => TriggerStore.FindByUidAsync(tx, run.Project, capture.TriggerUid))
-                is { } trigger
-        )
-        {
-            var token = await callbacks.TokenForAsync(
-                run.Project,
-                ExecutionRoutes.Scope,
-                trigger.Name.Namespace,
-                trigger.Name.Id,
-                capture.Id
-            );
-            return (
-                "/api/callbacks/execution",
-                [
-                    (CredentialReader.CallbackTokenHeader, token),
-                    (ExecutionRoutes.NamespaceHeader, trigger.Name.Namespace),
-                    (ExecutionRoutes.TriggerHeader, trigger.Name.Id),
-                    (ExecutionRoutes.RequestHeader, capture.Id),
-                ],
-                trigger,
-                capture
-            );
-        }
-        var attempt = run.Attempt.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        return (
-            $"/api/v1/runs/{run.Id}/status",
-            [
-                (
-                    CredentialReader.CallbackTokenHeader,
-                    await callbacks.TokenForRunAsync(run.Project, run.Id, run.Attempt)
-                ),
-                (CredentialReader.RunHeader, run.Id),
-                (CredentialReader.AttemptHeader, attempt),
-            ],
-            null,
-            null
-        );
     }
 
     private static void WriteTrigger(Utf8JsonWriter json, Trigger trigger, Capture capture)

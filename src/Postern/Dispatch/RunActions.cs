@@ -11,8 +11,12 @@ namespace Postern.Dispatch;
 /// What an operator does to a run: start, cancel, pause, resume, retry. Each is called with the run's row held, and
 /// answers the run as it is then or why not. A repeat of what has been done already is answered with the run.
 /// </summary>
-internal sealed class RunActions(RunMachine machine, WorkflowStore workflows)
+internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, RunReports reports)
 {
+    /// <summary>What its worker reports, which the workflow allows or not.</summary>
+    public ValueTask<ReportOutcome> ReportAsync(Tx tx, string project, string id, Report report) =>
+        reports.TakeAsync(tx, project, id, report);
+
     public async ValueTask<(Run? Run, Refusal? Refusal)> StartAsync(Tx tx, HeldRun run, Actor by)
     {
         if (run.IsEnded)

@@ -16,17 +16,11 @@ namespace Postern.Dispatch;
 internal sealed class RunDispatcher(
     Database database,
     RunStore runs,
-    AgentStore agents,
-    Turns turns,
-    RunMachine machine,
-    RunReports reports,
-    Outbox outbox,
-    EchoAgent echo,
+    Handover handover,
     PosternOptions options,
-    IHostApplicationLifetime host,
-    TimeProvider clock,
+    ServerLife life,
     ILogger<RunDispatcher> log
-) : SignalledPollingLoop(database, Topics.Runs, clock, log)
+) : SignalledPollingLoop(database, Topics.Runs, life.Clock, log)
 {
     /// <summary>How long a node that died keeps others waiting. What takes longer renews it.</summary>
     internal static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
@@ -34,7 +28,7 @@ internal sealed class RunDispatcher(
     private static readonly TimeSpan GivesBackWithin = TimeSpan.FromSeconds(2);
 
     private readonly SemaphoreSlim _slots = new(options.Runs.DispatchConcurrency);
-    private readonly TimeProvider _clock = clock;
+    private readonly TimeProvider _clock = life.Clock;
     private readonly PlaceFinder _places = new(database);
     private readonly CancellationTokenSource _cut = new();
     private bool _recovered = !database.IsEmbedded;
@@ -42,7 +36,7 @@ internal sealed class RunDispatcher(
 
     protected override async Task<bool> PollAsync(CancellationToken stop)
     {
-        if (host.ApplicationStopping.IsCancellationRequested)
+        if (life.Stopping.IsCancellationRequested)
             return false;
         if (!_recovered)
             await runs.ReleaseAllAsync();
@@ -77,7 +71,7 @@ internal sealed class RunDispatcher(
     {
         try
         {
-            await HandOverAsync(run, _cut.Token);
+            await handover.GiveAsync(run, _cut.Token);
         }
         catch (OperationCanceledException) when (_cut.IsCancellationRequested)
         {
@@ -107,159 +101,6 @@ internal sealed class RunDispatcher(
             LookLog.Waits(Log, GetType().Name, fault.Message);
         }
     }
-
-    /// <summary>
-    /// What is due is settled in one transaction: a turn is opened, and its dispatch written as a delivery; or it is
-    /// offered to those who claim. The echo agent then works here, under the lease.
-    /// </summary>
-    private async Task HandOverAsync(Run claimed, CancellationToken stop)
-    {
-        if (await agents.FindAsync(claimed.Project, claimed.Agent) is not { } agent)
-        {
-            await EndAsync(claimed, $"The agent {claimed.Agent} is not registered.");
-            return;
-        }
-        if (claimed.Session is null)
-            await StartJobAsync(claimed, agent);
-        else if (agent.Kind == Agent.Pull)
-            await OfferTurnAsync(claimed);
-        else if (await OpenTurnAsync(claimed, agent) is { } turn && agent.Kind == Agent.Echo)
-            await echo.TakeTurnAsync(turn.Run, turn.Session, stop);
-    }
-
-    private Task<(Session Session, Run Run)?> OpenTurnAsync(Run claimed, Agent agent)
-    {
-        var turnTime = TimeSpan.FromSeconds(agent.Settings.TurnSeconds ?? options.Runs.TurnSeconds);
-        return Database.WriteAsync(
-            async tx =>
-            {
-                if (await turns.BeginAsync(tx, claimed, turnTime, agent.Settings.Concurrency) is not { } turn)
-                    return null;
-                if (agent.Kind == Agent.Http)
-                    await DispatchAsync(tx, turn.Run, turn.Session.TurnInSeq);
-                return ((Session, Run)?)turn;
-            },
-            CancellationToken.None
-        );
-    }
-
-    private Task<int> OfferTurnAsync(Run claimed) =>
-        Database.WriteAsync(
-            async tx =>
-            {
-                if (await turns.FindAsync(tx, claimed) is not var (_, run))
-                    return 0;
-                await RunDue.MakeClaimableAsync(tx, run);
-                return 1;
-            },
-            CancellationToken.None
-        );
-
-    /// <summary>A run without a session: given to its agent as it is.</summary>
-    private Task<int> StartJobAsync(Run claimed, Agent agent) =>
-        Database.WriteAsync(
-            async tx =>
-            {
-                if (
-                    await HeldRun.LockAsync(tx, claimed.Project, claimed.Id) is not { IsEnded: false } run
-                    || run.LeaseNo != claimed.LeaseNo
-                )
-                    return 0;
-                if (
-                    agent.Settings.Concurrency is { } most
-                    && !await AgentPlaces.HasRoomAsync(tx, run.Project, run.Agent, most)
-                )
-                    return await AgentPlaces.WaitAsync(tx, run);
-                switch (agent.Kind)
-                {
-                    case Agent.Pull:
-                        // One that somebody reported as running meanwhile has its worker.
-                        if (run.StartedAt is null)
-                            await RunDue.MakeClaimableAsync(tx, run);
-                        else
-                            await RunDue.HandedOverAsync(tx, run);
-                        break;
-                    case Agent.Http:
-                        await DispatchAsync(tx, run, -1);
-                        break;
-                    default:
-                        await RunDue.HandedOverAsync(tx, run);
-                        await EchoAsync(tx, run with { DueAt = null, Dispatched = true });
-                        break;
-                }
-                return 1;
-            },
-            CancellationToken.None
-        );
-
-    /// <summary>
-    /// The echo agent's work on a run without a session: its input is its output. It knows the built-in workflow alone.
-    /// </summary>
-    private async ValueTask EchoAsync(Tx tx, HeldRun run)
-    {
-        if (run.WorkflowVersion != 0)
-            return;
-        var by = new Actor("agent", run.Agent);
-        var running =
-            run.Phase == Phase.Queued
-                ? await machine.MoveAsync(tx, run, new Change("taken_on", by, Phase.Running))
-                : run;
-        var input = await RunData.FindAsync(tx, run.Project, run.Id, RunData.Input);
-        await reports.TakeAsync(
-            tx,
-            run.Project,
-            run.Id,
-            new Report(Phase.Succeeded, by, running.Attempt)
-            {
-                Output = input?.Length <= RunReports.MaxOutput ? input : null,
-            }
-        );
-    }
-
-    /// <summary>
-    /// The dispatch is a delivery, written with the state that it tells of; no later than the run's time in the queue
-    /// does it give up.
-    /// </summary>
-    private async ValueTask DispatchAsync(Tx tx, Run run, long turn)
-    {
-        if (await RunDue.HandedOverAsync(tx, run) == 0)
-            return;
-        await outbox.EnqueueAsync(
-            tx,
-            new NewDelivery(
-                run.Project,
-                AgentDispatch.PurposeName,
-                Agent.EndpointKey(run.Agent),
-                run.Id,
-                "run.dispatched",
-                null,
-                tx.Now + (run.QueuedSeconds * 1_000_000),
-                AgentDispatch.DetailOf(run, turn)
-            )
-        );
-    }
-
-    private Task<int> EndAsync(Run claimed, string why) =>
-        Database.WriteAsync(
-            async tx =>
-            {
-                if (await HeldRun.LockAsync(tx, claimed.Project, claimed.Id) is not { } run)
-                    return 0;
-                return
-                    await machine.EndAsync(
-                        tx,
-                        run.Project,
-                        run.Id,
-                        Phase.Failed,
-                        why,
-                        failure: new Failure("unknown_agent", why)
-                    )
-                        is null
-                    ? 0
-                    : 1;
-            },
-            CancellationToken.None
-        );
 
     public override void Dispose()
     {

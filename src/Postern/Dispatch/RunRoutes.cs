@@ -14,13 +14,9 @@ internal sealed class RunRoutes(
     RunEvents events,
     RunCreation creation,
     RunActions actions,
-    RunReports reports,
     SessionDoor door,
-    Database database,
-    StreamRegistry registry,
-    Tails tails,
-    IHostApplicationLifetime lifetime,
-    TimeProvider clock
+    StreamContext streams,
+    LongPolls polls
 )
 {
     private const int MaxBody = 1024 * 1024;
@@ -177,7 +173,7 @@ internal sealed class RunRoutes(
             return refusal!;
         if (seconds > 0)
             run = await WaitAsync(http, caller, run, TimeSpan.FromSeconds(seconds));
-        var why = await database.ReadAsync(tx => WhyNotDone.OfAsync(tx, run));
+        var why = await streams.Database.ReadAsync(tx => WhyNotDone.OfAsync(tx, run));
         var tag = RunJson.ETag(run, why?.Text + why?.Next?.At);
         http.Response.Headers.ETag = tag;
         if (
@@ -196,15 +192,7 @@ internal sealed class RunRoutes(
         if (run is null)
             return refusal!;
         if (EventStream.IsAskedFor(http.Request))
-            return new RunTimeline(
-                database,
-                events,
-                registry,
-                tails,
-                caller,
-                run,
-                EventStream.LastEventId(http.Request) ?? 0
-            );
+            return new RunTimeline(streams, events, caller, run, EventStream.LastEventId(http.Request) ?? 0);
         var (page, wrong) = PageQuery.Read(http, 100, 500);
         if (wrong is not null)
             return wrong;
@@ -255,12 +243,12 @@ internal sealed class RunRoutes(
         var report = NativeReport.Read(
             fields,
             new Actor(caller.Authority.Credential, caller.Authority.LoggedActor),
-            database.Now,
+            streams.Database.Now,
             AttemptOf(caller, id)
         );
         if (fields.Refusal() is { } wrong)
             return wrong;
-        return await database.WriteAsync(tx => reports.TakeAsync(tx, caller.Project, id, report)) switch
+        return await streams.Database.WriteAsync(tx => actions.ReportAsync(tx, caller.Project, id, report)) switch
         {
             ReportOutcome.Applied applied => await ShowAsync(applied.Run, 200),
             ReportOutcome.Replayed again => await ReplayAsync(http, again.Run),
@@ -297,7 +285,7 @@ internal sealed class RunRoutes(
         if (found is null)
             return refusal!;
         var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
-        var (run, refused) = await database.WriteAsync<(Run?, Refusal?)>(async tx =>
+        var (run, refused) = await streams.Database.WriteAsync<(Run?, Refusal?)>(async tx =>
             await HeldRun.LockAsync(tx, found.Project, found.Id) is { } locked
                 ? await act(tx, locked, by)
                 : (null, Unknown(caller))
@@ -327,30 +315,19 @@ internal sealed class RunRoutes(
     /// <summary>Until the run has ended or waits, or the time is over.</summary>
     private async Task<Run> WaitAsync(HttpContext http, ProjectCaller caller, Run run, TimeSpan time)
     {
-        using var wait = registry.Wait(http, caller);
-        var changed = new AsyncSignal();
-        using var listening = database.Changes.Listen(run.Id, changed.Set, WatchedRow.Run(run.Project, run.Id));
-        // A server that goes down answers with what there is: whoever waits asks again, where somebody answers.
-        using var stopping = lifetime.ApplicationStopping.Register(changed.Set);
-        var began = clock.GetTimestamp();
+        using var poll = polls.Begin(http, caller, run.Id, time, WatchedRow.Run(run.Project, run.Id));
         while (true)
         {
             run = await runs.FindAsync(run.Project, run.Id) ?? run;
-            var left = time - clock.GetElapsedTime(began);
-            if (
-                run.IsEnded
-                || run.Phase == Phase.Waiting
-                || left <= TimeSpan.Zero
-                || lifetime.ApplicationStopping.IsCancellationRequested
-            )
+            if (run.IsEnded || run.Phase == Phase.Waiting || poll.IsOver)
                 return run;
-            await wait.ForAsync(changed, left);
+            await poll.UntilChangedAsync();
         }
     }
 
     private async Task<IResult> ShowAsync(Run run, int status, Why? why = null)
     {
-        var (data, attempts) = await database.ReadAsync(async tx =>
+        var (data, attempts) = await streams.Database.ReadAsync(async tx =>
             (
                 await RunData.AllAsync(tx, run.Project, run.Id),
                 run.Attempt > 1 ? await RunEvents.AttemptsAsync(tx, run.Project, run.Id) : []

@@ -20,9 +20,7 @@ internal sealed class HistoryRoutes(
     HistoryReader reader,
     RunMachine machine,
     Reactions<SessionCreated> created,
-    Database database,
-    StreamRegistry registry,
-    Tails tails,
+    StreamContext streams,
     PosternOptions options
 )
 {
@@ -77,11 +75,9 @@ internal sealed class HistoryRoutes(
             return wrong!;
         if (EventStream.IsAskedFor(http.Request))
             return new HistoryStream(
-                database,
+                streams,
                 transcript,
                 reader,
-                registry,
-                tails,
                 caller,
                 name,
                 query,
@@ -125,7 +121,7 @@ internal sealed class HistoryRoutes(
                 ? blocks.ToArray()
                 : ChatMessage.Write(json => ChatMessage.WriteText(json, MendedJson.TextOf(content!.Value)))
         );
-        return await database.WriteAsync(tx => CommitAsync(tx, caller, name, key, message, idempotencyKey));
+        return await streams.Database.WriteAsync(tx => CommitAsync(tx, caller, name, key, message, idempotencyKey));
     }
 
     /// <summary>Why a list of blocks cannot be kept, or null.</summary>
@@ -175,7 +171,7 @@ internal sealed class HistoryRoutes(
             var made = SessionStart.New(
                 tx,
                 caller.Project,
-                Id.New(Session.Prefix, database.Now),
+                Id.New(Session.Prefix, streams.Database.Now),
                 rest,
                 agent,
                 "history"
@@ -235,7 +231,7 @@ internal sealed class HistoryRoutes(
         var (name, refusal) = await FindAsync(http, caller, "admin", "operator.admin");
         if (name is null)
             return refusal!;
-        var killed = await database.WriteAsync(async tx =>
+        var killed = await streams.Database.WriteAsync(async tx =>
         {
             if (
                 await SessionStore.LockAsync(tx, name.Project, name.Id) is not { CurrentRun: not null } session

@@ -16,11 +16,9 @@ namespace Postern.History;
 /// shown.
 /// </summary>
 internal sealed class HistoryStream(
-    Database database,
+    StreamContext streams,
     Transcript transcript,
     HistoryReader reader,
-    StreamRegistry registry,
-    Tails tails,
     ProjectCaller caller,
     SessionRef name,
     HistoryQuery query,
@@ -32,7 +30,7 @@ internal sealed class HistoryStream(
     public async Task ExecuteAsync(HttpContext http)
     {
         using var stream = new LiveStream(
-            registry,
+            streams.Registry,
             http,
             caller,
             new RequiredScope("read", "sessions", name.Id, name.ExternalId),
@@ -44,8 +42,8 @@ internal sealed class HistoryStream(
             return;
         var stand = await reader.StandAsync(name) ?? default;
         var source = MessagesOf(stand);
-        using var messages = await tails.FollowAsync(source, stream);
-        using var deltas = query.Deltas ? await tails.FollowAsync(DeltasOf(), stream) : null;
+        using var messages = await streams.Tails.FollowAsync(source, stream);
+        using var deltas = query.Deltas ? await streams.Tails.FollowAsync(DeltasOf(), stream) : null;
 
         var cursor = await ResumesAsync(stand) ? resumeAfter!.Value : await SendWindowAsync(stream);
         if (cursor < 0)
@@ -108,21 +106,21 @@ internal sealed class HistoryStream(
 
     private async ValueTask<string?> WhyOverAsync()
     {
-        var session = await database.ReadAsync(tx => SessionStore.FindAsync(tx, name.Project, name.Id));
+        var session = await streams.Database.ReadAsync(tx => SessionStore.FindAsync(tx, name.Project, name.Id));
         if (session is null)
             return StreamEnd.SessionDeleted;
-        return session.IsOver(database.Now) ? StreamEnd.SessionClosed : null;
+        return session.IsOver(streams.Database.Now) ? StreamEnd.SessionClosed : null;
     }
 
     /// <summary>Text that is still being made: the records of <c>out</c> of which only the deltas show.</summary>
     private LogSource DeltasOf()
     {
-        var channel = ChannelFrames.Source(database, name, RecordStore.Out);
+        var channel = ChannelFrames.Source(streams.Database, name, RecordStore.Out);
         return channel with
         {
             Key = name.Id + " deltas",
             ReadAsync = next =>
-                database.ReadAsync(async tx =>
+                streams.Database.ReadAsync(async tx =>
                 {
                     var records = await RecordStore.AfterAsync(tx, name, RecordStore.Out, next - 1, PageSize);
                     var run =

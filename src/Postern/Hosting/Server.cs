@@ -95,33 +95,21 @@ internal static class Server
         return new Refusal(404, "Not found", "not_found").ExecuteAsync(http);
     }
 
-    /// <summary>The features and their routes: the table of contents.</summary>
+    /// <summary>The features' routes: the table of contents.</summary>
     private static Doors MapDoors(WebApplication app)
     {
         var services = app.Services;
         var doors = new Doors(services.GetRequiredService<Gate>());
         services.GetRequiredService<HealthRoutes>().Map(doors, ReferencePage.Make(app));
-        services.GetRequiredService<KeyRoutes>().Map(doors);
-        services.GetRequiredService<TokenRoutes>().Map(doors);
-        services.GetRequiredService<IdentityRoutes>().Map(doors);
-        services.GetRequiredService<CallbackSecretRoutes>().Map(doors);
-        services.GetRequiredService<AgentRoutes>().Map(doors);
-        services.GetRequiredService<WorkflowRoutes>().Map(doors);
-        services.GetRequiredService<RunRoutes>().Map(doors);
-        services.GetRequiredService<ClaimRoutes>().Map(doors);
-        services.GetRequiredService<CallbackRoutes>().Map(doors);
-        services.GetRequiredService<TriggerRoutes>().Map(doors);
-        services.GetRequiredService<InboundRoutes>().Map(doors);
-        services.GetRequiredService<ExecutionRoutes>().Map(doors);
-        services.GetRequiredService<ApprovalRoutes>().Map(doors);
-        services.GetRequiredService<DecisionRoutes>().Map(doors);
-        services.GetRequiredService<ApprovalServiceRoutes>().Map(doors);
-        services.GetRequiredService<ApprovalPageRoutes>().Map(doors);
-        services.GetRequiredService<EndpointRoutes>().Map(doors);
-        services.GetRequiredService<DeliveryRoutes>().Map(doors);
-        services.GetRequiredService<SessionRoutes>().Map(doors);
-        services.GetRequiredService<ChannelRoutes>().Map(doors);
-        services.GetRequiredService<HistoryRoutes>().Map(doors);
+        doors
+            .MapAccess(services)
+            .MapDispatch(services)
+            .MapRuns(services)
+            .MapTriggers(services)
+            .MapApprovals(services)
+            .MapDeliveries(services)
+            .MapSessions(services)
+            .MapHistory(services);
         services.GetRequiredService<ConsoleRoutes>().Map(doors);
         doors.MapTo(app);
         return doors;
@@ -138,156 +126,25 @@ internal static class Server
         services.AddSingleton(database).AddSingleton(master).AddSingleton(options).AddSingleton(clock);
         services
             .AddSingleton(new Telemetry(options.Telemetry))
-            .AddSingleton<ServerAddress>()
             .AddSingleton<HealthRoutes>()
             .AddSingleton<DoorTable>()
             .AddSingleton<ReactionTable>()
-            .AddSingleton<FirstStart>();
-
-        // Access
+            .AddSingleton<FirstStart>()
+            .AddSingleton<ServerLife>()
+            .AddSingleton<ServerAddress>();
         services
-            .AddSingleton<KeyStore>()
-            .AddSingleton<KnownProjects>()
-            .AddSingleton<KeyRing>()
-            .AddSingleton<Revocations>()
-            .AddSingleton<Tokens>()
-            .AddSingleton<RunAttempts>()
-            .AddSingleton<ConsoleSessions>()
-            .AddSingleton<ReadRunState>(s => s.GetRequiredService<RunStore>().ReadStateAsync)
-            .AddSingleton<NoLiveRunSince>(RunStore.NoneLivesSince)
-            .AddSingleton<CredentialReader>()
-            .AddSingleton<FailedCredentials>()
-            .AddSingleton<VerificationPlaces>()
-            .AddSingleton<TokenBuckets>()
-            .AddSingleton<Rates>()
-            .AddSingleton<Gate>();
-        services
-            .AddSingleton<Projects>()
-            .AddSingleton<ProjectSeed>(AgentStore.SeedAsync)
-            .AddSingleton<KeyAdmin>()
-            .AddSingleton<KeyRoutes>()
-            .AddSingleton<CallbackSecrets>()
-            .AddSingleton<CallbackSecretRoutes>()
-            .AddSingleton<ApprovalServices>()
-            .AddSingleton<TokenRoutes>()
-            .AddSingleton<ErrorFormat>(SessionFamily.Instance);
-        Background<AccessWatch>(services);
-        Background<Audit>(services);
-        Background<AccessRetention>(services);
-
-        // Live
-        services.AddSingleton<Tails>();
-        Background<StreamRegistry>(services);
-
-        ComposeDeliveries(services);
-
-        // Agents, runs, sessions, history
-        services
-            .AddSingleton<AgentStore>()
-            .AddSingleton<AgentAsks>()
-            .AddSingleton<EchoAgent>()
-            .AddSingleton<DispatchBody>()
-            .AddSingleton<AgentRoutes>()
-            .AddSingleton<IdentityRoutes>();
-        services
-            .AddSingleton<RunStore>()
-            .AddSingleton<RunEvents>()
-            .AddSingleton<RunCounts>()
-            .AddSingleton<Reactions<RunCreated>>()
-            .AddSingleton<Reactions<RunMoved>>()
-            .AddSingleton<Reactions<RunForgotten>>()
-            .AddSingleton<RunSubscribers>()
-            .AddSingleton<RunMachine>()
-            .AddSingleton<RunReports>()
-            .AddSingleton<RunActions>()
-            .AddSingleton<RunCreation>()
-            .AddSingleton<WorkflowStore>();
-        services
-            .AddSingleton<WorkflowRoutes>()
-            .AddSingleton<RunRoutes>()
-            .AddSingleton<ClaimRoutes>()
-            .AddSingleton<CallbackRoutes>();
-        Background<RunDispatcher>(services);
-        Background<RunReaper>(services);
-        ComposeApprovals(services);
-        services
-            .AddSingleton<TriggerStore>()
-            .AddSingleton<CaptureStore>()
-            .AddSingleton<CaptureProgress>()
-            .AddSingleton<CaptureStart>()
-            .AddSingleton<TriggerFields>()
-            .AddSingleton<TriggerRoutes>()
-            .AddSingleton<InboundRoutes>()
-            .AddSingleton<ExecutionRoutes>();
-        Background<TriggerScheduler>(services);
-        services
-            .AddSingleton<Reactions<SessionCreated>>()
-            .AddSingleton<Reactions<SessionRunStarted>>()
-            .AddSingleton<Reactions<TurnBegan>>()
-            .AddSingleton<Reactions<TurnEnded>>()
-            .AddSingleton<Reactions<SessionEnded>>()
-            .AddSingleton<Reactions<SessionForgotten>>()
-            .AddSingleton<SessionReactions>()
-            .AddSingleton<SessionEvents>()
-            .AddSingleton<SessionStore>()
-            .AddSingleton<RecordStore>()
-            .AddSingleton<Transcript>()
-            .AddSingleton<Conversation>()
-            .AddSingleton<Appends>()
-            .AddSingleton<Turns>()
-            .AddSingleton<SessionDoor>()
-            .AddSingleton<SessionStart>()
-            .AddSingleton<SessionTokens>();
-        services.AddSingleton<TurnAssemblers>().AddSingleton<SessionRoutes>().AddSingleton<ChannelRoutes>();
-        Background<SessionKeeper>(services);
-        Background<SessionRetention>(services);
-        services.AddSingleton<HistoryReader>().AddSingleton<HistoryRoutes>();
+            .AddAccess()
+            .AddLive()
+            .AddDeliveries()
+            .AddAgents()
+            .AddRuns()
+            .AddSessions()
+            .AddTriggers()
+            .AddDispatch()
+            .AddApprovals()
+            .AddHistory();
         ConsoleRoutes.Compose(services);
     }
-
-    private static void ComposeApprovals(IServiceCollection services)
-    {
-        services
-            .AddSingleton<ApprovalStore>()
-            .AddSingleton<ApprovalEvents>()
-            .AddSingleton<ApprovalRequests>()
-            .AddSingleton<AddLink>(s => delivery => s.GetRequiredService<ApprovalRequests>().AddLinkAsync(delivery))
-            .AddSingleton<ApprovalDecisions>()
-            .AddSingleton<SelfApproval>()
-            .AddSingleton<ApprovalWaiters>();
-        services
-            .AddSingleton<ApprovalRoutes>()
-            .AddSingleton<DecisionRoutes>()
-            .AddSingleton<ApprovalServiceRoutes>()
-            .AddSingleton<ApprovalPageRoutes>()
-            .AddSingleton<DeliveryPurpose, ApprovalCallback>();
-        Background<ApprovalExpirer>(services);
-    }
-
-    /// <summary>Deliveries: what sends, and what each kind of delivery needs.</summary>
-    private static void ComposeDeliveries(IServiceCollection services)
-    {
-        services
-            .AddSingleton<HostResolver>(System.Net.Dns.GetHostAddressesAsync)
-            .AddSingleton<OutboundGuard>()
-            .AddSingleton<DeliveryStore>()
-            .AddSingleton<DeliverySender>()
-            .AddSingleton<Outbox>()
-            .AddSingleton<WebhookEndpoints>();
-        services.AddSingleton<HiddenSubjects, InternalSubjects>();
-        services.AddSingleton<RunCallbacks>().AddSingleton<DeliveryPurpose>(s => s.GetRequiredService<RunCallbacks>());
-        services
-            .AddSingleton<DeliveryPurpose, EventPurpose>()
-            .AddSingleton<DeliveryPurpose, AgentDispatch>()
-            .AddSingleton<AgentNotices>()
-            .AddSingleton<DeliveryPurpose>(s => s.GetRequiredService<AgentNotices>());
-        services.AddSingleton<EndpointRoutes>().AddSingleton<DeliveryRoutes>();
-        Background<DeliveryWorker>(services);
-        Background<DeliveryKeeper>(services);
-    }
-
-    private static void Background<T>(IServiceCollection services)
-        where T : class, IHostedService => services.AddSingleton<T>().AddHostedService(s => s.GetRequiredService<T>());
 
     private static void Kestrel(KestrelServerOptions kestrel)
     {

@@ -34,10 +34,12 @@ internal sealed class Toolbox : IAsyncDisposable
             new AccessWatch(
                 database,
                 KeyRows,
-                ring,
-                revocations,
-                new CallbackSecrets(database, known, master, RunStore.NoneLivesSince),
-                new ApprovalServices(database, master),
+                new AccessInMemory(
+                    ring,
+                    revocations,
+                    new CallbackSecrets(database, known, master, RunStore.NoneLivesSince),
+                    new ApprovalServices(database, master)
+                ),
                 Consoles,
                 TimeProvider.System,
                 NullLogger<AccessWatch>.Instance

@@ -12,15 +12,8 @@ namespace Postern.Runs;
 /// begins after the number that the client has, and ends with <c>event: end</c> once the run has ended and nothing of
 /// it is still under way.
 /// </summary>
-internal sealed class RunTimeline(
-    Database database,
-    RunEvents events,
-    StreamRegistry registry,
-    Tails tails,
-    ProjectCaller caller,
-    Run run,
-    long after
-) : IResult
+internal sealed class RunTimeline(StreamContext streams, RunEvents events, ProjectCaller caller, Run run, long after)
+    : IResult
 {
     private const string RunEnded = "run_ended";
     private const int PageSize = 100;
@@ -28,7 +21,7 @@ internal sealed class RunTimeline(
     public async Task ExecuteAsync(HttpContext http)
     {
         using var stream = new LiveStream(
-            registry,
+            streams.Registry,
             http,
             caller,
             new RequiredScope("read", "runs", run.Id),
@@ -39,7 +32,7 @@ internal sealed class RunTimeline(
         if (!await stream.WriteAsync(LogStream.Retry))
             return;
         var source = Source();
-        using var following = await tails.FollowAsync(source, stream);
+        using var following = await streams.Tails.FollowAsync(source, stream);
         // A number beyond the end is from before a restore.
         await LogStream.FollowAsync(stream, source, following.Tail, Math.Min(after + 1, following.Tail.Next));
     }
@@ -50,7 +43,7 @@ internal sealed class RunTimeline(
             run.Id,
             async () => await events.LastAsync(run.Project, run.Id) + 1,
             next =>
-                database.ReadAsync(async tx =>
+                streams.Database.ReadAsync(async tx =>
                 {
                     // The run before its events: what ended it is then among them.
                     var now = await RunStore.FindAsync(tx, run.Project, run.Id);

@@ -16,9 +16,7 @@ internal sealed class ChannelRoutes(
     Appends appends,
     SessionTokens tokens,
     RecordStore records,
-    Database database,
-    StreamRegistry registry,
-    Tails tails
+    StreamContext streams
 )
 {
     private const int MaxBody = 1024 * 1024;
@@ -100,7 +98,7 @@ internal sealed class ChannelRoutes(
             var effect = channel == RecordStore.In ? InEffect.Read(text, caller.Authority.SpeaksAsUser) : null;
             if (effect is { Problem: { } problem })
                 return RecordBatch.Wrong("Request body " + problem);
-            var record = NewRecord.OfText(text.Span, partId ?? Id.New("rec", database.Now), partId, effect);
+            var record = NewRecord.OfText(text.Span, partId ?? Id.New("rec", streams.Database.Now), partId, effect);
             return await AppendAsync(name, channel!, [record], caller) switch
             {
                 AppendOutcome.Appended done => Appended.Answer(done, channel == RecordStore.In),
@@ -128,7 +126,7 @@ internal sealed class ChannelRoutes(
                     json.RootElement,
                     channel!,
                     caller.Authority.SpeaksAsUser,
-                    database.Now
+                    streams.Database.Now
                 );
                 if (batch is null)
                     return wrong!;
@@ -195,12 +193,10 @@ internal sealed class ChannelRoutes(
         var after = await CursorAsync(http, caller, name, channel);
         var parts = http.Request.RouteValues;
         return new ChannelStream(
-            database,
+            streams,
             sessions,
             tokens,
             records,
-            registry,
-            tails,
             caller,
             new StreamRequest(
                 name,

@@ -10,12 +10,10 @@ namespace Postern.Sessions;
 /// <c>event: error</c> when its right ends.
 /// </summary>
 internal sealed class ChannelStream(
-    Database database,
+    StreamContext streams,
     SessionStore sessions,
     SessionTokens tokens,
     RecordStore records,
-    StreamRegistry registry,
-    Tails tails,
     ProjectCaller caller,
     StreamRequest asked
 ) : IResult
@@ -25,7 +23,7 @@ internal sealed class ChannelStream(
     public async Task ExecuteAsync(HttpContext http)
     {
         var need = new RequiredScope("read", "sessions", asked.Name?.Id ?? asked.Reference, asked.Name?.ExternalId);
-        using var stream = new LiveStream(registry, http, caller, need, Heartbeat, asked.Timeout);
+        using var stream = new LiveStream(streams.Registry, http, caller, need, Heartbeat, asked.Timeout);
         http.Response.Headers["X-Stream-Version"] = "v2";
         var settled =
             asked.PeekSettled
@@ -49,7 +47,10 @@ internal sealed class ChannelStream(
     private async Task FollowAsync(LiveStream stream, SessionRef name, bool settled)
     {
         var channel = asked.SideChannel is null ? asked.Io : RecordStore.Side(asked.SideChannel, asked.Io);
-        using var following = await tails.FollowAsync(ChannelFrames.Source(database, name, channel), stream);
+        using var following = await streams.Tails.FollowAsync(
+            ChannelFrames.Source(streams.Database, name, channel),
+            stream
+        );
         var cursor = asked.After is { } after ? after + 1 : (await records.TailAsync(name, channel)).Next;
         while (stream.WhyEnded is null)
         {
@@ -81,7 +82,7 @@ internal sealed class ChannelStream(
     /// <summary>One page from the store; the cursor after it, or -1 when the stream is over.</summary>
     private async Task<long> CatchUpAsync(LiveStream stream, SessionRef name, string channel, long cursor)
     {
-        var batch = await database.ReadAsync(tx => ChannelFrames.ReadAsync(tx, name, channel, cursor));
+        var batch = await streams.Database.ReadAsync(tx => ChannelFrames.ReadAsync(tx, name, channel, cursor));
         if (batch.Frames.Count == 0)
             return -1;
         foreach (var frame in batch.Frames)
@@ -107,7 +108,7 @@ internal sealed class ChannelStream(
     /// <summary>Waits for the session of a name that nobody has taken yet; null when the stream ended first.</summary>
     private async Task<SessionRef?> BirthAsync(LiveStream stream)
     {
-        using var listening = database.Changes.Listen(
+        using var listening = streams.Database.Changes.Listen(
             Topics.Named(caller.Project, asked.Reference),
             stream.Wake,
             WatchedRow.SessionNamed(caller.Project, asked.Reference)

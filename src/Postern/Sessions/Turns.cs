@@ -1,5 +1,6 @@
 using Postern.Agents;
 using Postern.Runs;
+using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Sessions;
@@ -8,7 +9,7 @@ namespace Postern.Sessions;
 /// How a turn of a session begins: what a claimed run is due for, and how much time it has. How it ends is
 /// <see cref="Conversation"/>'s.
 /// </summary>
-internal sealed class Turns(RunMachine machine, SessionReactions raise)
+internal sealed class Turns(RunMachine machine, SessionReactions raise, PosternOptions options)
 {
     /// <summary>
     /// Opens the turn that a claimed run is due for, or goes on with the one that a lost holder had opened. Null:
@@ -17,7 +18,7 @@ internal sealed class Turns(RunMachine machine, SessionReactions raise)
     public async ValueTask<(Session Session, HeldRun Run)?> BeginAsync(
         Tx tx,
         Run claimed,
-        TimeSpan turnTime,
+        Agent agent,
         long? concurrency
     )
     {
@@ -39,7 +40,8 @@ internal sealed class Turns(RunMachine machine, SessionReactions raise)
         if (run.Phase == Phase.Queued)
             run = await machine.MoveAsync(tx, run, new Change("started", Actor.Server, Phase.Running));
         await RunDue.BeginTurnAsync(tx, run);
-        var deadline = tx.Now + (long)turnTime.TotalMicroseconds;
+        var seconds = agent.Settings.TurnSeconds ?? options.Runs.TurnSeconds;
+        var deadline = tx.Now + (seconds * RunDeadlines.Second);
         var answers = session.TurnIsOpen ? session.TurnInSeq : session.InMessageSeq;
         await tx.ExecuteAsync(
             "UPDATE session SET turn_deadline = $3, turn_in_seq = $4, turn_seconds = $5 WHERE project = $1 AND id = $2",
@@ -47,7 +49,7 @@ internal sealed class Turns(RunMachine machine, SessionReactions raise)
             session.Id,
             deadline,
             answers,
-            (long)turnTime.TotalSeconds
+            seconds
         );
         await raise.TurnBegan.RaiseAsync(tx, new TurnBegan(session, answers));
         return (session with { TurnDeadline = deadline, TurnInSeq = answers }, run);

@@ -14,8 +14,7 @@ namespace Postern.Triggers;
 /// </summary>
 internal sealed class ExecutionRoutes(
     CallbackSecrets secrets,
-    FailedCredentials failed,
-    Rates rates,
+    SenderGate gate,
     Projects projects,
     Conversation conversation,
     RunMachine machine,
@@ -69,14 +68,13 @@ internal sealed class ExecutionRoutes(
                     : await secrets.IsRunTokenAsync(token, project, run!, attempt)
             );
         if (!valid)
-            return failed.Refuse(
+            return gate.Refuse(
                 http,
                 "wrong_callback_token",
-                null,
                 new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "CallbackToken realm=\"postern\"" }
             );
 
-        if (rates.OfCallback(http, project!) is { } slower)
+        if (gate.Slower(http, project!) is { } slower)
             return slower;
         var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
         if (fields is null)

@@ -15,9 +15,7 @@ internal sealed class InboundRoutes(
     CaptureStart start,
     Projects projects,
     CredentialReader credentials,
-    FailedCredentials failed,
-    VerificationPlaces places,
-    Rates rates,
+    SenderGate gate,
     TokenBuckets buckets,
     Database database
 )
@@ -86,24 +84,23 @@ internal sealed class InboundRoutes(
             var rule = triggers.RuleOf(trigger);
             var verified = rule is null
                 ? new Verified(new SignatureAnswer(true, null))
-                : await places.VerifyAsync(
+                : await gate.VerifyAsync(
+                    http,
                     body.Length,
                     rule.Secrets.Count,
-                    () => new Verified(Signatures.Verify(rule, http.Request.Headers, body.Bytes.Span, database.Now)),
-                    http.RequestAborted
+                    () => new Verified(Signatures.Verify(rule, http.Request.Headers, body.Bytes.Span, database.Now))
                 );
             if (verified is not { Answer: var answer })
                 return VerificationPlaces.Busy;
             if (!answer.IsValid)
-                return failed.Refuse(
+                return gate.Refuse(
                     http,
                     "bad_signature",
-                    null,
                     new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "Signature realm=\"postern\"" }
                 );
             if (!trigger.IsActive)
                 return TriggerFamily.NotFound;
-            if (rates.OfCallback(http, trigger.Project) is { } slower)
+            if (gate.Slower(http, trigger.Project) is { } slower)
                 return slower;
             return await TakeSignedAsync(http, trigger, body.Bytes.ToArray(), answer.Replay);
         }

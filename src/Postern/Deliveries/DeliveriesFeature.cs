@@ -1,0 +1,31 @@
+using Postern.Access;
+using Postern.Storage;
+
+namespace Postern.Deliveries;
+
+/// <summary>Composes deliveries: what sends, and to where.</summary>
+internal static class DeliveriesFeature
+{
+    public static IServiceCollection AddDeliveries(this IServiceCollection services)
+    {
+        services
+            .AddSingleton<HostResolver>(System.Net.Dns.GetHostAddressesAsync)
+            .AddSingleton<OutboundGuard>()
+            .AddSingleton<DeliveryStore>()
+            .AddSingleton<DeliverySender>()
+            .AddSingleton<Outbox>()
+            .AddSingleton<DeliveryRecorder>()
+            .AddSingleton<WebhookEndpoints>()
+            .AddSingleton<DeliveryPurpose, EventPurpose>()
+            .AddSingleton<EndpointRoutes>();
+        services.AddSingleton<DeliveryRoutes>().AddBackground<DeliveryWorker>().AddBackground<DeliveryKeeper>();
+        return services;
+    }
+
+    public static Doors MapDeliveries(this Doors doors, IServiceProvider services)
+    {
+        services.GetRequiredService<EndpointRoutes>().Map(doors);
+        services.GetRequiredService<DeliveryRoutes>().Map(doors);
+        return doors;
+    }
+}

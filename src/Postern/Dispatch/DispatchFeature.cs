@@ -1,0 +1,41 @@
+using Postern.Access;
+using Postern.Deliveries;
+using Postern.Storage;
+
+namespace Postern.Dispatch;
+
+/// <summary>Composes dispatch: what gives runs to agents, and the doors that concern a run with its session.</summary>
+internal static class DispatchFeature
+{
+    public static IServiceCollection AddDispatch(this IServiceCollection services)
+    {
+        services
+            .AddSingleton<EchoAgent>()
+            .AddSingleton<EchoJobs>()
+            .AddSingleton<Handover>()
+            .AddSingleton<DispatchCallbacks>()
+            .AddSingleton<DispatchOutcome>()
+            .AddSingleton<DispatchBody>()
+            .AddSingleton<AgentRoutes>()
+            .AddSingleton<IdentityRoutes>();
+        services
+            .AddSingleton<RunActions>()
+            .AddSingleton<RunCreation>()
+            .AddSingleton<RunRoutes>()
+            .AddSingleton<ClaimRoutes>()
+            .AddSingleton<DeliveryPurpose, AgentDispatch>()
+            .AddSingleton<AgentNotices>()
+            .AddSingleton<DeliveryPurpose>(s => s.GetRequiredService<AgentNotices>())
+            .AddBackground<RunDispatcher>();
+        return services;
+    }
+
+    public static Doors MapDispatch(this Doors doors, IServiceProvider services)
+    {
+        services.GetRequiredService<IdentityRoutes>().Map(doors);
+        services.GetRequiredService<AgentRoutes>().Map(doors);
+        services.GetRequiredService<RunRoutes>().Map(doors);
+        services.GetRequiredService<ClaimRoutes>().Map(doors);
+        return doors;
+    }
+}

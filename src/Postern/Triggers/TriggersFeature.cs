@@ -1,0 +1,31 @@
+using Postern.Access;
+using Postern.Storage;
+
+namespace Postern.Triggers;
+
+/// <summary>Composes triggers: requests and schedules that start turns.</summary>
+internal static class TriggersFeature
+{
+    public static IServiceCollection AddTriggers(this IServiceCollection services)
+    {
+        services
+            .AddSingleton<TriggerStore>()
+            .AddSingleton<CaptureStore>()
+            .AddSingleton<CaptureProgress>()
+            .AddSingleton<CaptureStart>()
+            .AddSingleton<TriggerFields>()
+            .AddSingleton<TriggerRoutes>()
+            .AddSingleton<InboundRoutes>()
+            .AddSingleton<ExecutionRoutes>();
+        services.AddBackground<TriggerScheduler>();
+        return services;
+    }
+
+    public static Doors MapTriggers(this Doors doors, IServiceProvider services)
+    {
+        services.GetRequiredService<TriggerRoutes>().Map(doors);
+        services.GetRequiredService<InboundRoutes>().Map(doors);
+        services.GetRequiredService<ExecutionRoutes>().Map(doors);
+        return doors;
+    }
+}
