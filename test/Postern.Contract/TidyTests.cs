@@ -43,15 +43,15 @@ public sealed partial class TidyTests
             "callback_token_secret",
             "approval_service",
             "console_session",
-            "console_once",
             "console_link",
         ],
         ["Deliveries"] = ["event", "webhook_endpoint", "delivery", "delivery_attempt"],
-        ["Agents"] = ["agent"],
+        ["Agents"] = ["agent", "agent_asked"],
         ["Runs"] = ["run", "run_data", "run_event", "run_attempt", "run_request", "workflow"],
         ["Sessions"] = ["session", "record", "message", "message_piece", "message_draft", "participant"],
         ["Triggers"] = ["agent_trigger", "capture", "capture_key"],
         ["Approvals"] = ["approval"],
+        ["Pages"] = ["console_once"],
     };
 
     private const int MostParts = 7;

@@ -1,6 +1,6 @@
 namespace Postern.Access;
 
-/// <summary>What a node keeps of access in memory, equal to the database: nothing of it is read for a request.</summary>
+/// <summary>What a node keeps of access in memory, kept equal to the database by the watch.</summary>
 internal sealed record AccessInMemory(
     KeyRing Keys,
     Revocations Revocations,

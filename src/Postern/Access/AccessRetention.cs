@@ -14,8 +14,6 @@ internal sealed class AccessRetention(
     ILogger<AccessRetention> log
 ) : PollingLoop(clock, log)
 {
-    private const int Batch = 1000;
-
     /// <summary>No deadline is its: it only sweeps.</summary>
     protected override Task PollAsync(CancellationToken stop) => Task.CompletedTask;
 
@@ -27,7 +25,6 @@ internal sealed class AccessRetention(
         await OneAsync("used_token", () => RemoveAsync("used_token", "project, digest", "until", database.Now, stop));
         var day = database.Now - 86_400_000_000L;
         await OneAsync("console_session", () => RemoveAsync("console_session", "project, id", "until", day, stop));
-        await OneAsync("console_once", () => RemoveAsync("console_once", "project, session, once", "at", day, stop));
         await OneAsync(
             "console_link",
             () => RemoveAsync("console_link", "project, digest", "until", database.Now, stop)
@@ -38,13 +35,6 @@ internal sealed class AccessRetention(
         );
     }
 
-    /// <summary>The rows of a table that are past a time, a batch a transaction: nobody waits for more.</summary>
-    private async Task RemoveAsync(string table, string key, string time, long before, CancellationToken stop)
-    {
-        var old = $"SELECT {key} FROM {table} WHERE {time} < $1 LIMIT {Batch}";
-        var sql = $"DELETE FROM {table} WHERE ({key}) IN ({old})";
-        var deleted = Batch;
-        while (deleted == Batch && !stop.IsCancellationRequested)
-            deleted = await database.WriteAsync(tx => tx.ExecuteAsync(sql, before), stop);
-    }
+    private Task RemoveAsync(string table, string key, string time, long before, CancellationToken stop) =>
+        OldRows.RemoveAsync(database, table, key, time, before, stop);
 }

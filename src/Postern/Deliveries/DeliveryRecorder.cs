@@ -15,7 +15,8 @@ internal sealed class DeliveryRecorder(Database database, Outbox outbox, IEnumer
     );
 
     /// <summary>
-    /// The record of an attempt and what follows from it: another try, or the end. A lease that was lost writes nothing.
+    /// The record of an attempt and what follows from it: another try, or the end. A lease that was lost writes
+    /// nothing.
     /// </summary>
     /// <param name="delivery">What was sent.</param>
     /// <param name="attempt">What came of it.</param>

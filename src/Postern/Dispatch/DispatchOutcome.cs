@@ -6,8 +6,8 @@ using Postern.Storage;
 namespace Postern.Dispatch;
 
 /// <summary>
-/// What follows from a dispatch for its run, in the transaction that records it: it is taken on, finished by the answer,
-/// or failed with what the agent answered.
+/// What follows from a dispatch for its run, in the transaction that records it: it is taken on, finished by the
+/// answer, or failed with what the agent answered.
 /// </summary>
 internal sealed class DispatchOutcome(RunMachine machine, RunReports reports, Conversation conversation)
 {

@@ -3,7 +3,9 @@ using Postern.Storage;
 
 namespace Postern.Dispatch;
 
-/// <summary>The built-in agent's work on runs without a session, done in the transaction that hands them over.</summary>
+/// <summary>
+/// The built-in agent's work on runs without a session, done in the transaction that hands them over.
+/// </summary>
 internal sealed class EchoJobs(RunMachine machine, RunReports reports)
 {
     /// <summary>

@@ -1,6 +1,7 @@
 using Postern.Access;
 using Postern.Http;
 using Postern.Settings;
+using Postern.Storage;
 
 namespace Postern.Pages;
 
@@ -33,7 +34,8 @@ internal sealed class ConsoleRoutes(
             .AddSingleton<SessionPages>()
             .AddSingleton<RunPages>()
             .AddSingleton<ApprovalPages>()
-            .AddSingleton<FindPages>();
+            .AddSingleton<FindPages>()
+            .AddBackground<ConsoleRetention>();
 
     public void Map(Doors doors)
     {

@@ -1,0 +1,30 @@
+namespace Postern.Storage;
+
+/// <summary>Removes rows that were kept long enough, a batch a transaction: nobody waits for more.</summary>
+internal static class OldRows
+{
+    private const int Batch = 1000;
+
+    /// <summary>Removes the rows of a table that are past a time, until none is left or it is to stop.</summary>
+    /// <param name="database">Where they are.</param>
+    /// <param name="table">The caller's own.</param>
+    /// <param name="key">Its key's columns.</param>
+    /// <param name="time">The column that says how old a row is, microseconds since 1970.</param>
+    /// <param name="before">Rows with an earlier time are removed.</param>
+    /// <param name="stop">Ends it between two batches.</param>
+    public static async Task RemoveAsync(
+        Database database,
+        string table,
+        string key,
+        string time,
+        long before,
+        CancellationToken stop
+    )
+    {
+        var old = $"SELECT {key} FROM {table} WHERE {time} < $1 LIMIT {Batch}";
+        var sql = $"DELETE FROM {table} WHERE ({key}) IN ({old})";
+        var deleted = Batch;
+        while (deleted == Batch && !stop.IsCancellationRequested)
+            deleted = await database.WriteAsync(tx => tx.ExecuteAsync(sql, before), stop);
+    }
+}
