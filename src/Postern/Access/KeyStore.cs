@@ -26,32 +26,12 @@ internal sealed class KeyStore(Database database)
     public static async ValueTask<long> NextVersionAsync(Tx tx)
     {
         tx.Notify(Topics.Access);
-        return await tx.FirstAsync(
-            """
-            INSERT INTO meta (name, number)
-            VALUES ('access_version', 1)
-            ON CONFLICT (name) DO UPDATE
-            SET number = meta.number + 1
-            RETURNING number
-            """,
-            r => r.GetInt64(0)
-        );
+        return await MetaNumbers.NextAsync(tx, MetaNumbers.AccessVersion);
     }
 
     /// <summary>The access version, and the database's schema beside it.</summary>
     public ValueTask<(long Access, long Schema)> VersionsAsync(CancellationToken cancel) =>
-        database.ReadAsync(
-            tx =>
-                tx.FirstAsync(
-                    """
-                    SELECT COALESCE(MAX(CASE WHEN name = 'access_version' THEN number END), 0),
-                      COALESCE(MAX(CASE WHEN name = 'schema_version' THEN number END), 0)
-                    FROM meta WHERE name IN ('access_version', 'schema_version')
-                    """,
-                    r => (r.GetInt64(0), r.GetInt64(1))
-                ),
-            cancel
-        );
+        database.ReadAsync(MetaNumbers.VersionsAsync, cancel);
 
     /// <summary>
     /// The beginning of a change of access: puts those who make one in one order until the transaction ends, and asks
@@ -64,7 +44,7 @@ internal sealed class KeyStore(Database database)
     {
         if (by?.Authority.Grant is not { } grant)
             return;
-        await tx.FirstAsync($"SELECT number FROM meta WHERE name = 'access_version'{tx.ForUpdate}", r => r.GetInt64(0));
+        await MetaNumbers.HoldAsync(tx, MetaNumbers.AccessVersion);
         var row = await FindAsync(tx, grant.Key.Row.Id);
         var reason = row is null ? StreamEnd.Revoked : by.WhyStopped(grant.As(new KeyEntry(row, master)));
         if (reason is not null)
