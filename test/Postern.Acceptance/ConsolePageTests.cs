@@ -27,7 +27,7 @@ public sealed class ConsolePageTests : IAsyncLifetime
     [Fact]
     public async Task Every_page_is_clean_in_every_form()
     {
-        await _browser.CheckAsync(("/runs", null), ("/sessions", null), ("/approvals", null));
+        await _browser.CheckAsync(("/runs", null), ("/sessions", null), ("/approvals", null), ("/deliveries", null));
         await _server.StartSessionAsync("hello");
         await _server.SayAsync("hello", "Hello, door. See https://example.com/a?b=c.");
         var asking = await Asking.PrepareAsync(_server);
@@ -44,6 +44,9 @@ public sealed class ConsolePageTests : IAsyncLifetime
         );
         var session = (await _server.GetAsync("/api/v1/sessions/hello")).String("id");
         var question = (await _server.GetAsync("/api/v1/runs/" + waiting)).String("approvalRequestId");
+        await using var receiver = await Receiver.StartAsync();
+        receiver.Answers = _ => (404, "<b>nobody</b> is here");
+        var dead = await DeadLetters.OneAsync(_server, receiver.Url);
         await _browser.CheckAsync(
             ("", "overview"),
             ("/runs", "runs"),
@@ -53,6 +56,8 @@ public sealed class ConsolePageTests : IAsyncLifetime
             ($"/runs/{failed}", "run-failed"),
             ($"/runs/{waiting}/cancel", "cancel"),
             ("/approvals", "approvals"),
+            ("/deliveries", "deliveries"),
+            ($"/deliveries/{dead}", "delivery"),
             ($"/approvals/{question}", "approval"),
             ("/sessions", "sessions"),
             ($"/sessions/{session}", "transcript"),

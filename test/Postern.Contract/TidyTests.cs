@@ -253,7 +253,7 @@ public sealed partial class TidyTests
         "Door",
         "Doors",
         "CredentialReader",
-        "DeliveryRoutes",
+        "Redelivery",
         "OperatorOptions",
         "OpenApiDocument",
         "RunCounts",

@@ -58,6 +58,15 @@ internal static class ConsoleDoorRequests
             "POST /console/approvals/{approval}/decide",
             async s => Sent(await OfApprovalAsync(s, "write", "/decide"), "decision=approved")
         );
+        add("GET /console/deliveries", _ => PageAsync("read:deliveries", "/deliveries"));
+        add(
+            "GET /console/deliveries/{delivery}",
+            async s => new("read:deliveries", "/console/deliveries/" + await s.DeliveryAsync())
+        );
+        add(
+            "POST /console/deliveries/{delivery}/retry",
+            async s => await FormAsync("write:deliveries", $"/deliveries/{await s.DeliveryAsync()}/retry")
+        );
         add("GET /console/sessions", _ => PageAsync("read:sessions", "/sessions"));
         add("GET /console/sessions/{session}", s => OfSessionAsync(s, "read", ""));
         add("GET /console/sessions/{session}/live", s => OfSessionAsync(s, "read", "/live"));

@@ -18,7 +18,11 @@ internal static class DeliveriesFeature
             .AddSingleton<WebhookEndpoints>()
             .AddSingleton<DeliveryPurpose, EventPurpose>()
             .AddSingleton<EndpointRoutes>();
-        services.AddSingleton<DeliveryRoutes>().AddBackground<DeliveryWorker>().AddBackground<DeliveryKeeper>();
+        services
+            .AddSingleton<Redelivery>()
+            .AddSingleton<DeliveryRoutes>()
+            .AddBackground<DeliveryWorker>()
+            .AddBackground<DeliveryKeeper>();
         return services;
     }
 

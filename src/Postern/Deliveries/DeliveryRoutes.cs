@@ -7,12 +7,7 @@ namespace Postern.Deliveries;
 /// <summary>
 /// What left the server and what did not: lists, single deliveries with their attempts, sending again; and the events.
 /// </summary>
-internal sealed class DeliveryRoutes(
-    DeliveryStore store,
-    IEnumerable<DeliveryPurpose> purposes,
-    HiddenSubjects hidden,
-    Database database
-)
+internal sealed class DeliveryRoutes(DeliveryStore store, Redelivery again, HiddenSubjects hidden, Database database)
 {
     private const int MaxBody = 16 * 1024;
     private const int IdSegment = 3;
@@ -21,10 +16,6 @@ internal sealed class DeliveryRoutes(
     private const int ReplayBatch = 500;
 
     private static readonly ListOrder ByPosition = new("event", "position");
-    private readonly Dictionary<string, DeliveryPurpose> _purposes = purposes.ToDictionary(
-        p => p.Name,
-        StringComparer.Ordinal
-    );
 
     public void Map(Doors doors)
     {
@@ -109,15 +100,7 @@ internal sealed class DeliveryRoutes(
             || await store.FindAsync(caller.Project, id, ShownTo(caller, "delivery")) is null
         )
             return Unknown;
-        var refusal = await database.WriteAsync(async tx =>
-        {
-            if (await DeliveryStore.FindAsync(tx, caller.Project, id) is not { } delivery)
-                return Unknown;
-            // It has arrived: a repeat of what made it arrive sends nothing more.
-            if (delivery.Status == Delivery.Delivered)
-                return null;
-            return await RequeueAsync(tx, delivery) is { } why ? new Refusal(409, why, "not_retryable") : null;
-        });
+        var refusal = await database.WriteAsync(tx => again.RetryAsync(tx, caller.Project, id));
         return refusal ?? await Retrieve(http, caller);
     }
 
@@ -131,7 +114,7 @@ internal sealed class DeliveryRoutes(
         if (fields is null)
             return unreadable!;
         var endpoint = WebhookEndpoints.Named(fields.Text("endpoint", 1, 2100));
-        var purpose = fields.Word("purpose", [.. _purposes.Keys]);
+        var purpose = fields.Word("purpose", [.. again.Purposes]);
         var (since, until) = (fields.Instant("since"), fields.Instant("until"));
         if (since is null && !fields.Faults.Any(f => f.Field == "since"))
             fields.Fault("since", "is required");
@@ -150,20 +133,20 @@ internal sealed class DeliveryRoutes(
         while (true)
         {
             caller.EnsureStillAllowed();
-            var (last, again, left) = await database.WriteAsync(async tx =>
+            var (last, requeued, left) = await database.WriteAsync(async tx =>
             {
                 var (sent, kept) = (0, 0);
                 var (batch, next) = await DeliveryStore.NextAsync(tx, caller.Project, filter, before, ReplayBatch);
                 foreach (var delivery in batch)
                 {
-                    if (await RequeueAsync(tx, delivery) is null)
+                    if (await again.RequeueAsync(tx, delivery) is null)
                         sent++;
                     else
                         kept++;
                 }
                 return (next, sent, kept);
             });
-            (replayed, skipped) = (replayed + again, skipped + left);
+            (replayed, skipped) = (replayed + requeued, skipped + left);
             if (last is null)
                 return Reply.Ok(new Replayed(replayed, skipped));
             before = last;
@@ -208,19 +191,6 @@ internal sealed class DeliveryRoutes(
     private string? ShownTo(ProjectCaller caller, string table) =>
         caller.Authority.Allows(RequiredScope.FullAdmin) ? null : hidden.IsShown(table);
 
-    /// <summary>Null: it is pending, now or already. Else why it is not sent again.</summary>
-    private async ValueTask<string?> RequeueAsync(Tx tx, Delivery delivery)
-    {
-        if (delivery.Status == Delivery.Pending)
-            return null;
-        if (!_purposes.TryGetValue(delivery.Purpose, out var purpose))
-            return "This server does not know its purpose.";
-        if (await purpose.WhyNotAgainAsync(tx, delivery) is { } why)
-            return why;
-        await DeliveryEnd.RequeueAsync(tx, delivery, tx.Now + Outbox.GiveUpAfter);
-        return null;
-    }
-
     private static string? Asked(HttpContext http, string name) =>
         http.Request.Query.TryGetValue(name, out var value)
         && value.ToString() is { Length: > 0 } text
@@ -228,5 +198,5 @@ internal sealed class DeliveryRoutes(
             ? text
             : null;
 
-    private static Refusal Unknown => new(404, "There is no such delivery.", "not_found");
+    private static Refusal Unknown => Redelivery.Unknown;
 }

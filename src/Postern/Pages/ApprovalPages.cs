@@ -18,7 +18,7 @@ internal sealed class ApprovalPages(
     ApprovalDecisions decisions,
     SelfApproval asking,
     SessionDoor door
-)
+) : IPages
 {
     /// <summary>Every status; without a filter only what waits is shown.</summary>
     public const string All = "all";

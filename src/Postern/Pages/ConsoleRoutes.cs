@@ -6,18 +6,9 @@ using Postern.Storage;
 namespace Postern.Pages;
 
 /// <summary>
-/// The console: its files, and each page's routes, one line a page. Off, nothing is mapped and every path is 404.
+/// The console: its files, and all of its pages (<see cref="IPages"/>). Off, nothing is mapped and every path is 404.
 /// </summary>
-internal sealed class ConsoleRoutes(
-    PosternOptions options,
-    PageWriter writer,
-    SignInRoutes signIn,
-    OverviewPages overview,
-    SessionPages sessions,
-    RunPages runs,
-    ApprovalPages approvals,
-    FindPages find
-)
+internal sealed class ConsoleRoutes(PosternOptions options, PageWriter writer, IEnumerable<IPages> all)
 {
     private const string KeptForEver = "public, max-age=31536000, immutable";
 
@@ -29,12 +20,13 @@ internal sealed class ConsoleRoutes(
             .AddSingleton<PageCounts>()
             .AddSingleton<FormWrites>()
             .AddSingleton<PageStreams>()
-            .AddSingleton<SignInRoutes>()
-            .AddSingleton<OverviewPages>()
-            .AddSingleton<SessionPages>()
-            .AddSingleton<RunPages>()
-            .AddSingleton<ApprovalPages>()
-            .AddSingleton<FindPages>()
+            .AddSingleton<IPages, SignInRoutes>()
+            .AddSingleton<IPages, OverviewPages>()
+            .AddSingleton<IPages, SessionPages>()
+            .AddSingleton<IPages, RunPages>()
+            .AddSingleton<IPages, ApprovalPages>()
+            .AddSingleton<IPages, DeliveryPages>()
+            .AddSingleton<IPages, FindPages>()
             .AddBackground<ConsoleRetention>();
 
     public void Map(Doors doors)
@@ -46,12 +38,8 @@ internal sealed class ConsoleRoutes(
             .OfAnyone.Get("/assets/{digest}/{name}", Credentials.Anyone, ReadAsset)
             .WithSummary("A file of the pages")
             .Hide();
-        signIn.Map(pages);
-        overview.Map(pages);
-        sessions.Map(pages);
-        runs.Map(pages);
-        approvals.Map(pages);
-        find.Map(pages);
+        foreach (var one in all)
+            one.Map(pages);
     }
 
     private static Task<IResult> ReadAsset(HttpContext http)

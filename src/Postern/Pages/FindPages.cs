@@ -8,7 +8,7 @@ namespace Postern.Pages;
 /// The find box: goes to the thing that is named, or lists what begins so. Only what the caller may read; of the rest
 /// it says nothing, as if there were none.
 /// </summary>
-internal sealed class FindPages(PageWriter writer, RunStore runs, SessionStore sessions, SessionDoor door)
+internal sealed class FindPages(PageWriter writer, RunStore runs, SessionStore sessions, SessionDoor door) : IPages
 {
     private const int Most = 20;
     private const int LeastCharacters = 6;

@@ -14,5 +14,7 @@ internal sealed record MenuItem(string Path, string Label, string Icon, long Cou
             yield return new("/runs", "Runs", "workflow");
         if (context.MayList("approvals"))
             yield return new("/approvals", "Approvals", "law", context.Waiting.Approvals);
+        if (context.MayList("deliveries"))
+            yield return new("/deliveries", "Deliveries", "paper-airplane", context.Waiting.DeadLetters);
     }
 }

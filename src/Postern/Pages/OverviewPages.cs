@@ -8,6 +8,7 @@ namespace Postern.Pages;
 
 /// <summary>The overview: what waits for somebody, what is broken, and what failed last.</summary>
 internal sealed class OverviewPages(PageWriter writer, RunStore runs, WebhookEndpoints endpoints, TriggerStore triggers)
+    : IPages
 {
     private const int LastFailures = 20;
     private const int MostLooked = 200;

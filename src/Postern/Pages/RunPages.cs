@@ -25,7 +25,7 @@ internal sealed class RunPages(
     StreamRegistry registry,
     Tails tails,
     Database database
-)
+) : IPages
 {
     private const int RunSegment = 2;
     private const int MaxEvents = 500;

@@ -25,7 +25,7 @@ internal sealed class SessionPages(
     StreamRegistry registry,
     Tails tails,
     Database database
-)
+) : IPages
 {
     private const int SessionSegment = 2;
     private const int MaxSaid = 16_000;

@@ -20,7 +20,7 @@ internal sealed class SignInRoutes(
     Projects projects,
     PosternOptions options,
     Database database
-)
+) : IPages
 {
     private static readonly string[] Fields = ["key", "once", "identity", "next"];
 

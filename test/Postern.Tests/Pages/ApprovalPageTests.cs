@@ -4,9 +4,8 @@ using Postern.Support;
 namespace Postern.Tests.Pages;
 
 /// <summary>The console's approvals: who sees the buttons, who decides, and who is refused.</summary>
-public sealed partial class ApprovalPageTests : IAsyncLifetime
+public sealed class ApprovalPageTests : IAsyncLifetime
 {
-    private const string Media = "application/x-www-form-urlencoded";
     private TestServer _server = null!;
     private Asking _asking = null!;
     private string _run = "";
@@ -31,37 +30,15 @@ public sealed partial class ApprovalPageTests : IAsyncLifetime
 
     private string Path => "/console/approvals/" + _question;
 
-    private async Task<Answer> SendAsync(ConsoleCookie cookie, HttpMethod method, string path, string? form = null)
-    {
-        using var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false };
-        using var http = new HttpClient(handler) { BaseAddress = new Uri(_server.Url) };
-        using var request = new HttpRequestMessage(method, path);
-        if (form is not null)
-            request.Content = new StringContent(form, new System.Net.Http.Headers.MediaTypeHeaderValue(Media));
-        foreach (var (name, value) in cookie.Headers)
-            request.Headers.TryAddWithoutValidation(name, value);
-        using var response = await http.SendAsync(request);
-        return new Answer(response, await response.Content.ReadAsByteArrayAsync());
-    }
+    private Task<Answer> SendAsync(ConsoleCookie cookie, HttpMethod method, string path, string? form = null) =>
+        _server.ConsoleAsync(cookie, method, path, form);
 
     private async Task<ConsoleCookie> CookieAsync(params string[] scopes) =>
         (await ConsoleCookie.OfAsync(_server, scopes)).Cookie;
 
     /// <summary>The form of the page, as a browser would send it, with a button pressed.</summary>
-    private async Task<string> FormAsync(ConsoleCookie cookie, string pressed)
-    {
-        var page = (await SendAsync(cookie, HttpMethod.Get, Path)).Text;
-        var form = page[page.IndexOf("/decide", StringComparison.Ordinal)..];
-        return string.Join(
-                '&',
-                Hidden()
-                    .Matches(form)
-                    .Take(2)
-                    .Select(m => $"{m.Groups[1].Value}={Uri.EscapeDataString(m.Groups[2].Value)}")
-            )
-            + "&"
-            + pressed;
-    }
+    private async Task<string> FormAsync(ConsoleCookie cookie, string pressed) =>
+        ConsoleCalls.FormOf(await SendAsync(cookie, HttpMethod.Get, Path), "/decide", pressed);
 
     [Fact]
     public async Task A_person_with_the_right_by_name_decides_with_a_choice_and_a_comment()
@@ -112,11 +89,11 @@ public sealed partial class ApprovalPageTests : IAsyncLifetime
     public async Task A_right_that_is_only_implied_shows_no_buttons_and_decides_nothing()
     {
         var admin = await CookieAsync();
-        var page = (await SendAsync(admin, HttpMethod.Get, Path)).Text;
-        Assert.DoesNotContain("/decide", page, StringComparison.Ordinal);
-        Assert.Contains("postern keys create ada", page, StringComparison.Ordinal);
-        Assert.DoesNotContain($"{_server.Url}/approvals/", page, StringComparison.Ordinal);
-        var form = $"_csrf={Uri.EscapeDataString(CsrfOf(page))}&_once=0123456789abcdef&decision=approved";
+        var page = await SendAsync(admin, HttpMethod.Get, Path);
+        Assert.DoesNotContain("/decide", page.Text, StringComparison.Ordinal);
+        Assert.Contains("postern keys create ada", page.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain($"{_server.Url}/approvals/", page.Text, StringComparison.Ordinal);
+        var form = $"_csrf={Uri.EscapeDataString(ConsoleCalls.CsrfOf(page))}&_once=0123456789abcdef&decision=approved";
         Assert.Equal(403, (await SendAsync(admin, HttpMethod.Post, Path + "/decide", form)).Status);
 
         // Who may read another question alone is told of none.
@@ -124,10 +101,4 @@ public sealed partial class ApprovalPageTests : IAsyncLifetime
         Assert.Equal(404, (await SendAsync(other, HttpMethod.Get, Path)).Status);
         Assert.Equal("pending", (await _server.GetAsync("/api/v1/approvals/" + _question)).String("status"));
     }
-
-    private static string CsrfOf(string page) =>
-        Hidden().Matches(page).First(m => m.Groups[1].Value == "_csrf").Groups[2].Value;
-
-    [GeneratedRegex("<input type=\"hidden\" name=\"(_csrf|_once)\" value=\"([^\"]+)\"")]
-    private static partial Regex Hidden();
 }

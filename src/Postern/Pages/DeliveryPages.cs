@@ -1,0 +1,96 @@
+using Postern.Access;
+using Postern.Deliveries;
+using Postern.Http;
+
+namespace Postern.Pages;
+
+/// <summary>What left the server and what did not: a list, one delivery with its attempts, sending it again.</summary>
+internal sealed class DeliveryPages(
+    PageWriter writer,
+    FormWrites writes,
+    DeliveryStore deliveries,
+    Redelivery again,
+    HiddenSubjects hidden
+) : IPages
+{
+    private const int DeliverySegment = 2;
+    private static readonly string[] Statuses = [Delivery.Pending, Delivery.Delivered, Delivery.Dead];
+    private static readonly string[] Filters = ["status", "endpoint", "purpose", "subject"];
+
+    public void Map(PageDoors pages)
+    {
+        var reads = Authorization.Needs("read", "deliveries");
+        pages.Page("/deliveries", reads, List).WithSummary("What was sent, and what was not");
+        pages.Page("/deliveries/{delivery}", reads, Show).WithSummary("One delivery");
+        pages
+            .Form("/deliveries/{delivery}/retry", Authorization.Needs("write", "deliveries"), [], Retry)
+            .WithSummary("Send a delivery again")
+            .Audits("delivery.retried");
+    }
+
+    private async Task<IResult> List(PageContext context)
+    {
+        var (filters, wrong) = PageFilters.Read(context.Http, Filters);
+        if (filters is null)
+            return wrong!;
+        if (filters["status"].Length > 0 && !Statuses.Contains(filters["status"], StringComparer.Ordinal))
+            return PageFilters.Bad($"status: {filters["status"]} is none");
+        var filter = new DeliveryFilter(
+            Text("status"),
+            WebhookEndpoints.Named(Text("endpoint")),
+            Text("purpose"),
+            Text("subject")
+        )
+        {
+            Shown = Shown(context),
+        };
+        var found = await deliveries.ListAsync(
+            context.Project,
+            filter,
+            filters.After?.Id,
+            filters.Size,
+            context.Http.RequestAborted
+        );
+        return await writer.PageAsync<DeliveriesPage, DeliveriesModel>(
+            context,
+            new DeliveriesModel(found, filters, [.. again.Purposes.Order(StringComparer.Ordinal)])
+        );
+
+        string? Text(string name) => filters[name] is { Length: > 0 } text ? text : null;
+    }
+
+    private async Task<IResult> Show(PageContext context)
+    {
+        if (await FindAsync(context) is not { } delivery)
+            return PageRefusals.NotFound;
+        // A callback's body is the run, output and all.
+        var body = context.Caller.Allows("read", "runs") ? delivery.Body : null;
+        var attempts = await deliveries.AttemptsAsync(delivery.Project, delivery.Id);
+        return await writer.PageAsync<DeliveryPage, DeliveryModel>(
+            context,
+            new DeliveryModel(delivery, attempts, body)
+        );
+    }
+
+    private async Task<IResult> Retry(PageContext context, ConsoleForm form)
+    {
+        if (await FindAsync(context) is not { } delivery)
+            return PageRefusals.NotFound;
+        return await writes.WriteAsync(
+            context,
+            form,
+            async tx =>
+                await again.RetryAsync(tx, delivery.Project, delivery.Id) is { } refusal
+                    ? refusal
+                    : context.Of("/deliveries", delivery.Id)
+        );
+    }
+
+    private async ValueTask<Delivery?> FindAsync(PageContext context) =>
+        RequestPath.Segment(context.Http, DeliverySegment) is { } id
+            ? await deliveries.FindAsync(context.Project, id, Shown(context))
+            : null;
+
+    /// <summary>The condition on what the one who looks may see; null: all of it.</summary>
+    private string? Shown(PageContext context) => context.MayAdmin ? null : hidden.IsShown("delivery");
+}
