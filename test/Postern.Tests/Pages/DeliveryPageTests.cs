@@ -2,7 +2,7 @@ using Postern.Support;
 
 namespace Postern.Tests.Pages;
 
-/// <summary>The console's deliveries: what was given up is found, shown with its answers, and sent again once.</summary>
+/// <summary>The console: what was given up is found, shown with its answers, and sent again once.</summary>
 public sealed class DeliveryPageTests : IAsyncLifetime
 {
     private TestServer _server = null!;
