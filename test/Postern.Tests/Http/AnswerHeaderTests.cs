@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Postern.Access;
 using Postern.Approvals;
 using Postern.Http;
+using Postern.Pages;
 using Postern.Support;
 
 namespace Postern.Tests.Http;
@@ -169,6 +170,7 @@ public sealed class AnswerHeaderTests(AnswerHeaderTests.World world) : IClassFix
             path.StartsWith("/docs", StringComparison.Ordinal) && Raw(answer, "X-Frame-Options") == "DENY"
                     ? AnswerHeaders.ReferencePage
                 : path.StartsWith("/approvals/", StringComparison.Ordinal) && type == "text/html" ? PageStyle.Policy
+                : path.StartsWith(ConsoleFamily.Prefix, StringComparison.Ordinal) ? ConsoleFamily.Policy
                 : AnswerHeaders.NoPage,
             "Content-Security-Policy"
         );
