@@ -43,8 +43,14 @@ internal sealed class SessionPages(
         pages.Page("/sessions", "read:sessions or read:tasks", List).WithSummary("The sessions");
         pages.Page("/sessions/{session}", reads, Show).WithSummary("One session");
         pages.Stream("/sessions/{session}/live", reads, Follow).WithSummary("A session, as it goes on");
-        pages.Form("/sessions/{session}/say", says, ["text"], Say).WithSummary("Say something in a session");
-        pages.Form("/sessions/{session}/stop", says, [], Stop).WithSummary("Ask the turn to stop");
+        pages
+            .Form("/sessions/{session}/say", says, ["text"], Say)
+            .WithSummary("Say something in a session")
+            .Audits("session.said");
+        pages
+            .Form("/sessions/{session}/stop", says, [], Stop)
+            .WithSummary("Ask the turn to stop")
+            .Audits("session.stop_asked");
         pages.Page("/sessions/{session}/close", admins, AskToClose).WithSummary("Whether to close a session");
         pages
             .Form("/sessions/{session}/close", admins, ["reason"], Close)

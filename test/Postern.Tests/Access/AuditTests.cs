@@ -33,6 +33,7 @@ public sealed class AuditTests : IAsyncLifetime
         "DELETE /api/v1/approval-services/{service}",
         "POST /sessions/{key}/kill",
         "POST /api/v1/executions/{run}/approval-response",
+        "POST /console/approvals/{approval}/decide",
     ];
 
     /// <summary>

@@ -59,6 +59,8 @@ public sealed class ApprovalPageTests : IAsyncLifetime
         Assert.Equal("go ahead", decided.GetProperty("feedback").GetString());
         Assert.Equal("tonight", decided.GetProperty("response").GetProperty("option").GetString());
         Assert.Equal("running", (await _server.GetAsync("/api/v1/runs/" + _run)).String("phase"));
+        var audit = (await _server.GetAsync("/api/v1/audit?action=approval.decided")).Json.GetProperty("data")[0];
+        Assert.Equal("console", audit.GetProperty("credential").GetString());
         // The page shows the outcome, and no buttons.
         page = (await SendAsync(cookie, HttpMethod.Get, Path)).Text;
         Assert.DoesNotContain("/decide", page, StringComparison.Ordinal);
