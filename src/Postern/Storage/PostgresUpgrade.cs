@@ -307,7 +307,11 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
             await create.ExecuteNonQueryAsync(cancel);
         }
         catch (PostgresException fault)
-            when (fault.SqlState is PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.DuplicateTable)
+            when (fault.SqlState
+                    is PostgresErrorCodes.UniqueViolation
+                        or PostgresErrorCodes.DuplicateTable
+                        or PostgresErrorCodes.DuplicateObject
+            )
         {
             // Another node created it in the same moment.
         }
