@@ -19,9 +19,10 @@ internal sealed record ConsoleCookie(string Value)
     public static async Task<(KeyRow Key, ConsoleCookie Cookie)> OfAsync(TestServer server, params string[] scopes)
     {
         var project = await server.ProjectAsync();
-        var (row, _, _) = await server
+        var (row, _) = await server
             .App.Services.GetRequiredService<KeyAdmin>()
-            .CreateAsync(project, "console", "live", scopes, null, "test");
+            .CreateAsync(project, "console", "live", scopes, null, "test")
+            .ValueAsync();
         return (row, await OfAsync(server, row));
     }
 

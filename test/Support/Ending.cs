@@ -89,14 +89,15 @@ internal sealed record Ending(
             async (s, request) =>
             {
                 var keys = s.World.Get<KeyAdmin>();
-                var (row, key, _) = await keys.CreateAsync(
-                    s.World.Project,
-                    s.Name,
-                    form,
-                    ScopesOf(request),
-                    seconds is { } life ? s.Server.Database.Now + (life * 1_000_000L) : null,
-                    "test"
-                );
+                var (row, key) = await keys.CreateAsync(
+                        s.World.Project,
+                        s.Name,
+                        form,
+                        ScopesOf(request),
+                        seconds is { } life ? s.Server.Database.Now + (life * 1_000_000L) : null,
+                        "test"
+                    )
+                    .ValueAsync();
                 return new Held(present(key.Text), () => end(keys, row, s));
             };
     }
@@ -201,9 +202,10 @@ internal sealed record Ending(
             async (s, request) =>
             {
                 var scopes = ScopesOf(request);
-                var (row, key, _) = await s
+                var (row, key) = await s
                     .World.Get<KeyAdmin>()
-                    .CreateAsync(s.World.Project, s.Name, "live", scopes, null, "test");
+                    .CreateAsync(s.World.Project, s.Name, "live", scopes, null, "test")
+                    .ValueAsync();
                 var (tokens, until, subject) = (
                     s.World.Get<Tokens>(),
                     s.Server.Database.Now + (seconds * 1_000_000L),

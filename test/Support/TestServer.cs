@@ -160,9 +160,10 @@ internal sealed class TestServer : IAsyncDisposable
 
     public async Task<(string Id, string Key)> NamedKeyOfKindAsync(string name, string kind, string[] scopes)
     {
-        var (row, key, _) = await App
+        var (row, key) = await App
             .Services.GetRequiredService<KeyAdmin>()
-            .CreateAsync(await ProjectAsync(), name, kind, scopes, null, "command line");
+            .CreateAsync(await ProjectAsync(), name, kind, scopes, null, "command line")
+            .ValueAsync();
         return (row.Id, key.Text);
     }
 
@@ -175,6 +176,7 @@ internal sealed class TestServer : IAsyncDisposable
             await App
                 .Services.GetRequiredService<KeyAdmin>()
                 .CreateAsync(await ProjectAsync(), "test", "live", scopes, null, "test")
+                .ValueAsync()
         )
             .Key
             .Text;

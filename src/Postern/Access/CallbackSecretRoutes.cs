@@ -37,9 +37,8 @@ internal sealed class CallbackSecretRoutes(CallbackSecrets secrets, AccessWatch 
 
     private async Task<IResult> Create(HttpContext http, ProjectCaller caller)
     {
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody, emptyObject: true)).Try(out var fields, out var unreadable))
+            return unreadable;
         var given = fields.Read<CreateCallbackSecret>().Secret;
         if (given is not null && !given.All(c => c is > ' ' and < '\u007f'))
             fields.Fault("secret", "must be printable ASCII without spaces: it travels in a header");

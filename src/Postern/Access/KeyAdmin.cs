@@ -20,7 +20,7 @@ internal sealed class KeyAdmin(
 
     /// <summary>A new key; its text is in the answer this once.</summary>
     /// <param name="by">The caller that makes it; null for the command line.</param>
-    public async Task<(KeyRow Row, ApiKey Key, Refusal? Full)> CreateAsync(
+    public async Task<Checked<MadeKey>> CreateAsync(
         string project,
         string name,
         string kind,
@@ -77,7 +77,7 @@ internal sealed class KeyAdmin(
                 return true;
             }
         );
-        return (row, key, full);
+        return full is null ? new MadeKey(row, key) : full;
     }
 
     /// <summary>Gives a key a new secret; the old one is valid for the overlap. The id stays.</summary>

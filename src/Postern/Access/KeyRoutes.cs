@@ -62,9 +62,8 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
 
     private async Task<IResult> Create(HttpContext http, ProjectCaller caller)
     {
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         var asked = fields.Read<CreateKey>();
         var (scopes, expiresAt) = (asked.Scopes ?? [], asked.ExpiresAt);
         Check(fields, scopes, expiresAt);
@@ -74,7 +73,7 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
             return wider;
         if (Minting.RefuseExpiry(caller, expiresAt) is { } longer)
             return longer;
-        var (row, key, full) = await admin.CreateAsync(
+        var created = await admin.CreateAsync(
             caller.Project,
             asked.Name,
             asked.Kind,
@@ -83,8 +82,9 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
             caller.Authority.LoggedActor,
             caller
         );
-        if (full is not null)
+        if (!created.Try(out var made, out var full))
             return full;
+        var (row, key) = made;
         return Reply.Created(
             new CreatedKey(
                 row.Id,
@@ -100,8 +100,7 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
-        var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null)
+        if (!PageQuery.Read(http, 50, 200).Try(out var page, out var wrong))
             return wrong;
         var rows = await store.ListAsync(
             caller.Project,
@@ -114,9 +113,8 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
 
     private async Task<IResult> Rotate(HttpContext http, ProjectCaller caller)
     {
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody, emptyObject: true)).Try(out var fields, out var unreadable))
+            return unreadable;
         var overlap = fields.Read<RotateKey>().OverlapSeconds;
         if (fields.Refusal() is { } wrong)
             return wrong;
@@ -128,9 +126,8 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
 
     private async Task<IResult> Update(HttpContext http, ProjectCaller caller)
     {
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         var asked = fields.Read<UpdateKey>();
         Check(fields, asked.Scopes, asked.ExpiresAt);
         var clearExpiry = fields.IsNull("expiresAt");
@@ -174,9 +171,8 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
     {
         if (await RefuseUnlessDefaultRoot(caller) is { } forbidden)
             return forbidden;
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         var name = fields.Read<CreateProject>().Name;
         if (fields.Refusal() is { } wrong)
             return wrong;
@@ -191,8 +187,7 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
     {
         if (await RefuseUnlessDefaultRoot(caller) is { } forbidden)
             return forbidden;
-        var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null)
+        if (!PageQuery.Read(http, 50, 200).Try(out var page, out var wrong))
             return wrong;
         var rows = await projects.ListAsync(page.After?.At ?? long.MaxValue, page.After?.Id ?? "", page.Limit + 1);
         return Reply.Ok(
@@ -207,8 +202,7 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
 
     private async Task<IResult> ReadAudit(HttpContext http, ProjectCaller caller)
     {
-        var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null)
+        if (!PageQuery.Read(http, 50, 200).Try(out var page, out var wrong))
             return wrong;
         // Refused credentials prove no project; the server's first project reads them.
         var rows = await audit.ListAsync(

@@ -59,9 +59,8 @@ internal sealed class TokenRoutes(
     private async Task<IResult> MintJwt(HttpContext http, ProjectCaller caller)
     {
         caller.DecidedByHandler();
-        var (fields, unreadable) = await ReadBodyAsync(http);
-        if (fields is null)
-            return unreadable!;
+        if (!(await ReadBodyAsync(http)).Try(out var fields, out var unreadable))
+            return unreadable;
         return ReadClaimedScopes(fields) is { } scopes
             ? await MintAsync(caller, scopes, ReadExpiration(fields, "1h"))
             : InvalidBody;
@@ -70,9 +69,8 @@ internal sealed class TokenRoutes(
     private async Task<IResult> MintPublic(HttpContext http, ProjectCaller caller)
     {
         caller.DecidedByHandler();
-        var (fields, unreadable) = await ReadBodyAsync(http);
-        if (fields is null)
-            return unreadable!;
+        if (!(await ReadBodyAsync(http)).Try(out var fields, out var unreadable))
+            return unreadable;
         var scopes = fields.Texts("scopes", MaxScopes, 600, required: true);
         var once = fields.Flag("oneTimeUse") ?? false;
         if (fields.Faults.Count > 0 || scopes is not { Count: > 0 })
@@ -88,9 +86,8 @@ internal sealed class TokenRoutes(
             || !await NamesProjectAsync(RequestPath.Segment(http, 3), caller.Project)
         )
             return new Refusal(404, "Project not found") { ShouldRetry = false };
-        var (fields, unreadable) = await ReadBodyAsync(http);
-        if (fields is null)
-            return unreadable!;
+        if (!(await ReadBodyAsync(http)).Try(out var fields, out var unreadable))
+            return unreadable;
         if (ReadClaimedScopes(fields) is not { } asked)
             return InvalidBody;
         // Clamped, not refused: the client asks for all it might need.
@@ -102,9 +99,8 @@ internal sealed class TokenRoutes(
 
     private async Task<IResult> Revoke(HttpContext http, ProjectCaller caller)
     {
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         var (token, jti, subject, before) = fields.Read<RevokeTokens>();
         if (new[] { token, jti, subject }.Count(t => t is not null) != 1)
             fields.Fault("token, jti, subject", "name exactly one");
@@ -144,26 +140,26 @@ internal sealed class TokenRoutes(
     private async Task<IResult> MintAsync(
         ProjectCaller caller,
         IReadOnlyList<string> scopes,
-        (long ExpiresAt, Refusal? Wrong) expiration,
+        Checked<long> expiration,
         bool oneTime = false,
         string? person = null
     )
     {
-        if (expiration.Wrong is not null)
-            return expiration.Wrong;
+        if (!expiration.Try(out var expiresAt, out var wrong))
+            return wrong;
         if (ScopeSet.FirstMalformed(scopes) is { } malformed)
             return Refusal.BadRequest($"Invalid scope: {malformed}") with { ShouldRetry = false };
         if (Minting.Refuse(caller, scopes) is { } refused)
             return refused;
         if (
-            await tokens.DeriveAsync(caller.Authority, caller.Project, scopes, expiration.ExpiresAt, oneTime, person)
+            await tokens.DeriveAsync(caller.Authority, caller.Project, scopes, expiresAt, oneTime, person)
             is not { } token
         )
             throw new InvalidOperationException("A key mints tokens.");
         await admin.MintedAsync(
             caller.Project,
             scopes,
-            Math.Min(expiration.ExpiresAt, caller.Authority.ExpiresAt ?? long.MaxValue),
+            Math.Min(expiresAt, caller.Authority.ExpiresAt ?? long.MaxValue),
             caller
         );
         return Reply.Ok(new TokenView(token));
@@ -177,10 +173,10 @@ internal sealed class TokenRoutes(
         return fields.Faults.Count > 0 || claims?.Faults.Count > 0 ? null : scopes;
     }
 
-    private static async ValueTask<(Fields? Fields, Refusal? Refusal)> ReadBodyAsync(HttpContext http)
+    private static async ValueTask<Checked<Fields>> ReadBodyAsync(HttpContext http)
     {
-        var (fields, refusal) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
-        return refusal is { Status: 400 } ? (null, InvalidBody) : (fields, refusal);
+        var read = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
+        return !read.Try(out _, out var refusal) && refusal.Status == 400 ? InvalidBody : read;
     }
 
     private static Refusal InvalidBody => Refusal.BadRequest("Invalid request body") with { ShouldRetry = false };
@@ -188,7 +184,7 @@ internal sealed class TokenRoutes(
     /// <summary>
     /// A span (<c>15m</c>), Unix seconds as a number, or an ISO date: when the token ends, microseconds.
     /// </summary>
-    private (long ExpiresAt, Refusal? Wrong) ReadExpiration(Fields fields, string standard)
+    private Checked<long> ReadExpiration(Fields fields, string standard)
     {
         var now = database.Now;
         long expiresAt;
@@ -196,7 +192,7 @@ internal sealed class TokenRoutes(
         {
             case null:
                 return Wire.TryParseSpan(standard, out var span)
-                    ? (now + Wire.Microseconds(span), null)
+                    ? now + Wire.Microseconds(span)
                     : throw new ArgumentException("A default is a span.", nameof(standard));
             case { ValueKind: JsonValueKind.Number } number
                 when number.TryGetInt64(out var seconds) && seconds is > 0 and < 253_402_300_799:
@@ -211,13 +207,16 @@ internal sealed class TokenRoutes(
                 expiresAt = instant;
                 break;
             default:
-                return (0, Refusal.BadRequest("Invalid expiration time") with { ShouldRetry = false });
+                return Refusal.BadRequest("Invalid expiration time") with { ShouldRetry = false };
         }
         if (expiresAt <= now)
-            return (0, Refusal.BadRequest("Expiration time must be in the future") with { ShouldRetry = false });
+            return Refusal.BadRequest("Expiration time must be in the future") with { ShouldRetry = false };
         return expiresAt - now > Wire.Microseconds(Tokens.MaxLife)
-            ? (0, Refusal.BadRequest("Expiration time cannot exceed 30 days") with { ShouldRetry = false })
-            : (expiresAt, null);
+            ? Refusal.BadRequest("Expiration time cannot exceed 30 days") with
+            {
+                ShouldRetry = false,
+            }
+            : expiresAt;
     }
 
     private async ValueTask<bool> NamesProjectAsync(string? reference, string project) =>

@@ -16,38 +16,35 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
     private const int MaxFeedback = 65_536;
     private const int MaxShown = 100;
 
-    public static (ApprovalMessage? Message, Refusal? Refusal) Read(RequestBody body)
+    public static Checked<ApprovalMessage> Read(RequestBody body)
     {
-        var (json, unreadable) = body.Parse();
-        if (unreadable is { Status: not 400 })
-            return (null, unreadable);
-        if (json is null)
-            return (
-                null,
-                Invalid(unreadable!.Code == "empty_body" ? "the body is empty" : "the body is not strict JSON in UTF-8")
-            );
+        if (!body.Parse().Try(out var json, out var unreadable))
+            return unreadable.Status != 400
+                ? unreadable
+                : Invalid(
+                    unreadable.Code == "empty_body" ? "the body is empty" : "the body is not strict JSON in UTF-8"
+                );
         using (json)
         {
             var root = json.RootElement;
             if (root.ValueKind != JsonValueKind.Object)
-                return (null, Invalid("the body is not an object"));
+                return Invalid("the body is not an object");
             var data = Member(root, "data");
             if (data is { ValueKind: not (JsonValueKind.Object or JsonValueKind.Null) })
-                return (null, Invalid("data is not an object"));
+                return Invalid("data is not an object");
             var envelope = data is { ValueKind: JsonValueKind.Object };
             var response = Member(envelope ? data!.Value : root, "response");
             if (envelope && response is { ValueKind: not (JsonValueKind.Object or JsonValueKind.Null) })
-                return (null, Invalid("data.response is not an object"));
+                return Invalid("data.response is not an object");
             var answer = envelope && response is { ValueKind: JsonValueKind.Object } ? response : null;
 
             if (
                 !TryAgree([Member(root, "requestId"), envelope ? Member(data!.Value, "requestId") : null], out var id)
                 || string.IsNullOrWhiteSpace(id)
             )
-                return (null, new Refusal(400, "requestId is required"));
-            var (word, wrong) = DecisionOf(root, envelope ? data : null, answer);
-            if (word is null)
-                return (null, wrong);
+                return new Refusal(400, "requestId is required");
+            if (!DecisionOf(root, envelope ? data : null, answer).Try(out var word, out var wrong))
+                return wrong;
             // The flat form's response is the agent's business, unless it decides otherwise.
             if (
                 !envelope
@@ -56,42 +53,39 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
                 && Decision.Of(Fields.TextOf(inner) ?? "") is { } other
                 && other != word
             )
-                return (null, Invalid($"it says both {word} and {other}"));
+                return Invalid($"it says both {word} and {other}");
             var feedback =
                 (answer is null ? null : Member(answer.Value, "feedback"))
                 ?? (envelope ? Member(data!.Value, "feedback") : null)
                 ?? Member(root, "feedback");
             if (!TryText(feedback, out var words) || words?.Length > MaxFeedback)
-                return (null, Invalid($"feedback is not a text of at most {MaxFeedback} characters"));
+                return Invalid($"feedback is not a text of at most {MaxFeedback} characters");
             if (
                 !TryAgree(
                     [Member(root, "payload_hash"), answer is null ? null : Member(answer.Value, "payload_hash")],
                     out var hash
                 )
             )
-                return (null, Invalid("payload_hash is not one text"));
+                return Invalid("payload_hash is not one text");
             if (response is { } kept && !Fields.IsKeepable(kept))
-                return (null, Invalid("response holds text that is not valid Unicode"));
-            return (
-                new ApprovalMessage(
-                    id,
-                    new Decided(
-                        word,
-                        "service",
-                        null,
-                        words,
-                        response is { ValueKind: not JsonValueKind.Null } given
-                            ? Encoding.UTF8.GetBytes(given.GetRawText())
-                            : null,
-                        hash
-                    )
-                ),
-                null
+                return Invalid("response holds text that is not valid Unicode");
+            return new ApprovalMessage(
+                id,
+                new Decided(
+                    word,
+                    "service",
+                    null,
+                    words,
+                    response is { ValueKind: not JsonValueKind.Null } given
+                        ? Encoding.UTF8.GetBytes(given.GetRawText())
+                        : null,
+                    hash
+                )
             );
         }
     }
 
-    private static (string? Word, Refusal? Refusal) DecisionOf(JsonElement root, JsonElement? data, JsonElement? answer)
+    private static Checked<string> DecisionOf(JsonElement root, JsonElement? data, JsonElement? answer)
     {
         JsonElement?[] places =
         [
@@ -110,14 +104,14 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
             if (place is not { ValueKind: not JsonValueKind.Null } said)
                 continue;
             if (said.ValueKind != JsonValueKind.String || Fields.TextOf(said) is not { } text)
-                return (null, Undecided(said.ValueKind == JsonValueKind.String ? "" : said.GetRawText()));
+                return Undecided(said.ValueKind == JsonValueKind.String ? "" : said.GetRawText());
             if (Decision.Of(text) is not { } word)
-                return (null, Undecided(text));
+                return Undecided(text);
             if (decided is not null && decided != word)
-                return (null, Invalid($"it says both {decided} and {word}"));
+                return Invalid($"it says both {decided} and {word}");
             decided = word;
         }
-        return decided is null ? (null, Undecided("")) : (decided, null);
+        return decided is null ? Undecided("") : decided;
     }
 
     /// <summary>One text, from wherever it stands; false when one is no text, or two differ.</summary>

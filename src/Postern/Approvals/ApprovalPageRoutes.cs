@@ -113,15 +113,13 @@ internal sealed class ApprovalPageRoutes(
         Approval approval
     )
     {
-        var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxForm);
-        if (body is null)
-            return (null, Entered.Nothing, tooLarge!.Message + ".");
+        if (!(await RequestBody.ReadAsync(http, MaxForm)).Try(out var body, out var tooLarge))
+            return (null, Entered.Nothing, tooLarge.Message + ".");
         using (body)
         {
-            var (text, unreadable) = body.Text();
             const string formType = "application/x-www-form-urlencoded";
             var isForm = http.Request.ContentType?.StartsWith(formType, StringComparison.OrdinalIgnoreCase) == true;
-            if (unreadable is not null || !isForm)
+            if (!body.Text().Try(out var text, out _) || !isForm)
                 return (null, Entered.Nothing, "The form could not be read.");
             var form = QueryHelpers.ParseQuery(Encoding.UTF8.GetString(text.Span));
             if (

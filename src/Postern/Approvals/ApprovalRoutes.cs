@@ -91,9 +91,8 @@ internal sealed class ApprovalRoutes(
             return caller.Allows("read", "runs", id)
                 ? ApprovalFamily.Instance.Forbidden("write:runs:" + id)
                 : NoSuchRun(caller, id);
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody, emptyObject: true)).Try(out var fields, out var unreadable))
+            return unreadable;
         var (question, badCallback) = await requests.ReadAsync(fields, http);
         if (question is null)
             return badCallback is null
@@ -178,8 +177,7 @@ internal sealed class ApprovalRoutes(
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
-        var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null)
+        if (!PageQuery.Read(http, 50, 200).Try(out var page, out var wrong))
             return wrong;
         if (
             RunQuery.ReadLists(http.Request.Query, "status", "agent", "run", "session", "service") is not { } lists

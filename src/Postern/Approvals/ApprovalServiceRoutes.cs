@@ -45,9 +45,8 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
 
     private async Task<IResult> Put(HttpContext http, ProjectCaller caller)
     {
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         var name = RequestPath.Segment(http, NameSegment) ?? "";
         if (
             name.Length is 0 or > ApprovalServices.MaxName

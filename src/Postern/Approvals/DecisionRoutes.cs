@@ -65,9 +65,8 @@ internal sealed class DecisionRoutes(
         // Of a project that the path names nothing is told, not even whether it is there: there the signature is wrong.
         if (configured.Count == 0 && RequestPath.Segment(http, ProjectSegment) is null)
             return new Refusal(503, "approval webhook not configured");
-        var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxMessage);
-        if (body is null)
-            return tooLarge!;
+        if (!(await RequestBody.ReadAsync(http, MaxMessage)).Try(out var body, out var tooLarge))
+            return tooLarge;
         using (body)
         {
             // A secret that was replaced while the body came signs nothing any more.
@@ -98,9 +97,8 @@ internal sealed class DecisionRoutes(
                 );
             if (gate.Slower(http, project) is { } slower)
                 return slower;
-            var (message, wrong) = ApprovalMessage.Read(body);
-            if (message is null)
-                return wrong!;
+            if (!ApprovalMessage.Read(body).Try(out var message, out var wrong))
+                return wrong;
             var outcome = await database.WriteAsync(tx =>
                 decisions.DecideAsync(
                     tx,
@@ -153,9 +151,8 @@ internal sealed class DecisionRoutes(
             return ApprovalRoutes.NoSuchRun(caller, "");
         if (!caller.Authority.AllowsSome("write", "approvals", Given.ByName))
             return ApprovalFamily.Instance.Forbidden("write:approvals");
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         var (decided, id, wrong) = Read(fields, caller);
         if (decided is null)
             return wrong!;

@@ -61,8 +61,7 @@ internal sealed class DeliveryRoutes(DeliveryStore store, Redelivery again, Hidd
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
-        var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null)
+        if (!PageQuery.Read(http, 50, 200).Try(out var page, out var wrong))
             return wrong;
         var status = Asked(http, "status");
         if (status is not (null or Delivery.Pending or Delivery.Delivered or Delivery.Dead))
@@ -110,9 +109,8 @@ internal sealed class DeliveryRoutes(DeliveryStore store, Redelivery again, Hidd
     /// </summary>
     private async Task<IResult> Replay(HttpContext http, ProjectCaller caller)
     {
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         var endpoint = WebhookEndpoints.Named(fields.Text("endpoint", 1, 2100));
         var purpose = fields.Word("purpose", [.. again.Purposes]);
         var (since, until) = (fields.Instant("since"), fields.Instant("until"));
@@ -157,8 +155,7 @@ internal sealed class DeliveryRoutes(DeliveryStore store, Redelivery again, Hidd
 
     private async Task<IResult> ListEvents(HttpContext http, ProjectCaller caller)
     {
-        var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null)
+        if (!PageQuery.Read(http, 50, 200).Try(out var page, out var wrong))
             return wrong;
         var shown = ShownTo(caller, "event");
         var (type, subject) = (Asked(http, "type"), Asked(http, "subject"));

@@ -62,8 +62,7 @@ internal sealed class EndpointRoutes(
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
-        var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null)
+        if (!PageQuery.Read(http, 50, 200).Try(out var page, out var wrong))
             return wrong;
         var rows = await endpoints.ListAsync(caller.Project, page.After?.Id ?? "", page.Limit + 1);
         return Reply.Ok(Page.Of(rows, page.Limit, e => EndpointView.Of(e), e => new Cursor(0, e.Id)));
@@ -72,9 +71,8 @@ internal sealed class EndpointRoutes(
     private async Task<IResult> Put(HttpContext http, ProjectCaller caller)
     {
         var id = RequestPath.Segment(http, IdSegment) ?? "";
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         if (
             id.Length is 0 or > 64
             || !char.IsAsciiLetterOrDigit(id[0])
@@ -176,9 +174,8 @@ internal sealed class EndpointRoutes(
 
     private async Task<IResult> Rotate(HttpContext http, ProjectCaller caller)
     {
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody, emptyObject: true)).Try(out var fields, out var unreadable))
+            return unreadable;
         var overlap = fields.Read<RotateSecret>().OverlapSeconds;
         if (fields.Refusal() is { } wrong)
             return wrong;

@@ -48,11 +48,12 @@ internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, 
     {
         if (answer is null || answer.Body.Length == 0)
             return (null, null);
-        var (text, refusal) = BodyEncoding.Undo(answer.Body, answer.ContentType, answer.ContentEncoding, MaxBytes);
-        if (refusal is { Status: 413 })
-            return (null, TooLarge);
-        if (refusal is not null)
-            return (null, refusal.Message);
+        if (
+            !BodyEncoding
+                .Undo(answer.Body, answer.ContentType, answer.ContentEncoding, MaxBytes)
+                .Try(out var text, out var refusal)
+        )
+            return (null, refusal.Status == 413 ? TooLarge : refusal.Message);
         var begins = text.Span.TrimStart(" \t\r\n"u8);
         if (begins.Length == 0 && answer.IsWhole)
             return (null, null);

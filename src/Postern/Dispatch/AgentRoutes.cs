@@ -55,8 +55,7 @@ internal sealed class AgentRoutes(
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
-        var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null)
+        if (!PageQuery.Read(http, 50, 200).Try(out var page, out var wrong))
             return wrong;
         var rows = await agents.ListAsync(caller.Project, page.After?.Id ?? "", page.Limit + 1);
         return Reply.Ok(Page.Of(rows, page.Limit, a => AgentView.Of(a, null), a => new Cursor(0, a.Slug)));
@@ -80,9 +79,8 @@ internal sealed class AgentRoutes(
         var slug = RequestPath.Segment(http, 3) ?? "";
         if (!caller.Allows("admin", "tasks", slug))
             return ProblemFormat.Instance.Forbidden($"admin:tasks:{slug}");
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         if (
             slug.Length is 0 or > 128
             || !char.IsAsciiLetterOrDigit(slug[0])

@@ -57,9 +57,8 @@ internal sealed class ClaimRoutes(
         var slug = RequestPath.Segment(http, AgentSegment) ?? "";
         if (!caller.Allows("write", "tasks", slug))
             return ProblemFormat.Instance.Forbidden($"write:tasks:{slug}");
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody, emptyObject: true)).Try(out var fields, out var unreadable))
+            return unreadable;
         var (most, wait, lease) = fields.Read<ClaimRuns>();
         if (fields.Refusal() is { } wrong)
             return wrong;
@@ -84,9 +83,8 @@ internal sealed class ClaimRoutes(
     {
         if (RequestPath.Segment(http, RunSegment) is not { } id || !caller.Allows("write", "runs", id))
             return Unknown(caller);
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody, emptyObject: true)).Try(out var fields, out var unreadable))
+            return unreadable;
         var said = fields.Read<SendHeartbeat>().Attempt;
         if (fields.Refusal() is { } wrong)
             return wrong;

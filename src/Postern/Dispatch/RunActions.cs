@@ -17,12 +17,12 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Ru
     public ValueTask<ReportOutcome> ReportAsync(Tx tx, string project, string id, Report report) =>
         reports.TakeAsync(tx, project, id, report);
 
-    public async ValueTask<(Run? Run, Refusal? Refusal)> StartAsync(Tx tx, HeldRun run, Actor by)
+    public async ValueTask<Checked<Run>> StartAsync(Tx tx, HeldRun run, Actor by)
     {
         if (run.IsEnded)
-            return (null, Ended(run));
+            return Ended(run);
         if (run.Dispatched || run.DueAt is not null || run.WaitsAt is not null || run.ClaimAt is not null)
-            return (run, null);
+            return run;
         var started = run with { DueAt = tx.Now, EventSeq = run.EventSeq + 1, UpdatedAt = tx.Now };
         await RunRow.SaveAsync(tx, started, releases: true);
         await RunEvents.InsertAsync(
@@ -31,76 +31,65 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Ru
             run.Id,
             new RunEvent(started.EventSeq, "start", tx.Now, run.Attempt, by, run.Status, run.Status)
         );
-        return (started, null);
+        return started;
     }
 
-    public async ValueTask<(Run? Run, Refusal? Refusal)> CancelAsync(Tx tx, HeldRun run, string? reason, Actor by)
+    public async ValueTask<Checked<Run>> CancelAsync(Tx tx, HeldRun run, string? reason, Actor by)
     {
         if (run.IsEnded)
-            return run.Phase == Phase.Cancelled ? (run, null) : (null, Ended(run));
-        return (
-            await machine.EndAsync(
-                tx,
-                run.Project,
-                run.Id,
-                Phase.Cancelled,
-                reason ?? "The run was cancelled.",
-                by,
-                tellAgent: true
-            ),
-            null
-        );
+            return run.Phase == Phase.Cancelled ? run : Ended(run);
+        var why = reason ?? "The run was cancelled.";
+        return await machine.EndAsync(tx, run.Project, run.Id, Phase.Cancelled, why, by, tellAgent: true) is { } ended
+            ? ended
+            : Ended(run);
     }
 
-    public async ValueTask<(Run? Run, Refusal? Refusal)> PauseAsync(Tx tx, HeldRun run, Actor by)
+    public async ValueTask<Checked<Run>> PauseAsync(Tx tx, HeldRun run, Actor by)
     {
         if (run.IsEnded)
-            return (null, Ended(run));
+            return Ended(run);
         if (run.Phase == Phase.Paused)
-            return (run, null);
+            return run;
         if (run.Approval is not null)
-            return (
-                null,
-                new Refusal(
-                    409,
-                    "The run waits for an approval: nothing is under way that could be paused.",
-                    "awaiting_approval"
-                )
+            return new Refusal(
+                409,
+                "The run waits for an approval: nothing is under way that could be paused.",
+                "awaiting_approval"
             );
         if ((await workflows.OfAsync(tx, run)).ExitInto(run.Status, Phase.Paused) is not { } to)
-            return (null, new Refusal(409, $"A run cannot be paused in {run.Status}.", "not_pausable"));
+            return new Refusal(409, $"A run cannot be paused in {run.Status}.", "not_pausable");
         var paused = await machine.MoveAsync(tx, run, new Change("paused", by, to) { Notice = "run.paused" });
         // A turn's clock stands still with its run; the run's own total time goes on.
         if (run.Session is not null)
             await Turns.ExtendTurnAsync(tx, run, paused.TotalAt);
-        return (paused, null);
+        return paused;
     }
 
-    public async ValueTask<(Run? Run, Refusal? Refusal)> ResumeAsync(Tx tx, HeldRun run, Actor by)
+    public async ValueTask<Checked<Run>> ResumeAsync(Tx tx, HeldRun run, Actor by)
     {
         if (run.IsEnded)
-            return (null, Ended(run));
+            return Ended(run);
         if (run.Phase != Phase.Paused)
             return run.Phase == Phase.Running
-                ? (run, null)
-                : (null, new Refusal(409, $"The run is not paused: it is in {run.Status}.", "not_paused"));
+                ? run
+                : new Refusal(409, $"The run is not paused: it is in {run.Status}.", "not_paused");
         var workflow = await workflows.OfAsync(tx, run);
         var to =
             run.PausedFrom is { } from && workflow.MayFollow(run.Status, from)
                 ? from
                 : workflow.ExitInto(run.Status, Phase.Running);
         if (to is null)
-            return (null, new Refusal(409, $"Its workflow has no way on from {run.Status}.", "not_resumable"));
+            return new Refusal(409, $"Its workflow has no way on from {run.Status}.", "not_resumable");
         var resumed = await machine.MoveAsync(tx, run, new Change("resumed", by, to) { Notice = "run.resumed" });
         if (run.Session is not null)
             await Turns.ExtendTurnAsync(tx, run, null);
-        return (resumed, null);
+        return resumed;
     }
 
     /// <summary>
     /// The next attempt. Under one <paramref name="clientRequestId"/> there is one, however often it is asked for.
     /// </summary>
-    public async ValueTask<(Run? Run, Refusal? Refusal)> RetryAsync(
+    public async ValueTask<Checked<Run>> RetryAsync(
         Tx tx,
         HeldRun run,
         string clientRequestId,
@@ -112,40 +101,32 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Ru
         var digest = SHA256.HashData(Encoding.UTF8.GetBytes(profile ?? "\0"));
         if (await RunRequests.FindAsync(tx, run.Project, name) is { } known)
             return known.Digest.AsSpan().SequenceEqual(digest)
-                ? (run, null)
-                : (
-                    null,
-                    new Refusal(
-                        409,
-                        "The clientRequestId was used for a retry with another profile.",
-                        "client_request_reused"
-                    )
+                ? run
+                : new Refusal(
+                    409,
+                    "The clientRequestId was used for a retry with another profile.",
+                    "client_request_reused"
                 );
         if (run.Phase is not (Phase.Failed or Phase.TimedOut))
-            return (
-                null,
-                new Refusal(
-                    409,
-                    $"Only a run that failed or timed out is retried; this one is in {run.Status}.",
-                    "not_retryable"
-                )
+            return new Refusal(
+                409,
+                $"Only a run that failed or timed out is retried; this one is in {run.Status}.",
+                "not_retryable"
             );
         if (run.Session is not null)
-            return (
-                null,
-                new Refusal(409, "A session goes on with its next message, which gets a run of its own.", "session_run")
+            return new Refusal(
+                409,
+                "A session goes on with its next message, which gets a run of its own.",
+                "session_run"
             );
         if (await machine.RetryAsync(tx, run, profile, by) is not { } next)
-            return (
-                null,
-                new Refusal(
-                    409,
-                    "None of its workflow's checkpoints is proven by an artifact: start a new run.",
-                    "no_checkpoint"
-                )
+            return new Refusal(
+                409,
+                "None of its workflow's checkpoints is proven by an artifact: start a new run.",
+                "no_checkpoint"
             );
         await RunRequests.InsertAsync(tx, run.Project, name, run.Id, digest);
-        return (next, null);
+        return next;
     }
 
     private static Refusal Ended(Run run) =>

@@ -33,7 +33,7 @@ internal sealed class RunCreation(
     /// <param name="Replayed">It had been made by an earlier request.</param>
     internal sealed record Made(string Id, byte[] Answer, string? Secret, bool Replayed);
 
-    public async ValueTask<(StartRun? Asked, Refusal? Refusal)> ReadAsync(Fields fields, HttpContext http)
+    public async ValueTask<Checked<StartRun>> ReadAsync(Fields fields, HttpContext http)
     {
         var agent = fields.Text("agent", 1, 128, required: true);
         var workflow = fields.Text("workflow", 1, 64) ?? Workflow.Agent.Name;
@@ -59,32 +59,29 @@ internal sealed class RunCreation(
         var digest = SHA256.HashData(Encoding.UTF8.GetBytes(ReportDigest.FormOf(fields.Root)));
         fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong)
-            return (null, wrong);
-        return (
-            new StartRun(
-                agent!,
-                workflow,
-                session,
-                input is { } body ? Encoding.UTF8.GetBytes(body.GetRawText()) : null,
-                tags is null ? "[]" : JsonSerializer.Serialize(tags, Wire.Json),
-                metadata?.GetRawText(),
-                key,
-                url,
-                secret,
-                made,
-                deadline,
-                start,
-                digest
-            ),
-            null
+            return wrong;
+        return new StartRun(
+            agent!,
+            workflow,
+            session,
+            input is { } body ? Encoding.UTF8.GetBytes(body.GetRawText()) : null,
+            tags is null ? "[]" : JsonSerializer.Serialize(tags, Wire.Json),
+            metadata?.GetRawText(),
+            key,
+            url,
+            secret,
+            made,
+            deadline,
+            start,
+            digest
         );
     }
 
-    public Task<(Made? Made, Refusal? Refusal)> CreateAsync(ProjectCaller caller, StartRun asked)
+    public Task<Checked<Made>> CreateAsync(ProjectCaller caller, StartRun asked)
     {
         var id = Id.New(Run.Prefix, database.Now);
         var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
-        return database.WriteAsync<(Made?, Refusal?)>(async tx =>
+        return database.WriteAsync<Checked<Made>>(async tx =>
         {
             var name = asked.IdempotencyKey is { } key ? NameOf(caller, key) : null;
             if (name is not null)
@@ -100,53 +97,37 @@ internal sealed class RunCreation(
                 // finds its answer.
                 if (!await RunRequests.ClaimAsync(tx, caller.Project, name, id, asked.Digest))
                     return await RepeatAsync(tx, caller.Project, name, asked.Digest, null)
-                        ?? (
-                            null,
-                            new Refusal(409, "The first request under this key is still running.", "request_running")
-                            {
-                                RetryAfterSeconds = 1,
-                            }
-                        );
+                        ?? new Refusal(409, "The first request under this key is still running.", "request_running")
+                        {
+                            RetryAfterSeconds = 1,
+                        };
             }
-            var (run, refusal) = await StartAsync(tx, caller, asked, id, by);
-            if (run is null)
+            if (!(await StartAsync(tx, caller, asked, id, by)).Try(out var run, out var refusal))
             {
                 if (name is not null)
                     await RunRequests.ReleaseAsync(tx, caller.Project, name);
-                return (null, refusal);
+                return refusal;
             }
             var answer = RunJson.Render(run, await RunData.AllAsync(tx, run.Project, run.Id));
             if (name is not null)
                 await RunRequests.AnswerAsync(tx, caller.Project, name, run.Id, answer);
-            return (new Made(run.Id, answer, asked.SecretWasMade ? asked.CallbackSecret : null, false), null);
+            return new Made(run.Id, answer, asked.SecretWasMade ? asked.CallbackSecret : null, false);
         });
     }
 
-    private async ValueTask<(Run? Run, Refusal? Refusal)> StartAsync(
-        Tx tx,
-        ProjectCaller caller,
-        StartRun asked,
-        string id,
-        Actor by
-    )
+    private async ValueTask<Checked<Run>> StartAsync(Tx tx, ProjectCaller caller, StartRun asked, string id, Actor by)
     {
         if (await AgentStore.FindAsync(tx, caller.Project, asked.Agent) is not { } agent)
-            return (
-                null,
-                new Refusal(
-                    422,
-                    $"There is no agent {asked.Agent}: register it with PUT /api/v1/agents/{asked.Agent}",
-                    "unknown_agent"
-                )
+            return new Refusal(
+                422,
+                $"There is no agent {asked.Agent}: register it with PUT /api/v1/agents/{asked.Agent}",
+                "unknown_agent"
             );
         if (await WorkflowStore.ChooseNewestAsync(tx, caller.Project, asked.Workflow) is not { } workflow)
-            return (
-                null,
-                new Refusal(
-                    422,
-                    $"There is no workflow {asked.Workflow}: define it with PUT /api/v1/workflows/{asked.Workflow}",
-                    "unknown_workflow"
-                )
+            return new Refusal(
+                422,
+                $"There is no workflow {asked.Workflow}: define it with PUT /api/v1/workflows/{asked.Workflow}",
+                "unknown_workflow"
             );
         var run = RunStart.For(agent, id, options) with
         {
@@ -164,11 +145,11 @@ internal sealed class RunCreation(
         if (asked.DeadlineSeconds is { } total)
             run = run with { TotalSeconds = total };
         if (asked.SessionId is null)
-            return (await machine.CreateAsync(tx, run, asked.Input, by), null);
+            return await machine.CreateAsync(tx, run, asked.Input, by);
         return await StartInSessionAsync(tx, caller, asked, run, by);
     }
 
-    private async ValueTask<(Run? Run, Refusal? Refusal)> StartInSessionAsync(
+    private async ValueTask<Checked<Run>> StartInSessionAsync(
         Tx tx,
         ProjectCaller caller,
         StartRun asked,
@@ -182,23 +163,21 @@ internal sealed class RunCreation(
             || !caller.Allows("write", "sessions", found.Id, found.ExternalId)
             || await SessionStore.LockAsync(tx, caller.Project, found.Id) is not { } session
         )
-            return (null, new Refusal(422, "There is no such session.", "unknown_session"));
+            return new Refusal(422, "There is no such session.", "unknown_session");
         if (session.Agent != run.Agent)
-            return (null, new Refusal(422, $"The session belongs to the agent {session.Agent}.", "other_agent"));
+            return new Refusal(422, $"The session belongs to the agent {session.Agent}.", "other_agent");
         if (run.WorkflowVersion != 0 || !asked.Start)
-            return (
-                null,
-                new Refusal(422, "A run in a session is of the workflow agent and starts at once.", "session_run")
-            );
+            return new Refusal(422, "A run in a session is of the workflow agent and starts at once.", "session_run");
         if (session.IsClosed || session.IsExpired(tx.Now))
-            return (null, new Refusal(409, "The session is closed or has expired.", "session_closed"));
+            return new Refusal(409, "The session is closed or has expired.", "session_closed");
         if (session.CurrentRun is not null)
-            return (
-                null,
-                new Refusal(409, "The session has a live run: append a message, or wait for its end.", "session_busy")
+            return new Refusal(
+                409,
+                "The session has a live run: append a message, or wait for its end.",
+                "session_busy"
             );
         var id = await conversation.StartRunAsync(tx, session, asked.Input, bootMessage: true, run, by);
-        return (await RunStore.FindAsync(tx, caller.Project, id!), null);
+        return (await RunStore.FindAsync(tx, caller.Project, id!))!;
     }
 
     /// <summary>Whose key it is, and which: two credentials that use one key mean two requests.</summary>
@@ -209,7 +188,7 @@ internal sealed class RunCreation(
     /// left nothing.
     /// </summary>
     /// <param name="reader">Asked whether it may read the run, where the name is not its own.</param>
-    private static async ValueTask<(Made?, Refusal?)?> RepeatAsync(
+    private static async ValueTask<Checked<Made>?> RepeatAsync(
         Tx tx,
         string project,
         string name,
@@ -224,14 +203,11 @@ internal sealed class RunCreation(
         )
             return null;
         return known.Digest.AsSpan().SequenceEqual(digest)
-            ? (new Made(known.Run, known.Answer, null, true), null)
-            : (
-                null,
-                new Refusal(
-                    422,
-                    "The idempotency key was used for a request with other content.",
-                    "idempotency_key_reused"
-                )
+            ? new Made(known.Run, known.Answer, null, true)
+            : new Refusal(
+                422,
+                "The idempotency key was used for a request with other content.",
+                "idempotency_key_reused"
             );
     }
 

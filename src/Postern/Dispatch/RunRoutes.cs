@@ -111,18 +111,15 @@ internal sealed class RunRoutes(
 
     private async Task<IResult> Create(HttpContext http, ProjectCaller caller)
     {
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         var agent = fields.Text("agent", 1, 128);
         if (!caller.Allows("write", "runs") && (agent is null || !caller.Allows("trigger", "tasks", agent)))
             return ProblemFormat.Instance.Forbidden("write:runs");
-        var (asked, wrong) = await creation.ReadAsync(new Fields(fields.Root), http);
-        if (asked is null)
-            return wrong!;
-        var (made, refusal) = await creation.CreateAsync(caller, asked);
-        if (made is null)
-            return refusal!;
+        if (!(await creation.ReadAsync(new Fields(fields.Root), http)).Try(out var asked, out var wrong))
+            return wrong;
+        if (!(await creation.CreateAsync(caller, asked)).Try(out var made, out var refusal))
+            return refusal;
         http.Response.Headers.Location = "/api/v1/runs/" + made.Id;
         if (made.Replayed)
             http.Response.Headers["Idempotency-Replayed"] = "true";
@@ -131,8 +128,7 @@ internal sealed class RunRoutes(
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
-        var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null)
+        if (!PageQuery.Read(http, 50, 200).Try(out var page, out var wrong))
             return wrong;
         if (RunQuery.Read(http.Request.Query, page.After) is not { } filter)
             return Refusal.BadRequest(
@@ -168,9 +164,8 @@ internal sealed class RunRoutes(
             )
         )
             return Refusal.BadRequest("wait must be a whole number from 1 to 55", "invalid_wait");
-        var (run, refusal) = await FindAsync(http, caller, "read");
-        if (run is null)
-            return refusal!;
+        if (!(await FindAsync(http, caller, "read")).Try(out var run, out var refusal))
+            return refusal;
         if (seconds > 0)
             run = await WaitAsync(http, caller, run, TimeSpan.FromSeconds(seconds));
         var why = await streams.Database.ReadAsync(tx => WhyNotDone.OfAsync(tx, run));
@@ -188,13 +183,11 @@ internal sealed class RunRoutes(
 
     private async Task<IResult> ReadEvents(HttpContext http, ProjectCaller caller)
     {
-        var (run, refusal) = await FindAsync(http, caller, "read");
-        if (run is null)
-            return refusal!;
+        if (!(await FindAsync(http, caller, "read")).Try(out var run, out var refusal))
+            return refusal;
         if (EventStream.IsAskedFor(http.Request))
             return new RunTimeline(streams, events, caller, run, EventStream.LastEventId(http.Request) ?? 0);
-        var (page, wrong) = PageQuery.Read(http, 100, 500);
-        if (wrong is not null)
+        if (!PageQuery.Read(http, 100, 500).Try(out var page, out var wrong))
             return wrong;
         var rows = await events.AfterAsync(run.Project, run.Id, page.After?.At ?? 0, page.Limit + 1);
         return Reply.Ok(Page.Of(rows, page.Limit, RunEventView.Of, e => new Cursor(e.Seq, "-")));
@@ -205,9 +198,8 @@ internal sealed class RunRoutes(
 
     private async Task<IResult> Cancel(HttpContext http, ProjectCaller caller)
     {
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxActionBody, emptyObject: true);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxActionBody, emptyObject: true)).Try(out var fields, out var unreadable))
+            return unreadable;
         var reason = fields.Read<CancelRun>().Reason;
         return fields.Refusal()
             ?? await ActAsync(http, caller, (tx, run, by) => actions.CancelAsync(tx, run, reason, by));
@@ -221,9 +213,8 @@ internal sealed class RunRoutes(
 
     private async Task<IResult> Retry(HttpContext http, ProjectCaller caller)
     {
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxActionBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxActionBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         var (request, profile) = fields.Read<RetryRun>();
         return fields.Refusal()
             ?? await ActAsync(http, caller, (tx, run, by) => actions.RetryAsync(tx, run, request, profile, by), 202);
@@ -237,9 +228,8 @@ internal sealed class RunRoutes(
             return caller.Allows("read", "runs", id)
                 ? ProblemFormat.Instance.Forbidden("write:runs:" + id)
                 : Unknown(caller);
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         var report = NativeReport.Read(
             fields,
             new Actor(caller.Authority.Credential, caller.Authority.LoggedActor),
@@ -277,39 +267,31 @@ internal sealed class RunRoutes(
     private async Task<IResult> ActAsync(
         HttpContext http,
         ProjectCaller caller,
-        Func<Tx, HeldRun, Actor, ValueTask<(Run? Run, Refusal? Refusal)>> act,
+        Func<Tx, HeldRun, Actor, ValueTask<Checked<Run>>> act,
         int status = 200
     )
     {
-        var (found, refusal) = await FindAsync(http, caller, "write");
-        if (found is null)
-            return refusal!;
+        if (!(await FindAsync(http, caller, "write")).Try(out var found, out var refusal))
+            return refusal;
         var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
-        var (run, refused) = await streams.Database.WriteAsync<(Run?, Refusal?)>(async tx =>
+        var acted = await streams.Database.WriteAsync<Checked<Run>>(async tx =>
             await HeldRun.LockAsync(tx, found.Project, found.Id) is { } locked
                 ? await act(tx, locked, by)
-                : (null, Unknown(caller))
+                : Unknown(caller)
         );
-        return run is null ? refused! : await ShowAsync(run, status);
+        return acted.Try(out var run, out var refused) ? await ShowAsync(run, status) : refused;
     }
 
-    private async ValueTask<(Run? Run, Refusal? Refusal)> FindAsync(
-        HttpContext http,
-        ProjectCaller caller,
-        string action
-    )
+    private async ValueTask<Checked<Run>> FindAsync(HttpContext http, ProjectCaller caller, string action)
     {
         if (RequestPath.Segment(http, RunSegment) is not { } id)
-            return (null, Unknown(caller));
+            return Unknown(caller);
         if (!caller.Allows(action, "runs", id))
-            return (
-                null,
-                caller.Allows("read", "runs", id)
-                    ? ProblemFormat.Instance.Forbidden($"{action}:runs:{id}")
-                    : Unknown(caller)
-            );
+            return caller.Allows("read", "runs", id)
+                ? ProblemFormat.Instance.Forbidden($"{action}:runs:{id}")
+                : Unknown(caller);
         var run = await runs.FindAsync(caller.Project, id);
-        return run is null || await door.HidesAsync(caller, run.Session) ? (null, Unknown(caller)) : (run, null);
+        return run is null || await door.HidesAsync(caller, run.Session) ? Unknown(caller) : run;
     }
 
     /// <summary>Until the run has ended or waits, or the time is over.</summary>

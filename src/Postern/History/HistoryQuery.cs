@@ -10,20 +10,20 @@ internal sealed record HistoryQuery(int Limit, long? Before, long? After, bool L
     public const int MaxLimit = 1000;
     private const int StandardLimit = 100;
 
-    public static (HistoryQuery? Query, Refusal? Refusal) Read(IQueryCollection query)
+    public static Checked<HistoryQuery> Read(IQueryCollection query)
     {
         var limit = StandardLimit;
         if (query.TryGetValue("limit", out var asked))
         {
             if (!IsDigits(asked))
-                return (null, Refusal.BadRequest("limit must be a positive integer"));
+                return Refusal.BadRequest("limit must be a positive integer");
             // Larger clamps, however large: the number may not fit any type.
             limit =
                 asked.ToString().TrimStart('0') is var digits && digits.Length > 4 ? MaxLimit
                 : digits.Length == 0 ? 0
                 : Math.Min(int.Parse(digits), MaxLimit);
             if (limit == 0)
-                return (null, Refusal.BadRequest("limit must be a positive integer"));
+                return Refusal.BadRequest("limit must be a positive integer");
         }
         long? before = null;
         if (query.TryGetValue("cursor", out asked))
@@ -33,28 +33,25 @@ internal sealed record HistoryQuery(int Limit, long? Before, long? After, bool L
                 !TryNumber(text.StartsWith("seq:", StringComparison.Ordinal) ? text[4..] : text, out var number)
                 || number == 0
             )
-                return (null, Refusal.BadRequest("cursor must be a positive integer"));
+                return Refusal.BadRequest("cursor must be a positive integer");
             before = number;
         }
         long? after = null;
         if (query.TryGetValue("after", out asked))
         {
             if (!TryNumber(asked.ToString(), out var number))
-                return (null, Refusal.BadRequest("after must be a non-negative integer"));
+                return Refusal.BadRequest("after must be a non-negative integer");
             if (before is not null)
-                return (null, Refusal.BadRequest("cursor and after exclude each other"));
+                return Refusal.BadRequest("cursor and after exclude each other");
             after = number;
         }
-        return (
-            new HistoryQuery(
-                limit,
-                before,
-                after,
-                query["fields"] == "items",
-                query["full"] == "1",
-                query["deltas"] == "1"
-            ),
-            null
+        return new HistoryQuery(
+            limit,
+            before,
+            after,
+            query["fields"] == "items",
+            query["full"] == "1",
+            query["deltas"] == "1"
         );
     }
 

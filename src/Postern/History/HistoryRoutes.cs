@@ -67,12 +67,10 @@ internal sealed class HistoryRoutes(
 
     private async Task<IResult> Read(HttpContext http, ProjectCaller caller)
     {
-        var (name, refusal) = await FindAsync(http, caller, "read", "operator.read");
-        if (name is null)
-            return refusal!;
-        var (query, wrong) = HistoryQuery.Read(http.Request.Query);
-        if (query is null)
-            return wrong!;
+        if (!(await FindAsync(http, caller, "read", "operator.read")).Try(out var name, out var refusal))
+            return refusal;
+        if (!HistoryQuery.Read(http.Request.Query).Try(out var query, out var wrong))
+            return wrong;
         if (EventStream.IsAskedFor(http.Request))
             return new HistoryStream(
                 streams,
@@ -93,13 +91,10 @@ internal sealed class HistoryRoutes(
 
     private async Task<IResult> Write(HttpContext http, ProjectCaller caller)
     {
-        var (name, refusal) = await FindAsync(http, caller, "write", "operator.write", mayBeUnborn: true);
-        if (refusal is not null)
+        if (!(await FindTargetAsync(http, caller, "write", "operator.write")).Try(out var target, out var refusal))
             return refusal;
-        var key = HistoryKey.TryParse(RequestPath.Segment(http, 1))!.Value;
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         var role = fields.Word("role", ChatMessage.Roles, required: true);
         var content = fields.Any("content");
         if (content is not { ValueKind: JsonValueKind.Array or JsonValueKind.String })
@@ -121,7 +116,7 @@ internal sealed class HistoryRoutes(
                 ? blocks.ToArray()
                 : ChatMessage.Write(json => ChatMessage.WriteText(json, MendedJson.TextOf(content!.Value)))
         );
-        return await streams.Database.WriteAsync(tx => CommitAsync(tx, caller, name, key, message, idempotencyKey));
+        return await streams.Database.WriteAsync(tx => CommitAsync(tx, caller, target, message, idempotencyKey));
     }
 
     /// <summary>Why a list of blocks cannot be kept, or null.</summary>
@@ -150,12 +145,12 @@ internal sealed class HistoryRoutes(
     private async ValueTask<IResult> CommitAsync(
         Tx tx,
         ProjectCaller caller,
-        SessionRef? name,
-        HistoryKey key,
+        HistoryTarget target,
         ChatMessage message,
         string? idempotencyKey
     )
     {
+        var (key, name) = target;
         var id = name?.Id;
         if (id is null)
         {
@@ -228,9 +223,8 @@ internal sealed class HistoryRoutes(
         // Granted, never implied: agents often hold the root key, whose rights are implied.
         if (!caller.Allows(RequiredScope.GrantedAdmin))
             return HistoryFamily.Missing("operator.admin");
-        var (name, refusal) = await FindAsync(http, caller, "admin", "operator.admin");
-        if (name is null)
-            return refusal!;
+        if (!(await FindAsync(http, caller, "admin", "operator.admin")).Try(out var name, out var refusal))
+            return refusal;
         var killed = await streams.Database.WriteAsync(async tx =>
         {
             if (
@@ -271,29 +265,39 @@ internal sealed class HistoryRoutes(
     /// The session of the path's key, or why this caller gets none: 400 for no key, 403 without any such scope, else
     /// the one 404.
     /// </summary>
-    private async ValueTask<(SessionRef? Name, Refusal? Refusal)> FindAsync(
+    private async ValueTask<Checked<SessionRef>> FindAsync(
         HttpContext http,
         ProjectCaller caller,
         string action,
-        string scope,
-        bool mayBeUnborn = false
+        string scope
+    )
+    {
+        if (!(await FindTargetAsync(http, caller, action, scope)).Try(out var target, out var refusal))
+            return refusal;
+        return target.Name is { } name ? name : HistoryFamily.NotFound(target.Key.Text);
+    }
+
+    /// <summary>The same, and a key that no session has yet is let through.</summary>
+    private async ValueTask<Checked<HistoryTarget>> FindTargetAsync(
+        HttpContext http,
+        ProjectCaller caller,
+        string action,
+        string scope
     )
     {
         var anything = caller.Authority.AllowsSome(action, "sessions");
         caller.DecidedByHandler();
         if (HistoryKey.TryParse(RequestPath.Segment(http, 1)) is not { } key)
-            return (null, Refusal.BadRequest("invalid session key"));
+            return Refusal.BadRequest("invalid session key");
         if (!anything)
-            return (null, HistoryFamily.Missing(scope));
+            return HistoryFamily.Missing(scope);
         var name = await key.NameAsync(sessions, caller.Project);
         if (SessionDoor.Hides(caller, key.Rest, name?.Id) || SessionDoor.Hides(caller, name?.Name ?? "", name?.Id))
-            return (null, HistoryFamily.NotFound(key.Text));
+            return HistoryFamily.NotFound(key.Text);
         var allowed = name is null
             ? caller.Allows(action, "sessions", key.Rest)
             : caller.Allows(action, "sessions", name.Id, name.ExternalId);
-        if (allowed && (name is not null || mayBeUnborn))
-            return (name, null);
-        return (null, HistoryFamily.NotFound(key.Text));
+        return allowed ? new HistoryTarget(key, name) : HistoryFamily.NotFound(key.Text);
     }
 
     /// <summary>A page, unless the client has it.</summary>

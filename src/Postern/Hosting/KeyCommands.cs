@@ -63,7 +63,7 @@ internal static class KeyCommands
                         var until = parsed.GetValue(expires) is { } text
                             ? tools.Now + Commands.Span(text, "--for")
                             : (long?)null;
-                        var (row, key, _) = await tools.Keys.CreateAsync(
+                        var created = await tools.Keys.CreateAsync(
                             await tools.ProjectAsync(parsed.GetValue(Commands.Project)!),
                             parsed.GetValue(name)!,
                             parsed.GetValue(kind)!,
@@ -71,7 +71,9 @@ internal static class KeyCommands
                             until,
                             "command line"
                         );
-                        Console.WriteLine($"{row.Id}\n{key.Text}");
+                        if (!created.Try(out var made, out var full))
+                            throw new SetupException(full.Message);
+                        Console.WriteLine($"{made.Row.Id}\n{made.Key.Text}");
                     }
                 )
         );

@@ -22,7 +22,7 @@ internal static class BodyEncoding
     /// <param name="contentType">The header, in any spelling; null when there is none.</param>
     /// <param name="contentEncoding">The values of the header.</param>
     /// <param name="limit">Bytes of the result, and of each step on the way to it.</param>
-    public static (ReadOnlyMemory<byte> Text, Refusal? Refusal) Undo(
+    public static Checked<ReadOnlyMemory<byte>> Undo(
         ReadOnlyMemory<byte> body,
         string? contentType,
         IEnumerable<string?> contentEncoding,
@@ -38,12 +38,11 @@ internal static class BodyEncoding
             .Reverse()
             .ToList();
         if (codings.Count > MaxCodings || codings.Any(c => Opened(c, Stream.Null) is null))
-            return (default, Unsupported("Content-Encoding must be gzip, deflate or br"));
+            return Unsupported("Content-Encoding must be gzip, deflate or br");
         foreach (var coding in codings)
         {
-            var (opened, refusal) = Open(coding, body, limit);
-            if (refusal is not null)
-                return (default, refusal);
+            if (!Open(coding, body, limit).Try(out var opened, out var refusal))
+                return refusal;
             body = opened;
         }
         return Decode(body, CharsetOf(contentType), limit);
@@ -58,11 +57,7 @@ internal static class BodyEncoding
             _ => null,
         };
 
-    private static (ReadOnlyMemory<byte> Opened, Refusal? Refusal) Open(
-        string coding,
-        ReadOnlyMemory<byte> packed,
-        int limit
-    )
+    private static Checked<ReadOnlyMemory<byte>> Open(string coding, ReadOnlyMemory<byte> packed, int limit)
     {
         // By its name the format of zlib; some senders leave its frame out.
         var isBare =
@@ -79,54 +74,46 @@ internal static class BodyEncoding
             for (int read; (read = stream.Read(buffer)) > 0; )
             {
                 if (opened.Length + read > limit)
-                    return (default, RequestBody.TooLarge);
+                    return RequestBody.TooLarge;
                 opened.Write(buffer, 0, read);
             }
         }
         catch (Exception fault) when (fault is InvalidDataException or IOException or InvalidOperationException)
         {
-            return (default, Malformed($"The body is not {coding}, as its Content-Encoding says"));
+            return Malformed($"The body is not {coding}, as its Content-Encoding says");
         }
-        return (opened.GetBuffer().AsMemory(0, (int)opened.Length), null);
+        return (ReadOnlyMemory<byte>)opened.GetBuffer().AsMemory(0, (int)opened.Length);
     }
 
-    private static (ReadOnlyMemory<byte> Text, Refusal? Refusal) Decode(
-        ReadOnlyMemory<byte> body,
-        string? charset,
-        int limit
-    )
+    private static Checked<ReadOnlyMemory<byte>> Decode(ReadOnlyMemory<byte> body, string? charset, int limit)
     {
         var span = body.Span;
         // A mark at the beginning is surer than a header.
         if (span is [0xEF, 0xBB, 0xBF, ..])
-            return (body[3..], null);
+            return body[3..];
         if (span is [0xFF, 0xFE, 0, 0, ..] or [0, 0, 0xFE, 0xFF, ..])
-            return (default, UnknownCharset("utf-32"));
+            return UnknownCharset("utf-32");
         if (span is [0xFF, 0xFE, ..])
             return Recode(Encoding.Unicode, body[2..], limit);
         if (span is [0xFE, 0xFF, ..])
             return Recode(Encoding.BigEndianUnicode, body[2..], limit);
         return charset switch
         {
-            null or "utf-8" or "utf8" or "us-ascii" or "ascii" => (body, null),
+            null or "utf-8" or "utf8" or "us-ascii" or "ascii" => body,
             "utf-16le" => Recode(Encoding.Unicode, body, limit),
             "utf-16be" => Recode(Encoding.BigEndianUnicode, body, limit),
             "utf-16" => Recode(span is [0, not 0, ..] ? Encoding.BigEndianUnicode : Encoding.Unicode, body, limit),
             "iso-8859-1" or "latin1" or "iso8859-1" => Recode(Encoding.Latin1, body, limit),
             "windows-1252" or "cp1252" or "cp-1252" => Recode(Windows1252, body, limit),
-            _ => (default, UnknownCharset(charset)),
+            _ => UnknownCharset(charset),
         };
     }
 
     /// <summary>Half of a character becomes U+FFFD: nothing around it is lost.</summary>
-    private static (ReadOnlyMemory<byte> Text, Refusal? Refusal) Recode(
-        Encoding encoding,
-        ReadOnlyMemory<byte> body,
-        int limit
-    )
+    private static Checked<ReadOnlyMemory<byte>> Recode(Encoding encoding, ReadOnlyMemory<byte> body, int limit)
     {
         var text = Encoding.UTF8.GetBytes(encoding.GetString(body.Span));
-        return text.Length > limit ? (default, RequestBody.TooLarge) : (text, null);
+        return text.Length > limit ? RequestBody.TooLarge : (ReadOnlyMemory<byte>)text;
     }
 
     private static string? CharsetOf(string? contentType) =>

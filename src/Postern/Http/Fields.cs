@@ -26,26 +26,17 @@ internal sealed class Fields(JsonElement root)
     public JsonElement Root => root;
 
     /// <summary>The body of a request as fields, or its refusal. The document lives as long as the request.</summary>
-    public static async ValueTask<(Fields? Fields, Refusal? Refusal)> ReadAsync(
-        HttpContext http,
-        int limit,
-        bool emptyObject = false
-    )
+    public static async ValueTask<Checked<Fields>> ReadAsync(HttpContext http, int limit, bool emptyObject = false)
     {
-        var (body, tooLarge) = await RequestBody.ReadAsync(http, limit);
-        if (body is null)
-            return (null, tooLarge);
+        if (!(await RequestBody.ReadAsync(http, limit)).Try(out var body, out var tooLarge))
+            return tooLarge;
         http.Response.RegisterForDispose(body);
-        var (json, invalid) = body.Parse(emptyObject);
-        if (json is null)
-            return (null, invalid);
+        if (!body.Parse(emptyObject).Try(out var json, out var invalid))
+            return invalid;
         http.Response.RegisterForDispose(json);
         return json.RootElement.ValueKind == JsonValueKind.Object
-            ? (
-                new Fields(json.RootElement) { _documented = http.GetEndpoint()?.Metadata.GetMetadata<ITakesRecord>() },
-                null
-            )
-            : (null, Http.Refusal.BadRequest("Request body must be a JSON object", "invalid_body"));
+            ? new Fields(json.RootElement) { _documented = http.GetEndpoint()?.Metadata.GetMetadata<ITakesRecord>() }
+            : Http.Refusal.BadRequest("Request body must be a JSON object", "invalid_body");
     }
 
     /// <summary>

@@ -3,7 +3,7 @@ namespace Postern.Http;
 /// <summary>The <c>limit</c> and <c>cursor</c> of a list route, checked.</summary>
 internal readonly record struct PageQuery(int Limit, Cursor? After)
 {
-    public static (PageQuery Page, Refusal? Refusal) Read(HttpContext http, int standard, int max)
+    public static Checked<PageQuery> Read(HttpContext http, int standard, int max)
     {
         var limit = standard;
         if (
@@ -14,11 +14,11 @@ internal readonly record struct PageQuery(int Limit, Cursor? After)
                 || limit > max
             )
         )
-            return (default, Refusal.BadRequest($"limit must be a whole number from 1 to {max}", "invalid_limit"));
+            return Refusal.BadRequest($"limit must be a whole number from 1 to {max}", "invalid_limit");
         if (!http.Request.Query.TryGetValue("cursor", out var text))
-            return (new PageQuery(limit, null), null);
+            return new PageQuery(limit, null);
         return Cursor.TryParse(text.ToString(), out var cursor)
-            ? (new PageQuery(limit, cursor), null)
-            : (default, Refusal.BadRequest("cursor must be one that this list gave", "invalid_cursor"));
+            ? new PageQuery(limit, cursor)
+            : Refusal.BadRequest("cursor must be one that this list gave", "invalid_cursor");
     }
 }

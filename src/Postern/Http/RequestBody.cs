@@ -36,10 +36,10 @@ internal sealed class RequestBody : IDisposable
     /// <summary>The body, or a 413.</summary>
     /// <param name="http">Nothing of its body has been read yet.</param>
     /// <param name="limit">Bytes; counted as they arrive when no length is declared.</param>
-    public static async ValueTask<(RequestBody? Body, Refusal? Refusal)> ReadAsync(HttpContext http, int limit)
+    public static async ValueTask<Checked<RequestBody>> ReadAsync(HttpContext http, int limit)
     {
         if (http.Request.ContentLength > limit)
-            return (null, TooLarge);
+            return TooLarge;
 #pragma warning disable RS0030 // The one place where a body is read.
         var reader = http.Request.BodyReader;
 #pragma warning restore RS0030
@@ -53,7 +53,7 @@ internal sealed class RequestBody : IDisposable
             {
                 reader.AdvanceTo(arrived.End);
                 ArrayPool<byte>.Shared.Return(rented);
-                return (null, TooLarge);
+                return TooLarge;
             }
             if (length + arrived.Length > rented.Length)
                 rented = Grow(rented, length, (int)(length + arrived.Length));
@@ -66,7 +66,7 @@ internal sealed class RequestBody : IDisposable
             // meanwhile.
             if (http.Features.Get<RequestCaller>() is { } caller)
                 await caller.EnsureStillAllowedAsync();
-            return (new RequestBody(http.Request, rented, length, limit), null);
+            return new RequestBody(http.Request, rented, length, limit);
         }
     }
 
@@ -95,22 +95,18 @@ internal sealed class RequestBody : IDisposable
         new(413, "Request body too large", "body_too_large") { ShouldRetry = false };
 
     /// <summary>The body as text in UTF-8 (<see cref="BodyEncoding"/>), or why it cannot be understood.</summary>
-    public (ReadOnlyMemory<byte> Text, Refusal? Refusal) Text()
+    public Checked<ReadOnlyMemory<byte>> Text()
     {
-        var (text, refusal) = BodyEncoding.Undo(Bytes, _contentType, _contentEncoding, _limit);
-        if (refusal is not null)
-            return (default, refusal);
+        if (!BodyEncoding.Undo(Bytes, _contentType, _contentEncoding, _limit).Try(out var text, out var refusal))
+            return refusal;
         if (text.Length == 0)
-            return (default, Empty with { ShouldRetry = false });
+            return Empty with { ShouldRetry = false };
         return Utf8.IsValid(text.Span)
-            ? (text, null)
-            : (
-                default,
-                Refusal.BadRequest("Request body must be UTF-8 text", "invalid_body") with
-                {
-                    ShouldRetry = false,
-                }
-            );
+            ? text
+            : Refusal.BadRequest("Request body must be UTF-8 text", "invalid_body") with
+            {
+                ShouldRetry = false,
+            };
     }
 
     /// <summary>
@@ -118,22 +114,21 @@ internal sealed class RequestBody : IDisposable
     /// texts may hold half of a character, or NUL: <see cref="Fields"/> says what becomes of those.
     /// </summary>
     /// <param name="emptyObject">An empty body stands for <c>{}</c>.</param>
-    public (JsonDocument? Json, Refusal? Refusal) Parse(bool emptyObject = false)
+    public Checked<JsonDocument> Parse(bool emptyObject = false)
     {
-        var (text, refusal) = BodyEncoding.Undo(Bytes, _contentType, _contentEncoding, _limit);
-        if (refusal is not null)
-            return (null, refusal);
+        if (!BodyEncoding.Undo(Bytes, _contentType, _contentEncoding, _limit).Try(out var text, out var refusal))
+            return refusal;
         if (text.Length == 0)
-            return emptyObject ? (JsonDocument.Parse("{}"), null) : (null, Empty);
+            return emptyObject ? JsonDocument.Parse("{}") : Empty;
         if (!Utf8.IsValid(text.Span))
-            return (null, InvalidJson);
+            return InvalidJson;
         try
         {
-            return (JsonDocument.Parse(MendedJson.NamesOf(text), Strict), null);
+            return JsonDocument.Parse(MendedJson.NamesOf(text), Strict);
         }
         catch (JsonException)
         {
-            return (null, InvalidJson);
+            return InvalidJson;
         }
     }
 

@@ -44,9 +44,8 @@ internal sealed class ApprovalPages(
 
     private async Task<IResult> List(PageContext context)
     {
-        var (filters, wrong) = PageFilters.Read(context.Http, Filters);
-        if (filters is null)
-            return wrong!;
+        if (!PageFilters.Read(context.Http, Filters).Try(out var filters, out var wrong))
+            return wrong;
         var status = filters.List("status");
         if (status.FirstOrDefault(s => s != All && !Decision.Statuses.Contains(s, StringComparer.Ordinal)) is { } word)
             return PageFilters.Bad($"status: {word} is none");

@@ -41,7 +41,7 @@ internal sealed class ConsoleForm
 
     /// <summary>The form of a session's page, or why it is refused. Nothing has been done.</summary>
     /// <param name="fields">The names that it may have, beside its own; <c>name*</c> is all that begin so.</param>
-    public static async ValueTask<(ConsoleForm? Form, Refusal? Refusal)> ReadAsync(
+    public static async ValueTask<Checked<ConsoleForm>> ReadAsync(
         HttpContext http,
         ConsoleAuthority session,
         IReadOnlyList<string> fields,
@@ -49,68 +49,65 @@ internal sealed class ConsoleForm
     )
     {
         if (IsForeign(http.Request))
-            return (null, Foreign);
-        var (form, refusal) = await ReadAsync(http, [Csrf, Once, .. fields], limit);
-        if (form is null)
-            return (null, refusal);
+            return Foreign;
+        if (!(await ReadAsync(http, [Csrf, Once, .. fields], limit)).Try(out var form, out var refusal))
+            return refusal;
         if (
             !CryptographicOperations.FixedTimeEquals(
                 Encoding.UTF8.GetBytes(form[Csrf]),
                 Encoding.UTF8.GetBytes(session.FormToken)
             )
         )
-            return (null, Foreign);
+            return Foreign;
         http.Features.Set(form);
         return
             form.OnceText.Length is >= 16 and <= 64
             && form.OnceText.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')
-            ? (form, null)
-            : (null, Bad($"{Once} is missing: open the page again"));
+            ? form
+            : Bad($"{Once} is missing: open the page again");
     }
 
     /// <summary>The form of a page for anyone.</summary>
-    public static ValueTask<(ConsoleForm? Form, Refusal? Refusal)> ReadOfAnyoneAsync(
-        HttpContext http,
-        IReadOnlyList<string> fields
-    ) => IsForeign(http.Request) ? new((null, Foreign)) : ReadAsync(http, fields, MaxBytes);
+    public static ValueTask<Checked<ConsoleForm>> ReadOfAnyoneAsync(HttpContext http, IReadOnlyList<string> fields) =>
+        IsForeign(http.Request)
+            ? ValueTask.FromResult<Checked<ConsoleForm>>(Foreign)
+            : ReadAsync(http, fields, MaxBytes);
 
-    private static async ValueTask<(ConsoleForm? Form, Refusal? Refusal)> ReadAsync(
+    private static async ValueTask<Checked<ConsoleForm>> ReadAsync(
         HttpContext http,
         IReadOnlyList<string> fields,
         int limit
     )
     {
-        var (body, tooLarge) = await RequestBody.ReadAsync(http, limit);
-        if (body is null)
-            return (null, tooLarge);
+        if (!(await RequestBody.ReadAsync(http, limit)).Try(out var body, out var tooLarge))
+            return tooLarge;
         using (body)
         {
             if (http.Request.ContentType?.StartsWith(Media, StringComparison.OrdinalIgnoreCase) != true)
-                return (null, Bad("The form must be sent as " + Media));
-            var (text, unreadable) = body.Text();
-            if (unreadable is not null)
-                return (null, Bad("The form is empty, or not UTF-8 text"));
+                return Bad("The form must be sent as " + Media);
+            if (!body.Text().Try(out var text, out _))
+                return Bad("The form is empty, or not UTF-8 text");
             return Read(QueryHelpers.ParseQuery(Encoding.UTF8.GetString(text.Span)), fields);
         }
     }
 
-    private static (ConsoleForm?, Refusal?) Read(Dictionary<string, StringValues> sent, IReadOnlyList<string> fields)
+    private static Checked<ConsoleForm> Read(Dictionary<string, StringValues> sent, IReadOnlyList<string> fields)
     {
         if (sent.Count > MaxFields)
-            return (null, Bad($"The form has more than {MaxFields} fields"));
+            return Bad($"The form has more than {MaxFields} fields");
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var (name, value) in sent)
         {
             if (!fields.Any(f => f == name || (f.EndsWith('*') && name.StartsWith(f[..^1], StringComparison.Ordinal))))
-                return (null, Bad($"{Wire.Cut(name, 64)} is no field of this form"));
+                return Bad($"{Wire.Cut(name, 64)} is no field of this form");
             if (value.Count != 1)
-                return (null, Bad($"{name} was sent more than once"));
+                return Bad($"{name} was sent more than once");
             var text = value.ToString();
             if (IsUnfit(text))
-                return (null, Bad($"{name} holds what is no text"));
+                return Bad($"{name} holds what is no text");
             values[name] = text.ReplaceLineEndings("\n");
         }
-        return (new ConsoleForm(values), null);
+        return new ConsoleForm(values);
     }
 
     private static bool IsUnfit(string text) =>

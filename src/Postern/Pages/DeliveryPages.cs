@@ -30,9 +30,8 @@ internal sealed class DeliveryPages(
 
     private async Task<IResult> List(PageContext context)
     {
-        var (filters, wrong) = PageFilters.Read(context.Http, Filters);
-        if (filters is null)
-            return wrong!;
+        if (!PageFilters.Read(context.Http, Filters).Try(out var filters, out var wrong))
+            return wrong;
         if (filters["status"].Length > 0 && !Statuses.Contains(filters["status"], StringComparer.Ordinal))
             return PageFilters.Bad($"status: {filters["status"]} is none");
         var filter = new DeliveryFilter(

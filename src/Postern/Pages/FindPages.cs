@@ -19,9 +19,8 @@ internal sealed class FindPages(PageWriter writer, RunStore runs, SessionStore s
     private async Task<IResult> Find(PageContext context)
     {
         context.Caller.DecidedByHandler();
-        var (filters, wrong) = PageFilters.Read(context.Http, "q");
-        if (filters is null)
-            return wrong!;
+        if (!PageFilters.Read(context.Http, "q").Try(out var filters, out var wrong))
+            return wrong;
         var text = filters["q"];
         if (text.Length > 0 && await ExactAsync(context, text) is { } path)
             return new Redirect(path);

@@ -51,8 +51,12 @@ internal sealed class PageDoors(Doors doors, PageWriter writer)
                 async (http, caller) =>
                 {
                     var session = (ConsoleAuthority)caller.Authority;
-                    var (form, refusal) = await ConsoleForm.ReadAsync(http, session, fields, limit);
-                    return form is null ? refusal! : await act(await writer.ContextAsync(http, caller), form);
+                    return (await ConsoleForm.ReadAsync(http, session, fields, limit)).Try(
+                        out var form,
+                        out var refusal
+                    )
+                        ? await act(await writer.ContextAsync(http, caller), form)
+                        : refusal;
                 }
             )
             .Accepts<string>("application/x-www-form-urlencoded")

@@ -38,28 +38,28 @@ internal sealed class PageFilters
 
     /// <summary>Null where a value is none of the words of a filter, which the refusal names.</summary>
     /// <param name="names">The filters that the list has.</param>
-    public static (PageFilters? Filters, Refusal? Refusal) Read(HttpContext http, params IReadOnlyList<string> names)
+    public static Checked<PageFilters> Read(HttpContext http, params IReadOnlyList<string> names)
     {
         var query = http.Request.Query;
         if (query.Count > MaxFilters)
-            return (null, Bad($"There are more than {MaxFilters} filters"));
+            return Bad($"There are more than {MaxFilters} filters");
         foreach (var (name, value) in query)
         {
             var text = value.ToString();
             if (!names.Contains(name, StringComparer.Ordinal) && !OfEveryList.Contains(name, StringComparer.Ordinal))
-                return (null, Bad($"{Wire.Cut(name, 64)} is no filter of this list"));
+                return Bad($"{Wire.Cut(name, 64)} is no filter of this list");
             if (value.Count > 1)
-                return (null, Bad($"{name} is given more than once"));
+                return Bad($"{name} is given more than once");
             if (text.Length > MaxValue && name != "cursor")
-                return (null, Bad($"{name} has more than {MaxValue} characters"));
+                return Bad($"{name} has more than {MaxValue} characters");
             if (text.Contains('\0', StringComparison.Ordinal) || text.Contains('\uFFFD', StringComparison.Ordinal))
-                return (null, Bad($"{name} holds what is no text"));
+                return Bad($"{name} holds what is no text");
         }
         Cursor? after = null;
         if (query["cursor"].ToString() is { Length: > 0 } cursor)
         {
             if (!Cursor.TryParse(cursor, out var place))
-                return (null, Bad("cursor is none that this list gave"));
+                return Bad("cursor is none that this list gave");
             after = place;
         }
         var size = Standard;
@@ -67,8 +67,8 @@ internal sealed class PageFilters
             query["size"].ToString() is { Length: > 0 } asked
             && !int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out size)
         )
-            return (null, Bad("size is no whole number"));
-        return (new PageFilters(query, names, after, Math.Clamp(size, 10, 200)), null);
+            return Bad("size is no whole number");
+        return new PageFilters(query, names, after, Math.Clamp(size, 10, 200));
     }
 
     /// <summary>The refusal of a filter's value.</summary>

@@ -59,9 +59,8 @@ internal sealed class RunPages(
 
     private async Task<IResult> List(PageContext context)
     {
-        var (filters, wrong) = PageFilters.Read(context.Http, Filters);
-        if (filters is null)
-            return wrong!;
+        if (!PageFilters.Read(context.Http, Filters).Try(out var filters, out var wrong))
+            return wrong;
         if (filters.List("phase").FirstOrDefault(p => !Phase.All.Contains(p, StringComparer.Ordinal)) is { } word)
             return PageFilters.Bad($"phase: {word} is no phase");
         if (
@@ -91,18 +90,16 @@ internal sealed class RunPages(
 
     private async Task<IResult> Show(PageContext context)
     {
-        var (run, refusal) = await FindAsync(context, "read");
-        if (run is null)
-            return refusal!;
+        if (!(await FindAsync(context, "read")).Try(out var run, out var refusal))
+            return refusal;
         var model = await ModelAsync(run, context.MayList("deliveries"), context.MayAdmin);
         return await writer.PageAsync<RunPage, RunModel>(context, model);
     }
 
     private async Task<IResult> Follow(PageContext context)
     {
-        var (run, refusal) = await FindAsync(context, "read");
-        if (run is null)
-            return refusal!;
+        if (!(await FindAsync(context, "read")).Try(out var run, out var refusal))
+            return refusal;
         var (withDeliveries, isAdmin) = (context.MayList("deliveries"), context.MayAdmin);
         return new RunLive(
             writer,
@@ -155,9 +152,8 @@ internal sealed class RunPages(
 
     private async Task<IResult> AskToCancel(PageContext context)
     {
-        var (run, refusal) = await FindAsync(context, "write");
-        if (run is null)
-            return refusal!;
+        if (!(await FindAsync(context, "write")).Try(out var run, out var refusal))
+            return refusal;
         var path = context.Of("/runs", run.Id);
         return await writer.PageAsync<ConfirmPage, ConfirmModel>(
             context,
@@ -199,12 +195,11 @@ internal sealed class RunPages(
     private async Task<IResult> ActAsync(
         PageContext context,
         ConsoleForm form,
-        Func<Tx, HeldRun, ValueTask<(Run? Run, Refusal? Refusal)>> act
+        Func<Tx, HeldRun, ValueTask<Checked<Run>>> act
     )
     {
-        var (found, refusal) = await FindAsync(context, "write");
-        if (found is null)
-            return refusal!;
+        if (!(await FindAsync(context, "write")).Try(out var found, out var refusal))
+            return refusal;
         if (form["profile"].Length > 128 || form["reason"].Length > 500)
             return Refusal.BadRequest("profile has at most 128 characters, reason at most 500.", "invalid_form");
         return await writes.WriteAsync(
@@ -214,20 +209,21 @@ internal sealed class RunPages(
             {
                 if (await HeldRun.LockAsync(tx, found.Project, found.Id) is not { } locked)
                     return PageRefusals.NotFound;
-                var (run, refused) = await act(tx, locked);
-                return run is null ? refused! : context.Of("/runs", run.Id);
+                return (await act(tx, locked)).Try(out var run, out var refused)
+                    ? context.Of("/runs", run.Id)
+                    : refused;
             }
         );
     }
 
-    private async ValueTask<(Run? Run, Refusal? Refusal)> FindAsync(PageContext context, string action)
+    private async ValueTask<Checked<Run>> FindAsync(PageContext context, string action)
     {
         var caller = context.Caller;
         if (RequestPath.Segment(context.Http, RunSegment) is not { } id)
-            return (null, PageRefusals.NotFound);
+            return PageRefusals.NotFound;
         if (!caller.Allows(action, "runs", id))
-            return (null, PageRefusals.Denied(caller, action, "runs", id));
+            return PageRefusals.Denied(caller, action, "runs", id);
         var run = await runs.FindAsync(caller.Project, id);
-        return run is null || await door.HidesAsync(caller, run.Session) ? (null, PageRefusals.NotFound) : (run, null);
+        return run is null || await door.HidesAsync(caller, run.Session) ? PageRefusals.NotFound : run;
     }
 }

@@ -64,9 +64,8 @@ internal sealed class SessionPages(
 
     private async Task<IResult> List(PageContext context)
     {
-        var (filters, wrong) = PageFilters.Read(context.Http, Filters);
-        if (filters is null)
-            return wrong!;
+        if (!PageFilters.Read(context.Http, Filters).Try(out var filters, out var wrong))
+            return wrong;
         var agents = filters.List("agent");
         var allowed =
             context.Caller.Allows("read", "sessions")
@@ -99,9 +98,8 @@ internal sealed class SessionPages(
 
     private async Task<IResult> Show(PageContext context)
     {
-        var (session, refusal) = await FindAsync(context, "read");
-        if (session is null)
-            return refusal!;
+        if (!(await FindAsync(context, "read")).Try(out var session, out var refusal))
+            return refusal;
         var query = context.Http.Request.Query;
         var tab = query["tab"].ToString() is { Length: > 0 } asked ? asked : Tabs[0];
         if (!Tabs.Contains(tab, StringComparer.Ordinal))
@@ -137,9 +135,8 @@ internal sealed class SessionPages(
 
     private async Task<IResult> Follow(PageContext context)
     {
-        var (session, refusal) = await FindAsync(context, "read");
-        return session is null
-            ? refusal!
+        return !(await FindAsync(context, "read")).Try(out var session, out var refusal)
+            ? refusal
             : new TranscriptLive(
                 writer,
                 streams,
@@ -184,9 +181,8 @@ internal sealed class SessionPages(
     /// <summary>Appends to <c>in</c> as a client does; the form's name is the part's, so it is there once.</summary>
     private async Task<IResult> AppendAsync(PageContext context, ConsoleForm form, Func<Session, object> make)
     {
-        var (session, refusal) = await FindAsync(context, "write");
-        if (session is null)
-            return refusal!;
+        if (!(await FindAsync(context, "write")).Try(out var session, out var refusal))
+            return refusal;
         var json = JsonSerializer.SerializeToUtf8Bytes(make(session), Wire.Json);
         var part = "console-" + form.OnceText;
         var record = NewRecord.OfText(json, part, part, InEffect.Read(json, asUser: true));
@@ -236,9 +232,8 @@ internal sealed class SessionPages(
 
     private async Task<IResult> AskToClose(PageContext context)
     {
-        var (session, refusal) = await FindAsync(context, "admin");
-        if (session is null)
-            return refusal!;
+        if (!(await FindAsync(context, "admin")).Try(out var session, out var refusal))
+            return refusal;
         var path = context.Of("/sessions", session.Id);
         return await writer.PageAsync<ConfirmPage, ConfirmModel>(
             context,
@@ -260,9 +255,8 @@ internal sealed class SessionPages(
 
     private async Task<IResult> Close(PageContext context, ConsoleForm form)
     {
-        var (session, refusal) = await FindAsync(context, "admin");
-        if (session is null)
-            return refusal!;
+        if (!(await FindAsync(context, "admin")).Try(out var session, out var refusal))
+            return refusal;
         if (form["reason"].Length > 256)
             return Refusal.BadRequest("reason has at most 256 characters.", "invalid_form");
         return await writes.WriteAsync(
@@ -280,9 +274,8 @@ internal sealed class SessionPages(
 
     private async Task<IResult> Change(PageContext context, ConsoleForm form)
     {
-        var (session, refusal) = await FindAsync(context, "admin");
-        if (session is null)
-            return refusal!;
+        if (!(await FindAsync(context, "admin")).Try(out var session, out var refusal))
+            return refusal;
         string[] tags =
         [
             .. form["tags"].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
@@ -334,18 +327,17 @@ internal sealed class SessionPages(
         return true;
     }
 
-    private async ValueTask<(Session? Session, Refusal? Refusal)> FindAsync(PageContext context, string action)
+    private async ValueTask<Checked<Session>> FindAsync(PageContext context, string action)
     {
-        var (session, refusal) = await door.FindAsync(context.Http, context.Caller, SessionSegment, action);
-        if (session is not null)
-            return (session, null);
-        return (
-            null,
-            refusal!.Status == 403
-                ? ConsoleFamily.Instance.Forbidden(
-                    $"{action}:sessions:{RequestPath.Segment(context.Http, SessionSegment)}"
-                )
-                : PageRefusals.NotFound
-        );
+        if (
+            (await door.FindAsync(context.Http, context.Caller, SessionSegment, action)).Try(
+                out var session,
+                out var refusal
+            )
+        )
+            return session;
+        return refusal.Status == 403
+            ? ConsoleFamily.Instance.Forbidden($"{action}:sessions:{RequestPath.Segment(context.Http, SessionSegment)}")
+            : PageRefusals.NotFound;
     }
 }

@@ -42,9 +42,8 @@ internal sealed class SignInRoutes(
     {
         if (WhyNotHere(http) is { } insecure)
             return insecure;
-        var (form, refusal) = await ConsoleForm.ReadOfAnyoneAsync(http, Fields);
-        if (form is null)
-            return refusal!;
+        if (!(await ConsoleForm.ReadOfAnyoneAsync(http, Fields)).Try(out var form, out var refusal))
+            return refusal;
         await access.EnsureRecentAsync();
         var (who, reason, keyId) = await WhoAsync(http, form);
         if (who is null)

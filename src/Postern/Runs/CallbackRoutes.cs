@@ -44,16 +44,14 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
         caller.DecidedByHandler();
         if (!HasJson(http))
             return new Refusal(415, "The body must be application/json.");
-        var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxBody);
-        if (body is null)
-            return tooLarge!;
+        if (!(await RequestBody.ReadAsync(http, MaxBody)).Try(out var body, out var tooLarge))
+            return tooLarge;
         using (body)
         {
-            var (json, invalid) = body.Parse();
-            if (invalid is { Status: not 400 })
-                return invalid;
-            if (json is null)
-                return Invalid([("body", invalid!.Code == "empty_body" ? "must not be empty" : "is not valid JSON")]);
+            if (!body.Parse().Try(out var json, out var invalid))
+                return invalid.Status != 400
+                    ? invalid
+                    : Invalid([("body", invalid.Code == "empty_body" ? "must not be empty" : "is not valid JSON")]);
             using (json)
             {
                 if (json.RootElement.ValueKind != JsonValueKind.Object)

@@ -35,8 +35,7 @@ internal sealed class WorkflowRoutes(WorkflowStore workflows)
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
-        var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null)
+        if (!PageQuery.Read(http, 50, 200).Try(out var page, out var wrong))
             return wrong;
         var rows = new List<WorkflowView>();
         if (page.After is null)
@@ -53,9 +52,8 @@ internal sealed class WorkflowRoutes(WorkflowStore workflows)
     private async Task<IResult> Put(HttpContext http, ProjectCaller caller)
     {
         var name = RequestPath.Segment(http, NameSegment) ?? "";
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         if (
             name.Length is 0 or > 64
             || !char.IsAsciiLetterOrDigit(name[0])

@@ -74,9 +74,9 @@ internal sealed class ChannelRoutes(
 
     private async Task<IResult> Append(HttpContext http, ProjectCaller caller)
     {
-        var (name, channel, refusal) = await ForAppendAsync(http, caller);
-        if (name is null)
-            return refusal!;
+        if (!(await ForAppendAsync(http, caller)).Try(out var place, out var refusal))
+            return refusal;
+        var (name, channel) = place;
         var partId = http.Request.Headers["X-Part-Id"] is { Count: > 0 } given ? given.ToString() : null;
         if (partId is { Length: 0 or > RecordBatch.MaxPartId } || (partId is not null && !Wire.IsVisible(partId)))
             return new Refusal(400, "Headers Error", "invalid_body")
@@ -87,19 +87,17 @@ internal sealed class ChannelRoutes(
                 ],
                 ShouldRetry = false,
             };
-        var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxBody);
-        if (body is null)
-            return tooLarge!;
+        if (!(await RequestBody.ReadAsync(http, MaxBody)).Try(out var body, out var tooLarge))
+            return tooLarge;
         using (body)
         {
-            var (text, refused) = body.Text();
-            if (refused is not null)
+            if (!body.Text().Try(out var text, out var refused))
                 return refused;
             var effect = channel == RecordStore.In ? InEffect.Read(text, caller.Authority.SpeaksAsUser) : null;
             if (effect is { Problem: { } problem })
                 return RecordBatch.Wrong("Request body " + problem);
             var record = NewRecord.OfText(text.Span, partId ?? Id.New("rec", streams.Database.Now), partId, effect);
-            return await AppendAsync(name, channel!, [record], caller) switch
+            return await AppendAsync(name, channel, [record], caller) switch
             {
                 AppendOutcome.Appended done => Appended.Answer(done, channel == RecordStore.In),
                 var other => ChannelRefusal.Of(other),
@@ -109,28 +107,24 @@ internal sealed class ChannelRoutes(
 
     private async Task<IResult> AppendBatch(HttpContext http, ProjectCaller caller)
     {
-        var (name, channel, refusal) = await ForAppendAsync(http, caller);
-        if (name is null)
-            return refusal!;
-        var (body, tooLarge) = await RequestBody.ReadAsync(http, MaxBody);
-        if (body is null)
-            return tooLarge!;
+        if (!(await ForAppendAsync(http, caller)).Try(out var place, out var refusal))
+            return refusal;
+        var (name, channel) = place;
+        if (!(await RequestBody.ReadAsync(http, MaxBody)).Try(out var body, out var tooLarge))
+            return tooLarge;
         using (body)
         {
-            var (json, invalid) = body.Parse();
-            if (json is null)
-                return invalid! with { ShouldRetry = false };
+            if (!body.Parse().Try(out var json, out var invalid))
+                return invalid with { ShouldRetry = false };
             using (json)
             {
-                var (batch, wrong) = RecordBatch.Read(
-                    json.RootElement,
-                    channel!,
-                    caller.Authority.SpeaksAsUser,
-                    streams.Database.Now
-                );
-                if (batch is null)
-                    return wrong!;
-                return await AppendAsync(name, channel!, batch, caller) switch
+                if (
+                    !RecordBatch
+                        .Read(json.RootElement, channel, caller.Authority.SpeaksAsUser, streams.Database.Now)
+                        .Try(out var batch, out var wrong)
+                )
+                    return wrong;
+                return await AppendAsync(name, channel, batch, caller) switch
                 {
                     AppendOutcome.Appended done => Reply.Ok(
                         new AppendedBatch(true, done.Start, done.End, done.StopAsked)
@@ -143,8 +137,7 @@ internal sealed class ChannelRoutes(
 
     private async Task<IResult> Read(HttpContext http, ProjectCaller caller)
     {
-        var (name, _, refusal) = await door.NameAsync(http, caller, SessionSegment, "read");
-        if (refusal is not null)
+        if (!(await door.NameAsync(http, caller, SessionSegment, "read")).Try(out var name, out var refusal))
             return refusal;
         if (ChannelOf(http) is not { } channel)
             return SessionFamily.NotFound;
@@ -166,14 +159,14 @@ internal sealed class ChannelRoutes(
             )
         )
             return QueryError($"limit must be a whole number from 1 to {RecordBatch.MaxRecords}");
-        return Reply.Bytes(200, RecordsPage.Render(await records.AfterAsync(name!, channel, after, limit)));
+        return Reply.Bytes(200, RecordsPage.Render(await records.AfterAsync(name, channel, after, limit)));
     }
 
     private async Task<IResult> Follow(HttpContext http, ProjectCaller caller)
     {
-        var (name, reference, refusal) = await door.NameAsync(http, caller, SessionSegment, "read", mayBeUnborn: true);
-        if (refusal is not null)
+        if (!(await door.NameOrUnbornAsync(http, caller, SessionSegment, "read")).Try(out var named, out var refusal))
             return refusal;
+        var (reference, name) = named;
         if (ChannelOf(http) is not { } channel)
             return SessionFamily.NotFound;
         var headers = http.Request.Headers;
@@ -212,40 +205,35 @@ internal sealed class ChannelRoutes(
 
     private async Task<IResult> Head(HttpContext http, ProjectCaller caller)
     {
-        var (name, _, refusal) = await door.NameAsync(http, caller, SessionSegment, "read");
-        if (refusal is not null)
+        if (!(await door.NameAsync(http, caller, SessionSegment, "read")).Try(out var name, out var refusal))
             return refusal;
         if (ChannelOf(http) is not { } channel)
             return SessionFamily.NotFound;
-        http.Response.Headers["X-Last-Chunk-Index"] = ((await records.TailAsync(name!, channel)).Next - 1).ToString();
+        http.Response.Headers["X-Last-Chunk-Index"] = ((await records.TailAsync(name, channel)).Next - 1).ToString();
         return Reply.Bytes(200, default);
     }
 
     private async Task<IResult> Initialize(HttpContext http, ProjectCaller caller)
     {
-        var (_, _, refusal) = await door.NameAsync(http, caller, SessionSegment, "write");
-        return refusal
-            ?? new Refusal(501, "Direct stream credentials are not offered: append over HTTP", "not_offered")
+        return !(await door.NameAsync(http, caller, SessionSegment, "write")).Try(out _, out var refusal)
+            ? refusal
+            : new Refusal(501, "Direct stream credentials are not offered: append over HTTP", "not_offered")
             {
                 ShouldRetry = false,
             };
     }
 
-    private async ValueTask<(SessionRef? Name, string? Channel, Refusal? Refusal)> ForAppendAsync(
-        HttpContext http,
-        ProjectCaller caller
-    )
+    private async ValueTask<Checked<ChannelRef>> ForAppendAsync(HttpContext http, ProjectCaller caller)
     {
-        var (name, _, refusal) = await door.NameAsync(http, caller, SessionSegment, "write");
-        if (refusal is not null)
-            return (null, null, refusal);
+        if (!(await door.NameAsync(http, caller, SessionSegment, "write")).Try(out var name, out var refusal))
+            return refusal;
         if (ChannelOf(http) is not { } channel)
-            return (null, null, SessionFamily.NotFound);
+            return SessionFamily.NotFound;
         // A client's token speaks on `in`; what the agent says comes from a key, or from the run that has the session.
         var isOut = (string)http.Request.RouteValues["io"]! == RecordStore.Out;
         if (isOut && caller.Authority.Credential == "token")
-            return (null, null, ChannelRefusal.OutNeedsKey);
-        return (name, channel, null);
+            return ChannelRefusal.OutNeedsKey;
+        return new ChannelRef(name, channel);
     }
 
     private Task<AppendOutcome> AppendAsync(

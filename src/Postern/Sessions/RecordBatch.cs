@@ -13,63 +13,55 @@ internal static class RecordBatch
     public const int MaxPartId = 256;
     private const int MaxHeaders = 32;
 
-    public static (IReadOnlyList<NewRecord>? Batch, Refusal? Refusal) Read(
-        JsonElement root,
-        string channel,
-        bool asUser,
-        long now
-    )
+    public static Checked<IReadOnlyList<NewRecord>> Read(JsonElement root, string channel, bool asUser, long now)
     {
         if (
             root.ValueKind != JsonValueKind.Object
             || !root.TryGetProperty("records", out var list)
             || list.ValueKind != JsonValueKind.Array
         )
-            return (null, Wrong("records must be a list"));
+            return Wrong("records must be a list");
         if (list.GetArrayLength() is 0 or > MaxRecords)
-            return (null, Wrong($"records must have 1 to {MaxRecords} items"));
+            return Wrong($"records must have 1 to {MaxRecords} items");
         var batch = new List<NewRecord>(list.GetArrayLength());
         var parts = new HashSet<string>(StringComparer.Ordinal);
         foreach (var item in list.EnumerateArray())
         {
             var at = $"records[{batch.Count}]";
             if (item.ValueKind != JsonValueKind.Object)
-                return (null, Wrong($"{at} must be an object"));
+                return Wrong($"{at} must be an object");
             var fields = new Fields(item);
             var partId = fields.Text("partId", 1, MaxPartId);
             var headers = fields.Object("headers");
             if (fields.Refusal() is { } fault)
-                return (null, Wrong($"{at}.{fault.Message}"));
+                return Wrong($"{at}.{fault.Message}");
             if (partId is not null && !parts.Add(partId))
-                return (null, Wrong($"{at}.partId stands twice in the batch"));
+                return Wrong($"{at}.partId stands twice in the batch");
             if (headers is { } given && given.EnumerateObject().Any())
             {
                 if (
                     item.TryGetProperty("data", out var none)
                     && none.ValueKind is not (JsonValueKind.Null or JsonValueKind.String)
                 )
-                    return (null, Wrong($"{at}.data must be left out of a control record"));
+                    return Wrong($"{at}.data must be left out of a control record");
                 if (ReadHeaders(given) is not { } names)
-                    return (
-                        null,
-                        Wrong(
-                            $"{at}.headers must be at most {MaxHeaders} names of 1 to 128 and texts of at most 4096 "
-                                + "characters"
-                        )
+                    return Wrong(
+                        $"{at}.headers must be at most {MaxHeaders} names of 1 to 128 and texts of at most 4096 "
+                            + "characters"
                     );
                 batch.Add(NewRecord.OfControl(partId, names));
                 continue;
             }
             if (!item.TryGetProperty("data", out var data))
-                return (null, Wrong($"{at}.data is required"));
+                return Wrong($"{at}.data is required");
             // As it came: half of a character may stand at the end of one delta, and its other half begin the next.
             var json = System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(data).ToArray();
             var effect = channel == RecordStore.In ? InEffect.Read(data, asUser) : null;
             if (effect is { Problem: { } problem })
-                return (null, Wrong($"{at}.data {problem}"));
+                return Wrong($"{at}.data {problem}");
             batch.Add(NewRecord.OfJson(json, partId ?? Id.New("rec", now), partId, effect));
         }
-        return (batch, null);
+        return batch;
     }
 
     private static List<string[]>? ReadHeaders(JsonElement given)

@@ -12,7 +12,7 @@ namespace Postern.Sessions;
 internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
 {
     /// <summary>The whole row, for the routes that show or change it.</summary>
-    public async ValueTask<(Session? Session, Refusal? Refusal)> FindAsync(
+    public async ValueTask<Checked<Session>> FindAsync(
         HttpContext http,
         ProjectCaller caller,
         int segment,
@@ -20,32 +20,49 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
     )
     {
         if (RequestPath.Segment(http, segment) is not { } reference)
-            return (null, NotFound(caller));
+            return NotFound(caller);
         var session = await sessions.FindAsync(caller.Project, reference);
-        var refusal = Check(caller, reference, session is null ? null : Conversation.NameOf(session), action);
-        return refusal is null ? (session, null) : (null, refusal);
+        if (Check(caller, reference, session is null ? null : Conversation.NameOf(session), action) is { } refusal)
+            return refusal;
+        return session!;
     }
 
     /// <summary>
-    /// What never changes about it, for appends and streams. With <paramref name="mayBeUnborn"/> a name that no session
-    /// has yet is let through as null.
+    /// What never changes about it, for appends and streams.
     /// </summary>
-    public async ValueTask<(SessionRef? Name, string Reference, Refusal? Refusal)> NameAsync(
+    public async ValueTask<Checked<SessionRef>> NameAsync(
         HttpContext http,
         ProjectCaller caller,
         int segment,
-        string action,
-        bool mayBeUnborn = false
+        string action
     )
     {
         if (RequestPath.Segment(http, segment) is not { } reference)
-            return (null, "", NotFound(caller));
+            return NotFound(caller);
         var name = await sessions.NameAsync(caller.Project, reference);
-        var unborn = name is null && mayBeUnborn && Session.Validate(reference) is null;
+        if (Check(caller, reference, name, action) is { } refusal)
+            return refusal;
+        return name!;
+    }
+
+    /// <summary>The same, and a name that no session has yet is let through.</summary>
+    public async ValueTask<Checked<NamedSession>> NameOrUnbornAsync(
+        HttpContext http,
+        ProjectCaller caller,
+        int segment,
+        string action
+    )
+    {
+        if (RequestPath.Segment(http, segment) is not { } reference)
+            return NotFound(caller);
+        var name = await sessions.NameAsync(caller.Project, reference);
+        var unborn = name is null && Session.Validate(reference) is null;
         // What will be internal once it is there is so before.
         if (unborn && !Hides(caller, reference, null) && caller.Allows(action, "sessions", reference))
-            return (null, reference, null);
-        return (name, reference, Check(caller, reference, name, action));
+            return new NamedSession(reference, null);
+        if (Check(caller, reference, name, action) is { } refusal)
+            return refusal;
+        return new NamedSession(reference, name);
     }
 
     public async Task<IResult> TranscriptAsync(HttpContext http, Session session)

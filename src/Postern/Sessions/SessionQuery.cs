@@ -12,7 +12,7 @@ internal sealed record SessionQuery(int Size, SessionFilter Filter)
     private const int MaxValues = 100;
     private static readonly string[] Statuses = ["ACTIVE", "CLOSED", "EXPIRED", "IDLE"];
 
-    public static (SessionQuery? Query, Refusal? Refusal) Read(IQueryCollection query, long now)
+    public static Checked<SessionQuery> Read(IQueryCollection query, long now)
     {
         var faults = new List<string>();
         var size = 20;
@@ -49,11 +49,8 @@ internal sealed record SessionQuery(int Size, SessionFilter Filter)
             before
         );
         return faults.Count == 0
-            ? (new SessionQuery(size, filter), null)
-            : (
-                null,
-                new Refusal(400, "Query Error", "invalid_body") { Extra = [("details", faults)], ShouldRetry = false }
-            );
+            ? new SessionQuery(size, filter)
+            : new Refusal(400, "Query Error", "invalid_body") { Extra = [("details", faults)], ShouldRetry = false };
 
         IReadOnlyList<string> Values(string name)
         {

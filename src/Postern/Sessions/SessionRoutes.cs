@@ -88,39 +88,36 @@ internal sealed class SessionRoutes(
 
     private async Task<IResult> Start(HttpContext http, ProjectCaller caller)
     {
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
-        var (asked, wrong) = StartRequest.Read(fields, caller.Authority.SpeaksAsUser);
-        if (asked is null)
-            return wrong!;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
+        if (!StartRequest.Read(fields, caller.Authority.SpeaksAsUser).Try(out var asked, out var wrong))
+            return wrong;
         if (!caller.Allows("write", "tasks", asked.Agent) && !caller.Allows("write", "sessions"))
             return SessionFamily.Instance.Forbidden($"write:tasks:{asked.Agent}");
         if (asked.ExternalId is { } name && SessionDoor.Hides(caller, name, null))
             return SessionFamily.NotFound;
         if (asked.ExpiresAt <= database.Now)
             return new Refusal(422, "expiresAt must be in the future") { ShouldRetry = false };
-        var (session, runId, isNew, refusal) = await start.StartAsync(caller, asked);
-        if (session is null)
-            return refusal!;
-        var token = await tokens.ForCreatorAsync(caller, session);
+        if (!(await start.StartAsync(caller, asked)).Try(out var begun, out var refusal))
+            return refusal;
+        var token = await tokens.ForCreatorAsync(caller, begun.Session);
         return Reply.Json(
-            isNew ? 201 : 200,
-            new StartedSession(SessionItem.Of(session, database.Now), runId!, token, !isNew)
+            begun.IsNew ? 201 : 200,
+            new StartedSession(SessionItem.Of(begun.Session, database.Now), begun.RunId, token, !begun.IsNew)
         );
     }
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)
     {
-        var (session, refusal) = await door.FindAsync(http, caller, 3, "read");
-        return session is null ? refusal! : Reply.Ok(SessionItem.Of(session, database.Now));
+        return (await door.FindAsync(http, caller, 3, "read")).Try(out var session, out var refusal)
+            ? Reply.Ok(SessionItem.Of(session, database.Now))
+            : refusal;
     }
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
-        var (query, wrong) = SessionQuery.Read(http.Request.Query, database.Now);
-        if (query is null)
-            return wrong!;
+        if (!SessionQuery.Read(http.Request.Query, database.Now).Try(out var query, out var wrong))
+            return wrong;
         var agents = query.Filter.Agents;
         var allowed =
             caller.Allows("read", "sessions")
@@ -135,12 +132,10 @@ internal sealed class SessionRoutes(
 
     private async Task<IResult> Update(HttpContext http, ProjectCaller caller)
     {
-        var (session, refusal) = await door.FindAsync(http, caller, 3, "admin");
-        if (session is null)
-            return refusal!;
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
-        if (fields is null)
-            return unreadable!;
+        if (!(await door.FindAsync(http, caller, 3, "admin")).Try(out var session, out var refusal))
+            return refusal;
+        if (!(await Fields.ReadAsync(http, MaxBody, emptyObject: true)).Try(out var fields, out var unreadable))
+            return unreadable;
         var (tags, metadata, externalId) = fields.Read<UpdateSession>();
         var clears = fields.IsNull("metadata");
         if (fields.Refusal() is { } wrong)
@@ -158,12 +153,10 @@ internal sealed class SessionRoutes(
 
     private async Task<IResult> Close(HttpContext http, ProjectCaller caller)
     {
-        var (session, refusal) = await door.FindAsync(http, caller, 3, "admin");
-        if (session is null)
-            return refusal!;
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
-        if (fields is null)
-            return unreadable!;
+        if (!(await door.FindAsync(http, caller, 3, "admin")).Try(out var session, out var refusal))
+            return refusal;
+        if (!(await Fields.ReadAsync(http, MaxBody, emptyObject: true)).Try(out var fields, out var unreadable))
+            return unreadable;
         var (reason, callingRun) = fields.Read<CloseSession>();
         if (fields.Refusal() is { } wrong)
             return wrong;
@@ -179,12 +172,10 @@ internal sealed class SessionRoutes(
 
     private async Task<IResult> EndAndContinue(HttpContext http, ProjectCaller caller)
     {
-        var (session, refusal) = await door.FindAsync(http, caller, 3, "write");
-        if (session is null)
-            return refusal!;
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await door.FindAsync(http, caller, 3, "write")).Try(out var session, out var refusal))
+            return refusal;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         var callingRun = fields.Read<EndAndContinue>().CallingRunId;
         if (fields.Refusal() is { } wrong)
             return wrong;
@@ -229,7 +220,8 @@ internal sealed class SessionRoutes(
 
     private async Task<IResult> ReadTranscript(HttpContext http, ProjectCaller caller)
     {
-        var (session, refusal) = await door.FindAsync(http, caller, 3, "read");
-        return session is null ? refusal! : await door.TranscriptAsync(http, session);
+        return (await door.FindAsync(http, caller, 3, "read")).Try(out var session, out var refusal)
+            ? await door.TranscriptAsync(http, session)
+            : refusal;
     }
 }

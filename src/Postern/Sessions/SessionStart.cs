@@ -19,35 +19,27 @@ internal sealed class SessionStart(
     /// <summary>
     /// The session, its live run and whether this call made it; or the refusal, and then nothing is written.
     /// </summary>
-    public async Task<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> StartAsync(
-        ProjectCaller caller,
-        StartRequest asked
-    )
+    public async Task<Checked<BegunSession>> StartAsync(ProjectCaller caller, StartRequest asked)
     {
         var id = Id.New(Session.Prefix, database.Now);
-        var answer = await database.WriteAsync(async tx =>
+        var answer = await database.WriteAsync<Checked<BegunSession>>(async tx =>
         {
-            if (await AgentStore.FindAsync(tx, caller.Project, asked.Agent) is null)
-                return (
-                    null,
-                    null,
-                    false,
-                    new Refusal(
-                        422,
-                        $"There is no agent {asked.Agent}; register it with PUT /api/v1/agents/{asked.Agent}",
-                        "unknown_agent"
-                    )
-                    {
-                        ShouldRetry = false,
-                    }
-                );
+            if (!await HasAgentAsync(tx, caller.Project, asked.Agent))
+                return new Refusal(
+                    422,
+                    $"There is no agent {asked.Agent}; register it with PUT /api/v1/agents/{asked.Agent}",
+                    "unknown_agent"
+                )
+                {
+                    ShouldRetry = false,
+                };
             var fresh = New(tx, caller.Project, id, asked);
             return await SessionStore.InsertAsync(tx, fresh)
                 ? await BeginAsync(tx, fresh, asked)
                 : await ContinueAsync(tx, caller, asked);
         });
-        if (answer.Session is { } session)
-            sessions.Keep(session);
+        if (answer.Try(out var begun, out _))
+            sessions.Keep(begun.Session);
         return answer;
     }
 
@@ -97,11 +89,7 @@ internal sealed class SessionStart(
             ExpiresAt = asked.ExpiresAt,
         };
 
-    private async ValueTask<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> BeginAsync(
-        Tx tx,
-        Session session,
-        StartRequest asked
-    )
+    private async ValueTask<Checked<BegunSession>> BeginAsync(Tx tx, Session session, StartRequest asked)
     {
         await created.RaiseAsync(tx, new SessionCreated(session));
         if (asked.Message is { OnlyMerges: false })
@@ -114,57 +102,33 @@ internal sealed class SessionStart(
             );
         }
         var run = await conversation.StartRunAsync(tx, session, asked.BasePayload, asked.HasMessage);
-        return (await SessionStore.LockAsync(tx, session.Project, session.Id), run, true, null);
+        return new BegunSession((await SessionStore.LockAsync(tx, session.Project, session.Id))!, run!, true);
     }
 
-    private async ValueTask<(Session? Session, string? RunId, bool IsNew, Refusal? Refusal)> ContinueAsync(
-        Tx tx,
-        ProjectCaller caller,
-        StartRequest asked
-    )
+    private async ValueTask<Checked<BegunSession>> ContinueAsync(Tx tx, ProjectCaller caller, StartRequest asked)
     {
         if (
             asked.ExternalId is null
             || await SessionStore.FindAsync(tx, caller.Project, asked.ExternalId) is not { } found
             || await SessionStore.LockAsync(tx, caller.Project, found.Id) is not { } stored
         )
-            return (
-                null,
-                null,
-                false,
-                new Refusal(409, "Another session has this key", "key_taken") { ShouldRetry = false }
-            );
+            return new Refusal(409, "Another session has this key", "key_taken") { ShouldRetry = false };
         // The right that the body names is not the right to the row that is there.
         if (
             !caller.Allows("write", "tasks", stored.Agent)
             && !caller.Allows("write", "sessions", stored.Id, stored.ExternalId)
         )
-            return (
-                null,
-                null,
-                false,
-                caller.Allows("read", "sessions", stored.Id, stored.ExternalId)
-                    ? SessionFamily.Instance.Forbidden($"write:sessions:{stored.Name}")
-                    : SessionFamily.NotFound
-            );
+            return caller.Allows("read", "sessions", stored.Id, stored.ExternalId)
+                ? SessionFamily.Instance.Forbidden($"write:sessions:{stored.Name}")
+                : SessionFamily.NotFound;
         if (stored.IsClosed)
-            return (
-                null,
-                null,
-                false,
-                new Refusal(409, "The session is closed", "session_closed")
-                {
-                    Extra = [("closedReason", stored.ClosedReason)],
-                    ShouldRetry = false,
-                }
-            );
+            return new Refusal(409, "The session is closed", "session_closed")
+            {
+                Extra = [("closedReason", stored.ClosedReason)],
+                ShouldRetry = false,
+            };
         if (stored.IsExpired(tx.Now))
-            return (
-                null,
-                null,
-                false,
-                new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false }
-            );
+            return new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false };
         await SessionStore.WriteThroughAsync(
             tx,
             stored,
@@ -175,12 +139,7 @@ internal sealed class SessionStart(
         );
         var run = stored.CurrentRun ?? await conversation.StartRunAsync(tx, stored, null, bootMessage: false);
         if (run is null)
-            return (
-                null,
-                null,
-                false,
-                new Refusal(422, $"There is no agent {stored.Agent}", "unknown_agent") { ShouldRetry = false }
-            );
-        return (await SessionStore.LockAsync(tx, stored.Project, stored.Id), run, false, null);
+            return new Refusal(422, $"There is no agent {stored.Agent}", "unknown_agent") { ShouldRetry = false };
+        return new BegunSession((await SessionStore.LockAsync(tx, stored.Project, stored.Id))!, run, false);
     }
 }

@@ -17,7 +17,7 @@ internal sealed record StartRequest(
     long? ExpiresAt
 )
 {
-    public static (StartRequest? Request, Refusal? Refusal) Read(Fields fields, bool asUser)
+    public static Checked<StartRequest> Read(Fields fields, bool asUser)
     {
         var type = fields.Text("type", 1, 64, required: true);
         var externalId = fields.Text("externalId", 1, Session.MaxExternalId, trim: true);
@@ -30,26 +30,23 @@ internal sealed record StartRequest(
         var config = fields.ContentObject("triggerConfig", required: true);
         var payload = config is { } given ? ReadConfig(given, fields) : null;
         if (fields.Refusal() is { } wrong)
-            return (null, wrong);
+            return wrong;
         var chat = payload!.Value;
         var hasMessage =
             chat.TryGetProperty("trigger", out var trigger)
             && trigger.ValueKind == JsonValueKind.String
             && trigger.GetString() is "submit-message" or "regenerate-message" or "action";
-        return (
-            new StartRequest(
-                type!,
-                externalId,
-                agent!,
-                config!.Value.GetRawText(),
-                JsonSerializer.SerializeToUtf8Bytes(chat, Wire.Json),
-                hasMessage,
-                hasMessage ? ChatMessage.Read(chat, asUser) : null,
-                tags is null ? null : JsonSerializer.Serialize(tags, Wire.Json),
-                metadata?.GetRawText(),
-                expiresAt
-            ),
-            null
+        return new StartRequest(
+            type!,
+            externalId,
+            agent!,
+            config!.Value.GetRawText(),
+            JsonSerializer.SerializeToUtf8Bytes(chat, Wire.Json),
+            hasMessage,
+            hasMessage ? ChatMessage.Read(chat, asUser) : null,
+            tags is null ? null : JsonSerializer.Serialize(tags, Wire.Json),
+            metadata?.GetRawText(),
+            expiresAt
         );
     }
 

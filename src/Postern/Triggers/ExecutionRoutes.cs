@@ -76,9 +76,8 @@ internal sealed class ExecutionRoutes(
 
         if (gate.Slower(http, project!) is { } slower)
             return slower;
-        var (fields, unreadable) = await Fields.ReadAsync(http, MaxBody);
-        if (fields is null)
-            return unreadable!.Status == 413 ? unreadable : Invalid;
+        if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable.Status == 413 ? unreadable : Invalid;
         if (ExecutionReport.Read(fields) is not { } report)
             return Invalid;
         return ofCapture

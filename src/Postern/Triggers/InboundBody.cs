@@ -42,31 +42,31 @@ internal sealed class InboundBody : IDisposable
     /// <param name="contentType">The header, in any spelling; null when there is none.</param>
     /// <param name="contentEncoding">The header's values.</param>
     /// <param name="limit">Bytes of what it is after compression is undone.</param>
-    public static (InboundBody? Body, Refusal? Refusal) Read(
+    public static Checked<InboundBody> Read(
         ReadOnlyMemory<byte> bytes,
         string? contentType,
         IEnumerable<string?> contentEncoding,
         int limit
     )
     {
-        var (text, refusal) = BodyEncoding.Undo(bytes, contentType, contentEncoding, limit);
-        if (refusal is not null)
-            return (null, refusal);
+        if (!BodyEncoding.Undo(bytes, contentType, contentEncoding, limit).Try(out var text, out var refusal))
+            return refusal;
         // However odd its parameters are.
         var type = (contentType ?? "").Split(';')[0].Trim();
         var shown = Encoding.UTF8.GetString(text.Span).Replace("\0", "", StringComparison.Ordinal);
         if (type.Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase))
-            return (OfForm(shown), null);
+            return OfForm(shown);
         var json = Parse(text);
-        return (new InboundBody(shown, json, json is null && text.Length > 0 && SaysJson(type)), null);
+        return new InboundBody(shown, json, json is null && text.Length > 0 && SaysJson(type));
     }
 
     /// <summary>The body of a request that was captured before: what could not be read then is its text.</summary>
     public static InboundBody OfCaptured(InboundRequest incoming, int limit)
     {
         IEnumerable<string?> coding = incoming.Headers.TryGetValue("content-encoding", out var named) ? [named] : [];
-        return Read(incoming.Body, incoming.ContentType, coding, limit).Body
-            ?? new InboundBody(Encoding.UTF8.GetString(incoming.Body), null, false);
+        return Read(incoming.Body, incoming.ContentType, coding, limit).Try(out var body, out _)
+            ? body
+            : new InboundBody(Encoding.UTF8.GetString(incoming.Body), null, false);
     }
 
     public void Dispose() => _json?.Dispose();

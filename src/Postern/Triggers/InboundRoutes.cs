@@ -73,8 +73,7 @@ internal sealed class InboundRoutes(
             && RefusedTypes.Any(t => type.StartsWith(t, StringComparison.OrdinalIgnoreCase))
         )
             return new Refusal(415, "Unsupported content type", "unsupported_media_type");
-        var (body, _) = await RequestBody.ReadAsync(http, MaxBody);
-        if (body is null)
+        if (!(await RequestBody.ReadAsync(http, MaxBody)).Try(out var body, out _))
             return TooLarge;
         using (body)
         {
@@ -112,9 +111,9 @@ internal sealed class InboundRoutes(
     private async Task<IResult> TakeSignedAsync(HttpContext http, Trigger trigger, byte[] bytes, string? signed)
     {
         var headers = http.Request.Headers;
-        var (body, unreadable) = InboundBody.Read(bytes, http.Request.ContentType, headers.ContentEncoding, MaxBody);
-        if (body is null)
-            return unreadable!.Status == 413 ? TooLarge : unreadable;
+        var read = InboundBody.Read(bytes, http.Request.ContentType, headers.ContentEncoding, MaxBody);
+        if (!read.Try(out var body, out var unreadable))
+            return unreadable.Status == 413 ? TooLarge : unreadable;
         using var _ = body;
         if (body.IsUnreadableJson && trigger.ReadsFields)
             return Refusal.BadRequest(

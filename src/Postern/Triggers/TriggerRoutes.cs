@@ -94,8 +94,7 @@ internal sealed class TriggerRoutes(
 
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
-        var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null)
+        if (!PageQuery.Read(http, 50, 200).Try(out var page, out var wrong))
             return wrong;
         var rows = await triggers.ListAsync(caller.Project, page.After?.Id ?? "", page.Limit + 1);
         var isDefault = caller.Project == await projects.DefaultAsync();
@@ -110,12 +109,10 @@ internal sealed class TriggerRoutes(
 
     private async Task<IResult> Put(HttpContext http, ProjectCaller caller, string kind)
     {
-        var (name, refusal) = Name(http, caller, kind, "write");
-        if (name is null)
-            return refusal!;
-        var (fields, unreadable) = await Fields.ReadAsync(http, TriggerFields.MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!Name(http, caller, kind, "write").Try(out var name, out var refusal))
+            return refusal;
+        if (!(await Fields.ReadAsync(http, TriggerFields.MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         var isDefault = caller.Project == await projects.DefaultAsync();
         return await database.WriteAsync<IResult>(async tx =>
         {
@@ -153,20 +150,17 @@ internal sealed class TriggerRoutes(
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller, string kind)
     {
-        var (trigger, refusal) = await FindAsync(http, caller, kind, "read");
-        return trigger is null
-            ? refusal!
-            : TriggerFamily.Ok(200, TriggerView.Of(trigger, caller.Project == await projects.DefaultAsync()));
+        return (await FindAsync(http, caller, kind, "read")).Try(out var trigger, out var refusal)
+            ? TriggerFamily.Ok(200, TriggerView.Of(trigger, caller.Project == await projects.DefaultAsync()))
+            : refusal;
     }
 
     private async Task<IResult> Update(HttpContext http, ProjectCaller caller, string kind)
     {
-        var (found, refusal) = await FindAsync(http, caller, kind, "write");
-        if (found is null)
-            return refusal!;
-        var (fields, unreadable) = await Fields.ReadAsync(http, TriggerFields.MaxBody);
-        if (fields is null)
-            return unreadable!;
+        if (!(await FindAsync(http, caller, kind, "write")).Try(out var found, out var refusal))
+            return refusal;
+        if (!(await Fields.ReadAsync(http, TriggerFields.MaxBody)).Try(out var fields, out var unreadable))
+            return unreadable;
         if (!fields.Root.EnumerateObject().Any())
             return Refusal.BadRequest("No updates provided", "invalid_body");
         var isDefault = caller.Project == await projects.DefaultAsync();
@@ -186,9 +180,8 @@ internal sealed class TriggerRoutes(
 
     private async Task<IResult> Delete(HttpContext http, ProjectCaller caller, string kind)
     {
-        var (trigger, refusal) = await FindAsync(http, caller, kind, "write");
-        if (trigger is null)
-            return refusal!;
+        if (!(await FindAsync(http, caller, kind, "write")).Try(out var trigger, out var refusal))
+            return refusal;
         return await database.WriteAsync(tx => TriggerStore.DeleteAsync(tx, trigger))
             ? TriggerFamily.Ok(200, new MessageView("Trigger deleted successfully"))
             : TriggerFamily.NotFound;
@@ -196,11 +189,9 @@ internal sealed class TriggerRoutes(
 
     private async Task<IResult> ListRequests(HttpContext http, ProjectCaller caller, string kind)
     {
-        var (trigger, refusal) = await FindAsync(http, caller, kind, "read");
-        if (trigger is null)
-            return refusal!;
-        var (page, wrong) = PageQuery.Read(http, 50, 200);
-        if (wrong is not null)
+        if (!(await FindAsync(http, caller, kind, "read")).Try(out var trigger, out var refusal))
+            return refusal;
+        if (!PageQuery.Read(http, 50, 200).Try(out var page, out var wrong))
             return wrong;
         var status = http.Request.Query.TryGetValue("status", out var asked) ? asked.ToString() : null;
         if (status is not null && !Capture.Statuses.Contains(status, StringComparer.Ordinal))
@@ -224,9 +215,8 @@ internal sealed class TriggerRoutes(
 
     private async Task<IResult> RetrieveRequest(HttpContext http, ProjectCaller caller, string kind)
     {
-        var (trigger, refusal) = await FindAsync(http, caller, kind, "read");
-        if (trigger is null)
-            return refusal!;
+        if (!(await FindAsync(http, caller, kind, "read")).Try(out var trigger, out var refusal))
+            return refusal;
         return
             RequestPath.Segment(http, RequestSegment) is { } id
             && await captures.FindAsync(trigger.Project, trigger.Uid, id) is { } capture
@@ -236,9 +226,8 @@ internal sealed class TriggerRoutes(
 
     private async Task<IResult> Replay(HttpContext http, ProjectCaller caller, string kind)
     {
-        var (trigger, refusal) = await FindAsync(http, caller, kind, "trigger");
-        if (trigger is null)
-            return refusal!;
+        if (!(await FindAsync(http, caller, kind, "trigger")).Try(out var trigger, out var refusal))
+            return refusal;
         if (
             RequestPath.Segment(http, RequestSegment) is not { } id
             || await captures.FindAsync(trigger.Project, trigger.Uid, id) is not { } capture
@@ -255,9 +244,8 @@ internal sealed class TriggerRoutes(
 
     private async Task<IResult> Invoke(HttpContext http, ProjectCaller caller, string kind)
     {
-        var (name, refusal) = Name(http, caller, kind, "trigger");
-        if (name is null)
-            return refusal!;
+        if (!Name(http, caller, kind, "trigger").Try(out var name, out var refusal))
+            return refusal;
         if (await triggers.FindAsync(caller.Project, name) is not { } trigger)
             return new Refusal(404, "NOT_FOUND", "not_found");
         if (trigger.Mode != Trigger.Scheduled)
@@ -280,27 +268,19 @@ internal sealed class TriggerRoutes(
             };
     }
 
-    private async ValueTask<(Trigger? Trigger, Refusal? Refusal)> FindAsync(
+    private async ValueTask<Checked<Trigger>> FindAsync(
         HttpContext http,
         ProjectCaller caller,
         string kind,
         string action
     )
     {
-        var (name, refusal) = Name(http, caller, kind, action);
-        if (name is null)
-            return (null, refusal);
-        return await triggers.FindAsync(caller.Project, name) is { } trigger
-            ? (trigger, null)
-            : (null, TriggerFamily.NotFound);
+        if (!Name(http, caller, kind, action).Try(out var name, out var refusal))
+            return refusal;
+        return await triggers.FindAsync(caller.Project, name) is { } trigger ? trigger : TriggerFamily.NotFound;
     }
 
-    private static (TriggerName? Name, Refusal? Refusal) Name(
-        HttpContext http,
-        ProjectCaller caller,
-        string kind,
-        string action
-    )
+    private static Checked<TriggerName> Name(HttpContext http, ProjectCaller caller, string kind, string action)
     {
         var owner = RequestPath.Segment(http, OwnerSegment) is { Length: <= 400 } segment
             ? TriggerName.Decode(segment)
@@ -308,17 +288,14 @@ internal sealed class TriggerRoutes(
         if (owner is not { Length: <= 200 } || RequestPath.Segment(http, IdSegment) is not { Length: <= 128 } id)
         {
             caller.DecidedByHandler();
-            return (null, TriggerFamily.NotFound);
+            return TriggerFamily.NotFound;
         }
         var name = new TriggerName(kind, owner, id);
         if (caller.Allows(action, "triggers", name.Scope))
-            return (name, null);
-        return (
-            null,
-            caller.Allows("read", "triggers", name.Scope)
-                ? TriggerFamily.Instance.Forbidden($"{action}:triggers:{name.Scope}")
-                : TriggerFamily.NotFound
-        );
+            return name;
+        return caller.Allows("read", "triggers", name.Scope)
+            ? TriggerFamily.Instance.Forbidden($"{action}:triggers:{name.Scope}")
+            : TriggerFamily.NotFound;
     }
 
     private Trigger Empty(string project, TriggerName name, long now) =>

@@ -443,8 +443,8 @@ public sealed class SignedDoorTests : ApprovalTest
     {
         var http = new Microsoft.AspNetCore.Http.DefaultHttpContext();
         http.Request.Body = new MemoryStream(Encoding.UTF8.GetBytes(body));
-        var (read, _) = Postern.Http.RequestBody.ReadAsync(http, 1 << 20).AsTask().GetAwaiter().GetResult();
+        var read = Postern.Http.RequestBody.ReadAsync(http, 1 << 20).AsTask().GetAwaiter().GetResult().Value();
         using (read)
-            return Postern.Approvals.ApprovalMessage.Read(read!).Message;
+            return Postern.Approvals.ApprovalMessage.Read(read).Try(out var message, out _) ? message : null;
     }
 }

@@ -506,14 +506,15 @@ public sealed class HandoutAttackTests : IAsyncLifetime
     private async Task<(string Id, string Key)> PersonAsync(params string[] scopes)
     {
         var keys = (Postern.Access.KeyAdmin)_server.App.Services.GetService(typeof(Postern.Access.KeyAdmin))!;
-        var (row, key, _) = await keys.CreateAsync(
-            await _server.ProjectAsync(),
-            "ada@example.com",
-            "pat",
-            scopes,
-            null,
-            "command line"
-        );
+        var (row, key) = await keys.CreateAsync(
+                await _server.ProjectAsync(),
+                "ada@example.com",
+                "pat",
+                scopes,
+                null,
+                "command line"
+            )
+            .ValueAsync();
         return (row.Id, key.Text);
     }
 }
