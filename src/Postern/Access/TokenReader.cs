@@ -138,7 +138,7 @@ internal static class TokenReader
     private static string? TextOf(JsonElement from, string name) =>
         from.ValueKind == JsonValueKind.Object && from.TryGetProperty(name, out var value)
             ? value.ValueKind == JsonValueKind.String
-                ? Fields.TextOf(value)
+                ? JsonText.Of(value)
                 : throw new FormatException()
             : null;
 

@@ -199,11 +199,11 @@ internal sealed class TokenRoutes(
                 expiresAt = seconds * 1_000_000;
                 break;
             case { ValueKind: JsonValueKind.String } text
-                when Fields.TextOf(text) is { } words && Wire.TryParseSpan(words, out span):
+                when JsonText.Of(text) is { } words && Wire.TryParseSpan(words, out span):
                 expiresAt = now + Wire.Microseconds(span);
                 break;
             case { ValueKind: JsonValueKind.String } text
-                when Fields.TextOf(text) is { } words && Wire.TryParseInstant(words, out var instant):
+                when JsonText.Of(text) is { } words && Wire.TryParseInstant(words, out var instant):
                 expiresAt = instant;
                 break;
             default:

@@ -6,17 +6,23 @@ namespace Postern.Approvals;
 
 /// <summary>
 /// A service's decision, flat; or as <c>{id, type, createdAt, data: {requestId, response: {decision, feedback}}}</c>.
+/// Each member is as it came: <see cref="ApprovalMessage"/> says what they mean together.
 /// </summary>
 internal sealed record ApprovalDecided(
-    [Member("The question's id. In an envelope it may stand in data.")] string? RequestId,
-    [Member("approved, rejected, request_changes or expired. In an envelope it stands in data.")] string? Decision,
-    [Member("What the person wrote.")] string? Feedback,
-    [Member("What the answer says beside the decision.")] JsonElement? Response,
-    [Member("The digest of the payload that the person has seen.")]
+    [Chosen("The question's id. In an envelope it may stand in data.", "string", IsRaw = true)] JsonElement? RequestId,
+    [Chosen(
+        "approved, rejected, request_changes or expired. In an envelope it stands in data.",
+        "string",
+        IsRaw = true
+    )]
+        JsonElement? Decision,
+    [Chosen("What the person wrote.", "string", IsRaw = true)] JsonElement? Feedback,
+    [AnyJson("What the answer says beside the decision.", IsRaw = true)] JsonElement? Response,
+    [Chosen("The digest of the payload that the person has seen.", "string", IsRaw = true)]
     [property: JsonPropertyName("payload_hash")]
-        string? PayloadHash,
-    [Member("When it was decided; not looked at.")] JsonElement? Timestamp,
-    [Chosen("Makes it an envelope: requestId, and response with decision, feedback and payload_hash.")]
+        JsonElement? PayloadHash,
+    [AnyJson("When it was decided; not looked at.", IsRaw = true)] JsonElement? Timestamp,
+    [Chosen("Makes it an envelope: requestId, and response with decision, feedback and payload_hash.", IsRaw = true)]
         JsonElement? Data,
-    [Member("The type of an envelope: expired expires, others say nothing.")] JsonElement? Type
+    [AnyJson("The type of an envelope: expired expires, others say nothing.", IsRaw = true)] JsonElement? Type
 );

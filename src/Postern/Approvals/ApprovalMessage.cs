@@ -25,86 +25,55 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
                     unreadable.Code == "empty_body" ? "the body is empty" : "the body is not strict JSON in UTF-8"
                 );
         using (json)
-        {
-            var root = json.RootElement;
-            if (root.ValueKind != JsonValueKind.Object)
-                return Invalid("the body is not an object");
-            var data = Member(root, "data");
-            if (data is { ValueKind: not (JsonValueKind.Object or JsonValueKind.Null) })
-                return Invalid("data is not an object");
-            var envelope = data is { ValueKind: JsonValueKind.Object };
-            var response = Member(envelope ? data!.Value : root, "response");
-            if (envelope && response is { ValueKind: not (JsonValueKind.Object or JsonValueKind.Null) })
-                return Invalid("data.response is not an object");
-            var answer = envelope && response is { ValueKind: JsonValueKind.Object } ? response : null;
-
-            if (
-                !TryAgree([Member(root, "requestId"), envelope ? Member(data!.Value, "requestId") : null], out var id)
-                || string.IsNullOrWhiteSpace(id)
-            )
-                return new Refusal(400, "requestId is required");
-            if (!DecisionOf(root, envelope ? data : null, answer).Try(out var word, out var wrong))
-                return wrong;
-            // The flat form's response is the agent's business, unless it decides otherwise.
-            if (
-                !envelope
-                && response is { ValueKind: JsonValueKind.Object } own
-                && Member(own, "decision") is { ValueKind: JsonValueKind.String } inner
-                && Decision.Of(Fields.TextOf(inner) ?? "") is { } other
-                && other != word
-            )
-                return Invalid($"it says both {word} and {other}");
-            var feedback =
-                (answer is null ? null : Member(answer.Value, "feedback"))
-                ?? (envelope ? Member(data!.Value, "feedback") : null)
-                ?? Member(root, "feedback");
-            if (!TryText(feedback, out var words) || words?.Length > MaxFeedback)
-                return Invalid($"feedback is not a text of at most {MaxFeedback} characters");
-            if (
-                !TryAgree(
-                    [Member(root, "payload_hash"), answer is null ? null : Member(answer.Value, "payload_hash")],
-                    out var hash
-                )
-            )
-                return Invalid("payload_hash is not one text");
-            if (response is { } kept && !Fields.IsKeepable(kept))
-                return Invalid("response holds text that is not valid Unicode");
-            return new ApprovalMessage(
-                id,
-                new Decided(
-                    word,
-                    "service",
-                    null,
-                    words,
-                    response is { ValueKind: not JsonValueKind.Null } given
-                        ? Encoding.UTF8.GetBytes(given.GetRawText())
-                        : null,
-                    hash
-                )
-            );
-        }
+            return json.RootElement.ValueKind == JsonValueKind.Object
+                ? Read(new Fields(json.RootElement).Read<ApprovalDecided>())
+                : Invalid("the body is not an object");
     }
 
-    private static Checked<string> DecisionOf(JsonElement root, JsonElement? data, JsonElement? answer)
+    private static Checked<ApprovalMessage> Read(ApprovalDecided said)
+    {
+        if (said.Data is { ValueKind: not JsonValueKind.Object })
+            return Invalid("data is not an object");
+        var response = said.Data is { } data ? Member(data, "response") : said.Response;
+        var isObject = response is { ValueKind: JsonValueKind.Object };
+        if (said.Data is not null && response is not null && !isObject)
+            return Invalid("data.response is not an object");
+        // The flat form's response is the agent's business, unless it decides otherwise.
+        var answer = said.Data is not null ? response : null;
+        if (!TryAgree([said.RequestId, Member(said.Data, "requestId")], out var id) || string.IsNullOrWhiteSpace(id))
+            return new Refusal(400, "requestId is required");
+        if (!DecisionOf(said, answer).Try(out var word, out var undecided))
+            return undecided;
+        if (said.Data is null && isObject && OtherDecisionOf(response, word) is { } other)
+            return Invalid($"it says both {word} and {other}");
+        if (!TryFeedback(said, answer, out var feedback))
+            return Invalid($"feedback is not a text of at most {MaxFeedback} characters");
+        if (!TryAgree([said.PayloadHash, Member(answer, "payload_hash")], out var hash))
+            return Invalid("payload_hash is not one text");
+        if (response is { } kept && !JsonText.IsKeepable(kept))
+            return Invalid("response holds text that is not valid Unicode");
+        var given = response is { } whole ? Encoding.UTF8.GetBytes(whole.GetRawText()) : null;
+        return new ApprovalMessage(id, new Decided(word, "service", null, feedback, given, hash));
+    }
+
+    private static Checked<string> DecisionOf(ApprovalDecided said, JsonElement? answer)
     {
         JsonElement?[] places =
         [
-            Member(root, "decision"),
-            data is null ? null : Member(data.Value, "decision"),
-            answer is null ? null : Member(answer.Value, "decision"),
-            answer is null ? null : Member(answer.Value, "action"),
+            said.Decision,
+            Member(said.Data, "decision"),
+            Member(answer, "decision"),
+            Member(answer, "action"),
         ];
         var expires =
-            data is not null
-            && Member(root, "type") is { ValueKind: JsonValueKind.String } type
-            && Fields.TextOf(type) == Decision.Expired;
+            said.Data is not null
+            && said.Type is { ValueKind: JsonValueKind.String } type
+            && JsonText.Of(type) == Decision.Expired;
         string? decided = expires ? Decision.Expired : null;
-        foreach (var place in places)
+        foreach (var place in places.OfType<JsonElement>())
         {
-            if (place is not { ValueKind: not JsonValueKind.Null } said)
-                continue;
-            if (said.ValueKind != JsonValueKind.String || Fields.TextOf(said) is not { } text)
-                return Undecided(said.ValueKind == JsonValueKind.String ? "" : said.GetRawText());
+            if (place.ValueKind != JsonValueKind.String || JsonText.Of(place) is not { } text)
+                return Undecided(place.ValueKind == JsonValueKind.String ? "" : place.GetRawText());
             if (Decision.Of(text) is not { } word)
                 return Undecided(text);
             if (decided is not null && decided != word)
@@ -112,6 +81,21 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
             decided = word;
         }
         return decided is null ? Undecided("") : decided;
+    }
+
+    /// <summary>Another decision than the message has, inside what is for the agent; null: none.</summary>
+    private static string? OtherDecisionOf(JsonElement? response, string word) =>
+        Member(response, "decision") is { ValueKind: JsonValueKind.String } inner
+        && Decision.Of(JsonText.Of(inner) ?? "") is { } other
+        && other != word
+            ? other
+            : null;
+
+    /// <summary>What the person wrote, from the innermost place that has it.</summary>
+    private static bool TryFeedback(ApprovalDecided said, JsonElement? answer, out string? text)
+    {
+        var place = Given(answer, "feedback") ?? Given(said.Data, "feedback") ?? said.Feedback;
+        return TryText(place, out text) && !(text?.Length > MaxFeedback);
     }
 
     /// <summary>One text, from wherever it stands; false when one is no text, or two differ.</summary>
@@ -132,11 +116,15 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
         text = null;
         if (value is not { } given || given.ValueKind == JsonValueKind.Null)
             return true;
-        return given.ValueKind == JsonValueKind.String && (text = Fields.TextOf(given)) is not null;
+        return given.ValueKind == JsonValueKind.String && (text = JsonText.Of(given)) is not null;
     }
 
-    private static JsonElement? Member(JsonElement from, string name) =>
-        from.TryGetProperty(name, out var value) ? value : null;
+    /// <summary>A member; null stands for none.</summary>
+    private static JsonElement? Member(JsonElement? from, string name) =>
+        Given(from, name) is { ValueKind: not JsonValueKind.Null } value ? value : null;
+
+    private static JsonElement? Given(JsonElement? from, string name) =>
+        from is { } given && given.TryGetProperty(name, out var value) ? value : null;
 
     private static Refusal Undecided(string said) =>
         new(

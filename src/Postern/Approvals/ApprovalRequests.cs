@@ -26,10 +26,6 @@ internal sealed class ApprovalRequests(
     Database database
 )
 {
-    private const int MaxTitle = 300;
-    private const int MaxDescription = 10_000;
-    private const int MaxPayload = 256 * 1024;
-    private const int MaxOptions = 16 * 1024;
     private const long Hour = 3_600_000_000;
 
     /// <summary>
@@ -37,65 +33,15 @@ internal sealed class ApprovalRequests(
     /// </summary>
     private const long TurnSlack = Hour;
 
-    public const decimal DefaultHours = 72;
-    public const decimal MaxHours = 8760;
-
-    /// <summary>
-    /// The question of a body; faults are left in it. A callback that must not be called is named by itself.
-    /// </summary>
-    public async ValueTask<(Question? Question, string? BadCallback)> ReadAsync(Fields fields, HttpContext http)
+    /// <summary>The question that a body asks, or why it cannot be asked.</summary>
+    public async ValueTask<Checked<Question>> ReadAsync(Fields fields, HttpContext http)
     {
-        var id = fields.Text("approval_request_id", 1, Approval.MaxId);
-        if (id is not null && (id.Any(char.IsControl) || string.IsNullOrWhiteSpace(id)))
-            fields.Fault("approval_request_id", "must not be blank or hold control characters");
-        var url = fields.Text("approval_request_url", 1, 2048);
-        if (
-            url is not null
-            && !(Uri.TryCreate(url, UriKind.Absolute, out var parsed) && parsed.Scheme is "http" or "https")
-        )
-            fields.Fault("approval_request_url", "must be an absolute http or https URL");
-        if (url is not null && id is null)
-            fields.Fault(
-                "approval_request_url",
-                "is for questions that another service asks: give its approval_request_id too"
-            );
-        var callback = fields.Text("callback_url", 1, 2048);
-        var hours = ReadHours(fields);
-        var service = fields.Text("service", 1, ApprovalServices.MaxName) ?? ApprovalServices.Default;
-        var (title, description) = (fields.Text("title", 1, MaxTitle), fields.Text("description", 1, MaxDescription));
-        var payload = Keep(fields, "payload", MaxPayload);
-        var hash = fields.Text("payload_hash", 1, 256);
-        var onReject = fields.Word("on_reject", [Approval.Cancel, Approval.Continue]) ?? Approval.Cancel;
-        var options = Keep(fields, "options", MaxOptions);
-        if (options is { ValueKind: not (JsonValueKind.Array or JsonValueKind.Object) })
-            fields.Fault("options", "must be a list or an object");
-        var digest = SHA256.HashData(Encoding.UTF8.GetBytes(ReportDigest.FormOf(fields.Root)));
-        fields.RefuseUnknown();
-        if (fields.Faults.Count > 0)
-            return (null, null);
-        var problem = callback is null ? null : await outbound.ValidateAsync(http, callback);
-        if (problem is not null)
-            return (null, problem);
-        var shown = payload is { } given ? Encoding.UTF8.GetBytes(given.GetRawText()) : null;
-        // Of the bytes as they came: whoever shows them can make it without knowing how to spell JSON.
-        hash ??= shown is null ? null : Convert.ToHexStringLower(SHA256.HashData(shown));
-        return (
-            new Question(
-                id,
-                url,
-                callback,
-                (long)(hours * Hour),
-                service,
-                title,
-                description,
-                shown,
-                hash,
-                onReject,
-                options?.GetRawText(),
-                digest
-            ),
-            null
-        );
+        var question = Question.Of(fields.Read<AskApproval>(), fields);
+        if (fields.Refusal() is { } wrong)
+            return wrong;
+        if (question.Asked.CallbackUrl is { } callback && await outbound.ValidateAsync(http, callback) is { } problem)
+            return Refusal.BadRequest("callback_url " + problem, "invalid_callback_url");
+        return question;
     }
 
     /// <param name="project">The tenant.</param>
@@ -131,7 +77,7 @@ internal sealed class ApprovalRequests(
     /// </summary>
     private static async ValueTask<AskOutcome?> FindRepeatAsync(Tx tx, Run run, Question question)
     {
-        if (question.Id is { } id)
+        if (question.Asked.ApprovalRequestId is { } id)
         {
             if (
                 await ApprovalStore.FindAsync(tx, run.Project, id) is { } known
@@ -145,7 +91,7 @@ internal sealed class ApprovalRequests(
         if (run.Approval is null)
             return null;
         return
-            question.Id is null
+            question.Asked.ApprovalRequestId is null
             && await ApprovalStore.FindAsync(tx, run.Project, run.Approval) is { LinkDigest: not null } open
             && open.AskDigest.AsSpan().SequenceEqual(question.Digest)
             ? new AskOutcome.Asked(open)
@@ -162,13 +108,13 @@ internal sealed class ApprovalRequests(
             return new AskOutcome.NotRunning(run.Status);
         if (services.Validate(run.Project, question.Service, run.Agent) is { } problem)
             return new AskOutcome.Unfit("service", problem);
-        if (question.CallbackUrl is { } callback)
+        if (question.Asked.CallbackUrl is { } callback)
         {
             var agent = await AgentStore.FindAsync(tx, run.Project, run.Agent);
             if (Validate(callback, run, asker, agent) is { } wrong)
                 return new AskOutcome.Unfit("callback_url", wrong);
         }
-        var id = question.Id ?? Id.New(Approval.Prefix, database.Now);
+        var id = question.Asked.ApprovalRequestId ?? Id.New(Approval.Prefix, database.Now);
         var approval = new Approval
         {
             Project = run.Project,
@@ -179,19 +125,19 @@ internal sealed class ApprovalRequests(
             Agent = run.Agent,
             Session = run.Session,
             Service = question.Service,
-            OnReject = question.OnReject,
+            OnReject = question.Asked.OnReject,
             RequestedAt = tx.Now,
-            ExpiresAt = tx.Now + question.ExpiresInMicroseconds,
+            ExpiresAt = tx.Now + question.ExpiresIn,
             AskedWith = asker.Credential,
             AskedBy = asker.Actor,
             AskDigest = question.Digest,
             PayloadHash = question.PayloadHash,
-            LinkDigest = question.Id is null ? LinkDigestOf(TokenOf(run.Project, id)) : null,
-            RequestUrl = question.Url,
-            CallbackUrl = question.CallbackUrl,
-            Title = question.Title,
-            Description = question.Description,
-            Options = question.Options,
+            LinkDigest = question.Asked.ApprovalRequestId is null ? LinkDigestOf(TokenOf(run.Project, id)) : null,
+            RequestUrl = question.Asked.ApprovalRequestUrl,
+            CallbackUrl = question.Asked.CallbackUrl,
+            Title = question.Asked.Title,
+            Description = question.Asked.Description,
+            Options = question.Asked.Options?.GetRawText(),
             Payload = question.Payload,
         };
         // Another run may have asked under this id in this moment.
@@ -252,33 +198,4 @@ internal sealed class ApprovalRequests(
             },
             Wire.Json
         );
-
-    private static decimal ReadHours(Fields fields)
-    {
-        if (fields.Any("expires_in_hours") is not { } given)
-            return DefaultHours;
-        // At least a microsecond, so that what is asked can be decided at all.
-        if (
-            given.ValueKind == JsonValueKind.Number
-            && given.TryGetDecimal(out var hours)
-            && hours is > 0 and <= MaxHours
-            && hours * Hour >= 1
-        )
-            return hours;
-        fields.Fault("expires_in_hours", $"must be a number over 0, at most {MaxHours}");
-        return DefaultHours;
-    }
-
-    private static JsonElement? Keep(Fields fields, string name, int most)
-    {
-        if (fields.Any(name) is not { } given)
-            return null;
-        if (!Fields.IsKeepable(given))
-            fields.Fault(name, "holds text that is not valid Unicode");
-        else if (Encoding.UTF8.GetByteCount(given.GetRawText()) > most)
-            fields.Fault(name, $"must have at most {most} bytes");
-        else
-            return given;
-        return null;
-    }
 }

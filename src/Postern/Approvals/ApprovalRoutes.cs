@@ -93,11 +93,8 @@ internal sealed class ApprovalRoutes(
                 : NoSuchRun(caller, id);
         if (!(await Fields.ReadAsync(http, MaxBody, emptyObject: true)).Try(out var fields, out var unreadable))
             return unreadable;
-        var (question, badCallback) = await requests.ReadAsync(fields, http);
-        if (question is null)
-            return badCallback is null
-                ? fields.Refusal()!
-                : Refusal.BadRequest("callback_url " + badCallback, "invalid_callback_url");
+        if (!(await requests.ReadAsync(fields, http)).Try(out var question, out var wrong))
+            return wrong;
         var asker = Asker.Of(caller, id);
         return await requests.AskAsync(caller.Project, id, agent, question, asker) switch
         {

@@ -11,8 +11,6 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
 {
     private const int MaxBody = 16 * 1024;
     private const int NameSegment = 3;
-    private const int MaxSecret = 512;
-    private const int MaxAgents = 100;
 
     public void Map(Doors doors)
     {
@@ -47,6 +45,7 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
     {
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
+        var asked = fields.Read<PutApprovalService>();
         var name = RequestPath.Segment(http, NameSegment) ?? "";
         if (
             name.Length is 0 or > ApprovalServices.MaxName
@@ -56,28 +55,7 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
                 "name",
                 $"must be 1 to {ApprovalServices.MaxName} letters, digits, dots, underscores and hyphens"
             );
-        var secrets = fields.Texts("secrets", ApprovalServices.MaxSecrets, MaxSecret, required: true) ?? [];
-        if (secrets.Count == 0 && fields.Faults.All(f => f.Field != "secrets"))
-            fields.Fault("secrets", "must hold one or two");
-        for (var i = 0; i < secrets.Count; i++)
-        {
-            (secrets[i], var problem) = SecretRule.OfService.Check(secrets[i]);
-            if (problem is not null)
-                fields.Fault($"secrets[{i}]", problem);
-        }
-        var forms = new List<string>();
-        foreach (var given in fields.Texts("schemes", SignatureForm.All.Length, 32) ?? [.. SignatureForm.All])
-        {
-            if (SignatureForm.Of(given) is { } form)
-                forms.Add(form);
-            else
-                fields.Fault(
-                    "schemes",
-                    $"are of {string.Join(", ", SignatureForm.All)} (stripe and github stand for timed and sha256)"
-                );
-        }
-        if (forms.Count == 0 && fields.Faults.Count == 0)
-            fields.Fault("schemes", "must hold at least one");
+        var (secrets, forms) = (SecretsOf(asked, fields), FormsOf(asked, fields));
         // A key that can verify nothing would be a service that never decides.
         if (
             fields.Faults.Count == 0
@@ -85,9 +63,6 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
             && !forms.Contains(SignatureForm.Standard)
         )
             fields.Fault("secrets", "hold a public key (whpk_), which verifies the scheme standard alone");
-        var strict = fields.Flag("require_timestamp") ?? false;
-        var agents = fields.Texts("agents", MaxAgents, 128);
-        fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong)
             return wrong;
         var (put, isNew) = await services.PutAsync(
@@ -96,8 +71,8 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
                 name,
                 secrets,
                 [.. forms.Distinct(StringComparer.Ordinal)],
-                strict,
-                agents,
+                asked.RequireTimestamp,
+                asked.Agents,
                 database.Now,
                 database.Now
             ),
@@ -111,6 +86,40 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
             );
         await watch.RefreshAsync();
         return Reply.Json(isNew ? 201 : 200, ApprovalServiceView.Of(services.Find(caller.Project, name)!));
+    }
+
+    /// <summary>The secrets without their line ends.</summary>
+    private static List<string> SecretsOf(PutApprovalService asked, Fields fields)
+    {
+        var secrets = new List<string>();
+        if (asked.Secrets is { Count: 0 })
+            fields.Fault("secrets", "must hold one or two");
+        foreach (var given in asked.Secrets ?? [])
+        {
+            var (secret, problem) = SecretRule.OfService.Check(given);
+            if (problem is not null)
+                fields.Fault($"secrets[{secrets.Count}]", problem);
+            secrets.Add(secret);
+        }
+        return secrets;
+    }
+
+    private static List<string> FormsOf(PutApprovalService asked, Fields fields)
+    {
+        var forms = new List<string>();
+        foreach (var given in asked.Schemes ?? [.. SignatureForm.All])
+        {
+            if (SignatureForm.Of(given) is { } form)
+                forms.Add(form);
+            else
+                fields.Fault(
+                    "schemes",
+                    $"are of {string.Join(", ", SignatureForm.All)} (stripe and github stand for timed and sha256)"
+                );
+        }
+        if (forms.Count == 0 && fields.Faults.Count == 0)
+            fields.Fault("schemes", "must hold at least one");
+        return forms;
     }
 
     private Task<IResult> List(HttpContext http, ProjectCaller caller) =>

@@ -25,7 +25,7 @@ internal sealed record Choice(string Value, string Label)
         {
             var value =
                 item.ValueKind == JsonValueKind.String
-                    ? Fields.TextOf(item)
+                    ? JsonText.Of(item)
                     : Text(item, "id") ?? Text(item, "value") ?? Text(item, "label");
             if (value is null)
                 return [];
@@ -38,6 +38,6 @@ internal sealed record Choice(string Value, string Label)
         item.ValueKind == JsonValueKind.Object
         && item.TryGetProperty(name, out var value)
         && value.ValueKind == JsonValueKind.String
-            ? Fields.TextOf(value)
+            ? JsonText.Of(value)
             : null;
 }

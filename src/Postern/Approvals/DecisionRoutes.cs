@@ -23,8 +23,6 @@ internal sealed class DecisionRoutes(
 {
     private const int MaxMessage = 1024 * 1024;
     private const int MaxBody = 512 * 1024;
-    private const int MaxFeedback = 65_536;
-    private const int MaxResponse = 256 * 1024;
     private const int RunSegment = 3;
     private const int ProjectSegment = 4;
     private const string Words = "must be approved, rejected, request_changes, or expired";
@@ -153,9 +151,23 @@ internal sealed class DecisionRoutes(
             return ApprovalFamily.Instance.Forbidden("write:approvals");
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
-        var (decided, id, wrong) = Read(fields, caller);
-        if (decided is null)
-            return wrong!;
+        var asked = fields.Read<DecideApproval>();
+        var word =
+            asked.Decision.ValueKind == JsonValueKind.String && JsonText.Of(asked.Decision) is { } text
+                ? Decision.Of(text)
+                : null;
+        if (word is null)
+            fields.Fault("decision", Words);
+        if (fields.Refusal() is { } wrong)
+            return wrong;
+        var decided = new Decided(
+            word!,
+            caller.Authority.Credential,
+            caller.Authority.Actor,
+            asked.Reason,
+            asked.Response is { } value ? Encoding.UTF8.GetBytes(value.GetRawText()) : null,
+            asked.PayloadHash
+        );
         if (await approvals.LastOfAsync(caller.Project, run) is not { } last)
             return caller.Allows("read", "runs", run)
                 ? ApprovalRoutes.NoRequest
@@ -163,7 +175,7 @@ internal sealed class DecisionRoutes(
         if (!caller.Allows(new RequiredScope("write", "approvals", last.Id, How: Given.ByName)))
             return ApprovalRoutes.NoSuchRun(caller, run);
         // What the person has seen is what is decided: a later question of the run is another.
-        if (id is not null && id != last.Id)
+        if (asked.ApprovalRequestId is { } id && id != last.Id)
             return new Refusal(409, $"The run's question is {last.Id} by now.", "other_approval_request")
             {
                 Extra = [("approval_request_id", last.Id)],
@@ -172,40 +184,6 @@ internal sealed class DecisionRoutes(
             return itself;
         return Answer(await database.WriteAsync(tx => decisions.DecideAsync(tx, caller.Project, last.Id, decided)))
             ?? ApprovalRoutes.NoSuchRun(caller, run);
-    }
-
-    private static (Decided? Decided, string? Id, Refusal? Wrong) Read(Fields fields, ProjectCaller caller)
-    {
-        var said = fields.Any("decision");
-        var word =
-            said is { ValueKind: JsonValueKind.String } given && Fields.TextOf(given) is { } text
-                ? Decision.Of(text)
-                : null;
-        if (word is null)
-            fields.Fault("decision", Words);
-        var reason = fields.Text("reason", 0, MaxFeedback);
-        var response = fields.Any("response");
-        if (
-            response is { } kept
-            && (!Fields.IsKeepable(kept) || Encoding.UTF8.GetByteCount(kept.GetRawText()) > MaxResponse)
-        )
-            fields.Fault("response", $"must be at most {MaxResponse} bytes of valid text");
-        var (id, hash) = (fields.Text("approval_request_id", 1, Approval.MaxId), fields.Text("payload_hash", 1, 256));
-        fields.RefuseUnknown();
-        if (fields.Refusal() is { } wrong)
-            return (null, null, wrong);
-        return (
-            new Decided(
-                word!,
-                caller.Authority.Credential,
-                caller.Authority.Actor,
-                reason,
-                response is { } value ? Encoding.UTF8.GetBytes(value.GetRawText()) : null,
-                hash
-            ),
-            id,
-            null
-        );
     }
 
     /// <summary>Null: there is no such question for whoever decides.</summary>

@@ -4,16 +4,18 @@ using Postern.Http;
 
 namespace Postern.Approvals;
 
-/// <param name="Secrets">One, or two while one is rotated: texts, whsec_… or whpk_….</param>
-/// <param name="Schemes">Of standard, timed, sha256, raw; all if left out.</param>
-/// <param name="Agents">Whose questions it may decide; everybody's if left out.</param>
 [Strict]
 internal sealed record PutApprovalService(
-    [Items("One, or two while one is rotated: texts, whsec_… or whpk_….", 1, ApprovalServices.MaxSecrets)]
+    [Texts(
+        "One, or two while one is rotated: texts, whsec_… or whpk_….",
+        ApprovalServices.MaxSecrets,
+        512,
+        MinItems = 1
+    )]
         IReadOnlyList<string> Secrets,
-    [Member("Of standard, timed, sha256, raw; all if left out.")] IReadOnlyList<string>? Schemes,
+    [Texts("Of standard, timed, sha256, raw; all if left out.", 4, 32)] IReadOnlyList<string>? Schemes,
     [Member("Whether signatures without a time are refused.", Default = false)]
     [property: JsonPropertyName("require_timestamp")]
         bool RequireTimestamp,
-    [Member("Whose questions it may decide; everybody's if left out.")] IReadOnlyList<string>? Agents
+    [Texts("Whose questions it may decide; everybody's if left out.", 100, 128)] IReadOnlyList<string>? Agents
 );

@@ -1,19 +1,47 @@
+using System.Security.Cryptography;
+using System.Text;
+using Postern.Http;
+
 namespace Postern.Approvals;
 
-/// <summary>What is asked, checked. JSON members are kept as the text that came.</summary>
-/// <param name="Id">Null: this server makes one, and serves the question itself.</param>
+/// <summary>What is asked, checked.</summary>
+/// <param name="Asked">The request.</param>
+/// <param name="Payload">The bytes of its payload as they came.</param>
+/// <param name="PayloadHash">The payload's digest: the request's, or the server's own.</param>
 /// <param name="Digest">Of the whole request: by it a repeat without an id is known.</param>
-internal sealed record Question(
-    string? Id,
-    string? Url,
-    string? CallbackUrl,
-    long ExpiresInMicroseconds,
-    string Service,
-    string? Title,
-    string? Description,
-    byte[]? Payload,
-    string? PayloadHash,
-    string OnReject,
-    string? Options,
-    byte[] Digest
-);
+internal sealed record Question(AskApproval Asked, byte[]? Payload, string? PayloadHash, byte[] Digest)
+{
+    private const long Hour = 3_600_000_000;
+
+    /// <summary>Microseconds.</summary>
+    public long ExpiresIn => (long)(Asked.ExpiresInHours * Hour);
+
+    public string Service => Asked.Service ?? Access.ApprovalServices.Default;
+
+    /// <param name="asked">The request; what is wrong with it is left in <paramref name="fields"/>.</param>
+    /// <param name="fields">The body that it was read from.</param>
+    public static Question Of(AskApproval asked, Fields fields)
+    {
+        var id = asked.ApprovalRequestId;
+        if (id is not null && (id.Any(char.IsControl) || string.IsNullOrWhiteSpace(id)))
+            fields.Fault("approval_request_id", "must not be blank or hold control characters");
+        if (
+            asked.ApprovalRequestUrl is { } url
+            && !(Uri.TryCreate(url, UriKind.Absolute, out var parsed) && parsed.Scheme is "http" or "https")
+        )
+            fields.Fault("approval_request_url", "must be an absolute http or https URL");
+        if (asked.ApprovalRequestUrl is not null && id is null)
+            fields.Fault(
+                "approval_request_url",
+                "is for questions that another service asks: give its approval_request_id too"
+            );
+        // At least a microsecond, so that what is asked can be decided at all.
+        if (asked.ExpiresInHours * Hour < 1)
+            fields.Fault("expires_in_hours", $"must be a number over 0, at most {AskApproval.MaxHours}");
+        var shown = asked.Payload is { } given ? Encoding.UTF8.GetBytes(given.GetRawText()) : null;
+        // Of the bytes as they came: whoever shows them can make it without knowing how to spell JSON.
+        var hash = asked.PayloadHash ?? (shown is null ? null : Convert.ToHexStringLower(SHA256.HashData(shown)));
+        var digest = SHA256.HashData(Encoding.UTF8.GetBytes(Runs.ReportDigest.FormOf(fields.Root)));
+        return new Question(asked, shown, hash, digest);
+    }
+}

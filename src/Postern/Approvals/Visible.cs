@@ -73,7 +73,7 @@ internal static class Visible
         using var json = JsonDocument.Parse(payload, Wire.Kept);
         return Text(
             json.RootElement.ValueKind == JsonValueKind.String
-                ? Fields.TextOf(json.RootElement) ?? ""
+                ? JsonText.Of(json.RootElement) ?? ""
                 : JsonSerializer.Serialize(json.RootElement, Indented)
         );
     }

@@ -91,7 +91,7 @@ internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, 
             return (null, null);
         if (!root.TryGetProperty("status", out var status))
             return (null, null);
-        if (status.ValueKind != JsonValueKind.String || Fields.TextOf(status) is not { Length: > 0 and <= 64 } state)
+        if (status.ValueKind != JsonValueKind.String || JsonText.Of(status) is not { Length: > 0 and <= 64 } state)
             return (null, "its status is no text of 1 to 64 characters");
         var hasOutput = root.TryGetProperty("output", out var output) && output.ValueKind != JsonValueKind.Null;
         if (hasOutput)

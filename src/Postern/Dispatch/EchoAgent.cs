@@ -135,7 +135,7 @@ internal sealed class EchoAgent(
             blocks
                 .RootElement.EnumerateArray()
                 .Where(b => b.TryGetProperty("text", out var t) && t.ValueKind == JsonValueKind.String)
-                .Select(b => Fields.TextOf(b.GetProperty("text")))
+                .Select(b => JsonText.Of(b.GetProperty("text")))
         );
     }
 

@@ -50,7 +50,7 @@ internal static class MessageJson
                 block.ValueKind != JsonValueKind.Object
                 || !block.TryGetProperty("text", out var value)
                 || value.ValueKind != JsonValueKind.String
-                || Fields.TextOf(value) is not { Length: > DisplayCap } text
+                || JsonText.Of(value) is not { Length: > DisplayCap } text
             )
             {
                 block.WriteTo(json);

@@ -2,8 +2,13 @@ using System.Text.Json.Nodes;
 
 namespace Postern.Http;
 
-/// <summary>An instant as this server writes it: ISO 8601 in UTC.</summary>
+/// <summary>
+/// An instant as this server writes it: ISO 8601 in UTC. In a request it is an RFC 3339 text, read as microseconds.
+/// </summary>
 internal sealed class AtAttribute(string words) : MemberAttribute(words)
 {
-    public override void Describe(JsonObject schema) => schema["format"] = "date-time";
+    public override void Describe(JsonObject schema) => (schema["type"], schema["format"]) = ("string", "date-time");
+
+    public override MemberRead? ReaderOf(Type type) =>
+        type == typeof(long) ? (fields, name, isRequired) => fields.Moment(name, isRequired) : null;
 }

@@ -45,13 +45,19 @@ internal sealed class Fields(JsonElement root)
     public T Read<T>()
         where T : class
     {
-        if (_documented is { Request: var shown } && shown != typeof(T))
+        if (_documented is { } shown && (shown.Request != typeof(T)))
             throw new InvalidOperationException(
-                $"The door reads {typeof(T).Name}, and documents {shown?.Name ?? "nothing"}."
+                $"The door reads {typeof(T).Name}, and documents {shown.Request?.Name ?? "nothing"}."
             );
         _isStrict = RecordReader<T>.IsStrict;
-        return RecordReader<T>.Read(this);
+        return RecordReader<T>.Read(this, _documented?.RequestIsPart == true);
     }
+
+    /// <summary>The same body without its faults, for what may run more than once.</summary>
+    public Fields Again() => new(root) { _documented = _documented };
+
+    /// <summary>What a member is after a change: null clears it, and absent it stays what it was.</summary>
+    public T? Changed<T>(string name, T? given, T? before) => IsNull(name) ? default : given ?? before;
 
     public void Fault(string field, string problem) => _faults.Add((field, problem));
 
@@ -80,7 +86,7 @@ internal sealed class Fields(JsonElement root)
     {
         if (Find(name) is not { } value)
             return Missing(name, required);
-        if (value.ValueKind != JsonValueKind.String || TextOf(value) is not { } text)
+        if (value.ValueKind != JsonValueKind.String || JsonText.Of(value) is not { } text)
         {
             Fault(name, value.ValueKind == JsonValueKind.String ? Unfit : "must be a string");
             return null;
@@ -121,7 +127,7 @@ internal sealed class Fields(JsonElement root)
             return Missing(name, required);
         if (
             value.ValueKind == JsonValueKind.String
-            && TextOf(value) is { } text
+            && JsonText.Of(value) is { } text
             && words.Contains(text, StringComparer.Ordinal)
         )
             return text;
@@ -169,6 +175,33 @@ internal sealed class Fields(JsonElement root)
         return null;
     }
 
+    /// <param name="isOver">It must be over the minimum, not at it.</param>
+    public decimal? Number(string name, long min, long max, bool isOver)
+    {
+        if (Find(name) is not { } value)
+            return null;
+        if (
+            value.ValueKind == JsonValueKind.Number
+            && value.TryGetDecimal(out var number)
+            && number <= max
+            && (isOver ? number > min : number >= min)
+        )
+            return number;
+        Fault(name, isOver ? $"must be a number over {min}, at most {max}" : $"must be a number from {min} to {max}");
+        return null;
+    }
+
+    /// <summary>An RFC 3339 instant with an offset, as microseconds.</summary>
+    public long? Moment(string name, bool required = false)
+    {
+        if (Text(name, 1, 64, required) is not { } text)
+            return null;
+        if (Rfc3339.TryParse(text, out var instant))
+            return instant;
+        Fault(name, "must be an RFC 3339 instant with an offset");
+        return null;
+    }
+
     public bool? Flag(string name)
     {
         if (Find(name) is not { } value)
@@ -182,13 +215,16 @@ internal sealed class Fields(JsonElement root)
     /// <summary>
     /// An instant: an ISO 8601 text, or milliseconds since 1970 where client libraries send a number.
     /// </summary>
-    public long? Instant(string name)
+    public long? Instant(string name, bool required = false)
     {
         if (Find(name) is not { } value)
+        {
+            Missing(name, required);
             return null;
+        }
         if (
             value.ValueKind == JsonValueKind.String
-            && TextOf(value) is { } text
+            && JsonText.Of(value) is { } text
             && Wire.TryParseInstant(text, out var instant)
         )
             return instant;
@@ -220,7 +256,7 @@ internal sealed class Fields(JsonElement root)
         {
             if (
                 item.ValueKind != JsonValueKind.String
-                || TextOf(item) is not { Length: > 0 } text
+                || JsonText.Of(item) is not { Length: > 0 } text
                 || text.Length > maxLength
             )
             {
@@ -251,6 +287,29 @@ internal sealed class Fields(JsonElement root)
 
     public JsonElement? Any(string name) => Find(name);
 
+    /// <summary>A list of at most so many items.</summary>
+    public JsonElement? List(string name, int max, bool required = false)
+    {
+        if (Find(name) is not { } value)
+        {
+            Missing(name, required);
+            return null;
+        }
+        if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() <= max)
+            return value;
+        Fault(name, $"must be a list of at most {max} objects");
+        return null;
+    }
+
+    /// <summary>A value of any kind that is kept as it came.</summary>
+    public JsonElement? Keepable(string name)
+    {
+        if (Find(name) is not { } value || JsonText.IsKeepable(value))
+            return Find(name);
+        Fault(name, "holds text that is not valid Unicode");
+        return null;
+    }
+
     /// <summary>
     /// A value of any kind that is kept and given back: mended where it holds what could not be kept.
     /// </summary>
@@ -267,49 +326,6 @@ internal sealed class Fields(JsonElement root)
     /// <summary>A JSON object that is kept and given back, mended likewise.</summary>
     public JsonElement? ContentObject(string name, bool required = false) =>
         Object(name, required) is null ? null : Content(name);
-
-    /// <summary>
-    /// Whether all texts in a value can be kept: escapes that are no Unicode text, or NUL, cannot, and nobody could
-    /// read them back.
-    /// </summary>
-    public static bool IsKeepable(JsonElement value) =>
-        value.ValueKind switch
-        {
-            JsonValueKind.String => TextOf(value) is not null,
-            JsonValueKind.Array => value.EnumerateArray().All(IsKeepable),
-            JsonValueKind.Object => value.EnumerateObject().All(m => NameOf(m) is not null && IsKeepable(m.Value)),
-            _ => true,
-        };
-
-    /// <summary>A member's name; null when its escapes are not valid text or hold a NUL.</summary>
-    public static string? NameOf(JsonProperty member)
-    {
-        try
-        {
-            return member.Name.Contains('\0', StringComparison.Ordinal) ? null : member.Name;
-        }
-        catch (InvalidOperationException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>
-    /// The text of a JSON string; null when its escapes are not valid text or hold a NUL, which no database keeps.
-    /// </summary>
-    public static string? TextOf(JsonElement value)
-    {
-        try
-        {
-            var text = value.GetString();
-            return text is null || text.Contains('\0', StringComparison.Ordinal) ? null : text;
-        }
-        catch (InvalidOperationException)
-        {
-            // A lone surrogate in an escape: JSON by its grammar, but no Unicode text.
-            return null;
-        }
-    }
 
     private JsonElement? Find(string name)
     {
@@ -334,7 +350,7 @@ internal sealed class Fields(JsonElement root)
         var unknown = new List<(string, JsonElement)>();
         foreach (var member in root.EnumerateObject())
         {
-            if (NameOf(member) is not { Length: > 0 and <= 128 } name)
+            if (JsonText.NameOf(member) is not { Length: > 0 and <= 128 } name)
                 Fault("body", "holds a name that is not valid, or longer than 128 characters");
             else if (!_known.Contains(name))
                 unknown.Add((name, member.Value));
@@ -357,7 +373,7 @@ internal sealed class Fields(JsonElement root)
     {
         foreach (var member in root.EnumerateObject())
         {
-            var name = NameOf(member);
+            var name = JsonText.NameOf(member);
             if (name is null || !_known.Contains(name))
                 Fault(name ?? "body", name is null ? "holds a name that is not valid Unicode" : "is not a known field");
         }

@@ -4,4 +4,7 @@ namespace Postern.Http;
 internal interface ITakesRecord
 {
     Type? Request { get; }
+
+    /// <summary>Any of its members may be left out: it is a change of what is there.</summary>
+    bool RequestIsPart { get; }
 }

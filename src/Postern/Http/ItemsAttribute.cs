@@ -6,4 +6,9 @@ namespace Postern.Http;
 internal sealed class ItemsAttribute(string words, int min, int max) : MemberAttribute(words)
 {
     public override void Describe(JsonObject schema) => (schema["minItems"], schema["maxItems"]) = (min, max);
+
+    public override MemberRead? ReaderOf(Type type) =>
+        type.IsGenericType && type.GetGenericArguments() is [var record] && RecordParts.IsRecord(record)
+            ? RecordParts.ListReaderOf(record, max)
+            : null;
 }

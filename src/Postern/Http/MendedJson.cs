@@ -84,7 +84,7 @@ internal static class MendedJson
     /// </summary>
     public static JsonElement? Keepable(JsonElement value)
     {
-        if (Fields.IsKeepable(value))
+        if (JsonText.IsKeepable(value))
             return value;
         try
         {
@@ -103,7 +103,7 @@ internal static class MendedJson
     /// <summary>The text of a JSON string, mended.</summary>
     public static string TextOf(JsonElement value)
     {
-        if (Fields.TextOf(value) is { } text)
+        if (JsonText.Of(value) is { } text)
             return text;
         using var mended = JsonDocument.Parse(Of(JsonMarshal.GetRawUtf8Value(value).ToArray()));
         return mended.RootElement.GetString()!;

@@ -1,4 +1,7 @@
+using System.Globalization;
+using System.Linq.Expressions;
 using System.Reflection;
+using System.Text.Json;
 
 namespace Postern.Http;
 
@@ -6,12 +9,22 @@ namespace Postern.Http;
 /// Reads the record of a request by what stands beside its members: the same attributes that the document shows. So a
 /// bound is written once, and the document cannot say another than the one that is kept.
 /// </summary>
-/// <typeparam name="T">A positional record whose members all have a <see cref="MemberAttribute"/>.</typeparam>
+/// <typeparam name="T">
+/// A record whose members all have a <see cref="MemberAttribute"/>: positional, or of properties that are set once.
+/// </typeparam>
 internal static class RecordReader<T>
     where T : class
 {
     private static readonly ConstructorInfo Constructor = typeof(T).GetConstructors()[0];
-    private static readonly Func<Fields, object?>[] Members = [.. Constructor.GetParameters().Select(MemberOf)];
+    private static readonly Member[] Members =
+    [
+        .. IsPositional
+            ? Constructor.GetParameters().Select(p => new Member(p, typeof(T).GetProperty(p.Name!)!))
+            : typeof(T).GetProperties().Where(p => p.CanWrite).Select(p => new Member(p, p)),
+    ];
+    private static readonly Func<object?[], T> Make = Compile();
+
+    private static bool IsPositional => Constructor.GetParameters().Length > 0;
 
     /// <summary>Members that the record does not name are faults.</summary>
     public static bool IsStrict { get; } = typeof(T).GetCustomAttribute<StrictAttribute>() is not null;
@@ -19,65 +32,95 @@ internal static class RecordReader<T>
     /// <summary>
     /// The record. Its faults are left in <paramref name="fields"/>, and with any of them it means nothing.
     /// </summary>
-    public static T Read(Fields fields) => (T)Constructor.Invoke([.. Members.Select(read => read(fields))]);
-
-    private static Func<Fields, object?> MemberOf(ParameterInfo parameter)
+    /// <param name="fields">The object.</param>
+    /// <param name="isPart">Whether any of its members may be left out: a change of what is there.</param>
+    public static T Read(Fields fields, bool isPart = false)
     {
-        var said =
-            parameter.GetCustomAttribute<MemberAttribute>()
-            ?? throw new InvalidOperationException($"{typeof(T).Name}.{parameter.Name} is not documented.");
-        var property = typeof(T).GetProperty(parameter.Name!)!;
-        var name = Schemas.NameOf(property);
-        var isRequired = !Schemas.MayBeLeftOut(property, said);
-        var inner = Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType;
-        Func<Fields, object?> read = (said, inner) switch
-        {
-            (TextAttribute { IsProse: true } text, _) => fields => fields.Prose(name, text.Min, text.Max),
-            (TextAttribute text, _) => fields => fields.Text(name, text.Min, text.Max, isRequired, text.Trims),
-            (WordAttribute word, _) => fields => fields.Word(name, word.All, isRequired),
-            (WholeAttribute { HasManySpellings: true } whole, _) => fields =>
-                fields.Integer(name, whole.Min, whole.Max),
-            (WholeAttribute whole, var type) when type == typeof(long) => fields =>
-                fields.Whole(name, whole.Min, whole.Max, isRequired),
-            (TextsAttribute texts, _) => fields => fields.Texts(name, texts.MaxItems, texts.MaxLength, isRequired),
-            (InstantAttribute, var type) when type == typeof(long) => fields => fields.Instant(name),
-            (ChosenAttribute { IsObject: true }, _) => fields => fields.ContentObject(name, isRequired),
-            (_, var type) when type == typeof(bool) => fields => fields.Flag(name),
-            (_, { IsClass: true } type) when type.GetConstructors() is [_] && type != typeof(string) => NestedOf(
-                type,
-                name,
-                isRequired
-            ),
-            _ => throw new InvalidOperationException($"{typeof(T).Name}.{parameter.Name} is of no kind to be read."),
-        };
-        // What a fault leaves out must fit its parameter all the same.
-        var standard =
-            said.Default is { } given
-                ? Convert.ChangeType(given, inner, System.Globalization.CultureInfo.InvariantCulture)
-            : parameter.ParameterType.IsValueType ? Activator.CreateInstance(parameter.ParameterType)
-            : null;
-        return fields => read(fields) ?? standard;
-    }
-
-    private static Func<Fields, object?> NestedOf(Type type, string name, bool isRequired)
-    {
-        var read = typeof(RecordReader<>)
-            .MakeGenericType(type)
-            .GetMethod(nameof(ReadMember))!
-            .CreateDelegate<Func<Fields, string, bool, object?>>();
-        return fields => read(fields, name, isRequired);
+        var values = new object?[Members.Length];
+        for (var i = 0; i < values.Length; i++)
+            values[i] = Members[i].Read(fields, isPart);
+        return Make(values);
     }
 
     /// <summary>The record that a member holds; null when it is left out.</summary>
-    public static object? ReadMember(Fields fields, string name, bool isRequired)
+    public static object? ReadMember(Fields fields, string name, bool isRequired) =>
+        fields.Object(name, isRequired) is { } given ? ReadPart(fields, name, given) : null;
+
+    /// <summary>The records of a list; null when it is left out, or is none.</summary>
+    public static object? ReadList(Fields fields, string name, int max, bool isRequired)
     {
-        if (fields.Object(name, isRequired) is not { } given)
+        if (fields.List(name, max, isRequired) is not { } given)
             return null;
+        var records = new List<T>(given.GetArrayLength());
+        foreach (var item in given.EnumerateArray())
+        {
+            var at = $"{name}[{records.Count}]";
+            if (item.ValueKind != JsonValueKind.Object)
+            {
+                fields.Fault(at, "must be an object");
+                return null;
+            }
+            records.Add(ReadPart(fields, at, item));
+        }
+        return records;
+    }
+
+    /// <summary>The record of an object inside the body; its faults are named by where it stands.</summary>
+    public static T ReadPart(Fields fields, string at, JsonElement given)
+    {
         var inner = new Fields(given);
         var record = inner.Read<T>();
         inner.RefuseUnknownIfStrict();
         foreach (var (field, problem) in inner.Faults)
-            fields.Fault($"{name}.{field}", problem);
+            fields.Fault($"{at}.{field}", problem);
         return record;
+    }
+
+    private static Func<object?[], T> Compile()
+    {
+        var values = Expression.Parameter(typeof(object?[]));
+        var typed = Members.Select((m, i) => Expression.Convert(At(values, i), m.Property.PropertyType));
+        Expression made = IsPositional
+            ? Expression.New(Constructor, typed)
+            : Expression.MemberInit(
+                Expression.New(Constructor),
+                Members.Zip(typed, (m, value) => Expression.Bind(m.Property, value))
+            );
+        return Expression.Lambda<Func<object?[], T>>(made, values).Compile();
+    }
+
+    private static BinaryExpression At(Expression list, int index) =>
+        Expression.ArrayIndex(list, Expression.Constant(index));
+
+    private sealed class Member
+    {
+        private readonly string _name;
+        private readonly bool _isRequired;
+        private readonly MemberRead _read;
+
+        /// <summary>What is left out, and what has a fault, must fit its parameter all the same.</summary>
+        private readonly object? _standard;
+
+        public Member(ICustomAttributeProvider declared, PropertyInfo property)
+        {
+            Property = property;
+            _name = Schemas.NameOf(property);
+            var said =
+                declared.GetCustomAttributes(typeof(MemberAttribute), false).OfType<MemberAttribute>().SingleOrDefault()
+                ?? throw new InvalidOperationException($"{typeof(T).Name}.{property.Name} is not documented.");
+            var inner = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+            _isRequired = !Schemas.MayBeLeftOut(property, said);
+            _read =
+                said.ReaderOf(inner)
+                ?? throw new InvalidOperationException($"{typeof(T).Name}.{property.Name} is of no kind to be read.");
+            _standard =
+                said.Default is { } given ? Convert.ChangeType(given, inner, CultureInfo.InvariantCulture)
+                : property.PropertyType.IsValueType ? Activator.CreateInstance(property.PropertyType)
+                : null;
+        }
+
+        public PropertyInfo Property { get; }
+
+        public object? Read(Fields fields, bool isPart) => _read(fields, _name, _isRequired && !isPart) ?? _standard;
     }
 }

@@ -5,10 +5,6 @@ namespace Postern.Http;
 /// <summary>A text of a length.</summary>
 internal sealed class TextAttribute(string words, int min, int max) : MemberAttribute(words)
 {
-    public int Min => min;
-
-    public int Max => max;
-
     /// <summary>Blanks around it are no part of it.</summary>
     public bool Trims { get; init; }
 
@@ -21,4 +17,9 @@ internal sealed class TextAttribute(string words, int min, int max) : MemberAttr
             schema["minLength"] = min;
         schema["maxLength"] = max;
     }
+
+    public override MemberRead? ReaderOf(Type type) =>
+        type != typeof(string) ? null
+        : IsProse ? (fields, name, _) => fields.Prose(name, min, max)
+        : (fields, name, isRequired) => fields.Text(name, min, max, isRequired, Trims);
 }

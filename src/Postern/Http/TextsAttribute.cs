@@ -5,10 +5,6 @@ namespace Postern.Http;
 /// <summary>A list with bounds on the number and the length of its texts.</summary>
 internal sealed class TextsAttribute(string words, int maxItems, int maxLength) : MemberAttribute(words)
 {
-    public int MaxItems => maxItems;
-
-    public int MaxLength => maxLength;
-
     /// <summary>For the document: who reads says it in words of its own.</summary>
     public int MinItems { get; init; }
 
@@ -20,4 +16,9 @@ internal sealed class TextsAttribute(string words, int maxItems, int maxLength) 
         ((JsonObject)schema["items"]!)["minLength"] = 1;
         ((JsonObject)schema["items"]!)["maxLength"] = maxLength;
     }
+
+    public override MemberRead? ReaderOf(Type type) =>
+        type.IsAssignableFrom(typeof(List<string>))
+            ? (fields, name, isRequired) => fields.Texts(name, maxItems, maxLength, isRequired)
+            : null;
 }

@@ -2,13 +2,9 @@ using System.Text.Json.Nodes;
 
 namespace Postern.Http;
 
-/// <summary>A number with bounds.</summary>
+/// <summary>A whole number with bounds.</summary>
 internal sealed class WholeAttribute(string words, long min, long max) : MemberAttribute(words)
 {
-    public long Min => min;
-
-    public long Max => max;
-
     /// <summary>1.0 and 1e0 are 1 too.</summary>
     public bool HasManySpellings { get; init; }
 
@@ -18,4 +14,9 @@ internal sealed class WholeAttribute(string words, long min, long max) : MemberA
         if (max < long.MaxValue)
             schema["maximum"] = max;
     }
+
+    public override MemberRead? ReaderOf(Type type) =>
+        type != typeof(long) ? null
+        : HasManySpellings ? (fields, name, _) => fields.Integer(name, min, max)
+        : (fields, name, isRequired) => fields.Whole(name, min, max, isRequired);
 }

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json.Nodes;
 
 namespace Postern.Http;
@@ -5,8 +6,22 @@ namespace Postern.Http;
 /// <summary>One of a list of words.</summary>
 internal sealed class WordAttribute(string words, params string[] all) : MemberAttribute(words)
 {
-    public IReadOnlyList<string> All => all;
+    /// <summary>One of the words that a static member of a type holds.</summary>
+    public WordAttribute(string words, Type owner, string member)
+        : this(words, Held(owner, member)) { }
 
     public override void Describe(JsonObject schema) =>
         schema["enum"] = new JsonArray([.. all.Select(w => (JsonNode)w)]);
+
+    public override MemberRead? ReaderOf(Type type) =>
+        type == typeof(string) ? (fields, name, isRequired) => fields.Word(name, all, isRequired) : null;
+
+    private static string[] Held(Type owner, string member)
+    {
+        const BindingFlags all = BindingFlags.Static | BindingFlags.Public;
+        var held = owner.GetField(member, all)?.GetValue(null) ?? owner.GetProperty(member, all)?.GetValue(null);
+        return held is IEnumerable<string> words
+            ? [.. words]
+            : throw new InvalidOperationException($"{owner.Name}.{member} holds no words.");
+    }
 }

@@ -22,7 +22,7 @@ internal sealed record MessageBlock(string? Name, string Text)
     private static MessageBlock Block(JsonElement block)
     {
         if (block.ValueKind == JsonValueKind.String)
-            return new(null, Cut(Fields.TextOf(block) ?? ""));
+            return new(null, Cut(JsonText.Of(block) ?? ""));
         var type = Member(block, "type") ?? "block";
         if (type == "text" && Member(block, "text") is { } text)
             return new(null, Cut(text));
@@ -39,7 +39,7 @@ internal sealed record MessageBlock(string? Name, string Text)
         block.ValueKind == JsonValueKind.Object
         && block.TryGetProperty(name, out var value)
         && value.ValueKind == JsonValueKind.String
-            ? Fields.TextOf(value)
+            ? JsonText.Of(value)
             : null;
 
     private static string Cut(string text) =>

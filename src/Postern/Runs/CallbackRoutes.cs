@@ -93,7 +93,7 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
         var actorType = fields.Word("actor_type", ["orchestrator", "system"]);
         var artifacts = fields.ContentObject("artifact_updates");
         foreach (var update in artifacts?.EnumerateObject() ?? default)
-            if (Fields.NameOf(update) is not { Length: > 0 and <= 128 })
+            if (JsonText.NameOf(update) is not { Length: > 0 and <= 128 })
                 fields.Fault("artifact_updates", "must have names of 1 to 128 characters");
         var code = fields.Text("failure_code", 1, 128);
         var message = fields.Prose("failure_message", 1, 4096);

@@ -131,7 +131,7 @@ internal static class ReportDigest
                 form.Write("]"u8);
                 break;
             case JsonValueKind.String:
-                WriteText(form, Fields.TextOf(value) ?? value.GetRawText());
+                WriteText(form, JsonText.Of(value) ?? value.GetRawText());
                 break;
             case JsonValueKind.Number:
                 form.Write(Encoding.ASCII.GetBytes(NumberForm(value.GetRawText())));

@@ -91,7 +91,7 @@ internal sealed record ChatMessage(string Role, byte[] Content)
     {
         if (!holder.TryGetProperty(member, out var id) || id.ValueKind != JsonValueKind.String)
             return null;
-        var text = Fields.TextOf(id);
+        var text = JsonText.Of(id);
         return text is { Length: > 0 and <= MaxClientId } ? text : null;
     }
 

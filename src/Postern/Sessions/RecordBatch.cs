@@ -69,7 +69,7 @@ internal static class RecordBatch
         var names = new List<string[]>();
         foreach (var member in given.EnumerateObject())
         {
-            var text = member.Value.ValueKind == JsonValueKind.String ? Fields.TextOf(member.Value) : null;
+            var text = member.Value.ValueKind == JsonValueKind.String ? JsonText.Of(member.Value) : null;
             if (
                 text is not { Length: <= 4096 }
                 || member.Name.Length is 0 or > 128

@@ -113,6 +113,6 @@ internal static class ReturnedMessage
     {
         if (block.ValueKind != JsonValueKind.Object || !block.TryGetProperty(name, out var value))
             return null;
-        return value.ValueKind == JsonValueKind.String ? Fields.TextOf(value) : null;
+        return value.ValueKind == JsonValueKind.String ? JsonText.Of(value) : null;
     }
 }

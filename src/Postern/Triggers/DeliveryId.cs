@@ -57,7 +57,7 @@ internal static class DeliveryId
         body is { ValueKind: JsonValueKind.Object } json
         && json.TryGetProperty(member, out var value)
         && value.ValueKind == JsonValueKind.String
-        && Fields.TextOf(value) is { Length: > 0 and <= MaxLength } text
+        && JsonText.Of(value) is { Length: > 0 and <= MaxLength } text
             ? text
             : null;
 }

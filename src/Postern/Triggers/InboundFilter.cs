@@ -186,7 +186,7 @@ internal static class InboundFilter
                 filter.Fault("headers", $"must have at most {MaxRules} names");
             if (count > MaxRules)
                 return;
-            var name = Fields.NameOf(header);
+            var name = JsonText.NameOf(header);
             var field = name is null ? "headers" : $"headers.{name}";
             if (name is not { Length: > 0 and <= 128 })
                 filter.Fault("headers", "must map names of 1 to 128 characters to lists of texts or to conditions");
@@ -219,7 +219,7 @@ internal static class InboundFilter
         var said = names.Where(name => item.TryGetProperty(name, out _)).ToList();
         var text =
             said is [var one] && item.GetProperty(one) is { ValueKind: JsonValueKind.String } value
-                ? Fields.TextOf(value)
+                ? JsonText.Of(value)
                 : null;
         if (text is not { Length: > 0 and <= 500 })
             filter.Fault($"{field}.{names[0]}", "must be a text of 1 to 500 characters");
@@ -230,7 +230,7 @@ internal static class InboundFilter
 
     private static void ReadCondition(Fields filter, string field, JsonElement item, string[] names)
     {
-        var members = item.EnumerateObject().Select(Fields.NameOf).ToList();
+        var members = item.EnumerateObject().Select(JsonText.NameOf).ToList();
         if (
             members.Find(m =>
                 m is null
@@ -252,7 +252,7 @@ internal static class InboundFilter
 
     private static string? Validate(string condition, JsonElement wanted, bool isHeader)
     {
-        if (!Fields.IsKeepable(wanted))
+        if (!JsonText.IsKeepable(wanted))
             return Fields.Unfit;
         switch (condition)
         {
@@ -297,5 +297,5 @@ internal static class InboundFilter
     private static bool IsListOfTexts(JsonElement list) =>
         list.ValueKind == JsonValueKind.Array
         && list.GetArrayLength() is > 0 and <= MaxRules
-        && list.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String && Fields.TextOf(v) is not null);
+        && list.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String && JsonText.Of(v) is not null);
 }

@@ -185,7 +185,7 @@ internal sealed class InboundRoutes(
         return
             json.TryGetProperty("challenge", out var challenge)
             && challenge.ValueKind == JsonValueKind.String
-            && Fields.TextOf(challenge) is { Length: <= 1024 } text
+            && JsonText.Of(challenge) is { Length: <= 1024 } text
             ? Reply.Ok(new ChallengeView(text))
             : null;
     }

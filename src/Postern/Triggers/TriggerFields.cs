@@ -214,7 +214,7 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
             : JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(before, Wire.Json)!;
         foreach (var (name, value) in fields.Unknown())
         {
-            if (!Fields.IsKeepable(value))
+            if (!JsonText.IsKeepable(value))
                 fields.Fault(name, "holds text that is not valid Unicode");
             else if (value.ValueKind == JsonValueKind.Null)
                 settings.Remove(name);

@@ -432,7 +432,7 @@ public sealed class SignedDoorTests : ApprovalTest
             && from.TryGetProperty(name, out var v)
             && v.ValueKind != JsonValueKind.Null
                 ? v.ValueKind == JsonValueKind.String
-                    ? Postern.Http.Fields.TextOf(v) ?? ""
+                    ? Postern.Http.JsonText.Of(v) ?? ""
                     : v.GetRawText()
                 : null;
     }

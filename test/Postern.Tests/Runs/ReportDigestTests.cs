@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
+using Postern.Http;
 using Postern.Runs;
 
 namespace Postern.Tests.Runs;

@@ -1,7 +1,6 @@
 using System.Globalization;
-using Postern.Http;
 
-namespace Postern.Runs;
+namespace Postern.Http;
 
 /// <summary>
 /// Instants as RFC 3339 spells them (https://www.rfc-editor.org/rfc/rfc3339): date, time, an offset; digits below a

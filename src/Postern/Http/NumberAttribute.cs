@@ -1,0 +1,19 @@
+using System.Text.Json.Nodes;
+
+namespace Postern.Http;
+
+/// <summary>A number with bounds; fractions are allowed.</summary>
+internal sealed class NumberAttribute(string words, long min, long max) : MemberAttribute(words)
+{
+    /// <summary>It is over the lower bound, never at it.</summary>
+    public bool IsOver { get; init; }
+
+    public override void Describe(JsonObject schema)
+    {
+        schema[IsOver ? "exclusiveMinimum" : "minimum"] = min;
+        schema["maximum"] = max;
+    }
+
+    public override MemberRead? ReaderOf(Type type) =>
+        type == typeof(decimal) ? (fields, name, _) => fields.Number(name, min, max, IsOver) : null;
+}
