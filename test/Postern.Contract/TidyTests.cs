@@ -24,6 +24,7 @@ public sealed partial class TidyTests
         "Dispatch",
         "Approvals",
         "History",
+        "Relay",
         "Pages",
         "Hosting",
     ];

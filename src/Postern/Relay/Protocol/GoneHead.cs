@@ -1,0 +1,8 @@
+namespace Postern.Relay.Protocol;
+
+/// <summary>From the relay: an envelope that it has no longer, unanswered.</summary>
+internal sealed record GoneHead(string Id, long Seq, string Reason) : FrameHead
+{
+    public const string Expired = "expired";
+    public const string Deleted = "deleted";
+}

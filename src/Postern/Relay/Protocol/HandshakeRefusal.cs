@@ -1,0 +1,40 @@
+namespace Postern.Relay.Protocol;
+
+/// <summary>
+/// The body of a 401 to a plane. Only one that the pinned key has signed, for the nonce that the plane sent, moves it:
+/// whoever stands in between can refuse, but not revoke.
+/// </summary>
+/// <param name="Time">The relay's time, in milliseconds since 1970.</param>
+internal sealed record HandshakeRefusal(string Code, long Time, string Signature)
+{
+    public const string UnknownPlane = "unknown_plane";
+    public const string Revoked = "revoked";
+    public const string BadSignature = "bad_signature";
+    public const string NonceUsed = "nonce_used";
+    public const string ClockSkew = "clock_skew";
+
+    public static HandshakeRefusal Make(
+        P256Key key,
+        string relay,
+        PlaneAuthorization refused,
+        string code,
+        long time
+    ) =>
+        new(
+            code,
+            time,
+            RelaySignature.Sign(key, RelaySignature.Refusal, relay, refused.Plane, refused.Nonce, code, time.ToString())
+        );
+
+    public bool IsBy(P256PublicKey key, string relay, PlaneAuthorization refused) =>
+        RelaySignature.IsBy(
+            key,
+            RelaySignature.Refusal,
+            Signature,
+            relay,
+            refused.Plane,
+            refused.Nonce,
+            Code,
+            Time.ToString()
+        );
+}

@@ -1,0 +1,16 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Postern.Relay.Protocol;
+
+/// <summary>The envelopes of one path, which a plane runs in the order of their numbers, one after the other.</summary>
+internal static class Lane
+{
+    /// <summary>The first 16 hex of the SHA-256 of a target without its query; a target is Latin-1.</summary>
+    public static string Of(string target)
+    {
+        var query = target.IndexOf('?', StringComparison.Ordinal);
+        var path = query < 0 ? target : target[..query];
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.Latin1.GetBytes(path)))[..16];
+    }
+}

@@ -1,0 +1,6 @@
+namespace Postern.Relay.Protocol;
+
+/// <summary>From both sides, each 10 s between other frames: any byte that arrives is life.</summary>
+/// <param name="N">Counts on, a connection and a direction.</param>
+/// <param name="Time">The sender's time, in milliseconds since 1970.</param>
+internal sealed record PingHead(long N, long Time) : FrameHead;
