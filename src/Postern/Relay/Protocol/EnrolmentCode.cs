@@ -4,8 +4,8 @@ namespace Postern.Relay.Protocol;
 
 /// <summary>
 /// <c>https://relay.example/#prc_&lt;id&gt;_&lt;secret&gt;_&lt;fingerprint&gt;</c>: lets one plane join a relay, once.
-/// What stands behind the <c>#</c> is not sent by a browser; the secret never travels. The fingerprint names the relay's
-/// key, which the plane pins.
+/// What stands behind the <c>#</c> is not sent by a browser; the secret never travels. The fingerprint names the
+/// relay's key, which the plane pins.
 /// </summary>
 /// <param name="Url">The relay's address, ending with a slash.</param>
 /// <param name="Id">26 letters, as of any id.</param>

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Postern.Relay.Protocol;
 
-/// <summary>Frames in one body, for a plane that reaches no WebSocket: each behind its length in decimal and LF.</summary>
+/// <summary>
+/// Frames in one body, for a plane that reaches no WebSocket: each behind its length in decimal and LF.
+/// </summary>
 internal static class FrameBatch
 {
     private const byte LineFeed = (byte)'\n';

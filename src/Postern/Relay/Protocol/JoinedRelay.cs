@@ -11,7 +11,9 @@ internal sealed record JoinedRelay(
     [Member("Of the relay: it holds the code's secret.")] string Proof
 )
 {
-    /// <summary>Returns the relay's key when the answer is that of the code's relay to this request, else null.</summary>
+    /// <summary>
+    /// Returns the relay's key when the answer is that of the code's relay to this request, else null.
+    /// </summary>
     public P256PublicKey? KeyFor(EnrolmentCode code, JoinRelay join) =>
         P256PublicKey.TryParse(Key) is { } key
         && key.Fingerprint == code.Fingerprint

@@ -7,7 +7,9 @@ internal sealed record ReadyHead : FrameHead
     public required string Plane { get; init; }
     public required string Connection { get; init; }
 
-    /// <summary>The plane's nonce of the handshake: a recorded frame of an earlier connection does not have it.</summary>
+    /// <summary>
+    /// The plane's nonce of the handshake: a recorded frame of an earlier connection does not have it.
+    /// </summary>
     public required string Nonce { get; init; }
 
     /// <summary>The relay's time, in milliseconds since 1970.</summary>

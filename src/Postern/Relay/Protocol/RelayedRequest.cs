@@ -68,7 +68,9 @@ internal sealed record RelayedRequest(
 
     private sealed record RequestHead(string Method, string Target, string Source, List<string[]> Headers)
     {
-        /// <summary>Nothing in it could become two headers, or another request, where it is put together again.</summary>
+        /// <summary>
+        /// Nothing in it could become two headers, or another request, where it is put together again.
+        /// </summary>
         public bool IsSound =>
             Method.Length is > 0 and <= 32
             && Method.All(char.IsAsciiLetterUpper)
