@@ -230,6 +230,20 @@ public sealed partial class TidyTests
     [GeneratedRegex(@"\b(?:FROM|INTO|UPDATE|JOIN) ([a-z_]+)\b")]
     private static partial Regex NamedTable();
 
+    /// <summary>
+    /// A body is read by the record that its door documents: outside <c>Http</c> nobody reads it member by member, which would
+    /// write its bounds a second time.
+    /// </summary>
+    [Fact]
+    public void Bodies_are_read_by_their_records_alone()
+    {
+        var http = Repository.File("src/Postern/Http");
+        var found = Sources("src")
+            .Where(f => !f.StartsWith(http, StringComparison.Ordinal))
+            .SelectMany(f => ReadsMember().Matches(File.ReadAllText(f)).Select(m => $"{f}: {m.Value}"));
+        Assert.Empty(found);
+    }
+
     [Fact]
     public void Types_are_not_named_for_what_everything_is()
     {
@@ -478,6 +492,9 @@ public sealed partial class TidyTests
 
     [GeneratedRegex(@"\b(?:while|for|foreach) \(")]
     private static partial Regex LoopHead();
+
+    [GeneratedRegex(@"\bMemberValue\b|\b[Ff]ields\.(?:Find|Root\.TryGetProperty|Root\.GetProperty)\(")]
+    private static partial Regex ReadsMember();
 
     [GeneratedRegex(@"^using Postern\.(\w+)", RegexOptions.Multiline)]
     private static partial Regex Use();

@@ -3,5 +3,10 @@ using Postern.Http;
 namespace Postern.Access;
 
 internal sealed record MintClaims(
-    [Texts("What the token may do: action:type[:id].", 1000, 600)] IReadOnlyList<string>? Scopes
-);
+    [Texts("What the token may do: action:type[:id].", MintClaims.MaxScopes, MintClaims.MaxScope)]
+        IReadOnlyList<string>? Scopes
+)
+{
+    public const int MaxScopes = 1000;
+    public const int MaxScope = 600;
+}

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Postern.Http;
 
 namespace Postern.Access;
@@ -5,5 +6,5 @@ namespace Postern.Access;
 internal sealed record MintJwt(
     [Member("What the token says.")] MintClaims? Claims,
     [Instant("When it ends: a span such as 1h, an ISO date, or Unix seconds. Default 1h, at most 30 days.")]
-        string? ExpirationTime
+        JsonElement? ExpirationTime
 );

@@ -14,7 +14,6 @@ internal sealed class TokenRoutes(
 )
 {
     private const int MaxBody = 64 * 1024;
-    private const int MaxScopes = 1000;
     private static readonly string[] Environments = ["dev", "staging", "prod", "preview"];
 
     public void Map(Doors doors)
@@ -61,9 +60,10 @@ internal sealed class TokenRoutes(
         caller.DecidedByHandler();
         if (!(await ReadBodyAsync(http)).Try(out var fields, out var unreadable))
             return unreadable;
-        return ReadClaimedScopes(fields) is { } scopes
-            ? await MintAsync(caller, scopes, ReadExpiration(fields, "1h"))
-            : InvalidBody;
+        var asked = fields.Read<MintJwt>();
+        return fields.Faults.Count > 0
+            ? InvalidBody
+            : await MintAsync(caller, asked.Claims?.Scopes ?? [], EndOf(asked.ExpirationTime, "1h"));
     }
 
     private async Task<IResult> MintPublic(HttpContext http, ProjectCaller caller)
@@ -71,11 +71,10 @@ internal sealed class TokenRoutes(
         caller.DecidedByHandler();
         if (!(await ReadBodyAsync(http)).Try(out var fields, out var unreadable))
             return unreadable;
-        var scopes = fields.Texts("scopes", MaxScopes, 600, required: true);
-        var once = fields.Flag("oneTimeUse") ?? false;
-        if (fields.Faults.Count > 0 || scopes is not { Count: > 0 })
-            return InvalidBody;
-        return await MintAsync(caller, scopes, ReadExpiration(fields, "15m"), oneTime: once);
+        var asked = fields.Read<MintPublicToken>();
+        return fields.Faults.Count > 0 || asked.Scopes.Count == 0
+            ? InvalidBody
+            : await MintAsync(caller, asked.Scopes, EndOf(asked.ExpirationTime, "15m"), oneTime: asked.OneTimeUse);
     }
 
     private async Task<IResult> MintForPerson(HttpContext http, ProjectCaller caller)
@@ -88,13 +87,14 @@ internal sealed class TokenRoutes(
             return new Refusal(404, "Project not found") { ShouldRetry = false };
         if (!(await ReadBodyAsync(http)).Try(out var fields, out var unreadable))
             return unreadable;
-        if (ReadClaimedScopes(fields) is not { } asked)
+        var asked = fields.Read<MintJwt>();
+        if (fields.Faults.Count > 0)
             return InvalidBody;
         // Clamped, not refused: the client asks for all it might need.
-        var scopes = asked
+        var scopes = (asked.Claims?.Scopes ?? [])
             .Where(text => Scope.TryParse(text, out var scope) && Minting.WhyNot(caller, scope) is null)
             .ToList();
-        return await MintAsync(caller, scopes, ReadExpiration(fields, "1h"), person: caller.Authority.Actor);
+        return await MintAsync(caller, scopes, EndOf(asked.ExpirationTime, "1h"), person: caller.Authority.Actor);
     }
 
     private async Task<IResult> Revoke(HttpContext http, ProjectCaller caller)
@@ -165,14 +165,6 @@ internal sealed class TokenRoutes(
         return Reply.Ok(new TokenView(token));
     }
 
-    /// <summary>The scopes inside <c>claims</c>; null when the body is none of ours.</summary>
-    private static IReadOnlyList<string>? ReadClaimedScopes(Fields fields)
-    {
-        var claims = fields.Object("claims") is { } given ? new Fields(given) : null;
-        var scopes = claims?.Texts("scopes", MaxScopes, 600) ?? [];
-        return fields.Faults.Count > 0 || claims?.Faults.Count > 0 ? null : scopes;
-    }
-
     private static async ValueTask<Checked<Fields>> ReadBodyAsync(HttpContext http)
     {
         var read = await Fields.ReadAsync(http, MaxBody, emptyObject: true);
@@ -184,11 +176,11 @@ internal sealed class TokenRoutes(
     /// <summary>
     /// A span (<c>15m</c>), Unix seconds as a number, or an ISO date: when the token ends, microseconds.
     /// </summary>
-    private Checked<long> ReadExpiration(Fields fields, string standard)
+    private Checked<long> EndOf(JsonElement? asked, string standard)
     {
         var now = database.Now;
         long expiresAt;
-        switch (fields.Any("expirationTime"))
+        switch (asked)
         {
             case null:
                 return Wire.TryParseSpan(standard, out var span)

@@ -111,15 +111,12 @@ internal sealed class DeliveryRoutes(DeliveryStore store, Redelivery again, Hidd
     {
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
-        var endpoint = WebhookEndpoints.Named(fields.Text("endpoint", 1, 2100));
-        var purpose = fields.Word("purpose", [.. again.Purposes]);
-        var (since, until) = (fields.Instant("since"), fields.Instant("until"));
-        if (since is null && !fields.Faults.Any(f => f.Field == "since"))
-            fields.Fault("since", "is required");
-        var status = fields.Word("status", [Delivery.Dead, Delivery.Delivered]) ?? Delivery.Dead;
+        var (named, purpose, since, until, status) = fields.Read<ReplayDeliveries>();
+        var endpoint = WebhookEndpoints.Named(named);
+        if (purpose is not null && !again.Purposes.Contains(purpose, StringComparer.Ordinal))
+            fields.Fault("purpose", "must be one of " + string.Join(", ", again.Purposes));
         if (endpoint is not null && purpose is not null)
             fields.Fault("purpose", "and endpoint exclude one another");
-        fields.RefuseUnknown();
         if (fields.Refusal() is { } wrong)
             return wrong;
         var filter = new DeliveryFilter(status, endpoint, purpose, null, since, until ?? database.Now)

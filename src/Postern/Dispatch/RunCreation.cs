@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using Postern.Access;
 using Postern.Agents;
 using Postern.Deliveries;
@@ -25,56 +24,44 @@ internal sealed class RunCreation(
     PosternOptions options
 )
 {
-    private const int MaxKey = 255;
-    private const int MaxMetadata = 16 * 1024;
-
     /// <param name="Answer">The run as it was made, JSON; the same for every repeat.</param>
     /// <param name="Secret">The callback's secret, when it was made here: shown once.</param>
     /// <param name="Replayed">It had been made by an earlier request.</param>
     internal sealed record Made(string Id, byte[] Answer, string? Secret, bool Replayed);
 
-    public async ValueTask<Checked<StartRun>> ReadAsync(Fields fields, HttpContext http)
+    /// <summary>What is asked, checked as a whole.</summary>
+    /// <param name="asked">The request.</param>
+    /// <param name="fields">The body that it was read from.</param>
+    /// <param name="http">The request's headers.</param>
+    public async ValueTask<Checked<StartRun>> CheckAsync(CreateRun asked, Fields fields, HttpContext http)
     {
-        var agent = fields.Text("agent", 1, 128, required: true);
-        var workflow = fields.Text("workflow", 1, 64) ?? Workflow.Agent.Name;
-        var session = fields.Text("sessionId", 1, Session.MaxExternalId);
-        var input = fields.Content("input");
-        var tags = fields.Texts("tags", 10, 128);
-        var metadata = fields.ContentObject("metadata");
-        if (metadata is { } data && data.GetRawText().Length > MaxMetadata)
-            fields.Fault("metadata", $"must be at most {MaxMetadata} characters");
-        var key = fields.Text("idempotencyKey", 1, MaxKey);
-        if (http.Request.Headers.TryGetValue("Idempotency-Key", out var header))
-        {
-            if (header.ToString() is not { Length: >= 1 and <= MaxKey } text || !Wire.IsVisible(text))
-                fields.Fault("Idempotency-Key", $"must have 1 to {MaxKey} characters of ASCII");
-            else if (key is not null && key != text)
-                fields.Fault("idempotencyKey", "and the header Idempotency-Key disagree");
-            else
-                key = text;
-        }
-        var (url, secret, made) = await ReadCallbackAsync(fields, http);
-        var deadline = fields.Whole("deadlineSeconds", 1, 2_592_000);
-        var start = fields.Flag("start") ?? true;
+        var key = KeyOf(asked, fields, http.Request.Headers);
+        var secret = asked.Callback is { } callback ? await CheckCallbackAsync(callback, fields, http) : null;
         var digest = SHA256.HashData(Encoding.UTF8.GetBytes(ReportDigest.FormOf(fields.Root)));
-        fields.RefuseUnknown();
-        if (fields.Refusal() is { } wrong)
-            return wrong;
-        return new StartRun(
-            agent!,
-            workflow,
-            session,
-            input is { } body ? Encoding.UTF8.GetBytes(body.GetRawText()) : null,
-            tags is null ? "[]" : JsonSerializer.Serialize(tags, Wire.Json),
-            metadata?.GetRawText(),
-            key,
-            url,
-            secret,
-            made,
-            deadline,
-            start,
-            digest
-        );
+        return fields.Refusal() is { } wrong ? wrong : new StartRun(asked, key, secret, digest);
+    }
+
+    private static string? KeyOf(CreateRun asked, Fields fields, IHeaderDictionary headers)
+    {
+        if (!headers.TryGetValue("Idempotency-Key", out var header))
+            return asked.IdempotencyKey;
+        var text = header.ToString();
+        if (text.Length is 0 or > CreateRun.MaxKey || !Wire.IsVisible(text))
+            fields.Fault("Idempotency-Key", $"must have 1 to {CreateRun.MaxKey} characters of ASCII");
+        else if (asked.IdempotencyKey is { } key && key != text)
+            fields.Fault("idempotencyKey", "and the header Idempotency-Key disagree");
+        return text;
+    }
+
+    /// <summary>The secret that signs the callback: the caller's, or a new one.</summary>
+    private async ValueTask<string> CheckCallbackAsync(CreateRunCallback callback, Fields fields, HttpContext http)
+    {
+        if (callback.Secret is { } given && !SigningSecret.IsOne(given))
+            fields.Fault("callback.secret", SigningSecret.Authorization);
+        // What has a fault of its own was not read.
+        if (callback.Url is { } url && await outbound.ValidateAsync(http, url) is { } problem)
+            fields.Fault("callback.url", problem);
+        return callback.Secret ?? SigningSecret.New();
     }
 
     public Task<Checked<Made>> CreateAsync(ProjectCaller caller, StartRun asked)
@@ -111,12 +98,13 @@ internal sealed class RunCreation(
             var answer = RunJson.Render(run, await RunData.AllAsync(tx, run.Project, run.Id));
             if (name is not null)
                 await RunRequests.AnswerAsync(tx, caller.Project, name, run.Id, answer);
-            return new Made(run.Id, answer, asked.SecretWasMade ? asked.CallbackSecret : null, false);
+            return new Made(run.Id, answer, asked.MadeSecret, false);
         });
     }
 
-    private async ValueTask<Checked<Run>> StartAsync(Tx tx, ProjectCaller caller, StartRun asked, string id, Actor by)
+    private async ValueTask<Checked<Run>> StartAsync(Tx tx, ProjectCaller caller, StartRun start, string id, Actor by)
     {
+        var asked = start.Asked;
         if (await AgentStore.FindAsync(tx, caller.Project, asked.Agent) is not { } agent)
             return new Refusal(
                 422,
@@ -133,32 +121,32 @@ internal sealed class RunCreation(
         {
             Workflow = asked.Workflow,
             WorkflowVersion = workflow.Version,
-            Tags = asked.Tags,
-            Metadata = asked.Metadata,
+            Tags = start.Tags,
+            Metadata = start.Metadata,
             BootMessage = true,
-            CallbackUrl = asked.CallbackUrl,
-            CallbackSealed = asked.CallbackSecret is null
+            CallbackUrl = asked.Callback?.Url,
+            CallbackSealed = start.CallbackSecret is null
                 ? null
-                : callbacks.Protect(caller.Project, id, asked.CallbackSecret),
+                : callbacks.Protect(caller.Project, id, start.CallbackSecret),
             DueAt = asked.Start ? tx.Now : null,
         };
         if (asked.DeadlineSeconds is { } total)
             run = run with { TotalSeconds = total };
         if (asked.SessionId is null)
-            return await machine.CreateAsync(tx, run, asked.Input, by);
-        return await StartInSessionAsync(tx, caller, asked, run, by);
+            return await machine.CreateAsync(tx, run, start.Input, by);
+        return await StartInSessionAsync(tx, caller, start, run, by);
     }
 
     private async ValueTask<Checked<Run>> StartInSessionAsync(
         Tx tx,
         ProjectCaller caller,
-        StartRun asked,
+        StartRun start,
         Run run,
         Actor by
     )
     {
         if (
-            await SessionStore.FindAsync(tx, caller.Project, asked.SessionId!) is not { } found
+            await SessionStore.FindAsync(tx, caller.Project, start.Asked.SessionId!) is not { } found
             || SessionDoor.Hides(caller, found.Name, found.Id)
             || !caller.Allows("write", "sessions", found.Id, found.ExternalId)
             || await SessionStore.LockAsync(tx, caller.Project, found.Id) is not { } session
@@ -166,7 +154,7 @@ internal sealed class RunCreation(
             return new Refusal(422, "There is no such session.", "unknown_session");
         if (session.Agent != run.Agent)
             return new Refusal(422, $"The session belongs to the agent {session.Agent}.", "other_agent");
-        if (run.WorkflowVersion != 0 || !asked.Start)
+        if (run.WorkflowVersion != 0 || !start.Asked.Start)
             return new Refusal(422, "A run in a session is of the workflow agent and starts at once.", "session_run");
         if (session.IsClosed || session.IsExpired(tx.Now))
             return new Refusal(409, "The session is closed or has expired.", "session_closed");
@@ -176,7 +164,7 @@ internal sealed class RunCreation(
                 "The session has a live run: append a message, or wait for its end.",
                 "session_busy"
             );
-        var id = await conversation.StartRunAsync(tx, session, asked.Input, bootMessage: true, run, by);
+        var id = await conversation.StartRunAsync(tx, session, start.Input, bootMessage: true, run, by);
         return (await RunStore.FindAsync(tx, caller.Project, id!))!;
     }
 
@@ -209,23 +197,5 @@ internal sealed class RunCreation(
                 "The idempotency key was used for a request with other content.",
                 "idempotency_key_reused"
             );
-    }
-
-    private async ValueTask<(string? Url, string? Secret, bool Made)> ReadCallbackAsync(Fields fields, HttpContext http)
-    {
-        if (fields.Object("callback") is not { } given)
-            return (null, null, false);
-        var callback = new Fields(given);
-        var url = callback.Text("url", 1, 2048, required: true);
-        var secret = callback.Text("secret", 1, 256);
-        if (secret is not null && !SigningSecret.IsOne(secret))
-            callback.Fault("secret", SigningSecret.Authorization);
-        callback.RefuseUnknown();
-        var problem = url is null ? null : await outbound.ValidateAsync(http, url);
-        if (problem is not null)
-            callback.Fault("url", problem);
-        foreach (var (field, wrong) in callback.Faults)
-            fields.Fault("callback." + field, wrong);
-        return (url, secret ?? SigningSecret.New(), secret is null);
     }
 }

@@ -113,12 +113,12 @@ internal sealed class RunRoutes(
     {
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
-        var agent = fields.Text("agent", 1, 128);
-        if (!caller.Allows("write", "runs") && (agent is null || !caller.Allows("trigger", "tasks", agent)))
+        var asked = fields.Read<CreateRun>();
+        if (!caller.Allows("write", "runs") && !(asked.Agent is { } agent && caller.Allows("trigger", "tasks", agent)))
             return ProblemFormat.Instance.Forbidden("write:runs");
-        if (!(await creation.ReadAsync(new Fields(fields.Root), http)).Try(out var asked, out var wrong))
+        if (!(await creation.CheckAsync(asked, fields, http)).Try(out var start, out var wrong))
             return wrong;
-        if (!(await creation.CreateAsync(caller, asked)).Try(out var made, out var refusal))
+        if (!(await creation.CreateAsync(caller, start)).Try(out var made, out var refusal))
             return refusal;
         http.Response.Headers.Location = "/api/v1/runs/" + made.Id;
         if (made.Replayed)
@@ -230,7 +230,8 @@ internal sealed class RunRoutes(
                 : Unknown(caller);
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
-        var report = NativeReport.Read(
+        var report = NativeReport.Of(
+            fields.Read<ReportStatus>(),
             fields,
             new Actor(caller.Authority.Credential, caller.Authority.LoggedActor),
             streams.Database.Now,

@@ -95,28 +95,31 @@ internal sealed class HistoryRoutes(
             return refusal;
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
-        var role = fields.Word("role", ChatMessage.Roles, required: true);
-        var content = fields.Any("content");
-        if (content is not { ValueKind: JsonValueKind.Array or JsonValueKind.String })
-            fields.Fault("content", "must be a text or a list of blocks");
-        // What is looked at is what is kept: a type may read otherwise once its escapes are mended.
-        var isList = content is { ValueKind: JsonValueKind.Array };
-        var blocks = isList ? MendedJson.Of(JsonMarshal.GetRawUtf8Value(content!.Value).ToArray()) : default;
-        if (isList && Validate(blocks) is { } problem)
-            fields.Fault("content", problem);
-        var idempotencyKey = fields.Text("idempotencyKey", 1, 256);
-        fields.RefuseUnknown();
+        var asked = fields.Read<WriteMessage>();
+        var content = ContentOf(asked, fields);
         if (fields.Refusal() is { } wrong)
             return wrong;
-        if (caller.Authority.SpeaksAsUser)
-            role = "user";
-        var message = new ChatMessage(
-            role!,
-            isList
-                ? blocks.ToArray()
-                : ChatMessage.Write(json => ChatMessage.WriteText(json, MendedJson.TextOf(content!.Value)))
-        );
-        return await streams.Database.WriteAsync(tx => CommitAsync(tx, caller, target, message, idempotencyKey));
+        var message = new ChatMessage(caller.Authority.SpeaksAsUser ? "user" : asked.Role, content);
+        return await streams.Database.WriteAsync(tx => CommitAsync(tx, caller, target, message, asked.IdempotencyKey));
+    }
+
+    /// <summary>The blocks of a message, mended; empty when they have faults.</summary>
+    private static byte[] ContentOf(WriteMessage asked, Fields fields)
+    {
+        switch (asked.Content.ValueKind)
+        {
+            case JsonValueKind.String:
+                return ChatMessage.Write(json => ChatMessage.WriteText(json, MendedJson.TextOf(asked.Content)));
+            case JsonValueKind.Array:
+                // What is looked at is what is kept: a type may read otherwise once its escapes are mended.
+                var blocks = MendedJson.Of(JsonMarshal.GetRawUtf8Value(asked.Content).ToArray());
+                if (Validate(blocks) is { } problem)
+                    fields.Fault("content", problem);
+                return blocks.ToArray();
+            default:
+                fields.Fault("content", "must be a text or a list of blocks");
+                return [];
+        }
     }
 
     /// <summary>Why a list of blocks cannot be kept, or null.</summary>

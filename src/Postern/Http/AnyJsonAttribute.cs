@@ -23,7 +23,7 @@ internal class AnyJsonAttribute(string words) : MemberAttribute(words)
     {
         if (type != typeof(JsonElement))
             return null;
-        return IsRaw ? (fields, name, _) => fields.Any(name) : ReadKept;
+        return IsRaw ? (fields, name, _) => fields.Find(name) : ReadKept;
     }
 
     /// <summary>Whether it is of a kind that it may be; if not, a fault says so.</summary>
@@ -31,7 +31,7 @@ internal class AnyJsonAttribute(string words) : MemberAttribute(words)
 
     private object? ReadKept(Fields fields, string name, bool isRequired)
     {
-        if (fields.Any(name) is not { } given)
+        if (fields.Find(name) is not { } given)
         {
             if (isRequired)
                 fields.Fault(name, "is required");
@@ -39,7 +39,7 @@ internal class AnyJsonAttribute(string words) : MemberAttribute(words)
         }
         if (
             !Fits(fields, name, given)
-            || (IsMended ? fields.Content(name) : fields.Keepable(name)) is not { } kept
+            || (IsMended ? MemberValue.Content(fields, name) : MemberValue.Keepable(fields, name)) is not { } kept
             || !IsShortEnough(fields, name, kept)
         )
             return null;

@@ -10,5 +10,5 @@ internal sealed class AtAttribute(string words) : MemberAttribute(words)
     public override void Describe(JsonObject schema) => (schema["type"], schema["format"]) = ("string", "date-time");
 
     public override MemberRead? ReaderOf(Type type) =>
-        type == typeof(long) ? (fields, name, isRequired) => fields.Moment(name, isRequired) : null;
+        type == typeof(long) ? (fields, name, isRequired) => MemberValue.Moment(fields, name, isRequired) : null;
 }

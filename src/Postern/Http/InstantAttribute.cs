@@ -12,7 +12,7 @@ internal sealed class InstantAttribute(string words) : MemberAttribute(words)
     public override void Describe(JsonObject schema) => schema["type"] = new JsonArray("string", "integer");
 
     public override MemberRead? ReaderOf(Type type) =>
-        type == typeof(long) ? (fields, name, isRequired) => fields.Instant(name, isRequired)
-        : type == typeof(JsonElement) ? (fields, name, _) => fields.Any(name)
+        type == typeof(long) ? (fields, name, isRequired) => MemberValue.Instant(fields, name, isRequired)
+        : type == typeof(JsonElement) ? (fields, name, _) => fields.Find(name)
         : null;
 }

@@ -27,7 +27,7 @@ internal class MemberAttribute(string words) : Attribute
     public virtual MemberRead? ReaderOf(Type type)
     {
         if (type == typeof(bool))
-            return (fields, name, _) => fields.Flag(name);
+            return (fields, name, _) => MemberValue.Flag(fields, name);
         return RecordParts.IsRecord(type) ? RecordParts.ReaderOf(type) : null;
     }
 }

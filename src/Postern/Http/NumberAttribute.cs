@@ -15,5 +15,5 @@ internal sealed class NumberAttribute(string words, long min, long max) : Member
     }
 
     public override MemberRead? ReaderOf(Type type) =>
-        type == typeof(decimal) ? (fields, name, _) => fields.Number(name, min, max, IsOver) : null;
+        type == typeof(decimal) ? (fields, name, _) => MemberValue.Number(fields, name, min, max, IsOver) : null;
 }

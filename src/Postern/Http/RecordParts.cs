@@ -1,6 +1,6 @@
 namespace Postern.Http;
 
-/// <summary>Reads records that stand inside others: one, a list of them.</summary>
+/// <summary>Reads records that stand inside others: one, a list of them, or a map.</summary>
 internal static class RecordParts
 {
     public static bool IsRecord(Type type) => type.IsClass && type.GetMethod("<Clone>$") is not null;
@@ -16,6 +16,14 @@ internal static class RecordParts
     public static MemberRead ListReaderOf(Type record, int max)
     {
         var read = Method<Func<Fields, string, int, bool, object?>>(record, nameof(RecordReader<object>.ReadList));
+        return (fields, name, isRequired) => read(fields, name, max, isRequired);
+    }
+
+    /// <param name="record">What the map is of.</param>
+    /// <param name="max">Members at most.</param>
+    public static MemberRead MapReaderOf(Type record, int max)
+    {
+        var read = Method<Func<Fields, string, int, bool, object?>>(record, nameof(RecordReader<object>.ReadMap));
         return (fields, name, isRequired) => read(fields, name, max, isRequired);
     }
 

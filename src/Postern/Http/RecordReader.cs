@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using System.Linq.Expressions;
 using System.Reflection;
@@ -26,6 +27,9 @@ internal static class RecordReader<T>
 
     private static bool IsPositional => Constructor.GetParameters().Length > 0;
 
+    /// <summary>What its members are called on the wire.</summary>
+    public static FrozenSet<string> Names { get; } = Members.Select(m => m.Name).ToFrozenSet(StringComparer.Ordinal);
+
     /// <summary>Members that the record does not name are faults.</summary>
     public static bool IsStrict { get; } = typeof(T).GetCustomAttribute<StrictAttribute>() is not null;
 
@@ -44,12 +48,12 @@ internal static class RecordReader<T>
 
     /// <summary>The record that a member holds; null when it is left out.</summary>
     public static object? ReadMember(Fields fields, string name, bool isRequired) =>
-        fields.Object(name, isRequired) is { } given ? ReadPart(fields, name, given) : null;
+        MemberValue.Object(fields, name, isRequired) is null ? null : fields.Part(name)!.Read<T>();
 
     /// <summary>The records of a list; null when it is left out, or is none.</summary>
     public static object? ReadList(Fields fields, string name, int max, bool isRequired)
     {
-        if (fields.List(name, max, isRequired) is not { } given)
+        if (MemberValue.List(fields, name, max, isRequired) is not { } given)
             return null;
         var records = new List<T>(given.GetArrayLength());
         foreach (var item in given.EnumerateArray())
@@ -60,20 +64,26 @@ internal static class RecordReader<T>
                 fields.Fault(at, "must be an object");
                 return null;
             }
-            records.Add(ReadPart(fields, at, item));
+            records.Add(fields.PartAt(at, item).Read<T>());
         }
         return records;
     }
 
-    /// <summary>The record of an object inside the body; its faults are named by where it stands.</summary>
-    public static T ReadPart(Fields fields, string at, JsonElement given)
+    /// <summary>The records of a map, by their names; null when it is left out, or is none.</summary>
+    public static object? ReadMap(Fields fields, string name, int max, bool isRequired)
     {
-        var inner = new Fields(given);
-        var record = inner.Read<T>();
-        inner.RefuseUnknownIfStrict();
-        foreach (var (field, problem) in inner.Faults)
-            fields.Fault($"{at}.{field}", problem);
-        return record;
+        if (MemberValue.Map(fields, name, max, isRequired) is not { } given)
+            return null;
+        var records = new Dictionary<string, T>(StringComparer.Ordinal);
+        foreach (var member in given.EnumerateObject())
+        {
+            var at = $"{name}.{member.Name}";
+            if (member.Value.ValueKind == JsonValueKind.Object)
+                records[member.Name] = fields.PartAt(at, member.Value).Read<T>();
+            else
+                fields.Fault(at, "must be an object");
+        }
+        return records;
     }
 
     private static Func<object?[], T> Compile()
@@ -94,7 +104,6 @@ internal static class RecordReader<T>
 
     private sealed class Member
     {
-        private readonly string _name;
         private readonly bool _isRequired;
         private readonly MemberRead _read;
 
@@ -104,7 +113,7 @@ internal static class RecordReader<T>
         public Member(ICustomAttributeProvider declared, PropertyInfo property)
         {
             Property = property;
-            _name = Schemas.NameOf(property);
+            Name = Schemas.NameOf(property);
             var said =
                 declared.GetCustomAttributes(typeof(MemberAttribute), false).OfType<MemberAttribute>().SingleOrDefault()
                 ?? throw new InvalidOperationException($"{typeof(T).Name}.{property.Name} is not documented.");
@@ -121,6 +130,8 @@ internal static class RecordReader<T>
 
         public PropertyInfo Property { get; }
 
-        public object? Read(Fields fields, bool isPart) => _read(fields, _name, _isRequired && !isPart) ?? _standard;
+        public string Name { get; }
+
+        public object? Read(Fields fields, bool isPart) => _read(fields, Name, _isRequired && !isPart) ?? _standard;
     }
 }

@@ -20,6 +20,6 @@ internal sealed class TextAttribute(string words, int min, int max) : MemberAttr
 
     public override MemberRead? ReaderOf(Type type) =>
         type != typeof(string) ? null
-        : IsProse ? (fields, name, _) => fields.Prose(name, min, max)
-        : (fields, name, isRequired) => fields.Text(name, min, max, isRequired, Trims);
+        : IsProse ? (fields, name, _) => MemberValue.Prose(fields, name, min, max)
+        : (fields, name, isRequired) => MemberValue.Text(fields, name, min, max, isRequired, Trims);
 }

@@ -19,6 +19,6 @@ internal sealed class TextsAttribute(string words, int maxItems, int maxLength) 
 
     public override MemberRead? ReaderOf(Type type) =>
         type.IsAssignableFrom(typeof(List<string>))
-            ? (fields, name, isRequired) => fields.Texts(name, maxItems, maxLength, isRequired)
+            ? (fields, name, isRequired) => MemberValue.Texts(fields, name, maxItems, maxLength, isRequired)
             : null;
 }

@@ -17,6 +17,6 @@ internal sealed class WholeAttribute(string words, long min, long max) : MemberA
 
     public override MemberRead? ReaderOf(Type type) =>
         type != typeof(long) ? null
-        : HasManySpellings ? (fields, name, _) => fields.Integer(name, min, max)
-        : (fields, name, isRequired) => fields.Whole(name, min, max, isRequired);
+        : HasManySpellings ? (fields, name, _) => MemberValue.Integer(fields, name, min, max)
+        : (fields, name, isRequired) => MemberValue.Whole(fields, name, min, max, isRequired);
 }

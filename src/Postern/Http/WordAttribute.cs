@@ -14,7 +14,7 @@ internal sealed class WordAttribute(string words, params string[] all) : MemberA
         schema["enum"] = new JsonArray([.. all.Select(w => (JsonNode)w)]);
 
     public override MemberRead? ReaderOf(Type type) =>
-        type == typeof(string) ? (fields, name, isRequired) => fields.Word(name, all, isRequired) : null;
+        type == typeof(string) ? (fields, name, isRequired) => MemberValue.Word(fields, name, all, isRequired) : null;
 
     private static string[] Held(Type owner, string member)
     {

@@ -19,6 +19,8 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
     /// </summary>
     public const long MaxAhead = 5L * 60 * 1_000_000;
 
+    public const string IsAhead = "must not be more than 5 minutes in the future";
+
     public void Map(Doors doors)
     {
         foreach (var prefix in (string[])["", "/api/v1"])
@@ -57,7 +59,12 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
                 if (json.RootElement.ValueKind != JsonValueKind.Object)
                     return Invalid([("body", "must be a JSON object")]);
                 var fields = new Fields(json.RootElement);
-                var report = Read(fields, new Actor(caller.Authority.Credential, caller.Authority.Actor), database.Now);
+                var report = ReportOf(
+                    fields.Read<StatusCallback>(),
+                    fields,
+                    new Actor(caller.Authority.Credential, caller.Authority.Actor),
+                    database.Now
+                );
                 if (fields.Faults.Count > 0)
                     return Invalid(fields.Faults);
                 if (
@@ -75,54 +82,36 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
     }
 
     /// <summary>The report that a body holds; meaningless when <paramref name="fields"/> has faults.</summary>
-    public static Report Read(Fields fields, Actor by, long now)
+    private static Report ReportOf(StatusCallback said, Fields fields, Actor by, long now)
     {
-        var eventId = fields.Text("event_id", 1, 255, required: true);
-        var status = fields.Text("status", 1, 64, required: true);
-        long? occurredAt = null;
-        if (fields.Text("occurred_at", 1, 64, required: true) is { } text)
-        {
-            if (!Rfc3339.TryParse(text, out var instant))
-                fields.Fault("occurred_at", "must be an RFC 3339 instant with an offset");
-            else if (instant > now + MaxAhead)
-                fields.Fault("occurred_at", "must not be more than 5 minutes in the future");
-            else
-                occurredAt = instant;
-        }
-        var correlationId = fields.Text("correlation_id", 1, 255, required: true);
-        var actorType = fields.Word("actor_type", ["orchestrator", "system"]);
-        var artifacts = fields.ContentObject("artifact_updates");
-        foreach (var update in artifacts?.EnumerateObject() ?? default)
+        if (said.OccurredAt > now + MaxAhead)
+            fields.Fault("occurred_at", IsAhead);
+        foreach (var update in said.ArtifactUpdates?.EnumerateObject() ?? default)
             if (JsonText.NameOf(update) is not { Length: > 0 and <= 128 })
                 fields.Fault("artifact_updates", "must have names of 1 to 128 characters");
-        var code = fields.Text("failure_code", 1, 128);
-        var message = fields.Prose("failure_message", 1, 4096);
-        var stage = fields.Text("failed_stage", 1, 128);
-        var attempt = fields.Integer("attempt", 1, int.MaxValue);
-        fields.RefuseUnknown();
-        return new Report(status ?? "", by, attempt)
+        return new Report(said.Status, by, said.Attempt)
         {
-            EventId = eventId,
-            OccurredAt = occurredAt,
-            CorrelationId = correlationId,
-            ActorType = actorType,
-            Artifacts = artifacts,
-            Failure = code is null ? null : new Failure(code, message, stage),
-            Digest =
-                fields.Faults.Count > 0
-                    ? null
-                    : ReportDigest.Of(
-                        ("status", status),
-                        ("occurred_at", occurredAt),
-                        ("actor_type", actorType),
-                        ("artifact_updates", artifacts),
-                        ("failure_code", code),
-                        ("failure_message", message),
-                        ("failed_stage", stage),
-                        ("attempt", attempt)
-                    ),
+            EventId = said.EventId,
+            OccurredAt = said.OccurredAt,
+            CorrelationId = said.CorrelationId,
+            ActorType = said.ActorType,
+            Artifacts = said.ArtifactUpdates,
+            Failure = said.FailureCode is { } code ? new Failure(code, said.FailureMessage, said.FailedStage) : null,
+            Digest = fields.Faults.Count > 0 ? null : DigestOf(said),
         };
     }
+
+    private static byte[] DigestOf(StatusCallback said) =>
+        ReportDigest.Of(
+            ("status", said.Status),
+            ("occurred_at", said.OccurredAt),
+            ("actor_type", said.ActorType),
+            ("artifact_updates", said.ArtifactUpdates),
+            ("failure_code", said.FailureCode),
+            ("failure_message", said.FailureMessage),
+            ("failed_stage", said.FailedStage),
+            ("attempt", said.Attempt)
+        );
 
     private static IResult Answer(string run, Report report, ReportOutcome outcome) =>
         outcome switch

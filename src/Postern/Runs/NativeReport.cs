@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using Postern.Http;
 
 namespace Postern.Runs;
@@ -7,71 +6,44 @@ namespace Postern.Runs;
 /// <summary>The body of <c>POST /api/v1/runs/{run}/status</c>: the callback's report in this family's words.</summary>
 internal static class NativeReport
 {
-    /// <param name="fields">The body; faults are left in it.</param>
+    /// <param name="said">The body.</param>
+    /// <param name="fields">Where its faults are left.</param>
     /// <param name="by">Who reports.</param>
     /// <param name="now">Microseconds.</param>
     /// <param name="ownAttempt">The attempt that the credential is of, if it is of one.</param>
-    public static Report Read(Fields fields, Actor by, long now, long? ownAttempt)
+    public static Report Of(ReportStatus said, Fields fields, Actor by, long now, long? ownAttempt)
     {
-        var status = fields.Text("status", 1, 64, required: true);
-        var eventId = fields.Text("eventId", 1, 255);
-        long? occurredAt = null;
-        if (fields.Text("occurredAt", 1, 64) is { } text)
-        {
-            if (!Rfc3339.TryParse(text, out var instant))
-                fields.Fault("occurredAt", "must be an RFC 3339 instant with an offset");
-            else if (instant > now + CallbackRoutes.MaxAhead)
-                fields.Fault("occurredAt", "must not be more than 5 minutes in the future");
-            else
-                occurredAt = instant;
-        }
-        var output = fields.Content("output");
-        var body = output is { } value ? Encoding.UTF8.GetBytes(value.GetRawText()) : null;
-        if (body?.Length > RunReports.MaxOutput)
-            fields.Fault("output", $"must have at most {RunReports.MaxOutput} bytes");
-        var failure = ReadFailure(fields);
-        long? progress = null;
-        if (fields.Any("progress") is { } share)
-        {
-            if (
-                share.ValueKind == JsonValueKind.Number
-                && share.TryGetDecimal(out var number)
-                && number is >= 0 and <= 1
-            )
-                progress = (long)(number * 1_000_000);
-            else
-                fields.Fault("progress", "must be a number from 0 to 1");
-        }
-        var artifacts = fields.ContentObject("artifacts");
-        var attempt = fields.Integer("attempt", 1, int.MaxValue);
-        if (ownAttempt is { } own && attempt is { } said && own != said)
+        if (said.OccurredAt > now + CallbackRoutes.MaxAhead)
+            fields.Fault("occurredAt", CallbackRoutes.IsAhead);
+        if (ownAttempt is { } own && said.Attempt is { } attempt && own != attempt)
             fields.Fault("attempt", "is not the attempt of this token");
-        fields.RefuseUnknown();
-        return new Report(status ?? "", by, ownAttempt ?? attempt)
+        return new Report(said.Status, by, ownAttempt ?? said.Attempt)
         {
             OfItsWorker = ownAttempt is not null,
-            EventId = eventId,
-            OccurredAt = occurredAt,
-            Output = body,
-            Failure = failure,
-            ProgressMillionths = progress,
-            Artifacts = artifacts,
-            Digest =
-                fields.Faults.Count > 0 || eventId is null
-                    ? null
-                    : ReportDigest.Of(
-                        ("status", status),
-                        ("occurredAt", occurredAt),
-                        ("output", output),
-                        ("failureCode", failure?.Code),
-                        ("failureMessage", failure?.Message),
-                        ("failedStage", failure?.Stage),
-                        ("progress", progress),
-                        ("artifacts", artifacts),
-                        ("attempt", attempt)
-                    ),
+            EventId = said.EventId,
+            OccurredAt = said.OccurredAt,
+            Output = said.Output is { } output ? Encoding.UTF8.GetBytes(output.GetRawText()) : null,
+            Failure = said.Failure is { } failure ? new Failure(failure.Code, failure.Message, failure.Stage) : null,
+            ProgressMillionths = MillionthsOf(said.Progress),
+            Artifacts = said.Artifacts,
+            Digest = fields.Faults.Count > 0 || said.EventId is null ? null : DigestOf(said),
         };
     }
+
+    private static long? MillionthsOf(decimal? share) => (long?)(share * 1_000_000);
+
+    private static byte[] DigestOf(ReportStatus said) =>
+        ReportDigest.Of(
+            ("status", said.Status),
+            ("occurredAt", said.OccurredAt),
+            ("output", said.Output),
+            ("failureCode", said.Failure?.Code),
+            ("failureMessage", said.Failure?.Message),
+            ("failedStage", said.Failure?.Stage),
+            ("progress", MillionthsOf(said.Progress)),
+            ("artifacts", said.Artifacts),
+            ("attempt", said.Attempt)
+        );
 
     public static Refusal Refused(ReportOutcome outcome)
     {
@@ -87,20 +59,4 @@ internal static class NativeReport
             "artifact_updates" => "artifacts",
             _ => field,
         };
-
-    private static Failure? ReadFailure(Fields fields)
-    {
-        if (fields.Object("failure") is not { } given)
-            return null;
-        var failure = new Fields(given);
-        var (code, message, stage) = (
-            failure.Text("code", 1, 128, required: true),
-            failure.Prose("message", 1, 4096),
-            failure.Text("stage", 1, 128)
-        );
-        failure.RefuseUnknown();
-        foreach (var (field, problem) in failure.Faults)
-            fields.Fault("failure." + field, problem);
-        return new Failure(code ?? "", message, stage);
-    }
 }

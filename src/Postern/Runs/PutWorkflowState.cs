@@ -16,6 +16,7 @@ internal sealed record PutWorkflowState(
         Runs.Phase.TimedOut
     )]
         string Phase,
-    [Texts("The states that a report may move to from here.", 200, 64)] IReadOnlyList<string> To,
+    [Texts("The states that a report may move to from here.", PutWorkflow.MaxStates, PutWorkflow.MaxName)]
+        IReadOnlyList<string> To,
     [Member("Whether a report may name the state that the run is in.")] bool? Self
 );

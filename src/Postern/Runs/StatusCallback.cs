@@ -5,21 +5,43 @@ using Postern.Http;
 namespace Postern.Runs;
 
 [Strict]
-internal sealed record StatusCallback(
-    [Text("The same id again is the same report.", 1, 255)] [property: JsonPropertyName("event_id")] string EventId,
-    [Text("The state of the run's workflow that it moves to.", 1, 64)] string Status,
-    [At("When it happened: RFC 3339 with an offset.")] [property: JsonPropertyName("occurred_at")] string OccurredAt,
+internal sealed record StatusCallback
+{
+    [Text("The same id again is the same report.", 1, 255)]
+    [JsonPropertyName("event_id")]
+    public required string EventId { get; init; }
+
+    [Text("The state of the run's workflow that it moves to.", 1, 64)]
+    public required string Status { get; init; }
+
+    [At("When it happened: RFC 3339 with an offset.")]
+    [JsonPropertyName("occurred_at")]
+    public required long OccurredAt { get; init; }
+
     [Text("An id of the orchestrator's, kept in the timeline.", 1, 255)]
-    [property: JsonPropertyName("correlation_id")]
-        string CorrelationId,
-    [Word("Who reports.", "orchestrator", "system")] [property: JsonPropertyName("actor_type")] string? ActorType,
+    [JsonPropertyName("correlation_id")]
+    public required string CorrelationId { get; init; }
+
+    [Word("Who reports.", "orchestrator", "system")]
+    [JsonPropertyName("actor_type")]
+    public string? ActorType { get; init; }
+
     [Chosen("Artifacts by their names, added to those there are.")]
-    [property: JsonPropertyName("artifact_updates")]
-        JsonElement? ArtifactUpdates,
-    [Text("A stable code of why it failed.", 1, 128)] [property: JsonPropertyName("failure_code")] string? FailureCode,
-    [Text("What went wrong, for people.", 1, 4096)]
-    [property: JsonPropertyName("failure_message")]
-        string? FailureMessage,
-    [Text("The stage that failed.", 1, 128)] [property: JsonPropertyName("failed_stage")] string? FailedStage,
-    [Whole("The attempt that the report is of.", 1, int.MaxValue)] long? Attempt
-);
+    [JsonPropertyName("artifact_updates")]
+    public JsonElement? ArtifactUpdates { get; init; }
+
+    [Text("A stable code of why it failed.", 1, 128)]
+    [JsonPropertyName("failure_code")]
+    public string? FailureCode { get; init; }
+
+    [Text("What went wrong, for people.", 1, 4096, IsProse = true)]
+    [JsonPropertyName("failure_message")]
+    public string? FailureMessage { get; init; }
+
+    [Text("The stage that failed.", 1, 128)]
+    [JsonPropertyName("failed_stage")]
+    public string? FailedStage { get; init; }
+
+    [Whole("The attempt that the report is of.", 1, int.MaxValue, HasManySpellings = true)]
+    public long? Attempt { get; init; }
+}

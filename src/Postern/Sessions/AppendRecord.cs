@@ -4,8 +4,7 @@ using Postern.Http;
 namespace Postern.Sessions;
 
 internal sealed record AppendRecord(
-    [Member("The record: any JSON. Left out of a control record.")] JsonElement? Data,
-    [Member("Makes a control record: at most 32 names with texts of at most 4096 characters.")]
-        IReadOnlyDictionary<string, string>? Headers,
-    [Text("The same part again is one record.", 1, 256)] string? PartId
+    [AnyJson("The record: any JSON. Left out of a control record.", IsRaw = true)] JsonElement? Data,
+    [Map("Makes a control record.", 32, MaxLength = 4096)] IReadOnlyDictionary<string, string>? Headers,
+    [Text("The same part again is one record.", 1, RecordBatch.MaxPartId)] string? PartId
 );

@@ -11,7 +11,6 @@ internal static class RecordBatch
 {
     public const int MaxRecords = 1000;
     public const int MaxPartId = 256;
-    private const int MaxHeaders = 32;
 
     public static Checked<IReadOnlyList<NewRecord>> Read(JsonElement root, string channel, bool asUser, long now)
     {
@@ -31,25 +30,16 @@ internal static class RecordBatch
             if (item.ValueKind != JsonValueKind.Object)
                 return Wrong($"{at} must be an object");
             var fields = new Fields(item);
-            var partId = fields.Text("partId", 1, MaxPartId);
-            var headers = fields.Object("headers");
+            var (given, headers, partId) = fields.Read<AppendRecord>();
             if (fields.Refusal() is { } fault)
                 return Wrong($"{at}.{fault.Message}");
             if (partId is not null && !parts.Add(partId))
                 return Wrong($"{at}.partId stands twice in the batch");
-            if (headers is { } given && given.EnumerateObject().Any())
+            if (headers is { Count: > 0 })
             {
-                if (
-                    item.TryGetProperty("data", out var none)
-                    && none.ValueKind is not (JsonValueKind.Null or JsonValueKind.String)
-                )
+                if (given is { ValueKind: not JsonValueKind.String })
                     return Wrong($"{at}.data must be left out of a control record");
-                if (ReadHeaders(given) is not { } names)
-                    return Wrong(
-                        $"{at}.headers must be at most {MaxHeaders} names of 1 to 128 and texts of at most 4096 "
-                            + "characters"
-                    );
-                batch.Add(NewRecord.OfControl(partId, names));
+                batch.Add(NewRecord.OfControl(partId, [.. headers.Select(h => (string[])[h.Key, h.Value])]));
                 continue;
             }
             if (!item.TryGetProperty("data", out var data))
@@ -62,24 +52,6 @@ internal static class RecordBatch
             batch.Add(NewRecord.OfJson(json, partId ?? Id.New("rec", now), partId, effect));
         }
         return batch;
-    }
-
-    private static List<string[]>? ReadHeaders(JsonElement given)
-    {
-        var names = new List<string[]>();
-        foreach (var member in given.EnumerateObject())
-        {
-            var text = member.Value.ValueKind == JsonValueKind.String ? JsonText.Of(member.Value) : null;
-            if (
-                text is not { Length: <= 4096 }
-                || member.Name.Length is 0 or > 128
-                || member.Name.Contains('\0', StringComparison.Ordinal)
-                || names.Count >= MaxHeaders
-            )
-                return null;
-            names.Add([member.Name, text]);
-        }
-        return names;
     }
 
     public static Refusal Wrong(string message) =>

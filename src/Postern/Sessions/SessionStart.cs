@@ -81,7 +81,7 @@ internal sealed class SessionStart(
         );
 
     private static Session New(Tx tx, string project, string id, StartRequest asked) =>
-        New(tx, project, id, asked.ExternalId, asked.Agent, asked.Type) with
+        New(tx, project, id, asked.ExternalId, asked.Agent, asked.Asked.Type) with
         {
             TriggerConfig = asked.TriggerConfig,
             Tags = asked.Tags ?? "[]",

@@ -4,67 +4,42 @@ using Postern.Http;
 namespace Postern.Sessions;
 
 /// <summary>What a client asked to start, checked. JSON members are kept as the text that came.</summary>
-internal sealed record StartRequest(
-    string Type,
-    string? ExternalId,
-    string Agent,
-    string TriggerConfig,
-    byte[] BasePayload,
-    bool HasMessage,
-    ChatMessage? Message,
-    string? Tags,
-    string? Metadata,
-    long? ExpiresAt
-)
+/// <param name="Asked">The request.</param>
+/// <param name="TriggerConfig">Its configuration, with what the record does not name.</param>
+/// <param name="HasMessage">Whether it begins with something to do.</param>
+/// <param name="Message">What it begins with, when that is a message.</param>
+internal sealed record StartRequest(StartSession Asked, string TriggerConfig, bool HasMessage, ChatMessage? Message)
 {
+    public string? ExternalId => Asked.ExternalId;
+
+    public string Agent => Asked.TaskIdentifier;
+
+    public byte[] BasePayload => JsonSerializer.SerializeToUtf8Bytes(Asked.TriggerConfig.BasePayload, Wire.Json);
+
+    public string? Tags => Asked.Tags is null ? null : JsonSerializer.Serialize(Asked.Tags, Wire.Json);
+
+    public string? Metadata => Asked.Metadata?.GetRawText();
+
+    public long? ExpiresAt => Asked.ExpiresAt;
+
     public static Checked<StartRequest> Read(Fields fields, bool asUser)
     {
-        var type = fields.Text("type", 1, 64, required: true);
-        var externalId = fields.Text("externalId", 1, Session.MaxExternalId, trim: true);
-        if (externalId is not null && Session.Validate(externalId) is { } problem)
+        var asked = fields.Read<StartSession>();
+        if (asked.ExternalId is { } externalId && Session.Validate(externalId) is { } problem)
             fields.Fault("externalId", problem);
-        var agent = fields.Text("taskIdentifier", 1, 128, required: true);
-        var tags = fields.Texts("tags", 10, 128);
-        var metadata = fields.ContentObject("metadata");
-        var expiresAt = fields.Instant("expiresAt");
-        var config = fields.ContentObject("triggerConfig", required: true);
-        var payload = config is { } given ? ReadConfig(given, fields) : null;
+        var config = fields.Part("triggerConfig")?.Mended();
         if (fields.Refusal() is { } wrong)
             return wrong;
-        var chat = payload!.Value;
+        var chat = asked.TriggerConfig.BasePayload;
         var hasMessage =
             chat.TryGetProperty("trigger", out var trigger)
             && trigger.ValueKind == JsonValueKind.String
             && trigger.GetString() is "submit-message" or "regenerate-message" or "action";
         return new StartRequest(
-            type!,
-            externalId,
-            agent!,
+            asked,
             config!.Value.GetRawText(),
-            JsonSerializer.SerializeToUtf8Bytes(chat, Wire.Json),
             hasMessage,
-            hasMessage ? ChatMessage.Read(chat, asUser) : null,
-            tags is null ? null : JsonSerializer.Serialize(tags, Wire.Json),
-            metadata?.GetRawText(),
-            expiresAt
+            hasMessage ? ChatMessage.Read(chat, asUser) : null
         );
-    }
-
-    private static JsonElement? ReadConfig(JsonElement config, Fields faults)
-    {
-        var fields = new Fields(config);
-        var payload = fields.Object("basePayload", required: true);
-        fields.Text("machine", 1, 64);
-        fields.Text("queue", 1, 128);
-        fields.Text("lockToVersion", 1, 128);
-        fields.Text("region", 1, 128);
-        fields.Texts("tags", 10, 128);
-        fields.Whole("maxAttempts", 1, 10);
-        fields.Whole("maxDuration", 1, long.MaxValue);
-        fields.Whole("idleTimeoutInSeconds", 1, 3600);
-        fields.Text("concurrencyKey", 1, 256);
-        foreach (var (field, problem) in fields.Faults)
-            faults.Fault("triggerConfig." + field, problem);
-        return payload;
     }
 }

@@ -7,70 +7,42 @@ namespace Postern.Triggers;
 /// <summary>
 /// What a worker says at the end of an execution, read leniently: the contract's fields, and nothing else is looked at.
 /// </summary>
+/// <param name="Said">The request.</param>
 /// <param name="Failure">
 /// Null where there is none, or one that does not validate: it is dropped and noted, never a refusal.
 /// </param>
-internal sealed record ExecutionReport(
-    string SessionId,
-    string CloudAgentSessionId,
-    string Status,
-    string? ErrorMessage,
-    string? LastAssistantMessageText,
-    Failure? Failure,
-    bool FailureDropped
-)
+internal sealed record ExecutionReport(ExecutionCallback Said, Failure? Failure)
 {
-    public const string Completed = "completed";
+    public string CloudAgentSessionId => Said.CloudAgentSessionId;
 
-    public bool Succeeded => Status == Completed;
+    public bool Succeeded => Said.Status == ExecutionCallback.Completed;
+
+    public bool IsInterrupted => Said.Status == ExecutionCallback.Interrupted;
+
+    public string? LastAssistantMessageText => Said.LastAssistantMessageText is { Length: > 0 } text ? text : null;
+
+    public bool FailureDropped => Said.Failure is not null && Failure is null;
 
     public string Words =>
         Failure?.Message
-        ?? ErrorMessage
-        ?? (Status == "interrupted" ? "The execution was interrupted." : "The execution failed.");
+        ?? (Said.ErrorMessage is { Length: > 0 } error ? Wire.Cut(error, 4096) : null)
+        ?? (IsInterrupted ? "The execution was interrupted." : "The execution failed.");
 
     /// <summary>Null: the body is no such report.</summary>
     public static ExecutionReport? Read(Fields fields)
     {
-        var (session, cloud) = (
-            fields.Text("sessionId", 1, 255, required: true),
-            fields.Text("cloudAgentSessionId", 0, 255, required: true)
-        );
-        var status = fields.Word("status", [Completed, "failed", "interrupted"], required: true);
-        foreach (var name in (string[])["executionId", "messageId", "idempotencyKey", "lastSeenBranch"])
-            fields.Text(name, 0, 1024);
-        var error = fields.Prose("errorMessage", 0, 65_536);
-        var text = fields.Prose("lastAssistantMessageText", 0, 900_000);
-        var (failure, dropped) = ReadFailure(fields.Any("failure"));
-        return fields.Faults.Count > 0
-            ? null
-            : new ExecutionReport(
-                session!,
-                cloud!,
-                status!,
-                string.IsNullOrEmpty(error) ? null : Wire.Cut(error, 4096),
-                string.IsNullOrEmpty(text) ? null : text,
-                failure,
-                dropped
-            );
+        var said = fields.Read<ExecutionCallback>();
+        return fields.Faults.Count > 0 ? null : new ExecutionReport(said, ReadFailure(said.Failure));
     }
 
-    private static (Failure? Failure, bool Dropped) ReadFailure(JsonElement? given)
+    private static Failure? ReadFailure(JsonElement? given)
     {
-        if (given is not { } value)
-            return (null, false);
-        if (value.ValueKind != JsonValueKind.Object)
-            return (null, true);
+        if (given is not { ValueKind: JsonValueKind.Object } value)
+            return null;
         var fields = new Fields(value);
-        var (stage, code, message) = (
-            fields.Text("stage", 1, 128),
-            fields.Text("code", 1, 128),
-            fields.Prose("message", 1, 4096)
-        );
-        fields.Text("subtype", 1, 128);
-        fields.Whole("attempts", 0, 1_000_000);
+        var failure = fields.Read<ExecutionFailure>();
         return fields.Faults.Count > 0
-            ? (null, true)
-            : (new Failure(code ?? "execution_failed", message, stage), false);
+            ? null
+            : new Failure(failure.Code ?? "execution_failed", failure.Message, failure.Stage);
     }
 }

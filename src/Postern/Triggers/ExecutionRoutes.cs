@@ -168,7 +168,7 @@ internal sealed class ExecutionRoutes(
     private async ValueTask FailAsync(Tx tx, Session session, Capture capture, ExecutionReport report, Actor by)
     {
         var failure = (
-            report.Failure ?? new Failure(report.Status == "interrupted" ? "interrupted" : "execution_failed")
+            report.Failure ?? new Failure(report.IsInterrupted ? ExecutionCallback.Interrupted : "execution_failed")
         ) with
         {
             Message = report.Words,

@@ -32,24 +32,15 @@ internal static class InboundFilter
     /// <summary>Patterns as they are run; made again when they have been pushed out.</summary>
     private static readonly ConcurrentLru<string, Regex> Patterns = new(256);
 
-    /// <summary>Returns the filter as it is kept; faults are left in <paramref name="fields"/>.</summary>
-    public static string? Read(Fields fields)
+    /// <summary>Returns the filter as it is kept; its faults are left in <paramref name="filter"/>.</summary>
+    public static string Of(PutFilter asked, Fields filter)
     {
-        if (fields.Object("filter") is not { } given)
-            return null;
-        var filter = new Fields(given);
-        if (filter.Any("headers") is { } headers)
+        if (asked.Headers is { } headers)
             ReadHeaders(filter, headers);
-        if (filter.Any("body") is { } body)
-        {
-            if (ItemsOf(filter, "body", body) is { } items)
-                foreach (var (at, item) in items.Index())
-                    ReadItem(filter, $"body[{at}]", item, "path");
-        }
-        filter.RefuseUnknown();
-        foreach (var (field, problem) in filter.Faults)
-            fields.Fault("filter." + field, problem);
-        return filter.Faults.Count > 0 ? null : given.GetRawText();
+        if (asked.Body is { } body && ItemsOf(filter, "body", body) is { } items)
+            foreach (var (at, item) in items.Index())
+                ReadItem(filter, $"body[{at}]", item, "path");
+        return filter.Root.GetRawText();
     }
 
     /// <summary>

@@ -116,7 +116,7 @@ internal sealed class TriggerRoutes(
         var isDefault = caller.Project == await projects.DefaultAsync();
         return await database.WriteAsync<IResult>(async tx =>
         {
-            var body = new Fields(fields.Root);
+            var body = fields.Again();
             await ProjectQuota.LockAsync(tx, caller.Project);
             var there = await TriggerStore.FindAsync(tx, caller.Project, name);
             if (
@@ -131,7 +131,7 @@ internal sealed class TriggerRoutes(
                     is { } full
             )
                 return full;
-            var before = there ?? Empty(caller.Project, name, tx.Now);
+            var before = there ?? Trigger.Empty(caller.Project, name, tx.Now);
             var trigger = await reader.ReadAsync(tx, body, before, replaces: true);
             if (body.Faults.Count > 0)
                 return Faults(body);
@@ -166,7 +166,7 @@ internal sealed class TriggerRoutes(
         var isDefault = caller.Project == await projects.DefaultAsync();
         return await database.WriteAsync<IResult>(async tx =>
         {
-            var body = new Fields(fields.Root);
+            var body = fields.Again();
             await ProjectQuota.LockAsync(tx, caller.Project);
             if (await TriggerStore.FindAsync(tx, caller.Project, found.Name) is not { } before)
                 return TriggerFamily.NotFound;
@@ -298,43 +298,14 @@ internal sealed class TriggerRoutes(
             : TriggerFamily.NotFound;
     }
 
-    private Trigger Empty(string project, TriggerName name, long now) =>
-        new(
-            project,
-            name,
-            Id.New("trg", now),
-            "",
-            null,
-            "",
-            true,
-            Trigger.Webhook,
-            null,
-            null,
-            Trigger.PerRequest,
-            null,
-            null,
-            null,
-            null,
-            null,
-            [],
-            20,
-            null,
-            null,
-            0,
-            0,
-            null,
-            null,
-            null,
-            now,
-            now
-        );
-
     /// <summary>The words that callers have always parsed stand alone; everything else names its field.</summary>
-    private static Refusal Faults(Fields fields) =>
-        fields.Faults.FirstOrDefault(f => f.Problem == TriggerFields.BothRequired) is { Problem: { } known }
-        && fields.Faults.Count == 1
-            ? Refusal.BadRequest(known, "invalid_body")
+    private static Refusal Faults(Fields fields)
+    {
+        var isAboutAuth = fields.Faults.All(f => f.Field.StartsWith("webhookAuth", StringComparison.Ordinal));
+        return isAboutAuth && fields.Faults.Any(f => f.Problem == TriggerFields.BothRequired)
+            ? Refusal.BadRequest(TriggerFields.BothRequired, "invalid_body")
             : fields.Refusal()!;
+    }
 
     private static Refusal NoRequest => new(404, "Request not found", "not_found");
 }

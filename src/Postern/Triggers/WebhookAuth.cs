@@ -6,10 +6,6 @@ namespace Postern.Triggers;
 /// <summary>The members of <c>webhookAuth</c>, checked: what can never match is a fault when it is set.</summary>
 internal static class WebhookAuth
 {
-    private const int MaxTemplate = 200;
-    private static readonly string[] Algorithms = ["sha256", "sha1", "sha512"];
-    private static readonly string[] Encodings = ["hex", "base64"];
-
     /// <summary>Headers that mean something to HTTP itself, or that everybody sends.</summary>
     private static readonly string[] Protocol =
     [
@@ -29,22 +25,21 @@ internal static class WebhookAuth
         "accept-encoding",
     ];
 
-    /// <summary>Reads how a described sender writes its signature.</summary>
-    /// <param name="auth">The members; null clears one.</param>
+    /// <summary>How a described sender writes its signature.</summary>
+    /// <param name="asked">What is asked.</param>
+    /// <param name="auth">The members that it was read from; null clears one.</param>
     /// <param name="before">What absent members stay.</param>
-    public static HmacForm ReadForm(Fields auth, HmacForm before)
+    public static HmacForm FormOf(PutWebhookAuth asked, Fields auth, HmacForm before)
     {
         var usual = new HmacForm();
         var form = new HmacForm(
-            auth.IsNull("prefix") ? usual.Prefix : auth.Text("prefix", 0, 64) ?? before.Prefix,
-            auth.IsNull("algorithm") ? usual.Algorithm : auth.Word("algorithm", Algorithms) ?? before.Algorithm,
-            auth.IsNull("encoding") ? usual.Encoding : auth.Word("encoding", Encodings) ?? before.Encoding,
-            auth.IsNull("signed") ? usual.Signed : auth.Text("signed", 6, MaxTemplate) ?? before.Signed,
-            auth.IsNull("timestampHeader") ? null : auth.Text("timestampHeader", 1, 128) ?? before.TimestampHeader,
-            auth.IsNull("idHeader") ? null : auth.Text("idHeader", 1, 128) ?? before.IdHeader,
-            auth.IsNull("toleranceSeconds")
-                ? usual.ToleranceSeconds
-                : auth.Whole("toleranceSeconds", 1, 86_400) ?? before.ToleranceSeconds
+            auth.Changed("prefix", asked.Prefix, before.Prefix) ?? usual.Prefix,
+            auth.Changed("algorithm", asked.Algorithm, before.Algorithm) ?? usual.Algorithm,
+            auth.Changed("encoding", asked.Encoding, before.Encoding) ?? usual.Encoding,
+            auth.Changed("signed", asked.Signed, before.Signed) ?? usual.Signed,
+            auth.Changed("timestampHeader", asked.TimestampHeader, before.TimestampHeader),
+            auth.Changed("idHeader", asked.IdHeader, before.IdHeader),
+            auth.Changed("toleranceSeconds", asked.ToleranceSeconds, before.ToleranceSeconds) ?? usual.ToleranceSeconds
         );
         if (form.Signed.Split("{body}").Length != 2)
             auth.Fault("signed", "must hold {body} once");
