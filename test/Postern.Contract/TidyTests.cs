@@ -291,7 +291,7 @@ public sealed partial class TidyTests
     [
         "Door",
         "Doors",
-        "CredentialReader",
+        "OperatorRoles",
         "Redelivery",
         "OperatorOptions",
         "OpenApiDocument",

@@ -31,7 +31,7 @@ internal sealed record ConsoleCookie(string Value)
         new(
             await server
                 .App.Services.GetRequiredService<ConsoleSessions>()
-                .BeginAsync(key.Project, key.Id, key.Digest, "127.0.0.1", "test")
+                .BeginAsync(new ConsolePerson(key.Project, key.Id, key.Digest), "127.0.0.1", "test")
         );
 
     /// <summary>The body of a form of this session, with a name under which it is taken once.</summary>

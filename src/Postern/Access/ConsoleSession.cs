@@ -9,11 +9,14 @@ internal sealed record ConsoleSession
 
     public required string Id { get; init; }
 
-    /// <summary>The id of the key, or the identity that a proxy vouches for.</summary>
+    /// <summary>The id of the key, or the person's name with its prefix: see <see cref="ConsolePerson"/>.</summary>
     public required string Credential { get; init; }
 
-    /// <summary>The digest of the key's secret that was presented; null when a proxy vouches for the person.</summary>
+    /// <summary>The digest of the key's secret that was presented; null without a key.</summary>
     public byte[]? Secret { get; init; }
+
+    /// <summary>The roles of a person whom an identity provider named; null for everybody else.</summary>
+    public IReadOnlyList<string>? Roles { get; init; }
 
     public required string Address { get; init; }
 
@@ -32,5 +35,12 @@ internal sealed record ConsoleSession
 
     public string? EndedReason { get; init; }
 
-    public bool IsOfProxy => Secret is null;
+    public bool IsOfProxy => Credential.StartsWith(ConsolePerson.OfProxy, StringComparison.Ordinal);
+
+    /// <summary>The person's name; null for a key.</summary>
+    public string? Person =>
+        IsOfProxy ? Credential[ConsolePerson.OfProxy.Length..]
+        : Credential.StartsWith(ConsolePerson.OfOidc, StringComparison.Ordinal)
+            ? Credential[ConsolePerson.OfOidc.Length..]
+        : null;
 }

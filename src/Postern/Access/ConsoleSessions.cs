@@ -23,7 +23,7 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
     public const int MaxBrowser = 200;
     private const long Minute = 60_000_000;
     private const string Columns =
-        "project, id, credential, secret, address, browser, created_at, seen_at, until, ended_at, ended_reason";
+        "project, id, credential, secret, address, browser, created_at, seen_at, until, ended_at, ended_reason, roles";
     private readonly CacheFill _fill = new();
     private readonly ConcurrentDictionary<string, ConsoleSessionEntry> _known = new(StringComparer.Ordinal);
 
@@ -67,8 +67,9 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
 
     /// <summary>Opens a session; the credential's oldest ends when it has too many.</summary>
     /// <returns>What the cookie holds.</returns>
-    public Task<string> BeginAsync(string project, string credential, byte[]? secret, string address, string browser)
+    public Task<string> BeginAsync(ConsolePerson person, string address, string browser)
     {
+        var (project, credential) = (person.Project, person.Credential);
         var cookie = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
         return database.WriteAsync(async tx =>
         {
@@ -90,19 +91,20 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
             await tx.ExecuteAsync(
                 """
                 INSERT INTO console_session (project, id, digest, credential, secret, address, browser, created_at,
-                  seen_at, until, changed)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)
+                  seen_at, until, changed, roles)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11)
                 """,
                 project,
                 Id.New(ConsoleSession.Prefix, tx.Now),
                 DigestOf(cookie),
                 credential,
-                secret,
+                person.Secret,
                 address,
                 Wire.Cut(browser, MaxBrowser),
                 tx.Now,
                 tx.Now + (options.Console.MaxHours * 60 * Minute),
-                version
+                version,
+                person.Roles is null ? null : string.Join('\n', person.Roles)
             );
             return cookie;
         });
@@ -165,7 +167,7 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
                         SELECT {Columns}, digest, changed FROM console_session
                         WHERE changed > $1 AND ended_at IS NOT NULL ORDER BY changed LIMIT {AccessPages.Size}
                         """,
-                        r => (Row: Map(r), Digest: r.Bytes(11), Changed: r.GetInt64(12)),
+                        r => (Row: Map(r), Digest: r.Bytes(12), Changed: r.GetInt64(13)),
                         from
                     )
                 ),
@@ -246,5 +248,6 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
             Until = r.GetInt64(8),
             EndedAt = r.LongOrNull(9),
             EndedReason = r.TextOrNull(10),
+            Roles = r.TextOrNull(11)?.Split('\n'),
         };
 }

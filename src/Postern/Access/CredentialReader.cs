@@ -17,12 +17,8 @@ internal sealed class CredentialReader(
     PosternOptions options
 )
 {
+    private readonly OperatorRoles _roles = new(options);
     private readonly IPNetwork[] _trustedProxies = [.. options.Operators.TrustedProxies.Select(IPNetwork.Parse)];
-    private readonly Dictionary<string, ScopeSet> _roles = options.Operators.Roles.ToDictionary(
-        r => r.Key,
-        r => ScopeSet.Parse(r.Value.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries)),
-        StringComparer.Ordinal
-    );
 
     /// <summary>Returns the grant of a live key, wherever its text was found; null when it is none.</summary>
     public ValueTask<KeyGrant?> KeyOfAsync(string text, long now) => kept.Keys.VerifyAsync(text, now);
@@ -127,13 +123,20 @@ internal sealed class CredentialReader(
         {
             // The proxy vouches for the person with each request: for another one this is nobody's session.
             var vouched = await TryProxyAsync(http);
-            if (vouched.Caller is not { } person || person.Authority.Actor != session.Row.Credential)
+            if (vouched.Caller is not { } person || person.Authority.Actor != session.Row.Person)
             {
                 await consoles.EndAsync(session.Row.Project, session.Row.Id, "other_identity");
                 return CredentialAnswer.Unfit(UnfitCredential.EndedToken, "other_identity");
             }
             return Fit(session.Row.Project, new ConsoleAuthority(session, person.Authority, cookie));
         }
+        if (session.Row.Roles is { } roles)
+            return options.Console.Oidc.IsOn() && _roles.OfNames(roles) is { } scopes
+                ? Fit(
+                    session.Row.Project,
+                    new ConsoleAuthority(session, new ProxyAuthority(session.Row.Person!, scopes), cookie)
+                )
+                : CredentialAnswer.Unfit(UnfitCredential.EndedToken, "no_role");
         return await consoles.GrantOfAsync(session.Row) is { } grant && grant.WhyEnded(now) is null
             ? Fit(session.Row.Project, new ConsoleAuthority(session, grant, cookie))
             : CredentialAnswer.Unfit(UnfitCredential.EndedToken, StreamEnd.Revoked, session.Row.Credential);
@@ -222,7 +225,7 @@ internal sealed class CredentialReader(
             return CredentialAnswer.Ambiguous;
         if (Single(named) is not { Length: <= 256 } identity || await projects.DefaultAsync() is not { } project)
             return CredentialAnswer.Unfit(UnfitCredential.Missing, "missing");
-        var scopes = _roles.TryGetValue(identity, out var role) ? role : ScopeSet.Parse(["operator.read"]);
+        var scopes = _roles.Of(identity) ?? ScopeSet.Parse(["operator.read"]);
         foreach (var header in (string[])["x-openclaw-scopes", "x-postern-scopes"])
         {
             if (!headers.TryGetValue(header, out var asked))

@@ -166,6 +166,17 @@ internal sealed class Door(
 
     public Door Header(string name, string words) => With(name, "header", words, new() { ["type"] = "string" });
 
+    /// <summary>
+    /// An identity provider's answer comes through it, whose code stands in the query as its protocol has it.
+    /// </summary>
+    public bool IsForCode { get; private set; }
+
+    public Door TakesCode()
+    {
+        IsForCode = true;
+        return this;
+    }
+
     public Door Hide()
     {
         Hidden = true;

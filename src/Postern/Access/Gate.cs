@@ -85,7 +85,7 @@ internal sealed class Gate(
         // 1 and 2
         if (RequestPath.IsOdd(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget))
             return new Refusal(404, "Not found", "not_found");
-        if (http.Request.QueryString.HasValue && await CredentialInUrlAsync(http) is { } exposed)
+        if (http.Request.QueryString.HasValue && await CredentialInUrlAsync(http, door) is { } exposed)
             return exposed;
         if (door.Handler is OpenHandler open)
         {
@@ -229,10 +229,12 @@ internal sealed class Gate(
         return door.Family.Forbidden(door.Authorization.Words);
     }
 
-    private async ValueTask<Refusal?> CredentialInUrlAsync(HttpContext http)
+    private async ValueTask<Refusal?> CredentialInUrlAsync(HttpContext http, Door door)
     {
         var query = http.Request.QueryString.Value!;
-        if (!ApiKey.AppearsIn(Uri.UnescapeDataString(query)) && !query.Contains("=eyJ", StringComparison.Ordinal))
+        // A provider's code may look like a token.
+        var hasToken = !door.IsForCode && query.Contains("=eyJ", StringComparison.Ordinal);
+        if (!ApiKey.AppearsIn(Uri.UnescapeDataString(query)) && !hasToken)
             return null;
         // A key is named only when it is one: anybody can make up a text with a real key's id. Who does is slowed down
         // like one who guesses.

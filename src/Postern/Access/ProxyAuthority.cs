@@ -1,7 +1,8 @@
 namespace Postern.Access;
 
 /// <summary>
-/// An identity that a trusted proxy vouches for. Its scopes are settings: they live as long as the process.
+/// An identity that a trusted proxy vouches for with each request, or that an identity provider vouched for when its
+/// session began. Its scopes are settings: they live as long as the process.
 /// </summary>
 internal sealed class ProxyAuthority(string identity, ScopeSet scopes) : Authority
 {

@@ -1,4 +1,5 @@
 using System.Reflection;
+using Postern.Settings;
 
 namespace Postern.Hosting;
 
@@ -9,9 +10,20 @@ namespace Postern.Hosting;
 /// </summary>
 internal static class Assemblies
 {
-    public static void LoadAll()
+    /// <summary>What signs people in by an identity provider: needed by few.</summary>
+    private static readonly string[] OfOidc =
+    [
+        "Microsoft.AspNetCore.Authentication.OpenIdConnect",
+        "Microsoft.IdentityModel.Protocols",
+        "Microsoft.IdentityModel.Protocols.OpenIdConnect",
+        "System.IdentityModel.Tokens.Jwt",
+    ];
+
+    public static void LoadAll(PosternOptions options)
     {
-        var known = new HashSet<string>(StringComparer.Ordinal);
+        var known = options.Console.Oidc.IsOn()
+            ? new HashSet<string>(StringComparer.Ordinal)
+            : new HashSet<string>(OfOidc, StringComparer.Ordinal);
         var queue = new Queue<Assembly>([typeof(Assemblies).Assembly]);
         while (queue.TryDequeue(out var assembly))
             foreach (var name in assembly.GetReferencedAssemblies())

@@ -1,6 +1,7 @@
 using System.Net;
 using Postern.Access;
 using Postern.Http;
+using Postern.Pages;
 using Postern.Settings;
 using Postern.Storage;
 using Postern.Triggers;
@@ -32,6 +33,8 @@ internal static class DoctorCommand
         foreach (var spot in WeakSpots.OfSettings(options, serve.Database))
             Weak(spot);
         await CheckStorageAsync();
+        if (options.Console is { Enabled: true } console && console.Oidc.IsOn())
+            await CheckSignInAsync();
         CheckPort();
         Console.WriteLine(wrong == 0 ? "all is well" : $"{wrong} to put right");
         return wrong == 0 ? 0 : 1;
@@ -94,6 +97,19 @@ internal static class DoctorCommand
                     : "Check --database, and that the server runs and lets this machine in.";
                 Bad("database", $"cannot be opened: {(fault.InnerException ?? fault).Message}. {advice}");
             }
+        }
+
+        async Task CheckSignInAsync()
+        {
+            var oidc = options.Console.Oidc;
+            if (oidc.ClientSecret.Length == 0)
+                Bad("sign-in", "Postern:Console:Oidc:ClientSecret is missing: most providers let nobody in without it");
+            if (options.Operators.Roles.Count == 0)
+                Bad("sign-in", "nobody who signs in has a role: Postern:Operators:Roles names who may do what");
+            if (await OidcProvider.WhatIsWrongAsync(options, cancel) is { } why)
+                Bad("sign-in", $"the identity provider at {oidc.Authority} cannot be used: {why}");
+            else
+                Good("sign-in", $"the identity provider at {oidc.Authority} answers");
         }
 
         bool CheckFolder()

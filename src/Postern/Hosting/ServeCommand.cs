@@ -26,7 +26,7 @@ internal static class ServeCommand
         serve.Folder.Prepare();
 
         // Before the descriptors are counted that are open already: each assembly keeps one.
-        Assemblies.LoadAll();
+        Assemblies.LoadAll(options);
         var app = Server.Build(database, master, options, serve.Urls, TimeProvider.System);
         await using (app)
         {

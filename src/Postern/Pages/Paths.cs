@@ -31,7 +31,8 @@ internal sealed class Paths(ServerAddress address)
             && !next.Contains("//", StringComparison.Ordinal)
             && !next.Contains("/.", StringComparison.Ordinal)
             && next.All(c => c is > ' ' and <= '~')
-            && !next.StartsWith(ConsoleFamily.Prefix + "/sign-", StringComparison.Ordinal);
+            && !next.StartsWith(ConsoleFamily.Prefix + "/sign-", StringComparison.Ordinal)
+            && !next.StartsWith(ConsoleFamily.Prefix + "/oidc/", StringComparison.Ordinal);
         return Public(isOurs ? next! : ConsoleFamily.Prefix);
     }
 }

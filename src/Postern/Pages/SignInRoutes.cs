@@ -1,6 +1,5 @@
 using Postern.Access;
 using Postern.Http;
-using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Pages;
@@ -10,15 +9,14 @@ namespace Postern.Pages;
 /// key is answered like a revoked, expired or malformed one, and counts among its address's failures.
 /// </summary>
 internal sealed class SignInRoutes(
-    PageWriter writer,
+    SignInView view,
+    BrowserSession browser,
     Paths paths,
     ConsoleSessions sessions,
     KeyRing keys,
     CredentialReader credentials,
     FailedCredentials failed,
     AccessWatch access,
-    Projects projects,
-    PosternOptions options,
     Database database
 ) : IPages
 {
@@ -36,11 +34,12 @@ internal sealed class SignInRoutes(
         pages.Form("/sign-out", "any", [], SignOut).WithSummary("Signing out").Audits("console.signed_out");
     }
 
-    private Task<IResult> Show(HttpContext http) => PageAsync(http, 200, null, http.Request.Query["next"].ToString());
+    private Task<IResult> Show(HttpContext http) =>
+        view.ShowAsync(http, 200, null, http.Request.Query["next"].ToString());
 
     private async Task<IResult> SignIn(HttpContext http)
     {
-        if (WhyNotHere(http) is { } insecure)
+        if (browser.WhyNotHere(http) is { } insecure)
             return insecure;
         if (!(await ConsoleForm.ReadOfAnyoneAsync(http, Fields)).Try(out var form, out var refusal))
             return refusal;
@@ -49,30 +48,21 @@ internal sealed class SignInRoutes(
         if (who is null)
         {
             var refused = failed.Refuse(http, reason, keyId, new Refusal(401, Wrong, "wrong_key"));
-            return refused.Status == 401 ? await PageAsync(http, 401, Wrong, form["next"]) : refused;
+            return refused.Status == 401 ? await view.ShowAsync(http, 401, Wrong, form["next"]) : refused;
         }
-        if (
-            http.Request.Cookies[ConsoleSessions.Cookie] is { } old
-            && await sessions.FindAsync(old, database.Now) is { } before
-        )
-            await sessions.EndAsync(before.Row.Project, before.Row.Id, "signed_in_anew");
-        var cookie = await sessions.BeginAsync(
-            who.Project,
-            who.Credential,
-            who.Secret,
-            credentials.AddressOf(http),
-            http.Request.Headers.UserAgent.ToString()
-        );
-        SetCookie(http, cookie);
+        await browser.BeginAsync(http, who);
         return new Redirect(paths.Next(form["next"]));
     }
 
     /// <summary>The key, the link's key, or the proxy's person; null with the reason for the audit.</summary>
-    private async ValueTask<(Signed? Who, string Reason, string? KeyId)> WhoAsync(HttpContext http, ConsoleForm form)
+    private async ValueTask<(ConsolePerson? Who, string Reason, string? KeyId)> WhoAsync(
+        HttpContext http,
+        ConsoleForm form
+    )
     {
         if (form.Text("identity") is { } identity)
             return await credentials.TryProxyAsync(http) is { Caller: { } person } && person.Authority.Actor == identity
-                ? (new Signed(person.Project, identity, null), "", null)
+                ? (new ConsolePerson(person.Project, ConsolePerson.OfProxy + identity), "", null)
                 : (null, "other_identity", null);
         // What was copied with the link, or without it: both fields take it.
         if ((form.Text("once") ?? form.Text("key")) is not { } given)
@@ -80,10 +70,10 @@ internal sealed class SignInRoutes(
         var text = given.Trim();
         if (await sessions.UseLinkAsync(text[(text.LastIndexOf('#') + 1)..]) is { } link)
             return await keys.FindAsync(link.Project, link.Key) is { } key && key.WhyEnded(database.Now) is null
-                ? (new Signed(link.Project, link.Key, key.Row.Digest), "", null)
+                ? (new ConsolePerson(link.Project, link.Key, key.Row.Digest), "", null)
                 : (null, "revoked", link.Key);
         return await keys.VerifyAsync(text, database.Now) is { } grant
-            ? (new Signed(grant.Key.Row.Project, grant.Key.Row.Id, grant.Secret), "", null)
+            ? (new ConsolePerson(grant.Key.Row.Project, grant.Key.Row.Id, grant.Secret), "", null)
             : (null, "unknown_key", ApiKey.TryParse(text)?.Id);
     }
 
@@ -91,51 +81,9 @@ internal sealed class SignInRoutes(
     {
         context.Caller.DecidedByHandler();
         await sessions.EndAsync(context.Project, context.Authority.Session.Id, "signed_out");
-        SetCookie(context.Http, null);
+        browser.Forget(context.Http);
         return new Redirect(paths.Of("/sign-in"));
     }
 
-    private async Task<IResult> PageAsync(HttpContext http, int status, string? problem, string next)
-    {
-        var person = await credentials.TryProxyAsync(http) is { Caller: { } vouched } ? vouched.Authority.Actor : null;
-        var root = await projects.DefaultAsync() is { } project ? await keys.RootAsync(project) : null;
-        return await writer.PageAsync<SignInPage, SignInModel>(
-            writer.ContextOfAnyone(http),
-            new SignInModel(problem, next, person, root?.Row.Id),
-            status
-        );
-    }
-
     private const string Wrong = "That does not open the console: it is wrong, used, revoked or expired.";
-
-    /// <summary>A key that is typed here must not be readable on the way.</summary>
-    private Refusal? WhyNotHere(HttpContext http) =>
-        options.Console.DangerousPlainHttp
-        || credentials.IsOverTls(http)
-        || System.Net.IPAddress.IsLoopback(credentials.ClientOf(http))
-            ? null
-            : new Refusal(
-                403,
-                "Signing in over plain HTTP would show the key to everybody on the way. Put a proxy with TLS in front, "
-                    + "name its network in Postern:Operators:TrustedProxies and let it send X-Forwarded-Proto, or "
-                    + "listen on an https address.",
-                "plain_http"
-            );
-
-    private void SetCookie(HttpContext http, string? cookie)
-    {
-        var made = new CookieOptions
-        {
-            HttpOnly = true,
-            SameSite = SameSiteMode.Strict,
-            Path = paths.Cookie,
-            Secure = credentials.IsOverTls(http),
-        };
-        if (cookie is null)
-            http.Response.Cookies.Delete(ConsoleSessions.Cookie, made);
-        else
-            http.Response.Cookies.Append(ConsoleSessions.Cookie, cookie, made);
-    }
-
-    private sealed record Signed(string Project, string Credential, byte[]? Secret);
 }

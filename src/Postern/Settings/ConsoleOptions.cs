@@ -20,4 +20,6 @@ internal sealed class ConsoleOptions
         "Allow signing in over plain HTTP from beyond loopback: the key and the session can then be read on the way."
     )]
     public bool DangerousPlainHttp { get; set; }
+
+    public OidcOptions Oidc { get; set; } = new();
 }

@@ -14,8 +14,8 @@ internal sealed class OperatorOptions
     public string IdentityHeader { get; set; } = "X-Forwarded-User";
 
     [Description(
-        "Scopes of an identity, by its name: `Postern:Operators:Roles:ada` = `operator.admin`. Others have "
-            + "operator.read."
+        "Scopes of an identity, by its name: `Postern:Operators:Roles:ada` = `operator.admin`. Others whom a proxy "
+            + "names have operator.read; others who sign in by OpenID Connect are not let in."
     )]
     public Dictionary<string, string> Roles { get; set; } = new(StringComparer.Ordinal);
 }

@@ -56,6 +56,8 @@ internal static class SettingsReader
         Bind(options, "Postern", given, faults);
         foreach (var name in given.Keys)
             faults.Add($"{name} is no setting; see docs/configuration.md");
+        if (options.Console.Oidc.WhatIsWrong() is { } together)
+            faults.Add(together);
         return faults.Count == 0 ? options : throw new SettingsException(faults);
     }
 

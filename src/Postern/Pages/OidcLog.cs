@@ -1,0 +1,11 @@
+namespace Postern.Pages;
+
+/// <summary>What the operator is told of the identity provider: never what its answer holds.</summary>
+internal static partial class OidcLog
+{
+    [LoggerMessage(LogLevel.Warning, "The identity provider cannot be used: {Why}")]
+    public static partial void Away(ILogger log, string why);
+
+    [LoggerMessage(LogLevel.Warning, "A sign-in by the identity provider failed: {Why}")]
+    public static partial void Failed(ILogger log, string why);
+}

@@ -1,0 +1,65 @@
+using System.Security.Claims;
+using System.Text.Json;
+
+namespace Postern.Pages;
+
+/// <summary>Whom the identity provider named, and where he was going.</summary>
+internal sealed record OidcPerson(string Name, IReadOnlyList<string> Groups, string Next)
+{
+    private const int MaxName = 256;
+    private const int MaxGroups = 1000;
+    private const string Email = "email";
+    private const string Verified = "email_verified";
+
+    /// <summary>
+    /// The person of a token, or, where it does not name him, of what the provider said when it was asked (userinfo).
+    /// An address and the word that it is verified count only from one and the same.
+    /// </summary>
+    /// <exception cref="OidcFaultException">It names nobody.</exception>
+    public static OidcPerson Of(ClaimsIdentity token, JsonElement? userinfo, string claim, string groups, string next)
+    {
+        var fromToken = One([.. token.FindAll(claim).Select(c => c.Value)]);
+        var fromUserinfo = fromToken is null ? One(Values(userinfo, claim)) : null;
+        var name =
+            fromToken ?? fromUserinfo ?? throw new OidcFaultException("the claim that names the person is missing");
+        if (claim == Email)
+        {
+            var said = fromToken is not null
+                ? [.. token.FindAll(Verified).Select(c => c.Value)]
+                : Values(userinfo, Verified);
+            if (said is not [{ } word] || !word.Equals("true", StringComparison.OrdinalIgnoreCase))
+                throw new OidcFaultException("the address is not verified");
+        }
+        if (name.Length > MaxName || name.Any(char.IsControl))
+            throw new OidcFaultException("the claim that names the person is no name");
+        if (groups.Length == 0)
+            return new OidcPerson(name, [], next);
+        string[] named = [.. token.FindAll(groups).Select(c => c.Value)];
+        return new OidcPerson(name, [.. (named.Length > 0 ? named : Values(userinfo, groups)).Take(MaxGroups)], next);
+    }
+
+    /// <summary>Of two names neither is the person's.</summary>
+    private static string? One(string[] values) =>
+        values.Length > 1 ? throw new OidcFaultException("two claims name the person")
+        : values is [{ Length: > 0 } one] ? one
+        : null;
+
+    private static string[] Values(JsonElement? said, string name)
+    {
+        if (said is not { ValueKind: JsonValueKind.Object } all || !all.TryGetProperty(name, out var value))
+            return [];
+        return value.ValueKind switch
+        {
+            JsonValueKind.Array => [.. value.EnumerateArray().Select(Text).OfType<string>()],
+            _ => Text(value) is { } one ? [one] : [],
+        };
+    }
+
+    private static string? Text(JsonElement value) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.String => value.GetString(),
+            JsonValueKind.True => "true",
+            _ => null,
+        };
+}
