@@ -156,9 +156,8 @@ internal sealed class OpenIdProvider : IAsyncDisposable
             return;
         }
         http.Response.ContentType = "text/html";
-        await http.Response.WriteAsync(
-            $"<!DOCTYPE html><title>Provider</title><a id=go href=\"{back.Replace("&", "&amp;", StringComparison.Ordinal)}\">Ada</a>"
-        );
+        var link = back.Replace("&", "&amp;", StringComparison.Ordinal);
+        await http.Response.WriteAsync($"<!DOCTYPE html><title>Provider</title><a id=go href=\"{link}\">Ada</a>");
     }
 
     private async Task RedeemAsync(HttpContext http)

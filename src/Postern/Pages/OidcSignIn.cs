@@ -29,7 +29,7 @@ internal sealed class OidcSignIn
     private const string NonceCookie = "postern_nonce.";
     private const string OnceItem = "once";
 
-    /// <summary>Sign-ins that one browser may have begun at a time; one more, and all before it are forgotten.</summary>
+    /// <summary>Sign-ins that one browser may have begun at a time; one more: all before are forgotten.</summary>
     private const int MostBegun = 8;
 
     /// <summary>It travels in the state, in an address.</summary>

@@ -30,8 +30,8 @@ internal sealed class OidcOptions
     public string Claim { get; set; } = "email";
 
     [Description(
-        "Claim that lists the person's groups: `Postern:Operators:Roles:group:admins` holds for whoever is in the group "
-            + "`admins`. Empty: groups count for nothing."
+        "Claim that lists the person's groups: `Postern:Operators:Roles:group:admins` holds for whoever is in the "
+            + "group `admins`. Empty: groups count for nothing."
     )]
     [RegularExpression("^[!-~]{0,64}$", ErrorMessage = "must be a claim's name")]
     public string GroupsClaim { get; set; } = "";
