@@ -220,6 +220,11 @@ public sealed partial class PlanTests
         "/api/v1/deliveries?endpoint=none",
         "/api/v1/events?type=none",
         "/api/v1/audit",
+        "/api/v1/audit?reason=none&at=2026-01-01..2026-02-01",
+        "/api/v1/audit?actor=none",
+        "/api/v1/audit?address=none&action=none",
+        "/api/v1/audit?trigger=none",
+        "/api/v1/audit?id=aud_01kb3zq0v5e2xr8d7m4n6t9w1c",
     ];
 
     private static readonly string[] Large =

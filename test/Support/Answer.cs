@@ -18,6 +18,9 @@ internal sealed class Answer(HttpResponseMessage response, byte[] body)
 
     public JsonElement Json => JsonSerializer.Deserialize<JsonElement>(Text, Postern.Http.Wire.Json);
 
+    /// <summary>All headers, a line each.</summary>
+    public IEnumerable<string> HeaderLines => _headers.Select(h => $"{h.Key}: {h.Value}");
+
     public string? Header(string name) => _headers.GetValueOrDefault(name);
 
     public string String(string name) => Json.GetProperty(name).GetString()!;

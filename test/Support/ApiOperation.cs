@@ -55,6 +55,9 @@ internal sealed partial class ApiOperation(ApiDocument document, string path, st
     public async Task<List<string>> ProblemsOfAnswerAsync(HttpResponseMessage response, CancellationToken cancel)
     {
         var status = ((int)response.StatusCode).ToString();
+        // Whatever is refused says under which id, and nothing else does.
+        if (IsRefusalId().IsMatch(RefusalIdOf(response)) != (status is "401" or "403" or "429"))
+            return [$"{status} came with the X-Refusal-Id '{RefusalIdOf(response)}'."];
         var responses = operation["responses"]!;
         if (document.Resolve(responses[status] ?? responses["default"]) is not { } said)
             return [$"The status {status} is not documented."];
@@ -88,6 +91,12 @@ internal sealed partial class ApiOperation(ApiDocument document, string path, st
         };
         return document.Problems(schema, JsonSerializer.SerializeToElement(value), where);
     }
+
+    private static string RefusalIdOf(HttpResponseMessage response) =>
+        response.Headers.TryGetValues("X-Refusal-Id", out var ids) ? string.Join(' ', ids) : "";
+
+    [GeneratedRegex("^aud_[0-9a-z]{26}$")]
+    private static partial Regex IsRefusalId();
 
     private static bool TryParse(byte[] body, out JsonElement json)
     {

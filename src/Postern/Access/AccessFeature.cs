@@ -27,6 +27,8 @@ internal static class AccessFeature
             .AddSingleton<Projects>();
         services
             .AddSingleton<KeyAdmin>()
+            .AddSingleton<AuditStore>()
+            .AddSingleton<AuditRoutes>()
             .AddSingleton<KeyRoutes>()
             .AddSingleton<CallbackSecrets>()
             .AddSingleton<CallbackSecretRoutes>()
@@ -41,6 +43,7 @@ internal static class AccessFeature
     public static Doors MapAccess(this Doors doors, IServiceProvider services)
     {
         services.GetRequiredService<KeyRoutes>().Map(doors);
+        services.GetRequiredService<AuditRoutes>().Map(doors);
         services.GetRequiredService<TokenRoutes>().Map(doors);
         services.GetRequiredService<CallbackSecretRoutes>().Map(doors);
         return doors;

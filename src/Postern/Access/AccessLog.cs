@@ -29,9 +29,9 @@ internal static partial class AccessLog
     [LoggerMessage(
         EventId = 101,
         Level = LogLevel.Warning,
-        Message = "Audit rows could not be written: {Reason}; {Lost} lost"
+        Message = "Audit rows of refusals could not be written, and wait: {Reason}"
     )]
-    public static partial void AuditWaits(ILogger log, string reason, int lost);
+    public static partial void AuditWaits(ILogger log, string reason);
 
     [LoggerMessage(EventId = 102, Level = LogLevel.Error, Message = "{Method} {Route} failed")]
     public static partial void RouteFailed(ILogger log, string method, string route, Exception fault);

@@ -1,7 +1,5 @@
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
-using System.Threading.Channels;
 using Postern.Http;
 using Postern.Storage;
 
@@ -9,9 +7,9 @@ namespace Postern.Access;
 
 /// <summary>
 /// The audit. A change writes its row in its own transaction (<see cref="WriteAsync(Tx, AuditRow)"/>). Refusals are
-/// gathered and written in batches beside the requests: what is the same from one address within a minute is counted
-/// into one row, of at most <see cref="MaxDistinct"/> kinds; what does not fit the queue, or cannot be written while
-/// the database is away, is counted in the log. Kept for <c>Postern:Retention:AuditDays</c>.
+/// counted (<see cref="RefusalCounts"/>) and written in batches beside the requests; while the database is away they
+/// wait, in bounded number. Each refused request is given the id of its row: <see cref="RefusalId"/>. Kept for
+/// <c>Postern:Retention:AuditDays</c>.
 /// </summary>
 internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit> log) : BackgroundService
 {
@@ -21,45 +19,113 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
     /// </summary>
     public const string NoProject = "-";
 
-    /// <summary>Kinds of refusal in a minute that get rows of their own; the rest of that minute share one.</summary>
-    public const int MaxDistinct = 2_000;
-    private const int MaxQueued = 10_000;
-    private const long Minute = 60_000_000;
+    public const string CredentialRefused = "credential.refused";
+    public const string ScopeRefused = "scope.refused";
+
+    /// <summary>Too fast, or over a quota.</summary>
+    public const string RateRefused = "rate.refused";
+
+    /// <summary>At the URL of a trigger that exists.</summary>
+    public const string InboundRefused = "inbound.refused";
+
     private static readonly TimeSpan SettleEvery = TimeSpan.FromSeconds(5);
-    private readonly Channel<Counted> _queue = Channel.CreateBounded<Counted>(
-        new BoundedChannelOptions(MaxQueued) { FullMode = BoundedChannelFullMode.Wait }
-    );
-    private readonly ConcurrentDictionary<AuditRow, Counted> _counting = new();
-    private long _lost;
+    private static readonly TimeSpan AgainAfter = TimeSpan.FromSeconds(1);
+    private readonly RefusalCounts _counts = new();
+    private readonly AsyncSignal _due = new();
+    private readonly SemaphoreSlim _writing = new(1, 1);
 
-    public static async ValueTask WriteAsync(Tx tx, AuditRow row) => await InsertAsync(tx, row, tx.Now);
+    public static async ValueTask WriteAsync(Tx tx, AuditRow row) =>
+        await InsertAsync(tx, row, Id.New("aud", tx.Now), tx.Now, 1);
 
-    public void Refused(HttpContext http, Door door, string reason, string? keyId, string address) =>
-        Queue(
-            new AuditRow(
-                NoProject,
-                "credential.refused",
-                Door.Words(door.Credentials),
-                keyId,
-                Route(http, door),
-                address,
-                reason
-            )
+    /// <summary>A credential that opens nothing.</summary>
+    /// <param name="reason">As exact as it is known.</param>
+    /// <param name="keyId">The key, where it was the key's own text; never one that was only claimed.</param>
+    /// <param name="told">What the answer shows of the reason; null: all of it.</param>
+    public void Refused(HttpContext http, Door door, string reason, string? keyId, string address, string? told = null)
+    {
+        var row = new AuditRow(
+            NoProject,
+            CredentialRefused,
+            Door.Words(door.Credentials),
+            keyId,
+            Route(http, door),
+            address,
+            reason
         );
+        // What a stranger chooses (the route, the subject of a token) makes no row of its own: the first of the minute
+        // is shown.
+        var isKey = keyId?.StartsWith("key_", StringComparison.Ordinal) == true;
+        var kind = row with { Actor = isKey ? keyId : null, Route = null };
+        Count(http, row, kind, kind with { Actor = null, Reason = told ?? reason });
+    }
+
+    /// <summary>A request that a trigger's URL turned away.</summary>
+    /// <param name="reason">As exact as it is known; of <c>signed_412_s_ago</c> the seconds make no kind.</param>
+    public void InboundTurnedAway(
+        HttpContext http,
+        Door door,
+        AuditTrigger trigger,
+        string reason,
+        string address,
+        int status
+    )
+    {
+        var row = new AuditRow(
+            trigger.Project,
+            InboundRefused,
+            Door.Words(door.Credentials),
+            null,
+            Route(http, door),
+            address,
+            reason,
+            trigger
+        );
+        var coarse = reason.StartsWith("signed_", StringComparison.Ordinal) ? "signed_" + reason[^3..] : reason;
+        var kind = row with { Route = null, Reason = coarse };
+        // A wrong proof is told from none, or from an old one, by nothing that the sender gets.
+        Count(http, row, kind, status == 401 ? kind with { Reason = "401" } : kind);
+    }
 
     /// <param name="why">What was asked for and refused; null for what the door asks.</param>
     public void Forbidden(HttpContext http, Door door, ProjectCaller caller, string address, string? why = null) =>
-        Queue(
-            new AuditRow(
-                caller.Project,
-                "scope.refused",
-                caller.Authority.Credential,
-                caller.Authority.LoggedActor,
-                Route(http, door),
-                address,
-                why ?? door.Authorization.Words
-            )
+        OfCaller(http, door, caller, ScopeRefused, address, why ?? door.Authorization.Words);
+
+    /// <summary>Too fast, or over a quota.</summary>
+    /// <param name="caller">Null where none was proved.</param>
+    public void Limited(HttpContext http, Door door, ProjectCaller? caller, string address, string reason)
+    {
+        if (caller is not null)
+        {
+            OfCaller(http, door, caller, RateRefused, address, reason);
+            return;
+        }
+        var row = new AuditRow(
+            NoProject,
+            RateRefused,
+            Door.Words(door.Credentials),
+            null,
+            Route(http, door),
+            address,
+            reason
         );
+        Count(http, row, row with { Route = null, Credential = null });
+    }
+
+    private void OfCaller(
+        HttpContext http,
+        Door door,
+        ProjectCaller caller,
+        string action,
+        string address,
+        string reason
+    )
+    {
+        var (credential, actor) = (caller.Authority.Credential, caller.Authority.LoggedActor);
+        Count(
+            http,
+            new AuditRow(caller.Project, action, credential, actor, Route(http, door), address, Wire.Cut(reason, 500))
+        );
+    }
 
     /// <summary>A change that was made through a door: on disk before the change is answered.</summary>
     public async Task ChangedAsync(HttpContext http, Door door, ProjectCaller caller, string action, string address)
@@ -78,177 +144,127 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         );
         await database.WriteAsync(async tx =>
         {
-            await InsertAsync(tx, row, tx.Now);
+            await WriteAsync(tx, row);
             return 0;
         });
     }
 
-    public void ExposedInUrl(HttpContext http, string? keyId, string address) =>
-        Queue(new AuditRow(NoProject, "key.exposed", "key", keyId, http.Request.Method, address, "credential_in_url"));
+    public void ExposedInUrl(HttpContext http, string? keyId, string address)
+    {
+        var row = new AuditRow(
+            NoProject,
+            "key.exposed",
+            "key",
+            keyId,
+            http.Request.Method,
+            address,
+            "credential_in_url"
+        );
+        Count(http, row, row with { Route = null });
+    }
 
     /// <summary>What callers choose, as a short digest.</summary>
     public static string Hashed(string chosen) =>
         "h:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(chosen)).AsSpan(0, 8));
 
-    public ValueTask<List<AuditView>> ListAsync(string project, bool withRefusals, Cursor? after, int limit) =>
-        database.SearchAsync(tx =>
-            tx.ListAsync(
-                """
-                SELECT id, at, action, credential, actor, route, address, reason, times FROM audit
-                WHERE (project = $1 OR project = $2) AND id < $3 ORDER BY id DESC LIMIT $4
-                """,
-                r => new AuditView(
-                    r.GetString(0),
-                    Wire.Iso(r.GetInt64(1)),
-                    r.GetString(2),
-                    r.TextOrNull(3),
-                    r.TextOrNull(4),
-                    r.TextOrNull(5),
-                    r.TextOrNull(6),
-                    r.TextOrNull(7),
-                    r.GetInt64(8)
-                ),
-                project,
-                withRefusals ? NoProject : project,
-                after?.Id ?? "~",
-                limit
-            )
-        );
+    /// <summary>
+    /// Writes what waits on this node, so that whoever has an id finds its row. Where the database does not take it
+    /// now, it goes on waiting.
+    /// </summary>
+    public Task<bool> SettleAsync() => WriteDueAsync(all: false);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var batch = new List<Counted>();
-        while (true)
+        while (!stoppingToken.IsCancellationRequested)
         {
-            batch.Clear();
-            var open = await WaitAsync();
-            while (batch.Count < 500 && _queue.Reader.TryRead(out var row))
-                batch.Add(row);
-            Settle(batch, all: !open);
             try
             {
-                if (batch.Count > 0)
-                    await database.WriteAsync(tx => WriteAsync(tx, batch), CancellationToken.None);
-                if (Interlocked.Exchange(ref _lost, 0) is > 0 and var lost)
-                    AccessLog.AuditWaits(log, "more come than can be written", (int)lost);
+                await _due.WaitAsync(SettleEvery, clock, stoppingToken);
+                if (!await WriteDueAsync(all: false))
+                    await Task.Delay(AgainAfter, clock, stoppingToken);
             }
-            catch (Exception fault) when (fault is not OutOfMemoryException)
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
-                AccessLog.AuditWaits(log, fault.Message, batch.Count);
+                break;
             }
-            if (!open && batch.Count == 0)
-                return;
         }
-    }
-
-    /// <summary>Until there is something to write, or to settle; false once the queue is closed and empty.</summary>
-    private async Task<bool> WaitAsync()
-    {
-        using var until = new CancellationTokenSource(SettleEvery, clock);
-        try
-        {
-            return await _queue.Reader.WaitToReadAsync(until.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            return true;
-        }
-    }
-
-    /// <summary>Rows whose minute is over: what was counted beside the first is written to them.</summary>
-    private void Settle(List<Counted> batch, bool all)
-    {
-        var now = database.Now;
-        foreach (var (key, row) in _counting)
-        {
-            if (!all && now - row.At < Minute)
-                continue;
-            _counting.TryRemove(key, out _);
-            if (row.Times > 1)
-                batch.Add(row);
-        }
-    }
-
-    private static async ValueTask<int> WriteAsync(Tx tx, List<Counted> batch)
-    {
-        foreach (var counted in batch)
-        {
-            var row = counted.Row;
-            await tx.ExecuteAsync(
-                """
-                INSERT INTO audit (project, id, at, action, credential, actor, route, address, reason, times)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-                ON CONFLICT (project, id) DO UPDATE SET times = excluded.times
-                """,
-                row.Project,
-                counted.Id,
-                counted.At,
-                row.Action,
-                row.Credential,
-                row.Actor,
-                row.Route,
-                row.Address,
-                row.Reason,
-                counted.Times
-            );
-        }
-        return batch.Count;
     }
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        _queue.Writer.TryComplete();
-        if (ExecuteTask is { } task)
-            await task.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await base.StopAsync(cancellationToken);
+        await WriteDueAsync(all: true);
     }
 
-    private static async ValueTask InsertAsync(Tx tx, AuditRow row, long at) =>
+    public override void Dispose()
+    {
+        _writing.Dispose();
+        base.Dispose();
+    }
+
+    /// <summary>False: the database did not take it.</summary>
+    private async Task<bool> WriteDueAsync(bool all)
+    {
+        await _writing.WaitAsync();
+        try
+        {
+            while (_counts.Take(database.Now, all) is { Count: > 0 } batch)
+            {
+                await database.WriteAsync(tx => WriteAsync(tx, batch), CancellationToken.None);
+                _counts.Written(batch);
+            }
+            return true;
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            AccessLog.AuditWaits(log, fault.Message);
+            return false;
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    private static async ValueTask<int> WriteAsync(Tx tx, List<(CountedRefusal Refusal, long Times)> batch)
+    {
+        foreach (var (refusal, times) in batch)
+            await InsertAsync(tx, refusal.Row, refusal.Id, refusal.At, times);
+        return batch.Count;
+    }
+
+    private static async ValueTask InsertAsync(Tx tx, AuditRow row, string id, long at, long times) =>
         await tx.ExecuteAsync(
             """
-            INSERT INTO audit (project, id, at, action, credential, actor, route, address, reason)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            INSERT INTO audit (project, id, at, action, credential, actor, route, address, reason, times, trigger_name,
+              trigger_uid)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+            ON CONFLICT (project, id) DO UPDATE SET times = excluded.times
             """,
             row.Project,
-            Id.New("aud", tx.Now),
+            id,
             at,
             row.Action,
             row.Credential,
             row.Actor,
             row.Route,
             row.Address,
-            row.Reason
+            row.Reason,
+            times,
+            row.Trigger?.Name,
+            row.Trigger?.Uid
         );
 
-    private void Queue(AuditRow row)
+    private void Count(HttpContext http, AuditRow row, AuditRow? kind = null, AuditRow? told = null)
     {
-        // What a stranger chooses (the route, the id that a key claims) makes no row of its own: the first of the
-        // minute is shown.
-        var key = row.Project == NoProject ? row with { Actor = null, Route = null } : row;
-        if (_counting.Count >= MaxDistinct && !_counting.ContainsKey(key))
-            key = row = new AuditRow(NoProject, row.Action, Reason: "many");
-        var fresh = new Counted(row, Id.New("aud", database.Now), database.Now);
-        var counted = _counting.GetOrAdd(key, fresh);
-        if (!ReferenceEquals(counted, fresh))
-            counted.Again();
-        else if (!_queue.Writer.TryWrite(fresh))
-            Interlocked.Increment(ref _lost);
-    }
-
-    /// <summary>A row, and how often the same was said within its minute.</summary>
-    private sealed class Counted(AuditRow row, string id, long at)
-    {
-        private long _times = 1;
-
-        public AuditRow Row => row;
-
-        public string Id => id;
-
-        public long At => at;
-
-        public long Times => Interlocked.Read(ref _times);
-
-        public void Again() => Interlocked.Increment(ref _times);
+        kind ??= row;
+        var now = database.Now;
+        var (id, isNew) = _counts.Add(row, kind, told ?? kind, now, () => Id.New("aud", now));
+        // Of two refusals of one request, the first is why it was refused.
+        if (http.Features.Get<RefusalId>() is null)
+            http.Features.Set(new RefusalId(id));
+        if (isNew)
+            _due.Set();
     }
 
     /// <summary>The pattern, never the path: a path may hold what a caller chose.</summary>

@@ -5,7 +5,7 @@ namespace Postern.Access;
 /// <param name="Caller">Who came in, or null.</param>
 /// <param name="Why">What was unfit, when nobody did.</param>
 /// <param name="Reason">For the audit and, for tokens, the challenge.</param>
-/// <param name="KeyId">The id that a refused key claimed to be: safe to log.</param>
+/// <param name="KeyId">The key, where one of its own texts was refused; never what was only claimed.</param>
 /// <param name="IsAmbiguous">Two credentials that disagree: refused whatever they are.</param>
 internal readonly record struct CredentialAnswer(
     ProjectCaller? Caller,

@@ -153,7 +153,7 @@ internal sealed class CredentialReader(
         if ((opens & (Credentials.Key | Credentials.Operator | Credentials.PersonalKey)) == 0)
             return CredentialAnswer.Unfit(UnfitCredential.BadToken, "malformed");
         if (await kept.Keys.VerifyAsync(key, now) is not { } grant)
-            return CredentialAnswer.Unfit(UnfitCredential.BadKey, "unknown_key", ApiKey.TryParse(key)?.Id);
+            return CredentialAnswer.Unfit(UnfitCredential.BadKey, kept.Keys.WhyRefused(key, now, out var keyId), keyId);
         var row = grant.Key.Row;
         if (opens == Credentials.PersonalKey && row.Kind != "pat")
             return CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_kind", row.Id);

@@ -16,26 +16,45 @@ internal sealed class FailedCredentials(
 {
     /// <summary>A machine's own users are many programs behind one address.</summary>
     private const int LoopbackFactor = 10;
+    private const string TooMany = "too_many_failures";
 
     /// <summary>The refusal, or 429 in its place when this address has failed too often.</summary>
     /// <param name="http">The request.</param>
     /// <param name="reason">For the audit.</param>
-    /// <param name="keyId">The id that a refused key claimed to be, if any.</param>
+    /// <param name="keyId">The key, where its own text was presented and it has ended or is of another kind.</param>
     /// <param name="refusal">The 401 in the door's words.</param>
-    public Refusal Refuse(HttpContext http, string reason, string? keyId, Refusal refusal)
+    /// <param name="trigger">The trigger whose URL was asked.</param>
+    public Refusal Refuse(HttpContext http, string reason, string? keyId, Refusal refusal, AuditTrigger? trigger = null)
     {
         var address = credentials.AddressOf(http);
+        var door = http.GetEndpoint()?.Metadata.GetMetadata<Door>();
         if (Take(http) is { Allowed: false } wait)
+        {
+            if (door is not null && trigger is not null)
+                audit.InboundTurnedAway(http, door, trigger, TooMany, address, 429);
+            else if (door is not null)
+                audit.Limited(http, door, null, address, TooMany);
             return new Refusal(
                 429,
                 "Too many failed credentials from this address. A correct one is still accepted.",
-                "too_many_failures"
+                TooMany
             )
             {
                 RetryAfterSeconds = (int)Math.Ceiling(wait.RetryAfter),
             };
+        }
+        if (door is not null && trigger is not null)
+            audit.InboundTurnedAway(http, door, trigger, reason, address, refusal.Status);
+        else if (door is not null)
+            audit.Refused(http, door, reason, keyId, address, refusal.Challenge ?? refusal.Code);
+        return refusal;
+    }
+
+    /// <summary>A refusal that is no fault of a credential: with its row, and at nobody's cost.</summary>
+    public Refusal TurnAway(HttpContext http, AuditTrigger trigger, string reason, Refusal refusal)
+    {
         if (http.GetEndpoint()?.Metadata.GetMetadata<Door>() is { } door)
-            audit.Refused(http, door, reason, keyId, address);
+            audit.InboundTurnedAway(http, door, trigger, reason, credentials.AddressOf(http), refusal.Status);
         return refusal;
     }
 

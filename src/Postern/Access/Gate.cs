@@ -47,6 +47,8 @@ internal sealed class Gate(
         try
         {
             var result = await AnswerAsync(http, door, use);
+            if (result is Refusal refusal)
+                EnsureAudited(http, door, refusal);
             await result.ExecuteAsync(http);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
@@ -59,6 +61,7 @@ internal sealed class Gate(
         }
         catch (QuotaReachedException full)
         {
+            EnsureAudited(http, door, full.Refusal);
             await full.Refusal.ExecuteAsync(http);
         }
         catch (BadHttpRequestException fault)
@@ -215,10 +218,30 @@ internal sealed class Gate(
         HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
 
     /// <summary>
+    /// Whatever is refused has a row, whose id the answer shows: also what a handler, or a limit, refuses by itself.
+    /// </summary>
+    private void EnsureAudited(HttpContext http, Door door, Refusal refusal)
+    {
+        if (!RefusalId.IsShownOn(refusal.Status) || http.Features.Get<RefusalId>() is not null)
+            return;
+        var (caller, address) = (http.Features.Get<RequestCaller>() as ProjectCaller, credentials.AddressOf(http));
+        var reason = refusal.Code ?? ProblemFormat.CodeOf(refusal.Status);
+        if (refusal.Status == 429)
+            audit.Limited(http, door, caller, address, reason);
+        else if (caller is not null && refusal.Status == 403)
+            audit.Forbidden(http, door, caller, address, reason);
+        else
+            audit.Refused(http, door, reason, null, address);
+    }
+
+    /// <summary>
     /// A scope that was refused by the handler, because it depends on the path, the body or a stored row.
     /// </summary>
     private void AuditDenial(HttpContext http, Door door, ProjectCaller caller, Refusal refusal)
     {
+        // A handler that knows better why has said so itself.
+        if (http.Features.Get<RefusalId>() is not null)
+            return;
         if (refusal.Status == 403 || (refusal.Status == 404 && caller.Denied is not null))
             audit.Forbidden(http, door, caller, credentials.AddressOf(http), caller.Denied?.ToString() ?? refusal.Code);
     }

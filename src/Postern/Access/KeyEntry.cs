@@ -50,6 +50,25 @@ internal sealed class KeyEntry
         return new KeyGrant(this, secret);
     }
 
+    /// <summary>
+    /// Why a text of the key opens nothing now: <c>revoked_key</c>, <c>expired_key</c>, <c>rotated_key</c>; null when
+    /// it is none of its texts, as far back as the last rotation.
+    /// </summary>
+    public string? WhyRefused(string key, long now)
+    {
+        var row = Row;
+        var isPresent = KeyDigest.Matches(key, row.Salt, row.Digest);
+        var isPrevious = row.PreviousSalt is { } salt && KeyDigest.Matches(key, salt, row.PreviousDigest!);
+        if (!isPresent && !isPrevious)
+            return null;
+        return WhyEnded(now) switch
+        {
+            StreamEnd.Revoked => "revoked_key",
+            StreamEnd.Expired => "expired_key",
+            _ => "rotated_key",
+        };
+    }
+
     public void Update(KeyRow row)
     {
         if (row.Changed >= Row.Changed)

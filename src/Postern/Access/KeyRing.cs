@@ -27,6 +27,20 @@ internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey 
         return (await FindAsync(key.Id))?.Matches(key.Text, now);
     }
 
+    /// <summary>
+    /// Why a presented text opens nothing, for the audit alone, and the key's id where it is one of the key's own.
+    /// </summary>
+    public string WhyRefused(string presented, long now, out string? keyId)
+    {
+        keyId = null;
+        if (ApiKey.TryParse(presented) is not { } key)
+            return presented.StartsWith("pst_", StringComparison.Ordinal) ? "mistyped_key" : "unknown_key";
+        if (!_byId.TryGetValue(key.Id, out var entry) || entry.WhyRefused(key.Text, now) is not { } why)
+            return "unknown_key";
+        keyId = key.Id;
+        return why;
+    }
+
     /// <summary>The key of an id in a project, alive; null when there is none.</summary>
     public async ValueTask<KeyEntry?> FindAsync(string project, string id)
     {

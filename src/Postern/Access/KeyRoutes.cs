@@ -3,10 +3,10 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// Keys, projects and the audit: what an administrator does, over HTTP. The same is done by <c>postern keys</c> and
+/// Keys and projects: what an administrator does, over HTTP. The same is done by <c>postern keys</c> and
 /// <c>postern projects</c>.
 /// </summary>
-internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects projects, Audit audit)
+internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects projects)
 {
     private const int MaxBody = 64 * 1024;
 
@@ -49,14 +49,6 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
             .WithSummary("List the projects")
             .Paged()
             .Produces<Page<ProjectView>>()
-            .Produces(400, 401, 403);
-
-        doors
-            .Group("/api/v1/audit", ProblemFormat.Instance)
-            .Get("", Credentials.Key, Authorization.Admin, ReadAudit)
-            .WithSummary("Read the audit, newest first")
-            .Paged()
-            .Produces<Page<AuditView>>()
             .Produces(400, 401, 403);
     }
 
@@ -198,20 +190,6 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
                 p => new Cursor(p.CreatedAt, p.Id)
             )
         );
-    }
-
-    private async Task<IResult> ReadAudit(HttpContext http, ProjectCaller caller)
-    {
-        if (!PageQuery.Read(http, 50, 200).Try(out var page, out var wrong))
-            return wrong;
-        // Refused credentials prove no project; the server's first project reads them.
-        var rows = await audit.ListAsync(
-            caller.Project,
-            caller.Project == await projects.DefaultAsync(),
-            page.After,
-            page.Limit + 1
-        );
-        return Reply.Ok(Page.Of(rows, page.Limit, row => row, row => new Cursor(0, row.Id)));
     }
 
     private async ValueTask<Refusal?> RefuseUnlessDefaultRoot(ProjectCaller caller)

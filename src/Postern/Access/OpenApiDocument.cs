@@ -208,6 +208,17 @@ internal sealed class OpenApiDocument
             content[media] = new JsonObject { ["schema"] = schema };
         if (content.Count > 0 && door.Method != "HEAD")
             response["content"] = content;
+        if (RefusalId.IsShownOn(status) || status == 0)
+            response["headers"] = new JsonObject
+            {
+                [RefusalId.Header] = new JsonObject
+                {
+                    ["description"] =
+                        "On 401, 403 and 429: the id of the row of the audit that says why. "
+                        + "An administrator reads it; it tells the caller nothing.",
+                    ["schema"] = new JsonObject { ["type"] = "string" },
+                },
+            };
         return response;
     }
 

@@ -24,8 +24,14 @@ internal sealed class SenderGate(FailedCredentials failed, VerificationPlaces pl
     /// <param name="http">The request.</param>
     /// <param name="reason">For the audit.</param>
     /// <param name="refusal">The 401 in the door's words.</param>
-    public Refusal Refuse(HttpContext http, string reason, Refusal refusal) =>
-        failed.Refuse(http, reason, null, refusal);
+    /// <param name="trigger">The trigger whose URL was asked.</param>
+    public Refusal Refuse(HttpContext http, string reason, Refusal refusal, AuditTrigger? trigger = null) =>
+        failed.Refuse(http, reason, null, refusal, trigger);
+
+    /// <summary>Turns away what came rightly to a trigger's URL.</summary>
+    /// <param name="reason">For the audit of the trigger; the sender gets <paramref name="refusal"/>.</param>
+    public Refusal TurnAway(HttpContext http, AuditTrigger trigger, string reason, Refusal refusal) =>
+        failed.TurnAway(http, trigger, reason, refusal);
 
     /// <summary>Returns null when a project's senders may go on, else the 429.</summary>
     public Refusal? Slower(HttpContext http, string project) => rates.OfCallback(http, project);

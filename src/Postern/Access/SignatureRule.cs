@@ -16,4 +16,8 @@ internal sealed record SignatureRule(
     string? Header = null,
     HmacForm? Form = null,
     bool AlsoTimed = false
-);
+)
+{
+    /// <summary>Secrets that signed until lately: they verify nothing, and say why something is refused.</summary>
+    public IReadOnlyList<string> Retired { get; init; } = [];
+}

@@ -31,9 +31,29 @@ internal static class Signatures
             return SignatureAnswer.Invalid;
         var given = rule.Header is { } own ? One(headers, own) : First(headers, rule.Scheme.Headers);
         if (string.IsNullOrEmpty(given))
-            return SignatureAnswer.Invalid;
+            return SignatureAnswer.Unsigned;
         var now = nowMicroseconds / 1_000_000;
-        return rule.Scheme.Proof switch
+        var answer = Verify(rule, headers, given, body, now);
+        if (answer.IsValid || rule.Retired.Count == 0)
+            return answer;
+        // Tried for whatever is refused, so that the time says nothing of it.
+        var before = Verify(rule with { Secrets = rule.Retired }, headers, given, body, now);
+        return before.IsValid || before.Fault.StartsWith("signed_", StringComparison.Ordinal)
+            ? SignatureAnswer.Invalid with
+            {
+                Fault = "retired_secret",
+            }
+            : answer;
+    }
+
+    private static SignatureAnswer Verify(
+        SignatureRule rule,
+        IHeaderDictionary headers,
+        string given,
+        ReadOnlySpan<byte> body,
+        long now
+    ) =>
+        rule.Scheme.Proof switch
         {
             Proof.Standard => Standard(rule, headers, given, body, now),
             Proof.TimedHmac => TimedHmac(rule, given, body, now),
@@ -43,7 +63,6 @@ internal static class Signatures
                 ? TimedHmac(rule, given, body, now)
                 : DescribedHmac(rule, headers, given, body, now),
         };
-    }
 
     /// <summary>Where a sender chooses his form: the headers, and what may stand in each.</summary>
     private static readonly (string Header, string[] Forms)[] Places =
@@ -142,7 +161,7 @@ internal static class Signatures
         if (
             One(headers, prefix + "id") is not { Length: > 0 and <= 256 } id
             || id.Contains('.', StringComparison.Ordinal)
-            || !Fresh(One(headers, prefix + "timestamp"), now, HmacForm.StandardTolerance, out var seconds)
+            || !IsInstant(One(headers, prefix + "timestamp"), out var seconds)
         )
             return SignatureAnswer.Invalid;
         var candidates = given
@@ -181,7 +200,9 @@ internal static class Signatures
                 && SignatureMath.Base64(secret["whpk_".Length..]) is { } key
             )
                 valid |= SignatureMath.IsByKey(key, byKey, [.. head, .. body]);
-        return new SignatureAnswer(valid, "standard " + id);
+        return IsFresh(seconds, now, HmacForm.StandardTolerance)
+            ? new SignatureAnswer(valid, "standard " + id)
+            : SignatureAnswer.Stale(valid, now - seconds);
     }
 
     /// <summary><c>t=…,v1=…[,v1=…]</c> over the instant, a full stop and the body.</summary>
@@ -192,7 +213,7 @@ internal static class Signatures
         if (
             parts.Length > SignatureMath.MaxCandidates
             || instants.Count != 1
-            || !Fresh(instants[0][2..], now, HmacForm.StandardTolerance, out var seconds)
+            || !IsInstant(instants[0][2..], out var seconds)
         )
             return SignatureAnswer.Invalid;
         var signatures = SignatureMath.Decode(
@@ -200,10 +221,10 @@ internal static class Signatures
             base64: false
         );
         var head = Encoding.ASCII.GetBytes($"{seconds}.");
-        return new SignatureAnswer(
-            SignatureMath.AnyMatches(rule.Secrets, "sha256", head, body, [], signatures),
-            "timed " + SignatureMath.Digest(head, body, [])
-        );
+        var valid = SignatureMath.AnyMatches(rule.Secrets, "sha256", head, body, [], signatures);
+        return IsFresh(seconds, now, HmacForm.StandardTolerance)
+            ? new SignatureAnswer(valid, "timed " + SignatureMath.Digest(head, body, []))
+            : SignatureAnswer.Stale(valid, now - seconds);
     }
 
     /// <summary>A signature over a template of the body, and perhaps an instant and an id.</summary>
@@ -231,18 +252,21 @@ internal static class Signatures
         var written = candidates
             .Where(c => plain || c.StartsWith(form.Prefix, StringComparison.Ordinal))
             .Select(c => c.StartsWith(form.Prefix, StringComparison.Ordinal) ? c[form.Prefix.Length..] : c);
-        var (head, tail) = template;
-        return new SignatureAnswer(
-            SignatureMath.AnyMatches(
-                rule.Secrets,
-                form.Algorithm,
-                head,
-                body,
-                tail,
-                SignatureMath.Decode(written, form.Encoding == "base64")
-            ),
-            (form.SignsTime ? "timed " : "body ") + SignatureMath.Digest(head, body, tail)
+        var (head, tail, stale) = template;
+        var valid = SignatureMath.AnyMatches(
+            rule.Secrets,
+            form.Algorithm,
+            head,
+            body,
+            tail,
+            SignatureMath.Decode(written, form.Encoding == "base64")
         );
+        return stale is { } age
+            ? SignatureAnswer.Stale(valid, age)
+            : new SignatureAnswer(
+                valid,
+                (form.SignsTime ? "timed " : "body ") + SignatureMath.Digest(head, body, tail)
+            );
     }
 
     private static SignatureAnswer PublicKey(
@@ -255,14 +279,16 @@ internal static class Signatures
     {
         if (Template(rule.Scheme.Form!, headers, now) is not { } template)
             return SignatureAnswer.Invalid;
-        var (head, tail) = template;
+        var (head, tail, stale) = template;
         byte[] signed = [.. head, .. body, .. tail];
         var signatures = SignatureMath.Decode([given], base64: false);
         var valid = false;
         foreach (var secret in rule.Secrets.Take(MaxSecrets))
             if (secret.Length == 2 * Ed25519.PublicKeySize && secret.All(char.IsAsciiHexDigit))
                 valid |= SignatureMath.IsByKey(Convert.FromHexString(secret), signatures, signed);
-        return new SignatureAnswer(valid, "timed " + SignatureMath.Digest(head, body, tail));
+        return stale is { } age
+            ? SignatureAnswer.Stale(valid, age)
+            : new SignatureAnswer(valid, "timed " + SignatureMath.Digest(head, body, tail));
     }
 
     private static SignatureAnswer Secret(SignatureRule rule, string given)
@@ -277,17 +303,19 @@ internal static class Signatures
     }
 
     /// <summary>
-    /// What stands before and behind the body in what is signed; null when a header that it names is missing or stale.
+    /// What stands before and behind the body in what is signed, and how many seconds too old it is where it is; null
+    /// when a header that it names is missing or none.
     /// </summary>
-    private static (byte[] Head, byte[] Tail)? Template(HmacForm form, IHeaderDictionary headers, long now)
+    private static (byte[] Head, byte[] Tail, long? Stale)? Template(HmacForm form, IHeaderDictionary headers, long now)
     {
-        var seconds = 0L;
-        if (
-            form.TimestampHeader is { } instant
-            && !Fresh(One(headers, instant), now, form.ToleranceSeconds, out seconds)
-            && form.SignsTime
-        )
-            return null;
+        var (seconds, stale) = (0L, (long?)null);
+        if (form.SignsTime)
+        {
+            if (form.TimestampHeader is null || !IsInstant(One(headers, form.TimestampHeader), out seconds))
+                return null;
+            if (!IsFresh(seconds, now, form.ToleranceSeconds))
+                stale = now - seconds;
+        }
         string? id = null;
         if (
             form.SignsId
@@ -302,7 +330,7 @@ internal static class Signatures
             .Signed.Replace("{timestamp}", seconds.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
             .Replace("{id}", id ?? "", StringComparison.Ordinal);
         var at = filled.IndexOf("{body}", StringComparison.Ordinal);
-        return (Encoding.UTF8.GetBytes(filled[..at]), Encoding.UTF8.GetBytes(filled[(at + "{body}".Length)..]));
+        return (Encoding.UTF8.GetBytes(filled[..at]), Encoding.UTF8.GetBytes(filled[(at + "{body}".Length)..]), stale);
     }
 
     /// <summary>
@@ -314,11 +342,12 @@ internal static class Signatures
         return digits > 0 && body[digits] == '.';
     }
 
-    private static bool Fresh(string? text, long now, long tolerance, out long seconds) =>
+    private static bool IsInstant(string? text, out long seconds) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out seconds)
         && seconds < long.MaxValue / 2
-        && Math.Abs(now - seconds) <= tolerance
         && seconds.ToString(CultureInfo.InvariantCulture) == text;
+
+    private static bool IsFresh(long seconds, long now, long tolerance) => Math.Abs(now - seconds) <= tolerance;
 
     /// <summary>
     /// A header that stands there once; twice is none, because which one was signed is not ours to choose.

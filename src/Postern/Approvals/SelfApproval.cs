@@ -29,7 +29,7 @@ internal sealed class SelfApproval(
         if (!await IsItselfAsync(caller, approval))
             return null;
         if (http.GetEndpoint()?.Metadata.GetMetadata<Door>() is { } door)
-            audit.Forbidden(http, door, caller, credentials.AddressOf(http));
+            audit.Forbidden(http, door, caller, credentials.AddressOf(http), Refusal.Code);
         return Refusal;
     }
 

@@ -44,6 +44,7 @@ internal sealed record Refusal(int Status, string Message, string? Code = null) 
             response.Headers.WWWAuthenticate = Challenge;
         if (Allow is not null)
             response.Headers.Allow = Allow;
+        RefusalId.Write(http, Status);
         var family = ErrorFormat.Of(http);
         family.Prepare(http);
         if (await family.TryAnswerAsync(this, http))

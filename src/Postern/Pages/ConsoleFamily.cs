@@ -55,6 +55,7 @@ internal sealed class ConsoleFamily : ErrorFormat
             return false;
         http.Response.Headers.Remove("WWW-Authenticate");
         http.Response.Headers.Remove("x-should-retry");
+        http.Response.Headers.Remove(RefusalId.Header);
         // The strict cookie does not come with a link of another site: the same page asked for from here brings it.
         if (http.Request.Headers["Sec-Fetch-Site"] is ["cross-site"])
             await (await writer.AgainAsync(http, writer.Paths.Public(NextOf(http.Request)))).ExecuteAsync(http);

@@ -1,3 +1,5 @@
+using Postern.Http;
+
 namespace Postern.Pages;
 
 /// <summary>A rendered page.</summary>
@@ -7,6 +9,7 @@ internal sealed class HtmlResult(int status, byte[] page) : IResult
     {
         ConsoleFamily.Instance.Prepare(http);
         http.Response.StatusCode = status;
+        RefusalId.Write(http, status);
         http.Response.ContentType = "text/html; charset=utf-8";
         http.Response.ContentLength = page.Length;
         if (!HttpMethods.IsHead(http.Request.Method))

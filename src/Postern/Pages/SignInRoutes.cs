@@ -74,7 +74,7 @@ internal sealed class SignInRoutes(
                 : (null, "revoked", link.Key);
         return await keys.VerifyAsync(text, database.Now) is { } grant
             ? (new ConsolePerson(grant.Key.Row.Project, grant.Key.Row.Id, grant.Secret), "", null)
-            : (null, "unknown_key", ApiKey.TryParse(text)?.Id);
+            : (null, keys.WhyRefused(text, database.Now, out var known), known);
     }
 
     private async Task<IResult> SignOut(PageContext context, ConsoleForm form)

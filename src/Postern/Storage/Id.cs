@@ -18,10 +18,14 @@ internal static class Id
     /// <param name="now">The database's time, in microseconds: ids of several nodes are compared.</param>
     public static string New(string prefix, long now) => New(prefix, now, Order);
 
-    internal static string New(string prefix, long now, IdOrder order)
-    {
-        var value = NewValue(now, order);
-        return string.Create(
+    internal static string New(string prefix, long now, IdOrder order) => Text(prefix, NewValue(now, order));
+
+    /// <summary>Returns what every id that was made at a time, or later, sorts behind; for bounds of a list.</summary>
+    /// <param name="at">Microseconds, not negative.</param>
+    public static string From(string prefix, long at) => Text(prefix, new UInt128((ulong)(at / 1000) << 16, 0));
+
+    private static string Text(string prefix, UInt128 value) =>
+        string.Create(
             prefix.Length + 27,
             (prefix, value),
             static (text, state) =>
@@ -33,7 +37,6 @@ internal static class Id
                     text[i] = Letters[(int)(rest & 31)];
             }
         );
-    }
 
     /// <summary>Makes an id in the form of a UUID, version 7.</summary>
     /// <param name="now">The database's time, in microseconds.</param>

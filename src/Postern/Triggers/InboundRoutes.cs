@@ -86,7 +86,7 @@ internal sealed class InboundRoutes(
                 : await gate.VerifyAsync(
                     http,
                     body.Length,
-                    rule.Secrets.Count,
+                    rule.Secrets.Count + rule.Retired.Count,
                     () => new Verified(Signatures.Verify(rule, http.Request.Headers, body.Bytes.Span, database.Now))
                 );
             if (verified is not { Answer: var answer })
@@ -94,13 +94,14 @@ internal sealed class InboundRoutes(
             if (!answer.IsValid)
                 return gate.Refuse(
                     http,
-                    "bad_signature",
-                    new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "Signature realm=\"postern\"" }
+                    answer.Fault,
+                    new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "Signature realm=\"postern\"" },
+                    trigger.Audited
                 );
             if (!trigger.IsActive)
-                return TriggerFamily.NotFound;
+                return gate.TurnAway(http, trigger.Audited, "paused", TriggerFamily.NotFound);
             if (gate.Slower(http, trigger.Project) is { } slower)
-                return slower;
+                return gate.TurnAway(http, trigger.Audited, "rate_limited", slower);
             return await TakeSignedAsync(http, trigger, body.Bytes.ToArray(), answer.Replay);
         }
 
@@ -143,10 +144,15 @@ internal sealed class InboundRoutes(
             && buckets.Take("trigger " + trigger.Uid, (int)perMinute, perMinute / 60.0) is { Allowed: false } wait
         )
         {
-            return new Refusal(429, "Too many requests", "rate_limited_trigger")
-            {
-                RetryAfterSeconds = Math.Max(1, (int)Math.Ceiling(wait.RetryAfter)),
-            };
+            return gate.TurnAway(
+                http,
+                trigger.Audited,
+                "rate_limited_trigger",
+                new Refusal(429, "Too many requests", "rate_limited_trigger")
+                {
+                    RetryAfterSeconds = Math.Max(1, (int)Math.Ceiling(wait.RetryAfter)),
+                }
+            );
         }
         return await start.TakeAsync(trigger, incoming, body, delivery, passes) switch
         {
@@ -159,7 +165,7 @@ internal sealed class InboundRoutes(
                 200,
                 new CapturedView(filtered.Id, null, null, true)
             ),
-            _ => Full,
+            _ => gate.TurnAway(http, trigger.Audited, "in_flight_limit", Full),
         };
     }
 

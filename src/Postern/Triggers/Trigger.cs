@@ -56,6 +56,12 @@ internal sealed record Trigger
 
     public string? Filter { get; init; }
 
+    /// <summary>Secrets that signed until lately, sealed; null when there are none.</summary>
+    public byte[]? RetiredSealed { get; init; }
+
+    /// <summary>As the audit names it.</summary>
+    public AuditTrigger Audited => new(Project, Name.Scope, Uid);
+
     /// <summary>The header in which its senders name a delivery; null: the known ones.</summary>
     public string? DeliveryIdHeader { get; init; }
 
@@ -127,6 +133,7 @@ internal sealed record Trigger
             AuthHeader = null,
             AuthSealed = null,
             AuthForm = null,
+            RetiredSealed = null,
         };
 
     public static string SealPurpose(string project, string uid) => $"trigger:{project}:{uid}";

@@ -52,7 +52,7 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
         };
         Check(trigger, asked, fields);
         return Scheduled(
-            Authenticated(trigger, asked, fields, replaces),
+            Authenticated(trigger, asked, fields, before, replaces),
             before,
             ScheduleOf(trigger, fields, tx.Now),
             tx.Now
@@ -134,7 +134,7 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
     /// <summary>
     /// The authentication, member by member: null clears one, an absent one stays. A secret stands for all secrets.
     /// </summary>
-    private Trigger Authenticated(Trigger trigger, PutTrigger body, Fields fields, bool replaces)
+    private Trigger Authenticated(Trigger trigger, PutTrigger body, Fields fields, Trigger before, bool replaces)
     {
         if (fields.IsNull("webhookAuth"))
             return trigger.WithoutAuth();
@@ -163,6 +163,8 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
             AuthHeader = header,
             AuthSealed = triggers.Protect(trigger.Project, trigger.Uid, secrets),
             AuthForm = form,
+            // What signed in another way signs nothing here, right or wrong.
+            RetiredSealed = before.AuthScheme == rule.Name ? triggers.Retire(before, secrets) : null,
         };
     }
 

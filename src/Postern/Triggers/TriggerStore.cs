@@ -10,12 +10,15 @@ namespace Postern.Triggers;
 /// </summary>
 internal sealed class TriggerStore(Database database, MasterKey master)
 {
+    /// <summary>Secrets that are kept after they were replaced.</summary>
+    private const int MaxRetired = 4;
+
     private const string Columns = """
         project, kind, owner, id, uid, agent, settings, template, active, mode, cron, zone, session_mode, session_key,
         auth_scheme, auth_header, auth_sealed, filter, methods,
         max_in_flight, deadline_seconds, rate_limit, in_flight, received, last_at, next_at, due_at, created_at,
         updated_at, auth_form, schedule_problem,
-        delivery_id_header
+        delivery_id_header, retired_sealed
         """;
 
     public static ValueTask<Trigger?> FindAsync(Tx tx, string project, TriggerName name) =>
@@ -51,9 +54,9 @@ internal sealed class TriggerStore(Database database, MasterKey master)
             INSERT INTO agent_trigger (project, kind, owner, id, uid, agent, settings, template, active, mode, cron,
               zone, session_mode, session_key, auth_scheme, auth_header, auth_sealed, filter, methods,
               max_in_flight, deadline_seconds, rate_limit, in_flight, received, next_at, due_at, created_at,
-              updated_at, auth_form, delivery_id_header)
+              updated_at, auth_form, delivery_id_header, retired_sealed)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-              $22, 0, 0, $23, $24, $25, $25, $26, $27)
+              $22, 0, 0, $23, $24, $25, $25, $26, $27, $28)
             ON CONFLICT (project, kind, owner, id) DO UPDATE
             SET agent = excluded.agent, settings = excluded.settings, template = excluded.template,
               active = excluded.active, mode = excluded.mode,
@@ -65,7 +68,7 @@ internal sealed class TriggerStore(Database database, MasterKey master)
               deadline_seconds = excluded.deadline_seconds,
               rate_limit = excluded.rate_limit, next_at = excluded.next_at, due_at = excluded.due_at,
               updated_at = excluded.updated_at, schedule_problem = NULL,
-              delivery_id_header = excluded.delivery_id_header
+              delivery_id_header = excluded.delivery_id_header, retired_sealed = excluded.retired_sealed
             """,
             t.Project,
             t.Name.Kind,
@@ -93,7 +96,8 @@ internal sealed class TriggerStore(Database database, MasterKey master)
             t.DueAt,
             tx.Now,
             t.AuthForm?.ToJson(),
-            t.DeliveryIdHeader
+            t.DeliveryIdHeader,
+            t.RetiredSealed
         );
 
     /// <summary>The trigger with its captures; sessions and live runs go on.</summary>
@@ -194,6 +198,20 @@ internal sealed class TriggerStore(Database database, MasterKey master)
     public byte[] Protect(string project, string uid, IReadOnlyList<string> secrets) =>
         master.Protect(JsonSerializer.Serialize(secrets), Trigger.SealPurpose(project, uid));
 
+    /// <summary>
+    /// The secrets of a trigger that sign no longer, the newest first, sealed: of one scheme, and few.
+    /// </summary>
+    /// <param name="before">With the secrets that it had.</param>
+    /// <param name="secrets">Those that it has from now on.</param>
+    public byte[]? Retire(Trigger before, IReadOnlyList<string> secrets)
+    {
+        string[] gone =
+        [
+            .. Unsealed(before, before.AuthSealed).Concat(Unsealed(before, before.RetiredSealed)).Except(secrets),
+        ];
+        return gone.Length == 0 ? null : Protect(before.Project, before.Uid, gone[..Math.Min(gone.Length, MaxRetired)]);
+    }
+
     /// <summary>How its senders sign; null when it has no authentication.</summary>
     public SignatureRule? RuleOf(Trigger t) =>
         t.AuthScheme is null
@@ -203,14 +221,19 @@ internal sealed class TriggerStore(Database database, MasterKey master)
                     ?? throw new InvalidOperationException(
                         $"The scheme {t.AuthScheme} of {t.Name.Scope} is none that this version knows."
                     ),
-                t.AuthSealed is null
-                    ? []
-                    : JsonSerializer.Deserialize<string[]>(
-                        master.Unprotect(t.AuthSealed, Trigger.SealPurpose(t.Project, t.Uid))
-                    ) ?? [],
+                Unsealed(t, t.AuthSealed),
                 t.AuthHeader,
                 t.AuthForm
-            );
+            )
+            {
+                Retired = Unsealed(t, t.RetiredSealed),
+            };
+
+    private string[] Unsealed(Trigger t, byte[]? secrets) =>
+        secrets is null
+            ? []
+            : JsonSerializer.Deserialize<string[]>(master.Unprotect(secrets, Trigger.SealPurpose(t.Project, t.Uid)))
+                ?? [];
 
     private static Trigger Map(DbDataReader r) =>
         new()
@@ -245,5 +268,6 @@ internal sealed class TriggerStore(Database database, MasterKey master)
             AuthForm = r.TextOrNull(29) is { } form ? HmacForm.FromJson(form) : null,
             ScheduleProblem = r.TextOrNull(30),
             DeliveryIdHeader = r.TextOrNull(31),
+            RetiredSealed = r.BytesOrNull(32),
         };
 }
