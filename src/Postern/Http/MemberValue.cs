@@ -4,8 +4,8 @@ namespace Postern.Http;
 
 /// <summary>
 /// The values of a body's members, each read and checked by itself: what the attributes of records are made of
-/// (<see cref="MemberAttribute.ReaderOf"/>). Each returns null when the member is left out, and null with a fault in the
-/// fields when it is required and missing, or unfit.
+/// (<see cref="MemberAttribute.ReaderOf"/>). Each returns null when the member is left out, and null with a fault in
+/// the fields when it is required and missing, or unfit.
 ///
 /// A text may hold half of a character or a NUL (<see cref="MendedJson"/>). What decides something (a name, a word, an
 /// id) is then refused: it would be another once it is mended. What is only kept and shown (<see cref="Content"/>,
