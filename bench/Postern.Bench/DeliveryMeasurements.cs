@@ -105,23 +105,22 @@ internal static class DeliveryMeasurements
                     if (from == 0)
                         await WebhookEndpoints.PutAsync(
                             tx,
-                            new WebhookEndpoint(
-                                project,
-                                id,
-                                url(e),
-                                ["approval.*"],
-                                master.Protect(SigningSecret.New(), WebhookEndpoint.SealPurpose(project, id)),
-                                null,
-                                null,
-                                null,
-                                true,
-                                true,
-                                false,
-                                null,
-                                null,
-                                0,
-                                0
-                            )
+                            new WebhookEndpoint
+                            {
+                                Project = project,
+                                Id = id,
+                                Url = url(e),
+                                Events = ["approval.*"],
+                                SealedSecret = master.Protect(
+                                    SigningSecret.New(),
+                                    WebhookEndpoint.SealPurpose(project, id)
+                                ),
+                                Ordered = true,
+                                Enabled = true,
+                                Links = false,
+                                CreatedAt = 0,
+                                UpdatedAt = 0,
+                            }
                         );
                     for (var i = from; i < Math.Min(each, from + 1000); i++)
                         await DeliveryRow.InsertAsync(

@@ -1,6 +1,5 @@
 using System.Buffers.Text;
 using System.Collections.Concurrent;
-using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text;
 using Postern.Http;
@@ -22,8 +21,6 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
     public const int MaxPerCredential = 20;
     public const int MaxBrowser = 200;
     private const long Minute = 60_000_000;
-    private const string Columns =
-        "project, id, credential, secret, address, browser, created_at, seen_at, until, ended_at, ended_reason, roles";
     private readonly CacheFill _fill = new();
     private readonly ConcurrentDictionary<string, ConsoleSessionEntry> _known = new(StringComparer.Ordinal);
 
@@ -144,10 +141,10 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
                 .And("credential = {0}", credential);
             return tx.ListAsync(
                 $"""
-                SELECT {Columns} FROM console_session WHERE {query.Where}
+                SELECT {Row<ConsoleSession>.Columns} FROM console_session WHERE {query.Where}
                 ORDER BY created_at DESC, id DESC LIMIT 1000
                 """,
-                Map,
+                Row<ConsoleSession>.Read,
                 query.Args
             );
         });
@@ -164,10 +161,15 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
                 database.ReadAsync(tx =>
                     tx.ListAsync(
                         $"""
-                        SELECT {Columns}, digest, changed FROM console_session
+                        SELECT {Row<ConsoleSession>.Columns}, digest, changed FROM console_session
                         WHERE changed > $1 AND ended_at IS NOT NULL ORDER BY changed LIMIT {AccessPages.Size}
                         """,
-                        r => (Row: Map(r), Digest: r.Bytes(12), Changed: r.GetInt64(13)),
+                        r =>
+                            (
+                                Row: Row<ConsoleSession>.Read(r),
+                                Digest: r.Bytes(Row<ConsoleSession>.Count),
+                                Changed: r.GetInt64(Row<ConsoleSession>.Count + 1)
+                            ),
                         from
                     )
                 ),
@@ -230,24 +232,11 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
     }
 
     private static ValueTask<ConsoleSession?> FindAsync(Tx tx, byte[] digest) =>
-        tx.FirstAsync($"SELECT {Columns} FROM console_session WHERE digest = $1", Map, digest);
+        tx.FirstAsync(
+            $"SELECT {Row<ConsoleSession>.Columns} FROM console_session WHERE digest = $1",
+            Row<ConsoleSession>.Read,
+            digest
+        );
 
     private static byte[] DigestOf(string secret) => SHA256.HashData(Encoding.UTF8.GetBytes(secret));
-
-    private static ConsoleSession Map(DbDataReader r) =>
-        new()
-        {
-            Project = r.GetString(0),
-            Id = r.GetString(1),
-            Credential = r.GetString(2),
-            Secret = r.BytesOrNull(3),
-            Address = r.GetString(4),
-            Browser = r.GetString(5),
-            CreatedAt = r.GetInt64(6),
-            SeenAt = r.GetInt64(7),
-            Until = r.GetInt64(8),
-            EndedAt = r.LongOrNull(9),
-            EndedReason = r.TextOrNull(10),
-            Roles = r.TextOrNull(11)?.Split('\n'),
-        };
 }

@@ -32,26 +32,20 @@ internal sealed class KeyAdmin(
     {
         var key = ApiKey.Generate(kind, Id.New("key", database.Now));
         var (salt, digest) = KeyDigest.Of(key.Text);
-        var row = new KeyRow(
-            project,
-            key.Id,
-            kind,
-            name,
-            scopes,
-            salt,
-            digest,
-            null,
-            null,
-            null,
-            null,
-            null,
-            createdBy,
-            database.Now,
-            expiresAt,
-            null,
-            null,
-            0
-        );
+        var row = new KeyRow
+        {
+            Project = project,
+            Id = key.Id,
+            Kind = kind,
+            Name = name,
+            Scopes = scopes,
+            Salt = salt,
+            Digest = digest,
+            CreatedBy = createdBy,
+            CreatedAt = database.Now,
+            ExpiresAt = expiresAt,
+            Changed = 0,
+        };
         Refusal? full = null;
         await ChangeAsync(
             "key.created",

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Text.Json;
 using Postern.Http;
 using Postern.Storage;
@@ -12,12 +11,6 @@ namespace Postern.Access;
 /// </summary>
 internal sealed class KeyStore(Database database)
 {
-    private const string Columns = """
-        project, id, kind, name, scopes, salt, digest, sealed, previous_salt, previous_digest, previous_sealed,
-        previous_until,
-        created_by, created_at, expires_at, last_used_at, revoked_at, changed
-        """;
-
     public static string SealPurpose(string project, string keyId) => $"key:{project}:{keyId}";
 
     /// <summary>
@@ -54,11 +47,15 @@ internal sealed class KeyStore(Database database)
     public ValueTask<KeyRow?> FindAsync(string keyId) => database.ReadAsync(tx => FindAsync(tx, keyId));
 
     public static ValueTask<KeyRow?> FindAsync(Tx tx, string keyId) =>
-        tx.FirstAsync($"SELECT {Columns} FROM api_key WHERE id = $1", Map, keyId);
+        tx.FirstAsync($"SELECT {Row<KeyRow>.Columns} FROM api_key WHERE id = $1", Row<KeyRow>.Read, keyId);
 
     public ValueTask<KeyRow?> FindRootAsync(string project) =>
         database.ReadAsync(tx =>
-            tx.FirstAsync($"SELECT {Columns} FROM api_key WHERE project = $1 AND kind = 'root'", Map, project)
+            tx.FirstAsync(
+                $"SELECT {Row<KeyRow>.Columns} FROM api_key WHERE project = $1 AND kind = 'root'",
+                Row<KeyRow>.Read,
+                project
+            )
         );
 
     /// <summary>The keys that changed after a version, however many, a page at a time.</summary>
@@ -68,8 +65,11 @@ internal sealed class KeyStore(Database database)
             from =>
                 database.ReadAsync(tx =>
                     tx.ListAsync(
-                        $"SELECT {Columns} FROM api_key WHERE changed > $1 ORDER BY changed LIMIT {AccessPages.Size}",
-                        Map,
+                        $"""
+                        SELECT {Row<KeyRow>.Columns} FROM api_key
+                        WHERE changed > $1 ORDER BY changed LIMIT {AccessPages.Size}
+                        """,
+                        Row<KeyRow>.Read,
                         from
                     )
                 ),
@@ -109,10 +109,10 @@ internal sealed class KeyStore(Database database)
         database.ReadAsync(tx =>
             tx.ListAsync(
                 $"""
-                SELECT {Columns} FROM api_key WHERE project = $1 AND revoked_at IS NULL
+                SELECT {Row<KeyRow>.Columns} FROM api_key WHERE project = $1 AND revoked_at IS NULL
                   AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4
                 """,
-                Map,
+                Row<KeyRow>.Read,
                 project,
                 beforeAt,
                 beforeId,
@@ -124,23 +124,8 @@ internal sealed class KeyStore(Database database)
     {
         var version = await NextVersionAsync(tx);
         await tx.ExecuteAsync(
-            """
-            INSERT INTO api_key (project, id, kind, name, scopes, salt, digest, sealed, created_by, created_at,
-              expires_at, changed)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-            """,
-            key.Project,
-            key.Id,
-            key.Kind,
-            key.Name,
-            JsonSerializer.Serialize(key.Scopes),
-            key.Salt,
-            key.Digest,
-            key.Sealed,
-            key.CreatedBy,
-            key.CreatedAt,
-            key.ExpiresAt,
-            version
+            $"INSERT INTO api_key ({Row<KeyRow>.Columns}) VALUES ({Row<KeyRow>.Parameters})",
+            Row<KeyRow>.Values(key with { Changed = version })
         );
     }
 
@@ -268,27 +253,5 @@ internal sealed class KeyStore(Database database)
                 digest,
                 until
             ) == 1
-        );
-
-    private static KeyRow Map(DbDataReader r) =>
-        new(
-            r.GetString(0),
-            r.GetString(1),
-            r.GetString(2),
-            r.GetString(3),
-            JsonSerializer.Deserialize<string[]>(r.GetString(4)) ?? [],
-            r.Bytes(5),
-            r.Bytes(6),
-            r.BytesOrNull(7),
-            r.BytesOrNull(8),
-            r.BytesOrNull(9),
-            r.BytesOrNull(10),
-            r.LongOrNull(11),
-            r.GetString(12),
-            r.GetInt64(13),
-            r.LongOrNull(14),
-            r.LongOrNull(15),
-            r.LongOrNull(16),
-            r.GetInt64(17)
         );
 }

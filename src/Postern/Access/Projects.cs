@@ -71,26 +71,20 @@ internal sealed class Projects(Database database, KnownProjects known, MasterKey
             var sealedKey = master.Protect(key.Text, KeyStore.SealPurpose(project.Id, key.Id));
             await KeyStore.InsertAsync(
                 tx,
-                new KeyRow(
-                    project.Id,
-                    key.Id,
-                    "root",
-                    "root",
-                    [],
-                    salt,
-                    digest,
-                    sealedKey,
-                    null,
-                    null,
-                    null,
-                    null,
-                    createdBy,
-                    tx.Now,
-                    null,
-                    null,
-                    null,
-                    0
-                )
+                new KeyRow
+                {
+                    Project = project.Id,
+                    Id = key.Id,
+                    Kind = "root",
+                    Name = "root",
+                    Scopes = [],
+                    Salt = salt,
+                    Digest = digest,
+                    Sealed = sealedKey,
+                    CreatedBy = createdBy,
+                    CreatedAt = tx.Now,
+                    Changed = 0,
+                }
             );
             await seed(tx, project.Id);
             await Audit.WriteAsync(tx, new AuditRow(project.Id, "project.created", Actor: createdBy));

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Text.Json;
 using Postern.Http;
 using Postern.Storage;
@@ -8,13 +7,16 @@ namespace Postern.Agents;
 /// <summary>The agents' rows.</summary>
 internal sealed class AgentStore(Database database)
 {
-    private const string Columns = "project, slug, kind, url, sealed_secret, settings, created_at, updated_at";
-
     /// <summary>The rows that are counted for the quota of a project, $1.</summary>
     public const string OfProject = "agent WHERE project = $1";
 
     public static ValueTask<Agent?> FindAsync(Tx tx, string project, string slug) =>
-        tx.FirstAsync($"SELECT {Columns} FROM agent WHERE project = $1 AND slug = $2", Map, project, slug);
+        tx.FirstAsync(
+            $"SELECT {Row<Agent>.Columns} FROM agent WHERE project = $1 AND slug = $2",
+            Row<Agent>.Read,
+            project,
+            slug
+        );
 
     public ValueTask<Agent?> FindAsync(string project, string slug) =>
         database.ReadAsync(tx => FindAsync(tx, project, slug));
@@ -22,8 +24,8 @@ internal sealed class AgentStore(Database database)
     public ValueTask<List<Agent>> ListAsync(string project, string afterSlug, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
-                $"SELECT {Columns} FROM agent WHERE project = $1 AND slug > $2 ORDER BY slug LIMIT $3",
-                Map,
+                $"SELECT {Row<Agent>.Columns} FROM agent WHERE project = $1 AND slug > $2 ORDER BY slug LIMIT $3",
+                Row<Agent>.Read,
                 project,
                 afterSlug,
                 limit
@@ -44,20 +46,13 @@ internal sealed class AgentStore(Database database)
 
     public static ValueTask<int> PutAsync(Tx tx, Agent agent) =>
         tx.ExecuteAsync(
-            """
-            INSERT INTO agent (project, slug, kind, url, sealed_secret, settings, created_at, updated_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+            $"""
+            INSERT INTO agent ({Row<Agent>.Columns}) VALUES ({Row<Agent>.Parameters})
             ON CONFLICT (project, slug) DO UPDATE
             SET kind = excluded.kind, url = excluded.url, sealed_secret = excluded.sealed_secret,
               settings = excluded.settings, updated_at = excluded.updated_at
             """,
-            agent.Project,
-            agent.Slug,
-            agent.Kind,
-            agent.Url,
-            agent.SealedSecret,
-            JsonSerializer.Serialize(agent.Settings, Wire.Json),
-            tx.Now
+            Row<Agent>.Values(agent with { CreatedAt = tx.Now, UpdatedAt = tx.Now })
         );
 
     /// <summary>Holds the agent's row until the transaction ends. False: there is no such agent.</summary>
@@ -78,17 +73,18 @@ internal sealed class AgentStore(Database database)
 
     /// <summary>The agent that every new project can be tried out with.</summary>
     public static async ValueTask SeedAsync(Tx tx, string project) =>
-        await PutAsync(tx, new Agent(project, Agent.Echo, Agent.Echo, null, null, new AgentSettings(), 0, 0));
-
-    private static Agent Map(DbDataReader r) =>
-        new(
-            r.GetString(0),
-            r.GetString(1),
-            r.GetString(2),
-            r.TextOrNull(3),
-            r.BytesOrNull(4),
-            JsonSerializer.Deserialize<AgentSettings>(r.GetString(5), Wire.Json) ?? new AgentSettings(),
-            r.GetInt64(6),
-            r.GetInt64(7)
+        await PutAsync(
+            tx,
+            new Agent
+            {
+                Project = project,
+                Slug = Agent.Echo,
+                Kind = Agent.Echo,
+                Url = null,
+                SealedSecret = null,
+                Settings = new AgentSettings(),
+                CreatedAt = 0,
+                UpdatedAt = 0,
+            }
         );
 }

@@ -1,4 +1,5 @@
 using Postern.Runs;
+using Postern.Storage;
 
 namespace Postern.Approvals;
 
@@ -16,73 +17,100 @@ internal sealed record Approval
     public const string Prefix = "apr";
     public const int MaxId = 255;
 
+    [Column("project")]
     public required string Project { get; init; }
 
+    [Column("id")]
     public required string Id { get; init; }
 
+    [Column("run")]
     public required string Run { get; init; }
 
     /// <summary>Counts the questions of a run, from 1.</summary>
+    [Column("round")]
     public required long Round { get; init; }
 
+    [Column("attempt")]
     public required long Attempt { get; init; }
 
+    [Column("agent")]
     public required string Agent { get; init; }
 
+    [Column("session")]
     public string? Session { get; init; }
 
     /// <summary><see cref="Pending"/> or a <see cref="Decision"/>.</summary>
+    [Column("status")]
     public string Status { get; init; } = Pending;
 
     /// <summary>The approval service whose secrets can decide it.</summary>
+    [Column("service")]
     public required string Service { get; init; }
 
     /// <summary>What a refusal does to the run: <see cref="Cancel"/> or <see cref="Continue"/>.</summary>
+    [Column("on_reject")]
     public required string OnReject { get; init; }
 
+    [Column("requested_at")]
     public required long RequestedAt { get; init; }
 
+    [Column("expires_at")]
     public required long ExpiresAt { get; init; }
 
     /// <summary>The kind of credential that asked, and whose it was.</summary>
+    [Column("asked_with")]
     public required string AskedWith { get; init; }
 
+    [Column("asked_by")]
     public required string AskedBy { get; init; }
 
+    [Column("decided_at")]
     public long? DecidedAt { get; init; }
 
     /// <summary>
     /// How it was decided: <c>service</c>, <c>key</c>, <c>token</c>, <c>link</c>, <c>server</c>; and by whom.
     /// </summary>
+    [Column("decided_with")]
     public string? DecidedWith { get; init; }
 
+    [Column("decided_by")]
     public string? DecidedBy { get; init; }
 
+    [Column("feedback")]
     public string? Feedback { get; init; }
 
     /// <summary>JSON, as it came with the decision.</summary>
+    [Column("response")]
     public byte[]? Response { get; init; }
 
     /// <summary>Of all that was asked: by it a repeat without an id is known.</summary>
+    [Column("ask_digest")]
     public required byte[] AskDigest { get; init; }
 
+    [Column("payload_hash")]
     public string? PayloadHash { get; init; }
 
     /// <summary>
     /// Of the token of the page that this server shows to a person; null where another service asks him.
     /// </summary>
+    [Column("link_digest")]
     public byte[]? LinkDigest { get; init; }
 
     /// <summary>Where another service asks.</summary>
+    [Column("request_url")]
     public string? RequestUrl { get; init; }
 
+    [Column("callback_url")]
     public string? CallbackUrl { get; init; }
 
+    [Column("title")]
     public string? Title { get; init; }
 
+    [Column("description")]
     public string? Description { get; init; }
 
     /// <summary>JSON, as it came.</summary>
+    [Column("options")]
     public string? Options { get; init; }
 
     public byte[]? Payload { get; init; }

@@ -112,15 +112,16 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
                 tx,
                 run.Project,
                 run.Id,
-                seq => new RunEvent(
-                    seq,
-                    "approval_decided",
-                    tx.Now,
-                    approval.Attempt,
-                    by,
-                    run.Status,
-                    Detail: DetailOf(approval)
-                )
+                seq => new RunEvent
+                {
+                    Seq = seq,
+                    Type = "approval_decided",
+                    At = tx.Now,
+                    Attempt = approval.Attempt,
+                    By = by,
+                    From = run.Status,
+                    Detail = DetailOf(approval),
+                }
             );
             return (
                 approval,
@@ -149,17 +150,18 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
             tx,
             run.Project,
             run.Id,
-            seq => new RunEvent(
-                seq,
-                "approval_decision",
-                tx.Now,
-                approval.Attempt,
-                new Actor(decided.With, decided.By ?? approval.Service),
-                run.Status,
-                null,
-                Accepted: false,
-                Code: code,
-                Detail: JsonSerializer.Serialize(
+            seq => new RunEvent
+            {
+                Seq = seq,
+                Type = "approval_decision",
+                At = tx.Now,
+                Attempt = approval.Attempt,
+                By = new Actor(decided.With, decided.By ?? approval.Service),
+                From = run.Status,
+                To = null,
+                Accepted = false,
+                Code = code,
+                Detail = JsonSerializer.Serialize(
                     new
                     {
                         approvalRequestId = approval.Id,
@@ -168,8 +170,8 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
                         decided = approval.Status,
                     },
                     Wire.Json
-                )
-            )
+                ),
+            }
         );
     }
 

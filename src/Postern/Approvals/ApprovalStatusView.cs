@@ -4,7 +4,8 @@ using Postern.Http;
 
 namespace Postern.Approvals;
 
-internal sealed record ApprovalStatusView(
+internal sealed record ApprovalStatusView
+{
     [Word(
         "What has become of it.",
         Approval.Pending,
@@ -14,16 +15,38 @@ internal sealed record ApprovalStatusView(
         Decision.Expired,
         Decision.Cancelled
     )]
-        string Status,
-    [Member("The question's id.")] [property: JsonPropertyName("approval_request_id")] string ApprovalRequestId,
-    [Member("The number of the question in its run, from 1.")] long Round,
-    [Member("What the answer says beside the decision.", MayBeAbsent = true)] JsonElement? Response,
-    [Member("What the person wrote.", MayBeAbsent = true)] string? Feedback,
-    [Member("Who decided.", MayBeAbsent = true)] [property: JsonPropertyName("decided_by")] string? DecidedBy,
+    public required string Status { get; init; }
+
+    [Member("The question's id.")]
+    [JsonPropertyName("approval_request_id")]
+    public required string ApprovalRequestId { get; init; }
+
+    [Member("The number of the question in its run, from 1.")]
+    public required long Round { get; init; }
+
+    [Member("What the answer says beside the decision.", MayBeAbsent = true)]
+    public required JsonElement? Response { get; init; }
+
+    [Member("What the person wrote.", MayBeAbsent = true)]
+    public required string? Feedback { get; init; }
+
+    [Member("Who decided.", MayBeAbsent = true)]
+    [JsonPropertyName("decided_by")]
+    public required string? DecidedBy { get; init; }
+
     [Member("Where the person is asked, for who may know it.", MayBeAbsent = true)]
-    [property: JsonPropertyName("request_url")]
-        string? RequestUrl,
-    [At("When it was asked.")] [property: JsonPropertyName("requested_at")] string RequestedAt,
-    [At("When it was decided.", MayBeAbsent = true)] [property: JsonPropertyName("responded_at")] string? RespondedAt,
-    [At("When the question expires.")] [property: JsonPropertyName("expires_at")] string ExpiresAt
-);
+    [JsonPropertyName("request_url")]
+    public required string? RequestUrl { get; init; }
+
+    [At("When it was asked.")]
+    [JsonPropertyName("requested_at")]
+    public required string RequestedAt { get; init; }
+
+    [At("When it was decided.", MayBeAbsent = true)]
+    [JsonPropertyName("responded_at")]
+    public required string? RespondedAt { get; init; }
+
+    [At("When the question expires.")]
+    [JsonPropertyName("expires_at")]
+    public required string ExpiresAt { get; init; }
+}

@@ -11,15 +11,8 @@ namespace Postern.Approvals;
 /// </summary>
 internal sealed class ApprovalStore(Database database)
 {
-    /// <summary>Without the payload, which is large and which only those read who show it.</summary>
-    private const string Columns = """
-        project, id, run, round, attempt, agent, session, status, service, on_reject, requested_at, expires_at,
-        asked_with, asked_by,
-        decided_at, decided_with, decided_by, feedback, response, ask_digest, payload_hash, link_digest, request_url,
-        callback_url, title, description, options
-        """;
-
-    private const string Whole = Columns + ", payload";
+    /// <summary>With the payload, which is large and which only those read who show it.</summary>
+    private static readonly string Whole = Row<Approval>.Columns + ", payload";
 
     /// <summary>Bytes of payloads that one page holds at most; one question is always given.</summary>
     private const int MaxPageBytes = 4 * 1024 * 1024;
@@ -27,46 +20,22 @@ internal sealed class ApprovalStore(Database database)
     /// <summary>The largest payload.</summary>
     private const int MaxPayload = 256 * 1024;
     private static readonly BytePage Pages = new(Whole, "COALESCE(octet_length(payload), 0)");
-    private const int PayloadColumn = 27;
 
-    private const string Find = $"SELECT {Columns} FROM approval WHERE project = $1 AND id = $2 AND removed = 0";
+    private static readonly string Find =
+        $"SELECT {Row<Approval>.Columns} FROM approval WHERE project = $1 AND id = $2 AND removed = 0";
 
     /// <summary>False: the id was used before.</summary>
     public static async ValueTask<bool> InsertAsync(Tx tx, Approval a) =>
         await tx.ExecuteAsync(
             $"""
-            INSERT INTO approval ({Whole})
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, NULL, NULL, NULL, NULL, NULL, $15,
-              $16, $17, $18, $19, $20, $21, $22, $23)
+            INSERT INTO approval ({Whole}) VALUES ({Row<Approval>.Parameters}, ${Row<Approval>.Count + 1})
             ON CONFLICT (project, id) DO NOTHING
             """,
-            a.Project,
-            a.Id,
-            a.Run,
-            a.Round,
-            a.Attempt,
-            a.Agent,
-            a.Session,
-            a.Status,
-            a.Service,
-            a.OnReject,
-            a.RequestedAt,
-            a.ExpiresAt,
-            a.AskedWith,
-            a.AskedBy,
-            a.AskDigest,
-            a.PayloadHash,
-            a.LinkDigest,
-            a.RequestUrl,
-            a.CallbackUrl,
-            a.Title,
-            a.Description,
-            a.Options,
-            a.Payload
+            [.. Row<Approval>.Values(a), a.Payload]
         ) == 1;
 
     public static ValueTask<Approval?> FindAsync(Tx tx, string project, string id) =>
-        tx.FirstAsync(Find, Map, project, id);
+        tx.FirstAsync(Find, Row<Approval>.Read, project, id);
 
     public ValueTask<Approval?> FindAsync(string project, string id) =>
         database.ReadAsync(tx => FindAsync(tx, project, id));
@@ -76,7 +45,7 @@ internal sealed class ApprovalStore(Database database)
         database.ReadAsync(tx =>
             tx.FirstAsync(
                 $"SELECT {Whole} FROM approval WHERE project = $1 AND id = $2 AND removed = 0",
-                Map,
+                ReadWhole,
                 project,
                 id
             )
@@ -91,12 +60,12 @@ internal sealed class ApprovalStore(Database database)
     public static ValueTask<Approval?> LastOfAsync(Tx tx, string project, string run) =>
         tx.FirstAsync(
             $"""
-            SELECT {Columns}
+            SELECT {Row<Approval>.Columns}
             FROM approval
             WHERE project = $1 AND run = $2 AND removed = 0
             ORDER BY round DESC LIMIT 1
             """,
-            Map,
+            Row<Approval>.Read,
             project,
             run
         );
@@ -106,7 +75,9 @@ internal sealed class ApprovalStore(Database database)
 
     /// <summary>With its payload, by the digest of its link's token, in whatever project.</summary>
     public ValueTask<Approval?> ByLinkAsync(byte[] digest) =>
-        database.ReadAsync(tx => tx.FirstAsync($"SELECT {Whole} FROM approval WHERE link_digest = $1", Map, digest));
+        database.ReadAsync(tx =>
+            tx.FirstAsync($"SELECT {Whole} FROM approval WHERE link_digest = $1", ReadWhole, digest)
+        );
 
     /// <summary>The one decision. False: another was first.</summary>
     public static async ValueTask<bool> DecideIfPendingAsync(Tx tx, Approval decided) =>
@@ -130,12 +101,12 @@ internal sealed class ApprovalStore(Database database)
         database.ReadAsync(tx =>
             tx.ListAsync(
                 $"""
-                SELECT {Columns}
+                SELECT {Row<Approval>.Columns}
                 FROM approval
                 WHERE status = 'pending' AND expires_at <= $1
                 ORDER BY expires_at LIMIT $2
                 """,
-                Map,
+                Row<Approval>.Read,
                 tx.Now,
                 limit
             )
@@ -219,7 +190,7 @@ internal sealed class ApprovalStore(Database database)
                 order.Sql,
                 most,
                 room,
-                Map,
+                ReadWhole,
                 query.Args
             );
             room -= rows.Sum(a => (long)(a.Payload?.Length ?? 0));
@@ -228,39 +199,12 @@ internal sealed class ApprovalStore(Database database)
         }
     }
 
+    private static Approval ReadWhole(DbDataReader row) =>
+        Row<Approval>.Read(row) with
+        {
+            Payload = row.BytesOrNull(Row<Approval>.Count),
+        };
+
     private static readonly ListOrder Newest = new("approval", "requested_at");
     private static readonly ListOrder LongestFirst = Newest with { NewestFirst = false };
-
-    private static Approval Map(DbDataReader r) =>
-        new()
-        {
-            Project = r.GetString(0),
-            Id = r.GetString(1),
-            Run = r.GetString(2),
-            Round = r.GetInt64(3),
-            Attempt = r.GetInt64(4),
-            Agent = r.GetString(5),
-            Session = r.TextOrNull(6),
-            Status = r.GetString(7),
-            Service = r.GetString(8),
-            OnReject = r.GetString(9),
-            RequestedAt = r.GetInt64(10),
-            ExpiresAt = r.GetInt64(11),
-            AskedWith = r.GetString(12),
-            AskedBy = r.GetString(13),
-            DecidedAt = r.LongOrNull(14),
-            DecidedWith = r.TextOrNull(15),
-            DecidedBy = r.TextOrNull(16),
-            Feedback = r.TextOrNull(17),
-            Response = r.BytesOrNull(18),
-            AskDigest = r.Bytes(19),
-            PayloadHash = r.TextOrNull(20),
-            LinkDigest = r.BytesOrNull(21),
-            RequestUrl = r.TextOrNull(22),
-            CallbackUrl = r.TextOrNull(23),
-            Title = r.TextOrNull(24),
-            Description = r.TextOrNull(25),
-            Options = r.TextOrNull(26),
-            Payload = r.FieldCount > PayloadColumn ? r.BytesOrNull(PayloadColumn) : null,
-        };
 }

@@ -4,12 +4,26 @@ using Postern.Http;
 
 namespace Postern.Approvals;
 
-internal sealed record ApprovalView(
-    [Member("The question's id.")] [property: JsonPropertyName("approval_request_id")] string ApprovalRequestId,
-    [Member("The run that waits.")] [property: JsonPropertyName("execution_id")] string ExecutionId,
-    [Member("The number of the question in its run, from 1.")] long Round,
-    [Member("The run's agent.")] string Agent,
-    [Member("The run's session.")] [property: JsonPropertyName("session_id")] string? SessionId,
+internal sealed record ApprovalView
+{
+    [Member("The question's id.")]
+    [JsonPropertyName("approval_request_id")]
+    public required string ApprovalRequestId { get; init; }
+
+    [Member("The run that waits.")]
+    [JsonPropertyName("execution_id")]
+    public required string ExecutionId { get; init; }
+
+    [Member("The number of the question in its run, from 1.")]
+    public required long Round { get; init; }
+
+    [Member("The run's agent.")]
+    public required string Agent { get; init; }
+
+    [Member("The run's session.")]
+    [JsonPropertyName("session_id")]
+    public required string? SessionId { get; init; }
+
     [Word(
         "What has become of it.",
         Approval.Pending,
@@ -19,29 +33,70 @@ internal sealed record ApprovalView(
         Decision.Expired,
         Decision.Cancelled
     )]
-        string Status,
-    [Member("The approval service that may decide.")] string Service,
-    [Member("What is asked, in one line.")] string? Title,
-    [Member("What is asked, at length.")] string? Description,
-    [Member("What is decided about. Null in lists.")] JsonElement? Payload,
-    [Member("The payload's digest.")] [property: JsonPropertyName("payload_hash")] string? PayloadHash,
-    [Chosen("Choices to show.", "array", "object")] JsonElement? Options,
+    public required string Status { get; init; }
+
+    [Member("The approval service that may decide.")]
+    public required string Service { get; init; }
+
+    [Member("What is asked, in one line.")]
+    public required string? Title { get; init; }
+
+    [Member("What is asked, at length.")]
+    public required string? Description { get; init; }
+
+    [Member("What is decided about. Null in lists.")]
+    public required JsonElement? Payload { get; init; }
+
+    [Member("The payload's digest.")]
+    [JsonPropertyName("payload_hash")]
+    public required string? PayloadHash { get; init; }
+
+    [Chosen("Choices to show.", "array", "object")]
+    public required JsonElement? Options { get; init; }
+
     [Word("What a rejection does to the run.", Approval.Cancel, Approval.Continue)]
-    [property: JsonPropertyName("on_reject")]
-        string OnReject,
+    [JsonPropertyName("on_reject")]
+    public required string OnReject { get; init; }
+
     [Member("Where the person is asked, for who may know it.")]
-    [property: JsonPropertyName("request_url")]
-        string? RequestUrl,
-    [Member("The kind of credential that asked.")] [property: JsonPropertyName("asked_with")] string AskedWith,
-    [Member("Who asked.")] [property: JsonPropertyName("asked_by")] string AskedBy,
-    [At("When it was asked.")] [property: JsonPropertyName("requested_at")] string RequestedAt,
-    [At("When the question expires.")] [property: JsonPropertyName("expires_at")] string ExpiresAt,
+    [JsonPropertyName("request_url")]
+    public required string? RequestUrl { get; init; }
+
+    [Member("The kind of credential that asked.")]
+    [JsonPropertyName("asked_with")]
+    public required string AskedWith { get; init; }
+
+    [Member("Who asked.")]
+    [JsonPropertyName("asked_by")]
+    public required string AskedBy { get; init; }
+
+    [At("When it was asked.")]
+    [JsonPropertyName("requested_at")]
+    public required string RequestedAt { get; init; }
+
+    [At("When the question expires.")]
+    [JsonPropertyName("expires_at")]
+    public required string ExpiresAt { get; init; }
+
     [Member("Seconds from the question to its answer, or to now.")]
-    [property: JsonPropertyName("waited_seconds")]
-        long WaitedSeconds,
-    [At("When it was decided.")] [property: JsonPropertyName("responded_at")] string? RespondedAt,
-    [Member("How it was decided.")] [property: JsonPropertyName("decided_with")] string? DecidedWith,
-    [Member("Who decided.")] [property: JsonPropertyName("decided_by")] string? DecidedBy,
-    [Member("What the person wrote.")] string? Feedback,
-    [Member("What the answer says beside the decision. Null in lists.")] JsonElement? Response
-);
+    [JsonPropertyName("waited_seconds")]
+    public required long WaitedSeconds { get; init; }
+
+    [At("When it was decided.")]
+    [JsonPropertyName("responded_at")]
+    public required string? RespondedAt { get; init; }
+
+    [Member("How it was decided.")]
+    [JsonPropertyName("decided_with")]
+    public required string? DecidedWith { get; init; }
+
+    [Member("Who decided.")]
+    [JsonPropertyName("decided_by")]
+    public required string? DecidedBy { get; init; }
+
+    [Member("What the person wrote.")]
+    public required string? Feedback { get; init; }
+
+    [Member("What the answer says beside the decision. Null in lists.")]
+    public required JsonElement? Response { get; init; }
+}

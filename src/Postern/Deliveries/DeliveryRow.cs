@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Postern.Storage;
 
 namespace Postern.Deliveries;
@@ -8,11 +7,6 @@ namespace Postern.Deliveries;
 /// </summary>
 internal static class DeliveryRow
 {
-    public const string Columns = """
-        project, id, purpose, endpoint, subject, type, detail, body, status, reason, ordered, created_at, due_at,
-        lease_no, give_up_at, attempts, tries, ended_at
-        """;
-
     /// <summary>
     /// Writes a delivery in the transaction that causes it. Behind another of its chain it becomes due when that has
     /// ended.
@@ -76,27 +70,5 @@ internal static class DeliveryRow
             (long?)a.Status,
             a.Category,
             a.Response
-        );
-
-    public static Delivery Map(DbDataReader r) =>
-        new(
-            r.GetString(0),
-            r.GetString(1),
-            r.GetString(2),
-            r.GetString(3),
-            r.GetString(4),
-            r.GetString(5),
-            r.TextOrNull(6),
-            r.BytesOrNull(7),
-            r.GetString(8),
-            r.TextOrNull(9),
-            r.Flag(10),
-            r.GetInt64(11),
-            r.LongOrNull(12),
-            r.GetInt64(13),
-            r.GetInt64(14),
-            r.GetInt64(15),
-            r.GetInt64(16),
-            r.LongOrNull(17)
         );
 }

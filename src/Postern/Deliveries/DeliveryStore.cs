@@ -92,9 +92,9 @@ internal sealed class DeliveryStore(Database database)
                         WHERE (project, id) IN (SELECT project, id FROM delivery
                           WHERE project = $1 AND endpoint = $2 AND due_at <= $3
                           ORDER BY due_at LIMIT $5{tx.ForUpdateSkipLocked})
-                        RETURNING {DeliveryRow.Columns}
+                        RETURNING {Row<Delivery>.Columns}
                         """,
-                        DeliveryRow.Map,
+                        Row<Delivery>.Read,
                         project,
                         endpoint,
                         tx.Now,
@@ -168,12 +168,12 @@ internal sealed class DeliveryStore(Database database)
         database.ReadAsync(tx =>
             tx.ListAsync(
                 $"""
-                SELECT {DeliveryRow.Columns}
+                SELECT {Row<Delivery>.Columns}
                 FROM delivery
                 WHERE status = 'pending' AND give_up_at <= $1
                 ORDER BY give_up_at LIMIT $2
                 """,
-                DeliveryRow.Map,
+                Row<Delivery>.Read,
                 tx.Now,
                 limit
             )
@@ -181,8 +181,8 @@ internal sealed class DeliveryStore(Database database)
 
     public static ValueTask<Delivery?> FindAsync(Tx tx, string project, string id) =>
         tx.FirstAsync(
-            $"SELECT {DeliveryRow.Columns} FROM delivery WHERE project = $1 AND id = $2{tx.ForUpdate}",
-            DeliveryRow.Map,
+            $"SELECT {Row<Delivery>.Columns} FROM delivery WHERE project = $1 AND id = $2{tx.ForUpdate}",
+            Row<Delivery>.Read,
             project,
             id
         );
@@ -199,12 +199,12 @@ internal sealed class DeliveryStore(Database database)
     {
         var delivery = await tx.FirstAsync(
             $"""
-            SELECT {DeliveryRow.Columns}
+            SELECT {Row<Delivery>.Columns}
             FROM delivery
             WHERE project = $1 AND subject = $2 AND purpose = $3 AND status = 'pending'
             ORDER BY id DESC LIMIT 1
             """,
-            DeliveryRow.Map,
+            Row<Delivery>.Read,
             project,
             subject,
             purpose
@@ -232,11 +232,11 @@ internal sealed class DeliveryStore(Database database)
         database.ReadAsync(tx =>
             tx.FirstAsync(
                 $"""
-                SELECT {DeliveryRow.Columns}
+                SELECT {Row<Delivery>.Columns}
                 FROM delivery
                 WHERE project = $1 AND id = $2{(shown is null ? "" : " AND " + shown)}
                 """,
-                DeliveryRow.Map,
+                Row<Delivery>.Read,
                 project,
                 id
             )
@@ -294,8 +294,8 @@ internal sealed class DeliveryStore(Database database)
             Place(before),
             limit,
             tx => Narrow(tx, project, filter),
-            DeliveryRow.Columns,
-            DeliveryRow.Map,
+            Row<Delivery>.Columns,
+            Row<Delivery>.Read,
             d => (0, d.Id),
             cancel
         );
@@ -315,7 +315,7 @@ internal sealed class DeliveryStore(Database database)
         var query = Narrow(tx, project, filter);
         var end = await query.EndOfStretchAsync(Newest, Place(before), rows - 1);
         query.Beyond(Newest, Place(before)).UpTo(Newest, end);
-        return (await query.ReadAsync(Newest, DeliveryRow.Columns, DeliveryRow.Map, rows), end?.Id);
+        return (await query.ReadAsync(Newest, Row<Delivery>.Columns, Row<Delivery>.Read, rows), end?.Id);
     }
 
     private static readonly ListOrder Newest = new("delivery", null);

@@ -4,42 +4,68 @@ using Postern.Http;
 
 namespace Postern.Deliveries;
 
-internal sealed record DeliveryView(
-    [Member("The delivery's id, which is its webhook-id.")] string Id,
-    [Member("What it is for.")] string Purpose,
-    [Member("The type of the event.")] string Type,
-    [Member("Where it goes.")] string Endpoint,
-    [Member("The run or session that it is about.")] string Subject,
-    [Word("What has become of it.", Delivery.Pending, Delivery.Delivered, Delivery.Dead)] string Status,
-    [Member("Why it is dead, or waits.")] string? Reason,
-    [Member("Attempts so far.")] long AttemptCount,
-    [At("When it was made.")] string CreatedAt,
-    [At("When it is tried next.")] string? NextAttemptAt,
-    [At("When it is given up.")] string GiveUpAt,
-    [At("When it was delivered or given up.")] string? EndedAt,
-    [Member("The attempts. Not in lists.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-        IReadOnlyList<AttemptView>? Attempts,
-    [Chosen("The body that is sent, for who may read runs. Not in lists.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-        JsonElement? Body
-)
+internal sealed record DeliveryView
 {
+    [Member("The delivery's id, which is its webhook-id.")]
+    public required string Id { get; init; }
+
+    [Member("What it is for.")]
+    public required string Purpose { get; init; }
+
+    [Member("The type of the event.")]
+    public required string Type { get; init; }
+
+    [Member("Where it goes.")]
+    public required string Endpoint { get; init; }
+
+    [Member("The run or session that it is about.")]
+    public required string Subject { get; init; }
+
+    [Word("What has become of it.", Delivery.Pending, Delivery.Delivered, Delivery.Dead)]
+    public required string Status { get; init; }
+
+    [Member("Why it is dead, or waits.")]
+    public required string? Reason { get; init; }
+
+    [Member("Attempts so far.")]
+    public required long AttemptCount { get; init; }
+
+    [At("When it was made.")]
+    public required string CreatedAt { get; init; }
+
+    [At("When it is tried next.")]
+    public required string? NextAttemptAt { get; init; }
+
+    [At("When it is given up.")]
+    public required string GiveUpAt { get; init; }
+
+    [At("When it was delivered or given up.")]
+    public required string? EndedAt { get; init; }
+
+    [Member("The attempts. Not in lists.")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required IReadOnlyList<AttemptView>? Attempts { get; init; }
+
+    [Chosen("The body that is sent, for who may read runs. Not in lists.")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required JsonElement? Body { get; init; }
+
     public static DeliveryView Of(Delivery d, List<(long Number, Attempt Attempt)>? attempts, bool withBody = false) =>
-        new(
-            d.Id,
-            d.Purpose,
-            d.Type,
-            WebhookEndpoints.Shown(d.Endpoint),
-            d.Subject,
-            d.Status,
-            d.Reason,
-            d.Attempts,
-            Wire.Iso(d.CreatedAt),
-            Wire.Iso(d.DueAt),
-            Wire.Iso(d.GiveUpAt),
-            Wire.Iso(d.EndedAt),
-            attempts
+        new()
+        {
+            Id = d.Id,
+            Purpose = d.Purpose,
+            Type = d.Type,
+            Endpoint = WebhookEndpoints.Shown(d.Endpoint),
+            Subject = d.Subject,
+            Status = d.Status,
+            Reason = d.Reason,
+            AttemptCount = d.Attempts,
+            CreatedAt = Wire.Iso(d.CreatedAt),
+            NextAttemptAt = Wire.Iso(d.DueAt),
+            GiveUpAt = Wire.Iso(d.GiveUpAt),
+            EndedAt = Wire.Iso(d.EndedAt),
+            Attempts = attempts
                 ?.Select(a => new AttemptView(
                     a.Number,
                     Wire.Iso(a.Attempt.At),
@@ -49,6 +75,6 @@ internal sealed record DeliveryView(
                     a.Attempt.Response
                 ))
                 .ToList(),
-            withBody && d.Body is not null ? JsonSerializer.Deserialize<JsonElement>(d.Body, Wire.Json) : null
-        );
+            Body = withBody && d.Body is not null ? JsonSerializer.Deserialize<JsonElement>(d.Body, Wire.Json) : null,
+        };
 }

@@ -115,23 +115,22 @@ internal sealed class EndpointRoutes(
             )
                 return full;
             var keeps = secret is null && old is not null;
-            var endpoint = new WebhookEndpoint(
-                caller.Project,
-                id,
-                url!,
-                events!,
-                keeps ? old!.SealedSecret : endpoints.Protect(caller.Project, id, fresh),
-                keeps ? old!.PreviousSealed : null,
-                keeps ? old!.PreviousUntil : null,
-                rate,
-                ordered,
-                enabled,
-                links,
-                null,
-                null,
-                old?.CreatedAt ?? tx.Now,
-                tx.Now
-            );
+            var endpoint = new WebhookEndpoint
+            {
+                Project = caller.Project,
+                Id = id,
+                Url = url!,
+                Events = events!,
+                SealedSecret = keeps ? old!.SealedSecret : endpoints.Protect(caller.Project, id, fresh),
+                PreviousSealed = keeps ? old!.PreviousSealed : null,
+                PreviousUntil = keeps ? old!.PreviousUntil : null,
+                RateLimit = rate,
+                Ordered = ordered,
+                Enabled = enabled,
+                Links = links,
+                CreatedAt = old?.CreatedAt ?? tx.Now,
+                UpdatedAt = tx.Now,
+            };
             await WebhookEndpoints.PutAsync(tx, endpoint);
             return Reply.Json(
                 old is null ? 201 : 200,

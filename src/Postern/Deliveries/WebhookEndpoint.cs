@@ -1,31 +1,69 @@
+using System.Text.Json;
+using Postern.Storage;
+
 namespace Postern.Deliveries;
 
 /// <summary>
 /// A subscriber to events: where they go, which, and how they are signed. Its secrets are sealed under the master key,
 /// bound to this row.
 /// </summary>
-/// <param name="Events">Types, or prefixes as in <c>run.*</c>; <c>*</c> is all.</param>
-/// <param name="RateLimit">At most so many deliveries a second from one node.</param>
-/// <param name="Links">It is sent the links of questions, which decide them.</param>
-/// <param name="FailingSince">Since when nothing but failure has come back; null while it works.</param>
-internal sealed record WebhookEndpoint(
-    string Project,
-    string Id,
-    string Url,
-    IReadOnlyList<string> Events,
-    byte[] SealedSecret,
-    byte[]? PreviousSealed,
-    long? PreviousUntil,
-    long? RateLimit,
-    bool Ordered,
-    bool Enabled,
-    bool Links,
-    string? DisabledReason,
-    long? FailingSince,
-    long CreatedAt,
-    long UpdatedAt
-)
+internal sealed record WebhookEndpoint
 {
+    [Column("project")]
+    public required string Project { get; init; }
+
+    [Column("id")]
+    public required string Id { get; init; }
+
+    [Column("url")]
+    public required string Url { get; init; }
+
+    /// <summary>Types, or prefixes as in <c>run.*</c>; <c>*</c> is all.</summary>
+    public required IReadOnlyList<string> Events { get; init; }
+
+    [Column("events")]
+    public string EventsJson
+    {
+        get => JsonSerializer.Serialize(Events);
+        init => Events = JsonSerializer.Deserialize<string[]>(value) ?? [];
+    }
+
+    [Column("sealed_secret")]
+    public required byte[] SealedSecret { get; init; }
+
+    [Column("previous_sealed")]
+    public byte[]? PreviousSealed { get; init; }
+
+    [Column("previous_until")]
+    public long? PreviousUntil { get; init; }
+
+    /// <summary>At most so many deliveries a second from one node.</summary>
+    [Column("rate_limit")]
+    public long? RateLimit { get; init; }
+
+    [Column("ordered")]
+    public required bool Ordered { get; init; }
+
+    [Column("enabled")]
+    public required bool Enabled { get; init; }
+
+    /// <summary>It is sent the links of questions, which decide them.</summary>
+    [Column("links")]
+    public required bool Links { get; init; }
+
+    [Column("disabled_reason")]
+    public string? DisabledReason { get; init; }
+
+    /// <summary>Since when nothing but failure has come back; null while it works.</summary>
+    [Column("failing_since")]
+    public long? FailingSince { get; init; }
+
+    [Column("created_at")]
+    public required long CreatedAt { get; init; }
+
+    [Column("updated_at")]
+    public required long UpdatedAt { get; init; }
+
     public static string SealPurpose(string project, string id) => $"endpoint:{project}:{id}";
 
     public bool Takes(string type) =>

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Text.Json;
 using Postern.Access;
 using Postern.Storage;
@@ -8,10 +7,6 @@ namespace Postern.Deliveries;
 /// <summary>The endpoints' rows.</summary>
 internal sealed class WebhookEndpoints(Database database, MasterKey master)
 {
-    private const string Columns =
-        "project, id, url, events, sealed_secret, previous_sealed, previous_until, rate_limit, ordered, enabled, "
-        + "links, disabled_reason, failing_since, created_at, updated_at";
-
     /// <summary>How deliveries name it.</summary>
     public static string KeyOf(string id) => "endpoint:" + id;
 
@@ -35,8 +30,8 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     {
         if (!tx.Cache.TryGetValue(CacheKeyOf(project), out var known))
             tx.Cache[CacheKeyOf(project)] = known = await tx.ListAsync(
-                $"SELECT {Columns} FROM webhook_endpoint WHERE project = $1 AND enabled = 1 ORDER BY id LIMIT 1000",
-                Map,
+                $"SELECT {Row<WebhookEndpoint>.Columns} FROM webhook_endpoint WHERE project = $1 AND enabled = 1 ORDER BY id LIMIT 1000",
+                Row<WebhookEndpoint>.Read,
                 project
             );
         var endpoints = (List<WebhookEndpoint>)known;
@@ -44,7 +39,12 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     }
 
     public static ValueTask<WebhookEndpoint?> FindAsync(Tx tx, string project, string id) =>
-        tx.FirstAsync($"SELECT {Columns} FROM webhook_endpoint WHERE project = $1 AND id = $2", Map, project, id);
+        tx.FirstAsync(
+            $"SELECT {Row<WebhookEndpoint>.Columns} FROM webhook_endpoint WHERE project = $1 AND id = $2",
+            Row<WebhookEndpoint>.Read,
+            project,
+            id
+        );
 
     public ValueTask<WebhookEndpoint?> FindAsync(string project, string id) =>
         database.ReadAsync(tx => FindAsync(tx, project, id));
@@ -52,8 +52,8 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     public ValueTask<List<WebhookEndpoint>> ListAsync(string project, string after, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
-                $"SELECT {Columns} FROM webhook_endpoint WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3",
-                Map,
+                $"SELECT {Row<WebhookEndpoint>.Columns} FROM webhook_endpoint WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3",
+                Row<WebhookEndpoint>.Read,
                 project,
                 after,
                 limit
@@ -64,10 +64,8 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     {
         tx.Cache.Remove(CacheKeyOf(e.Project));
         return tx.ExecuteAsync(
-            """
-            INSERT INTO webhook_endpoint (project, id, url, events, sealed_secret, previous_sealed, previous_until,
-              rate_limit, ordered, enabled, created_at, updated_at, links)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)
+            $"""
+            INSERT INTO webhook_endpoint ({Row<WebhookEndpoint>.Columns}) VALUES ({Row<WebhookEndpoint>.Parameters})
             ON CONFLICT (project, id) DO UPDATE
             SET url = excluded.url, events = excluded.events, sealed_secret = excluded.sealed_secret,
               previous_sealed = excluded.previous_sealed,
@@ -75,18 +73,15 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
               enabled = excluded.enabled, links = excluded.links, disabled_reason = NULL, failing_since = NULL,
               updated_at = excluded.updated_at
             """,
-            e.Project,
-            e.Id,
-            e.Url,
-            JsonSerializer.Serialize(e.Events),
-            e.SealedSecret,
-            e.PreviousSealed,
-            e.PreviousUntil,
-            e.RateLimit,
-            e.Ordered ? 1L : 0L,
-            e.Enabled ? 1L : 0L,
-            tx.Now,
-            e.Links ? 1L : 0L
+            Row<WebhookEndpoint>.Values(
+                e with
+                {
+                    DisabledReason = null,
+                    FailingSince = null,
+                    CreatedAt = tx.Now,
+                    UpdatedAt = tx.Now,
+                }
+            )
         );
     }
 
@@ -209,23 +204,4 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
 
     public byte[] Protect(string project, string id, string secret) =>
         master.Protect(secret, WebhookEndpoint.SealPurpose(project, id));
-
-    private static WebhookEndpoint Map(DbDataReader r) =>
-        new(
-            r.GetString(0),
-            r.GetString(1),
-            r.GetString(2),
-            JsonSerializer.Deserialize<string[]>(r.GetString(3)) ?? [],
-            r.Bytes(4),
-            r.BytesOrNull(5),
-            r.LongOrNull(6),
-            r.LongOrNull(7),
-            r.Flag(8),
-            r.Flag(9),
-            r.Flag(10),
-            r.TextOrNull(11),
-            r.LongOrNull(12),
-            r.GetInt64(13),
-            r.GetInt64(14)
-        );
 }

@@ -136,16 +136,17 @@ internal sealed class AgentRoutes(
             var sealedSecret = keeps
                 ? old!.SealedSecret
                 : master.Protect(fresh, Agent.SealPurpose(caller.Project, slug));
-            var agent = new Agent(
-                caller.Project,
-                slug,
-                kind,
-                url,
-                sealedSecret,
-                settings,
-                old?.CreatedAt ?? tx.Now,
-                tx.Now
-            );
+            var agent = new Agent
+            {
+                Project = caller.Project,
+                Slug = slug,
+                Kind = kind,
+                Url = url,
+                SealedSecret = sealedSecret,
+                Settings = settings,
+                CreatedAt = old?.CreatedAt ?? tx.Now,
+                UpdatedAt = tx.Now,
+            };
             await AgentStore.PutAsync(tx, agent);
             return Reply.Json(old is null ? 201 : 200, AgentView.Of(agent, keeps || secret is not null ? null : fresh));
         });

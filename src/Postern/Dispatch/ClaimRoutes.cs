@@ -162,7 +162,16 @@ internal sealed class ClaimRoutes(
             tx,
             run.Project,
             run.Id,
-            new RunEvent(next.EventSeq, "claimed", tx.Now, run.Attempt, by, run.Status, run.Status)
+            new RunEvent
+            {
+                Seq = next.EventSeq,
+                Type = "claimed",
+                At = tx.Now,
+                Attempt = run.Attempt,
+                By = by,
+                From = run.Status,
+                To = run.Status,
+            }
         );
         return next;
     }

@@ -29,7 +29,16 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Ru
             tx,
             run.Project,
             run.Id,
-            new RunEvent(started.EventSeq, "start", tx.Now, run.Attempt, by, run.Status, run.Status)
+            new RunEvent
+            {
+                Seq = started.EventSeq,
+                Type = "start",
+                At = tx.Now,
+                Attempt = run.Attempt,
+                By = by,
+                From = run.Status,
+                To = run.Status,
+            }
         );
         return started;
     }

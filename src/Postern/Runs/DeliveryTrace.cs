@@ -13,15 +13,16 @@ internal static class DeliveryTrace
             tx,
             delivery.Project,
             delivery.Subject,
-            seq => new RunEvent(
-                seq,
-                type,
-                tx.Now,
-                AttemptOf(delivery),
-                Actor.Server,
-                Accepted: accepted,
-                Code: accepted ? null : "delivery_failed",
-                Detail: JsonSerializer.Serialize(
+            seq => new RunEvent
+            {
+                Seq = seq,
+                Type = type,
+                At = tx.Now,
+                Attempt = AttemptOf(delivery),
+                By = Actor.Server,
+                Accepted = accepted,
+                Code = accepted ? null : "delivery_failed",
+                Detail = JsonSerializer.Serialize(
                     words is null
                         ? new
                         {
@@ -38,8 +39,8 @@ internal static class DeliveryTrace
                                 reason = words,
                             },
                     Wire.Json
-                )
-            )
+                ),
+            }
         );
 
     /// <summary>The run's attempt, where the delivery was made for one.</summary>

@@ -34,7 +34,7 @@ internal sealed record HeldRun : Run
             { } session
         )
             await RowLock.HoldSessionAsync(tx, project, session);
-        return await tx.FirstAsync(RunRow.FindForUpdate, RunRow.Map, project, id) is { } run
+        return await tx.FirstAsync(RunRow.FindForUpdate, Row<Run>.Read, project, id) is { } run
             ? new HeldRun(tx, run)
             : null;
     }

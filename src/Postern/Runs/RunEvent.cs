@@ -1,24 +1,53 @@
+using Postern.Storage;
+
 namespace Postern.Runs;
 
 /// <summary>One row of a run's timeline.</summary>
-/// <param name="At">When the server took it.</param>
-/// <param name="OccurredAt">When the reporter says that it happened.</param>
-/// <param name="Accepted">False: it changed nothing, and <paramref name="Code"/> says why.</param>
-/// <param name="Detail">A JSON object, or null.</param>
-/// <param name="Digest">Of the content of an accepted report, for its repeats.</param>
-internal sealed record RunEvent(
-    long Seq,
-    string Type,
-    long At,
-    long Attempt,
-    Actor By,
-    string? From = null,
-    string? To = null,
-    string? EventId = null,
-    string? CorrelationId = null,
-    long? OccurredAt = null,
-    bool Accepted = true,
-    string? Code = null,
-    string? Detail = null,
-    byte[]? Digest = null
-);
+internal sealed record RunEvent
+{
+    [Column("seq")]
+    public required long Seq { get; init; }
+
+    [Column("type")]
+    public required string Type { get; init; }
+
+    /// <summary>When the server took it.</summary>
+    [Column("at")]
+    public required long At { get; init; }
+
+    [Column("attempt")]
+    public required long Attempt { get; init; }
+
+    [Column]
+    public required Actor By { get; init; }
+
+    [Column("from_status")]
+    public string? From { get; init; }
+
+    [Column("to_status")]
+    public string? To { get; init; }
+
+    [Column("event_id")]
+    public string? EventId { get; init; }
+
+    [Column("correlation_id")]
+    public string? CorrelationId { get; init; }
+
+    /// <summary>When the reporter says that it happened.</summary>
+    [Column("occurred_at")]
+    public long? OccurredAt { get; init; }
+
+    /// <summary>False: it changed nothing, and <see cref="Code"/> says why.</summary>
+    [Column("accepted")]
+    public bool Accepted { get; init; } = true;
+
+    [Column("code")]
+    public string? Code { get; init; }
+
+    /// <summary>A JSON object, or null.</summary>
+    [Column("detail")]
+    public string? Detail { get; init; }
+
+    /// <summary>Of the content of an accepted report, for its repeats.</summary>
+    public byte[]? Digest { get; init; }
+}

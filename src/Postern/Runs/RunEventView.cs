@@ -7,48 +7,73 @@ namespace Postern.Runs;
 /// <summary>
 /// A row of the timeline as it is read: the same object in a page and as the data of an event stream.
 /// </summary>
-internal sealed record RunEventView(
-    [Member("The number of the event in the timeline, from 1.")] long Seq,
-    [Member("What happened.")] string Type,
-    [At("When the server took it.")] string At,
-    [Member("The attempt that it was of.")] long Attempt,
-    [Member("Who did it.")] string Actor,
-    [Member("With which kind of credential.")] string Credential,
-    [Member("The state before.")] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? From,
-    [Member("The state after.")] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? To,
-    [Member("The id that the report gave.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-        string? EventId,
-    [Member("The correlation id that the report gave.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-        string? CorrelationId,
-    [At("When it happened, as the report says.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-        string? OccurredAt,
-    [Word("Whether it changed the run.", "accepted", "refused")] string Outcome,
-    [Member("Why it was refused.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-        string? Code,
-    [Chosen("More about it.")]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-        JsonElement? Detail
-)
+internal sealed record RunEventView
 {
+    [Member("The number of the event in the timeline, from 1.")]
+    public required long Seq { get; init; }
+
+    [Member("What happened.")]
+    public required string Type { get; init; }
+
+    [At("When the server took it.")]
+    public required string At { get; init; }
+
+    [Member("The attempt that it was of.")]
+    public required long Attempt { get; init; }
+
+    [Member("Who did it.")]
+    public required string Actor { get; init; }
+
+    [Member("With which kind of credential.")]
+    public required string Credential { get; init; }
+
+    [Member("The state before.")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required string? From { get; init; }
+
+    [Member("The state after.")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required string? To { get; init; }
+
+    [Member("The id that the report gave.")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required string? EventId { get; init; }
+
+    [Member("The correlation id that the report gave.")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required string? CorrelationId { get; init; }
+
+    [At("When it happened, as the report says.")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required string? OccurredAt { get; init; }
+
+    [Word("Whether it changed the run.", "accepted", "refused")]
+    public required string Outcome { get; init; }
+
+    [Member("Why it was refused.")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required string? Code { get; init; }
+
+    [Chosen("More about it.")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required JsonElement? Detail { get; init; }
+
     public static RunEventView Of(RunEvent e) =>
-        new(
-            e.Seq,
-            e.Type,
-            Wire.Iso(e.At),
-            e.Attempt,
-            e.By.Id,
-            e.By.Credential,
-            e.From,
-            e.To,
-            e.EventId,
-            e.CorrelationId,
-            e.OccurredAt is { } at ? Wire.IsoMicroseconds(at) : null,
-            e.Accepted ? "accepted" : "refused",
-            e.Code,
-            e.Detail is null ? null : JsonSerializer.Deserialize<JsonElement>(e.Detail, Wire.Json)
-        );
+        new()
+        {
+            Seq = e.Seq,
+            Type = e.Type,
+            At = Wire.Iso(e.At),
+            Attempt = e.Attempt,
+            Actor = e.By.Id,
+            Credential = e.By.Credential,
+            From = e.From,
+            To = e.To,
+            EventId = e.EventId,
+            CorrelationId = e.CorrelationId,
+            OccurredAt = e.OccurredAt is { } at ? Wire.IsoMicroseconds(at) : null,
+            Outcome = e.Accepted ? "accepted" : "refused",
+            Code = e.Code,
+            Detail = e.Detail is null ? null : JsonSerializer.Deserialize<JsonElement>(e.Detail, Wire.Json),
+        };
 }

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Postern.Http;
 using Postern.Storage;
 
@@ -11,10 +10,6 @@ internal sealed class RunEvents(Database database)
 {
     /// <summary>Events of a run after which refused reports are still refused but no longer kept.</summary>
     public const long MaxKeptRefusals = 2000;
-
-    private const string Columns =
-        "seq, type, at, attempt, credential, actor, from_status, to_status, event_id, correlation_id, occurred_at, "
-        + "accepted, code, detail";
 
     public static ValueTask<int> InsertAsync(Tx tx, string project, string run, RunEvent e)
     {
@@ -101,8 +96,8 @@ internal sealed class RunEvents(Database database)
 
     public static ValueTask<List<RunEvent>> AfterAsync(Tx tx, string project, string run, long after, int limit) =>
         tx.ListAsync(
-            $"SELECT {Columns} FROM run_event WHERE project = $1 AND run = $2 AND seq > $3 ORDER BY seq LIMIT $4",
-            Map,
+            $"SELECT {Row<RunEvent>.Columns} FROM run_event WHERE project = $1 AND run = $2 AND seq > $3 ORDER BY seq LIMIT $4",
+            Row<RunEvent>.Read,
             project,
             run,
             after,
@@ -134,12 +129,12 @@ internal sealed class RunEvents(Database database)
     public static ValueTask<RunEvent?> NewestOfAsync(Tx tx, string project, string run, string type) =>
         tx.FirstAsync(
             $"""
-            SELECT {Columns}
+            SELECT {Row<RunEvent>.Columns}
             FROM run_event
             WHERE project = $1 AND run = $2 AND type = $3 AND accepted = 1
             ORDER BY seq DESC LIMIT 1
             """,
-            Map,
+            Row<RunEvent>.Read,
             project,
             run,
             type
@@ -163,22 +158,5 @@ internal sealed class RunEvents(Database database)
             run.FailedStage,
             run.AttemptAt,
             endedAt
-        );
-
-    private static RunEvent Map(DbDataReader r) =>
-        new(
-            r.GetInt64(0),
-            r.GetString(1),
-            r.GetInt64(2),
-            r.GetInt64(3),
-            new Actor(r.GetString(4), r.GetString(5)),
-            r.TextOrNull(6),
-            r.TextOrNull(7),
-            r.TextOrNull(8),
-            r.TextOrNull(9),
-            r.LongOrNull(10),
-            r.Flag(11),
-            r.TextOrNull(12),
-            r.TextOrNull(13)
         );
 }

@@ -40,7 +40,15 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
             tx,
             run.Project,
             run.Id,
-            new RunEvent(1, "created", tx.Now, run.Attempt, by, To: run.Status)
+            new RunEvent
+            {
+                Seq = 1,
+                Type = "created",
+                At = tx.Now,
+                Attempt = run.Attempt,
+                By = by,
+                To = run.Status,
+            }
         );
         await created.RaiseAsync(tx, new RunCreated(run));
         return run;
@@ -93,20 +101,21 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
             tx,
             run.Project,
             run.Id,
-            new RunEvent(
-                next.EventSeq,
-                change.Type,
-                tx.Now,
-                run.Attempt,
-                change.By,
-                run.Status,
-                next.Status,
-                change.EventId,
-                change.CorrelationId,
-                change.OccurredAt,
-                Detail: change.Detail,
-                Digest: change.Digest
-            )
+            new RunEvent
+            {
+                Seq = next.EventSeq,
+                Type = change.Type,
+                At = tx.Now,
+                Attempt = run.Attempt,
+                By = change.By,
+                From = run.Status,
+                To = next.Status,
+                EventId = change.EventId,
+                CorrelationId = change.CorrelationId,
+                OccurredAt = change.OccurredAt,
+                Detail = change.Detail,
+                Digest = change.Digest,
+            }
         );
         await moved.RaiseAsync(tx, new RunMoved(run, next, change.By, change.Notice));
         return next;
@@ -324,7 +333,17 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
             tx,
             run.Project,
             run.Id,
-            new RunEvent(next.EventSeq, type, tx.Now, next.Attempt, by, run.Status, next.Status, Detail: detail)
+            new RunEvent
+            {
+                Seq = next.EventSeq,
+                Type = type,
+                At = tx.Now,
+                Attempt = next.Attempt,
+                By = by,
+                From = run.Status,
+                To = next.Status,
+                Detail = detail,
+            }
         );
         await moved.RaiseAsync(tx, new RunMoved(run, next, by, Notice: null));
         return next;

@@ -136,21 +136,22 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
             tx,
             run.Project,
             run.Id,
-            seq => new RunEvent(
-                seq,
-                "report",
-                tx.Now,
-                report.Attempt ?? run.Attempt,
-                report.By,
-                run.Status,
-                report.Status,
-                report.EventId,
-                report.CorrelationId,
-                report.OccurredAt,
-                Accepted: false,
-                Code: code,
-                Detail: JsonSerializer.Serialize(new { reason = words }, Wire.Json)
-            )
+            seq => new RunEvent
+            {
+                Seq = seq,
+                Type = "report",
+                At = tx.Now,
+                Attempt = report.Attempt ?? run.Attempt,
+                By = report.By,
+                From = run.Status,
+                To = report.Status,
+                EventId = report.EventId,
+                CorrelationId = report.CorrelationId,
+                OccurredAt = report.OccurredAt,
+                Accepted = false,
+                Code = code,
+                Detail = JsonSerializer.Serialize(new { reason = words }, Wire.Json),
+            }
         );
     }
 

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Postern.Storage;
 
 namespace Postern.Runs;
@@ -8,61 +7,14 @@ namespace Postern.Runs;
 /// </summary>
 internal static class RunRow
 {
-    public const string Columns = """
-        project, id, agent, workflow, workflow_version, session, status, phase, reason, attempt, marker, event_seq,
-        failure_code, failure_message, failed_stage, progress_millionths, tags, metadata, callback_url,
-        callback_sealed, callback_outcome,
-        boot_message, continuation, previous_run, trigger_key, profile, paused_from, created_at, updated_at,
-        attempt_at, started_at, ended_at,
-        deadline_at, total_at, state_until, queued_seconds, silent_seconds, total_seconds, idle_seconds,
-        due_at, lease_no, tries, claim_at, claim_until, claim_seconds, leases_lost, dispatched, approval,
-        approval_until, waits_at
-        """;
-
-    public const string Find = $"SELECT {Columns} FROM run WHERE project = $1 AND id = $2";
-    public const string FindForUpdate = Find + " FOR UPDATE";
+    public static readonly string Find = $"SELECT {Row<Run>.Columns} FROM run WHERE project = $1 AND id = $2";
+    public static readonly string FindForUpdate = Find + " FOR UPDATE";
 
     public static async ValueTask InsertAsync(Tx tx, Run run)
     {
         await tx.ExecuteAsync(
-            """
-            INSERT INTO run (project, id, agent, workflow, workflow_version, session, status, phase, attempt,
-              event_seq, tags, metadata, callback_url, callback_sealed,
-              boot_message, continuation, previous_run, trigger_key, created_at, updated_at, attempt_at, deadline_at,
-              total_at, state_until,
-              queued_seconds, silent_seconds, total_seconds, idle_seconds, due_at, lease_until, lease_no, tries,
-              claim_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19, $19,
-              $20, $21, $22, $23, $24, $25, $26, $27, 0, 0, 0, $28)
-            """,
-            run.Project,
-            run.Id,
-            run.Agent,
-            run.Workflow,
-            run.WorkflowVersion,
-            run.Session,
-            run.Status,
-            run.Phase,
-            run.Attempt,
-            run.EventSeq,
-            run.Tags,
-            run.Metadata,
-            run.CallbackUrl,
-            run.CallbackSealed,
-            run.BootMessage ? 1L : 0L,
-            run.Continuation ? 1L : 0L,
-            run.PreviousRun,
-            run.TriggerKey,
-            run.CreatedAt,
-            run.DeadlineAt,
-            run.TotalAt,
-            run.StateUntil,
-            run.QueuedSeconds,
-            run.SilentSeconds,
-            run.TotalSeconds,
-            run.IdleSeconds,
-            run.DueAt,
-            run.ClaimAt
+            $"INSERT INTO run ({Row<Run>.Columns}, lease_until) VALUES ({Row<Run>.Parameters}, 0)",
+            Row<Run>.Values(run)
         );
         if (run.DueAt is not null)
             tx.Notify(Topics.Runs);
@@ -133,59 +85,4 @@ internal static class RunRow
         if (releases && run.Session is null)
             await AgentPlaces.FreeAsync(tx, run.Project, run.Agent, ofSession: false);
     }
-
-    public static Run Map(DbDataReader r) =>
-        new()
-        {
-            Project = r.GetString(0),
-            Id = r.GetString(1),
-            Agent = r.GetString(2),
-            Workflow = r.GetString(3),
-            WorkflowVersion = r.GetInt64(4),
-            Session = r.TextOrNull(5),
-            Status = r.GetString(6),
-            Phase = r.GetString(7),
-            Reason = r.TextOrNull(8),
-            Attempt = r.GetInt64(9),
-            Marker = r.LongOrNull(10),
-            EventSeq = r.GetInt64(11),
-            FailureCode = r.TextOrNull(12),
-            FailureMessage = r.TextOrNull(13),
-            FailedStage = r.TextOrNull(14),
-            ProgressMillionths = r.LongOrNull(15),
-            Tags = r.GetString(16),
-            Metadata = r.TextOrNull(17),
-            CallbackUrl = r.TextOrNull(18),
-            CallbackSealed = r.BytesOrNull(19),
-            CallbackOutcome = r.TextOrNull(20),
-            BootMessage = r.Flag(21),
-            Continuation = r.Flag(22),
-            PreviousRun = r.TextOrNull(23),
-            TriggerKey = r.TextOrNull(24),
-            Profile = r.TextOrNull(25),
-            PausedFrom = r.TextOrNull(26),
-            CreatedAt = r.GetInt64(27),
-            UpdatedAt = r.GetInt64(28),
-            AttemptAt = r.GetInt64(29),
-            StartedAt = r.LongOrNull(30),
-            EndedAt = r.LongOrNull(31),
-            DeadlineAt = r.GetInt64(32),
-            TotalAt = r.GetInt64(33),
-            StateUntil = r.LongOrNull(34),
-            QueuedSeconds = r.GetInt64(35),
-            SilentSeconds = r.GetInt64(36),
-            TotalSeconds = r.GetInt64(37),
-            IdleSeconds = r.GetInt64(38),
-            DueAt = r.LongOrNull(39),
-            LeaseNo = r.GetInt64(40),
-            Tries = r.GetInt64(41),
-            ClaimAt = r.LongOrNull(42),
-            ClaimUntil = r.LongOrNull(43),
-            ClaimSeconds = r.GetInt64(44),
-            LeasesLost = r.GetInt64(45),
-            Dispatched = r.Flag(46),
-            Approval = r.TextOrNull(47),
-            ApprovalUntil = r.LongOrNull(48),
-            WaitsAt = r.LongOrNull(49),
-        };
 }

@@ -12,7 +12,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
     private const int DueALook = 1024;
 
     public static ValueTask<Run?> FindAsync(Tx tx, string project, string id) =>
-        tx.FirstAsync(RunRow.Find, RunRow.Map, project, id);
+        tx.FirstAsync(RunRow.Find, Row<Run>.Read, project, id);
 
     /// <summary>What the credentials of its workers rest on; null when there is no such run.</summary>
     public ValueTask<RunState?> ReadStateAsync(string project, string id) =>
@@ -54,9 +54,9 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
                         SELECT project, id, agent, due_at FROM run WHERE due_at <= $1 AND lease_until <= $1
                       ORDER BY due_at LIMIT $4) AS oldest
                     ) AS placed ORDER BY place, due_at LIMIT $3){tx.ForUpdateSkipLocked})
-                RETURNING {RunRow.Columns}
+                RETURNING {Row<Run>.Columns}
                 """,
-                RunRow.Map,
+                Row<Run>.Read,
                 tx.Now,
                 tx.Now + (long)lease.TotalMicroseconds,
                 (long)limit,
@@ -123,9 +123,9 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
             WHERE (project, id) IN (SELECT project, id FROM run
               WHERE project = $1 AND agent = $2 AND claim_at <= $3 + 1000000 AND (session IS NULL
               OR phase IN ('queued', 'running')) ORDER BY claim_at LIMIT $5{tx.ForUpdateSkipLocked})
-            RETURNING {RunRow.Columns}
+            RETURNING {Row<Run>.Columns}
             """,
-            RunRow.Map,
+            Row<Run>.Read,
             project,
             agent,
             tx.Now,
@@ -136,8 +136,8 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
     public ValueTask<List<Run>> IdleOverdueAsync(int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
-                $"SELECT {RunRow.Columns} FROM run WHERE idle_until <= $1 ORDER BY idle_until LIMIT $2",
-                RunRow.Map,
+                $"SELECT {Row<Run>.Columns} FROM run WHERE idle_until <= $1 ORDER BY idle_until LIMIT $2",
+                Row<Run>.Read,
                 tx.Now,
                 limit
             )
@@ -147,12 +147,12 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
         database.ReadAsync(tx =>
             tx.ListAsync(
                 $"""
-                SELECT {RunRow.Columns}
+                SELECT {Row<Run>.Columns}
                 FROM run
                 WHERE ended_at IS NULL AND deadline_at <= $1 AND approval IS NULL
                 ORDER BY deadline_at LIMIT $2
                 """,
-                RunRow.Map,
+                Row<Run>.Read,
                 tx.Now,
                 limit
             )
@@ -161,8 +161,8 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
     public ValueTask<List<Run>> LostByWorkersAsync(int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
-                $"SELECT {RunRow.Columns} FROM run WHERE claim_until <= $1 ORDER BY claim_until LIMIT $2",
-                RunRow.Map,
+                $"SELECT {Row<Run>.Columns} FROM run WHERE claim_until <= $1 ORDER BY claim_until LIMIT $2",
+                Row<Run>.Read,
                 tx.Now,
                 limit
             )
@@ -171,8 +171,8 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
     public ValueTask<List<Run>> EndedBeforeAsync(long before, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
-                $"SELECT {RunRow.Columns} FROM run WHERE ended_at < $1 AND session IS NULL ORDER BY ended_at LIMIT $2",
-                RunRow.Map,
+                $"SELECT {Row<Run>.Columns} FROM run WHERE ended_at < $1 AND session IS NULL ORDER BY ended_at LIMIT $2",
+                Row<Run>.Read,
                 before,
                 limit
             )
@@ -180,8 +180,8 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
 
     public static ValueTask<List<Run>> LiveOfAgentAsync(Tx tx, string project, string agent, int limit) =>
         tx.ListAsync(
-            $"SELECT {RunRow.Columns} FROM run WHERE project = $1 AND agent = $2 AND ended_at IS NULL LIMIT $3",
-            RunRow.Map,
+            $"SELECT {Row<Run>.Columns} FROM run WHERE project = $1 AND agent = $2 AND ended_at IS NULL LIMIT $3",
+            Row<Run>.Read,
             project,
             agent,
             limit
@@ -208,8 +208,8 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
             filter.After?.Place,
             limit,
             tx => Narrow(tx, project, filter),
-            RunRow.Columns,
-            RunRow.Map,
+            Row<Run>.Columns,
+            Row<Run>.Read,
             r => (r.CreatedAt, r.Id),
             cancel
         );
@@ -239,8 +239,8 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
                 query.And(isShown);
             var most = query.Arg((long)limit);
             return tx.ListAsync(
-                $"SELECT {RunRow.Columns} FROM run WHERE {query.Where} ORDER BY id LIMIT {most}",
-                RunRow.Map,
+                $"SELECT {Row<Run>.Columns} FROM run WHERE {query.Where} ORDER BY id LIMIT {most}",
+                Row<Run>.Read,
                 query.Args
             );
         });

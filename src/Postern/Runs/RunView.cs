@@ -4,12 +4,23 @@ using Postern.Http;
 namespace Postern.Runs;
 
 /// <summary>The shape of a run, for the document.</summary>
-internal sealed record RunView(
-    [Member("The run's id.")] string Id,
-    [Member("The slug of the agent that does the work.")] string Agent,
-    [Member("The workflow that the run goes along.")] string Workflow,
-    [Member("The version of the workflow; 0 is built in.")] long WorkflowVersion,
-    [Member("The state of its workflow.")] string Status,
+internal sealed record RunView
+{
+    [Member("The run's id.")]
+    public required string Id { get; init; }
+
+    [Member("The slug of the agent that does the work.")]
+    public required string Agent { get; init; }
+
+    [Member("The workflow that the run goes along.")]
+    public required string Workflow { get; init; }
+
+    [Member("The version of the workflow; 0 is built in.")]
+    public required long WorkflowVersion { get; init; }
+
+    [Member("The state of its workflow.")]
+    public required string Status { get; init; }
+
     [Word(
         "What the state means.",
         Runs.Phase.Queued,
@@ -21,27 +32,68 @@ internal sealed record RunView(
         Runs.Phase.Cancelled,
         Runs.Phase.TimedOut
     )]
-        string Phase,
-    [Member("The attempt that the run is at, from 1.")] long Attempt,
-    [Member("The id of the session that the run works in.")] string? SessionId,
-    [Member("The run of the session before this one.")] string? PreviousRunId,
-    [Member("Why the run is as it is, for people.")] string? Reason,
-    [Member("The question that the run waits for.")] string? ApprovalRequestId,
-    [Member("Why the run failed.")] Failure? Failure,
-    [Member("How much is done, from 0 to 1.")] decimal? Progress,
-    [Member("What the agent was given. Not in lists.", MayBeAbsent = true)] JsonElement? Input,
-    [Member("What came of it; null before. Not in lists.", MayBeAbsent = true)] JsonElement? Output,
-    [Chosen("The artifacts by their names. Not in lists.", MayBeAbsent = true)] JsonElement? Artifacts,
-    [Member("Words to find the run by.")] IReadOnlyList<string> Tags,
-    [Chosen("The JSON object that is kept with the run.")] JsonElement? Metadata,
-    [Member("Where the end of the run is told.")] RunCallbackView? Callback,
-    [At("When the run was made.")] string CreatedAt,
-    [At("When its first attempt began.")] string? StartedAt,
-    [At("When it changed last.")] string UpdatedAt,
-    [At("When it ended.")] string? EndedAt,
-    [At("When its attempt is ended, unless it ends before.")] string? DeadlineAt,
-    [At("The newest instant that a report gave.")] string? LatestAppliedOccurredAt,
+    public required string Phase { get; init; }
+
+    [Member("The attempt that the run is at, from 1.")]
+    public required long Attempt { get; init; }
+
+    [Member("The id of the session that the run works in.")]
+    public required string? SessionId { get; init; }
+
+    [Member("The run of the session before this one.")]
+    public required string? PreviousRunId { get; init; }
+
+    [Member("Why the run is as it is, for people.")]
+    public required string? Reason { get; init; }
+
+    [Member("The question that the run waits for.")]
+    public required string? ApprovalRequestId { get; init; }
+
+    [Member("Why the run failed.")]
+    public required Failure? Failure { get; init; }
+
+    [Member("How much is done, from 0 to 1.")]
+    public required decimal? Progress { get; init; }
+
+    [Member("What the agent was given. Not in lists.", MayBeAbsent = true)]
+    public required JsonElement? Input { get; init; }
+
+    [Member("What came of it; null before. Not in lists.", MayBeAbsent = true)]
+    public required JsonElement? Output { get; init; }
+
+    [Chosen("The artifacts by their names. Not in lists.", MayBeAbsent = true)]
+    public required JsonElement? Artifacts { get; init; }
+
+    [Member("Words to find the run by.")]
+    public required IReadOnlyList<string> Tags { get; init; }
+
+    [Chosen("The JSON object that is kept with the run.")]
+    public required JsonElement? Metadata { get; init; }
+
+    [Member("Where the end of the run is told.")]
+    public required RunCallbackView? Callback { get; init; }
+
+    [At("When the run was made.")]
+    public required string CreatedAt { get; init; }
+
+    [At("When its first attempt began.")]
+    public required string? StartedAt { get; init; }
+
+    [At("When it changed last.")]
+    public required string UpdatedAt { get; init; }
+
+    [At("When it ended.")]
+    public required string? EndedAt { get; init; }
+
+    [At("When its attempt is ended, unless it ends before.")]
+    public required string? DeadlineAt { get; init; }
+
+    [At("The newest instant that a report gave.")]
+    public required string? LatestAppliedOccurredAt { get; init; }
+
     [Member("The attempts before this one, where there are any. Not in lists.", MayBeAbsent = true)]
-        IReadOnlyList<RunAttempt>? Attempts,
-    [Member("Why it has not ended, of a run that is read by itself.", MayBeAbsent = true)] Why? Why
-);
+    public required IReadOnlyList<RunAttempt>? Attempts { get; init; }
+
+    [Member("Why it has not ended, of a run that is read by itself.", MayBeAbsent = true)]
+    public required Why? Why { get; init; }
+}

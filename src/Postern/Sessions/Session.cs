@@ -1,3 +1,5 @@
+using Postern.Storage;
+
 namespace Postern.Sessions;
 
 /// <summary>
@@ -8,50 +10,107 @@ namespace Postern.Sessions;
 /// Every change locks the session's row first, so appends, closes, turns and creates of one session are put in one
 /// order on any number of nodes. A crash between two of them leaves the state after the first.
 /// </summary>
-/// <param name="TriggerConfig">JSON text as it came; null for a session that a message created.</param>
-/// <param name="CurrentRun">The live run, if any.</param>
-/// <param name="CurrentAttempt">The attempt of that run.</param>
-/// <param name="InMessageSeq">The last record on <c>in</c> that asks for an answer; -1 when none.</param>
-/// <param name="InAnsweredSeq">The last of them that a turn has answered.</param>
-/// <param name="StopSeq">The last record on <c>in</c> that asked the run to stop; -1 when none.</param>
-/// <param name="OutSettled">The last record on <c>out</c> is a turn-complete.</param>
-/// <param name="TurnDeadline">When the open turn must have ended; null when no turn is open.</param>
-/// <param name="TurnSeconds">How long the open turn may go without a record of its agent.</param>
-/// <param name="TurnInSeq">The last message that the open turn answers.</param>
-/// <param name="TurnOutSeq">The first record on <c>out</c> of the open turn.</param>
-/// <param name="Bytes">Of the records of all its channels.</param>
-internal sealed record Session(
-    string Project,
-    string Id,
-    string? ExternalId,
-    string Key,
-    string Type,
-    string Agent,
-    string? TriggerConfig,
-    string Tags,
-    string? Metadata,
-    long CreatedAt,
-    long UpdatedAt,
-    long? ExpiresAt,
-    long? ClosedAt,
-    string? ClosedReason,
-    string? CurrentRun,
-    long CurrentAttempt,
-    long InNext,
-    long OutNext,
-    long MessageNext,
-    long InMessageSeq,
-    long InAnsweredSeq,
-    long StopSeq,
-    bool OutSettled,
-    long? RunWantedUntil,
-    long? TurnDeadline,
-    long TurnSeconds,
-    long TurnInSeq,
-    long TurnOutSeq,
-    long Bytes = 0
-)
+internal sealed record Session
 {
+    [Column("project")]
+    public required string Project { get; init; }
+
+    [Column("id")]
+    public required string Id { get; init; }
+
+    [Column("external_id")]
+    public string? ExternalId { get; init; }
+
+    [Column("session_key")]
+    public required string Key { get; init; }
+
+    [Column("type")]
+    public required string Type { get; init; }
+
+    [Column("agent")]
+    public required string Agent { get; init; }
+
+    /// <summary>JSON text as it came; null for a session that a message created.</summary>
+    [Column("trigger_config")]
+    public string? TriggerConfig { get; init; }
+
+    [Column("tags")]
+    public string Tags { get; init; } = "[]";
+
+    [Column("metadata")]
+    public string? Metadata { get; init; }
+
+    [Column("created_at")]
+    public required long CreatedAt { get; init; }
+
+    [Column("updated_at")]
+    public required long UpdatedAt { get; init; }
+
+    [Column("expires_at")]
+    public long? ExpiresAt { get; init; }
+
+    [Column("closed_at")]
+    public long? ClosedAt { get; init; }
+
+    [Column("closed_reason")]
+    public string? ClosedReason { get; init; }
+
+    /// <summary>The live run, if any.</summary>
+    [Column("current_run")]
+    public string? CurrentRun { get; init; }
+
+    /// <summary>The attempt of that run.</summary>
+    [Column("current_attempt")]
+    public long CurrentAttempt { get; init; } = 1;
+
+    [Column("in_next")]
+    public long InNext { get; init; }
+
+    [Column("out_next")]
+    public long OutNext { get; init; }
+
+    [Column("message_next")]
+    public long MessageNext { get; init; } = 1;
+
+    /// <summary>The last record on <c>in</c> that asks for an answer; -1 when none.</summary>
+    [Column("in_message_seq")]
+    public long InMessageSeq { get; init; } = -1;
+
+    /// <summary>The last of them that a turn has answered.</summary>
+    [Column("in_answered_seq")]
+    public long InAnsweredSeq { get; init; } = -1;
+
+    /// <summary>The last record on <c>in</c> that asked the run to stop; -1 when none.</summary>
+    [Column("stop_seq")]
+    public long StopSeq { get; init; } = -1;
+
+    /// <summary>The last record on <c>out</c> is a turn-complete.</summary>
+    [Column("out_settled")]
+    public bool OutSettled { get; init; }
+
+    [Column("run_wanted_until")]
+    public long? RunWantedUntil { get; init; }
+
+    /// <summary>When the open turn must have ended; null when no turn is open.</summary>
+    [Column("turn_deadline")]
+    public long? TurnDeadline { get; init; }
+
+    /// <summary>How long the open turn may go without a record of its agent.</summary>
+    [Column("turn_seconds")]
+    public long TurnSeconds { get; init; }
+
+    /// <summary>The last message that the open turn answers.</summary>
+    [Column("turn_in_seq")]
+    public long TurnInSeq { get; init; } = -1;
+
+    /// <summary>The first record on <c>out</c> of the open turn.</summary>
+    [Column("turn_out_seq")]
+    public long TurnOutSeq { get; init; }
+
+    /// <summary>Of the records of all its channels.</summary>
+    [Column("bytes")]
+    public long Bytes { get; init; }
+
     public const string Prefix = "session";
     public const int MaxExternalId = 256;
 

@@ -49,36 +49,17 @@ internal sealed class SessionStart(
 
     /// <summary>A session that a message creates under a history key, without a run.</summary>
     public static Session New(Tx tx, string project, string id, string? externalId, string agent, string type) =>
-        new(
-            project,
-            id,
-            externalId,
-            Session.KeyOf(agent, externalId ?? id),
-            type,
-            agent,
-            null,
-            "[]",
-            null,
-            tx.Now,
-            tx.Now,
-            null,
-            null,
-            null,
-            null,
-            1,
-            0,
-            0,
-            1,
-            -1,
-            -1,
-            -1,
-            false,
-            null,
-            null,
-            0,
-            -1,
-            0
-        );
+        new()
+        {
+            Project = project,
+            Id = id,
+            ExternalId = externalId,
+            Key = Session.KeyOf(agent, externalId ?? id),
+            Type = type,
+            Agent = agent,
+            CreatedAt = tx.Now,
+            UpdatedAt = tx.Now,
+        };
 
     private static Session New(Tx tx, string project, string id, StartRequest asked) =>
         New(tx, project, id, asked.ExternalId, asked.Agent, asked.Asked.Type) with

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Data.Common;
 using Postern.Runs;
 using Postern.Storage;
 
@@ -11,21 +10,15 @@ namespace Postern.Sessions;
 internal sealed partial class SessionStore(Database database, Reactions<SessionForgotten> forgotten)
 {
     private const int MaxNames = 50_000;
-    private const string Columns = """
-        project, id, external_id, session_key, type, agent, trigger_config, tags, metadata,
-        created_at, updated_at, expires_at, closed_at, closed_reason, current_run, current_attempt,
-        in_next, out_next, message_next, in_message_seq, in_answered_seq, stop_seq,
-        out_settled, run_wanted_until, turn_deadline, turn_seconds, turn_in_seq, turn_out_seq, bytes
-        """;
 
     private readonly ConcurrentDictionary<(string Project, Reference Kind, string Text), SessionRef> _names = new();
 
     /// <summary>Locks the row until the transaction ends: the first statement of every change of a session.</summary>
     public static ValueTask<Session?> LockAsync(Tx tx, string project, string id) =>
-        tx.FirstAsync(tx.IsAlone ? Find : FindForUpdate, Map, project, id);
+        tx.FirstAsync(tx.IsAlone ? Find : FindForUpdate, Row<Session>.Read, project, id);
 
-    private const string Find = $"SELECT {Columns} FROM session WHERE project = $1 AND id = $2";
-    private const string FindForUpdate = Find + " FOR UPDATE";
+    private static readonly string Find = $"SELECT {Row<Session>.Columns} FROM session WHERE project = $1 AND id = $2";
+    private static readonly string FindForUpdate = Find + " FOR UPDATE";
 
     /// <summary>By <c>session_…</c> or by external id.</summary>
     public ValueTask<Session?> FindAsync(string project, string reference) =>
@@ -33,17 +26,22 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
 
     public static ValueTask<Session?> FindAsync(Tx tx, string project, string reference) =>
         reference.StartsWith(Session.Prefix + "_", StringComparison.Ordinal)
-            ? tx.FirstAsync(Find, Map, project, reference)
+            ? tx.FirstAsync(Find, Row<Session>.Read, project, reference)
             : tx.FirstAsync(
-                $"SELECT {Columns} FROM session WHERE project = $1 AND external_id = $2",
-                Map,
+                $"SELECT {Row<Session>.Columns} FROM session WHERE project = $1 AND external_id = $2",
+                Row<Session>.Read,
                 project,
                 reference
             );
 
     public ValueTask<Session?> FindByKeyAsync(string project, string key) =>
         database.ReadAsync(tx =>
-            tx.FirstAsync($"SELECT {Columns} FROM session WHERE project = $1 AND session_key = $2", Map, project, key)
+            tx.FirstAsync(
+                $"SELECT {Row<Session>.Columns} FROM session WHERE project = $1 AND session_key = $2",
+                Row<Session>.Read,
+                project,
+                key
+            )
         );
 
     /// <summary>
@@ -109,25 +107,11 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
     {
         var made =
             await tx.ExecuteAsync(
-                """
-                INSERT INTO session (project, id, external_id, session_key, type, agent, trigger_config, tags,
-                  metadata, created_at, updated_at, expires_at,
-                  in_next, out_next, message_next, in_message_seq, in_answered_seq, stop_seq, out_settled, expiry_told,
-                  turn_seconds, turn_in_seq, turn_out_seq)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, 0, 0, 1, -1, -1, -1, 0, 0, 0, -1, 0)
+                $"""
+                INSERT INTO session ({Row<Session>.Columns}, expiry_told) VALUES ({Row<Session>.Parameters}, 0)
                 ON CONFLICT DO NOTHING
                 """,
-                s.Project,
-                s.Id,
-                s.ExternalId,
-                s.Key,
-                s.Type,
-                s.Agent,
-                s.TriggerConfig,
-                s.Tags,
-                s.Metadata,
-                s.CreatedAt,
-                s.ExpiresAt
+                Row<Session>.Values(s)
             ) == 1;
         if (made && s.ExternalId is not null)
             tx.Notify(Topics.Named(s.Project, s.ExternalId));
@@ -191,8 +175,8 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
             (filter.Before ?? filter.After)?.Place,
             limit,
             Narrow,
-            Columns,
-            Map,
+            Row<Session>.Columns,
+            Row<Session>.Read,
             s => (s.CreatedAt, s.Id),
             cancel
         );
@@ -221,11 +205,11 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
         database.ReadAsync(tx =>
             tx.ListAsync(
                 $"""
-                SELECT {Columns} FROM session
+                SELECT {Row<Session>.Columns} FROM session
                 WHERE project = $1 AND (id >= $2 AND id < $3 OR external_id >= $2 AND external_id < $3)
                   {(withInternal ? "" : "AND NOT " + IsInternal("external_id"))} ORDER BY id LIMIT $4
                 """,
-                Map,
+                Row<Session>.Read,
                 project,
                 text,
                 text + "~",
@@ -357,37 +341,4 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
             "IDLE" => $"(closed_at IS NULL AND (expires_at IS NULL OR expires_at > {now}) AND current_run IS NULL)",
             _ => $"(closed_at IS NULL AND (expires_at IS NULL OR expires_at > {now}))",
         };
-
-    private static Session Map(DbDataReader r) =>
-        new(
-            r.GetString(0),
-            r.GetString(1),
-            r.TextOrNull(2),
-            r.GetString(3),
-            r.GetString(4),
-            r.GetString(5),
-            r.TextOrNull(6),
-            r.GetString(7),
-            r.TextOrNull(8),
-            r.GetInt64(9),
-            r.GetInt64(10),
-            r.LongOrNull(11),
-            r.LongOrNull(12),
-            r.TextOrNull(13),
-            r.TextOrNull(14),
-            r.GetInt64(15),
-            r.GetInt64(16),
-            r.GetInt64(17),
-            r.GetInt64(18),
-            r.GetInt64(19),
-            r.GetInt64(20),
-            r.GetInt64(21),
-            r.Flag(22),
-            r.LongOrNull(23),
-            r.LongOrNull(24),
-            r.GetInt64(25),
-            r.GetInt64(26),
-            r.GetInt64(27),
-            r.GetInt64(28)
-        );
 }

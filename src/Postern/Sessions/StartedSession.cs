@@ -1,9 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using Postern.Http;
 
 namespace Postern.Sessions;
 
 internal sealed record StartedSession : SessionItem
 {
+    [SetsRequiredMembers]
     public StartedSession(SessionItem item, string runId, string? publicAccessToken, bool isCached)
         : base(item) => (RunId, PublicAccessToken, IsCached) = (runId, publicAccessToken, isCached);
 

@@ -1,3 +1,5 @@
+using Postern.Storage;
+
 namespace Postern.Triggers;
 
 /// <summary>
@@ -5,32 +7,73 @@ namespace Postern.Triggers;
 /// <c>filtered</c>. It follows the turn of its session that answers it, in the same transaction; a turn has a deadline,
 /// so a capture is never under way for ever.
 /// </summary>
-/// <param name="Reason">Why it failed, in a word: <c>timed_out</c>, <c>cancelled</c>, <c>dispatch_failed</c>, …</param>
-/// <param name="InSeq">The message on its session's <c>in</c> that it became.</param>
-internal sealed record Capture(
-    string Project,
-    string Id,
-    string TriggerUid,
-    long At,
-    string Source,
-    string? Method,
-    string? Path,
-    string? Query,
-    string? Headers,
-    byte[]? Body,
-    string? ContentType,
-    string? SourceIp,
-    long? ScheduledAt,
-    string Status,
-    string? Reason = null,
-    string? Error = null,
-    string? Session = null,
-    long? InSeq = null,
-    string? Run = null,
-    long? StartedAt = null,
-    long? EndedAt = null
-)
+internal sealed record Capture
 {
+    [Column("project")]
+    public required string Project { get; init; }
+
+    [Column("id")]
+    public required string Id { get; init; }
+
+    [Column("trigger_uid")]
+    public required string TriggerUid { get; init; }
+
+    [Column("at")]
+    public required long At { get; init; }
+
+    [Column("source")]
+    public required string Source { get; init; }
+
+    [Column("method")]
+    public string? Method { get; init; }
+
+    [Column("path")]
+    public string? Path { get; init; }
+
+    [Column("query")]
+    public string? Query { get; init; }
+
+    [Column("headers")]
+    public string? Headers { get; init; }
+
+    [Column("body")]
+    public byte[]? Body { get; init; }
+
+    [Column("content_type")]
+    public string? ContentType { get; init; }
+
+    [Column("source_ip")]
+    public string? SourceIp { get; init; }
+
+    [Column("scheduled_at")]
+    public long? ScheduledAt { get; init; }
+
+    [Column("status")]
+    public required string Status { get; init; }
+
+    /// <summary>Why it failed, in a word: <c>timed_out</c>, <c>cancelled</c>, <c>dispatch_failed</c>, …</summary>
+    [Column("reason")]
+    public string? Reason { get; init; }
+
+    [Column("error")]
+    public string? Error { get; init; }
+
+    [Column("session")]
+    public string? Session { get; init; }
+
+    /// <summary>The message on its session's <c>in</c> that it became.</summary>
+    [Column("in_seq")]
+    public long? InSeq { get; init; }
+
+    [Column("run")]
+    public string? Run { get; init; }
+
+    [Column("started_at")]
+    public long? StartedAt { get; init; }
+
+    [Column("ended_at")]
+    public long? EndedAt { get; init; }
+
     /// <summary>
     /// A reason beside a success: the key of its trigger led nowhere, so it got a session of its own.
     /// </summary>

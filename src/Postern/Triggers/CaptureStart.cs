@@ -57,22 +57,23 @@ internal sealed class CaptureStart(
                         is { } first
                 )
                     return new CaptureOutcome.Duplicate(first);
-                var capture = new Capture(
-                    trigger.Project,
-                    id,
-                    trigger.Uid,
-                    tx.Now,
-                    incoming.Source,
-                    incoming.Method,
-                    incoming.Path,
-                    incoming.Query,
-                    JsonSerializer.Serialize(incoming.Headers, Wire.Json),
-                    incoming.Body,
-                    incoming.ContentType,
-                    incoming.SourceIp,
-                    incoming.ScheduledAt,
-                    Capture.Captured
-                );
+                var capture = new Capture
+                {
+                    Project = trigger.Project,
+                    Id = id,
+                    TriggerUid = trigger.Uid,
+                    At = tx.Now,
+                    Source = incoming.Source,
+                    Method = incoming.Method,
+                    Path = incoming.Path,
+                    Query = incoming.Query,
+                    Headers = JsonSerializer.Serialize(incoming.Headers, Wire.Json),
+                    Body = incoming.Body,
+                    ContentType = incoming.ContentType,
+                    SourceIp = incoming.SourceIp,
+                    ScheduledAt = incoming.ScheduledAt,
+                    Status = Capture.Captured,
+                };
                 if (!passes)
                     return await FilterAsync(tx, trigger, capture);
                 return await StartAsync(tx, trigger, capture, prompt, key);
@@ -102,25 +103,19 @@ internal sealed class CaptureStart(
         var id = Id.NewGuid(database.Now);
         await CaptureStore.InsertAsync(
             tx,
-            new Capture(
-                trigger.Project,
-                id,
-                trigger.Uid,
-                tx.Now,
-                Capture.Scheduled,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                scheduledAt,
-                Capture.Failed,
-                reason,
-                why,
-                EndedAt: tx.Now
-            )
+            new Capture
+            {
+                Project = trigger.Project,
+                Id = id,
+                TriggerUid = trigger.Uid,
+                At = tx.Now,
+                Source = Capture.Scheduled,
+                ScheduledAt = scheduledAt,
+                Status = Capture.Failed,
+                Reason = reason,
+                Error = why,
+                EndedAt = tx.Now,
+            }
         );
         await TriggerStore.CountAsync(tx, trigger, takesPlace: false);
     }
@@ -287,18 +282,19 @@ internal sealed class CaptureStart(
 
     private (string? Prompt, string? Key) Render(Trigger trigger, InboundRequest incoming, InboundBody body)
     {
-        var values = new TemplateValues(
-            incoming.Method,
-            incoming.Path,
-            incoming.Query,
-            incoming.QueryValues,
-            incoming.Headers,
-            body.Text,
-            body.Json,
-            incoming.SourceIp,
-            Wire.Iso(database.Now),
-            incoming.ScheduledAt is { } at ? Wire.Iso(at) : ""
-        );
+        var values = new TemplateValues
+        {
+            Method = incoming.Method,
+            Path = incoming.Path,
+            Query = incoming.Query,
+            QueryValues = incoming.QueryValues,
+            Headers = incoming.Headers,
+            Body = body.Text,
+            BodyJson = body.Json,
+            SourceIp = incoming.SourceIp,
+            Timestamp = Wire.Iso(database.Now),
+            ScheduledTime = incoming.ScheduledAt is { } at ? Wire.Iso(at) : "",
+        };
         var prompt = PromptTemplate.Render(trigger.Template, values);
         return (
             prompt,

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Postern.Runs;
 using Postern.Storage;
 
@@ -13,44 +12,18 @@ internal sealed class CaptureStore(Database database)
     /// <summary>Filtered requests of a trigger whose bodies are kept.</summary>
     public const long FilteredBodies = 20;
 
-    private const string Columns = """
-        project, id, trigger_uid, at, source, method, path, query, headers, body, content_type, source_ip,
-        scheduled_at, status, reason, error, session, in_seq, run, started_at, ended_at
-        """;
-
     public static ValueTask<int> InsertAsync(Tx tx, Capture c) =>
         tx.ExecuteAsync(
             $"""
-            INSERT INTO capture ({Columns})
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+            INSERT INTO capture ({Row<Capture>.Columns}) VALUES ({Row<Capture>.Parameters})
             """,
-            c.Project,
-            c.Id,
-            c.TriggerUid,
-            c.At,
-            c.Source,
-            c.Method,
-            c.Path,
-            c.Query,
-            c.Headers,
-            c.Body,
-            c.ContentType,
-            c.SourceIp,
-            c.ScheduledAt,
-            c.Status,
-            c.Reason,
-            c.Error,
-            c.Session,
-            c.InSeq,
-            c.Run,
-            c.StartedAt,
-            c.EndedAt
+            Row<Capture>.Values(c)
         );
 
     public static ValueTask<Capture?> FindAsync(Tx tx, string project, string uid, string id) =>
         tx.FirstAsync(
-            $"SELECT {Columns} FROM capture WHERE project = $1 AND id = $2 AND trigger_uid = $3",
-            Map,
+            $"SELECT {Row<Capture>.Columns} FROM capture WHERE project = $1 AND id = $2 AND trigger_uid = $3",
+            Row<Capture>.Read,
             project,
             id,
             uid
@@ -227,12 +200,12 @@ internal sealed class CaptureStore(Database database)
         database.ReadAsync(tx =>
             tx.FirstAsync(
                 $"""
-                SELECT {Columns}
+                SELECT {Row<Capture>.Columns}
                 FROM capture
                 WHERE project = $1 AND session = $2 AND in_seq <= $3 AND ended_at IS NULL
                 ORDER BY in_seq DESC LIMIT 1
                 """,
-                Map,
+                Row<Capture>.Read,
                 project,
                 session,
                 inSeq
@@ -251,11 +224,11 @@ internal sealed class CaptureStore(Database database)
         database.SearchAsync(tx =>
             tx.ListAsync(
                 $"""
-                SELECT {Columns} FROM capture
+                SELECT {Row<Capture>.Columns} FROM capture
                 WHERE project = $1 AND trigger_uid = $2 AND ($3 = '' OR status = $3) AND (at, id) < ($4, $5)
                 ORDER BY at DESC, id DESC LIMIT $6
                 """,
-                Map,
+                Row<Capture>.Read,
                 project,
                 uid,
                 status ?? "",
@@ -310,30 +283,5 @@ internal sealed class CaptureStore(Database database)
                 tx.Now - RememberedFor,
                 (long)limit
             )
-        );
-
-    private static Capture Map(DbDataReader r) =>
-        new(
-            r.GetString(0),
-            r.GetString(1),
-            r.GetString(2),
-            r.GetInt64(3),
-            r.GetString(4),
-            r.TextOrNull(5),
-            r.TextOrNull(6),
-            r.TextOrNull(7),
-            r.TextOrNull(8),
-            r.BytesOrNull(9),
-            r.TextOrNull(10),
-            r.TextOrNull(11),
-            r.LongOrNull(12),
-            r.GetString(13),
-            r.TextOrNull(14),
-            r.TextOrNull(15),
-            r.TextOrNull(16),
-            r.LongOrNull(17),
-            r.TextOrNull(18),
-            r.LongOrNull(19),
-            r.LongOrNull(20)
         );
 }

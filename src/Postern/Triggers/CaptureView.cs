@@ -3,18 +3,41 @@ using Postern.Http;
 
 namespace Postern.Triggers;
 
-internal sealed record CaptureView(
-    [Member("The id of the captured request.")] string RequestId,
-    [At("When it came.")] string Timestamp,
-    [Member("webhook, scheduled, manual or replay.")] string TriggerSource,
-    [Member("Its HTTP method.")] string? Method,
-    [Member("Its path.")] string? Path,
-    [Member("Its query, without secrets.")] string? Query,
-    [Chosen("Its headers, without secrets.")] JsonElement? Headers,
-    [Member("Its body, as text.")] string? Body,
-    [Member("Its content type.")] string? ContentType,
-    [Member("From where it came.")] string? SourceIp,
-    [At("The instant that its schedule fired for.")] string? ScheduledTime,
+internal sealed record CaptureView
+{
+    [Member("The id of the captured request.")]
+    public required string RequestId { get; init; }
+
+    [At("When it came.")]
+    public required string Timestamp { get; init; }
+
+    [Member("webhook, scheduled, manual or replay.")]
+    public required string TriggerSource { get; init; }
+
+    [Member("Its HTTP method.")]
+    public required string? Method { get; init; }
+
+    [Member("Its path.")]
+    public required string? Path { get; init; }
+
+    [Member("Its query, without secrets.")]
+    public required string? Query { get; init; }
+
+    [Chosen("Its headers, without secrets.")]
+    public required JsonElement? Headers { get; init; }
+
+    [Member("Its body, as text.")]
+    public required string? Body { get; init; }
+
+    [Member("Its content type.")]
+    public required string? ContentType { get; init; }
+
+    [Member("From where it came.")]
+    public required string? SourceIp { get; init; }
+
+    [At("The instant that its schedule fired for.")]
+    public required string? ScheduledTime { get; init; }
+
     [Word(
         "What has become of it.",
         Capture.Captured,
@@ -23,36 +46,48 @@ internal sealed record CaptureView(
         Capture.Failed,
         Capture.Filtered
     )]
-        string ProcessStatus,
-    [Member("A stable code of why.")] string? Reason,
-    [Member("What went wrong, for people.")] string? ErrorMessage,
-    [Member("The session that it started.")] string? CloudAgentSessionId,
-    [Member("The run that it started.")] string? RunId,
-    [At("When its turn began.")] string? StartedAt,
-    [At("When it was over.")] string? CompletedAt
-)
-{
+    public required string ProcessStatus { get; init; }
+
+    [Member("A stable code of why.")]
+    public required string? Reason { get; init; }
+
+    [Member("What went wrong, for people.")]
+    public required string? ErrorMessage { get; init; }
+
+    [Member("The session that it started.")]
+    public required string? CloudAgentSessionId { get; init; }
+
+    [Member("The run that it started.")]
+    public required string? RunId { get; init; }
+
+    [At("When its turn began.")]
+    public required string? StartedAt { get; init; }
+
+    [At("When it was over.")]
+    public required string? CompletedAt { get; init; }
+
     public static CaptureView Of(Capture c) =>
-        new(
-            c.Id,
-            Wire.Iso(c.At),
-            c.Source,
-            c.Method,
-            c.Path,
-            c.Query,
-            c.Headers is null ? null : JsonSerializer.Deserialize<JsonElement>(c.Headers, Wire.Json),
-            BodyOf(c),
-            c.ContentType,
-            c.SourceIp,
-            Wire.Iso(c.ScheduledAt),
-            c.Status,
-            c.Reason,
-            c.Error,
-            c.Session,
-            c.Run,
-            Wire.Iso(c.StartedAt),
-            Wire.Iso(c.EndedAt)
-        );
+        new()
+        {
+            RequestId = c.Id,
+            Timestamp = Wire.Iso(c.At),
+            TriggerSource = c.Source,
+            Method = c.Method,
+            Path = c.Path,
+            Query = c.Query,
+            Headers = c.Headers is null ? null : JsonSerializer.Deserialize<JsonElement>(c.Headers, Wire.Json),
+            Body = BodyOf(c),
+            ContentType = c.ContentType,
+            SourceIp = c.SourceIp,
+            ScheduledTime = Wire.Iso(c.ScheduledAt),
+            ProcessStatus = c.Status,
+            Reason = c.Reason,
+            ErrorMessage = c.Error,
+            CloudAgentSessionId = c.Session,
+            RunId = c.Run,
+            StartedAt = Wire.Iso(c.StartedAt),
+            CompletedAt = Wire.Iso(c.EndedAt),
+        };
 
     private static string? BodyOf(Capture c)
     {

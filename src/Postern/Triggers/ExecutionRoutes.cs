@@ -230,14 +230,15 @@ internal sealed class ExecutionRoutes(
             tx,
             project,
             run,
-            seq => new RunEvent(
-                seq,
-                "note",
-                tx.Now,
-                1,
-                new Actor("callback_token", run),
-                Detail: "{\"dropped\":\"failure\"}"
-            )
+            seq => new RunEvent
+            {
+                Seq = seq,
+                Type = "note",
+                At = tx.Now,
+                Attempt = 1,
+                By = new Actor("callback_token", run),
+                Detail = "{\"dropped\":\"failure\"}",
+            }
         );
 
     /// <summary>Header values are UTF-8; the server reads bytes, one character each.</summary>

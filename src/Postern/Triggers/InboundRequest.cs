@@ -5,35 +5,56 @@ namespace Postern.Triggers;
 /// <summary>
 /// What came in, or a schedule's occurrence: everything that a capture keeps and a prompt is made from.
 /// </summary>
-internal sealed record InboundRequest(
-    string Source,
-    string Method,
-    string Path,
-    string Query,
-    Dictionary<string, string> QueryValues,
-    Dictionary<string, string> Headers,
-    byte[] Body,
-    string? ContentType,
-    string SourceIp,
-    long? ScheduledAt = null
-)
+internal sealed record InboundRequest
 {
+    public required string Source { get; init; }
+
+    public required string Method { get; init; }
+
+    public required string Path { get; init; }
+
+    public required string Query { get; init; }
+
+    public required Dictionary<string, string> QueryValues { get; init; }
+
+    public required Dictionary<string, string> Headers { get; init; }
+
+    public required byte[] Body { get; init; }
+
+    public string? ContentType { get; init; }
+
+    public required string SourceIp { get; init; }
+
+    public long? ScheduledAt { get; init; }
+
     public static InboundRequest Of(Capture c, string source) =>
-        new(
-            source,
-            c.Method ?? "",
-            c.Path ?? "",
-            c.Query ?? "",
-            QueryOf(c.Query ?? ""),
-            c.Headers is null ? [] : JsonSerializer.Deserialize<Dictionary<string, string>>(c.Headers)!,
-            c.Body ?? [],
-            c.ContentType,
-            c.SourceIp ?? "",
-            c.ScheduledAt
-        );
+        new()
+        {
+            Source = source,
+            Method = c.Method ?? "",
+            Path = c.Path ?? "",
+            Query = c.Query ?? "",
+            QueryValues = QueryOf(c.Query ?? ""),
+            Headers = c.Headers is null ? [] : JsonSerializer.Deserialize<Dictionary<string, string>>(c.Headers)!,
+            Body = c.Body ?? [],
+            ContentType = c.ContentType,
+            SourceIp = c.SourceIp ?? "",
+            ScheduledAt = c.ScheduledAt,
+        };
 
     public static InboundRequest Occurrence(string source, long? scheduledAt) =>
-        new(source, "", "", "", [], [], [], null, "", scheduledAt);
+        new()
+        {
+            Source = source,
+            Method = "",
+            Path = "",
+            Query = "",
+            QueryValues = [],
+            Headers = [],
+            Body = [],
+            SourceIp = "",
+            ScheduledAt = scheduledAt,
+        };
 
     public static Dictionary<string, string> QueryOf(string query) =>
         Microsoft

@@ -124,17 +124,18 @@ internal sealed class InboundRoutes(
         if (AnswerToProbe(http, body.Json) is { } pong)
             return pong;
         var query = Redaction.OfQuery(http.Request.QueryString.HasValue ? http.Request.QueryString.Value![1..] : "");
-        var incoming = new InboundRequest(
-            Capture.Webhook,
-            http.Request.Method,
-            http.Request.Path.Value ?? "",
-            query,
-            InboundRequest.QueryOf(query),
-            Redaction.Of(headers, trigger.AuthHeader),
-            bytes,
-            http.Request.ContentType,
-            credentials.AddressOf(http)
-        );
+        var incoming = new InboundRequest
+        {
+            Source = Capture.Webhook,
+            Method = http.Request.Method,
+            Path = http.Request.Path.Value ?? "",
+            Query = query,
+            QueryValues = InboundRequest.QueryOf(query),
+            Headers = Redaction.Of(headers, trigger.AuthHeader),
+            Body = bytes,
+            ContentType = http.Request.ContentType,
+            SourceIp = credentials.AddressOf(http),
+        };
         var delivery = DeliveryId.Of(headers, trigger, body.Json, signed);
         var passes = InboundFilter.Passes(trigger.Filter, headers, body.Json);
         // A repeat costs no place in the rate; what is filtered out does, since it is kept.

@@ -20,76 +20,119 @@ internal sealed record Trigger
     /// <summary>The type of the sessions that triggers make.</summary>
     public const string SessionType = "trigger";
 
+    [Column("project")]
     public required string Project { get; init; }
 
+    [Column]
     public required TriggerName Name { get; init; }
 
+    [Column("uid")]
     public required string Uid { get; init; }
 
+    [Column("agent")]
     public string Agent { get; init; } = "";
 
     /// <summary>What callers sent beside the known fields, JSON; handed to the agent.</summary>
+    [Column("settings")]
     public string? Settings { get; init; }
 
+    [Column("template")]
     public string Template { get; init; } = "";
 
+    [Column("active")]
     public bool IsActive { get; init; } = true;
 
+    [Column("mode")]
     public string Mode { get; init; } = Webhook;
 
+    [Column("cron")]
     public string? Cron { get; init; }
 
+    [Column("zone")]
     public string? Zone { get; init; }
 
+    [Column("session_mode")]
     public string SessionMode { get; init; } = PerRequest;
 
+    [Column("session_key")]
     public string? SessionKey { get; init; }
 
+    [Column("auth_scheme")]
     public string? AuthScheme { get; init; }
 
+    [Column("auth_header")]
     public string? AuthHeader { get; init; }
 
+    [Column("auth_sealed")]
     public byte[]? AuthSealed { get; init; }
 
     /// <summary>How a described sender writes its signature; null for a scheme that has a row of its own.</summary>
     public HmacForm? AuthForm { get; init; }
 
+    [Column("auth_form")]
+    public string? AuthFormJson
+    {
+        get => AuthForm?.ToJson();
+        init => AuthForm = value is null ? null : HmacForm.FromJson(value);
+    }
+
+    [Column("filter")]
     public string? Filter { get; init; }
 
     /// <summary>Secrets that signed until lately, sealed; null when there are none.</summary>
+    [Column("retired_sealed")]
     public byte[]? RetiredSealed { get; init; }
 
     /// <summary>As the audit names it.</summary>
     public AuditTrigger Audited => new(Project, Name.Scope, Uid);
 
     /// <summary>The header in which its senders name a delivery; null: the known ones.</summary>
+    [Column("delivery_id_header")]
     public string? DeliveryIdHeader { get; init; }
 
     public IReadOnlyList<string> Methods { get; init; } = [];
 
+    [Column("methods")]
+    public string? MethodList
+    {
+        get => string.Join(',', Methods);
+        init => Methods = (value ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    [Column("max_in_flight")]
     public long MaxInFlight { get; init; } = StandardMaxInFlight;
 
+    [Column("deadline_seconds")]
     public long? DeadlineSeconds { get; init; }
 
+    [Column("rate_limit")]
     public long? RateLimit { get; init; }
 
     /// <summary>Captures whose work has not ended.</summary>
+    [Column("in_flight")]
     public long InFlight { get; init; }
 
+    [Column("received")]
     public long Received { get; init; }
 
+    [Column("last_at")]
     public long? LastAt { get; init; }
 
     /// <summary>The next occurrence of its schedule; <see cref="DueAt"/> is when it fires, a little later.</summary>
+    [Column("next_at")]
     public long? NextAt { get; init; }
 
+    [Column("due_at")]
     public long? DueAt { get; init; }
 
     /// <summary>Why its schedule cannot go on; null while it can.</summary>
+    [Column("schedule_problem")]
     public string? ScheduleProblem { get; init; }
 
+    [Column("created_at")]
     public required long CreatedAt { get; init; }
 
+    [Column("updated_at")]
     public required long UpdatedAt { get; init; }
 
     /// <summary>Whether a request's body is looked into: by the filter, the template or the key.</summary>

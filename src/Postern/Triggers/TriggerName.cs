@@ -1,10 +1,15 @@
 using System.Buffers.Text;
 using System.Text;
+using Postern.Storage;
 
 namespace Postern.Triggers;
 
 /// <summary>Whose trigger it is: <c>user/{id}</c> or <c>org/{id}</c>, the id decoded.</summary>
-internal sealed record TriggerName(string Kind, string Owner, string Id)
+internal sealed record TriggerName(
+    [property: Column("kind")] string Kind,
+    [property: Column("owner")] string Owner,
+    [property: Column("id")] string Id
+)
 {
     /// <summary>As callbacks and dispatches name it.</summary>
     public string Namespace => $"{Kind}/{Owner}";

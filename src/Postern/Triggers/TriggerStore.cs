@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Text.Json;
 using Postern.Access;
 using Postern.Storage;
@@ -13,18 +12,13 @@ internal sealed class TriggerStore(Database database, MasterKey master)
     /// <summary>Secrets that are kept after they were replaced.</summary>
     private const int MaxRetired = 4;
 
-    private const string Columns = """
-        project, kind, owner, id, uid, agent, settings, template, active, mode, cron, zone, session_mode, session_key,
-        auth_scheme, auth_header, auth_sealed, filter, methods,
-        max_in_flight, deadline_seconds, rate_limit, in_flight, received, last_at, next_at, due_at, created_at,
-        updated_at, auth_form, schedule_problem,
-        delivery_id_header, retired_sealed
-        """;
-
     public static ValueTask<Trigger?> FindAsync(Tx tx, string project, TriggerName name) =>
         tx.FirstAsync(
-            $"SELECT {Columns} FROM agent_trigger WHERE project = $1 AND kind = $2 AND owner = $3 AND id = $4",
-            Map,
+            $"""
+            SELECT {Row<Trigger>.Columns} FROM agent_trigger
+            WHERE project = $1 AND kind = $2 AND owner = $3 AND id = $4
+            """,
+            Row<Trigger>.Read,
             project,
             name.Kind,
             name.Owner,
@@ -35,13 +29,21 @@ internal sealed class TriggerStore(Database database, MasterKey master)
         database.ReadAsync(tx => FindAsync(tx, project, name));
 
     public static ValueTask<Trigger?> FindByUidAsync(Tx tx, string project, string uid) =>
-        tx.FirstAsync($"SELECT {Columns} FROM agent_trigger WHERE project = $1 AND uid = $2", Map, project, uid);
+        tx.FirstAsync(
+            $"SELECT {Row<Trigger>.Columns} FROM agent_trigger WHERE project = $1 AND uid = $2",
+            Row<Trigger>.Read,
+            project,
+            uid
+        );
 
     public ValueTask<List<Trigger>> ListAsync(string project, string after, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
-                $"SELECT {Columns} FROM agent_trigger WHERE project = $1 AND uid > $2 ORDER BY uid LIMIT $3",
-                Map,
+                $"""
+                SELECT {Row<Trigger>.Columns} FROM agent_trigger
+                WHERE project = $1 AND uid > $2 ORDER BY uid LIMIT $3
+                """,
+                Row<Trigger>.Read,
                 project,
                 after,
                 limit
@@ -50,13 +52,8 @@ internal sealed class TriggerStore(Database database, MasterKey master)
 
     public static ValueTask<int> PutAsync(Tx tx, Trigger t) =>
         tx.ExecuteAsync(
-            """
-            INSERT INTO agent_trigger (project, kind, owner, id, uid, agent, settings, template, active, mode, cron,
-              zone, session_mode, session_key, auth_scheme, auth_header, auth_sealed, filter, methods,
-              max_in_flight, deadline_seconds, rate_limit, in_flight, received, next_at, due_at, created_at,
-              updated_at, auth_form, delivery_id_header, retired_sealed)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-              $22, 0, 0, $23, $24, $25, $25, $26, $27, $28)
+            $"""
+            INSERT INTO agent_trigger ({Row<Trigger>.Columns}) VALUES ({Row<Trigger>.Parameters})
             ON CONFLICT (project, kind, owner, id) DO UPDATE
             SET agent = excluded.agent, settings = excluded.settings, template = excluded.template,
               active = excluded.active, mode = excluded.mode,
@@ -70,34 +67,7 @@ internal sealed class TriggerStore(Database database, MasterKey master)
               updated_at = excluded.updated_at, schedule_problem = NULL,
               delivery_id_header = excluded.delivery_id_header, retired_sealed = excluded.retired_sealed
             """,
-            t.Project,
-            t.Name.Kind,
-            t.Name.Owner,
-            t.Name.Id,
-            t.Uid,
-            t.Agent,
-            t.Settings,
-            t.Template,
-            t.IsActive ? 1L : 0L,
-            t.Mode,
-            t.Cron,
-            t.Zone,
-            t.SessionMode,
-            t.SessionKey,
-            t.AuthScheme,
-            t.AuthHeader,
-            t.AuthSealed,
-            t.Filter,
-            string.Join(',', t.Methods),
-            t.MaxInFlight,
-            t.DeadlineSeconds,
-            t.RateLimit,
-            t.NextAt,
-            t.DueAt,
-            tx.Now,
-            t.AuthForm?.ToJson(),
-            t.DeliveryIdHeader,
-            t.RetiredSealed
+            Row<Trigger>.Values(t with { CreatedAt = tx.Now, UpdatedAt = tx.Now })
         );
 
     /// <summary>The trigger with its captures; sessions and live runs go on.</summary>
@@ -141,8 +111,8 @@ internal sealed class TriggerStore(Database database, MasterKey master)
     public ValueTask<List<Trigger>> DueAsync(int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
-                $"SELECT {Columns} FROM agent_trigger WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
-                Map,
+                $"SELECT {Row<Trigger>.Columns} FROM agent_trigger WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
+                Row<Trigger>.Read,
                 tx.Now,
                 limit
             )
@@ -153,11 +123,11 @@ internal sealed class TriggerStore(Database database, MasterKey master)
         database.ReadAsync(tx =>
             tx.ListAsync(
                 $"""
-                SELECT {Columns} FROM agent_trigger
+                SELECT {Row<Trigger>.Columns} FROM agent_trigger
                 WHERE (project, uid) > ($1, $2) AND mode = 'scheduled' AND active = 1
                 ORDER BY project, uid LIMIT $3
                 """,
-                Map,
+                Row<Trigger>.Read,
                 project,
                 uid,
                 limit
@@ -234,40 +204,4 @@ internal sealed class TriggerStore(Database database, MasterKey master)
             ? []
             : JsonSerializer.Deserialize<string[]>(master.Unprotect(secrets, Trigger.SealPurpose(t.Project, t.Uid)))
                 ?? [];
-
-    private static Trigger Map(DbDataReader r) =>
-        new()
-        {
-            Project = r.GetString(0),
-            Name = new TriggerName(r.GetString(1), r.GetString(2), r.GetString(3)),
-            Uid = r.GetString(4),
-            Agent = r.GetString(5),
-            Settings = r.TextOrNull(6),
-            Template = r.GetString(7),
-            IsActive = r.Flag(8),
-            Mode = r.GetString(9),
-            Cron = r.TextOrNull(10),
-            Zone = r.TextOrNull(11),
-            SessionMode = r.GetString(12),
-            SessionKey = r.TextOrNull(13),
-            AuthScheme = r.TextOrNull(14),
-            AuthHeader = r.TextOrNull(15),
-            AuthSealed = r.BytesOrNull(16),
-            Filter = r.TextOrNull(17),
-            Methods = (r.TextOrNull(18) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
-            MaxInFlight = r.GetInt64(19),
-            DeadlineSeconds = r.LongOrNull(20),
-            RateLimit = r.LongOrNull(21),
-            InFlight = r.GetInt64(22),
-            Received = r.GetInt64(23),
-            LastAt = r.LongOrNull(24),
-            NextAt = r.LongOrNull(25),
-            DueAt = r.LongOrNull(26),
-            CreatedAt = r.GetInt64(27),
-            UpdatedAt = r.GetInt64(28),
-            AuthForm = r.TextOrNull(29) is { } form ? HmacForm.FromJson(form) : null,
-            ScheduleProblem = r.TextOrNull(30),
-            DeliveryIdHeader = r.TextOrNull(31),
-            RetiredSealed = r.BytesOrNull(32),
-        };
 }

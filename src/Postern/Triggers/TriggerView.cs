@@ -3,68 +3,124 @@ using Postern.Http;
 
 namespace Postern.Triggers;
 
-internal sealed record TriggerView(
-    [Member("The trigger's id.")] string TriggerId,
-    [Member("Whose it is: user/{id} or org/{id}.")] string Namespace,
-    [Member("The path of its public URL.")] string InboundUrl,
-    [Member("The slug of the agent that is started.")] string Agent,
-    [Member("The message to the agent.")] string PromptTemplate,
-    [Member("Whether requests start anything.")] bool IsActive,
-    [Word("What starts it.", Trigger.Webhook, Trigger.Scheduled)] string ActivationMode,
-    [Member("When a schedule fires.")] string? CronExpression,
-    [Member("The schedule's zone.")] string? CronTimezone,
-    [At("When it fires next.")] string? NextRunAt,
-    [Member("Why it does not fire.")] string? ScheduleProblem,
-    [Word("Which requests share a session.", Trigger.PerRequest, Trigger.PerTrigger, Trigger.ByKey)] string SessionMode,
-    [Member("The template of the session's key.")] string? SessionKey,
-    [Member("Whether requests prove who sends them.")] bool WebhookAuthConfigured,
-    [Member("How they prove it.")] string? WebhookAuthScheme,
-    [Member("In which header.")] string? WebhookAuthHeader,
-    [Chosen("Which requests start anything.")] JsonElement? Filter,
-    [Member("The header by which a repeat is known.")] string? DeliveryIdHeader,
-    [Member("Methods that are taken beside POST, PUT, PATCH and DELETE.")] IReadOnlyList<string> Methods,
-    [Member("Requests under way at once.")] long MaxInFlight,
-    [Member("Seconds that a request may last.")] long? DeadlineSeconds,
-    [Member("Requests a minute.")] long? RateLimit,
-    [Chosen("What else was put, kept as it came.")] JsonElement? Settings,
-    [Member("Requests under way.")] long InFlight,
-    [Member("Requests so far.")] long RequestCount,
-    [At("When the last one came.")] string? LastRequestAt,
-    [At("When it was made.")] string CreatedAt,
-    [At("When it changed last.")] string UpdatedAt
-)
+internal sealed record TriggerView
 {
+    [Member("The trigger's id.")]
+    public required string TriggerId { get; init; }
+
+    [Member("Whose it is: user/{id} or org/{id}.")]
+    public required string Namespace { get; init; }
+
+    [Member("The path of its public URL.")]
+    public required string InboundUrl { get; init; }
+
+    [Member("The slug of the agent that is started.")]
+    public required string Agent { get; init; }
+
+    [Member("The message to the agent.")]
+    public required string PromptTemplate { get; init; }
+
+    [Member("Whether requests start anything.")]
+    public required bool IsActive { get; init; }
+
+    [Word("What starts it.", Trigger.Webhook, Trigger.Scheduled)]
+    public required string ActivationMode { get; init; }
+
+    [Member("When a schedule fires.")]
+    public required string? CronExpression { get; init; }
+
+    [Member("The schedule's zone.")]
+    public required string? CronTimezone { get; init; }
+
+    [At("When it fires next.")]
+    public required string? NextRunAt { get; init; }
+
+    [Member("Why it does not fire.")]
+    public required string? ScheduleProblem { get; init; }
+
+    [Word("Which requests share a session.", Trigger.PerRequest, Trigger.PerTrigger, Trigger.ByKey)]
+    public required string SessionMode { get; init; }
+
+    [Member("The template of the session's key.")]
+    public required string? SessionKey { get; init; }
+
+    [Member("Whether requests prove who sends them.")]
+    public required bool WebhookAuthConfigured { get; init; }
+
+    [Member("How they prove it.")]
+    public required string? WebhookAuthScheme { get; init; }
+
+    [Member("In which header.")]
+    public required string? WebhookAuthHeader { get; init; }
+
+    [Chosen("Which requests start anything.")]
+    public required JsonElement? Filter { get; init; }
+
+    [Member("The header by which a repeat is known.")]
+    public required string? DeliveryIdHeader { get; init; }
+
+    [Member("Methods that are taken beside POST, PUT, PATCH and DELETE.")]
+    public required IReadOnlyList<string> Methods { get; init; }
+
+    [Member("Requests under way at once.")]
+    public required long MaxInFlight { get; init; }
+
+    [Member("Seconds that a request may last.")]
+    public required long? DeadlineSeconds { get; init; }
+
+    [Member("Requests a minute.")]
+    public required long? RateLimit { get; init; }
+
+    [Chosen("What else was put, kept as it came.")]
+    public required JsonElement? Settings { get; init; }
+
+    [Member("Requests under way.")]
+    public required long InFlight { get; init; }
+
+    [Member("Requests so far.")]
+    public required long RequestCount { get; init; }
+
+    [At("When the last one came.")]
+    public required string? LastRequestAt { get; init; }
+
+    [At("When it was made.")]
+    public required string CreatedAt { get; init; }
+
+    [At("When it changed last.")]
+    public required string UpdatedAt { get; init; }
+
     public static TriggerView Of(Trigger t, bool isDefault) =>
-        new(
-            t.Name.Id,
-            t.Name.Namespace,
-            InboundOf(t, isDefault),
-            t.Agent,
-            t.Template,
-            t.IsActive,
-            t.Mode,
-            t.Cron,
-            t.Zone ?? (t.Mode == Trigger.Scheduled ? "UTC" : null),
-            Wire.Iso(t.NextAt),
-            t.ScheduleProblem,
-            t.SessionMode,
-            t.SessionKey,
-            t.AuthScheme is not null,
-            t.AuthScheme,
-            t.AuthHeader,
-            FilterOf(t),
-            t.DeliveryIdHeader,
-            t.Methods,
-            t.MaxInFlight,
-            t.DeadlineSeconds,
-            t.RateLimit,
-            Json(t.Settings),
-            t.InFlight,
-            t.Received,
-            Wire.Iso(t.LastAt),
-            Wire.Iso(t.CreatedAt),
-            Wire.Iso(t.UpdatedAt)
-        );
+        new()
+        {
+            TriggerId = t.Name.Id,
+            Namespace = t.Name.Namespace,
+            InboundUrl = InboundOf(t, isDefault),
+            Agent = t.Agent,
+            PromptTemplate = t.Template,
+            IsActive = t.IsActive,
+            ActivationMode = t.Mode,
+            CronExpression = t.Cron,
+            CronTimezone = t.Zone ?? (t.Mode == Trigger.Scheduled ? "UTC" : null),
+            NextRunAt = Wire.Iso(t.NextAt),
+            ScheduleProblem = t.ScheduleProblem,
+            SessionMode = t.SessionMode,
+            SessionKey = t.SessionKey,
+            WebhookAuthConfigured = t.AuthScheme is not null,
+            WebhookAuthScheme = t.AuthScheme,
+            WebhookAuthHeader = t.AuthHeader,
+            Filter = FilterOf(t),
+            DeliveryIdHeader = t.DeliveryIdHeader,
+            Methods = t.Methods,
+            MaxInFlight = t.MaxInFlight,
+            DeadlineSeconds = t.DeadlineSeconds,
+            RateLimit = t.RateLimit,
+            Settings = Json(t.Settings),
+            InFlight = t.InFlight,
+            RequestCount = t.Received,
+            LastRequestAt = Wire.Iso(t.LastAt),
+            CreatedAt = Wire.Iso(t.CreatedAt),
+            UpdatedAt = Wire.Iso(t.UpdatedAt),
+        };
 
     public static string InboundOf(Trigger t, bool isDefault) =>
         $"/inbound/{(isDefault ? "" : t.Project + "/")}{t.Name.Path}";

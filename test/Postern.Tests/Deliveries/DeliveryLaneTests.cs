@@ -15,26 +15,23 @@ public sealed class DeliveryLaneTests
         var lane = new DeliveryLane(new DeliveryOptions());
         for (var i = 0; i < count; i++)
             lane.Add(
-                new Delivery(
-                    "p",
-                    "dlv_" + i,
-                    "event",
-                    "endpoint:e",
-                    "s",
-                    "t",
-                    null,
-                    null,
-                    Delivery.Pending,
-                    null,
-                    true,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    null
-                )
+                new Delivery
+                {
+                    Project = "p",
+                    Id = "dlv_" + i,
+                    Purpose = "event",
+                    Endpoint = "endpoint:e",
+                    Subject = "s",
+                    Type = "t",
+                    Status = Delivery.Pending,
+                    Ordered = true,
+                    CreatedAt = 0,
+                    DueAt = 0,
+                    LeaseNo = 0,
+                    GiveUpAt = 0,
+                    Attempts = 0,
+                    Tries = 0,
+                }
             );
         return lane;
     }

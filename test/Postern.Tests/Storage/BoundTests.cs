@@ -110,34 +110,26 @@ public sealed class BoundTests
     }
 
     private static Session SessionNamed(string id) =>
-        new(
-            "p",
-            id,
-            null,
-            id,
-            "chat",
-            "echo",
-            null,
-            "[]",
-            null,
-            0,
-            0,
-            null,
-            null,
-            null,
-            null,
-            1,
-            0,
-            0,
-            1,
-            -1,
-            -1,
-            -1,
-            false,
-            null,
-            null,
-            0,
-            -1,
-            0
-        );
+        new()
+        {
+            Project = "p",
+            Id = id,
+            Key = id,
+            Type = "chat",
+            Agent = "echo",
+            Tags = "[]",
+            CreatedAt = 0,
+            UpdatedAt = 0,
+            CurrentAttempt = 1,
+            InNext = 0,
+            OutNext = 0,
+            MessageNext = 1,
+            InMessageSeq = -1,
+            InAnsweredSeq = -1,
+            StopSeq = -1,
+            OutSettled = false,
+            TurnSeconds = 0,
+            TurnInSeq = -1,
+            TurnOutSeq = 0,
+        };
 }

@@ -8,18 +8,22 @@ namespace Postern.Tests.Triggers;
 public sealed class PromptTemplateTests
 {
     private static TemplateValues Values(string body, Dictionary<string, string>? headers = null) =>
-        new(
-            "POST",
-            "/inbound/user/u/t",
-            "a=1&b=2",
-            new Dictionary<string, string> { ["a"] = "1", ["b"] = "{{body}}" },
-            headers ?? new Dictionary<string, string> { ["x-event"] = "push", ["authorization"] = "[REDACTED]" },
-            body,
-            body.StartsWith("{\"", StringComparison.Ordinal) ? JsonSerializer.Deserialize<JsonElement>(body) : null,
-            "10.0.0.1",
-            "2026-03-01T00:00:00.000Z",
-            ""
-        );
+        new()
+        {
+            Method = "POST",
+            Path = "/inbound/user/u/t",
+            Query = "a=1&b=2",
+            QueryValues = new Dictionary<string, string> { ["a"] = "1", ["b"] = "{{body}}" },
+            Headers =
+                headers ?? new Dictionary<string, string> { ["x-event"] = "push", ["authorization"] = "[REDACTED]" },
+            Body = body,
+            BodyJson = body.StartsWith("{\"", StringComparison.Ordinal)
+                ? JsonSerializer.Deserialize<JsonElement>(body)
+                : null,
+            SourceIp = "10.0.0.1",
+            Timestamp = "2026-03-01T00:00:00.000Z",
+            ScheduledTime = "",
+        };
 
     [Theory]
     [InlineData(
