@@ -231,8 +231,8 @@ public sealed partial class TidyTests
     private static partial Regex NamedTable();
 
     /// <summary>
-    /// A body is read by the record that its door documents: outside <c>Http</c> nobody reads it member by member, which would
-    /// write its bounds a second time.
+    /// A body is read by the record that its door documents: outside <c>Http</c> nobody reads it member by member,
+    /// which would write its bounds a second time.
     /// </summary>
     [Fact]
     public void Bodies_are_read_by_their_records_alone()

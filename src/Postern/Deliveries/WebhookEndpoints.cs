@@ -30,7 +30,10 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     {
         if (!tx.Cache.TryGetValue(CacheKeyOf(project), out var known))
             tx.Cache[CacheKeyOf(project)] = known = await tx.ListAsync(
-                $"SELECT {Row<WebhookEndpoint>.Columns} FROM webhook_endpoint WHERE project = $1 AND enabled = 1 ORDER BY id LIMIT 1000",
+                $"""
+                SELECT {Row<WebhookEndpoint>.Columns} FROM webhook_endpoint
+                WHERE project = $1 AND enabled = 1 ORDER BY id LIMIT 1000
+                """,
                 Row<WebhookEndpoint>.Read,
                 project
             );
@@ -52,7 +55,10 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
     public ValueTask<List<WebhookEndpoint>> ListAsync(string project, string after, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
-                $"SELECT {Row<WebhookEndpoint>.Columns} FROM webhook_endpoint WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3",
+                $"""
+                SELECT {Row<WebhookEndpoint>.Columns} FROM webhook_endpoint
+                WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3
+                """,
                 Row<WebhookEndpoint>.Read,
                 project,
                 after,

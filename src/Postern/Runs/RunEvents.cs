@@ -96,7 +96,10 @@ internal sealed class RunEvents(Database database)
 
     public static ValueTask<List<RunEvent>> AfterAsync(Tx tx, string project, string run, long after, int limit) =>
         tx.ListAsync(
-            $"SELECT {Row<RunEvent>.Columns} FROM run_event WHERE project = $1 AND run = $2 AND seq > $3 ORDER BY seq LIMIT $4",
+            $"""
+            SELECT {Row<RunEvent>.Columns} FROM run_event
+            WHERE project = $1 AND run = $2 AND seq > $3 ORDER BY seq LIMIT $4
+            """,
             Row<RunEvent>.Read,
             project,
             run,

@@ -171,7 +171,10 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
     public ValueTask<List<Run>> EndedBeforeAsync(long before, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
-                $"SELECT {Row<Run>.Columns} FROM run WHERE ended_at < $1 AND session IS NULL ORDER BY ended_at LIMIT $2",
+                $"""
+                SELECT {Row<Run>.Columns} FROM run
+                WHERE ended_at < $1 AND session IS NULL ORDER BY ended_at LIMIT $2
+                """,
                 Row<Run>.Read,
                 before,
                 limit
