@@ -141,6 +141,52 @@ public sealed class ProviderTests : IAsyncLifetime
             );
     }
 
+    /// <summary>The libraries sign by a callback secret or token unmodified: whsec_ and its base64.</summary>
+    [Theory]
+    [InlineData("standard")]
+    [InlineData("svix")]
+    public async Task A_callback_is_believed_however_a_library_signs_it(string signer)
+    {
+        var pipeline = await Pipeline.PutAsync(_server);
+        var job = await pipeline.JobAsync();
+        var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        var body = JsonSerializer.Serialize(pipeline.Body("UPLOADING"));
+        var path = $"/internal/jobs/{job}/status";
+        var signed = await SignAsync(signer, KeyOf(pipeline.Secret), now, body, $"{job}:e-1");
+        Assert.Equal(401, (await CallAsync(path, body + " ", signed)).Status);
+        Assert.Equal(204, (await CallAsync(path, body, signed)).Status);
+        Assert.Equal(200, (await CallAsync(path, body, signed)).Status);
+
+        var run = (await _server.PostAsync("/api/v1/runs", new { agent = "idle" })).String("id");
+        var claimed = await _server.PostAsync("/api/v1/agents/idle/claim", new { waitSeconds = 10 });
+        var headers = claimed.Json.GetProperty("data")[0].GetProperty("callback").GetProperty("headers");
+        var token = headers.GetProperty("X-Callback-Token").GetString()!;
+        (string, string)[] named =
+        [
+            .. headers
+                .EnumerateObject()
+                .Where(h => h.Name != "X-Callback-Token")
+                .Select(h => (h.Name, h.Value.GetString()!)),
+        ];
+        const string end = "{\"status\":\"succeeded\",\"output\":\"grüße €\"}";
+        signed = await SignAsync(signer, KeyOf(token), now, end, $"{run}:end");
+        path = $"/api/v1/runs/{run}/status";
+        Assert.Equal(401, (await CallAsync(path, end, [.. signed, .. named, ("x-run-attempt", "2")])).Status);
+        Assert.Equal(200, (await CallAsync(path, end, [.. signed, .. named])).Status);
+        Assert.Equal("true", (await CallAsync(path, end, [.. signed, .. named])).Header("Idempotency-Replayed"));
+
+        static string KeyOf(string secret) => "whsec_" + Convert.ToBase64String(Encoding.UTF8.GetBytes(secret));
+
+        Task<Answer> CallAsync(string to, string text, (string, string)[] with) =>
+            _server.SendAsync(
+                HttpMethod.Post,
+                to,
+                null,
+                Encoding.UTF8.GetBytes(text),
+                [.. with, ("Content-Type", "application/json")]
+            );
+    }
+
     [Fact]
     public async Task A_public_key_verifies_and_another_does_not()
     {
@@ -253,7 +299,8 @@ public sealed class ProviderTests : IAsyncLifetime
         string signer,
         string secret,
         long timestamp,
-        string body
+        string body,
+        string? id = null
     )
     {
         var start = new System.Diagnostics.ProcessStartInfo(Repository.Node)
@@ -263,6 +310,8 @@ public sealed class ProviderTests : IAsyncLifetime
         };
         foreach (var argument in (string[])["sign.mjs", signer, secret, timestamp.ToString(), body])
             start.ArgumentList.Add(argument);
+        if (id is not null)
+            start.ArgumentList.Add(id);
         using var node = System.Diagnostics.Process.Start(start)!;
         var text = await node.StandardOutput.ReadToEndAsync();
         return [.. JsonSerializer.Deserialize<Dictionary<string, string>>(text)!.Select(h => (h.Key, h.Value))];

@@ -52,6 +52,7 @@ public sealed partial class TidyTests
         ["Sessions"] = ["session", "record", "message", "message_piece", "message_draft", "participant"],
         ["Triggers"] = ["agent_trigger", "capture", "capture_key"],
         ["Approvals"] = ["approval"],
+        ["Relay"] = ["joined_relay", "relay_envelope"],
         ["Pages"] = ["console_once"],
     };
 

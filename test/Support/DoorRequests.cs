@@ -49,6 +49,7 @@ internal static class DoorRequests
             new("admin", $"/api/v1/keys/{await KeyAsync(s)}/rotate", new { overlapSeconds = 60 });
         table["GET /api/v1/projects"] = _ => Plain(null, "/api/v1/projects");
         table["POST /api/v1/projects"] = s => Plain(null, "/api/v1/projects", new { name = s.Name });
+        table["GET /api/v1/relay"] = _ => Plain("admin", "/api/v1/relay");
         table["GET /api/v1/audit"] = _ => Plain("admin", "/api/v1/audit");
         table["POST /api/v1/auth/jwt/claims"] = _ => Plain(null, "/api/v1/auth/jwt/claims");
         table["POST /api/v1/auth/jwt"] = _ =>

@@ -20,6 +20,7 @@ internal sealed record Ending(
 )
 {
     public const string Superseded = "superseded";
+    public const string SecretDeleted = "secret deleted";
 
     /// <summary>The ways that end who comes through a door, by the kinds of credential that it opens to.</summary>
     public static IEnumerable<Ending> Of(Door door)
@@ -27,7 +28,9 @@ internal sealed record Ending(
         // The root key alone, and of its ways to end the one that it has.
         if (door.Authorization.Words.StartsWith("the root key", StringComparison.Ordinal))
             return [new(Credentials.Key, "rotated", HoldRootAsync)];
+        var bySecret = (door.Credentials & Credentials.CallbackSecret) != 0;
         return All.Where(e => (e.Kind & door.Credentials) != 0)
+            .Where(e => e.Kind != Credentials.CallbackSignature || bySecret == (e.Name == SecretDeleted))
             .Where(e => e.Kind != Credentials.Link || door.Method == "POST");
     }
 
@@ -50,6 +53,8 @@ internal sealed record Ending(
                 ]
         ),
         new(Credentials.CallbackSecret, "deleted", HoldCallbackSecretAsync),
+        new(Credentials.CallbackSignature, SecretDeleted, HoldSigningSecretAsync),
+        .. OfRuns(Credentials.CallbackSignature, SignByTokenAsync),
         .. OfConsole(),
         new(
             Credentials.Signature,
@@ -230,7 +235,13 @@ internal sealed record Ending(
             };
     }
 
-    private static IEnumerable<Ending> OfRuns(Credentials kind, Func<TimeScene, Task<(string, string)[]>> present)
+    private static IEnumerable<Ending> OfRuns(Credentials kind, Func<TimeScene, Task<(string, string)[]>> present) =>
+        OfRuns(kind, (s, _) => present(s));
+
+    private static IEnumerable<Ending> OfRuns(
+        Credentials kind,
+        Func<TimeScene, DoorRequest, Task<(string, string)[]>> present
+    )
     {
         yield return new(
             kind,
@@ -291,7 +302,7 @@ internal sealed record Ending(
             );
 
         Func<TimeScene, DoorRequest, Task<Held>> Hold(Func<TimeScene, Task> end) =>
-            async (s, _) => new Held(await present(s), () => end(s));
+            async (s, request) => new Held(await present(s, request), () => end(s));
     }
 
     private static async Task<Held> HoldRootAsync(TimeScene s, DoorRequest request)
@@ -301,6 +312,36 @@ internal sealed record Ending(
         return new Held(
             [("Authorization", "Bearer " + rotated.Key.Text)],
             () => s.World.Get<KeyAdmin>().RotateAsync(row, TimeSpan.Zero, "test")
+        );
+    }
+
+    private static DateTimeOffset NowOf(TimeScene s) =>
+        DateTimeOffset.FromUnixTimeMilliseconds(s.Server.Database.Now / 1000);
+
+    /// <summary>A callback's headers, its token as the key of the signature.</summary>
+    private static async Task<(string, string)[]> SignByTokenAsync(TimeScene s, DoorRequest request)
+    {
+        var headers = (await s.ClaimedAsync())
+            .GetProperty("callback")
+            .GetProperty("headers")
+            .EnumerateObject()
+            .ToDictionary(h => h.Name, h => h.Value.GetString()!, StringComparer.OrdinalIgnoreCase);
+        headers.Remove("X-Callback-Token", out var token);
+        var subject = headers.TryGetValue("x-webhook-request-id", out var captured) ? captured : await s.RunAsync();
+        return
+        [
+            .. StandardSigner.Sign(token!, $"{subject}:{s.Name}", request.Bytes, NowOf(s)),
+            .. headers.Select(h => (h.Key, h.Value)),
+        ];
+    }
+
+    private static async Task<Held> HoldSigningSecretAsync(TimeScene s, DoorRequest request)
+    {
+        await DoorRequests.FreeCallbackSecretsAsync(s);
+        var made = await s.OkAsync(HttpMethod.Post, "/api/v1/callback-secrets", null);
+        return new Held(
+            StandardSigner.Sign(made.String("secret"), $"{await s.RunAsync()}:{s.Name}", request.Bytes, NowOf(s)),
+            () => s.OkAsync(HttpMethod.Delete, "/api/v1/callback-secrets/" + made.String("id"), null)
         );
     }
 

@@ -125,5 +125,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
         if (line.StartsWith("listening on ", StringComparison.Ordinal))
             _listening.TrySetResult(line["listening on ".Length..]);
+        if (line.StartsWith("listening nowhere", StringComparison.Ordinal))
+            _listening.TrySetResult("");
     }
 }

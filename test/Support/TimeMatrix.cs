@@ -182,6 +182,9 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
                     or 401,
             Credentials.CallbackToken => status is 401 or 404 or 409
                 || (status == 200 && ending.Name != Ending.Superseded),
+            // A message that is sent again long after it was signed is stale as well.
+            Credentials.CallbackSignature when ending.Name != Ending.SecretDeleted => status is 401 or 404 or 409
+                || (status == 200 && ending.Name != Ending.Superseded),
             Credentials.Link => status is 409 or 410,
             _ when ending.Takes => status is 403 or 404,
             _ => status == 401,
@@ -194,6 +197,7 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
     /// </summary>
     private bool IsReport(Ending ending) =>
         ending.Kind == Credentials.CallbackToken
+        || (ending.Kind == Credentials.CallbackSignature && ending.Name != Ending.SecretDeleted)
         || (ending.Kind == Credentials.RunToken && door.Late == LateWorker.Told);
 
     /// <summary>

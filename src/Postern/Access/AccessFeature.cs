@@ -31,6 +31,7 @@ internal static class AccessFeature
             .AddSingleton<AuditRoutes>()
             .AddSingleton<KeyRoutes>()
             .AddSingleton<CallbackSecrets>()
+            .AddSingleton<CallbackCredentials>()
             .AddSingleton<CallbackSecretRoutes>()
             .AddSingleton<ApprovalServices>()
             .AddSingleton<TokenRoutes>()

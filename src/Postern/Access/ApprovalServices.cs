@@ -54,6 +54,9 @@ internal sealed class ApprovalServices(Database database, MasterKey master)
         }
     }
 
+    /// <summary>The projects that have services.</summary>
+    public IReadOnlyCollection<string> Projects => [.. _live.Keys];
+
     /// <summary>A project's services, sorted by name; from memory.</summary>
     public IReadOnlyList<ApprovalService> Of(string project) =>
         _live.TryGetValue(project, out var services) ? services : [];

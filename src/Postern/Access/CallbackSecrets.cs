@@ -7,10 +7,10 @@ namespace Postern.Access;
 
 /// <summary>
 /// The secrets that callbacks come with. A project's callback secrets are kept as a digest under the master key: the
-/// database alone neither shows them nor lets them be guessed, and a presented one is found by its digest. The secrets
-/// that callback tokens are made from are sealed; a retired one verifies the tokens it made for as long as a run of
-/// that time lives. Both are in memory, kept equal to the database by <see cref="AccessWatch"/>, so a wrong credential
-/// reads nothing from the store.
+/// database alone neither shows them nor lets them be guessed, and a presented one is found by its digest. They are
+/// sealed beside it, since messages are signed by them too. The secrets that callback tokens are made from are sealed;
+/// a retired one verifies the tokens it made for as long as a run of that time lives. All are in memory, kept equal to
+/// the database by <see cref="AccessWatch"/>, so a wrong credential reads nothing from the store.
 /// </summary>
 internal sealed class CallbackSecrets(
     Database database,
@@ -31,6 +31,10 @@ internal sealed class CallbackSecrets(
         string,
         (string Project, byte[] Digest, CallbackSecretAuthority Authority)
     > _live = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<
+        string,
+        ConcurrentDictionary<string, (string Secret, CallbackSecretAuthority Authority)>
+    > _signers = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, byte[][]> _tokenSecrets = new(StringComparer.Ordinal);
 
     /// <summary>Takes over what changed after a version of access.</summary>
@@ -42,7 +46,7 @@ internal sealed class CallbackSecrets(
                 database.ReadAsync(tx =>
                     tx.ListAsync(
                         $"""
-                        SELECT project, id, digest, revoked_at, changed
+                        SELECT project, id, digest, revoked_at, changed, sealed
                         FROM callback_secret
                         WHERE changed > $1
                         ORDER BY changed LIMIT {AccessPages.Size}
@@ -53,7 +57,8 @@ internal sealed class CallbackSecrets(
                                 Id: r.GetString(1),
                                 Digest: r.Bytes(2),
                                 Revoked: !r.IsDBNull(3),
-                                Changed: r.GetInt64(4)
+                                Changed: r.GetInt64(4),
+                                Sealed: r.BytesOrNull(5)
                             ),
                         from
                     )
@@ -61,23 +66,44 @@ internal sealed class CallbackSecrets(
             row => row.Changed
         );
         await foreach (var page in pages)
-        foreach (var (project, id, digest, revoked, _) in page)
-            Take(project, id, digest, revoked);
+        foreach (var (project, id, digest, revoked, _, secret) in page)
+            TakeSigner(project, id, secret, Take(project, id, digest, revoked));
         _fill.Changed();
         _tokenSecrets.Clear();
     }
 
-    private void Take(string project, string id, byte[] digest, bool revoked)
+    private CallbackSecretAuthority? Take(string project, string id, byte[] digest, bool revoked)
     {
         var name = Convert.ToHexString(digest);
         if (!revoked)
-            _live[name] = (project, digest, new CallbackSecretAuthority(id));
-        else if (_live.TryGetValue(name, out var there) && there.Authority.Actor == id)
+            return (_live[name] = (project, digest, new CallbackSecretAuthority(id))).Authority;
+        if (_live.TryGetValue(name, out var there) && there.Authority.Actor == id)
         {
             _live.TryRemove(name, out _);
             there.Authority.Revoke();
         }
+        return null;
     }
+
+    /// <summary>
+    /// A secret as the key of signatures. One that was made before secrets were kept for that has no text to sign by.
+    /// </summary>
+    private void TakeSigner(string project, string id, byte[]? text, CallbackSecretAuthority? authority)
+    {
+        if (text is not null && authority is not null)
+            _signers.GetOrAdd(project, _ => new(StringComparer.Ordinal))[id] = (
+                master.Unprotect(text, SecretPurpose(project, id)),
+                authority
+            );
+        else if (_signers.TryGetValue(project, out var signers))
+            signers.TryRemove(id, out _);
+    }
+
+    /// <summary>The live secrets of a project by which its orchestrators may sign.</summary>
+    public IEnumerable<(string Secret, Authority Authority)> SignersOf(string project) =>
+        _signers.TryGetValue(project, out var signers)
+            ? signers.Values.Select(s => (s.Secret, (Authority)s.Authority))
+            : [];
 
     /// <summary>Whose secret it is, or null.</summary>
     public ProjectCaller? Verify(string presented)
@@ -120,15 +146,16 @@ internal sealed class CallbackSecrets(
                 return (null, true);
             await tx.ExecuteAsync(
                 """
-                INSERT INTO callback_secret (project, id, digest, created_by, created_at, changed)
-                VALUES ($1, $2, $3, $4, $5, $6)
+                INSERT INTO callback_secret (project, id, digest, created_by, created_at, changed, sealed)
+                VALUES ($1, $2, $3, $4, $5, $6, $7)
                 """,
                 project,
                 id,
                 digest,
                 createdBy,
                 tx.Now,
-                await KeyStore.NextVersionAsync(tx)
+                await KeyStore.NextVersionAsync(tx),
+                master.Protect(secret, SecretPurpose(project, id))
             );
             await Audit.WriteAsync(tx, new AuditRow(project, "callback_secret.created", Actor: createdBy, Reason: id));
             return (id, false);
@@ -143,7 +170,7 @@ internal sealed class CallbackSecrets(
                 await tx.ExecuteAsync(
                     """
                     UPDATE callback_secret
-                    SET revoked_at = $3, changed = $4
+                    SET revoked_at = $3, changed = $4, sealed = NULL
                     WHERE project = $1 AND id = $2 AND revoked_at IS NULL
                     """,
                     project,
@@ -184,9 +211,12 @@ internal sealed class CallbackSecrets(
         Token((await TokenSecretsAsync(project))[0], scope, parts);
 
     /// <summary>Whether a presented token is that of an attempt of a run, under any live secret.</summary>
-    public ValueTask<bool> IsRunTokenAsync(string presented, string project, string run, long attempt) =>
-        IsTokenAsync(
-            presented,
+    public async ValueTask<bool> IsRunTokenAsync(string presented, string project, string run, long attempt) =>
+        IsOneOf(presented, await RunTokensAsync(project, run, attempt));
+
+    /// <summary>The tokens of an attempt of a run, under each live secret.</summary>
+    public ValueTask<IReadOnlyList<string>> RunTokensAsync(string project, string run, long attempt) =>
+        TokensAsync(
             project,
             RunScope,
             project,
@@ -194,19 +224,21 @@ internal sealed class CallbackSecrets(
             attempt.ToString(System.Globalization.CultureInfo.InvariantCulture)
         );
 
-    /// <summary>Whether a presented token is that of a scope and its parts, under any live secret.</summary>
-    public async ValueTask<bool> IsTokenAsync(string presented, string project, string scope, params string[] parts)
+    /// <summary>The tokens of a scope and its parts, under each live secret.</summary>
+    public async ValueTask<IReadOnlyList<string>> TokensAsync(string project, string scope, params string[] parts) =>
+        [.. (await TokenSecretsAsync(project)).Select(secret => Token(secret, scope, parts))];
+
+    /// <summary>
+    /// Whether a presented token is one of these. All are tried, so that the time says nothing of which.
+    /// </summary>
+    public static bool IsOneOf(string presented, IReadOnlyList<string> tokens)
     {
         if (presented.Length != TokenLength || !presented.All(c => c is (>= '0' and <= '9') or (>= 'a' and <= 'f')))
             return false;
         var given = Encoding.ASCII.GetBytes(presented);
         var found = false;
-        // All are tried, so that the time says nothing of which.
-        foreach (var secret in await TokenSecretsAsync(project))
-            found |= CryptographicOperations.FixedTimeEquals(
-                given,
-                Encoding.ASCII.GetBytes(Token(secret, scope, parts))
-            );
+        foreach (var token in tokens)
+            found |= CryptographicOperations.FixedTimeEquals(given, Encoding.ASCII.GetBytes(token));
         return found;
     }
 
@@ -318,6 +350,8 @@ internal sealed class CallbackSecrets(
             r => new CallbackSecretRow(r.GetString(0), r.GetString(1), r.GetInt64(2)),
             project
         );
+
+    private static string SecretPurpose(string project, string id) => $"callback-secret:{project}:{id}";
 
     private static string SealPurpose(string project, long number) => $"callback-token:{project}:{number}";
 }

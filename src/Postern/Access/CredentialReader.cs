@@ -2,18 +2,17 @@ using System.Net;
 using Microsoft.Extensions.Primitives;
 using Postern.Http;
 using Postern.Settings;
-using Postern.Storage;
 
 namespace Postern.Access;
 
 /// <summary>What a request presented, tried against what a door accepts.</summary>
 internal sealed class CredentialReader(
-    AccessInMemory kept,
+    KeyRing keys,
+    CallbackCredentials callbacks,
     Tokens tokens,
     RunAttempts runs,
     ConsoleSessions consoles,
     Projects projects,
-    Database database,
     PosternOptions options
 )
 {
@@ -21,22 +20,29 @@ internal sealed class CredentialReader(
     private readonly IPNetwork[] _trustedProxies = [.. options.Operators.TrustedProxies.Select(IPNetwork.Parse)];
 
     /// <summary>Returns the grant of a live key, wherever its text was found; null when it is none.</summary>
-    public ValueTask<KeyGrant?> KeyOfAsync(string text, long now) => kept.Keys.VerifyAsync(text, now);
+    public ValueTask<KeyGrant?> KeyOfAsync(string text, long now) => keys.VerifyAsync(text, now);
 
     /// <summary>The caller, or what was unfit about the credential.</summary>
     public async ValueTask<CredentialAnswer> TryAsync(HttpContext http, Door door, long now)
     {
         var (headers, opens) = (http.Request.Headers, door.Credentials);
-        if (opens == Credentials.CallbackSecret)
-            return TryCallbackSecret(headers);
+        var isSigned = (opens & Credentials.CallbackSignature) != 0 && CallbackCredentials.IsSigned(headers);
+        if ((opens & Credentials.CallbackSecret) != 0)
+            return isSigned && headers["X-Callback-Secret"].Count == 0
+                ? await callbacks.TrySignedAsync(http, door)
+                : callbacks.TrySecret(headers);
         if (opens == Credentials.Console)
             return await TryConsoleAsync(http, now);
         if ((opens & Credentials.CallbackToken) != 0 && headers[CallbackTokenHeader].Count > 0)
         {
-            if (headers[CallbackTokenHeader].Count > 1 || BearerOrKey(headers) is not null)
+            if (headers[CallbackTokenHeader].Count > 1 || isSigned || BearerOrKey(headers) is not null)
                 return CredentialAnswer.Ambiguous;
-            return await TryCallbackTokenAsync(http, headers[CallbackTokenHeader][0] ?? "");
+            return await callbacks.TryTokenAsync(http);
         }
+        if (isSigned)
+            return BearerOrKey(headers) is null
+                ? await callbacks.TrySignedAsync(http, door)
+                : CredentialAnswer.Ambiguous;
         var internalKey = (opens & Credentials.InternalKey) != 0 ? headers["X-Internal-API-Key"] : default;
         if (
             Disagree(headers.Authorization, headers["X-API-Key"])
@@ -69,7 +75,9 @@ internal sealed class CredentialReader(
 
     /// <summary>Whether the connection comes from a proxy that this server was told to believe.</summary>
     public bool FromTrustedProxy(HttpContext http) =>
-        http.Connection.RemoteIpAddress is { } address && ClientAddress.IsTrusted(address, _trustedProxies);
+        Arrival.Of(http) is null
+        && http.Connection.RemoteIpAddress is { } address
+        && ClientAddress.IsTrusted(address, _trustedProxies);
 
     /// <summary>Whether the request came over TLS, by this server or by a proxy that is believed.</summary>
     public bool IsOverTls(HttpContext http) =>
@@ -82,10 +90,13 @@ internal sealed class CredentialReader(
 
     /// <summary>The client's address, behind proxies that are believed.</summary>
     public IPAddress ClientOf(HttpContext http) =>
-        ClientAddress.Of(http.Connection.RemoteIpAddress, http.Request.Headers, _trustedProxies);
+        Arrival.Of(http) is { } arrival
+            ? arrival.Source ?? IPAddress.None
+            : ClientAddress.Of(http.Connection.RemoteIpAddress, http.Request.Headers, _trustedProxies);
 
     /// <summary>The client's address as it is counted and kept. IPv6 by its /64, which one party owns.</summary>
-    public string AddressOf(HttpContext http) => Shown(ClientOf(http));
+    public string AddressOf(HttpContext http) =>
+        Arrival.Of(http) is null ? Shown(ClientOf(http)) : Shown(ClientOf(http)) + " (says a relay)";
 
     public static string Shown(IPAddress address)
     {
@@ -100,17 +111,6 @@ internal sealed class CredentialReader(
     public const string RunHeader = "x-run-id";
     public const string AttemptHeader = "x-run-attempt";
     public const string ProjectHeader = "x-webhook-project";
-
-    private CredentialAnswer TryCallbackSecret(IHeaderDictionary headers)
-    {
-        var presented = headers["X-Callback-Secret"];
-        if (presented.Count == 0)
-            return CredentialAnswer.Unfit(UnfitCredential.Missing, "missing");
-        // Two of them are none: which one was meant is not ours to choose.
-        return presented.Count == 1 && kept.Callbacks.Verify(presented[0] ?? "") is { } caller
-            ? CredentialAnswer.Fit(caller)
-            : CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_secret");
-    }
 
     /// <summary>The session of the console's cookie; every other credential beside it is passed over.</summary>
     private async ValueTask<CredentialAnswer> TryConsoleAsync(HttpContext http, long now)
@@ -152,44 +152,12 @@ internal sealed class CredentialReader(
     {
         if ((opens & (Credentials.Key | Credentials.Operator | Credentials.PersonalKey)) == 0)
             return CredentialAnswer.Unfit(UnfitCredential.BadToken, "malformed");
-        if (await kept.Keys.VerifyAsync(key, now) is not { } grant)
-            return CredentialAnswer.Unfit(UnfitCredential.BadKey, kept.Keys.WhyRefused(key, now, out var keyId), keyId);
+        if (await keys.VerifyAsync(key, now) is not { } grant)
+            return CredentialAnswer.Unfit(UnfitCredential.BadKey, keys.WhyRefused(key, now, out var keyId), keyId);
         var row = grant.Key.Row;
         if (opens == Credentials.PersonalKey && row.Kind != "pat")
             return CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_kind", row.Id);
         return Fit(row.Project, grant);
-    }
-
-    /// <summary>
-    /// The token says nothing by itself: what it was made for stands in the headers and the path, and must make the
-    /// same token.
-    /// </summary>
-    private async ValueTask<CredentialAnswer> TryCallbackTokenAsync(HttpContext http, string presented)
-    {
-        var headers = http.Request.Headers;
-        // Each says what the token was made for: of two, neither.
-        if (headers[RunHeader].Count > 1 || headers[ProjectHeader].Count > 1 || headers[AttemptHeader].Count > 1)
-            return CredentialAnswer.Ambiguous;
-        var run = Single(headers[RunHeader]) ?? http.Request.RouteValues["run"] as string;
-        var project = Single(headers[ProjectHeader]) ?? await projects.DefaultAsync();
-        var attempt = 1L;
-        if (
-            Single(headers[AttemptHeader]) is { } said
-            && !long.TryParse(
-                said,
-                System.Globalization.NumberStyles.None,
-                System.Globalization.CultureInfo.InvariantCulture,
-                out attempt
-            )
-        )
-            attempt = 0;
-        if (
-            run is null or { Length: > 128 }
-            || project is null or { Length: > 128 }
-            || !await kept.Callbacks.IsRunTokenAsync(presented, project, run, attempt)
-        )
-            return CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_callback_token");
-        return Fit(project, new CallbackTokenAuthority(run, attempt));
     }
 
     private async ValueTask<CredentialAnswer> TryTokenAsync(string token, Door door, long now)
@@ -240,7 +208,7 @@ internal sealed class CredentialReader(
     }
 
     private CredentialAnswer Fit(string project, Authority authority) =>
-        CredentialAnswer.Fit(new ProjectCaller(project, authority, database));
+        CredentialAnswer.Fit(projects.Caller(project, authority));
 
     private static CredentialAnswer EndedOrBad(TokenFault fault) =>
         CredentialAnswer.Unfit(

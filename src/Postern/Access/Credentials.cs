@@ -51,4 +51,10 @@ internal enum Credentials
     /// door.
     /// </summary>
     Console = 2048,
+
+    /// <summary>
+    /// A message that is signed after Standard Webhooks, with what the door names beside it (a callback secret, or a
+    /// callback token) as the key.
+    /// </summary>
+    CallbackSignature = 4096,
 }

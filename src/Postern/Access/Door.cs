@@ -86,6 +86,19 @@ internal sealed class Door(
         return this;
     }
 
+    /// <summary>
+    /// The class of doors that a relay may hand requests on to, of which this is one (<see cref="RelayClass"/>); null:
+    /// what comes through a relay finds nothing here.
+    /// </summary>
+    public string? RelayedAs { get; private set; }
+
+    /// <summary>A relay may hand requests on to it.</summary>
+    public Door Relayed(string relayClass)
+    {
+        RelayedAs = relayClass;
+        return this;
+    }
+
     public Door WithSummary(string summary)
     {
         Summary = summary;
@@ -184,7 +197,9 @@ internal sealed class Door(
     }
 
     /// <summary>The row of the golden table.</summary>
-    public override string ToString() => $"{Method, -6} {Path, -78} {Words(Credentials), -32} {Authorization.Words}";
+    public override string ToString() =>
+        $"{Method, -6} {Path, -78} {Words(Credentials), -32} {Authorization.Words}"
+        + (RelayedAs is null ? "" : $" [relayed: {RelayedAs}]");
 
     public static string Words(Credentials opens) => opens.ToString().Replace(", ", "|", StringComparison.Ordinal);
 
@@ -199,7 +214,9 @@ internal sealed class Door(
         // A door whose credential only its handler can verify (a signature by a secret that the path names, a token
         // that stands for its headers) says so by its word.
         var verifies =
-            (Credentials & Credentials.Signature) != 0 || Credentials is Credentials.CallbackToken or Credentials.Link;
+            (Credentials & Credentials.Signature) != 0
+            || (Credentials & ~Credentials.CallbackSignature) == Credentials.CallbackToken
+            || Credentials == Credentials.Link;
         if (open != (Credentials == Credentials.Anyone || verifies))
             throw new InvalidOperationException(
                 $"{Method} {Path} opens to {Credentials}, but its handler {Handler.GetMethodInfo().Name} takes "

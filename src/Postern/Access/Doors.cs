@@ -37,7 +37,10 @@ internal sealed class Doors(Gate gate)
         }
         foreach (var path in _doors.Where(d => d.Method != Door.AnyMethod).GroupBy(d => d.Path, StringComparer.Ordinal))
         {
-            var refusal = new OtherMethods(string.Join(", ", path.Select(d => d.Method).Order(StringComparer.Ordinal)));
+            var refusal = new OtherMethods(
+                string.Join(", ", path.Select(d => d.Method).Order(StringComparer.Ordinal)),
+                path.Select(d => d.RelayedAs).FirstOrDefault(c => c is not null)
+            );
             var family = path.First().Family;
             var builder = new RouteEndpointBuilder(
                 http => refusal.AnswerAsync(http, family),

@@ -63,6 +63,9 @@ internal sealed class FailedCredentials(
 
     private BucketAnswer Take(HttpContext http)
     {
+        // Where it came from is the relay's word, which limits the rate of strangers by itself.
+        if (Arrival.Of(http) is not null)
+            return new BucketAnswer(true, 0, 0, 0);
         // The client's address, not the connection's: behind a proxy on loopback everybody else is not on loopback.
         var client = credentials.ClientOf(http);
         var perMinute =

@@ -8,9 +8,9 @@ namespace Postern.Access;
 /// <summary>
 /// How one door is entered. It is called by the door's own delegate, after routing has settled method and path and the
 /// server has bounded the headers: 1 odd spellings, 2 a credential in the URL, 3 the credential, 4 the rate, 5 the
-/// scope, 6 the handler, which is the first to touch the body, 7 for an answer that shows something, once more whether
-/// the caller may see it. What ends while the handler reads, waits or goes through a batch is thrown there, and
-/// answered here.
+/// scope, 6 the handler, which is the first to touch the body (but for a callback that is signed: its credential is of
+/// the body), 7 for an answer that shows something, once more whether the caller may see it. What ends while the
+/// handler reads, waits or goes through a batch is thrown there, and answered here.
 /// </summary>
 internal sealed class Gate(
     CredentialReader credentials,
@@ -104,6 +104,8 @@ internal sealed class Gate(
                 "The request carries two credentials that disagree. Send one.",
                 "ambiguous_credentials"
             );
+        if (answer.Refusal is { } unread)
+            return unread;
         if (answer.Caller is not { } caller)
             return Refuse(http, door, answer);
 

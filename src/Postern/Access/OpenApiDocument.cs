@@ -265,6 +265,10 @@ internal sealed class OpenApiDocument
                 Access.CredentialReader.CallbackTokenHeader,
                 "The token of one attempt of one run, from its dispatch"
             ),
+            ["callbackSignature"] = InHeader(
+                "webhook-signature",
+                "Standard Webhooks, signed by the callback secret or the callback token, with the id {run}:{event}"
+            ),
             ["internalCallbackSecret"] = InHeader("X-Callback-Secret", "A project's callback secret"),
             ["internalKey"] = InHeader("X-Internal-API-Key", key),
             ["key"] = Bearer(key),
@@ -321,6 +325,8 @@ internal sealed class OpenApiDocument
             yield return "callbackToken";
         if ((opens & Credentials.CallbackSecret) != 0)
             yield return "internalCallbackSecret";
+        if ((opens & Credentials.CallbackSignature) != 0)
+            yield return "callbackSignature";
         if ((opens & Credentials.Signature) != 0)
             yield return "signature";
         if ((opens & Credentials.Operator) != 0)

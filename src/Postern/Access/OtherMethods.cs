@@ -3,8 +3,11 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>Answers every method that a path has no door for: before any credential, as HTTP orders it.</summary>
-internal sealed class OtherMethods(string allow)
+internal sealed class OtherMethods(string allow, string? relayedAs)
 {
+    /// <summary>The class of relayed doors of which a door of this path is; null when none is.</summary>
+    public string? RelayedAs => relayedAs;
+
     public Task AnswerAsync(HttpContext http, ErrorFormat family)
     {
         family.Prepare(http);

@@ -14,6 +14,9 @@ internal sealed class Projects(Database database, KnownProjects known, MasterKey
 
     public async ValueTask<string?> DefaultAsync() => _default ??= (await FindAsync(Default))?.Id;
 
+    /// <summary>Who comes into a project with an authority.</summary>
+    public ProjectCaller Caller(string project, Authority authority) => new(project, authority, database);
+
     public ValueTask<Project?> FindAsync(string nameOrId) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(

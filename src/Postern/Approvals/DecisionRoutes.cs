@@ -33,6 +33,7 @@ internal sealed class DecisionRoutes(
         foreach (var path in (string[])["", "/{project}"])
             webhooks
                 .Post(path, Credentials.Signature, "questions of the approval service that signs", Take)
+                .Relayed(RelayClass.Approvals)
                 .WithSummary("An approval service's decision")
                 .Accepts<ApprovalDecided>()
                 .Produces<DecisionProcessed>()
@@ -75,7 +76,7 @@ internal sealed class DecisionRoutes(
                 http,
                 body.Length,
                 secrets,
-                () => ServicesBehind(configured, http.Request.Headers, body)
+                () => ServicesBehind(configured, http.Request.Headers, body, Arrival.InstantOf(http, database.Now))
             );
             if (signed is null)
                 return VerificationPlaces.Busy;
@@ -116,16 +117,17 @@ internal sealed class DecisionRoutes(
     private List<ApprovalService> ServicesBehind(
         IReadOnlyList<ApprovalService> configured,
         IHeaderDictionary headers,
-        RequestBody body
+        RequestBody body,
+        long now
     )
     {
         var forms = Signatures.FormsOf(headers);
         var signed = new List<ApprovalService>();
         foreach (var service in configured)
-            if (Signatures.IsBy(service, forms, headers, body.Bytes.Span, database.Now))
+            if (Signatures.IsBy(service, forms, headers, body.Bytes.Span, now))
                 signed.Add(service);
         if (configured.Count == 0)
-            _ = Signatures.IsBy(Nobody, forms, headers, body.Bytes.Span, database.Now);
+            _ = Signatures.IsBy(Nobody, forms, headers, body.Bytes.Span, now);
         return signed;
     }
 

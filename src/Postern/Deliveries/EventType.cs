@@ -29,6 +29,10 @@ internal sealed class EventType
     public static readonly EventType DeliveryDead = new("delivery.dead", "A delivery was given up.");
     public static readonly EventType EndpointDisabled = new("endpoint.disabled", "An endpoint failed for too long.");
 
+    public static readonly EventType RelayConnected = new("relay.connected", "A relay is connected.");
+    public static readonly EventType RelayAway = new("relay.away", "A relay has not been reached for a minute.");
+    public static readonly EventType RelayGap = new("relay.gap", "A relay left something out, or changed the order.");
+
     private EventType(string name, string words)
     {
         (Name, Words) = (name, words);

@@ -98,10 +98,15 @@ internal sealed class RunRoutes(
         group
             .Post(
                 "/{run}/status",
-                Credentials.Key | Credentials.Token | Credentials.RunToken | Credentials.CallbackToken,
+                Credentials.Key
+                    | Credentials.Token
+                    | Credentials.RunToken
+                    | Credentials.CallbackToken
+                    | Credentials.CallbackSignature,
                 writes,
                 Report
             )
+            .Relayed(RelayClass.Callbacks)
             .ForReports()
             .WithSummary("Report a run's status")
             .Accepts<ReportStatus>()
@@ -230,8 +235,10 @@ internal sealed class RunRoutes(
                 : Unknown(caller);
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
+        var said = fields.Read<ReportStatus>();
+        // A message that is signed has a name of its own, which stands where the body gives none.
         var report = NativeReport.Of(
-            fields.Read<ReportStatus>(),
+            said.EventId is null ? said with { EventId = http.Features.Get<SignedMessage>()?.Event } : said,
             fields,
             new Actor(caller.Authority.Credential, caller.Authority.LoggedActor),
             streams.Database.Now,

@@ -48,6 +48,7 @@ internal static class Commands
         root.Add(ProjectCommands());
         root.Add(KeyCommands.MintToken());
         root.Add(OpenConsole());
+        root.Add(PlaneCommands.Plane());
         root.Add(Doctor());
         root.Add(Backup());
         root.Add(Restore());
@@ -59,8 +60,13 @@ internal static class Commands
     {
         var urls = new Option<string?>("--urls")
         {
-            Description = $"Where to listen (default: {ServeOptions.StandardUrls})",
+            Description = $"Where to listen (default: {ServeOptions.StandardUrls}); none: behind a relay alone",
             HelpName = "URL",
+        };
+        var relay = new Option<string?>("--relay")
+        {
+            Description = "Join a relay by this code before serving; of one that was joined, its URL",
+            HelpName = "CODE",
         };
         var dev = new Option<bool>("--dev") { Description = "For one's own machine: agents may be on loopback" };
         var command = new Command(
@@ -69,6 +75,7 @@ internal static class Commands
         )
         {
             urls,
+            relay,
             dev,
         };
         command.SetAction(
@@ -78,7 +85,8 @@ internal static class Commands
                         parsed.GetValue(Data),
                         parsed.GetValue(urls),
                         parsed.GetValue(Database),
-                        parsed.GetValue(dev)
+                        parsed.GetValue(dev),
+                        parsed.GetValue(relay)
                     ),
                     cancel
                 )

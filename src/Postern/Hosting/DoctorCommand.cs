@@ -43,6 +43,16 @@ internal static class DoctorCommand
 
         void Weak(WeakSpot spot) => Console.WriteLine($"weak  {spot.What, -12} {spot.Words}");
 
+        void Tell(PlaneDoctor.Line line)
+        {
+            if (line.IsWrong)
+                Bad("relay", line.Words);
+            else if (line.IsWeak)
+                Weak(new WeakSpot("relay", line.Words));
+            else
+                Good("relay", line.Words);
+        }
+
         void Bad(string what, string words)
         {
             wrong++;
@@ -81,6 +91,9 @@ internal static class DoctorCommand
                 if (master is not null)
                     foreach (var spot in await WeakSpots.OfSecretsAsync(database, master))
                         Weak(spot);
+                if (master is not null)
+                    await foreach (var line in PlaneDoctor.LookAsync(database, master, options, cancel))
+                        Tell(line);
                 await ShowWorkAsync(database);
             }
             catch (Exception fault)

@@ -8,8 +8,13 @@ internal static class ListenUrls
 {
     private const string Example = "Write it as http://127.0.0.1:7400, or http://0.0.0.0:7400 for every address";
 
+    /// <summary>In place of addresses: listen nowhere, and be reached through a relay alone.</summary>
+    public const string None = "none";
+
     public static string[] Split(string urls) =>
-        urls.Split([';', ','], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        urls == None
+            ? []
+            : urls.Split([';', ','], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     /// <exception cref="SetupException">One of them cannot be listened on.</exception>
     public static string Check(string urls)

@@ -1,4 +1,5 @@
 using Postern.Access;
+using Postern.Relay.Plane;
 using Postern.Settings;
 
 namespace Postern.Hosting;
@@ -33,9 +34,16 @@ internal static class ServeCommand
             var rootKey = await app
                 .Services.GetRequiredService<FirstStart>()
                 .RunAsync(Environment.GetEnvironmentVariable("POSTERN_ROOT_KEY"));
+            var plane = await JoinAsync(app, serve, cancel);
             await app.StartAsync(cancel);
             var address = app.Services.GetRequiredService<ServerAddress>();
-            address.ListensOn(app.Urls.First());
+            if (app.Urls.FirstOrDefault() is { } first)
+                address.ListensOn(first);
+            else
+            {
+                address.ListensNowhere();
+                address.IsRelayedAt(plane?.Url);
+            }
             HostLog.Serving(app.Logger, ProductVersion.Text, string.Join(", ", app.Urls), database.Kind);
             if (address.NamesItselfAlone(app.Urls))
                 HostLog.NamesItselfAlone(app.Logger, address.Url);
@@ -43,12 +51,32 @@ internal static class ServeCommand
                 HostLog.Development(app.Logger);
             if (rootKey is not null)
                 Greet(rootKey, address.Url, await FirstLinkAsync(app, rootKey));
-            Console.WriteLine($"listening on {address.Url}");
+            Console.WriteLine(
+                app.Urls.Count > 0 ? $"listening on {address.Url}" : $"listening nowhere, reached at {address.Url}"
+            );
             await app.WaitForShutdownAsync(cancel);
             if (app.Services.GetRequiredService<AccessWatch>().EndedBecause is { } reason)
                 throw new SetupException(reason);
         }
         return 0;
+    }
+
+    /// <summary>The relay through which this server is reached; null when none was asked for.</summary>
+    private static async Task<JoinedPlane?> JoinAsync(WebApplication app, ServeOptions serve, CancellationToken cancel)
+    {
+        var store = app.Services.GetRequiredService<PlaneStore>();
+        if (serve.Relay is { } asked)
+            return await PlaneCommands.JoinAsync(
+                app.Services.GetRequiredService<PlaneEnrolment>(),
+                store,
+                asked,
+                Environment.MachineName,
+                cancel
+            );
+        var joined = await store.ListAsync();
+        if (serve.Urls == ListenUrls.None && joined.Count == 0)
+            throw new SetupException("--urls none needs a relay: name its code with --relay, or listen somewhere.");
+        return joined.FirstOrDefault();
     }
 
     /// <summary>

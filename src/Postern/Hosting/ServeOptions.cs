@@ -14,12 +14,18 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
     public const string StandardUrls = "http://127.0.0.1:7400";
     public const string StandardData = "data";
 
+    /// <summary>A code by which a relay is joined before serving, or the URL of one that was joined.</summary>
+    public string? Relay { get; init; }
+
     /// <exception cref="SetupException">An address cannot be read.</exception>
-    public static ServeOptions From(string? data, string? urls, string? database, bool dev)
+    public static ServeOptions From(string? data, string? urls, string? database, bool dev, string? relay = null)
     {
         var folder = Said(data) ?? Variable("POSTERN_DATA") ?? StandardData;
         var listen = ListenUrls.Check(Said(urls) ?? Variable("POSTERN_URLS") ?? StandardUrls);
-        return new ServeOptions(folder, listen, DatabaseOf(Said(database), new DataFolder(folder)), dev);
+        return new ServeOptions(folder, listen, DatabaseOf(Said(database), new DataFolder(folder)), dev)
+        {
+            Relay = Said(relay) ?? Variable("POSTERN_RELAY"),
+        };
     }
 
     public DataFolder Folder => new(Data);

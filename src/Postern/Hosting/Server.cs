@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
 using Postern.Access;
@@ -9,6 +10,7 @@ using Postern.History;
 using Postern.Http;
 using Postern.Live;
 using Postern.Pages;
+using Postern.Relay.Plane;
 using Postern.Runs;
 using Postern.Sessions;
 using Postern.Settings;
@@ -43,7 +45,7 @@ internal static class Server
         builder.Configuration.AddInMemoryCollection();
         builder.Services.AddRouting();
         Log(builder.Logging, options.Log);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(Kestrel).UseUrls(ListenUrls.Split(urls));
+        Listen(builder, urls);
         Descriptors.Bound(builder.Services);
         builder.WebHost.UseShutdownTimeout(ShutdownTime);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTime);
@@ -64,7 +66,12 @@ internal static class Server
             }
         );
         app.UseRouting();
-        app.Use(next => http => http.GetEndpoint() is null ? NothingThere(http) : next(http));
+        app.Use(next =>
+            http =>
+                http.GetEndpoint() is null || !RelayedDoors.MayReach(http, options.Relay) ? NothingThere(http)
+                : RelayedDoors.WhyNot(http) is { } refused ? refused.ExecuteAsync(http)
+                : next(http)
+        );
         app.Lifetime.ApplicationStopping.Register(() => Stop(app));
         app.Services.GetRequiredService<AccessWatch>().Ended += app.Lifetime.StopApplication;
         return app;
@@ -109,7 +116,8 @@ internal static class Server
             .MapApprovals(services)
             .MapDeliveries(services)
             .MapSessions(services)
-            .MapHistory(services);
+            .MapHistory(services)
+            .MapPlane(services);
         services.GetRequiredService<ConsoleRoutes>().Map(doors);
         doors.MapTo(app);
         return doors;
@@ -142,8 +150,30 @@ internal static class Server
             .AddTriggers()
             .AddDispatch()
             .AddApprovals()
-            .AddHistory();
+            .AddHistory()
+            .AddPlane();
         ConsoleRoutes.Compose(services);
+    }
+
+    /// <summary>
+    /// The server that listens, or none; around it what shows requests of relays the same application.
+    /// </summary>
+    private static void Listen(WebApplicationBuilder builder, string urls)
+    {
+        if (urls == ListenUrls.None)
+        {
+            builder.Services.AddSingleton<IServer>(s => new PipelineServer(
+                null,
+                s.GetRequiredService<RequestPipeline>()
+            ));
+            return;
+        }
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(Kestrel).UseUrls(ListenUrls.Split(urls));
+        var listening = builder.Services.Last(s => s.ServiceType == typeof(IServer)).ImplementationType!;
+        builder.Services.AddSingleton<IServer>(s => new PipelineServer(
+            (IServer)ActivatorUtilities.CreateInstance(s, listening),
+            s.GetRequiredService<RequestPipeline>()
+        ));
     }
 
     private static void Kestrel(KestrelServerOptions kestrel)

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Access;
 using Postern.Agents;
+using Postern.Relay.Plane;
 using Postern.Runs;
 using Postern.Settings;
 using Postern.Storage;
@@ -14,12 +15,14 @@ namespace Postern.Hosting;
 internal sealed class Toolbox : IAsyncDisposable
 {
     private readonly Database _database;
+    private readonly Func<PosternOptions> _settings;
     private readonly Tokens _tokens;
     private readonly KnownProjects _known;
 
-    private Toolbox(Database database, MasterKey master)
+    private Toolbox(Database database, MasterKey master, Func<PosternOptions> settings)
     {
-        _database = database;
+        (_database, _settings) = (database, settings);
+        Planes = new PlaneStore(database, master);
         KeyRows = new KeyStore(database);
         var (revocations, known) = (new Revocations(), new KnownProjects());
         var ring = new KeyRing(KeyRows, known, master);
@@ -47,6 +50,12 @@ internal sealed class Toolbox : IAsyncDisposable
             new PosternOptions()
         );
     }
+
+    public PlaneStore Planes { get; }
+
+    public PlaneEnrolment Enrolment => new(Planes, _database, _settings());
+
+    public PlaneProbe Probe => new(_database, _settings());
 
     public KeyStore KeyRows { get; }
 
@@ -83,7 +92,11 @@ internal sealed class Toolbox : IAsyncDisposable
                     + "it first, or use its own binary."
             );
         var master = serve.ReadMasterKey();
-        await using var tools = new Toolbox(await serve.OpenDatabaseAsync(TimeProvider.System, cancel), master);
+        await using var tools = new Toolbox(
+            await serve.OpenDatabaseAsync(TimeProvider.System, cancel),
+            master,
+            serve.ReadSettings
+        );
         await use(tools);
     }
 

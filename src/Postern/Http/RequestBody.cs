@@ -40,6 +40,10 @@ internal sealed class RequestBody : IDisposable
     {
         if (http.Request.ContentLength > limit)
             return TooLarge;
+        if (http.Features.Get<ReadAlready>() is { } already)
+            return already.Bytes.Length > limit
+                ? TooLarge
+                : new RequestBody(http.Request, already.Copy(), already.Bytes.Length, limit);
 #pragma warning disable RS0030 // The one place where a body is read.
         var reader = http.Request.BodyReader;
 #pragma warning restore RS0030
@@ -88,6 +92,21 @@ internal sealed class RequestBody : IDisposable
                 StatusCodes.Status400BadRequest,
                 fault
             );
+        }
+    }
+
+    /// <summary>
+    /// Leaves the bytes for whoever reads the body next: a credential was of them, and has been looked at.
+    /// </summary>
+    public void PutBack(HttpContext http) => http.Features.Set(new ReadAlready(Bytes.ToArray()));
+
+    private sealed record ReadAlready(byte[] Bytes)
+    {
+        public byte[] Copy()
+        {
+            var rented = ArrayPool<byte>.Shared.Rent(Bytes.Length + 1);
+            Bytes.CopyTo(rented, 0);
+            return rented;
         }
     }
 

@@ -27,7 +27,13 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
         {
             doors
                 .Group(prefix + "/internal/jobs", CallbackFamily.Instance)
-                .Post("/{run}/status", Credentials.CallbackSecret, "runs of the secret's project", Take)
+                .Post(
+                    "/{run}/status",
+                    Credentials.CallbackSecret | Credentials.CallbackSignature,
+                    "runs of the secret's project",
+                    Take
+                )
+                .Relayed(RelayClass.Callbacks)
                 .WithSummary("Report a job's status")
                 .Accepts<StatusCallback>()
                 .Produces<ReplayedCallback>()

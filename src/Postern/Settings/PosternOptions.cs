@@ -42,6 +42,8 @@ internal sealed class PosternOptions
 
     public ConsoleOptions Console { get; set; } = new();
 
+    public RelayOptions Relay { get; set; } = new();
+
     public TelemetryOptions Telemetry { get; set; } = new();
 
     public LogOptions Log { get; set; } = new();

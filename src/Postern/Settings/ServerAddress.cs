@@ -6,8 +6,13 @@ namespace Postern.Settings;
 internal sealed class ServerAddress(PosternOptions options)
 {
     private string _listening = "http://127.0.0.1";
+    private bool _listens = true;
+    private volatile string? _relayed;
 
-    public string Url => options.PublicUrl.Length > 0 ? options.PublicUrl : _listening;
+    public string Url =>
+        options.PublicUrl.Length > 0 ? options.PublicUrl
+        : _listens ? _listening
+        : _relayed ?? _listening;
 
     /// <summary>The path under which a proxy serves it, such as <c>/postern</c>; empty when there is none.</summary>
     public string Path { get; } =
@@ -22,6 +27,12 @@ internal sealed class ServerAddress(PosternOptions options)
 
     private static bool IsEveryAddress(string url) =>
         BindingAddress.Parse(url).Host is "0.0.0.0" or "[::]" or "*" or "+";
+
+    /// <summary>It listens nowhere: it is reached where a relay that it has joined opens its doors.</summary>
+    public void ListensNowhere() => _listens = false;
+
+    /// <summary>Where a relay opens this server's doors.</summary>
+    public void IsRelayedAt(string? url) => _relayed = url;
 
     public void ListensOn(string url) =>
         _listening = IsEveryAddress(url)

@@ -52,6 +52,9 @@ internal sealed partial class LockOrder
         "audit",
         // A statement of its own, about once a minute.
         "agent_asked",
+        // Of the relays that were joined: a statement each, and the audit.
+        "joined_relay",
+        "relay_envelope",
         // Written by the relay alone, a statement each.
         "node",
         "hint_log",

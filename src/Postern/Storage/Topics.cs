@@ -6,6 +6,9 @@ internal static class Topics
     /// <summary>A key, a token's revocation or a secret changed.</summary>
     public const string Access = "access";
 
+    /// <summary>A trigger was put, changed or removed: its public URL may be open or closed by that.</summary>
+    public const string Doors = "doors";
+
     /// <summary>A run became due.</summary>
     public const string Runs = "runs";
 

@@ -18,6 +18,7 @@ internal sealed class CaptureStart(
     Database database,
     Conversation conversation,
     Reactions<SessionCreated> created,
+    RelayedTriggers relayed,
     Outbox outbox
 )
 {
@@ -29,12 +30,14 @@ internal sealed class CaptureStart(
     /// <param name="body">Its body, understood.</param>
     /// <param name="delivery">The name that a repeat of it has too; null when a repeat cannot be told.</param>
     /// <param name="passes">Whether the filter lets it through.</param>
+    /// <param name="alsoKnownAs">Another name that a repeat has, where it came through a relay.</param>
     public async Task<CaptureOutcome> TakeAsync(
         Trigger trigger,
         InboundRequest incoming,
         InboundBody body,
         string? delivery,
-        bool passes
+        bool passes,
+        string? alsoKnownAs = null
     )
     {
         var id = Id.NewGuid(database.Now);
@@ -45,17 +48,19 @@ internal sealed class CaptureStart(
                 ? new CaptureOutcome.Duplicate(known)
                 : new CaptureOutcome.Full();
         }
-        var digest = delivery is null ? null : DigestOf(delivery);
+        // In one order for everybody.
+        var names = new[] { delivery, alsoKnownAs }
+            .OfType<string>()
+            .Distinct(StringComparer.Ordinal)
+            .Select(DigestOf)
+            .OrderBy(Convert.ToHexString, StringComparer.Ordinal)
+            .ToList();
         var (prompt, key) = passes ? Render(trigger, incoming, body) : (null, null);
         try
         {
             return await database.WriteAsync<CaptureOutcome>(async tx =>
             {
-                if (
-                    digest is not null
-                    && await CaptureStore.RememberAsync(tx, trigger.Project, trigger.Uid, digest, id, passes)
-                        is { } first
-                )
+                if (await RememberAsync(tx, trigger, names, id, passes) is { } first)
                     return new CaptureOutcome.Duplicate(first);
                 var capture = new Capture
                 {
@@ -85,12 +90,47 @@ internal sealed class CaptureStart(
         }
     }
 
+    /// <summary>Returns null when none of the names is known yet, else the capture that the first one became.</summary>
+    private async ValueTask<string?> RememberAsync(
+        Tx tx,
+        Trigger trigger,
+        List<byte[]> names,
+        string capture,
+        bool passes
+    )
+    {
+        string? first = null;
+        var rememberedFor = relayed.RememberedFor(trigger);
+        foreach (var name in names)
+            first ??= await CaptureStore.RememberAsync(
+                tx,
+                trigger.Project,
+                trigger.Uid,
+                name,
+                capture,
+                passes,
+                rememberedFor
+            );
+        // What was new about it is a name of the first one too.
+        if (first is not null)
+            foreach (var name in names)
+                await CaptureStore.PointAsync(tx, trigger.Project, trigger.Uid, name, first);
+        return first;
+    }
+
     /// <summary>
     /// Returns the capture that a delivery became when it first came; null when it has not come yet, or may start now.
     /// </summary>
     public ValueTask<string?> FirstOfAsync(Trigger trigger, string delivery, bool passes) =>
         database.ReadAsync(tx =>
-            CaptureStore.FirstOfAsync(tx, trigger.Project, trigger.Uid, DigestOf(delivery), passes)
+            CaptureStore.FirstOfAsync(
+                tx,
+                trigger.Project,
+                trigger.Uid,
+                DigestOf(delivery),
+                passes,
+                relayed.RememberedFor(trigger)
+            )
         );
 
     private static string Half(byte[] digest) => Convert.ToHexStringLower(digest.AsSpan(0, digest.Length / 2));

@@ -42,7 +42,8 @@ internal sealed class CaptureStore(Database database)
         string uid,
         byte[] digest,
         string capture,
-        bool passes
+        bool passes,
+        long rememberedFor
     )
     {
         // One that is older than it is remembered for is taken over.
@@ -58,14 +59,20 @@ internal sealed class CaptureStore(Database database)
                 digest,
                 capture,
                 tx.Now,
-                tx.Now - RememberedFor
+                tx.Now - rememberedFor
             ) == 1
         )
             return null;
-        if (await FirstOfAsync(tx, project, uid, digest, passes) is { } first)
+        if (await FirstOfAsync(tx, project, uid, digest, passes, rememberedFor) is { } first)
             return first;
         // The row is locked by the statement above: nobody else takes the first one's place meanwhile.
-        await tx.ExecuteAsync(
+        await PointAsync(tx, project, uid, digest, capture);
+        return null;
+    }
+
+    /// <summary>What is remembered under a name became another capture.</summary>
+    public static ValueTask<int> PointAsync(Tx tx, string project, string uid, byte[] digest, string capture) =>
+        tx.ExecuteAsync(
             "UPDATE capture_key SET capture = $4, at = $5 WHERE project = $1 AND trigger_uid = $2 AND digest = $3",
             project,
             uid,
@@ -73,8 +80,6 @@ internal sealed class CaptureStore(Database database)
             capture,
             tx.Now
         );
-        return null;
-    }
 
     /// <summary>
     /// Returns the capture that stands in the way of a repeat. One that failed before anything started does not, nor
@@ -82,7 +87,14 @@ internal sealed class CaptureStore(Database database)
     /// again. Nothing started where there was no session, or where the first attempt of its run was never handed to its
     /// agent.
     /// </summary>
-    public static ValueTask<string?> FirstOfAsync(Tx tx, string project, string uid, byte[] digest, bool passes) =>
+    public static ValueTask<string?> FirstOfAsync(
+        Tx tx,
+        string project,
+        string uid,
+        byte[] digest,
+        bool passes,
+        long rememberedFor
+    ) =>
         tx.FirstAsync(
             $"""
             SELECT k.capture
@@ -101,7 +113,7 @@ internal sealed class CaptureStore(Database database)
             project,
             uid,
             digest,
-            tx.Now - RememberedFor,
+            tx.Now - rememberedFor,
             passes ? 1L : 0L
         );
 
@@ -271,7 +283,7 @@ internal sealed class CaptureStore(Database database)
             );
         });
 
-    public Task<int> ForgetKeysAsync(int limit) =>
+    public Task<int> ForgetKeysAsync(int limit, long rememberedFor = RememberedFor) =>
         database.WriteAsync(async tx =>
             await tx.ExecuteAsync(
                 """
@@ -280,7 +292,7 @@ internal sealed class CaptureStore(Database database)
                 WHERE (project, trigger_uid, digest) IN (SELECT project, trigger_uid, digest FROM capture_key
                   WHERE at < $1 LIMIT $2)
                 """,
-                tx.Now - RememberedFor,
+                tx.Now - rememberedFor,
                 (long)limit
             )
         );

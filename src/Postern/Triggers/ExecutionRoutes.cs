@@ -14,8 +14,8 @@ namespace Postern.Triggers;
 /// </summary>
 internal sealed class ExecutionRoutes(
     CallbackSecrets secrets,
+    CallbackCredentials callbacks,
     SenderGate gate,
-    Projects projects,
     Conversation conversation,
     RunMachine machine,
     RunReports reports,
@@ -31,7 +31,13 @@ internal sealed class ExecutionRoutes(
     public void Map(Doors doors) =>
         doors
             .Group("/api/callbacks", TriggerFamily.Instance)
-            .Post("/execution", Credentials.CallbackToken, "the capture that the token names", Take)
+            .Post(
+                "/execution",
+                Credentials.CallbackToken | Credentials.CallbackSignature,
+                "the capture that the token names",
+                Take
+            )
+            .Relayed(RelayClass.Callbacks)
             .WithSummary("Report the end of an execution")
             .Header(NamespaceHeader, "user/{id} or org/{id}")
             .Header(TriggerHeader, "The trigger")
@@ -53,20 +59,19 @@ internal sealed class ExecutionRoutes(
         var ofCapture = space is not null && trigger is not null && request is not null;
         if (!ofCapture && (run is null || space is not null || trigger is not null || request is not null))
             return Refusal.BadRequest("Missing webhook identification headers", "missing_identification");
-        var project = Text(headers, CredentialReader.ProjectHeader) ?? await projects.DefaultAsync();
+        var project = await callbacks.ProjectOfAsync(headers);
         var attempt = Text(headers, CredentialReader.AttemptHeader) is { } said
             ? long.TryParse(said, System.Globalization.NumberStyles.None, null, out var number)
                 ? number
                 : 0
             : 1;
-        var token = headers[CredentialReader.CallbackTokenHeader] is { Count: 1 } given ? given[0] ?? "" : "";
-        var valid =
-            project is { Length: <= 128 }
-            && (
-                ofCapture
-                    ? await secrets.IsTokenAsync(token, project, Scope, space!, trigger!, request!)
-                    : await secrets.IsRunTokenAsync(token, project, run!, attempt)
-            );
+        var tokens =
+            project is not { Length: <= 128 } ? []
+            : ofCapture ? await secrets.TokensAsync(project, Scope, space!, trigger!, request!)
+            : await secrets.RunTokensAsync(project, run!, attempt);
+        var proven = await callbacks.HasOneAsync(http, ofCapture ? request! : run!, tokens);
+        if (!proven.Try(out var valid, out var unread))
+            return unread;
         if (!valid)
             return gate.Refuse(
                 http,

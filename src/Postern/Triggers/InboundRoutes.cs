@@ -46,6 +46,7 @@ internal sealed class InboundRoutes(
                         "the trigger's own authentication, if it has one",
                         http => TakeAsync(http, kind, prefix.Length > "/inbound".Length)
                     )
+                    .Relayed(RelayClass.Inbound)
                     .WithSummary("A trigger's public URL")
                     .MayTake<string>("*/*")
                     .Produces<Envelope<CapturedView>>()
@@ -80,6 +81,9 @@ internal sealed class InboundRoutes(
             // As it is now: what its authentication was when the body began to come signs nothing any more.
             if (await FindAsync() is not { Mode: Trigger.Webhook } trigger)
                 return TriggerFamily.NotFound;
+            // What no relay may hand on is not there for one.
+            if (Arrival.Of(http) is not null && triggers.Relayed.WhyNot(trigger) is not null)
+                return TriggerFamily.NotFound;
             var rule = triggers.RuleOf(trigger);
             var verified = rule is null
                 ? new Verified(new SignatureAnswer(true, null))
@@ -87,7 +91,15 @@ internal sealed class InboundRoutes(
                     http,
                     body.Length,
                     rule.Secrets.Count + rule.Retired.Count,
-                    () => new Verified(Signatures.Verify(rule, http.Request.Headers, body.Bytes.Span, database.Now))
+                    () =>
+                        new Verified(
+                            Signatures.Verify(
+                                rule,
+                                http.Request.Headers,
+                                body.Bytes.Span,
+                                Arrival.InstantOf(http, database.Now)
+                            )
+                        )
                 );
             if (verified is not { Answer: var answer })
                 return VerificationPlaces.Busy;
@@ -137,6 +149,14 @@ internal sealed class InboundRoutes(
             SourceIp = credentials.AddressOf(http),
         };
         var delivery = DeliveryId.Of(headers, trigger, body.Json, signed);
+        string? alsoKnownAs = null;
+        if (Arrival.Of(http) is { } arrival)
+        {
+            // A relay could write any header: what is signed counts as well; where nothing names the request, the
+            // relay's own name for it does.
+            alsoKnownAs = signed;
+            delivery ??= "envelope " + arrival.Envelope;
+        }
         var passes = InboundFilter.Passes(trigger.Filter, headers, body.Json);
         // A repeat costs no place in the rate; what is filtered out does, since it is kept.
         if (
@@ -155,7 +175,7 @@ internal sealed class InboundRoutes(
                 }
             );
         }
-        return await start.TakeAsync(trigger, incoming, body, delivery, passes) switch
+        return await start.TakeAsync(trigger, incoming, body, delivery, passes, alsoKnownAs) switch
         {
             CaptureOutcome.Taken taken => TriggerFamily.Ok(
                 200,

@@ -101,7 +101,7 @@ internal sealed class TriggerRoutes(
         return TriggerFamily.Ok(
             200,
             new TriggerList(
-                [.. rows.Take(page.Limit).Select(t => TriggerView.Of(t, isDefault))],
+                [.. rows.Take(page.Limit).Select(t => TriggerView.Of(t, isDefault, triggers.Relayed))],
                 rows.Count > page.Limit ? new Cursor(0, rows[page.Limit - 1].Uid).ToString() : null
             )
         );
@@ -151,7 +151,10 @@ internal sealed class TriggerRoutes(
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller, string kind)
     {
         return (await FindAsync(http, caller, kind, "read")).Try(out var trigger, out var refusal)
-            ? TriggerFamily.Ok(200, TriggerView.Of(trigger, caller.Project == await projects.DefaultAsync()))
+            ? TriggerFamily.Ok(
+                200,
+                TriggerView.Of(trigger, caller.Project == await projects.DefaultAsync(), triggers.Relayed)
+            )
             : refusal;
     }
 
@@ -174,7 +177,7 @@ internal sealed class TriggerRoutes(
             if (body.Faults.Count > 0)
                 return Faults(body);
             await TriggerStore.PutAsync(tx, trigger);
-            return TriggerFamily.Ok(200, TriggerView.Of(trigger, isDefault));
+            return TriggerFamily.Ok(200, TriggerView.Of(trigger, isDefault, triggers.Relayed));
         });
     }
 

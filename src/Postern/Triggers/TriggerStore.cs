@@ -7,10 +7,13 @@ namespace Postern.Triggers;
 /// <summary>
 /// The triggers' rows. Whoever changes a count holds the session's row before: that order everybody keeps.
 /// </summary>
-internal sealed class TriggerStore(Database database, MasterKey master)
+internal sealed class TriggerStore(Database database, MasterKey master, RelayedTriggers relayed)
 {
     /// <summary>Secrets that are kept after they were replaced.</summary>
     private const int MaxRetired = 4;
+
+    /// <summary>What of them a relay may reach.</summary>
+    public RelayedTriggers Relayed => relayed;
 
     public static ValueTask<Trigger?> FindAsync(Tx tx, string project, TriggerName name) =>
         tx.FirstAsync(
@@ -50,8 +53,10 @@ internal sealed class TriggerStore(Database database, MasterKey master)
             )
         );
 
-    public static ValueTask<int> PutAsync(Tx tx, Trigger t) =>
-        tx.ExecuteAsync(
+    public static ValueTask<int> PutAsync(Tx tx, Trigger t)
+    {
+        tx.Notify(Topics.Doors);
+        return tx.ExecuteAsync(
             $"""
             INSERT INTO agent_trigger ({Row<Trigger>.Columns}) VALUES ({Row<Trigger>.Parameters})
             ON CONFLICT (project, kind, owner, id) DO UPDATE
@@ -69,10 +74,12 @@ internal sealed class TriggerStore(Database database, MasterKey master)
             """,
             Row<Trigger>.Values(t with { CreatedAt = tx.Now, UpdatedAt = tx.Now })
         );
+    }
 
     /// <summary>The trigger with its captures; sessions and live runs go on.</summary>
     public static async ValueTask<bool> DeleteAsync(Tx tx, Trigger t)
     {
+        tx.Notify(Topics.Doors);
         // In the order of locks: a capture that comes meanwhile holds its key first, and the trigger last.
         await tx.ExecuteAsync("DELETE FROM capture_key WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
         await tx.ExecuteAsync("DELETE FROM capture WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
@@ -114,6 +121,22 @@ internal sealed class TriggerStore(Database database, MasterKey master)
                 $"SELECT {Row<Trigger>.Columns} FROM agent_trigger WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
                 Row<Trigger>.Read,
                 tx.Now,
+                limit
+            )
+        );
+
+    /// <summary>Active webhooks, in the order of their projects and uids.</summary>
+    public ValueTask<List<Trigger>> WebhooksAsync(string project, string uid, int limit) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT {Row<Trigger>.Columns} FROM agent_trigger
+                WHERE (project, uid) > ($1, $2) AND mode = 'webhook' AND active = 1
+                ORDER BY project, uid LIMIT $3
+                """,
+                Row<Trigger>.Read,
+                project,
+                uid,
                 limit
             )
         );

@@ -83,13 +83,19 @@ internal sealed record TriggerView
     [At("When the last one came.")]
     public required string? LastRequestAt { get; init; }
 
+    [Member("Whether a relay that this server has joined hands requests on to it; absent when none is joined.")]
+    public required bool? Relayed { get; init; }
+
+    [Member("Why it does not.")]
+    public required string? NotRelayed { get; init; }
+
     [At("When it was made.")]
     public required string CreatedAt { get; init; }
 
     [At("When it changed last.")]
     public required string UpdatedAt { get; init; }
 
-    public static TriggerView Of(Trigger t, bool isDefault) =>
+    public static TriggerView Of(Trigger t, bool isDefault, RelayedTriggers relayed) =>
         new()
         {
             TriggerId = t.Name.Id,
@@ -118,6 +124,8 @@ internal sealed record TriggerView
             InFlight = t.InFlight,
             RequestCount = t.Received,
             LastRequestAt = Wire.Iso(t.LastAt),
+            Relayed = relayed.IsJoined ? relayed.WhyNot(t) is null : null,
+            NotRelayed = relayed.IsJoined ? relayed.WhyNot(t) : null,
             CreatedAt = Wire.Iso(t.CreatedAt),
             UpdatedAt = Wire.Iso(t.UpdatedAt),
         };

@@ -10,6 +10,7 @@ internal static class TriggersFeature
     {
         services
             .AddSingleton<TriggerStore>()
+            .AddSingleton<RelayedTriggers>()
             .AddSingleton<CaptureStore>()
             .AddSingleton<CaptureProgress>()
             .AddSingleton<CaptureStart>()

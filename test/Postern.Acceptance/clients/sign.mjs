@@ -1,4 +1,4 @@
-// Signs a body as the provider's own library does, and prints the headers: node sign.mjs PROVIDER SECRET TIMESTAMP BODY
+// Signs a body as the provider's own library does, and prints the headers: node sign.mjs PROVIDER SECRET TIMESTAMP BODY [ID]
 import { createHmac, generateKeyPairSync, sign as signBytes } from "node:crypto";
 import { sign } from "@octokit/webhooks-methods";
 import { Webhook as Standard } from "standardwebhooks";
@@ -6,9 +6,9 @@ import { Webhook as Svix } from "svix";
 import Stripe from "stripe";
 import { verifyKey } from "discord-interactions";
 
-const [provider, secret, timestamp, body] = process.argv.slice(2);
+const [provider, secret, timestamp, body, given] = process.argv.slice(2);
 const seconds = Number(timestamp);
-const id = "msg_" + seconds;
+const id = given ?? "msg_" + seconds;
 const headers = {
   standard: () => ({ "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": new Standard(secret).sign(id, new Date(seconds * 1000), body) }),
   svix: () => ({ "svix-id": id, "svix-timestamp": timestamp, "svix-signature": new Svix(secret).sign(id, new Date(seconds * 1000), body) }),

@@ -192,6 +192,12 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
                     ),
                 ]
             ),
+            (
+                "a callback that is signed by its secret or its token",
+                Credentials.CallbackSignature,
+                [.. Signed("{\"broken\""), ("x-run-id", "run_none")]
+            ),
+            ("a callback that is signed about another run", 0, [.. Signed("{\"never\":\"parsed\"", "run_other:e")]),
             ("the root key as X-Internal-API-Key", Credentials.InternalKey, [("X-Internal-API-Key", server.RootKey)]),
             ("a callback secret", Credentials.CallbackSecret, [("X-Callback-Secret", world.CallbackSecret)]),
             (
@@ -253,6 +259,15 @@ public sealed class MatrixTests(MatrixTests.World world) : IClassFixture<MatrixT
                 $"{method} {target} with {kind}: {(int)response.StatusCode}"
             );
         }
+    }
+
+    /// <summary>Signed by the callback secret and by the token of the run that there is not.</summary>
+    private (string, string)[] Signed(string body, string id = "run_none:e")
+    {
+        var (bytes, now) = (Encoding.UTF8.GetBytes(body), DateTimeOffset.UtcNow);
+        var bySecret = StandardSigner.Sign(world.CallbackSecret, id, bytes, now);
+        var byToken = StandardSigner.Sign(world.CallbackToken, id, bytes, now);
+        return [.. bySecret[..2], (bySecret[2].Name, bySecret[2].Value + " " + byToken[2].Value)];
     }
 
     [Theory]

@@ -1,0 +1,17 @@
+namespace Postern.Access;
+
+/// <summary>
+/// The classes of doors that a relay may hand requests on to. There are no others, and a door of none is never reached
+/// through a relay, whatever the request carries.
+/// </summary>
+internal static class RelayClass
+{
+    /// <summary>The public URLs of triggers.</summary>
+    public const string Inbound = "inbound";
+
+    /// <summary>Signed decisions of approval services.</summary>
+    public const string Approvals = "approvals";
+
+    /// <summary>Signed reports of workers and orchestrators.</summary>
+    public const string Callbacks = "callbacks";
+}

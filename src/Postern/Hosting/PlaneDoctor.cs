@@ -1,0 +1,72 @@
+using System.Security.Cryptography;
+using System.Text;
+using Postern.Access;
+using Postern.Relay.Plane;
+using Postern.Settings;
+using Postern.Storage;
+using Postern.Triggers;
+
+namespace Postern.Hosting;
+
+/// <summary>What the doctor says of the relays that were joined, and of the triggers that they reach.</summary>
+internal static class PlaneDoctor
+{
+    private const int Page = 500;
+    private const int Shown = 20;
+
+    /// <summary>A line: whether it is a fault, and its words.</summary>
+    internal sealed record Line(bool IsWrong, bool IsWeak, string Words);
+
+    public static async IAsyncEnumerable<Line> LookAsync(
+        Database database,
+        MasterKey master,
+        PosternOptions options,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel
+    )
+    {
+        var joined = await new PlaneStore(database, master).ListAsync();
+        foreach (var plane in joined)
+        {
+            var through = options.Outbound.Proxy.Length > 0 ? $" through {options.Outbound.Proxy}" : "";
+            var fault = await new PlaneProbe(database, options).TryAsync(plane, cancel);
+            yield return fault is null
+                ? new(
+                    false,
+                    false,
+                    $"{plane.Server} takes this server as {plane.Plane}{through}; key {plane.RelayKey.Fingerprint}"
+                )
+                : new(true, false, $"{plane.Server}{through} fails at {fault.Step}: {fault.Message}");
+        }
+        if (joined.Count == 0)
+            yield break;
+        var triggers = new TriggerStore(database, master, new RelayedTriggers(options));
+        var secrets = new Dictionary<string, List<string>>(StringComparer.Ordinal);
+        var shown = 0;
+        for (var (project, uid) = ("", ""); ; )
+        {
+            var page = await triggers.WebhooksAsync(project, uid, Page);
+            foreach (var trigger in page)
+            {
+                if (triggers.Relayed.WhyNot(trigger) is { } why && shown++ < Shown)
+                    yield return new(false, false, $"{trigger.Name.Path} is not relayed: {why}");
+                foreach (var secret in triggers.RuleOf(trigger)?.Secrets ?? [])
+                {
+                    var digest = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
+                    if (!secrets.TryGetValue(digest, out var sharing))
+                        secrets[digest] = sharing = [];
+                    sharing.Add(trigger.Name.Path);
+                }
+            }
+            if (page.Count < Page)
+                break;
+            (project, uid) = (page[^1].Project, page[^1].Uid);
+        }
+        foreach (var sharing in secrets.Values.Where(s => s.Distinct(StringComparer.Ordinal).Count() > 1).Take(Shown))
+            yield return new(
+                false,
+                true,
+                $"{string.Join(", ", sharing.Distinct(StringComparer.Ordinal).Take(5))} have the same secret: whoever "
+                    + "runs the relay could pass a message of one to another; give each its own"
+            );
+    }
+}

@@ -1,0 +1,199 @@
+using System.Text.Json;
+using Postern.Access;
+using Postern.Http;
+using Postern.Relay.Protocol;
+using Postern.Storage;
+
+namespace Postern.Relay.Plane;
+
+/// <summary>
+/// What relays have handed over, and what became of it. A row is written before an envelope is run, so that the same id
+/// or number with other content is noticed, and once more with its answer, after the effect. The answer is kept until
+/// the relay has settled it, the row for as long as the relay may hold an envelope, and a day.
+/// </summary>
+internal sealed class EnvelopeStore(Database database)
+{
+    private const long Day = 24L * 3600 * 1_000_000;
+    private const int Unsettled = 200;
+
+    public Task<EnvelopeTaken> TakeAsync(EnvelopeHead head, string digest) =>
+        database.WriteAsync<EnvelopeTaken>(async tx =>
+        {
+            var isNew =
+                await tx.ExecuteAsync(
+                    """
+                    INSERT INTO relay_envelope (relay, id, seq, lane, digest, received_at, taken_at, state)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, 'taken')
+                    ON CONFLICT DO NOTHING
+                    """,
+                    head.Relay,
+                    head.Id,
+                    head.Seq,
+                    head.Lane,
+                    digest,
+                    head.ReceivedAt * 1000,
+                    tx.Now
+                ) == 1;
+            if (isNew)
+                return new EnvelopeTaken.Fresh(
+                    await tx.FirstAsync(
+                        "SELECT MAX(seq) FROM relay_envelope WHERE relay = $1 AND lane = $2",
+                        r => r.GetInt64(0),
+                        head.Relay,
+                        head.Lane
+                    ) > head.Seq
+                );
+            var known = await tx.FirstAsync(
+                """
+                SELECT digest, state, status, headers, body FROM relay_envelope
+                WHERE relay = $1 AND id = $2 AND seq = $3
+                """,
+                r =>
+                    (
+                        Digest: r.GetString(0),
+                        State: r.GetString(1),
+                        Status: r.LongOrNull(2),
+                        Headers: r.TextOrNull(3),
+                        Body: r.BytesOrNull(4)
+                    ),
+                head.Relay,
+                head.Id,
+                head.Seq
+            );
+            return known switch
+            {
+                { State: null } => new EnvelopeTaken.Altered(),
+                var k when k.Digest != digest => new EnvelopeTaken.Altered(),
+                { State: "taken" } => new EnvelopeTaken.Fresh(false),
+                { State: "answered" } k => new EnvelopeTaken.Answered(Answer(k.Status!.Value, k.Headers!, k.Body!)),
+                { State: "settled" } k => new EnvelopeTaken.Settled((int)k.Status!.Value),
+                _ => new EnvelopeTaken.Altered(),
+            };
+        });
+
+    /// <summary>The answer, kept until it is settled. Of two nodes that ran the same, the first one's counts.</summary>
+    public Task<PlaneAnswer> AnswerAsync(EnvelopeHead head, PlaneAnswer answer) =>
+        database.WriteAsync(async tx =>
+        {
+            var counts =
+                await tx.ExecuteAsync(
+                    """
+                    UPDATE relay_envelope SET state = 'answered', status = $3, headers = $4, body = $5
+                    WHERE relay = $1 AND id = $2 AND state = 'taken'
+                    """,
+                    head.Relay,
+                    head.Id,
+                    (long)answer.Status,
+                    JsonSerializer.Serialize(answer.Headers, Wire.Json),
+                    answer.Body
+                ) == 1;
+            if (counts)
+            {
+                await Audit.WriteAsync(
+                    tx,
+                    new AuditRow(
+                        Audit.NoProject,
+                        "relay.envelope",
+                        Actor: head.Id,
+                        Reason: $"{head.Relay} seq {head.Seq} at {Wire.Iso(head.ReceivedAt * 1000)}: {answer.Status}"
+                    )
+                );
+                return answer;
+            }
+            return await tx.FirstAsync(
+                    """
+                    SELECT status, headers, body FROM relay_envelope
+                    WHERE relay = $1 AND id = $2 AND state = 'answered'
+                    """,
+                    r => Answer(r.GetInt64(0), r.GetString(1), r.Bytes(2)),
+                    head.Relay,
+                    head.Id
+                ) ?? answer;
+        });
+
+    /// <summary>Answers that the relay has not settled, by their numbers.</summary>
+    public ValueTask<List<(string Id, long Seq, PlaneAnswer Answer)>> UnsettledAsync(string relay, long after) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT id, seq, status, headers, body FROM relay_envelope
+                WHERE relay = $1 AND state = 'answered' AND seq > $2
+                ORDER BY seq LIMIT {Unsettled}
+                """,
+                r => (r.GetString(0), r.GetInt64(1), Answer(r.GetInt64(2), r.GetString(3), r.Bytes(4))),
+                relay,
+                after
+            )
+        );
+
+    /// <summary>The relay has committed these answers.</summary>
+    public Task<int> SettleAsync(string relay, IReadOnlyList<string> ids) =>
+        database.WriteAsync(tx =>
+            tx.ExecuteAsync(
+                $"""
+                UPDATE relay_envelope SET state = 'settled', headers = NULL, body = NULL
+                WHERE relay = $1 AND state = 'answered' AND {tx.IsAnyOf("id", "$2")}
+                """,
+                relay,
+                JsonSerializer.Serialize(ids)
+            )
+        );
+
+    /// <summary>The relay has it no longer; false when it was answered before, or is known as something else.</summary>
+    public Task<bool> GoneAsync(string relay, GoneHead gone) =>
+        database.WriteAsync(async tx =>
+        {
+            var counts =
+                await tx.ExecuteAsync(
+                    """
+                    INSERT INTO relay_envelope (relay, id, seq, lane, digest, received_at, taken_at, state)
+                    VALUES ($1, $2, $3, '', '', 0, $4, 'gone')
+                    ON CONFLICT DO NOTHING
+                    """,
+                    relay,
+                    gone.Id,
+                    gone.Seq,
+                    tx.Now
+                ) == 1;
+            if (counts)
+                await Audit.WriteAsync(
+                    tx,
+                    new AuditRow(
+                        Audit.NoProject,
+                        "relay.envelope_gone",
+                        Actor: gone.Id,
+                        Reason: $"{relay} seq {gone.Seq} {gone.Reason}"
+                    )
+                );
+            return counts;
+        });
+
+    /// <summary>How many numbers of a range never arrived, nor were said to be gone.</summary>
+    public async ValueTask<long> MissingAsync(string relay, long from, long until) =>
+        until
+        - from
+        - await database.ReadAsync(tx =>
+            tx.FirstAsync(
+                "SELECT COUNT(*) FROM relay_envelope WHERE relay = $1 AND seq >= $2 AND seq < $3",
+                r => r.GetInt64(0),
+                relay,
+                from,
+                until
+            )
+        );
+
+    public Task<int> ForgetAsync(long heldFor, int limit) =>
+        database.WriteAsync(tx =>
+            tx.ExecuteAsync(
+                """
+                DELETE FROM relay_envelope
+                WHERE (relay, id) IN (SELECT relay, id FROM relay_envelope WHERE taken_at < $1 LIMIT $2)
+                """,
+                tx.Now - heldFor - Day,
+                (long)limit
+            )
+        );
+
+    private static PlaneAnswer Answer(long status, string headers, byte[] body) =>
+        new((int)status, JsonSerializer.Deserialize<List<string[]>>(headers, Wire.Json)!, body);
+}

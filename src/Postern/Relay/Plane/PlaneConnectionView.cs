@@ -1,0 +1,15 @@
+using Postern.Http;
+
+namespace Postern.Relay.Plane;
+
+internal sealed record PlaneConnectionView(
+    [Member("websocket or poll; absent while it is away.")] string? Transport,
+    [Member("Whether this node is given requests.")] bool Holds,
+    [At("Since when it is as it is; absent before the first try.")] string? Since,
+    [Member("Where it failed: name, connect, tls, upgrade, 401, or the relay's code.")] string? FailedAt,
+    [Member("Why, and what to do.")] string? Reason,
+    [Member("Requests that were stored there when it connected.")] long? Backlog,
+    [Member("Requests that the relay stores at most.")] long? Quota,
+    [Member("Milliseconds that the relay's clock is ahead.")] long ClockMilliseconds,
+    [Member("Requests that were answered since the start.")] long Answered
+);

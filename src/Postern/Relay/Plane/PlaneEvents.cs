@@ -1,0 +1,67 @@
+using Postern.Access;
+using Postern.Deliveries;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Relay.Plane;
+
+/// <summary>
+/// What is told of relays: in the audit, in the log, and by events of the project <c>default</c>, whose administrators
+/// run the server.
+/// </summary>
+internal sealed class PlaneEvents(Database database, Projects projects, Outbox outbox, ILogger<PlaneEvents> log)
+{
+    public Task ConnectedAsync(JoinedPlane plane, string transport, PlaneStanding standing)
+    {
+        PlaneLog.Connected(log, plane.Relay, transport);
+        standing.ToldAway = false;
+        return TellAsync(plane, "relay.connected", transport, EventType.RelayConnected);
+    }
+
+    public Task AwayAsync(JoinedPlane plane, string why) => TellAsync(plane, "relay.away", why, EventType.RelayAway);
+
+    /// <summary>Something is missing, or came out of order.</summary>
+    public Task GapAsync(JoinedPlane plane, string action, string what)
+    {
+        PlaneLog.Distrusted(log, plane.Relay, what);
+        return TellAsync(plane, action, what, EventType.RelayGap);
+    }
+
+    /// <summary>The relay did what none does: the connection ends.</summary>
+    public Task DistrustedAsync(JoinedPlane plane, string action, string what)
+    {
+        PlaneLog.Distrusted(log, plane.Relay, what);
+        return TellAsync(plane, action, what, null);
+    }
+
+    private async Task TellAsync(JoinedPlane plane, string action, string why, EventType? type)
+    {
+        var project = await projects.DefaultAsync();
+        await database.WriteAsync(async tx =>
+        {
+            await Audit.WriteAsync(
+                tx,
+                new AuditRow(
+                    Audit.NoProject,
+                    action,
+                    Actor: plane.Plane,
+                    Reason: Wire.Cut($"{plane.Relay}: {why}", 500)
+                )
+            );
+            if (type is not null && project is not null)
+                await outbox.EmitAsync(
+                    tx,
+                    project,
+                    type,
+                    plane.Relay,
+                    json =>
+                    {
+                        json.WriteString("relay", plane.Relay);
+                        json.WriteString("plane", plane.Plane);
+                        json.WriteString("reason", why);
+                    }
+                );
+            return 0;
+        });
+    }
+}

@@ -1,0 +1,32 @@
+using Postern.Access;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Relay.Plane;
+
+/// <summary>Composes the plane: what connects to relays and answers what they hand over.</summary>
+internal static class PlaneFeature
+{
+    public static IServiceCollection AddPlane(this IServiceCollection services)
+    {
+        services
+            .AddSingleton<RequestPipeline>()
+            .AddSingleton<PlaneStore>()
+            .AddSingleton<EnvelopeStore>()
+            .AddSingleton<EnvelopeDispatch>()
+            .AddSingleton<EnvelopeLanes>()
+            .AddSingleton<PlaneDoors>()
+            .AddSingleton<PlaneEvents>()
+            .AddSingleton<PlaneParts>()
+            .AddSingleton<PlaneEnrolment>()
+            .AddSingleton<PlaneRoutes>();
+        services.AddBackground<PlaneKeeper>();
+        return services;
+    }
+
+    public static Doors MapPlane(this Doors doors, IServiceProvider services)
+    {
+        services.GetRequiredService<PlaneRoutes>().Map(doors);
+        return doors;
+    }
+}

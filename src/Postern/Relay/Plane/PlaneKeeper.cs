@@ -1,0 +1,115 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using Postern.Settings;
+using Postern.Storage;
+using Postern.Triggers;
+
+namespace Postern.Relay.Plane;
+
+/// <summary>
+/// Keeps a connection to each relay that was joined, on whatever node or by whatever command: looks when it is told,
+/// and each second. Tells relays of doors that have changed.
+/// </summary>
+internal sealed class PlaneKeeper : SignalledPollingLoop
+{
+    private static readonly TimeSpan DoorsEvery = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ForgetEvery = TimeSpan.FromMinutes(1);
+    private readonly ConcurrentDictionary<string, PlaneLink> _links = new(StringComparer.Ordinal);
+    private readonly PlaneParts _parts;
+    private readonly PosternOptions _options;
+    private readonly RelayedTriggers _triggers;
+    private readonly ServerAddress _address;
+    private readonly string _node = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+    private readonly AsyncSignal _doors = new();
+    private string? _version;
+    private long _forgotAt;
+
+    public PlaneKeeper(
+        PlaneParts parts,
+        PosternOptions options,
+        RelayedTriggers triggers,
+        ServerAddress address,
+        ILogger<PlaneKeeper> log
+    )
+        : base(parts.Database, PlaneStore.Topic, parts.Time, log)
+    {
+        (_parts, _options, _triggers, _address) = (parts, options, triggers, address);
+        _forgotAt = parts.Time.GetTimestamp();
+    }
+
+    /// <summary>The connections of this node.</summary>
+    public IReadOnlyCollection<PlaneLink> Links => [.. _links.Values];
+
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await base.StartAsync(cancellationToken);
+        _ = TellDoorsAsync();
+    }
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        _doors.Set();
+        await Task.WhenAll(_links.Values.Select(link => link.StopAsync()));
+        _links.Clear();
+    }
+
+    protected override async Task<bool> PollAsync(CancellationToken stop)
+    {
+        await ForgetAsync();
+        var version = await _parts.Store.VersionAsync();
+        if (version == _version)
+            return false;
+        var joined = await _parts.Store.ListAsync();
+        _triggers.MayBeHeldFor(joined.Select(p => p.HeldFor).DefaultIfEmpty(0).Max());
+        _address.IsRelayedAt(joined.FirstOrDefault()?.Url);
+        foreach (var (relay, link) in _links)
+            if (joined.FirstOrDefault(p => p.Relay == relay)?.Version != link.Plane.Version)
+            {
+                _links.TryRemove(relay, out _);
+                await link.StopAsync();
+            }
+        foreach (var plane in joined)
+            if (!_links.ContainsKey(plane.Relay))
+            {
+                var link = new PlaneLink(plane, _parts, _options, _node, Log);
+                _links[plane.Relay] = link;
+                link.Start();
+            }
+        _version = version;
+        return false;
+    }
+
+    private async Task ForgetAsync()
+    {
+        if (_links.IsEmpty || _parts.Time.GetElapsedTime(_forgotAt) < ForgetEvery)
+            return;
+        _forgotAt = _parts.Time.GetTimestamp();
+        var heldFor = _links.Values.Max(l => l.Plane.HeldFor);
+        while (await _parts.Envelopes.ForgetAsync(heldFor, 1000) == 1000) { }
+    }
+
+    /// <summary>At once when a trigger or a service was changed, and now and then.</summary>
+    private async Task TellDoorsAsync()
+    {
+        using var triggers = Database.Changes.Listen(Topics.Doors, _doors.Set);
+        using var access = Database.Changes.Listen(Topics.Access, _doors.Set);
+        var stop = ExecuteTask!;
+        while (!stop.IsCompleted)
+        {
+            await Task.WhenAny(stop, _doors.WaitAsync(DoorsEvery, _parts.Time, CancellationToken.None));
+            foreach (var link in _links.Values)
+            {
+                try
+                {
+                    await link.TellDoorsAsync();
+                }
+                catch (Exception fault) when (fault is not OutOfMemoryException)
+                {
+                    // The next connection tells them.
+                    LookLog.OneFailed(Log, link.Plane.Relay, fault);
+                }
+            }
+        }
+    }
+}

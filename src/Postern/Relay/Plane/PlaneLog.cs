@@ -1,0 +1,36 @@
+namespace Postern.Relay.Plane;
+
+/// <summary>What a plane logs of its relays.</summary>
+internal static partial class PlaneLog
+{
+    [LoggerMessage(
+        EventId = 1101,
+        Level = LogLevel.Error,
+        Message = "The envelope {Id} could not be run; the relay hands it over again"
+    )]
+    public static partial void EnvelopeFailed(ILogger log, string id, Exception fault);
+
+    [LoggerMessage(
+        EventId = 1102,
+        Level = LogLevel.Information,
+        Message = "The envelope {Id} was answered {Status}: its lane waits {Pause}"
+    )]
+    public static partial void HoldsLane(ILogger log, string id, int status, TimeSpan pause);
+
+    [LoggerMessage(
+        EventId = 1103,
+        Level = LogLevel.Information,
+        Message = "Connected to the relay {Relay} by {Transport}"
+    )]
+    public static partial void Connected(ILogger log, string relay, string transport);
+
+    [LoggerMessage(
+        EventId = 1104,
+        Level = LogLevel.Warning,
+        Message = "The relay {Relay} is not reached: {Why}. Next try in {Pause}"
+    )]
+    public static partial void Away(ILogger log, string relay, string why, TimeSpan pause);
+
+    [LoggerMessage(EventId = 1105, Level = LogLevel.Error, Message = "The relay {Relay} did what no relay does: {Why}")]
+    public static partial void Distrusted(ILogger log, string relay, string why);
+}

@@ -1,0 +1,14 @@
+using Postern.Storage;
+
+namespace Postern.Relay.Plane;
+
+/// <summary>What every connection to a relay works with.</summary>
+internal sealed record PlaneParts(
+    PlaneStore Store,
+    EnvelopeStore Envelopes,
+    EnvelopeLanes Lanes,
+    PlaneDoors Doors,
+    PlaneEvents Events,
+    Database Database,
+    TimeProvider Time
+);

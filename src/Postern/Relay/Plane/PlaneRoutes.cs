@@ -1,0 +1,51 @@
+using Postern.Access;
+using Postern.Http;
+
+namespace Postern.Relay.Plane;
+
+/// <summary>What a server says of the relays that it has joined.</summary>
+internal sealed class PlaneRoutes(PlaneStore store, PlaneKeeper keeper, Projects projects)
+{
+    public void Map(Doors doors) =>
+        doors
+            .Group("/api/v1/relay", ProblemFormat.Instance)
+            .Get("", Credentials.Key, "admin of the project default", List)
+            .WithSummary("The relays that this server has joined, and how this node stands to them")
+            .Produces<Page<PlaneView>>()
+            .Produces(401, 403);
+
+    /// <summary>A relay is the whole server's: it is shown to whoever administers the first project.</summary>
+    private async Task<IResult> List(HttpContext http, ProjectCaller caller)
+    {
+        if (!caller.Allows(RequiredScope.FullAdmin) || caller.Project != await projects.DefaultAsync())
+            return ProblemFormat.Instance.Forbidden("admin");
+        return Reply.Ok(new Page<PlaneView>([.. (await store.ListAsync()).Select(ViewOf)], null));
+    }
+
+    private PlaneView ViewOf(JoinedPlane plane)
+    {
+        var link = keeper.Links.FirstOrDefault(l => l.Plane.Relay == plane.Relay);
+        var standing = link?.Standing ?? new PlaneStanding();
+        return new PlaneView(
+            plane.Relay,
+            plane.Plane,
+            plane.Server,
+            plane.Url,
+            plane.Standing,
+            plane.RelayKey.Fingerprint,
+            Wire.Iso(plane.JoinedAt),
+            plane.HeldFor / 1_000_000,
+            new PlaneConnectionView(
+                standing.Transport,
+                standing.Holds,
+                standing.Since > 0 ? Wire.Iso(standing.Since) : null,
+                standing.FailedAt,
+                standing.Why,
+                standing.Backlog?.Envelopes,
+                standing.Quota?.Envelopes,
+                (link?.ClockOff ?? 0) / 1000,
+                standing.Answered
+            )
+        );
+    }
+}

@@ -1,0 +1,324 @@
+using System.Security.Cryptography;
+using System.Text;
+using Postern.Relay.Protocol;
+using Postern.Storage;
+
+namespace Postern.Relay.Plane;
+
+/// <summary>
+/// One connection to a relay. The relay is believed for what the pinned key signs, and for no more than its part:
+/// whatever it hands over is judged by its doors. Frames that no relay of ours would send end the connection, and are
+/// told in the audit.
+/// </summary>
+internal sealed class PlaneSession(
+    JoinedPlane plane,
+    IRelayTransport transport,
+    PlaneParts parts,
+    PlaneStanding standing,
+    PlaneClock clock
+)
+{
+    private const long Ahead = 300L * 1_000_000;
+
+    /// <summary>What instants of two clocks that were compared once may differ by.</summary>
+    private const long Slack = 10L * 1_000_000;
+    private readonly TaskCompletionSource _drains = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly SemaphoreSlim _doors = new(1);
+    private long _sentAt = parts.Time.GetTimestamp();
+    private long _pings;
+    private long _doorsAtRelay;
+    private long _checked = plane.CheckedSeq;
+    private long _heldFor = plane.HeldFor;
+    private bool _holds;
+
+    /// <summary>Set when the relay asks for another connection in place of this one.</summary>
+    public Task Drains => _drains.Task;
+
+    public bool IsReady { get; private set; }
+
+    /// <summary>Until the connection ends.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var beats = BeatAsync(ends);
+        try
+        {
+            while (await transport.ReceiveAsync(ends.Token) is { } bytes)
+                if (!await TakeAsync(bytes, ends.Token))
+                    return;
+        }
+        finally
+        {
+            await ends.CancelAsync();
+            await beats;
+        }
+    }
+
+    public async Task SayByeAsync()
+    {
+        await SendAsync(new ByeHead(ByeHead.Stopping), CancellationToken.None)
+            .WaitAsync(TimeSpan.FromSeconds(2), parts.Time)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await transport.CloseAsync(1000, "stopping");
+    }
+
+    /// <summary>The list of doors, when the relay has another one and this node speaks for the plane.</summary>
+    public async Task TellDoorsAsync(CancellationToken cancel)
+    {
+        if (!_holds)
+            return;
+        await _doors.WaitAsync(cancel);
+        try
+        {
+            var body = DoorsHead.BodyOf(await parts.Doors.ListAsync());
+            var digest = Convert.ToHexStringLower(SHA256.HashData(body));
+            var version = await parts.Store.VersionOfDoorsAsync(plane.Relay, digest);
+            if (version == _doorsAtRelay)
+                return;
+            await SendAsync(new Frame(new DoorsHead(version), body), cancel);
+            _doorsAtRelay = version;
+        }
+        finally
+        {
+            _doors.Release();
+        }
+    }
+
+    private async Task<bool> TakeAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel)
+    {
+        PlaneMeter.Frame("down");
+        P256PublicKey[] keys = plane.NextRelayKey is { } next ? [plane.RelayKey, next] : [plane.RelayKey];
+        if (!Frame.Read(bytes, RelaySignature.ToPlane, keys).Try(out var frame, out var fault))
+            return await DistrustAsync($"a frame that is {fault}");
+        if (!IsReady)
+            return frame.Head is ReadyHead ready
+                ? await BeginAsync(ready, cancel)
+                : await DistrustAsync("a first frame that is not ready");
+        switch (frame.Head)
+        {
+            case ReadyHead:
+                return await DistrustAsync("ready for the second time");
+            case HolderHead { Holder: true }:
+                await HoldAsync(cancel);
+                return true;
+            case EnvelopeHead head:
+                return await TakeEnvelopeAsync(head, frame.Body, cancel);
+            case SettledHead settled:
+                await parts.Envelopes.SettleAsync(plane.Relay, settled.Ids);
+                return true;
+            case GoneHead gone:
+                await parts.Envelopes.GoneAsync(plane.Relay, gone);
+                return true;
+            case KeptHead { What: KeptHead.DoorsList } kept:
+                await KeptAsync(kept.Version, cancel);
+                return true;
+            case PingHead ping:
+                clock.Learn(ping.Time);
+                return true;
+            case ByeHead bye:
+                return !await EndsAsync(bye);
+            default:
+                return true;
+        }
+    }
+
+    /// <summary>The relay's first frame is of the pinned key, for this plane, for this very handshake.</summary>
+    private async Task<bool> BeginAsync(ReadyHead ready, CancellationToken cancel)
+    {
+        if (ready.Relay != plane.Relay || ready.Plane != plane.Plane || !transport.Sent(ready.Nonce))
+            return await DistrustAsync("a ready of another handshake");
+        if (
+            ready.MaxAgeSeconds is < 60 or > 31 * 24 * 3600
+            || ready.Open.First < 1
+            || ready.Open.Next < ready.Open.First
+        )
+            return await DistrustAsync("a ready with numbers that cannot be");
+        IsReady = true;
+        clock.Learn(ready.Time);
+        _doorsAtRelay = ready.Doors;
+        _heldFor = ready.MaxAgeSeconds * 1_000_000;
+        await parts.Store.HoldsForAsync(plane.Relay, _heldFor);
+        if (ready.NextKey is { } next && P256PublicKey.TryParse(next) is not null && next != plane.RelayKey.Text)
+            await parts.Store.PinNextAsync(plane.Relay, next);
+        await parts.Store.DoorsAreAboveAsync(plane.Relay, ready.Doors);
+        standing.Connected(transport.Name, ready, parts.Database.Now);
+        PlaneMeter.Connected(transport.Name);
+        await parts.Events.ConnectedAsync(plane, transport.Name, standing);
+        await CheckNumbersAsync(ready.Open.First);
+        await AnswerAgainAsync(cancel);
+        if (ready.Holder)
+            await HoldAsync(cancel);
+        return true;
+    }
+
+    private async Task HoldAsync(CancellationToken cancel)
+    {
+        _holds = true;
+        standing.TakesOver();
+        await TellDoorsAsync(cancel);
+    }
+
+    /// <summary>
+    /// A higher version than this list's: of a database that was restored. The list goes on above it.
+    /// </summary>
+    private async Task KeptAsync(long version, CancellationToken cancel)
+    {
+        if (version <= _doorsAtRelay)
+            return;
+        await parts.Store.DoorsAreAboveAsync(plane.Relay, version);
+        _doorsAtRelay = version;
+        await TellDoorsAsync(cancel);
+    }
+
+    private async Task<bool> EndsAsync(ByeHead bye)
+    {
+        _drains.TrySetResult();
+        if (bye.Reason == ByeHead.Draining)
+            return false;
+        if (bye.Reason == ByeHead.Revoked)
+            await parts.Store.StandAsync(plane.Relay, JoinedPlane.Revoked);
+        return true;
+    }
+
+    private async Task<bool> TakeEnvelopeAsync(EnvelopeHead head, ReadOnlyMemory<byte> body, CancellationToken cancel)
+    {
+        if (head.Relay != plane.Relay || head.Plane != plane.Plane)
+            return await DistrustAsync("an envelope of another plane", "relay_altered");
+        P256Key[] openers = plane.OldOpen is { } old ? [plane.Open, old] : [plane.Open];
+        var request = openers.Select(k => EnvelopeSeal.TryOpen(k, head, body.Span)).FirstOrDefault(r => r is not null);
+        if (request is null)
+            return await DistrustAsync($"{head.Id} does not open", "relay_altered");
+        if (head.Lane != Lane.Of(request.Target))
+            return await DistrustAsync($"{head.Id} is of another lane", "relay_altered");
+        if (WhyUntimely(head) is { } untimely)
+            return await DistrustAsync($"{head.Id} {untimely}", "relay_backdated");
+        switch (await parts.Envelopes.TakeAsync(head, DigestOf(head, request)))
+        {
+            case EnvelopeTaken.Altered:
+                return await DistrustAsync($"{head.Id} with other content", "relay_altered");
+            case EnvelopeTaken.Answered again:
+                await AnswerAsync(head, again.Answer);
+                return true;
+            case EnvelopeTaken.Settled settled:
+                // It has said that it committed this answer, and asks again: what was kept of it is the status.
+                await AnswerAsync(head, new PlaneAnswer(settled.Status, [], []));
+                return true;
+            case EnvelopeTaken.Fresh { IsBehind: true }:
+                await parts.Events.GapAsync(plane, "relay_disorder", $"{head.Id} seq {head.Seq} came behind its lane");
+                break;
+        }
+        var work = new EnvelopeWork(head, request, clock.Here(head.ExpiresAt))
+        {
+            Answered = answer => AnswerAsync(head, answer),
+        };
+        return parts.Lanes.Add(work) || await DistrustAsync("more envelopes than a relay opens");
+    }
+
+    /// <summary>
+    /// Why the instant at which the relay says that it took an envelope cannot be: it decides which signed messages are
+    /// fresh. Null when it can.
+    /// </summary>
+    private string? WhyUntimely(EnvelopeHead head)
+    {
+        var (received, now) = (clock.Here(head.ReceivedAt), parts.Database.Now);
+        return received < plane.JoinedAt - Slack ? "was received before this server joined"
+            : received > now + Ahead ? "was received in the future"
+            : received < now - _heldFor - Ahead ? "is older than the relay keeps anything"
+            : null;
+    }
+
+    private static string DigestOf(EnvelopeHead head, RelayedRequest request) =>
+        Convert.ToHexStringLower(
+            SHA256.HashData([
+                .. Encoding.UTF8.GetBytes($"{head.Seq} {head.ReceivedAt} {head.Lane}\n"),
+                .. request.ToBytes(),
+            ])
+        );
+
+    /// <summary>
+    /// Sends an answer that is committed; one that cannot be sent now is sent by the next connection.
+    /// </summary>
+    private async Task AnswerAsync(EnvelopeHead head, PlaneAnswer answer)
+    {
+        standing.HasAnswered();
+        PlaneMeter.Answered(TimeSpan.FromMicroseconds(parts.Database.Now - clock.Here(head.ReceivedAt)));
+        await AnswerAsync(head.Id, head.Seq, answer, CancellationToken.None)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private Task AnswerAsync(string id, long seq, PlaneAnswer answer, CancellationToken cancel) =>
+        SendAsync(
+            new Frame(new AnswerHead(plane.Relay, plane.Plane, id, seq, answer.Status, answer.Headers), answer.Body),
+            cancel
+        );
+
+    private async Task AnswerAgainAsync(CancellationToken cancel)
+    {
+        for (var after = 0L; ; )
+        {
+            var page = await parts.Envelopes.UnsettledAsync(plane.Relay, after);
+            foreach (var (id, seq, answer) in page)
+                await AnswerAsync(id, seq, answer, cancel);
+            if (page.Count == 0)
+                return;
+            after = page[^1].Seq;
+        }
+    }
+
+    /// <summary>What lies before the first open number has arrived here, or was said to be gone.</summary>
+    private async Task CheckNumbersAsync(long first)
+    {
+        if (first <= _checked)
+            return;
+        // Joined anew: what was open before was deleted there.
+        var missing = _checked == 0 ? 0 : await parts.Envelopes.MissingAsync(plane.Relay, _checked, first);
+        if (missing > 0)
+            await parts.Events.GapAsync(plane, "relay_gap", $"{missing} of {_checked} to {first - 1} never arrived");
+        await parts.Store.CheckedAsync(plane.Relay, first);
+        _checked = first;
+    }
+
+    private async Task BeatAsync(CancellationTokenSource ends)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), parts.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(ends.Token))
+            {
+                if (parts.Time.GetElapsedTime(transport.HeardAt) > RelayLimits.Silence)
+                {
+                    await transport.CloseAsync(CloseCode.Silent, "silent");
+                    await ends.CancelAsync();
+                    return;
+                }
+                if (parts.Time.GetElapsedTime(Interlocked.Read(ref _sentAt)) > RelayLimits.Ping)
+                    await SendAsync(new PingHead(++_pings, clock.There), ends.Token);
+            }
+        }
+        catch (OperationCanceledException) when (ends.IsCancellationRequested)
+        {
+            // The connection has ended.
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            await ends.CancelAsync();
+        }
+    }
+
+    private Task SendAsync(FrameHead head, CancellationToken cancel) => SendAsync(new Frame(head), cancel);
+
+    private async Task SendAsync(Frame frame, CancellationToken cancel)
+    {
+        await transport.SendAsync(frame.Encode(plane.Sign, RelaySignature.ToRelay), cancel);
+        PlaneMeter.Frame("up");
+        Interlocked.Exchange(ref _sentAt, parts.Time.GetTimestamp());
+    }
+
+    private async Task<bool> DistrustAsync(string what, string action = "relay_refused")
+    {
+        PlaneMeter.Refused();
+        await parts.Events.DistrustedAsync(plane, action, what);
+        await transport.CloseAsync(CloseCode.Protocol, "protocol");
+        return false;
+    }
+}

@@ -1,0 +1,86 @@
+using Postern.Relay.Protocol;
+
+namespace Postern.Relay.Plane;
+
+/// <summary>
+/// The same frames by requests, where something in between takes no WebSocket: one that the relay holds until it has
+/// something, and one for each batch that goes up.
+/// </summary>
+internal sealed class PollTransport(
+    JoinedPlane plane,
+    RelayHttp http,
+    Func<string, string, byte[], PlaneAuthorization> prove,
+    TimeProvider clock
+) : IRelayTransport
+{
+    public const string PollPath = "/relay/v1/poll";
+    public const string SendPath = "/relay/v1/send";
+    private const string Media = "application/octet-stream";
+    private readonly Queue<ReadOnlyMemory<byte>> _arrived = new();
+    private readonly SemaphoreSlim _sending = new(1);
+    private string _nonce = "";
+    private long _heardAt = clock.GetTimestamp();
+
+    public string Name => "poll";
+
+    public long HeardAt => Interlocked.Read(ref _heardAt);
+
+    public bool Sent(string nonce) => nonce == _nonce;
+
+    public async Task SendAsync(byte[] frame, CancellationToken cancel)
+    {
+        await _sending.WaitAsync(cancel);
+        try
+        {
+            await PostAsync(SendPath, FrameBatch.Write([frame]), cancel);
+        }
+        finally
+        {
+            _sending.Release();
+        }
+    }
+
+    public async Task<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken cancel)
+    {
+        while (true)
+        {
+            if (_arrived.TryDequeue(out var frame))
+                return frame;
+            var batch = await PostAsync(PollPath, [], cancel);
+            foreach (
+                var one in FrameBatch.TryRead(batch)
+                    ?? throw new RelayRefusedException("poll", "what came is no batch of frames")
+            )
+                _arrived.Enqueue(one);
+        }
+    }
+
+    public Task CloseAsync(int code, string why) => Task.CompletedTask;
+
+    public ValueTask DisposeAsync()
+    {
+        _sending.Dispose();
+        http.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Every part of an answer is life, also of one that takes long.</summary>
+    private void Heard() => Interlocked.Exchange(ref _heardAt, clock.GetTimestamp());
+
+    private async Task<byte[]> PostAsync(string path, byte[] body, CancellationToken cancel)
+    {
+        var proof = prove("POST", path, body);
+        if (path == PollPath)
+            _nonce = proof.Nonce;
+        var url = new Uri(new Uri(plane.Server), path.TrimStart('/'));
+        var (status, answer) = await http.SendAsync(HttpMethod.Post, url, body, Media, proof.ToString(), cancel, Heard);
+        Heard();
+        return status switch
+        {
+            200 => answer,
+            202 or 204 => [],
+            401 => throw RelayHttp.Refused(plane, proof, answer),
+            _ => throw new RelayRefusedException("poll", $"the relay answered {status}"),
+        };
+    }
+}

@@ -1,0 +1,136 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Text.Json;
+using Postern.Relay.Protocol;
+using Postern.Settings;
+
+namespace Postern.Relay.Plane;
+
+/// <summary>
+/// Requests to a relay: over TLS, through the proxy for outbound requests if there is one, each with a proof of the
+/// plane's key. A new handler for each connection resolves the relay's name anew.
+/// </summary>
+internal sealed class RelayHttp(PosternOptions options) : IDisposable
+{
+    private static readonly TimeSpan ConnectTime = TimeSpan.FromSeconds(15);
+
+    /// <summary>Bytes of an answer: frames together, or one that is larger alone.</summary>
+    private const int MaxAnswer = RelayLimits.Frame + RelayLimits.Poll;
+    private readonly HttpMessageInvoker _http = new(
+        new SocketsHttpHandler
+        {
+            UseProxy = options.Outbound.Proxy.Length > 0,
+            Proxy = options.Outbound.Proxy.Length > 0 ? new WebProxy(options.Outbound.Proxy) : null,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ConnectTimeout = ConnectTime,
+            AutomaticDecompression = DecompressionMethods.None,
+        }
+    );
+
+    public HttpMessageInvoker Invoker => _http;
+
+    /// <summary>Why a relay's address must not be used; null when it may.</summary>
+    public string? WhyNot(string server)
+    {
+        var url = new Uri(server);
+        return
+            url.Scheme == "https" || options.Relay.DangerousPlainHttp || (url.IsLoopback && !options.Outbound.HttpsOnly)
+            ? null
+            : "the relay is reached by plain http: give it a certificate, or set Postern:Relay:DangerousPlainHttp";
+    }
+
+    /// <summary>Sends a body without a proof of a key: a code proves it.</summary>
+    public async Task<(int Status, byte[] Body)> SendAsync(
+        HttpMethod method,
+        Uri url,
+        byte[] body,
+        string media,
+        string? authorization,
+        CancellationToken cancel,
+        Action? heard = null
+    )
+    {
+        using var request = new HttpRequestMessage(method, url) { Content = new ByteArrayContent(body) };
+        request.Content.Headers.TryAddWithoutValidation("Content-Type", media);
+        if (authorization is not null)
+            request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        try
+        {
+            using var answer = await _http.SendAsync(request, cancel);
+            await using var stream = await answer.Content.ReadAsStreamAsync(cancel);
+            using var bytes = new MemoryStream();
+            var buffer = new byte[RelayLimits.Fragment];
+            for (int read; (read = await stream.ReadAsync(buffer, cancel)) > 0; bytes.Write(buffer, 0, read))
+            {
+                heard?.Invoke();
+                if (bytes.Length + read > MaxAnswer)
+                    throw new RelayRefusedException("answer", "the answer is larger than a relay's");
+            }
+            return ((int)answer.StatusCode, bytes.ToArray());
+        }
+        catch (HttpRequestException fault)
+        {
+            throw Explain(url, fault);
+        }
+        catch (IOException fault)
+        {
+            throw new RelayRefusedException("connect", $"the connection to {url.Host} broke: {fault.Message}", fault);
+        }
+    }
+
+    /// <summary>Where on the way to a relay it failed, and what to do.</summary>
+    public static RelayRefusedException Explain(Uri url, Exception fault)
+    {
+        var at = $"{url.Host}:{url.Port}";
+        for (var inner = fault; inner is not null; inner = inner.InnerException)
+        {
+            if (inner is AuthenticationException)
+                return new(
+                    "tls",
+                    $"the certificate of {url.Host} is not trusted here ({inner.Message}): does something in between "
+                        + "inspect TLS? Add its authority to this machine's store",
+                    fault
+                );
+            if (inner is SocketException socket)
+                return socket.SocketErrorCode is SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData
+                    ? new("name", $"the name {url.Host} is not resolved: check the resolver of this machine", fault)
+                    : new(
+                        "connect",
+                        $"{at} does not take a connection ({socket.SocketErrorCode}): a firewall, or set "
+                            + "Postern:Outbound:Proxy",
+                        fault
+                    );
+        }
+        return new("connect", $"{at} is not reached: {fault.Message}", fault);
+    }
+
+    /// <summary>What a 401 means: only one that the pinned key signed, for this request, moves anything.</summary>
+    public static RelayRefusedException Refused(JoinedPlane plane, PlaneAuthorization sent, byte[] body)
+    {
+        HandshakeRefusal? refusal = null;
+        try
+        {
+            refusal = JsonSerializer.Deserialize<HandshakeRefusal>(body, FrameHead.Json);
+        }
+        catch (JsonException)
+        {
+            // Not a relay's: a proxy's own page, perhaps.
+        }
+        if (
+            refusal is null
+            || !(
+                refusal.IsBy(plane.RelayKey, plane.Relay, sent)
+                || (plane.NextRelayKey is { } next && refusal.IsBy(next, plane.Relay, sent))
+            )
+        )
+            return new("401", "refused by somebody who is not the relay that was joined: nothing is done about it");
+        return new(refusal.Code, $"the relay refuses: {refusal.Code}")
+        {
+            TimeAtRelay = refusal.Code == HandshakeRefusal.ClockSkew ? refusal.Time : null,
+        };
+    }
+
+    public void Dispose() => _http.Dispose();
+}
