@@ -9,6 +9,7 @@ namespace Postern.Acceptance;
 /// </summary>
 public sealed class ConsolePageTests : IAsyncLifetime
 {
+    private const string SenderSecret = "a secret of the sender, long enough";
     private TestServer _server = null!;
     private ConsoleBrowser _browser = null!;
 
@@ -27,7 +28,13 @@ public sealed class ConsolePageTests : IAsyncLifetime
     [Fact]
     public async Task Every_page_is_clean_in_every_form()
     {
-        await _browser.CheckAsync(("/runs", null), ("/sessions", null), ("/approvals", null), ("/deliveries", null));
+        await _browser.CheckAsync(
+            ("/runs", null),
+            ("/sessions", null),
+            ("/approvals", null),
+            ("/deliveries", null),
+            ("/triggers", null)
+        );
         await _server.StartSessionAsync("hello");
         await _server.SayAsync("hello", "Hello, door. See https://example.com/a?b=c.");
         var asking = await Asking.PrepareAsync(_server);
@@ -47,6 +54,7 @@ public sealed class ConsolePageTests : IAsyncLifetime
         await using var receiver = await Receiver.StartAsync();
         receiver.Answers = _ => (404, "<b>nobody</b> is here");
         var dead = await DeadLetters.OneAsync(_server, receiver.Url);
+        var capture = await CaptureAsync("{\"action\":\"opened\",\"issue\":{\"number\":17}}");
         await _browser.CheckAsync(
             ("", "overview"),
             ("/runs", "runs"),
@@ -65,8 +73,59 @@ public sealed class ConsolePageTests : IAsyncLifetime
             ($"/sessions/{session}?tab=runs", null),
             ($"/sessions/{session}?tab=facts", "facts"),
             ($"/sessions/{session}/close", null),
+            ("/triggers", "triggers"),
+            ("/triggers/new", null),
+            ("/triggers/user/ada/issues", "trigger"),
+            ("/triggers/user/ada/issues/change", "trigger-change"),
+            ("/triggers/user/ada/issues/delete", null),
+            ("/triggers/user/ada/nightly", null),
+            ("/captures/" + capture, "capture"),
+            ("/playground", null),
+            ("/playground?tab=run", null),
+            ("/playground?tab=webhook", "playground"),
+            ("/playground?tab=webhook&trigger=user/ada/issues&from=" + capture, null),
+            ($"/triggers/user/ada/issues?sent=200,200&capture={capture}", null),
             ("/find?q=none-at-all", null)
         );
+    }
+
+    /// <summary>
+    /// A trigger that is signed for, one that fires by a schedule, and a request of the first: its id.
+    /// </summary>
+    private async Task<string> CaptureAsync(string body)
+    {
+        var put = await _server.PostAsync(
+            "/api/triggers/user/ada/issues",
+            new
+            {
+                agent = "echo",
+                promptTemplate = "Triage issue {{body.issue.number}}.",
+                webhookAuth = new { scheme = "github", secret = SenderSecret },
+                filter = new { body = new[] { new { path = "action", equals = "opened" } } },
+            }
+        );
+        Assert.Equal(201, put.Status);
+        put = await _server.PostAsync(
+            "/api/triggers/user/ada/nightly",
+            new
+            {
+                agent = "echo",
+                promptTemplate = "Tidy up.",
+                activationMode = "scheduled",
+                cronExpression = "0 3 * * *",
+                cronTimezone = "Europe/Berlin",
+            }
+        );
+        Assert.Equal(201, put.Status);
+        var taken = await _server.SendAsync(
+            HttpMethod.Post,
+            "/inbound/user/ada/issues?a[]=1",
+            null,
+            body,
+            [Asking.Sign256(body, SenderSecret), ("X-GitHub-Event", "issues"), ("X-Note", "it's \"$HOME\" `id`")]
+        );
+        Assert.True(taken.Status == 200, taken.ToString());
+        return taken.Json.GetProperty("data").GetProperty("requestId").GetString()!;
     }
 
     [Fact]
@@ -76,10 +135,17 @@ public sealed class ConsolePageTests : IAsyncLifetime
         await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/p", _server.RootKey, new { kind = "pull" });
         var run = (await _server.PostAsync("/api/v1/runs", new { agent = "p" })).String("id");
         var session = (await _server.GetAsync("/api/v1/sessions")).Json.GetProperty("data")[0].GetProperty("id");
+        const string came = "{\"action\":\"opened\",\"text\":\"it's $HOME\\n\"}\n";
+        var capture = await CaptureAsync(came);
         var page = await _browser.SignedInAsync();
         foreach (
             var (path, said) in ((string, string)[])
                 [
+                    // Byte for byte what came: with what is redacted it is a repeat of it.
+                    ("/captures/" + capture, capture),
+                    ("/triggers", "issues"),
+                    ("/triggers/user/ada/issues", "issues"),
+                    ("/triggers/user/ada/issues/change", "issues"),
                     ("/runs?agent=p", run),
                     ("/runs/" + run, run),
                     ("/sessions", session.GetString()!),
@@ -95,7 +161,12 @@ public sealed class ConsolePageTests : IAsyncLifetime
             var start = new System.Diagnostics.ProcessStartInfo("/bin/sh", ["-c", command!])
             {
                 RedirectStandardOutput = true,
-                Environment = { ["U"] = _server.Url, ["KEY"] = _server.RootKey },
+                Environment =
+                {
+                    ["U"] = _server.Url,
+                    ["KEY"] = _server.RootKey,
+                    ["SECRET"] = Asking.Sign256(came, SenderSecret).Item2,
+                },
             };
             using var shell = System.Diagnostics.Process.Start(start)!;
             var answer = await shell.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
@@ -139,6 +210,9 @@ public sealed class ConsolePageTests : IAsyncLifetime
                 .GetArrayLength() >= Hostile.Length
         );
         var session = (await _server.GetAsync("/api/v1/sessions/hostile")).String("id");
+        var capture = await CaptureAsync(
+            System.Text.Json.JsonSerializer.Serialize(new { action = "opened", issue = new { number = Hostile } })
+        );
         var page = await _browser.SignedInAsync();
         var (said, asked) = (new List<string>(), new List<string>());
         page.Console += (_, message) => said.Add(message.Text);
@@ -150,6 +224,9 @@ public sealed class ConsolePageTests : IAsyncLifetime
                     "/runs",
                     "/runs?agent=" + Uri.EscapeDataString(Hostile[0]),
                     "/runs/" + run,
+                    "/triggers/user/ada/issues",
+                    "/captures/" + capture,
+                    "/playground?tab=webhook&trigger=user/ada/issues&from=" + capture,
                     "/sessions",
                     "/sessions/" + session,
                     $"/sessions/{session}?tab=records&channel=in",

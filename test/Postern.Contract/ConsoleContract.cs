@@ -49,6 +49,10 @@ public sealed class ConsoleContract
         var session = (await server.StartSessionAsync("hello-there")).String("id");
         await server.SayAsync("hello-there", "Hello.");
         var run = (await server.GetAsync("/api/v1/runs")).Json.GetProperty("data")[0].GetProperty("id").GetString();
+        var trigger = new { agent = "echo", promptTemplate = "{{body}}" };
+        Assert.Equal(201, (await server.PostAsync("/api/triggers/user/ada/hello", trigger)).Status);
+        var taken = await server.SendAsync(HttpMethod.Post, "/inbound/user/ada/hello", null, "{}");
+        var capture = taken.Json.GetProperty("data").GetProperty("requestId").GetString();
         string[] everything = ["read:sessions", "read:runs", "read:approvals", "read:deliveries", "read:triggers"];
         foreach (
             var scopes in (string[][])
@@ -65,6 +69,7 @@ public sealed class ConsoleContract
                         "",
                         "/runs",
                         "/runs?failure=broken&phase=failed&agent=echo",
+                        "/runs?stuck=true",
                         "/runs/" + run,
                         "/sessions",
                         "/sessions?status=ACTIVE",
@@ -76,6 +81,11 @@ public sealed class ConsoleContract
                         $"/sessions/{session}?tab=records",
                         $"/sessions/{session}?tab=runs",
                         $"/sessions/{session}?tab=facts",
+                        "/triggers",
+                        "/triggers/user/ada/hello",
+                        "/triggers/user/ada/hello?status=failed",
+                        "/captures/" + capture,
+                        "/playground",
                         "/find?q=hello-th",
                         "/find?q=run_01",
                     ]

@@ -52,6 +52,27 @@ internal static class ConsoleDoorRequests
                 return await FormAsync("write:runs:" + run, $"/runs/{run}/retry", "profile=slow");
             }
         );
+        add(
+            "POST /console/runs/{run}/retry-dispatch",
+            async s =>
+            {
+                // One that cannot be reached: its call waits some seconds for its next try.
+                var agent = await s.AgentAsync();
+                await s.OkAsync(
+                    HttpMethod.Put,
+                    "/api/v1/agents/" + agent,
+                    new { kind = "http", url = "http://127.0.0.1:1/" }
+                );
+                var run = (await s.OkAsync(HttpMethod.Post, "/api/v1/runs", new { agent })).String("id");
+                await WaitFor.TrueAsync(async () =>
+                {
+                    var path = "/api/v1/deliveries?status=pending&subject=" + run;
+                    var pending = (await s.OkAsync(HttpMethod.Get, path, null)).Json.GetProperty("data");
+                    return pending.GetArrayLength() == 1 && pending[0].GetProperty("attemptCount").GetInt32() == 1;
+                });
+                return await FormAsync("write:deliveries", $"/runs/{run}/retry-dispatch");
+            }
+        );
         add("GET /console/approvals", _ => PageAsync("read:approvals", "/approvals"));
         add("GET /console/approvals/{approval}", s => OfApprovalAsync(s, "read", ""));
         add(
@@ -67,6 +88,7 @@ internal static class ConsoleDoorRequests
             "POST /console/deliveries/{delivery}/retry",
             async s => await FormAsync("write:deliveries", $"/deliveries/{await s.DeliveryAsync()}/retry")
         );
+        AddTriggers(add);
         add("GET /console/sessions", _ => PageAsync("read:sessions", "/sessions"));
         add("GET /console/sessions/{session}", s => OfSessionAsync(s, "read", ""));
         add("GET /console/sessions/{session}/live", s => OfSessionAsync(s, "read", "/live"));
@@ -85,6 +107,83 @@ internal static class ConsoleDoorRequests
             async s => Sent(await OfSessionAsync(s, "admin", "/facts"), "tags=late")
         );
     }
+
+    private static void AddTriggers(Action<string, Func<TimeScene, Task<DoorRequest>>> add)
+    {
+        const string one = "/console/triggers/{kind}/{owner}/{trigger}";
+        add("GET /console/triggers", _ => PageAsync("read:triggers", "/triggers"));
+        add("GET /console/triggers/new", _ => PageAsync("write:triggers", "/triggers/new"));
+        add(
+            "POST /console/triggers",
+            async s =>
+                await FormAsync(
+                    "write:triggers",
+                    "/triggers",
+                    $"kind=user&owner=time&id={s.Name}&promptTemplate=late&agent={await s.AgentAsync()}"
+                )
+        );
+        add("GET " + one, s => OfTriggerAsync(s, "read", ""));
+        add($"GET {one}/change", s => OfTriggerAsync(s, "write", "/change"));
+        add(
+            $"POST {one}/change",
+            async s => Sent(await OfTriggerAsync(s, "write", "/change"), "promptTemplate=late&scheme=sha256")
+        );
+        add($"POST {one}/pause", async s => Sent(await OfTriggerAsync(s, "write", "/pause")));
+        add($"POST {one}/resume", async s => Sent(await OfTriggerAsync(s, "write", "/resume")));
+        add($"GET {one}/delete", s => OfTriggerAsync(s, "write", "/delete"));
+        add($"POST {one}/delete", async s => Sent(await OfTriggerAsync(s, "write", "/delete")));
+        add(
+            $"POST {one}/invoke",
+            async s =>
+            {
+                await s.OkAsync(
+                    HttpMethod.Post,
+                    $"/api/triggers/user/time/{s.Name}",
+                    new
+                    {
+                        promptTemplate = "late",
+                        agent = await s.AgentAsync(),
+                        activationMode = "scheduled",
+                        cronExpression = "0 0 1 1 *",
+                    }
+                );
+                return await FormAsync($"trigger:triggers:user/time/{s.Name}", $"/triggers/user/time/{s.Name}/invoke");
+            }
+        );
+        add($"POST {one}/example", async s => Sent(await OfTriggerAsync(s, "write", "/example"), "way=right"));
+        add("GET /console/playground", _ => PageAsync(null, "/playground"));
+        add(
+            "POST /console/playground/webhook",
+            async s =>
+            {
+                await s.TriggerAsync("user");
+                var scope = $"user/time/{s.Name}";
+                return await FormAsync("write:triggers:" + scope, "/playground/webhook", $"trigger={scope}&body=late");
+            }
+        );
+        add(
+            "POST /console/playground/chat",
+            async s => await FormAsync("write:sessions", "/playground/chat", $"agent={await s.AgentAsync()}&text=late")
+        );
+        add(
+            "POST /console/playground/run",
+            async s => await FormAsync("write:runs", "/playground/run", "agent=" + await s.AgentAsync())
+        );
+        add("GET /console/captures/{capture}", s => OfCaptureAsync(s, "read", ""));
+        add(
+            "POST /console/captures/{capture}/replay",
+            async s => Sent(await OfCaptureAsync(s, "trigger", "/replay"), "other=1&body=late")
+        );
+    }
+
+    private static async Task<DoorRequest> OfTriggerAsync(TimeScene s, string action, string more)
+    {
+        var path = await s.TriggerAsync("user");
+        return new($"{action}:triggers:user/time/{s.Name}", "/console" + path["/api".Length..] + more);
+    }
+
+    private static async Task<DoorRequest> OfCaptureAsync(TimeScene s, string action, string more) =>
+        new($"{action}:triggers:user/time/{s.Name}", $"/console/captures/{await s.CaptureAsync("user")}{more}");
 
     private static Task<DoorRequest> PageAsync(string? scope, string path) =>
         Task.FromResult(new DoorRequest(scope, "/console" + path));

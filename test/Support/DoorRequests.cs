@@ -346,7 +346,11 @@ internal static class DoorRequests
         table[$"GET {pattern}/requests/{{request}}"] = async s =>
             new("read:triggers", $"{await s.TriggerAsync(kind)}/requests/{await s.CaptureAsync(kind)}");
         table[$"POST {pattern}/requests/{{request}}/replay"] = async s =>
-            new("trigger:triggers", $"{await s.TriggerAsync(kind)}/requests/{await s.CaptureAsync(kind)}/replay");
+            new(
+                "trigger:triggers",
+                $"{await s.TriggerAsync(kind)}/requests/{await s.CaptureAsync(kind)}/replay",
+                new { body = "late" }
+            );
         table[$"POST {pattern}/invoke"] = async s =>
         {
             await s.OkAsync(

@@ -35,7 +35,8 @@ internal static class SignatureMath
         return valid;
     }
 
-    private static int SizeOf(string algorithm) =>
+    /// <summary>Bytes of a code.</summary>
+    public static int SizeOf(string algorithm) =>
         algorithm switch
         {
             "sha1" => HMACSHA1.HashSizeInBytes,

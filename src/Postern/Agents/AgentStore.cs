@@ -33,6 +33,24 @@ internal sealed class AgentStore(Database database)
         );
 
     /// <summary>
+    /// Agents whose workers claim, and of which none has asked since an instant.
+    /// </summary>
+    public static ValueTask<List<string>> WithoutWorkerAsync(Tx tx, string project, long since, int limit) =>
+        tx.ListAsync(
+            """
+            SELECT slug
+            FROM agent a
+            WHERE project = $1 AND kind = 'pull' AND NOT EXISTS (
+              SELECT 1 FROM agent_asked q WHERE q.project = a.project AND q.agent = a.slug AND q.at > $2)
+            ORDER BY slug LIMIT $3
+            """,
+            r => r.GetString(0),
+            project,
+            since,
+            (long)limit
+        );
+
+    /// <summary>
     /// Another agent of the project whose name differs in case alone: keys of sessions are lower-cased, so they would
     /// collide.
     /// </summary>

@@ -143,6 +143,29 @@ internal sealed class ApprovalStore(Database database)
             )
         );
 
+    /// <summary>Questions that wait since before an instant: their runs, the longest wait first.</summary>
+    public ValueTask<List<(string Run, long RequestedAt)>> PendingSinceAsync(
+        string project,
+        long before,
+        bool withInternal,
+        int limit
+    ) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT run, requested_at
+                FROM approval
+                WHERE project = $1 AND removed = 0 AND status = 'pending' AND requested_at <= $2
+                  {(withInternal ? "" : "AND " + SessionStore.IsNotOfInternal("approval"))}
+                ORDER BY requested_at, id LIMIT $3
+                """,
+                r => (r.GetString(0), r.GetInt64(1)),
+                project,
+                before,
+                (long)limit
+            )
+        );
+
     /// <summary>A page with payloads, newest first; of what is pending, the one that waits longest first.</summary>
     public ValueTask<Listed<Approval>> ListAsync(
         string project,

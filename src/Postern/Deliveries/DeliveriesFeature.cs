@@ -20,6 +20,7 @@ internal static class DeliveriesFeature
             .AddSingleton<EndpointRoutes>();
         services
             .AddSingleton<Redelivery>()
+            .AddSingleton<DeliveryWhy>()
             .AddSingleton<DeliveryRoutes>()
             .AddBackground<DeliveryWorker>()
             .AddBackground<DeliveryKeeper>();

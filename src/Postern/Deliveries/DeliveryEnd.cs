@@ -87,6 +87,24 @@ internal static class DeliveryEnd
     }
 
     /// <summary>
+    /// A delivery that waits for its next try is due at once. False: it does not wait, or waits behind another.
+    /// </summary>
+    public static async ValueTask<bool> HurryAsync(Tx tx, Delivery delivery)
+    {
+        tx.Notify(Topics.Deliveries);
+        return await tx.ExecuteAsync(
+                """
+                UPDATE delivery
+                SET due_at = $3
+                WHERE project = $1 AND id = $2 AND status = 'pending' AND leased_at IS NULL AND due_at > $3
+                """,
+                delivery.Project,
+                delivery.Id,
+                tx.Now
+            ) == 1;
+    }
+
+    /// <summary>
     /// An ended delivery goes out again, at once, whatever its chain is doing. False: it was pending.
     /// </summary>
     public static async ValueTask<bool> RequeueAsync(Tx tx, Delivery d, long giveUpAt)

@@ -7,7 +7,13 @@ namespace Postern.Deliveries;
 /// <summary>
 /// What left the server and what did not: lists, single deliveries with their attempts, sending again; and the events.
 /// </summary>
-internal sealed class DeliveryRoutes(DeliveryStore store, Redelivery again, HiddenSubjects hidden, Database database)
+internal sealed class DeliveryRoutes(
+    DeliveryStore store,
+    Redelivery again,
+    DeliveryWhy whys,
+    HiddenSubjects hidden,
+    Database database
+)
 {
     private const int MaxBody = 16 * 1024;
     private const int IdSegment = 3;
@@ -38,7 +44,7 @@ internal sealed class DeliveryRoutes(DeliveryStore store, Redelivery again, Hidd
         group
             .Post("/{delivery}/retry", Credentials.Key, Authorization.Needs("write", "deliveries"), Retry)
             .Audits("delivery.retried")
-            .WithSummary("Send a delivery again, under the same id")
+            .WithSummary("Send a delivery again, under the same id; at once, where it waits for its next try")
             .Produces<DeliveryView>()
             .Produces(401, 403, 404, 409);
         group
@@ -87,7 +93,8 @@ internal sealed class DeliveryRoutes(DeliveryStore store, Redelivery again, Hidd
             DeliveryView.Of(
                 delivery,
                 await store.AttemptsAsync(caller.Project, id),
-                withBody: caller.Allows("read", "runs")
+                withBody: caller.Allows("read", "runs"),
+                await database.ReadAsync(tx => whys.OfAsync(tx, delivery))
             )
         );
     }

@@ -187,44 +187,6 @@ internal sealed class DeliveryStore(Database database)
             id
         );
 
-    /// <summary>
-    /// Returns the delivery of one purpose about a subject that is still to arrive, the newest, with its last attempt.
-    /// </summary>
-    public static async ValueTask<(Delivery Delivery, Attempt? Last)?> PendingAboutAsync(
-        Tx tx,
-        string project,
-        string subject,
-        string purpose
-    )
-    {
-        var delivery = await tx.FirstAsync(
-            $"""
-            SELECT {Row<Delivery>.Columns}
-            FROM delivery
-            WHERE project = $1 AND subject = $2 AND purpose = $3 AND status = 'pending'
-            ORDER BY id DESC LIMIT 1
-            """,
-            Row<Delivery>.Read,
-            project,
-            subject,
-            purpose
-        );
-        if (delivery is null)
-            return null;
-        var last = await tx.FirstAsync(
-            """
-            SELECT at, duration_ms, status, category, response
-            FROM delivery_attempt
-            WHERE project = $1 AND delivery = $2
-            ORDER BY number DESC LIMIT 1
-            """,
-            r => new Attempt(r.GetInt64(0), r.GetInt64(1), (int?)r.LongOrNull(2), r.GetString(3), r.TextOrNull(4)),
-            project,
-            delivery.Id
-        );
-        return (delivery, last);
-    }
-
     /// <param name="project">Whose it is.</param>
     /// <param name="id">Its id.</param>
     /// <param name="shown">A condition on the table that it must fulfil; null: none.</param>

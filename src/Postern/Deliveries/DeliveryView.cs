@@ -50,7 +50,16 @@ internal sealed record DeliveryView
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public required JsonElement? Body { get; init; }
 
-    public static DeliveryView Of(Delivery d, List<(long Number, Attempt Attempt)>? attempts, bool withBody = false) =>
+    [Member("Why it has not arrived, of one that is read by itself.", MayBeAbsent = true)]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required Why? Why { get; init; }
+
+    public static DeliveryView Of(
+        Delivery d,
+        List<(long Number, Attempt Attempt)>? attempts,
+        bool withBody = false,
+        Why? why = null
+    ) =>
         new()
         {
             Id = d.Id,
@@ -76,5 +85,6 @@ internal sealed record DeliveryView
                 ))
                 .ToList(),
             Body = withBody && d.Body is not null ? JsonSerializer.Deserialize<JsonElement>(d.Body, Wire.Json) : null,
+            Why = why,
         };
 }

@@ -15,6 +15,18 @@ internal sealed partial class DeliveryWorker
         }
     }
 
+    /// <summary>
+    /// Until when this node sends nothing to an endpoint, because what it sent failed one time after another; null when
+    /// it does.
+    /// </summary>
+    public long? PausedUntil(string project, string endpoint)
+    {
+        lock (_gate)
+            return _lanes.TryGetValue((project, endpoint), out var lane) && lane.IsOpen(Database.Now)
+                ? lane.PausedUntil
+                : null;
+    }
+
     private void PumpLane(DeliveryLane lane)
     {
         while (

@@ -16,7 +16,10 @@ internal sealed class Redelivery(IEnumerable<DeliveryPurpose> purposes)
     /// <summary>The names of the purposes that this server knows.</summary>
     public IEnumerable<string> Purposes => _purposes.Keys;
 
-    /// <summary>Sends one again. Returns why that is refused; null when it is pending, or has arrived.</summary>
+    /// <summary>
+    /// Sends one again, or at once where it waits for its next try. Returns why that is refused; null when it is
+    /// pending, or has arrived.
+    /// </summary>
     public async ValueTask<Refusal?> RetryAsync(Tx tx, string project, string id)
     {
         if (await DeliveryStore.FindAsync(tx, project, id) is not { } delivery)
@@ -24,6 +27,12 @@ internal sealed class Redelivery(IEnumerable<DeliveryPurpose> purposes)
         // It has arrived: a repeat of what made it arrive sends nothing more.
         if (delivery.Status == Delivery.Delivered)
             return null;
+        // One that waits for its next try need not.
+        if (delivery.Status == Delivery.Pending)
+        {
+            await DeliveryEnd.HurryAsync(tx, delivery);
+            return null;
+        }
         return await RequeueAsync(tx, delivery) is { } why ? new Refusal(409, why, "not_retryable") : null;
     }
 

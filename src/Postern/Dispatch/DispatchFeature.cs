@@ -1,6 +1,7 @@
 using Postern.Access;
 using Postern.Deliveries;
 using Postern.Storage;
+using Postern.Triggers;
 
 namespace Postern.Dispatch;
 
@@ -19,6 +20,9 @@ internal static class DispatchFeature
             .AddSingleton<AgentRoutes>()
             .AddSingleton<IdentityRoutes>();
         services
+            .AddSingleton<WhyNotDone>()
+            .AddSingleton<RunReader>()
+            .AddSingleton<ReadCaptureWhys>(s => s.GetRequiredService<WhyNotDone>().OfCapturesAsync)
             .AddSingleton<RunActions>()
             .AddSingleton<RunCreation>()
             .AddSingleton<RunRoutes>()

@@ -10,11 +10,10 @@ namespace Postern.Dispatch;
 
 /// <summary>The runs: starting, listing, reading, following, reporting, and what an operator does to one.</summary>
 internal sealed class RunRoutes(
-    RunStore runs,
+    RunReader reader,
     RunEvents events,
     RunCreation creation,
     RunActions actions,
-    SessionDoor door,
     StreamContext streams,
     LongPolls polls
 )
@@ -142,7 +141,7 @@ internal sealed class RunRoutes(
             );
         if (caller.Authority.Allows(RequiredScope.FullAdmin))
             filter = filter with { IsShown = null };
-        var found = await runs.ListAsync(caller.Project, filter, page.Limit, http.RequestAborted);
+        var found = await reader.ListAsync(caller.Project, filter, page.Limit, http.RequestAborted);
         var buffer = new System.Buffers.ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, Wire.WriterOptions))
         {
@@ -173,7 +172,7 @@ internal sealed class RunRoutes(
             return refusal;
         if (seconds > 0)
             run = await WaitAsync(http, caller, run, TimeSpan.FromSeconds(seconds));
-        var why = await streams.Database.ReadAsync(tx => WhyNotDone.OfAsync(tx, run));
+        var why = await reader.WhyAsync(run);
         var tag = RunJson.ETag(run, why?.Text + why?.Next?.At);
         http.Response.Headers.ETag = tag;
         if (
@@ -298,8 +297,7 @@ internal sealed class RunRoutes(
             return caller.Allows("read", "runs", id)
                 ? ProblemFormat.Instance.Forbidden($"{action}:runs:{id}")
                 : Unknown(caller);
-        var run = await runs.FindAsync(caller.Project, id);
-        return run is null || await door.HidesAsync(caller, run.Session) ? Unknown(caller) : run;
+        return await reader.FindAsync(caller, id) is { } run ? run : Unknown(caller);
     }
 
     /// <summary>Until the run has ended or waits, or the time is over.</summary>
@@ -308,7 +306,7 @@ internal sealed class RunRoutes(
         using var poll = polls.Begin(http, caller, run.Id, time, WatchedRow.Run(run.Project, run.Id));
         while (true)
         {
-            run = await runs.FindAsync(run.Project, run.Id) ?? run;
+            run = await reader.AgainAsync(run);
             if (run.IsEnded || run.Phase == Phase.Waiting || poll.IsOver)
                 return run;
             await poll.UntilChangedAsync();

@@ -3,34 +3,88 @@ using Postern.Agents;
 using Postern.Deliveries;
 using Postern.Http;
 using Postern.Runs;
+using Postern.Sessions;
 using Postern.Storage;
+using Postern.Triggers;
 
 namespace Postern.Dispatch;
 
-/// <summary>Says of a run why it has not ended. Reads only; a few rows, each by its key.</summary>
-internal static class WhyNotDone
+/// <summary>
+/// Says of runs and captures why they have not ended. Reads only: of one, a few rows, each by its key; of a list, a few
+/// statements whatever its length.
+/// </summary>
+internal sealed class WhyNotDone(DeliveryWorker worker)
 {
     /// <summary>A worker that fetches its work asks at least once in 55 seconds; this long without is none.</summary>
-    private const long WithoutWorker = 3 * 60 * 1_000_000L;
-
-    private const int MostQuoted = 200;
+    public const long WithoutWorker = 3 * 60 * 1_000_000L;
 
     /// <summary>Returns null when the run has ended.</summary>
-    public static async ValueTask<Why?> OfAsync(Tx tx, Run run)
+    public async ValueTask<Why?> OfAsync(Tx tx, Run run) => (await OfAllAsync(tx, [run])).GetValueOrDefault(run.Id);
+
+    /// <summary>Of runs of one project: those that have not ended, by their ids.</summary>
+    public async ValueTask<IReadOnlyDictionary<string, Why>> OfAllAsync(Tx tx, IReadOnlyList<Run> runs)
     {
-        if (run.IsEnded)
-            return null;
+        var whys = new Dictionary<string, Why>(StringComparer.Ordinal);
+        var live = runs.Where(r => !r.IsEnded).ToList();
+        if (live.Count == 0)
+            return whys;
+        var facts = await RunFacts.ReadAsync(tx, live);
+        foreach (var run in live)
+            whys[run.Id] = await OfAsync(tx, run, facts);
+        return whys;
+    }
+
+    /// <summary>Of captures of one project: those that have not ended, by their ids.</summary>
+    public async ValueTask<IReadOnlyDictionary<string, Why>> OfCapturesAsync(Tx tx, IReadOnlyList<Capture> captures)
+    {
+        var whys = new Dictionary<string, Why>(StringComparer.Ordinal);
+        var live = captures.Where(c => !c.IsOver && c.Session is not null).ToList();
+        if (live.Count == 0)
+            return whys;
+        var project = live[0].Project;
+        var turns = await SessionLooks.TurnsAsync(tx, project, [.. live.Select(c => c.Session!).Distinct()]);
+        var runs = await RunLooks.FindAllAsync(tx, project, [.. live.Select(c => c.Run).OfType<string>().Distinct()]);
+        var ofRuns = await OfAllAsync(tx, runs);
+        foreach (var capture in live)
+            if (OfCapture(capture, turns.GetValueOrDefault(capture.Session!), ofRuns) is { } why)
+                whys[capture.Id] = why;
+        return whys;
+    }
+
+    private static Why? OfCapture(Capture capture, SessionTurn? turn, IReadOnlyDictionary<string, Why> ofRuns)
+    {
+        if (turn is { Run: null, RunWantedUntil: { } wanted })
+            return Make(
+                Why.NoAgent,
+                $"The agent {turn.Agent} is not registered; the request waits for it, and then fails",
+                capture.At,
+                WhyNext.End,
+                wanted
+            );
+        if (turn is { Run: { } ahead, TurnDeadline: { } deadline } && capture.InSeq > turn.TurnInSeq)
+            return Make(
+                Why.BehindRun,
+                $"It waits for {ahead} of its session, which is at an earlier request",
+                capture.At,
+                WhyNext.End,
+                deadline
+            );
+        return capture.Run is { } run ? ofRuns.GetValueOrDefault(run) : null;
+    }
+
+    private async ValueTask<Why> OfAsync(Tx tx, Run run, RunFacts facts)
+    {
         if (run.Approval is not null)
             return await ApprovalAsync(tx, run);
         if (run.Phase == Phase.Paused)
             return await PausedAsync(tx, run);
-        if (run.WaitsAt is { } waits)
-            return await FullAsync(tx, run, waits);
-        if (run.ClaimAt is { } claimable && run.ClaimUntil is null)
-            return await WorkerAsync(tx, run, claimable);
-        if (await DeliveryStore.PendingAboutAsync(tx, run.Project, run.Id, AgentDispatch.PurposeName) is { } dispatch)
+        if (run is { WaitsAt: { } waits, Phase: not Phase.Waiting })
+            return Full(run, waits, facts);
+        if (run is { ClaimAt: { } claimable, ClaimUntil: null })
+            return Worker(tx, run, claimable, facts);
+        if (facts.Dispatches.TryGetValue(run.Id, out var dispatch))
             return Dispatch(run, dispatch.Delivery, dispatch.Last);
-        if (run.Session is not null && await RunDue.IdleUntilAsync(tx, run) is { } idle)
+        if (facts.IdleUntil.TryGetValue(run.Id, out var idle))
             return Make(
                 Why.AwaitingMessage,
                 $"{run.Agent} has answered; the run waits for the next message of its session",
@@ -54,13 +108,29 @@ internal static class WhyNotDone
                 WhyNext.End,
                 run.DeadlineAt
             )
-            : Make(
-                Why.AwaitingReport,
-                $"{run.Agent} has the run (attempt {run.Attempt}); it was last heard of at {Wire.Iso(run.UpdatedAt)}",
-                run.UpdatedAt,
-                WhyNext.End,
-                run.ClaimUntil is { } lease ? Math.Min(lease, run.DeadlineAt) : run.DeadlineAt
-            );
+            : Report(run, facts);
+    }
+
+    private static Why Report(Run run, RunFacts facts)
+    {
+        var (heard, end) = (run.UpdatedAt, Math.Min(run.ClaimUntil ?? long.MaxValue, run.DeadlineAt));
+        // Of a turn each record of its agent counts, and moves the deadline.
+        if (
+            run.Session is { } session
+            && facts.Turns.GetValueOrDefault(session) is { TurnDeadline: { } deadline } turn
+            && turn.Run == run.Id
+        )
+        {
+            heard = Math.Max(heard, deadline - (turn.TurnSeconds * RunDeadlines.Second));
+            end = Math.Min(end, deadline);
+        }
+        return Make(
+            Why.AwaitingReport,
+            $"{run.Agent} has the run (attempt {run.Attempt}); it was last heard of at {Wire.Iso(heard)}",
+            heard,
+            WhyNext.End,
+            end
+        );
     }
 
     private static async ValueTask<Why> ApprovalAsync(Tx tx, Run run)
@@ -87,9 +157,9 @@ internal static class WhyNotDone
         );
     }
 
-    private static async ValueTask<Why> FullAsync(Tx tx, Run run, long since)
+    private static Why Full(Run run, long since, RunFacts facts)
     {
-        var places = (await AgentStore.FindAsync(tx, run.Project, run.Agent))?.Settings.Concurrency;
+        var places = facts.Agents.GetValueOrDefault(run.Agent)?.Settings.Concurrency;
         return Make(
             Why.AgentFull,
             places switch
@@ -104,9 +174,9 @@ internal static class WhyNotDone
         );
     }
 
-    private static async ValueTask<Why> WorkerAsync(Tx tx, Run run, long since)
+    private static Why Worker(Tx tx, Run run, long since, RunFacts facts)
     {
-        var asked = await AgentAsks.LastAsync(tx, run.Project, run.Agent);
+        var asked = facts.Asked.GetValueOrDefault(run.Agent);
         var isThere = asked is { } at && tx.Now - at < WithoutWorker;
         return Make(
             isThere ? Why.AwaitingWorker : Why.NoWorker,
@@ -119,43 +189,29 @@ internal static class WhyNotDone
         );
     }
 
-    private static Why Dispatch(Run run, Delivery delivery, Attempt? last)
+    private Why Dispatch(Run run, Delivery delivery, Attempt? last)
     {
-        var next = delivery.DueAt ?? delivery.GiveUpAt;
-        if (last is null)
+        var paused = worker.PausedUntil(delivery.Project, delivery.Endpoint);
+        var due = delivery.DueAt ?? delivery.GiveUpAt;
+        var next = paused is { } until ? Math.Max(until, due) : due;
+        if (last is not null)
             return Make(
-                Why.AwaitingWorker,
-                $"{run.Agent} is about to be called",
+                Why.DispatchRetry,
+                $"{run.Agent} {DeliveryWhy.Said(last)}; tried {DeliveryWhy.Times(delivery)}, given up at "
+                    + Wire.Iso(delivery.GiveUpAt),
                 delivery.CreatedAt,
                 WhyNext.Try,
                 next
             );
-        var times = delivery.Attempts == 1 ? "once" : $"{delivery.Attempts} times";
-        return Make(
-            Why.DispatchRetry,
-            $"{run.Agent} {Said(last)}; tried {times}, given up at {Wire.Iso(delivery.GiveUpAt)}",
-            delivery.CreatedAt,
-            WhyNext.Try,
-            next
-        );
-    }
-
-    /// <summary>What the agent answered, in quotes: the first line or so.</summary>
-    private static string Said(Attempt attempt)
-    {
-        if (attempt.Status is not { } status)
-            return attempt.Words;
-        var text = new StringBuilder();
-        foreach (var rune in (attempt.Response ?? "").Trim().EnumerateRunes())
-        {
-            if (text.Length >= MostQuoted)
-            {
-                text.Append('…');
-                break;
-            }
-            text.Append(Rune.IsControl(rune) || rune.Value == '"' ? " " : rune.ToString());
-        }
-        return text.Length == 0 ? $"answered {status}" : $"answered {status} \"{text}\"";
+        return paused is null
+            ? Make(Why.AwaitingWorker, $"{run.Agent} is about to be called", delivery.CreatedAt, WhyNext.Try, next)
+            : Make(
+                Why.DispatchPaused,
+                $"Calls to {run.Agent} failed one after another: it is not called until {Wire.Iso(paused.Value)}",
+                delivery.CreatedAt,
+                WhyNext.Try,
+                next
+            );
     }
 
     private static Why Make(string code, string text, long since, string what, long at) =>

@@ -14,6 +14,7 @@ internal sealed class Fields
 
     private readonly JsonElement _root;
     private readonly ITakesRecord? _documented;
+    private readonly bool _isPart;
     private readonly Fields? _whole;
     private readonly string _at = "body";
     private readonly List<(string Field, string Problem)> _faults = [];
@@ -21,9 +22,11 @@ internal sealed class Fields
     private IReadOnlySet<string> _known = new HashSet<string>(StringComparer.Ordinal);
 
     /// <param name="root">An object.</param>
-    public Fields(JsonElement root) => _root = root;
+    /// <param name="isPart">It changes what is there: any member may be left out.</param>
+    public Fields(JsonElement root, bool isPart = false) => (_root, _isPart) = (root, isPart);
 
-    private Fields(JsonElement root, ITakesRecord? documented) => (_root, _documented) = (root, documented);
+    private Fields(JsonElement root, ITakesRecord? documented, bool isPart = false) =>
+        (_root, _documented, _isPart) = (root, documented, isPart);
 
     private Fields(JsonElement root, Fields whole, string at) => (_root, _whole, _at) = (root, whole, at);
 
@@ -57,14 +60,14 @@ internal sealed class Fields
                 $"The door reads {typeof(T).Name}, and documents {shown.Request?.Name ?? "nothing"}."
             );
         _known = RecordReader<T>.Names;
-        var record = RecordReader<T>.Read(this, _documented?.RequestIsPart == true);
+        var record = RecordReader<T>.Read(this, _isPart || _documented?.RequestIsPart == true);
         if (RecordReader<T>.IsStrict)
             RefuseUnknown();
         return record;
     }
 
     /// <summary>The same body without its faults, for what may run more than once.</summary>
-    public Fields Again() => new(_root, _documented);
+    public Fields Again() => new(_root, _documented, _isPart);
 
     /// <summary>
     /// An object inside the body, under the name of its member: what is wrong with it is wrong with the whole, named by

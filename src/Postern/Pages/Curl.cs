@@ -34,6 +34,57 @@ internal static class Curl
         return $"{head} --data-binary @- <<'{end}'\n{json}\n{end}";
     }
 
+    /// <summary>
+    /// A request as it came to a public URL: what is kept redacted is <c>$SECRET</c>, for whoever runs it to set.
+    /// </summary>
+    /// <param name="method">As it came.</param>
+    /// <param name="path">Of this server, its segments escaped, with the query.</param>
+    /// <param name="headers">As they are kept.</param>
+    /// <param name="body">The bytes as they came.</param>
+    /// <param name="isText">Whether they are a text that a shell can hold.</param>
+    public static string Captured(
+        string method,
+        string path,
+        IEnumerable<KeyValuePair<string, string>> headers,
+        byte[] body,
+        bool isText
+    )
+    {
+        // -g: brackets of the address are its own.
+        var head = new StringBuilder($"curl -s -g -X {Quoted(method)} \"$U\"{WithSecrets(path)}");
+        var sent = headers.Where(h => !OfConnection.Contains(h.Key)).ToList();
+        foreach (var (name, value) in sent)
+            head.Append(" -H ").Append(WithSecrets(value.Length == 0 ? name + ";" : $"{name}: {value}"));
+        if (body.Length == 0)
+            return head.ToString();
+        if (sent.All(h => h.Key != "content-type"))
+            head.Append(" -H 'content-type:'");
+        if (body.Length > Most)
+            return $"{head} --data-binary @body  # the body has {body.Length} bytes and is left out";
+        // --data-raw: a body that begins with @ names no file.
+        if (isText && body.Length <= MostInline)
+            return $"{head} --data-raw {Quoted(Encoding.UTF8.GetString(body))}";
+        var lines = Convert.ToBase64String(body).Chunk(76).Select(line => new string(line));
+        return $"base64 -d <<'END' | {head} --data-binary @-\n{string.Join('\n', lines)}\nEND";
+    }
+
+    private static readonly HashSet<string> OfConnection = new(StringComparer.Ordinal)
+    {
+        "host",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "accept-encoding",
+        "expect",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+        "forwarded",
+    };
+
+    private static string WithSecrets(string text) =>
+        Quoted(text).Replace(Triggers.Redaction.Redacted, "'\"$SECRET\"'", StringComparison.Ordinal);
+
     /// <summary>One word of the shell, whatever stands in it.</summary>
     public static string Quoted(string text) => "'" + text.Replace("'", "'\\''", StringComparison.Ordinal) + "'";
 }

@@ -5,7 +5,13 @@ using Postern.Storage;
 namespace Postern.Pages;
 
 /// <summary>A page of deliveries.</summary>
-internal sealed record DeliveriesModel(Listed<Delivery> Found, PageFilters Filters, IReadOnlyList<string> Purposes)
+/// <param name="Whys">Why those that are pending are, by id.</param>
+internal sealed record DeliveriesModel(
+    Listed<Delivery> Found,
+    PageFilters Filters,
+    IReadOnlyList<string> Purposes,
+    IReadOnlyDictionary<string, Why> Whys
+)
 {
     public string? Next => Cursor.Text(Found.Next);
 }

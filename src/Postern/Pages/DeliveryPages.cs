@@ -1,6 +1,7 @@
 using Postern.Access;
 using Postern.Deliveries;
 using Postern.Http;
+using Postern.Storage;
 
 namespace Postern.Pages;
 
@@ -10,7 +11,9 @@ internal sealed class DeliveryPages(
     FormWrites writes,
     DeliveryStore deliveries,
     Redelivery again,
-    HiddenSubjects hidden
+    DeliveryWhy whys,
+    HiddenSubjects hidden,
+    Database database
 ) : IPages
 {
     private const int DeliverySegment = 2;
@@ -50,9 +53,10 @@ internal sealed class DeliveryPages(
             filters.Size,
             context.Http.RequestAborted
         );
+        var reasons = await database.ReadAsync(tx => whys.OfAllAsync(tx, found.Rows));
         return await writer.PageAsync<DeliveriesPage, DeliveriesModel>(
             context,
-            new DeliveriesModel(found, filters, [.. again.Purposes.Order(StringComparer.Ordinal)])
+            new DeliveriesModel(found, filters, [.. again.Purposes.Order(StringComparer.Ordinal)], reasons)
         );
 
         string? Text(string name) => filters[name] is { Length: > 0 } text ? text : null;
@@ -67,7 +71,7 @@ internal sealed class DeliveryPages(
         var attempts = await deliveries.AttemptsAsync(delivery.Project, delivery.Id);
         return await writer.PageAsync<DeliveryPage, DeliveryModel>(
             context,
-            new DeliveryModel(delivery, attempts, body)
+            new DeliveryModel(delivery, attempts, body, await database.ReadAsync(tx => whys.OfAsync(tx, delivery)))
         );
     }
 

@@ -12,9 +12,13 @@ internal sealed record MenuItem(string Path, string Label, string Icon, long Cou
             yield return new("/sessions", "Sessions", "comment-discussion");
         if (context.MayList("runs"))
             yield return new("/runs", "Runs", "workflow");
+        if (context.MayList("triggers"))
+            yield return new("/triggers", "Triggers", "webhook");
         if (context.MayList("approvals"))
             yield return new("/approvals", "Approvals", "law", context.Waiting.Approvals);
         if (context.MayList("deliveries"))
             yield return new("/deliveries", "Deliveries", "paper-airplane", context.Waiting.DeadLetters);
+        if (context.MayPlay)
+            yield return new("/playground", "Playground", "beaker");
     }
 }

@@ -7,9 +7,11 @@ namespace Postern.Pages;
 /// <param name="DisabledEndpoints">Endpoints that nothing is sent to.</param>
 /// <param name="OpenTriggers">Triggers that anybody on the network may call.</param>
 /// <param name="ShowsRuns">Whoever is signed in may read runs.</param>
+/// <param name="Stuck">What does not go on as it should.</param>
 internal sealed record OverviewModel(
     IReadOnlyList<Run> Failed,
     int DisabledEndpoints,
     int OpenTriggers,
-    bool ShowsRuns
+    bool ShowsRuns,
+    int Stuck
 );

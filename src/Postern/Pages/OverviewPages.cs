@@ -7,8 +7,13 @@ using Postern.Triggers;
 namespace Postern.Pages;
 
 /// <summary>The overview: what waits for somebody, what is broken, and what failed last.</summary>
-internal sealed class OverviewPages(PageWriter writer, RunStore runs, WebhookEndpoints endpoints, TriggerStore triggers)
-    : IPages
+internal sealed class OverviewPages(
+    PageWriter writer,
+    RunStore runs,
+    WebhookEndpoints endpoints,
+    TriggerStore triggers,
+    Stuck stuck
+) : IPages
 {
     private const int LastFailures = 20;
     private const int MostLooked = 200;
@@ -25,9 +30,10 @@ internal sealed class OverviewPages(PageWriter writer, RunStore runs, WebhookEnd
         if (context.Caller.Allows("read", "triggers"))
             open.AddRange((await triggers.ListAsync(context.Project, "", MostLooked)).Where(t => t.AuthScheme is null));
         var failed = mayRuns ? await FailedAsync(context) : [];
+        var waits = mayRuns ? (await stuck.FindAsync(context.Project, context.MayAdmin)).Count : 0;
         return await writer.PageAsync<OverviewPage, OverviewModel>(
             context,
-            new OverviewModel(failed, disabled.Count, open.Count, mayRuns)
+            new OverviewModel(failed, disabled.Count, open.Count, mayRuns, waits)
         );
     }
 

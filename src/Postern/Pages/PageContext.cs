@@ -45,6 +45,16 @@ internal sealed class PageContext(HttpContext http, ProjectCaller? caller, Paths
     public bool May(string action, string type, string? id = null, string? otherId = null) =>
         caller?.Authority.Allows(new RequiredScope(action, type, id, otherId)) == true;
 
+    /// <summary>Whether he may do it to something of a type, be it to one thing alone.</summary>
+    public bool MaySome(string action, string type) => caller?.Authority.AllowsSome(action, type) == true;
+
+    /// <summary>Whether he may begin anything in the playground.</summary>
+    public bool MayPlay =>
+        MaySome("write", "sessions")
+        || MaySome("write", "runs")
+        || MaySome("trigger", "tasks")
+        || MaySome("write", "triggers");
+
     public bool MayAdmin => caller?.Authority.Allows(RequiredScope.FullAdmin) == true;
 
     /// <summary>Whether a list of a type may be opened, be it of a few of its things.</summary>

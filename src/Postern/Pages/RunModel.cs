@@ -1,5 +1,6 @@
 using Postern.Approvals;
 using Postern.Deliveries;
+using Postern.Http;
 using Postern.Runs;
 
 namespace Postern.Pages;

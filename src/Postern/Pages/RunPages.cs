@@ -15,8 +15,8 @@ internal sealed class RunPages(
     PageWriter writer,
     FormWrites writes,
     RunStore runs,
-    RunCounts counts,
     RunActions actions,
+    WhyNotDone whys,
     DeliveryStore deliveries,
     HiddenSubjects hidden,
     ApprovalStore approvals,
@@ -30,23 +30,11 @@ internal sealed class RunPages(
     private const int RunSegment = 2;
     private const int MaxEvents = 500;
     private const int MaxDeliveries = 50;
-    private static readonly string[] Filters =
-    [
-        "phase",
-        "agent",
-        "trigger",
-        "session",
-        "failure",
-        "tag",
-        "status",
-        "created",
-    ];
 
     public void Map(PageDoors pages)
     {
         const string reads = "read:runs:{run}";
         const string changes = "write:runs:{run}";
-        pages.Page("/runs", Authorization.Needs("read", "runs"), List).WithSummary("The runs");
         pages.Page("/runs/{run}", reads, Show).WithSummary("One run");
         pages.Stream("/runs/{run}/live", reads, Follow).WithSummary("A run, as it goes on");
         pages.Page("/runs/{run}/cancel", changes, AskToCancel).WithSummary("Whether to cancel a run");
@@ -55,37 +43,6 @@ internal sealed class RunPages(
         pages.Form("/runs/{run}/pause", changes, [], Pause).WithSummary("Pause a run").Audits("run.pause");
         pages.Form("/runs/{run}/resume", changes, [], Resume).WithSummary("Resume a run").Audits("run.resume");
         pages.Form("/runs/{run}/start", changes, [], Start).WithSummary("Start a run").Audits("run.start");
-    }
-
-    private async Task<IResult> List(PageContext context)
-    {
-        if (!PageFilters.Read(context.Http, Filters).Try(out var filters, out var wrong))
-            return wrong;
-        if (filters.List("phase").FirstOrDefault(p => !Phase.All.Contains(p, StringComparer.Ordinal)) is { } word)
-            return PageFilters.Bad($"phase: {word} is no phase");
-        if (
-            !RunQuery.TryReadSpan(context.Http.Request.Query, "created", out var from, out var to)
-            && filters["created"].Length > 0
-        )
-            return PageFilters.Bad("created is from..to in ISO 8601, such as 2026-01-31..2026-02-01");
-        var filter = new RunFilter(
-            filters.List("status"),
-            filters.List("phase"),
-            filters.List("agent"),
-            filters.List("session"),
-            filters.List("trigger"),
-            filters.List("tag"),
-            from,
-            to,
-            filters.After,
-            context.MayAdmin ? null : SessionStore.IsNotOfInternal("run")
-        )
-        {
-            FailureCodes = filters.List("failure"),
-        };
-        var found = await runs.ListAsync(context.Project, filter, filters.Size, context.Http.RequestAborted);
-        var counted = await counts.OfAsync(context.Project, filter);
-        return await writer.PageAsync<RunsPage, RunsModel>(context, new RunsModel(found, filters, counted));
     }
 
     private async Task<IResult> Show(PageContext context)
@@ -124,7 +81,7 @@ internal sealed class RunPages(
                 await RunData.AllAsync(tx, run.Project, run.Id),
                 await RunEvents.AttemptsAsync(tx, run.Project, run.Id),
                 await RunEvents.AfterAsync(tx, run.Project, run.Id, 0, MaxEvents + 1),
-                await WhyNotDone.OfAsync(tx, run)
+                await whys.OfAsync(tx, run)
             )
         );
         return new RunModel

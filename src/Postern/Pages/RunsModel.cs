@@ -6,10 +6,12 @@ namespace Postern.Pages;
 
 /// <summary>A page of runs.</summary>
 /// <param name="Counts">How many of what is found have which phase, agent, trigger and failure.</param>
+/// <param name="Whys">Why those that have not ended have not, by id.</param>
 internal sealed record RunsModel(
     Listed<Run> Found,
     PageFilters Filters,
-    IReadOnlyDictionary<string, List<(string Value, long Count)>> Counts
+    IReadOnlyDictionary<string, List<(string Value, long Count)>> Counts,
+    IReadOnlyDictionary<string, Why> Whys
 )
 {
     public string? Next => Cursor.Text(Found.Next);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Postern.Storage;
 
 namespace Postern.Runs;
@@ -29,14 +30,25 @@ internal static class RunDue
             run.LeaseNo
         ) == 1;
 
-    /// <summary>Until when the run waits for its session's next message; null when it does not.</summary>
-    public static ValueTask<long?> IdleUntilAsync(Tx tx, Run run) =>
-        tx.FirstAsync(
-            "SELECT idle_until FROM run WHERE project = $1 AND id = $2",
-            r => r.LongOrNull(0),
-            run.Project,
-            run.Id
+    /// <summary>Until when runs wait for their sessions' next messages, by id; those that do.</summary>
+    public static async ValueTask<Dictionary<string, long>> IdleUntilAsync(
+        Tx tx,
+        string project,
+        IReadOnlyList<string> ids
+    )
+    {
+        var rows = await tx.ListAsync(
+            $"""
+            SELECT id, idle_until
+            FROM run
+            WHERE project = $1 AND {tx.IsAnyOf("id", "$2")} AND idle_until IS NOT NULL
+            """,
+            r => (r.GetString(0), r.GetInt64(1)),
+            project,
+            JsonSerializer.Serialize(ids)
         );
+        return rows.ToDictionary(r => r.Item1, r => r.Item2, StringComparer.Ordinal);
+    }
 
     /// <summary>There is work: some node takes it as soon as it sees it.</summary>
     public static async ValueTask MakeDueAsync(Tx tx, string project, string id)

@@ -54,6 +54,7 @@ internal sealed partial class Conversation(
             BootMessage = bootMessage,
             Continuation = previous is not null,
             PreviousRun = previous,
+            TriggerKey = session.TriggerName,
             DueAt = offered ? null : tx.Now,
             ClaimAt = offered ? tx.Now : null,
             IdleSeconds = IdleSecondsOf(session) ?? agent.Settings.IdleSeconds ?? options.Runs.IdleSeconds,

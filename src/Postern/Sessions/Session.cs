@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Postern.Http;
 using Postern.Storage;
 
 namespace Postern.Sessions;
@@ -113,6 +115,7 @@ internal sealed record Session
 
     public const string Prefix = "session";
     public const int MaxExternalId = 256;
+    private const int MaxTriggerName = 1000;
 
     /// <summary>What the names of triggers' sessions begin with.</summary>
     public const string TriggerPrefix = "trg_";
@@ -125,6 +128,26 @@ internal sealed record Session
 
     /// <summary>It takes captured requests: its name is one that only the server gives.</summary>
     public bool IsOfTrigger => ExternalId?.StartsWith(TriggerPrefix, StringComparison.Ordinal) == true;
+
+    /// <summary>
+    /// The trigger that made it, as scopes name it; null where none did, or its metadata say it no more.
+    /// </summary>
+    public string? TriggerName
+    {
+        get
+        {
+            if (!IsOfTrigger || Metadata is null)
+                return null;
+            using var json = JsonDocument.Parse(Metadata, Wire.Kept);
+            return
+                json.RootElement.ValueKind == JsonValueKind.Object
+                && json.RootElement.TryGetProperty("trigger", out var name)
+                && name.ValueKind == JsonValueKind.String
+                && JsonText.Of(name) is { Length: > 0 and <= MaxTriggerName } text
+                ? text
+                : null;
+        }
+    }
 
     public bool IsClosed => ClosedAt is not null;
 

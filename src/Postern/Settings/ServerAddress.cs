@@ -9,6 +9,9 @@ internal sealed class ServerAddress(PosternOptions options)
     private bool _listens = true;
     private volatile string? _relayed;
 
+    /// <summary>Where it listens itself, behind whatever stands in front of it.</summary>
+    public string Own => _listening;
+
     public string Url =>
         options.PublicUrl.Length > 0 ? options.PublicUrl
         : _listens ? _listening

@@ -75,6 +75,13 @@ internal sealed record Capture
     public long? EndedAt { get; init; }
 
     /// <summary>
+    /// The scheme by which its signature was found right; null where its trigger asked for none, or it came before that
+    /// was kept.
+    /// </summary>
+    [Column("signed")]
+    public string? Signed { get; init; }
+
+    /// <summary>
     /// A reason beside a success: the key of its trigger led nowhere, so it got a session of its own.
     /// </summary>
     public const string SessionKeyMissing = "session_key_missing";

@@ -78,6 +78,7 @@ internal sealed class CaptureStart(
                     SourceIp = incoming.SourceIp,
                     ScheduledAt = incoming.ScheduledAt,
                     Status = Capture.Captured,
+                    Signed = incoming.Signed,
                 };
                 if (!passes)
                     return await FilterAsync(tx, trigger, capture);

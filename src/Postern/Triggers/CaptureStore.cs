@@ -32,6 +32,15 @@ internal sealed class CaptureStore(Database database)
     public ValueTask<Capture?> FindAsync(string project, string uid, string id) =>
         database.ReadAsync(tx => FindAsync(tx, project, uid, id));
 
+    /// <summary>The capture by its id alone; whose trigger it is says <see cref="Capture.TriggerUid"/>.</summary>
+    public static ValueTask<Capture?> FindAsync(Tx tx, string project, string id) =>
+        tx.FirstAsync(
+            $"SELECT {Row<Capture>.Columns} FROM capture WHERE project = $1 AND id = $2",
+            Row<Capture>.Read,
+            project,
+            id
+        );
+
     /// <summary>
     /// Remembers a capture under its delivery's name. Returns null when it is the first, else the first one. The second
     /// in the same moment waits for the first one's commit.
@@ -248,6 +257,45 @@ internal sealed class CaptureStore(Database database)
                 beforeId,
                 (long)limit
             )
+        );
+
+    /// <summary>
+    /// Those that have not ended and came before an instant, the oldest first, without what is large.
+    /// </summary>
+    public static ValueTask<List<OpenCapture>> OpenAsync(Tx tx, string project, long before, int limit) =>
+        tx.ListAsync(
+            """
+            SELECT id, trigger_uid, at, session, in_seq, run
+            FROM capture
+            WHERE project = $1 AND ended_at IS NULL AND at <= $2
+            ORDER BY at, id LIMIT $3
+            """,
+            r => new OpenCapture(
+                r.GetString(0),
+                r.GetString(1),
+                r.GetInt64(2),
+                r.TextOrNull(3),
+                r.LongOrNull(4),
+                r.TextOrNull(5)
+            ),
+            project,
+            before,
+            (long)limit
+        );
+
+    /// <summary>How long the newest of a trigger that succeeded lasted, in microseconds.</summary>
+    public static ValueTask<List<long>> TookAsync(Tx tx, string project, string uid, int limit) =>
+        tx.ListAsync(
+            """
+            SELECT ended_at - at
+            FROM capture
+            WHERE project = $1 AND trigger_uid = $2 AND status = 'success'
+            ORDER BY ended_at DESC LIMIT $3
+            """,
+            r => r.GetInt64(0),
+            project,
+            uid,
+            (long)limit
         );
 
     /// <summary>Retention, one trigger: the newest finished ones stay, and what is under way.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Postern.Http;
 
 namespace Postern.Triggers;
@@ -66,7 +67,13 @@ internal sealed record CaptureView
     [At("When it was over.")]
     public required string? CompletedAt { get; init; }
 
-    public static CaptureView Of(Capture c) =>
+    [Member("Why it has not ended, of one that is read by itself.", MayBeAbsent = true)]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required Why? Why { get; init; }
+
+    public static CaptureView Of(Capture c) => Of(c, null);
+
+    public static CaptureView Of(Capture c, Why? why) =>
         new()
         {
             RequestId = c.Id,
@@ -87,6 +94,7 @@ internal sealed record CaptureView
             RunId = c.Run,
             StartedAt = Wire.Iso(c.StartedAt),
             CompletedAt = Wire.Iso(c.EndedAt),
+            Why = why,
         };
 
     private static string? BodyOf(Capture c)

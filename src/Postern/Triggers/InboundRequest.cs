@@ -27,6 +27,9 @@ internal sealed record InboundRequest
 
     public long? ScheduledAt { get; init; }
 
+    /// <summary>The scheme by which its signature was found right; null where none was asked for.</summary>
+    public string? Signed { get; init; }
+
     public static InboundRequest Of(Capture c, string source) =>
         new()
         {
@@ -54,6 +57,14 @@ internal sealed record InboundRequest
             Body = [],
             SourceIp = "",
             ScheduledAt = scheduledAt,
+        };
+
+    /// <summary>The same with another body, which is sent as it stands.</summary>
+    public InboundRequest WithBody(byte[] body) =>
+        this with
+        {
+            Body = body,
+            Headers = Headers.Where(h => h.Key is not ("content-encoding" or "content-length")).ToDictionary(),
         };
 
     public static Dictionary<string, string> QueryOf(string query) =>

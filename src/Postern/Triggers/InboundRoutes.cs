@@ -147,6 +147,7 @@ internal sealed class InboundRoutes(
             Body = bytes,
             ContentType = http.Request.ContentType,
             SourceIp = credentials.AddressOf(http),
+            Signed = trigger.AuthScheme,
         };
         var delivery = DeliveryId.Of(headers, trigger, body.Json, signed);
         string? alsoKnownAs = null;

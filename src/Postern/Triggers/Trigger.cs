@@ -125,6 +125,15 @@ internal sealed record Trigger
     [Column("due_at")]
     public long? DueAt { get; init; }
 
+    /// <summary>
+    /// When what its senders sign with was changed last, and by whom; null when that was before it was kept.
+    /// </summary>
+    [Column("auth_changed_at")]
+    public long? AuthChangedAt { get; init; }
+
+    [Column("auth_changed_by")]
+    public string? AuthChangedBy { get; init; }
+
     /// <summary>Why its schedule cannot go on; null while it can.</summary>
     [Column("schedule_problem")]
     public string? ScheduleProblem { get; init; }
@@ -165,6 +174,8 @@ internal sealed record Trigger
             NextAt = NextAt,
             DueAt = DueAt,
             ScheduleProblem = ScheduleProblem,
+            AuthChangedAt = AuthChangedAt,
+            AuthChangedBy = AuthChangedBy,
             CreatedAt = CreatedAt,
             UpdatedAt = UpdatedAt,
         };

@@ -40,6 +40,34 @@ internal sealed record TriggerName(
         return id.Replace("%", "%25", StringComparison.Ordinal).Replace("/", "%2F", StringComparison.Ordinal);
     }
 
+    /// <summary>The trigger that the segments of a path name; null when they name none.</summary>
+    public static TriggerName? OfPath(string? kind, string? owner, string? id) =>
+        kind is "user" or "org"
+        && owner is { Length: <= 400 }
+        && Decode(owner) is { Length: <= 200 } decoded
+        && id is { Length: <= 128 }
+            ? new TriggerName(kind, decoded, id)
+            : null;
+
+    /// <summary>The trigger that <see cref="Scope"/> names; null when it names none.</summary>
+    public static TriggerName? OfScope(string scope)
+    {
+        if (
+            scope.Split('/') is not [("user" or "org") and var kind, { Length: > 0 } owner, { Length: > 0 } id]
+            || Decode(owner) is not { } decoded
+        )
+            return null;
+        var name = new TriggerName(
+            kind,
+            decoded,
+            id.Replace("%2F", "/", StringComparison.Ordinal).Replace("%25", "%", StringComparison.Ordinal)
+        );
+        // A name that would be written in another way is none.
+        return name.Scope == scope ? name
+            : name with { Id = id } is var plain && plain.Scope == scope ? plain
+            : null;
+    }
+
     /// <summary>Null: begins <c>o-</c>, but what follows encodes nothing.</summary>
     public static string? Decode(string segment)
     {

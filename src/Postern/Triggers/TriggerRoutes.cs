@@ -1,6 +1,7 @@
+using System.Text;
 using Postern.Access;
 using Postern.Http;
-using Postern.Settings;
+using Postern.Runs;
 using Postern.Storage;
 
 namespace Postern.Triggers;
@@ -9,16 +10,18 @@ namespace Postern.Triggers;
 internal sealed class TriggerRoutes(
     TriggerStore triggers,
     CaptureStore captures,
-    CaptureStart start,
-    TriggerFields reader,
+    TriggerActions actions,
+    ReadCaptureWhys whys,
     Projects projects,
-    Database database,
-    PosternOptions options
+    Database database
 )
 {
     private const int OwnerSegment = 3;
     private const int IdSegment = 4;
     private const int RequestSegment = 6;
+
+    /// <summary>A body of the largest size, each character of it escaped.</summary>
+    private const int MaxReplay = 2 * 1024 * 1024;
 
     public void Map(Doors doors)
     {
@@ -81,8 +84,9 @@ internal sealed class TriggerRoutes(
                 )
                 .Audits("capture.replayed")
                 .WithSummary("Start a captured request again, as a new one")
+                .MayTake<ReplayCapture>()
                 .Produces<Envelope<StartedView>>(202)
-                .Produces(401, 403, 404, 409, 429);
+                .Produces(400, 401, 403, 404, 409, 413, 429);
             group
                 .Post("/invoke", opens, "trigger:triggers:{trigger}", (http, caller) => Invoke(http, caller, kind))
                 .Audits("trigger.invoked")
@@ -115,37 +119,21 @@ internal sealed class TriggerRoutes(
             return unreadable;
         var isDefault = caller.Project == await projects.DefaultAsync();
         return await database.WriteAsync<IResult>(async tx =>
-        {
-            var body = fields.Again();
-            await ProjectQuota.LockAsync(tx, caller.Project);
-            var there = await TriggerStore.FindAsync(tx, caller.Project, name);
-            if (
-                there is null
-                && await ProjectQuota.WhyNotOneMoreAsync(
-                    tx,
-                    caller.Project,
-                    "agent_trigger WHERE project = $1",
-                    "Triggers",
-                    options.Quotas.Triggers
-                )
-                    is { } full
+            (await actions.PutAsync(tx, caller.Project, name, fields.Again(), By(caller))).Try(
+                out var trigger,
+                out var refused
             )
-                return full;
-            var before = there ?? Trigger.Empty(caller.Project, name, tx.Now);
-            var trigger = await reader.ReadAsync(tx, body, before, replaces: true);
-            if (body.Faults.Count > 0)
-                return Faults(body);
-            await TriggerStore.PutAsync(tx, trigger);
-            return TriggerFamily.Ok(
-                201,
-                new CreatedTrigger(
-                    name.Id,
-                    name.Namespace,
-                    "Trigger created successfully",
-                    TriggerView.InboundOf(trigger, isDefault)
+                ? TriggerFamily.Ok(
+                    201,
+                    new CreatedTrigger(
+                        name.Id,
+                        name.Namespace,
+                        "Trigger created successfully",
+                        TriggerView.InboundOf(trigger, isDefault)
+                    )
                 )
-            );
-        });
+                : refused
+        );
     }
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller, string kind)
@@ -168,17 +156,13 @@ internal sealed class TriggerRoutes(
             return Refusal.BadRequest("No updates provided", "invalid_body");
         var isDefault = caller.Project == await projects.DefaultAsync();
         return await database.WriteAsync<IResult>(async tx =>
-        {
-            var body = fields.Again();
-            await ProjectQuota.LockAsync(tx, caller.Project);
-            if (await TriggerStore.FindAsync(tx, caller.Project, found.Name) is not { } before)
-                return TriggerFamily.NotFound;
-            var trigger = await reader.ReadAsync(tx, body, before, replaces: false);
-            if (body.Faults.Count > 0)
-                return Faults(body);
-            await TriggerStore.PutAsync(tx, trigger);
-            return TriggerFamily.Ok(200, TriggerView.Of(trigger, isDefault, triggers.Relayed));
-        });
+            (await actions.ChangeAsync(tx, caller.Project, found.Name, fields.Again(), By(caller))).Try(
+                out var trigger,
+                out var refused
+            )
+                ? TriggerFamily.Ok(200, TriggerView.Of(trigger, isDefault, triggers.Relayed))
+                : refused
+        );
     }
 
     private async Task<IResult> Delete(HttpContext http, ProjectCaller caller, string kind)
@@ -223,7 +207,13 @@ internal sealed class TriggerRoutes(
         return
             RequestPath.Segment(http, RequestSegment) is { } id
             && await captures.FindAsync(trigger.Project, trigger.Uid, id) is { } capture
-            ? TriggerFamily.Ok(200, CaptureView.Of(capture))
+            ? TriggerFamily.Ok(
+                200,
+                CaptureView.Of(
+                    capture,
+                    (await database.ReadAsync(tx => whys(tx, [capture]))).GetValueOrDefault(capture.Id)
+                )
+            )
             : NoRequest;
     }
 
@@ -236,13 +226,16 @@ internal sealed class TriggerRoutes(
             || await captures.FindAsync(trigger.Project, trigger.Uid, id) is not { } capture
         )
             return NoRequest;
-        if (!trigger.IsActive)
-            return new Refusal(409, "Trigger is paused", "trigger_paused");
-        var incoming = InboundRequest.Of(capture, Capture.Replay);
-        using var body = InboundBody.OfCaptured(incoming, InboundRoutes.MaxBody);
-        return await start.TakeAsync(trigger, incoming, body, null, passes: true) is CaptureOutcome.Taken taken
-            ? TriggerFamily.Ok(202, new StartedView(taken.Id))
-            : InboundRoutes.Full;
+        if (!(await Fields.ReadAsync(http, MaxReplay, emptyObject: true)).Try(out var fields, out var unreadable))
+            return unreadable;
+        var body = fields.Read<ReplayCapture>().Body is { } text ? Encoding.UTF8.GetBytes(text) : null;
+        if (body?.Length > InboundRoutes.MaxBody)
+            fields.Fault("body", $"must have at most {InboundRoutes.MaxBody} bytes");
+        if (fields.Refusal() is { } wrong)
+            return wrong;
+        return (await actions.ReplayAsync(trigger, capture, body)).Try(out var taken, out var refused)
+            ? TriggerFamily.Ok(202, new StartedView(taken))
+            : refused;
     }
 
     private async Task<IResult> Invoke(HttpContext http, ProjectCaller caller, string kind)
@@ -251,24 +244,9 @@ internal sealed class TriggerRoutes(
             return refusal;
         if (await triggers.FindAsync(caller.Project, name) is not { } trigger)
             return new Refusal(404, "NOT_FOUND", "not_found");
-        if (trigger.Mode != Trigger.Scheduled)
-            return new Refusal(400, "NOT_SCHEDULED", "not_scheduled");
-        if (!trigger.IsActive)
-            return new Refusal(409, "INACTIVE", "trigger_paused");
-        return
-            await start.TakeAsync(
-                trigger,
-                InboundRequest.Occurrence(Capture.Manual, database.Now),
-                InboundBody.None,
-                null,
-                passes: true
-            )
-                is CaptureOutcome.Taken taken
-            ? TriggerFamily.Ok(202, new StartedView(taken.Id))
-            : InboundRoutes.Full with
-            {
-                Message = "INFLIGHT_LIMIT",
-            };
+        return (await actions.InvokeAsync(trigger)).Try(out var taken, out var refused)
+            ? TriggerFamily.Ok(202, new StartedView(taken))
+            : refused;
     }
 
     private async ValueTask<Checked<Trigger>> FindAsync(
@@ -301,14 +279,7 @@ internal sealed class TriggerRoutes(
             : TriggerFamily.NotFound;
     }
 
-    /// <summary>The words that callers have always parsed stand alone; everything else names its field.</summary>
-    private static Refusal Faults(Fields fields)
-    {
-        var isAboutAuth = fields.Faults.All(f => f.Field.StartsWith("webhookAuth", StringComparison.Ordinal));
-        return isAboutAuth && fields.Faults.Any(f => f.Problem == TriggerFields.BothRequired)
-            ? Refusal.BadRequest(TriggerFields.BothRequired, "invalid_body")
-            : fields.Refusal()!;
-    }
+    private static Actor By(ProjectCaller caller) => new(caller.Authority.Credential, caller.Authority.LoggedActor);
 
     private static Refusal NoRequest => new(404, "Request not found", "not_found");
 }

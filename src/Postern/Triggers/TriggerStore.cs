@@ -70,7 +70,8 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
               deadline_seconds = excluded.deadline_seconds,
               rate_limit = excluded.rate_limit, next_at = excluded.next_at, due_at = excluded.due_at,
               updated_at = excluded.updated_at, schedule_problem = NULL,
-              delivery_id_header = excluded.delivery_id_header, retired_sealed = excluded.retired_sealed
+              delivery_id_header = excluded.delivery_id_header, retired_sealed = excluded.retired_sealed,
+              auth_changed_at = excluded.auth_changed_at, auth_changed_by = excluded.auth_changed_by
             """,
             Row<Trigger>.Values(t with { CreatedAt = tx.Now, UpdatedAt = tx.Now })
         );

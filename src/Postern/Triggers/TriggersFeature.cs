@@ -15,6 +15,9 @@ internal static class TriggersFeature
             .AddSingleton<CaptureProgress>()
             .AddSingleton<CaptureStart>()
             .AddSingleton<TriggerFields>()
+            .AddSingleton<CaptureReader>()
+            .AddSingleton<TriggerUrls>()
+            .AddSingleton<TriggerActions>()
             .AddSingleton<TriggerRoutes>()
             .AddSingleton<InboundRoutes>()
             .AddSingleton<ExecutionRoutes>();

@@ -1,16 +1,14 @@
-using Postern.Http;
-
-namespace Postern.Runs;
+namespace Postern.Http;
 
 internal sealed record WhyNext(
     [Word("What happens unless something else does.", WhyNext.Try, WhyNext.End, WhyNext.Expire)] string What,
     [At("When.")] string At
 )
 {
-    /// <summary>Its dispatch is tried again.</summary>
+    /// <summary>It, or its dispatch, is tried again.</summary>
     public const string Try = "try";
 
-    /// <summary>It ends: as timed out, or, where it is idle, as succeeded.</summary>
+    /// <summary>It ends: as timed out or given up, or, where it is idle, as succeeded.</summary>
     public const string End = "end";
 
     /// <summary>The question expires.</summary>

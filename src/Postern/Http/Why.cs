@@ -1,12 +1,11 @@
-using Postern.Http;
-
-namespace Postern.Runs;
+namespace Postern.Http;
 
 /// <summary>Why something has not ended: what it waits for, since when, and what happens next.</summary>
 internal sealed record Why(
     [Word(
         "What it waits for.",
         Why.DispatchRetry,
+        Why.DispatchPaused,
         Why.AgentFull,
         Why.NoWorker,
         Why.AwaitingWorker,
@@ -14,7 +13,13 @@ internal sealed record Why(
         Why.AwaitingApproval,
         Why.AwaitingMessage,
         Why.Paused,
-        Why.NotStarted
+        Why.NotStarted,
+        Why.NoAgent,
+        Why.BehindRun,
+        Why.DeliveryRetry,
+        Why.DeliveryPaused,
+        Why.BehindDelivery,
+        Why.AwaitingSend
     )]
         string Code,
     [Member("The same in a sentence, for people. What others said is quoted.")] string Text,
@@ -24,6 +29,9 @@ internal sealed record Why(
 {
     /// <summary>A try of its dispatch failed; there will be another.</summary>
     public const string DispatchRetry = "dispatch_retry";
+
+    /// <summary>Calls to its agent have failed one after another: for a while none is made.</summary>
+    public const string DispatchPaused = "dispatch_paused";
 
     /// <summary>All places of its agent are taken.</summary>
     public const string AgentFull = "agent_full";
@@ -47,4 +55,22 @@ internal sealed record Why(
 
     /// <summary>It was made with <c>start: false</c>.</summary>
     public const string NotStarted = "not_started";
+
+    /// <summary>Of a capture: its agent is not registered.</summary>
+    public const string NoAgent = "no_agent";
+
+    /// <summary>Of a capture: its session is at an earlier request.</summary>
+    public const string BehindRun = "behind_run";
+
+    /// <summary>Of a delivery: a try of it failed; there will be another.</summary>
+    public const string DeliveryRetry = "delivery_retry";
+
+    /// <summary>Of a delivery: nothing is sent to its receiver for a while.</summary>
+    public const string DeliveryPaused = "delivery_paused";
+
+    /// <summary>Of a delivery: it waits for one about the same, which was made before it.</summary>
+    public const string BehindDelivery = "behind_delivery";
+
+    /// <summary>Of a delivery: it is about to be sent.</summary>
+    public const string AwaitingSend = "awaiting_send";
 }

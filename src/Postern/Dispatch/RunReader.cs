@@ -1,0 +1,24 @@
+using Postern.Access;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Sessions;
+using Postern.Storage;
+
+namespace Postern.Dispatch;
+
+/// <summary>Reads runs as far as whoever asks may see them.</summary>
+internal sealed class RunReader(RunStore runs, SessionDoor door, WhyNotDone whys, Database database)
+{
+    /// <summary>The run; null when there is none, or its session is hidden from the caller.</summary>
+    public async ValueTask<Run?> FindAsync(ProjectCaller caller, string id) =>
+        await runs.FindAsync(caller.Project, id) is { } run && !await door.HidesAsync(caller, run.Session) ? run : null;
+
+    /// <summary>The same run as it is now.</summary>
+    public async ValueTask<Run> AgainAsync(Run run) => await runs.FindAsync(run.Project, run.Id) ?? run;
+
+    public ValueTask<Listed<Run>> ListAsync(string project, RunFilter filter, int limit, CancellationToken cancel) =>
+        runs.ListAsync(project, filter, limit, cancel);
+
+    /// <summary>Why it has not ended; null once it has.</summary>
+    public ValueTask<Why?> WhyAsync(Run run) => database.ReadAsync(tx => whys.OfAsync(tx, run));
+}

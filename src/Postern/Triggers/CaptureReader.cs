@@ -1,0 +1,50 @@
+using System.Text.Json;
+using Postern.Http;
+using Postern.Sessions;
+using Postern.Storage;
+
+namespace Postern.Triggers;
+
+/// <summary>Reads a captured request by its id alone, with what it became.</summary>
+internal sealed class CaptureReader(Database database, ReadCaptureWhys whys)
+{
+    /// <summary>The capture and its trigger; null where there is none.</summary>
+    public ValueTask<(Capture Capture, Trigger Trigger)?> FindAsync(string project, string id) =>
+        database.ReadAsync<(Capture, Trigger)?>(async tx =>
+            await CaptureStore.FindAsync(tx, project, id) is { } capture
+            && await TriggerStore.FindByUidAsync(tx, project, capture.TriggerUid) is { } trigger
+                ? (capture, trigger)
+                : null
+        );
+
+    /// <summary>Why captures of one project have not ended, by their ids.</summary>
+    public ValueTask<IReadOnlyDictionary<string, Why>> WhysAsync(IReadOnlyList<Capture> captures) =>
+        database.ReadAsync(tx => whys(tx, captures));
+
+    /// <summary>The message that it became; null where it became none, or its session is gone.</summary>
+    public async ValueTask<string?> PromptAsync(Capture capture)
+    {
+        if (capture is not { Session: { } session, InSeq: { } seq })
+            return null;
+        var name = new SessionRef(capture.Project, session, null, "", "");
+        var records = await database.ReadAsync(tx => RecordStore.AfterAsync(tx, name, RecordStore.In, seq - 1, 1));
+        if (records is not [{ Seq: var found, Body: { Length: > 0 } body }] || found != seq)
+            return null;
+        using var record = JsonDocument.Parse(body, Wire.Kept);
+        if (!record.RootElement.TryGetProperty("data", out var data) || JsonText.Of(data) is not { } said)
+            return null;
+        using var json = JsonDocument.Parse(said, Wire.Kept);
+        var at = json.RootElement;
+        foreach (var member in (string[])["payload", "message", "parts"])
+            if (at.ValueKind != JsonValueKind.Object || !at.TryGetProperty(member, out at))
+                return null;
+        return
+            at.ValueKind == JsonValueKind.Array
+            && at.GetArrayLength() > 0
+            && at[0].ValueKind == JsonValueKind.Object
+            && at[0].TryGetProperty("text", out var text)
+            && text.ValueKind == JsonValueKind.String
+            ? JsonText.Of(text)
+            : null;
+    }
+}

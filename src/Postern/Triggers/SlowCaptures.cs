@@ -1,0 +1,53 @@
+using Postern.Sessions;
+using Postern.Storage;
+
+namespace Postern.Triggers;
+
+/// <summary>
+/// Finds captured requests that have not ended and last longer than twice as long as most of their trigger's did. How
+/// long those last is the median of the newest <see cref="Newest"/> that succeeded.
+/// </summary>
+internal static class SlowCaptures
+{
+    private const int Newest = 20;
+
+    /// <summary>So few say nothing of the others.</summary>
+    private const int Fewest = 5;
+
+    /// <param name="tx">Where they are read.</param>
+    /// <param name="project">Whose.</param>
+    /// <param name="least">No shorter is slow.</param>
+    /// <param name="usual">How long one may last whose trigger says nothing.</param>
+    /// <param name="most">So many of the oldest are looked at.</param>
+    public static async ValueTask<List<SlowCapture>> FindAsync(Tx tx, string project, long least, long usual, int most)
+    {
+        var open = await CaptureStore.OpenAsync(tx, project, tx.Now - least, most);
+        if (open.Count == 0)
+            return [];
+        var limits = new Dictionary<string, long>(StringComparer.Ordinal);
+        foreach (var uid in open.Select(c => c.TriggerUid).Distinct())
+        {
+            var took = await CaptureStore.TookAsync(tx, project, uid, Newest);
+            took.Sort();
+            limits[uid] = took.Count < Fewest ? usual : Math.Max(least, 2 * took[took.Count / 2]);
+        }
+        var slow = open.Where(c => tx.Now - c.At > limits[c.TriggerUid]).ToList();
+        var turns = await SessionLooks.TurnsAsync(
+            tx,
+            project,
+            [.. slow.Select(c => c.Session).OfType<string>().Distinct()]
+        );
+        return
+        [
+            .. slow.Select(c => new SlowCapture(
+                c.Id,
+                c.At,
+                c.Session,
+                c.Run,
+                c.Session is { } session
+                    && turns.GetValueOrDefault(session) is { TurnDeadline: not null } turn
+                    && c.InSeq > turn.TurnInSeq
+            )),
+        ];
+    }
+}
