@@ -25,12 +25,33 @@ public sealed class PlaneServeTests
             (
                 await http.PostAsJsonAsync("/api/triggers/user/u/open", new { agent = "idle", promptTemplate = "work" })
             ).EnsureSuccessStatusCode();
+            foreach (var (id, scheme) in ((string, string)[])[("a", "github"), ("b", "github"), ("c", "gitlab")])
+                (
+                    await http.PostAsJsonAsync(
+                        "/api/triggers/user/u/" + id,
+                        new
+                        {
+                            agent = "idle",
+                            promptTemplate = "work",
+                            webhookAuth = new { scheme, secret = "one secret for all of them" },
+                        }
+                    )
+                ).EnsureSuccessStatusCode();
             Assert.Equal(0, await first.TerminateAsync());
         }
         var refused = await PosternCommand.RunAsync($"serve --data {folder} --urls none", environment);
         Assert.Contains("needs a relay", refused.Out + refused.Error, StringComparison.Ordinal);
         var joined = await PosternCommand.RunAsync($"plane join {relay.Code} --data {folder}", environment);
         Assert.Contains(relay.Key.Public.Fingerprint, joined.Out + joined.Error, StringComparison.Ordinal);
+
+        var again = await PosternCommand.RunAsync($"plane join {relay.Code} --data {folder}", environment);
+        Assert.Equal((0, joined.Out), (again.Code, again.Out));
+        var status = await PosternCommand.RunAsync($"plane status --data {folder}", environment);
+        Assert.Contains("takes this server", status.Out, StringComparison.Ordinal);
+        var doctor = await PosternCommand.RunAsync($"doctor --data {folder}", environment);
+        Assert.Contains($"takes this server as {relay.Plane}", doctor.Out, StringComparison.Ordinal);
+        Assert.Contains("user/u/c is not relayed", doctor.Out, StringComparison.Ordinal);
+        Assert.Contains("have the same secret", doctor.Out, StringComparison.Ordinal);
 
         await using var server = await ServerProcess.StartAsync($"--data {folder} --urls none", environment);
         var connection = await relay.ConnectionAsync();

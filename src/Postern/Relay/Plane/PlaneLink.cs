@@ -23,6 +23,7 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
     private PlaneSession? _session;
     private Task _running = Task.CompletedTask;
     private int _shortSockets;
+    private int _polls;
     private long _pollUntil;
 
     public JoinedPlane Plane => plane;
@@ -159,7 +160,14 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
         return status == 401 ? RelayHttp.Refused(plane, proof, body) : null;
     }
 
-    private PollTransport Poll() => new(plane, Http(), Prove, parts.Time);
+    /// <summary>
+    /// Polls as a node of its own each time: the relay could take it for the one before, to which it has said all.
+    /// </summary>
+    private PollTransport Poll()
+    {
+        var own = $"{node}-{++_polls}";
+        return new PollTransport(plane, Http(), (method, path, body) => Prove(own, method, path, body), parts.Time);
+    }
 
     private RelayHttp Http()
     {
@@ -170,11 +178,13 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
         throw new RelayRefusedException("tls", why);
     }
 
-    private PlaneAuthorization Prove(string method, string path, byte[] body) =>
+    private PlaneAuthorization Prove(string method, string path, byte[] body) => Prove(node, method, path, body);
+
+    private PlaneAuthorization Prove(string by, string method, string path, byte[] body) =>
         PlaneAuthorization.Make(
             plane.Sign,
             plane.Plane,
-            node,
+            by,
             _clock.There,
             new HandshakeTarget(method, plane.Relay, path, body)
         );

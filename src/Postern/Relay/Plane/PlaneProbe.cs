@@ -30,7 +30,8 @@ internal sealed class PlaneProbe(Database database, PosternOptions options)
             );
             return status switch
             {
-                >= 200 and < 300 => null,
+                // It was let in; that this process polls nothing is no fault.
+                (>= 200 and < 300) or 409 => null,
                 401 => RelayHttp.Refused(plane, proof, body),
                 _ => new RelayRefusedException("answer", $"it answered {status}: is it a relay?"),
             };

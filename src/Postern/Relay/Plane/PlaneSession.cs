@@ -141,6 +141,8 @@ internal sealed class PlaneSession(
         if (ready.NextKey is { } next && P256PublicKey.TryParse(next) is not null && next != plane.RelayKey.Text)
             await parts.Store.PinNextAsync(plane.Relay, next);
         await parts.Store.DoorsAreAboveAsync(plane.Relay, ready.Doors);
+        // It lets this server in, whatever it said before.
+        await parts.Store.StandAsync(plane.Relay, JoinedPlane.Joined);
         standing.Connected(transport.Name, ready, parts.Database.Now);
         PlaneMeter.Connected(transport.Name);
         await parts.Events.ConnectedAsync(plane, transport.Name, standing);
