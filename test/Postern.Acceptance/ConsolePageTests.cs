@@ -55,8 +55,12 @@ public sealed class ConsolePageTests : IAsyncLifetime
         receiver.Answers = _ => (404, "<b>nobody</b> is here");
         var dead = await DeadLetters.OneAsync(_server, receiver.Url);
         var capture = await CaptureAsync("{\"action\":\"opened\",\"issue\":{\"number\":17}}");
+        await Figures.FillAsync(_server);
         await _browser.CheckAsync(
             ("", "overview"),
+            ("?chart=commit", null),
+            ("?chart=runs&span=48h", null),
+            ("/server", "server"),
             ("/runs", "runs"),
             ("/runs?phase=failed", null),
             ("/runs?agent=nobody", null),

@@ -67,6 +67,9 @@ public sealed class ConsoleContract
                 var path in (string[])
                     [
                         "",
+                        "?chart=latency",
+                        "?chart=deliveries&span=48h",
+                        "?chart=captures&span=90d",
                         "/runs",
                         "/runs?failure=broken&phase=failed&agent=echo",
                         "/runs?stuck=true",

@@ -16,6 +16,7 @@ public sealed partial class TidyTests
         "Http",
         "Access",
         "Live",
+        "Metrics",
         "Deliveries",
         "Agents",
         "Runs",
@@ -46,6 +47,7 @@ public sealed partial class TidyTests
             "console_session",
             "console_link",
         ],
+        ["Metrics"] = ["metric"],
         ["Deliveries"] = ["event", "webhook_endpoint", "delivery", "delivery_attempt"],
         ["Agents"] = ["agent", "agent_asked"],
         ["Runs"] = ["run", "run_data", "run_event", "run_attempt", "run_request", "workflow"],
@@ -287,6 +289,7 @@ public sealed partial class TidyTests
         "PageFilters",
         "ConsoleForm",
         "Timeline",
+        "ChartTable",
     ];
     private static readonly string[] FilledOnce =
     [

@@ -14,6 +14,9 @@ internal static class ConsoleDoorRequests
         add("GET /console", _ => PageAsync(null, ""));
         add("POST /console/sign-out", _ => FormAsync(null, "/sign-out"));
         add("GET /console/find", _ => PageAsync(null, "/find"));
+        add("GET /console/server", _ => PageAsync("admin", "/server"));
+        foreach (var list in (string[])["sessions", "runs", "approvals", "deliveries"])
+            add($"GET /console/{list}/live", _ => PageAsync("read:" + list, $"/{list}/live"));
         add("GET /console/runs", _ => PageAsync("read:runs", "/runs"));
         add("GET /console/runs/{run}", s => OfRunAsync(s, "read", ""));
         add("GET /console/runs/{run}/live", s => OfRunAsync(s, "read", "/live"));

@@ -51,6 +51,7 @@ internal static class DoorRequests
         table["POST /api/v1/projects"] = s => Plain(null, "/api/v1/projects", new { name = s.Name });
         table["GET /api/v1/relay"] = _ => Plain("admin", "/api/v1/relay");
         table["GET /api/v1/audit"] = _ => Plain("admin", "/api/v1/audit");
+        table["GET /api/v1/metrics"] = _ => Plain("read:runs", "/api/v1/metrics");
         table["POST /api/v1/auth/jwt/claims"] = _ => Plain(null, "/api/v1/auth/jwt/claims");
         table["POST /api/v1/auth/jwt"] = _ =>
             Plain("read:runs", "/api/v1/auth/jwt", new { claims = new { scopes = new[] { "read:runs" } } });

@@ -23,6 +23,8 @@ internal sealed class FaultyDatabase(Database inner) : Database
 
     public override Changes Changes => inner.Changes;
 
+    public override Tally Tally => inner.Tally;
+
     public override WriteHealth Writes => inner.Writes;
 
     /// <summary>

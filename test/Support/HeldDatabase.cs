@@ -22,6 +22,8 @@ internal sealed class HeldDatabase(Database inner) : Database
 
     public override Changes Changes => inner.Changes;
 
+    public override Tally Tally => inner.Tally;
+
     public override WriteHealth Writes => inner.Writes;
 
     /// <summary>Done when the read has its rows, and is held.</summary>

@@ -26,6 +26,8 @@ internal sealed class RecordingDatabase(Database inner) : Database
 
     public override Changes Changes => inner.Changes;
 
+    public override Tally Tally => inner.Tally;
+
     public override WriteHealth Writes => inner.Writes;
 
     public override Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>

@@ -262,7 +262,10 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         var (id, isNew) = _counts.Add(row, kind, told ?? kind, now, () => Id.New("aud", now));
         // Of two refusals of one request, the first is why it was refused.
         if (http.Features.Get<RefusalId>() is null)
+        {
             http.Features.Set(new RefusalId(id));
+            database.Tally.Add(row.Project, RefusalTally.Of(row));
+        }
         if (isNew)
             _due.Set();
     }

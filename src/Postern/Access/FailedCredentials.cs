@@ -16,7 +16,7 @@ internal sealed class FailedCredentials(
 {
     /// <summary>A machine's own users are many programs behind one address.</summary>
     private const int LoopbackFactor = 10;
-    private const string TooMany = "too_many_failures";
+    public const string TooMany = "too_many_failures";
 
     /// <summary>The refusal, or 429 in its place when this address has failed too often.</summary>
     /// <param name="http">The request.</param>

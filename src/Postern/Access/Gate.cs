@@ -81,6 +81,11 @@ internal sealed class Gate(
             AccessLog.RouteFailed(log, door.Method, door.Path, fault);
             await new Refusal(500, "Internal Server Error", "internal_error").ExecuteAsync(http);
         }
+        finally
+        {
+            if (http.Response.StatusCode >= 500)
+                database.Tally.Add(Tally.Server, Measure.ServerErrors);
+        }
     }
 
     private async ValueTask<IResult> AnswerAsync(HttpContext http, Door door, StorageUse use)

@@ -25,14 +25,17 @@ internal sealed class ApprovalStore(Database database)
         $"SELECT {Row<Approval>.Columns} FROM approval WHERE project = $1 AND id = $2 AND removed = 0";
 
     /// <summary>False: the id was used before.</summary>
-    public static async ValueTask<bool> InsertAsync(Tx tx, Approval a) =>
-        await tx.ExecuteAsync(
-            $"""
-            INSERT INTO approval ({Whole}) VALUES ({Row<Approval>.Parameters}, ${Row<Approval>.Count + 1})
-            ON CONFLICT (project, id) DO NOTHING
-            """,
-            [.. Row<Approval>.Values(a), a.Payload]
-        ) == 1;
+    public static async ValueTask<bool> InsertAsync(Tx tx, Approval a)
+    {
+        tx.Notify(Topics.List(a.Project, "approvals"));
+        return await tx.ExecuteAsync(
+                $"""
+                INSERT INTO approval ({Whole}) VALUES ({Row<Approval>.Parameters}, ${Row<Approval>.Count + 1})
+                ON CONFLICT (project, id) DO NOTHING
+                """,
+                [.. Row<Approval>.Values(a), a.Payload]
+            ) == 1;
+    }
 
     public static ValueTask<Approval?> FindAsync(Tx tx, string project, string id) =>
         tx.FirstAsync(Find, Row<Approval>.Read, project, id);
@@ -80,22 +83,30 @@ internal sealed class ApprovalStore(Database database)
         );
 
     /// <summary>The one decision. False: another was first.</summary>
-    public static async ValueTask<bool> DecideIfPendingAsync(Tx tx, Approval decided) =>
-        await tx.ExecuteAsync(
-            """
-            UPDATE approval
-            SET status = $3, decided_at = $4, decided_with = $5, decided_by = $6, feedback = $7, response = $8
-            WHERE project = $1 AND id = $2 AND status = 'pending'
-            """,
-            decided.Project,
-            decided.Id,
-            decided.Status,
-            decided.DecidedAt,
-            decided.DecidedWith,
-            decided.DecidedBy,
-            decided.Feedback,
-            decided.Response
-        ) == 1;
+    public static async ValueTask<bool> DecideIfPendingAsync(Tx tx, Approval decided)
+    {
+        tx.Notify(Topics.List(decided.Project, "approvals"));
+        var isFirst =
+            await tx.ExecuteAsync(
+                """
+                UPDATE approval
+                SET status = $3, decided_at = $4, decided_with = $5, decided_by = $6, feedback = $7, response = $8
+                WHERE project = $1 AND id = $2 AND status = 'pending'
+                """,
+                decided.Project,
+                decided.Id,
+                decided.Status,
+                decided.DecidedAt,
+                decided.DecidedWith,
+                decided.DecidedBy,
+                decided.Feedback,
+                decided.Response
+            ) == 1;
+        // What was closed with its run was waited for by nobody any more.
+        if (isFirst && decided.Status != Decision.Cancelled)
+            tx.Count(decided.Project, Measure.ApprovalWait, tx.Now - decided.RequestedAt);
+        return isFirst;
+    }
 
     public ValueTask<List<Approval>> OverdueAsync(int limit) =>
         database.ReadAsync(tx =>

@@ -26,6 +26,8 @@ internal static class DeliveryEnd
         )
             return false;
         await DeliveryRow.InsertAttemptAsync(tx, d, attempt);
+        tx.Count(d.Project, Measure.DeliveriesPostponed);
+        tx.Notify(Topics.List(d.Project, "deliveries"));
         return true;
     }
 
@@ -65,6 +67,11 @@ internal static class DeliveryEnd
             );
         if (ended != 1)
             return false;
+        tx.Notify(Topics.List(d.Project, "deliveries"));
+        tx.Count(d.Project, reason is null ? Measure.DeliveriesDelivered : Measure.DeliveriesDead);
+        // One that was made pending again was not on its way all the time.
+        if (reason is null && d.Attempts == d.Tries)
+            tx.Count(d.Project, Measure.DeliveryLatency, Math.Max(0, tx.Now - d.CreatedAt));
         if (attempt is not null)
             await DeliveryRow.InsertAttemptAsync(tx, d, attempt);
         if (
@@ -110,6 +117,7 @@ internal static class DeliveryEnd
     public static async ValueTask<bool> RequeueAsync(Tx tx, Delivery d, long giveUpAt)
     {
         tx.Notify(Topics.Deliveries);
+        tx.Notify(Topics.List(d.Project, "deliveries"));
         return await tx.ExecuteAsync(
                 """
                 UPDATE delivery
@@ -133,10 +141,9 @@ internal static class DeliveryEnd
     /// </summary>
     public static async ValueTask<int> EndWaitingAsync(Tx tx, string project, string endpoint, string reason, int limit)
     {
-        var behind = await EndAllAsync("due_at IS NULL");
-        return behind > 0
-            ? behind
-            : await EndAllAsync(
+        var ended = await EndAllAsync("due_at IS NULL");
+        if (ended == 0)
+            ended = await EndAllAsync(
                 """
                 due_at IS NOT NULL AND leased_at IS NULL AND NOT EXISTS (
                   SELECT 1 FROM delivery n
@@ -144,6 +151,12 @@ internal static class DeliveryEnd
                     AND n.status = 'pending' AND n.due_at IS NULL)
                 """
             );
+        if (ended > 0)
+        {
+            tx.Count(project, Measure.DeliveriesDead, ended);
+            tx.Notify(Topics.List(project, "deliveries"));
+        }
+        return ended;
 
         ValueTask<int> EndAllAsync(string which) =>
             tx.ExecuteAsync(

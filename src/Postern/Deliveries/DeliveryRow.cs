@@ -46,6 +46,7 @@ internal static class DeliveryRow
         );
         if (last is null)
             tx.Notify(Topics.Deliveries);
+        tx.Notify(Topics.List(d.Project, "deliveries"));
     }
 
     private const string LastOfChain = """

@@ -9,6 +9,7 @@ using Postern.Dispatch;
 using Postern.History;
 using Postern.Http;
 using Postern.Live;
+using Postern.Metrics;
 using Postern.Pages;
 using Postern.Relay.Plane;
 using Postern.Runs;
@@ -110,6 +111,7 @@ internal static class Server
         services.GetRequiredService<HealthRoutes>().Map(doors, ReferencePage.Make(app));
         doors
             .MapAccess(services)
+            .MapMetrics(services)
             .MapDispatch(services)
             .MapRuns(services)
             .MapTriggers(services)
@@ -137,12 +139,15 @@ internal static class Server
             .AddSingleton<HealthRoutes>()
             .AddSingleton<DoorTable>()
             .AddSingleton<ReactionTable>()
+            .AddSingleton<ServerDoctor>()
+            .AddSingleton<AskDoctor>(s => s.GetRequiredService<ServerDoctor>().AskAsync)
             .AddSingleton<FirstStart>()
             .AddSingleton<ServerLife>()
             .AddSingleton<ServerAddress>();
         services
             .AddAccess()
             .AddLive()
+            .AddKeptMetrics()
             .AddDeliveries()
             .AddAgents()
             .AddRuns()

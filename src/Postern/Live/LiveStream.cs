@@ -51,6 +51,9 @@ internal sealed class LiveStream : IHeldRequest
 
     public long TimesOutAt { get; }
 
+    /// <summary>Its loop has something to do later: it is woken at each look.</summary>
+    public bool IsLookedAt { get; set; }
+
     public bool TimedOut => _registry.Clock.GetTimestamp() >= TimesOutAt;
 
     public bool ClientGone => _http.RequestAborted.IsCancellationRequested;
@@ -97,7 +100,7 @@ internal sealed class LiveStream : IHeldRequest
                 _http.Abort();
             Wake();
         }
-        else if (HeartbeatDue || TimedOut)
+        else if (HeartbeatDue || TimedOut || IsLookedAt)
             Wake();
     }
 

@@ -10,7 +10,7 @@ internal static class LogStream
 {
     public static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(14);
     public static readonly byte[] Retry = "retry: 1000\n\n"u8.ToArray();
-    private static readonly byte[] KeepAlive = ": keepalive\n\n"u8.ToArray();
+    public static readonly byte[] KeepAlive = ": keepalive\n\n"u8.ToArray();
 
     /// <param name="stream">Has begun.</param>
     /// <param name="source">The log; read from here while the stream is behind its tail.</param>
@@ -65,8 +65,10 @@ internal static class LogStream
             }
         }
         if (!stream.ClientGone)
-            await stream.WriteAsync(
-                Encoding.ASCII.GetBytes($"event: end\ndata: {{\"reason\":\"{stream.WhyEnded}\"}}\n\n")
-            );
+            await stream.WriteAsync(EndOf(stream));
     }
+
+    /// <summary>The last event: why it ends.</summary>
+    public static byte[] EndOf(LiveStream stream) =>
+        Encoding.ASCII.GetBytes($"event: end\ndata: {{\"reason\":\"{stream.WhyEnded}\"}}\n\n");
 }

@@ -54,6 +54,12 @@ internal sealed class StreamRegistry(Database database, AccessWatch access, Post
             _open.TryRemove(new KeyValuePair<(string, string, string), int>(holder, 0));
     }
 
+    /// <summary>How many are open of each project that has one.</summary>
+    public IEnumerable<KeyValuePair<string, int>> OpenByProject() =>
+        _open
+            .GroupBy(open => open.Key.Project, open => open.Value, StringComparer.Ordinal)
+            .Select(open => new KeyValuePair<string, int>(open.Key, open.Sum()));
+
     private static (string Project, string Credential, string Name) HolderOf(ProjectCaller caller) =>
         (caller.Project, caller.Authority.Credential, caller.Authority.Name);
 

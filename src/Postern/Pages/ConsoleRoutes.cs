@@ -25,6 +25,7 @@ internal sealed class ConsoleRoutes(PosternOptions options, PageWriter writer, I
             .AddSingleton<OidcSignIn>()
             .AddSingleton<Stuck>()
             .AddSingleton<StuckPages>()
+            .AddSingleton<ChartReader>()
             .AddSingleton<IPages, SignInRoutes>()
             .AddSingleton<IPages, OidcRoutes>()
             .AddSingleton<IPages, OverviewPages>()
@@ -38,6 +39,8 @@ internal sealed class ConsoleRoutes(PosternOptions options, PageWriter writer, I
             .AddSingleton<IPages, CapturePages>()
             .AddSingleton<TestSender>()
             .AddSingleton<IPages, PlaygroundPages>()
+            .AddSingleton<IPages, ListStreams>()
+            .AddSingleton<IPages, ServerPages>()
             .AddSingleton<IPages, FindPages>()
             .AddBackground<ConsoleRetention>();
 

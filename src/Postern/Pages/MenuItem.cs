@@ -20,5 +20,7 @@ internal sealed record MenuItem(string Path, string Label, string Icon, long Cou
             yield return new("/deliveries", "Deliveries", "paper-airplane", context.Waiting.DeadLetters);
         if (context.MayPlay)
             yield return new("/playground", "Playground", "beaker");
+        if (context.MayAdmin && context.IsDefaultProject)
+            yield return new("/server", "Server", "tools");
     }
 }

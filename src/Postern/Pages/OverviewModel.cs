@@ -8,10 +8,12 @@ namespace Postern.Pages;
 /// <param name="OpenTriggers">Triggers that anybody on the network may call.</param>
 /// <param name="ShowsRuns">Whoever is signed in may read runs.</param>
 /// <param name="Stuck">What does not go on as it should.</param>
+/// <param name="Charts">What happened.</param>
 internal sealed record OverviewModel(
     IReadOnlyList<Run> Failed,
     int DisabledEndpoints,
     int OpenTriggers,
     bool ShowsRuns,
-    int Stuck
+    int Stuck,
+    ChartsModel Charts
 );

@@ -12,7 +12,8 @@ internal sealed class OverviewPages(
     RunStore runs,
     WebhookEndpoints endpoints,
     TriggerStore triggers,
-    Stuck stuck
+    Stuck stuck,
+    ChartReader charts
 ) : IPages
 {
     private const int LastFailures = 20;
@@ -23,6 +24,14 @@ internal sealed class OverviewPages(
     private async Task<IResult> Show(PageContext context)
     {
         context.Caller.DecidedByHandler();
+        if (
+            !PageFilters
+                .Read(context.Http, ChartReader.ChartFilter, ChartReader.SpanFilter)
+                .Try(out var filters, out var wrong)
+        )
+            return wrong;
+        if (!(await charts.ReadAsync(context, filters)).Try(out var drawn, out var unknown))
+            return unknown;
         var mayRuns = context.Caller.Allows("read", "runs");
         var (disabled, open) = (new List<WebhookEndpoint>(), new List<Trigger>());
         if (context.Caller.Allows("read", "deliveries"))
@@ -33,7 +42,7 @@ internal sealed class OverviewPages(
         var waits = mayRuns ? (await stuck.FindAsync(context.Project, context.MayAdmin)).Count : 0;
         return await writer.PageAsync<OverviewPage, OverviewModel>(
             context,
-            new OverviewModel(failed, disabled.Count, open.Count, mayRuns, waits)
+            new OverviewModel(failed, disabled.Count, open.Count, mayRuns, waits, drawn)
         );
     }
 

@@ -30,6 +30,9 @@ internal sealed class PageContext(HttpContext http, ProjectCaller? caller, Paths
     /// <summary>The project's name; empty on pages for anyone.</summary>
     public string ProjectName { get; init; } = "";
 
+    /// <summary>The server's first project, whose admin sees the server.</summary>
+    public bool IsDefaultProject { get; init; }
+
     /// <summary>What waits: shown in the menu, and counted in the window's title.</summary>
     public Waiting Waiting { get; init; } = Waiting.Nothing;
 

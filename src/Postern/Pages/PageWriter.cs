@@ -25,6 +25,7 @@ internal sealed class PageWriter(
         {
             ProjectName = await projects.NameAsync(caller.Project),
             Waiting = await counts.OfAsync(caller),
+            IsDefaultProject = caller.Project == await projects.DefaultAsync(),
         };
 
     /// <summary>The context of a stream: it shows neither menu nor project.</summary>
@@ -60,6 +61,7 @@ internal sealed class PageWriter(
                 ? new PageContext(http, caller, paths, database.Now)
                 {
                     ProjectName = await projects.NameAsync(caller.Project),
+                    IsDefaultProject = caller.Project == await projects.DefaultAsync(),
                 }
                 : ContextOfAnyone(http);
         var model = new ErrorModel(refusal, http.Features.Get<ConsoleForm>());

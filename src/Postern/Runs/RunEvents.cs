@@ -14,6 +14,7 @@ internal sealed class RunEvents(Database database)
     public static ValueTask<int> InsertAsync(Tx tx, string project, string run, RunEvent e)
     {
         tx.Notify(run);
+        tx.Notify(Topics.List(project, "runs"));
         return tx.ExecuteAsync(
             """
             INSERT INTO run_event (project, run, seq, at, type, attempt, actor, credential, from_status, to_status,

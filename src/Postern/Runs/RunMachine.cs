@@ -50,6 +50,7 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
                 To = run.Status,
             }
         );
+        RunTally.Created(tx, run);
         await created.RaiseAsync(tx, new RunCreated(run));
         return run;
     }
@@ -117,6 +118,7 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
                 Digest = change.Digest,
             }
         );
+        RunTally.Moved(tx, run, next);
         await moved.RaiseAsync(tx, new RunMoved(run, next, change.By, change.Notice));
         return next;
     }

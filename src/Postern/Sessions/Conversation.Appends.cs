@@ -167,6 +167,7 @@ internal sealed partial class Conversation
             tx.Now,
             records.Sum(r => r.Size)
         );
+        SessionStore.ListChanged(tx, session.Project);
         var now = session with { InNext = seq, InMessageSeq = message, StopSeq = stop, MessageNext = messages };
         if (writer.Person is not null)
             await RecordStore.SaveReadPositionAsync(tx, name, writer.Person, session.OutNext);
@@ -270,6 +271,7 @@ internal sealed partial class Conversation
             now.TurnOutSeq,
             tx.Now
         );
+        SessionStore.ListChanged(tx, now.Project);
         await AgentPlaces.FreeAsync(tx, now.Project, now.Agent, ofSession: true);
         if (now.CurrentRun is { } run)
         {

@@ -136,6 +136,7 @@ internal sealed partial class Conversation
             tx.Now,
             reason
         );
+        SessionStore.ListChanged(tx, session.Project);
         await AgentPlaces.FreeAsync(tx, session.Project, session.Agent, ofSession: true);
         return true;
     }

@@ -73,6 +73,7 @@ internal sealed partial class Conversation(
         );
         await raise.RunStarted.RaiseAsync(tx, new SessionRunStarted(session, run.Id));
         tx.Notify(session.Id);
+        SessionStore.ListChanged(tx, session.Project);
         return run.Id;
     }
 

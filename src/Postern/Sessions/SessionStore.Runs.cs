@@ -14,14 +14,17 @@ internal sealed partial class SessionStore
         tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", project, id);
 
     /// <summary>A message beside the turns was written: the number of the next one.</summary>
-    public static ValueTask<int> SetMessageNextAsync(Tx tx, string project, string id, long next) =>
-        tx.ExecuteAsync(
+    public static ValueTask<int> SetMessageNextAsync(Tx tx, string project, string id, long next)
+    {
+        ListChanged(tx, project);
+        return tx.ExecuteAsync(
             "UPDATE session SET message_next = $3, updated_at = $4 WHERE project = $1 AND id = $2",
             project,
             id,
             next,
             tx.Now
         );
+    }
 
     /// <summary>Turns of an agent that are under way.</summary>
     public static ValueTask<long> OpenTurnsAsync(Tx tx, string project, string agent) =>

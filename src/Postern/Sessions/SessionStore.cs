@@ -115,8 +115,13 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
             ) == 1;
         if (made && s.ExternalId is not null)
             tx.Notify(Topics.Named(s.Project, s.ExternalId));
+        if (made)
+            ListChanged(tx, s.Project);
         return made;
     }
+
+    /// <summary>What a list of sessions shows has changed.</summary>
+    public static void ListChanged(Tx tx, string project) => tx.Notify(Topics.List(project, "sessions"));
 
     public static ValueTask<int> WriteThroughAsync(
         Tx tx,
@@ -155,6 +160,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
                 setMetadata ? metadata : session.Metadata,
                 tx.Now
             );
+            ListChanged(tx, name.Project);
             return await LockAsync(tx, name.Project, name.Id);
         });
 

@@ -24,6 +24,10 @@ internal sealed class RetentionOptions
     [Range(1, 3650)]
     public int AuditDays { get; set; } = 90;
 
+    [Description("Days that the metrics of hours are kept. Those of minutes are kept for 48 hours.")]
+    [Range(1, 366)]
+    public int MetricDays { get; set; } = 90;
+
     [Description(
         "Days that a closed or expired session is kept with its records and transcript. 0 keeps them for ever."
     )]

@@ -65,5 +65,21 @@ internal abstract class Database : IAsyncDisposable
     /// <summary>Whether writes succeed: for readiness.</summary>
     public virtual WriteHealth Writes { get; } = new();
 
+    /// <summary>What this node counts, until it is kept.</summary>
+    public virtual Tally Tally { get; } = new();
+
+    /// <summary>Commands that wait for the writer, or are under way.</summary>
+    public virtual int QueuedWrites => 0;
+
+    /// <summary>How large the database is, and what room it has.</summary>
+    public virtual ValueTask<StorageRoom> RoomAsync() => new(new StorageRoom(null, null));
+
     public abstract ValueTask DisposeAsync();
+
+    /// <summary>Reports a commit.</summary>
+    protected void Committed(int commands, TimeSpan took)
+    {
+        StorageMeter.Committed(commands, took);
+        Tally.AddSpan(Tally.Server, Measure.CommitTime, (long)took.TotalMicroseconds);
+    }
 }

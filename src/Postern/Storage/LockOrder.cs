@@ -58,6 +58,8 @@ internal sealed partial class LockOrder
         // Written by the relay alone, a statement each.
         "node",
         "hint_log",
+        // A row is written by the one process that counted it.
+        "metric",
     };
 
     private static readonly Dictionary<string, int> Ranks = Order

@@ -50,6 +50,16 @@ internal sealed class PostgresDatabase : Database
 
     public override string Kind => "postgresql";
 
+    public override int QueuedWrites => _inFlight;
+
+    public override async ValueTask<StorageRoom> RoomAsync() =>
+        new(
+            await ReadAsync(tx =>
+                tx.FirstAsync<long?>("SELECT pg_database_size(current_database())", r => r.GetInt64(0))
+            ),
+            null
+        );
+
     internal PostgresPositions Positions { get; }
 
     public static NpgsqlDataSource CreateSource(string connectionString) =>
@@ -105,7 +115,7 @@ internal sealed class PostgresDatabase : Database
                     commit.Topics = tx.Touched;
                     await CommitAsync(place.Connection!, transaction, commit);
                     Told(tx);
-                    StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
+                    Committed(1, Stopwatch.GetElapsedTime(began));
                     return result;
                 }
                 catch (PostgresException fault) when (attempt < MaxTries && IsConflict(fault))
@@ -228,7 +238,7 @@ internal sealed class PostgresDatabase : Database
             throw Unknown(fault);
         }
         Told(tx);
-        StorageMeter.Committed(1, Stopwatch.GetElapsedTime(began));
+        Committed(1, Stopwatch.GetElapsedTime(began));
         return result;
     }
 
@@ -345,6 +355,7 @@ internal sealed class PostgresDatabase : Database
     {
         Writes.Succeeded();
         Changes.Marked(tx.Touched);
+        Tally.Add(tx.Tallied);
         Changes.Committed(tx.Touched);
     }
 

@@ -70,11 +70,12 @@ internal sealed partial class SqliteDatabase
         // It is committed: first the answers, then whoever wants to know, and none of them on this thread.
         Writes.Succeeded();
         Changes.Marked(tx.Touched);
+        Tally.Add(tx.Tallied);
         Answer(batch);
         var commands = batch.Count;
         batch.Clear();
         Changes.Committed(tx.Touched);
-        StorageMeter.Committed(commands, Stopwatch.GetElapsedTime(began));
+        Committed(commands, Stopwatch.GetElapsedTime(began));
     }
 
     /// <summary>
@@ -118,7 +119,7 @@ internal sealed partial class SqliteDatabase
 
     private void RunInSavepoint(SqliteWrite write, SqliteTx tx)
     {
-        var touched = tx.TouchedCount;
+        var told = tx.Told;
         _writing.Execute("SAVEPOINT command", []);
         try
         {
@@ -130,7 +131,7 @@ internal sealed partial class SqliteDatabase
             // fault and not with one about the savepoint.
             if (!RollBackToSavepoint())
                 throw;
-            tx.ForgetTouched(touched);
+            tx.ForgetTold(told);
             tx.Cache.Clear();
             write.Fault = fault is SqliteException sqlite ? SqliteFaults.Translate(sqlite) : fault;
         }

@@ -48,12 +48,14 @@ internal sealed partial class SqliteDatabase : Database
     [ThreadStatic]
     private static bool _inCommand;
 
+    private readonly string _file;
     private int _queued;
     private int _writerSleeps;
     private volatile bool _closing;
 
     public SqliteDatabase(string file, TimeProvider clock)
     {
+        _file = file;
         _wall = clock;
         _clock = new SteadyClock(clock);
         _sinceBoot = SteadyClock.SinceBoot();
@@ -87,7 +89,18 @@ internal sealed partial class SqliteDatabase : Database
 
     public override string Kind => "sqlite";
 
+    public override int QueuedWrites => Volatile.Read(ref _queued);
+
     public override bool IsEmbedded => true;
+
+    /// <summary>The file with its log, and what is free where it is.</summary>
+    public override ValueTask<StorageRoom> RoomAsync()
+    {
+        var bytes = new[] { _file, _file + "-wal" }.Sum(name =>
+            new FileInfo(name) is { Exists: true } one ? one.Length : 0
+        );
+        return new(new StorageRoom(bytes, new DriveInfo(Path.GetFullPath(_file)).AvailableFreeSpace));
+    }
 
     /// <summary>The machine's own clock, which anybody may set: for starting with, and for comparing.</summary>
     internal static long Microseconds(TimeProvider clock) =>

@@ -15,6 +15,9 @@ internal static class Topics
     /// <summary>A delivery became due.</summary>
     public const string Deliveries = "deliveries";
 
+    /// <summary>Something in a list of a project changed: <c>runs</c>, <c>sessions</c>, and so on.</summary>
+    public static string List(string project, string list) => project + "/list/" + list;
+
     /// <summary>A run of a <c>pull</c> agent can be claimed.</summary>
     public static string Claimable(string project, string agent) => project + "/claim/" + agent;
 

@@ -9,6 +9,7 @@ namespace Postern.Storage;
 internal abstract class Tx
 {
     private List<string>? _touched;
+    private List<Counted>? _counted;
 
     /// <summary>
     /// Whether a query may hold statements that write (<c>WITH … AS (UPDATE … RETURNING …)</c>): PostgreSQL; SQLite
@@ -89,9 +90,21 @@ internal abstract class Tx
     /// <summary>Announces a topic (a session's id, <see cref="Topics"/>) once this transaction has committed.</summary>
     public void Notify(string topic) => (_touched ??= []).Add(topic);
 
+    /// <summary>Counts something once this transaction has committed (<see cref="Tally"/>).</summary>
+    /// <param name="value">How often, or for a span its microseconds.</param>
+    public void Count(string project, Measure measure, long value = 1) =>
+        (_counted ??= []).Add(new Counted(project, measure, value));
+
+    internal IReadOnlyList<Counted> Tallied => _counted ?? (IReadOnlyList<Counted>)[];
+
     internal IReadOnlyList<string> Touched => _touched ?? (IReadOnlyList<string>)[];
 
-    internal void ForgetTouched(int keep) => _touched?.RemoveRange(keep, _touched.Count - keep);
+    /// <summary>How much it has announced and counted, so that a part of it can be undone.</summary>
+    internal (int Touched, int Counted) Told => (_touched?.Count ?? 0, _counted?.Count ?? 0);
 
-    internal int TouchedCount => _touched?.Count ?? 0;
+    internal void ForgetTold((int Touched, int Counted) keep)
+    {
+        _touched?.RemoveRange(keep.Touched, _touched.Count - keep.Touched);
+        _counted?.RemoveRange(keep.Counted, _counted.Count - keep.Counted);
+    }
 }

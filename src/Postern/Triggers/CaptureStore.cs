@@ -12,13 +12,16 @@ internal sealed class CaptureStore(Database database)
     /// <summary>Filtered requests of a trigger whose bodies are kept.</summary>
     public const long FilteredBodies = 20;
 
-    public static ValueTask<int> InsertAsync(Tx tx, Capture c) =>
-        tx.ExecuteAsync(
+    public static ValueTask<int> InsertAsync(Tx tx, Capture c)
+    {
+        tx.Count(c.Project, c.Status == Capture.Filtered ? Measure.CapturesFiltered : Measure.CapturesTaken);
+        return tx.ExecuteAsync(
             $"""
             INSERT INTO capture ({Row<Capture>.Columns}) VALUES ({Row<Capture>.Parameters})
             """,
             Row<Capture>.Values(c)
         );
+    }
 
     public static ValueTask<Capture?> FindAsync(Tx tx, string project, string uid, string id) =>
         tx.FirstAsync(
@@ -203,6 +206,12 @@ internal sealed class CaptureStore(Database database)
             error,
             tx.Now
         );
+        if (freed.Count > 0)
+            tx.Count(
+                project,
+                status == Capture.Success ? Measure.CapturesSucceeded : Measure.CapturesFailed,
+                freed.Count
+            );
         foreach (var uid in freed.GroupBy(u => u, StringComparer.Ordinal))
             await TriggerStore.FreeAsync(tx, project, uid.Key, uid.Count());
     }

@@ -18,6 +18,8 @@ public sealed class AssetTests
         ("oat/oat.min.css", "271d2b00e839547c3f9179e21b3b2ead0ab2789e616642adc8bc07b9a35692cd"),
         ("oat/sidebar.js", "d53d62423358020c18872698a2449b632d75e95bc1d4fff175cbc161dca9da03"),
         ("oat/tabs.js", "247a7c2aeeacb296f921e1b814a96156b22e8a05b9b9678094b13624276111bc"),
+        ("uplot/LICENSE", "8f989229699b4fe2f1a0432d0e9edc338a8a911e250e2d1b01ecd770a5f5b1bd"),
+        ("uplot/uPlot.iife.min.js", "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f"),
         ("octicons/*", "ac6b3c8b98bba649a5133d9555056f3a9d3e93fe5cc5acb55fc22146b419e7d2"),
     ];
 

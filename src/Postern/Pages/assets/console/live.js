@@ -89,6 +89,10 @@ function open() {
     typing.hidden = false;
     typing.lastElementChild.append(JSON.parse(event.data));
   }));
+  source.addEventListener('changed', (event) => {
+    last = event.lastEventId || last;
+    lookSoon();
+  });
   source.addEventListener('end', (event) => {
     const { reason } = JSON.parse(event.data);
     close('');
@@ -102,6 +106,72 @@ function open() {
       say('ended', reason);
     }
   });
+}
+
+// A list: its rows change where they stand; what is new is counted, and pushes nothing away.
+const between = 2000;
+let looking = 0;
+let lookedAt = 0;
+
+function lookSoon() {
+  if (looking) return;
+  looking = setTimeout(async () => {
+    lookedAt = Date.now();
+    await look().catch(() => {});
+    looking = 0;
+  }, Math.max(300, lookedAt + between - Date.now()));
+}
+
+async function read(url) {
+  const answer = await fetch(url, { headers: { Accept: 'text/html' } });
+  if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+  const template = document.createElement('template');
+  template.innerHTML = policy.createHTML(await answer.text());
+  return template.content;
+}
+
+const rowsOf = (root) => [...root.querySelectorAll('table.list > tbody > tr[id]')];
+
+// In place of the row with the same id; what only the person did to it stays.
+function change(row) {
+  const old = document.getElementById(row.id);
+  for (const box of row.querySelectorAll('input[type=checkbox]')) {
+    const before = old.querySelector(`input[name="${box.name}"]`);
+    if (before) box.checked = before.checked;
+  }
+  put(row);
+}
+
+async function look() {
+  const shown = new Set(rowsOf(document).map((row) => row.id));
+  const now = await read(location.href);
+  const found = rowsOf(now);
+  const changed = new Map(found.filter((row) => shown.has(row.id)).map((row) => [row.id, row]));
+  // What is new has pushed some of those in view out of the first page: they are asked for where they stand.
+  if (changed.size < shown.size && page.dataset.from) {
+    const here = new URL(location.href);
+    here.searchParams.set('cursor', page.dataset.from);
+    for (const row of rowsOf(await read(here))) if (shown.has(row.id)) changed.set(row.id, row);
+  }
+  for (const row of changed.values()) change(row);
+  for (const id of shown) {
+    if (!changed.has(id)) document.getElementById(id)?.setAttribute('data-gone', '');
+  }
+  count(page.dataset.list === 'first' ? found.filter((row) => !shown.has(row.id)).length : 0, found.length, shown.size);
+  document.title = now.querySelector('title')?.textContent ?? document.title;
+  for (const link of now.querySelectorAll('aside a[data-path]')) {
+    const here = document.querySelector(`aside a[data-path="${link.dataset.path}"]`);
+    here?.querySelector('.count')?.remove();
+    const words = link.querySelector('.count');
+    if (words) here?.append(words);
+  }
+}
+
+function count(fresh, found, shown) {
+  const link = page.querySelector('a');
+  link.hidden = fresh === 0;
+  const words = `${fresh}${fresh === found && shown > 0 ? '+' : ''} new`;
+  if (link.textContent !== words) link.textContent = words;
 }
 
 function close(word) {

@@ -1,0 +1,52 @@
+using System.Text;
+using Postern.Storage;
+
+namespace Postern.Live;
+
+/// <summary>
+/// A stream that says that something has changed, and not what: <c>event: changed</c>, at most once a second however
+/// much changes. Whoever gets it asks for what it shows. It says so once when it begins, since it cannot know what
+/// happened between the page and the stream, or before a reconnection; so nothing is missed.
+/// </summary>
+internal sealed class ChangeStream(LiveStream stream, Database database, TimeProvider clock)
+{
+    private static readonly TimeSpan Between = TimeSpan.FromSeconds(1);
+    private int _changed = 1;
+
+    /// <summary>Follows a topic until the stream ends.</summary>
+    /// <param name="topic">What commits announce.</param>
+    public async Task FollowAsync(string topic)
+    {
+        if (!await stream.WriteAsync(LogStream.Retry))
+            return;
+        using var listening = database.Changes.Listen(topic, Heard);
+        var said = long.MinValue;
+        while (stream.WhyEnded is null && !stream.ClientGone)
+        {
+            var mayTell = said == long.MinValue || clock.GetElapsedTime(said) >= Between;
+            if (mayTell && Interlocked.Exchange(ref _changed, 0) == 1)
+            {
+                if (
+                    !await stream.WriteAsync(
+                        Encoding.ASCII.GetBytes($"id: {database.Now}\nevent: changed\ndata: {{}}\n\n")
+                    )
+                )
+                    return;
+                said = clock.GetTimestamp();
+                continue;
+            }
+            if (stream.HeartbeatDue && !await stream.WriteAsync(LogStream.KeepAlive))
+                return;
+            stream.IsLookedAt = Volatile.Read(ref _changed) == 1;
+            await stream.WaitAsync();
+        }
+        if (!stream.ClientGone)
+            await stream.WriteAsync(LogStream.EndOf(stream));
+    }
+
+    private void Heard()
+    {
+        if (Interlocked.Exchange(ref _changed, 1) == 0)
+            stream.Wake();
+    }
+}

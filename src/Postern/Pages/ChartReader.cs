@@ -1,0 +1,52 @@
+using Postern.Http;
+using Postern.Metrics;
+
+namespace Postern.Pages;
+
+/// <summary>Reads the charts of the overview: which may be seen, and the figures of those that are shown.</summary>
+internal sealed class ChartReader(MetricReader metrics, Paths paths)
+{
+    public const string ChartFilter = "chart";
+    public const string SpanFilter = "span";
+
+    /// <summary>Without kinds: whoever is signed in may see none.</summary>
+    public async ValueTask<Checked<ChartsModel>> ReadAsync(PageContext context, PageFilters filters)
+    {
+        if (ChartSpan.Find(filters[SpanFilter] is { Length: > 0 } asked ? asked : "1h") is not { } span)
+            return PageFilters.Bad("span: " + Wire.Cut(filters[SpanFilter], 64) + " is none");
+        var name = filters[ChartFilter];
+        if (name.Length > 0 && ChartKind.Find(name) is null)
+            return PageFilters.Bad("chart: " + Wire.Cut(name, 64) + " is none");
+        var kinds = await MayAsync(context);
+        if (kinds.Count == 0)
+            return new ChartsModel(ChartKind.All[0], span, [], []);
+        // One that he may not see looks like the first that he may: the address says nothing about what there is.
+        var shown = kinds.Find(kind => kind.Name == name) ?? kinds[0];
+        var drawn = span.ShowsGroup ? kinds.FindAll(kind => kind.Group == shown.Group) : [shown];
+        var (from, to) = span.Of(context.Now);
+        var series = await metrics.ReadAsync(
+            context.Project,
+            [.. drawn.SelectMany(kind => kind.Columns).Select(column => column.Kind).Distinct()],
+            span.Width,
+            from,
+            to
+        );
+        return new ChartsModel(
+            shown,
+            span,
+            kinds,
+            [.. drawn.Select(kind => new ChartTable(kind, span, context.Now, series, ListOf(kind)))]
+        );
+    }
+
+    private string? ListOf(ChartKind kind) => kind.List is { } list ? paths.Of(list).Replace("&", "&amp;") : null;
+
+    private async ValueTask<List<ChartKind>> MayAsync(PageContext context)
+    {
+        var kinds = new List<ChartKind>();
+        foreach (var kind in ChartKind.All)
+            if (await metrics.MayReadAsync(context.Caller, kind.Columns[0].Kind))
+                kinds.Add(kind);
+        return kinds;
+    }
+}

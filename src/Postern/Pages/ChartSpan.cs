@@ -1,0 +1,28 @@
+using Postern.Metrics;
+
+namespace Postern.Pages;
+
+/// <summary>A time that charts look back over.</summary>
+/// <param name="Name">As it stands in the address.</param>
+/// <param name="Steps">Minutes or hours.</param>
+internal sealed record ChartSpan(string Name, string Label, MetricWidth Width, int Steps)
+{
+    public static readonly ChartSpan[] All =
+    [
+        new("1h", "Last hour", MetricWidth.Minute, 60),
+        new("48h", "48 hours", MetricWidth.Minute, 48 * 60),
+        new("90d", "90 days", MetricWidth.Hour, 90 * 24),
+    ];
+
+    /// <summary>A group's charts fit on a page together where their tables are short.</summary>
+    public bool ShowsGroup => Steps <= 60;
+
+    /// <summary>The minutes or hours up to now, the one under way included.</summary>
+    public (long From, long To) Of(long now)
+    {
+        var to = Width.StartOf(now) + Width.Length;
+        return (to - (Steps * Width.Length), to);
+    }
+
+    public static ChartSpan? Find(string name) => Array.Find(All, span => span.Name == name);
+}

@@ -1,0 +1,12 @@
+namespace Postern.Pages;
+
+/// <summary>Something that the doctor says of a server.</summary>
+/// <param name="Level"><see cref="Ok"/>, <see cref="Weak"/> or <see cref="Wrong"/>.</param>
+/// <param name="What">One word or two for its column.</param>
+/// <param name="Words">What it is, and what to do.</param>
+internal sealed record DoctorFinding(string Level, string What, string Words)
+{
+    public const string Ok = "ok";
+    public const string Weak = "weak";
+    public const string Wrong = "wrong";
+}

@@ -1,0 +1,31 @@
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Pages;
+
+/// <summary>What the page of the server shows.</summary>
+internal sealed record ServerModel
+{
+    /// <summary>This node, as its metrics are kept under.</summary>
+    public required string Node { get; init; }
+
+    /// <summary>Since this process started.</summary>
+    public required TimeSpan Uptime { get; init; }
+
+    public required string Database { get; init; }
+
+    public required int Schema { get; init; }
+
+    public required StorageRoom Room { get; init; }
+
+    public required int QueuedWrites { get; init; }
+
+    public required int Streams { get; init; }
+
+    /// <summary>The nodes of the last minutes.</summary>
+    public required IReadOnlyList<ServerNode> Nodes { get; init; }
+
+    public required DoctorReport Doctor { get; init; }
+
+    public required IReadOnlyList<ShownSetting> Settings { get; init; }
+}

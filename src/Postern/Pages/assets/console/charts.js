@@ -1,0 +1,78 @@
+// Draws each chart from the table beneath it. A click goes to the list of that minute or hour.
+import './console.js';
+
+const dashes = [[], [7, 4], [2, 3], [9, 3, 2, 3], [4, 2], [1, 4]];
+const drawn = new Map();
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+// A point a step from the first to the last; where the table has no row, nothing happened.
+function read(table) {
+  const { from, to, step, empty } = table.dataset;
+  const lines = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent);
+  const rows = new Map([...table.tBodies[0].rows].map((row) => [Number(row.dataset.t), row]));
+  const data = [[], ...lines.map(() => [])];
+  for (let at = Number(from); at < Number(to); at += Number(step)) {
+    data[0].push(at);
+    const cells = rows.get(at)?.cells;
+    lines.forEach((_, i) => {
+      const value = cells ? Number(cells[i + 1].textContent) : NaN;
+      data[i + 1].push(Number.isNaN(value) ? (empty === '0' ? 0 : null) : value);
+    });
+  }
+  return { lines, data };
+}
+
+function iso(seconds) {
+  return new Date(seconds * 1000).toISOString().replace('.000', '');
+}
+
+function draw(figure) {
+  const table = figure.querySelector('table');
+  const plot = figure.querySelector('.plot');
+  if (!table) return;
+  const { lines, data } = read(table);
+  const axis = { stroke: colour('--muted-foreground'), grid: { stroke: colour('--border'), width: 1 }, ticks: { show: false } };
+  plot.hidden = false;
+  drawn.get(plot)?.destroy();
+  const chart = new uPlot({
+    width: plot.clientWidth,
+    height: 190,
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
+    cursor: { drag: { x: false, y: false }, points: { size: 6 } },
+    scales: { y: { range: (_, low, high) => [0, Math.max(1, high ?? 1) * 1.05] } },
+    axes: [axis, { ...axis, size: 58 }],
+    series: [
+      { label: 'UTC', value: '{YYYY}-{MM}-{DD} {HH}:{mm}' },
+      ...lines.map((label, i) => ({
+        label,
+        stroke: colour(`--line-${i % 6}`),
+        width: 2,
+        dash: dashes[i % 6],
+        points: { size: 5 },
+        value: (_, value) => (value === null || value === undefined ? '–' : value.toLocaleString()),
+      })),
+    ],
+  }, data, plot);
+  drawn.set(plot, chart);
+  if (!table.dataset.list) return;
+  chart.over.classList.add('leads');
+  chart.over.addEventListener('click', () => {
+    const at = chart.data[0][chart.posToIdx(chart.cursor.left)];
+    location.href = table.dataset.list.replace('{from}', iso(at)).replace('{to}', iso(at + Number(table.dataset.step)));
+  });
+}
+
+function drawAll() {
+  for (const figure of document.querySelectorAll('figure.chart')) draw(figure);
+}
+
+drawAll();
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', drawAll);
+new ResizeObserver((changed) => {
+  for (const { target } of changed)
+    for (const [plot, chart] of drawn)
+      if (target.contains(plot)) chart.setSize({ width: plot.clientWidth, height: 190 });
+}).observe(document.getElementById('main'));

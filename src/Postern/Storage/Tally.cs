@@ -1,0 +1,121 @@
+using System.Collections.Concurrent;
+
+namespace Postern.Storage;
+
+/// <summary>
+/// What this node has counted since it was last emptied, by project: to count is one look into a dictionary and one
+/// increment, without a lock and without an allocation. Once a minute all of it is taken out and kept in the database.
+/// What a transaction counts (<see cref="Tx.Count"/>) gets here once it has committed.
+/// </summary>
+internal sealed class Tally
+{
+    /// <summary>
+    /// In place of a project: what is of the server as a whole, and refusals that prove no project.
+    /// </summary>
+    public const string Server = "-";
+
+    private readonly ConcurrentDictionary<string, Cells> _projects = new(StringComparer.Ordinal);
+    private List<KeyValuePair<string, Cells>> _leaving = [];
+
+    /// <summary>Projects that something is counted of.</summary>
+    public int Count => _projects.Count;
+
+    /// <summary>It happened so often.</summary>
+    public void Add(string project, Measure measure, long times = 1) =>
+        Interlocked.Add(ref CellsOf(project).Counts[(int)measure], times);
+
+    /// <summary>It took so long.</summary>
+    /// <param name="span">Microseconds.</param>
+    public void AddSpan(string project, Measure measure, long span)
+    {
+        var cells = CellsOf(project);
+        Interlocked.Increment(ref cells.BucketsOf(measure)[SpanBuckets.Of(span)]);
+        Interlocked.Increment(ref cells.Counts[(int)measure]);
+        cells.Raise(measure, span);
+    }
+
+    /// <summary>It stands at a value, of which the greatest is kept.</summary>
+    public void Level(string project, Measure measure, long value) => CellsOf(project).Raise(measure, value);
+
+    /// <summary>What a transaction counted that has committed.</summary>
+    internal void Add(IReadOnlyList<Counted> counted)
+    {
+        for (var i = 0; i < counted.Count; i++)
+        {
+            var (project, measure, value) = counted[i];
+            if (MeasureKind.Of(measure).IsSpan)
+                AddSpan(project, measure, value);
+            else
+                Add(project, measure, value);
+        }
+    }
+
+    /// <summary>
+    /// Takes out what is there. A project of which nothing is there is left out from then on; since somebody may hold
+    /// its cells at this moment, they are looked at once more the next time.
+    /// </summary>
+    public List<TallyRow> Drain()
+    {
+        var rows = new List<TallyRow>();
+        foreach (var (project, cells) in _leaving)
+            cells.DrainTo(project, rows);
+        _leaving = [];
+        foreach (var one in _projects)
+        {
+            var before = rows.Count;
+            one.Value.DrainTo(one.Key, rows);
+            if (rows.Count == before && _projects.TryRemove(one))
+                _leaving.Add(one);
+        }
+        return rows;
+    }
+
+    private Cells CellsOf(string project) =>
+        _projects.TryGetValue(project, out var cells) ? cells : _projects.GetOrAdd(project, static _ => new Cells());
+
+    private sealed class Cells
+    {
+        private readonly long[] _max = new long[MeasureKind.All.Length];
+        private readonly long[]?[] _buckets = new long[]?[MeasureKind.All.Length];
+
+        public long[] Counts { get; } = new long[MeasureKind.All.Length];
+
+        /// <summary>Made when the first span is counted.</summary>
+        public long[] BucketsOf(Measure measure) =>
+            Volatile.Read(ref _buckets[(int)measure])
+            ?? Interlocked.CompareExchange(ref _buckets[(int)measure], new long[SpanBuckets.Count], null)
+            ?? _buckets[(int)measure]!;
+
+        public void Raise(Measure measure, long value)
+        {
+            ref var max = ref _max[(int)measure];
+            var before = Volatile.Read(ref max);
+            while (value > before)
+            {
+                var seen = Interlocked.CompareExchange(ref max, value, before);
+                if (seen == before)
+                    return;
+                before = seen;
+            }
+        }
+
+        public void DrainTo(string project, List<TallyRow> rows)
+        {
+            for (var i = 0; i < Counts.Length; i++)
+            {
+                var count = Interlocked.Exchange(ref Counts[i], 0);
+                var max = Interlocked.Exchange(ref _max[i], 0);
+                if (count == 0 && max == 0)
+                    continue;
+                long[]? taken = null;
+                if (Volatile.Read(ref _buckets[i]) is { } buckets)
+                {
+                    taken = new long[SpanBuckets.Count];
+                    for (var b = 0; b < taken.Length; b++)
+                        taken[b] = Interlocked.Exchange(ref buckets[b], 0);
+                }
+                rows.Add(new TallyRow(project, (Measure)i, count, max, taken));
+            }
+        }
+    }
+}
