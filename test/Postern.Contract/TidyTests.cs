@@ -206,6 +206,21 @@ public sealed partial class TidyTests
         );
     }
 
+    /// <summary>Records whose members are set by position, more of them than anybody can count.</summary>
+    private static readonly string[] SetByPosition = ["RunFilter", "SessionFilter"];
+
+    [Fact]
+    public void What_has_many_members_is_set_by_their_names()
+    {
+        var found = typeof(Postern.Storage.Database)
+            .Assembly.GetTypes()
+            .Where(t =>
+                t.GetMethod("<Clone>$") is not null && t.GetConstructors().Any(c => c.GetParameters().Length > 9)
+            )
+            .Select(t => t.Name);
+        Assert.Equal(SetByPosition, found.Order(StringComparer.Ordinal));
+    }
+
     /// <summary>A pair of which one is null is taken apart wrongly one day: <c>Checked</c> is not.</summary>
     [Fact]
     public void What_may_be_refused_is_no_pair()

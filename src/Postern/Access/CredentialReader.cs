@@ -26,49 +26,54 @@ internal sealed class CredentialReader(
     public async ValueTask<CredentialAnswer> TryAsync(HttpContext http, Door door, long now)
     {
         var (headers, opens) = (http.Request.Headers, door.Credentials);
-        var isSigned = (opens & Credentials.CallbackSignature) != 0 && CallbackCredentials.IsSigned(headers);
-        if ((opens & Credentials.CallbackSecret) != 0)
-            return isSigned && headers["X-Callback-Secret"].Count == 0
-                ? await callbacks.TrySignedAsync(http, door)
-                : callbacks.TrySecret(headers);
         if (opens == Credentials.Console)
             return await TryConsoleAsync(http, now);
-        if ((opens & Credentials.CallbackToken) != 0 && headers[CallbackTokenHeader].Count > 0)
-        {
-            if (headers[CallbackTokenHeader].Count > 1 || isSigned || BearerOrKey(headers) is not null)
-                return CredentialAnswer.Ambiguous;
-            return await callbacks.TryTokenAsync(http);
-        }
-        if (isSigned)
-            return BearerOrKey(headers) is null
-                ? await callbacks.TrySignedAsync(http, door)
-                : CredentialAnswer.Ambiguous;
-        var internalKey = (opens & Credentials.InternalKey) != 0 ? headers["X-Internal-API-Key"] : default;
-        if (
-            Disagree(headers.Authorization, headers["X-API-Key"])
-            || (
-                internalKey.Count > 0
-                && (internalKey.Count > 1 || BearerOrKey(headers) is { } other && other != internalKey[0])
-            )
-        )
+        if (await TryCallbackAsync(http, door) is { } callback)
+            return callback;
+        var internalKey = opens.HasFlag(Credentials.InternalKey) ? headers["X-Internal-API-Key"] : default;
+        if (Disagree(headers.Authorization, headers["X-API-Key"]) || DisagreesWith(internalKey, headers))
             return CredentialAnswer.Ambiguous;
         if (internalKey.Count > 0)
             return await TryKeyAsync(internalKey[0] ?? "", opens, now);
+        return await TryUsualAsync(http, door, now);
+    }
+
+    /// <summary>A callback's secret, its token or its signature; null: it carries none that the door takes.</summary>
+    private async ValueTask<CredentialAnswer?> TryCallbackAsync(HttpContext http, Door door)
+    {
+        var (headers, opens) = (http.Request.Headers, door.Credentials);
+        var isSigned = opens.HasFlag(Credentials.CallbackSignature) && CallbackCredentials.IsSigned(headers);
+        if (opens.HasFlag(Credentials.CallbackSecret))
+            return isSigned && headers["X-Callback-Secret"].Count == 0
+                ? await callbacks.TrySignedAsync(http, door)
+                : callbacks.TrySecret(headers);
+        var tokens = opens.HasFlag(Credentials.CallbackToken) ? headers[CallbackTokenHeader].Count : 0;
+        if (tokens == 0 && !isSigned)
+            return null;
+        if (tokens > 1 || (tokens == 1 && isSigned) || BearerOrKey(headers) is not null)
+            return CredentialAnswer.Ambiguous;
+        return isSigned ? await callbacks.TrySignedAsync(http, door) : await callbacks.TryTokenAsync(http);
+    }
+
+    /// <summary>Whether an internal key, where there is one, stands beside another credential.</summary>
+    private static bool DisagreesWith(StringValues internalKey, IHeaderDictionary headers) =>
+        internalKey.Count > 1
+        || (internalKey.Count == 1 && BearerOrKey(headers) is { } other && other != internalKey[0]);
+
+    /// <summary>A token, a key, or an operator whom a proxy vouches for.</summary>
+    private async ValueTask<CredentialAnswer> TryUsualAsync(HttpContext http, Door door, long now)
+    {
+        var (headers, opens) = (http.Request.Headers, door.Credentials);
         var bearer = Bearer(headers.Authorization);
         if (bearer is not null && LooksLikeToken(bearer))
             return await TryTokenAsync(bearer, door, now);
-        var key =
-            bearer
-            ?? ((opens & (Credentials.Key | Credentials.PersonalKey)) != 0 ? Single(headers["X-API-Key"]) : null);
-        if (key is not null)
+        var takesKeys = (opens & (Credentials.Key | Credentials.PersonalKey)) != 0;
+        if ((bearer ?? (takesKeys ? Single(headers["X-API-Key"]) : null)) is { } key)
             return await TryKeyAsync(key, opens, now);
-        if (
-            (opens & Credentials.Operator) != 0
-            && StringValues.IsNullOrEmpty(headers.Authorization)
-            && FromTrustedProxy(http)
-        )
+        var isBare = StringValues.IsNullOrEmpty(headers.Authorization);
+        if (isBare && opens.HasFlag(Credentials.Operator) && FromTrustedProxy(http))
             return await TryProxyAsync(headers);
-        return StringValues.IsNullOrEmpty(headers.Authorization) && StringValues.IsNullOrEmpty(headers["X-API-Key"])
+        return isBare && StringValues.IsNullOrEmpty(headers["X-API-Key"])
             ? CredentialAnswer.Unfit(UnfitCredential.Missing, "missing")
             : CredentialAnswer.Unfit(UnfitCredential.BadKey, "malformed");
     }

@@ -102,21 +102,11 @@ internal sealed class Gate(
         }
 
         // 3
-        await access.EnsureRecentAsync();
-        var answer = await credentials.TryAsync(http, door, database.Now);
-        if (answer.IsAmbiguous)
-            return Refusal.BadRequest(
-                "The request carries two credentials that disagree. Send one.",
-                "ambiguous_credentials"
-            );
-        if (answer.Refusal is { } unread)
-            return unread;
-        if (answer.Caller is not { } caller)
-            return Refuse(http, door, answer);
-
+        if (!(await CallerOfAsync(http, door)).Try(out var caller, out var unfit))
+            return unfit;
         http.Features.Set<RequestCaller>(caller);
         use.Subject = SubjectOf(http, caller.Project);
-        if (caller.Authority.IsAmbient && !IsSafe(http.Request) && CrossSite.Made(http.Request))
+        if (MayBeForged(http.Request, caller))
             return new Refusal(
                 403,
                 "Another site's page may have made this request: send it as JSON, or from this server's own origin.",
@@ -130,7 +120,11 @@ internal sealed class Gate(
         // 5
         if (door.Authorization.RequiredScope is { } need && !caller.Allows(need))
             return Forbid(http, door, caller);
+        return await HandledAsync(http, door, caller);
+    }
 
+    private async ValueTask<IResult> HandledAsync(HttpContext http, Door door, ProjectCaller caller)
+    {
         // 6
         var result = await ((ProjectHandler)door.Handler)(http, caller);
         if (!caller.ScopeWasChecked && result is not Refusal)
@@ -143,13 +137,31 @@ internal sealed class Gate(
             AuditDenial(http, door, caller, refusal);
         else if (IsSafe(http.Request))
             await caller.EnsureStillAllowedAsync();
-        // A client that speaks as the user is no operator, whose words are kept.
-        else if (
-            door.AuditedAs is { } action
-            && !(caller.Authority.SpeaksAsUser && (door.Credentials & Credentials.Operator) != 0)
-        )
+        else if (door.AuditedAs is { } action && IsAudited(door, caller))
             await audit.ChangedAsync(http, door, caller, action, credentials.AddressOf(http));
         return result;
+    }
+
+    /// <summary>A client that speaks as the user is no operator, whose words are kept.</summary>
+    private static bool IsAudited(Door door, ProjectCaller caller) =>
+        !(caller.Authority.SpeaksAsUser && door.Credentials.HasFlag(Credentials.Operator));
+
+    /// <summary>Whether a browser adds the credential by itself, and another site's page may have made it.</summary>
+    private static bool MayBeForged(HttpRequest request, ProjectCaller caller) =>
+        caller.Authority.IsAmbient && !IsSafe(request) && CrossSite.Made(request);
+
+    private async ValueTask<Checked<ProjectCaller>> CallerOfAsync(HttpContext http, Door door)
+    {
+        await access.EnsureRecentAsync();
+        var answer = await credentials.TryAsync(http, door, database.Now);
+        if (answer.IsAmbiguous)
+            return Refusal.BadRequest(
+                "The request carries two credentials that disagree. Send one.",
+                "ambiguous_credentials"
+            );
+        if (answer.Refusal is { } unread)
+            return unread;
+        return answer.Caller is { } caller ? caller : Refuse(http, door, answer);
     }
 
     /// <summary>

@@ -341,25 +341,29 @@ internal sealed class OpenApiDocument
         return door.Method.ToLowerInvariant() + string.Concat(parts.Select(s => char.ToUpperInvariant(s[0]) + s[1..]));
     }
 
+    /// <summary>The first that stands in a path says the door's tag.</summary>
+    private static readonly (string Part, string Tag)[] TagsOfPaths =
+    [
+        ("approval", "Approvals"),
+        ("session", "Sessions"),
+        ("/agents", "Agents"),
+        ("/triggers", "Triggers"),
+        ("/callbacks", "Triggers"),
+        ("/inbound", "Triggers"),
+        ("/runs", "Runs"),
+        ("/jobs", "Runs"),
+        ("/workflows", "Runs"),
+        ("/deliveries", "Deliveries"),
+        ("/events", "Deliveries"),
+        ("/webhook-endpoints", "Deliveries"),
+        ("/auth", "Tokens"),
+        ("/jwt", "Tokens"),
+        ("/api", "Administration"),
+    ];
+
     private static string TagOf(Door door)
     {
-        var path = door.Path;
-        if (Holds("approval"))
-            return "Approvals";
-        if (Holds("session"))
-            return path.StartsWith("/sessions", StringComparison.Ordinal) ? "History" : "Sessions";
-        if (Holds("/agents"))
-            return "Agents";
-        if (Holds("/triggers") || Holds("/callbacks") || Holds("/inbound"))
-            return "Triggers";
-        if (Holds("/runs") || Holds("/jobs") || Holds("/workflows"))
-            return "Runs";
-        if (Holds("/deliveries") || Holds("/events") || Holds("/webhook-endpoints"))
-            return "Deliveries";
-        if (Holds("/auth") || path.EndsWith("/jwt", StringComparison.Ordinal))
-            return "Tokens";
-        return path.StartsWith("/api", StringComparison.Ordinal) ? "Administration" : "Server";
-
-        bool Holds(string part) => path.Contains(part, StringComparison.Ordinal);
+        var tag = TagsOfPaths.FirstOrDefault(t => door.Path.Contains(t.Part, StringComparison.Ordinal)).Tag ?? "Server";
+        return tag == "Sessions" && door.Path.StartsWith("/sessions", StringComparison.Ordinal) ? "History" : tag;
     }
 }

@@ -27,31 +27,26 @@ internal readonly record struct Scope(string Action, string Type, string? Id)
     public static bool TryParse(string text, out Scope scope)
     {
         scope = default;
-        if (text.Length is 0 or > 600 || text[^1] == ' ' || text.Contains("  ", StringComparison.Ordinal))
+        if (text.Length is 0 or > 600 || !HasPlainBlanks(text))
             return false;
-        foreach (var c in text)
-            if ((char.IsWhiteSpace(c) && c != ' ') || char.IsControl(c))
-                return false;
-        var first = text.IndexOf(':', StringComparison.Ordinal);
-        if (first < 0)
+        var parts = text.Split(':', 3);
+        if (parts.Length == 1)
         {
             scope = new Scope(text, "", null);
             return text == "admin";
         }
-        var second = text.IndexOf(':', first + 1);
-        var action = text[..first];
-        var type = second < 0 ? text[(first + 1)..] : text[(first + 1)..second];
-        var id = second < 0 ? null : text[(second + 1)..];
-        if (
-            !Actions.Contains(action, StringComparer.Ordinal)
-            || !Types.Contains(type, StringComparer.Ordinal)
-            || id is ""
-            || id?[0] == ' '
-        )
+        var id = parts.Length == 3 ? parts[2] : null;
+        if (id is "" or [' ', ..])
             return false;
-        scope = new Scope(action, type, id);
-        return true;
+        scope = new Scope(parts[0], parts[1], id);
+        return Actions.Contains(parts[0], StringComparer.Ordinal) && Types.Contains(parts[1], StringComparer.Ordinal);
     }
+
+    /// <summary>Whether its only white space is single spaces, none at the end.</summary>
+    private static bool HasPlainBlanks(string text) =>
+        text[^1] != ' '
+        && !text.Contains("  ", StringComparison.Ordinal)
+        && !text.Any(c => char.IsControl(c) || (char.IsWhiteSpace(c) && c != ' '));
 
     public bool IsFullAdmin => Action == "admin" && Type.Length == 0;
 
@@ -67,9 +62,7 @@ internal readonly record struct Scope(string Action, string Type, string? Id)
             return false;
         if (Id is not null && (need.Id is null || (Id != need.Id && Id != need.OtherId)))
             return false;
-        return Action == "*"
-            || Action == need.Action
-            || (Action == "write" && need.Action is "trigger" or "batchTrigger" or "update");
+        return NarrowerAction(need.Action, Action) is not null;
     }
 
     /// <summary>
@@ -103,15 +96,19 @@ internal readonly record struct Scope(string Action, string Type, string? Id)
             return other;
         if (IsFullAdmin || other.IsFullAdmin)
             return null;
-        var action = NarrowerAction(Action, other.Action) ?? NarrowerAction(other.Action, Action);
-        var type =
-            Type == other.Type || other.Type == "all" ? Type
-            : Type == "all" ? other.Type
-            : null;
-        if (action is null || type is null || (Id is not null && other.Id is not null && Id != other.Id))
-            return null;
-        return new Scope(action, type, Id ?? other.Id);
+        var action = CommonAction(Action, other.Action);
+        var type = CommonType(Type, other.Type);
+        var differ = Id is not null && other.Id is not null && Id != other.Id;
+        return action is null || type is null || differ ? null : new Scope(action, type, Id ?? other.Id);
     }
+
+    private static string? CommonAction(string one, string other) =>
+        NarrowerAction(one, other) ?? NarrowerAction(other, one);
+
+    private static string? CommonType(string one, string other) => NarrowerType(one, other) ?? NarrowerType(other, one);
+
+    /// <summary>The type, when <paramref name="other"/> includes it.</summary>
+    private static string? NarrowerType(string type, string other) => other == "all" || other == type ? type : null;
 
     /// <summary>The action, when <paramref name="other"/> includes it.</summary>
     private static string? NarrowerAction(string action, string other) =>

@@ -59,9 +59,8 @@ internal static class Signatures
             Proof.TimedHmac => TimedHmac(rule, given, body, now),
             Proof.Secret => Secret(rule, given),
             Proof.Ed25519 => PublicKey(rule, headers, given, body, now),
-            _ => IsTimed(given) && rule.Scheme.Name == "sha256"
-                ? TimedHmac(rule, given, body, now)
-                : DescribedHmac(rule, headers, given, body, now),
+            _ when IsTimed(given) && rule.Scheme.Name == "sha256" => TimedHmac(rule, given, body, now),
+            _ => DescribedHmac(rule, headers, given, body, now),
         };
 
     /// <summary>Where a sender chooses his form: the headers, and what may stand in each.</summary>
@@ -169,41 +168,64 @@ internal static class Signatures
             .Take(SignatureMath.MaxCandidates)
             .ToList();
         var head = Encoding.UTF8.GetBytes($"{id}.{seconds}.");
-        var shared = SignatureMath.Decode(
+        var valid = IsShared(rule, candidates, head, body) | IsByKey(rule, candidates, head, body);
+        return IsFresh(seconds, now, HmacForm.StandardTolerance)
+            ? new SignatureAnswer(valid, "standard " + id)
+            : SignatureAnswer.Stale(valid, now - seconds);
+    }
+
+    /// <summary>Whether one of the <c>v1</c> signatures is by a shared secret. All are tried.</summary>
+    private static bool IsShared(
+        SignatureRule rule,
+        List<string> candidates,
+        ReadOnlySpan<byte> head,
+        ReadOnlySpan<byte> body
+    )
+    {
+        var signatures = SignatureMath.Decode(
             candidates.Where(c => c.StartsWith("v1,", StringComparison.Ordinal)).Select(c => c[3..]),
             base64: true
         );
         var valid = false;
         Span<byte> expected = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        foreach (var secret in rule.Secrets.Take(MaxSecrets))
+        foreach (var key in KeysOf(rule, "whsec_"))
         {
-            if (
-                shared.Count == 0
-                || !secret.StartsWith("whsec_", StringComparison.Ordinal)
-                || SignatureMath.Base64(secret["whsec_".Length..]) is not { } key
-            )
-                continue;
+            if (signatures.Count == 0)
+                break;
             SignatureMath.Mac("sha256", key, head, body, [], expected);
-            foreach (var signature in shared)
+            foreach (var signature in signatures)
                 valid |= CryptographicOperations.FixedTimeEquals(signature, expected);
         }
-        var byKey = SignatureMath.Decode(
+        return valid;
+    }
+
+    /// <summary>Whether one of the <c>v1a</c> signatures is by a public key. All are tried.</summary>
+    private static bool IsByKey(
+        SignatureRule rule,
+        List<string> candidates,
+        ReadOnlySpan<byte> head,
+        ReadOnlySpan<byte> body
+    )
+    {
+        var signatures = SignatureMath.Decode(
             candidates
                 .Where(c => c.StartsWith("v1a,", StringComparison.Ordinal))
                 .Take(SignatureMath.MaxKeyCandidates)
                 .Select(c => c[4..]),
             base64: true
         );
-        foreach (var secret in rule.Secrets.Take(MaxSecrets))
-            if (
-                secret.StartsWith("whpk_", StringComparison.Ordinal)
-                && SignatureMath.Base64(secret["whpk_".Length..]) is { } key
-            )
-                valid |= SignatureMath.IsByKey(key, byKey, [.. head, .. body]);
-        return IsFresh(seconds, now, HmacForm.StandardTolerance)
-            ? new SignatureAnswer(valid, "standard " + id)
-            : SignatureAnswer.Stale(valid, now - seconds);
+        var valid = false;
+        foreach (var key in KeysOf(rule, "whpk_"))
+            valid |= SignatureMath.IsByKey(key, signatures, [.. head, .. body]);
+        return valid;
     }
+
+    private static IEnumerable<byte[]> KeysOf(SignatureRule rule, string prefix) =>
+        rule
+            .Secrets.Take(MaxSecrets)
+            .Where(s => s.StartsWith(prefix, StringComparison.Ordinal))
+            .Select(s => SignatureMath.Base64(s[prefix.Length..]))
+            .OfType<byte[]>();
 
     /// <summary><c>t=…,v1=…[,v1=…]</c> over the instant, a full stop and the body.</summary>
     private static SignatureAnswer TimedHmac(SignatureRule rule, string given, ReadOnlySpan<byte> body, long now)
@@ -239,19 +261,10 @@ internal static class Signatures
         var form = rule.Form ?? rule.Scheme.Form!;
         if (Template(form, headers, now) is not { } template)
             return SignatureAnswer.Invalid;
-        // The generic headers hold plain hex too, as the contract has it.
-        var plain = form.Prefix == "sha256=" && form.Encoding == "hex";
         if (!form.SignsTime && (rule.AlsoTimed || rule.Scheme.Name == "sha256") && CouldBeTimed(body))
             return SignatureAnswer.Invalid;
-        var candidates = given.Split(
-            [',', ' '],
-            StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries
-        );
-        if (candidates.Length > SignatureMath.MaxCandidates)
+        if (WrittenIn(given, form) is not { } written)
             return SignatureAnswer.Invalid;
-        var written = candidates
-            .Where(c => plain || c.StartsWith(form.Prefix, StringComparison.Ordinal))
-            .Select(c => c.StartsWith(form.Prefix, StringComparison.Ordinal) ? c[form.Prefix.Length..] : c);
         var (head, tail, stale) = template;
         var valid = SignatureMath.AnyMatches(
             rule.Secrets,
@@ -268,6 +281,23 @@ internal static class Signatures
                 (form.SignsTime ? "timed " : "body ") + SignatureMath.Digest(head, body, tail)
             );
     }
+
+    /// <summary>The signatures of a header, without their prefix; null: they are too many.</summary>
+    private static IEnumerable<string>? WrittenIn(string given, HmacForm form)
+    {
+        // The generic headers hold plain hex too, as the contract has it.
+        var plain = form.Prefix == "sha256=" && form.Encoding == "hex";
+        var candidates = given.Split(
+            [',', ' '],
+            StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries
+        );
+        return candidates.Length > SignatureMath.MaxCandidates
+            ? null
+            : candidates.Select(c => WithoutPrefix(c, form.Prefix) ?? (plain ? c : null)).OfType<string>();
+    }
+
+    private static string? WithoutPrefix(string candidate, string prefix) =>
+        candidate.StartsWith(prefix, StringComparison.Ordinal) ? candidate[prefix.Length..] : null;
 
     private static SignatureAnswer PublicKey(
         SignatureRule rule,

@@ -59,64 +59,72 @@ internal static class TokenReader
 
     private static TokenClaims? ReadPayload(JsonElement payload, long now)
     {
-        if (payload.ValueKind != JsonValueKind.Object)
+        if (payload.ValueKind != JsonValueKind.Object || !IsTrue(payload, "pub"))
             return null;
-        if (!payload.TryGetProperty("pub", out var pub) || pub.ValueKind != JsonValueKind.True)
-            return null;
-        if (TextOf(payload, "sub") is not { Length: > 0 } project)
+        if (TextOf(payload, "sub") is not { Length: > 0 } project || !IsInTime(payload, now, out var expires))
             return null;
         if (
-            Seconds(payload, "exp") is not { } expires
-            || expires - now > Wire.Microseconds(Tokens.MaxLife) + Tokens.ClockSkew
+            ReadNames(payload, "scopes", MintClaims.MaxScopes) is not { } scopes
+            || !TryReadWorker(payload, out var worker)
         )
             return null;
-        var issued = Seconds(payload, "iat");
-        if (issued > now + Tokens.ClockSkew || Seconds(payload, "nbf") > now + Tokens.ClockSkew)
+        if (ReadNames(payload, "line", MaxAncestors) is not { } ancestors)
             return null;
-        var scopes = new List<string>();
-        if (payload.TryGetProperty("scopes", out var listed))
-        {
-            if (listed.ValueKind != JsonValueKind.Array || listed.GetArrayLength() > 1000)
-                return null;
-            foreach (var scope in listed.EnumerateArray())
-                scopes.Add(scope.GetString() ?? "");
-        }
-        var act =
-            payload.TryGetProperty("act", out var actor) && actor.ValueKind == JsonValueKind.Object ? actor : default;
-        // What 0.3.0 wrote: the key, or the token, that it came from.
-        var origin = TextOf(payload, "origin");
-        var ofKey = origin?.StartsWith("key_", StringComparison.Ordinal) == true;
-        if (ReadAncestors(payload) is not { } ancestors || (!TryReadWorker(payload, out var worker)))
-            return null;
+        var act = ObjectIn(payload, "act");
+        var (originKey, originToken) = OriginOf(payload);
         return new TokenClaims
         {
             Project = project,
             Subject = TextOf(act, "sub") ?? project,
             Client = TextOf(act, "client"),
             Scopes = scopes,
-            IssuedAt = issued ?? 0,
+            IssuedAt = Seconds(payload, "iat") ?? 0,
             ExpiresAt = expires,
             Jti = TextOf(payload, "jti"),
-            OneTime = payload.TryGetProperty("otu", out var once) && once.ValueKind == JsonValueKind.True,
+            OneTime = IsTrue(payload, "otu"),
             Worker = worker,
-            Key = TextOf(payload, "key") ?? (ofKey ? origin : null),
+            Key = TextOf(payload, "key") ?? originKey,
             Seal = TextOf(payload, "seal"),
-            Ancestors = origin is null || ofKey ? ancestors : [.. ancestors, origin],
+            Ancestors = originToken is null ? ancestors : [.. ancestors, originToken],
             Since = Seconds(payload, "since"),
         };
     }
 
-    /// <summary>Null: it is no list of names.</summary>
-    private static List<string>? ReadAncestors(JsonElement payload)
+    private static JsonElement ObjectIn(JsonElement payload, string name) =>
+        payload.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object ? value : default;
+
+    /// <summary>What 0.3.0 wrote: the key, or the token, that it came from.</summary>
+    private static (string? Key, string? Token) OriginOf(JsonElement payload)
     {
-        var ancestors = new List<string>();
-        if (!payload.TryGetProperty("line", out var listed))
-            return ancestors;
-        if (listed.ValueKind != JsonValueKind.Array || listed.GetArrayLength() > MaxAncestors)
+        var origin = TextOf(payload, "origin");
+        return origin?.StartsWith("key_", StringComparison.Ordinal) == true ? (origin, null) : (null, origin);
+    }
+
+    private static bool IsTrue(JsonElement payload, string name) =>
+        payload.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
+
+    /// <summary>Whether it has begun, and ends no later than a token may.</summary>
+    private static bool IsInTime(JsonElement payload, long now, out long expires)
+    {
+        var latest = now + Tokens.ClockSkew;
+        expires = Seconds(payload, "exp") ?? long.MaxValue;
+        return expires != long.MaxValue
+            && expires - now <= Wire.Microseconds(Tokens.MaxLife) + Tokens.ClockSkew
+            && !(Seconds(payload, "iat") > latest)
+            && !(Seconds(payload, "nbf") > latest);
+    }
+
+    /// <summary>A list of names, empty when it is left out; null: it is none.</summary>
+    private static List<string>? ReadNames(JsonElement payload, string member, int most)
+    {
+        var names = new List<string>();
+        if (!payload.TryGetProperty(member, out var listed))
+            return names;
+        if (listed.ValueKind != JsonValueKind.Array || listed.GetArrayLength() > most)
             return null;
         foreach (var name in listed.EnumerateArray())
-            ancestors.Add(name.GetString() ?? "");
-        return ancestors;
+            names.Add(name.GetString() ?? "");
+        return names;
     }
 
     /// <summary>False: it says that it is a run's token, and does not say which.</summary>

@@ -101,40 +101,33 @@ internal sealed class TokenRoutes(
     {
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
-        var (token, jti, subject, before) = fields.Read<RevokeTokens>();
-        if (new[] { token, jti, subject }.Count(t => t is not null) != 1)
+        var asked = fields.Read<RevokeTokens>();
+        if (new[] { asked.Token, asked.Jti, asked.Subject }.Count(t => t is not null) != 1)
             fields.Fault("token, jti, subject", "name exactly one");
-        if (subject is not null && before is null)
+        if (asked is { Subject: not null, IssuedBefore: null })
             fields.Fault("issuedBefore", "is required with subject");
         if (fields.Refusal() is { } wrong)
             return wrong;
-        var names = token is null ? null : Tokens.NamesOf(token, database.Now);
-        if (token is not null && names is null)
+        if (RulesOf(asked, caller.Project, database.Now) is not { } rules)
             return Refusal.BadRequest("token is not a token: three parts of base64url without padding", "invalid_body");
-        var until = database.Now + Wire.Microseconds(Tokens.MaxLife) + Tokens.ClockSkew;
-        var rules = new List<RevocationRow>(2);
-        if (names is { } known)
-        {
-            rules.Add(new RevocationRow(caller.Project, "token", known.Digest, null, until, 0));
-            // Tokens derived from this one name it by its jti, where it has one.
-            if (known.Jti is not null)
-                rules.Add(new RevocationRow(caller.Project, "jti", known.Jti, null, until, 0));
-        }
-        else if (jti is not null)
-            rules.Add(new RevocationRow(caller.Project, "jti", jti, null, until, 0));
-        else
-            rules.Add(
-                new RevocationRow(
-                    caller.Project,
-                    "subject",
-                    subject!,
-                    before,
-                    Math.Max(until, before!.Value + Wire.Microseconds(Tokens.MaxLife)),
-                    0
-                )
-            );
         await admin.RevokeTokensAsync(rules, caller.Authority.LoggedActor, caller);
         return Reply.Ok(new RevokedView(true));
+    }
+
+    /// <summary>What is revoked, until no token of it could be alive; null: the token is none.</summary>
+    private static List<RevocationRow>? RulesOf(RevokeTokens asked, string project, long now)
+    {
+        var life = Wire.Microseconds(Tokens.MaxLife);
+        var until = now + life + Tokens.ClockSkew;
+        if (asked is { Subject: { } subject, IssuedBefore: { } before })
+            return [new RevocationRow(project, "subject", subject, before, Math.Max(until, before + life), 0)];
+        if (asked.Jti is { } jti)
+            return [new RevocationRow(project, "jti", jti, null, until, 0)];
+        if (Tokens.NamesOf(asked.Token!, now) is not { } known)
+            return null;
+        var itself = new RevocationRow(project, "token", known.Digest, null, until, 0);
+        // Tokens derived from this one name it by its jti, where it has one.
+        return known.Jti is null ? [itself] : [itself, new RevocationRow(project, "jti", known.Jti, null, until, 0)];
     }
 
     private async Task<IResult> MintAsync(

@@ -157,6 +157,22 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
             ExpiresAt = asked.ExpiresAt / TokenReader.Second * TokenReader.Second,
             Since = asked.Since / TokenReader.Second * TokenReader.Second,
         };
+        var payload = PayloadOf(claims);
+        if (claims.Key is not null && keySecret is not null)
+            payload["seal"] = SealOf(claims, keySecret);
+        return Handler.CreateToken(
+            new SecurityTokenDescriptor
+            {
+                Issuer = Issuer,
+                Audience = Audience,
+                Claims = payload,
+                SigningCredentials = new SigningCredentials(root.SigningKey(now), SecurityAlgorithms.HmacSha256),
+            }
+        );
+    }
+
+    private static Dictionary<string, object> PayloadOf(TokenClaims claims)
+    {
         var payload = new Dictionary<string, object>(StringComparer.Ordinal)
         {
             ["sub"] = claims.Project,
@@ -164,7 +180,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
             ["scopes"] = claims.Scopes,
             ["iat"] = claims.IssuedAt / TokenReader.Second,
             ["exp"] = claims.ExpiresAt / TokenReader.Second,
-            ["jti"] = claims.Jti,
+            ["jti"] = claims.Jti!,
         };
         if (claims.OneTime)
             payload["otu"] = true;
@@ -187,17 +203,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
             payload["since"] = since / TokenReader.Second;
         if (claims.Key is not null)
             payload["key"] = claims.Key;
-        if (claims.Key is not null && keySecret is not null)
-            payload["seal"] = SealOf(claims, keySecret);
-        return Handler.CreateToken(
-            new SecurityTokenDescriptor
-            {
-                Issuer = Issuer,
-                Audience = Audience,
-                Claims = payload,
-                SigningCredentials = new SigningCredentials(root.SigningKey(now), SecurityAlgorithms.HmacSha256),
-            }
-        );
+        return payload;
     }
 
     private string SealOf(TokenClaims claims, byte[] keySecret) =>

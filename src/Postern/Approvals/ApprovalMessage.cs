@@ -32,28 +32,41 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
 
     private static Checked<ApprovalMessage> Read(ApprovalDecided said)
     {
-        if (said.Data is { ValueKind: not JsonValueKind.Object })
-            return Invalid("data is not an object");
         var response = said.Data is { } data ? Member(data, "response") : said.Response;
-        var isObject = response is { ValueKind: JsonValueKind.Object };
-        if (said.Data is not null && response is not null && !isObject)
-            return Invalid("data.response is not an object");
+        if (WhyMisshapen(said, response) is { } misshapen)
+            return Invalid(misshapen);
         // The flat form's response is the agent's business, unless it decides otherwise.
         var answer = said.Data is not null ? response : null;
         if (!TryAgree([said.RequestId, Member(said.Data, "requestId")], out var id) || string.IsNullOrWhiteSpace(id))
             return new Refusal(400, "requestId is required");
         if (!DecisionOf(said, answer).Try(out var word, out var undecided))
             return undecided;
-        if (said.Data is null && isObject && OtherDecisionOf(response, word) is { } other)
+        if (said.Data is null && OtherDecisionOf(response, word) is { } other)
             return Invalid($"it says both {word} and {other}");
         if (!TryFeedback(said, answer, out var feedback))
             return Invalid($"feedback is not a text of at most {MaxFeedback} characters");
         if (!TryAgree([said.PayloadHash, Member(answer, "payload_hash")], out var hash))
             return Invalid("payload_hash is not one text");
-        if (response is { } kept && !JsonText.IsKeepable(kept))
+        if (!TryKeep(response, out var given))
             return Invalid("response holds text that is not valid Unicode");
-        var given = response is { } whole ? Encoding.UTF8.GetBytes(whole.GetRawText()) : null;
         return new ApprovalMessage(id, new Decided(word, "service", null, feedback, given, hash));
+    }
+
+    /// <summary>The bytes as they came; false: they cannot be kept.</summary>
+    private static bool TryKeep(JsonElement? response, out byte[]? given)
+    {
+        given = response is { } whole ? Encoding.UTF8.GetBytes(whole.GetRawText()) : null;
+        return response is null || JsonText.IsKeepable(response.Value);
+    }
+
+    /// <summary>What of an envelope is no object, or holds what cannot be kept; null when all is well.</summary>
+    private static string? WhyMisshapen(ApprovalDecided said, JsonElement? response)
+    {
+        if (said.Data is { ValueKind: not JsonValueKind.Object })
+            return "data is not an object";
+        if (said.Data is not null && response is { ValueKind: not JsonValueKind.Object })
+            return "data.response is not an object";
+        return null;
     }
 
     private static Checked<string> DecisionOf(ApprovalDecided said, JsonElement? answer)
@@ -65,11 +78,7 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
             Member(answer, "decision"),
             Member(answer, "action"),
         ];
-        var expires =
-            said.Data is not null
-            && said.Type is { ValueKind: JsonValueKind.String } type
-            && JsonText.Of(type) == Decision.Expired;
-        string? decided = expires ? Decision.Expired : null;
+        string? decided = SaysExpired(said) ? Decision.Expired : null;
         foreach (var place in places.OfType<JsonElement>())
         {
             if (place.ValueKind != JsonValueKind.String || JsonText.Of(place) is not { } text)
@@ -82,6 +91,10 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
         }
         return decided is null ? Undecided("") : decided;
     }
+
+    private static bool SaysExpired(ApprovalDecided said) =>
+        said is { Data: not null, Type: { ValueKind: JsonValueKind.String } type }
+        && JsonText.Of(type) == Decision.Expired;
 
     /// <summary>Another decision than the message has, inside what is for the agent; null: none.</summary>
     private static string? OtherDecisionOf(JsonElement? response, string word) =>
@@ -124,7 +137,7 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
         Given(from, name) is { ValueKind: not JsonValueKind.Null } value ? value : null;
 
     private static JsonElement? Given(JsonElement? from, string name) =>
-        from is { } given && given.TryGetProperty(name, out var value) ? value : null;
+        from is { ValueKind: JsonValueKind.Object } given && given.TryGetProperty(name, out var value) ? value : null;
 
     private static Refusal Undecided(string said) =>
         new(

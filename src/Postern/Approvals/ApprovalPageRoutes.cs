@@ -117,53 +117,55 @@ internal sealed class ApprovalPageRoutes(
             return (null, Entered.Nothing, tooLarge.Message + ".");
         using (body)
         {
-            const string formType = "application/x-www-form-urlencoded";
-            var isForm = http.Request.ContentType?.StartsWith(formType, StringComparison.OrdinalIgnoreCase) == true;
-            if (!body.Text().Try(out var text, out _) || !isForm)
-                return (null, Entered.Nothing, "The form could not be read.");
-            var form = QueryHelpers.ParseQuery(Encoding.UTF8.GetString(text.Span));
-            if (
-                form.Count > 10
-                || form.Any(f =>
-                    f.Value.Count != 1
-                    || f.Value.ToString().Contains('\0', StringComparison.Ordinal)
-                    || f.Value.ToString().Contains('\uFFFD', StringComparison.Ordinal)
-                )
-            )
-                return (null, Entered.Nothing, "The form could not be read.");
-            var option = form.TryGetValue("option", out var chosen) ? chosen.ToString() : "";
-            var comment = form.TryGetValue("comment", out var said)
-                ? said.ToString().ReplaceLineEndings("\n").Trim()
-                : "";
-            if (comment.Length > PageStyle.MaxComment)
-                return (
-                    null,
-                    new Entered(Wire.Cut(comment, PageStyle.MaxComment), option),
-                    $"The comment has more than {PageStyle.MaxComment} characters."
-                );
-            var entered = new Entered(comment, option);
-            if (
-                !form.TryGetValue("decision", out var word)
-                || !Offered.Contains(word.ToString(), StringComparer.Ordinal)
-            )
-                return (null, entered, "Press one of the buttons.");
-            byte[]? response = null;
-            if (option.Length > 0)
-            {
-                var choices = Choice.Of(approval.Options);
-                if (
-                    !int.TryParse(option, System.Globalization.NumberStyles.None, null, out var place)
-                    || place >= choices.Count
-                )
-                    return (null, entered, "The choice is not one of those offered.");
-                response = JsonSerializer.SerializeToUtf8Bytes(new { option = choices[place].Value }, Wire.Json);
-            }
-            return (
-                new Decided(word.ToString(), "link", "link", comment.Length == 0 ? null : comment, response),
-                entered,
-                null
-            );
+            return FormOf(http.Request, body) is { } form
+                ? Read(form, approval)
+                : (null, Entered.Nothing, "The form could not be read.");
         }
+    }
+
+    /// <summary>Every field once, and all of it text; null: it is no such form.</summary>
+    private static Dictionary<string, string>? FormOf(HttpRequest request, RequestBody body)
+    {
+        const string formType = "application/x-www-form-urlencoded";
+        var isForm = request.ContentType?.StartsWith(formType, StringComparison.OrdinalIgnoreCase) == true;
+        if (!body.Text().Try(out var text, out _) || !isForm)
+            return null;
+        var form = QueryHelpers.ParseQuery(Encoding.UTF8.GetString(text.Span));
+        return
+            form.Count > 10
+            || form.Any(f => f.Value.Count != 1 || f.Value.ToString().AsSpan().ContainsAny('\0', '\uFFFD'))
+            ? null
+            : form.ToDictionary(f => f.Key, f => f.Value.ToString(), form.Comparer);
+    }
+
+    private static (Decided? Decided, Entered Entered, string? Wrong) Read(
+        Dictionary<string, string> form,
+        Approval approval
+    )
+    {
+        var option = form.GetValueOrDefault("option", "");
+        var comment = form.GetValueOrDefault("comment", "").ReplaceLineEndings("\n").Trim();
+        if (comment.Length > PageStyle.MaxComment)
+            return (
+                null,
+                new Entered(Wire.Cut(comment, PageStyle.MaxComment), option),
+                $"The comment has more than {PageStyle.MaxComment} characters."
+            );
+        var entered = new Entered(comment, option);
+        var word = form.GetValueOrDefault("decision", "");
+        if (!Offered.Contains(word, StringComparer.Ordinal))
+            return (null, entered, "Press one of the buttons.");
+        byte[]? response = null;
+        if (option.Length > 0)
+        {
+            var choices = Choice.Of(approval.Options);
+            var isNumber = int.TryParse(option, System.Globalization.NumberStyles.None, null, out var place);
+            if (!isNumber || place >= choices.Count)
+                return (null, entered, "The choice is not one of those offered.");
+            response = JsonSerializer.SerializeToUtf8Bytes(new { option = choices[place].Value }, Wire.Json);
+        }
+        var said = comment.Length == 0 ? null : comment;
+        return (new Decided(word, "link", "link", said, response), entered, null);
     }
 
     private async Task<IResult> PageAsync(

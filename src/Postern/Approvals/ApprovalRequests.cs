@@ -114,20 +114,37 @@ internal sealed class ApprovalRequests(
             if (Validate(callback, run, asker, agent) is { } wrong)
                 return new AskOutcome.Unfit("callback_url", wrong);
         }
+        var round = ((await ApprovalStore.LastOfAsync(tx, run.Project, run.Id))?.Round ?? 0) + 1;
+        var approval = Make(run, question, asker, round, tx.Now);
+        // Another run may have asked under this id in this moment.
+        if (!await ApprovalStore.InsertAsync(tx, approval))
+            return new AskOutcome.IdIsUsed();
+        await machine.AskAsync(tx, run, approval.AsOpen(), by, DetailOf(approval));
+        if (run.Session is not null)
+        {
+            await Turns.ExtendTurnAsync(tx, run, approval.ExpiresAt + TurnSlack);
+            await RunDue.PauseIdleTimerAsync(tx, run.Project, run.Id);
+        }
+        await events.RequestedAsync(tx, approval);
+        return new AskOutcome.Asked(approval);
+    }
+
+    private Approval Make(Run run, Question question, Asker asker, long round, long now)
+    {
         var id = question.Asked.ApprovalRequestId ?? Id.New(Approval.Prefix, database.Now);
-        var approval = new Approval
+        return new Approval
         {
             Project = run.Project,
             Id = id,
             Run = run.Id,
-            Round = ((await ApprovalStore.LastOfAsync(tx, run.Project, run.Id))?.Round ?? 0) + 1,
+            Round = round,
             Attempt = run.Attempt,
             Agent = run.Agent,
             Session = run.Session,
             Service = question.Service,
             OnReject = question.Asked.OnReject,
-            RequestedAt = tx.Now,
-            ExpiresAt = tx.Now + question.ExpiresIn,
+            RequestedAt = now,
+            ExpiresAt = now + question.ExpiresIn,
             AskedWith = asker.Credential,
             AskedBy = asker.Actor,
             AskDigest = question.Digest,
@@ -140,17 +157,6 @@ internal sealed class ApprovalRequests(
             Options = question.Asked.Options?.GetRawText(),
             Payload = question.Payload,
         };
-        // Another run may have asked under this id in this moment.
-        if (!await ApprovalStore.InsertAsync(tx, approval))
-            return new AskOutcome.IdIsUsed();
-        await machine.AskAsync(tx, run, approval.AsOpen(), by, DetailOf(approval));
-        if (run.Session is not null)
-        {
-            await Turns.ExtendTurnAsync(tx, run, approval.ExpiresAt + TurnSlack);
-            await RunDue.PauseIdleTimerAsync(tx, run.Project, run.Id);
-        }
-        await events.RequestedAsync(tx, approval);
-        return new AskOutcome.Asked(approval);
     }
 
     /// <summary>The event of a question, with the link to it: for an endpoint that was put with <c>links</c>.</summary>

@@ -95,14 +95,20 @@ internal sealed class ApprovalRoutes(
             return unreadable;
         if (!(await requests.ReadAsync(fields, http)).Try(out var question, out var wrong))
             return wrong;
-        var asker = Asker.Of(caller, id);
-        return await requests.AskAsync(caller.Project, id, agent, question, asker) switch
+        return await requests.AskAsync(caller.Project, id, agent, question, Asker.Of(caller, id)) switch
         {
             AskOutcome.Asked asked => Reply.Bytes(
                 200,
                 ApprovalJson.Asked(asked.Approval, await UrlForAsync(asked.Approval, caller))
             ),
             AskOutcome.NoSuchRun => NoSuchRun(caller, id),
+            var refused => Refused(refused),
+        };
+    }
+
+    private static Refusal Refused(AskOutcome outcome) =>
+        outcome switch
+        {
             AskOutcome.OtherAgent => OtherAgent,
             AskOutcome.Stale stale => new Refusal(
                 409,
@@ -134,33 +140,40 @@ internal sealed class ApprovalRoutes(
             AskOutcome.Unfit unfit => Refusal.BadRequest($"{unfit.Field} {unfit.Problem}", "invalid_body"),
             var other => throw new InvalidOperationException($"Not an outcome of asking: {other}"),
         };
+
+    /// <summary>0: it does not wait; null: what it says is none.</summary>
+    private static int? SecondsToWait(HttpRequest request)
+    {
+        if (!request.Query.TryGetValue("wait", out var asked))
+            return 0;
+        return
+            int.TryParse(asked, System.Globalization.NumberStyles.None, null, out var seconds)
+            && seconds is >= 1 and <= 55
+            ? seconds
+            : null;
     }
+
+    /// <summary>The run, where the caller may read it; else null.</summary>
+    private async ValueTask<Run?> ShownAsync(ProjectCaller caller, string id) =>
+        caller.Allows("read", "runs", id)
+        && await runs.FindAsync(caller.Project, id) is { } run
+        && !await door.HidesAsync(caller, run.Session)
+            ? run
+            : null;
 
     private async Task<IResult> ReadStatus(HttpContext http, ProjectCaller caller)
     {
-        var seconds = 0;
         var (id, agent) = Named(http);
-        if (id is null || !caller.Allows("read", "runs", id) || await runs.FindAsync(caller.Project, id) is not { } run)
+        if (id is null || await ShownAsync(caller, id) is not { } run)
             return NoSuchRun(caller, id ?? "");
-        if (await door.HidesAsync(caller, run.Session))
-            return NoSuchRun(caller, id);
         if (agent is not null && run.Agent != agent)
             return OtherAgent;
-        if (
-            http.Request.Query.TryGetValue("wait", out var asked)
-            && (
-                !int.TryParse(asked, System.Globalization.NumberStyles.None, null, out seconds)
-                || seconds is < 1 or > 55
-            )
-        )
+        if (SecondsToWait(http.Request) is not { } seconds)
             return Refusal.BadRequest("wait must be a whole number from 1 to 55", "invalid_wait");
         if (await approvals.LastOfAsync(caller.Project, id) is not { } approval)
             return NoRequest;
-        if (
-            approval.IsPending
-            && seconds > 0
-            && await WaitAsync(http, caller, approval, TimeSpan.FromSeconds(seconds)) is { } answer
-        )
+        var waits = approval.IsPending && seconds > 0;
+        if (waits && await WaitAsync(http, caller, approval, TimeSpan.FromSeconds(seconds)) is { } answer)
             return Reply.Bytes(200, answer);
         return Reply.Bytes(200, ApprovalJson.Status(approval, await UrlForAsync(approval, caller)));
     }

@@ -47,21 +47,15 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
             return unreadable;
         var asked = fields.Read<PutApprovalService>();
         var name = RequestPath.Segment(http, NameSegment) ?? "";
-        if (
-            name.Length is 0 or > ApprovalServices.MaxName
-            || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
-        )
+        if (!Slug.IsName(name, ApprovalServices.MaxName))
             fields.Fault(
                 "name",
                 $"must be 1 to {ApprovalServices.MaxName} letters, digits, dots, underscores and hyphens"
             );
         var (secrets, forms) = (SecretsOf(asked, fields), FormsOf(asked, fields));
         // A key that can verify nothing would be a service that never decides.
-        if (
-            fields.Faults.Count == 0
-            && secrets.Any(s => s.StartsWith("whpk_", StringComparison.Ordinal))
-            && !forms.Contains(SignatureForm.Standard)
-        )
+        var hasPublicKey = secrets.Exists(s => s.StartsWith("whpk_", StringComparison.Ordinal));
+        if (fields.Faults.Count == 0 && hasPublicKey && !forms.Contains(SignatureForm.Standard))
             fields.Fault("secrets", "hold a public key (whpk_), which verifies the scheme standard alone");
         if (fields.Refusal() is { } wrong)
             return wrong;

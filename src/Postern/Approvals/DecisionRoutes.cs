@@ -81,35 +81,34 @@ internal sealed class DecisionRoutes(
             if (signed is null)
                 return VerificationPlaces.Busy;
             if (signed.Count == 0)
-                return gate.Refuse(
-                    http,
-                    "bad_signature",
-                    new Refusal(
-                        401,
-                        Signatures.IsSigned(http.Request.Headers)
-                            ? "invalid webhook signature"
-                            : "missing webhook signature"
-                    )
-                    {
-                        Challenge = "Signature realm=\"postern\"",
-                    }
-                );
+                return gate.Refuse(http, "bad_signature", Unsigned(http.Request.Headers));
             if (gate.Slower(http, project) is { } slower)
                 return slower;
             if (!ApprovalMessage.Read(body).Try(out var message, out var wrong))
                 return wrong;
-            var outcome = await database.WriteAsync(tx =>
-                decisions.DecideAsync(
-                    tx,
-                    project,
-                    message.Id,
-                    message.Decided,
-                    a => signed.Exists(s => s.Name == a.Service && s.Serves(a.Agent))
-                )
-            );
-            return Answer(outcome) ?? new Refusal(404, $"no execution found for approval request {message.Id}");
+            return await DecideAsync(project, message, signed);
         }
     }
+
+    private async Task<IResult> DecideAsync(string project, ApprovalMessage message, List<ApprovalService> signed)
+    {
+        var outcome = await database.WriteAsync(tx =>
+            decisions.DecideAsync(
+                tx,
+                project,
+                message.Id,
+                message.Decided,
+                a => signed.Exists(s => s.Name == a.Service && s.Serves(a.Agent))
+            )
+        );
+        return Answer(outcome) ?? new Refusal(404, $"no execution found for approval request {message.Id}");
+    }
+
+    private static Refusal Unsigned(IHeaderDictionary headers) =>
+        new(401, Signatures.IsSigned(headers) ? "invalid webhook signature" : "missing webhook signature")
+        {
+            Challenge = "Signature realm=\"postern\"",
+        };
 
     /// <summary>
     /// The services that sign a message. Of a project that has none it takes as long as of one that has.
@@ -154,26 +153,10 @@ internal sealed class DecisionRoutes(
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
         var asked = fields.Read<DecideApproval>();
-        var word =
-            asked.Decision.ValueKind == JsonValueKind.String && JsonText.Of(asked.Decision) is { } text
-                ? Decision.Of(text)
-                : null;
-        if (word is null)
-            fields.Fault("decision", Words);
-        if (fields.Refusal() is { } wrong)
+        if (!Read(asked, fields, caller).Try(out var decided, out var wrong))
             return wrong;
-        var decided = new Decided(
-            word!,
-            caller.Authority.Credential,
-            caller.Authority.Actor,
-            asked.Reason,
-            asked.Response is { } value ? Encoding.UTF8.GetBytes(value.GetRawText()) : null,
-            asked.PayloadHash
-        );
         if (await approvals.LastOfAsync(caller.Project, run) is not { } last)
-            return caller.Allows("read", "runs", run)
-                ? ApprovalRoutes.NoRequest
-                : ApprovalRoutes.NoSuchRun(caller, run);
+            return NoQuestion(caller, run);
         if (!caller.Allows(new RequiredScope("write", "approvals", last.Id, How: Given.ByName)))
             return ApprovalRoutes.NoSuchRun(caller, run);
         // What the person has seen is what is decided: a later question of the run is another.
@@ -186,6 +169,27 @@ internal sealed class DecisionRoutes(
             return itself;
         return Answer(await database.WriteAsync(tx => decisions.DecideAsync(tx, caller.Project, last.Id, decided)))
             ?? ApprovalRoutes.NoSuchRun(caller, run);
+    }
+
+    private static Refusal NoQuestion(ProjectCaller caller, string run) =>
+        caller.Allows("read", "runs", run) ? ApprovalRoutes.NoRequest : ApprovalRoutes.NoSuchRun(caller, run);
+
+    private static Checked<Decided> Read(DecideApproval asked, Fields fields, ProjectCaller caller)
+    {
+        var isText = asked.Decision.ValueKind == JsonValueKind.String;
+        var word = isText && JsonText.Of(asked.Decision) is { } text ? Decision.Of(text) : null;
+        if (word is null)
+            fields.Fault("decision", Words);
+        if (fields.Refusal() is { } wrong)
+            return wrong;
+        return new Decided(
+            word!,
+            caller.Authority.Credential,
+            caller.Authority.Actor,
+            asked.Reason,
+            asked.Response is { } value ? Encoding.UTF8.GetBytes(value.GetRawText()) : null,
+            asked.PayloadHash
+        );
     }
 
     /// <summary>Null: there is no such question for whoever decides.</summary>

@@ -22,6 +22,16 @@ internal sealed record Question(AskApproval Asked, byte[]? Payload, string? Payl
     /// <param name="fields">The body that it was read from.</param>
     public static Question Of(AskApproval asked, Fields fields)
     {
+        Check(asked, fields);
+        var shown = asked.Payload is { } given ? Encoding.UTF8.GetBytes(given.GetRawText()) : null;
+        // Of the bytes as they came: whoever shows them can make it without knowing how to spell JSON.
+        var hash = asked.PayloadHash ?? (shown is null ? null : Convert.ToHexStringLower(SHA256.HashData(shown)));
+        var digest = SHA256.HashData(Encoding.UTF8.GetBytes(Runs.ReportDigest.FormOf(fields.Root)));
+        return new Question(asked, shown, hash, digest);
+    }
+
+    private static void Check(AskApproval asked, Fields fields)
+    {
         var id = asked.ApprovalRequestId;
         if (id is not null && (id.Any(char.IsControl) || string.IsNullOrWhiteSpace(id)))
             fields.Fault("approval_request_id", "must not be blank or hold control characters");
@@ -38,10 +48,5 @@ internal sealed record Question(AskApproval Asked, byte[]? Payload, string? Payl
         // At least a microsecond, so that what is asked can be decided at all.
         if (asked.ExpiresInHours * Hour < 1)
             fields.Fault("expires_in_hours", $"must be a number over 0, at most {AskApproval.MaxHours}");
-        var shown = asked.Payload is { } given ? Encoding.UTF8.GetBytes(given.GetRawText()) : null;
-        // Of the bytes as they came: whoever shows them can make it without knowing how to spell JSON.
-        var hash = asked.PayloadHash ?? (shown is null ? null : Convert.ToHexStringLower(SHA256.HashData(shown)));
-        var digest = SHA256.HashData(Encoding.UTF8.GetBytes(Runs.ReportDigest.FormOf(fields.Root)));
-        return new Question(asked, shown, hash, digest);
     }
 }

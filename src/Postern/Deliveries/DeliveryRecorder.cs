@@ -26,14 +26,7 @@ internal sealed class DeliveryRecorder(Database database, Outbox outbox, IEnumer
         {
             var purpose = PurposeOf(delivery);
             await purpose.LockAsync(tx, delivery);
-            var again =
-                !attempt.Arrived
-                && attempt.MayPass
-                && attempt.Directive is null
-                && delivery.Tries + 1 < Math.Min(maxTries, DeliverySchedule.Schedule.Length + 1)
-                    ? DeliverySchedule.DueAgain(tx, delivery, attempt)
-                    : (long?)null;
-            if (again is { } dueAt && dueAt < delivery.GiveUpAt)
+            if (DueAgain(tx, delivery, attempt, maxTries) is { } dueAt)
             {
                 if (await DeliveryEnd.PostponeAsync(tx, delivery, attempt, dueAt))
                     await purpose.AttemptedAsync(tx, delivery, attempt);
@@ -55,6 +48,16 @@ internal sealed class DeliveryRecorder(Database database, Outbox outbox, IEnumer
                 await TellDeadAsync(tx, delivery, reason);
             return 0;
         });
+
+    /// <summary>When it is tried again; null: never.</summary>
+    private static long? DueAgain(Tx tx, Delivery delivery, Attempt attempt, long maxTries)
+    {
+        var most = Math.Min(maxTries, DeliverySchedule.Schedule.Length + 1);
+        if (attempt.Arrived || !attempt.MayPass || attempt.Directive is not null || delivery.Tries + 1 >= most)
+            return null;
+        var dueAt = DeliverySchedule.DueAgain(tx, delivery, attempt);
+        return dueAt < delivery.GiveUpAt ? dueAt : null;
+    }
 
     /// <summary>
     /// Ends a delivery that is not sent: its time is over, or there is nothing to send any more, which is nobody's

@@ -118,36 +118,16 @@ internal sealed class DeliveryRoutes(
     {
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
-        var (named, purpose, since, until, status) = fields.Read<ReplayDeliveries>();
-        var endpoint = WebhookEndpoints.Named(named);
-        if (purpose is not null && !again.Purposes.Contains(purpose, StringComparer.Ordinal))
-            fields.Fault("purpose", "must be one of " + string.Join(", ", again.Purposes));
-        if (endpoint is not null && purpose is not null)
-            fields.Fault("purpose", "and endpoint exclude one another");
+        var filter = FilterOf(fields.Read<ReplayDeliveries>(), fields);
         if (fields.Refusal() is { } wrong)
             return wrong;
-        var filter = new DeliveryFilter(status, endpoint, purpose, null, since, until ?? database.Now)
-        {
-            NotReplayedSince = status == Delivery.Delivered ? until ?? 0 : null,
-        };
         var (replayed, skipped) = (0, 0);
         string? before = null;
         while (true)
         {
             caller.EnsureStillAllowed();
-            var (last, requeued, left) = await database.WriteAsync(async tx =>
-            {
-                var (sent, kept) = (0, 0);
-                var (batch, next) = await DeliveryStore.NextAsync(tx, caller.Project, filter, before, ReplayBatch);
-                foreach (var delivery in batch)
-                {
-                    if (await again.RequeueAsync(tx, delivery) is null)
-                        sent++;
-                    else
-                        kept++;
-                }
-                return (next, sent, kept);
-            });
+            var from = before;
+            var (last, requeued, left) = await database.WriteAsync(tx => ReplayBatchAsync(tx, caller, filter, from));
             (replayed, skipped) = (replayed + requeued, skipped + left);
             if (last is null)
                 return Reply.Ok(new Replayed(replayed, skipped));
@@ -155,6 +135,36 @@ internal sealed class DeliveryRoutes(
             http.RequestAborted.ThrowIfCancellationRequested();
             caller.EnsureStillAllowed();
         }
+    }
+
+    /// <summary>What is sent again; what is wrong with it is left in <paramref name="fields"/>.</summary>
+    private DeliveryFilter FilterOf(ReplayDeliveries asked, Fields fields)
+    {
+        var (named, purpose, since, until, status) = asked;
+        var endpoint = WebhookEndpoints.Named(named);
+        if (purpose is not null && !again.Purposes.Contains(purpose, StringComparer.Ordinal))
+            fields.Fault("purpose", "must be one of " + string.Join(", ", again.Purposes));
+        if (endpoint is not null && purpose is not null)
+            fields.Fault("purpose", "and endpoint exclude one another");
+        return new DeliveryFilter(status, endpoint, purpose, null, since, until ?? database.Now)
+        {
+            NotReplayedSince = status == Delivery.Delivered ? until ?? 0 : null,
+        };
+    }
+
+    private async ValueTask<(string? Last, int Requeued, int Left)> ReplayBatchAsync(
+        Tx tx,
+        ProjectCaller caller,
+        DeliveryFilter filter,
+        string? before
+    )
+    {
+        var sent = 0;
+        var (batch, next) = await DeliveryStore.NextAsync(tx, caller.Project, filter, before, ReplayBatch);
+        foreach (var delivery in batch)
+            if (await again.RequeueAsync(tx, delivery) is null)
+                sent++;
+        return (next, sent, batch.Count - sent);
     }
 
     private async Task<IResult> ListEvents(HttpContext http, ProjectCaller caller)

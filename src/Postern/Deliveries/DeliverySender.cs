@@ -72,28 +72,29 @@ internal sealed class DeliverySender(
                         or InvalidOperationException
             )
         {
-            return fault switch
-            {
-                OutboundRefusedException refused => Failed(SendCategory.AddressRefused, refused.Message),
-                { InnerException: OutboundRefusedException refused } => Failed(
-                    SendCategory.AddressRefused,
-                    refused.Message
-                ),
-                { InnerException: AuthenticationException } => Failed(SendCategory.Tls, null),
-                {
-                    InnerException: SocketException
-                    {
-                        SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain
-                    }
-                } => Failed(SendCategory.Dns, null),
-                _ => Failed(SendCategory.Connection, null),
-            };
+            var (category, words) = CategoryOf(fault);
+            return Failed(category, words);
         }
 
         long Elapsed() => (long)clock.GetElapsedTime(began).TotalMilliseconds;
 
         Attempt Failed(string category, string? words) => new(at, Elapsed(), null, category, words);
     }
+
+    private static (string Category, string? Words) CategoryOf(Exception fault) =>
+        fault switch
+        {
+            OutboundRefusedException refused => (SendCategory.AddressRefused, refused.Message),
+            { InnerException: OutboundRefusedException refused } => (SendCategory.AddressRefused, refused.Message),
+            { InnerException: AuthenticationException } => (SendCategory.Tls, null),
+            {
+                InnerException: SocketException
+                {
+                    SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain
+                }
+            } => (SendCategory.Dns, null),
+            _ => (SendCategory.Connection, null),
+        };
 
     /// <summary>The value of <c>webhook-signature</c>: one <c>v1,…</c> for every secret.</summary>
     public static string Sign(IReadOnlyList<string> secrets, string id, long seconds, ReadOnlySpan<byte> body)

@@ -73,70 +73,65 @@ internal sealed class EndpointRoutes(
         var id = RequestPath.Segment(http, IdSegment) ?? "";
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
-        if (
-            id.Length is 0 or > 64
-            || !char.IsAsciiLetterOrDigit(id[0])
-            || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
-        )
-            fields.Fault(
-                "endpoint",
-                "must be 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit"
-            );
-        var (url, events, secret, rate, ordered, enabled, links) = fields.Read<PutEndpoint>();
-        var problem = url is null ? null : await outbound.ValidateAsync(http, url);
-        if (problem is not null)
-            fields.Fault("url", problem);
-        if (events is { Count: 0 })
-            fields.Fault("events", "must not be empty");
-        foreach (var type in events?.Where(e => !IsSubscribable(e)) ?? [])
-            fields.Fault("events", $"holds {type}, which is no event type, prefix.* or *");
-        if (secret is not null && !SigningSecret.IsOne(secret))
-            fields.Fault("secret", SigningSecret.Authorization);
+        var asked = fields.Read<PutEndpoint>();
+        await CheckAsync(http, id, asked, fields);
         if (fields.Refusal() is { } wrong)
             return wrong;
         // A link decides its question: who is sent them is an administrator's to say.
-        if (links && !caller.Allows(RequiredScope.FullAdmin))
+        if (asked.Links && !caller.Allows(RequiredScope.FullAdmin))
             return ProblemFormat.Instance.Forbidden("admin");
-        var fresh = secret ?? SigningSecret.New();
-        return await database.WriteAsync<IResult>(async tx =>
+        var fresh = asked.Secret ?? SigningSecret.New();
+        return await database.WriteAsync(tx => PutAsync(tx, caller.Project, id, asked, fresh));
+    }
+
+    /// <summary>What the bounds of its members do not say.</summary>
+    private async ValueTask CheckAsync(HttpContext http, string id, PutEndpoint asked, Fields fields)
+    {
+        Slug.Check(fields, "endpoint", id, 64);
+        // What has a fault of its own was not read.
+        if (asked.Url is { } url && await outbound.ValidateAsync(http, url) is { } problem)
+            fields.Fault("url", problem);
+        if (asked.Events is { Count: 0 })
+            fields.Fault("events", "must not be empty");
+        foreach (var type in asked.Events?.Where(e => !IsSubscribable(e)) ?? [])
+            fields.Fault("events", $"holds {type}, which is no event type, prefix.* or *");
+        if (asked.Secret is { } secret && !SigningSecret.IsOne(secret))
+            fields.Fault("secret", SigningSecret.Authorization);
+    }
+
+    /// <param name="tx">Orders it with others of the project.</param>
+    /// <param name="project">The tenant.</param>
+    /// <param name="id">The endpoint's name.</param>
+    /// <param name="asked">What it is to be.</param>
+    /// <param name="fresh">Its secret, unless it has one and none was given.</param>
+    private async ValueTask<IResult> PutAsync(Tx tx, string project, string id, PutEndpoint asked, string fresh)
+    {
+        const string all = "webhook_endpoint WHERE project = $1";
+        await ProjectQuota.LockAsync(tx, project);
+        var old = await WebhookEndpoints.FindAsync(tx, project, id);
+        var most = options.Quotas.Endpoints;
+        if (old is null && await ProjectQuota.WhyNotOneMoreAsync(tx, project, all, "Endpoints", most) is { } full)
+            return full;
+        var kept = asked.Secret is null ? old : null;
+        var endpoint = new WebhookEndpoint
         {
-            await ProjectQuota.LockAsync(tx, caller.Project);
-            var old = await WebhookEndpoints.FindAsync(tx, caller.Project, id);
-            if (
-                old is null
-                && await ProjectQuota.WhyNotOneMoreAsync(
-                    tx,
-                    caller.Project,
-                    "webhook_endpoint WHERE project = $1",
-                    "Endpoints",
-                    options.Quotas.Endpoints
-                )
-                    is { } full
-            )
-                return full;
-            var keeps = secret is null && old is not null;
-            var endpoint = new WebhookEndpoint
-            {
-                Project = caller.Project,
-                Id = id,
-                Url = url!,
-                Events = events!,
-                SealedSecret = keeps ? old!.SealedSecret : endpoints.Protect(caller.Project, id, fresh),
-                PreviousSealed = keeps ? old!.PreviousSealed : null,
-                PreviousUntil = keeps ? old!.PreviousUntil : null,
-                RateLimit = rate,
-                Ordered = ordered,
-                Enabled = enabled,
-                Links = links,
-                CreatedAt = old?.CreatedAt ?? tx.Now,
-                UpdatedAt = tx.Now,
-            };
-            await WebhookEndpoints.PutAsync(tx, endpoint);
-            return Reply.Json(
-                old is null ? 201 : 200,
-                EndpointView.Of(endpoint, keeps || secret is not null ? null : fresh)
-            );
-        });
+            Project = project,
+            Id = id,
+            Url = asked.Url,
+            Events = asked.Events,
+            SealedSecret = kept?.SealedSecret ?? endpoints.Protect(project, id, fresh),
+            PreviousSealed = kept?.PreviousSealed,
+            PreviousUntil = kept?.PreviousUntil,
+            RateLimit = asked.RateLimit,
+            Ordered = asked.Ordered,
+            Enabled = asked.Enabled,
+            Links = asked.Links,
+            CreatedAt = old?.CreatedAt ?? tx.Now,
+            UpdatedAt = tx.Now,
+        };
+        await WebhookEndpoints.PutAsync(tx, endpoint);
+        var isShown = kept is null && asked.Secret is null;
+        return Reply.Json(old is null ? 201 : 200, EndpointView.Of(endpoint, isShown ? fresh : null));
     }
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller) =>

@@ -55,20 +55,32 @@ internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, 
         )
             return (null, refusal.Status == 413 ? TooLarge : refusal.Message);
         var begins = text.Span.TrimStart(" \t\r\n"u8);
-        if (begins.Length == 0 && answer.IsWhole)
+        if (!IsMeant(answer, begins))
             return (null, null);
-        var isMeant =
-            IsJson(answer.ContentType)
+        if (!answer.IsWhole)
+            return (null, WhyBroken(answer, begins));
+        return Utf8.IsValid(text.Span) ? Parse(text) : (null, "it is no JSON in UTF-8");
+    }
+
+    /// <summary>Whether an answer is one at all: many answer with a word, which means nothing.</summary>
+    private static bool IsMeant(SendAnswer answer, ReadOnlySpan<byte> begins)
+    {
+        if (begins.Length == 0 && answer.IsWhole)
+            return false;
+        return IsJson(answer.ContentType)
             || begins is [(byte)'{' or (byte)'[' or (byte)'<', ..]
             || begins.Length > MaxWord;
-        if (!isMeant)
-            return (null, null);
-        if (!answer.IsWhole && answer.Body.Length >= MaxBytes)
-            return (null, TooLarge);
-        if (!answer.IsWhole)
-            return (null, begins.Length == 0 ? null : "it broke off");
-        if (!Utf8.IsValid(text.Span))
-            return (null, "it is no JSON in UTF-8");
+    }
+
+    private static string? WhyBroken(SendAnswer answer, ReadOnlySpan<byte> begins)
+    {
+        if (answer.Body.Length >= MaxBytes)
+            return TooLarge;
+        return begins.Length == 0 ? null : "it broke off";
+    }
+
+    private static (AgentAnswer? Finished, string? Problem) Parse(ReadOnlyMemory<byte> text)
+    {
         try
         {
             using var json = JsonDocument.Parse(
@@ -93,25 +105,26 @@ internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, 
             return (null, null);
         if (status.ValueKind != JsonValueKind.String || JsonText.Of(status) is not { Length: > 0 and <= 64 } state)
             return (null, "its status is no text of 1 to 64 characters");
-        var hasOutput = root.TryGetProperty("output", out var output) && output.ValueKind != JsonValueKind.Null;
-        if (hasOutput)
-        {
-            if (MendedJson.Keepable(output) is not { } kept)
-                return (null, "its output holds two names that differ by a NUL only");
-            output = kept;
-        }
-        if (!hasOutput && TakenOn.Contains(state, StringComparer.OrdinalIgnoreCase))
-            return (null, null);
-        var body = hasOutput ? Encoding.UTF8.GetBytes(output.GetRawText()) : null;
-        if (body?.Length > RunReports.MaxOutput)
+        var hasOutput = root.TryGetProperty("output", out var given) && given.ValueKind != JsonValueKind.Null;
+        if (!hasOutput)
+            return TakenOn.Contains(state, StringComparer.OrdinalIgnoreCase)
+                ? (null, null)
+                : (new AgentAnswer(state, null, null, FailureOf(root, null)), null);
+        if (MendedJson.Keepable(given) is not { } output)
+            return (null, "its output holds two names that differ by a NUL only");
+        var body = Encoding.UTF8.GetBytes(output.GetRawText());
+        if (body.Length > RunReports.MaxOutput)
             return (null, $"its output has more than {RunReports.MaxOutput} bytes");
-        var inner =
-            output.ValueKind == JsonValueKind.Object && output.TryGetProperty("text", out var member) ? member : output;
-        var text =
-            !hasOutput ? null
-            : inner.ValueKind == JsonValueKind.String ? inner.GetString()
-            : output.GetRawText();
+        var text = TextOf(output);
         return (new AgentAnswer(state, body, text, FailureOf(root, text)), null);
+    }
+
+    /// <summary>What of an output is for people: its text, or all of it.</summary>
+    private static string? TextOf(JsonElement output)
+    {
+        var isObject = output.ValueKind == JsonValueKind.Object;
+        var inner = isObject && output.TryGetProperty("text", out var member) ? member : output;
+        return inner.ValueKind == JsonValueKind.String ? inner.GetString() : output.GetRawText();
     }
 
     private static Failure FailureOf(JsonElement root, string? text)

@@ -81,75 +81,68 @@ internal sealed class AgentRoutes(
             return ProblemFormat.Instance.Forbidden($"admin:tasks:{slug}");
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
-        if (
-            slug.Length is 0 or > 128
-            || !char.IsAsciiLetterOrDigit(slug[0])
-            || !slug.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
-        )
-            fields.Fault(
-                "slug",
-                "must be 1 to 128 letters, digits, dots, underscores and hyphens, the first a letter or digit"
-            );
         var asked = fields.Read<PutAgent>();
-        var (kind, url, secret) = (asked.Kind, asked.Url, asked.Secret);
-        if (kind == Agent.Http && url is null && fields.Faults.All(f => f.Field != "url"))
-            fields.Fault("url", "is required for an http agent");
-        if (kind is Agent.Pull or Agent.Echo && url is not null)
-            fields.Fault("url", "is for http agents");
-        var problem = url is null ? null : await outbound.ValidateAsync(http, url);
-        if (problem is not null)
-            fields.Fault("url", problem);
-        if (secret is not null && !SigningSecret.IsOne(secret))
-            fields.Fault("secret", SigningSecret.Authorization);
-        var settings = SettingsOf(asked);
+        await CheckAsync(http, slug, asked, fields);
         if (fields.Refusal() is { } wrong)
             return wrong;
         // The link decides: who asks is given it by an administrator alone.
-        if (settings.Links == true && !caller.Allows(RequiredScope.FullAdmin))
+        if (asked.Links == true && !caller.Allows(RequiredScope.FullAdmin))
             return ProblemFormat.Instance.Forbidden("admin");
-        var fresh = secret ?? SigningSecret.New();
-        return await database.WriteAsync<IResult>(async tx =>
+        var fresh = asked.Secret ?? SigningSecret.New();
+        return await database.WriteAsync(tx => PutAsync(tx, caller.Project, slug, asked, fresh));
+    }
+
+    /// <summary>What its members must be together, and what their bounds do not say.</summary>
+    private async ValueTask CheckAsync(HttpContext http, string slug, PutAgent asked, Fields fields)
+    {
+        Slug.Check(fields, "slug", slug, 128);
+        if (asked is { Kind: Agent.Http, Url: null } && fields.Faults.All(f => f.Field != "url"))
+            fields.Fault("url", "is required for an http agent");
+        if (asked is { Kind: Agent.Pull or Agent.Echo, Url: not null })
+            fields.Fault("url", "is for http agents");
+        if (asked.Url is { } url && await outbound.ValidateAsync(http, url) is { } problem)
+            fields.Fault("url", problem);
+        if (asked.Secret is { } secret && !SigningSecret.IsOne(secret))
+            fields.Fault("secret", SigningSecret.Authorization);
+    }
+
+    /// <param name="tx">Orders it with others of the project.</param>
+    /// <param name="project">The tenant.</param>
+    /// <param name="slug">The agent's name.</param>
+    /// <param name="asked">What it is to be.</param>
+    /// <param name="fresh">Its secret, unless it has one and none was given.</param>
+    private async ValueTask<IResult> PutAsync(Tx tx, string project, string slug, PutAgent asked, string fresh)
+    {
+        await ProjectQuota.LockAsync(tx, project);
+        if (await AgentStore.FindOtherCaseAsync(tx, project, slug) is { } other)
+            return new Refusal(
+                409,
+                $"There is an agent {other}: names that differ in case alone would share session keys.",
+                "agent_exists"
+            );
+        var old = await AgentStore.FindAsync(tx, project, slug);
+        var most = options.Quotas.Agents;
+        if (
+            old is null
+            && await ProjectQuota.WhyNotOneMoreAsync(tx, project, AgentStore.OfProject, "Agents", most) is { } full
+        )
+            return full;
+        // A secret that was made or given is kept until another is given; it is shown when it is made, and never again.
+        var kept = asked.Secret is null ? old?.SealedSecret : null;
+        var agent = new Agent
         {
-            await ProjectQuota.LockAsync(tx, caller.Project);
-            if (await AgentStore.FindOtherCaseAsync(tx, caller.Project, slug) is { } other)
-                return new Refusal(
-                    409,
-                    $"There is an agent {other}: names that differ in case alone would share session keys.",
-                    "agent_exists"
-                );
-            var old = await AgentStore.FindAsync(tx, caller.Project, slug);
-            if (
-                old is null
-                && await ProjectQuota.WhyNotOneMoreAsync(
-                    tx,
-                    caller.Project,
-                    AgentStore.OfProject,
-                    "Agents",
-                    options.Quotas.Agents
-                )
-                    is { } full
-            )
-                return full;
-            // A secret that was made or given is kept until another is given; it is shown when it is made, and never
-            // again.
-            var keeps = secret is null && old?.SealedSecret is not null;
-            var sealedSecret = keeps
-                ? old!.SealedSecret
-                : master.Protect(fresh, Agent.SealPurpose(caller.Project, slug));
-            var agent = new Agent
-            {
-                Project = caller.Project,
-                Slug = slug,
-                Kind = kind,
-                Url = url,
-                SealedSecret = sealedSecret,
-                Settings = settings,
-                CreatedAt = old?.CreatedAt ?? tx.Now,
-                UpdatedAt = tx.Now,
-            };
-            await AgentStore.PutAsync(tx, agent);
-            return Reply.Json(old is null ? 201 : 200, AgentView.Of(agent, keeps || secret is not null ? null : fresh));
-        });
+            Project = project,
+            Slug = slug,
+            Kind = asked.Kind,
+            Url = asked.Url,
+            SealedSecret = kept ?? master.Protect(fresh, Agent.SealPurpose(project, slug)),
+            Settings = SettingsOf(asked),
+            CreatedAt = old?.CreatedAt ?? tx.Now,
+            UpdatedAt = tx.Now,
+        };
+        await AgentStore.PutAsync(tx, agent);
+        var isShown = kept is null && asked.Secret is null;
+        return Reply.Json(old is null ? 201 : 200, AgentView.Of(agent, isShown ? fresh : null));
     }
 
     private async Task<IResult> Delete(HttpContext http, ProjectCaller caller)

@@ -99,25 +99,29 @@ internal sealed class ClaimRoutes(
                 {
                     Extra = [("runStatus", run.Status)],
                 };
-            var alive = run with
-            {
-                ClaimUntil = run.ClaimUntil is null ? null : tx.Now + (run.ClaimSeconds * 1_000_000),
-                DeadlineAt = RunDeadlines.DeadlineOf(run, tx.Now),
-            };
-            await RunRow.SaveAsync(tx, alive);
-            if (run.Session is not null && run.Phase == Phase.Running)
-                await Turns.ExtendTurnAsync(tx, run, null);
-            return Reply.Ok(
-                new HeartbeatView(
-                    run.Id,
-                    run.Attempt,
-                    run.Status,
-                    run.Phase,
-                    Wire.Iso(alive.ClaimUntil),
-                    Wire.Iso(alive.DeadlineAt)
-                )
-            );
+            return Reply.Ok(await KeepAliveAsync(tx, run));
         });
+    }
+
+    /// <summary>Its claim and its deadlines count from now.</summary>
+    private static async ValueTask<HeartbeatView> KeepAliveAsync(Tx tx, HeldRun run)
+    {
+        var alive = run with
+        {
+            ClaimUntil = run.ClaimUntil is null ? null : tx.Now + (run.ClaimSeconds * 1_000_000),
+            DeadlineAt = RunDeadlines.DeadlineOf(run, tx.Now),
+        };
+        await RunRow.SaveAsync(tx, alive);
+        if (run.Session is not null && run.Phase == Phase.Running)
+            await Turns.ExtendTurnAsync(tx, run, null);
+        return new HeartbeatView(
+            run.Id,
+            run.Attempt,
+            run.Status,
+            run.Phase,
+            Wire.Iso(alive.ClaimUntil),
+            Wire.Iso(alive.DeadlineAt)
+        );
     }
 
     /// <summary>

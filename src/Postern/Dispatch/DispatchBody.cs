@@ -54,37 +54,9 @@ internal sealed class DispatchBody(
         );
         return json =>
         {
-            json.WriteStartObject("run");
-            json.WriteString("id", run.Id);
-            json.WriteNumber("attempt", run.Attempt);
-            json.WriteString("agent", run.Agent);
-            json.WriteString("workflow", run.Workflow);
-            json.WriteString("status", run.Status);
-            if (input?.Length > MaxInput)
-                json.WriteString("inputUrl", $"{address.Url}/api/v1/runs/{run.Id}");
-            else
-                RunJson.Raw(json, "input", input);
-            if (artifacts is not null && artifacts.Length <= MaxInput / 2)
-                RunJson.Raw(json, "artifacts", artifacts);
-            if (run.Profile is not null)
-                json.WriteString("profile", run.Profile);
-            json.WriteString("deadline", Wire.Iso(session?.TurnDeadline ?? run.DeadlineAt));
-            json.WriteEndObject();
+            WriteRun(json, run, session, input, artifacts);
             if (session is not null)
-            {
-                json.WriteStartObject("session");
-                json.WriteString("id", session.Id);
-                json.WriteString("key", session.Key);
-                json.WritePropertyName("messages");
-                json.WriteRawValue(messages!, skipInputValidation: true);
-                json.WriteNumber("inSeq", session.TurnInSeq);
-                json.WriteBoolean("continuation", run.Continuation);
-                json.WriteString("previousRunId", run.PreviousRun);
-                json.WriteEndObject();
-                json.WriteStartObject("out");
-                json.WriteString("url", $"{address.Url}/realtime/v1/sessions/{session.Id}/out/records");
-                json.WriteEndObject();
-            }
+                WriteSession(json, run, session, messages!);
             json.WriteStartObject("callback");
             json.WriteString("url", address.Url + callback.Path);
             json.WriteStartObject("headers");
@@ -98,6 +70,42 @@ internal sealed class DispatchBody(
                 WriteTrigger(json, trigger, capture);
             json.WriteString("token", token);
         };
+    }
+
+    private void WriteRun(Utf8JsonWriter json, Run run, Session? session, byte[]? input, byte[]? artifacts)
+    {
+        json.WriteStartObject("run");
+        json.WriteString("id", run.Id);
+        json.WriteNumber("attempt", run.Attempt);
+        json.WriteString("agent", run.Agent);
+        json.WriteString("workflow", run.Workflow);
+        json.WriteString("status", run.Status);
+        if (input?.Length > MaxInput)
+            json.WriteString("inputUrl", $"{address.Url}/api/v1/runs/{run.Id}");
+        else
+            RunJson.Raw(json, "input", input);
+        if (artifacts is not null && artifacts.Length <= MaxInput / 2)
+            RunJson.Raw(json, "artifacts", artifacts);
+        if (run.Profile is not null)
+            json.WriteString("profile", run.Profile);
+        json.WriteString("deadline", Wire.Iso(session?.TurnDeadline ?? run.DeadlineAt));
+        json.WriteEndObject();
+    }
+
+    private void WriteSession(Utf8JsonWriter json, Run run, Session session, byte[] messages)
+    {
+        json.WriteStartObject("session");
+        json.WriteString("id", session.Id);
+        json.WriteString("key", session.Key);
+        json.WritePropertyName("messages");
+        json.WriteRawValue(messages, skipInputValidation: true);
+        json.WriteNumber("inSeq", session.TurnInSeq);
+        json.WriteBoolean("continuation", run.Continuation);
+        json.WriteString("previousRunId", run.PreviousRun);
+        json.WriteEndObject();
+        json.WriteStartObject("out");
+        json.WriteString("url", $"{address.Url}/realtime/v1/sessions/{session.Id}/out/records");
+        json.WriteEndObject();
     }
 
     private static void WriteTrigger(Utf8JsonWriter json, Trigger trigger, Capture capture)

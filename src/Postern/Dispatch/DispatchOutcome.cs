@@ -64,8 +64,12 @@ internal sealed class DispatchOutcome(RunMachine machine, RunReports reports, Co
                 await FailAsync(tx, run, delivery, $"its {invalid.Field} {invalid.Problem}", by);
             return;
         }
-        if (!await IsItsTurnAsync(tx, run, delivery))
-            return;
+        if (await IsItsTurnAsync(tx, run, delivery))
+            await FinishTurnAsync(tx, run, delivery, finished, by);
+    }
+
+    private async ValueTask FinishTurnAsync(Tx tx, HeldRun run, Delivery delivery, AgentAnswer finished, Actor by)
+    {
         switch (finished.Status)
         {
             case Phase.Succeeded:

@@ -92,6 +92,12 @@ internal sealed class WhyNotDone(DeliveryWorker worker)
                 WhyNext.End,
                 idle
             );
+        return OfWork(run, facts);
+    }
+
+    /// <summary>Nothing but its own work is missing.</summary>
+    private static Why OfWork(Run run, RunFacts facts)
+    {
         if (run.DueAt is not null)
             return Make(
                 Why.AwaitingWorker,

@@ -19,48 +19,59 @@ internal sealed class HistoryFamily : ErrorFormat
         json.WriteStartObject("error");
         switch (refusal.Status)
         {
+            case 400:
+                json.WriteString("message", refusal.Message);
+                json.WriteString("type", Types[400]);
+                WriteCode(json, refusal);
+                break;
             case 401:
                 json.WriteString("message", "Unauthorized");
-                json.WriteString("type", "unauthorized");
+                json.WriteString("type", Types[401]);
                 break;
             case 403:
-                json.WriteString("type", "forbidden");
+                json.WriteString("type", Types[403]);
                 json.WriteString("message", refusal.Message);
-                if (refusal.Extra is [(_, string missing)])
-                {
-                    json.WriteStartObject("details");
-                    json.WriteString("code", "MISSING_SCOPE");
-                    json.WriteString("missingScope", missing);
-                    json.WriteStartArray("requiredScopes");
-                    json.WriteStringValue(missing);
-                    json.WriteEndArray();
-                    json.WriteEndObject();
-                }
+                WriteMissingScope(json, refusal);
                 break;
             default:
-                if (refusal.Status == 400)
-                    json.WriteString("message", refusal.Message);
-                json.WriteString(
-                    "type",
-                    refusal.Status switch
-                    {
-                        400 => "invalid_request_error",
-                        404 => "not_found",
-                        405 => "method_not_allowed",
-                        409 => "conflict",
-                        413 => "request_too_large",
-                        503 => "unavailable",
-                        _ => "internal_error",
-                    }
-                );
-                if (refusal.Status != 400)
-                    json.WriteString("message", refusal.Message);
-                if (refusal.Code is { } code && IsOfEveryFamily(code))
-                    json.WriteString("code", code);
+                json.WriteString("type", Types.GetValueOrDefault(refusal.Status, "internal_error"));
+                json.WriteString("message", refusal.Message);
+                WriteCode(json, refusal);
                 if (refusal.Status == 503)
                     json.WriteBoolean("retryable", true);
                 break;
         }
+        json.WriteEndObject();
+    }
+
+    private static readonly Dictionary<int, string> Types = new()
+    {
+        [400] = "invalid_request_error",
+        [401] = "unauthorized",
+        [403] = "forbidden",
+        [404] = "not_found",
+        [405] = "method_not_allowed",
+        [409] = "conflict",
+        [413] = "request_too_large",
+        [503] = "unavailable",
+    };
+
+    private static void WriteCode(Utf8JsonWriter json, Refusal refusal)
+    {
+        if (refusal.Code is { } code && IsOfEveryFamily(code))
+            json.WriteString("code", code);
+    }
+
+    private static void WriteMissingScope(Utf8JsonWriter json, Refusal refusal)
+    {
+        if (refusal.Extra is not [(_, string missing)])
+            return;
+        json.WriteStartObject("details");
+        json.WriteString("code", "MISSING_SCOPE");
+        json.WriteString("missingScope", missing);
+        json.WriteStartArray("requiredScopes");
+        json.WriteStringValue(missing);
+        json.WriteEndArray();
         json.WriteEndObject();
     }
 

@@ -12,30 +12,12 @@ internal sealed record HistoryQuery(int Limit, long? Before, long? After, bool L
 
     public static Checked<HistoryQuery> Read(IQueryCollection query)
     {
-        var limit = StandardLimit;
-        if (query.TryGetValue("limit", out var asked))
-        {
-            if (!IsDigits(asked))
-                return Refusal.BadRequest("limit must be a positive integer");
-            // Larger clamps, however large: the number may not fit any type.
-            limit =
-                asked.ToString().TrimStart('0') is var digits && digits.Length > 4 ? MaxLimit
-                : digits.Length == 0 ? 0
-                : Math.Min(int.Parse(digits), MaxLimit);
-            if (limit == 0)
-                return Refusal.BadRequest("limit must be a positive integer");
-        }
-        long? before = null;
-        if (query.TryGetValue("cursor", out asked))
-        {
-            var text = asked.ToString();
-            if (
-                !TryNumber(text.StartsWith("seq:", StringComparison.Ordinal) ? text[4..] : text, out var number)
-                || number == 0
-            )
-                return Refusal.BadRequest("cursor must be a positive integer");
-            before = number;
-        }
+        var limit = query.TryGetValue("limit", out var asked) ? LimitOf(asked.ToString()) : StandardLimit;
+        if (limit == 0)
+            return Refusal.BadRequest("limit must be a positive integer");
+        long? before = query.TryGetValue("cursor", out asked) ? PlaceOf(asked.ToString()) : null;
+        if (before == 0)
+            return Refusal.BadRequest("cursor must be a positive integer");
         long? after = null;
         if (query.TryGetValue("after", out asked))
         {
@@ -54,6 +36,21 @@ internal sealed record HistoryQuery(int Limit, long? Before, long? After, bool L
             query["deltas"] == "1"
         );
     }
+
+    /// <summary>Larger clamps, however large: the number may not fit any type. 0: it is none.</summary>
+    private static int LimitOf(string text)
+    {
+        if (!IsDigits(text))
+            return 0;
+        var digits = text.TrimStart('0');
+        return digits.Length > 4 ? MaxLimit
+            : digits.Length == 0 ? 0
+            : Math.Min(int.Parse(digits), MaxLimit);
+    }
+
+    /// <summary>A number, with or without <c>seq:</c> before it; 0: it is none.</summary>
+    private static long PlaceOf(string text) =>
+        TryNumber(text.StartsWith("seq:", StringComparison.Ordinal) ? text[4..] : text, out var number) ? number : 0;
 
     private static bool IsDigits(string? text) => !string.IsNullOrEmpty(text) && text.All(char.IsAsciiDigit);
 

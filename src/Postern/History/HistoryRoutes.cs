@@ -145,6 +145,33 @@ internal sealed class HistoryRoutes(
         return null;
     }
 
+    /// <summary>The id of the session that is written to; one that is not there yet is made.</summary>
+    private async ValueTask<Checked<string>> SessionOfAsync(Tx tx, ProjectCaller caller, HistoryTarget target)
+    {
+        var (key, name) = target;
+        if (name is not null)
+            return name.Id;
+        var agent = key.Agent ?? options.DefaultAgent;
+        // What POST /api/v1/sessions asks: the right to a name is not the right to make what bears it.
+        var mayMake = caller.Allows("write", "tasks", agent) || caller.Allows("write", "sessions");
+        if (
+            Session.Validate(key.Rest) is not null
+            || !mayMake
+            || !await SessionStart.HasAgentAsync(tx, caller.Project, agent)
+        )
+            return HistoryFamily.NotFound(key.Text);
+        var id = Id.New(Session.Prefix, streams.Database.Now);
+        var made = SessionStart.New(tx, caller.Project, id, key.Rest, agent, "history");
+        if (await SessionStore.InsertAsync(tx, made))
+        {
+            await created.RaiseAsync(tx, new SessionCreated(made));
+            return id;
+        }
+        // Somebody else made it in this moment, or the external id belongs to another agent's session.
+        var there = await SessionStore.FindAsync(tx, caller.Project, key.Rest);
+        return there?.Key == made.Key ? there.Id : new Refusal(409, "A session of another agent has this name");
+    }
+
     private async ValueTask<IResult> CommitAsync(
         Tx tx,
         ProjectCaller caller,
@@ -153,38 +180,9 @@ internal sealed class HistoryRoutes(
         string? idempotencyKey
     )
     {
-        var (key, name) = target;
-        var id = name?.Id;
-        if (id is null)
-        {
-            var rest = key.Rest;
-            if (Session.Validate(rest) is not null)
-                return HistoryFamily.NotFound(key.Text);
-            var agent = key.Agent ?? options.DefaultAgent;
-            // What POST /api/v1/sessions asks: the right to a name is not the right to make what bears it.
-            if (!caller.Allows("write", "tasks", agent) && !caller.Allows("write", "sessions"))
-                return HistoryFamily.NotFound(key.Text);
-            if (!await SessionStart.HasAgentAsync(tx, caller.Project, agent))
-                return HistoryFamily.NotFound(key.Text);
-            var made = SessionStart.New(
-                tx,
-                caller.Project,
-                Id.New(Session.Prefix, streams.Database.Now),
-                rest,
-                agent,
-                "history"
-            );
-            if (await SessionStore.InsertAsync(tx, made))
-            {
-                id = made.Id;
-                await created.RaiseAsync(tx, new SessionCreated(made));
-            }
-            // Somebody else made it in this moment, or the external id belongs to another agent's session.
-            else if (await SessionStore.FindAsync(tx, caller.Project, rest) is { } there && there.Key == made.Key)
-                id = there.Id;
-            else
-                return new Refusal(409, "A session of another agent has this name");
-        }
+        var key = target.Key;
+        if (!(await SessionOfAsync(tx, caller, target)).Try(out var id, out var refused))
+            return refused;
         if (await SessionStore.LockAsync(tx, caller.Project, id) is not { } session)
             return HistoryFamily.NotFound(key.Text);
         var own = idempotencyKey is null ? null : OwnKeys + caller.Authority.Own(idempotencyKey);

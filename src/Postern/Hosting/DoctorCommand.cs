@@ -11,17 +11,31 @@ namespace Postern.Hosting;
 /// <c>postern doctor</c>: looks at everything a server needs, changes nothing, and says of each fault, and of what is
 /// weaker than it may be, what to do. Exit code 1 when something is wrong.
 /// </summary>
-internal static class DoctorCommand
+internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel)
 {
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(2);
+    private PosternOptions _options = new();
+    private int _wrong;
 
-    public static async Task<int> RunAsync(ServeOptions serve, CancellationToken cancel)
+    public static Task<int> RunAsync(ServeOptions serve, CancellationToken cancel) =>
+        new DoctorCommand(serve, cancel).RunAsync();
+
+    private async Task<int> RunAsync()
     {
-        var wrong = 0;
-        var options = new PosternOptions();
+        CheckSettings();
+        await CheckStorageAsync();
+        if (_options.Console is { Enabled: true } console && console.Oidc.IsOn())
+            await CheckSignInAsync();
+        CheckPort();
+        Console.WriteLine(_wrong == 0 ? "all is well" : $"{_wrong} to put right");
+        return _wrong == 0 ? 0 : 1;
+    }
+
+    private void CheckSettings()
+    {
         try
         {
-            options = serve.ReadSettings();
+            _options = serve.ReadSettings();
             Good("settings", "all known and within bounds");
         }
         catch (SettingsException fault)
@@ -29,226 +43,222 @@ internal static class DoctorCommand
             foreach (var line in fault.Faults)
                 Bad("settings", line);
         }
-        foreach (var spot in WeakSpots.OfSettings(options, serve.Database))
+        foreach (var spot in WeakSpots.OfSettings(_options, serve.Database))
             Weak(spot);
-        await CheckStorageAsync();
-        if (options.Console is { Enabled: true } console && console.Oidc.IsOn())
-            await CheckSignInAsync();
-        CheckPort();
-        Console.WriteLine(wrong == 0 ? "all is well" : $"{wrong} to put right");
-        return wrong == 0 ? 0 : 1;
+    }
 
-        void Good(string what, string words) => Console.WriteLine($"ok    {what, -12} {words}");
+    private static void Good(string what, string words) => Console.WriteLine($"ok    {what, -12} {words}");
 
-        void Weak(WeakSpot spot) => Console.WriteLine($"weak  {spot.What, -12} {spot.Words}");
+    private static void Weak(WeakSpot spot) => Console.WriteLine($"weak  {spot.What, -12} {spot.Words}");
 
-        void Tell(PlaneDoctor.Line line)
+    private void Tell(PlaneDoctor.Line line)
+    {
+        if (line.IsWrong)
+            Bad("relay", line.Words);
+        else if (line.IsWeak)
+            Weak(new WeakSpot("relay", line.Words));
+        else
+            Good("relay", line.Words);
+    }
+
+    private void Bad(string what, string words)
+    {
+        _wrong++;
+        Console.WriteLine($"WRONG {what, -12} {words}");
+    }
+
+    private async Task CheckStorageAsync()
+    {
+        if (serve.Database is null && !CheckFolder())
+            return;
+        try
         {
-            if (line.IsWrong)
-                Bad("relay", line.Words);
-            else if (line.IsWeak)
-                Weak(new WeakSpot("relay", line.Words));
-            else
-                Good("relay", line.Words);
+            await using Database database = serve.Database is null
+                ? new SqliteDatabase(serve.Folder.Database, TimeProvider.System)
+                : new PostgresDatabase(serve.Database, TimeProvider.System);
+            var version = await Migrations.VersionAsync(database);
+            CheckSchema(database, version);
+            await CheckClockAsync(database);
+            var master = await CheckMasterKeyAsync(database);
+            if (version == Migrations.Newest)
+                await CheckRowsAsync(database, master);
         }
-
-        void Bad(string what, string words)
+        catch (Exception fault)
+            when (fault
+                    is StorageUnavailableException
+                        or Npgsql.NpgsqlException
+                        or Microsoft.Data.Sqlite.SqliteException
+                        or ArgumentException
+            )
         {
-            wrong++;
-            Console.WriteLine($"WRONG {what, -12} {words}");
+            Bad("database", $"cannot be opened: {(fault.InnerException ?? fault).Message}. {AdviceOn(fault)}");
         }
+    }
 
-        async Task CheckStorageAsync()
+    private async Task CheckSignInAsync()
+    {
+        var oidc = _options.Console.Oidc;
+        if (oidc.ClientSecret.Length == 0)
+            Bad("sign-in", "Postern:Console:Oidc:ClientSecret is missing: most providers let nobody in without it");
+        if (_options.Operators.Roles.Count == 0)
+            Bad("sign-in", "nobody who signs in has a role: Postern:Operators:Roles names who may do what");
+        if (await OidcProvider.WhatIsWrongAsync(_options, cancel) is { } why)
+            Bad("sign-in", $"the identity provider at {oidc.Authority} cannot be used: {why}");
+        else
+            Good("sign-in", $"the identity provider at {oidc.Authority} answers");
+    }
+
+    private string AdviceOn(Exception fault) =>
+        serve.Database is null ? "Is the disk full, or the file another user's?"
+        : PostgresConnection.IsOfTls(fault.InnerException) ? PostgresConnection.TlsAdvice
+        : "Check --database, and that the server runs and lets this machine in.";
+
+    private void CheckSchema(Database database, long version)
+    {
+        var newest = Migrations.Newest;
+        if (version > newest)
+            Bad("database", $"schema {version} is newer than this binary's {newest}: start the newer postern");
+        else if (version < newest)
+            Good("database", $"{database.Kind}, schema {version}; the next start brings it to {newest}");
+        else
+            Good("database", $"{database.Kind}, schema {version}");
+    }
+
+    private async Task CheckRowsAsync(Database database, MasterKey? master)
+    {
+        foreach (var spot in await WeakSpots.OfRowsAsync(database, _options, Dns.GetHostAddressesAsync, cancel))
+            Weak(spot);
+        if (master is not null)
+            await CheckSecretsAsync(database, master);
+        await ShowWorkAsync(database);
+    }
+
+    private async Task CheckSecretsAsync(Database database, MasterKey master)
+    {
+        foreach (var spot in await WeakSpots.OfSecretsAsync(database, master))
+            Weak(spot);
+        await foreach (var line in PlaneDoctor.LookAsync(database, master, _options, cancel))
+            Tell(line);
+    }
+
+    private bool CheckFolder()
+    {
+        var folder = serve.Folder;
+        if (!File.Exists(folder.Database))
         {
-            if (serve.Database is null && !CheckFolder())
-                return;
-            try
-            {
-                await using Database database = serve.Database is null
-                    ? new SqliteDatabase(serve.Folder.Database, TimeProvider.System)
-                    : new PostgresDatabase(serve.Database, TimeProvider.System);
-                var version = await Migrations.VersionAsync(database);
-                if (version == Migrations.Newest)
-                    Good("database", $"{database.Kind}, schema {version}");
-                else if (version > Migrations.Newest)
-                    Bad(
-                        "database",
-                        $"schema {version} is newer than this binary's {Migrations.Newest}: start the newer postern"
-                    );
-                else
-                    Good(
-                        "database",
-                        $"{database.Kind}, schema {version}; the next start brings it to {Migrations.Newest}"
-                    );
-                await CheckClockAsync(database);
-                var master = await CheckMasterKeyAsync(database);
-                if (version != Migrations.Newest)
-                    return;
-                var weak = await WeakSpots.OfRowsAsync(database, options, Dns.GetHostAddressesAsync, cancel);
-                foreach (var spot in weak)
-                    Weak(spot);
-                if (master is not null)
-                    foreach (var spot in await WeakSpots.OfSecretsAsync(database, master))
-                        Weak(spot);
-                if (master is not null)
-                    await foreach (var line in PlaneDoctor.LookAsync(database, master, options, cancel))
-                        Tell(line);
-                await ShowWorkAsync(database);
-            }
-            catch (Exception fault)
-                when (fault
-                        is StorageUnavailableException
-                            or Npgsql.NpgsqlException
-                            or Microsoft.Data.Sqlite.SqliteException
-                            or ArgumentException
-                )
-            {
-                var advice =
-                    serve.Database is null ? "Is the disk full, or the file another user's?"
-                    : PostgresConnection.IsOfTls(fault.InnerException) ? PostgresConnection.TlsAdvice
-                    : "Check --database, and that the server runs and lets this machine in.";
-                Bad("database", $"cannot be opened: {(fault.InnerException ?? fault).Message}. {advice}");
-            }
+            Good("data", $"{folder.Path} has no database yet: the first start makes it");
+            return false;
         }
-
-        async Task CheckSignInAsync()
+        foreach (var path in folder.OpenToOthers())
+            Bad("permissions", $"{path} is open to other users: chmod go-rwx {path}");
+        if (folder.OpenToOthers().Count == 0)
+            Good("permissions", "folder and files are the owner's alone");
+        Good("lock", folder.IsLocked() ? "a server is running on this folder" : "no server is running on this folder");
+        try
         {
-            var oidc = options.Console.Oidc;
-            if (oidc.ClientSecret.Length == 0)
-                Bad("sign-in", "Postern:Console:Oidc:ClientSecret is missing: most providers let nobody in without it");
-            if (options.Operators.Roles.Count == 0)
-                Bad("sign-in", "nobody who signs in has a role: Postern:Operators:Roles names who may do what");
-            if (await OidcProvider.WhatIsWrongAsync(options, cancel) is { } why)
-                Bad("sign-in", $"the identity provider at {oidc.Authority} cannot be used: {why}");
-            else
-                Good("sign-in", $"the identity provider at {oidc.Authority} answers");
+            SqliteBackup.Check(folder.Database);
+            Good("integrity", "SQLite's quick_check finds nothing");
+            return true;
         }
-
-        bool CheckFolder()
+        catch (InvalidDataException fault)
         {
-            var folder = serve.Folder;
-            if (!File.Exists(folder.Database))
-            {
-                Good("data", $"{folder.Path} has no database yet: the first start makes it");
-                return false;
-            }
-            foreach (var path in folder.OpenToOthers())
-                Bad("permissions", $"{path} is open to other users: chmod go-rwx {path}");
-            if (folder.OpenToOthers().Count == 0)
-                Good("permissions", "folder and files are the owner's alone");
-            Good(
-                "lock",
-                folder.IsLocked() ? "a server is running on this folder" : "no server is running on this folder"
-            );
-            try
-            {
-                SqliteBackup.Check(folder.Database);
-                Good("integrity", "SQLite's quick_check finds nothing");
-                return true;
-            }
-            catch (InvalidDataException fault)
-            {
-                Bad("integrity", fault.Message + " Restore the last backup: postern restore FILE --force");
-                return false;
-            }
+            Bad("integrity", fault.Message + " Restore the last backup: postern restore FILE --force");
+            return false;
         }
+    }
 
-        async Task CheckClockAsync(Database database)
-        {
-            var here = SqliteDatabase.Microseconds(TimeProvider.System);
-            var there =
-                database is PostgresDatabase
-                    ? await database.ReadAsync(tx =>
-                        tx.FirstAsync(
-                            "SELECT (extract(epoch from clock_timestamp()) * 1000000)::bigint",
-                            r => r.GetInt64(0)
-                        )
+    private async Task CheckClockAsync(Database database)
+    {
+        var here = SqliteDatabase.Microseconds(TimeProvider.System);
+        var there =
+            database is PostgresDatabase
+                ? await database.ReadAsync(tx =>
+                    tx.FirstAsync(
+                        "SELECT (extract(epoch from clock_timestamp()) * 1000000)::bigint",
+                        r => r.GetInt64(0)
                     )
-                    : await database.ReadAsync(tx =>
-                        tx.FirstAsync("SELECT COALESCE(MAX(at), 0) FROM audit", r => r.GetInt64(0))
-                    );
-            var off = TimeSpan.FromMicroseconds(
-                database is PostgresDatabase ? Math.Abs(here - there) : Math.Max(0, there - here)
-            );
-            if (off <= ClockTolerance)
-                Good("clock", $"{Wire.Iso(here)}");
-            else
-                Bad(
-                    "clock",
-                    $"this machine's clock is {off.TotalSeconds:0.0} s off what the database has seen: set it "
-                        + "(timedatectl), or tokens and deadlines end at wrong times"
-                );
-        }
-
-        // Null: it does not open this database's secrets.
-        async Task<MasterKey?> CheckMasterKeyAsync(Database database)
-        {
-            try
-            {
-                if (
-                    serve.Database is null
-                    && !File.Exists(serve.Folder.MasterKey)
-                    && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("POSTERN_MASTER_KEY"))
                 )
-                {
-                    Bad(
-                        "master key",
-                        $"{serve.Folder.MasterKey} is missing: put back the one that belongs to this database"
-                    );
-                    return null;
-                }
-                var master = serve.ReadMasterKey();
-                var kept = await database.ReadAsync(tx =>
-                    tx.FirstAsync("SELECT bytes FROM meta WHERE name = 'master_key'", r => r.BytesOrNull(0))
+                : await database.ReadAsync(tx =>
+                    tx.FirstAsync("SELECT COALESCE(MAX(at), 0) FROM audit", r => r.GetInt64(0))
                 );
-                if (kept is null || kept.AsSpan().SequenceEqual(master.Fingerprint))
-                {
-                    if (master.IsWeak)
-                        Weak(
-                            new WeakSpot(
-                                "master key",
-                                $"is shorter than {MasterKey.LeastCharacters} characters: who reads the database "
-                                    + "can guess it"
-                            )
-                        );
-                    else
-                        Good("master key", "opens this database's secrets");
-                    return master;
-                }
+        var off = TimeSpan.FromMicroseconds(
+            database is PostgresDatabase ? Math.Abs(here - there) : Math.Max(0, there - here)
+        );
+        if (off <= ClockTolerance)
+            Good("clock", $"{Wire.Iso(here)}");
+        else
+            Bad(
+                "clock",
+                $"this machine's clock is {off.TotalSeconds:0.0} s off what the database has seen: set it "
+                    + "(timedatectl), or tokens and deadlines end at wrong times"
+            );
+    }
+
+    /// <summary>Null: it does not open this database's secrets.</summary>
+    private async Task<MasterKey?> CheckMasterKeyAsync(Database database)
+    {
+        try
+        {
+            if (
+                serve.Database is null
+                && !File.Exists(serve.Folder.MasterKey)
+                && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("POSTERN_MASTER_KEY"))
+            )
+            {
                 Bad(
                     "master key",
-                    "is not the one that this database's secrets were sealed with: put back the right one"
+                    $"{serve.Folder.MasterKey} is missing: put back the one that belongs to this database"
                 );
+                return null;
             }
-            catch (SetupException fault)
+            var master = serve.ReadMasterKey();
+            var kept = await database.ReadAsync(tx =>
+                tx.FirstAsync("SELECT bytes FROM meta WHERE name = 'master_key'", r => r.BytesOrNull(0))
+            );
+            if (kept is null || kept.AsSpan().SequenceEqual(master.Fingerprint))
             {
-                Bad("master key", fault.Message);
-            }
-            return null;
-        }
-
-        async Task ShowWorkAsync(Database database)
-        {
-            foreach (var finding in await WorkFindings.OfAsync(database, options))
-            {
-                if (finding.Level == DoctorFinding.Wrong)
-                    Bad(finding.What, finding.Words);
+                if (master.IsWeak)
+                    Weak(
+                        new WeakSpot(
+                            "master key",
+                            $"is shorter than {MasterKey.LeastCharacters} characters: who reads the database "
+                                + "can guess it"
+                        )
+                    );
                 else
-                    Good(finding.What, finding.Words);
+                    Good("master key", "opens this database's secrets");
+                return master;
             }
+            Bad("master key", "is not the one that this database's secrets were sealed with: put back the right one");
         }
-
-        void CheckPort()
+        catch (SetupException fault)
         {
-            foreach (var text in ListenUrls.Split(serve.Urls))
-            {
-                if (ListenUrls.WhatKeepsFrom(text) is not { } why)
-                    Good("address", $"{text} is free");
-                else if (serve.Database is null && serve.Folder.IsLocked())
-                    Good("address", $"{text} is in use, and a server runs on this folder");
-                else
-                    Bad("address", $"{text} cannot be listened on: {ListenUrls.Words(why)}");
-            }
+            Bad("master key", fault.Message);
+        }
+        return null;
+    }
+
+    private async Task ShowWorkAsync(Database database)
+    {
+        foreach (var finding in await WorkFindings.OfAsync(database, _options))
+        {
+            if (finding.Level == DoctorFinding.Wrong)
+                Bad(finding.What, finding.Words);
+            else
+                Good(finding.What, finding.Words);
+        }
+    }
+
+    private void CheckPort()
+    {
+        foreach (var text in ListenUrls.Split(serve.Urls))
+        {
+            if (ListenUrls.WhatKeepsFrom(text) is not { } why)
+                Good("address", $"{text} is free");
+            else if (serve.Database is null && serve.Folder.IsLocked())
+                Good("address", $"{text} is in use, and a server runs on this folder");
+            else
+                Bad("address", $"{text} cannot be listened on: {ListenUrls.Words(why)}");
         }
     }
 }

@@ -97,17 +97,20 @@ internal static class BodyEncoding
             return Recode(Encoding.Unicode, body[2..], limit);
         if (span is [0xFE, 0xFF, ..])
             return Recode(Encoding.BigEndianUnicode, body[2..], limit);
-        return charset switch
+        return DecodeAs(charset, body, limit);
+    }
+
+    private static Checked<ReadOnlyMemory<byte>> DecodeAs(string? charset, ReadOnlyMemory<byte> body, int limit) =>
+        charset switch
         {
             null or "utf-8" or "utf8" or "us-ascii" or "ascii" => body,
             "utf-16le" => Recode(Encoding.Unicode, body, limit),
             "utf-16be" => Recode(Encoding.BigEndianUnicode, body, limit),
-            "utf-16" => Recode(span is [0, not 0, ..] ? Encoding.BigEndianUnicode : Encoding.Unicode, body, limit),
+            "utf-16" => Recode(body.Span is [0, not 0, ..] ? Encoding.BigEndianUnicode : Encoding.Unicode, body, limit),
             "iso-8859-1" or "latin1" or "iso8859-1" => Recode(Encoding.Latin1, body, limit),
             "windows-1252" or "cp1252" or "cp-1252" => Recode(Windows1252, body, limit),
             _ => UnknownCharset(charset),
         };
-    }
 
     /// <summary>Half of a character becomes U+FFFD: nothing around it is lost.</summary>
     private static Checked<ReadOnlyMemory<byte>> Recode(Encoding encoding, ReadOnlyMemory<byte> body, int limit)

@@ -28,20 +28,20 @@ internal sealed class ProblemFormat : ErrorFormat
             Extra = [("requiredScopes", new[] { requiredScope })],
         };
 
-    public static string CodeOf(int status) =>
-        status switch
-        {
-            400 => "bad_request",
-            401 => "unauthorized",
-            403 => "forbidden",
-            404 => "not_found",
-            405 => "method_not_allowed",
-            409 => "conflict",
-            413 => "body_too_large",
-            415 => "unsupported_media_type",
-            422 => "unprocessable",
-            429 => "rate_limited",
-            503 => "unavailable",
-            _ => "internal_error",
-        };
+    private static readonly Dictionary<int, string> Codes = new()
+    {
+        [400] = "bad_request",
+        [401] = "unauthorized",
+        [403] = "forbidden",
+        [404] = "not_found",
+        [405] = "method_not_allowed",
+        [409] = "conflict",
+        [413] = "body_too_large",
+        [415] = "unsupported_media_type",
+        [422] = "unprocessable",
+        [429] = "rate_limited",
+        [503] = "unavailable",
+    };
+
+    public static string CodeOf(int status) => Codes.GetValueOrDefault(status, "internal_error");
 }

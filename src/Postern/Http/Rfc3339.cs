@@ -12,56 +12,51 @@ internal static class Rfc3339
     {
         microseconds = 0;
         var s = text.AsSpan();
-        if (
-            s.Length < 20
-            || s[4] != '-'
-            || s[7] != '-'
-            || s[10] is not ('T' or 't' or ' ')
-            || s[13] != ':'
-            || s[16] != ':'
-        )
-            return false;
-        if (
-            !Digits(s[..4], out var year)
-            || !Digits(s[5..7], out var month)
-            || !Digits(s[8..10], out var day)
-            || !Digits(s[11..13], out var hour)
-            || !Digits(s[14..16], out var minute)
-            || !Digits(s[17..19], out var second)
-        )
+        if (s.Length < 20 || !IsPunctuated(s) || !TrySecond(s, out var second))
             return false;
         var rest = s[19..];
-        var fraction = 0L;
-        if (rest[0] == '.')
-        {
-            var digits = 0;
-            while (digits + 1 < rest.Length && char.IsAsciiDigit(rest[digits + 1]))
-                digits++;
-            if (digits == 0)
+        if (!TryFraction(ref rest, out var fraction) || !Offset(rest, out var offsetMinutes))
+            return false;
+        microseconds = Wire.Microseconds(second) + fraction - (offsetMinutes * 60_000_000L);
+        return true;
+    }
+
+    private static bool IsPunctuated(ReadOnlySpan<char> s) =>
+        (s[4], s[7], s[13], s[16]) == ('-', '-', ':', ':') && s[10] is 'T' or 't' or ' ';
+
+    /// <summary>Date and time without what is below a second.</summary>
+    private static bool TrySecond(ReadOnlySpan<char> s, out DateTimeOffset at)
+    {
+        at = default;
+        Span<int> parts = stackalloc int[6];
+        ReadOnlySpan<(int From, int To)> places = [(0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19)];
+        for (var i = 0; i < parts.Length; i++)
+            if (!Digits(s[places[i].From..places[i].To], out parts[i]))
                 return false;
-            for (var i = 0; i < 6; i++)
-                fraction = (fraction * 10) + (i < digits ? rest[i + 1] - '0' : 0);
-            rest = rest[(digits + 1)..];
-        }
-        if (!Offset(rest, out var offsetMinutes))
+        var (year, month, day) = (parts[0], parts[1], parts[2]);
+        var (hour, minute, second) = (parts[3], parts[4], parts[5]);
+        if (year is < 1 or > 9998 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month))
+            return false;
+        if (hour > 23 || minute > 59 || second > 60)
             return false;
         // A leap second is the first of the next minute.
-        var leap = second == 60;
-        if (
-            year is < 1 or > 9998
-            || month is < 1 or > 12
-            || day < 1
-            || day > DateTime.DaysInMonth(year, month)
-            || hour > 23
-            || minute > 59
-            || second > 60
-        )
-            return false;
-        var at = new DateTimeOffset(year, month, day, hour, minute, leap ? 59 : second, TimeSpan.Zero).AddSeconds(
-            leap ? 1 : 0
-        );
-        microseconds = Wire.Microseconds(at) + fraction - (offsetMinutes * 60_000_000L);
+        at = new DateTimeOffset(year, month, day, hour, minute, 0, TimeSpan.Zero).AddSeconds(second);
         return true;
+    }
+
+    /// <summary>Microseconds behind the point, where there is one; what follows is left.</summary>
+    private static bool TryFraction(ref ReadOnlySpan<char> rest, out long fraction)
+    {
+        fraction = 0;
+        if (rest[0] != '.')
+            return true;
+        var digits = 0;
+        while (digits + 1 < rest.Length && char.IsAsciiDigit(rest[digits + 1]))
+            digits++;
+        for (var i = 0; i < 6; i++)
+            fraction = (fraction * 10) + (i < digits ? rest[i + 1] - '0' : 0);
+        rest = rest[(digits + 1)..];
+        return digits > 0;
     }
 
     private static bool Offset(ReadOnlySpan<char> text, out int minutes)

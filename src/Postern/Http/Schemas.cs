@@ -12,6 +12,15 @@ namespace Postern.Http;
 /// </summary>
 internal sealed class Schemas
 {
+    private static readonly Dictionary<Type, string> Plain = new()
+    {
+        [typeof(string)] = "string",
+        [typeof(bool)] = "boolean",
+        [typeof(long)] = "integer",
+        [typeof(int)] = "integer",
+        [typeof(decimal)] = "number",
+    };
+
     private readonly SortedDictionary<string, JsonObject> _components = new(StringComparer.Ordinal);
 
     /// <summary>What <see cref="Of"/> has referred to, by name.</summary>
@@ -23,16 +32,10 @@ internal sealed class Schemas
     /// <param name="isPart">Whether any of its members may be left out: a change of what is there.</param>
     public JsonObject Of(Type type, bool isRead, bool isPart = false)
     {
-        if (type == typeof(string))
-            return new() { ["type"] = "string" };
-        if (type == typeof(bool))
-            return new() { ["type"] = "boolean" };
-        if (type == typeof(long) || type == typeof(int))
-            return new() { ["type"] = "integer" };
-        if (type == typeof(decimal))
-            return new() { ["type"] = "number" };
         if (type == typeof(JsonElement))
             return [];
+        if (Plain.TryGetValue(type, out var plain))
+            return new() { ["type"] = plain };
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>))
             return new() { ["type"] = "array", ["items"] = Of(type.GetGenericArguments()[0], isRead) };
         if (type.IsArray)
@@ -106,19 +109,10 @@ internal sealed class Schemas
                 ?? parameter?.GetCustomAttribute<MemberAttribute>()
                 ?? throw new InvalidOperationException($"{type.Name}.{property.Name} is not documented.");
             var name = NameOf(property);
-            var inner = Nullable.GetUnderlyingType(property.PropertyType);
-            var isNullable = IsNullable(property);
             var mayBeAbsent = isRead
                 ? MayBeLeftOut(property, said)
                 : said.MayBeAbsent || property.GetCustomAttribute<JsonIgnoreAttribute>() is not null;
-            var member = Of(inner ?? property.PropertyType, isRead);
-            said.Describe(member);
-            if (isRead ? mayBeAbsent : isNullable && !mayBeAbsent)
-                Widen(member, "null");
-            member["description"] = said.Words;
-            if (isRead && said.Default is { } standard)
-                member["default"] = JsonSerializer.SerializeToNode(standard, Wire.Json);
-            members[name] = member;
+            members[name] = OfMember(property, said, isRead, mayBeAbsent);
             if (!mayBeAbsent && !isPart)
                 required.Add(name);
         }
@@ -130,6 +124,18 @@ internal sealed class Schemas
             schema["additionalProperties"] = type.GetCustomAttribute<StrictAttribute>() is null;
         else if (type.GetCustomAttribute<HasMoreMembersAttribute>() is not null)
             schema["additionalProperties"] = true;
+    }
+
+    private JsonObject OfMember(PropertyInfo property, MemberAttribute said, bool isRead, bool mayBeAbsent)
+    {
+        var member = Of(Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType, isRead);
+        said.Describe(member);
+        if (isRead ? mayBeAbsent : IsNullable(property) && !mayBeAbsent)
+            Widen(member, "null");
+        member["description"] = said.Words;
+        if (isRead && said.Default is { } standard)
+            member["default"] = JsonSerializer.SerializeToNode(standard, Wire.Json);
+        return member;
     }
 
     /// <summary>Whether its type is the argument of a generic record, which is never null.</summary>

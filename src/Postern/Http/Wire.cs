@@ -90,18 +90,22 @@ internal static class Wire
             digits++;
         if (digits is 0 or > 9)
             return false;
-        var seconds = text[digits..].Trim() switch
+        var seconds = SecondsOf(text[digits..].Trim());
+        if (seconds == 0 || long.Parse(text.AsSpan(0, digits)) > 3_000_000_000 / seconds)
+            return false;
+        span = TimeSpan.FromSeconds(long.Parse(text.AsSpan(0, digits)) * seconds);
+        return true;
+    }
+
+    /// <summary>Of a unit of time; 0 when there is no such unit.</summary>
+    private static long SecondsOf(string unit) =>
+        unit switch
         {
-            "s" or "sec" or "secs" or "second" or "seconds" => 1L,
+            "s" or "sec" or "secs" or "second" or "seconds" => 1,
             "m" or "min" or "mins" or "minute" or "minutes" => 60,
             "h" or "hr" or "hrs" or "hour" or "hours" => 3600,
             "d" or "day" or "days" => 86_400,
             "w" or "week" or "weeks" => 604_800,
             _ => 0,
         };
-        if (seconds == 0 || long.Parse(text.AsSpan(0, digits)) > 3_000_000_000 / seconds)
-            return false;
-        span = TimeSpan.FromSeconds(long.Parse(text.AsSpan(0, digits)) * seconds);
-        return true;
-    }
 }

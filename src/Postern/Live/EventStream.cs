@@ -24,23 +24,7 @@ internal static class EventStream
             var parts = Split(range, ';');
             if (!parts[0].Equals("text/event-stream", StringComparison.OrdinalIgnoreCase))
                 continue;
-            var (parameters, weight) = (0, "1");
-            var isUtf8 = true;
-            foreach (var part in parts.Skip(1))
-            {
-                var (name, value) = part.IndexOf('=', StringComparison.Ordinal) is >= 0 and var at
-                    ? (part[..at], part[(at + 1)..])
-                    : (part, "");
-                if (name.Length == 0 || name.EndsWith(' ') || value.StartsWith(' '))
-                    return false;
-                if (name.Equals("q", StringComparison.OrdinalIgnoreCase))
-                    weight = value;
-                else
-                    parameters++;
-                if (name.Equals("charset", StringComparison.OrdinalIgnoreCase))
-                    isUtf8 = value.Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase);
-            }
-            if (!IsWeight(weight))
+            if (!TryParameters(parts.Skip(1), out var parameters, out var weight, out var isUtf8))
                 return false;
             if (!isUtf8 || parameters < best)
                 continue;
@@ -48,6 +32,27 @@ internal static class EventStream
             best = parameters;
         }
         return isWanted;
+    }
+
+    /// <summary>A range's parameters without its weight; false: they cannot be read.</summary>
+    private static bool TryParameters(IEnumerable<string> parts, out int parameters, out string weight, out bool isUtf8)
+    {
+        (parameters, weight, isUtf8) = (0, "1", true);
+        foreach (var part in parts)
+        {
+            var (name, value) = part.IndexOf('=', StringComparison.Ordinal) is >= 0 and var at
+                ? (part[..at], part[(at + 1)..])
+                : (part, "");
+            if (name.Length == 0 || name.EndsWith(' ') || value.StartsWith(' '))
+                return false;
+            if (name.Equals("q", StringComparison.OrdinalIgnoreCase))
+                weight = value;
+            else
+                parameters++;
+            if (name.Equals("charset", StringComparison.OrdinalIgnoreCase))
+                isUtf8 = value.Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase);
+        }
+        return IsWeight(weight);
     }
 
     /// <summary>RFC 9110 section 12.4.2: 0 or 1, and at most three decimals.</summary>

@@ -104,31 +104,10 @@ internal static class ReportDigest
         switch (value.ValueKind)
         {
             case JsonValueKind.Object:
-                form.Write("{"u8);
-                var first = true;
-                foreach (var member in value.EnumerateObject().OrderBy(m => m.Name, StringComparer.Ordinal))
-                {
-                    if (dropNulls && member.Value.ValueKind == JsonValueKind.Null)
-                        continue;
-                    if (!first)
-                        form.Write(","u8);
-                    first = false;
-                    WriteText(form, member.Name);
-                    form.Write(":"u8);
-                    Write(form, member.Value, dropNulls: false);
-                }
-                form.Write("}"u8);
+                WriteObject(form, value, dropNulls);
                 break;
             case JsonValueKind.Array:
-                form.Write("["u8);
-                var place = 0;
-                foreach (var item in value.EnumerateArray())
-                {
-                    if (place++ > 0)
-                        form.Write(","u8);
-                    Write(form, item, dropNulls: false);
-                }
-                form.Write("]"u8);
+                WriteList(form, value);
                 break;
             case JsonValueKind.String:
                 WriteText(form, JsonText.Of(value) ?? value.GetRawText());
@@ -140,6 +119,36 @@ internal static class ReportDigest
                 form.Write(Encoding.ASCII.GetBytes(value.GetRawText()));
                 break;
         }
+    }
+
+    private static void WriteObject(ArrayBufferWriter<byte> form, JsonElement value, bool dropNulls)
+    {
+        var members = value
+            .EnumerateObject()
+            .Where(m => !dropNulls || m.Value.ValueKind != JsonValueKind.Null)
+            .OrderBy(m => m.Name, StringComparer.Ordinal);
+        form.Write("{"u8);
+        foreach (var (place, member) in members.Index())
+        {
+            if (place > 0)
+                form.Write(","u8);
+            WriteText(form, member.Name);
+            form.Write(":"u8);
+            Write(form, member.Value, dropNulls: false);
+        }
+        form.Write("}"u8);
+    }
+
+    private static void WriteList(ArrayBufferWriter<byte> form, JsonElement value)
+    {
+        form.Write("["u8);
+        foreach (var (place, item) in value.EnumerateArray().Index())
+        {
+            if (place > 0)
+                form.Write(","u8);
+            Write(form, item, dropNulls: false);
+        }
+        form.Write("]"u8);
     }
 
     private static void WriteText(ArrayBufferWriter<byte> form, string text) =>

@@ -62,40 +62,7 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
         var workflow = await workflows.OfAsync(tx, run);
         var phase = change.Phase ?? workflow.States[change.To].Phase;
         var ends = Phase.IsTerminal(phase);
-        var goesOn =
-            run is { WaitsAt: not null, Phase: Phase.Waiting or Phase.Paused }
-            && phase is not (Phase.Waiting or Phase.Paused);
-        var next = run with
-        {
-            Status = change.To,
-            Phase = phase,
-            EventSeq = run.EventSeq + 1,
-            UpdatedAt = tx.Now,
-            Marker = change.OccurredAt ?? run.Marker,
-            Reason = change.Reason ?? (phase == run.Phase ? run.Reason : null),
-            FailureCode = change.Failure is null ? run.FailureCode : change.Failure.Code,
-            FailureMessage = change.Failure is null ? run.FailureMessage : change.Failure.Message,
-            FailedStage = change.Failure is null ? run.FailedStage : change.Failure.Stage,
-            ProgressMillionths = change.ProgressMillionths ?? run.ProgressMillionths,
-            PausedFrom = phase == Phase.Paused ? run.PausedFrom ?? run.Status : null,
-            StartedAt = run.StartedAt ?? (phase == Phase.Running ? tx.Now : null),
-            EndedAt = ends ? tx.Now : null,
-            Approval = ends ? null : run.Approval,
-            ApprovalUntil = ends ? null : run.ApprovalUntil,
-            // What came while it stood still is due once it goes on.
-            DueAt =
-                ends ? null
-                : goesOn ? run.WaitsAt
-                : run.DueAt,
-            WaitsAt = ends || goesOn ? null : run.WaitsAt,
-            // Whoever reports that it runs has it: it is not offered to others any more.
-            ClaimAt = ends || phase == Phase.Running ? null : run.ClaimAt,
-            // A worker holds what it works on; nothing is worked on while a run waits, is paused or has ended.
-            ClaimUntil =
-                run.ClaimSeconds > 0 && run.ClaimAt is null && (phase is Phase.Running or Phase.Queued)
-                    ? tx.Now + (run.ClaimSeconds * RunDeadlines.Second)
-                    : null,
-        };
+        var next = WithWaited(WithDue(WithReport(run, change, phase, tx.Now), phase, tx.Now), run);
         next = RunDeadlines.WithDeadlines(next, workflow, tx.Now, entered: next.Status != run.Status);
         await RunRow.SaveAsync(tx, next, releases: ends);
         await RunEvents.InsertAsync(
@@ -122,6 +89,58 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
         await moved.RaiseAsync(tx, new RunMoved(run, next, change.By, change.Notice));
         return next;
     }
+
+    /// <summary>The run as the change says it is.</summary>
+    private static HeldRun WithReport(HeldRun run, Change change, string phase, long now) =>
+        run with
+        {
+            Status = change.To,
+            Phase = phase,
+            EventSeq = run.EventSeq + 1,
+            UpdatedAt = now,
+            Marker = change.OccurredAt ?? run.Marker,
+            Reason = change.Reason ?? (phase == run.Phase ? run.Reason : null),
+            FailureCode = change.Failure is null ? run.FailureCode : change.Failure.Code,
+            FailureMessage = change.Failure is null ? run.FailureMessage : change.Failure.Message,
+            FailedStage = change.Failure is null ? run.FailedStage : change.Failure.Stage,
+            ProgressMillionths = change.ProgressMillionths ?? run.ProgressMillionths,
+            PausedFrom = phase == Phase.Paused ? run.PausedFrom ?? run.Status : null,
+        };
+
+    /// <summary>With what follows from its phase: when it is due, who holds it, what it waits for.</summary>
+    private static HeldRun WithDue(HeldRun run, string phase, long now)
+    {
+        if (Phase.IsTerminal(phase))
+            return run with
+            {
+                EndedAt = now,
+                Approval = null,
+                ApprovalUntil = null,
+                DueAt = null,
+                WaitsAt = null,
+                ClaimAt = null,
+                ClaimUntil = null,
+            };
+        var isHeld = run is { ClaimSeconds: > 0, ClaimAt: null } && phase is Phase.Running or Phase.Queued;
+        return run with
+        {
+            StartedAt = run.StartedAt ?? (phase == Phase.Running ? now : null),
+            EndedAt = null,
+            // Whoever reports that it runs has it: it is not offered to others any more.
+            ClaimAt = phase == Phase.Running ? null : run.ClaimAt,
+            // A worker holds what it works on; nothing is worked on while a run waits, is paused or has ended.
+            ClaimUntil = isHeld ? now + (run.ClaimSeconds * RunDeadlines.Second) : null,
+        };
+    }
+
+    /// <summary>What came while it stood still is due once it goes on.</summary>
+    private static HeldRun WithWaited(HeldRun next, HeldRun before)
+    {
+        var goesOn = StandsStill(before.Phase) && !StandsStill(next.Phase) && next.EndedAt is null;
+        return goesOn && before.WaitsAt is { } waited ? next with { DueAt = waited, WaitsAt = null } : next;
+    }
+
+    private static bool StandsStill(string phase) => phase is Phase.Waiting or Phase.Paused;
 
     /// <summary>
     /// Ends a live run from outside, whatever its workflow allows its workers. Returns null when it had ended: what it

@@ -64,34 +64,41 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
             );
         if (state.Phase == Phase.Failed && report.Failure is null)
             return new ReportOutcome.Invalid("failure_code", $"is required with the status {report.Status}");
-        if (
-            report.EventId is { } eventId
-            && await RunEvents.FindAcceptedAsync(tx, run.Project, run.Id, eventId) is { } digest
-        )
-            return digest.AsSpan().SequenceEqual(report.Digest)
-                ? new ReportOutcome.Replayed(run)
-                : new ReportOutcome.Mismatch(eventId);
+        if (await RepeatAsync(tx, run, report) is { } repeat)
+            return repeat;
         if (report.Attempt is { } attempt && attempt != run.Attempt)
             return new ReportOutcome.Stale(run.Attempt, attempt);
         if (report.OccurredAt is { } at && run.Marker is { } marker && at <= marker)
             return new ReportOutcome.OutOfOrder(marker, run.Status, report.Status);
         if (run.IsEnded)
             return new ReportOutcome.Illegal(run.Status, report.Status, [], Terminal: true);
-        if (run.Approval is not null && state.Phase is not (Phase.Failed or Phase.Cancelled))
-            return new ReportOutcome.Illegal(
-                run.Status,
-                report.Status,
-                [
-                    .. workflow
-                        .AllowedAfter(run.Status)
-                        .Where(s => workflow.States[s].Phase is Phase.Failed or Phase.Cancelled),
-                ],
-                Terminal: false,
-                Asked: true
-            );
-        return workflow.MayFollow(run.Status, report.Status)
+        return JudgeMove(run, workflow, report.Status);
+    }
+
+    /// <summary>What became of an earlier report under its id; null when there is none.</summary>
+    private static async ValueTask<ReportOutcome?> RepeatAsync(Tx tx, Run run, Report report)
+    {
+        if (
+            report.EventId is not { } eventId
+            || await RunEvents.FindAcceptedAsync(tx, run.Project, run.Id, eventId) is not { } digest
+        )
+            return null;
+        return digest.AsSpan().SequenceEqual(report.Digest)
+            ? new ReportOutcome.Replayed(run)
+            : new ReportOutcome.Mismatch(eventId);
+    }
+
+    /// <summary>Why a live run does not move to a state; null when it does.</summary>
+    private static ReportOutcome.Illegal? JudgeMove(Run run, Workflow workflow, string to)
+    {
+        var allowed = workflow.AllowedAfter(run.Status);
+        if (run.Approval is not null && !Ends(to))
+            return new ReportOutcome.Illegal(run.Status, to, [.. allowed.Where(Ends)], Terminal: false, Asked: true);
+        return workflow.MayFollow(run.Status, to)
             ? null
-            : new ReportOutcome.Illegal(run.Status, report.Status, workflow.AllowedAfter(run.Status), Terminal: false);
+            : new ReportOutcome.Illegal(run.Status, to, allowed, Terminal: false);
+
+        bool Ends(string state) => workflow.States[state].Phase is Phase.Failed or Phase.Cancelled;
     }
 
     private async ValueTask<Run> ApplyAsync(

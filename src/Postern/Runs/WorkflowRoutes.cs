@@ -54,15 +54,7 @@ internal sealed class WorkflowRoutes(WorkflowStore workflows)
         var name = RequestPath.Segment(http, NameSegment) ?? "";
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
-        if (
-            name.Length is 0 or > 64
-            || !char.IsAsciiLetterOrDigit(name[0])
-            || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
-        )
-            fields.Fault(
-                "workflow",
-                "must be named with 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit"
-            );
+        Slug.Check(fields, "workflow", name, PutWorkflow.MaxName, "must be named with");
         var workflow = WorkflowText.Check(name, fields);
         if (fields.Refusal() is { } wrong)
             return wrong with

@@ -93,7 +93,7 @@ internal static class WorkflowText
             return states;
         foreach (var (name, state) in given)
         {
-            if (!IsName(name))
+            if (!Slug.IsName(name, PutWorkflow.MaxName))
                 fields.Fault(
                     "states." + name,
                     $"must be named with 1 to {PutWorkflow.MaxName} letters, digits, dots, underscores and hyphens"
@@ -110,10 +110,6 @@ internal static class WorkflowText
             fields.Fault("states", "must not be empty");
         return states;
     }
-
-    private static bool IsName(string name) =>
-        name.Length is > 0 and <= PutWorkflow.MaxName
-        && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.');
 
     private static void CheckInitial(string? initial, Dictionary<string, WorkflowState> states, Fields fields)
     {

@@ -77,16 +77,8 @@ internal sealed class ChannelRoutes(
         if (!(await ForAppendAsync(http, caller)).Try(out var place, out var refusal))
             return refusal;
         var (name, channel) = place;
-        var partId = http.Request.Headers["X-Part-Id"] is { Count: > 0 } given ? given.ToString() : null;
-        if (partId is { Length: 0 or > RecordBatch.MaxPartId } || (partId is not null && !Wire.IsVisible(partId)))
-            return new Refusal(400, "Headers Error", "invalid_body")
-            {
-                Extra =
-                [
-                    ("details", new[] { $"X-Part-Id must have 1 to {RecordBatch.MaxPartId} characters of ASCII" }),
-                ],
-                ShouldRetry = false,
-            };
+        if (!TryPartId(http.Request.Headers, out var partId))
+            return WrongPartId;
         if (!(await RequestBody.ReadAsync(http, MaxBody)).Try(out var body, out var tooLarge))
             return tooLarge;
         using (body)
@@ -104,6 +96,21 @@ internal sealed class ChannelRoutes(
             };
         }
     }
+
+    /// <summary>The name of the part, where it has one; false: it cannot be one.</summary>
+    private static bool TryPartId(IHeaderDictionary headers, out string? partId)
+    {
+        partId = headers["X-Part-Id"] is { Count: > 0 } given ? given.ToString() : null;
+        return partId is null or { Length: > 0 and <= RecordBatch.MaxPartId }
+            && (partId is null || Wire.IsVisible(partId));
+    }
+
+    private static Refusal WrongPartId { get; } =
+        new(400, "Headers Error", "invalid_body")
+        {
+            Extra = [("details", new[] { $"X-Part-Id must have 1 to {RecordBatch.MaxPartId} characters of ASCII" })],
+            ShouldRetry = false,
+        };
 
     private async Task<IResult> AppendBatch(HttpContext http, ProjectCaller caller)
     {

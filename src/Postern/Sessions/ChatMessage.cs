@@ -66,24 +66,25 @@ internal sealed record ChatMessage(string Role, byte[] Content)
     {
         if (message.ValueKind != JsonValueKind.Object)
             return null;
-        var role =
-            message.TryGetProperty("role", out var named) && named.ValueKind == JsonValueKind.String
-                ? named.GetString()
-                : "user";
-        if (!Roles.Contains(role, StringComparer.Ordinal))
+        var isNamed = message.TryGetProperty("role", out var named) && named.ValueKind == JsonValueKind.String;
+        var role = isNamed ? named.GetString()! : "user";
+        if (!Roles.Contains(role, StringComparer.Ordinal) || ContentOf(message) is not { } content)
             return null;
-        var content =
-            message.TryGetProperty("parts", out var parts) ? parts
-            : message.TryGetProperty("content", out var plain) ? plain
-            : default;
-        var read = content.ValueKind switch
+        // Only an assistant's message ever comes back.
+        return new ChatMessage(role, content) { ClientId = role == "assistant" ? IdOf(message, "id") : null };
+    }
+
+    /// <summary>Blocks; null when it has none.</summary>
+    private static byte[]? ContentOf(JsonElement message)
+    {
+        if (!message.TryGetProperty("parts", out var content) && !message.TryGetProperty("content", out content))
+            return null;
+        return content.ValueKind switch
         {
-            JsonValueKind.String => new ChatMessage(role!, Write(json => WriteText(json, MendedJson.TextOf(content)))),
-            JsonValueKind.Array => new ChatMessage(role!, Write(json => WriteParts(json, content))),
+            JsonValueKind.String => Write(json => WriteText(json, MendedJson.TextOf(content))),
+            JsonValueKind.Array => Write(json => WriteParts(json, content)),
             _ => null,
         };
-        // Only an assistant's message ever comes back.
-        return role == "assistant" && read is not null ? read with { ClientId = IdOf(message, "id") } : read;
     }
 
     /// <summary>A client's name for a message, where it is one.</summary>

@@ -22,19 +22,13 @@ internal sealed partial class Conversation
             return new AppendOutcome.Gone();
 
         // A repeat gets the first outcome, whatever the session has become since.
-        var fresh = new List<NewRecord>(records.Count);
-        long? first = null;
-        var last = -1L;
         var known = await RecordStore.FindPartsAsync(tx, name, channel, records);
-        foreach (var record in records)
-        {
-            if (record.PartId is null || !known.TryGetValue(record.PartId, out var there))
-                fresh.Add(record);
-            else if (!record.IsRepeatOf(there))
-                return new AppendOutcome.PartMismatch(record.PartId);
-            else
-                (first, last) = (first ?? there.Seq, Math.Max(last, there.Seq));
-        }
+        if (records.FirstOrDefault(r => KnownAs(r, known) is { } there && !r.IsRepeatOf(there)) is { } other)
+            return new AppendOutcome.PartMismatch(other.PartId!);
+        var fresh = records.Where(r => KnownAs(r, known) is null).ToList();
+        var repeats = records.Select(r => KnownAs(r, known)).OfType<Record>().ToList();
+        var first = repeats.Count > 0 ? repeats[0].Seq : (long?)null;
+        var last = repeats.Select(r => r.Seq).DefaultIfEmpty(-1).Max();
         if (fresh.Count == 0)
             return new AppendOutcome.Appended(
                 first!.Value,
@@ -42,23 +36,8 @@ internal sealed partial class Conversation
                 session.CurrentRun is not null,
                 session.StopIsAsked
             );
-
-        if (session.IsClosed)
-            return new AppendOutcome.Closed(session.ClosedReason);
-        if (session.IsExpired(tx.Now))
-            return new AppendOutcome.Expired();
-        if (IsFull(session) && fresh.Exists(r => r.Body.Length > 0 && r.In?.Kind is not (InKind.Stop or InKind.Close)))
-            return new AppendOutcome.QuotaReached();
-        if (writer.Run is not null && (writer.Run != session.CurrentRun || writer.Attempt != session.CurrentAttempt))
-            return new AppendOutcome.NotTheRun();
-
-        if (
-            channel == RecordStore.Out
-            && session.CurrentRun is not null
-            && fresh.Exists(r => r.ControlValue == Control.TurnComplete)
-            && await RunDue.AwaitsApprovalAsync(tx, session.Project, session.CurrentRun)
-        )
-            return new AppendOutcome.AwaitsApproval();
+        if (await WhyNotAsync(tx, session, channel, fresh, writer) is { } refused)
+            return refused;
 
         tx.Notify(session.Id);
         var (start, end, ensured) = channel switch
@@ -73,6 +52,37 @@ internal sealed partial class Conversation
             ensured,
             session.StopIsAsked
         );
+    }
+
+    /// <summary>The record that is there under a record's part; null: it is a new one.</summary>
+    private static Record? KnownAs(NewRecord record, Dictionary<string, Record> known) =>
+        record.PartId is { } part ? known.GetValueOrDefault(part) : null;
+
+    /// <summary>Whether a full session does not take a record: what ends something is always taken.</summary>
+    private static bool Fills(NewRecord record) =>
+        record.Body.Length > 0 && record.In?.Kind is not (InKind.Stop or InKind.Close);
+
+    /// <summary>Why records that are not there yet are not taken; null: they are.</summary>
+    private async ValueTask<AppendOutcome?> WhyNotAsync(
+        Tx tx,
+        Session session,
+        string channel,
+        List<NewRecord> fresh,
+        Writer writer
+    )
+    {
+        if (session.IsClosed)
+            return new AppendOutcome.Closed(session.ClosedReason);
+        if (session.IsExpired(tx.Now))
+            return new AppendOutcome.Expired();
+        if (IsFull(session) && fresh.Exists(Fills))
+            return new AppendOutcome.QuotaReached();
+        if (writer.Run is not null && (writer.Run, writer.Attempt) != (session.CurrentRun, session.CurrentAttempt))
+            return new AppendOutcome.NotTheRun();
+        var ends = channel == RecordStore.Out && fresh.Exists(r => r.ControlValue == Control.TurnComplete);
+        return ends && session.CurrentRun is { } run && await RunDue.AwaitsApprovalAsync(tx, session.Project, run)
+            ? new AppendOutcome.AwaitsApproval()
+            : null;
     }
 
     /// <summary>It holds as many bytes as it may: it takes no more but what ends something.</summary>

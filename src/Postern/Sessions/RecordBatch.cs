@@ -14,11 +14,7 @@ internal static class RecordBatch
 
     public static Checked<IReadOnlyList<NewRecord>> Read(JsonElement root, string channel, bool asUser, long now)
     {
-        if (
-            root.ValueKind != JsonValueKind.Object
-            || !root.TryGetProperty("records", out var list)
-            || list.ValueKind != JsonValueKind.Array
-        )
+        if (ListIn(root) is not { } list)
             return Wrong("records must be a list");
         if (list.GetArrayLength() is 0 or > MaxRecords)
             return Wrong($"records must have 1 to {MaxRecords} items");
@@ -30,28 +26,60 @@ internal static class RecordBatch
             if (item.ValueKind != JsonValueKind.Object)
                 return Wrong($"{at} must be an object");
             var fields = new Fields(item);
-            var (given, headers, partId) = fields.Read<AppendRecord>();
+            var asked = fields.Read<AppendRecord>();
             if (fields.Refusal() is { } fault)
                 return Wrong($"{at}.{fault.Message}");
-            if (partId is not null && !parts.Add(partId))
+            if (asked.PartId is { } part && !parts.Add(part))
                 return Wrong($"{at}.partId stands twice in the batch");
-            if (headers is { Count: > 0 })
-            {
-                if (given is { ValueKind: not JsonValueKind.String })
-                    return Wrong($"{at}.data must be left out of a control record");
-                batch.Add(NewRecord.OfControl(partId, [.. headers.Select(h => (string[])[h.Key, h.Value])]));
-                continue;
-            }
-            if (!item.TryGetProperty("data", out var data))
-                return Wrong($"{at}.data is required");
-            // As it came: half of a character may stand at the end of one delta, and its other half begin the next.
-            var json = System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(data).ToArray();
-            var effect = channel == RecordStore.In ? InEffect.Read(data, asUser) : null;
-            if (effect is { Problem: { } problem })
-                return Wrong($"{at}.data {problem}");
-            batch.Add(NewRecord.OfJson(json, partId ?? Id.New("rec", now), partId, effect));
+            var read = asked.Headers is { Count: > 0 } headers
+                ? ControlOf(asked, headers, at)
+                : PlainOf(item, asked, at, channel == RecordStore.In, asUser, now);
+            if (!read.Try(out var record, out var wrong))
+                return wrong;
+            batch.Add(record);
         }
         return batch;
+    }
+
+    private static JsonElement? ListIn(JsonElement root) =>
+        root.ValueKind == JsonValueKind.Object
+        && root.TryGetProperty("records", out var list)
+        && list.ValueKind == JsonValueKind.Array
+            ? list
+            : null;
+
+    private static Checked<NewRecord> ControlOf(
+        AppendRecord asked,
+        IReadOnlyDictionary<string, string> headers,
+        string at
+    ) =>
+        asked.Data is { ValueKind: not JsonValueKind.String }
+            ? Wrong($"{at}.data must be left out of a control record")
+            : NewRecord.OfControl(asked.PartId, [.. headers.Select(h => (string[])[h.Key, h.Value])]);
+
+    /// <param name="item">The record as it came: data that is null is data.</param>
+    /// <param name="asked">The same, read.</param>
+    /// <param name="at">Where it stands.</param>
+    /// <param name="isIn">Whether it is for the inbox, where it means something.</param>
+    /// <param name="asUser">Whoever sends it speaks as the user.</param>
+    /// <param name="now">Microseconds.</param>
+    private static Checked<NewRecord> PlainOf(
+        JsonElement item,
+        AppendRecord asked,
+        string at,
+        bool isIn,
+        bool asUser,
+        long now
+    )
+    {
+        if (!item.TryGetProperty("data", out var data))
+            return Wrong($"{at}.data is required");
+        // As it came: half of a character may stand at the end of one delta, and its other half begin the next.
+        var json = System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(data).ToArray();
+        var effect = isIn ? InEffect.Read(data, asUser) : null;
+        return effect is { Problem: { } problem }
+            ? Wrong($"{at}.data {problem}")
+            : NewRecord.OfJson(json, asked.PartId ?? Id.New("rec", now), asked.PartId, effect);
     }
 
     public static Refusal Wrong(string message) =>

@@ -15,21 +15,16 @@ internal sealed record SessionQuery(int Size, SessionFilter Filter)
     public static Checked<SessionQuery> Read(IQueryCollection query, long now)
     {
         var faults = new List<string>();
-        var size = 20;
-        if (
-            query.TryGetValue("page[size]", out var asked)
-            && (!int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out size) || size is < 1 or > 100)
-        )
-            faults.Add("page[size] must be a whole number from 1 to 100");
-        var after = ReadCursor("page[after]");
-        var before = ReadCursor("page[before]");
+        var size = ReadSize(query, faults);
+        var after = ReadCursor(query, "page[after]", faults);
+        var before = ReadCursor(query, "page[before]", faults);
         if (after is not null && before is not null)
             faults.Add("page[after] and page[before] exclude each other");
-        var statuses = Values("filter[status]");
+        var statuses = Values(query, "filter[status]", faults);
         foreach (var status in statuses.Where(s => !Statuses.Contains(s, StringComparer.Ordinal)))
             faults.Add($"filter[status] must be one of {string.Join(", ", Statuses)}, not {status}");
-        var from = ReadInstant("filter[createdAt][from]");
-        var to = ReadInstant("filter[createdAt][to]");
+        var from = ReadInstant(query, "filter[createdAt][from]", faults);
+        var to = ReadInstant(query, "filter[createdAt][to]", faults);
         if (query.TryGetValue("filter[createdAt][period]", out var period))
         {
             if (Wire.TryParseSpan(period.ToString(), out var span))
@@ -38,10 +33,10 @@ internal sealed record SessionQuery(int Size, SessionFilter Filter)
                 faults.Add("filter[createdAt][period] must be a span such as 7d");
         }
         var filter = new SessionFilter(
-            Values("filter[type]"),
-            Values("filter[tags]"),
-            Values("filter[taskIdentifier]"),
-            Values("filter[externalId]"),
+            Values(query, "filter[type]", faults),
+            Values(query, "filter[tags]", faults),
+            Values(query, "filter[taskIdentifier]", faults),
+            Values(query, "filter[externalId]", faults),
             statuses,
             from,
             to,
@@ -51,47 +46,58 @@ internal sealed record SessionQuery(int Size, SessionFilter Filter)
         return faults.Count == 0
             ? new SessionQuery(size, filter)
             : new Refusal(400, "Query Error", "invalid_body") { Extra = [("details", faults)], ShouldRetry = false };
+    }
 
-        IReadOnlyList<string> Values(string name)
-        {
-            if (!query.TryGetValue(name, out var values))
-                return [];
-            var list = values
-                .SelectMany(v =>
-                    (v ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-                )
-                .Distinct(StringComparer.Ordinal)
-                .ToList();
-            if (list.Count > MaxValues)
-                faults.Add($"{name} must have at most {MaxValues} values");
-            if (list.Any(v => v.Contains('\0', StringComparison.Ordinal)))
-                faults.Add($"{name} must be text");
-            return list;
-        }
+    private static int ReadSize(IQueryCollection query, List<string> faults)
+    {
+        var size = 20;
+        if (
+            query.TryGetValue("page[size]", out var asked)
+            && (!int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out size) || size is < 1 or > 100)
+        )
+            faults.Add("page[size] must be a whole number from 1 to 100");
+        return size;
+    }
 
-        Cursor? ReadCursor(string name)
-        {
-            if (!query.TryGetValue(name, out var text) || StringValues.IsNullOrEmpty(text))
-                return null;
-            if (Cursor.TryParse(text.ToString(), out var cursor))
-                return cursor;
-            faults.Add($"{name} must be a cursor that this list gave");
-            return null;
-        }
-
-        long? ReadInstant(string name)
-        {
-            if (!query.TryGetValue(name, out var text))
-                return null;
-            if (
-                long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var ms)
-                && ms < 253_402_300_799_000
+    private static IReadOnlyList<string> Values(IQueryCollection query, string name, List<string> faults)
+    {
+        if (!query.TryGetValue(name, out var values))
+            return [];
+        var list = values
+            .SelectMany(v =>
+                (v ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
             )
-                return ms * 1000;
-            if (Wire.TryParseInstant(text.ToString(), out var instant))
-                return instant;
-            faults.Add($"{name} must be epoch milliseconds or an ISO date");
+            .Distinct(StringComparer.Ordinal)
+            .ToList();
+        if (list.Count > MaxValues)
+            faults.Add($"{name} must have at most {MaxValues} values");
+        if (list.Any(v => v.Contains('\0', StringComparison.Ordinal)))
+            faults.Add($"{name} must be text");
+        return list;
+    }
+
+    private static Cursor? ReadCursor(IQueryCollection query, string name, List<string> faults)
+    {
+        if (!query.TryGetValue(name, out var text) || StringValues.IsNullOrEmpty(text))
             return null;
-        }
+        if (Cursor.TryParse(text.ToString(), out var cursor))
+            return cursor;
+        faults.Add($"{name} must be a cursor that this list gave");
+        return null;
+    }
+
+    private static long? ReadInstant(IQueryCollection query, string name, List<string> faults)
+    {
+        if (!query.TryGetValue(name, out var text))
+            return null;
+        if (
+            long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var ms)
+            && ms < 253_402_300_799_000
+        )
+            return ms * 1000;
+        if (Wire.TryParseInstant(text.ToString(), out var instant))
+            return instant;
+        faults.Add($"{name} must be epoch milliseconds or an ISO date");
+        return null;
     }
 }

@@ -185,10 +185,8 @@ internal sealed class SessionRoutes(
                 return SessionFamily.NotFound;
             if (await RunStore.FindAsync(tx, session.Project, callingRun) is not { } run || run.Session != row.Id)
                 return new Refusal(404, "Run not found") { ShouldRetry = false };
-            if (row.IsClosed)
-                return new Refusal(409, "The session is closed", "session_closed") { ShouldRetry = false };
-            if (row.IsExpired(tx.Now))
-                return new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false };
+            if (WhyOver(row, tx.Now) is { } over)
+                return over;
             if (row.CurrentRun != run.Id)
                 return Reply.Ok(
                     new SwappedRun(row.CurrentRun ?? (await RunStore.LastOfAsync(tx, row.Project, row.Id))!, false)
@@ -203,19 +201,31 @@ internal sealed class SessionRoutes(
                 {
                     ShouldRetry = false,
                 };
-            // The turn goes over with what it has not answered: the fresh run opens it anew.
-            await tx.ExecuteAsync(
-                "UPDATE session SET turn_deadline = NULL, current_run = NULL WHERE project = $1 AND id = $2",
-                row.Project,
-                row.Id
-            );
-            await machine.EndAsync(tx, row.Project, run.Id, Phase.Succeeded, "handed over to a fresh run");
-            await AgentPlaces.FreeAsync(tx, row.Project, row.Agent, ofSession: true);
-            var next = await conversation.StartRunAsync(tx, row with { CurrentRun = null }, null, bootMessage: false);
-            return next is null
-                ? new Refusal(409, $"The agent {row.Agent} is not registered", "unknown_agent") { ShouldRetry = false }
-                : Reply.Ok(new SwappedRun(next, true));
+            return await SwapAsync(tx, row, run);
         });
+    }
+
+    private static Refusal? WhyOver(Session session, long now) =>
+        session.IsClosed ? new Refusal(409, "The session is closed", "session_closed") { ShouldRetry = false }
+        : session.IsExpired(now)
+            ? new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false }
+        : null;
+
+    /// <summary>Ends the session's run and starts another in its place.</summary>
+    private async ValueTask<IResult> SwapAsync(Tx tx, Session row, Run run)
+    {
+        // The turn goes over with what it has not answered: the fresh run opens it anew.
+        await tx.ExecuteAsync(
+            "UPDATE session SET turn_deadline = NULL, current_run = NULL WHERE project = $1 AND id = $2",
+            row.Project,
+            row.Id
+        );
+        await machine.EndAsync(tx, row.Project, run.Id, Phase.Succeeded, "handed over to a fresh run");
+        await AgentPlaces.FreeAsync(tx, row.Project, row.Agent, ofSession: true);
+        var next = await conversation.StartRunAsync(tx, row with { CurrentRun = null }, null, bootMessage: false);
+        return next is null
+            ? new Refusal(409, $"The agent {row.Agent} is not registered", "unknown_agent") { ShouldRetry = false }
+            : Reply.Ok(new SwappedRun(next, true));
     }
 
     private async Task<IResult> ReadTranscript(HttpContext http, ProjectCaller caller)

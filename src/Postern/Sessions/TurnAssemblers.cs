@@ -65,25 +65,8 @@ internal sealed class TurnAssemblers(Database database, RecordStore records, Pos
         var fold = new TurnAssembler(options.Quotas.TurnBytes, before);
         var next = before?.Next ?? session.TurnOutSeq;
         if (!fold.IsCut && next < stored)
-        {
-            // What remains although all that was committed is folded is this transaction's own, and no more than a
-            // request holds.
-            var (most, bytes) = isAll ? (PageRecords, OwnBytes) : (InsideRecords, InsideBytes);
-            var page = await RecordStore.AfterAsync(
-                tx,
-                Conversation.NameOf(session),
-                RecordStore.Out,
-                next - 1,
-                most,
-                bytes
-            );
-            if (page.Count == 0 || page[^1].Seq + 1 < stored)
-                throw new OutsideFirstException(() =>
-                    FoldAsync(Conversation.NameOf(session), session.TurnOutSeq, next)
-                );
-            foreach (var record in page)
+            foreach (var record in await RemainingAsync(tx, session, next, stored, isAll))
                 fold.Add(record.Body, record.Size);
-        }
         foreach (var record in own)
             fold.Add(record.Body, record.Size);
         if (fold.End() is not { } end)
@@ -97,6 +80,20 @@ internal sealed class TurnAssemblers(Database database, RecordStore records, Pos
                 FoldAsync(Conversation.NameOf(session), session.TurnOutSeq, long.MaxValue)
             );
         return new FoldedMessage(content, fold.ClientId, before.MessageId, before.Pieces);
+    }
+
+    /// <summary>
+    /// The stored records from a place on. What remains although all that was committed is folded is this transaction's
+    /// own, and no more than a request holds.
+    /// </summary>
+    private async ValueTask<List<Record>> RemainingAsync(Tx tx, Session session, long next, long stored, bool isAll)
+    {
+        var name = Conversation.NameOf(session);
+        var (most, bytes) = isAll ? (PageRecords, OwnBytes) : (InsideRecords, InsideBytes);
+        var page = await RecordStore.AfterAsync(tx, name, RecordStore.Out, next - 1, most, bytes);
+        return page.Count > 0 && page[^1].Seq + 1 >= stored
+            ? page
+            : throw new OutsideFirstException(() => FoldAsync(name, session.TurnOutSeq, next));
     }
 
     /// <summary>

@@ -140,15 +140,7 @@ internal static class SettingsReader
             }
             if (value is Dictionary<string, string> table)
             {
-                foreach (
-                    var key in given
-                        .Keys.Where(k => k.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))
-                        .ToList()
-                )
-                {
-                    table[key[(name.Length + 1)..]] = given[key];
-                    given.Remove(key);
-                }
+                Fill(table, name, given);
                 continue;
             }
             if (value is string[] && ItemsOf(name, given) is { } items)
@@ -169,6 +161,17 @@ internal static class SettingsReader
                     faults.Add($"{name} = \"{text}\" {Words(rule)}");
             }
             property.SetValue(section, converted);
+        }
+    }
+
+    private static void Fill(Dictionary<string, string> table, string name, Dictionary<string, string> given)
+    {
+        foreach (
+            var key in given.Keys.Where(k => k.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)).ToList()
+        )
+        {
+            table[key[(name.Length + 1)..]] = given[key];
+            given.Remove(key);
         }
     }
 
@@ -228,21 +231,7 @@ internal static class SettingsReader
             var value = property.GetValue(section)!;
             if (property.GetCustomAttribute<DescriptionAttribute>() is { } words)
             {
-                var bounds =
-                    property.GetCustomAttribute<RangeAttribute>() is { } range ? $"{range.Minimum}–{range.Maximum}"
-                    : property.PropertyType == typeof(bool) ? "true, false"
-                    : property.PropertyType == typeof(string[]) ? "list"
-                    : property.PropertyType == typeof(string) ? "text"
-                    : "table";
-                var standard = value switch
-                {
-                    string[] => "(empty)",
-                    Dictionary<string, string> => "(empty)",
-                    "" => "(empty)",
-                    bool flag => flag ? "true" : "false",
-                    _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
-                };
-                yield return new Setting(name, standard, bounds, words.Description);
+                yield return new Setting(name, Shown(value), BoundsOf(property), words.Description);
             }
             else
             {
@@ -251,6 +240,21 @@ internal static class SettingsReader
             }
         }
     }
+
+    private static string BoundsOf(PropertyInfo property) =>
+        property.GetCustomAttribute<RangeAttribute>() is { } range ? $"{range.Minimum}–{range.Maximum}"
+        : property.PropertyType == typeof(bool) ? "true, false"
+        : property.PropertyType == typeof(string[]) ? "list"
+        : property.PropertyType == typeof(string) ? "text"
+        : "table";
+
+    private static string Shown(object value) =>
+        value switch
+        {
+            string[] or Dictionary<string, string> or "" => "(empty)",
+            bool flag => flag ? "true" : "false",
+            _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
+        };
 
     /// <summary>The table of <c>docs/configuration.md</c>.</summary>
     public static string Markdown()

@@ -230,19 +230,8 @@ internal sealed class CaptureStart(
 
     private async ValueTask<Session> SessionOfAsync(Tx tx, Trigger trigger, Capture capture, string? key)
     {
-        var name = trigger.SessionMode switch
-        {
-            Trigger.PerRequest => $"{trigger.Uid}:{capture.Id}",
-            // A key that names nothing is shared with nobody.
-            Trigger.ByKey when key is null => $"{trigger.Uid}:{capture.Id}",
-            Trigger.PerTrigger => trigger.Uid,
-            // A key of any length and any characters, told apart from every other.
-            _ => $"{trigger.Uid}:{Half(SHA256.HashData(Encoding.UTF8.GetBytes(key!)))}",
-        };
-        if (
-            (trigger.SessionMode == Trigger.PerTrigger || key is not null)
-            && await LockNamedAsync(tx, trigger.Project, name) is { } there
-        )
+        var name = SharedName(trigger, key);
+        if (name is not null && await LockNamedAsync(tx, trigger.Project, name) is { } there)
         {
             if (MayContinue(tx, trigger, there) && !conversation.IsFull(there))
                 return there;
@@ -250,6 +239,7 @@ internal sealed class CaptureStart(
             // have named.
             name = $"{name}:{capture.Id}";
         }
+        name ??= $"{trigger.Uid}:{capture.Id}";
         var made = SessionStart.New(
             tx,
             trigger.Project,
@@ -282,6 +272,17 @@ internal sealed class CaptureStart(
         await created.RaiseAsync(tx, new SessionCreated(made));
         return made;
     }
+
+    /// <summary>The name of the session that requests share; null: each has one of its own.</summary>
+    private static string? SharedName(Trigger trigger, string? key) =>
+        trigger.SessionMode switch
+        {
+            Trigger.PerTrigger => trigger.Uid,
+            // A key of any length and any characters, told apart from every other.
+            Trigger.ByKey when key is not null => $"{trigger.Uid}:{Half(SHA256.HashData(Encoding.UTF8.GetBytes(key)))}",
+            // A key that names nothing is shared with nobody.
+            _ => null,
+        };
 
     private static async ValueTask<Session?> LockNamedAsync(Tx tx, string project, string name) =>
         await SessionStore.FindAsync(tx, project, name) is { } known

@@ -49,27 +49,10 @@ internal sealed class ExecutionRoutes(
 
     private async Task<IResult> Take(HttpContext http)
     {
-        var headers = http.Request.Headers;
-        var (space, trigger, request, run) = (
-            Text(headers, NamespaceHeader),
-            Text(headers, TriggerHeader),
-            Text(headers, RequestHeader),
-            Text(headers, CredentialReader.RunHeader)
-        );
-        var ofCapture = space is not null && trigger is not null && request is not null;
-        if (!ofCapture && (run is null || space is not null || trigger is not null || request is not null))
+        if (ExecutionName.Of(http.Request.Headers) is not { } name)
             return Refusal.BadRequest("Missing webhook identification headers", "missing_identification");
-        var project = await callbacks.ProjectOfAsync(headers);
-        var attempt = Text(headers, CredentialReader.AttemptHeader) is { } said
-            ? long.TryParse(said, System.Globalization.NumberStyles.None, null, out var number)
-                ? number
-                : 0
-            : 1;
-        var tokens =
-            project is not { Length: <= 128 } ? []
-            : ofCapture ? await secrets.TokensAsync(project, Scope, space!, trigger!, request!)
-            : await secrets.RunTokensAsync(project, run!, attempt);
-        var proven = await callbacks.HasOneAsync(http, ofCapture ? request! : run!, tokens);
+        var project = await callbacks.ProjectOfAsync(http.Request.Headers);
+        var proven = await callbacks.HasOneAsync(http, name.Subject, await TokensOfAsync(project, name));
         if (!proven.Try(out var valid, out var unread))
             return unread;
         if (!valid)
@@ -78,43 +61,49 @@ internal sealed class ExecutionRoutes(
                 "wrong_callback_token",
                 new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "CallbackToken realm=\"postern\"" }
             );
-
         if (gate.Slower(http, project!) is { } slower)
             return slower;
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable.Status == 413 ? unreadable : Invalid;
         if (ExecutionReport.Read(fields) is not { } report)
             return Invalid;
-        return ofCapture
-            ? await CloseCaptureAsync(project!, space!, trigger!, request!, report)
-            : await CloseRunAsync(project!, run!, attempt, report);
+        return await CloseAsync(project!, name, report);
     }
 
-    private Task<IResult> CloseCaptureAsync(
-        string project,
-        string space,
-        string triggerId,
-        string request,
-        ExecutionReport report
-    ) =>
+    private Task<IResult> CloseAsync(string project, ExecutionName name, ExecutionReport report) =>
+        name switch
+        {
+            ExecutionName.OfCapture capture => CloseCaptureAsync(project, capture, report),
+            ExecutionName.OfRun run => CloseRunAsync(project, run.Run, run.Attempt, report),
+            var other => throw new InvalidOperationException($"Not the name of an execution: {other}"),
+        };
+
+    /// <summary>The tokens that prove it; none in a project that cannot be.</summary>
+    private async ValueTask<IReadOnlyList<string>> TokensOfAsync(string? project, ExecutionName name)
+    {
+        if (project is not { Length: <= 128 })
+            return [];
+        return name switch
+        {
+            ExecutionName.OfCapture c => await secrets.TokensAsync(project, Scope, c.Space, c.Trigger, c.Request),
+            ExecutionName.OfRun r => await secrets.RunTokensAsync(project, r.Run, r.Attempt),
+            var other => throw new InvalidOperationException($"Not the name of an execution: {other}"),
+        };
+    }
+
+    private Task<IResult> CloseCaptureAsync(string project, ExecutionName.OfCapture name, ExecutionReport report) =>
         database.WriteAsync<IResult>(async tx =>
         {
-            var slash = space.IndexOf('/', StringComparison.Ordinal);
             if (
-                slash < 0
-                || await TriggerStore.FindAsync(
-                    tx,
-                    project,
-                    new TriggerName(space[..slash], space[(slash + 1)..], triggerId)
-                )
-                    is not { } trigger
-                || await CaptureStore.FindAsync(tx, project, trigger.Uid, request) is not { } seen
+                TriggerName.In(name.Space, name.Trigger) is not { } triggerName
+                || await TriggerStore.FindAsync(tx, project, triggerName) is not { } trigger
+                || await CaptureStore.FindAsync(tx, project, trigger.Uid, name.Request) is not { } seen
             )
                 return NoRequest;
             // The session's row puts callbacks, turns and deadlines in one order; what is known of the capture is read
             // again behind it.
             var session = seen.Session is null ? null : await SessionStore.LockAsync(tx, project, seen.Session);
-            if (await CaptureStore.FindAsync(tx, project, trigger.Uid, request) is not { } capture)
+            if (await CaptureStore.FindAsync(tx, project, trigger.Uid, name.Request) is not { } capture)
                 return NoRequest;
             if (capture.IsOver)
                 return Done("Request already completed");
@@ -124,27 +113,32 @@ internal sealed class ExecutionRoutes(
                 return NoRequest;
             if (report.FailureDropped && capture.Run is not null)
                 await NoteAsync(tx, project, capture.Run);
-            var by = new Actor("callback_token", request);
-            if (
-                report.Succeeded
-                && session.CurrentRun is { } current
-                && await HeldRun.LockAsync(tx, project, current) is { IsEnded: false, Approval: not null } waiting
-            )
-            {
-                await RunReports.KeepRefusalAsync(
-                    tx,
-                    waiting,
-                    new Report(Phase.Succeeded, by, null),
-                    new ReportOutcome.Illegal(waiting.Status, Phase.Succeeded, [], Terminal: false, Asked: true)
-                );
-                return AwaitsApproval;
-            }
-            if (!report.Succeeded)
-                await FailAsync(tx, session, capture, report, by);
-            else
-                await SucceedAsync(tx, session, capture, report, by);
-            return Done(null);
+            return await EndAsync(tx, session, capture, report, new Actor("callback_token", name.Request));
         });
+
+    private async ValueTask<IResult> EndAsync(Tx tx, Session session, Capture capture, ExecutionReport report, Actor by)
+    {
+        if (!report.Succeeded)
+        {
+            await FailAsync(tx, session, capture, report, by);
+            return Done(null);
+        }
+        if (
+            session.CurrentRun is { } current
+            && await HeldRun.LockAsync(tx, session.Project, current) is { IsEnded: false, Approval: not null } waiting
+        )
+        {
+            await RunReports.KeepRefusalAsync(
+                tx,
+                waiting,
+                new Report(Phase.Succeeded, by, null),
+                new ReportOutcome.Illegal(waiting.Status, Phase.Succeeded, [], Terminal: false, Asked: true)
+            );
+            return AwaitsApproval;
+        }
+        await SucceedAsync(tx, session, capture, report, by);
+        return Done(null);
+    }
 
     /// <summary>
     /// The turn ends with what the agent has written, or with the text that came; its run has succeeded.
@@ -245,12 +239,6 @@ internal sealed class ExecutionRoutes(
                 Detail = "{\"dropped\":\"failure\"}",
             }
         );
-
-    /// <summary>Header values are UTF-8; the server reads bytes, one character each.</summary>
-    private static string? Text(IHeaderDictionary headers, string name) =>
-        headers.TryGetValue(name, out var values) && values.Count == 1 && values[0] is { Length: > 0 and <= 1000 } value
-            ? System.Text.Encoding.UTF8.GetString(System.Text.Encoding.Latin1.GetBytes(value))
-            : null;
 
     private static Refusal AwaitsApproval => new(409, "Run is waiting for an approval", "awaiting_approval");
 

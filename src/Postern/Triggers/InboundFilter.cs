@@ -245,27 +245,27 @@ internal static class InboundFilter
     {
         if (!JsonText.IsKeepable(wanted))
             return Fields.Unfit;
-        switch (condition)
+        var isText = wanted.ValueKind == JsonValueKind.String;
+        return condition switch
         {
-            case "in" or "notIn":
-                if (isHeader)
-                    return IsListOfTexts(wanted) ? null : $"must be a list of 1 to {MaxRules} texts";
-                return wanted.ValueKind == JsonValueKind.Array && wanted.GetArrayLength() is > 0 and <= MaxRules
-                    ? null
-                    : $"must be a list of 1 to {MaxRules} values";
-            case "exists":
-                return wanted.ValueKind is JsonValueKind.True or JsonValueKind.False ? null : "must be true or false";
-            case "equals" or "notEquals":
-                return isHeader && wanted.ValueKind != JsonValueKind.String ? "must be a text" : null;
-            case "startsWith":
-                return wanted.ValueKind == JsonValueKind.String ? null : "must be a text";
-            default:
-                return
-                    wanted.ValueKind != JsonValueKind.String
-                    || wanted.GetString() is not { Length: > 0 and <= MaxPattern } pattern
-                    ? $"must be a regular expression of 1 to {MaxPattern} characters"
-                    : WhatIsWrongWithPattern(pattern);
-        }
+            "in" or "notIn" => ValidateList(wanted, isHeader),
+            "exists" => wanted.ValueKind is JsonValueKind.True or JsonValueKind.False ? null : "must be true or false",
+            "equals" or "notEquals" => isText || !isHeader ? null : "must be a text",
+            "startsWith" => isText ? null : "must be a text",
+            _ when isText && wanted.GetString() is { Length: > 0 and <= MaxPattern } pattern => WhatIsWrongWithPattern(
+                pattern
+            ),
+            _ => $"must be a regular expression of 1 to {MaxPattern} characters",
+        };
+    }
+
+    private static string? ValidateList(JsonElement wanted, bool isHeader)
+    {
+        if (isHeader)
+            return IsListOfTexts(wanted) ? null : $"must be a list of 1 to {MaxRules} texts";
+        return wanted.ValueKind == JsonValueKind.Array && wanted.GetArrayLength() is > 0 and <= MaxRules
+            ? null
+            : $"must be a list of 1 to {MaxRules} values";
     }
 
     private static string? WhatIsWrongWithPattern(string pattern)

@@ -60,65 +60,66 @@ internal sealed class InboundRoutes(
     {
         var offset = namesProject ? 1 : 0;
         var project = namesProject ? RequestPath.Segment(http, 1) : await projects.DefaultAsync();
-        var owner = RequestPath.Segment(http, 2 + offset) is { } segment ? TriggerName.Decode(segment) : null;
-        var id = RequestPath.Segment(http, 3 + offset);
-        var name = owner is null || id is null ? null : new TriggerName(kind, owner, id);
+        var name = NameIn(http, kind, 2 + offset);
         var method = http.Request.Method;
         if (
             !Allowed.Contains(method, StringComparer.Ordinal)
-            && (await FindAsync())?.Methods.Contains(method, StringComparer.Ordinal) != true
+            && (await FindAsync(project, name))?.Methods.Contains(method, StringComparer.Ordinal) != true
         )
             return new Refusal(405, "Method not allowed", "method_not_allowed") { Allow = string.Join(", ", Allowed) };
-        if (
-            http.Request.ContentType is { } type
-            && RefusedTypes.Any(t => type.StartsWith(t, StringComparison.OrdinalIgnoreCase))
-        )
+        var type = http.Request.ContentType ?? "";
+        if (RefusedTypes.Any(t => type.StartsWith(t, StringComparison.OrdinalIgnoreCase)))
             return new Refusal(415, "Unsupported content type", "unsupported_media_type");
         if (!(await RequestBody.ReadAsync(http, MaxBody)).Try(out var body, out _))
             return TooLarge;
         using (body)
         {
             // As it is now: what its authentication was when the body began to come signs nothing any more.
-            if (await FindAsync() is not { Mode: Trigger.Webhook } trigger)
-                return TriggerFamily.NotFound;
-            // What no relay may hand on is not there for one.
-            if (Arrival.Of(http) is not null && triggers.Relayed.WhyNot(trigger) is not null)
-                return TriggerFamily.NotFound;
-            var rule = triggers.RuleOf(trigger);
-            var verified = rule is null
-                ? new Verified(new SignatureAnswer(true, null))
-                : await gate.VerifyAsync(
-                    http,
-                    body.Length,
-                    rule.Secrets.Count + rule.Retired.Count,
-                    () =>
-                        new Verified(
-                            Signatures.Verify(
-                                rule,
-                                http.Request.Headers,
-                                body.Bytes.Span,
-                                Arrival.InstantOf(http, database.Now)
-                            )
-                        )
-                );
-            if (verified is not { Answer: var answer })
-                return VerificationPlaces.Busy;
-            if (!answer.IsValid)
-                return gate.Refuse(
-                    http,
-                    answer.Fault,
-                    new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "Signature realm=\"postern\"" },
-                    trigger.Audited
-                );
-            if (!trigger.IsActive)
-                return gate.TurnAway(http, trigger.Audited, "paused", TriggerFamily.NotFound);
-            if (gate.Slower(http, trigger.Project) is { } slower)
-                return gate.TurnAway(http, trigger.Audited, "rate_limited", slower);
-            return await TakeSignedAsync(http, trigger, body.Bytes.ToArray(), answer.Replay);
+            return await FindAsync(project, name) is { Mode: Trigger.Webhook } trigger
+                ? await VerifyAsync(http, trigger, body)
+                : TriggerFamily.NotFound;
         }
+    }
 
-        async ValueTask<Trigger?> FindAsync() =>
-            project is null || name is null ? null : await triggers.FindAsync(project, name);
+    /// <summary>The trigger that a path names from a segment on; null: none.</summary>
+    private static TriggerName? NameIn(HttpContext http, string kind, int from) =>
+        RequestPath.Segment(http, from) is { } segment
+        && TriggerName.Decode(segment) is { } owner
+        && RequestPath.Segment(http, from + 1) is { } id
+            ? new TriggerName(kind, owner, id)
+            : null;
+
+    private async ValueTask<Trigger?> FindAsync(string? project, TriggerName? name) =>
+        project is null || name is null ? null : await triggers.FindAsync(project, name);
+
+    private async Task<IResult> VerifyAsync(HttpContext http, Trigger trigger, RequestBody body)
+    {
+        // What no relay may hand on is not there for one.
+        if (Arrival.Of(http) is not null && triggers.Relayed.WhyNot(trigger) is not null)
+            return TriggerFamily.NotFound;
+        var rule = triggers.RuleOf(trigger);
+        var verified = rule is null
+            ? new Verified(new SignatureAnswer(true, null))
+            : await gate.VerifyAsync(
+                http,
+                body.Length,
+                rule.Secrets.Count + rule.Retired.Count,
+                () => Verify(http, rule, body)
+            );
+        if (verified is not { Answer: var answer })
+            return VerificationPlaces.Busy;
+        if (!answer.IsValid)
+            return gate.Refuse(
+                http,
+                answer.Fault,
+                new Refusal(401, "Unauthorized", "unauthorized") { Challenge = "Signature realm=\"postern\"" },
+                trigger.Audited
+            );
+        if (!trigger.IsActive)
+            return gate.TurnAway(http, trigger.Audited, "paused", TriggerFamily.NotFound);
+        if (gate.Slower(http, trigger.Project) is { } slower)
+            return gate.TurnAway(http, trigger.Audited, "rate_limited", slower);
+        return await TakeSignedAsync(http, trigger, body.Bytes.ToArray(), answer.Replay);
     }
 
     private async Task<IResult> TakeSignedAsync(HttpContext http, Trigger trigger, byte[] bytes, string? signed)
@@ -135,20 +136,7 @@ internal sealed class InboundRoutes(
             );
         if (AnswerToProbe(http, body.Json) is { } pong)
             return pong;
-        var query = Redaction.OfQuery(http.Request.QueryString.HasValue ? http.Request.QueryString.Value![1..] : "");
-        var incoming = new InboundRequest
-        {
-            Source = Capture.Webhook,
-            Method = http.Request.Method,
-            Path = http.Request.Path.Value ?? "",
-            Query = query,
-            QueryValues = InboundRequest.QueryOf(query),
-            Headers = Redaction.Of(headers, trigger.AuthHeader),
-            Body = bytes,
-            ContentType = http.Request.ContentType,
-            SourceIp = credentials.AddressOf(http),
-            Signed = trigger.AuthScheme,
-        };
+        var incoming = RequestOf(http, trigger, bytes);
         var delivery = DeliveryId.Of(headers, trigger, body.Json, signed);
         string? alsoKnownAs = null;
         if (Arrival.Of(http) is { } arrival)
@@ -163,20 +151,14 @@ internal sealed class InboundRoutes(
         if (
             trigger.RateLimit is { } perMinute
             && (delivery is null || await start.FirstOfAsync(trigger, delivery, passes) is null)
-            && buckets.Take("trigger " + trigger.Uid, (int)perMinute, perMinute / 60.0) is { Allowed: false } wait
+            && TooMany(trigger, perMinute) is { } slower
         )
-        {
-            return gate.TurnAway(
-                http,
-                trigger.Audited,
-                "rate_limited_trigger",
-                new Refusal(429, "Too many requests", "rate_limited_trigger")
-                {
-                    RetryAfterSeconds = Math.Max(1, (int)Math.Ceiling(wait.RetryAfter)),
-                }
-            );
-        }
-        return await start.TakeAsync(trigger, incoming, body, delivery, passes, alsoKnownAs) switch
+            return gate.TurnAway(http, trigger.Audited, "rate_limited_trigger", slower);
+        return Answer(http, trigger, await start.TakeAsync(trigger, incoming, body, delivery, passes, alsoKnownAs));
+    }
+
+    private IResult Answer(HttpContext http, Trigger trigger, CaptureOutcome outcome) =>
+        outcome switch
         {
             CaptureOutcome.Taken taken => TriggerFamily.Ok(
                 200,
@@ -189,7 +171,36 @@ internal sealed class InboundRoutes(
             ),
             _ => gate.TurnAway(http, trigger.Audited, "in_flight_limit", Full),
         };
+
+    private Verified Verify(HttpContext http, SignatureRule rule, RequestBody body) =>
+        new(Signatures.Verify(rule, http.Request.Headers, body.Bytes.Span, Arrival.InstantOf(http, database.Now)));
+
+    private InboundRequest RequestOf(HttpContext http, Trigger trigger, byte[] bytes)
+    {
+        var given = http.Request.QueryString;
+        var query = Redaction.OfQuery(given.HasValue ? given.Value![1..] : "");
+        return new InboundRequest
+        {
+            Source = Capture.Webhook,
+            Method = http.Request.Method,
+            Path = http.Request.Path.Value ?? "",
+            Query = query,
+            QueryValues = InboundRequest.QueryOf(query),
+            Headers = Redaction.Of(http.Request.Headers, trigger.AuthHeader),
+            Body = bytes,
+            ContentType = http.Request.ContentType,
+            SourceIp = credentials.AddressOf(http),
+            Signed = trigger.AuthScheme,
+        };
     }
+
+    private Refusal? TooMany(Trigger trigger, long perMinute) =>
+        buckets.Take("trigger " + trigger.Uid, (int)perMinute, perMinute / 60.0) is { Allowed: false } wait
+            ? new Refusal(429, "Too many requests", "rate_limited_trigger")
+            {
+                RetryAfterSeconds = Math.Max(1, (int)Math.Ceiling(wait.RetryAfter)),
+            }
+            : null;
 
     private static Refusal TooLarge => RequestBody.TooLarge with { Message = "Payload too large" };
 

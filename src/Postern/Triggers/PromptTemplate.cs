@@ -145,19 +145,20 @@ internal static class PromptTemplate
                 end++;
             var source = template[at..end];
             if (end < template.Length && template[end] is '.' or '[')
-            {
-                return source switch
-                {
-                    "body" => ReadPath(template, ref at, end),
-                    "query" or "header" => ReadName(template, ref at, source, end),
-                    _ => null,
-                };
-            }
+                return ReadPart(template, ref at, source, end);
             if (!Whole.Contains(source, StringComparer.Ordinal))
                 return null;
             at = end;
             return new Value(source, null, null, null);
         }
+
+        private static Value? ReadPart(string template, ref int at, string source, int from) =>
+            source switch
+            {
+                "body" => ReadPath(template, ref at, from),
+                "query" or "header" => ReadName(template, ref at, source, from),
+                _ => null,
+            };
 
         /// <summary>A path into the body; one that is none leads nowhere, as one that the body does not have.</summary>
         private static Value ReadPath(string template, ref int at, int from)
@@ -208,25 +209,29 @@ internal static class PromptTemplate
             return could.AsSpan(0, end).TrimEnd().Length;
         }
 
-        public string? Of(TemplateValues values) =>
-            this switch
+        public string? Of(TemplateValues values)
+        {
+            if (Literal is not null)
+                return Literal;
+            if (Path is not null)
+                return Path.Find(values.BodyJson) is { } found ? TextOf(found) : null;
+            return Name is null ? WholeOf(values)
+                : Source == "query" ? values.QueryValues.GetValueOrDefault(Name)
+                : values.Headers.GetValueOrDefault(Name.ToLowerInvariant());
+        }
+
+        private string WholeOf(TemplateValues values) =>
+            Source switch
             {
-                { Literal: { } literal } => literal,
-                { Path: { } path } => path.Find(values.BodyJson) is { } found ? TextOf(found) : null,
-                { Source: "query", Name: { } name } => values.QueryValues.GetValueOrDefault(name),
-                { Source: "header", Name: { } name } => values.Headers.GetValueOrDefault(name.ToLowerInvariant()),
-                _ => Source switch
-                {
-                    "body" => values.Body,
-                    "bodyJson" => values.BodyJson is { } json ? JsonSerializer.Serialize(json, Indented) : values.Body,
-                    "method" => values.Method,
-                    "path" => values.Path,
-                    "query" => values.Query,
-                    "headers" => JsonSerializer.Serialize(values.Headers, Indented),
-                    "sourceIp" => values.SourceIp,
-                    "timestamp" => values.Timestamp,
-                    _ => values.ScheduledTime,
-                },
+                "body" => values.Body,
+                "bodyJson" => values.BodyJson is { } json ? JsonSerializer.Serialize(json, Indented) : values.Body,
+                "method" => values.Method,
+                "path" => values.Path,
+                "query" => values.Query,
+                "headers" => JsonSerializer.Serialize(values.Headers, Indented),
+                "sourceIp" => values.SourceIp,
+                "timestamp" => values.Timestamp,
+                _ => values.ScheduledTime,
             };
 
         /// <summary>A text as it is, anything else as JSON; null is empty.</summary>

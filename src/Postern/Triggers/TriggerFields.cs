@@ -142,20 +142,14 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
             return trigger;
         var scheme = SchemeOf(asked, auth, trigger);
         var header = HeaderOf(asked, auth, trigger, scheme);
-        var given = asked.Secrets ?? (asked.Secret is { } one ? [one] : null);
-        var clears = auth.IsNull("secret") || auth.IsNull("secrets");
-        var secrets = given ?? (clears ? [] : triggers.RuleOf(trigger)?.Secrets ?? []);
         var form = FormOf(asked, auth, trigger, scheme);
-        var isNothing = secrets.Count == 0 && scheme is null && header is null;
-        if (!replaces && clears && isNothing && auth.Faults.Count == 0)
+        var isNamed = (scheme ?? header) is not null;
+        if (!replaces && !isNamed && ClearsSecrets(asked, auth) && auth.Faults.Count == 0)
             return trigger.WithoutAuth();
         WebhookAuth.CheckHeader(auth, scheme, header);
-        // Secrets that stay are those of a scheme that has checked them.
         var rule = SignatureScheme.Of(scheme ?? SignatureScheme.HeaderSecret)!;
-        if (given is not null || trigger.AuthScheme != rule.Name)
-            secrets = WebhookAuth.CheckSecrets(auth, rule, secrets, asked.Secret is not null);
-        var isHalf = secrets.Count == 0 || (scheme is null && header is null);
-        if (isHalf && auth.Faults.All(f => f.Field != "scheme"))
+        var secrets = SecretsOf(asked, auth, trigger, rule);
+        if ((secrets.Count == 0 || !isNamed) && auth.Faults.All(f => f.Field != "scheme"))
             fields.Fault("webhookAuth", BothRequired);
         return trigger with
         {
@@ -167,6 +161,23 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
             RetiredSealed = before.AuthScheme == rule.Name ? triggers.Retire(before, secrets) : null,
         };
     }
+
+    private static bool ClearsSecrets(PutWebhookAuth asked, Fields auth) =>
+        (auth.IsNull("secret") || auth.IsNull("secrets")) && GivenSecrets(asked) is not { Count: > 0 };
+
+    /// <summary>Those that are given, else those that there are, unless they are cleared.</summary>
+    private IReadOnlyList<string> SecretsOf(PutWebhookAuth asked, Fields auth, Trigger trigger, SignatureScheme rule)
+    {
+        var clears = ClearsSecrets(asked, auth);
+        var secrets = GivenSecrets(asked) ?? (clears ? [] : triggers.RuleOf(trigger)?.Secrets ?? []);
+        // Secrets that stay are those of a scheme that has checked them.
+        return GivenSecrets(asked) is null && trigger.AuthScheme == rule.Name
+            ? secrets
+            : WebhookAuth.CheckSecrets(auth, rule, secrets, asked.Secret is not null);
+    }
+
+    private static IReadOnlyList<string>? GivenSecrets(PutWebhookAuth asked) =>
+        asked.Secrets ?? (asked.Secret is { } one ? [one] : null);
 
     /// <summary>Null: a secret in a header.</summary>
     private static string? SchemeOf(PutWebhookAuth asked, Fields auth, Trigger trigger)

@@ -68,6 +68,12 @@ internal sealed record TriggerName(
             : null;
     }
 
+    /// <summary>A trigger of a namespace; null when it is none.</summary>
+    public static TriggerName? In(string space, string id) =>
+        space.IndexOf('/', StringComparison.Ordinal) is >= 0 and var slash
+            ? new TriggerName(space[..slash], space[(slash + 1)..], id)
+            : null;
+
     /// <summary>Null: begins <c>o-</c>, but what follows encodes nothing.</summary>
     public static string? Decode(string segment)
     {

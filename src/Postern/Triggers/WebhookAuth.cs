@@ -41,6 +41,12 @@ internal static class WebhookAuth
             auth.Changed("idHeader", asked.IdHeader, before.IdHeader),
             auth.Changed("toleranceSeconds", asked.ToleranceSeconds, before.ToleranceSeconds) ?? usual.ToleranceSeconds
         );
+        CheckForm(form, auth);
+        return form;
+    }
+
+    private static void CheckForm(HmacForm form, Fields auth)
+    {
         if (form.Signed.Split("{body}").Length != 2)
             auth.Fault("signed", "must hold {body} once");
         if (form.SignsTime && form.TimestampHeader is null)
@@ -53,7 +59,6 @@ internal static class WebhookAuth
         )
             if (header is not null && !IsName(header))
                 auth.Fault(name, "must be the name of a header");
-        return form;
     }
 
     public static void CheckHeader(Fields auth, string? scheme, string? header)

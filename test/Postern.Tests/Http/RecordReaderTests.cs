@@ -60,6 +60,43 @@ public sealed class RecordReaderTests
         );
     }
 
+    [Fact]
+    public void Maps_are_read_by_the_names_that_the_caller_chooses()
+    {
+        var fields = new Fields(
+            JsonSerializer.Deserialize<JsonElement>(
+                """
+                {
+                  "inners": { "a": { "code": "c" }, "b": { "code": "" }, "c": 1 },
+                  "spans": { "x": 3, "y": 9, "z": null }
+                }
+                """
+            )
+        );
+        var read = fields.Read<Maps>();
+        Assert.Equal(("c", 3), (read.Inners!["a"].Code, read.Spans!["x"]));
+        Assert.Equal(["x"], read.Spans.Keys);
+        Assert.Equal(
+            "inners.b.code must not be empty; inners.c must be an object; spans.y must be a whole number from 1 to 5",
+            fields.Refusal()!.Message
+        );
+    }
+
+    [Fact]
+    public void What_is_wrong_with_a_part_is_wrong_with_the_whole()
+    {
+        var fields = new Fields(
+            JsonSerializer.Deserialize<JsonElement>("""{ "name": "a", "inner": { "code": "c" } }""")
+        );
+        fields.Read<Sample>();
+        Assert.Null(fields.Part("at"));
+        var part = fields.Part("inner")!;
+        part.Fault("code", "is taken");
+        Assert.Same(part, fields.Part("inner"));
+        Assert.Equal(("code", "is taken"), part.Faults.Single());
+        Assert.Equal("inner.code is taken", fields.Refusal()!.Message);
+    }
+
     private static (Sample Read, Refusal? Refusal) Read(string text)
     {
         var fields = new Fields(JsonSerializer.Deserialize<JsonElement>(text));
@@ -79,6 +116,11 @@ public sealed class RecordReaderTests
 
     [Strict]
     private sealed record Inner([Text("A code.", 1, 5)] string Code);
+
+    private sealed record Maps(
+        [Map("Records.", 3)] IReadOnlyDictionary<string, Inner>? Inners,
+        [Map("Numbers.", 3, Min = 1, Max = 5)] IReadOnlyDictionary<string, long>? Spans
+    );
 
     private sealed record Lenient([Text("A text.", 1, 5)] string Text);
 }
