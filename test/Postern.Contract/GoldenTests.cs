@@ -21,6 +21,13 @@ public sealed class GoldenTests
     }
 
     [Fact]
+    public async Task The_door_table_of_a_relay_is_the_golden_one()
+    {
+        await using var relay = await RelayNode.StartAsync();
+        await SameAsync("doors-relay.txt", relay.Doors.Print());
+    }
+
+    [Fact]
     public async Task Who_hears_of_a_change_is_the_golden_table()
     {
         await using var server = await TestServer.StartAsync();

@@ -54,8 +54,19 @@ public sealed partial class TidyTests
         ["Sessions"] = ["session", "record", "message", "message_piece", "message_draft", "participant"],
         ["Triggers"] = ["agent_trigger", "capture", "capture_key"],
         ["Approvals"] = ["approval"],
-        ["Relay"] = ["joined_relay", "relay_envelope"],
         ["Pages"] = ["console_once"],
+        ["Relay"] =
+        [
+            "joined_relay",
+            "relay_envelope",
+            "relay_plane",
+            "relay_code",
+            "relay_nonce",
+            "relay_connection",
+            "relay_request",
+            "relay_network",
+            "relay_key",
+        ],
     };
 
     private const int MostParts = 7;

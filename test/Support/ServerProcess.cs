@@ -58,10 +58,11 @@ internal sealed class ServerProcess : IAsyncDisposable
     public static async Task<ServerProcess> StartAsync(
         string arguments,
         IReadOnlyDictionary<string, string>? environment = null,
-        string? log = null
+        string? log = null,
+        string command = "serve"
     )
     {
-        var server = new ServerProcess("serve " + arguments, environment, log);
+        var server = new ServerProcess($"{command} {arguments}", environment, log);
         try
         {
             server.Url = await server._listening.Task.WaitAsync(TimeSpan.FromSeconds(30));

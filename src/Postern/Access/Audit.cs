@@ -127,6 +127,16 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         );
     }
 
+    /// <summary>
+    /// What is no change and may come often: counted within its minute, and written beside the requests.
+    /// </summary>
+    public void Note(AuditRow row)
+    {
+        var now = database.Now;
+        if (_counts.Add(row, row, row, now, () => Id.New("aud", now)).IsNew)
+            _due.Set();
+    }
+
     /// <summary>A change that was made through a door: on disk before the change is answered.</summary>
     public async Task ChangedAsync(HttpContext http, Door door, ProjectCaller caller, string action, string address)
     {

@@ -57,4 +57,16 @@ internal enum Credentials
     /// callback token) as the key.
     /// </summary>
     CallbackSignature = 4096,
+
+    /// <summary>
+    /// The signature of a plane that has joined the relay (<c>Authorization: Postern-Plane …</c>): the handler verifies
+    /// it.
+    /// </summary>
+    Plane = 8192,
+
+    /// <summary>A code by which a plane joins the relay, once: the handler verifies its proof.</summary>
+    Code = 16384,
+
+    /// <summary>The token in the path that shows what became of one request at the relay.</summary>
+    Receipt = 32768,
 }

@@ -216,7 +216,7 @@ internal sealed class Door(
         var verifies =
             (Credentials & Credentials.Signature) != 0
             || (Credentials & ~Credentials.CallbackSignature) == Credentials.CallbackToken
-            || Credentials == Credentials.Link;
+            || Credentials is Credentials.Link or Credentials.Plane or Credentials.Code or Credentials.Receipt;
         if (open != (Credentials == Credentials.Anyone || verifies))
             throw new InvalidOperationException(
                 $"{Method} {Path} opens to {Credentials}, but its handler {Handler.GetMethodInfo().Name} takes "

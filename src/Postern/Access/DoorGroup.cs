@@ -35,6 +35,10 @@ internal sealed class DoorGroup(Doors doors, string prefix, ErrorFormat family)
     public Door Post(string path, Credentials opens, Authorization rule, OpenHandler handler) =>
         Add("POST", path, opens, rule, handler);
 
+    /// <summary>A door whose handler verifies the credential.</summary>
+    public Door Delete(string path, Credentials opens, Authorization rule, OpenHandler handler) =>
+        Add("DELETE", path, opens, rule, handler);
+
     /// <summary>Openness has a word.</summary>
     public Door Get(string path, Credentials opens, OpenHandler handler) =>
         Add("GET", path, opens, Authorization.None, handler);

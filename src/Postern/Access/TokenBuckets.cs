@@ -51,6 +51,24 @@ internal sealed class TokenBuckets(TimeProvider clock)
 
     public int Count => _buckets.Count;
 
+    /// <summary>Whether a token could be taken, without taking it.</summary>
+    /// <param name="name">Whose bucket.</param>
+    /// <param name="burst">How many it holds.</param>
+    /// <param name="perSecond">How fast it fills.</param>
+    public BucketAnswer Look(string name, double burst, double perSecond)
+    {
+        if (!_buckets.TryGetValue(name, out var bucket))
+            return new BucketAnswer(true, (int)burst, (int)burst, 0);
+        lock (bucket)
+        {
+            var elapsed = clock.GetElapsedTime(bucket.At, clock.GetTimestamp()).TotalSeconds;
+            var tokens = Math.Min(burst, bucket.Tokens + (elapsed * perSecond));
+            return tokens >= 1
+                ? new BucketAnswer(true, (int)burst, (int)tokens, 0)
+                : new BucketAnswer(false, (int)burst, 0, (1 - tokens) / perSecond);
+        }
+    }
+
     private void Sweep()
     {
         // Once a second is enough: a sweep goes through them all.

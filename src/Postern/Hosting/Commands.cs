@@ -12,13 +12,13 @@ namespace Postern.Hosting;
 /// </summary>
 internal static class Commands
 {
-    private static readonly Option<string?> Data = new("--data")
+    public static readonly Option<string?> Data = new("--data")
     {
         Description = "Folder of the server's files (default: data)",
         HelpName = "DIR",
         Recursive = true,
     };
-    private static readonly Option<string?> Database = new("--database")
+    public static readonly Option<string?> Database = new("--database")
     {
         Description =
             "PostgreSQL instead of the embedded database, such as \"Host=db;Database=postern;Username=postern\"",
@@ -53,6 +53,7 @@ internal static class Commands
         root.Add(Backup());
         root.Add(Restore());
         root.Add(PrintSettings());
+        root.Add(RelayCommands.Relay());
         return root;
     }
 
@@ -96,14 +97,18 @@ internal static class Commands
 
     private static Command PrintDoors()
     {
+        var relay = new Option<bool>("--relay") { Description = "Those of a relay" };
         var command = new Command(
             "doors",
             "Print every route with the credential that opens it.\n\nExample: postern doors"
-        );
+        )
+        {
+            relay,
+        };
         command.SetAction(
-            async (_, cancel) =>
+            async (parsed, cancel) =>
             {
-                await using var scratch = await Scratch.CreateAsync(cancel);
+                await using var scratch = await Scratch.CreateAsync(cancel, parsed.GetValue(relay));
                 await Console.Out.WriteAsync(scratch.App.Services.GetRequiredService<DoorTable>().Doors.Print());
             }
         );

@@ -131,6 +131,13 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
         if (master is not null)
             await CheckSecretsAsync(database, master);
         await ShowWorkAsync(database);
+        foreach (var (isWeak, words) in await RelayDoctor.LookAsync(database))
+        {
+            if (isWeak)
+                Weak(new WeakSpot("relay", words));
+            else
+                Good("relay", words);
+        }
     }
 
     private async Task CheckSecretsAsync(Database database, MasterKey master)

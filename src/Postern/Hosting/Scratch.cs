@@ -17,17 +17,17 @@ internal sealed class Scratch : IAsyncDisposable
 
     public WebApplication App { get; }
 
-    public static async Task<Scratch> CreateAsync(CancellationToken cancel)
+    public static async Task<Scratch> CreateAsync(CancellationToken cancel, bool isRelay = false)
     {
         var folder = Directory.CreateTempSubdirectory("postern-").FullName;
         var serve = new ServeOptions(folder, "http://127.0.0.1:0", null, false);
         var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
         var master = MasterKey.FromText(Guid.NewGuid().ToString("N"));
-        return new Scratch(
-            folder,
-            database,
-            Server.Build(database, master, new PosternOptions(), serve.Urls, TimeProvider.System)
-        );
+        var (options, clock) = (new PosternOptions(), TimeProvider.System);
+        var app = isRelay
+            ? RelayServer.Build(database, master, options, serve.Urls, clock)
+            : Server.Build(database, master, options, serve.Urls, clock);
+        return new Scratch(folder, database, app);
     }
 
     public async ValueTask DisposeAsync()

@@ -38,18 +38,7 @@ internal static class Server
         TimeProvider clock
     )
     {
-        // Empty: settings come through SettingsReader alone. The other builders watch the folder they start in for
-        // changed files, and the database's writes are such changes.
-        var builder = WebApplication.CreateEmptyBuilder(
-            new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory }
-        );
-        builder.Configuration.AddInMemoryCollection();
-        builder.Services.AddRouting();
-        Log(builder.Logging, options.Log);
-        Listen(builder, urls);
-        Descriptors.Bound(builder.Services);
-        builder.WebHost.UseShutdownTimeout(ShutdownTime);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTime);
+        var builder = BuilderOf(options, urls);
         Compose(builder.Services, database, master, options, clock);
 
         var app = builder.Build();
@@ -76,6 +65,24 @@ internal static class Server
         app.Lifetime.ApplicationStopping.Register(() => Stop(app));
         app.Services.GetRequiredService<AccessWatch>().Ended += app.Lifetime.StopApplication;
         return app;
+    }
+
+    /// <summary>What listens, with the bounds of every server, before anything is composed into it.</summary>
+    public static WebApplicationBuilder BuilderOf(PosternOptions options, string urls)
+    {
+        // Empty: settings come through SettingsReader alone. The other builders watch the folder they start in for
+        // changed files, and the database's writes are such changes.
+        var builder = WebApplication.CreateEmptyBuilder(
+            new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory }
+        );
+        builder.Configuration.AddInMemoryCollection();
+        builder.Services.AddRouting();
+        Log(builder.Logging, options.Log);
+        Listen(builder, urls);
+        Descriptors.Bound(builder.Services);
+        builder.WebHost.UseShutdownTimeout(ShutdownTime);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTime);
+        return builder;
     }
 
     /// <summary>

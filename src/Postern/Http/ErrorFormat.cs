@@ -12,10 +12,13 @@ internal abstract class ErrorFormat
     /// <summary>The record of its bodies, for the document.</summary>
     public abstract Type Shape { get; }
 
-    /// <summary>The family of the matched route; problem details where no route matched.</summary>
+    /// <summary>
+    /// The family that was set for the request, whose route stands for many or is none; else the family of the matched
+    /// route; problem details where no route matched.
+    /// </summary>
     public static ErrorFormat Of(HttpContext http) =>
-        http.GetEndpoint()?.Metadata.GetMetadata<ErrorFormat>()
-        ?? http.Features.Get<ErrorFormat>()
+        http.Features.Get<ErrorFormat>()
+        ?? http.GetEndpoint()?.Metadata.GetMetadata<ErrorFormat>()
         ?? ProblemFormat.Instance;
 
     public abstract void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http);

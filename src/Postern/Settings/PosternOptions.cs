@@ -44,6 +44,8 @@ internal sealed class PosternOptions
 
     public RelayOptions Relay { get; set; } = new();
 
+    public RelayServerOptions RelayServer { get; set; } = new();
+
     public TelemetryOptions Telemetry { get; set; } = new();
 
     public LogOptions Log { get; set; } = new();

@@ -31,6 +31,8 @@ internal sealed partial class LockOrder
         ["callback_secret", "callback_token_secret", "approval_service"],
         ["api_key", "revocation", "console_session"],
         ["webhook_endpoint"],
+        ["relay_code"],
+        ["relay_plane"],
     ];
 
     /// <summary>
@@ -60,6 +62,12 @@ internal sealed partial class LockOrder
         "hint_log",
         // A row is written by the one process that counted it.
         "metric",
+        // Under the lock of their plane, or a statement each.
+        "relay_connection",
+        "relay_request",
+        "relay_network",
+        "relay_nonce",
+        "relay_key",
     };
 
     private static readonly Dictionary<string, int> Ranks = Order

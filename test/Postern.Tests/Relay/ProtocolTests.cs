@@ -18,20 +18,7 @@ public sealed class ProtocolTests : IDisposable
     }
 
     public static TheoryData<string> Kinds =>
-        [
-            "ready",
-            "holder",
-            "envelope",
-            "answer",
-            "settled",
-            "gone",
-            "doors",
-            "page",
-            "page-end",
-            "kept",
-            "ping",
-            "bye",
-        ];
+        ["ready", "holder", "envelope", "answer", "settled", "gone", "doors", "kept", "ping", "bye"];
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -460,8 +447,6 @@ public sealed class ProtocolTests : IDisposable
             ["settled"] = new SettledHead(["env_1", "env_2"]),
             ["gone"] = new GoneHead("env_1", 7, GoneHead.Expired),
             ["doors"] = new DoorsHead(4),
-            ["page"] = new PageHead("page", 1, 2),
-            ["page-end"] = new PageEndHead("page"),
             ["kept"] = new KeptHead(KeptHead.DoorsList, 4),
             ["ping"] = new PingHead(1, 2),
             ["bye"] = new ByeHead(ByeHead.Draining, 5000),

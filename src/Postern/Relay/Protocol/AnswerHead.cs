@@ -12,4 +12,8 @@ internal sealed record AnswerHead(
     long Seq,
     int Status,
     IReadOnlyList<string[]> Headers
-) : FrameHead;
+) : FrameHead
+{
+    /// <summary>Whether its values are within what a relay takes.</summary>
+    public bool IsSound => Id.Length <= 64 && Headers.All(h => h is [{ Length: > 0 }, { }]);
+}

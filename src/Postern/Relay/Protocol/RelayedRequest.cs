@@ -56,9 +56,10 @@ internal sealed record RelayedRequest(
         try
         {
             var head = JsonSerializer.Deserialize<RequestHead>(bytes.Span[..end], FrameHead.Json);
-            return head is not null && head.IsSound
-                ? new RelayedRequest(head.Method, head.Target, head.Source, head.Headers, bytes[(end + 1)..])
-                : null;
+            if (head is null)
+                return null;
+            var read = new RelayedRequest(head.Method, head.Target, head.Source, head.Headers, bytes[(end + 1)..]);
+            return read.IsSound ? read : null;
         }
         catch (JsonException)
         {
@@ -66,23 +67,19 @@ internal sealed record RelayedRequest(
         }
     }
 
-    private sealed record RequestHead(string Method, string Target, string Source, List<string[]> Headers)
-    {
-        /// <summary>
-        /// Nothing in it could become two headers, or another request, where it is put together again.
-        /// </summary>
-        public bool IsSound =>
-            Method.Length is > 0 and <= 32
-            && Method.All(char.IsAsciiLetterUpper)
-            && Target.Length is > 0 and <= 16 * 1024
-            && Target[0] == '/'
-            && Target.All(c => c is > ' ' and <= '\u00ff' and not '\u007f')
-            && Source.Length <= 64
-            && Headers.TrueForAll(h => h is [{ Length: > 0 } name, { } value] && name.All(IsOfName) && IsValue(value));
+    /// <summary>Nothing in it could become two headers, or another request, where it is put together again.</summary>
+    public bool IsSound =>
+        Method.Length is > 0 and <= 32
+        && Method.All(char.IsAsciiLetterUpper)
+        && Target.Length is > 0 and <= 16 * 1024
+        && Target[0] == '/'
+        && Target.All(c => c is > ' ' and <= '\u00ff' and not '\u007f')
+        && Source.Length <= 64
+        && Headers.All(h => h is [{ Length: > 0 } name, { } value] && name.All(IsOfName) && IsValue(value));
 
-        private static bool IsOfName(char c) => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c);
+    private static bool IsOfName(char c) => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c);
 
-        private static bool IsValue(string value) =>
-            value.All(c => c is '\t' or (>= ' ' and <= '\u00ff' and not '\u007f'));
-    }
+    private static bool IsValue(string value) => value.All(c => c is '\t' or (>= ' ' and <= '\u00ff' and not '\u007f'));
+
+    private sealed record RequestHead(string Method, string Target, string Source, List<string[]> Headers);
 }

@@ -1,0 +1,58 @@
+using Postern.Access;
+using Postern.Relay.Server;
+using Postern.Settings;
+
+namespace Postern.Hosting;
+
+/// <summary><c>postern relay serve</c>: the public side of planes that nobody can reach.</summary>
+internal static class RelayServeCommand
+{
+    public static async Task<int> RunAsync(ServeOptions serve, CancellationToken cancel)
+    {
+        serve.Folder.Prepare();
+        serve.Folder.CheckFiles();
+        var options = serve.ReadSettings();
+        using var _ = serve.Database is null ? serve.Folder.Lock() : null;
+        foreach (var url in ListenUrls.Split(serve.Urls))
+            if (ListenUrls.WhatKeepsFrom(url) is { } why)
+                throw new SetupException($"{url} cannot be listened on: {ListenUrls.Words(why)}.");
+        var master = serve.ReadMasterKey();
+        await using var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
+        serve.Folder.Prepare();
+        Assemblies.LoadAll(options);
+        var app = RelayServer.Build(database, master, options, serve.Urls, TimeProvider.System);
+        await using (app)
+        {
+            var rootKey = await app
+                .Services.GetRequiredService<FirstStart>()
+                .RunAsync(Environment.GetEnvironmentVariable("POSTERN_ROOT_KEY"));
+            await app.StartAsync(cancel);
+            var address = app.Services.GetRequiredService<ServerAddress>();
+            address.ListensOn(app.Urls.First());
+            HostLog.Serving(app.Logger, ProductVersion.Text, string.Join(", ", app.Urls), database.Kind);
+            if (address.NamesItselfAlone(app.Urls))
+                HostLog.NamesItselfAlone(app.Logger, address.Url);
+            var keys = await app.Services.GetRequiredService<RelayIdentity>().KeysAsync();
+            if (rootKey is not null)
+                Greet(rootKey, serve.Data);
+            Console.WriteLine($"relay {keys.Relay}, key {keys.Current.Public.Fingerprint}");
+            Console.WriteLine($"listening on {address.Url}");
+            await app.WaitForShutdownAsync(cancel);
+            if (app.Services.GetRequiredService<AccessWatch>().EndedBecause is { } reason)
+                throw new SetupException(reason);
+        }
+        return 0;
+    }
+
+    private static void Greet(string rootKey, string data) =>
+        Console.WriteLine(
+            $"""
+            The relay's root key, shown this once: {rootKey}
+
+            Let a plane join, once and within 15 minutes:
+
+              postern relay enrol NAME --data {data}
+
+            """
+        );
+}

@@ -1,0 +1,210 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Http.Features;
+using Postern.Access;
+using Postern.Approvals;
+using Postern.Http;
+using Postern.Relay.Protocol;
+using Postern.Settings;
+using Postern.Storage;
+using Postern.Triggers;
+
+namespace Postern.Relay.Server;
+
+/// <summary>
+/// The doors of planes, as everybody reaches them. What is not listed by its plane is 404 in the same bytes as a plane
+/// that is none. What is listed is first on disk, then offered to the plane, then waited for.
+/// </summary>
+internal sealed class ArrivalRoutes(
+    ArrivalRates rates,
+    RelayPlaneStore planes,
+    DoorLists lists,
+    EnvelopeStore envelopes,
+    EnvelopeWaiters waiters,
+    ServerAddress address,
+    PosternOptions options
+)
+{
+    private const string Prefix = "/p/";
+    private const int FullRetrySeconds = 60;
+    private const int ReceiptLength = 43;
+
+    private long Retention => options.RelayServer.RetentionHours * 3_600_000_000L;
+
+    public void Map(Doors doors)
+    {
+        doors
+            .Group("/p/{plane}", ProblemFormat.Instance)
+            .Any("/{**target}", Credentials.Anyone, Authorization.None, TakeAsync)
+            .WithSummary("A door of a plane")
+            .Produces<StoredView>(202)
+            .Produces(400, 401, 404, 405, 413, 429, 502, 503);
+        doors
+            .Group("/relay/v1/receipts/{token}", ProblemFormat.Instance)
+            .Get("", Credentials.Receipt, "the token in the path", Receipt)
+            .WithSummary("What became of a stored request")
+            .Query("wait", "How many seconds to wait for the answer.", 0, 55, 0)
+            .Produces<ReceiptView>()
+            .Produces(400, 404);
+    }
+
+    /// <summary>Stores, then waits: nothing of the request's body is held while it waits.</summary>
+    private async Task<IResult> TakeAsync(HttpContext http)
+    {
+        if ((await StoreAsync(http)).Try(out var taken, out var refusal))
+            return await AnswerAsync(http, taken);
+        RelayMeter.Refused(refusal.Status);
+        return refusal;
+    }
+
+    private async Task<Checked<Taken>> StoreAsync(HttpContext http)
+    {
+        var raw = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        var plane = (string)http.Request.RouteValues["plane"]!;
+        var target = raw.Length > Prefix.Length + plane.Length ? raw[(Prefix.Length + plane.Length)..] : "";
+        SetFamily(http, target);
+        if (!raw.AsSpan(Prefix.Length).StartsWith(plane, StringComparison.Ordinal) || !target.StartsWith('/'))
+            return NotFound;
+        var network = rates.NetworkOf(http);
+        var (found, isKnown) = await planes.FindAsync(plane, network);
+        if (found is not { RevokedAt: null } || (await lists.OfAsync(found)).Find(target) is not { } door)
+            return NotFound;
+        if (!door.Methods.Contains(http.Request.Method))
+            return new Refusal(405, "Method not allowed", "method_not_allowed")
+            {
+                Allow = string.Join(", ", door.Methods),
+            };
+        if (RelayedHeaders.HoldBearer(http.Request.Headers))
+            return RelayedHeaders.NotRelayed;
+        if (rates.Slower(http, plane, isKnown) is { } slower)
+            return slower;
+        if (!(await RequestBody.ReadAsync(http, door.MaxBody)).Try(out var body, out var tooLarge))
+            return tooLarge;
+        byte[] bytes;
+        using (body)
+            bytes = body.Bytes.ToArray();
+        if (door.Verify is { } keys && !IsByOne(keys, http.Request.Headers, bytes))
+            return new Refusal(401, "Unauthorized", "unauthorized") { ShouldRetry = false };
+        var request = new RelayedRequest(
+            http.Request.Method,
+            target,
+            rates.AddressOf(http).ToString(),
+            RelayedHeaders.Of(http.Request.Headers, options.Operators.IdentityHeader),
+            bytes
+        );
+        if (!request.IsSound)
+            return Refusal.BadRequest("The request holds control characters", "bad_request");
+        var token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+        var envelope = new NewEnvelope(
+            found.Plane,
+            request,
+            door,
+            $"{address.Url}{Prefix}{found.Plane}{target.Split('?')[0]}",
+            network,
+            isKnown,
+            DigestOf(token)
+        );
+        return await envelopes.StoreAsync(envelope, Retention) switch
+        {
+            StoreOutcome.Stored stored => new Taken(found, door, isKnown, stored, token),
+            StoreOutcome.Full => new Refusal(503, "The plane has too much waiting for it here", "relay_full")
+            {
+                RetryAfterSeconds = FullRetrySeconds,
+            },
+            _ => NotFound,
+        };
+    }
+
+    private async Task<IResult> AnswerAsync(HttpContext http, Taken taken)
+    {
+        RelayMeter.Stored();
+        var (plane, stored) = (taken.Plane, taken.Stored);
+        var headers = http.Response.Headers;
+        headers["Postern-Envelope"] = stored.Id;
+        headers["Postern-Receipt"] = stored.Receipt;
+        var wanted = Preference.Of(http.Request.Headers["Prefer"], TimeSpan.FromMilliseconds(taken.Door.WaitMs));
+        if (wanted.Applied is not null)
+            headers["Preference-Applied"] = wanted.Applied;
+        var answer = plane.IsHeld(planes.Now)
+            ? await waiters.WaitAsync(plane.Plane, stored.Seq, stored.Id, wanted.Wait, http.RequestAborted)
+            : null;
+        if (answer is { IsAnswered: true })
+        {
+            if (answer.Status == StatusCodes.Status401Unauthorized)
+                rates.Failed(http, plane.Plane, taken.IsKnown);
+            return new RelayedAnswer(answer);
+        }
+        var receipt = $"{address.Url}/relay/v1/receipts/{taken.Token}";
+        headers.Location = receipt;
+        return ErrorFormat.Of(http) is TriggerFamily
+            ? TriggerFamily.Ok(202, new StoredData("Stored", stored.Id, receipt))
+            : Reply.Json(202, new StoredView("stored", stored.Id, receipt));
+    }
+
+    private async Task<IResult> Receipt(HttpContext http)
+    {
+        http.Response.Headers.AccessControlAllowOrigin = "*";
+        var seconds = 0;
+        if (
+            http.Request.Query.TryGetValue("wait", out var asked)
+            && (
+                !int.TryParse(asked, System.Globalization.NumberStyles.None, null, out seconds)
+                || seconds is < 0 or > 55
+            )
+        )
+            return Refusal.BadRequest("wait must be a whole number from 0 to 55", "invalid_wait");
+        var token = (string)http.Request.RouteValues["token"]!;
+        if (token.Length != ReceiptLength || !Base64Url.IsValid(token))
+            return ReceiptMissing;
+        if (
+            await envelopes.FindAsync(DigestOf(token)) is not { } envelope
+            || await envelopes.AnswerAsync(envelope.Plane, envelope.Seq) is not { } answer
+            || answer.EndedAt + Retention < planes.Now
+        )
+            return ReceiptMissing;
+        var time = TimeSpan.FromSeconds(seconds);
+        if (answer.State == EnvelopeState.Stored)
+            answer =
+                await waiters.WaitAsync(envelope.Plane, envelope.Seq, answer.Id, time, http.RequestAborted) ?? answer;
+        return Reply.Ok(ReceiptView.Of(answer));
+    }
+
+    private static Refusal NotFound { get; } = new(404, "Not found", "not_found");
+
+    private static Refusal ReceiptMissing { get; } =
+        new(404, "There is no such receipt, or its time is over.", "not_found");
+
+    private static byte[] DigestOf(string token) => SHA256.HashData(Encoding.ASCII.GetBytes(token));
+
+    /// <summary>Answers are worded as the plane words them at that path, whether there is a plane or not.</summary>
+    private static void SetFamily(HttpContext http, string target)
+    {
+        if (StartsWith("/inbound") || StartsWith("/api/callbacks") || StartsWith("/api/triggers"))
+            http.Features.Set<ErrorFormat>(TriggerFamily.Instance);
+        else if (StartsWith("/api/v1/webhooks") || StartsWith("/api/v1/approvals") || StartsWith("/api/v1/executions"))
+            http.Features.Set<ErrorFormat>(ApprovalFamily.Instance);
+
+        bool StartsWith(string prefix) =>
+            target.StartsWith(prefix, StringComparison.Ordinal)
+            && (target.Length == prefix.Length || target[prefix.Length] is '/' or '?');
+    }
+
+    /// <summary>
+    /// Whether one of the public keys signed it: refusing what cannot be right costs nobody a place in the backlog.
+    /// </summary>
+    private bool IsByOne(IReadOnlyList<string> keys, IHeaderDictionary headers, ReadOnlySpan<byte> body)
+    {
+        var service = new ApprovalService("-", "-", [.. keys], [SignatureForm.Standard], false, null, 0, 0);
+        return Signatures.IsBy(service, Signatures.FormsOf(headers), headers, body, planes.Now);
+    }
+
+    /// <summary>A request that is on disk.</summary>
+    private sealed record Taken(
+        RelayPlane Plane,
+        DoorEntry Door,
+        bool IsKnown,
+        StoreOutcome.Stored Stored,
+        string Token
+    );
+}

@@ -1,0 +1,123 @@
+using Postern.Storage;
+
+namespace Postern.Relay.Server;
+
+/// <summary>
+/// The connections of planes, on whatever node of the relay they are. A node of a plane that connects anew takes its
+/// old row away, and the old connection ends when it finds that out.
+/// </summary>
+internal sealed class ConnectionStore(Database database)
+{
+    /// <summary>Connections of one plane.</summary>
+    public const int Most = 16;
+
+    /// <summary>A row that was not renewed for so long is of a node of the relay that has died.</summary>
+    public const long Life = 30_000_000;
+
+    /// <summary>Adds a connection; false when the plane has too many.</summary>
+    public Task<bool> AddAsync(ConnectionRow row) =>
+        database.WriteAsync(async tx =>
+        {
+            await RelayPlaneStore.LockAsync(tx, row.Plane);
+            var replaced = await tx.ExecuteAsync(
+                "DELETE FROM relay_connection WHERE plane = $1 AND (node = $2 OR seen_at < $3)",
+                row.Plane,
+                row.Node,
+                tx.Now - Life
+            );
+            var count = await tx.FirstAsync(
+                "SELECT COUNT(*) FROM relay_connection WHERE plane = $1",
+                r => r.GetInt64(0),
+                row.Plane
+            );
+            if (count >= Most)
+                return false;
+            await tx.ExecuteAsync(
+                """
+                INSERT INTO relay_connection (plane, connection, node, address, transport, since, seen_at)
+                VALUES ($1, $2, $3, $4, $5, $6, $6)
+                """,
+                row.Plane,
+                row.Connection,
+                row.Node,
+                row.Address,
+                row.Transport,
+                tx.Now
+            );
+            if (replaced > 0)
+                tx.Notify(RelayTopics.OfConnections(row.Plane));
+            return true;
+        });
+
+    /// <summary>Says that a connection lives; false when it was replaced.</summary>
+    public Task<bool> RenewAsync(string plane, string connection) =>
+        database.WriteAsync(async tx =>
+            await tx.ExecuteAsync(
+                "UPDATE relay_connection SET seen_at = $3 WHERE plane = $1 AND connection = $2",
+                plane,
+                connection,
+                tx.Now
+            ) > 0
+        );
+
+    /// <summary>Whether a connection was not replaced, and its plane not revoked.</summary>
+    public ValueTask<(bool IsThere, bool IsRevoked)> LookAsync(string plane, string connection) =>
+        database.ReadAsync(async tx =>
+            (
+                await tx.FirstAsync(
+                    "SELECT 1 FROM relay_connection WHERE plane = $1 AND connection = $2",
+                    r => r.GetInt64(0),
+                    plane,
+                    connection
+                ) == 1,
+                await RelayPlaneStore.FindAsync(tx, plane) is not { RevokedAt: null }
+            )
+        );
+
+    /// <summary>Gives up what a connection holds.</summary>
+    public Task ReleaseAsync(string plane, string connection) =>
+        database.WriteAsync(async tx =>
+        {
+            await RelayPlaneStore.ReleaseAsync(tx, plane, connection);
+            return 0;
+        });
+
+    /// <summary>Takes a connection away, and gives up what it held.</summary>
+    public Task RemoveAsync(string plane, string connection) =>
+        database.WriteAsync(async tx =>
+        {
+            await RelayPlaneStore.ReleaseAsync(tx, plane, connection);
+            return await tx.ExecuteAsync(
+                "DELETE FROM relay_connection WHERE plane = $1 AND connection = $2",
+                plane,
+                connection
+            );
+        });
+
+    /// <summary>Takes all connections of a plane away: whoever has its lost keys is let go.</summary>
+    public static async ValueTask RemoveAllAsync(Tx tx, string plane)
+    {
+        await RelayPlaneStore.ReleaseAsync(tx, plane);
+        await tx.ExecuteAsync("DELETE FROM relay_connection WHERE plane = $1", plane);
+    }
+
+    public ValueTask<List<ConnectionRow>> ListAsync(string plane) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT plane, connection, node, address, transport, since FROM relay_connection
+                WHERE plane = $1 AND seen_at > $2 ORDER BY since LIMIT {Most}
+                """,
+                r => new ConnectionRow(
+                    r.GetString(0),
+                    r.GetString(1),
+                    r.GetString(2),
+                    r.GetString(3),
+                    r.GetString(4),
+                    r.GetInt64(5)
+                ),
+                plane,
+                tx.Now - Life
+            )
+        );
+}

@@ -1,0 +1,114 @@
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Relay.Server;
+
+/// <summary>
+/// Those who wait for the answers of planes. Each looks when its envelope's commit is announced, and once a second by
+/// itself: a hint may be lost, another node may have taken the answer.
+/// </summary>
+internal sealed class EnvelopeWaiters(
+    Database database,
+    EnvelopeStore envelopes,
+    PosternOptions options,
+    ServerLife life
+)
+{
+    private const int NodeFactor = 10;
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private readonly Dictionary<string, int> _waiting = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new();
+    private int _all;
+
+    /// <summary>How many wait on this node.</summary>
+    public int Count => Volatile.Read(ref _all);
+
+    /// <summary>
+    /// The answer; null when the time is over, or too many wait already: it is stored, and its receipt will tell.
+    /// </summary>
+    /// <param name="plane">Whose.</param>
+    /// <param name="seq">The envelope's number.</param>
+    /// <param name="id">Its id.</param>
+    /// <param name="time">How long.</param>
+    /// <param name="gone">The caller has gone.</param>
+    public async Task<StoredAnswer?> WaitAsync(string plane, long seq, string id, TimeSpan time, CancellationToken gone)
+    {
+        if (time <= TimeSpan.Zero || !Join(plane))
+            return null;
+        var began = life.Clock.GetTimestamp();
+        var isAnswered = false;
+        try
+        {
+            var answer = await LookAsync(plane, seq, id, time, gone);
+            isAnswered = answer is { IsAnswered: true };
+            return answer;
+        }
+        finally
+        {
+            RelayMeter.Waited(life.Clock.GetElapsedTime(began), isAnswered);
+            Leave(plane);
+        }
+    }
+
+    private async Task<StoredAnswer?> LookAsync(
+        string plane,
+        long seq,
+        string id,
+        TimeSpan time,
+        CancellationToken gone
+    )
+    {
+        var told = new AsyncSignal();
+        using var listening = database.Changes.Listen(RelayTopics.OfEnvelope(id), told.Set);
+        using var until = CancellationTokenSource.CreateLinkedTokenSource(gone, life.Stopping);
+        var began = life.Clock.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                var found = await envelopes.AnswerAsync(plane, seq);
+                if (found is not { State: EnvelopeState.Stored })
+                    return found;
+            }
+            catch (StorageUnavailableException)
+            {
+                // It is stored: whoever cannot look tells that.
+            }
+            var left = time - life.Clock.GetElapsedTime(began);
+            if (left <= TimeSpan.Zero || life.Stopping.IsCancellationRequested)
+                return null;
+            try
+            {
+                await told.WaitAsync(left < LookEvery ? left : LookEvery, life.Clock, until.Token);
+            }
+            catch (OperationCanceledException) when (!gone.IsCancellationRequested)
+            {
+                // The server is going down: one more look, and that is the answer.
+            }
+        }
+    }
+
+    private bool Join(string plane)
+    {
+        lock (_gate)
+        {
+            var most = options.RelayServer.Waiting;
+            var now = _waiting.GetValueOrDefault(plane);
+            if (now >= most || _all >= most * NodeFactor)
+                return false;
+            _waiting[plane] = now + 1;
+            _all++;
+            return true;
+        }
+    }
+
+    private void Leave(string plane)
+    {
+        lock (_gate)
+        {
+            _all--;
+            if (--_waiting[plane] == 0)
+                _waiting.Remove(plane);
+        }
+    }
+}

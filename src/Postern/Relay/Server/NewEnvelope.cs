@@ -1,0 +1,27 @@
+using Postern.Relay.Protocol;
+
+namespace Postern.Relay.Server;
+
+/// <summary>A request that is to be stored.</summary>
+/// <param name="Url">As the sender called it, without its query.</param>
+/// <param name="Network">The sender's.</param>
+/// <param name="IsKnown">Whether that network is known to the plane.</param>
+/// <param name="Receipt">The digest of the token that shows what became of it.</param>
+internal sealed record NewEnvelope(
+    string Plane,
+    RelayedRequest Request,
+    DoorEntry Door,
+    string Url,
+    string Network,
+    bool IsKnown,
+    byte[] Receipt
+)
+{
+    public string Lane => Protocol.Lane.Of(Request.Target);
+
+    public bool IsDecision => Door.Class is DoorEntry.Approvals or DoorEntry.Pages;
+
+    /// <summary>About what it takes at the relay, in bytes.</summary>
+    public long Size { get; } =
+        1024 + Request.Body.Length + Request.Target.Length + Request.Headers.Sum(h => h[0].Length + h[1].Length + 8);
+}

@@ -1,0 +1,98 @@
+using Postern.Relay.Protocol;
+
+namespace Postern.Relay.Server;
+
+/// <summary>
+/// What a holder is given next. Lanes take turns, and each has its order: the backlog of one delays no other. At most
+/// 16 of a lane are unanswered, 256 and 8 MiB in all. It is one connection's, and used by one thread at a time.
+/// </summary>
+internal sealed class Offers
+{
+    /// <summary>Envelopes that are known here before they are sent, without their bytes.</summary>
+    public const int Most = 20_000;
+
+    private readonly Dictionary<string, LaneState> _lanes = new(StringComparer.Ordinal);
+    private readonly Queue<LaneState> _turns = new();
+    private readonly Dictionary<long, WaitingEnvelope> _open = [];
+    private long _openBytes;
+
+    /// <summary>The highest number that was added.</summary>
+    public long Last { get; private set; }
+
+    /// <summary>Those that were not taken yet.</summary>
+    public int Waiting { get; private set; }
+
+    /// <summary>Those that were taken and are not done.</summary>
+    public IReadOnlyCollection<WaitingEnvelope> Open => _open.Values;
+
+    public void Clear()
+    {
+        _lanes.Clear();
+        _turns.Clear();
+        _open.Clear();
+        (_openBytes, Last, Waiting) = (0, 0, 0);
+    }
+
+    /// <param name="envelope">With a higher number than those before it.</param>
+    public void Add(WaitingEnvelope envelope)
+    {
+        if (!_lanes.TryGetValue(envelope.Lane, out var lane))
+            _lanes[envelope.Lane] = lane = new LaneState();
+        lane.Waiting.Enqueue(envelope);
+        Last = Math.Max(Last, envelope.Seq);
+        Waiting++;
+        GiveTurn(lane);
+    }
+
+    /// <summary>Takes the next; null when there is none, or too much is unanswered.</summary>
+    public WaitingEnvelope? Next()
+    {
+        if (_turns.Count == 0 || _open.Count >= RelayLimits.Open)
+            return null;
+        var lane = _turns.Peek();
+        var envelope = lane.Waiting.Peek();
+        // One that is larger than all that may be open goes alone.
+        if (_open.Count > 0 && _openBytes + envelope.Size > RelayLimits.OpenBytes)
+            return null;
+        _turns.Dequeue();
+        lane.HasTurn = false;
+        lane.Waiting.Dequeue();
+        lane.Open++;
+        Waiting--;
+        _open[envelope.Seq] = envelope;
+        _openBytes += envelope.Size;
+        GiveTurn(lane);
+        return envelope;
+    }
+
+    /// <summary>One is answered or gone.</summary>
+    public void Done(long seq)
+    {
+        if (!_open.Remove(seq, out var envelope))
+            return;
+        _openBytes -= envelope.Size;
+        var lane = _lanes[envelope.Lane];
+        lane.Open--;
+        if (lane is { Open: 0, Waiting.Count: 0 })
+            _lanes.Remove(envelope.Lane);
+        else
+            GiveTurn(lane);
+    }
+
+    private void GiveTurn(LaneState lane)
+    {
+        if (lane.HasTurn || lane.Waiting.Count == 0 || lane.Open >= RelayLimits.OpenOfLane)
+            return;
+        lane.HasTurn = true;
+        _turns.Enqueue(lane);
+    }
+
+    private sealed class LaneState
+    {
+        public Queue<WaitingEnvelope> Waiting { get; } = new();
+
+        public int Open { get; set; }
+
+        public bool HasTurn { get; set; }
+    }
+}

@@ -1,0 +1,399 @@
+using System.Threading.Channels;
+using Postern.Access;
+using Postern.Relay.Protocol;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Relay.Server;
+
+/// <summary>
+/// One connection of a plane, until it ends. Four loops side by side: one receives, one commits answers, one sends, one
+/// looks after its life: whether the other side is heard, whether it was replaced or revoked, whether it holds the
+/// plane. Only the sending loop sends envelopes, and only while the lease is this connection's.
+///
+/// What always holds: an answer is told as settled after its commit. On a crash of this node the lease runs out and the
+/// next connection is offered what is unanswered, byte for byte.
+/// </summary>
+internal sealed class PlaneConnection(
+    ConnectionRow row,
+    PlaneLink link,
+    PlaneStores stores,
+    RelayIdentity identity,
+    Database database,
+    ServerLife life,
+    RelayConnections connections
+)
+{
+    private const int MostAnswers = 64;
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan BetweenLists = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Draining = TimeSpan.FromSeconds(2);
+
+    private readonly AsyncSignal _toSend = new();
+    private readonly AsyncSignal _toLook = new();
+    private readonly Channel<PlaneAnswer> _answers = Channel.CreateBounded<PlaneAnswer>(MostAnswers);
+    private readonly Channel<FrameHead> _said = Channel.CreateUnbounded<FrameHead>();
+    private readonly CancellationTokenSource _end = new();
+    private readonly HolderFeed _feed = new(row.Plane, stores.Envelopes);
+    private RelayPlane _plane = null!;
+    private P256PublicKey[] _keys = [];
+    private bool _isHolder;
+    private bool _isLeaving;
+    private long _heldAt;
+    private long _renewedAt;
+    private long _pings;
+
+    public PlaneLink Link => link;
+
+    /// <summary>Runs it from its first frame to its end.</summary>
+    /// <param name="plane">As it was when the connection was let in.</param>
+    /// <param name="nonce">Of the handshake.</param>
+    public async Task RunAsync(RelayPlane plane, string nonce)
+    {
+        // Whoever asked for the connection may be gone: it goes on, and is put down in order.
+        StorageUse.Begin(new StorageUse(Asker.Loop));
+        SetPlane(plane);
+        RelayMeter.Connected(row.Transport, 1);
+        using var stored = database.Changes.Listen(RelayTopics.Of(row.Plane), _toSend.Set);
+        using var stopping = life.Stopping.Register(_toLook.Set);
+        using var changed = database.Changes.Listen(RelayTopics.OfConnections(row.Plane), _toLook.Set);
+        try
+        {
+            _isHolder = await HoldAsync();
+            await SendAsync(new Frame(await ReadyAsync(plane, nonce)));
+            Task[] loops =
+            [
+                UntilEndAsync(ReceiveAsync),
+                UntilEndAsync(SettleAsync),
+                UntilEndAsync(PumpAsync),
+                UntilEndAsync(LiveAsync),
+            ];
+            await Task.WhenAll(loops);
+        }
+        catch (Exception fault) when (PlaneLink.IsCut(fault))
+        {
+            // The other side was gone before it was greeted.
+        }
+        finally
+        {
+            await _end.CancelAsync();
+            RelayMeter.Connected(row.Transport, -1);
+            await link.CloseAsync(1001, "");
+            await connections.EndAsync(row);
+        }
+    }
+
+    /// <summary>Ends with the other loops, whatever becomes of it.</summary>
+    private async Task UntilEndAsync(Func<CancellationToken, Task> loop)
+    {
+        try
+        {
+            await loop(_end.Token);
+        }
+        catch (Exception fault) when (PlaneLink.IsCut(fault))
+        {
+            // The link was cut, or another loop has ended it.
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            connections.Failed(row, fault);
+        }
+        finally
+        {
+            await _end.CancelAsync();
+        }
+    }
+
+    private async Task<ReadyHead> ReadyAsync(RelayPlane plane, string nonce)
+    {
+        var keys = await identity.KeysAsync();
+        var oldest = await stores.Envelopes.OldestAsync(plane.Plane);
+        var now = await stores.Planes.FindAsync(plane.Plane) ?? plane;
+        return new ReadyHead
+        {
+            Relay = keys.Relay,
+            Plane = plane.Plane,
+            Connection = row.Connection,
+            Nonce = nonce,
+            Time = database.Now / 1000,
+            Holder = _isHolder,
+            Doors = now.DoorsVersion,
+            Open = new OpenNumbers(oldest?.Seq ?? now.NextSeq, now.NextSeq),
+            MaxAgeSeconds = connections.Retention / 1_000_000,
+            Quota = new BacklogQuota(now.Envelopes, now.Bytes),
+            Backlog = new BacklogSize(now.OpenCount, now.OpenBytes, oldest?.ReceivedAt / 1000),
+            NextKey = keys.Next?.Text,
+        };
+    }
+
+    // What comes.
+
+    private async Task ReceiveAsync(CancellationToken stop)
+    {
+        // What comes behind a frame that was refused is passed over, until the other side has closed too.
+        while (await link.ReceiveAsync(stop) is { } bytes)
+            if (!stop.IsCancellationRequested && !await TakeAsync(bytes, stop))
+                await _end.CancelAsync();
+    }
+
+    /// <summary>False: the connection ends.</summary>
+    private async Task<bool> TakeAsync(ReadOnlyMemory<byte> bytes, CancellationToken stop)
+    {
+        var read = Frame.Read(bytes, RelaySignature.ToRelay, _keys);
+        if (read.Fault == FrameFault.BadSignature && await stores.Planes.FindAsync(row.Plane) is { } plane)
+        {
+            // The plane may have other keys since.
+            SetPlane(plane);
+            read = Frame.Read(bytes, RelaySignature.ToRelay, _keys);
+        }
+        if (!read.Try(out var frame, out var fault))
+        {
+            var code = fault == FrameFault.TooLarge ? CloseCode.TooLarge : CloseCode.Protocol;
+            return await RefuseAsync(code, fault.ToString());
+        }
+        return frame.Head switch
+        {
+            AnswerHead answer => await AnswerAsync(answer, frame.Body, stop),
+            DoorsHead doors => await DoorsAsync(doors, frame.Body, stop),
+            ByeHead => await LeaveAsync(),
+            UnknownHead unknown => connections.PassOver(unknown.Kind),
+            _ => true,
+        };
+    }
+
+    private async Task<bool> AnswerAsync(AnswerHead head, ReadOnlyMemory<byte> body, CancellationToken stop)
+    {
+        var keys = await identity.KeysAsync();
+        if (head.Plane != row.Plane || head.Relay != keys.Relay || !head.IsSound)
+            return await RefuseAsync(CloseCode.Protocol, "answer_of_another");
+        await _answers.Writer.WriteAsync(new PlaneAnswer(head, body.ToArray()), stop);
+        return true;
+    }
+
+    private async Task<bool> DoorsAsync(DoorsHead head, ReadOnlyMemory<byte> body, CancellationToken stop)
+    {
+        if (head.Version <= 0 || DoorsHead.TryReadBody(body.Span) is null)
+            return await RefuseAsync(CloseCode.Protocol, "doors_malformed");
+        var kept = await stores.Planes.SetDoorsAsync(row.Plane, head.Version, body.ToArray());
+        Say(new KeptHead(KeptHead.DoorsList, kept));
+        // A list is large: one plane that sends nothing else must not keep the disk from the others.
+        await Task.Delay(BetweenLists, life.Clock, stop);
+        return true;
+    }
+
+    /// <summary>It ends soon: whatever comes from now on goes to another connection.</summary>
+    private async Task<bool> LeaveAsync()
+    {
+        _isLeaving = true;
+        await stores.Connections.ReleaseAsync(row.Plane, row.Connection);
+        return true;
+    }
+
+    private async Task<bool> RefuseAsync(int code, string why)
+    {
+        await connections.RefusedAsync(row, why);
+        await link.CloseAsync(code, why);
+        return false;
+    }
+
+    // What was answered.
+
+    private async Task SettleAsync(CancellationToken stop)
+    {
+        var batch = new List<PlaneAnswer>();
+        while (await _answers.Reader.WaitToReadAsync(stop))
+        {
+            batch.Clear();
+            while (batch.Count < MostAnswers && _answers.Reader.TryRead(out var answer))
+                batch.Add(answer);
+            var settled = await UntilWrittenAsync(() => stores.Envelopes.SettleAsync(row.Plane, batch), stop);
+            foreach (var one in settled)
+                _feed.Done(one.Seq);
+            var ids = settled.Where(s => s.State == EnvelopeState.Answered).Select(s => s.Id).ToList();
+            if (ids.Count > 0)
+                Say(new SettledHead(ids));
+            foreach (var gone in settled.Where(s => s.State != EnvelopeState.Answered))
+                Say(new GoneHead(gone.Id, gone.Seq, gone.State));
+            _toSend.Set();
+        }
+    }
+
+    private async Task<T> UntilWrittenAsync<T>(Func<Task<T>> write, CancellationToken stop)
+    {
+        while (true)
+        {
+            try
+            {
+                return await write();
+            }
+            catch (StorageUnavailableException)
+            {
+                await Task.Delay(Look, life.Clock, stop);
+            }
+        }
+    }
+
+    // What goes out.
+
+    private void Say(FrameHead head) => _said.Writer.TryWrite(head);
+
+    private async Task PumpAsync(CancellationToken stop)
+    {
+        var sentAt = life.Clock.GetTimestamp();
+        while (true)
+        {
+            var sent = await SayAllAsync(stop);
+            try
+            {
+                if (_isHolder && !_isLeaving)
+                    sent |= await OfferAsync(stop);
+            }
+            catch (StorageUnavailableException)
+            {
+                // It is offered when the database is back.
+            }
+            if (sent)
+                sentAt = life.Clock.GetTimestamp();
+            else if (life.Clock.GetElapsedTime(sentAt) >= RelayLimits.Ping)
+                Say(new PingHead(++_pings, database.Now / 1000));
+            else
+                await _toSend.WaitAsync(Look, life.Clock, stop);
+        }
+    }
+
+    private async Task<bool> SayAllAsync(CancellationToken stop)
+    {
+        var said = false;
+        while (_said.Reader.TryRead(out var head))
+        {
+            await SendAsync(new Frame(head), stop);
+            said = true;
+        }
+        return said;
+    }
+
+    private async Task SendAsync(Frame frame, CancellationToken stop = default)
+    {
+        var keys = await identity.KeysAsync();
+        await link.SendAsync(frame.Encode(keys.Current, RelaySignature.ToPlane), stop);
+    }
+
+    private async Task<bool> OfferAsync(CancellationToken stop)
+    {
+        var sent = await TellGoneAsync(stop);
+        await _feed.LoadAsync();
+        while (_isHolder && await _feed.NextAsync() is { } frame)
+        {
+            await link.SendAsync(frame, stop);
+            sent = true;
+            await SayAllAsync(stop);
+        }
+        return sent;
+    }
+
+    /// <summary>Envelopes that will never come, so that nobody takes them for lost.</summary>
+    private async Task<bool> TellGoneAsync(CancellationToken stop)
+    {
+        var gone = await _feed.GoneAsync();
+        if (gone.Count == 0)
+            return false;
+        foreach (var one in gone)
+            await SendAsync(new Frame(new GoneHead(one.Id, one.Seq, one.State)), stop);
+        await _feed.ToldAsync(gone);
+        return true;
+    }
+
+    // Its life.
+
+    private async Task LiveAsync(CancellationToken stop)
+    {
+        while (true)
+        {
+            if (life.Stopping.IsCancellationRequested)
+            {
+                await DrainAsync();
+                return;
+            }
+            if (link.Silence > RelayLimits.Silence)
+            {
+                await link.CloseAsync(CloseCode.Silent, "nothing was heard for 30 s");
+                return;
+            }
+            try
+            {
+                if (!await StaysAsync())
+                    return;
+            }
+            catch (StorageUnavailableException)
+            {
+                if (database.Now - _heldAt > RelayPlaneStore.Lease)
+                    _isHolder = false;
+            }
+            await _toLook.WaitAsync(_isHolder ? RenewEvery : Look, life.Clock, stop);
+        }
+    }
+
+    /// <summary>Looks whether the connection is still wanted, and renews what it holds.</summary>
+    private async Task<bool> StaysAsync()
+    {
+        var (isThere, isRevoked) = await stores.Connections.LookAsync(row.Plane, row.Connection);
+        if (isRevoked)
+        {
+            await SendAsync(new Frame(new ByeHead(ByeHead.Revoked)), _end.Token);
+            await link.CloseAsync(CloseCode.Revoked, "revoked");
+            return false;
+        }
+        if (!isThere || !await RenewAsync())
+        {
+            await link.CloseAsync(CloseCode.Superseded, "the same node has connected anew");
+            return false;
+        }
+        if (await stores.Planes.FindAsync(row.Plane) is not { } plane)
+            return false;
+        SetPlane(plane);
+        // Whoever stands by tries only where there is nobody: a try is a write.
+        var isFree = _isHolder || plane.Holder is null || plane.HolderUntil < database.Now;
+        var holds = !_isLeaving && isFree && await HoldAsync();
+        if (holds != _isHolder)
+        {
+            _feed.BeginAnew();
+            _isHolder = holds;
+            Say(new HolderHead(row.Connection, holds));
+            _toSend.Set();
+        }
+        return true;
+    }
+
+    private async Task<bool> RenewAsync()
+    {
+        if (database.Now - _renewedAt < RenewEvery.TotalMicroseconds)
+            return true;
+        _renewedAt = database.Now;
+        return await stores.Connections.RenewAsync(row.Plane, row.Connection);
+    }
+
+    private async Task<bool> HoldAsync()
+    {
+        var holds = await stores.Planes.HoldAsync(row.Plane, row.Connection);
+        if (holds)
+            _heldAt = database.Now;
+        return holds;
+    }
+
+    /// <summary>The server stops: the plane makes another connection, if it can, before this one ends.</summary>
+    private async Task DrainAsync()
+    {
+        await LeaveAsync();
+        await SendAsync(new Frame(new ByeHead(ByeHead.Draining, (int)Draining.TotalMilliseconds)));
+        await Task.Delay(Draining, life.Clock, _end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private void SetPlane(RelayPlane plane)
+    {
+        if (_plane is not null && _plane.SignKey == plane.SignKey && _plane.OldSignUntil == plane.OldSignUntil)
+            return;
+        _plane = plane;
+        _keys = PlaneCaller.KeysOf(plane, database.Now);
+    }
+}

@@ -1,0 +1,49 @@
+using Postern.Access;
+using Postern.Relay.Protocol;
+using Postern.Storage;
+
+namespace Postern.Relay.Server;
+
+/// <summary>What changes a plane as a whole: its keys, its bounds, its end.</summary>
+internal sealed class PlaneEnds(Database database, RelayPlaneStore planes, EnvelopeStore envelopes, Projects projects)
+{
+    /// <summary>Other keys; false when the plane was revoked meanwhile.</summary>
+    public async Task<bool> RotateAsync(string plane, RotatePlaneKeys keys, string address)
+    {
+        var audited = await OfRelayAsync(new AuditRow("", "relay.plane.rotated", "plane", plane, Address: address));
+        return await database.WriteAsync(async tx =>
+        {
+            if (await RelayPlaneStore.LockAsync(tx, plane) is not { RevokedAt: null } known)
+                return false;
+            // Said again, because its answer was lost, it changes nothing: the old key keeps its time.
+            if (known.SignKey == keys.Sign && known.OpenKey == keys.Open)
+                return true;
+            await RelayPlaneStore.SetKeysAsync(tx, known, keys.Sign, keys.Open, isLost: false);
+            tx.Notify(RelayTopics.OfConnections(plane));
+            await Audit.WriteAsync(tx, audited);
+            return true;
+        });
+    }
+
+    public async Task<bool> SetQuotaAsync(string plane, long? count, long? bytes, AuditRow audited) =>
+        await planes.SetQuotaAsync(plane, count, bytes, await OfRelayAsync(audited));
+
+    /// <summary>Ends a plane's access, and deletes what waits for it; false when there is no such plane.</summary>
+    /// <param name="plane">Its id.</param>
+    /// <param name="keepsBacklog">What waits is kept until it expires.</param>
+    /// <param name="audited">Its row of the audit, but for the project.</param>
+    public async Task<bool> RevokeAsync(string plane, bool keepsBacklog, AuditRow audited)
+    {
+        if (!await planes.RevokeAsync(plane, await OfRelayAsync(audited)))
+            return false;
+        if (!keepsBacklog)
+            await envelopes.DeleteAsync(plane, long.MaxValue);
+        return true;
+    }
+
+    private async ValueTask<AuditRow> OfRelayAsync(AuditRow row) =>
+        row with
+        {
+            Project = await projects.DefaultAsync() ?? Audit.NoProject,
+        };
+}

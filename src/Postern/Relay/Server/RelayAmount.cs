@@ -1,0 +1,9 @@
+using Postern.Http;
+
+namespace Postern.Relay.Server;
+
+/// <summary>Requests and their bytes.</summary>
+internal sealed record RelayAmount(
+    [Member("How many requests.")] long Envelopes,
+    [Member("How many bytes.")] long Bytes
+);

@@ -1,0 +1,119 @@
+using System.Collections.Concurrent;
+using Postern.Access;
+using Postern.Relay.Protocol;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Relay.Server;
+
+/// <summary>The connections of planes on this node.</summary>
+internal sealed partial class RelayConnections(
+    Database database,
+    PlaneStores stores,
+    RelayIdentity identity,
+    RelayAudit audit,
+    PosternOptions options,
+    ServerLife life,
+    ILogger<RelayConnections> log
+)
+{
+    private readonly ConcurrentDictionary<(string Plane, string Node), PlaneConnection> _polls = new();
+    private long _unknown;
+
+    /// <summary>Microseconds that an envelope is kept.</summary>
+    public long Retention => options.RelayServer.RetentionHours * 3_600_000_000L;
+
+    /// <summary>Frames of kinds that this version does not know.</summary>
+    public long Unknown => Interlocked.Read(ref _unknown);
+
+    /// <summary>Runs a connection until it ends; false when the plane has too many.</summary>
+    public async Task<bool> RunAsync(PlaneCaller caller, PlaneLink link, string address)
+    {
+        if (await BeginAsync(caller, link, address) is not { } connection)
+            return false;
+        await connection.RunAsync(caller.Plane, caller.Asked.Nonce);
+        return true;
+    }
+
+    /// <summary>
+    /// The connection that a node polls, which begins with its first poll; null when there are too many.
+    /// </summary>
+    public async Task<PollLink?> PollAsync(PlaneCaller caller, string address)
+    {
+        var key = (caller.Plane.Plane, caller.Asked.Node);
+        if (_polls.TryGetValue(key, out var there) && there.Link is PollLink { HasEnded: false } link)
+            return link;
+        link = new PollLink(life.Clock);
+        if (await BeginAsync(caller, link, address) is not { } connection)
+            return null;
+        _polls[key] = connection;
+        _ = RunPolledAsync(key, connection, caller);
+        return link;
+    }
+
+    /// <summary>The connection that a node polls now.</summary>
+    public PollLink? Polled(PlaneCaller caller) =>
+        _polls.TryGetValue((caller.Plane.Plane, caller.Asked.Node), out var there) ? there.Link as PollLink : null;
+
+    /// <summary>A frame that was none, or of another: told in the audit.</summary>
+    public ValueTask RefusedAsync(ConnectionRow row, string why) => audit.RefusedAsync(row, why);
+
+    public async Task EndAsync(ConnectionRow row)
+    {
+        try
+        {
+            await stores.Connections.RemoveAsync(row.Plane, row.Connection);
+        }
+        catch (StorageUnavailableException)
+        {
+            // Its lease and its row run out.
+        }
+    }
+
+    public bool PassOver(string kind)
+    {
+        Interlocked.Increment(ref _unknown);
+        UnknownFrame(log, Audit.Hashed(kind));
+        return true;
+    }
+
+    public void Failed(ConnectionRow row, Exception fault) => ConnectionFailed(log, row.Connection, fault);
+
+    private async Task<PlaneConnection?> BeginAsync(PlaneCaller caller, PlaneLink link, string address)
+    {
+        var row = new ConnectionRow(
+            caller.Plane.Plane,
+            Id.New("con", database.Now),
+            caller.Asked.Node,
+            address,
+            link.Transport,
+            database.Now
+        );
+        if (!await stores.Connections.AddAsync(row))
+            return null;
+        await audit.ConnectedAsync(row);
+        return new PlaneConnection(row, link, stores, identity, database, life, this);
+    }
+
+    private async Task RunPolledAsync((string Plane, string Node) key, PlaneConnection connection, PlaneCaller caller)
+    {
+        try
+        {
+            await connection.RunAsync(caller.Plane, caller.Asked.Nonce);
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            ConnectionFailed(log, caller.Plane.Plane, fault);
+        }
+        finally
+        {
+            _polls.TryRemove(KeyValuePair.Create(key, connection));
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "a connection ended by a fault: {Connection}")]
+    private static partial void ConnectionFailed(ILogger log, string connection, Exception fault);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "a plane sent a frame of a kind unknown here: {Kind}")]
+    private static partial void UnknownFrame(ILogger log, string kind);
+}

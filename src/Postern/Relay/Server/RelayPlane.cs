@@ -1,0 +1,54 @@
+namespace Postern.Relay.Server;
+
+/// <summary>
+/// A plane as the relay has it. What always holds: <see cref="NextSeq"/> is given away under the row's lock, so the
+/// numbers of a plane are dense and commit in their order; the counts are those of its stored envelopes.
+/// </summary>
+internal sealed record RelayPlane
+{
+    public required string Plane { get; init; }
+    public required string Name { get; init; }
+    public required string SignKey { get; init; }
+    public required string OpenKey { get; init; }
+    public string? OldSignKey { get; init; }
+    public long? OldSignUntil { get; init; }
+
+    /// <summary>How many envelopes it may have stored, and how many bytes.</summary>
+    public required long Envelopes { get; init; }
+    public required long Bytes { get; init; }
+    public required long NextSeq { get; init; }
+    public required long OpenCount { get; init; }
+    public required long OpenBytes { get; init; }
+
+    /// <summary>Of them, those from networks that are not known.</summary>
+    public required long UnknownCount { get; init; }
+    public required long UnknownBytes { get; init; }
+    public required long DoorsVersion { get; init; }
+    public string? Holder { get; init; }
+    public required long HolderUntil { get; init; }
+
+    /// <summary>When a connection was last known to hold it.</summary>
+    public required long HeldAt { get; init; }
+    public required long CreatedAt { get; init; }
+    public long? SeenAt { get; init; }
+    public long? RevokedAt { get; init; }
+
+    /// <summary>Whether waiting for an answer makes sense: some connection holds it, or did ten seconds ago.</summary>
+    public bool IsHeld(long now) => (Holder is not null && HolderUntil > now) || HeldAt > now - 10_000_000;
+
+    /// <summary>Whether one more fits: of a lane, of the unknown, of all; a tenth is kept for decisions.</summary>
+    /// <param name="room">What is to be stored.</param>
+    /// <param name="lane">What its lane has stored.</param>
+    public bool HasRoomFor(NewEnvelope room, (long Count, long Bytes) lane)
+    {
+        var (most, mostBytes) = room.IsDecision ? (Envelopes, Bytes) : (Envelopes / 10 * 9, Bytes / 10 * 9);
+        if (OpenCount + 1 > most || OpenBytes + room.Size > mostBytes)
+            return false;
+        if (lane.Count + 1 > Envelopes / 2 || lane.Bytes + room.Size > Bytes / 2)
+            return false;
+        return room.IsKnown || (UnknownCount + 1 <= Envelopes / 4 && UnknownBytes + room.Size <= Bytes / 4);
+    }
+
+    /// <summary>Whether a lane could be at its half: only then is it counted.</summary>
+    public bool MayHaveFullLane(long size) => OpenCount + 1 > Envelopes / 2 || OpenBytes + size > Bytes / 2;
+}

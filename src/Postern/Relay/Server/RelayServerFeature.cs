@@ -1,0 +1,42 @@
+using Postern.Access;
+using Postern.Storage;
+
+namespace Postern.Relay.Server;
+
+/// <summary>Composes the relay: the doors of planes, their connections, their owner's routes.</summary>
+internal static class RelayServerFeature
+{
+    public static IServiceCollection AddRelayServer(this IServiceCollection services)
+    {
+        services
+            .AddSingleton<RelayIdentity>()
+            .AddSingleton<RelayPlaneStore>()
+            .AddSingleton<EnvelopeStore>()
+            .AddSingleton<ConnectionStore>()
+            .AddSingleton<PlaneStores>()
+            .AddSingleton<DoorLists>()
+            .AddSingleton<ArrivalRates>()
+            .AddSingleton<EnvelopeWaiters>();
+        services
+            .AddSingleton<Enrolments>()
+            .AddSingleton<PlaneEnds>()
+            .AddSingleton<PlaneHandshakes>()
+            .AddSingleton<RelayAudit>()
+            .AddSingleton<RelayConnections>()
+            .AddSingleton<ArrivalRoutes>()
+            .AddSingleton<EnrolmentRoutes>()
+            .AddSingleton<ConnectRoutes>()
+            .AddSingleton<RelayAdminRoutes>()
+            .AddBackground<RelaySweeper>();
+        return services;
+    }
+
+    public static Doors MapRelayServer(this Doors doors, IServiceProvider services)
+    {
+        services.GetRequiredService<ArrivalRoutes>().Map(doors);
+        services.GetRequiredService<EnrolmentRoutes>().Map(doors);
+        services.GetRequiredService<ConnectRoutes>().Map(doors);
+        services.GetRequiredService<RelayAdminRoutes>().Map(doors);
+        return doors;
+    }
+}

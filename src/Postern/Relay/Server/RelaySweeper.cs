@@ -1,0 +1,72 @@
+using Postern.Access;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Relay.Server;
+
+/// <summary>Ends envelopes whose time is over, and removes what was kept long enough.</summary>
+internal sealed class RelaySweeper(
+    Database database,
+    EnvelopeStore envelopes,
+    Projects projects,
+    PosternOptions options,
+    TimeProvider clock,
+    ILogger<RelaySweeper> log
+) : PollingLoop(clock, log)
+{
+    private const long Day = 86_400_000_000;
+
+    protected override async Task PollAsync(CancellationToken stop)
+    {
+        foreach (var plane in await envelopes.OverdueAsync(Page))
+            await OneAsync(plane, () => ExpireAsync(plane, stop));
+    }
+
+    protected override async Task SweepAsync(CancellationToken stop)
+    {
+        var now = database.Now;
+        var kept = now - (options.RelayServer.RetentionHours * 3_600_000_000L);
+        await OneAsync("relay_request", () => RemoveAsync("relay_request", "plane, seq", "ended_at", kept, stop));
+        await OneAsync("relay_nonce", () => RemoveAsync("relay_nonce", "plane, nonce", "until", now, stop));
+        await OneAsync("relay_network", () => RemoveAsync("relay_network", "plane, network", "until", now, stop));
+        await OneAsync("relay_code", () => RemoveAsync("relay_code", "code", "until", now - (30 * Day), stop));
+        var dead = now - Day;
+        await OneAsync(
+            "relay_connection",
+            () => RemoveAsync("relay_connection", "plane, connection", "seen_at", dead, stop)
+        );
+    }
+
+    private async Task ExpireAsync(string plane, CancellationToken stop)
+    {
+        var all = 0;
+        int ended;
+        do
+        {
+            ended = await envelopes.EndAsync(
+                plane,
+                EnvelopeState.Expired,
+                database.Now,
+                long.MaxValue,
+                EnvelopeStore.Batch
+            );
+            all += ended;
+        } while (ended == EnvelopeStore.Batch && !stop.IsCancellationRequested);
+        if (all == 0)
+            return;
+        var row = new AuditRow(
+            await projects.DefaultAsync() ?? Audit.NoProject,
+            "relay.expired",
+            Actor: plane,
+            Reason: $"{all} envelopes"
+        );
+        await database.WriteAsync(async tx =>
+        {
+            await Audit.WriteAsync(tx, row);
+            return 0;
+        });
+    }
+
+    private Task RemoveAsync(string table, string key, string time, long before, CancellationToken stop) =>
+        OldRows.RemoveAsync(database, table, key, time, before, stop);
+}

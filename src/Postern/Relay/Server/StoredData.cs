@@ -1,0 +1,10 @@
+using Postern.Http;
+
+namespace Postern.Relay.Server;
+
+/// <summary>The same where answers stand under <c>data</c>.</summary>
+internal sealed record StoredData(
+    [Member("Always `Stored`.")] string Message,
+    [Member("The stored request.")] string Envelope,
+    [Member("Where its answer will stand.")] string Receipt
+);

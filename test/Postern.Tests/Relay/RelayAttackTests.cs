@@ -1,0 +1,339 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.WebSockets;
+using System.Text;
+using Postern.Relay.Protocol;
+using Postern.Support;
+
+namespace Postern.Tests.Relay;
+
+/// <summary>Strangers at the relay's doors, and planes that mean it badly.</summary>
+public sealed class RelayAttackTests
+{
+    private static readonly DoorEntry Hook = TestPlane.Door("/inbound/a");
+
+    [Fact]
+    public async Task What_is_not_listed_is_answered_as_if_there_were_no_plane()
+    {
+        await using var relay = await RelayNode.StartAsync();
+        using var plane = await relay.JoinAsync();
+        await using var session = await plane.ConnectAsync("node-1", Hook, TestPlane.Door("/api/v1/runs/*/status"));
+        foreach (
+            var target in new[]
+            {
+                "/inbound/b",
+                "/inbound/A",
+                "/inbound/%61",
+                "/inbound/a/",
+                "/inbound/a/b",
+                "/inbound",
+                "/",
+                "",
+                "/api/v1/sessions",
+                "/api/v1/keys",
+                "/api/v1/runs/x/y/status",
+                "/api/v1/runs//status",
+                "/console",
+                "/../p/inbound/a",
+            }
+        )
+        {
+            var here = await RawAsync(relay, $"/p/{plane.Id}{target}");
+            var nowhere = await RawAsync(relay, $"/p/pln_{new string('0', 26)}{target}");
+            Assert.True(here.StartsWith("HTTP/1.1 404", StringComparison.Ordinal), target + here);
+            Assert.Equal(nowhere, here);
+        }
+        Assert.Equal(0, await relay.CountAsync("relay_request"));
+    }
+
+    [Fact]
+    public async Task Other_methods_too_much_and_bearers_store_nothing()
+    {
+        await using var relay = await RelayNode.StartAsync();
+        using var plane = await relay.JoinAsync();
+        await using var session = await plane.ConnectAsync("node-1", Hook);
+        foreach (var method in new[] { "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH" })
+        {
+            var other = await relay.SendAsync(new HttpMethod(method), plane.At("/inbound/a"));
+            Assert.Equal((405, "POST"), (other.Status, other.Header("Allow")));
+        }
+        Assert.Equal(413, (await relay.PostAsync(plane.At("/inbound/a"), new byte[64 * 1024 + 1])).Status);
+        foreach (
+            var (name, value) in new[]
+            {
+                ("X-API-Key", "x"),
+                ("X-Internal-API-Key", "x"),
+                ("X-Callback-Secret", "x"),
+                ("X-Callback-Token", "x"),
+                ("Authorization", "Bearer pst_root_1_2_3"),
+                ("Authorization", "Bearer eyJhbGciOi.x.y"),
+            }
+        )
+        {
+            var refused = await relay.PostAsync(plane.At("/inbound/a"), "{}", (name, value));
+            Assert.True(refused.Status == 400, $"{name}: {refused}");
+            Assert.Contains("rotate", refused.Text, StringComparison.Ordinal);
+        }
+        Assert.Equal(0, await relay.CountAsync("relay_request"));
+    }
+
+    [Fact]
+    public async Task An_answer_of_a_plane_runs_in_no_browser_and_sets_no_cookie()
+    {
+        await using var relay = await RelayNode.StartAsync();
+        using var plane = await relay.JoinAsync();
+        await using var session = await plane.ConnectAsync("node-1", Hook);
+        var answer = await AnsweredAsync(
+            relay,
+            plane,
+            session,
+            200,
+            "<script>alert(1)</script>",
+            ["Content-Type", "text/html"],
+            ["Set-Cookie", "a=b"],
+            ["Location", "https://evil.example/"],
+            ["Access-Control-Allow-Origin", "*"],
+            ["Content-Security-Policy", "default-src *"],
+            ["Retry-After", "7"],
+            ["WWW-Authenticate", "x\r\nSet-Cookie: a=b"]
+        );
+        Assert.Equal("application/octet-stream", answer.Header("Content-Type"));
+        Assert.Equal("sandbox; default-src 'none'", answer.Header("Content-Security-Policy"));
+        Assert.Equal("nosniff", answer.Header("X-Content-Type-Options"));
+        Assert.Equal("no-store", answer.Header("Cache-Control"));
+        Assert.Equal("7", answer.Header("Retry-After"));
+        foreach (var name in new[] { "Set-Cookie", "Location", "Access-Control-Allow-Origin", "WWW-Authenticate" })
+            Assert.Null(answer.Header(name));
+
+        foreach (var status in new[] { 0, 101, 199, 600, 999 })
+            Assert.Equal(502, (await AnsweredAsync(relay, plane, session, status, "x")).Status);
+        var large = await AnsweredAsync(relay, plane, session, 200, new string('x', RelayLimits.Answer + 1));
+        Assert.Equal(502, large.Status);
+        Assert.Equal(
+            200,
+            (await AnsweredAsync(relay, plane, session, 200, new string('x', RelayLimits.Answer))).Status
+        );
+        Assert.Equal(204, (await AnsweredAsync(relay, plane, session, 204, "ignored")).Status);
+    }
+
+    [Fact]
+    public async Task A_plane_answers_for_itself_alone()
+    {
+        await using var relay = await RelayNode.StartAsync();
+        using var victim = await relay.JoinAsync();
+        using var plane = await relay.JoinAsync();
+        await using var honest = await victim.ConnectAsync("node-1", Hook);
+        var asked = relay.PostAsync(victim.At("/inbound/a"), "{}");
+        var frame = await honest.NextAsync<EnvelopeHead>();
+        // In its own name and with the victim's ids: nothing of its own is answered.
+        var mine = (EnvelopeHead)frame.Head with
+        {
+            Plane = plane.Id,
+        };
+        await using (var session = await plane.ConnectAsync("node-1", Hook))
+        {
+            await session.SendAsync(plane.Answer(mine, 200, "forged"));
+            Assert.Equal(GoneHead.Deleted, ((GoneHead)(await session.NextAsync<GoneHead>()).Head).Reason);
+            // In the victim's name.
+            await session.SendAsync(plane.Answer((EnvelopeHead)frame.Head, 200, "forged"));
+            Assert.Equal(CloseCode.Protocol, await session.Closed.Task.WaitAsync(TimeSpan.FromSeconds(10)));
+        }
+        await honest.AnswerAsync(frame, 200, "true");
+        Assert.Equal("200 true", (await asked).ToString());
+        Assert.Contains("relay.frame.refused", await relay.AuditAsync());
+    }
+
+    [Theory]
+    [InlineData("another key", CloseCode.Protocol)]
+    [InlineData("another direction", CloseCode.Protocol)]
+    [InlineData("no frame", CloseCode.Protocol)]
+    [InlineData("no doors", CloseCode.Protocol)]
+    [InlineData("text", CloseCode.Protocol)]
+    [InlineData("too large", CloseCode.TooLarge)]
+    public async Task A_frame_that_is_none_ends_the_connection(string kind, int code)
+    {
+        await using var relay = await RelayNode.StartAsync();
+        using var plane = await relay.JoinAsync();
+        using var other = P256Key.Make();
+        using var socket = await plane.SocketAsync();
+        byte[] bytes = kind switch
+        {
+            "another key" => new Frame(new PingHead(1, 2)).Encode(other, RelaySignature.ToRelay),
+            "another direction" => new Frame(new PingHead(1, 2)).Encode(plane.Sign, RelaySignature.ToPlane),
+            "no doors" => plane.Encode(new DoorsHead(1), "[{}]"u8.ToArray()),
+            "too large" => new byte[RelayLimits.Frame + 1],
+            _ => "hello"u8.ToArray(),
+        };
+        var type = kind == "text" ? WebSocketMessageType.Text : WebSocketMessageType.Binary;
+        try
+        {
+            await socket.SendAsync(bytes, type, endOfMessage: true, default);
+        }
+        catch (WebSocketException)
+        {
+            // It was closed while the rest was still on its way.
+        }
+        var buffer = new byte[RelayLimits.Fragment];
+        WebSocketReceiveResult read;
+        do read = await socket.ReceiveAsync(buffer, default);
+        while (read.MessageType != WebSocketMessageType.Close);
+        Assert.Equal(code, (int)read.CloseStatus!);
+    }
+
+    [Fact]
+    public async Task A_handshake_is_taken_once_from_the_right_key_at_the_right_time()
+    {
+        await using var relay = await RelayNode.StartAsync();
+        using var plane = await relay.JoinAsync();
+        using var other = await relay.JoinAsync();
+        var used = plane.Authorize("POST", "/relay/v1/send", []);
+        await RefusedAsync(plane, HandshakeRefusal.BadSignature, used with { Plane = other.Id });
+        await RefusedAsync(plane, HandshakeRefusal.BadSignature, used with { Node = "another" });
+        await RefusedAsync(plane, HandshakeRefusal.UnknownPlane, used with { Plane = "pln_none" });
+        plane.ClockOff = -301_000;
+        await RefusedAsync(plane, HandshakeRefusal.ClockSkew, plane.Authorize("POST", "/relay/v1/send", []));
+        plane.ClockOff = 0;
+        using (var first = await plane.PostAsync("/relay/v1/send", [], used))
+            Assert.Equal(HttpStatusCode.Conflict, first.StatusCode);
+        await RefusedAsync(plane, HandshakeRefusal.NonceUsed, used);
+        // Of another body.
+        await RefusedAsync(
+            plane,
+            HandshakeRefusal.BadSignature,
+            plane.Authorize("POST", "/relay/v1/send", "x"u8.ToArray())
+        );
+        var bare = await relay.PostAsync("/relay/v1/send");
+        Assert.Equal(401, bare.Status);
+        Assert.Equal(401, (await relay.PostAsync("/relay/v1/send", null, ("Authorization", "Bearer x"))).Status);
+        Assert.Equal(426, (await relay.SendAsync(HttpMethod.Get, "/relay/v1/connect")).Status);
+        Assert.Contains("credential.refused", await relay.AuditAsync());
+    }
+
+    [Fact]
+    public async Task A_code_lets_one_plane_in_once()
+    {
+        await using var relay = await RelayNode.StartAsync();
+        var code = await relay.CodeAsync();
+        using var sign = P256Key.Make();
+        using var open = P256Key.Make();
+        var join = JoinRelay.Make(code, "mine", sign, open.Public);
+        // Who has read the code's name alone, or changes what was proved.
+        var guess = code with
+        {
+            Secret = EnrolmentCode.NewSecret(),
+        };
+        Assert.Equal("401 bad_code", await JoinedAsync(relay, JoinRelay.Make(guess, "mine", sign, open.Public)));
+        Assert.Equal("401 bad_code", await JoinedAsync(relay, join with { Open = sign.Public.Text }));
+        Assert.Equal("401 bad_code", await JoinedAsync(relay, join with { Name = "yours" }));
+        var none = code with { Id = new string('0', 26) };
+        Assert.Equal("401 bad_code", await JoinedAsync(relay, JoinRelay.Make(none, "mine", sign, open.Public)));
+        Assert.Equal("400 invalid_body", await JoinedAsync(relay, join with { Sign = new string('A', 87) }));
+        Assert.Equal(0, await relay.CountAsync("relay_plane"));
+
+        Assert.StartsWith("201", await JoinedAsync(relay, join), StringComparison.Ordinal);
+        var late = JoinRelay.Make(code, "thief", sign, open.Public);
+        Assert.Equal("409 code_used", await JoinedAsync(relay, late));
+        Assert.Equal("401 bad_code", await JoinedAsync(relay, JoinRelay.Make(guess, "thief", sign, open.Public)));
+        Assert.Equal(1, await relay.CountAsync("relay_plane"));
+
+        var brief = await relay.CodeAsync(new { name = "brief", forSeconds = 1 });
+        relay.Clock.Advance(TimeSpan.FromSeconds(2));
+        await WaitFor.TrueAsync(async () =>
+            await JoinedAsync(relay, JoinRelay.Make(brief, "late", sign, open.Public)) == "401 bad_code"
+        );
+        Assert.Equal(1, await relay.CountAsync("relay_plane"));
+    }
+
+    [Fact]
+    public async Task Receipts_tell_nothing_to_who_has_no_token()
+    {
+        await using var relay = await RelayNode.StartAsync();
+        using var plane = await relay.JoinAsync();
+        await using var session = await plane.ConnectAsync("node-1", Hook);
+        var stored = await relay.PostAsync(plane.At("/inbound/a"), "{}", ("Prefer", "respond-async"));
+        var id = stored.Header("Postern-Envelope");
+        foreach (var token in new[] { id, "x", new string('A', 43), new string('=', 43) })
+            Assert.Equal(404, (await relay.SendAsync(HttpMethod.Get, "/relay/v1/receipts/" + token)).Status);
+        var receipt = new Uri(stored.Header("Location")!).PathAndQuery;
+        Assert.Equal(400, (await relay.SendAsync(HttpMethod.Get, receipt + "?wait=56")).Status);
+        Assert.Equal(200, (await relay.SendAsync(HttpMethod.Get, receipt)).Status);
+    }
+
+    [Fact]
+    public async Task A_flood_from_an_unknown_network_is_slowed_and_ends_no_known_one()
+    {
+        await using var relay = await RelayNode.StartAsync(set: o =>
+        {
+            o.RelayServer.UnknownPerSecond = 1;
+            o.RelayServer.TrustedProxies = ["127.0.0.0/8"];
+        });
+        using var plane = await relay.JoinAsync();
+        await using var session = await plane.ConnectAsync("node-1", Hook);
+        var known = relay.PostAsync(plane.At("/inbound/a"), "{}", ("X-Forwarded-For", "198.51.100.7"));
+        await session.AnswerAsync(await session.NextAsync<EnvelopeHead>(), 200, "");
+        Assert.Equal(200, (await known).Status);
+        var status = 401;
+        var answering = session.AnswerAllAsync((_, _) => (Volatile.Read(ref status), ""));
+        // 401 for ever, from the network that is known: it is never shut out.
+        for (var i = 0; i < 12; i++)
+            Assert.Equal(401, (await FromAsync("198.51.100.9")).Status);
+        var slowed = 0;
+        for (var i = 0; i < 12; i++)
+            slowed += (await FromAsync("203.0.113.5")).Status == 429 ? 1 : 0;
+        Assert.InRange(slowed, 1, 11);
+        Volatile.Write(ref status, 200);
+        Assert.Equal(200, (await FromAsync("198.51.100.9")).Status);
+        await session.CutAsync();
+        await answering;
+
+        Task<Answer> FromAsync(string address) =>
+            relay.PostAsync(plane.At("/inbound/a"), "{}", ("X-Forwarded-For", address));
+    }
+
+    private static async Task RefusedAsync(TestPlane plane, string code, PlaneAuthorization asked)
+    {
+        using var answer = await plane.PostAsync("/relay/v1/send", [], asked);
+        Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+        var refusal = await answer.Content.ReadFromJsonAsync<HandshakeRefusal>();
+        Assert.Equal(code, refusal!.Code);
+        Assert.True(refusal.IsBy(plane.RelayKey, plane.Joined.Relay, asked));
+    }
+
+    private static async Task<string> JoinedAsync(RelayNode relay, JoinRelay join)
+    {
+        var answer = await relay.PostAsync(JoinRelay.Path, System.Text.Json.JsonSerializer.Serialize(join, Web));
+        return answer.Status == 201 ? "201" : $"{answer.Status} {answer.String("code")}";
+    }
+
+    private static readonly System.Text.Json.JsonSerializerOptions Web = new(
+        System.Text.Json.JsonSerializerDefaults.Web
+    );
+
+    private static async Task<Answer> AnsweredAsync(
+        RelayNode relay,
+        TestPlane plane,
+        PlaneSession session,
+        int status,
+        string body,
+        params string[][] headers
+    )
+    {
+        var asked = relay.PostAsync(plane.At("/inbound/a"), "{}");
+        await session.AnswerAsync(await session.NextAsync<EnvelopeHead>(), status, body, headers);
+        return await asked;
+    }
+
+    /// <summary>The whole answer to a request whose target is sent as it is spelt.</summary>
+    private static async Task<string> RawAsync(RelayNode relay, string target)
+    {
+        var url = new Uri(relay.Url);
+        using var client = new System.Net.Sockets.TcpClient();
+        await client.ConnectAsync(url.Host, url.Port);
+        var stream = client.GetStream();
+        var request = $"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}";
+        await stream.WriteAsync(Encoding.Latin1.GetBytes(request));
+        using var reader = new StreamReader(stream);
+        var lines = (await reader.ReadToEndAsync()).Split('\n');
+        return string.Join('\n', lines.Where(l => !l.StartsWith("Date:", StringComparison.Ordinal)));
+    }
+}
