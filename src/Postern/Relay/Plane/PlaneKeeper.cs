@@ -21,6 +21,7 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
     private readonly ServerAddress _address;
     private readonly string _node = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
     private readonly AsyncSignal _doors = new();
+    private Task _telling = Task.CompletedTask;
     private string? _version;
     private long _forgotAt;
 
@@ -43,13 +44,14 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         await base.StartAsync(cancellationToken);
-        _ = TellDoorsAsync();
+        _telling = TellDoorsAsync();
     }
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
         _doors.Set();
+        await _telling.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Task.WhenAll(_links.Values.Select(link => link.StopAsync()));
         _links.Clear();
     }
@@ -98,6 +100,8 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
         while (!stop.IsCompleted)
         {
             await Task.WhenAny(stop, _doors.WaitAsync(DoorsEvery, _parts.Time, CancellationToken.None));
+            if (stop.IsCompleted)
+                return;
             foreach (var link in _links.Values)
             {
                 try
