@@ -53,7 +53,15 @@ public sealed class ConsoleContract
         Assert.Equal(201, (await server.PostAsync("/api/triggers/user/ada/hello", trigger)).Status);
         var taken = await server.SendAsync(HttpMethod.Post, "/inbound/user/ada/hello", null, "{}");
         var capture = taken.Json.GetProperty("data").GetProperty("requestId").GetString();
-        string[] everything = ["read:sessions", "read:runs", "read:approvals", "read:deliveries", "read:triggers"];
+        string[] everything =
+        [
+            "read:sessions",
+            "read:runs",
+            "read:approvals",
+            "read:deliveries",
+            "read:triggers",
+            "read:tasks",
+        ];
         foreach (
             var scopes in (string[][])
                 [
@@ -89,6 +97,11 @@ public sealed class ConsoleContract
                         "/triggers/user/ada/hello?status=failed",
                         "/captures/" + capture,
                         "/playground",
+                        "/endpoints",
+                        "/agents",
+                        "/agents/echo",
+                        "/workflows",
+                        "/workflows/agent",
                         "/find?q=hello-th",
                         "/find?q=run_01",
                     ]

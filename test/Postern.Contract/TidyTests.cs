@@ -313,6 +313,7 @@ public sealed partial class TidyTests
         "LockOrder",
         "Schemas",
         "PageFilters",
+        "WorkflowPicture",
         "ConsoleForm",
         "Timeline",
         "ChartTable",

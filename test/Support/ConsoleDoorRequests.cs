@@ -92,6 +92,7 @@ internal static class ConsoleDoorRequests
             async s => await FormAsync("write:deliveries", $"/deliveries/{await s.DeliveryAsync()}/retry")
         );
         AddTriggers(add);
+        AddPlaces(add);
         add("GET /console/sessions", _ => PageAsync("read:sessions", "/sessions"));
         add("GET /console/sessions/{session}", s => OfSessionAsync(s, "read", ""));
         add("GET /console/sessions/{session}/live", s => OfSessionAsync(s, "read", "/live"));
@@ -178,6 +179,67 @@ internal static class ConsoleDoorRequests
             async s => Sent(await OfCaptureAsync(s, "trigger", "/replay"), "other=1&body=late")
         );
     }
+
+    private static void AddPlaces(Action<string, Func<TimeScene, Task<DoorRequest>>> add)
+    {
+        const string reads = "read:deliveries";
+        const string writes = "write:deliveries";
+        const string one = "/console/endpoints/{endpoint}";
+        add("GET /console/endpoints", _ => PageAsync(reads, "/endpoints"));
+        add("GET /console/endpoints/new", _ => PageAsync(writes, "/endpoints/new"));
+        add(
+            "POST /console/endpoints",
+            s => FormAsync(writes, "/endpoints", $"id={s.Name}&{EndpointFields(s)}&secret={SigningSecretOf()}")
+        );
+        add("GET " + one, s => OfEndpointAsync(s, reads, ""));
+        add($"POST {one}/change", async s => Sent(await OfEndpointAsync(s, writes, "/change"), EndpointFields(s)));
+        add($"POST {one}/enable", async s => Sent(await OfEndpointAsync(s, writes, "/enable")));
+        add($"POST {one}/disable", async s => Sent(await OfEndpointAsync(s, writes, "/disable")));
+        add($"POST {one}/test", async s => Sent(await OfEndpointAsync(s, writes, "/test")));
+        add($"GET {one}/rotate", s => OfEndpointAsync(s, writes, "/rotate"));
+        add($"POST {one}/rotate", async s => Sent(await OfEndpointAsync(s, writes, "/rotate")) with { Success = 200 });
+        add($"GET {one}/delete", s => OfEndpointAsync(s, writes, "/delete"));
+        add($"POST {one}/delete", async s => Sent(await OfEndpointAsync(s, writes, "/delete")));
+        add("GET /console/agents", _ => PageAsync("read:tasks", "/agents"));
+        add("GET /console/agents/new", _ => PageAsync("admin:tasks", "/agents/new"));
+        add("POST /console/agents", s => FormAsync("admin:tasks", "/agents", $"slug={s.Name}&kind=pull"));
+        add("GET /console/agents/{slug}", s => OfAgentAsync(s, "read", ""));
+        add(
+            "POST /console/agents/{slug}/change",
+            async s => Sent(await OfAgentAsync(s, "admin", "/change"), "kind=pull&concurrency=9")
+        );
+        add("GET /console/agents/{slug}/delete", s => OfAgentAsync(s, "admin", "/delete"));
+        add(
+            "POST /console/agents/{slug}/delete",
+            async s => Sent(await OfAgentAsync(s, "admin", "/delete"), "force=1")
+        );
+        add("GET /console/workflows", _ => PageAsync("read:runs", "/workflows"));
+        add("GET /console/workflows/{workflow}", _ => PageAsync("read:runs", "/workflows/agent"));
+        add(
+            "POST /console/workflows",
+            s =>
+                FormAsync(
+                    "admin",
+                    "/workflows",
+                    $"name={s.Name}&definition="
+                        + Uri.EscapeDataString(
+                            "{\"initial\":\"A\",\"states\":{\"A\":{\"phase\":\"queued\",\"to\":[\"B\"]},"
+                                + "\"B\":{\"phase\":\"succeeded\",\"to\":[]}}}"
+                        )
+                )
+        );
+    }
+
+    private static string EndpointFields(TimeScene s) =>
+        $"url={Uri.EscapeDataString(s.World.Receiver.Url)}&events=session.closed&enabled=1";
+
+    private static string SigningSecretOf() => Uri.EscapeDataString("whsec_" + Convert.ToBase64String(new byte[32]));
+
+    private static async Task<DoorRequest> OfEndpointAsync(TimeScene s, string scope, string more) =>
+        new(scope, $"/console/endpoints/{await s.EndpointAsync()}{more}");
+
+    private static async Task<DoorRequest> OfAgentAsync(TimeScene s, string action, string more) =>
+        new($"{action}:tasks:{await s.AgentAsync()}", $"/console/agents/{await s.AgentAsync()}{more}");
 
     private static async Task<DoorRequest> OfTriggerAsync(TimeScene s, string action, string more)
     {

@@ -17,6 +17,7 @@ internal static class DeliveriesFeature
             .AddSingleton<DeliveryRecorder>()
             .AddSingleton<WebhookEndpoints>()
             .AddSingleton<DeliveryPurpose, EventPurpose>()
+            .AddSingleton<EndpointActions>()
             .AddSingleton<EndpointRoutes>();
         services
             .AddSingleton<Redelivery>()

@@ -6,6 +6,8 @@ namespace Postern.Deliveries;
 /// <summary>Deliveries that are still to arrive, read for those who ask why.</summary>
 internal static class DeliveryLooks
 {
+    private const int MostCounted = 10_000;
+
     /// <summary>
     /// Returns the deliveries of one purpose about some subjects that are still to arrive, the newest of each, by
     /// subject, with their last attempts.
@@ -90,4 +92,55 @@ internal static class DeliveryLooks
             purpose,
             (long)limit
         );
+
+    /// <summary>
+    /// What became of an endpoint's deliveries that ended since an instant, by status; of the newest
+    /// <see cref="MostCounted"/>.
+    /// </summary>
+    public static async ValueTask<Dictionary<string, long>> EndedAsync(
+        Tx tx,
+        string project,
+        string endpoint,
+        long since
+    )
+    {
+        var rows = await tx.ListAsync(
+            """
+            SELECT status, COUNT(*) FROM (
+              SELECT status FROM delivery
+              WHERE project = $1 AND endpoint = $2 AND ended_at IS NOT NULL AND ended_at >= $3
+              ORDER BY ended_at DESC LIMIT $4) AS counted
+            GROUP BY status
+            """,
+            r => (r.GetString(0), r.GetInt64(1)),
+            project,
+            endpoint,
+            since,
+            (long)MostCounted
+        );
+        return rows.ToDictionary(r => r.Item1, r => r.Item2, StringComparer.Ordinal);
+    }
+
+    /// <summary>The delivery to an endpoint that ended last, with its last attempt; null where none has.</summary>
+    public static async ValueTask<(Delivery Delivery, Attempt? Last)?> LastEndedAsync(
+        Tx tx,
+        string project,
+        string endpoint
+    )
+    {
+        var delivery = await tx.FirstAsync(
+            $"""
+            SELECT {Row<Delivery>.Columns}
+            FROM delivery
+            WHERE project = $1 AND endpoint = $2 AND ended_at IS NOT NULL
+            ORDER BY ended_at DESC LIMIT 1
+            """,
+            Row<Delivery>.Read,
+            project,
+            endpoint
+        );
+        if (delivery is null)
+            return null;
+        return (delivery, (await LastAttemptsAsync(tx, project, [delivery.Id])).GetValueOrDefault(delivery.Id));
+    }
 }

@@ -58,6 +58,10 @@ internal sealed record WebhookEndpoint
     [Column("failing_since")]
     public long? FailingSince { get; init; }
 
+    /// <summary>When its secret was made or given; null: before that was kept.</summary>
+    [Column("secret_at")]
+    public long? SecretAt { get; init; }
+
     [Column("created_at")]
     public required long CreatedAt { get; init; }
 

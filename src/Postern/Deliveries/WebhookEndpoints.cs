@@ -77,7 +77,7 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
               previous_sealed = excluded.previous_sealed,
               previous_until = excluded.previous_until, rate_limit = excluded.rate_limit, ordered = excluded.ordered,
               enabled = excluded.enabled, links = excluded.links, disabled_reason = NULL, failing_since = NULL,
-              updated_at = excluded.updated_at
+              updated_at = excluded.updated_at, secret_at = excluded.secret_at
             """,
             Row<WebhookEndpoint>.Values(
                 e with
@@ -110,7 +110,8 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
         await tx.ExecuteAsync(
             """
             UPDATE webhook_endpoint
-            SET previous_sealed = sealed_secret, previous_until = $4, sealed_secret = $3, updated_at = $5
+            SET previous_sealed = sealed_secret, previous_until = $4, sealed_secret = $3, updated_at = $5,
+              secret_at = $5
             WHERE project = $1 AND id = $2
             """,
             project,

@@ -2,26 +2,14 @@ using Postern.Access;
 using Postern.Agents;
 using Postern.Deliveries;
 using Postern.Http;
-using Postern.Runs;
-using Postern.Sessions;
-using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Dispatch;
 
 /// <summary>Registering agents.</summary>
-internal sealed class AgentRoutes(
-    AgentStore agents,
-    RunMachine machine,
-    OutboundGuard outbound,
-    MasterKey master,
-    Database database,
-    PosternOptions options
-)
+internal sealed class AgentRoutes(AgentStore agents, AgentActions actions, Database database)
 {
     private const int MaxBody = 64 * 1024;
-
-    private const int LiveBatch = 100;
 
     public void Map(Doors doors)
     {
@@ -81,68 +69,14 @@ internal sealed class AgentRoutes(
             return ProblemFormat.Instance.Forbidden($"admin:tasks:{slug}");
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
-        var asked = fields.Read<PutAgent>();
-        await CheckAsync(http, slug, asked, fields);
-        if (fields.Refusal() is { } wrong)
+        if (!(await actions.CheckAsync(http, caller, slug, fields)).Try(out var asked, out var wrong))
             return wrong;
-        // The link decides: who asks is given it by an administrator alone.
-        if (asked.Links == true && !caller.Allows(RequiredScope.FullAdmin))
-            return ProblemFormat.Instance.Forbidden("admin");
-        var fresh = asked.Secret ?? SigningSecret.New();
-        return await database.WriteAsync(tx => PutAsync(tx, caller.Project, slug, asked, fresh));
-    }
-
-    /// <summary>What its members must be together, and what their bounds do not say.</summary>
-    private async ValueTask CheckAsync(HttpContext http, string slug, PutAgent asked, Fields fields)
-    {
-        Slug.Check(fields, "slug", slug, 128);
-        if (asked is { Kind: Agent.Http, Url: null } && fields.Faults.All(f => f.Field != "url"))
-            fields.Fault("url", "is required for an http agent");
-        if (asked is { Kind: Agent.Pull or Agent.Echo, Url: not null })
-            fields.Fault("url", "is for http agents");
-        if (asked.Url is { } url && await outbound.ValidateAsync(http, url) is { } problem)
-            fields.Fault("url", problem);
-        if (asked.Secret is { } secret && !SigningSecret.IsOne(secret))
-            fields.Fault("secret", SigningSecret.Authorization);
-    }
-
-    /// <param name="tx">Orders it with others of the project.</param>
-    /// <param name="project">The tenant.</param>
-    /// <param name="slug">The agent's name.</param>
-    /// <param name="asked">What it is to be.</param>
-    /// <param name="fresh">Its secret, unless it has one and none was given.</param>
-    private async ValueTask<IResult> PutAsync(Tx tx, string project, string slug, PutAgent asked, string fresh)
-    {
-        await ProjectQuota.LockAsync(tx, project);
-        if (await AgentStore.FindOtherCaseAsync(tx, project, slug) is { } other)
-            return new Refusal(
-                409,
-                $"There is an agent {other}: names that differ in case alone would share session keys.",
-                "agent_exists"
-            );
-        var old = await AgentStore.FindAsync(tx, project, slug);
-        var most = options.Quotas.Agents;
-        if (
-            old is null
-            && await ProjectQuota.WhyNotOneMoreAsync(tx, project, AgentStore.OfProject, "Agents", most) is { } full
-        )
-            return full;
-        // A secret that was made or given is kept until another is given; it is shown when it is made, and never again.
-        var kept = asked.Secret is null ? old?.SealedSecret : null;
-        var agent = new Agent
-        {
-            Project = project,
-            Slug = slug,
-            Kind = asked.Kind,
-            Url = asked.Url,
-            SealedSecret = kept ?? master.Protect(fresh, Agent.SealPurpose(project, slug)),
-            Settings = SettingsOf(asked),
-            CreatedAt = old?.CreatedAt ?? tx.Now,
-            UpdatedAt = tx.Now,
-        };
-        await AgentStore.PutAsync(tx, agent);
-        var isShown = kept is null && asked.Secret is null;
-        return Reply.Json(old is null ? 201 : 200, AgentView.Of(agent, isShown ? fresh : null));
+        var fresh = SigningSecret.New();
+        return await database.WriteAsync<IResult>(async tx =>
+            (await actions.PutAsync(tx, caller.Project, slug, asked, fresh)).Try(out var saved, out var refused)
+                ? Reply.Json(saved.IsNew ? 201 : 200, AgentView.Of(saved.Agent, saved.Secret))
+                : refused
+        );
     }
 
     private async Task<IResult> Delete(HttpContext http, ProjectCaller caller)
@@ -153,67 +87,14 @@ internal sealed class AgentRoutes(
                 ? ProblemFormat.Instance.Forbidden($"admin:tasks:{slug}")
                 : Unknown(caller);
         var force = http.Request.Query["force"] == "1";
-        var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
-        while (true)
-        {
-            caller.EnsureStillAllowed();
-            // The agent last, and in a transaction of its own: its row is held by nobody who holds a run's.
-            var (answer, live) = await database.WriteAsync(async tx =>
-            {
-                if (!await AgentStore.LockAsync(tx, caller.Project, slug))
-                    return (Unknown(caller), []);
-                var found = await RunStore.LiveOfAgentAsync(tx, caller.Project, slug, LiveBatch);
-                if (found.Count > 0)
-                    return (
-                        (IResult)
-                            new Refusal(
-                                409,
-                                "The agent has live runs. Wait for them, or give force=1 to fail them.",
-                                "agent_in_use"
-                            ),
-                        found
-                    );
-                await AgentStore.DeleteAsync(tx, caller.Project, slug);
-                return (Reply.NoContent, found);
-            });
-            if (live.Count == 0 || !force)
-                return answer;
-            foreach (var run in live)
-            {
-                caller.EnsureStillAllowed();
-                // A transaction a run, which locks what everybody locks in their order.
-                await database.WriteAsync(async tx =>
-                    await HeldRun.LockAsync(tx, run.Project, run.Id) is { } locked
-                        ? await machine.EndAsync(
-                            tx,
-                            locked.Project,
-                            locked.Id,
-                            Phase.Failed,
-                            "The agent was removed.",
-                            by,
-                            new Failure("agent_removed", "The agent was removed.")
-                        )
-                        : null
-                );
-            }
-            http.RequestAborted.ThrowIfCancellationRequested();
-        }
+        return await actions.DeleteAsync(caller, slug, force, http.RequestAborted) is { } refusal
+            ? refusal
+            : Reply.NoContent;
     }
-
-    private static AgentSettings SettingsOf(PutAgent asked) =>
-        new(
-            asked.Concurrency,
-            asked.IdleSeconds,
-            asked.Deadlines?.QueuedSeconds,
-            asked.Deadlines?.TurnSeconds,
-            asked.Deadlines?.TotalSeconds,
-            asked.Retry?.MaxTries,
-            asked.Links
-        );
 
     private static Refusal Unknown(ProjectCaller caller)
     {
         caller.DecidedByHandler();
-        return new Refusal(404, "There is no such agent.", "not_found");
+        return AgentActions.Unknown;
     }
 }

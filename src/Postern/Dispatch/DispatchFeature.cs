@@ -17,6 +17,7 @@ internal static class DispatchFeature
             .AddSingleton<DispatchCallbacks>()
             .AddSingleton<DispatchOutcome>()
             .AddSingleton<DispatchBody>()
+            .AddSingleton<AgentActions>()
             .AddSingleton<AgentRoutes>()
             .AddSingleton<IdentityRoutes>();
         services

@@ -37,10 +37,14 @@ internal sealed class ConsoleRoutes(PosternOptions options, PageWriter writer, I
             .AddSingleton<IPages, DeliveryPages>()
             .AddSingleton<IPages, TriggerPages>()
             .AddSingleton<IPages, CapturePages>()
+            .AddSingleton<IPages, EndpointPages>()
+            .AddSingleton<IPages, AgentPages>()
+            .AddSingleton<IPages, WorkflowPages>()
             .AddSingleton<TestSender>()
             .AddSingleton<IPages, PlaygroundPages>()
             .AddSingleton<IPages, ListStreams>()
             .AddSingleton<IPages, ServerPages>()
+            .AddSingleton<ExactFinds>()
             .AddSingleton<IPages, FindPages>()
             .AddBackground<ConsoleRetention>();
 

@@ -8,7 +8,13 @@ namespace Postern.Pages;
 /// The find box: goes to the thing that is named, or lists what begins so. Only what the caller may read; of the rest
 /// it says nothing, as if there were none.
 /// </summary>
-internal sealed class FindPages(PageWriter writer, RunStore runs, SessionStore sessions, SessionDoor door) : IPages
+internal sealed class FindPages(
+    PageWriter writer,
+    RunStore runs,
+    SessionStore sessions,
+    SessionDoor door,
+    ExactFinds exact
+) : IPages
 {
     private const int Most = 20;
     private const int LeastCharacters = 6;
@@ -39,6 +45,8 @@ internal sealed class FindPages(PageWriter writer, RunStore runs, SessionStore s
             && !await door.HidesAsync(context.Caller, run.Session)
         )
             return context.Of("/runs", run.Id);
+        if (await exact.PathAsync(context, text) is { } path)
+            return path;
         return
             await sessions.FindAsync(context.Project, text) is { } session
             && !SessionDoor.Hides(context.Caller, session.Name, session.Id)

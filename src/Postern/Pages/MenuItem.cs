@@ -18,6 +18,12 @@ internal sealed record MenuItem(string Path, string Label, string Icon, long Cou
             yield return new("/approvals", "Approvals", "law", context.Waiting.Approvals);
         if (context.MayList("deliveries"))
             yield return new("/deliveries", "Deliveries", "paper-airplane", context.Waiting.DeadLetters);
+        if (context.MayList("deliveries"))
+            yield return new("/endpoints", "Endpoints", "inbox");
+        if (context.MayList("tasks"))
+            yield return new("/agents", "Agents", "agent");
+        if (context.MayList("runs"))
+            yield return new("/workflows", "Workflows", "tools");
         if (context.MayPlay)
             yield return new("/playground", "Playground", "beaker");
         if (context.MayAdmin && context.IsDefaultProject)

@@ -54,18 +54,10 @@ internal sealed class WorkflowRoutes(WorkflowStore workflows)
         var name = RequestPath.Segment(http, NameSegment) ?? "";
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
-        Slug.Check(fields, "workflow", name, PutWorkflow.MaxName, "must be named with");
-        var workflow = WorkflowText.Check(name, fields);
-        if (fields.Refusal() is { } wrong)
-            return wrong with
-            {
-                Code = "invalid_workflow",
-                Extra = [("errors", fields.Faults.Select(f => $"{f.Field} {f.Problem}"))],
-            };
-        if (name == Workflow.Agent.Name)
-            return new Refusal(409, "The workflow agent is built in: give yours another name.", "built_in");
-        var (version, isNew, createdAt) = await workflows.PutAsync(caller.Project, workflow!);
-        return Reply.Json(isNew ? 201 : 200, WorkflowView.Of(name, version, WorkflowText.Write(workflow!), createdAt));
+        if (!WorkflowText.CheckPut(name, fields).Try(out var workflow, out var wrong))
+            return wrong;
+        var (version, isNew, createdAt) = await workflows.PutAsync(caller.Project, workflow);
+        return Reply.Json(isNew ? 201 : 200, WorkflowView.Of(name, version, WorkflowText.Write(workflow), createdAt));
     }
 
     private async Task<IResult> Retrieve(HttpContext http, ProjectCaller caller)

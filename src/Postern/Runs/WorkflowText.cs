@@ -11,6 +11,32 @@ internal static class WorkflowText
     private static readonly Dictionary<string, long> NoDeadlines = [];
 
     /// <summary>
+    /// The definition that is put under a name; or the refusal, which names everything that is wrong.
+    /// </summary>
+    public static Checked<Workflow> CheckPut(string name, Fields fields)
+    {
+        if (
+            name.Length is 0 or > 64
+            || !char.IsAsciiLetterOrDigit(name[0])
+            || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
+        )
+            fields.Fault(
+                "workflow",
+                "must be named with 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit"
+            );
+        var workflow = Check(name, fields);
+        if (fields.Refusal() is { } wrong)
+            return wrong with
+            {
+                Code = "invalid_workflow",
+                Extra = [("errors", fields.Faults.Select(f => $"{f.Field} {f.Problem}"))],
+            };
+        return name == Workflow.Agent.Name
+            ? new Refusal(409, "The workflow agent is built in: give yours another name.", "built_in")
+            : workflow!;
+    }
+
+    /// <summary>
     /// The definition that a body holds. Its faults are in <paramref name="fields"/>; with any of them the answer is
     /// null.
     /// </summary>

@@ -211,6 +211,19 @@ public sealed class TriggerPageTests : IAsyncLifetime
             var hidden = await OpenAsync(narrow, path);
             Assert.Equal((404, nothing.Text), (hidden.Status, hidden.Text));
         }
+        foreach (
+            var (text, found) in ((string, string?)[])
+                [
+                    ("user/ada/hello", "/triggers/user/ada/hello"),
+                    (mine, "/captures/" + mine),
+                    (other, null),
+                    ("user/ada/other", null),
+                ]
+        )
+        {
+            var find = await OpenAsync(narrow, "/find?q=" + Uri.EscapeDataString(text));
+            Assert.Equal(found is null ? null : "/console" + found, find.Header("Location"));
+        }
         await _server.SettledAsync();
         await Task.WhenAll(EndedAsync(mine, "hello"), EndedAsync(other, "other"));
         var rows = await _server.CountRowsAsync();

@@ -1,0 +1,171 @@
+using Postern.Access;
+using Postern.Http;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Deliveries;
+
+/// <summary>What is done to subscribers, whichever door it comes through.</summary>
+internal sealed class EndpointActions(
+    WebhookEndpoints endpoints,
+    OutboundGuard outbound,
+    Outbox outbox,
+    Database database,
+    PosternOptions options
+)
+{
+    private const int DeleteBatch = 500;
+
+    public static Refusal Unknown { get; } = new(404, "There is no such endpoint.", "not_found");
+
+    /// <summary>What is asked for an endpoint, checked as a whole.</summary>
+    public async ValueTask<Checked<PutEndpoint>> CheckAsync(
+        HttpContext http,
+        ProjectCaller caller,
+        string id,
+        Fields fields
+    )
+    {
+        if (
+            id.Length is 0 or > 64
+            || !char.IsAsciiLetterOrDigit(id[0])
+            || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
+        )
+            fields.Fault(
+                "endpoint",
+                "must be 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit"
+            );
+        var asked = fields.Read<PutEndpoint>();
+        var problem = asked.Url is null ? null : await outbound.ValidateAsync(http, asked.Url);
+        if (problem is not null)
+            fields.Fault("url", problem);
+        if (asked.Events is { Count: 0 })
+            fields.Fault("events", "must not be empty");
+        foreach (var type in asked.Events?.Where(e => !IsSubscribable(e)) ?? [])
+            fields.Fault("events", $"holds {type}, which is no event type, prefix.* or *");
+        if (asked.Secret is not null && !SigningSecret.IsOne(asked.Secret))
+            fields.Fault("secret", SigningSecret.Authorization);
+        if (fields.Refusal() is { } wrong)
+            return wrong;
+        // A link decides its question: who is sent them is an administrator's to say.
+        if (asked.Links && !caller.Allows(RequiredScope.FullAdmin))
+            return ErrorFormat.Of(http).Forbidden("admin");
+        return asked;
+    }
+
+    /// <summary>Makes an endpoint, or changes it.</summary>
+    /// <param name="tx">The transaction.</param>
+    /// <param name="project">Whose.</param>
+    /// <param name="id">Its id.</param>
+    /// <param name="asked">What was checked.</param>
+    /// <param name="fresh">The secret where none is given and none is there.</param>
+    public async ValueTask<Checked<SavedEndpoint>> PutAsync(
+        Tx tx,
+        string project,
+        string id,
+        PutEndpoint asked,
+        string fresh
+    )
+    {
+        await ProjectQuota.LockAsync(tx, project);
+        var old = await WebhookEndpoints.FindAsync(tx, project, id);
+        if (
+            old is null
+            && await ProjectQuota.WhyNotOneMoreAsync(
+                tx,
+                project,
+                "webhook_endpoint WHERE project = $1",
+                "Endpoints",
+                options.Quotas.Endpoints
+            )
+                is { } full
+        )
+            return full;
+        var keeps = asked.Secret is null && old is not null;
+        var endpoint = new WebhookEndpoint
+        {
+            Project = project,
+            Id = id,
+            Url = asked.Url,
+            Events = asked.Events,
+            SealedSecret = keeps ? old!.SealedSecret : endpoints.Protect(project, id, asked.Secret ?? fresh),
+            PreviousSealed = keeps ? old!.PreviousSealed : null,
+            PreviousUntil = keeps ? old!.PreviousUntil : null,
+            RateLimit = asked.RateLimit,
+            Ordered = asked.Ordered,
+            Enabled = asked.Enabled,
+            Links = asked.Links,
+            SecretAt = keeps ? old!.SecretAt : tx.Now,
+            CreatedAt = old?.CreatedAt ?? tx.Now,
+            UpdatedAt = tx.Now,
+        };
+        await WebhookEndpoints.PutAsync(tx, endpoint);
+        return new SavedEndpoint(endpoint, old is null, keeps || asked.Secret is not null ? null : fresh);
+    }
+
+    /// <summary>Removes an endpoint; what waits for it is dead. Returns why that is refused, or null.</summary>
+    public async Task<Refusal?> DeleteAsync(ProjectCaller caller, string id, CancellationToken aborted)
+    {
+        if (!await database.WriteAsync(tx => WebhookEndpoints.DeleteAsync(tx, caller.Project, id)))
+            return Unknown;
+        // A batch a transaction: any number may wait for it. Nothing new is made for an endpoint that is gone.
+        // What is left of them when its caller is stopped ends by itself, once it is due.
+        while (true)
+        {
+            caller.EnsureStillAllowed();
+            var ended = await database.WriteAsync(tx =>
+                DeliveryEnd.EndWaitingAsync(
+                    tx,
+                    caller.Project,
+                    WebhookEndpoints.KeyOf(id),
+                    "The endpoint was deleted.",
+                    DeleteBatch
+                )
+            );
+            if (ended == 0)
+                return null;
+            aborted.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>Another secret signs from now on; the old one signs beside it for an overlap.</summary>
+    public async ValueTask<Checked<RotatedSecret>> RotateAsync(Tx tx, string project, string id, long overlapSeconds)
+    {
+        var secret = SigningSecret.New();
+        var until = tx.Now + (overlapSeconds * 1_000_000);
+        return await WebhookEndpoints.RotateAsync(tx, project, id, endpoints.Protect(project, id, secret), until)
+            ? new RotatedSecret(secret, Wire.Iso(until))
+            : Unknown;
+    }
+
+    /// <summary>Sends an event of the type <c>endpoint.test</c>. Returns the delivery's id.</summary>
+    public async ValueTask<Checked<string>> TestAsync(Tx tx, string project, string id)
+    {
+        if (await WebhookEndpoints.FindAsync(tx, project, id) is not { } endpoint)
+            return Unknown;
+        if (!endpoint.Enabled)
+            return new Refusal(409, "The endpoint is disabled: put it with enabled true first.", "endpoint_disabled");
+        var body = Outbox.Body("endpoint.test", tx.Now, json => json.WriteString("endpointId", id));
+        return await outbox.EnqueueAsync(
+            tx,
+            new NewDelivery(
+                project,
+                EventPurpose.PurposeName,
+                WebhookEndpoints.KeyOf(id),
+                WebhookEndpoints.KeyOf(id),
+                "endpoint.test",
+                body,
+                tx.Now + Outbox.GiveUpAfter,
+                Ordered: false
+            )
+        );
+    }
+
+    private static bool IsSubscribable(string pattern) =>
+        pattern == "*"
+        || EventType.All.Any(t => t.Name == pattern)
+        || (
+            pattern.EndsWith(".*", StringComparison.Ordinal)
+            && EventType.All.Any(t => t.Name.StartsWith(pattern[..^1], StringComparison.Ordinal))
+        );
+}

@@ -1,0 +1,171 @@
+using Postern.Access;
+using Postern.Agents;
+using Postern.Deliveries;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Settings;
+using Postern.Storage;
+
+namespace Postern.Dispatch;
+
+/// <summary>What is done to agents, whichever door it comes through.</summary>
+internal sealed class AgentActions(
+    RunMachine machine,
+    OutboundGuard outbound,
+    MasterKey master,
+    Database database,
+    PosternOptions options
+)
+{
+    private const int LiveBatch = 100;
+
+    public static Refusal Unknown { get; } = new(404, "There is no such agent.", "not_found");
+
+    /// <summary>What is asked for an agent, checked as a whole.</summary>
+    public async ValueTask<Checked<PutAgent>> CheckAsync(
+        HttpContext http,
+        ProjectCaller caller,
+        string slug,
+        Fields fields
+    )
+    {
+        if (
+            slug.Length is 0 or > 128
+            || !char.IsAsciiLetterOrDigit(slug[0])
+            || !slug.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
+        )
+            fields.Fault(
+                "slug",
+                "must be 1 to 128 letters, digits, dots, underscores and hyphens, the first a letter or digit"
+            );
+        var asked = fields.Read<PutAgent>();
+        var (kind, url, secret) = (asked.Kind, asked.Url, asked.Secret);
+        if (kind == Agent.Http && url is null && fields.Faults.All(f => f.Field != "url"))
+            fields.Fault("url", "is required for an http agent");
+        if (kind is Agent.Pull or Agent.Echo && url is not null)
+            fields.Fault("url", "is for http agents");
+        var problem = url is null ? null : await outbound.ValidateAsync(http, url);
+        if (problem is not null)
+            fields.Fault("url", problem);
+        if (secret is not null && !SigningSecret.IsOne(secret))
+            fields.Fault("secret", SigningSecret.Authorization);
+        if (fields.Refusal() is { } wrong)
+            return wrong;
+        // The link decides: who asks is given it by an administrator alone.
+        if (asked.Links == true && !caller.Allows(RequiredScope.FullAdmin))
+            return ErrorFormat.Of(http).Forbidden("admin");
+        return asked;
+    }
+
+    /// <summary>Registers an agent, or changes it.</summary>
+    /// <param name="tx">The transaction.</param>
+    /// <param name="project">Whose.</param>
+    /// <param name="slug">Its name.</param>
+    /// <param name="asked">What was checked.</param>
+    /// <param name="fresh">The secret where none is given and none is there.</param>
+    public async ValueTask<Checked<SavedAgent>> PutAsync(
+        Tx tx,
+        string project,
+        string slug,
+        PutAgent asked,
+        string fresh
+    )
+    {
+        await ProjectQuota.LockAsync(tx, project);
+        if (await AgentStore.FindOtherCaseAsync(tx, project, slug) is { } other)
+            return new Refusal(
+                409,
+                $"There is an agent {other}: names that differ in case alone would share session keys.",
+                "agent_exists"
+            );
+        var old = await AgentStore.FindAsync(tx, project, slug);
+        if (
+            old is null
+            && await ProjectQuota.WhyNotOneMoreAsync(tx, project, AgentStore.OfProject, "Agents", options.Quotas.Agents)
+                is { } full
+        )
+            return full;
+        // A secret that was made or given is kept until another is given; it is shown when it is made, and never
+        // again.
+        var keeps = asked.Secret is null && old?.SealedSecret is not null;
+        var agent = new Agent
+        {
+            Project = project,
+            Slug = slug,
+            Kind = asked.Kind,
+            Url = asked.Url,
+            SealedSecret = keeps
+                ? old!.SealedSecret
+                : master.Protect(asked.Secret ?? fresh, Agent.SealPurpose(project, slug)),
+            Settings = SettingsOf(asked),
+            CreatedAt = old?.CreatedAt ?? tx.Now,
+            UpdatedAt = tx.Now,
+        };
+        await AgentStore.PutAsync(tx, agent);
+        return new SavedAgent(agent, old is null, keeps || asked.Secret is not null ? null : fresh);
+    }
+
+    /// <summary>Removes an agent. Returns why that is refused, or null.</summary>
+    /// <param name="caller">Who does it; asked again before each run that is ended.</param>
+    /// <param name="slug">Its name.</param>
+    /// <param name="force">Its live runs fail; else it is not removed while it has any.</param>
+    /// <param name="aborted">The request's.</param>
+    public async Task<Refusal?> DeleteAsync(ProjectCaller caller, string slug, bool force, CancellationToken aborted)
+    {
+        var by = new Actor(caller.Authority.Credential, caller.Authority.LoggedActor);
+        while (true)
+        {
+            caller.EnsureStillAllowed();
+            // The agent last, and in a transaction of its own: its row is held by nobody who holds a run's.
+            var live = await database.WriteAsync<List<Run>?>(async tx =>
+            {
+                if (!await AgentStore.LockAsync(tx, caller.Project, slug))
+                    return null;
+                var found = await RunStore.LiveOfAgentAsync(tx, caller.Project, slug, LiveBatch);
+                if (found.Count == 0)
+                    await AgentStore.DeleteAsync(tx, caller.Project, slug);
+                return found;
+            });
+            if (live is null)
+                return Unknown;
+            if (live.Count == 0)
+                return null;
+            if (!force)
+                return new Refusal(
+                    409,
+                    "The agent has live runs. Wait for them, or give force=1 to fail them.",
+                    "agent_in_use"
+                );
+            foreach (var run in live)
+            {
+                caller.EnsureStillAllowed();
+                // A transaction a run, which locks what everybody locks in their order.
+                await database.WriteAsync(async tx =>
+                    await HeldRun.LockAsync(tx, run.Project, run.Id) is { } locked
+                        ? await machine.EndAsync(
+                            tx,
+                            locked.Project,
+                            locked.Id,
+                            Phase.Failed,
+                            "The agent was removed.",
+                            by,
+                            new Failure("agent_removed", "The agent was removed.")
+                        )
+                        : null
+                );
+            }
+            aborted.ThrowIfCancellationRequested();
+        }
+    }
+
+    private static AgentSettings SettingsOf(PutAgent asked) =>
+        new(
+            asked.Concurrency,
+            asked.IdleSeconds,
+            asked.Deadlines?.QueuedSeconds,
+            asked.Deadlines?.TurnSeconds,
+            asked.Deadlines?.TotalSeconds,
+            asked.Retry?.MaxTries,
+            asked.Links
+        );
+}

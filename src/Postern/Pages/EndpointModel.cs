@@ -1,0 +1,19 @@
+using Postern.Deliveries;
+
+namespace Postern.Pages;
+
+/// <summary>One subscriber to events; null: one is made.</summary>
+/// <param name="Recent">
+/// What became of its deliveries that ended in the last 24 hours, by status; at most 10,000.
+/// </param>
+/// <param name="PausedUntil">Until when this node sends nothing to it; null: it sends.</param>
+internal sealed record EndpointModel(
+    WebhookEndpoint? Endpoint,
+    IReadOnlyDictionary<string, long> Recent,
+    long? PausedUntil
+)
+{
+    public long Delivered => Recent.GetValueOrDefault(Delivery.Delivered);
+
+    public long Dead => Recent.GetValueOrDefault(Delivery.Dead);
+}
