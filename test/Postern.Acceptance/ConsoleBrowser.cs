@@ -13,13 +13,16 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
 {
     private readonly IPlaywright _playwright;
     private readonly IBrowser _browser;
+    private readonly string _url;
+    private readonly string _rootKey;
 
-    private ConsoleBrowser(TestServer server, IPlaywright playwright, IBrowser browser) =>
-        (Server, _playwright, _browser) = (server, playwright, browser);
+    private ConsoleBrowser(string url, string rootKey, IPlaywright playwright, IBrowser browser) =>
+        (_url, _rootKey, _playwright, _browser) = (url, rootKey, playwright, browser);
 
-    public TestServer Server { get; }
+    public static Task<ConsoleBrowser> StartAsync(TestServer server) => StartAsync(server.Url, server.RootKey);
 
-    public static async Task<ConsoleBrowser> StartAsync(TestServer server)
+    /// <summary>For a server wherever it runs, by its address and the key to sign in with.</summary>
+    public static async Task<ConsoleBrowser> StartAsync(string url, string rootKey)
     {
         var playwright = await Playwright.CreateAsync();
         var browser = await playwright.Chromium.LaunchAsync(
@@ -30,7 +33,7 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
                 Args = ["--no-sandbox"],
             }
         );
-        return new ConsoleBrowser(server, playwright, browser);
+        return new ConsoleBrowser(url, rootKey, playwright, browser);
     }
 
     /// <summary>A window, signed in by a key as a person does; by the root key when none is given.</summary>
@@ -50,10 +53,10 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
             }
         );
         var page = await context.NewPageAsync();
-        await page.GotoAsync(Server.Url + "/console/sign-in");
-        await page.Locator("input[name=key]").FillAsync(key ?? Server.RootKey);
+        await page.GotoAsync(_url + "/console/sign-in");
+        await page.Locator("input[name=key]").FillAsync(key ?? _rootKey);
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Sign in" }).ClickAsync();
-        await page.WaitForURLAsync(Server.Url + "/console");
+        await page.WaitForURLAsync(_url + "/console");
         return page;
     }
 
@@ -83,11 +86,11 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
             foreach (var (path, picture) in paths)
             {
                 var where = $"{path}, {scheme}, {width} px";
-                var answer = await page.GotoAsync(Server.Url + "/console" + path);
+                var answer = await page.GotoAsync(_url + "/console" + path);
                 Assert.True(answer!.Status == 200, $"{where}: {answer.Status}");
                 await PictureAsync(page, picture, $"{scheme.ToString().ToLowerInvariant()}-{width}");
                 Assert.True(said.Count == 0, $"{where} says: {string.Join('\n', said)}");
-                Assert.All(asked, url => Assert.StartsWith(Server.Url, url, StringComparison.Ordinal));
+                Assert.All(asked, url => Assert.StartsWith(_url, url, StringComparison.Ordinal));
                 var faults = (await page.RunAxe()).Violations;
                 Assert.True(faults.Length == 0, $"{where}:\n{string.Join('\n', faults.Select(Words))}");
                 if (width > 500)
@@ -109,7 +112,7 @@ internal sealed class ConsoleBrowser : IAsyncDisposable
         var page = await SignedInAsync(width: 390, scripts: false);
         foreach (var (path, _) in paths)
         {
-            Assert.Equal(200, (await page.GotoAsync(Server.Url + "/console" + path))!.Status);
+            Assert.Equal(200, (await page.GotoAsync(_url + "/console" + path))!.Status);
             Assert.True(await page.Locator("h1").IsVisibleAsync(), path);
             // The menu is there without its button.
             Assert.True(await page.Locator("aside a").First.IsVisibleAsync(), path);

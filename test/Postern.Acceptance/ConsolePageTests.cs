@@ -33,7 +33,8 @@ public sealed class ConsolePageTests : IAsyncLifetime
             ("/sessions", null),
             ("/approvals", null),
             ("/deliveries", null),
-            ("/triggers", null)
+            ("/triggers", null),
+            ("/bulk", null)
         );
         await _server.StartSessionAsync("hello");
         await _server.SayAsync("hello", "Hello, door. See https://example.com/a?b=c.");
@@ -56,7 +57,19 @@ public sealed class ConsolePageTests : IAsyncLifetime
         var dead = await DeadLetters.OneAsync(_server, receiver.Url);
         var capture = await CaptureAsync("{\"action\":\"opened\",\"issue\":{\"number\":17}}");
         await Figures.FillAsync(_server);
+        var job = await _server.StartBulkAsync("runs.retry", new { agent = "p" }, "The model is back.");
+        await _server.EndedBulkAsync(job);
+        await _server.FullTriggerAsync("loop", 3);
+        var running = await _server.StartBulkAsync("captures.replay", new { trigger = "user/u/loop" });
         await _browser.CheckAsync(
+            ("/runs?from=2026-01-01", "runs-of-span"),
+            ("/deliveries?status=dead", "dead-letters"),
+            ("/bulk", "bulk"),
+            ("/bulk/ask?action=deliveries.retry&status=dead", "bulk-ask"),
+            ("/bulk/ask?action=runs.cancel&agent=nobody", null),
+            ("/bulk/pause?trigger=user%2Fu%2Floop", "bulk-pause"),
+            ("/bulk/" + job, "bulk-job"),
+            ("/bulk/" + running, "bulk-running"),
             ("", "overview"),
             ("?chart=commit", null),
             ("?chart=runs&span=48h", null),

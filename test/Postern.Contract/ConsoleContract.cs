@@ -81,6 +81,8 @@ public sealed class ConsoleContract
                         "/runs",
                         "/runs?failure=broken&phase=failed&agent=echo",
                         "/runs?stuck=true",
+                        "/runs?from=2026-01-01&to=2100-01-01T00:00:00Z&olderThan=2h&trigger=user/u/t",
+                        "/deliveries?answer=503&created=2026-01-01..",
                         "/runs/" + run,
                         "/sessions",
                         "/sessions?status=ACTIVE",
@@ -111,6 +113,73 @@ public sealed class ConsoleContract
                 Assert.True(page.Status == 200, $"{path}: {page.Status}\n{server.Log.Text}");
             }
         }
+    }
+
+    /// <summary>The questions before something is done to many things, the jobs, and one of them.</summary>
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    public async Task Every_page_of_many_at_once_opens_for_who_may_do_it(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        await server.FullTriggerAsync("t", 2);
+        var job = await server.StartBulkAsync("captures.replay", new { trigger = "user/u/t" });
+        var (_, may) = await ConsoleCookie.OfAsync(server, "write:all", "admin:sessions", "read:runs");
+        var (_, other) = await ConsoleCookie.OfAsync(server, "read:all");
+        foreach (
+            var path in (string[])
+                [
+                    "/bulk",
+                    "/bulk/" + job,
+                    "/bulk/ask?action=runs.cancel&phase=queued,running&created=2026-01-01..&olderThan=1s",
+                    "/bulk/ask?action=runs.retry&failureCode=broken",
+                    "/bulk/ask?action=sessions.close&status=ACTIVE",
+                    "/bulk/ask?action=captures.replay&trigger=user/u/t&status=failed&reason=timed_out",
+                    "/bulk/ask?action=deliveries.retry&status=dead&answer=503&endpoint=orders",
+                    "/bulk/ask?action=deliveries.cancel&status=pending",
+                    "/bulk/pause?trigger=user/u/t",
+                ]
+        )
+        {
+            var page = await server.SendAsync(HttpMethod.Get, "/console" + path, null, null, may.Headers);
+            Assert.True(page.Status == 200, $"{path}: {page.Status}\n{page.Text}\n{server.Log.Text}");
+            var refused = await server.SendAsync(HttpMethod.Get, "/console" + path, null, null, other.Headers);
+            Assert.True(refused.Status is 403 or 404, $"{path}: {refused.Status}");
+        }
+        foreach (
+            var path in (string[])
+                [
+                    "/bulk/ask",
+                    "/bulk/ask?action=runs.pause",
+                    "/bulk/ask?action=runs.cancel&phase=nosuch",
+                    "/bulk/ask?action=runs.cancel&color=red",
+                    "/bulk/ask?action=captures.replay",
+                    "/bulk/ask?action=runs.cancel&olderThan=soon",
+                    "/bulk?size=many",
+                    "/runs?from=yesterday",
+                    "/runs?created=2026-01-01..&from=2026-01-01",
+                ]
+        )
+        {
+            var bad = await server.SendAsync(HttpMethod.Get, "/console" + path, null, null, may.Headers);
+            Assert.True(bad.Status == 400, $"{path}: {bad.Status}");
+        }
+        foreach (
+            var fields in (string[])
+                [
+                    "action=runs.cancel&filter={}&mark=x",
+                    "action=runs.cancel&filter=[]&mark=x",
+                    "action=runs.cancel&filter={&mark=x",
+                    "action=nosuch&filter={}&mark=x",
+                    "filter={}",
+                ]
+        )
+        {
+            var answer = await may.PostAsync(server, "/console/bulk", fields);
+            Assert.True(answer.Status is 400 or 409, $"{fields}: {answer.Status}");
+        }
+        await may.PostAsync(server, $"/console/bulk/{job}/stop");
+        Assert.Equal("stopped", (await server.BulkAsync(job)).GetProperty("status").GetString());
     }
 
     [Theory]

@@ -26,6 +26,7 @@ public sealed partial class TidyTests
         "Approvals",
         "History",
         "Relay",
+        "Bulk",
         "Pages",
         "Hosting",
     ];
@@ -54,6 +55,7 @@ public sealed partial class TidyTests
         ["Sessions"] = ["session", "record", "message", "message_piece", "message_draft", "participant"],
         ["Triggers"] = ["agent_trigger", "capture", "capture_key"],
         ["Approvals"] = ["approval"],
+        ["Bulk"] = ["bulk_preview", "bulk_job", "bulk_skip"],
         ["Pages"] = ["console_once"],
         ["Relay"] =
         [
@@ -314,6 +316,7 @@ public sealed partial class TidyTests
         "Schemas",
         "PageFilters",
         "WorkflowPicture",
+        "BulkFilter",
         "ConsoleForm",
         "Timeline",
         "ChartTable",

@@ -31,6 +31,7 @@ internal static class DoorRequests
         AddSessions(table);
         AddApprovals(table);
         AddDeliveries(table);
+        BulkDoorRequests.AddTo((door, make) => table[door] = s => make(s));
         ConsoleDoorRequests.AddTo((door, make) => table[door] = s => make(s));
         foreach (var kind in (string[])["user", "org"])
             AddTriggers(table, kind);

@@ -23,6 +23,7 @@ internal static class AccessFeature
             .AddSingleton<Rates>()
             .AddSingleton<SenderGate>()
             .AddSingleton<AccessInMemory>()
+            .AddSingleton<Mandates>()
             .AddSingleton<Gate>()
             .AddSingleton<Projects>();
         services

@@ -101,6 +101,12 @@ internal abstract class Authority
     /// </summary>
     public virtual KeyGrant? Grant => null;
 
+    /// <summary>
+    /// What a job keeps of it, so that it can be asked again when the request is over; null when no job can be started
+    /// with it.
+    /// </summary>
+    public virtual Mandate? Mandate => null;
+
     /// <summary>A browser adds it to every request, also to those that another site has made it send.</summary>
     public virtual bool IsAmbient => false;
 }

@@ -26,6 +26,20 @@ internal sealed class ConsoleAuthority(ConsoleSessionEntry session, Authority in
 
     public override KeyGrant? Grant => inner.Grant;
 
+    /// <summary>The key's; of a person without a key it ends with the session.</summary>
+    public override Mandate Mandate =>
+        inner.Mandate is { } key
+            ? key with
+            {
+                Credential = Credential,
+            }
+            : new Mandate(Credential, LoggedActor)
+            {
+                Identity = Actor,
+                Session = session.Row.Id,
+                Scopes = [.. Scopes.Listed.Select(s => s.ToString())],
+            };
+
     public override string Bucket => "console " + session.Row.Id;
 
     public override (int Burst, int PerSecond)? OwnRate => (Burst, PerSecond);

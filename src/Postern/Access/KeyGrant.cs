@@ -23,6 +23,8 @@ internal sealed class KeyGrant(KeyEntry entry, byte[] secret) : Authority
 
     public override KeyGrant Grant => this;
 
+    public override Mandate Mandate => new(Credential, LoggedActor) { KeyId = entry.Row.Id, Secret = secret };
+
     public override Lineage Lineage => new(entry, secret, [], null);
 
     /// <summary>The same secret of the key, as a transaction reads its row.</summary>

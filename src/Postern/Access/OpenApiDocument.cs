@@ -25,6 +25,7 @@ internal sealed class OpenApiDocument
         ["env"] = "The environment that the client names; all are the same to this server.",
         ["id"] = "The id.",
         ["io"] = "The channel: in is what users say, out what the agent says.",
+        ["job"] = "The id of a job over many things.",
         ["key"] = "The session's key, agent:{slug}:{name}, or its name alone. Percent-encoded.",
         ["name"] = "The name of a side channel.",
         ["owner"] = "Whose trigger it is.",

@@ -12,6 +12,7 @@ internal static class DeliveriesFeature
             .AddSingleton<HostResolver>(System.Net.Dns.GetHostAddressesAsync)
             .AddSingleton<OutboundGuard>()
             .AddSingleton<DeliveryStore>()
+            .AddSingleton<DeliveryMatches>()
             .AddSingleton<DeliverySender>()
             .AddSingleton<Outbox>()
             .AddSingleton<DeliveryRecorder>()

@@ -13,6 +13,9 @@ internal sealed record DeliveryFilter(
     /// <summary>A condition on the table that all of them fulfil.</summary>
     public string? Shown { get; init; }
 
+    /// <summary>What its last attempt was answered: see <see cref="DeadSum.Answer"/>.</summary>
+    public string? Answer { get; init; }
+
     /// <summary>Without those that were sent again at this time or later.</summary>
     public long? NotReplayedSince { get; init; }
 }

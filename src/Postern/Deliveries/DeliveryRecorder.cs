@@ -64,17 +64,20 @@ internal sealed class DeliveryRecorder(Database database, Outbox outbox, IEnumer
     /// failure and not told.
     /// </summary>
     public Task<bool> EndUnsentAsync(Delivery delivery, string why, bool tell = true) =>
-        database.WriteAsync(async tx =>
-        {
-            var purpose = PurposeOf(delivery);
-            await purpose.LockAsync(tx, delivery);
-            if (!await DeliveryEnd.EndAsync(tx, delivery, null, why))
-                return false;
-            await purpose.EndedAsync(tx, delivery, null, why);
-            if (tell)
-                await TellDeadAsync(tx, delivery, why);
-            return true;
-        });
+        database.WriteAsync(tx => EndUnsentAsync(tx, delivery, why, tell));
+
+    /// <inheritdoc cref="EndUnsentAsync(Delivery, string, bool)"/>
+    public async ValueTask<bool> EndUnsentAsync(Tx tx, Delivery delivery, string why, bool tell = true)
+    {
+        var purpose = PurposeOf(delivery);
+        await purpose.LockAsync(tx, delivery);
+        if (!await DeliveryEnd.EndAsync(tx, delivery, null, why))
+            return false;
+        await purpose.EndedAsync(tx, delivery, null, why);
+        if (tell)
+            await TellDeadAsync(tx, delivery, why);
+        return true;
+    }
 
     /// <summary>What a delivery is for.</summary>
     /// <exception cref="InvalidOperationException">Nobody knows its purpose.</exception>

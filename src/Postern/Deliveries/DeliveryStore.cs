@@ -187,6 +187,15 @@ internal sealed class DeliveryStore(Database database)
             id
         );
 
+    /// <summary>The same without a lock: for whoever locks what comes before it first.</summary>
+    public static ValueTask<Delivery?> PeekAsync(Tx tx, string project, string id) =>
+        tx.FirstAsync(
+            $"SELECT {Row<Delivery>.Columns} FROM delivery WHERE project = $1 AND id = $2",
+            Row<Delivery>.Read,
+            project,
+            id
+        );
+
     /// <param name="project">Whose it is.</param>
     /// <param name="id">Its id.</param>
     /// <param name="shown">A condition on the table that it must fulfil; null: none.</param>
@@ -285,7 +294,7 @@ internal sealed class DeliveryStore(Database database)
     private static (long, string)? Place(string? before) => before is null ? null : (0, before);
 
     /// <summary>What an index serves comes first: a stretch goes through nothing else.</summary>
-    private static ListQuery Narrow(Tx tx, string project, DeliveryFilter filter)
+    public static ListQuery Narrow(Tx tx, string project, DeliveryFilter filter)
     {
         var query = (filter.Status, filter.Subject) switch
         {
@@ -301,6 +310,7 @@ internal sealed class DeliveryStore(Database database)
             .And("purpose = {0}", filter.Purpose)
             .And("created_at >= {0}", filter.Since)
             .And("created_at < {0}", filter.Until)
+            .And(DeliveryMatches.IsAnswered, filter.Answer)
             .And("(replayed_at IS NULL OR replayed_at < {0})", filter.NotReplayedSince);
         return filter.Shown is null ? query : query.And(filter.Shown);
     }

@@ -60,9 +60,14 @@ internal static class RunQuery
     public static bool TryReadSpan(IQueryCollection query, string name, out long? from, out long? to)
     {
         (from, to) = (null, null);
-        if (!query.TryGetValue(name, out var span))
-            return true;
-        var ends = span.ToString().Split("..");
+        return !query.TryGetValue(name, out var span) || TryParseSpan(span.ToString(), out from, out to);
+    }
+
+    /// <summary><c>from..to</c>, either of which may be left out.</summary>
+    public static bool TryParseSpan(string text, out long? from, out long? to)
+    {
+        (from, to) = (null, null);
+        var ends = text.Split("..");
         return ends.Length == 2 && TryEnd(ends[0], out from) && TryEnd(ends[1], out to);
     }
 

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Console;
 using Postern.Access;
 using Postern.Agents;
 using Postern.Approvals;
+using Postern.Bulk;
 using Postern.Deliveries;
 using Postern.Dispatch;
 using Postern.History;
@@ -126,7 +127,8 @@ internal static class Server
             .MapDeliveries(services)
             .MapSessions(services)
             .MapHistory(services)
-            .MapPlane(services);
+            .MapPlane(services)
+            .MapBulk(services);
         services.GetRequiredService<ConsoleRoutes>().Map(doors);
         doors.MapTo(app);
         return doors;
@@ -163,7 +165,8 @@ internal static class Server
             .AddDispatch()
             .AddApprovals()
             .AddHistory()
-            .AddPlane();
+            .AddPlane()
+            .AddBulk();
         ConsoleRoutes.Compose(services);
     }
 

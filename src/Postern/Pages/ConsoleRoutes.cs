@@ -45,6 +45,7 @@ internal sealed class ConsoleRoutes(PosternOptions options, PageWriter writer, I
             .AddSingleton<IPages, ListStreams>()
             .AddSingleton<IPages, ServerPages>()
             .AddSingleton<ExactFinds>()
+            .AddSingleton<IPages, BulkPages>()
             .AddSingleton<IPages, FindPages>()
             .AddBackground<ConsoleRetention>();
 

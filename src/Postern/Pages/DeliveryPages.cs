@@ -1,5 +1,6 @@
 using Postern.Access;
 using Postern.Deliveries;
+using Postern.Dispatch;
 using Postern.Http;
 using Postern.Storage;
 
@@ -10,6 +11,7 @@ internal sealed class DeliveryPages(
     PageWriter writer,
     FormWrites writes,
     DeliveryStore deliveries,
+    DeliveryMatches matches,
     Redelivery again,
     DeliveryWhy whys,
     HiddenSubjects hidden,
@@ -18,7 +20,7 @@ internal sealed class DeliveryPages(
 {
     private const int DeliverySegment = 2;
     private static readonly string[] Statuses = [Delivery.Pending, Delivery.Delivered, Delivery.Dead];
-    private static readonly string[] Filters = ["status", "endpoint", "purpose", "subject"];
+    private static readonly string[] Filters = ["status", "endpoint", "purpose", "subject", "answer", "created"];
 
     public void Map(PageDoors pages)
     {
@@ -37,13 +39,21 @@ internal sealed class DeliveryPages(
             return wrong;
         if (filters["status"].Length > 0 && !Statuses.Contains(filters["status"], StringComparer.Ordinal))
             return PageFilters.Bad($"status: {filters["status"]} is none");
+        if (
+            !RunQuery.TryReadSpan(context.Http.Request.Query, "created", out var from, out var to)
+            && filters["created"].Length > 0
+        )
+            return PageFilters.Bad("created is from..to in ISO 8601, such as 2026-01-31..2026-02-01");
         var filter = new DeliveryFilter(
             Text("status"),
             WebhookEndpoints.Named(Text("endpoint")),
             Text("purpose"),
-            Text("subject")
+            Text("subject"),
+            from,
+            to + 1
         )
         {
+            Answer = Text("answer"),
             Shown = Shown(context),
         };
         var found = await deliveries.ListAsync(
@@ -57,6 +67,13 @@ internal sealed class DeliveryPages(
         return await writer.PageAsync<DeliveriesPage, DeliveriesModel>(
             context,
             new DeliveriesModel(found, filters, [.. again.Purposes.Order(StringComparer.Ordinal)], reasons)
+            {
+                // Nobody looks for the dead among the delivered.
+                Dead =
+                    context.Waiting.DeadLetters > 0 && filters["status"] is "" or Delivery.Dead && filters.After is null
+                        ? await matches.DeadAsync(context.Project, Shown(context))
+                        : [],
+            }
         );
 
         string? Text(string name) => filters[name] is { Length: > 0 } text ? text : null;

@@ -28,5 +28,14 @@ internal sealed record MenuItem(string Path, string Label, string Icon, long Cou
             yield return new("/playground", "Playground", "beaker");
         if (context.MayAdmin && context.IsDefaultProject)
             yield return new("/server", "Server", "tools");
+        if (MayBulk(context))
+            yield return new("/bulk", "Many at once", "sync");
     }
+
+    /// <summary>Whether there is an action on many things that whoever looks may do.</summary>
+    private static bool MayBulk(PageContext context) =>
+        context.May("write", "runs")
+        || context.May("admin", "sessions")
+        || context.May("write", "deliveries")
+        || context.May("trigger", "triggers");
 }

@@ -1,8 +1,6 @@
 using Postern.Access;
 using Postern.Dispatch;
-using Postern.Http;
 using Postern.Runs;
-using Postern.Sessions;
 using Postern.Storage;
 
 namespace Postern.Pages;
@@ -17,18 +15,6 @@ internal sealed class RunLists(
     Database database
 ) : IPages
 {
-    private static readonly string[] Filters =
-    [
-        "phase",
-        "agent",
-        "trigger",
-        "session",
-        "failure",
-        "tag",
-        "status",
-        "created",
-    ];
-
     public void Map(PageDoors pages) =>
         pages.Page("/runs", Authorization.Needs("read", "runs"), List).WithSummary("The runs");
 
@@ -36,30 +22,10 @@ internal sealed class RunLists(
     {
         if (context.Http.Request.Query.ContainsKey(StuckPages.Filter))
             return await stuck.ListAsync(context);
-        if (!PageFilters.Read(context.Http, Filters).Try(out var filters, out var wrong))
+        if (!PageFilters.Read(context.Http, RunsFilter.Names).Try(out var filters, out var wrong))
             return wrong;
-        if (filters.List("phase").FirstOrDefault(p => !Phase.All.Contains(p, StringComparer.Ordinal)) is { } word)
-            return PageFilters.Bad($"phase: {word} is no phase");
-        if (
-            !RunQuery.TryReadSpan(context.Http.Request.Query, "created", out var from, out var to)
-            && filters["created"].Length > 0
-        )
-            return PageFilters.Bad("created is from..to in ISO 8601, such as 2026-01-31..2026-02-01");
-        var filter = new RunFilter(
-            filters.List("status"),
-            filters.List("phase"),
-            filters.List("agent"),
-            filters.List("session"),
-            filters.List("trigger"),
-            filters.List("tag"),
-            from,
-            to,
-            filters.After,
-            context.MayAdmin ? null : SessionStore.IsNotOfInternal("run")
-        )
-        {
-            FailureCodes = filters.List("failure"),
-        };
+        if (!RunsFilter.Read(context, filters).Try(out var filter, out var unfit))
+            return unfit;
         var found = await runs.ListAsync(context.Project, filter, filters.Size, context.Http.RequestAborted);
         var counted = await counts.OfAsync(context.Project, filter);
         var reasons = await database.ReadAsync(tx => whys.OfAllAsync(tx, found.Rows));

@@ -10,7 +10,7 @@ namespace Postern.Pages;
 internal sealed record RunsModel(
     Listed<Run> Found,
     PageFilters Filters,
-    IReadOnlyDictionary<string, List<(string Value, long Count)>> Counts,
+    RunsCounted Counts,
     IReadOnlyDictionary<string, Why> Whys
 )
 {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Postern.Http;
 
 namespace Postern.Pages;
 
@@ -16,6 +17,15 @@ internal static class Spans
             < 172_800_000_000 => $"{microseconds / 3_600_000_000} h",
             _ => $"{microseconds / 86_400_000_000} d",
         };
+
+    /// <summary>From when to when, in UTC: with the day where it is not today.</summary>
+    public static string Between(long first, long last, long now)
+    {
+        var (from, to, today) = (Wire.Instant(first), Wire.Instant(last), Wire.Instant(now).Date);
+        var begin = from.ToString(from.Date == today ? "HH:mm" : "MMM d HH:mm", CultureInfo.InvariantCulture);
+        var end = to.ToString(to.Date == from.Date ? "HH:mm" : "MMM d HH:mm", CultureInfo.InvariantCulture);
+        return last - first < 60_000_000 ? begin : $"{begin}–{end}";
+    }
 
     private static string Number(double seconds) => seconds.ToString("0.##", CultureInfo.InvariantCulture);
 }

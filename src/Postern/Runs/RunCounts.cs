@@ -5,39 +5,50 @@ namespace Postern.Runs;
 /// <summary>How many of the runs that a filter finds have which agent, trigger, phase and failure.</summary>
 internal sealed class RunCounts(Database database)
 {
-    /// <summary>Rows that are counted at most: the newest.</summary>
+    /// <summary>Runs that are counted at most: the newest of those that are found.</summary>
     public const int Most = 10_000;
     private const int MostNames = 8;
+    private static readonly ListOrder Newest = new("run", "created_at");
 
-    /// <summary>The columns that can be counted by.</summary>
-    public static readonly IReadOnlyList<(string Name, string Column)> By =
-    [
-        ("phase", "phase"),
-        ("agent", "agent"),
-        ("trigger", "trigger_key"),
-        ("failure", "failure_code"),
-    ];
-
-    /// <summary>For each name, its most frequent values with their numbers; null values are left out.</summary>
-    public ValueTask<Dictionary<string, List<(string Value, long Count)>>> OfAsync(string project, RunFilter filter) =>
+    /// <summary>
+    /// Counts the newest that the filter finds, within a stretch of the list: what it costs does not grow with it.
+    /// </summary>
+    public ValueTask<RunsCounted> OfAsync(string project, RunFilter filter) =>
         database.SearchAsync(async tx =>
         {
-            var found = new Dictionary<string, List<(string, long)>>(StringComparer.Ordinal);
-            foreach (var (name, column) in By)
-            {
-                var query = RunStore.Narrow(tx, project, filter);
-                var (rows, names) = (query.Arg((long)Most), query.Arg((long)MostNames));
-                found[name] = await tx.ListAsync(
-                    $"""
-                    SELECT {column}, COUNT(*) FROM (
-                      SELECT {column} FROM run WHERE {query.Where}
-                      ORDER BY created_at DESC, id DESC LIMIT {rows}) AS counted
-                    WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY COUNT(*) DESC, {column} LIMIT {names}
-                    """,
-                    r => (r.GetString(0), r.GetInt64(1)),
-                    query.Args
+            var query = RunStore.Narrow(tx, project, filter);
+            var from = filter.To is { } to ? (to + 1, "") : ((long, string)?)null;
+            var end = await query.EndOfStretchAsync(Newest, from, ListSearch.Stretch);
+            var rows = await query
+                .UpTo(Newest, end)
+                .ReadAsync(
+                    Newest,
+                    "phase, agent, trigger_key, failure_code, ended_at",
+                    r => new Counted(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.TextOrNull(3), r.IsDBNull(4)),
+                    Most
                 );
-            }
-            return found;
+            return new RunsCounted(
+                [
+                    ("phase", Of(rows, r => r.Phase)),
+                    ("agent", Of(rows, r => r.Agent)),
+                    ("trigger", Of(rows, r => r.Trigger)),
+                    ("failure", Of(rows, r => r.Failure)),
+                ],
+                Of(rows.Where(r => r.IsLive), r => r.Trigger),
+                rows.Count == Most || end is not null
+            );
         });
+
+    /// <summary>The most frequent values with their numbers; what has none is left out.</summary>
+    private static List<(string Value, long Count)> Of(IEnumerable<Counted> rows, Func<Counted, string?> value) =>
+        [
+            .. rows.GroupBy(value, StringComparer.Ordinal)
+                .Where(g => g.Key is not null)
+                .Select(g => (g.Key!, g.LongCount()))
+                .OrderByDescending(g => g.Item2)
+                .ThenBy(g => g.Item1, StringComparer.Ordinal)
+                .Take(MostNames),
+        ];
+
+    private sealed record Counted(string Phase, string Agent, string? Trigger, string? Failure, bool IsLive);
 }

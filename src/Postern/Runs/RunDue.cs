@@ -50,6 +50,21 @@ internal static class RunDue
         return rows.ToDictionary(r => r.Item1, r => r.Item2, StringComparer.Ordinal);
     }
 
+    /// <summary>
+    /// A trigger has made this run in this transaction, so nobody else can hold it: it is listed and counted by it.
+    /// </summary>
+    /// <param name="trigger">As scopes name it.</param>
+    public static ValueTask<int> SetTriggerAsync(Tx tx, string project, string id, string trigger) =>
+        tx.ExecuteAsync(
+            $"""
+            UPDATE run SET trigger_key = $3 WHERE (project, id) IN (
+              SELECT project, id FROM run WHERE project = $1 AND id = $2{tx.ForUpdateSkipLocked})
+            """,
+            project,
+            id,
+            trigger
+        );
+
     /// <summary>There is work: some node takes it as soon as it sees it.</summary>
     public static async ValueTask MakeDueAsync(Tx tx, string project, string id)
     {

@@ -15,6 +15,7 @@ internal static class RunsFeature
             .AddSingleton<RunStore>()
             .AddSingleton<RunEvents>()
             .AddSingleton<RunCounts>()
+            .AddSingleton<RunMatches>()
             .AddSingleton<Reactions<RunCreated>>()
             .AddSingleton<Reactions<RunMoved>>()
             .AddSingleton<Reactions<RunForgotten>>();

@@ -173,37 +173,36 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
         SessionFilter filter,
         int limit,
         CancellationToken cancel
-    )
-    {
-        return ListSearch.FindAsync(
+    ) =>
+        ListSearch.FindAsync(
             database,
             filter.Before is null ? Newest : Oldest,
             (filter.Before ?? filter.After)?.Place,
             limit,
-            Narrow,
+            tx => Narrow(tx, project, filter),
             Row<Session>.Columns,
             Row<Session>.Read,
             s => (s.CreatedAt, s.Id),
             cancel
         );
 
-        ListQuery Narrow(Tx tx)
-        {
-            var query = new ListQuery(tx, "project = $1", project)
-                .AnyOf("type", filter.Types)
-                .AnyOf("agent", filter.Agents)
-                .AnyOf("external_id", filter.ExternalIds)
-                .HoldsAnyOf("tags", filter.Tags)
-                .And("created_at >= {0}", filter.From)
-                .And("created_at <= {0}", filter.To);
-            if (!filter.WithInternal)
-                query.And("NOT " + IsInternal("external_id"));
-            if (filter.Statuses.Count == 0)
-                return query;
-            var now = query.Arg(tx.Now);
-            var tests = filter.Statuses.Order(StringComparer.Ordinal).Select(s => StatusTest(s, now));
-            return query.And("(" + string.Join(" OR ", tests) + ")");
-        }
+    /// <summary>The conditions of a list, without the place where its page begins.</summary>
+    public static ListQuery Narrow(Tx tx, string project, SessionFilter filter)
+    {
+        var query = new ListQuery(tx, "project = $1", project)
+            .AnyOf("type", filter.Types)
+            .AnyOf("agent", filter.Agents)
+            .AnyOf("external_id", filter.ExternalIds)
+            .HoldsAnyOf("tags", filter.Tags)
+            .And("created_at >= {0}", filter.From)
+            .And("created_at <= {0}", filter.To);
+        if (!filter.WithInternal)
+            query.And("NOT " + IsInternal("external_id"));
+        if (filter.Statuses.Count == 0)
+            return query;
+        var now = query.Arg(tx.Now);
+        var tests = filter.Statuses.Order(StringComparer.Ordinal).Select(s => StatusTest(s, now));
+        return query.And("(" + string.Join(" OR ", tests) + ")");
     }
 
     /// <summary>The sessions whose ids or external ids begin with a text.</summary>

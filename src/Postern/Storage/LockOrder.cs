@@ -33,6 +33,8 @@ internal sealed partial class LockOrder
         ["webhook_endpoint"],
         ["relay_code"],
         ["relay_plane"],
+        ["bulk_job"],
+        ["bulk_preview"],
     ];
 
     /// <summary>
@@ -52,6 +54,7 @@ internal sealed partial class LockOrder
         "delivery_attempt",
         "event",
         "audit",
+        "bulk_skip",
         // A statement of its own, about once a minute.
         "agent_asked",
         // Of the relays that were joined: a statement each, and the audit.

@@ -18,6 +18,9 @@ internal static class Topics
     /// <summary>Something in a list of a project changed: <c>runs</c>, <c>sessions</c>, and so on.</summary>
     public static string List(string project, string list) => project + "/list/" + list;
 
+    /// <summary>A job over many things was started.</summary>
+    public const string Bulk = "bulk";
+
     /// <summary>A run of a <c>pull</c> agent can be claimed.</summary>
     public static string Claimable(string project, string agent) => project + "/claim/" + agent;
 

@@ -31,13 +31,15 @@ internal sealed class CaptureStart(
     /// <param name="delivery">The name that a repeat of it has too; null when a repeat cannot be told.</param>
     /// <param name="passes">Whether the filter lets it through.</param>
     /// <param name="alsoKnownAs">Another name that a repeat has, where it came through a relay.</param>
+    /// <param name="also">What is written in the same transaction when it is taken; null: nothing.</param>
     public async Task<CaptureOutcome> TakeAsync(
         Trigger trigger,
         InboundRequest incoming,
         InboundBody body,
         string? delivery,
         bool passes,
-        string? alsoKnownAs = null
+        string? alsoKnownAs = null,
+        Func<Tx, ValueTask>? also = null
     )
     {
         var id = Id.NewGuid(database.Now);
@@ -82,7 +84,10 @@ internal sealed class CaptureStart(
                 };
                 if (!passes)
                     return await FilterAsync(tx, trigger, capture);
-                return await StartAsync(tx, trigger, capture, prompt, key);
+                var taken = await StartAsync(tx, trigger, capture, prompt, key);
+                if (also is not null)
+                    await also(tx);
+                return taken;
             });
         }
         catch (TriggerFullException)
@@ -208,8 +213,12 @@ internal sealed class CaptureStart(
                 Writer.Server
             );
         var run = (await SessionStore.LockAsync(tx, session.Project, session.Id))!.CurrentRun;
-        if (run is not null && run != session.CurrentRun && trigger.DeadlineSeconds is { } deadline)
-            await RunDue.SetTimeLimitAsync(tx, session.Project, run, deadline);
+        if (run is not null && run != session.CurrentRun)
+        {
+            await RunDue.SetTriggerAsync(tx, session.Project, run, trigger.Name.Scope);
+            if (trigger.DeadlineSeconds is { } deadline)
+                await RunDue.SetTimeLimitAsync(tx, session.Project, run, deadline);
+        }
         var reason = trigger.SessionMode == Trigger.ByKey && key is null ? Capture.SessionKeyMissing : null;
         await CaptureStore.InsertAsync(
             tx,

@@ -66,7 +66,13 @@ internal sealed class TriggerActions(
     /// <param name="trigger">Its trigger.</param>
     /// <param name="capture">The request.</param>
     /// <param name="body">Another body in place of its own; null: its own.</param>
-    public async Task<Checked<string>> ReplayAsync(Trigger trigger, Capture capture, byte[]? body = null)
+    /// <param name="also">What is written in the same transaction when it is taken; null: nothing.</param>
+    public async Task<Checked<string>> ReplayAsync(
+        Trigger trigger,
+        Capture capture,
+        byte[]? body = null,
+        Func<Tx, ValueTask>? also = null
+    )
     {
         if (!trigger.IsActive)
             return new Refusal(409, "Trigger is paused", "trigger_paused");
@@ -74,7 +80,9 @@ internal sealed class TriggerActions(
         if (body is not null)
             incoming = incoming.WithBody(body);
         using var understood = InboundBody.OfCaptured(incoming, InboundRoutes.MaxBody);
-        return await start.TakeAsync(trigger, incoming, understood, null, passes: true) is CaptureOutcome.Taken taken
+        return
+            await start.TakeAsync(trigger, incoming, understood, null, passes: true, also: also)
+                is CaptureOutcome.Taken taken
             ? taken.Id
             : InboundRoutes.Full;
     }

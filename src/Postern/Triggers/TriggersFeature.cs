@@ -12,6 +12,7 @@ internal static class TriggersFeature
             .AddSingleton<TriggerStore>()
             .AddSingleton<RelayedTriggers>()
             .AddSingleton<CaptureStore>()
+            .AddSingleton<CaptureMatches>()
             .AddSingleton<CaptureProgress>()
             .AddSingleton<CaptureStart>()
             .AddSingleton<TriggerFields>()

@@ -1,0 +1,116 @@
+using Postern.Access;
+using Postern.Deliveries;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Bulk;
+
+/// <summary>Sends many dead deliveries again, or gives up many that are pending.</summary>
+internal sealed class DeliveryBulk(
+    bool retries,
+    Database database,
+    DeliveryMatches matches,
+    Redelivery again,
+    DeliveryRecorder recorder,
+    HiddenSubjects hidden
+) : BulkAction
+{
+    public const string Retry = "deliveries.retry";
+    public const string Cancel = "deliveries.cancel";
+    private static readonly string[] Statuses = [Delivery.Pending, Delivery.Delivered, Delivery.Dead];
+
+    public override string Name => retries ? Retry : Cancel;
+
+    public override string Audited => retries ? "delivery.retried" : "delivery.cancelled";
+
+    public override RequiredScope RequiredScope { get; } = new("write", "deliveries");
+
+    public override IReadOnlyList<string> Filters { get; } =
+    ["status", "endpoint", "purpose", "subject", "answer", "created", "olderThan"];
+
+    public override string? WhyUnreadable(BulkFilter filter) =>
+        filter.WhyUnreadable("status", "endpoint", "purpose", "subject", "answer")
+        ?? (
+            filter.One("status") is { } status && !Statuses.Contains(status, StringComparer.Ordinal)
+                ? "filter.status must be one of " + string.Join(", ", Statuses)
+                : null
+        );
+
+    public override async ValueTask<Listed<string>> PageAsync(
+        string project,
+        BulkScope scope,
+        (long At, string Id)? after,
+        int limit,
+        CancellationToken cancel
+    ) => await matches.PageAsync(project, FilterOf(scope), after?.Id, limit, cancel);
+
+    public override Task DoAsync(BulkItem item, Func<Tx, Skip?, ValueTask> note) =>
+        database.WriteAsync(async tx =>
+        {
+            var (project, id) = (item.Job.Project, item.Id);
+            var skip = retries
+                ? await RetryAsync(tx, project, id, FilterOf(item.Scope))
+                : await CancelAsync(tx, item, FilterOf(item.Scope));
+            await note(tx, skip);
+            return 0;
+        });
+
+    private async ValueTask<Skip?> RetryAsync(Tx tx, string project, string id, DeliveryFilter filter)
+    {
+        if (
+            await DeliveryStore.FindAsync(tx, project, id) is not { } delivery
+            || !await DeliveryMatches.IsFoundAsync(tx, project, id, filter)
+        )
+            return Skip.Changed;
+        // What arrived is not sent again, and what is pending is on its way.
+        if (delivery.Status != Delivery.Dead)
+            return new Skip("not_dead", $"It is {delivery.Status}.");
+        return await again.RequeueAsync(tx, delivery) is { } why ? new Skip("not_retryable", why) : null;
+    }
+
+    private async ValueTask<Skip?> CancelAsync(Tx tx, BulkItem item, DeliveryFilter filter)
+    {
+        var (project, id) = (item.Job.Project, item.Id);
+        if (
+            await DeliveryStore.PeekAsync(tx, project, id) is not { } delivery
+            || !await DeliveryMatches.IsFoundAsync(tx, project, id, filter)
+        )
+            return Skip.Changed;
+        if (delivery.Status != Delivery.Pending)
+            return new Skip("not_pending", $"It is {delivery.Status}.");
+        var why = item.Job.Reason is { } reason ? "It was cancelled: " + reason : "It was cancelled.";
+        return await recorder.EndUnsentAsync(tx, delivery, why)
+            ? null
+            : new Skip("not_pending", "It ended in this moment.");
+    }
+
+    public override async ValueTask<Arrivals?> ArrivedAsync(string project, IReadOnlyList<string> items)
+    {
+        if (!retries)
+            return null;
+        var statuses = await matches.StatusesAsync(project, items);
+        return new Arrivals(
+            statuses.GetValueOrDefault(Delivery.Delivered),
+            statuses.GetValueOrDefault(Delivery.Pending)
+        );
+    }
+
+    private DeliveryFilter FilterOf(BulkScope scope)
+    {
+        var (from, to) = scope.Made;
+        var filter = scope.Filter;
+        return new DeliveryFilter(
+            filter.One("status"),
+            WebhookEndpoints.Named(filter.One("endpoint")),
+            filter.One("purpose"),
+            filter.One("subject"),
+            from,
+            // Its end is none of the span; that of a job is.
+            to + 1
+        )
+        {
+            Answer = filter.One("answer"),
+            Shown = scope.WithInternal ? null : hidden.IsShown("delivery"),
+        };
+    }
+}

@@ -1,0 +1,27 @@
+namespace Postern.Deliveries;
+
+/// <summary>Dead deliveries to one endpoint that were answered alike.</summary>
+/// <param name="Endpoint">As deliveries name it.</param>
+/// <param name="Answer">The last answer: a status, one of <see cref="SendCategory"/>, or <see cref="Unsent"/>.</param>
+/// <param name="Count">How many.</param>
+/// <param name="First">When the first was made, microseconds.</param>
+/// <param name="Last">When the last was made.</param>
+internal sealed record DeadSum(string Endpoint, string Answer, long Count, long First, long Last)
+{
+    /// <summary>Nothing was sent before it was given up.</summary>
+    public const string Unsent = "unsent";
+
+    /// <summary>The answer in words.</summary>
+    public string Words =>
+        Answer switch
+        {
+            Unsent => "never sent",
+            SendCategory.Timeout => "no answer in time",
+            SendCategory.Dns => "name not resolved",
+            SendCategory.Tls => "TLS not accepted",
+            SendCategory.Connection => "not reached",
+            SendCategory.AddressRefused => "address refused",
+            _ when long.TryParse(Answer, out _) => "answered " + Answer,
+            _ => Answer.Replace('_', ' '),
+        };
+}

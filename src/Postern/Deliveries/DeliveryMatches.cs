@@ -1,0 +1,96 @@
+using System.Text.Json;
+using Postern.Storage;
+
+namespace Postern.Deliveries;
+
+/// <summary>
+/// What a filter finds, by the ids alone: for what is done to many deliveries; and what has become of them.
+/// </summary>
+internal sealed class DeliveryMatches(Database database)
+{
+    /// <summary>Dead deliveries that are summed up at most: the newest.</summary>
+    public const int MostSummed = 10_000;
+    private const int MostSums = 50;
+    private static readonly ListOrder Newest = new("delivery", null);
+
+    /// <summary>A page of ids, newest first.</summary>
+    public ValueTask<Listed<string>> PageAsync(
+        string project,
+        DeliveryFilter filter,
+        string? before,
+        int limit,
+        CancellationToken cancel
+    ) =>
+        ListSearch.FindAsync(
+            database,
+            Newest,
+            before is null ? null : (0, before),
+            limit,
+            tx => DeliveryStore.Narrow(tx, project, filter),
+            "id",
+            r => r.GetString(0),
+            id => (0, id),
+            cancel
+        );
+
+    /// <summary>Whether a filter finds this delivery.</summary>
+    public static async ValueTask<bool> IsFoundAsync(Tx tx, string project, string id, DeliveryFilter filter)
+    {
+        var query = DeliveryStore.Narrow(tx, project, filter).And("id = {0}", id);
+        return await tx.FirstAsync($"SELECT 1 FROM delivery WHERE {query.Where}", r => r.GetInt64(0), query.Args) == 1;
+    }
+
+    /// <summary>How many of some deliveries have which status.</summary>
+    /// <param name="ids">10,000 at most.</param>
+    public ValueTask<Dictionary<string, long>> StatusesAsync(string project, IReadOnlyList<string> ids) =>
+        database.SearchAsync(async tx =>
+        {
+            var counted = await tx.ListAsync(
+                $"""
+                SELECT status, COUNT(*) FROM delivery WHERE project = $1 AND {tx.IsAnyOf("id", "$2")} GROUP BY status
+                """,
+                r => (r.GetString(0), r.GetInt64(1)),
+                project,
+                JsonSerializer.Serialize(ids)
+            );
+            return counted.ToDictionary(c => c.Item1, c => c.Item2, StringComparer.Ordinal);
+        });
+
+    /// <summary>
+    /// The dead deliveries, summed by their endpoint and by what it answered last, most first. Of more than
+    /// <see cref="MostSummed"/> the newest.
+    /// </summary>
+    /// <param name="shown">A condition on the table that they fulfil; null: none.</param>
+    public ValueTask<List<DeadSum>> DeadAsync(string project, string? shown) =>
+        database.SearchAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT endpoint, answer, COUNT(*), MIN(created_at), MAX(created_at) FROM (
+                  SELECT d.endpoint, d.created_at, {AnswerOf("a")} AS answer FROM (
+                    SELECT project, id, endpoint, created_at, attempts FROM delivery
+                    WHERE project = $1 AND status = 'dead'{(shown is null ? "" : " AND " + shown)}
+                    ORDER BY id DESC LIMIT $2) AS d
+                  LEFT JOIN delivery_attempt a ON a.project = d.project AND a.delivery = d.id AND a.number = d.attempts
+                ) AS dead
+                GROUP BY endpoint, answer ORDER BY COUNT(*) DESC, endpoint, answer LIMIT $3
+                """,
+                r => new DeadSum(r.GetString(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4)),
+                project,
+                (long)MostSummed,
+                (long)MostSums
+            )
+        );
+
+    /// <summary>
+    /// An expression: what was answered to an attempt. Its status, else why there was none, else
+    /// <see cref="DeadSum.Unsent"/>.
+    /// </summary>
+    private static string AnswerOf(string attempt) =>
+        $"COALESCE(CAST({attempt}.status AS text), {attempt}.category, '{DeadSum.Unsent}')";
+
+    /// <summary>A condition on the table <c>delivery</c>: its last attempt was answered so.</summary>
+    public const string IsAnswered =
+        "COALESCE((SELECT COALESCE(CAST(a.status AS text), a.category) FROM delivery_attempt a "
+        + "WHERE a.project = delivery.project AND a.delivery = delivery.id AND a.number = delivery.attempts), 'unsent') "
+        + "= {0}";
+}

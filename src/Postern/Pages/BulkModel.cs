@@ -1,0 +1,6 @@
+using Postern.Bulk;
+
+namespace Postern.Pages;
+
+/// <summary>A job, and why it skipped what it skipped.</summary>
+internal sealed record BulkModel(BulkJob Job, IReadOnlyList<SkipCount> Skipped);

@@ -1,0 +1,108 @@
+using System.Globalization;
+using Postern.Bulk;
+using Postern.Deliveries;
+using Postern.Http;
+using Postern.Runs;
+
+namespace Postern.Pages;
+
+/// <summary>How actions on many things are called on pages.</summary>
+internal static class BulkWords
+{
+    /// <summary>Such as <c>Cancel 12 runs</c>.</summary>
+    public static string Title(string action, long count) => $"{Verb(action)} {Things(action, count)}";
+
+    /// <summary>What the button says: <c>Replay</c>, <c>Cancel them</c>.</summary>
+    public static string Button(string action) =>
+        action is DeliveryBulk.Retry or CaptureBulk.Replay ? "Replay" : Verb(action) + " them";
+
+    public static string Verb(string action) =>
+        action switch
+        {
+            RunBulk.Cancel => "Cancel",
+            RunBulk.Retry => "Retry",
+            SessionBulk.Close => "Close",
+            DeliveryBulk.Retry or CaptureBulk.Replay => "Replay",
+            _ => "Give up",
+        };
+
+    public static string Things(string action, long count)
+    {
+        var thing = action.Split('.')[0] switch
+        {
+            "runs" => "run",
+            "sessions" => "session",
+            "captures" => "captured request",
+            _ => "delivery",
+        };
+        var many = thing == "delivery" ? "deliveries" : thing + "s";
+        return $"{Number(count)} {(count == 1 ? thing : many)}";
+    }
+
+    /// <summary>What follows, before it is asked for.</summary>
+    public static string Follows(string action) =>
+        action switch
+        {
+            RunBulk.Cancel => "Each ends as cancelled, and its agent is told. That cannot be undone.",
+            RunBulk.Retry => "Each begins its next attempt.",
+            SessionBulk.Close =>
+                "Each takes no message afterwards and never opens again; its live run ends. That cannot be undone.",
+            DeliveryBulk.Retry => "Each is sent again under its own id. What has arrived is not sent again.",
+            CaptureBulk.Replay => "Each is started again as a new request, as places come free.",
+            _ => "None of them is sent any more. They can be replayed later.",
+        };
+
+    /// <summary>A name of a filter, for people.</summary>
+    public static string Filter(string name) =>
+        name switch
+        {
+            "failureCode" => "failure",
+            "olderThan" => "older than",
+            "externalId" => "name",
+            "created" => "made",
+            _ => name,
+        };
+
+    public static string Number(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
+
+    /// <summary>The page of one thing; null where it has none.</summary>
+    public static string? PathOf(string action, string id) =>
+        action.Split('.')[0] switch
+        {
+            "runs" => "/runs/" + id,
+            "sessions" => "/sessions/" + id,
+            "deliveries" => "/deliveries/" + id,
+            _ => null,
+        };
+
+    /// <summary>The phases that can be cancelled, of those that a list shows; null when there is none.</summary>
+    public static string? Live(IReadOnlyList<string> shown) => Of(shown, p => !Phase.IsTerminal(p));
+
+    /// <summary>The phases that can be retried, of those that a list shows; null when there is none.</summary>
+    public static string? Failed(IReadOnlyList<string> shown) => Of(shown, p => p is Phase.Failed or Phase.TimedOut);
+
+    /// <summary>The address of the question whether to replay dead deliveries that were answered alike.</summary>
+    public static string ReplayQuery(DeadSum sum) =>
+        Query([
+            ("action", DeliveryBulk.Retry),
+            ("status", Delivery.Dead),
+            ("endpoint", WebhookEndpoints.Shown(sum.Endpoint)),
+            ("answer", sum.Answer),
+            ("created", $"{Wire.IsoMicroseconds(sum.First)}..{Wire.IsoMicroseconds(sum.Last)}"),
+        ]);
+
+    /// <summary>Names and values as a query; what is empty is left out.</summary>
+    public static string Query(params IReadOnlyList<(string Name, string? Value)> given) =>
+        string.Join(
+            '&',
+            given
+                .Where(g => !string.IsNullOrEmpty(g.Value))
+                .Select(g => Uri.EscapeDataString(g.Name) + "=" + Uri.EscapeDataString(g.Value!))
+        );
+
+    private static string? Of(IReadOnlyList<string> shown, Func<string, bool> fits)
+    {
+        var phases = Phase.All.Where(p => fits(p) && (shown.Count == 0 || shown.Contains(p))).ToList();
+        return phases.Count == 0 ? null : string.Join(',', phases);
+    }
+}

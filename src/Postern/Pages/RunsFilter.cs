@@ -1,0 +1,89 @@
+using Postern.Dispatch;
+using Postern.Http;
+using Postern.Runs;
+using Postern.Sessions;
+
+namespace Postern.Pages;
+
+/// <summary>
+/// The filters of the list of runs: those of the API, and <c>failure</c>, <c>from</c>, <c>to</c>, <c>olderThan</c>.
+/// </summary>
+internal static class RunsFilter
+{
+    public static readonly string[] Names =
+    [
+        "phase",
+        "agent",
+        "trigger",
+        "session",
+        "failure",
+        "tag",
+        "status",
+        "created",
+        "from",
+        "to",
+        "olderThan",
+    ];
+
+    public static Checked<RunFilter> Read(PageContext context, PageFilters filters)
+    {
+        if (filters.List("phase").FirstOrDefault(p => !Phase.All.Contains(p, StringComparer.Ordinal)) is { } word)
+            return PageFilters.Bad($"phase: {word} is no phase");
+        if (SpanOf(filters) is not { } span || !RunQuery.TryParseSpan(span, out var from, out var to))
+            return PageFilters.Bad(
+                "created is from..to in ISO 8601, such as 2026-01-31..2026-02-01; not with from, to"
+            );
+        if (filters["olderThan"] is { Length: > 0 } age)
+        {
+            if (!Wire.TryParseSpan(age, out var old))
+                return PageFilters.Bad("olderThan is a span such as 2h");
+            to = Math.Min(to ?? long.MaxValue, context.Now - Wire.Microseconds(old));
+        }
+        return new RunFilter(
+            filters.List("status"),
+            filters.List("phase"),
+            filters.List("agent"),
+            filters.List("session"),
+            filters.List("trigger"),
+            filters.List("tag"),
+            from,
+            to,
+            filters.After,
+            context.MayAdmin ? null : SessionStore.IsNotOfInternal("run")
+        )
+        {
+            FailureCodes = filters.List("failure"),
+        };
+    }
+
+    /// <summary>The span in which the runs were made; null when it is given in two ways.</summary>
+    private static string? SpanOf(PageFilters filters)
+    {
+        var ends = filters["from"].Length > 0 || filters["to"].Length > 0;
+        if (filters["created"].Length == 0)
+            return filters["from"] + ".." + filters["to"];
+        return ends ? null : filters["created"];
+    }
+
+    /// <summary>Whether the list is of some span of time, or of some trigger.</summary>
+    public static bool IsOfSpan(PageFilters filters) =>
+        filters.Used.Any(n => n is "created" or "from" or "to" or "olderThan" or "trigger");
+
+    /// <summary>The same for an action on many: as a query of its question.</summary>
+    /// <param name="filters">Of the list.</param>
+    /// <param name="changes">What differs from them.</param>
+    public static string Ask(PageFilters filters, params ReadOnlySpan<(string Name, string? Value)> changes)
+    {
+        var span = SpanOf(filters);
+        var given = new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["failureCode"] = filters["failure"],
+            ["created"] = span == ".." ? null : span,
+        };
+        foreach (var name in (string[])["phase", "agent", "trigger", "session", "tag", "status", "olderThan"])
+            given[name] = filters[name];
+        foreach (var (name, value) in changes)
+            given[name] = value;
+        return BulkWords.Query([.. given.Select(g => (g.Key, g.Value))]);
+    }
+}
