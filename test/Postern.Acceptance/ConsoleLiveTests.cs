@@ -140,11 +140,92 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         await page.WaitForURLAsync(_server.Url + "/console/sessions/session_**");
         await page.Locator("main").FocusAsync();
         await page.Keyboard.PressAsync("?");
-        await page.GetByLabel("Keys are on").UncheckAsync();
-        await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Close" }).Last.ClickAsync();
+        await page.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "Switch them off" }).ClickAsync();
+        await page.WaitForURLAsync(_server.Url + "/console/settings");
+        await page.GetByLabel("Keys go to pages").UncheckAsync();
+        await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Save" }).ClickAsync();
+        await page.WaitForFunctionAsync("document.body.dataset.keys === 'off'");
         await page.Locator("main").FocusAsync();
         await page.Keyboard.PressAsync("g");
         await page.Keyboard.PressAsync("r");
-        Assert.Contains("/console/sessions/", page.Url, StringComparison.Ordinal);
+        await page.Keyboard.PressAsync("?");
+        Assert.EndsWith("/console/settings", page.Url, StringComparison.Ordinal);
+        Assert.False(await page.Locator("#keys").IsVisibleAsync());
+    }
+
+    [Fact]
+    public async Task Keys_move_in_a_list_and_from_one_thing_to_the_next()
+    {
+        var ids = new List<string>();
+        foreach (var name in (string[])["third", "second", "first"])
+            ids.Insert(0, await SessionAsync(name));
+        var page = await _browser.SignedInAsync();
+        await page.GotoAsync(_server.Url + "/console/sessions");
+        await page.Keyboard.PressAsync("j");
+        await page.Keyboard.PressAsync("j");
+        await page.Keyboard.PressAsync("k");
+        await page.Keyboard.PressAsync("Enter");
+        foreach (var (key, at) in ((string, int)[])[("", 0), ("]", 1), ("]", 2), ("]", 2), ("[", 1)])
+        {
+            if (key.Length > 0)
+                await page.Keyboard.PressAsync(key);
+            await page.WaitForURLAsync($"{_server.Url}/console/sessions/{ids[at]}");
+        }
+        // A box of a row is ticked, and nothing else happens.
+        await page.GotoAsync(_server.Url + "/console/sessions");
+        await page.EvaluateAsync(
+            "document.querySelector('#sessions td').insertAdjacentElement('beforeend', Object.assign("
+                + "document.createElement('input'), { type: 'checkbox', id: 'tick' }))"
+        );
+        await page.Keyboard.PressAsync("j");
+        await page.Keyboard.PressAsync("x");
+        Assert.True(await page.Locator("#tick").IsCheckedAsync());
+    }
+
+    [Fact]
+    public async Task The_last_filters_of_a_list_are_offered_until_one_signs_out()
+    {
+        var page = await _browser.SignedInAsync();
+        for (var i = 0; i < 12; i++)
+            await page.GotoAsync($"{_server.Url}/console/runs?agent=a{i}&size=");
+        await page.GotoAsync(_server.Url + "/console/runs");
+        await page.GetByText("Last filters").ClickAsync();
+        var links = page.Locator("[data-recent] a");
+        Assert.Equal(10, await links.CountAsync());
+        Assert.Equal("agent = a11", await links.First.TextContentAsync());
+        await links.Nth(1).ClickAsync();
+        await page.WaitForURLAsync(_server.Url + "/console/runs?agent=a10");
+        // What stands in the browser's store is text like any other.
+        await page.EvaluateAsync(
+            "localStorage.setItem('postern-filters:/console/sessions', "
+                + "JSON.stringify(['name=<img src=x onerror=document.title=1>', 7, 'javascript:1']))"
+        );
+        await page.GotoAsync(_server.Url + "/console/sessions");
+        Assert.Equal(0, await page.Locator("[data-recent] img").CountAsync());
+        Assert.Equal(0, await page.Locator("[data-recent] a[href^=javascript]").CountAsync());
+        await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Sign out" }).ClickAsync();
+        await page.WaitForURLAsync(_server.Url + "/console/sign-in");
+        Assert.Equal(
+            0,
+            await page.EvaluateAsync<int>("Object.keys(localStorage).filter(k => k.startsWith('postern-f')).length")
+        );
+    }
+
+    [Fact]
+    public async Task What_a_person_chose_holds_for_what_comes_live_too()
+    {
+        var id = await SessionAsync("zoned");
+        var page = await _browser.SignedInAsync();
+        await page.GotoAsync(_server.Url + "/console/settings");
+        await page.GetByLabel("Theme").SelectOptionAsync("dark");
+        await page.GetByLabel("Time zone").FillAsync("Asia/Tokyo");
+        await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Save" }).ClickAsync();
+        await page.WaitForFunctionAsync("getComputedStyle(document.documentElement).colorScheme === 'dark'");
+        Assert.Contains("+09:00 Asia/Tokyo", await page.InnerTextAsync("main"), StringComparison.Ordinal);
+        await page.GotoAsync($"{_server.Url}/console/sessions/{id}");
+        await _server.SayAsync("zoned", "Hello.");
+        var time = page.Locator("#m2 time");
+        await time.WaitForAsync();
+        Assert.Contains("+09:00", await time.GetAttributeAsync("title"), StringComparison.Ordinal);
     }
 }

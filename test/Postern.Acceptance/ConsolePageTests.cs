@@ -112,6 +112,8 @@ public sealed class ConsolePageTests : IAsyncLifetime
             ("/playground?tab=webhook", "playground"),
             ("/playground?tab=webhook&trigger=user/ada/issues&from=" + capture, null),
             ($"/triggers/user/ada/issues?sent=200,200&capture={capture}", null),
+            ($"/sessions/{session}?text=door", null),
+            ("/settings", "settings"),
             ("/find?q=none-at-all", null)
         );
     }
@@ -176,6 +178,10 @@ public sealed class ConsolePageTests : IAsyncLifetime
                     ("/runs?agent=p", run),
                     ("/runs/" + run, run),
                     ("/sessions", session.GetString()!),
+                    ("/sessions?name=it%27s%20a%20%22name%22%20%24HOME%20%60id%60&size=10", session.GetString()!),
+                    ("/sessions?status=ACTIVE&tag=&text=name&older=", session.GetString()!),
+                    ("/approvals?status=all&older=2h", "data"),
+                    ("/deliveries?status=dead&text=x", "data"),
                     ($"/sessions/{session}?tab=facts", session.GetString()!),
                     ($"/sessions/{session}", "messages"),
                     ($"/runs/{run}/cancel", "cancelled"),

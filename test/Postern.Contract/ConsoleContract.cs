@@ -106,6 +106,12 @@ public sealed class ConsoleContract
                         "/workflows/agent",
                         "/find?q=hello-th",
                         "/find?q=run_01",
+                        "/settings",
+                        "/sessions?older=1s&text=HELLO",
+                        "/sessions?text=100%25_!'",
+                        "/sessions/" + session + "?text=hello",
+                        "/approvals?older=2h&text=drop",
+                        "/deliveries?older=7d&text=refused",
                     ]
             )
             {

@@ -1,3 +1,6 @@
+using Microsoft.Extensions.DependencyInjection;
+using Postern.Access;
+
 namespace Postern.Support;
 
 /// <summary>
@@ -99,6 +102,26 @@ internal static class ConsoleDoorRequests
         add(
             "POST /console/sessions/{session}/say",
             async s => Sent(await OfSessionAsync(s, "write", "/say"), "text=late")
+        );
+        add(
+            "POST /console/sessions/{session}/note",
+            async s => Sent(await OfSessionAsync(s, "write", "/note"), "note=late")
+        );
+        add("GET /console/settings", _ => PageAsync(null, "/settings"));
+        add(
+            "POST /console/settings/look",
+            _ => FormAsync(null, "/settings/look", "theme=dark&zone=UTC&times=ago&keys=on")
+        );
+        add("POST /console/settings/end-others", _ => FormAsync(null, "/settings/end-others"));
+        add(
+            "POST /console/settings/sessions/{console}/end",
+            async s =>
+            {
+                var (key, _) = await ConsoleCookie.OfAsync(s.Server, "read:runs");
+                var sessions = s.Server.App.Services.GetRequiredService<ConsoleSessions>();
+                var other = (await sessions.ListAsync(key.Project, key.Id))[0];
+                return await FormAsync("admin", $"/settings/sessions/{other.Id}/end");
+            }
         );
         add("POST /console/sessions/{session}/stop", async s => Sent(await OfSessionAsync(s, "write", "/stop")));
         add("GET /console/sessions/{session}/close", s => OfSessionAsync(s, "admin", "/close"));

@@ -142,7 +142,7 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
             return tx.ListAsync(
                 $"""
                 SELECT {Row<ConsoleSession>.Columns} FROM console_session WHERE {query.Where}
-                ORDER BY created_at DESC, id DESC LIMIT 1000
+                ORDER BY id DESC LIMIT 1000
                 """,
                 Row<ConsoleSession>.Read,
                 query.Args

@@ -13,4 +13,8 @@ internal sealed record ApprovalFilter(
     long? To,
     Cursor? After,
     bool WithInternal = false
-);
+)
+{
+    /// <summary>Stands in the title or in what the person said.</summary>
+    public string? Text { get; init; }
+}

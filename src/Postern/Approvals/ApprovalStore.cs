@@ -197,7 +197,8 @@ internal sealed class ApprovalStore(Database database)
             Narrow,
             ReadAsync,
             a => (a.RequestedAt, a.Id),
-            cancel
+            cancel,
+            filter.Text is null ? int.MaxValue : ListSearch.MostForText
         );
 
         ValueTask<ListQuery> Narrow(Tx tx)
@@ -210,7 +211,8 @@ internal sealed class ApprovalStore(Database database)
                 .AnyOf("session", filter.Sessions)
                 .AnyOf("service", filter.Services)
                 .And("requested_at >= {0}", filter.From)
-                .And("requested_at <= {0}", filter.To);
+                .And("requested_at <= {0}", filter.To)
+                .Holds(filter.Text, "title", "feedback");
             if (!filter.WithInternal)
                 query.And(SessionStore.IsNotOfInternal("approval"));
             return ValueTask.FromResult(query);

@@ -16,6 +16,9 @@ internal sealed record DeliveryFilter(
     /// <summary>What its last attempt was answered: see <see cref="DeadSum.Answer"/>.</summary>
     public string? Answer { get; init; }
 
+    /// <summary>Stands in why it was not delivered, in its type or in what it is about.</summary>
+    public string? Text { get; init; }
+
     /// <summary>Without those that were sent again at this time or later.</summary>
     public long? NotReplayedSince { get; init; }
 }

@@ -268,7 +268,8 @@ internal sealed class DeliveryStore(Database database)
             Row<Delivery>.Columns,
             Row<Delivery>.Read,
             d => (0, d.Id),
-            cancel
+            cancel,
+            filter.Text is null ? int.MaxValue : ListSearch.MostForText
         );
 
     /// <summary>
@@ -311,6 +312,7 @@ internal sealed class DeliveryStore(Database database)
             .And("created_at >= {0}", filter.Since)
             .And("created_at < {0}", filter.Until)
             .And(DeliveryMatches.IsAnswered, filter.Answer)
+            .Holds(filter.Text, "reason", "type", "subject")
             .And("(replayed_at IS NULL OR replayed_at < {0})", filter.NotReplayedSince);
         return filter.Shown is null ? query : query.And(filter.Shown);
     }

@@ -192,12 +192,9 @@ internal sealed class HistoryRoutes(
                 ? Reply.Json(200, new WrittenMessage(first.Id, first.Seq))
                 : new Refusal(409, "idempotencyKey was used for another message");
         }
-        if (session.IsClosed || session.IsExpired(tx.Now))
-            return new Refusal(409, session.IsClosed ? "The session is closed" : "The session has expired");
-        var written = await transcript.InsertAsync(tx, caller.Project, id, session.MessageNext, message, null, own);
-        await SessionStore.SetMessageNextAsync(tx, caller.Project, id, session.MessageNext + 1);
-        tx.Notify(id);
-        return Reply.Created(new WrittenMessage(written, session.MessageNext));
+        if (!(await transcript.AddAsync(tx, session, message, own)).Try(out var added, out var refused))
+            return refused;
+        return Reply.Created(new WrittenMessage(added.Id, added.Seq));
     }
 
     /// <summary>

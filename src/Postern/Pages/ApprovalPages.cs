@@ -26,7 +26,17 @@ internal sealed class ApprovalPages(
     private const int ApprovalSegment = 2;
     private const int MaxComment = 4000;
     private static readonly string[] Offered = [Decision.Approved, Decision.RequestChanges, Decision.Rejected];
-    private static readonly string[] Filters = ["status", "agent", "run", "session", "service", "requested"];
+    private static readonly string[] Filters =
+    [
+        "status",
+        "agent",
+        "run",
+        "session",
+        "service",
+        "requested",
+        "older",
+        "text",
+    ];
 
     public void Map(PageDoors pages)
     {
@@ -54,6 +64,8 @@ internal sealed class ApprovalPages(
             && filters["requested"].Length > 0
         )
             return PageFilters.Bad("requested is from..to in ISO 8601, such as 2026-01-31..2026-02-01");
+        if (!filters.TryOlder(context.Now, out var older))
+            return PageFilters.Bad(PageFilters.OlderIsNone);
         var filter = new ApprovalFilter(
             status is [] ? [Approval.Pending] : [.. status.Where(s => s != All)],
             filters.List("agent"),
@@ -61,10 +73,13 @@ internal sealed class ApprovalPages(
             filters.List("session"),
             filters.List("service"),
             from,
-            to,
+            older < (to ?? long.MaxValue) ? older : to,
             filters.After,
             context.MayAdmin || MayDecide(context.Caller, null)
-        );
+        )
+        {
+            Text = filters.Text("text"),
+        };
         var found = await approvals.ListAsync(context.Project, filter, filters.Size, context.Http.RequestAborted);
         return await writer.PageAsync<ApprovalsPage, ApprovalsModel>(context, new ApprovalsModel(found, filters));
     }

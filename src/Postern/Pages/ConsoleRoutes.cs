@@ -47,6 +47,7 @@ internal sealed class ConsoleRoutes(PosternOptions options, PageWriter writer, I
             .AddSingleton<ExactFinds>()
             .AddSingleton<IPages, BulkPages>()
             .AddSingleton<IPages, FindPages>()
+            .AddSingleton<IPages, SettingsPages>()
             .AddBackground<ConsoleRetention>();
 
     public void Map(Doors doors)

@@ -20,7 +20,17 @@ internal sealed class DeliveryPages(
 {
     private const int DeliverySegment = 2;
     private static readonly string[] Statuses = [Delivery.Pending, Delivery.Delivered, Delivery.Dead];
-    private static readonly string[] Filters = ["status", "endpoint", "purpose", "subject", "answer", "created"];
+    private static readonly string[] Filters =
+    [
+        "status",
+        "endpoint",
+        "purpose",
+        "subject",
+        "answer",
+        "created",
+        "older",
+        "text",
+    ];
 
     public void Map(PageDoors pages)
     {
@@ -44,17 +54,20 @@ internal sealed class DeliveryPages(
             && filters["created"].Length > 0
         )
             return PageFilters.Bad("created is from..to in ISO 8601, such as 2026-01-31..2026-02-01");
+        if (!filters.TryOlder(context.Now, out var older))
+            return PageFilters.Bad(PageFilters.OlderIsNone);
         var filter = new DeliveryFilter(
             Text("status"),
             WebhookEndpoints.Named(Text("endpoint")),
             Text("purpose"),
             Text("subject"),
             from,
-            to + 1
+            older is { } end && !(to < end) ? end : to + 1
         )
         {
             Answer = Text("answer"),
             Shown = Shown(context),
+            Text = Text("text"),
         };
         var found = await deliveries.ListAsync(
             context.Project,
@@ -76,7 +89,7 @@ internal sealed class DeliveryPages(
             }
         );
 
-        string? Text(string name) => filters[name] is { Length: > 0 } text ? text : null;
+        string? Text(string name) => filters.Text(name);
     }
 
     private async Task<IResult> Show(PageContext context)

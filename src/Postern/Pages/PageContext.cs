@@ -19,6 +19,9 @@ internal sealed class PageContext(HttpContext http, ProjectCaller? caller, Paths
 
     public long Now => now;
 
+    /// <summary>How whoever looks wants to see it; of streams, whose parts many see, as nobody chose.</summary>
+    public Look Look { get; } = Look.Of(http.Request);
+
     /// <summary>Whoever is signed in.</summary>
     /// <exception cref="InvalidOperationException">The page is one for anyone.</exception>
     public ProjectCaller Caller => caller ?? throw new InvalidOperationException("Nobody is signed in.");
@@ -101,5 +104,9 @@ internal sealed class PageContext(HttpContext http, ProjectCaller? caller, Paths
     /// <summary>How long ago, or in how long, in words.</summary>
     public string Relative(long at) => at <= now ? Spans.Words(now - at) + " ago" : "in " + Spans.Words(at - now);
 
+    /// <summary>An instant in the person's zone.</summary>
+    public string When(long at) => Look.When(at);
+
+    /// <summary>An instant as machines read it.</summary>
     public static string Exact(long at) => Wire.Iso(at);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Postern.Http;
 
 namespace Postern.Pages;
@@ -7,11 +8,11 @@ namespace Postern.Pages;
 /// The filters of a list, from the query of its page: each once, of at most <see cref="MaxValue"/> characters. The
 /// query is the whole state of a list, so its address can be sent to a colleague.
 /// </summary>
-internal sealed class PageFilters
+internal sealed partial class PageFilters
 {
     public const int MaxValue = 256;
     public const int MaxFilters = 20;
-    private const int Standard = 50;
+    public const int Standard = 50;
     private static readonly string[] OfEveryList = ["cursor", "size"];
     private readonly IQueryCollection _query;
 
@@ -35,6 +36,61 @@ internal sealed class PageFilters
     /// <summary>The values of a filter that takes several, with commas between them.</summary>
     public IReadOnlyList<string> List(string name) =>
         this[name].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>The filter's text; null where it narrows nothing.</summary>
+    public string? Text(string name) => this[name] is { Length: > 0 } text ? text : null;
+
+    /// <summary>
+    /// The instant before which a thing is older than the filter <c>older</c> says: <c>90s</c>, <c>2h</c>.
+    /// </summary>
+    /// <returns>False: it is no span.</returns>
+    public bool TryOlder(long now, out long? before)
+    {
+        before = null;
+        if (Text("older") is not { } text)
+            return true;
+        var match = Span().Match(text);
+        if (!match.Success)
+            return false;
+        var seconds = match.Groups["unit"].Value switch
+        {
+            "s" => 1L,
+            "min" or "m" => 60,
+            "h" => 3600,
+            _ => 86_400,
+        };
+        before = now - (long.Parse(match.Groups["count"].Value, CultureInfo.InvariantCulture) * seconds * 1_000_000);
+        return true;
+    }
+
+    /// <summary>
+    /// The list from a shell: by the API, whose filters these are, but for those that the console alone has, which are
+    /// named as left out.
+    /// </summary>
+    public string Curl(
+        string path,
+        IReadOnlyList<(string Name, string Value)> query,
+        params IReadOnlyList<string> ownNames
+    )
+    {
+        // The sessions' list is an older one than the others.
+        var (size, most) = path.EndsWith("/sessions", StringComparison.Ordinal) ? ("page[size]", 100) : ("limit", 200);
+        var asked = query.Where(q => !ownNames.Contains(q.Name, StringComparer.Ordinal)).ToList();
+        if (Size != Standard)
+            asked.Add((size, Math.Min(Size, most).ToString(CultureInfo.InvariantCulture)));
+        var text = string.Join(
+            '&',
+            asked.Select(q => Uri.EscapeDataString(q.Name) + "=" + Uri.EscapeDataString(q.Value))
+        );
+        var leftOut = ownNames.Where(n => this[n].Length > 0).ToList();
+        return Pages.Curl.Get(path + (text.Length == 0 ? "" : "?" + text))
+            + (leftOut.Count == 0 ? "" : $"  # without {string.Join(" and ", leftOut)}, which the API has not");
+    }
+
+    public const string OlderIsNone = "older is a span such as 90s, 15min, 2h or 7d";
+
+    [GeneratedRegex("^(?<count>[0-9]{1,5}) ?(?<unit>s|min|m|h|d)$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Span();
 
     /// <summary>Null where a value is none of the words of a filter, which the refusal names.</summary>
     /// <param name="names">The filters that the list has.</param>

@@ -18,6 +18,9 @@ internal sealed record SessionModel
 
     public bool HasNewer => Messages.Count > 0 && Messages[^1].Seq < Session.MessageNext - 1;
 
+    /// <summary>What of the transcript holds a text; null where none was sought.</summary>
+    public TranscriptSearch? Found { get; init; }
+
     public string Channel { get; init; } = "";
 
     public IReadOnlyList<Record> Records { get; init; } = [];

@@ -32,7 +32,18 @@ internal sealed class SessionPages(
     private const int MessagesOfPage = 100;
     private const int RecordsOfPage = 100;
     private const int RunsOfPage = 50;
-    private static readonly string[] Filters = ["status", "agent", "tag", "type", "name", "from", "to"];
+    private static readonly string[] Filters =
+    [
+        "status",
+        "agent",
+        "tag",
+        "type",
+        "name",
+        "from",
+        "to",
+        "older",
+        "text",
+    ];
     private static readonly string[] Tabs = ["transcript", "records", "runs", "facts"];
 
     public void Map(PageDoors pages)
@@ -47,6 +58,10 @@ internal sealed class SessionPages(
             .Form("/sessions/{session}/say", says, ["text"], Say)
             .WithSummary("Say something in a session")
             .Audits("session.said");
+        pages
+            .Form("/sessions/{session}/note", says, ["note"], Note)
+            .WithSummary("Write a note into a transcript")
+            .Audits("session.noted");
         pages
             .Form("/sessions/{session}/stop", says, [], Stop)
             .WithSummary("Ask the turn to stop")
@@ -80,6 +95,8 @@ internal sealed class SessionPages(
             return PageFilters.Bad($"status: {word} is no status");
         if (!TryInstant(filters["from"], out var from) || !TryInstant(filters["to"], out var to))
             return PageFilters.Bad("from and to are instants in ISO 8601, such as 2026-01-31");
+        if (!filters.TryOlder(context.Now, out var older))
+            return PageFilters.Bad(PageFilters.OlderIsNone);
         var filter = new SessionFilter(
             filters.List("type"),
             filters.List("tag"),
@@ -87,11 +104,14 @@ internal sealed class SessionPages(
             filters.List("name"),
             filters.List("status"),
             from,
-            to,
+            older < (to ?? long.MaxValue) ? older : to,
             filters.After,
             null,
             context.MayAdmin
-        );
+        )
+        {
+            Text = filters.Text("text"),
+        };
         var found = await sessions.ListAsync(context.Project, filter, filters.Size, context.Http.RequestAborted);
         return await writer.PageAsync<SessionsPage, SessionsModel>(context, new SessionsModel(found, filters));
     }
@@ -108,6 +128,13 @@ internal sealed class SessionPages(
         if (query["at"].ToString() is { Length: > 0 } text && (!long.TryParse(text, out at) || at < 1))
             return PageFilters.Bad("at is a number from 1");
         var model = new SessionModel { Session = session, Tab = tab };
+        if (query["text"].ToString().Trim() is { Length: > 0 } sought)
+        {
+            if (sought.Length > PageFilters.MaxValue)
+                return PageFilters.Bad($"text has more than {PageFilters.MaxValue} characters");
+            var found = await TranscriptSearch.FindAsync(context, transcript, session, sought, at);
+            return await writer.PageAsync<SessionPage, SessionModel>(context, model with { Found = found });
+        }
         var name = Conversation.NameOf(session);
         switch (tab)
         {
@@ -171,6 +198,30 @@ internal sealed class SessionPages(
                         parts = new[] { new { type = "text", text } },
                     },
                 },
+            }
+        );
+    }
+
+    /// <summary>
+    /// A message of the role <c>system</c>, which begins no turn: the agent reads it with the next one.
+    /// </summary>
+    private async Task<IResult> Note(PageContext context, ConsoleForm form)
+    {
+        if (form.Text("note") is not { Length: <= MaxSaid } text)
+            return Refusal.BadRequest($"note must have 1 to {MaxSaid} characters.", "invalid_form");
+        if (!(await FindAsync(context, "write")).Try(out var session, out var refusal))
+            return refusal;
+        var note = new ChatMessage("system", ChatMessage.Write(json => ChatMessage.WriteText(json, text)));
+        return await writes.WriteAsync(
+            context,
+            form,
+            async tx =>
+            {
+                if (await SessionStore.LockAsync(tx, session.Project, session.Id) is not { } locked)
+                    return PageRefusals.NotFound;
+                return (await transcript.AddAsync(tx, locked, note, null)).Try(out _, out var refused)
+                    ? context.Of("/sessions", session.Id)
+                    : refused;
             }
         );
     }

@@ -16,4 +16,8 @@ internal sealed record SessionFilter(
     Cursor? After,
     Cursor? Before,
     bool WithInternal = false
-);
+)
+{
+    /// <summary>Stands in the name, in a tag or in why it was closed.</summary>
+    public string? Text { get; init; }
+}

@@ -183,7 +183,8 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
             Row<Session>.Columns,
             Row<Session>.Read,
             s => (s.CreatedAt, s.Id),
-            cancel
+            cancel,
+            filter.Text is null ? int.MaxValue : ListSearch.MostForText
         );
 
     /// <summary>The conditions of a list, without the place where its page begins.</summary>
@@ -195,7 +196,8 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
             .AnyOf("external_id", filter.ExternalIds)
             .HoldsAnyOf("tags", filter.Tags)
             .And("created_at >= {0}", filter.From)
-            .And("created_at <= {0}", filter.To);
+            .And("created_at <= {0}", filter.To)
+            .Holds(filter.Text, "external_id", "tags", "closed_reason");
         if (!filter.WithInternal)
             query.And("NOT " + IsInternal("external_id"));
         if (filter.Statuses.Count == 0)

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Postern.Http;
 using Postern.Storage;
 
 namespace Postern.Sessions;
@@ -56,6 +57,19 @@ internal sealed class Transcript(Database database, SessionEvents events)
         );
         await events.CommittedAsync(tx, project, session, seq, id, message.Role, run);
         return id;
+    }
+
+    /// <summary>Adds a message to a locked session that takes messages, without a run.</summary>
+    /// <param name="key">The name under which it is there once; null: it has none.</param>
+    public async ValueTask<Checked<Message>> AddAsync(Tx tx, Session session, ChatMessage message, string? key)
+    {
+        if (session.IsClosed || session.IsExpired(tx.Now))
+            return new Refusal(409, session.IsClosed ? "The session is closed" : "The session has expired");
+        var seq = session.MessageNext;
+        var id = await InsertAsync(tx, session.Project, session.Id, seq, message, null, key);
+        await SessionStore.SetMessageNextAsync(tx, session.Project, session.Id, seq + 1);
+        tx.Notify(session.Id);
+        return new Message(seq, id, message.Role, message.Content, tx.Now, null);
     }
 
     /// <summary>The message that a turn was folded into.</summary>

@@ -70,6 +70,26 @@ internal sealed class ListQuery
         return this;
     }
 
+    /// <summary>
+    /// One of the columns holds a text: as it is, or, its letters of ASCII alone, whatever their case. Null narrows
+    /// nothing.
+    /// </summary>
+    public ListQuery Holds(string? text, params IReadOnlyList<string> columns)
+    {
+        if (text is null)
+            return this;
+        var (same, lower) = (Arg(Pattern(text)), Arg(Pattern(text.ToLowerInvariant())));
+        var tests = columns.Select(c => $"{c} LIKE {same} ESCAPE '!' OR lower({c}) LIKE {lower} ESCAPE '!'");
+        return And("(" + string.Join(" OR ", tests) + ")");
+
+        static string Pattern(string text) =>
+            "%"
+            + text.Replace("!", "!!", StringComparison.Ordinal)
+                .Replace("%", "!%", StringComparison.Ordinal)
+                .Replace("_", "!_", StringComparison.Ordinal)
+            + "%";
+    }
+
     /// <summary>Only what comes behind a place of the list's order.</summary>
     /// <param name="order">The list's order.</param>
     /// <param name="from">The last row that was seen; null: from the beginning.</param>

@@ -17,6 +17,9 @@ internal static class ListSearch
     /// <summary>Rows that one read goes through at most: some 10 ms.</summary>
     public const int Stretch = 20_000;
 
+    /// <summary>Rows whose texts are looked into for one page.</summary>
+    public const int MostForText = 10_000;
+
     private static readonly TimeSpan MostTime = TimeSpan.FromSeconds(2);
 
     /// <param name="database">Where it is asked.</param>
@@ -29,6 +32,7 @@ internal static class ListSearch
     /// </param>
     /// <param name="placeOf">A row's place in the order.</param>
     /// <param name="cancel">The request's.</param>
+    /// <param name="mostRows">Rows that are gone through for one page, where each is looked at closely.</param>
     public static async ValueTask<Listed<T>> FindAsync<T>(
         Database database,
         ListOrder order,
@@ -37,14 +41,16 @@ internal static class ListSearch
         Func<Tx, ValueTask<ListQuery>> narrow,
         Func<Tx, ListQuery, int, ValueTask<(List<T> Rows, bool IsFull)>> read,
         Func<T, (long At, string Id)> placeOf,
-        CancellationToken cancel
+        CancellationToken cancel,
+        int mostRows = int.MaxValue
     )
     {
         var found = new List<T>();
         var began = Stopwatch.GetTimestamp();
-        for (var stretch = FirstStretch; ; stretch = Stretch)
+        for (var stretch = FirstStretch; ; stretch = Math.Min(Stretch, mostRows))
         {
             var start = from;
+            mostRows -= stretch;
             var (rows, isFull, end) = await database.SearchAsync(async tx =>
             {
                 var query = await narrow(tx);
@@ -61,7 +67,7 @@ internal static class ListSearch
             }
             if (end is null)
                 return new Listed<T>(found, null);
-            if (Stopwatch.GetElapsedTime(began) > MostTime)
+            if (mostRows <= 0 || Stopwatch.GetElapsedTime(began) > MostTime)
                 return new Listed<T>(found, end);
             from = end;
             cancel.ThrowIfCancellationRequested();
@@ -80,7 +86,8 @@ internal static class ListSearch
         string columns,
         Func<DbDataReader, T> map,
         Func<T, (long At, string Id)> placeOf,
-        CancellationToken cancel
+        CancellationToken cancel,
+        int mostRows = int.MaxValue
     ) =>
         FindAsync(
             database,
@@ -90,6 +97,7 @@ internal static class ListSearch
             tx => ValueTask.FromResult(narrow(tx)),
             async (_, query, most) => (await query.ReadAsync(order, columns, map, most), false),
             placeOf,
-            cancel
+            cancel,
+            mostRows
         );
 }

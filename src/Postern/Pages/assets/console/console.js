@@ -3,6 +3,14 @@ import './base.js';
 import './sidebar.js';
 import './keys.js';
 
+// The zone of this machine stands among those that may be chosen.
+const zones = document.getElementById('zones');
+if (zones) {
+  const own = document.createElement('option');
+  own.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  zones.append(own);
+}
+
 for (const button of document.querySelectorAll('[data-copy]')) button.hidden = false;
 
 document.addEventListener('click', async (event) => {

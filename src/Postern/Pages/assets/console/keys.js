@@ -1,14 +1,9 @@
-// Keys that go somewhere or mark something; none decides, cancels or deletes. They can be switched off.
-const name = 'postern-keys';
+// Keys that go somewhere or mark something; none decides, cancels or deletes. The settings switch them off.
+import { links, neighbour } from './lists.js';
+
 const pages = { o: '', s: '/sessions', r: '/runs', t: '/triggers', a: '/approvals', d: '/deliveries' };
 const box = document.getElementById('keys');
-const switched = box?.querySelector('input');
 let going = false;
-
-if (switched) {
-  switched.checked = localStorage.getItem(name) !== 'off';
-  switched.addEventListener('change', () => localStorage.setItem(name, switched.checked ? 'on' : 'off'));
-}
 
 function typing(element) {
   return element.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(element.tagName);
@@ -20,34 +15,45 @@ function go(key) {
 }
 
 function step(by) {
-  const links = [...document.querySelectorAll('table.list tbody tr > td:first-child a, table.list td a.ident')];
-  const at = links.indexOf(document.activeElement);
-  links[Math.min(links.length - 1, Math.max(0, at + by))]?.focus();
+  const all = links();
+  const row = document.activeElement.closest('tr');
+  const at = row ? all.findIndex((link) => link.closest('tr') === row) : -1;
+  all[Math.min(all.length - 1, Math.max(0, at + by))]?.focus();
+}
+
+const acts = {
+  '/': () => document.getElementById('find')?.focus(),
+  '?': () => box?.showModal(),
+  g: () => (going = true),
+  j: () => step(1),
+  k: () => step(-1),
+  x: () => document.activeElement.closest('tr')?.querySelector('input[type=checkbox]')?.click(),
+  '[': () => beside(-1),
+  ']': () => beside(1),
+  c: () => {
+    const curl = document.querySelector('details.curl');
+    if (!curl) return;
+    curl.open = true;
+    curl.querySelector('summary').focus();
+  },
+};
+
+function beside(by) {
+  const path = neighbour(by);
+  if (path) location.assign(path);
 }
 
 document.addEventListener('keydown', (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target)) return;
-  if (event.key === '?') {
-    box?.showModal();
-    return;
-  }
-  if (switched?.checked === false || box?.open) return;
+  if (document.body.dataset.keys === 'off' || box?.open) return;
+  const { key, target } = event;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  // A box that is ticked in a list is no place where one types.
+  if (typing(target) && target.type !== 'checkbox') return;
   if (going) {
     going = false;
-    go(event.key);
-    return;
-  }
-  if (event.key === '/') {
+    go(key);
+  } else if (acts[key]) {
     event.preventDefault();
-    document.getElementById('find')?.focus();
-  } else if (event.key === 'g') going = true;
-  else if (event.key === 'j') step(1);
-  else if (event.key === 'k') step(-1);
-  else if (event.key === 'c') {
-    const curl = document.querySelector('details.curl');
-    if (curl) {
-      curl.open = true;
-      curl.querySelector('summary').focus();
-    }
+    acts[key]();
   }
 });

@@ -33,7 +33,19 @@ function keepingTheEnd(change) {
   if (atEnd) box.scrollTop = box.scrollHeight;
 }
 
+// What comes is the same for everybody: its times are told as this person wants them.
+const { zone, times } = document.body.dataset;
+function tell(element) {
+  if (!zone || (zone === 'UTC' && !times)) return;
+  for (const time of element.querySelectorAll('time[datetime]')) {
+    const words = new Date(time.dateTime).toLocaleString('sv', { timeZone: zone, timeZoneName: 'longOffset' });
+    time.title = words;
+    if (times) time.textContent = words;
+  }
+}
+
 function put(element) {
+  tell(element);
   for (const button of element.querySelectorAll('[data-copy]')) button.hidden = false;
   const old = document.getElementById(element.id);
   if (old?.contains(document.activeElement)) {
