@@ -116,6 +116,29 @@ public sealed class ConsolePageTests : IAsyncLifetime
             ("/settings", "settings"),
             ("/find?q=none-at-all", null)
         );
+        var (key, text) = await _server.NamedKeyAsync("worker of the shop", "read:runs", "write:runs", "write:tasks:p");
+        await _server.PostAsync("/api/v1/runs", new { agent = "p", start = false }, text);
+        await _server.PostAsync("/api/v1/auth/public-tokens", new { scopes = new[] { "read:runs" } }, text);
+        var refused = (await _server.GetAsync("/api/v1/keys", text)).Header("X-Refusal-Id");
+        await _server.GetAsync("/api/v1/runs", "pst_live_mistyped");
+        await _server.PostAsync("/api/v1/callback-secrets", null);
+        await _browser.CheckAsync(
+            ("/doors", null),
+            ($"/doors?key={key}&path=/api/v1/runs", "doors-key"),
+            ("/doors/refused", null),
+            ("/doors/refused?id=aud_none", null),
+            ("/audit", null),
+            ("/audit/" + refused, "why-refused"),
+            ("/keys", null),
+            ("/keys?tab=secrets", null),
+            ("/keys?tab=services", null),
+            ("/keys?tab=sessions", null),
+            ("/keys?tab=tokens", null),
+            ("/keys/" + key, "key"),
+            ($"/keys/{key}/rotate", null),
+            ($"/keys/{key}/revoke", null),
+            ("/tokens/revoke?subject=ada&before=now", null)
+        );
     }
 
     /// <summary>
@@ -246,6 +269,23 @@ public sealed class ConsolePageTests : IAsyncLifetime
         var capture = await CaptureAsync(
             System.Text.Json.JsonSerializer.Serialize(new { action = "opened", issue = new { number = Hostile } })
         );
+        var (key, _) = await _server.NamedKeyAsync(string.Join(' ', Hostile.Take(4))[..128], "read:runs");
+        await _server.SendAsync(
+            HttpMethod.Put,
+            "/api/v1/approval-services/hostile",
+            _server.RootKey,
+            new { secrets = new[] { "a secret of the service, long enough" }, agents = new[] { Hostile[0][..100] } }
+        );
+        await _server.PostAsync(
+            "/api/triggers/user/ada/" + Uri.EscapeDataString(Hostile[3]),
+            new
+            {
+                agent = "echo",
+                promptTemplate = "x",
+                webhookAuth = new { scheme = "github", secret = "a secret of nobody's at all" },
+            }
+        );
+        await _server.PostAsync("/inbound/user/ada/" + Uri.EscapeDataString(Hostile[3]), new { }, "");
         var page = await _browser.SignedInAsync();
         var (said, asked) = (new List<string>(), new List<string>());
         page.Console += (_, message) => said.Add(message.Text);
@@ -264,6 +304,15 @@ public sealed class ConsolePageTests : IAsyncLifetime
                     "/sessions/" + session,
                     $"/sessions/{session}?tab=records&channel=in",
                     "/find?q=" + Uri.EscapeDataString(Hostile[0]),
+                    "/keys",
+                    "/keys/" + key,
+                    $"/keys/{key}/revoke",
+                    "/keys?tab=services",
+                    "/audit",
+                    "/audit?action=inbound.refused",
+                    "/doors?identity=" + Uri.EscapeDataString(Hostile[0]),
+                    "/doors/refused?reason=" + Uri.EscapeDataString(Hostile[0]),
+                    "/tokens/revoke?subject=" + Uri.EscapeDataString(Hostile[4]),
                 ]
         )
         {

@@ -188,6 +188,82 @@ public sealed class ConsoleContract
         Assert.Equal("stopped", (await server.BulkAsync(job)).GetProperty("status").GetString());
     }
 
+    /// <summary>The pages for administrators, and what they read, on both databases.</summary>
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    public async Task Every_page_of_keys_doors_and_the_audit_opens(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        var (id, key) = await server.NamedKeyAsync("used", "admin");
+        await server.PostAsync("/api/v1/runs", new { agent = "echo", start = false }, key);
+        await server.PostAsync("/api/triggers/user/ada/orders", new { agent = "echo", promptTemplate = "x" });
+        await server.SendAsync(
+            HttpMethod.Post,
+            "/inbound/user/ada/orders",
+            null,
+            "{}",
+            ("Idempotency-Key", "key-of-it")
+        );
+        var refused = (await server.GetAsync("/api/v1/runs", "wrong")).Header("X-Refusal-Id");
+        var store = server.App.Services.GetRequiredService<KeyStore>();
+        var project = await server.ProjectAsync();
+        for (var i = 0; i < 120; i++)
+            await store.MarkAddressesAsync([(project, id, "10.0.0." + i, server.Database.Now + i)]);
+        Assert.Equal(100, (await store.AddressesAsync(project, id)).Count);
+        var (_, cookie) = await ConsoleCookie.OfAsync(server, "admin");
+        foreach (
+            var path in (string[])
+                [
+                    "/doors",
+                    "/doors?key=" + id,
+                    "/doors?scopes=read:runs&outcome=closed",
+                    "/doors/refused",
+                    $"/doors/refused?actor={id}&address=127.0.0.1&at=2020-01-01..",
+                    "/audit",
+                    "/audit?action=key.created&reason=none",
+                    "/audit?trigger=user/ada/orders",
+                    "/audit/" + refused,
+                    "/keys",
+                    "/keys?tab=secrets",
+                    "/keys?tab=services",
+                    "/keys?tab=sessions",
+                    "/keys?tab=tokens",
+                    "/keys/" + id,
+                    $"/keys/{id}/rotate",
+                    $"/keys/{id}/revoke",
+                    "/tokens/revoke?subject=ada&before=now",
+                ]
+        )
+        {
+            var page = await server.SendAsync(HttpMethod.Get, "/console" + path, null, null, cookie.Headers);
+            Assert.True(page.Status == 200, $"{path}: {page.Status}\n{server.Log.Text}");
+        }
+        foreach (var found in (string[])["orders", "user/ada/orders", "key-of-it", id, id[..20], refused!])
+            Assert.Equal(303, (await server.ConsoleAsync(cookie, HttpMethod.Get, "/console/find?q=" + found)).Status);
+    }
+
+    /// <summary>What is refused on one node is read on the other, by the id that its answer gave.</summary>
+    [Fact]
+    public async Task A_refusal_of_one_node_is_read_on_another()
+    {
+        var connection = PostgresServer.NewDatabase();
+        await using var one = await TestServer.StartAsync(Backend.Postgres, postgres: connection);
+        await using var other = await TestServer.StartAsync(Backend.Postgres, postgres: connection);
+        var root = one.RootKey.Length > 0 ? one.RootKey : other.RootKey;
+        var ids = new List<string>();
+        foreach (var node in (TestServer[])[one, other, one, other])
+            ids.Add((await node.GetAsync("/api/v1/runs", "pst_live_x")).Header("X-Refusal-Id")!);
+        Assert.Equal(2, ids.Distinct().Count());
+        foreach (var (node, id) in ids.SelectMany(id => new[] { (one, id), (other, id) }))
+            await WaitFor.TrueAsync(
+                async () =>
+                    (await node.GetAsync("/api/v1/audit?id=" + id, root)).Json.GetProperty("data").GetArrayLength()
+                    == 1,
+                TimeSpan.FromSeconds(5)
+            );
+    }
+
     [Theory]
     [InlineData(Backend.Sqlite)]
     [InlineData(Backend.Postgres)]

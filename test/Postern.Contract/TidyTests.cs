@@ -46,6 +46,7 @@ public sealed partial class TidyTests
             "callback_token_secret",
             "approval_service",
             "console_session",
+            "key_address",
             "console_link",
         ],
         ["Metrics"] = ["metric"],

@@ -85,6 +85,7 @@ internal static class ConsoleDoorRequests
             "POST /console/approvals/{approval}/decide",
             async s => Sent(await OfApprovalAsync(s, "write", "/decide"), "decision=approved")
         );
+        AddKeysTo(add);
         add("GET /console/deliveries", _ => PageAsync("read:deliveries", "/deliveries"));
         add(
             "GET /console/deliveries/{delivery}",
@@ -272,6 +273,113 @@ internal static class ConsoleDoorRequests
 
     private static async Task<DoorRequest> OfCaptureAsync(TimeScene s, string action, string more) =>
         new($"{action}:triggers:user/time/{s.Name}", $"/console/captures/{await s.CaptureAsync("user")}{more}");
+
+    private static void AddKeysTo(Action<string, Func<TimeScene, Task<DoorRequest>>> add)
+    {
+        add("GET /console/doors", _ => PageAsync("admin", "/doors"));
+        add("GET /console/doors/refused", _ => PageAsync("admin", "/doors/refused"));
+        add("GET /console/audit", _ => PageAsync("admin", "/audit"));
+        add(
+            "GET /console/audit/{row}",
+            async s =>
+            {
+                await KeyAsync(s);
+                var rows = (await s.OkAsync(HttpMethod.Get, "/api/v1/audit?action=key.created&limit=1", null)).Json;
+                return await PageAsync("admin", "/audit/" + rows.GetProperty("data")[0].GetProperty("id").GetString());
+            }
+        );
+        add("GET /console/keys", _ => PageAsync("admin", "/keys"));
+        add(
+            "POST /console/keys",
+            async s =>
+                (await FormAsync("admin", "/keys", $"kind=live&scopes=read%3Aruns&name={s.Name}")) with
+                {
+                    Success = 200,
+                }
+        );
+        add("GET /console/keys/{key}", async s => await PageAsync("admin", "/keys/" + await KeyAsync(s)));
+        add(
+            "POST /console/keys/{key}",
+            async s => await FormAsync("admin", "/keys/" + await KeyAsync(s), "scopes=read%3Aruns&name=late")
+        );
+        add("GET /console/keys/{key}/rotate", async s => await PageAsync("admin", $"/keys/{await KeyAsync(s)}/rotate"));
+        add(
+            "POST /console/keys/{key}/rotate",
+            async s =>
+                (await FormAsync("admin", $"/keys/{await KeyAsync(s)}/rotate", "overlap=60")) with
+                {
+                    Success = 200,
+                }
+        );
+        add("GET /console/keys/{key}/revoke", async s => await PageAsync("admin", $"/keys/{await KeyAsync(s)}/revoke"));
+        add(
+            "POST /console/keys/{key}/revoke",
+            async s => await FormAsync("admin", $"/keys/{await KeyAsync(s)}/revoke")
+        );
+        add(
+            "POST /console/callback-secrets",
+            async s =>
+            {
+                await DoorRequests.FreeCallbackSecretsAsync(s);
+                return (await FormAsync("admin", "/callback-secrets")) with { Success = 200 };
+            }
+        );
+        add(
+            "GET /console/callback-secrets/{secret}/revoke",
+            async s => await PageAsync("admin", $"/callback-secrets/{await SecretAsync(s)}/revoke")
+        );
+        add(
+            "POST /console/callback-secrets/{secret}/revoke",
+            async s => await FormAsync("admin", $"/callback-secrets/{await SecretAsync(s)}/revoke")
+        );
+        add(
+            "GET /console/approval-services/{service}/delete",
+            async s => await PageAsync("admin", $"/approval-services/{await ServiceAsync(s)}/delete")
+        );
+        add(
+            "POST /console/approval-services/{service}/delete",
+            async s => await FormAsync("admin", $"/approval-services/{await ServiceAsync(s)}/delete")
+        );
+        add(
+            "POST /console/console-sessions/{console}/end",
+            async s =>
+            {
+                var (key, _) = await ConsoleCookie.OfAsync(s.World.Server, "read:runs");
+                var session = await s
+                    .World.Get<Postern.Access.ConsoleSessions>()
+                    .OfCredentialAsync(key.Project, key.Id, 1);
+                return await FormAsync("admin", $"/console-sessions/{session[0].Id}/end");
+            }
+        );
+        add(
+            "POST /console/tokens",
+            async s => (await FormAsync("admin", "/tokens", "scopes=read%3Aruns&life=1m")) with { Success = 200 }
+        );
+        add(
+            "POST /console/tokens/name",
+            async s => await FormAsync("admin", "/tokens/name", "token=" + await s.World.Server.TokenAsync("read:runs"))
+        );
+        add("GET /console/tokens/revoke", s => PageAsync("admin", "/tokens/revoke?jti=" + s.Name));
+        add("POST /console/tokens/revoke", s => FormAsync("admin", "/tokens/revoke", "jti=" + s.Name));
+    }
+
+    private static async Task<string> KeyAsync(TimeScene s) => (await s.Server.NamedKeyAsync(s.Name, "read:runs")).Id;
+
+    private static async Task<string> SecretAsync(TimeScene s)
+    {
+        await DoorRequests.FreeCallbackSecretsAsync(s);
+        return (await s.OkAsync(HttpMethod.Post, "/api/v1/callback-secrets", null)).String("id");
+    }
+
+    private static async Task<string> ServiceAsync(TimeScene s)
+    {
+        await s.OkAsync(
+            HttpMethod.Put,
+            "/api/v1/approval-services/of-console",
+            new { secrets = new[] { "a secret that signs nothing in the matrix" } }
+        );
+        return "of-console";
+    }
 
     private static Task<DoorRequest> PageAsync(string? scope, string path) =>
         Task.FromResult(new DoorRequest(scope, "/console" + path));

@@ -59,6 +59,7 @@ internal sealed class TimeWorld : IAsyncDisposable
                     && !s.Contains("last_used_at = $3", StringComparison.Ordinal)
                     // A job that waits for a place is looked at again and again, whoever asks for what.
                     && !s.StartsWith("UPDATE bulk_job SET lease_until", StringComparison.Ordinal)
+                    && !s.Contains("key_address", StringComparison.Ordinal)
                 ),
             ],
             await CountAsync() - mark
@@ -79,7 +80,7 @@ internal sealed class TimeWorld : IAsyncDisposable
         ];
         // What is said of the caller's refusal, and what the node says by itself.
         var counted = _tables
-            .Where(t => t is not ("audit" or "node" or "hint_log"))
+            .Where(t => t is not ("audit" or "key_address" or "node" or "hint_log"))
             .Select(t => $"(SELECT COUNT(*) FROM {t})");
         return await Server.Database.ReadAsync(tx =>
             tx.FirstAsync("SELECT " + string.Join(" + ", counted), r => r.GetInt64(0))

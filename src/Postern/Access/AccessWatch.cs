@@ -119,6 +119,17 @@ internal sealed class AccessWatch(
         }
     }
 
+    /// <summary>Writes when keys were used on this node, and from where: now and then, and for whoever looks.</summary>
+    public async Task WriteUseAsync()
+    {
+        var used = kept.Keys.TakeUsed();
+        if (used.Count > 0)
+            await store.MarkUsedAsync(used);
+        var from = kept.Keys.TakeAddresses();
+        if (from.Count > 0)
+            await store.MarkAddressesAsync(from);
+    }
+
     /// <summary>Raised once, when the node must end: <see cref="EndedBecause"/>.</summary>
     public event Action? Ended;
 
@@ -188,8 +199,6 @@ internal sealed class AccessWatch(
         if (isWrong && !_clockIsWrong)
             AccessLog.ClockIsOff(log, off / 1_000_000.0);
         _clockIsWrong = isWrong;
-        var used = kept.Keys.TakeUsed();
-        if (used.Count > 0)
-            await store.MarkUsedAsync(used);
+        await WriteUseAsync();
     }
 }

@@ -28,6 +28,9 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
     /// <summary>At the URL of a trigger that exists.</summary>
     public const string InboundRefused = "inbound.refused";
 
+    /// <summary>With what it was opened with.</summary>
+    public const string StreamEnded = "stream.ended";
+
     private static readonly TimeSpan SettleEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AgainAfter = TimeSpan.FromSeconds(1);
     private readonly RefusalCounts _counts = new();
@@ -135,6 +138,23 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         var now = database.Now;
         if (_counts.Add(row, row, row, now, () => Id.New("aud", now)).IsNew)
             _due.Set();
+    }
+
+    /// <summary>A stream that ended because what it was opened with was revoked or narrowed.</summary>
+    public void StreamWasEnded(HttpContext http, ProjectCaller caller, string reason, string address)
+    {
+        if (caller.Authority.Key is not { } key || http.GetEndpoint()?.Metadata.GetMetadata<Door>() is not { } door)
+            return;
+        var row = new AuditRow(
+            caller.Project,
+            StreamEnded,
+            caller.Authority.Credential,
+            key.Row.Id,
+            Route(http, door),
+            address,
+            reason
+        );
+        Count(null, row);
     }
 
     /// <summary>A change that was made through a door: on disk before the change is answered.</summary>
@@ -265,13 +285,13 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
             row.Trigger?.Uid
         );
 
-    private void Count(HttpContext http, AuditRow row, AuditRow? kind = null, AuditRow? told = null)
+    private void Count(HttpContext? http, AuditRow row, AuditRow? kind = null, AuditRow? told = null)
     {
         kind ??= row;
         var now = database.Now;
         var (id, isNew) = _counts.Add(row, kind, told ?? kind, now, () => Id.New("aud", now));
         // Of two refusals of one request, the first is why it was refused.
-        if (http.Features.Get<RefusalId>() is null)
+        if (http is not null && http.Features.Get<RefusalId>() is null)
         {
             http.Features.Set(new RefusalId(id));
             database.Tally.Add(row.Project, RefusalTally.Of(row));

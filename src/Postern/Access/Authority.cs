@@ -34,6 +34,11 @@ internal abstract class Authority
     /// </summary>
     public virtual long? ExpiresAt => null;
 
+    /// <summary>
+    /// The end that what it hands out must not go beyond: its own, but for a session, whose credential hands out.
+    /// </summary>
+    public virtual long? HandsOutUntil => ExpiresAt;
+
     /// <summary>Why it has ended (a <see cref="StreamEnd"/> reason), or null while it is good.</summary>
     /// <param name="now">The database's time, microseconds.</param>
     public abstract string? WhyEnded(long now);

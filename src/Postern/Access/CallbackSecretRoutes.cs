@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Postern.Http;
 
 namespace Postern.Access;
@@ -44,7 +43,7 @@ internal sealed class CallbackSecretRoutes(CallbackSecrets secrets, AccessWatch 
             fields.Fault("secret", "must be printable ASCII without spaces: it travels in a header");
         if (fields.Refusal() is { } wrong)
             return wrong;
-        var secret = given ?? "pst_cbs_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+        var secret = given ?? CallbackSecrets.NewText();
         var (id, taken) = await secrets.CreateAsync(caller.Project, secret, caller);
         if (taken)
             return new Refusal(409, "Choose another secret, or let the server make one.", "secret_refused");

@@ -118,6 +118,9 @@ internal sealed class CallbackSecrets(
             : null;
     }
 
+    /// <summary>A text for a secret that nobody gave.</summary>
+    public static string NewText() => "pst_cbs_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+
     public ValueTask<List<CallbackSecretRow>> ListAsync(string project) =>
         database.ReadAsync(tx => ListAsync(tx, project));
 

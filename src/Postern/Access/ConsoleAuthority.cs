@@ -56,6 +56,8 @@ internal sealed class ConsoleAuthority(ConsoleSessionEntry session, Authority in
 
     public override long? ExpiresAt => Math.Min(session.Row.Until, inner.ExpiresAt ?? long.MaxValue);
 
+    public override long? HandsOutUntil => inner.HandsOutUntil;
+
     public override bool Allows(RequiredScope need) => inner.Allows(need);
 
     public override bool AllowsSome(string action, string type, Given how = Given.Anyhow) =>

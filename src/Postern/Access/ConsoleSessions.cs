@@ -130,6 +130,45 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
         return ended;
     }
 
+    /// <summary>Ends the sessions of a key that is revoked.</summary>
+    public static async ValueTask EndOfKeyAsync(Tx tx, string project, string key) =>
+        await tx.ExecuteAsync(
+            """
+            UPDATE console_session SET ended_at = $3, ended_reason = 'key_revoked', changed = $4
+            WHERE project = $1 AND credential = $2 AND ended_at IS NULL
+            """,
+            project,
+            key,
+            tx.Now,
+            await KeyStore.NextVersionAsync(tx)
+        );
+
+    /// <summary>Whether there is a session of the project, also when it has ended lately.</summary>
+    public async ValueTask<bool> HasAsync(string project, string id) =>
+        await database.ReadAsync(tx =>
+            tx.FirstAsync(
+                "SELECT 1 FROM console_session WHERE project = $1 AND id = $2",
+                r => r.GetInt64(0),
+                project,
+                id
+            )
+        ) == 1;
+
+    /// <summary>Those of a credential, newest first, also what has ended lately.</summary>
+    public ValueTask<List<ConsoleSession>> OfCredentialAsync(string project, string credential, int most) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT {Row<ConsoleSession>.Columns} FROM console_session WHERE project = $1 AND credential = $2
+                ORDER BY created_at DESC, id DESC LIMIT $3
+                """,
+                Row<ConsoleSession>.Read,
+                project,
+                credential,
+                (long)most
+            )
+        );
+
     /// <summary>The sessions that live, newest first, at most 1,000.</summary>
     /// <param name="credential">Of this credential alone; null: of all.</param>
     public ValueTask<List<ConsoleSession>> ListAsync(string project, string? credential) =>

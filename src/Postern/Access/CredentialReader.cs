@@ -34,7 +34,7 @@ internal sealed class CredentialReader(
         if (Disagree(headers.Authorization, headers["X-API-Key"]) || DisagreesWith(internalKey, headers))
             return CredentialAnswer.Ambiguous;
         if (internalKey.Count > 0)
-            return await TryKeyAsync(internalKey[0] ?? "", opens, now);
+            return await TryKeyAsync(http, internalKey[0] ?? "", opens, now);
         return await TryUsualAsync(http, door, now);
     }
 
@@ -47,10 +47,10 @@ internal sealed class CredentialReader(
             return isSigned && headers["X-Callback-Secret"].Count == 0
                 ? await callbacks.TrySignedAsync(http, door)
                 : callbacks.TrySecret(headers);
-        var tokens = opens.HasFlag(Credentials.CallbackToken) ? headers[CallbackTokenHeader].Count : 0;
-        if (tokens == 0 && !isSigned)
+        var given = opens.HasFlag(Credentials.CallbackToken) ? headers[CallbackTokenHeader].Count : 0;
+        if (given == 0 && !isSigned)
             return null;
-        if (tokens > 1 || (tokens == 1 && isSigned) || BearerOrKey(headers) is not null)
+        if (given > 1 || (given == 1 && isSigned) || BearerOrKey(headers) is not null)
             return CredentialAnswer.Ambiguous;
         return isSigned ? await callbacks.TrySignedAsync(http, door) : await callbacks.TryTokenAsync(http);
     }
@@ -69,7 +69,7 @@ internal sealed class CredentialReader(
             return await TryTokenAsync(bearer, door, now);
         var takesKeys = (opens & (Credentials.Key | Credentials.PersonalKey)) != 0;
         if ((bearer ?? (takesKeys ? Single(headers["X-API-Key"]) : null)) is { } key)
-            return await TryKeyAsync(key, opens, now);
+            return await TryKeyAsync(http, key, opens, now);
         var isBare = StringValues.IsNullOrEmpty(headers.Authorization);
         if (isBare && opens.HasFlag(Credentials.Operator) && FromTrustedProxy(http))
             return await TryProxyAsync(headers);
@@ -147,13 +147,16 @@ internal sealed class CredentialReader(
             : CredentialAnswer.Unfit(UnfitCredential.EndedToken, StreamEnd.Revoked, session.Row.Credential);
     }
 
+    /// <summary>What a person may do whom a trusted proxy names.</summary>
+    public ScopeSet ScopesOf(string identity) => _roles.Of(identity) ?? ScopeSet.Parse(["operator.read"]);
+
     /// <summary>The identity that a trusted proxy names in this request.</summary>
     public async ValueTask<CredentialAnswer> TryProxyAsync(HttpContext http) =>
         FromTrustedProxy(http)
             ? await TryProxyAsync(http.Request.Headers)
             : CredentialAnswer.Unfit(UnfitCredential.Missing, "missing");
 
-    private async ValueTask<CredentialAnswer> TryKeyAsync(string key, Credentials opens, long now)
+    private async ValueTask<CredentialAnswer> TryKeyAsync(HttpContext http, string key, Credentials opens, long now)
     {
         if ((opens & (Credentials.Key | Credentials.Operator | Credentials.PersonalKey)) == 0)
             return CredentialAnswer.Unfit(UnfitCredential.BadToken, "malformed");
@@ -162,6 +165,7 @@ internal sealed class CredentialReader(
         var row = grant.Key.Row;
         if (opens == Credentials.PersonalKey && row.Kind != "pat")
             return CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_kind", row.Id);
+        grant.Key.UsedFrom(ClientOf(http), now);
         return Fit(row.Project, grant);
     }
 
@@ -198,7 +202,7 @@ internal sealed class CredentialReader(
             return CredentialAnswer.Ambiguous;
         if (Single(named) is not { Length: <= 256 } identity || await projects.DefaultAsync() is not { } project)
             return CredentialAnswer.Unfit(UnfitCredential.Missing, "missing");
-        var scopes = _roles.Of(identity) ?? ScopeSet.Parse(["operator.read"]);
+        var scopes = ScopesOf(identity);
         foreach (var header in (string[])["x-openclaw-scopes", "x-postern-scopes"])
         {
             if (!headers.TryGetValue(header, out var asked))

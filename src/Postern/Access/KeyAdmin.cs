@@ -117,6 +117,7 @@ internal sealed class KeyAdmin(
             {
                 if (!await KeyStore.RevokeAsync(tx, row.Project, row.Id))
                     return false;
+                await ConsoleSessions.EndOfKeyAsync(tx, row.Project, row.Id);
                 await KeyStore.RevokeTokensAsync(
                     tx,
                     new RevocationRow(

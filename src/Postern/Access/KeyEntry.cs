@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.IdentityModel.Tokens;
@@ -13,6 +15,10 @@ internal sealed class KeyEntry
     private const long Minute = 60_000_000;
     private readonly MasterKey _master;
     private volatile State _state;
+
+    /// <summary>Addresses between two looks; of more, those that came first are kept.</summary>
+    private const int MostAddresses = 16;
+    private readonly ConcurrentDictionary<IPAddress, long> _from = new();
     private long _usedAt;
 
     public KeyEntry(KeyRow row, MasterKey master)
@@ -79,6 +85,24 @@ internal sealed class KeyEntry
     {
         var used = Interlocked.Exchange(ref _usedAt, 0);
         return used > (Row.LastUsedAt ?? 0) ? used : null;
+    }
+
+    /// <summary>Notes from where it is used, to the minute.</summary>
+    public void UsedFrom(IPAddress address, long now)
+    {
+        var minute = now - (now % Minute);
+        if (_from.TryGetValue(address, out var at) ? at != minute : _from.Count < MostAddresses)
+            _from[address] = minute;
+    }
+
+    /// <summary>From where it was used since the last call.</summary>
+    public List<(IPAddress Address, long At)> TakeAddresses()
+    {
+        var taken = new List<(IPAddress, long)>();
+        foreach (var (address, _) in _from)
+            if (_from.TryRemove(address, out var at))
+                taken.Add((address, at));
+        return taken;
     }
 
     /// <summary>What the server signs with: the key as it is now.</summary>

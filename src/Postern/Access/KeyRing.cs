@@ -86,6 +86,16 @@ internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey 
         return used;
     }
 
+    /// <summary>From where keys were used since the last call.</summary>
+    public List<(string Project, string Id, string Address, long At)> TakeAddresses() =>
+        [
+            .. _byId.Values.SelectMany(entry =>
+                entry
+                    .TakeAddresses()
+                    .Select(from => (entry.Row.Project, entry.Row.Id, CredentialReader.Shown(from.Address), from.At))
+            ),
+        ];
+
     private KeyEntry Keep(KeyRow row)
     {
         var entry = _byId.GetOrAdd(row.Id, static (_, state) => new KeyEntry(state.row, state.master), (row, master));

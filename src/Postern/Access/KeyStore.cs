@@ -11,6 +11,9 @@ namespace Postern.Access;
 /// </summary>
 internal sealed class KeyStore(Database database)
 {
+    /// <summary>Addresses of a key that are kept.</summary>
+    private const long MaxAddresses = 100;
+
     public static string SealPurpose(string project, string keyId) => $"key:{project}:{keyId}";
 
     /// <summary>
@@ -120,6 +123,23 @@ internal sealed class KeyStore(Database database)
             )
         );
 
+    /// <summary>Keys whose ids begin with a text, also those that have ended.</summary>
+    public ValueTask<List<KeyRow>> BeginningWithAsync(string project, string text, int limit) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT {Row<KeyRow>.Columns} FROM api_key
+                WHERE project = $1 AND id >= $2 AND id < $3
+                ORDER BY id LIMIT $4
+                """,
+                Row<KeyRow>.Read,
+                project,
+                text,
+                text + "~",
+                (long)limit
+            )
+        );
+
     public static async ValueTask InsertAsync(Tx tx, KeyRow key)
     {
         var version = await NextVersionAsync(tx);
@@ -214,6 +234,58 @@ internal sealed class KeyStore(Database database)
                 );
             return written;
         });
+
+    /// <summary>From where keys were used; the last hundred addresses of each are kept.</summary>
+    public Task<int> MarkAddressesAsync(
+        IReadOnlyCollection<(string Project, string Id, string Address, long At)> used
+    ) =>
+        database.WriteAsync(async tx =>
+        {
+            var written = 0;
+            // In one order, so that two nodes that do it at once do not wait for one another.
+            foreach (var (project, id, address, at) in used.OrderBy(u => (u.Project, u.Id, u.Address)))
+                written += await tx.ExecuteAsync(
+                    """
+                    INSERT INTO key_address (project, key, address, first_at, last_at) VALUES ($1, $2, $3, $4, $4)
+                    ON CONFLICT (project, key, address) DO UPDATE SET last_at = excluded.last_at
+                    WHERE key_address.last_at < excluded.last_at
+                    """,
+                    project,
+                    id,
+                    address,
+                    at
+                );
+            foreach (var (project, id) in used.Select(u => (u.Project, u.Id)).Distinct().Order())
+                await tx.ExecuteAsync(
+                    """
+                    DELETE FROM key_address WHERE project = $1 AND key = $2 AND address NOT IN (
+                      SELECT address FROM key_address
+                      WHERE project = $1 AND key = $2
+                      ORDER BY last_at DESC, address LIMIT $3)
+                    """,
+                    project,
+                    id,
+                    MaxAddresses
+                );
+            return written;
+        });
+
+    /// <summary>From where a key was used, the last first.</summary>
+    public ValueTask<List<(string Address, long FirstAt, long LastAt)>> AddressesAsync(string project, string id) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                """
+                SELECT address, first_at, last_at
+                FROM key_address
+                WHERE project = $1 AND key = $2
+                ORDER BY last_at DESC, address LIMIT $3
+                """,
+                r => (r.GetString(0), r.GetInt64(1), r.GetInt64(2)),
+                project,
+                id,
+                MaxAddresses
+            )
+        );
 
     /// <summary>
     /// Kept until the tokens that it ends would have ended by themselves. A later rule for a subject widens the

@@ -36,7 +36,7 @@ internal static class Minting
 
     /// <summary>Why an end is later than the caller's own, or null. A null end is never.</summary>
     public static Refusal? RefuseExpiry(ProjectCaller caller, long? expiresAt) =>
-        caller.Authority.ExpiresAt is { } own && (expiresAt is null || expiresAt > own)
+        caller.Authority.HandsOutUntil is { } own && (expiresAt is null || expiresAt > own)
             ? new Refusal(
                 403,
                 $"expiresAt must not be after the end of the key that asks, {Wire.Iso(own)}.",

@@ -192,8 +192,8 @@ internal sealed class HistoryRoutes(
                 ? Reply.Json(200, new WrittenMessage(first.Id, first.Seq))
                 : new Refusal(409, "idempotencyKey was used for another message");
         }
-        if (!(await transcript.AddAsync(tx, session, message, own)).Try(out var added, out var refused))
-            return refused;
+        if (!(await transcript.AddAsync(tx, session, message, own)).Try(out var added, out var full))
+            return full;
         return Reply.Created(new WrittenMessage(added.Id, added.Seq));
     }
 

@@ -106,6 +106,7 @@ internal sealed class LiveStream : IHeldRequest
 
     public void Dispose()
     {
+        _registry.Ended(_http, Caller, WhyEnded);
         _registry.Remove(this);
         _registry.Leave(Caller);
         _following?.Dispose();

@@ -11,8 +11,14 @@ namespace Postern.Live;
 /// The requests that this node holds open: streams, and those that wait for an answer. Twice a second, and at once when
 /// something about access changed, it looks at each, so that what ends a caller's authority ends what it has open.
 /// </summary>
-internal sealed class StreamRegistry(Database database, AccessWatch access, PosternOptions options, TimeProvider clock)
-    : BackgroundService
+internal sealed class StreamRegistry(
+    Database database,
+    AccessWatch access,
+    Audit audit,
+    CredentialReader credentials,
+    PosternOptions options,
+    TimeProvider clock
+) : BackgroundService
 {
     /// <summary>Streams in a wave that is worth a collection.</summary>
     private const int CollectAfter = 1000;
@@ -68,6 +74,13 @@ internal sealed class StreamRegistry(Database database, AccessWatch access, Post
         _held.TryAdd(stream, 0);
         if (_stopping)
             stream.End(StreamEnd.Shutdown);
+    }
+
+    /// <summary>A stream ends; what somebody has taken away from its reader is kept in the audit.</summary>
+    public void Ended(HttpContext http, ProjectCaller caller, string? why)
+    {
+        if (why is StreamEnd.Revoked or StreamEnd.Forbidden)
+            audit.StreamWasEnded(http, caller, why, credentials.AddressOf(http));
     }
 
     /// <summary>For a handler that waits: it ends with what ends its caller.</summary>

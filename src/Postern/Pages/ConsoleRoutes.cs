@@ -45,7 +45,13 @@ internal sealed class ConsoleRoutes(PosternOptions options, PageWriter writer, I
             .AddSingleton<IPages, ListStreams>()
             .AddSingleton<IPages, ServerPages>()
             .AddSingleton<ExactFinds>()
+            .AddSingleton<NamedFinds>()
+            .AddSingleton<KeyFinds>()
             .AddSingleton<IPages, BulkPages>()
+            .AddSingleton<IPages, DoorPages>()
+            .AddSingleton<IPages, KeyPages>()
+            .AddSingleton<IPages, SecretPages>()
+            .AddSingleton<IPages, AuditPages>()
             .AddSingleton<IPages, FindPages>()
             .AddSingleton<IPages, SettingsPages>()
             .AddBackground<ConsoleRetention>();

@@ -1,4 +1,5 @@
 using Postern.Access;
+using Postern.Http;
 using Postern.Runs;
 using Postern.Sessions;
 
@@ -13,11 +14,13 @@ internal sealed class FindPages(
     RunStore runs,
     SessionStore sessions,
     SessionDoor door,
-    ExactFinds exact
+    ExactFinds exact,
+    NamedFinds named,
+    KeyFinds keys
 ) : IPages
 {
     private const int Most = 20;
-    private const int LeastCharacters = 6;
+    public const int LeastCharacters = 6;
 
     public void Map(PageDoors pages) =>
         pages.Page("/find", "what each thing needs", Find).WithSummary("Find a thing by its id or name");
@@ -31,6 +34,8 @@ internal sealed class FindPages(
         if (text.Length > 0 && await ExactAsync(context, text) is { } path)
             return new Redirect(path);
         var found = text.Length < LeastCharacters ? [] : await BeginningAsync(context, text);
+        found.AddRange(await named.OfAsync(context, text));
+        found = [.. found.DistinctBy(f => (f.Kind, f.Name)).Take(Most)];
         return found is [var only]
             ? new Redirect(only.Path)
             : await writer.PageAsync<FindPage, FindModel>(context, new FindModel(text, found));
@@ -38,22 +43,26 @@ internal sealed class FindPages(
 
     private async ValueTask<string?> ExactAsync(PageContext context, string text)
     {
+        var (caller, project) = (context.Caller, context.Project);
         if (
-            text.StartsWith(Run.Prefix + "_", StringComparison.Ordinal)
-            && context.Caller.Allows("read", "runs", text)
-            && await runs.FindAsync(context.Project, text) is { } run
-            && !await door.HidesAsync(context.Caller, run.Session)
+            Is(text, Run.Prefix)
+            && caller.Allows("read", "runs", text)
+            && await runs.FindAsync(project, text) is { } run
+            && !await door.HidesAsync(caller, run.Session)
         )
             return context.Of("/runs", run.Id);
         if (await exact.PathAsync(context, text) is { } path)
             return path;
-        return
-            await sessions.FindAsync(context.Project, text) is { } session
-            && !SessionDoor.Hides(context.Caller, session.Name, session.Id)
-            && context.Caller.Allows("read", "sessions", session.Id, session.ExternalId)
-            ? context.Of("/sessions", session.Id)
-            : null;
+        if (
+            await sessions.FindAsync(project, text) is { } session
+            && !SessionDoor.Hides(caller, session.Name, session.Id)
+            && caller.Allows("read", "sessions", session.Id, session.ExternalId)
+        )
+            return context.Of("/sessions", session.Id);
+        return await keys.PathAsync(context, text);
     }
+
+    private static bool Is(string text, string prefix) => text.StartsWith(prefix + "_", StringComparison.Ordinal);
 
     private static string? ShownTo(PageContext context) =>
         context.MayAdmin ? null : SessionStore.IsNotOfInternal("run");
@@ -67,6 +76,7 @@ internal sealed class FindPages(
         if (context.Caller.Allows("read", "sessions"))
             foreach (var s in await sessions.BeginningWithAsync(context.Project, text, context.MayAdmin, Most))
                 found.Add(new FoundThing("session", s.Name, context.Of("/sessions", s.Id)));
-        return [.. found.Take(Most)];
+        found.AddRange(await keys.BeginningWithAsync(context, text, Most));
+        return found;
     }
 }

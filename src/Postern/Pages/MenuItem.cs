@@ -26,6 +26,12 @@ internal sealed record MenuItem(string Path, string Label, string Icon, long Cou
             yield return new("/workflows", "Workflows", "tools");
         if (context.MayPlay)
             yield return new("/playground", "Playground", "beaker");
+        if (context.MayAdmin)
+        {
+            yield return new("/doors", "Doors", "shield-lock");
+            yield return new("/keys", "Keys", "key-asterisk");
+            yield return new("/audit", "Audit", "log");
+        }
         if (context.MayAdmin && context.IsDefaultProject)
             yield return new("/server", "Server", "tools");
         if (MayBulk(context))

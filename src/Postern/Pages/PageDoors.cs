@@ -9,6 +9,9 @@ namespace Postern.Pages;
 /// </summary>
 internal sealed class PageDoors(Doors doors, PageWriter writer)
 {
+    /// <summary>All doors of the server, whole once every feature has declared its own.</summary>
+    public IReadOnlyList<Door> Table => doors.Table;
+
     private readonly DoorGroup _group = doors.Group(ConsoleFamily.Prefix, ConsoleFamily.Instance);
 
     /// <summary>Everything that is not behind a session: signing in, and the files of the pages.</summary>

@@ -41,6 +41,22 @@ internal sealed class RunEvents(Database database)
         );
     }
 
+    /// <summary>Ids of the runs that an actor started, newest first.</summary>
+    public ValueTask<List<string>> StartedByAsync(string project, string actor, int most) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                """
+                SELECT run FROM run_event
+                WHERE project = $1 AND actor = $2 AND seq = 1
+                ORDER BY run DESC LIMIT $3
+                """,
+                r => r.GetString(0),
+                project,
+                actor,
+                (long)most
+            )
+        );
+
     /// <summary>
     /// Adds an event that changes nothing else of the run. The caller holds the run's row or needs no order with its
     /// changes.

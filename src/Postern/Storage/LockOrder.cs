@@ -29,7 +29,7 @@ internal sealed partial class LockOrder
         ["capture"],
         ["agent_trigger"],
         ["callback_secret", "callback_token_secret", "approval_service"],
-        ["api_key", "revocation", "console_session"],
+        ["api_key", "revocation", "console_session", "key_address"],
         ["webhook_endpoint"],
         ["relay_code"],
         ["relay_plane"],

@@ -9,6 +9,7 @@ internal static class TriggersFeature
     public static IServiceCollection AddTriggers(this IServiceCollection services)
     {
         services
+            .AddSingleton<InboundFinder>()
             .AddSingleton<TriggerStore>()
             .AddSingleton<RelayedTriggers>()
             .AddSingleton<CaptureStore>()

@@ -34,6 +34,15 @@ public sealed class AuditTests : IAsyncLifetime
         "POST /sessions/{key}/kill",
         "POST /api/v1/executions/{run}/approval-response",
         "POST /console/approvals/{approval}/decide",
+        "POST /console/keys",
+        "POST /console/keys/{key}",
+        "POST /console/keys/{key}/rotate",
+        "POST /console/keys/{key}/revoke",
+        "POST /console/callback-secrets",
+        "POST /console/callback-secrets/{secret}/revoke",
+        "POST /console/approval-services/{service}/delete",
+        "POST /console/tokens",
+        "POST /console/tokens/revoke",
     ];
 
     /// <summary>
@@ -43,6 +52,7 @@ public sealed class AuditTests : IAsyncLifetime
     private static readonly string[] Data =
     [
         "POST /api/v1/auth/jwt/claims",
+        "POST /console/tokens/name",
         "POST /api/v1/sessions",
         "PATCH /api/v1/sessions/{session}",
         "POST /api/v1/runs",

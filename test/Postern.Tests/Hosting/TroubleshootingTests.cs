@@ -10,6 +10,78 @@ public sealed class TroubleshootingTests : IAsyncLifetime
 {
     private static readonly Dictionary<string, Func<TroubleshootingTests, Task>> Cases = new(StringComparer.Ordinal)
     {
+        ["refused: nothing was sent"] = t =>
+            t.RefusedAsync(t._server.SendAsync(HttpMethod.Get, "/api/v1/runs"), 401, "missing"),
+        ["refused: the key was revoked"] = async t =>
+        {
+            var (id, key) = await t._server.NamedKeyAsync("gone", "read:runs");
+            await t._server.SendAsync(HttpMethod.Delete, "/api/v1/keys/" + id, t._server.RootKey);
+            await t.RefusedAsync(t._server.GetAsync("/api/v1/runs", key), 401, "revoked_key", id);
+        },
+        ["refused: the key was rotated"] = async t =>
+        {
+            var (id, key) = await t._server.NamedKeyAsync("turned", "read:runs");
+            await t._server.PostAsync($"/api/v1/keys/{id}/rotate", new { overlapSeconds = 60 });
+            Assert.Equal(200, (await t._server.GetAsync("/api/v1/runs", key)).Status);
+            t._server.Clock.Advance(TimeSpan.FromSeconds(61));
+            await t.RefusedAsync(t._server.GetAsync("/api/v1/runs", key), 401, "rotated_key", id);
+        },
+        ["refused: the key lacks a scope"] = async t =>
+        {
+            var (id, key) = await t._server.NamedKeyAsync("narrow", "read:runs");
+            await t.RefusedAsync(t._server.GetAsync("/api/v1/deliveries", key), 403, "read:deliveries", id);
+        },
+        ["refused: the credential is of another kind"] = async t =>
+            await t.RefusedAsync(
+                t._server.GetAsync("/api/v1/keys", await t._server.TokenAsync("admin")),
+                401,
+                "wrong_kind",
+                "Key"
+            ),
+        ["refused: too many wrong credentials came from the address"] = async t =>
+        {
+            await using var server = await TestServer.StartAsync(set: o => o.RateLimits.FailuresPerMinute = 1);
+            var answer = await server.GetAsync("/api/v1/runs", "wrong");
+            for (var i = 0; i < 20 && answer.Status != 429; i++)
+                answer = await server.GetAsync("/api/v1/runs", "wrong");
+            Assert.NotNull(answer.Header("Retry-After"));
+            Assert.Equal(200, (await server.GetAsync("/api/v1/runs")).Status);
+            var row = (await server.GetAsync("/api/v1/audit?id=" + answer.Header("X-Refusal-Id"))).Text;
+            Assert.Contains("too_many_failures", row, StringComparison.Ordinal);
+            Assert.Contains("127.0.0.1", row, StringComparison.Ordinal);
+        },
+        ["refused: a webhook is signed with another secret"] = async t =>
+        {
+            await t.SignedTriggerAsync();
+            await t.RefusedAsync(
+                t.SignedAsync("another secret of nobody's", 0),
+                401,
+                "wrong_signature",
+                "user/u/signed"
+            );
+        },
+        ["refused: a webhook was signed too long ago"] = async t =>
+        {
+            await t.SignedTriggerAsync();
+            await t.RefusedAsync(t.SignedAsync(Secret, -412), 401, "\"signed_4", "_s_ago", "user/u/signed");
+        },
+        ["refused: a webhook comes to a paused trigger"] = async t =>
+        {
+            await t.SignedTriggerAsync();
+            await t._server.SendAsync(
+                HttpMethod.Put,
+                "/api/triggers/user/u/signed",
+                t._server.RootKey,
+                new { isActive = false }
+            );
+            Assert.Equal(404, (await t.SignedAsync(Secret, 0)).Status);
+            await WaitFor.TrueAsync(async () =>
+                (await t._server.GetAsync("/api/v1/audit?trigger=user/u/signed")).Text.Contains(
+                    "paused",
+                    StringComparison.Ordinal
+                )
+            );
+        },
         ["run: no worker claims it"] = async t =>
             await t.RunEndsAsync(await t.RunAsync("p"), 3601, "timed_out", "No agent took the run on in time."),
         ["run: it is made and never started"] = async t =>
@@ -447,5 +519,44 @@ public sealed class TroubleshootingTests : IAsyncLifetime
         );
         Assert.Contains(says, records, StringComparison.Ordinal);
         Assert.Contains(says, (await _server.GetAsync("/sessions/s/history")).Text, StringComparison.Ordinal);
+    }
+
+    private const string Secret = "a secret of the sender's, long enough";
+
+    private Task<Answer> SignedTriggerAsync() =>
+        _server.PostAsync(
+            "/api/triggers/user/u/signed",
+            new
+            {
+                agent = "echo",
+                promptTemplate = "x",
+                webhookAuth = new { scheme = "stripe", secret = Secret },
+            }
+        );
+
+    private Task<Answer> SignedAsync(string secret, long after)
+    {
+        var at = (_server.Database.Now / 1_000_000) + after;
+        var mac = System.Security.Cryptography.HMACSHA256.HashData(
+            System.Text.Encoding.UTF8.GetBytes(secret),
+            System.Text.Encoding.UTF8.GetBytes($"{at}.{{}}")
+        );
+        return _server.SendAsync(
+            HttpMethod.Post,
+            "/inbound/user/u/signed",
+            null,
+            "{}",
+            ("Stripe-Signature", $"t={at},v1={Convert.ToHexStringLower(mac)}")
+        );
+    }
+
+    /// <summary>The request is refused, and the row of its id says these words.</summary>
+    private async Task RefusedAsync(Task<Answer> request, int status, params string[] words)
+    {
+        var answer = await request;
+        Assert.Equal(status, answer.Status);
+        var row = (await _server.GetAsync("/api/v1/audit?id=" + answer.Header("X-Refusal-Id"))).Text;
+        foreach (var word in words)
+            Assert.Contains(word, row, StringComparison.Ordinal);
     }
 }

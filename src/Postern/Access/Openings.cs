@@ -1,0 +1,80 @@
+using System.Text.RegularExpressions;
+
+namespace Postern.Access;
+
+/// <summary>
+/// Who may open what: a credential against the rows of the door table, by the words and scopes that the doors
+/// themselves declare. Nothing is asked of a door.
+/// </summary>
+/// <param name="held">The kinds of credential that its holder can present.</param>
+/// <param name="scopes">What it may do.</param>
+/// <param name="isFirstRoot">It is the root key of the project <c>default</c>.</param>
+internal sealed partial class Openings(Credentials held, ScopeSet scopes, bool isFirstRoot)
+{
+    /// <summary>What the holder of a key can present.</summary>
+    public static Credentials OfKey(string kind) =>
+        Credentials.Key
+        | Credentials.Operator
+        | Credentials.InternalKey
+        | Credentials.Console
+        | (kind == "pat" ? Credentials.PersonalKey : 0);
+
+    /// <summary>What a person can present whom a trusted proxy names.</summary>
+    public const Credentials OfProxy = Credentials.Operator | Credentials.Console;
+
+    public Opening Of(Door door)
+    {
+        if (door.Credentials == Credentials.Anyone)
+            return new Opening(Opening.Opens, "");
+        var common = door.Credentials & held;
+        if (common is 0 or Credentials.InternalKey)
+            return new Opening(
+                (door.Credentials & Credentials.Anyone) != 0 ? Opening.Asks : Opening.Closed,
+                "takes " + Door.Words(door.Credentials)
+            );
+        if (door.Authorization.RequiredScope is { } need)
+            return scopes.Allows(need) ? new Opening(Opening.Opens, "") : Lacks(door.Authorization.Words);
+        return OfWords(door.Authorization.Words);
+    }
+
+    private Opening OfWords(string words)
+    {
+        if (words.StartsWith("the root key", StringComparison.Ordinal))
+            return isFirstRoot ? new Opening(Opening.Opens, "") : Lacks(words);
+        var how =
+            words.EndsWith("granted by name", StringComparison.Ordinal) ? Given.ByName
+            : words.EndsWith("granted explicitly", StringComparison.Ordinal) ? Given.Explicitly
+            : Given.Anyhow;
+        var best = (Opening?)null;
+        foreach (Match match in ScopeInWords().Matches(words))
+        {
+            var (action, type) = (match.Groups["action"].Value, match.Groups["type"].Value);
+            var one =
+                scopes.Allows(new RequiredScope(action, type, How: how)) ? new Opening(Opening.Opens, "")
+                : type.Length > 0 && match.Groups["id"].Success && scopes.AllowsSome(action, type, how)
+                    ? new Opening(Opening.Some, words)
+                : Lacks(words);
+            if (best is not { } before || Rank(one) < Rank(before))
+                best = one;
+        }
+        return best
+            ?? new Opening(words.StartsWith("any", StringComparison.Ordinal) ? Opening.Opens : Opening.Asks, words);
+    }
+
+    private static int Rank(Opening one) =>
+        one.Word switch
+        {
+            Opening.Opens => 0,
+            Opening.Some => 1,
+            _ => 2,
+        };
+
+    private static Opening Lacks(string words) => new(Opening.Closed, "lacks " + words);
+
+    [GeneratedRegex(
+        @"\b(?<action>read|write|trigger|admin)\b(?::(?<type>[a-z]+)(?<id>:\{\w+\})?)?",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
+    private static partial Regex ScopeInWords();
+}

@@ -1,0 +1,102 @@
+using System.Data.Common;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Postern.Storage;
+
+namespace Postern.Triggers;
+
+/// <summary>
+/// Finds triggers by their names, and captured requests by their ids or by what their provider calls the delivery, as
+/// long as that is remembered (24 hours). A project's triggers are few: <c>Postern:Quotas:Triggers</c>.
+/// </summary>
+internal sealed class InboundFinder(Database database)
+{
+    private const int MostTriggers = 1_000;
+
+    /// <summary>How a delivery is named beside the headers: where it is signed, or stands in the body.</summary>
+    private static readonly string[] OtherNames = ["event", "standard"];
+
+    /// <summary>The triggers whose name, or its last part, begins with a text.</summary>
+    public async ValueTask<List<TriggerName>> BeginningWithAsync(string project, string text) =>
+        [
+            .. (await NamesAsync(project))
+                .Select(t => t.Name)
+                .Where(n =>
+                    n.Id.StartsWith(text, StringComparison.Ordinal)
+                    || n.Scope.StartsWith(text, StringComparison.Ordinal)
+                ),
+        ];
+
+    /// <summary>A captured request and its trigger's name; null when there is none.</summary>
+    public async ValueTask<(TriggerName Trigger, string Capture, string? Session)?> CaptureAsync(
+        string project,
+        string id
+    )
+    {
+        var found = await database.ReadAsync(tx =>
+            tx.FirstAsync<(TriggerName, string, string?)?>(
+                """
+                SELECT t.kind, t.owner, t.id, c.id, c.session
+                FROM capture c
+                JOIN agent_trigger t ON t.project = c.project AND t.uid = c.trigger_uid
+                WHERE c.project = $1 AND c.id = $2
+                """,
+                r => (NameOf(r), r.GetString(3), r.TextOrNull(4)),
+                project,
+                id
+            )
+        );
+        return found;
+    }
+
+    /// <summary>The captured requests of a delivery, as its provider names it.</summary>
+    public async ValueTask<List<string>> OfDeliveryAsync(string project, string name)
+    {
+        var found = new List<string>();
+        var triggers = await NamesAsync(project);
+        string[] headers =
+        [
+            .. DeliveryId.Headers,
+            .. triggers.Select(t => t.Header).OfType<string>().Distinct(StringComparer.OrdinalIgnoreCase),
+        ];
+        foreach (
+            var kind in headers.Select(h => h.ToLowerInvariant()).Concat(OtherNames).Distinct(StringComparer.Ordinal)
+        )
+        {
+            var digest = SHA256.HashData(Encoding.UTF8.GetBytes($"{kind} {name}"));
+            found.AddRange(
+                await database.ReadAsync(tx =>
+                    tx.ListAsync(
+                        $"""
+                        SELECT capture FROM capture_key
+                        WHERE project = $1 AND {tx.IsAnyOf("trigger_uid", "$2")} AND digest = $3 LIMIT 20
+                        """,
+                        r => r.GetString(0),
+                        project,
+                        JsonSerializer.Serialize(triggers.Select(t => t.Uid)),
+                        digest
+                    )
+                )
+            );
+        }
+        return [.. found.Distinct(StringComparer.Ordinal)];
+    }
+
+    private ValueTask<List<(TriggerName Name, string Uid, string? Header)>> NamesAsync(string project) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                """
+                SELECT kind, owner, id, uid, delivery_id_header
+                FROM agent_trigger
+                WHERE project = $1
+                ORDER BY kind, owner, id LIMIT $2
+                """,
+                r => (NameOf(r), r.GetString(3), r.TextOrNull(4)),
+                project,
+                (long)MostTriggers
+            )
+        );
+
+    private static TriggerName NameOf(DbDataReader r) => new(r.GetString(0), r.GetString(1), r.GetString(2));
+}
