@@ -77,9 +77,9 @@ internal sealed class SecretPages(
         );
         return made is null
             ? result
-            : await writer.PageAsync<SecretPage, SecretModel>(
+            : await writer.PageAsync<ShownOncePage, ShownOnceModel>(
                 context,
-                new SecretModel(
+                new ShownOnceModel(
                     $"The callback secret {made}",
                     secret,
                     context.Of("/keys?tab=secrets"),
@@ -201,9 +201,9 @@ internal sealed class SecretPages(
         );
         return token is null
             ? result
-            : await writer.PageAsync<SecretPage, SecretModel>(
+            : await writer.PageAsync<ShownOncePage, ShownOnceModel>(
                 context,
-                new SecretModel("The token", token, context.Of("/keys?tab=tokens"), "To the tokens")
+                new ShownOnceModel("The token", token, context.Of("/keys?tab=tokens"), "To the tokens")
             );
     }
 
