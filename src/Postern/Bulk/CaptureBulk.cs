@@ -5,7 +5,9 @@ using Postern.Triggers;
 
 namespace Postern.Bulk;
 
-/// <summary>Starts many captured requests of a trigger again. One that finds the trigger full waits for a place.</summary>
+/// <summary>
+/// Starts many captured requests of a trigger again. One that finds the trigger full waits for a place.
+/// </summary>
 internal sealed class CaptureBulk(
     Database database,
     CaptureMatches matches,
