@@ -83,6 +83,7 @@ internal static class BulkDoorRequests
         var filter = new { trigger = await TriggerAsync(s) };
         var preview = await s.OkAsync(HttpMethod.Post, Path, Asked(Replay, filter, preview: true));
         var started = Asked(Replay, filter, mark: preview.String("mark"));
-        return (await s.OkAsync(HttpMethod.Post, Path, started)).String("id");
+        s.WaitingJob = (await s.OkAsync(HttpMethod.Post, Path, started)).String("id");
+        return s.WaitingJob;
     }
 }

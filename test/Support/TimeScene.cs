@@ -215,9 +215,14 @@ internal sealed class TimeScene(TimeWorld world)
             }
         );
 
+    /// <summary>The job on many things that waits, if the scene has one.</summary>
+    public string? WaitingJob { get; set; }
+
     /// <summary>Ends its runs, so that nothing of it becomes due while others are watched.</summary>
     public async Task ClearAsync()
     {
+        if (WaitingJob is { } job)
+            await Server.SendAsync(HttpMethod.Post, $"/api/v1/bulk/{job}/stop", world.Admin);
         if (_made.ContainsKey("agent"))
             await Server.SendAsync(HttpMethod.Delete, $"/api/v1/agents/{Name}?force=1", world.Admin);
         if (_made.ContainsKey("endpoint"))

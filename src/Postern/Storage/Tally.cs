@@ -15,14 +15,17 @@ internal sealed class Tally
     public const string Server = "-";
 
     private readonly ConcurrentDictionary<string, Cells> _projects = new(StringComparer.Ordinal);
-    private List<KeyValuePair<string, Cells>> _leaving = [];
 
     /// <summary>Projects that something is counted of.</summary>
     public int Count => _projects.Count;
 
     /// <summary>It happened so often.</summary>
-    public void Add(string project, Measure measure, long times = 1) =>
-        Interlocked.Add(ref CellsOf(project).Counts[(int)measure], times);
+    public void Add(string project, Measure measure, long times = 1)
+    {
+        var cells = CellsOf(project);
+        Interlocked.Add(ref cells.Counts[(int)measure], times);
+        MoveIfClosed(project, cells);
+    }
 
     /// <summary>It took so long.</summary>
     /// <param name="span">Microseconds.</param>
@@ -30,12 +33,19 @@ internal sealed class Tally
     {
         var cells = CellsOf(project);
         Interlocked.Increment(ref cells.BucketsOf(measure)[SpanBuckets.Of(span)]);
-        Interlocked.Increment(ref cells.Counts[(int)measure]);
         cells.Raise(measure, span);
+        Interlocked.Increment(ref cells.Counts[(int)measure]);
+        MoveIfClosed(project, cells);
     }
 
     /// <summary>It stands at a value, of which the greatest is kept.</summary>
-    public void Level(string project, Measure measure, long value) => CellsOf(project).Raise(measure, value);
+    public void Level(string project, Measure measure, long value)
+    {
+        var cells = CellsOf(project);
+        cells.Raise(measure, value);
+        Interlocked.MemoryBarrier();
+        MoveIfClosed(project, cells);
+    }
 
     /// <summary>What a transaction counted that has committed.</summary>
     internal void Add(IReadOnlyList<Counted> counted)
@@ -51,23 +61,37 @@ internal sealed class Tally
     }
 
     /// <summary>
-    /// Takes out what is there. A project of which nothing is there is left out from then on; since somebody may hold
-    /// its cells at this moment, they are looked at once more the next time.
+    /// Takes out what is there. A project of which nothing is there is left out from then on; whoever counts into its
+    /// cells at this moment sees that they are closed, and moves what he counted.
     /// </summary>
     public List<TallyRow> Drain()
     {
         var rows = new List<TallyRow>();
-        foreach (var (project, cells) in _leaving)
-            cells.DrainTo(project, rows);
-        _leaving = [];
         foreach (var one in _projects)
         {
             var before = rows.Count;
             one.Value.DrainTo(one.Key, rows);
-            if (rows.Count == before && _projects.TryRemove(one))
-                _leaving.Add(one);
+            if (rows.Count > before || !_projects.TryRemove(one))
+                continue;
+            one.Value.Close();
+            one.Value.DrainTo(one.Key, rows);
         }
         return rows;
+    }
+
+    /// <summary>After something was counted: cells that were left out meanwhile are not looked at again.</summary>
+    private void MoveIfClosed(string project, Cells cells)
+    {
+        if (!cells.IsClosed)
+            return;
+        var rows = new List<TallyRow>();
+        cells.DrainTo(project, rows);
+        foreach (var row in rows)
+        {
+            var now = CellsOf(project);
+            now.Take(row);
+            MoveIfClosed(project, now);
+        }
     }
 
     private Cells CellsOf(string project) =>
@@ -77,8 +101,23 @@ internal sealed class Tally
     {
         private readonly long[] _max = new long[MeasureKind.All.Length];
         private readonly long[]?[] _buckets = new long[]?[MeasureKind.All.Length];
+        private int _closed;
 
         public long[] Counts { get; } = new long[MeasureKind.All.Length];
+
+        public bool IsClosed => Volatile.Read(ref _closed) != 0;
+
+        public void Close() => Interlocked.Exchange(ref _closed, 1);
+
+        /// <summary>What was counted elsewhere.</summary>
+        public void Take(TallyRow row)
+        {
+            for (var b = 0; b < (row.Buckets?.Length ?? 0); b++)
+                if (row.Buckets![b] != 0)
+                    Interlocked.Add(ref BucketsOf(row.Measure)[b], row.Buckets[b]);
+            Raise(row.Measure, row.Max);
+            Interlocked.Add(ref Counts[(int)row.Measure], row.Count);
+        }
 
         /// <summary>Made when the first span is counted.</summary>
         public long[] BucketsOf(Measure measure) =>

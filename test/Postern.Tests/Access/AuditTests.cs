@@ -53,6 +53,7 @@ public sealed class AuditTests : IAsyncLifetime
     [
         "POST /api/v1/auth/jwt/claims",
         "POST /console/tokens/name",
+        "POST /console/settings/look",
         "POST /api/v1/sessions",
         "PATCH /api/v1/sessions/{session}",
         "POST /api/v1/runs",
