@@ -7,7 +7,7 @@ namespace Postern.Metrics;
 /// <summary>What the server has counted, over HTTP: the figures that the console's charts are drawn from.</summary>
 internal sealed class MetricRoutes(MetricReader metrics, Database database)
 {
-    private const string Rule = "read of each name's list";
+    private const string Rule = "what the list of each name needs";
 
     public void Map(Doors doors) =>
         doors
