@@ -19,12 +19,12 @@ internal sealed class BulkWorker(
     private const int Batch = 100;
     private const int JobsAtOnce = 8;
 
-    /// <summary>An item that cannot be done now is waited for so long, in microseconds, and then skipped.</summary>
+    /// <summary>An item that cannot be done now is waited for so long, in microseconds.</summary>
     private const long Patience = 600_000_000;
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    /// <summary>Most of what arrives does so at once; a receiver that is down again is no reason to look for days.</summary>
+    /// <summary>Most of what arrives does so at once.</summary>
     private static readonly TimeSpan LooksFor = TimeSpan.FromMinutes(10);
 
     private readonly BulkAction[] _actions = [.. actions];

@@ -18,9 +18,10 @@ internal sealed partial class LockOrder
     /// </summary>
     internal static readonly string[][] Order =
     [
+        ["console_once"],
         ["project"],
         ["meta"],
-        ["capture_key", "run_request", "used_token", "console_once", "console_link"],
+        ["capture_key", "run_request", "used_token", "console_link"],
         ["workflow"],
         ["session"],
         ["run"],
