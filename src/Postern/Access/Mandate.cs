@@ -1,9 +1,9 @@
 namespace Postern.Access;
 
 /// <summary>
-/// What is kept of the authority of who started a job, which goes on when the request is over. It is a key's, or that of
-/// a person without one, who is signed in to the console. <see cref="Mandates"/> makes the authority of it that it is
-/// now.
+/// What is kept of the authority of who started a job, which goes on when the request is over. It is a key's, or that
+/// of a person without one, who is signed in to the console. <see cref="Mandates"/> makes the authority of it that it
+/// is now.
 /// </summary>
 /// <param name="Credential">The kind of credential, for the audit and the timelines.</param>
 /// <param name="Actor">Who, as it may be kept and logged.</param>

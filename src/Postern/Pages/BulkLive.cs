@@ -5,8 +5,8 @@ using Postern.Live;
 namespace Postern.Pages;
 
 /// <summary>
-/// One page that follows a job: whenever it has moved, the part of the page that changes. It is rendered once a node for
-/// all who watch.
+/// One page that follows a job: whenever it has moved, the part of the page that changes. It is rendered once a node
+/// for all who watch.
 /// </summary>
 internal sealed class BulkLive(
     PageWriter writer,
