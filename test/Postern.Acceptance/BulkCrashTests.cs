@@ -4,7 +4,9 @@ using Postern.Support;
 
 namespace Postern.Acceptance;
 
-/// <summary>The real process killed in the middle of a job, again and again: nothing is done twice or left out.</summary>
+/// <summary>
+/// The real process killed in the middle of a job, again and again: nothing is done twice or left out.
+/// </summary>
 public sealed class BulkCrashTests
 {
     private const int Runs = 300;

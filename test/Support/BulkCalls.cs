@@ -64,7 +64,8 @@ internal static class BulkCalls
     private static long Number(JsonElement job, string name) => job.GetProperty(name).GetInt64();
 
     /// <summary>
-    /// A trigger without a place to spare: what is replayed of it waits. Returns its captures, the one in the way first.
+    /// A trigger without a place to spare: what is replayed of it waits. Returns its captures, the one in the way
+    /// first.
     /// </summary>
     public static async Task<IReadOnlyList<string>> FullTriggerAsync(this TestServer server, string id, int captures)
     {

@@ -91,6 +91,6 @@ internal sealed class DeliveryMatches(Database database)
     /// <summary>A condition on the table <c>delivery</c>: its last attempt was answered so.</summary>
     public const string IsAnswered =
         "COALESCE((SELECT COALESCE(CAST(a.status AS text), a.category) FROM delivery_attempt a "
-        + "WHERE a.project = delivery.project AND a.delivery = delivery.id AND a.number = delivery.attempts), 'unsent') "
-        + "= {0}";
+        + "WHERE a.project = delivery.project AND a.delivery = delivery.id AND a.number = delivery.attempts), "
+        + "'unsent') = {0}";
 }
