@@ -121,7 +121,7 @@ internal static class ConsoleDoorRequests
                 var (key, _) = await ConsoleCookie.OfAsync(s.Server, "read:runs");
                 var sessions = s.Server.App.Services.GetRequiredService<ConsoleSessions>();
                 var other = (await sessions.ListAsync(key.Project, key.Id))[0];
-                return await FormAsync("admin", $"/settings/sessions/{other.Id}/end");
+                return (await FormAsync("admin", $"/settings/sessions/{other.Id}/end")) with { IsAboutWhatEnds = true };
             }
         );
         add("POST /console/sessions/{session}/stop", async s => Sent(await OfSessionAsync(s, "write", "/stop")));

@@ -16,6 +16,9 @@ internal sealed record DoorRequest(
     params (string Name, string Value)[] Headers
 )
 {
+    /// <summary>What it is about ends by itself as time goes on: it is made anew where it must be there.</summary>
+    public bool IsAboutWhatEnds { get; init; }
+
     /// <summary>
     /// The body with blanks behind it, so that there is a half to send. What is signed is sent as it is.
     /// </summary>

@@ -42,7 +42,7 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
                     (scene, request) = await AnewAsync(scene, lease: 60);
                 await TryAsync(ending, scene, request);
             }
-            if (kind.First().EndsTheTarget)
+            if (kind.First().EndsTheTarget || request.IsAboutWhatEnds)
                 (scene, request) = await AnewAsync(scene, lease: 3600);
             await SucceedsAsync(kind.First(), scene, request);
             await scene.ClearAsync();

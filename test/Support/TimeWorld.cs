@@ -30,6 +30,8 @@ internal sealed class TimeWorld : IAsyncDisposable
         var world = new TimeWorld { Receiver = await Receiver.StartAsync() };
         world.Server = await TestServer.StartAsync(
             backend,
+            // Every door and way makes keys of its own.
+            o => o.Quotas.Keys = 0,
             wrap: inner => world._recording = new RecordingDatabase(inner)
         );
         world.Project = await world.Server.ProjectAsync();
