@@ -78,9 +78,7 @@ internal sealed class TimeWorld : IAsyncDisposable
         [
             .. await Server.Database.ReadAsync(tx =>
                 tx.ListAsync(
-                    Server.Database.Kind == "sqlite"
-                        ? "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-                        : "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'",
+                    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
                     r => r.GetString(0)
                 )
             ),
