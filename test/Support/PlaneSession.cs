@@ -132,7 +132,8 @@ internal sealed class PlaneSession : IAsyncDisposable
                 await _frames.Writer.WriteAsync(frame);
             }
         }
-        catch (Exception fault) when (fault is OperationCanceledException or WebSocketException)
+        catch (Exception fault)
+            when (fault is OperationCanceledException or WebSocketException or ObjectDisposedException)
         {
             Closed.TrySetResult(0);
             _frames.Writer.TryComplete();
