@@ -62,8 +62,9 @@ internal sealed class TimeWorld : IAsyncDisposable
                     // A job that waits for a place is looked at again and again, whoever asks for what.
                     && !s.StartsWith("UPDATE bulk_job SET lease_until", StringComparison.Ordinal)
                     && !s.Contains("key_address", StringComparison.Ordinal)
-                    // What the node counts, once a minute.
+                    // What the node counts, once a minute, and what it removes by itself when it is old.
                     && !s.StartsWith("INSERT INTO metric", StringComparison.Ordinal)
+                    && !s.StartsWith("DELETE FROM bulk_preview WHERE (project, mark) IN", StringComparison.Ordinal)
                 ),
             ],
             await CountAsync() - mark
@@ -85,7 +86,7 @@ internal sealed class TimeWorld : IAsyncDisposable
         ];
         // What is said of the caller's refusal, and what the node says by itself.
         var counted = _tables
-            .Where(t => t is not ("audit" or "key_address" or "metric" or "node" or "hint_log"))
+            .Where(t => t is not ("audit" or "key_address" or "metric" or "bulk_preview" or "node" or "hint_log"))
             .Select(t => $"(SELECT COUNT(*) FROM {t})");
         return await Server.Database.ReadAsync(tx =>
             tx.FirstAsync("SELECT " + string.Join(" + ", counted), r => r.GetInt64(0))
