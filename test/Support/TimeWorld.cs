@@ -53,22 +53,33 @@ internal sealed class TimeWorld : IAsyncDisposable
     /// The statements that wrote since the mark, and how many more rows there are. Audit rows do not count, nor when a
     /// key was used last.
     /// </summary>
-    public async Task<(IReadOnlyList<string> Statements, long Rows)> WrittenSinceAsync(long mark) =>
-        (
-            [
-                .. _recording.Written.Where(s =>
-                    !s.Contains(" audit", StringComparison.Ordinal)
-                    && !s.Contains("last_used_at = $3", StringComparison.Ordinal)
-                    // A job that waits for a place is looked at again and again, whoever asks for what.
-                    && !s.StartsWith("UPDATE bulk_job SET lease_until", StringComparison.Ordinal)
-                    && !s.Contains("key_address", StringComparison.Ordinal)
-                    // What the node counts, once a minute, and what it removes by itself when it is old.
-                    && !s.StartsWith("INSERT INTO metric", StringComparison.Ordinal)
-                    && !s.StartsWith("DELETE FROM bulk_preview WHERE (project, mark) IN", StringComparison.Ordinal)
-                ),
-            ],
-            await CountAsync() - mark
+    public async Task<(IReadOnlyList<string> Statements, long Rows)> WrittenSinceAsync(long mark)
+    {
+        var rows = await CountAsync() - mark;
+        // A delivery that has become due is sent, whoever asks for what.
+        var sends = _recording.Written.Any(s =>
+            s.StartsWith("UPDATE delivery SET due_at = $4, leased_at", StringComparison.Ordinal)
         );
+        var written = _recording.Written.Where(s =>
+            !ByTheNodeItself.Any(own => s.Contains(own, StringComparison.Ordinal))
+            && !(sends && s.Contains(" delivery", StringComparison.Ordinal))
+        );
+        return ([.. written], sends ? 0 : rows);
+    }
+
+    /// <summary>
+    /// What is said of the caller's refusal, when and from where a key was used, and what the node does by itself: it
+    /// looks again at a job that waits for a place, keeps what it has counted, and removes what is old.
+    /// </summary>
+    private static readonly string[] ByTheNodeItself =
+    [
+        " audit",
+        "last_used_at = $3",
+        "key_address",
+        "UPDATE bulk_job SET lease_until",
+        "INSERT INTO metric",
+        "DELETE FROM bulk_preview WHERE (project, mark) IN",
+    ];
 
     private async Task<long> CountAsync()
     {

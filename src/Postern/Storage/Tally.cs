@@ -112,9 +112,13 @@ internal sealed class Tally
         /// <summary>What was counted elsewhere.</summary>
         public void Take(TallyRow row)
         {
-            for (var b = 0; b < (row.Buckets?.Length ?? 0); b++)
-                if (row.Buckets![b] != 0)
-                    Interlocked.Add(ref BucketsOf(row.Measure)[b], row.Buckets[b]);
+            if (row.Buckets is { } taken)
+            {
+                // There even where all of them are empty: a span without them would be none.
+                var buckets = BucketsOf(row.Measure);
+                for (var b = 0; b < taken.Length; b++)
+                    Interlocked.Add(ref buckets[b], taken[b]);
+            }
             Raise(row.Measure, row.Max);
             Interlocked.Add(ref Counts[(int)row.Measure], row.Count);
         }
