@@ -8,6 +8,7 @@ internal sealed class Child : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly List<string> _lines = [];
+    private (string Prefix, TaskCompletionSource<string> Said)? _asked;
     private readonly TaskCompletionSource<string> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private Child(string program, string arguments, Dictionary<string, string>? environment)
@@ -66,6 +67,27 @@ internal sealed class Child : IAsyncDisposable
                 .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]
         );
 
+    /// <summary>Processor time that it has used.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
+    /// <summary>What it says now when it is asked for a line with this beginning.</summary>
+    public async Task<string> AskAsync(string prefix)
+    {
+        var said = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_lines)
+            _asked = (prefix, said);
+        using var signal = Process.Start("kill", $"-WINCH {_process.Id}");
+        await signal.WaitForExitAsync();
+        return await said.Task.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
     /// <summary>Ends it in order; what it said of itself at the end is then in <see cref="Find"/>.</summary>
     public async Task StopAsync()
     {
@@ -92,7 +114,11 @@ internal sealed class Child : IAsyncDisposable
         if (line is null)
             return;
         lock (_lines)
+        {
             _lines.Add(line);
+            if (_asked is var (prefix, said) && line.StartsWith(prefix, StringComparison.Ordinal))
+                said.TrySetResult(line[prefix.Length..]);
+        }
         if (line.StartsWith("listening on ", StringComparison.Ordinal))
             _listening.TrySetResult(line["listening on ".Length..]);
     }

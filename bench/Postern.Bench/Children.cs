@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Runtime.InteropServices;
 using Postern.Hosting;
 
 namespace Postern.Bench;
@@ -6,17 +7,18 @@ namespace Postern.Bench;
 internal static class Children
 {
     /// <summary>
-    /// The server as it is, with its own count of commits listened to: at its end it says how many commands a batch
-    /// held.
+    /// The server as it is, with its own counts listened to: at its end it says how many commands a batch held, and at
+    /// SIGWINCH how many round trips to PostgreSQL there were.
     /// </summary>
     public static async Task<int> ServeAsync(string[] args)
     {
         long commands = 0,
-            batches = 0;
+            batches = 0,
+            trips = 0;
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, l) =>
         {
-            if (instrument.Name == "postern.store.batch.size")
+            if (instrument.Name is "postern.store.batch.size" or "db.client.operation.duration")
                 l.EnableMeasurementEvents(instrument);
         };
         listener.SetMeasurementEventCallback<int>(
@@ -26,7 +28,12 @@ internal static class Children
                 Interlocked.Increment(ref batches);
             }
         );
+        listener.SetMeasurementEventCallback<double>((_, _, _, _) => Interlocked.Increment(ref trips));
         listener.Start();
+        using var asked = PosixSignalRegistration.Create(
+            PosixSignal.SIGWINCH,
+            _ => Console.WriteLine($"round trips  {Interlocked.Read(ref trips)}")
+        );
         var code = await ServeCommand.RunAsync(
             ServeOptions.From(args[0], "http://127.0.0.1:0", args.ElementAtOrDefault(1), true),
             CancellationToken.None

@@ -28,6 +28,8 @@ internal static class Measurements
             ("flood", FloodMeasurements.RunAsync),
             ("idle-postgres", NodeMeasurements.IdleAsync),
             ("upgrade", NodeMeasurements.UpgradeAsync),
+            ("costs", CostMeasurements.RunAsync),
+            ("partitions", PartitionMeasurements.RunAsync),
         };
         foreach (var (name, measure) in all.Where(m => only.Length == 0 || only.Contains(m.Name)))
         {
@@ -146,19 +148,7 @@ internal static class Measurements
         var ids = new List<string>();
         for (var i = 0; i < Connections; i++)
             ids.Add(await StartSessionAsync(http, "bench" + i));
-        var script = Path.Combine(folder, "many.lua");
-        await File.WriteAllTextAsync(
-            script,
-            $$"""
-            local n = 0
-            function request()
-              n = (n + 1) % {{Connections}}
-              local headers = { ["Authorization"] = "Bearer {{server.RootKey}}", ["Content-Type"] = "text/plain" }
-              local path = "/realtime/v1/sessions/bench" .. n .. "/out/append"
-              return wrk.format("POST", path, headers, string.rep("x", 200))
-            end
-            """
-        );
+        var script = AppendsOfManySessions(folder, server.RootKey, Connections);
         await Wrk.RunAsync(server.Url, 2, Connections, null, script);
         var (runs, limit) = (new List<Wrk>(), new List<double>());
         for (var round = 0; round < Rounds; round++)
@@ -222,6 +212,25 @@ internal static class Measurements
             resident = server.ResidentKib();
         }
         return (Median(times), resident / 1024.0);
+    }
+
+    /// <summary>A script of wrk: appends of 200 bytes to the sessions <c>bench0</c>, <c>bench1</c> … in turn.</summary>
+    public static string AppendsOfManySessions(string folder, string key, int sessions)
+    {
+        var script = Path.Combine(folder, "many.lua");
+        File.WriteAllText(
+            script,
+            $$"""
+            local n = 0
+            function request()
+              n = (n + 1) % {{sessions}}
+              local headers = { ["Authorization"] = "Bearer {{key}}", ["Content-Type"] = "text/plain" }
+              local path = "/realtime/v1/sessions/bench" .. n .. "/out/append"
+              return wrk.format("POST", path, headers, string.rep("x", 200))
+            end
+            """
+        );
+        return script;
     }
 
     public static async Task<string> StartSessionAsync(HttpClient http, string externalId = "bench")

@@ -108,7 +108,8 @@ public sealed class HostileTextTests : IAsyncLifetime
               || ['IFRAME', 'OBJECT', 'EMBED', 'BASE', 'STYLE'].includes(e.tagName)
               || (e.tagName === 'IMG')
               || (e.tagName === 'SCRIPT' && !e.src)
-              || (e.tagName === 'FORM' && !new URL(e.getAttribute('action') || '', location).href.startsWith(location.origin)))
+              || (e.tagName === 'FORM'
+                && !new URL(e.getAttribute('action') || '', location).href.startsWith(location.origin)))
               .map(e => e.outerHTML.slice(0, 200))
             """
         );
