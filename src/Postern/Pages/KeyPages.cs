@@ -145,8 +145,11 @@ internal sealed class KeyPages(
         if (key.RevokedAt is not { } at || database.IsEmbedded)
             return;
         var left = Everywhere - TimeSpan.FromMicroseconds(context.Now - at);
-        if (left > TimeSpan.Zero && left <= Everywhere)
-            await Task.Delay(left, TimeProvider.System, context.Http.RequestAborted);
+        if (left <= TimeSpan.Zero || left > Everywhere)
+            return;
+        await Task.Delay(left, TimeProvider.System, context.Http.RequestAborted);
+        // Whoever looks may have lost his own right meanwhile.
+        context.Caller.EnsureStillAllowed();
     }
 
     private async Task<IResult> Create(PageContext context, ConsoleForm form)
