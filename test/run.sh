@@ -25,7 +25,8 @@ failed=0
 for project in Postern.Tests Postern.Contract Postern.Acceptance; do
   echo "== $project"
   log=$(mktemp)
-  timeout 600 "test/$project/bin/Debug/net10.0/$project" -noColor 2>&1 | tee "$log"
+  # More than there are cores: most tests wait for something most of the time.
+  timeout 600 "test/$project/bin/Debug/net10.0/$project" -noColor -maxThreads 4 2>&1 | tee "$log"
   line=$(grep -E "^ +$project +Total: " "$log" | tail -n 1)
   if [ -z "$line" ]; then
     failed=$((failed + 1)) # It did not come to its end.

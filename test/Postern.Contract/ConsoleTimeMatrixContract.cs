@@ -5,7 +5,7 @@ namespace Postern.Contract;
 /// <summary>The matrix in time of the console's doors on PostgreSQL, beside that of all others.</summary>
 public sealed class ConsoleTimeMatrixContract(TimeMatrixContract.World world) : IClassFixture<TimeMatrixContract.World>
 {
-    public static TheoryData<string, string> Rows() => TimeMatrixContract.Rows(console: true);
+    public static TheoryData<string, string> Rows() => TimeMatrix.Rows(console: true);
 
     [Theory]
     [MemberData(nameof(Rows))]

@@ -23,20 +23,7 @@ public sealed class TimeMatrixContract(TimeMatrixContract.World world) : IClassF
         public ValueTask DisposeAsync() => Time.DisposeAsync();
     }
 
-    public static TheoryData<string, string> Rows() => Rows(console: false);
-
-    /// <summary>The doors that open to somebody: those of the console, or all others.</summary>
-    internal static TheoryData<string, string> Rows(bool console)
-    {
-        var rows = new TheoryData<string, string>();
-        foreach (var line in File.ReadAllLines(Repository.File("doors.txt")))
-            if (
-                line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var method, var path, not "Anyone", ..]
-                && path.StartsWith("/console", StringComparison.Ordinal) == console
-            )
-                rows.Add(method, path);
-        return rows;
-    }
+    public static TheoryData<string, string> Rows() => TimeMatrix.Rows(console: false);
 
     [Theory]
     [MemberData(nameof(Rows))]

@@ -20,6 +20,19 @@ internal sealed class TimeMatrix(TimeWorld world, Door door)
     /// <summary>How long a late worker is still told what became of its run.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(61);
 
+    /// <summary>The doors that open to somebody: those of the console, or all others.</summary>
+    public static TheoryData<string, string> Rows(bool console)
+    {
+        var rows = new TheoryData<string, string>();
+        foreach (var line in File.ReadAllLines(Repository.File("doors.txt")))
+            if (
+                line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var method, var path, not "Anyone", ..]
+                && path.StartsWith("/console", StringComparison.Ordinal) == console
+            )
+                rows.Add(method, path);
+        return rows;
+    }
+
     private bool ReadsBody => door.Request is not null;
 
     private bool Waits =>

@@ -4,7 +4,7 @@ namespace Postern.Tests.Access;
 
 /// <summary>
 /// Authority ends when it ends: every door of the table, every way to end, every moment, on SQLite. See <see
-/// cref="TimeMatrix"/>.
+/// cref="TimeMatrix"/>. The doors of the console have a class of their own, which runs beside this one.
 /// </summary>
 public sealed class TimeMatrixTests(TimeMatrixTests.World world) : IClassFixture<TimeMatrixTests.World>
 {
@@ -17,8 +17,10 @@ public sealed class TimeMatrixTests(TimeMatrixTests.World world) : IClassFixture
         public ValueTask DisposeAsync() => Time.DisposeAsync();
     }
 
+    public static TheoryData<string, string> Rows() => TimeMatrix.Rows(console: false);
+
     [Theory]
-    [MemberData(nameof(MatrixTests.Rows), MemberType = typeof(MatrixTests))]
+    [MemberData(nameof(Rows))]
     public async Task Whoever_came_through_a_door_does_nothing_more_once_his_authority_has_ended(
         string method,
         string path
