@@ -74,9 +74,6 @@ public sealed partial class TidyTests
 
     private const int MostParts = 7;
 
-    /// <summary>A page shows something of many features.</summary>
-    private const int MostPartsOfPages = 13;
-
     private static readonly string[] Folders = ["src", "test", "bench", "samples"];
 
     [GeneratedRegex(
@@ -209,14 +206,7 @@ public sealed partial class TidyTests
         Assert.True(parts.Count > 200, "the classes were found");
         Assert.All(
             parts,
-            p =>
-                Assert.True(
-                    p.Value
-                        <= (
-                            p.Key.StartsWith("Postern.Pages.", StringComparison.Ordinal) ? MostPartsOfPages : MostParts
-                        ),
-                    $"{p.Key} is made of {p.Value} parts: what of it belongs together?"
-                )
+            p => Assert.True(p.Value <= MostParts, $"{p.Key} is made of {p.Value} parts: what of it belongs together?")
         );
     }
 

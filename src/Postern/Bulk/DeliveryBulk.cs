@@ -110,7 +110,7 @@ internal sealed class DeliveryBulk(
         )
         {
             Answer = filter.One("answer"),
-            Shown = scope.WithInternal ? null : hidden.IsShown("delivery"),
+            Shown = hidden.ShownTo(scope.WithInternal, "delivery"),
         };
     }
 }

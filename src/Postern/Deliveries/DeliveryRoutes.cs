@@ -200,7 +200,7 @@ internal sealed class DeliveryRoutes(
 
     /// <summary>The condition on what this caller sees of a table; null: all of it.</summary>
     private string? ShownTo(ProjectCaller caller, string table) =>
-        caller.Authority.Allows(RequiredScope.FullAdmin) ? null : hidden.IsShown(table);
+        hidden.ShownTo(caller.Authority.Allows(RequiredScope.FullAdmin), table);
 
     private static string? Asked(HttpContext http, string name) =>
         http.Request.Query.TryGetValue(name, out var value)

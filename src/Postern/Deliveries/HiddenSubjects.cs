@@ -11,4 +11,7 @@ internal abstract class HiddenSubjects
     /// </summary>
     /// <param name="table">Has the columns <c>project</c> and <c>subject</c>.</param>
     public abstract string IsShown(string table);
+
+    /// <summary>The same condition for one reader; null: the reader is an administrator, who sees all rows.</summary>
+    public string? ShownTo(bool isAdmin, string table) => isAdmin ? null : IsShown(table);
 }

@@ -3,4 +3,9 @@ using Postern.Bulk;
 namespace Postern.Pages;
 
 /// <summary>A job, and why it skipped what it skipped.</summary>
-internal sealed record BulkModel(BulkJob Job, IReadOnlyList<SkipCount> Skipped);
+internal sealed record BulkModel(BulkJob Job, IReadOnlyList<SkipCount> Skipped) : IPictured
+{
+    long IPictured.Revision => Job.Revision;
+
+    string? IPictured.WhyOver => Job.IsOver ? "job_ended" : null;
+}

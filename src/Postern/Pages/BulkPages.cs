@@ -1,48 +1,22 @@
-using System.Text.Json;
 using Postern.Access;
 using Postern.Bulk;
 using Postern.Http;
-using Postern.Live;
-using Postern.Runs;
-using Postern.Storage;
-using Postern.Triggers;
 
 namespace Postern.Pages;
 
-/// <summary>
-/// Many at once: the question with the number and the first of them, the jobs, one job as it goes on, its stop; and the
-/// pause of a trigger together with the cancel of what it made.
-/// </summary>
-internal sealed class BulkPages(
-    PageWriter writer,
-    FormWrites writes,
-    BulkJobs jobs,
-    BulkStore store,
-    TriggerStore triggers,
-    TriggerActions actions,
-    PageStreams streams,
-    StreamRegistry registry,
-    Tails tails
-) : IPages
+/// <summary>The jobs over many things: all of them, one as it goes on, and its stop.</summary>
+internal sealed class BulkPages(PageWriter writer, FormWrites writes, BulkJobs jobs, BulkStore store, PageFeeds feeds)
+    : IPages
 {
     private const int JobSegment = 2;
-    private const string OfAction = "the action's";
-    private static readonly string[] Asked = ["action", "filter", "mark", "reason"];
 
     public void Map(PageDoors pages)
     {
-        pages.Page("/bulk", OfAction, List).WithSummary("The jobs over many things");
-        pages.Page("/bulk/ask", OfAction, Ask).WithSummary("Whether to do something to many things");
-        pages.Form("/bulk", OfAction, Asked, Start).WithSummary("Do something to many things").Audits("bulk.asked");
-        const string pauses = "write:triggers:{trigger} and write:runs";
-        pages.Page("/bulk/pause", pauses, AskToPause).WithSummary("Whether to pause a trigger and cancel its runs");
-        pages
-            .Form("/bulk/pause", pauses, ["trigger", .. Asked], Pause)
-            .WithSummary("Pause a trigger and cancel its runs")
-            .Audits("trigger.paused");
-        pages.Page("/bulk/{job}", OfAction, Show).WithSummary("One job");
-        pages.Stream("/bulk/{job}/live", OfAction, Follow).WithSummary("A job, as it goes on");
-        pages.Form("/bulk/{job}/stop", OfAction, [], Stop).WithSummary("Stop a job").Audits("bulk.stopped");
+        const string rule = BulkAskPages.OfAction;
+        pages.Page("/bulk", rule, List).WithSummary("The jobs over many things");
+        pages.Page("/bulk/{job}", rule, Show).WithSummary("One job");
+        pages.Stream("/bulk/{job}/live", rule, Follow).WithSummary("A job, as it goes on");
+        pages.Form("/bulk/{job}/stop", rule, [], Stop).WithSummary("Stop a job").Audits("bulk.stopped");
     }
 
     private async Task<IResult> List(PageContext context)
@@ -61,103 +35,25 @@ internal sealed class BulkPages(
         );
     }
 
-    private async Task<IResult> Ask(PageContext context)
-    {
-        if (!ReadQuery(context, "action").Try(out var ask, out var refusal))
-            return refusal;
-        var found = await jobs.PreviewAsync(context.Http, context.Caller, ask);
-        return await writer.PageAsync<BulkAskPage, BulkAskModel>(
-            context,
-            new BulkAskModel { Ask = ask, Found = found }
-        );
-    }
-
-    private async Task<IResult> Start(PageContext context, ConsoleForm form)
-    {
-        if (!ReadForm(context, form).Try(out var ask, out var refusal))
-            return refusal;
-        return await StartAsync(context, form, ask, null);
-    }
-
-    private async Task<IResult> AskToPause(PageContext context)
-    {
-        var named = context.Http.Request.Query["trigger"].ToString();
-        if (!(await TriggerAsync(context, named)).Try(out var trigger, out var missing))
-            return missing;
-        if (!ReadQuery(context).Try(out var ask, out var refusal))
-            return refusal;
-        var found = await jobs.PreviewAsync(context.Http, context.Caller, ask);
-        return await writer.PageAsync<BulkAskPage, BulkAskModel>(
-            context,
-            new BulkAskModel
-            {
-                Ask = ask,
-                Found = found,
-                Pauses = trigger.Name.Scope,
-            }
-        );
-    }
-
-    private async Task<IResult> Pause(PageContext context, ConsoleForm form)
-    {
-        if (!(await TriggerAsync(context, form["trigger"])).Try(out var trigger, out var missing))
-            return missing;
-        if (!ReadForm(context, form).Try(out var ask, out var refusal))
-            return refusal;
-        return await StartAsync(context, form, ask, tx => PauseAsync(tx, context, trigger.Name));
-    }
-
-    /// <summary>Pauses a trigger by the code that changes one.</summary>
-    private async ValueTask<Refusal?> PauseAsync(Tx tx, PageContext context, TriggerName name)
-    {
-        var body = new Fields(JsonSerializer.SerializeToElement(new { isActive = false }, Wire.Json), isPart: true);
-        var paused = await actions.ChangeAsync(tx, context.Project, name, body, context.Actor);
-        return paused.Try(out _, out var refusal) ? null : refusal;
-    }
-
-    private async Task<IResult> StartAsync(
-        PageContext context,
-        ConsoleForm form,
-        BulkAsk ask,
-        Func<Tx, ValueTask<Refusal?>>? first
-    )
-    {
-        if (form["reason"].Length > BulkJob.MaxReason)
-            return Refusal.BadRequest($"reason has at most {BulkJob.MaxReason} characters.", "invalid_form");
-        var (http, caller) = (context.Http, context.Caller);
-        // A job is started once under its mark: sent again after a fault, the form finds the job that there is.
-        return await writes.AroundAsync(
-            context,
-            form,
-            async () =>
-                (await jobs.StartAsync(http, caller, ask, form["mark"], form.Text("reason"), first)).Try(
-                    out var job,
-                    out var refusal
-                )
-                    ? context.Of("/bulk", job.Id)
-                    : refusal
-        );
-    }
-
     private async Task<IResult> Show(PageContext context) =>
         (await FindAsync(context)).Try(out var job, out var refusal)
             ? await writer.PageAsync<BulkJobPage, BulkModel>(context, await ModelAsync(job))
             : refusal;
 
-    private async Task<IResult> Follow(PageContext context) =>
-        (await FindAsync(context)).Try(out var job, out var refusal)
-            ? new BulkLive(
-                writer,
-                streams,
-                registry,
-                tails,
-                context.Caller,
-                job,
-                jobs.Find(job.Action)!.RequiredScopeOf(job.Filter),
-                context.ResumeAfter,
+    private async Task<IResult> Follow(PageContext context)
+    {
+        if (!(await FindAsync(context)).Try(out var job, out var refusal))
+            return refusal;
+        return feeds.Follow(
+            context,
+            jobs.Find(job.Action)!.RequiredScopeOf(job.Filter),
+            feeds.PicturesOf<BulkNow, BulkModel>(
+                $"bulk {job.Project} {job.Id} pages",
+                job.Id,
                 async () => await store.FindAsync(job.Project, job.Id) is { } now ? await ModelAsync(now) : null
             )
-            : refusal;
+        );
+    }
 
     private async Task<IResult> Stop(PageContext context, ConsoleForm form)
     {
@@ -177,61 +73,6 @@ internal sealed class BulkPages(
 
     private async ValueTask<BulkModel> ModelAsync(BulkJob job) =>
         new(job, job.SkippedCount == 0 ? [] : await store.SkippedAsync(job.Project, job.Id));
-
-    /// <summary>What the address of a question asks for.</summary>
-    private Checked<BulkAsk> ReadQuery(PageContext context, params IReadOnlyList<string> beside)
-    {
-        var query = context.Http.Request.Query;
-        // The pause of a trigger cancels its runs.
-        var name = beside.Contains("action") ? query["action"].ToString() : RunBulk.Cancel;
-        if (jobs.Find(name) is not { } action)
-            return Unknown(context, name);
-        if (!PageFilters.Read(context.Http, [.. action.Filters, .. beside]).Try(out var filters, out var wrong))
-            return wrong;
-        var given = action.Filters.Select(f => KeyValuePair.Create(f, filters[f]));
-        return BulkFilter.Read(given, action.Filters).Try(out var filter, out var bad)
-            ? BulkJobs.Check(context.Caller, action, filter, ConsoleFamily.Instance)
-            : bad;
-    }
-
-    /// <summary>What a form asks for: the action and the filter of its question.</summary>
-    private Checked<BulkAsk> ReadForm(PageContext context, ConsoleForm form)
-    {
-        if (jobs.Find(form["action"]) is not { } action)
-            return Unknown(context, form["action"]);
-        try
-        {
-            using var json = JsonDocument.Parse(
-                form["filter"],
-                new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 4 }
-            );
-            if (json.RootElement.ValueKind == JsonValueKind.Object)
-                return BulkFilter.Read(json.RootElement, action.Filters).Try(out var filter, out var bad)
-                    ? BulkJobs.Check(context.Caller, action, filter, ConsoleFamily.Instance)
-                    : bad;
-        }
-        catch (JsonException)
-        {
-            // As any other filter that is none.
-        }
-        return Refusal.BadRequest("filter must be that of the question.", "invalid_form");
-    }
-
-    private static Refusal Unknown(PageContext context, string name)
-    {
-        context.Caller.DecidedByHandler();
-        return PageFilters.Bad($"action: {Wire.Cut(name, 64)} is none");
-    }
-
-    private async ValueTask<Checked<Trigger>> TriggerAsync(PageContext context, string named)
-    {
-        var caller = context.Caller;
-        if (!caller.Allows("write", "triggers", named))
-            return PageRefusals.Denied(caller, "write", "triggers", named);
-        return TriggerName.OfScope(named) is { } name && await triggers.FindAsync(context.Project, name) is { } trigger
-            ? trigger
-            : PageRefusals.NotFound;
-    }
 
     private async ValueTask<Checked<BulkJob>> FindAsync(PageContext context)
     {

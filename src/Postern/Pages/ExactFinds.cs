@@ -41,7 +41,7 @@ internal sealed class ExactFinds(
 
     private async ValueTask<string?> DeliveryAsync(PageContext context, string id)
     {
-        var shown = context.MayAdmin ? null : hidden.IsShown("delivery");
+        var shown = hidden.ShownTo(context.MayAdmin, "delivery");
         return
             context.Caller.Allows("read", "deliveries")
             && await deliveries.FindAsync(context.Project, id, shown) is { } delivery

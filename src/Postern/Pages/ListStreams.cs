@@ -1,11 +1,9 @@
 using Postern.Access;
-using Postern.Live;
-using Postern.Storage;
 
 namespace Postern.Pages;
 
 /// <summary>The streams of lists: each says when something in the list may have changed.</summary>
-internal sealed class ListStreams(PageStreams streams, StreamRegistry registry, Database database) : IPages
+internal sealed class ListStreams(PageFeeds feeds) : IPages
 {
     private static readonly string[] Lists = ["sessions", "runs", "approvals", "deliveries"];
 
@@ -13,10 +11,11 @@ internal sealed class ListStreams(PageStreams streams, StreamRegistry registry, 
     {
         foreach (var list in Lists)
             pages
-                .Stream($"/{list}/live", Authorization.Needs("read", list), context => Follow(context, list))
+                .Stream(
+                    $"/{list}/live",
+                    Authorization.Needs("read", list),
+                    context => Task.FromResult(feeds.FollowList(context, list))
+                )
                 .WithSummary($"Whether something among the {list} has changed");
     }
-
-    private Task<IResult> Follow(PageContext context, string list) =>
-        Task.FromResult<IResult>(new ListLive(streams, registry, database, context.Caller, list));
 }

@@ -1,7 +1,5 @@
 using Postern.Access;
 using Postern.Http;
-using Postern.Settings;
-using Postern.Storage;
 
 namespace Postern.Pages;
 
@@ -10,19 +8,15 @@ namespace Postern.Pages;
 /// worth is judged by <see cref="OidcSignIn"/>, which is neither made nor loaded where the settings name no provider.
 /// </summary>
 internal sealed class OidcRoutes(
-    SignInView view,
+    Lazy<OidcSignIn> signIn,
+    OidcOperators operators,
+    SignInRefusals refusals,
     BrowserSession browser,
     PageWriter writer,
-    FailedCredentials failed,
     AccessWatch access,
-    PosternOptions options,
-    Projects projects,
-    IServiceProvider services,
     ILogger<OidcRoutes> log
 ) : IPages
 {
-    private readonly OperatorRoles _roles = new(options);
-
     public void Map(PageDoors pages)
     {
         pages
@@ -40,8 +34,7 @@ internal sealed class OidcRoutes(
 
     private async Task<IResult> Finish(HttpContext http) => WhyNot(http) ?? await ReturnAsync(http);
 
-    private Refusal? WhyNot(HttpContext http) =>
-        options.Console.Oidc.IsOn() ? browser.WhyNotHere(http) : PageRefusals.NotFound;
+    private Refusal? WhyNot(HttpContext http) => operators.MaySignIn ? browser.WhyNotHere(http) : PageRefusals.NotFound;
 
     private async Task<IResult> LeaveAsync(HttpContext http)
     {
@@ -49,13 +42,13 @@ internal sealed class OidcRoutes(
         ConsoleFamily.Instance.Prepare(http);
         try
         {
-            await SignIn().StartAsync(http, next);
+            await signIn.Value.StartAsync(http, next);
             return Results.Empty;
         }
         catch (OidcFaultException fault)
         {
             OidcLog.Away(log, fault.Message);
-            return await view.ShowAsync(http, 503, Away, next);
+            return await refusals.ShowFaultAsync(http, 503, Away, next);
         }
     }
 
@@ -66,38 +59,35 @@ internal sealed class OidcRoutes(
         OidcPerson person;
         try
         {
-            person = await SignIn().FinishAsync(http);
+            person = await signIn.Value.FinishAsync(http);
         }
         catch (OidcFaultException fault)
         {
             OidcLog.Failed(log, fault.Message);
-            var refused = failed.Refuse(http, "oidc_failed", null, new Refusal(400, Failed, "sign_in_failed"));
-            return refused.Status == 400 ? await view.ShowAsync(http, 400, Failed, "") : refused;
+            return await refusals.ShowAsync(http, "oidc_failed", null, Failed, "");
         }
-        var names = _roles.NamesOf(person.Name, person.Groups);
-        if (names.Count == 0 || await projects.DefaultAsync() is not { } project)
-            return failed.Refuse(
-                http,
-                "no_role",
-                Audit.Hashed(person.Name),
-                new Refusal(
-                    403,
-                    $"{person.Name} is known to the identity provider, and has no role here. "
-                        + "Postern:Operators:Roles says who may do what.",
-                    "no_role"
-                )
-            );
-        await browser.BeginAsync(http, new ConsolePerson(project, ConsolePerson.OfOidc + person.Name, Roles: names));
+        if (await operators.FindAsync(person) is not { } who)
+            return refusals.TurnAway(http, "no_role", person.Name, NoRole(person.Name));
+        await browser.BeginAsync(http, who);
         // The strict cookie does not come with what the provider's page led to: the page is asked for from here.
         return await writer.AgainAsync(http, writer.Paths.Next(person.Next));
     }
 
-    /// <summary>Made, with all that it uses, by the first who signs in.</summary>
-    private OidcSignIn SignIn() => services.GetRequiredService<OidcSignIn>();
-
     private const string Away = "The identity provider does not answer. Try again later, or sign in with a key.";
 
-    private const string Failed =
-        "Signing in did not work: the answer is not to a sign-in that this browser began a moment ago, or it does not "
-        + "hold. Start again.";
+    private static Refusal Failed =>
+        new(
+            400,
+            "Signing in did not work: the answer is not to a sign-in that this browser began a moment ago, or it does "
+                + "not hold. Start again.",
+            "sign_in_failed"
+        );
+
+    private static Refusal NoRole(string name) =>
+        new(
+            403,
+            $"{name} is known to the identity provider, and has no role here. "
+                + "Postern:Operators:Roles says who may do what.",
+            "no_role"
+        );
 }

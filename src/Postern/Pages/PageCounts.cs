@@ -22,5 +22,5 @@ internal sealed class PageCounts(ApprovalStore approvals, DeliveryStore deliveri
     }
 
     private DeliveryFilter DeadLetters(bool isAdmin) =>
-        new(Delivery.Dead) { Shown = isAdmin ? null : hidden.IsShown("delivery") };
+        new(Delivery.Dead) { Shown = hidden.ShownTo(isAdmin, "delivery") };
 }

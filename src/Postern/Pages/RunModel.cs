@@ -6,7 +6,7 @@ using Postern.Runs;
 namespace Postern.Pages;
 
 /// <summary>One run, with all that its page shows.</summary>
-internal sealed record RunModel
+internal sealed record RunModel : IPictured
 {
     public required Run Run { get; init; }
 
@@ -34,4 +34,8 @@ internal sealed record RunModel
         !Run.IsEnded && !Run.Dispatched && Run is { DueAt: null, WaitsAt: null, ClaimAt: null, Approval: null };
 
     public bool MayBeRetried => Run.Session is null && Run.Phase is Phase.Failed or Phase.TimedOut;
+
+    long IPictured.Revision => Run.EventSeq;
+
+    string? IPictured.WhyOver => Run.IsEnded ? "run_ended" : null;
 }

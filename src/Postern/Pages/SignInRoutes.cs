@@ -1,23 +1,19 @@
 using Postern.Access;
 using Postern.Http;
-using Postern.Storage;
 
 namespace Postern.Pages;
 
 /// <summary>
 /// Signing in, by a key, by a link from the machine, or as whom a trusted proxy vouches for; and signing out. A wrong
-/// key is answered like a revoked, expired or malformed one, and counts among its address's failures.
+/// key is answered like a revoked, expired or malformed one.
 /// </summary>
 internal sealed class SignInRoutes(
     SignInView view,
+    SignInReader reader,
+    SignInRefusals refusals,
     BrowserSession browser,
-    Paths paths,
     ConsoleSessions sessions,
-    KeyRing keys,
-    CredentialReader credentials,
-    FailedCredentials failed,
-    AccessWatch access,
-    Database database
+    Paths paths
 ) : IPages
 {
     private static readonly string[] Fields = ["key", "once", "identity", "next"];
@@ -43,38 +39,11 @@ internal sealed class SignInRoutes(
             return insecure;
         if (!(await ConsoleForm.ReadOfAnyoneAsync(http, Fields)).Try(out var form, out var refusal))
             return refusal;
-        await access.EnsureRecentAsync();
-        var (who, reason, keyId) = await WhoAsync(http, form);
-        if (who is null)
-        {
-            var refused = failed.Refuse(http, reason, keyId, new Refusal(401, Wrong, "wrong_key"));
-            return refused.Status == 401 ? await view.ShowAsync(http, 401, Wrong, form["next"]) : refused;
-        }
+        var found = await reader.TryAsync(http, form);
+        if (found.Who is not { } who)
+            return await refusals.ShowAsync(http, found.Reason, found.KeyId, Wrong, form["next"]);
         await browser.BeginAsync(http, who);
         return new Redirect(paths.Next(form["next"]));
-    }
-
-    /// <summary>The key, the link's key, or the proxy's person; null with the reason for the audit.</summary>
-    private async ValueTask<(ConsolePerson? Who, string Reason, string? KeyId)> WhoAsync(
-        HttpContext http,
-        ConsoleForm form
-    )
-    {
-        if (form.Text("identity") is { } identity)
-            return await credentials.TryProxyAsync(http) is { Caller: { } person } && person.Authority.Actor == identity
-                ? (new ConsolePerson(person.Project, ConsolePerson.OfProxy + identity), "", null)
-                : (null, "other_identity", null);
-        // What was copied with the link, or without it: both fields take it.
-        if ((form.Text("once") ?? form.Text("key")) is not { } given)
-            return (null, "missing", null);
-        var text = given.Trim();
-        if (await sessions.UseLinkAsync(text[(text.LastIndexOf('#') + 1)..]) is { } link)
-            return await keys.FindAsync(link.Project, link.Key) is { } key && key.WhyEnded(database.Now) is null
-                ? (new ConsolePerson(link.Project, link.Key, key.Row.Digest), "", null)
-                : (null, "revoked", link.Key);
-        return await keys.VerifyAsync(text, database.Now) is { } grant
-            ? (new ConsolePerson(grant.Key.Row.Project, grant.Key.Row.Id, grant.Secret), "", null)
-            : (null, keys.WhyRefused(text, database.Now, out var known), known);
     }
 
     private async Task<IResult> SignOut(PageContext context, ConsoleForm form)
@@ -85,5 +54,6 @@ internal sealed class SignInRoutes(
         return new Redirect(paths.Of("/sign-in"));
     }
 
-    private const string Wrong = "That does not open the console: it is wrong, used, revoked or expired.";
+    private static Refusal Wrong =>
+        new(401, "That does not open the console: it is wrong, used, revoked or expired.", "wrong_key");
 }

@@ -40,7 +40,7 @@ internal sealed class Stuck(Database database, ApprovalStore approvals, HiddenSu
         var captures = await database.ReadAsync(async tx =>
         {
             var ofRun = isAdmin ? null : SessionStore.IsNotOfInternal("run");
-            var ofDelivery = isAdmin ? null : hidden.IsShown("delivery");
+            var ofDelivery = hidden.ShownTo(isAdmin, "delivery");
             foreach (
                 var (run, since) in await DeliveryLooks.TriedAsync(
                     tx,

@@ -5,6 +5,9 @@ namespace Postern.Pages;
 /// <summary>Where the pages of triggers are.</summary>
 internal static class TriggerPaths
 {
+    /// <summary>The route of one trigger's page.</summary>
+    public const string One = "/triggers/{kind}/{owner}/{trigger}";
+
     /// <summary>The page of a trigger.</summary>
     public static string Of(PageContext context, TriggerName name) => context.Of("/triggers/" + name.Path);
 

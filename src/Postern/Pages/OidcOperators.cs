@@ -1,0 +1,22 @@
+using Postern.Access;
+using Postern.Settings;
+
+namespace Postern.Pages;
+
+/// <summary>Who people are here whom the identity provider names.</summary>
+internal sealed class OidcOperators(PosternOptions options, Projects projects)
+{
+    private readonly OperatorRoles _roles = new(options);
+
+    /// <summary>Whether the settings name a provider.</summary>
+    public bool MaySignIn => options.Console.Oidc.IsOn();
+
+    /// <summary>The person by the roles that he has now; null when he has none, or there is no project.</summary>
+    public async ValueTask<ConsolePerson?> FindAsync(OidcPerson person)
+    {
+        var names = _roles.NamesOf(person.Name, person.Groups);
+        return names.Count > 0 && await projects.DefaultAsync() is { } project
+            ? new ConsolePerson(project, ConsolePerson.OfOidc + person.Name, Roles: names)
+            : null;
+    }
+}

@@ -1,0 +1,9 @@
+namespace Postern.Pages;
+
+/// <summary>How much of a run somebody sees.</summary>
+/// <param name="Deliveries">What was sent about it.</param>
+/// <param name="Admin">Also what is hidden from all but administrators.</param>
+internal readonly record struct RunSight(bool Deliveries, bool Admin)
+{
+    public static RunSight Of(PageContext context) => new(context.MayList("deliveries"), context.MayAdmin);
+}
