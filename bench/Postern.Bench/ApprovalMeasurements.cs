@@ -27,35 +27,7 @@ internal static class ApprovalMeasurements
         await using (var first = await Child.StartAsync($"serve {folder}/data", Measurements.NoLimits))
         {
             using var maker = Measurements.Client(first, first.RootKey);
-            (await maker.PutAsJsonAsync("/api/v1/agents/idle", new { kind = "pull" })).EnsureSuccessStatusCode();
-            (
-                await maker.PutAsJsonAsync("/api/v1/approval-services/default", new { secrets = new[] { Secret } })
-            ).EnsureSuccessStatusCode();
-            await Parallel.ForAsync(
-                0,
-                Slice * (Rounds + 1),
-                new ParallelOptions { MaxDegreeOfParallelism = 64 },
-                async (i, cancel) =>
-                {
-                    var run = (
-                        await (
-                            await maker.PostAsJsonAsync("/api/v1/runs", new { agent = "idle" }, cancel)
-                        ).Content.ReadFromJsonAsync<JsonElement>(cancel)
-                    )
-                        .GetProperty("id")
-                        .GetString();
-                    (
-                        await maker.PostAsJsonAsync($"/api/v1/runs/{run}/status", new { status = "running" }, cancel)
-                    ).EnsureSuccessStatusCode();
-                    (
-                        await maker.PostAsJsonAsync(
-                            $"/api/v1/executions/{run}/request-approval",
-                            new { approval_request_id = "q" + i, title = "May it go on?" },
-                            cancel
-                        )
-                    ).EnsureSuccessStatusCode();
-                }
-            );
+            await MakeAsync(maker, Slice * (Rounds + 1));
             await first.StopAsync();
         }
         // The limit begins where the server begins: on a copy of the same file.
@@ -91,6 +63,67 @@ internal static class ApprovalMeasurements
             "target 40 %"
         );
         Measurements.Say("p99", Measurements.Median(rounds.Select(r => r.P99Milliseconds)), "ms");
+    }
+
+    /// <summary>The same on PostgreSQL, against 64 loops at once with a commit a decision.</summary>
+    public static async Task DecisionsPostgresAsync(string folder)
+    {
+        const int slice = 6_000;
+        var database = BarePostgres.NewDatabase();
+        await using var server = await Child.StartAsync($"serve {folder}/data \"{database}\"", Measurements.NoLimits);
+        using var maker = Measurements.Client(server, server.RootKey);
+        await using var bare = await BarePostgres.OpenAsync(database);
+        // Each round of the server has a slice, and behind them each of the loops.
+        await MakeAsync(maker, slice * BarePostgres.Slices);
+        var asked = await bare.ListAsync(
+            "SELECT project, id, run FROM approval",
+            r => (Project: r.GetString(0), Id: r.GetString(1), Run: r.GetString(2))
+        );
+        var runs = asked.ToDictionary(a => a.Id, StringComparer.Ordinal);
+        await bare.CompareAsync(
+            "decisions through the signed door",
+            server.Url,
+            round => Script(folder, round, slice),
+            (round, n) =>
+                n < slice && runs["q" + ((round * slice) + n)] is var (project, id, run)
+                    ? BareRows.OfDecision(project, id, run, n)
+                    : null,
+            seconds: 2
+        );
+    }
+
+    /// <summary>So many runs that wait for a decision.</summary>
+    private static async Task MakeAsync(HttpClient maker, int questions)
+    {
+        (await maker.PutAsJsonAsync("/api/v1/agents/idle", new { kind = "pull" })).EnsureSuccessStatusCode();
+        (
+            await maker.PutAsJsonAsync("/api/v1/approval-services/default", new { secrets = new[] { Secret } })
+        ).EnsureSuccessStatusCode();
+        await Parallel.ForAsync(
+            0,
+            questions,
+            new ParallelOptions { MaxDegreeOfParallelism = 64 },
+            async (i, cancel) =>
+            {
+                var run = (
+                    await (
+                        await maker.PostAsJsonAsync("/api/v1/runs", new { agent = "idle" }, cancel)
+                    ).Content.ReadFromJsonAsync<JsonElement>(cancel)
+                )
+                    .GetProperty("id")
+                    .GetString();
+                (
+                    await maker.PostAsJsonAsync($"/api/v1/runs/{run}/status", new { status = "running" }, cancel)
+                ).EnsureSuccessStatusCode();
+                (
+                    await maker.PostAsJsonAsync(
+                        $"/api/v1/executions/{run}/request-approval",
+                        new { approval_request_id = "q" + i, title = "May it go on?" },
+                        cancel
+                    )
+                ).EnsureSuccessStatusCode();
+            }
+        );
     }
 
     /// <summary>
@@ -207,13 +240,13 @@ internal static class ApprovalMeasurements
         }
     }
 
-    private static string Script(string folder, int round)
+    private static string Script(string folder, int round, int slice = Slice)
     {
         var requests = $"{folder}/decisions{round}";
         File.WriteAllLines(
             requests,
             Enumerable
-                .Range(round * Slice, Slice)
+                .Range(round * slice, slice)
                 .Select(i =>
                 {
                     var body = $"{{\"requestId\":\"q{i}\",\"decision\":\"approved\",\"feedback\":\"go ahead\"}}";
@@ -254,94 +287,13 @@ internal static class ApprovalMeasurements
         using (var reader = list.ExecuteReader())
             while (reader.Read())
                 asked.Add((reader.GetString(0), reader.GetString(1), reader.GetString(2)));
-        var approval = bare.Command(
-            """
-            UPDATE approval
-            SET status = $3, decided_at = $4, decided_with = $5, decided_by = $6, feedback = $7, response = $8
-            WHERE project = $1 AND id = $2 AND status = 'pending'
-            """
-        );
-        var run = bare.Command(
-            """
-            UPDATE run SET status = $3, phase = $4, reason = $5, attempt = $6, marker = $7, event_seq = $8,
-              failure_code = $9, failure_message = $10, failed_stage = $11,
-              progress_millionths = $12, profile = $13, paused_from = $14, updated_at = $15, attempt_at = $16,
-              started_at = $17, ended_at = $18,
-              deadline_at = $19, total_at = $20, state_until = $21, due_at = $22, claim_at = $23, claim_until = $24,
-              claim_seconds = $25, leases_lost = $26, dispatched = $27,
-              boot_message = $28, tries = $29, approval = $30, approval_until = $31 WHERE project = $1 AND id = $2
-            """
-        );
-        var happened = bare.Command(
-            """
-            INSERT INTO run_event (project, run, seq, at, type, attempt, actor, credential, from_status, to_status,
-              accepted, detail)
-            VALUES ($1, $2, 4, $3, 'approval_decided', 1, 'default', 'service', 'waiting', 'running', 1, $4)
-            """
-        );
-        var told = bare.Command(
-            "INSERT INTO event (project, id, at, type, subject, body) VALUES ($1, $2, $3, 'approval.decided', $4, $5)"
-        );
-        var audit = bare.Command(
-            """
-            INSERT INTO audit (project, id, at, action, credential, actor, route, address, reason)
-            VALUES ($1, $2, $3, 'approval.decided', 'service', 'default', NULL, NULL, $4)
-            """
-        );
-        var detail =
-            "{\"approvalRequestId\":\"q12345\",\"round\":1,\"decision\":\"approved\",\"feedback\":\"go ahead\","
-            + "\"decidedWith\":\"service\",\"decidedBy\":\"default\"}";
         return bare.Run(
             perCommit,
             TimeSpan.FromSeconds(Seconds),
             done =>
             {
-                var (project, id, of) = asked[(int)done];
-                var now = 1_800_000_000_000_000 + done;
-                BareFile.Execute(approval, project, id, "approved", now, "service", "default", "go ahead", null);
-                BareFile.Execute(told, project, "evt_" + Guid.CreateVersion7().ToString("N"), now, of, new byte[330]);
-                BareFile.Execute(
-                    audit,
-                    project,
-                    "aud_" + Guid.CreateVersion7().ToString("N"),
-                    now,
-                    "approved " + of + " round 1"
-                );
-                BareFile.Execute(
-                    run,
-                    project,
-                    of,
-                    "running",
-                    "running",
-                    null,
-                    1L,
-                    null,
-                    4L,
-                    null,
-                    null,
-                    null,
-                    null,
-                    null,
-                    null,
-                    now,
-                    now,
-                    now,
-                    null,
-                    now,
-                    now,
-                    null,
-                    null,
-                    null,
-                    null,
-                    0L,
-                    0L,
-                    0L,
-                    1L,
-                    0L,
-                    null,
-                    null
-                );
-                BareFile.Execute(happened, project, of, now, detail);
+                var (project, id, run) = asked[(int)done];
+                bare.Write(BareRows.OfDecision(project, id, run, done));
             },
             asked.Count
         );

@@ -10,6 +10,7 @@ namespace Postern.Bench;
 internal sealed class BareFile : IDisposable
 {
     private readonly SqliteConnection _connection;
+    private readonly Dictionary<string, SqliteCommand> _prepared = new(StringComparer.Ordinal);
 
     public BareFile(string file)
     {
@@ -42,6 +43,17 @@ internal sealed class BareFile : IDisposable
             command.Parameters[i].Value = values[i] ?? DBNull.Value;
         if (command.ExecuteNonQuery() != 1)
             throw new InvalidOperationException("a row was not there: " + command.CommandText);
+    }
+
+    /// <summary>Writes rows, each by a statement that was prepared once.</summary>
+    public void Write(IEnumerable<(string Sql, object?[] Values)> rows)
+    {
+        foreach (var (sql, values) in rows)
+        {
+            if (!_prepared.TryGetValue(sql, out var command))
+                _prepared[sql] = command = Command(sql);
+            Execute(command, values);
+        }
     }
 
     /// <summary>Commands a second: so many in each commit, for a time or until a number of them is done.</summary>

@@ -67,6 +67,25 @@ internal static class RunMeasurements
         Measurements.Say("p99", Measurements.Median(rounds.Select(r => r.P99Milliseconds)), "ms", "target < 25 ms");
     }
 
+    /// <summary>The same on PostgreSQL, against 64 loops at once with a commit a callback.</summary>
+    public static async Task CallbacksPostgresAsync(string folder)
+    {
+        var database = BarePostgres.NewDatabase();
+        await using var server = await Child.StartAsync($"serve {folder}/data \"{database}\"", Measurements.NoLimits);
+        using var maker = Measurements.Client(server, server.RootKey);
+        var (ids, secret) = await MakeAsync(maker);
+        await using var bare = await BarePostgres.OpenAsync(database);
+        var project = await bare.ScalarAsync<string>("SELECT project FROM run LIMIT 1");
+        // Beyond all that the server numbers in between.
+        var (seq, mark) = (1_000_000L, Guid.NewGuid().ToString("N")[..8]);
+        await bare.CompareAsync(
+            "applied status callbacks",
+            server.Url,
+            Script(folder, ids, secret),
+            (_, n) => BareRows.OfCallback(project, ids[n % ids.Length], Interlocked.Increment(ref seq), $"{mark}-{n}")
+        );
+    }
+
     private static async Task<(string[] Ids, string Secret)> MakeAsync(HttpClient http)
     {
         using var workflow = new StringContent(
@@ -140,24 +159,6 @@ internal static class RunMeasurements
     {
         using var bare = new BareFile(file);
         var project = (string)bare.Scalar("SELECT project FROM run LIMIT 1")!;
-        using var update = bare.Command(
-            """
-            UPDATE run SET status = $3, phase = $4, reason = $5, attempt = $6, marker = $7, event_seq = $8,
-              failure_code = $9, failure_message = $10, failed_stage = $11,
-              progress_millionths = $12, profile = $13, paused_from = $14, updated_at = $15, attempt_at = $16,
-              started_at = $17, ended_at = $18,
-              deadline_at = $19, total_at = $20, state_until = $21, due_at = $22, claim_at = $23, claim_until = $24,
-              claim_seconds = $25, leases_lost = $26, dispatched = $27,
-              boot_message = $28, tries = $29 WHERE project = $1 AND id = $2
-            """
-        );
-        using var insert = bare.Command(
-            """
-            INSERT INTO run_event (project, run, seq, at, type, attempt, actor, credential, from_status, to_status,
-              event_id, correlation_id, occurred_at, accepted, code, detail, digest)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-            """
-        );
         var seqs = ids.Select(id =>
                 Convert.ToInt64(
                     bare.Scalar($"SELECT event_seq FROM run WHERE id = '{id}'"),
@@ -165,67 +166,14 @@ internal static class RunMeasurements
                 )
             )
             .ToArray();
-        var digest = new byte[32];
         var mark = Guid.NewGuid().ToString("N")[..8];
         return bare.Run(
             perCommit,
             span,
             done =>
             {
-                var (place, now) = (done % ids.Length, 1_800_000_000_000_000 + done);
-                var seq = ++seqs[place];
-                BareFile.Execute(
-                    update,
-                    project,
-                    ids[place],
-                    "WORKING",
-                    "running",
-                    null,
-                    1L,
-                    now,
-                    seq,
-                    null,
-                    null,
-                    null,
-                    null,
-                    null,
-                    null,
-                    now,
-                    now,
-                    now,
-                    null,
-                    now,
-                    now,
-                    null,
-                    null,
-                    null,
-                    null,
-                    0L,
-                    0L,
-                    0L,
-                    1L,
-                    0L
-                );
-                BareFile.Execute(
-                    insert,
-                    project,
-                    ids[place],
-                    seq,
-                    now,
-                    "report",
-                    1L,
-                    "cbs_01m80t06jve429nf9xf5c8pwcw",
-                    "callback_secret",
-                    "WORKING",
-                    "WORKING",
-                    $"{mark}-{done}",
-                    "bench",
-                    now,
-                    1L,
-                    null,
-                    "{\"actorType\":\"orchestrator\"}",
-                    digest
-                );
+                var place = done % ids.Length;
+                bare.Write(BareRows.OfCallback(project, ids[place], ++seqs[place], $"{mark}-{done}"));
             }
         );
     }

@@ -301,6 +301,7 @@ public sealed partial class TidyTests
         "TurnAssembler",
         "Fields",
         "Tx",
+        "PostgresTx",
         "ProjectCaller",
         "InboundRequest",
         "LockOrder",

@@ -111,6 +111,31 @@ internal sealed class FaultyDatabase(Database inner) : Database
             return tx.ListAsync(sql, map, args);
         }
 
+        public override void Queue(string sql, params object?[] args)
+        {
+            Count(args);
+            tx.Queue(sql, args);
+        }
+
+        public override void QueueOne(Func<Exception> orElse, string sql, params object?[] args)
+        {
+            Count(args);
+            tx.QueueOne(orElse, sql, args);
+        }
+
+        public override Ahead<T?> FirstAhead<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+            where T : default
+        {
+            Count(args);
+            return tx.FirstAhead(sql, map, args);
+        }
+
+        public override Ahead<List<T>> ListAhead<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+        {
+            Count(args);
+            return tx.ListAhead(sql, map, args);
+        }
+
         private void Count(object?[] args)
         {
             if (owner._marker is not { } marker)

@@ -119,5 +119,30 @@ internal sealed class HeldDatabase(Database inner) : Database
             see(sql);
             return tx.ListUntilAsync(sql, map, args);
         }
+
+        public override void Queue(string sql, params object?[] args)
+        {
+            see(sql);
+            tx.Queue(sql, args);
+        }
+
+        public override void QueueOne(Func<Exception> orElse, string sql, params object?[] args)
+        {
+            see(sql);
+            tx.QueueOne(orElse, sql, args);
+        }
+
+        public override Ahead<T?> FirstAhead<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+            where T : default
+        {
+            see(sql);
+            return tx.FirstAhead(sql, map, args);
+        }
+
+        public override Ahead<List<T>> ListAhead<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+        {
+            see(sql);
+            return tx.ListAhead(sql, map, args);
+        }
     }
 }

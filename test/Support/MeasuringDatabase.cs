@@ -97,6 +97,17 @@ internal sealed class MeasuringDatabase(Database inner) : Database
         )
             where T : class => tx.ListUntilAsync(sql, Counting(map), Counted(args));
 
+        public override void Queue(string sql, params object?[] args) => tx.Queue(sql, Counted(args));
+
+        public override void QueueOne(Func<Exception> orElse, string sql, params object?[] args) =>
+            tx.QueueOne(orElse, sql, Counted(args));
+
+        public override Ahead<T?> FirstAhead<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+            where T : default => tx.FirstAhead(sql, Counting(map), Counted(args));
+
+        public override Ahead<List<T>> ListAhead<T>(string sql, Func<DbDataReader, T> map, params object?[] args) =>
+            tx.ListAhead(sql, Counting(map), Counted(args));
+
         private object?[] Counted(object?[] args)
         {
             Bytes += args.Sum(a =>

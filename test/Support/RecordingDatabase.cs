@@ -136,6 +136,33 @@ internal sealed class RecordingDatabase(Database inner) : Database
             return rows;
         }
 
+        public override void Queue(string sql, params object?[] args)
+        {
+            seen(sql, args);
+            tx.Queue(sql, args);
+            written.Enqueue(sql);
+        }
+
+        public override void QueueOne(Func<Exception> orElse, string sql, params object?[] args)
+        {
+            seen(sql, args);
+            tx.QueueOne(orElse, sql, args);
+            written.Enqueue(sql);
+        }
+
+        public override Ahead<T?> FirstAhead<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+            where T : default
+        {
+            seen(sql, args);
+            return tx.FirstAhead(sql, map, args);
+        }
+
+        public override Ahead<List<T>> ListAhead<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+        {
+            seen(sql, args);
+            return tx.ListAhead(sql, map, args);
+        }
+
         private static bool Writes(string sql) => sql.Contains("RETURNING", StringComparison.Ordinal);
     }
 }

@@ -105,7 +105,7 @@ internal sealed class ApprovalServices(Database database, MasterKey master)
                 tx.Now,
                 await KeyStore.NextVersionAsync(tx)
             );
-            await Audit.WriteAsync(
+            Audit.Write(
                 tx,
                 new AuditRow(
                     service.Project,
@@ -136,7 +136,7 @@ internal sealed class ApprovalServices(Database database, MasterKey master)
                 ) != 1
             )
                 return false;
-            await Audit.WriteAsync(
+            Audit.Write(
                 tx,
                 new AuditRow(
                     project,

@@ -6,7 +6,7 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// The audit. A change writes its row in its own transaction (<see cref="WriteAsync(Tx, AuditRow)"/>). Refusals are
+/// The audit. A change writes its row in its own transaction (<see cref="Write"/>). Refusals are
 /// counted (<see cref="RefusalCounts"/>) and written in batches beside the requests; while the database is away they
 /// wait, in bounded number. Each refused request is given the id of its row: <see cref="RefusalId"/>. Kept for
 /// <c>Postern:Retention:AuditDays</c>.
@@ -37,8 +37,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
     private readonly AsyncSignal _due = new();
     private readonly SemaphoreSlim _writing = new(1, 1);
 
-    public static async ValueTask WriteAsync(Tx tx, AuditRow row) =>
-        await InsertAsync(tx, row, Id.New("aud", tx.Now), tx.Now, 1);
+    public static void Write(Tx tx, AuditRow row) => Insert(tx, row, Id.New("aud", tx.Now), tx.Now, 1);
 
     /// <summary>A credential that opens nothing.</summary>
     /// <param name="reason">As exact as it is known.</param>
@@ -172,10 +171,10 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
             address,
             named.Length == 0 ? null : Wire.Cut(named, 500)
         );
-        await database.WriteAsync(async tx =>
+        await database.WriteAsync(tx =>
         {
-            await WriteAsync(tx, row);
-            return 0;
+            Write(tx, row);
+            return new ValueTask<int>(0);
         });
     }
 
@@ -256,15 +255,15 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         }
     }
 
-    private static async ValueTask<int> WriteAsync(Tx tx, List<(CountedRefusal Refusal, long Times)> batch)
+    private static ValueTask<int> WriteAsync(Tx tx, List<(CountedRefusal Refusal, long Times)> batch)
     {
         foreach (var (refusal, times) in batch)
-            await InsertAsync(tx, refusal.Row, refusal.Id, refusal.At, times);
-        return batch.Count;
+            Insert(tx, refusal.Row, refusal.Id, refusal.At, times);
+        return new(batch.Count);
     }
 
-    private static async ValueTask InsertAsync(Tx tx, AuditRow row, string id, long at, long times) =>
-        await tx.ExecuteAsync(
+    private static void Insert(Tx tx, AuditRow row, string id, long at, long times) =>
+        tx.Queue(
             """
             INSERT INTO audit (project, id, at, action, credential, actor, route, address, reason, times, trigger_name,
               trigger_uid)

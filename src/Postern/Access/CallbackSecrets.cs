@@ -160,7 +160,7 @@ internal sealed class CallbackSecrets(
                 await KeyStore.NextVersionAsync(tx),
                 master.Protect(secret, SecretPurpose(project, id))
             );
-            await Audit.WriteAsync(tx, new AuditRow(project, "callback_secret.created", Actor: createdBy, Reason: id));
+            Audit.Write(tx, new AuditRow(project, "callback_secret.created", Actor: createdBy, Reason: id));
             return (id, false);
         });
 
@@ -183,7 +183,7 @@ internal sealed class CallbackSecrets(
                 ) != 1
             )
                 return false;
-            await Audit.WriteAsync(tx, new AuditRow(project, "callback_secret.revoked", Actor: actor, Reason: id));
+            Audit.Write(tx, new AuditRow(project, "callback_secret.revoked", Actor: actor, Reason: id));
             return true;
         });
 
@@ -272,7 +272,7 @@ internal sealed class CallbackSecrets(
                 tx.Now
             );
             await InsertTokenSecretAsync(tx, project, number, await KeyStore.NextVersionAsync(tx));
-            await Audit.WriteAsync(tx, new AuditRow(project, "callback_token_secret.rotated", Actor: actor));
+            Audit.Write(tx, new AuditRow(project, "callback_token_secret.rotated", Actor: actor));
             return number;
         });
 

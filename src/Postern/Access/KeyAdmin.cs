@@ -155,7 +155,7 @@ internal sealed class KeyAdmin(
         {
             by?.EnsureStillAllowed();
             var what = string.Join(' ', scopes);
-            await Audit.WriteAsync(
+            Audit.Write(
                 tx,
                 new AuditRow(
                     project,
@@ -215,10 +215,7 @@ internal sealed class KeyAdmin(
             await KeyStore.BeginChangeAsync(tx, by, master);
             if (!await change(tx))
                 return false;
-            await Audit.WriteAsync(
-                tx,
-                new AuditRow(project, action, by?.Authority.Credential, Actor: actor, Reason: subject)
-            );
+            Audit.Write(tx, new AuditRow(project, action, by?.Authority.Credential, Actor: actor, Reason: subject));
             return true;
         });
         await watch.RefreshAsync();

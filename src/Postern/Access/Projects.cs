@@ -90,7 +90,7 @@ internal sealed class Projects(Database database, KnownProjects known, MasterKey
                 }
             );
             await seed(tx, project.Id);
-            await Audit.WriteAsync(tx, new AuditRow(project.Id, "project.created", Actor: createdBy));
+            Audit.Write(tx, new AuditRow(project.Id, "project.created", Actor: createdBy));
             return (project, key);
         });
         if (made is not null)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Postern.Access;
+using Postern.Agents;
 using Postern.Http;
 using Postern.Runs;
 using Postern.Sessions;
@@ -36,14 +37,16 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
             return new DecideOutcome.Unknown();
         // The run's row puts decisions, reports, cancels and the clock in one order; what is known of the question is
         // read again behind it, where others may have written between.
-        if (await HeldRun.LockAsync(tx, project, seen.Run) is not { } run)
-            return new DecideOutcome.Unknown();
-        if ((tx.IsAlone ? seen : await ApprovalStore.FindAsync(tx, project, id)) is not { } approval)
+        var held = HeldRun.LockAhead(tx, project, seen.Run);
+        var again = tx.IsAlone ? new Ahead<Approval?>(seen) : ApprovalStore.FindAhead(tx, project, id);
+        var agent = ApprovalEvents.Expect(tx, seen);
+        if (await held is not { } run || await again is not { } approval)
             return new DecideOutcome.Unknown();
         if (approval.IsOverdue(tx.Now))
         {
             // Its time is over, although the server's own look has not come by yet.
-            (approval, run) = await SettleAsync(tx, run, approval, new Decided(Decision.Expired, "server", "server"));
+            var expired = new Decided(Decision.Expired, "server", "server");
+            (approval, run) = await SettleAsync(tx, run, approval, expired, agent);
         }
         if (!approval.IsPending)
             return await LateAsync(tx, run, approval, decided);
@@ -56,7 +59,7 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
             await KeepRefusalAsync(tx, run, approval, decided, "payload_mismatch");
             return new DecideOutcome.OtherPayload();
         }
-        (approval, run) = await SettleAsync(tx, run, approval, decided);
+        (approval, run) = await SettleAsync(tx, run, approval, decided, agent);
         return new DecideOutcome.Processed(approval, run);
     }
 
@@ -77,7 +80,8 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
         Tx tx,
         HeldRun run,
         Approval asked,
-        Decided decided
+        Decided decided,
+        Ahead<Agent?>? agent
     )
     {
         decided = decided with { By = decided.By ?? asked.Service };
@@ -90,13 +94,12 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
             Feedback = decided.Feedback,
             Response = decided.Response,
         };
-        if (!await ApprovalStore.DecideIfPendingAsync(tx, approval))
-            throw new InvalidOperationException($"{approval.Id} was decided without its run being held.");
+        ApprovalStore.DecidePending(tx, approval);
         var by = new Actor(decided.With, decided.By!);
-        await events.DecidedAsync(tx, approval);
+        await events.DecidedAsync(tx, approval, agent);
         if (run.Session is not null)
             await conversation.AppendTranscriptAsync(tx, run.Project, run.Session, MessageOf(approval), run.Id);
-        await Audit.WriteAsync(
+        Audit.Write(
             tx,
             new AuditRow(
                 run.Project,

@@ -17,7 +17,17 @@ internal sealed class ApprovalEvents(Outbox outbox, ServerAddress address)
 {
     public ValueTask RequestedAsync(Tx tx, Approval approval) => EmitAsync(tx, EventType.ApprovalRequested, approval);
 
-    public async ValueTask DecidedAsync(Tx tx, Approval approval)
+    /// <summary>Asks for what is read when a question is decided, ahead of it.</summary>
+    public static Ahead<Agent?>? Expect(Tx tx, Approval approval)
+    {
+        _ = WebhookEndpoints.Expect(tx, approval.Project);
+        return approval.CallbackUrl is null ? AgentStore.FindAhead(tx, approval.Project, approval.Agent) : null;
+    }
+
+    /// <param name="tx">The decision's.</param>
+    /// <param name="approval">As it is from now on.</param>
+    /// <param name="agent">Who waits, by <see cref="Expect"/>; null where nobody has to be told.</param>
+    public async ValueTask DecidedAsync(Tx tx, Approval approval, Ahead<Agent?>? agent)
     {
         await EmitAsync(
             tx,
@@ -41,10 +51,7 @@ internal sealed class ApprovalEvents(Outbox outbox, ServerAddress address)
             );
         }
         // A run that was ended around its question has its agent told of that end.
-        else if (
-            approval.Status != Decision.Cancelled
-            && await AgentStore.FindAsync(tx, approval.Project, approval.Agent) is { Kind: Agent.Http }
-        )
+        else if (agent is not null && await agent is { Kind: Agent.Http })
             await outbox.EnqueueAsync(
                 tx,
                 new NewDelivery(
@@ -75,8 +82,8 @@ internal sealed class ApprovalEvents(Outbox outbox, ServerAddress address)
             DecidedWith = change.By.Credential,
             DecidedBy = change.By.Id,
         };
-        if (await ApprovalStore.DecideIfPendingAsync(tx, closed))
-            await DecidedAsync(tx, closed);
+        ApprovalStore.DecidePending(tx, closed);
+        await DecidedAsync(tx, closed, null);
     }
 
     private byte[] Body(Tx tx, Approval approval)

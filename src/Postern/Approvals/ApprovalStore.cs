@@ -40,6 +40,9 @@ internal sealed class ApprovalStore(Database database)
     public static ValueTask<Approval?> FindAsync(Tx tx, string project, string id) =>
         tx.FirstAsync(Find, Row<Approval>.Read, project, id);
 
+    public static Ahead<Approval?> FindAhead(Tx tx, string project, string id) =>
+        tx.FirstAhead(Find, Row<Approval>.Read, project, id);
+
     public ValueTask<Approval?> FindAsync(string project, string id) =>
         database.ReadAsync(tx => FindAsync(tx, project, id));
 
@@ -82,30 +85,31 @@ internal sealed class ApprovalStore(Database database)
             tx.FirstAsync($"SELECT {Whole} FROM approval WHERE link_digest = $1", ReadWhole, digest)
         );
 
-    /// <summary>The one decision. False: another was first.</summary>
-    public static async ValueTask<bool> DecideIfPendingAsync(Tx tx, Approval decided)
+    /// <summary>
+    /// The one decision, of a question that is open under the run's lock. Where it is not, the transaction is undone.
+    /// </summary>
+    public static void DecidePending(Tx tx, Approval decided)
     {
         tx.Notify(Topics.List(decided.Project, "approvals"));
-        var isFirst =
-            await tx.ExecuteAsync(
-                """
-                UPDATE approval
-                SET status = $3, decided_at = $4, decided_with = $5, decided_by = $6, feedback = $7, response = $8
-                WHERE project = $1 AND id = $2 AND status = 'pending'
-                """,
-                decided.Project,
-                decided.Id,
-                decided.Status,
-                decided.DecidedAt,
-                decided.DecidedWith,
-                decided.DecidedBy,
-                decided.Feedback,
-                decided.Response
-            ) == 1;
+        tx.QueueOne(
+            () => new InvalidOperationException($"{decided.Id} was decided without its run being held."),
+            """
+            UPDATE approval
+            SET status = $3, decided_at = $4, decided_with = $5, decided_by = $6, feedback = $7, response = $8
+            WHERE project = $1 AND id = $2 AND status = 'pending'
+            """,
+            decided.Project,
+            decided.Id,
+            decided.Status,
+            decided.DecidedAt,
+            decided.DecidedWith,
+            decided.DecidedBy,
+            decided.Feedback,
+            decided.Response
+        );
         // What was closed with its run was waited for by nobody any more.
-        if (isFirst && decided.Status != Decision.Cancelled)
+        if (decided.Status != Decision.Cancelled)
             tx.Count(decided.Project, Measure.ApprovalWait, tx.Now - decided.RequestedAt);
-        return isFirst;
     }
 
     public ValueTask<List<Approval>> OverdueAsync(int limit) =>

@@ -147,7 +147,7 @@ internal sealed class BulkWorker(
     {
         var job = item.Job;
         if (skip is null)
-            await Audit.WriteAsync(
+            Audit.Write(
                 tx,
                 new AuditRow(
                     job.Project,

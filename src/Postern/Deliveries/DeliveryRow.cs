@@ -24,7 +24,7 @@ internal static class DeliveryRow
                 d.Subject
             )
             : null;
-        await tx.ExecuteAsync(
+        tx.Queue(
             """
             INSERT INTO delivery (project, id, purpose, endpoint, subject, type, detail, body, status, ordered, place,
               created_at, due_at, lease_no, give_up_at, attempts, tries)

@@ -38,7 +38,7 @@ internal sealed class Outbox
     {
         var body = Body(type.Name, tx.Now, data);
         var at = tx.Now;
-        await tx.ExecuteAsync(
+        tx.Queue(
             $"""
             INSERT INTO event (project, id, at, type, subject, body, position)
             VALUES ($1, $2, $3, $4, $5, $6, {tx.NextPosition(project: "$1", now: "$3")})

@@ -28,16 +28,7 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
         string type
     )
     {
-        if (!tx.Cache.TryGetValue(CacheKeyOf(project), out var known))
-            tx.Cache[CacheKeyOf(project)] = known = await tx.ListAsync(
-                $"""
-                SELECT {Row<WebhookEndpoint>.Columns} FROM webhook_endpoint
-                WHERE project = $1 AND enabled = 1 ORDER BY id LIMIT 1000
-                """,
-                Row<WebhookEndpoint>.Read,
-                project
-            );
-        var endpoints = (List<WebhookEndpoint>)known;
+        var endpoints = await Expect(tx, project);
         return endpoints.Count == 0 ? [] : [.. endpoints.Where(e => e.Takes(type)).Select(e => (e.Id, e.Ordered))];
     }
 
@@ -89,6 +80,21 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
                 }
             )
         );
+    }
+
+    /// <summary>Asks for a project's subscribers ahead of the events that the transaction will write.</summary>
+    public static Ahead<List<WebhookEndpoint>> Expect(Tx tx, string project)
+    {
+        if (!tx.Cache.TryGetValue(CacheKeyOf(project), out var known))
+            tx.Cache[CacheKeyOf(project)] = known = tx.ListAhead(
+                $"""
+                SELECT {Row<WebhookEndpoint>.Columns} FROM webhook_endpoint
+                WHERE project = $1 AND enabled = 1 ORDER BY id LIMIT 1000
+                """,
+                Row<WebhookEndpoint>.Read,
+                project
+            );
+        return (Ahead<List<WebhookEndpoint>>)known;
     }
 
     private static string CacheKeyOf(string project) => "endpoints " + project;

@@ -162,7 +162,7 @@ internal sealed class ClaimRoutes(
             return await machine.MoveAsync(tx, run, new Change("claimed", by, Phase.Running));
         var next = run with { EventSeq = run.EventSeq + 1, UpdatedAt = tx.Now };
         await RunRow.SaveAsync(tx, next);
-        await RunEvents.InsertAsync(
+        RunEvents.Insert(
             tx,
             run.Project,
             run.Id,

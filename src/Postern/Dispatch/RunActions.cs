@@ -25,7 +25,7 @@ internal sealed class RunActions(RunMachine machine, WorkflowStore workflows, Ru
             return run;
         var started = run with { DueAt = tx.Now, EventSeq = run.EventSeq + 1, UpdatedAt = tx.Now };
         await RunRow.SaveAsync(tx, started, releases: true);
-        await RunEvents.InsertAsync(
+        RunEvents.Insert(
             tx,
             run.Project,
             run.Id,

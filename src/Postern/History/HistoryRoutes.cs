@@ -244,7 +244,7 @@ internal sealed class HistoryRoutes(
                 is null
             )
                 return false;
-            await Audit.WriteAsync(
+            Audit.Write(
                 tx,
                 new AuditRow(
                     session.Project,

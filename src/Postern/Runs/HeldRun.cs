@@ -5,7 +5,7 @@ namespace Postern.Runs;
 
 /// <summary>
 /// A run whose row a transaction holds, and its session's row before it: the order that everybody keeps. Nothing but
-/// <see cref="LockAsync"/> makes one, and <see cref="RunMachine"/> and <see cref="RunRow"/> change no other run; so a
+/// <see cref="LockAhead"/> makes one, and <see cref="RunMachine"/> and <see cref="RunRow"/> change no other run; so a
 /// run cannot move, nor anything follow from it for its session, without both rows being held. A copy
 /// (<c>with</c>) is as held as what it was made of.
 /// </summary>
@@ -20,23 +20,20 @@ internal sealed record HeldRun : Run
     /// <summary>
     /// Locks a run, and its session before it, until the transaction ends. Returns null when there is no such run.
     /// </summary>
-    public static async ValueTask<HeldRun?> LockAsync(Tx tx, string project, string id)
+    public static async ValueTask<HeldRun?> LockAsync(Tx tx, string project, string id) =>
+        await LockAhead(tx, project, id);
+
+    /// <summary>The same ahead: what is asked behind it is seen as it is under the locks.</summary>
+    public static Ahead<HeldRun?> LockAhead(Tx tx, string project, string id)
     {
-        if (tx.IsAlone)
-            return await RunStore.FindAsync(tx, project, id) is { } alone ? new HeldRun(tx, alone) : null;
-        if (
-            await tx.FirstAsync(
-                "SELECT session FROM run WHERE project = $1 AND id = $2",
-                r => r.TextOrNull(0),
-                project,
-                id
-            ) is
-            { } session
-        )
-            await RowLock.HoldSessionAsync(tx, project, session);
-        return await tx.FirstAsync(RunRow.FindForUpdate, Row<Run>.Read, project, id) is { } run
-            ? new HeldRun(tx, run)
-            : null;
+        if (!tx.IsAlone)
+            RowLock.HoldSessionOfRun(tx, project, id);
+        return tx.FirstAhead(
+            tx.IsAlone ? RunRow.Find : RunRow.FindForUpdate,
+            r => new HeldRun(tx, Row<Run>.Read(r)),
+            project,
+            id
+        );
     }
 
     /// <summary>Checks that it is this transaction that holds the run.</summary>

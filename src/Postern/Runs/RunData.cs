@@ -28,8 +28,8 @@ internal static class RunData
             )
         ).ToDictionary(d => d.Item1, d => d.Item2, StringComparer.Ordinal);
 
-    public static ValueTask<int> PutAsync(Tx tx, string project, string run, string name, byte[] body) =>
-        tx.ExecuteAsync(
+    public static void Put(Tx tx, string project, string run, string name, byte[] body) =>
+        tx.Queue(
             """
             INSERT INTO run_data (project, run, name, body)
             VALUES ($1, $2, $3, $4)

@@ -11,11 +11,11 @@ internal sealed class RunEvents(Database database)
     /// <summary>Events of a run after which refused reports are still refused but no longer kept.</summary>
     public const long MaxKeptRefusals = 2000;
 
-    public static ValueTask<int> InsertAsync(Tx tx, string project, string run, RunEvent e)
+    public static void Insert(Tx tx, string project, string run, RunEvent e)
     {
         tx.Notify(run);
         tx.Notify(Topics.List(project, "runs"));
-        return tx.ExecuteAsync(
+        tx.Queue(
             """
             INSERT INTO run_event (project, run, seq, at, type, attempt, actor, credential, from_status, to_status,
               event_id, correlation_id, occurred_at, accepted, code, detail, digest)
@@ -74,12 +74,12 @@ internal sealed class RunEvents(Database database)
             is not { } seq
         )
             return;
-        await InsertAsync(tx, project, run, of(seq));
+        Insert(tx, project, run, of(seq));
     }
 
     /// <summary>The digest under which a report was accepted; null when none was under this id.</summary>
-    public static ValueTask<byte[]?> FindAcceptedAsync(Tx tx, string project, string run, string eventId) =>
-        tx.FirstAsync(
+    public static Ahead<byte[]?> FindAcceptedAhead(Tx tx, string project, string run, string eventId) =>
+        tx.FirstAhead(
             "SELECT digest FROM run_event WHERE project = $1 AND run = $2 AND event_id = $3 AND accepted = 1",
             r => r.Bytes(0),
             project,

@@ -33,10 +33,10 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
             tx.Now,
             entered: true
         );
-        await RunRow.InsertAsync(tx, run);
+        RunRow.Insert(tx, run);
         if (input is not null)
-            await RunData.PutAsync(tx, run.Project, run.Id, RunData.Input, input);
-        await RunEvents.InsertAsync(
+            RunData.Put(tx, run.Project, run.Id, RunData.Input, input);
+        RunEvents.Insert(
             tx,
             run.Project,
             run.Id,
@@ -65,7 +65,7 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
         var next = WithWaited(WithDue(WithReport(run, change, phase, tx.Now), phase, tx.Now), run);
         next = RunDeadlines.WithDeadlines(next, workflow, tx.Now, entered: next.Status != run.Status);
         await RunRow.SaveAsync(tx, next, releases: ends);
-        await RunEvents.InsertAsync(
+        RunEvents.Insert(
             tx,
             run.Project,
             run.Id,
@@ -350,7 +350,7 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
             entered: true
         );
         await RunRow.SaveAsync(tx, next, releases: true);
-        await RunEvents.InsertAsync(
+        RunEvents.Insert(
             tx,
             run.Project,
             run.Id,

@@ -16,10 +16,12 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
 
     public async ValueTask<ReportOutcome> TakeAsync(Tx tx, string project, string id, Report report)
     {
-        if (await HeldRun.LockAsync(tx, project, id) is not { } run)
+        var held = HeldRun.LockAhead(tx, project, id);
+        var earlier = report.EventId is { } eventId ? RunEvents.FindAcceptedAhead(tx, project, id, eventId) : null;
+        if (await held is not { } run)
             return new ReportOutcome.NoSuchRun();
         var workflow = await workflows.OfAsync(tx, run);
-        var judged = await JudgeAsync(tx, run, workflow, report);
+        var judged = await JudgeAsync(run, workflow, report, earlier);
         // A quick worker's report may come before its answer to the dispatch is recorded: whoever works has taken the
         // run on.
         if (
@@ -54,7 +56,12 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
     }
 
     /// <summary>Why a report is not applied; null when it is to be.</summary>
-    private static async ValueTask<ReportOutcome?> JudgeAsync(Tx tx, Run run, Workflow workflow, Report report)
+    private static async ValueTask<ReportOutcome?> JudgeAsync(
+        Run run,
+        Workflow workflow,
+        Report report,
+        Ahead<byte[]?>? earlier
+    )
     {
         if (!workflow.States.TryGetValue(report.Status, out var state))
             return new ReportOutcome.Invalid(
@@ -64,7 +71,7 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
             );
         if (state.Phase == Phase.Failed && report.Failure is null)
             return new ReportOutcome.Invalid("failure_code", $"is required with the status {report.Status}");
-        if (await RepeatAsync(tx, run, report) is { } repeat)
+        if (earlier is not null && Repeat(run, report, await earlier) is { } repeat)
             return repeat;
         if (report.Attempt is { } attempt && attempt != run.Attempt)
             return new ReportOutcome.Stale(run.Attempt, attempt);
@@ -76,17 +83,10 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
     }
 
     /// <summary>What became of an earlier report under its id; null when there is none.</summary>
-    private static async ValueTask<ReportOutcome?> RepeatAsync(Tx tx, Run run, Report report)
-    {
-        if (
-            report.EventId is not { } eventId
-            || await RunEvents.FindAcceptedAsync(tx, run.Project, run.Id, eventId) is not { } digest
-        )
-            return null;
-        return digest.AsSpan().SequenceEqual(report.Digest)
-            ? new ReportOutcome.Replayed(run)
-            : new ReportOutcome.Mismatch(eventId);
-    }
+    private static ReportOutcome? Repeat(Run run, Report report, byte[]? earlier) =>
+        earlier is null ? null
+        : earlier.AsSpan().SequenceEqual(report.Digest) ? new ReportOutcome.Replayed(run)
+        : new ReportOutcome.Mismatch(report.EventId!);
 
     /// <summary>Why a live run does not move to a state; null when it does.</summary>
     private static ReportOutcome.Illegal? JudgeMove(Run run, Workflow workflow, string to)
@@ -110,9 +110,9 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
     )
     {
         if (artifacts.Body is not null)
-            await RunData.PutAsync(tx, run.Project, run.Id, RunData.Artifacts, artifacts.Body);
+            RunData.Put(tx, run.Project, run.Id, RunData.Artifacts, artifacts.Body);
         if (report.Output is not null)
-            await RunData.PutAsync(tx, run.Project, run.Id, RunData.Output, report.Output);
+            RunData.Put(tx, run.Project, run.Id, RunData.Output, report.Output);
         return await machine.MoveAsync(
             tx,
             run,

@@ -10,9 +10,9 @@ internal static class RunRow
     public static readonly string Find = $"SELECT {Row<Run>.Columns} FROM run WHERE project = $1 AND id = $2";
     public static readonly string FindForUpdate = Find + " FOR UPDATE";
 
-    public static async ValueTask InsertAsync(Tx tx, Run run)
+    public static void Insert(Tx tx, Run run)
     {
-        await tx.ExecuteAsync(
+        tx.Queue(
             $"INSERT INTO run ({Row<Run>.Columns}, lease_until) VALUES ({Row<Run>.Parameters}, 0)",
             Row<Run>.Values(run)
         );
@@ -28,7 +28,8 @@ internal static class RunRow
     /// </summary>
     public static async ValueTask SaveAsync(Tx tx, HeldRun run, bool releases = false)
     {
-        var saved = await tx.ExecuteAsync(
+        tx.QueueOne(
+            () => new InvalidOperationException($"{run.Id} was changed without its row being held."),
             """
             UPDATE run SET status = $3, phase = $4, reason = $5, attempt = $6, marker = $7, event_seq = $8,
               failure_code = $9, failure_message = $10, failed_stage = $11,
@@ -75,8 +76,6 @@ internal static class RunRow
             run.ApprovalUntil,
             releases ? null : run.WaitsAt
         );
-        if (saved != 1)
-            throw new InvalidOperationException($"{run.Id} was changed without its row being held.");
         if (run.DueAt is not null)
             tx.Notify(Topics.Runs);
         if (run.ClaimAt is not null)

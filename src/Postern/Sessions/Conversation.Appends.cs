@@ -133,7 +133,7 @@ internal sealed partial class Conversation
     )
     {
         var seq = session.InNext;
-        await RecordStore.InsertAllAsync(tx, name, RecordStore.In, seq, records);
+        RecordStore.InsertAll(tx, name, RecordStore.In, seq, records);
         var (message, stop, messages, close, wantsRun) = (
             session.InMessageSeq,
             session.StopSeq,
@@ -163,7 +163,7 @@ internal sealed partial class Conversation
             }
             seq++;
         }
-        await tx.ExecuteAsync(
+        tx.Queue(
             """
             UPDATE session SET in_next = $3, in_message_seq = $4, stop_seq = $5, message_next = $6, updated_at = $7,
               bytes = bytes + $8 WHERE project = $1 AND id = $2
@@ -180,7 +180,7 @@ internal sealed partial class Conversation
         SessionStore.ListChanged(tx, session.Project);
         var now = session with { InNext = seq, InMessageSeq = message, StopSeq = stop, MessageNext = messages };
         if (writer.Person is not null)
-            await RecordStore.SaveReadPositionAsync(tx, name, writer.Person, session.OutNext);
+            RecordStore.SaveReadPosition(tx, name, writer.Person, session.OutNext);
         if (close)
         {
             await CloseAsync(tx, now, "closed by the client");
@@ -203,7 +203,7 @@ internal sealed partial class Conversation
         {
             if (record.ControlValue == Control.TurnComplete)
             {
-                await RecordStore.InsertAllAsync(tx, name, RecordStore.Out, now.OutNext - own.Count, own);
+                RecordStore.InsertAll(tx, name, RecordStore.Out, now.OutNext - own.Count, own);
                 var message = withoutRecords
                     ? folds.MessageWithoutRecords(own)
                     : await folds.MessageAsync(tx, now, session.OutNext, own);
@@ -216,19 +216,19 @@ internal sealed partial class Conversation
                 now = now with { OutNext = now.OutNext + 1, OutSettled = record.Headers is not null && now.OutSettled };
             }
         }
-        await RecordStore.InsertAllAsync(tx, name, RecordStore.Out, now.OutNext - own.Count, own);
+        RecordStore.InsertAll(tx, name, RecordStore.Out, now.OutNext - own.Count, own);
         // An agent that streams is alive: its turn's deadline moves on, written once in half of its time.
         var half = Seconds(now.TurnSeconds) / 2;
         if (now.TurnDeadline - tx.Now <= half)
         {
-            await tx.ExecuteAsync(
+            tx.Queue(
                 "UPDATE session SET turn_deadline = $3 WHERE project = $1 AND id = $2",
                 now.Project,
                 now.Id,
                 tx.Now + (half * 2)
             );
         }
-        await tx.ExecuteAsync(
+        tx.Queue(
             "UPDATE session SET out_next = $3, out_settled = $4, bytes = bytes + $5 WHERE project = $1 AND id = $2",
             now.Project,
             now.Id,
@@ -258,7 +258,7 @@ internal sealed partial class Conversation
         var headers = new List<string[]>(record.Headers!.Where(h => !Control.IsOfServer(h[0])));
         if (answered >= 0)
             headers.Add([Control.InEventId, answered.ToString()]);
-        await RecordStore.InsertAsync(tx, name, RecordStore.Out, session.OutNext, record with { Headers = headers });
+        RecordStore.Insert(tx, name, RecordStore.Out, session.OutNext, record with { Headers = headers });
         var now = session with
         {
             OutNext = session.OutNext + 1,
@@ -268,7 +268,7 @@ internal sealed partial class Conversation
             TurnDeadline = null,
             TurnOutSeq = session.OutNext + 1,
         };
-        await tx.ExecuteAsync(
+        tx.Queue(
             """
             UPDATE session
             SET message_next = $3, in_answered_seq = $4, turn_deadline = NULL, turn_out_seq = $5, updated_at = $6
@@ -311,8 +311,8 @@ internal sealed partial class Conversation
     )
     {
         var start = await RecordStore.NextOfSideAsync(tx, name, channel);
-        await RecordStore.InsertAllAsync(tx, name, channel, start, records);
-        await tx.ExecuteAsync(
+        RecordStore.InsertAll(tx, name, channel, start, records);
+        tx.Queue(
             "UPDATE session SET bytes = bytes + $3 WHERE project = $1 AND id = $2",
             name.Project,
             name.Id,

@@ -31,7 +31,7 @@ internal sealed partial class Conversation
             || session.CurrentRun != run.Id
         )
             return;
-        await SessionStore.DetachRunAsync(tx, session.Project, session.Id);
+        SessionStore.DetachRun(tx, session.Project, session.Id);
         tx.Notify(session.Id);
         session = session with { CurrentRun = null };
         if (!session.TurnIsOpen && !session.HasUnanswered)
@@ -92,23 +92,17 @@ internal sealed partial class Conversation
             Id.New("rec", tx.Now),
             null
         );
-        await RecordStore.InsertAsync(tx, name, RecordStore.In, session.InNext, told);
+        RecordStore.Insert(tx, name, RecordStore.In, session.InNext, told);
         List<string[]> headers =
         [
             [Control.Header, Control.SessionClosed],
         ];
         if (reason is not null)
             headers.Add([Control.ClosedReason, reason]);
-        await RecordStore.InsertAsync(
-            tx,
-            name,
-            RecordStore.Out,
-            session.OutNext,
-            NewRecord.OfControl(null, [.. headers])
-        );
+        RecordStore.Insert(tx, name, RecordStore.Out, session.OutNext, NewRecord.OfControl(null, [.. headers]));
         if (session.CurrentRun is { } run)
         {
-            await SessionStore.DetachRunAsync(tx, session.Project, session.Id);
+            SessionStore.DetachRun(tx, session.Project, session.Id);
             await machine.EndAsync(
                 tx,
                 session.Project,
@@ -119,7 +113,7 @@ internal sealed partial class Conversation
             );
         }
         await raise.SessionEnded.RaiseAsync(tx, new SessionEnded(session, end, reason));
-        await tx.ExecuteAsync(
+        tx.Queue(
             $"""
             UPDATE session
             SET {(

@@ -43,24 +43,18 @@ internal sealed partial class Conversation(
         Actor? by = null
     )
     {
-        if (await AgentStore.FindAsync(tx, session.Project, session.Agent) is not { } agent)
-            return null;
+        var known = AgentStore.FindAhead(tx, session.Project, session.Agent);
         var previous = await RunStore.LastOfAsync(tx, session.Project, session.Id);
-        // A worker that claims needs no dispatcher between: what waits for it is offered with the run.
-        var offered = agent.Kind == Agent.Pull && (bootMessage || session.HasUnanswered);
-        var run = (like ?? RunStart.For(agent, Id.New(Run.Prefix, tx.Now), options)) with
+        if (await known is not { } agent)
+            return null;
+        var asked = (like ?? RunStart.For(agent, Id.New(Run.Prefix, tx.Now), options)) with
         {
-            Session = session.Id,
             BootMessage = bootMessage,
-            Continuation = previous is not null,
-            PreviousRun = previous,
-            TriggerKey = session.TriggerName,
-            DueAt = offered ? null : tx.Now,
-            ClaimAt = offered ? tx.Now : null,
-            IdleSeconds = IdleSecondsOf(session) ?? agent.Settings.IdleSeconds ?? options.Runs.IdleSeconds,
+            TriggerKey = null,
         };
+        var run = NewRun(tx, session, asked, agent, previous);
         await machine.CreateAsync(tx, run, input, by ?? Actor.Server);
-        await tx.ExecuteAsync(
+        tx.Queue(
             """
             UPDATE session
             SET current_run = $3, current_attempt = 1, run_wanted_until = NULL, updated_at = $4
@@ -121,7 +115,7 @@ internal sealed partial class Conversation(
         );
         if (session.CurrentRun is { } run)
         {
-            await SessionStore.DetachRunAsync(tx, session.Project, session.Id);
+            SessionStore.DetachRun(tx, session.Project, session.Id);
             await machine.EndAsync(
                 tx,
                 session.Project,
@@ -176,7 +170,7 @@ internal sealed partial class Conversation(
         if (await SessionStore.LockAsync(tx, project, id) is not { } session)
             return;
         await transcript.InsertAsync(tx, project, id, session.MessageNext, message, run);
-        await SessionStore.SetMessageNextAsync(tx, project, id, session.MessageNext + 1);
+        SessionStore.SetMessageNext(tx, project, id, session.MessageNext + 1);
         tx.Notify(id);
     }
 
@@ -191,7 +185,7 @@ internal sealed partial class Conversation(
         }
         if (await StartRunAsync(tx, session, null, bootMessage: false) is not null)
             return true;
-        await tx.ExecuteAsync(
+        tx.Queue(
             "UPDATE session SET run_wanted_until = COALESCE(run_wanted_until, $3) WHERE project = $1 AND id = $2",
             session.Project,
             session.Id,

@@ -165,7 +165,7 @@ internal sealed class PlainAppends(Database database, long mostBytes)
         const string take = TakeOutSeq + " RETURNING out_next - 1";
         if (await tx.FirstAsync(take, r => (long?)r.GetInt64(0), args[..8]) is not { } seq)
             return null;
-        await RecordStore.InsertAsync(tx, name, RecordStore.Out, seq, record);
+        RecordStore.Insert(tx, name, RecordStore.Out, seq, record);
         tx.Notify(name.Id);
         return seq;
     }

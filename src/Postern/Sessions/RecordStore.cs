@@ -24,8 +24,8 @@ internal sealed class RecordStore(Database database)
     /// </summary>
     public static string Side(string name, string io) => name + "/" + io;
 
-    public static ValueTask<int> InsertAsync(Tx tx, SessionRef name, string channel, long seq, NewRecord record) =>
-        tx.ExecuteAsync(
+    public static void Insert(Tx tx, SessionRef name, string channel, long seq, NewRecord record) =>
+        tx.Queue(
             """
             INSERT INTO record (project, session, channel, seq, at, part_id, body, headers)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -41,20 +41,14 @@ internal sealed class RecordStore(Database database)
         );
 
     /// <summary>
-    /// Records under the numbers from <paramref name="start"/> on: a round trip for all of them, where statements have
-    /// one.
+    /// Records under the numbers from <paramref name="start"/> on: a statement for all of them, where statements are
+    /// sent.
     /// </summary>
-    public static async ValueTask InsertAllAsync(
-        Tx tx,
-        SessionRef name,
-        string channel,
-        long start,
-        IReadOnlyList<NewRecord> records
-    )
+    public static void InsertAll(Tx tx, SessionRef name, string channel, long start, IReadOnlyList<NewRecord> records)
     {
         if (records.Count > 1 && tx.WritesInQueries)
         {
-            await tx.ExecuteAsync(
+            tx.Queue(
                 """
                 INSERT INTO record (project, session, channel, seq, at, part_id, body, headers)
                 SELECT $1, $2, $3, one.seq, $4, one.part_id, one.body, one.headers
@@ -72,7 +66,7 @@ internal sealed class RecordStore(Database database)
             return;
         }
         for (var i = 0; i < records.Count; i++)
-            await InsertAsync(tx, name, channel, start + i, records[i]);
+            Insert(tx, name, channel, start + i, records[i]);
     }
 
     private static string? HeadersOf(NewRecord record) =>
@@ -172,8 +166,8 @@ internal sealed class RecordStore(Database database)
             )
         );
 
-    public static ValueTask<int> SaveReadPositionAsync(Tx tx, SessionRef name, string subject, long outSeq) =>
-        tx.ExecuteAsync(
+    public static void SaveReadPosition(Tx tx, SessionRef name, string subject, long outSeq) =>
+        tx.Queue(
             """
             INSERT INTO participant (project, session, subject, out_seq)
             VALUES ($1, $2, $3, $4)

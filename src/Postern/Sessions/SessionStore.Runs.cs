@@ -10,14 +10,14 @@ internal sealed partial class SessionStore
     /// Takes its run from a session, whose row the caller holds: the run is about to end, and the caller says what
     /// becomes of the turn.
     /// </summary>
-    public static ValueTask<int> DetachRunAsync(Tx tx, string project, string id) =>
-        tx.ExecuteAsync("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", project, id);
+    public static void DetachRun(Tx tx, string project, string id) =>
+        tx.Queue("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", project, id);
 
     /// <summary>A message beside the turns was written: the number of the next one.</summary>
-    public static ValueTask<int> SetMessageNextAsync(Tx tx, string project, string id, long next)
+    public static void SetMessageNext(Tx tx, string project, string id, long next)
     {
         ListChanged(tx, project);
-        return tx.ExecuteAsync(
+        tx.Queue(
             "UPDATE session SET message_next = $3, updated_at = $4 WHERE project = $1 AND id = $2",
             project,
             id,

@@ -20,6 +20,9 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
     private static readonly string Find = $"SELECT {Row<Session>.Columns} FROM session WHERE project = $1 AND id = $2";
     private static readonly string FindForUpdate = Find + " FOR UPDATE";
 
+    private static readonly string FindNamed =
+        $"SELECT {Row<Session>.Columns} FROM session WHERE project = $1 AND external_id = $2";
+
     /// <summary>By <c>session_…</c> or by external id.</summary>
     public ValueTask<Session?> FindAsync(string project, string reference) =>
         database.ReadAsync(tx => FindAsync(tx, project, reference));
@@ -27,12 +30,11 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
     public static ValueTask<Session?> FindAsync(Tx tx, string project, string reference) =>
         reference.StartsWith(Session.Prefix + "_", StringComparison.Ordinal)
             ? tx.FirstAsync(Find, Row<Session>.Read, project, reference)
-            : tx.FirstAsync(
-                $"SELECT {Row<Session>.Columns} FROM session WHERE project = $1 AND external_id = $2",
-                Row<Session>.Read,
-                project,
-                reference
-            );
+            : tx.FirstAsync(FindNamed, Row<Session>.Read, project, reference);
+
+    /// <summary>The same by external id alone.</summary>
+    public static Ahead<Session?> FindNamedAhead(Tx tx, string project, string externalId) =>
+        tx.FirstAhead(FindNamed, Row<Session>.Read, project, externalId);
 
     public ValueTask<Session?> FindByKeyAsync(string project, string key) =>
         database.ReadAsync(tx =>
@@ -105,19 +107,33 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
     /// </summary>
     public static async ValueTask<bool> InsertAsync(Tx tx, Session s)
     {
-        var made =
-            await tx.ExecuteAsync(
-                $"""
-                INSERT INTO session ({Row<Session>.Columns}, expiry_told) VALUES ({Row<Session>.Parameters}, 0)
-                ON CONFLICT DO NOTHING
-                """,
-                Row<Session>.Values(s)
-            ) == 1;
-        if (made && s.ExternalId is not null)
-            tx.Notify(Topics.Named(s.Project, s.ExternalId));
+        var made = await tx.ExecuteAsync(InsertNew, Row<Session>.Values(s)) == 1;
         if (made)
-            ListChanged(tx, s.Project);
+            Appeared(tx, s);
         return made;
+    }
+
+    /// <summary>The same under names that nobody else can have.</summary>
+    public static void InsertOwn(Tx tx, Session s)
+    {
+        tx.QueueOne(
+            () => new InvalidOperationException($"The name of {s.Id} was taken."),
+            InsertNew,
+            Row<Session>.Values(s)
+        );
+        Appeared(tx, s);
+    }
+
+    private static readonly string InsertNew = $"""
+        INSERT INTO session ({Row<Session>.Columns}, expiry_told) VALUES ({Row<Session>.Parameters}, 0)
+        ON CONFLICT DO NOTHING
+        """;
+
+    private static void Appeared(Tx tx, Session s)
+    {
+        if (s.ExternalId is not null)
+            tx.Notify(Topics.Named(s.Project, s.ExternalId));
+        ListChanged(tx, s.Project);
     }
 
     /// <summary>What a list of sessions shows has changed.</summary>

@@ -39,7 +39,7 @@ internal sealed class Transcript(Database database, SessionEvents events)
     )
     {
         var id = Id.New("msg", database.Now);
-        await tx.ExecuteAsync(
+        tx.Queue(
             """
             INSERT INTO message (project, session, seq, id, role, content, at, run, idempotency_key, client_id)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -67,7 +67,7 @@ internal sealed class Transcript(Database database, SessionEvents events)
             return new Refusal(409, session.IsClosed ? "The session is closed" : "The session has expired");
         var seq = session.MessageNext;
         var id = await InsertAsync(tx, session.Project, session.Id, seq, message, null, key);
-        await SessionStore.SetMessageNextAsync(tx, session.Project, session.Id, seq + 1);
+        SessionStore.SetMessageNext(tx, session.Project, session.Id, seq + 1);
         tx.Notify(session.Id);
         return new Message(seq, id, message.Role, message.Content, tx.Now, null);
     }
@@ -83,7 +83,7 @@ internal sealed class Transcript(Database database, SessionEvents events)
     )
     {
         var id = folded.MessageId ?? Id.New("msg", database.Now);
-        await tx.ExecuteAsync(
+        tx.Queue(
             """
             INSERT INTO message (project, session, seq, id, role, content, at, run, pieces, client_id)
             VALUES ($1, $2, $3, $4, 'assistant', $5, $6, $7, $8, $9)

@@ -65,6 +65,8 @@ internal static class PostgresConnection
         {
             ApplicationName = "postern",
             IncludeErrorDetail = false,
+            // Of several statements that are sent together, a fault names the one it is of.
+            IncludeFailedBatchedCommand = true,
         };
         // More connections than the server has cores wait for one another inside it; the rest wait here, in order.
         if (!given.ContainsKey("Maximum Pool Size"))

@@ -111,9 +111,9 @@ internal sealed class PostgresDatabase : Database
                     await using var place = await _places.TakeAsync(writes: true, until);
                     await using var transaction = await BeginAsync(place.Connection!, until);
                     var tx = new PostgresTx(place.Connection!, transaction, isBounded: true, this);
-                    var result = await RunAsync(command, tx, place);
+                    var result = await RunAsync(() => command(tx), place);
                     commit.Topics = tx.Touched;
-                    await CommitAsync(place.Connection!, transaction, commit);
+                    await RunAsync(() => CommitAsync(place.Connection!, tx, commit), place);
                     Told(tx);
                     Committed(1, Stopwatch.GetElapsedTime(began));
                     return result;
@@ -229,7 +229,7 @@ internal sealed class PostgresDatabase : Database
         T result;
         try
         {
-            result = await RunAsync(command, tx, place);
+            result = await RunAsync(WholeAsync, place);
         }
         catch (Exception fault) when (tx.HasSent && LeavesOpen(fault))
         {
@@ -240,14 +240,21 @@ internal sealed class PostgresDatabase : Database
         Told(tx);
         Committed(1, Stopwatch.GetElapsedTime(began));
         return result;
+
+        async ValueTask<T> WholeAsync()
+        {
+            var done = await command(tx);
+            await tx.FlushAsync();
+            return done;
+        }
     }
 
-    /// <summary>Runs a command; a row that is held for too long is said to be that.</summary>
-    private static async ValueTask<T> RunAsync<T>(Func<Tx, ValueTask<T>> command, PostgresTx tx, PostgresPlace place)
+    /// <summary>Runs a command or its commit; a row that is held for too long is said to be that.</summary>
+    private static async ValueTask<T> RunAsync<T>(Func<ValueTask<T>> step, PostgresPlace place)
     {
         try
         {
-            return await command(tx);
+            return await step();
         }
         catch (PostgresException fault) when (IsHeldUp(fault))
         {
@@ -286,12 +293,12 @@ internal sealed class PostgresDatabase : Database
         }
     }
 
-    private async Task CommitAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Commit commit)
+    private async ValueTask<bool> CommitAsync(NpgsqlConnection connection, PostgresTx tx, Commit commit)
     {
         try
         {
-            // Not cancellable: a commit that was sent is waited for, so that the answer is the outcome.
-            await transaction.CommitAsync(CancellationToken.None);
+            await tx.CommitAsync();
+            return true;
         }
         catch (Exception fault) when (PostgresTx.IsBreak(connection, fault))
         {

@@ -28,6 +28,7 @@ internal sealed class PostgresTx(
         $"SELECT set_config('lock_timeout', '{PostgresDatabase.LockTime.TotalMilliseconds}', true), "
         + $"set_config('statement_timeout', '{PostgresDatabase.StatementTime.TotalMilliseconds}', true)";
 
+    private readonly List<Queued> _queued = [];
     private bool _isBounded = !isBounded;
 
 #if DEBUG
@@ -65,48 +66,60 @@ internal sealed class PostgresTx(
 
     public override async ValueTask<int> ExecuteAsync(string sql, params object?[] args)
     {
-        try
-        {
-            await using var batch = Prepare(sql, args);
-            await batch.ExecuteNonQueryAsync(cancel);
-            return (int)batch.BatchCommands[^1].RecordsAffected;
-        }
-        catch (Exception fault) when (IsBreak(connection, fault))
-        {
-            throw Broken(fault);
-        }
+        var command = Command(sql, args);
+        await SendAsync(new Queued(command), cancel);
+        return (int)command.RecordsAffected;
     }
 
     public override async ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
         where T : default
     {
-        try
-        {
-            await using var batch = Prepare(sql, args);
-            await using var reader = await ReadAsync(batch);
-            return await reader.ReadAsync(cancel) ? map(reader) : default;
-        }
-        catch (Exception fault) when (IsBreak(connection, fault))
-        {
-            throw Broken(fault);
-        }
+        T? first = default;
+        await SendAsync(new Queued(Command(sql, args), async r => first = await FirstAsync(r, map)), cancel);
+        return first;
     }
 
     public override async ValueTask<List<T>> ListAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
     {
-        try
-        {
-            await using var batch = Prepare(sql, args);
-            await using var reader = await ReadAsync(batch);
-            var rows = new List<T>();
-            while (await reader.ReadAsync(cancel))
-                rows.Add(map(reader));
-            return rows;
-        }
-        catch (Exception fault) when (IsBreak(connection, fault))
-        {
-            throw Broken(fault);
-        }
+        List<T>? rows = null;
+        await SendAsync(new Queued(Command(sql, args), async r => rows = await ListAsync(r, map)), cancel);
+        return rows!;
+    }
+
+    public override void Queue(string sql, params object?[] args) => _queued.Add(new Queued(Command(sql, args)));
+
+    public override void QueueOne(Func<Exception> orElse, string sql, params object?[] args) =>
+        _queued.Add(new Queued(Command(ChangesOne(sql), args), Skip) { OrElse = orElse });
+
+    public override Ahead<T?> FirstAhead<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+        where T : default
+    {
+        var ahead = new Ahead<T?>(FlushAsync);
+        _queued.Add(new Queued(Command(sql, args), async r => ahead.Answer(await FirstAsync(r, map))));
+        return ahead;
+    }
+
+    public override Ahead<List<T>> ListAhead<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+    {
+        var ahead = new Ahead<List<T>>(FlushAsync);
+        _queued.Add(new Queued(Command(sql, args), async r => ahead.Answer(await ListAsync(r, map))));
+        return ahead;
+    }
+
+    /// <summary>Sends what waits.</summary>
+    public ValueTask FlushAsync() => _queued.Count == 0 ? default : SendAsync(null, cancel);
+
+    /// <summary>
+    /// Commits, in one round trip with what waits. Of a pipeline that fails the server runs nothing that stands behind
+    /// the fault, so the commit does not happen. Not cancellable: a commit that was sent is waited for, so that the
+    /// answer is the outcome.
+    /// </summary>
+    public async ValueTask CommitAsync()
+    {
+        if (_queued.Count > 0)
+            await SendAsync(new Queued(new NpgsqlBatchCommand("COMMIT")), CancellationToken.None);
+        else
+            await transaction!.CommitAsync(CancellationToken.None);
     }
 
     /// <summary>
@@ -120,27 +133,91 @@ internal sealed class PostgresTx(
     public static NpgsqlException Broken(Exception fault) =>
         new("The connection to the database broke while it was used.", fault);
 
-    private async Task<NpgsqlDataReader> ReadAsync(NpgsqlBatch batch)
+    /// <summary>Sends what waits, and one more behind it: one round trip.</summary>
+    private async ValueTask SendAsync(Queued? last, CancellationToken until)
     {
-        var reader = await batch.ExecuteReaderAsync(cancel);
-        if (batch.BatchCommands.Count > 1)
-            await reader.NextResultAsync(cancel);
-        return reader;
+        var sent = Take(last);
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        foreach (var one in sent)
+            batch.BatchCommands.Add(one.Command);
+        HasSent = true;
+        try
+        {
+            await using var reader = await batch.ExecuteReaderAsync(until);
+            var isFirst = true;
+            foreach (var one in sent)
+            {
+                if (one.Read is null)
+                    continue;
+                if (!isFirst)
+                    await reader.NextResultAsync(until);
+                isFirst = false;
+                await one.Read(reader);
+            }
+            // To the end: a fault of what gives no rows is met here.
+            while (await reader.NextResultAsync(until)) { }
+        }
+        catch (PostgresException fault) when (HasChangedNone(sent, fault) is { } orElse)
+        {
+            throw orElse();
+        }
+        catch (Exception fault) when (IsBreak(connection, fault))
+        {
+            throw Broken(fault);
+        }
     }
 
-    private NpgsqlBatch Prepare(string sql, object?[] args)
+    private List<Queued> Take(Queued? last)
+    {
+        var sent = new List<Queued>(_queued.Count + 2);
+        if (!_isBounded)
+        {
+            // Without a transaction of its own the statement needs the bounds in the one that the two have together.
+            sent.Add(new Queued(new NpgsqlBatchCommand(Bounds), Skip));
+            _isBounded = transaction is not null;
+        }
+        sent.AddRange(_queued);
+        _queued.Clear();
+        if (last is not null)
+            sent.Add(last);
+        return sent;
+    }
+
+    /// <summary>
+    /// The statement, failing in the server where it does not change one row: so nothing behind it runs, the commit
+    /// neither. The text is what the server's log then shows.
+    /// </summary>
+    private static string ChangesOne(string sql) =>
+        $"""
+            WITH changed AS ({sql} RETURNING 1)
+            SELECT CASE COUNT(*) WHEN 1 THEN 1 ELSE CAST('one row was to change, not ' || COUNT(*) AS bigint) END
+            FROM changed
+            """;
+
+    private static Func<Exception>? HasChangedNone(List<Queued> sent, PostgresException fault) =>
+        fault.SqlState == PostgresErrorCodes.InvalidTextRepresentation
+            ? sent.Find(one => ReferenceEquals(one.Command, fault.BatchCommand))?.OrElse
+            : null;
+
+    private async ValueTask<T?> FirstAsync<T>(NpgsqlDataReader reader, Func<DbDataReader, T> map) =>
+        await reader.ReadAsync(cancel) ? map(reader) : default;
+
+    private async ValueTask<List<T>> ListAsync<T>(NpgsqlDataReader reader, Func<DbDataReader, T> map)
+    {
+        var rows = new List<T>();
+        while (await reader.ReadAsync(cancel))
+            rows.Add(map(reader));
+        return rows;
+    }
+
+    private static ValueTask Skip(NpgsqlDataReader reader) => default;
+
+    private NpgsqlBatchCommand Command(string sql, object?[] args)
     {
 #if DEBUG
         if (transaction is not null)
             _order.Check(sql);
 #endif
-        var batch = new NpgsqlBatch(connection, transaction);
-        if (!_isBounded)
-        {
-            // Without a transaction of its own the statement needs the bounds in the one that the two have together.
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(Bounds));
-            _isBounded = transaction is not null;
-        }
         var command = new NpgsqlBatchCommand(sql);
         foreach (var arg in args)
         {
@@ -161,8 +238,15 @@ internal sealed class PostgresTx(
                 }
             );
         }
-        batch.BatchCommands.Add(command);
-        HasSent = true;
-        return batch;
+        return command;
+    }
+
+    /// <summary>A statement that is sent with others.</summary>
+    /// <param name="Command">Its text and its parameters.</param>
+    /// <param name="Read">Reads its rows; null where it gives none.</param>
+    private sealed record Queued(NpgsqlBatchCommand Command, Func<NpgsqlDataReader, ValueTask>? Read = null)
+    {
+        /// <summary>What the command ends with where it does not change one row.</summary>
+        public Func<Exception>? OrElse { get; init; }
     }
 }

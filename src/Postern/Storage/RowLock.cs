@@ -17,4 +17,20 @@ internal static class RowLock
                 session
             );
     }
+
+    /// <summary>
+    /// Holds the row of a run's session, with the next statement that is awaited. A run without one is no fault.
+    /// </summary>
+    public static void HoldSessionOfRun(Tx tx, string project, string run) =>
+        _ = tx.FirstAhead(
+            $"""
+            SELECT 1
+            FROM session, run
+            WHERE run.project = $1 AND run.id = $2 AND session.project = $1 AND session.id = run.session
+            {tx.ForUpdate} OF session
+            """,
+            _ => 1,
+            project,
+            run
+        );
 }

@@ -46,4 +46,18 @@ internal sealed class SqliteTx(SqliteConnectionCache connection, SqliteDatabase 
 
     public override ValueTask<List<T>> ListUntilAsync<T>(string sql, Func<DbDataReader, T?> map, params object?[] args)
         where T : class => new(connection.ListUntil(sql, map, args));
+
+    public override void Queue(string sql, params object?[] args) => connection.Execute(sql, args);
+
+    public override void QueueOne(Func<Exception> orElse, string sql, params object?[] args)
+    {
+        if (connection.Execute(sql, args) != 1)
+            throw orElse();
+    }
+
+    public override Ahead<T?> FirstAhead<T>(string sql, Func<DbDataReader, T> map, params object?[] args)
+        where T : default => new(connection.First(sql, map, args));
+
+    public override Ahead<List<T>> ListAhead<T>(string sql, Func<DbDataReader, T> map, params object?[] args) =>
+        new(connection.List(sql, map, args));
 }

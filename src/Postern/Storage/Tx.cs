@@ -82,6 +82,30 @@ internal abstract class Tx
         throw new NotSupportedException("Rows are on their way already: the statement must bound them.");
 
     /// <summary>
+    /// A write whose answer nobody needs. PostgreSQL is sent it with the next statement that is awaited or, when none
+    /// follows, with the commit: in one round trip, in the order in which they were queued. A fault of it is met there,
+    /// before the command is said to be done; the transaction is undone as by any other fault. SQLite runs it at once.
+    /// </summary>
+    public abstract void Queue(string sql, params object?[] args);
+
+    /// <summary>
+    /// The same for a write that must change one row: where it changes none, the transaction is undone.
+    /// </summary>
+    /// <param name="orElse">Makes the exception that the command then ends with.</param>
+    /// <param name="sql">An INSERT, UPDATE or DELETE without RETURNING.</param>
+    /// <param name="args">Its parameters.</param>
+    public abstract void QueueOne(Func<Exception> orElse, string sql, params object?[] args);
+
+    /// <summary>
+    /// Asks like <see cref="FirstAsync{T}"/>, and reads the answer where it is awaited. It sees what was queued before
+    /// it, and nothing of what is queued behind it.
+    /// </summary>
+    public abstract Ahead<T?> FirstAhead<T>(string sql, Func<DbDataReader, T> map, params object?[] args);
+
+    /// <summary>The same for all rows (<see cref="ListAsync{T}"/>).</summary>
+    public abstract Ahead<List<T>> ListAhead<T>(string sql, Func<DbDataReader, T> map, params object?[] args);
+
+    /// <summary>
     /// What was read once in this transaction and is asked for again and again; on SQLite one for all commands of a
     /// batch, which are committed together. Whoever changes it takes it out.
     /// </summary>

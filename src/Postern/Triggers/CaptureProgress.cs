@@ -10,10 +10,11 @@ namespace Postern.Triggers;
 /// </summary>
 internal sealed class CaptureProgress
 {
-    public async ValueTask FollowAsync(Tx tx, SessionRunStarted change)
+    public ValueTask FollowAsync(Tx tx, SessionRunStarted change)
     {
         if (change.Session is { IsOfTrigger: true } session)
-            await CaptureStore.FollowAsync(tx, session.Project, session.Id, change.Run);
+            CaptureStore.Follow(tx, session.Project, session.Id, change.Run);
+        return default;
     }
 
     public async ValueTask BeginAsync(Tx tx, TurnBegan change)

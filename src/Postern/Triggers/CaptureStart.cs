@@ -14,17 +14,8 @@ namespace Postern.Triggers;
 /// Makes a capture and starts its work: the capture, its session, its message, its run and what these cause are one
 /// transaction. A request about the same thing goes on with the session that there is.
 /// </summary>
-internal sealed class CaptureStart(
-    Database database,
-    Conversation conversation,
-    Reactions<SessionCreated> created,
-    RelayedTriggers relayed,
-    Outbox outbox
-)
+internal sealed class CaptureStart(Database database, CaptureSession sessions, RelayedTriggers relayed, Outbox outbox)
 {
-    /// <summary>Characters of a conversation's key that its session shows.</summary>
-    private const int ShownKey = 200;
-
     /// <param name="trigger">As it was read; its row is checked again where it counts.</param>
     /// <param name="incoming">The request.</param>
     /// <param name="body">Its body, understood.</param>
@@ -62,6 +53,7 @@ internal sealed class CaptureStart(
         {
             return await database.WriteAsync<CaptureOutcome>(async tx =>
             {
+                var needs = passes ? CaptureSession.Expect(tx, trigger, key) : null;
                 if (await RememberAsync(tx, trigger, names, id, passes) is { } first)
                     return new CaptureOutcome.Duplicate(first);
                 var capture = new Capture
@@ -82,9 +74,9 @@ internal sealed class CaptureStart(
                     Status = Capture.Captured,
                     Signed = incoming.Signed,
                 };
-                if (!passes)
+                if (needs is null)
                     return await FilterAsync(tx, trigger, capture);
-                var taken = await StartAsync(tx, trigger, capture, prompt, key);
+                var taken = await StartAsync(tx, trigger, capture, needs, prompt, key);
                 if (also is not null)
                     await also(tx);
                 return taken;
@@ -139,15 +131,13 @@ internal sealed class CaptureStart(
             )
         );
 
-    private static string Half(byte[] digest) => Convert.ToHexStringLower(digest.AsSpan(0, digest.Length / 2));
-
     private static byte[] DigestOf(string delivery) => SHA256.HashData(Encoding.UTF8.GetBytes(delivery));
 
     /// <summary>An occurrence that was not fired, kept with the reason.</summary>
-    public async ValueTask SkipAsync(Tx tx, Trigger trigger, long scheduledAt, string reason, string why)
+    public void Skip(Tx tx, Trigger trigger, long scheduledAt, string reason, string why)
     {
         var id = Id.NewGuid(database.Now);
-        await CaptureStore.InsertAsync(
+        CaptureStore.Insert(
             tx,
             new Capture
             {
@@ -163,14 +153,14 @@ internal sealed class CaptureStart(
                 EndedAt = tx.Now,
             }
         );
-        await TriggerStore.CountAsync(tx, trigger, takesPlace: false);
+        TriggerStore.Count(tx, trigger);
     }
 
     private async ValueTask<CaptureOutcome> FilterAsync(Tx tx, Trigger trigger, Capture capture)
     {
-        await CaptureStore.InsertAsync(tx, capture with { Status = Capture.Filtered, EndedAt = tx.Now });
+        CaptureStore.Insert(tx, capture with { Status = Capture.Filtered, EndedAt = tx.Now });
         await CaptureStore.ForgetFilteredBodiesAsync(tx, trigger.Project, trigger.Uid);
-        await TriggerStore.CountAsync(tx, trigger, takesPlace: false);
+        TriggerStore.Count(tx, trigger);
         await TellAsync(tx, EventType.TriggerFiltered, trigger, capture);
         return new CaptureOutcome.FilteredOut(capture.Id);
     }
@@ -179,156 +169,44 @@ internal sealed class CaptureStart(
         Tx tx,
         Trigger trigger,
         Capture capture,
+        CaptureNeeds needs,
         string? prompt,
         string? key
     )
     {
-        var why =
-            prompt is null ? $"The prompt would be longer than {PromptTemplate.MaxPrompt} characters."
-            : await AgentStore.FindAsync(tx, trigger.Project, trigger.Agent) is null
-                ? $"The agent {trigger.Agent} is not registered."
-            : null;
-        if (why is not null)
-        {
-            await CaptureStore.InsertAsync(
+        if (prompt is null)
+            return Fail(
                 tx,
-                capture with
-                {
-                    Status = Capture.Failed,
-                    Reason = prompt is null ? "prompt_too_long" : "unknown_agent",
-                    Error = why,
-                    EndedAt = tx.Now,
-                }
+                trigger,
+                capture,
+                "prompt_too_long",
+                $"The prompt would be longer than {PromptTemplate.MaxPrompt} characters."
             );
-            await TriggerStore.CountAsync(tx, trigger, takesPlace: false);
-            return new CaptureOutcome.Taken(capture.Id);
-        }
-        var session = await SessionOfAsync(tx, trigger, capture, key);
-        var appended = (AppendOutcome.Appended)
-            await conversation.AppendAsync(
-                tx,
-                Conversation.NameOf(session),
-                RecordStore.In,
-                [MessageOf(session.Name, capture.Id, prompt!)],
-                Writer.Server
-            );
-        var run = (await SessionStore.LockAsync(tx, session.Project, session.Id))!.CurrentRun;
-        if (run is not null && run != session.CurrentRun)
-        {
-            await RunDue.SetTriggerAsync(tx, session.Project, run, trigger.Name.Scope);
-            if (trigger.DeadlineSeconds is { } deadline)
-                await RunDue.SetTimeLimitAsync(tx, session.Project, run, deadline);
-        }
+        if (await needs.Agent is not { } agent)
+            return Fail(tx, trigger, capture, "unknown_agent", $"The agent {trigger.Agent} is not registered.");
+        var (session, inSeq, run) = await sessions.PlaceAsync(tx, trigger, capture, needs, agent, prompt, key);
         var reason = trigger.SessionMode == Trigger.ByKey && key is null ? Capture.SessionKeyMissing : null;
-        await CaptureStore.InsertAsync(
-            tx,
-            capture with
-            {
-                Session = session.Id,
-                InSeq = appended.Start,
-                Run = run,
-                Reason = reason,
-            }
-        );
+        CaptureStore.Insert(tx, capture with { Session = session, InSeq = inSeq, Run = run, Reason = reason });
         // Last, as the trigger's row comes after the session's and the run's for everybody.
-        if (!await TriggerStore.CountAsync(tx, trigger, takesPlace: true))
-            throw new TriggerFullException();
+        TriggerStore.TakePlace(tx, trigger);
         await TellAsync(tx, EventType.TriggerCaptured, trigger, capture);
         return new CaptureOutcome.Taken(capture.Id);
     }
 
-    private async ValueTask<Session> SessionOfAsync(Tx tx, Trigger trigger, Capture capture, string? key)
+    private static CaptureOutcome.Taken Fail(Tx tx, Trigger trigger, Capture capture, string reason, string why)
     {
-        var name = SharedName(trigger, key);
-        if (name is not null && await LockNamedAsync(tx, trigger.Project, name) is { } there)
-        {
-            if (MayContinue(tx, trigger, there) && !conversation.IsFull(there))
-                return there;
-            // It was ended by somebody, is full, or is somebody's own: what comes now begins one that nobody else could
-            // have named.
-            name = $"{name}:{capture.Id}";
-        }
-        name ??= $"{trigger.Uid}:{capture.Id}";
-        var made = SessionStart.New(
+        CaptureStore.Insert(
             tx,
-            trigger.Project,
-            Id.New(Session.Prefix, database.Now),
-            name,
-            trigger.Agent,
-            Trigger.SessionType
-        ) with
-        {
-            Metadata = JsonSerializer.Serialize(
-                new { trigger = trigger.Name.Scope, key = key is null ? null : Wire.Cut(key, ShownKey) },
-                Wire.Json
-            ),
-        };
-        if (await SessionStore.InsertAsync(tx, made))
-        {
-            await created.RaiseAsync(tx, new SessionCreated(made));
-            return made;
-        }
-        // Another request about the same thing has begun it in this moment.
-        if (await LockNamedAsync(tx, trigger.Project, name) is { } first && MayContinue(tx, trigger, first))
-            return first;
-        made = made with
-        {
-            ExternalId = $"{name}:{capture.Id}",
-            Key = Session.KeyOf(trigger.Agent, $"{name}:{capture.Id}"),
-        };
-        if (!await SessionStore.InsertAsync(tx, made))
-            throw new InvalidOperationException("A capture's own name was taken.");
-        await created.RaiseAsync(tx, new SessionCreated(made));
-        return made;
-    }
-
-    /// <summary>The name of the session that requests share; null: each has one of its own.</summary>
-    private static string? SharedName(Trigger trigger, string? key) =>
-        trigger.SessionMode switch
-        {
-            Trigger.PerTrigger => trigger.Uid,
-            // A key of any length and any characters, told apart from every other.
-            Trigger.ByKey when key is not null => $"{trigger.Uid}:{Half(SHA256.HashData(Encoding.UTF8.GetBytes(key)))}",
-            // A key that names nothing is shared with nobody.
-            _ => null,
-        };
-
-    private static async ValueTask<Session?> LockNamedAsync(Tx tx, string project, string name) =>
-        await SessionStore.FindAsync(tx, project, name) is { } known
-            ? await SessionStore.LockAsync(tx, project, known.Id)
-            : null;
-
-    /// <summary>
-    /// Whether a trigger made this session itself and it is open: only then are its requests added to it. A client's
-    /// session always has a configuration; one that the server made for a trigger has none.
-    /// </summary>
-    private static bool MayContinue(Tx tx, Trigger trigger, Session there) =>
-        there is { Type: Trigger.SessionType, TriggerConfig: null }
-        && there.Agent == trigger.Agent
-        && !there.IsClosed
-        && !there.IsExpired(tx.Now);
-
-    private static NewRecord MessageOf(string chat, string capture, string prompt)
-    {
-        var body = JsonSerializer.SerializeToUtf8Bytes(
-            new
+            capture with
             {
-                kind = "message",
-                payload = new
-                {
-                    chatId = chat,
-                    trigger = "submit-message",
-                    message = new
-                    {
-                        id = capture,
-                        role = "user",
-                        parts = new[] { new { type = "text", text = prompt } },
-                    },
-                },
-            },
-            Wire.Json
+                Status = Capture.Failed,
+                Reason = reason,
+                Error = why,
+                EndedAt = tx.Now,
+            }
         );
-        return NewRecord.OfText(body, capture, capture, InEffect.Read(body));
+        TriggerStore.Count(tx, trigger);
+        return new CaptureOutcome.Taken(capture.Id);
     }
 
     private (string? Prompt, string? Key) Render(Trigger trigger, InboundRequest incoming, InboundBody body)

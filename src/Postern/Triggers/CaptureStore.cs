@@ -12,10 +12,10 @@ internal sealed class CaptureStore(Database database)
     /// <summary>Filtered requests of a trigger whose bodies are kept.</summary>
     public const long FilteredBodies = 20;
 
-    public static ValueTask<int> InsertAsync(Tx tx, Capture c)
+    public static void Insert(Tx tx, Capture c)
     {
         tx.Count(c.Project, c.Status == Capture.Filtered ? Measure.CapturesFiltered : Measure.CapturesTaken);
-        return tx.ExecuteAsync(
+        tx.Queue(
             $"""
             INSERT INTO capture ({Row<Capture>.Columns}) VALUES ({Row<Capture>.Parameters})
             """,
@@ -217,8 +217,8 @@ internal sealed class CaptureStore(Database database)
     }
 
     /// <summary>A run has taken the session over: what is under way is its.</summary>
-    public static ValueTask<int> FollowAsync(Tx tx, string project, string session, string run) =>
-        tx.ExecuteAsync(
+    public static void Follow(Tx tx, string project, string session, string run) =>
+        tx.Queue(
             "UPDATE capture SET run = $3 WHERE project = $1 AND session = $2 AND in_seq >= 0 AND ended_at IS NULL",
             project,
             session,

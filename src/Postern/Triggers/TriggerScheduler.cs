@@ -87,9 +87,9 @@ internal sealed class TriggerScheduler(
             if (!await TriggerStore.AdvanceAsync(tx, trigger, next, next + TriggerFields.Jitter()))
                 return false;
             foreach (var at in passed.SkipLast(1))
-                await start.SkipAsync(tx, trigger, at, "skipped", "The server was not there at this time.");
+                start.Skip(tx, trigger, at, "skipped", "The server was not there at this time.");
             if (outcome is CaptureOutcome.Full)
-                await start.SkipAsync(
+                start.Skip(
                     tx,
                     trigger,
                     occurrence,

@@ -89,19 +89,32 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
     }
 
     /// <summary>
-    /// One more capture, under way if it takes a place. False: all places are taken, or the trigger is gone.
+    /// One more capture that takes no place.
     /// </summary>
-    public static async ValueTask<bool> CountAsync(Tx tx, Trigger t, bool takesPlace) =>
-        await tx.ExecuteAsync(
-            $"""
+    public static void Count(Tx tx, Trigger t) =>
+        tx.Queue(
+            "UPDATE agent_trigger SET received = received + 1, last_at = $3 WHERE project = $1 AND uid = $2",
+            t.Project,
+            t.Uid,
+            tx.Now
+        );
+
+    /// <summary>
+    /// One more capture that is under way. Where all places are taken, or the trigger is gone, the transaction ends
+    /// with <see cref="TriggerFullException"/>.
+    /// </summary>
+    public static void TakePlace(Tx tx, Trigger t) =>
+        tx.QueueOne(
+            () => new TriggerFullException(),
+            """
             UPDATE agent_trigger
-            SET received = received + 1, last_at = $3{(takesPlace ? ", in_flight = in_flight + 1" : "")}
-            WHERE project = $1 AND uid = $2{(takesPlace ? " AND in_flight < max_in_flight" : "")}
+            SET received = received + 1, last_at = $3, in_flight = in_flight + 1
+            WHERE project = $1 AND uid = $2 AND in_flight < max_in_flight
             """,
             t.Project,
             t.Uid,
             tx.Now
-        ) == 1;
+        );
 
     public static ValueTask<int> FreeAsync(Tx tx, string project, string uid, long places) =>
         tx.ExecuteAsync(

@@ -15,6 +15,7 @@ internal static class TriggersFeature
             .AddSingleton<CaptureStore>()
             .AddSingleton<CaptureMatches>()
             .AddSingleton<CaptureProgress>()
+            .AddSingleton<CaptureSession>()
             .AddSingleton<CaptureStart>()
             .AddSingleton<TriggerFields>()
             .AddSingleton<CaptureReader>()

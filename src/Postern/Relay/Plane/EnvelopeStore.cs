@@ -89,7 +89,7 @@ internal sealed class EnvelopeStore(Database database)
                 ) == 1;
             if (counts)
             {
-                await Audit.WriteAsync(
+                Audit.Write(
                     tx,
                     new AuditRow(
                         Audit.NoProject,
@@ -156,7 +156,7 @@ internal sealed class EnvelopeStore(Database database)
                     tx.Now
                 ) == 1;
             if (counts)
-                await Audit.WriteAsync(
+                Audit.Write(
                     tx,
                     new AuditRow(
                         Audit.NoProject,

@@ -67,7 +67,7 @@ internal sealed class PlaneEnrolment(PlaneStore store, Database database, Poster
         {
             WhyNoMore(await store.ListAsync(tx), plane.Relay);
             await store.PutAsync(tx, plane);
-            await Audit.WriteAsync(
+            Audit.Write(
                 tx,
                 new AuditRow(
                     Audit.NoProject,

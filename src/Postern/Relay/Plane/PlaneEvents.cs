@@ -39,7 +39,7 @@ internal sealed class PlaneEvents(Database database, Projects projects, Outbox o
         var project = await projects.DefaultAsync();
         await database.WriteAsync(async tx =>
         {
-            await Audit.WriteAsync(
+            Audit.Write(
                 tx,
                 new AuditRow(
                     Audit.NoProject,

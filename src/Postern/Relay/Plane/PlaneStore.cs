@@ -165,7 +165,7 @@ internal sealed class PlaneStore(Database database, MasterKey master)
         {
             if (await tx.ExecuteAsync(sql, args(tx)) != 1)
                 return false;
-            await Audit.WriteAsync(tx, row);
+            Audit.Write(tx, row);
             tx.Notify(Topic);
             return true;
         });

@@ -50,7 +50,7 @@ internal sealed class Enrolments(
                 tx.Now,
                 tx.Now + Wire.Microseconds(made.ValidFor)
             );
-            await Audit.WriteAsync(tx, audited with { Action = "relay.code.created", Reason = id });
+            Audit.Write(tx, audited with { Action = "relay.code.created", Reason = id });
             return id;
         });
         if (code is null)
@@ -148,7 +148,7 @@ internal sealed class Enrolments(
             plane
         );
         tx.Notify(RelayTopics.OfConnections(plane));
-        await Audit.WriteAsync(
+        Audit.Write(
             tx,
             audited with
             {

@@ -20,7 +20,7 @@ internal sealed class PlaneEnds(Database database, RelayPlaneStore planes, Envel
                 return true;
             await RelayPlaneStore.SetKeysAsync(tx, known, keys.Sign, keys.Open, isLost: false);
             tx.Notify(RelayTopics.OfConnections(plane));
-            await Audit.WriteAsync(tx, audited);
+            Audit.Write(tx, audited);
             return true;
         });
     }

@@ -50,7 +50,7 @@ internal sealed class RelayIdentity(Database database, MasterKey master) : IDisp
                 r => (r.GetInt64(0), r.GetString(1))
             );
             await InsertAsync(tx, last + 1, relay, made, now ? tx.Now : tx.Now + Announced);
-            await Audit.WriteAsync(
+            Audit.Write(
                 tx,
                 new AuditRow(project, "relay.key.rotated", Actor: actor, Reason: made.Public.Fingerprint)
             );

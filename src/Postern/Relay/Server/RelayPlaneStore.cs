@@ -108,7 +108,7 @@ internal sealed class RelayPlaneStore(Database database)
                 bytes
             );
             if (changed > 0)
-                await Audit.WriteAsync(tx, audited);
+                Audit.Write(tx, audited);
             return changed > 0;
         });
 
@@ -131,7 +131,7 @@ internal sealed class RelayPlaneStore(Database database)
             if (changed == 0)
                 return false;
             tx.Notify(RelayTopics.OfConnections(plane));
-            await Audit.WriteAsync(tx, audited);
+            Audit.Write(tx, audited);
             return true;
         });
 

@@ -62,7 +62,7 @@ internal sealed class RelaySweeper(
         );
         await database.WriteAsync(async tx =>
         {
-            await Audit.WriteAsync(tx, row);
+            Audit.Write(tx, row);
             return 0;
         });
     }
