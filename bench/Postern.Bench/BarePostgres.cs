@@ -15,7 +15,9 @@ internal sealed class BarePostgres : IAsyncDisposable
     private const int Loops = 64;
     private const int Rounds = 3;
 
-    /// <summary>What is measured is divided: a part to warm up, one for each round of the server and of each loop.</summary>
+    /// <summary>
+    /// What is measured is divided: a part to warm up, one for each round of the server and of each kind of loop.
+    /// </summary>
     public const int Slices = 1 + (3 * Rounds);
 
     private readonly NpgsqlDataSource _source;
@@ -48,7 +50,9 @@ internal sealed class BarePostgres : IAsyncDisposable
     /// <param name="what">What one of them is.</param>
     /// <param name="url">The server's.</param>
     /// <param name="script">What is sent to the server, by the number of the round; 0 warms it up.</param>
-    /// <param name="rows">The rows of one, by the number of the slice and of the time; null: the slice is used up.</param>
+    /// <param name="rows">
+    /// The rows of one, by the number of the slice and of the time; null: the slice is used up.
+    /// </param>
     /// <param name="seconds">How long each lasts.</param>
     public async Task CompareAsync(
         string what,
