@@ -61,12 +61,15 @@ public sealed partial class TidyTests
         ["Relay"] =
         [
             "joined_relay",
+            "joined_page",
             "relay_envelope",
             "relay_plane",
             "relay_code",
             "relay_nonce",
             "relay_connection",
             "relay_request",
+            "relay_page",
+            "relay_page_room",
             "relay_network",
             "relay_key",
         ],

@@ -281,6 +281,11 @@ internal static class DoorRequests
             };
         }
         table["GET /approvals/{token}"] = async s => new(null, await s.LinkAsync());
+        table["POST /relay/v1/answers/{plane}/{page}"] = async s =>
+        {
+            var (path, body) = await SealedAnswers.ApproveAsync(s.Server, await s.QuestionAsync());
+            return new DoorRequest(null, path, body);
+        };
         table["POST /approvals/{token}"] = async s =>
             new(
                 null,

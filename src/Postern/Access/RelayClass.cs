@@ -12,6 +12,9 @@ internal static class RelayClass
     /// <summary>Signed decisions of approval services.</summary>
     public const string Approvals = "approvals";
 
+    /// <summary>Answers of people, sealed by the secret of their link.</summary>
+    public const string Pages = "pages";
+
     /// <summary>Signed reports of workers and orchestrators.</summary>
     public const string Callbacks = "callbacks";
 }

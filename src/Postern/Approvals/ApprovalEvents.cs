@@ -13,9 +13,19 @@ namespace Postern.Approvals;
 /// Who hears of a question and of its answer: subscribers, and the agent that waits, by a delivery. Written in the
 /// transaction in which it happens.
 /// </summary>
-internal sealed class ApprovalEvents(Outbox outbox, ServerAddress address)
+internal sealed class ApprovalEvents(
+    Outbox outbox,
+    ServerAddress address,
+    Reactions<QuestionAsked> asked,
+    Reactions<QuestionEnded> ended
+)
 {
-    public ValueTask RequestedAsync(Tx tx, Approval approval) => EmitAsync(tx, EventType.ApprovalRequested, approval);
+    public async ValueTask RequestedAsync(Tx tx, Approval approval)
+    {
+        await EmitAsync(tx, EventType.ApprovalRequested, approval);
+        if (approval.LinkDigest is not null)
+            await asked.RaiseAsync(tx, new QuestionAsked(approval));
+    }
 
     /// <summary>Asks for what is read when a question is decided, ahead of it.</summary>
     public static Ahead<Agent?>? Expect(Tx tx, Approval approval)
@@ -64,6 +74,8 @@ internal sealed class ApprovalEvents(Outbox outbox, ServerAddress address)
                     tx.Now + Outbox.GiveUpAfter
                 )
             );
+        if (approval.LinkDigest is not null)
+            await ended.RaiseAsync(tx, new QuestionEnded(approval));
     }
 
     /// <summary>A run ends while a person is asked: the question is closed with it.</summary>

@@ -77,7 +77,7 @@ internal sealed class ApprovalPageRoutes(
         {
             if (
                 RequestPath.Segment(http, TokenSegment) is { Length: TokenLength } token
-                && await approvals.ByLinkAsync(ApprovalRequests.LinkDigestOf(token)) is { } approval
+                && await approvals.ByLinkAsync(ApprovalLinks.DigestOf(token)) is { } approval
             )
                 return await act(approval);
         }

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using Postern.Access;
 using Postern.Agents;
@@ -7,7 +5,6 @@ using Postern.Deliveries;
 using Postern.Http;
 using Postern.Runs;
 using Postern.Sessions;
-using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Approvals;
@@ -21,8 +18,7 @@ internal sealed class ApprovalRequests(
     ApprovalServices services,
     ApprovalEvents events,
     OutboundGuard outbound,
-    MasterKey master,
-    ServerAddress address,
+    ApprovalLinks links,
     Database database
 )
 {
@@ -61,16 +57,8 @@ internal sealed class ApprovalRequests(
             return await FindRepeatAsync(tx, run, question) ?? await AskAsync(tx, run, question, asker);
         });
 
-    /// <summary>
-    /// The link to the page of a question that this server serves. It is made of the id and the master key, so it is
-    /// kept nowhere and the same each time.
-    /// </summary>
-    public string LinkOf(Approval approval) => $"{address.Url}/approvals/{TokenOf(approval.Project, approval.Id)}";
-
-    public static byte[] LinkDigestOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
-
-    private string TokenOf(string project, string id) =>
-        System.Buffers.Text.Base64Url.EncodeToString(master.DigestOf($"{project}\0{id}", "approval link"));
+    /// <summary>The link by which a person answers.</summary>
+    public string LinkOf(Approval approval) => links.Of(approval);
 
     /// <summary>
     /// The question that this one repeats, or why it cannot be asked beside those that were; null: it is new.
@@ -149,7 +137,7 @@ internal sealed class ApprovalRequests(
             AskedBy = asker.Actor,
             AskDigest = question.Digest,
             PayloadHash = question.PayloadHash,
-            LinkDigest = question.Asked.ApprovalRequestId is null ? LinkDigestOf(TokenOf(run.Project, id)) : null,
+            LinkDigest = question.Asked.ApprovalRequestId is null ? links.DigestOf(run.Project, id) : null,
             RequestUrl = question.Asked.ApprovalRequestUrl,
             CallbackUrl = question.Asked.CallbackUrl,
             Title = question.Asked.Title,
@@ -169,7 +157,7 @@ internal sealed class ApprovalRequests(
             : await database.ReadAsync(tx => ApprovalStore.FindAsync(tx, delivery.Project, id));
         if (approval is not { IsPending: true, LinkDigest: not null })
             return delivery.Body!;
-        body["data"]!["requestUrl"] = LinkOf(approval);
+        body["data"]!["requestUrl"] = links.Of(approval);
         return JsonSerializer.SerializeToUtf8Bytes(body, Wire.Json);
     }
 

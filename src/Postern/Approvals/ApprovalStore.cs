@@ -127,6 +127,28 @@ internal sealed class ApprovalStore(Database database)
             )
         );
 
+    /// <summary>
+    /// What is open, in whatever project, by the order of its expiry: for who tells others of it, page by page.
+    /// </summary>
+    /// <param name="after">The last of the page before.</param>
+    /// <param name="limit">So many at most.</param>
+    public ValueTask<List<Approval>> OpenAsync((long ExpiresAt, string Project, string Id) after, int limit) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT {Row<Approval>.Columns}
+                FROM approval
+                WHERE status = 'pending' AND expires_at >= $1 AND (expires_at, project, id) > ($1, $2, $3)
+                ORDER BY expires_at, project, id LIMIT $4
+                """,
+                Row<Approval>.Read,
+                after.ExpiresAt,
+                after.Project ?? "",
+                after.Id ?? "",
+                limit
+            )
+        );
+
     /// <summary>What is kept of a run's questions when the run is deleted: that their ids were used.</summary>
     public async ValueTask RunForgottenAsync(Tx tx, RunForgotten change) =>
         await tx.ExecuteAsync(Forget + "run = $2", change.Project, change.Run);

@@ -11,7 +11,10 @@ internal static class ApprovalsFeature
     {
         services
             .AddSingleton<ApprovalStore>()
+            .AddSingleton<ApprovalLinks>()
             .AddSingleton<ApprovalEvents>()
+            .AddSingleton<Reactions<QuestionAsked>>()
+            .AddSingleton<Reactions<QuestionEnded>>()
             .AddSingleton<ApprovalRequests>()
             .AddSingleton<AddLink>(s => delivery => s.GetRequiredService<ApprovalRequests>().AddLinkAsync(delivery))
             .AddSingleton<ApprovalDecisions>()

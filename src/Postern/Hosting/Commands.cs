@@ -49,6 +49,7 @@ internal static class Commands
         root.Add(KeyCommands.MintToken());
         root.Add(OpenConsole());
         root.Add(PlaneCommands.Plane());
+        root.Add(ApproveCommand.Approve());
         root.Add(Doctor());
         root.Add(Backup());
         root.Add(Restore());

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Postern.Access;
+using Postern.Approvals;
 using Postern.Relay.Plane;
 using Postern.Settings;
 using Postern.Storage;
@@ -39,6 +40,8 @@ internal static class PlaneDoctor
         }
         if (joined.Count == 0)
             yield break;
+        await foreach (var line in PeopleAsync(joined, database, master, options))
+            yield return line;
         var triggers = new TriggerStore(database, master, new RelayedTriggers(options));
         var secrets = new Dictionary<string, List<string>>(StringComparer.Ordinal);
         var shown = 0;
@@ -68,5 +71,40 @@ internal static class PlaneDoctor
                 $"{string.Join(", ", sharing.Distinct(StringComparer.Ordinal).Take(5))} have the same secret: whoever "
                     + "runs the relay could pass a message of one to another; give each its own"
             );
+    }
+
+    /// <summary>Whose page people open questions on, and whether the relays have them all.</summary>
+    private static async IAsyncEnumerable<Line> PeopleAsync(
+        List<JoinedPlane> joined,
+        Database database,
+        MasterKey master,
+        PosternOptions options
+    )
+    {
+        var links = new ApprovalLinks(master, new ServerAddress(options), options);
+        var open = joined.FirstOrDefault(p => p.Standing == JoinedPlane.Joined);
+        links.AreAt(open?.Server, open?.Plane);
+        if (links.PageUrl is not { } url)
+        {
+            yield return new(false, false, "people answer on this server's own page: nothing of a question is relayed");
+            yield break;
+        }
+        var isOfRelay = new Uri(url).Authority == new Uri(open!.Server).Authority;
+        yield return new(
+            false,
+            false,
+            isOfRelay
+                ? $"people answer at {url}, which the relay itself serves: whoever runs it could serve another script, "
+                    + "and read and decide. Is it not yours? postern relay page, and Postern:Relay:PageUrl"
+                : $"people answer at {url}, which is not of the relay: whoever runs that origin serves the script"
+        );
+        foreach (var plane in joined)
+        {
+            var (due, refused) = await new PageStore(database, links).CountAsync(plane.Plane);
+            if (refused > 0)
+                yield return new(false, true, $"{plane.Server} had no room for {refused} questions to people");
+            else if (due > 0)
+                yield return new(false, false, $"{due} questions to people are not told to {plane.Server} yet");
+        }
     }
 }

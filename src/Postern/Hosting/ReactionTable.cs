@@ -1,6 +1,7 @@
 using System.Text;
 using Postern.Approvals;
 using Postern.Dispatch;
+using Postern.Relay.Plane;
 using Postern.Runs;
 using Postern.Sessions;
 using Postern.Storage;
@@ -38,6 +39,8 @@ internal sealed class ReactionTable(IServiceProvider services)
             Then<SessionEnded, CaptureProgress>("open captures fail", c => c.FailAsync),
             Then<SessionEnded, SessionEvents>("subscribers hear of the end", e => e.EndedAsync)
         );
+        On(Then<QuestionAsked, PageStore>("a relay gets its page, sealed", p => p.AskedAsync));
+        On(Then<QuestionEnded, PageStore>("the relay's page ends", p => p.EndedAsync));
         On(Then<SessionForgotten, ApprovalStore>("the approvals of its runs go with it", a => a.SessionForgottenAsync));
     }
 

@@ -44,6 +44,7 @@ internal static class RelayCommands
             Quota(),
             Revoke(),
             RotateKey(),
+            PageForPeople(),
         };
 
     private static Command Serve()
@@ -236,6 +237,32 @@ internal static class RelayCommands
                         Console.WriteLine($"{key.Fingerprint} signs {(isNow ? "now" : "in 7 days")}");
                     }
                 )
+        );
+        return command;
+    }
+
+    private static Command PageForPeople()
+    {
+        var folder = new Argument<string>("dir") { Description = "Where the files are written" };
+        var at = new Option<string?>("--at")
+        {
+            Description = "The relay that the page connects to (default: Postern:PublicUrl)",
+            HelpName = "URL",
+        };
+        var command = new Command(
+            "page",
+            "Write the page on which people answer, for an origin of your own.\n\nExample: postern relay page ./page "
+                + "--at https://relay.example.com"
+        )
+        {
+            folder,
+            at,
+        };
+        command.SetAction(parsed =>
+            ApproveFiles.Write(
+                parsed.GetValue(folder)!,
+                parsed.GetValue(at) ?? Serving(parsed).ReadSettings().PublicUrl
+            )
         );
         return command;
     }

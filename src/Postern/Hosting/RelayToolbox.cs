@@ -21,7 +21,7 @@ internal sealed class RelayToolbox : IAsyncDisposable
         Connections = new ConnectionStore(database);
         var envelopes = new EnvelopeStore(database, Identity);
         Enrolments = new Enrolments(database, Identity, master, address, envelopes, options);
-        Ends = new PlaneEnds(database, Planes, envelopes, Projects);
+        Ends = new PlaneEnds(database, Planes, envelopes, new PageStore(database), Projects);
     }
 
     public Projects Projects { get; }

@@ -6,7 +6,7 @@ namespace Postern.Settings;
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class RelayClassesAttribute : ValidationAttribute
 {
-    private static readonly string[] Known = ["inbound", "approvals", "callbacks"];
+    private static readonly string[] Known = ["inbound", "approvals", "pages", "callbacks"];
 
     public RelayClassesAttribute()
         : base("must be of: " + string.Join(", ", Known)) { }

@@ -34,6 +34,7 @@ internal sealed partial class LockOrder
         ["webhook_endpoint"],
         ["relay_code"],
         ["relay_plane"],
+        ["relay_page_room"],
         ["bulk_job"],
         ["bulk_preview"],
     ];
@@ -60,6 +61,7 @@ internal sealed partial class LockOrder
         "agent_asked",
         // Of the relays that were joined: a statement each, and the audit.
         "joined_relay",
+        "joined_page",
         "relay_envelope",
         // Written by the relay alone, a statement each.
         "node",
@@ -69,6 +71,7 @@ internal sealed partial class LockOrder
         // Under the lock of their plane, or a statement each.
         "relay_connection",
         "relay_request",
+        "relay_page",
         "relay_network",
         "relay_nonce",
         "relay_key",

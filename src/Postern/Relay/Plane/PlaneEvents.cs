@@ -11,6 +11,8 @@ namespace Postern.Relay.Plane;
 /// </summary>
 internal sealed class PlaneEvents(Database database, Projects projects, Outbox outbox, ILogger<PlaneEvents> log)
 {
+    public ILogger Log => log;
+
     public Task ConnectedAsync(JoinedPlane plane, string transport, PlaneStanding standing)
     {
         PlaneLog.Connected(log, plane.Relay, transport);
@@ -26,6 +28,10 @@ internal sealed class PlaneEvents(Database database, Projects projects, Outbox o
         PlaneLog.Distrusted(log, plane.Relay, what);
         return TellAsync(plane, action, what, EventType.RelayGap);
     }
+
+    /// <summary>The relay has no room for a question to a person.</summary>
+    public Task NoRoomAsync(JoinedPlane plane, string page) =>
+        TellAsync(plane, "relay.page_refused", $"there is no room for the question {page}", null);
 
     /// <summary>The relay did what none does: the connection ends.</summary>
     public Task DistrustedAsync(JoinedPlane plane, string action, string what)

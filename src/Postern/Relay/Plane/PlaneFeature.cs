@@ -16,9 +16,13 @@ internal static class PlaneFeature
             .AddSingleton<EnvelopeDispatch>()
             .AddSingleton<EnvelopeLanes>()
             .AddSingleton<PlaneDoors>()
+            .AddSingleton<PageStore>()
+            .AddSingleton<PageTexts>()
+            .AddSingleton<PlanePages>()
             .AddSingleton<PlaneEvents>()
             .AddSingleton<PlaneParts>()
             .AddSingleton<PlaneEnrolment>()
+            .AddSingleton<PageAnswerRoutes>()
             .AddSingleton<PlaneRoutes>();
         services.AddBackground<PlaneKeeper>();
         return services;
@@ -27,6 +31,7 @@ internal static class PlaneFeature
     public static Doors MapPlane(this Doors doors, IServiceProvider services)
     {
         services.GetRequiredService<PlaneRoutes>().Map(doors);
+        services.GetRequiredService<PageAnswerRoutes>().Map(doors);
         return doors;
     }
 }

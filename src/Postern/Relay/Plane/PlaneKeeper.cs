@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using Postern.Approvals;
 using Postern.Settings;
 using Postern.Storage;
 using Postern.Triggers;
@@ -19,6 +20,7 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
     private readonly PosternOptions _options;
     private readonly RelayedTriggers _triggers;
     private readonly ServerAddress _address;
+    private readonly ApprovalLinks _people;
     private readonly string _node = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
     private readonly AsyncSignal _doors = new();
     private Task _telling = Task.CompletedTask;
@@ -30,11 +32,12 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
         PosternOptions options,
         RelayedTriggers triggers,
         ServerAddress address,
+        ApprovalLinks people,
         ILogger<PlaneKeeper> log
     )
         : base(parts.Database, PlaneStore.Topic, parts.Time, log)
     {
-        (_parts, _options, _triggers, _address) = (parts, options, triggers, address);
+        (_parts, _options, _triggers, _address, _people) = (parts, options, triggers, address, people);
         _forgotAt = parts.Time.GetTimestamp();
     }
 
@@ -65,6 +68,8 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
         var joined = await _parts.Store.ListAsync();
         _triggers.MayBeHeldFor(joined.Select(p => p.HeldFor).DefaultIfEmpty(0).Max());
         _address.IsRelayedAt(joined.FirstOrDefault()?.Url);
+        var open = joined.FirstOrDefault(p => p.Standing == JoinedPlane.Joined);
+        _people.AreAt(open?.Server, open?.Plane);
         foreach (var (relay, link) in _links)
             if (joined.FirstOrDefault(p => p.Relay == relay)?.Version != link.Plane.Version)
             {
@@ -89,6 +94,7 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
         _forgotAt = _parts.Time.GetTimestamp();
         var heldFor = _links.Values.Max(l => l.Plane.HeldFor);
         while (await _parts.Envelopes.ForgetAsync(heldFor, 1000) == 1000) { }
+        while (await _parts.Pages.Store.ForgetAsync(heldFor, 1000) == 1000) { }
     }
 
     /// <summary>At once when a trigger or a service was changed, and now and then.</summary>

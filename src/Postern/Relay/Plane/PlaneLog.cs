@@ -33,4 +33,18 @@ internal static partial class PlaneLog
 
     [LoggerMessage(EventId = 1105, Level = LogLevel.Error, Message = "The relay {Relay} did what no relay does: {Why}")]
     public static partial void Distrusted(ILogger log, string relay, string why);
+
+    [LoggerMessage(
+        EventId = 1106,
+        Level = LogLevel.Error,
+        Message = "The question {Id} could not be sealed for its page; it is tried again"
+    )]
+    public static partial void PageFailed(ILogger log, string id, Exception fault);
+
+    [LoggerMessage(
+        EventId = 1107,
+        Level = LogLevel.Error,
+        Message = "The relay {Relay} is not told of questions any more, until the next connection"
+    )]
+    public static partial void PagesFailed(ILogger log, string relay, Exception fault);
 }

@@ -8,6 +8,7 @@ internal sealed record PlaneParts(
     EnvelopeStore Envelopes,
     EnvelopeLanes Lanes,
     PlaneDoors Doors,
+    PlanePages Pages,
     PlaneEvents Events,
     Database Database,
     TimeProvider Time

@@ -30,6 +30,8 @@ internal sealed class PlaneSession(
     private long _checked = plane.CheckedSeq;
     private long _heldFor = plane.HeldFor;
     private bool _holds;
+    private PageSender? _pages;
+    private Task _telling = Task.CompletedTask;
 
     /// <summary>Set when the relay asks for another connection in place of this one.</summary>
     public Task Drains => _drains.Task;
@@ -51,6 +53,7 @@ internal sealed class PlaneSession(
         {
             await ends.CancelAsync();
             await beats;
+            await _telling;
         }
     }
 
@@ -112,6 +115,9 @@ internal sealed class PlaneSession(
             case KeptHead { What: KeptHead.DoorsList } kept:
                 await KeptAsync(kept.Version, cancel);
                 return true;
+            case KeptHead kept when _pages is not null:
+                await _pages.KeptAsync(kept);
+                return true;
             case PingHead ping:
                 clock.Learn(ping.Time);
                 return true;
@@ -158,6 +164,26 @@ internal sealed class PlaneSession(
         _holds = true;
         standing.TakesOver();
         await TellDoorsAsync(cancel);
+        if (_pages is not null)
+            return;
+        _pages = new PageSender(plane, parts, SendAsync, parts.Events.Log);
+        _telling = TellPagesAsync(_pages, cancel);
+    }
+
+    private async Task TellPagesAsync(PageSender pages, CancellationToken cancel)
+    {
+        try
+        {
+            await pages.RunAsync(cancel);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            // The connection has ended; the next one sends what is not kept.
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            PlaneLog.PagesFailed(parts.Events.Log, plane.Relay, fault);
+        }
     }
 
     /// <summary>

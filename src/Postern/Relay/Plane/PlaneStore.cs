@@ -28,7 +28,7 @@ internal sealed class PlaneStore(Database database, MasterKey master)
                 '\n',
                 await tx.ListAsync(
                     $"""
-                    SELECT relay, plane, server, url, relay_key, COALESCE(next_relay_key, ''), joined_at,
+                    SELECT relay, plane, server, url, standing, relay_key, COALESCE(next_relay_key, ''), joined_at,
                       COALESCE(rotated_at, 0), held_for
                     FROM joined_relay ORDER BY relay LIMIT {Most}
                     """,
@@ -46,6 +46,7 @@ internal sealed class PlaneStore(Database database, MasterKey master)
     /// <summary>Adds a relay, or takes its place anew under the identity that it has given now.</summary>
     public async ValueTask PutAsync(Tx tx, JoinedPlane p)
     {
+        await ForgetPagesAsync(tx, p.Relay, p.Plane);
         await tx.ExecuteAsync("DELETE FROM joined_relay WHERE relay = $1", p.Relay);
         await tx.ExecuteAsync(
             """
@@ -85,12 +86,15 @@ internal sealed class PlaneStore(Database database, MasterKey master)
             tx => [p.Relay, Seal(p.Relay, sign), Seal(p.Relay, open), tx.Now]
         );
 
-    public Task<bool> LeaveAsync(string relay) =>
-        ChangeAsync(
+    public async Task<bool> LeaveAsync(string relay)
+    {
+        await database.WriteAsync(tx => ForgetPagesAsync(tx, relay, ""));
+        return await ChangeAsync(
             "DELETE FROM joined_relay WHERE relay = $1",
             new AuditRow(Audit.NoProject, "relay.left", Reason: relay),
             _ => [relay]
         );
+    }
 
     public Task<bool> StandAsync(string relay, string standing) =>
         ChangeAsync(
@@ -158,6 +162,17 @@ internal sealed class PlaneStore(Database database, MasterKey master)
                 relay,
                 version
             )
+        );
+
+    /// <summary>Which questions a relay had: nobody opens them there any more.</summary>
+    private static ValueTask<int> ForgetPagesAsync(Tx tx, string relay, string but) =>
+        tx.ExecuteAsync(
+            """
+            DELETE FROM joined_page
+            WHERE plane IN (SELECT plane FROM joined_relay WHERE relay = $1) AND plane <> $2
+            """,
+            relay,
+            but
         );
 
     private Task<bool> ChangeAsync(string sql, AuditRow row, Func<Tx, object?[]> args) =>

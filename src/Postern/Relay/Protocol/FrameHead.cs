@@ -13,6 +13,8 @@ namespace Postern.Relay.Protocol;
 [JsonDerivedType(typeof(SettledHead), "settled")]
 [JsonDerivedType(typeof(GoneHead), "gone")]
 [JsonDerivedType(typeof(DoorsHead), "doors")]
+[JsonDerivedType(typeof(PageHead), "page")]
+[JsonDerivedType(typeof(PageEndHead), "page-end")]
 [JsonDerivedType(typeof(KeptHead), "kept")]
 [JsonDerivedType(typeof(PingHead), "ping")]
 [JsonDerivedType(typeof(ByeHead), "bye")]

@@ -32,6 +32,21 @@ internal static class RelayLimits
     /// <summary>Bytes that one answer to a poll brings, but for a frame that is larger alone.</summary>
     public const int Poll = 1024 * 1024;
 
+    /// <summary>Open questions of one plane.</summary>
+    public const int Pages = 10_000;
+
+    /// <summary>Bytes of them together, sealed.</summary>
+    public const int PageBytes = 64 * 1024 * 1024;
+
+    /// <summary>Bytes of one, sealed.</summary>
+    public const int Page = 512 * 1024;
+
+    /// <summary>Bytes of how a question ended, sealed.</summary>
+    public const int PageOutcome = 16 * 1024;
+
+    /// <summary>Bytes of a person's answer as it is sent.</summary>
+    public const int PageAnswer = 64 * 1024;
+
     /// <summary>How far a handshake's time may be from the relay's.</summary>
     public static readonly TimeSpan Skew = TimeSpan.FromSeconds(300);
 

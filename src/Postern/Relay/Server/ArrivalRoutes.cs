@@ -1,6 +1,4 @@
 using System.Buffers.Text;
-using System.Security.Cryptography;
-using System.Text;
 using Microsoft.AspNetCore.Http.Features;
 using Postern.Access;
 using Postern.Approvals;
@@ -22,12 +20,11 @@ internal sealed class ArrivalRoutes(
     DoorLists lists,
     EnvelopeStore envelopes,
     EnvelopeWaiters waiters,
-    ServerAddress address,
+    Arrivals arrivals,
     PosternOptions options
 )
 {
     private const string Prefix = "/p/";
-    private const int FullRetrySeconds = 60;
     private const int ReceiptLength = 43;
 
     private long Retention => options.RelayServer.RetentionHours * 3_600_000_000L;
@@ -53,23 +50,23 @@ internal sealed class ArrivalRoutes(
     private async Task<IResult> TakeAsync(HttpContext http)
     {
         if ((await StoreAsync(http)).Try(out var taken, out var refusal))
-            return await AnswerAsync(http, taken);
+            return await arrivals.AnswerAsync(http, taken);
         RelayMeter.Refused(refusal.Status);
         return refusal;
     }
 
-    private async Task<Checked<Taken>> StoreAsync(HttpContext http)
+    private async Task<Checked<StoredArrival>> StoreAsync(HttpContext http)
     {
         var raw = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         var plane = (string)http.Request.RouteValues["plane"]!;
         var target = raw.Length > Prefix.Length + plane.Length ? raw[(Prefix.Length + plane.Length)..] : "";
         SetFamily(http, target);
         if (!raw.AsSpan(Prefix.Length).StartsWith(plane, StringComparison.Ordinal) || !target.StartsWith('/'))
-            return NotFound;
+            return Arrivals.NotFound;
         var network = rates.NetworkOf(http);
         var (found, isKnown) = await planes.FindAsync(plane, network);
         if (found is not { RevokedAt: null } || (await lists.OfAsync(found)).Find(target) is not { } door)
-            return NotFound;
+            return Arrivals.NotFound;
         if (!door.Methods.Contains(http.Request.Method))
             return new Refusal(405, "Method not allowed", "method_not_allowed")
             {
@@ -95,51 +92,8 @@ internal sealed class ArrivalRoutes(
         );
         if (!request.IsSound)
             return Refusal.BadRequest("The request holds control characters", "bad_request");
-        var token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
-        var envelope = new NewEnvelope(
-            found.Plane,
-            request,
-            door,
-            $"{address.Url}{Prefix}{found.Plane}{target.Split('?')[0]}",
-            network,
-            isKnown,
-            DigestOf(token)
-        );
-        return await envelopes.StoreAsync(envelope, Retention) switch
-        {
-            StoreOutcome.Stored stored => new Taken(found, door, isKnown, stored, token),
-            StoreOutcome.Full => new Refusal(503, "The plane has too much waiting for it here", "relay_full")
-            {
-                RetryAfterSeconds = FullRetrySeconds,
-            },
-            _ => NotFound,
-        };
-    }
-
-    private async Task<IResult> AnswerAsync(HttpContext http, Taken taken)
-    {
-        RelayMeter.Stored();
-        var (plane, stored) = (taken.Plane, taken.Stored);
-        var headers = http.Response.Headers;
-        headers["Postern-Envelope"] = stored.Id;
-        headers["Postern-Receipt"] = stored.Receipt;
-        var wanted = Preference.Of(http.Request.Headers["Prefer"], TimeSpan.FromMilliseconds(taken.Door.WaitMs));
-        if (wanted.Applied is not null)
-            headers["Preference-Applied"] = wanted.Applied;
-        var answer = plane.IsHeld(planes.Now)
-            ? await waiters.WaitAsync(plane.Plane, stored.Seq, stored.Id, wanted.Wait, http.RequestAborted)
-            : null;
-        if (answer is { IsAnswered: true })
-        {
-            if (answer.Status == StatusCodes.Status401Unauthorized)
-                rates.Failed(http, plane.Plane, taken.IsKnown);
-            return new RelayedAnswer(answer);
-        }
-        var receipt = $"{address.Url}/relay/v1/receipts/{taken.Token}";
-        headers.Location = receipt;
-        return ErrorFormat.Of(http) is TriggerFamily
-            ? TriggerFamily.Ok(202, new StoredData("Stored", stored.Id, receipt))
-            : Reply.Json(202, new StoredView("stored", stored.Id, receipt));
+        var at = new ArrivedAt(found, door, network, isKnown);
+        return await arrivals.StoreAsync(at, Prefix + found.Plane + target.Split('?')[0], request);
     }
 
     private async Task<IResult> Receipt(HttpContext http)
@@ -158,7 +112,7 @@ internal sealed class ArrivalRoutes(
         if (token.Length != ReceiptLength || !Base64Url.IsValid(token))
             return ReceiptMissing;
         if (
-            await envelopes.FindAsync(DigestOf(token)) is not { } envelope
+            await envelopes.FindAsync(Arrivals.DigestOf(token)) is not { } envelope
             || await envelopes.AnswerAsync(envelope.Plane, envelope.Seq) is not { } answer
             || answer.EndedAt + Retention < planes.Now
         )
@@ -170,12 +124,8 @@ internal sealed class ArrivalRoutes(
         return Reply.Ok(ReceiptView.Of(answer));
     }
 
-    private static Refusal NotFound { get; } = new(404, "Not found", "not_found");
-
     private static Refusal ReceiptMissing { get; } =
         new(404, "There is no such receipt, or its time is over.", "not_found");
-
-    private static byte[] DigestOf(string token) => SHA256.HashData(Encoding.ASCII.GetBytes(token));
 
     /// <summary>Answers are worded as the plane words them at that path, whether there is a plane or not.</summary>
     private static void SetFamily(HttpContext http, string target)
@@ -198,13 +148,4 @@ internal sealed class ArrivalRoutes(
         var service = new ApprovalService("-", "-", [.. keys], [SignatureForm.Standard], false, null, 0, 0);
         return Signatures.IsBy(service, Signatures.FormsOf(headers), headers, body, planes.Now);
     }
-
-    /// <summary>A request that is on disk.</summary>
-    private sealed record Taken(
-        RelayPlane Plane,
-        DoorEntry Door,
-        bool IsKnown,
-        StoreOutcome.Stored Stored,
-        string Token
-    );
 }

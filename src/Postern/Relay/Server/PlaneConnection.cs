@@ -155,7 +155,7 @@ internal sealed class PlaneConnection(
         return frame.Head switch
         {
             AnswerHead answer => await AnswerAsync(answer, frame.Body, stop),
-            DoorsHead doors => await DoorsAsync(doors, frame.Body, stop),
+            DoorsHead or PageHead or PageEndHead => await KeepAsync(frame, stop),
             ByeHead => await LeaveAsync(),
             UnknownHead unknown => connections.PassOver(unknown.Kind),
             _ => true,
@@ -171,14 +171,14 @@ internal sealed class PlaneConnection(
         return true;
     }
 
-    private async Task<bool> DoorsAsync(DoorsHead head, ReadOnlyMemory<byte> body, CancellationToken stop)
+    private async Task<bool> KeepAsync(Frame frame, CancellationToken stop)
     {
-        if (head.Version <= 0 || DoorsHead.TryReadBody(body.Span) is null)
-            return await RefuseAsync(CloseCode.Protocol, "doors_malformed");
-        var kept = await stores.Planes.SetDoorsAsync(row.Plane, head.Version, body.ToArray());
-        Say(new KeptHead(KeptHead.DoorsList, kept));
+        if (await stores.Told.TakeAsync(row.Plane, frame) is not { } kept)
+            return await RefuseAsync(CloseCode.Protocol, PlaneTold.Malformed(frame.Head));
+        Say(kept);
         // A list is large: one plane that sends nothing else must not keep the disk from the others.
-        await Task.Delay(BetweenLists, life.Clock, stop);
+        if (frame.Head is DoorsHead)
+            await Task.Delay(BetweenLists, life.Clock, stop);
         return true;
     }
 

@@ -5,7 +5,13 @@ using Postern.Storage;
 namespace Postern.Relay.Server;
 
 /// <summary>What changes a plane as a whole: its keys, its bounds, its end.</summary>
-internal sealed class PlaneEnds(Database database, RelayPlaneStore planes, EnvelopeStore envelopes, Projects projects)
+internal sealed class PlaneEnds(
+    Database database,
+    RelayPlaneStore planes,
+    EnvelopeStore envelopes,
+    PageStore pages,
+    Projects projects
+)
 {
     /// <summary>Other keys; false when the plane was revoked meanwhile.</summary>
     public async Task<bool> RotateAsync(string plane, RotatePlaneKeys keys, string address)
@@ -38,6 +44,7 @@ internal sealed class PlaneEnds(Database database, RelayPlaneStore planes, Envel
             return false;
         if (!keepsBacklog)
             await envelopes.DeleteAsync(plane, long.MaxValue);
+        await pages.RemoveAllAsync(plane);
         return true;
     }
 

@@ -13,10 +13,13 @@ internal static class RelayServerFeature
             .AddSingleton<RelayPlaneStore>()
             .AddSingleton<EnvelopeStore>()
             .AddSingleton<ConnectionStore>()
+            .AddSingleton<PageStore>()
+            .AddSingleton<PlaneTold>()
             .AddSingleton<PlaneStores>()
             .AddSingleton<DoorLists>()
             .AddSingleton<ArrivalRates>()
-            .AddSingleton<EnvelopeWaiters>();
+            .AddSingleton<EnvelopeWaiters>()
+            .AddSingleton<Arrivals>();
         services
             .AddSingleton<Enrolments>()
             .AddSingleton<PlaneEnds>()
@@ -24,6 +27,7 @@ internal static class RelayServerFeature
             .AddSingleton<RelayAudit>()
             .AddSingleton<RelayConnections>()
             .AddSingleton<ArrivalRoutes>()
+            .AddSingleton<PageRoutes>()
             .AddSingleton<EnrolmentRoutes>()
             .AddSingleton<ConnectRoutes>()
             .AddSingleton<RelayAdminRoutes>()
@@ -34,6 +38,7 @@ internal static class RelayServerFeature
     public static Doors MapRelayServer(this Doors doors, IServiceProvider services)
     {
         services.GetRequiredService<ArrivalRoutes>().Map(doors);
+        services.GetRequiredService<PageRoutes>().Map(doors);
         services.GetRequiredService<EnrolmentRoutes>().Map(doors);
         services.GetRequiredService<ConnectRoutes>().Map(doors);
         services.GetRequiredService<RelayAdminRoutes>().Map(doors);

@@ -8,6 +8,7 @@ namespace Postern.Relay.Server;
 internal sealed class RelaySweeper(
     Database database,
     EnvelopeStore envelopes,
+    PageStore pages,
     Projects projects,
     PosternOptions options,
     TimeProvider clock,
@@ -30,6 +31,7 @@ internal sealed class RelaySweeper(
         await OneAsync("relay_nonce", () => RemoveAsync("relay_nonce", "plane, nonce", "until", now, stop));
         await OneAsync("relay_network", () => RemoveAsync("relay_network", "plane, network", "until", now, stop));
         await OneAsync("relay_code", () => RemoveAsync("relay_code", "code", "until", now - (30 * Day), stop));
+        await OneAsync("relay_page", () => pages.SweepAsync(stop));
         var dead = now - Day;
         await OneAsync(
             "relay_connection",

@@ -1,0 +1,4 @@
+namespace Postern.Approvals;
+
+/// <summary>A person is asked by a link of this server's.</summary>
+internal sealed record QuestionAsked(Approval Approval);

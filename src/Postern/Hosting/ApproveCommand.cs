@@ -1,0 +1,170 @@
+using System.CommandLine;
+using Postern.Approvals;
+using Postern.Http;
+using Postern.Relay.Protocol;
+
+namespace Postern.Hosting;
+
+/// <summary>
+/// <c>postern approve LINK</c>: shows a question that is sealed at a relay, and decides it, in a terminal. Nobody's
+/// script sees the secret of the link.
+/// </summary>
+internal static class ApproveCommand
+{
+    private static readonly Option<string?> Decided = new("--decision")
+    {
+        Description = "approved, request_changes or rejected, without being asked",
+        HelpName = "WORD",
+    };
+    private static readonly Option<string?> Comment = new("--comment")
+    {
+        Description = "What the agent reads",
+        HelpName = "TEXT",
+    };
+    private static readonly Option<string?> Chosen = new("--option")
+    {
+        Description = "The number of one of the choices that the question offers",
+        HelpName = "N",
+    };
+    private static readonly Option<string?> Relay = new("--relay")
+    {
+        Description = "The relay, where the page of the link is on another origin",
+        HelpName = "URL",
+    };
+
+    public static Command Approve()
+    {
+        var link = new Argument<string>("link") { Description = "The link to the question" };
+        var command = new Command(
+            "approve",
+            "Show a question that an agent asks through a relay, and decide it. Without --decision it asks you.\n\n"
+                + "Example: postern approve 'https://relay.example/approve#pln_…'"
+        )
+        {
+            link,
+            Decided,
+            Chosen,
+            Comment,
+            Relay,
+        };
+        command.SetAction((parsed, cancel) => RunAsync(parsed, parsed.GetValue(link)!, cancel));
+        return command;
+    }
+
+    private static async Task RunAsync(ParseResult parsed, string text, CancellationToken cancel)
+    {
+        var link =
+            PageLink.TryParse(text)
+            ?? throw new SetupException("This is no link to a question: it ends with # and three words behind it.");
+        using var client = new PeopleClient(link, RelayOf(link, parsed.GetValue(Relay)));
+        var (question, ended) = await client.OpenAsync(cancel);
+        if (question is null)
+        {
+            Show(ended!);
+            return;
+        }
+        Show(question);
+        if (Ask(parsed, question) is not { } said)
+        {
+            Console.WriteLine("Nothing was decided.");
+            return;
+        }
+        var outcome = await client.AnswerAsync(
+            nonce => new
+            {
+                said.Decision,
+                option = said.Option is { } at ? question.Options[at].Value : null,
+                said.Comment,
+                question.PayloadHash,
+                at = TimeProvider.System.GetLocalNow().ToString("O"),
+                nonce,
+            },
+            () => Console.WriteLine("Stored: the server that asks is away. Waiting for it; you may stop this command."),
+            cancel
+        );
+        Show(outcome);
+        if (outcome.Status != said.Decision)
+            throw new SetupException("Your answer was not taken: it had been settled before.");
+    }
+
+    /// <summary>The relay of a link: the folder of its page, unless another is named.</summary>
+    private static Uri RelayOf(PageLink link, string? named) =>
+        Uri.TryCreate(named is null ? link.Url : named.TrimEnd('/') + "/", UriKind.Absolute, out var url)
+        && url.Scheme is "https" or "http"
+            ? new Uri(url, ".")
+            : throw new SetupException("--relay must be an absolute http or https URL.");
+
+    private static void Show(ShownQuestion question)
+    {
+        Console.WriteLine(
+            $"The agent {Visible.Text(question.Agent)} asks{(question.Round > 1 ? " again" : "")}:\n\n"
+                + $"  {Visible.Text(question.Title ?? "May it go on?")}\n"
+        );
+        if (question.Description is { } description)
+            Console.WriteLine(Visible.Text(description) + "\n");
+        if (question.Payload is { } payload)
+            Console.WriteLine("What it is about:\n\n" + Visible.Text(payload) + "\n");
+        foreach (var (choice, at) in question.Options.Select((c, i) => (c, i)))
+            Console.WriteLine($"  {at + 1}  {Visible.Text(choice.Label)}");
+        Console.WriteLine(
+            $"Asked {Visible.Text(question.Times.Requested)}. It can be answered once, until "
+                + $"{Visible.Text(question.Times.Expires)}."
+        );
+    }
+
+    private static void Show(ShownOutcome outcome)
+    {
+        Console.WriteLine(Visible.Text(outcome.Words));
+        if (outcome.Feedback is { Length: > 0 } feedback)
+            Console.WriteLine("  " + Visible.Text(feedback));
+    }
+
+    /// <summary>The answer, by the options or from the terminal; null: nothing is decided.</summary>
+    private static Said? Ask(ParseResult parsed, ShownQuestion question)
+    {
+        if (question.PayloadWithheld)
+            throw new SetupException(
+                "What it is about is too large to be shown here: it can be read and decided in the console."
+            );
+        var isAsked = parsed.GetValue(Decided) is null;
+        if (isAsked && Console.IsInputRedirected)
+            return null;
+        var word = parsed.GetValue(Decided) ?? Ask("approve, changes, reject, or Enter to decide nothing: ");
+        if (word.Length == 0)
+            return null;
+        var decision = DecisionOf(word);
+        var option = parsed.GetValue(Chosen);
+        if (isAsked && option is null && question.Options.Count > 0)
+            option = Ask("The number of your choice, or Enter for none: ");
+        var comment = parsed.GetValue(Comment);
+        if (isAsked && comment is null)
+            comment = Ask("Comment (the agent reads it), or Enter for none: ");
+        if (comment?.Length > PageStyle.MaxComment)
+            throw new SetupException($"The comment has more than {PageStyle.MaxComment} characters.");
+        return new Said(
+            decision,
+            string.IsNullOrEmpty(option) ? null : PlaceOf(option, question),
+            string.IsNullOrWhiteSpace(comment) ? null : comment.Trim()
+        );
+    }
+
+    private static string DecisionOf(string word) =>
+        word is "changes" ? Decision.RequestChanges
+        : Decision.Of(word) is { } decision and not Decision.Expired ? decision
+        : throw new SetupException("The decision must be approved, request_changes or rejected.");
+
+    private static int PlaceOf(string option, ShownQuestion question) =>
+        int.TryParse(option, System.Globalization.NumberStyles.None, null, out var number)
+        && number >= 1
+        && number <= question.Options.Count
+            ? number - 1
+            : throw new SetupException("The option must be the number of one of the choices.");
+
+    private static string Ask(string words)
+    {
+        Console.Write(words);
+        return Console.ReadLine()?.Trim() ?? "";
+    }
+
+    private sealed record Said(string Decision, int? Option, string? Comment);
+}

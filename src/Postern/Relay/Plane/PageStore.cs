@@ -1,0 +1,168 @@
+using Postern.Approvals;
+using Postern.Http;
+using Postern.Storage;
+
+namespace Postern.Relay.Plane;
+
+/// <summary>
+/// Which questions are to be at which relay. A row is written in the transaction in which a person is asked, and marked
+/// in the one in which the question ends; it is due until the relay has said that it keeps what was sent. What is sent
+/// is made of the question as it is then.
+/// </summary>
+internal sealed class PageStore(Database database, ApprovalLinks links)
+{
+    /// <summary>Announced when something is to be sent.</summary>
+    public const string Topic = "relay pages";
+
+    private const long Day = 86_400_000_000;
+
+    /// <summary>After how long a question is sent again to a relay that had no room for it.</summary>
+    private const long Again = 60_000_000;
+
+    private const string Columns = "page, project, approval";
+
+    /// <summary>Whether people are asked at relays.</summary>
+    public bool AreWanted => links.AreRelayed;
+
+    /// <summary>A person is asked: in the transaction that asks.</summary>
+    public async ValueTask AskedAsync(Tx tx, QuestionAsked change)
+    {
+        if (!AreWanted)
+            return;
+        var planes = await tx.ListAsync(
+            $"SELECT plane FROM joined_relay WHERE standing = 'joined' ORDER BY relay LIMIT {PlaneStore.Most}",
+            r => r.GetString(0)
+        );
+        foreach (var plane in planes)
+            await AddAsync(tx, plane, change.Approval);
+        tx.Notify(Topic);
+    }
+
+    /// <summary>The question has ended: in the transaction that ends it.</summary>
+    public async ValueTask EndedAsync(Tx tx, QuestionEnded change)
+    {
+        var (project, id) = (change.Approval.Project, change.Approval.Id);
+        var marked = await tx.ExecuteAsync(
+            "UPDATE joined_page SET due_at = $2, ended_at = $2, refused_at = NULL WHERE page = $1 AND ended_at IS NULL",
+            links.PageOf(project, id),
+            tx.Now
+        );
+        if (marked > 0)
+            tx.Notify(Topic);
+    }
+
+    /// <summary>Questions that are open and have no row yet: asked before the relay was joined, or meanwhile.</summary>
+    public async Task AddAsync(string plane, IReadOnlyList<Approval> open)
+    {
+        if (open.Count > 0)
+            await database.WriteAsync(async tx =>
+            {
+                var added = 0;
+                foreach (var approval in open)
+                    added += await AddAsync(tx, plane, approval);
+                return added;
+            });
+    }
+
+    /// <summary>What is to be sent to a relay, the first first.</summary>
+    public ValueTask<List<JoinedPage>> DueAsync(string plane, int limit) =>
+        database.ReadAsync(tx =>
+            tx.ListAsync(
+                $"""
+                SELECT {Columns} FROM joined_page
+                WHERE plane = $1 AND due_at <= $2
+                ORDER BY due_at LIMIT $3
+                """,
+                Map,
+                plane,
+                tx.Now,
+                limit
+            )
+        );
+
+    /// <summary>The relay keeps a version.</summary>
+    public Task<int> KeptAsync(string plane, string page, long version) =>
+        database.WriteAsync(tx =>
+            tx.ExecuteAsync(
+                $"""
+                UPDATE joined_page SET due_at = NULL, refused_at = NULL
+                WHERE page = $1 AND plane = $2 AND (ended_at IS NULL OR $3 >= {JoinedPage.Ended})
+                """,
+                page,
+                plane,
+                version
+            )
+        );
+
+    /// <summary>The relay has no room for a question: it is sent again later. True when it is so for the first time.</summary>
+    public Task<bool> RefusedAsync(string plane, string page) =>
+        database.WriteAsync(async tx =>
+        {
+            var isFirst = await tx.FirstAsync(
+                "SELECT 1 FROM joined_page WHERE page = $1 AND plane = $2 AND refused_at IS NULL",
+                r => r.GetInt64(0),
+                page,
+                plane
+            );
+            await tx.ExecuteAsync(
+                """
+                UPDATE joined_page SET due_at = $3, refused_at = COALESCE(refused_at, $4)
+                WHERE page = $1 AND plane = $2 AND due_at IS NOT NULL
+                """,
+                page,
+                plane,
+                tx.Now + Again,
+                tx.Now
+            );
+            return isFirst == 1;
+        });
+
+    /// <summary>The question of a page, open or ended; null when this server has asked none there.</summary>
+    public ValueTask<JoinedPage?> FindAsync(string plane, string page) =>
+        database.ReadAsync(tx =>
+            tx.FirstAsync($"SELECT {Columns} FROM joined_page WHERE page = $1 AND plane = $2", Map, page, plane)
+        );
+
+    /// <summary>How many questions a relay does not keep yet, and how many of them it had no room for.</summary>
+    public ValueTask<(long Due, long Refused)> CountAsync(string plane) =>
+        database.ReadAsync(tx =>
+            tx.FirstAsync(
+                """
+                SELECT COUNT(*), COUNT(refused_at) FROM (
+                  SELECT refused_at FROM joined_page WHERE plane = $1 AND due_at IS NOT NULL ORDER BY due_at LIMIT 10000
+                ) AS due
+                """,
+                r => (r.GetInt64(0), r.GetInt64(1)),
+                plane
+            )
+        );
+
+    /// <summary>Ended questions whose answers cannot come any more.</summary>
+    public Task<int> ForgetAsync(long heldFor, int limit) =>
+        database.WriteAsync(tx =>
+            tx.ExecuteAsync(
+                """
+                DELETE FROM joined_page
+                WHERE (page, plane) IN (SELECT page, plane FROM joined_page WHERE ended_at < $1 LIMIT $2)
+                """,
+                tx.Now - heldFor - Day,
+                (long)limit
+            )
+        );
+
+    private ValueTask<int> AddAsync(Tx tx, string plane, Approval approval) =>
+        tx.ExecuteAsync(
+            """
+            INSERT INTO joined_page (page, plane, project, approval, due_at) VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (page, plane) DO NOTHING
+            """,
+            links.PageOf(approval.Project, approval.Id),
+            plane,
+            approval.Project,
+            approval.Id,
+            tx.Now
+        );
+
+    private static JoinedPage Map(System.Data.Common.DbDataReader r) =>
+        new(r.GetString(0), r.GetString(1), r.GetString(2));
+}
