@@ -124,6 +124,11 @@ public sealed class RelayedPeopleTests : IAsyncLifetime
                 {
                     Path = name.Contains('/', StringComparison.Ordinal) ? name : Repository.File($"docs/{name}.png"),
                     FullPage = true,
+                    Clip = new Clip
+                    {
+                        Width = page.ViewportSize!.Width,
+                        Height = await page.EvaluateAsync<float>("document.querySelector('main').offsetHeight + 8"),
+                    },
                 }
             );
     }

@@ -29,6 +29,8 @@ internal sealed class OpenApiDocument
         ["key"] = "The session's key, agent:{slug}:{name}, or its name alone. Percent-encoded.",
         ["name"] = "The name of a side channel.",
         ["owner"] = "Whose trigger it is.",
+        ["page"] = "A question to a person: 22 characters of its link.",
+        ["plane"] = "The id of a server that has joined the relay.",
         ["project"] = "The project's id.",
         ["ref"] = "The project's id or name.",
         ["request"] = "The id of a captured request.",
@@ -36,6 +38,8 @@ internal sealed class OpenApiDocument
         ["service"] = "The name of an approval service.",
         ["session"] = "The session's id or external id. Percent-encoded.",
         ["slug"] = "The agent's slug.",
+        ["target"] = "The path of the door at the server, as it spells it.",
+        ["token"] = "The receipt's token, which was given once.",
         ["trigger"] = "The trigger's id, chosen by who makes it.",
         ["workflow"] = "The workflow's name.",
     };

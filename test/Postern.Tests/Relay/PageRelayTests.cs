@@ -272,6 +272,20 @@ public sealed class PageRelayTests
     }
 
     [Fact]
+    public async Task The_relays_document_shows_all_that_is_not_a_page()
+    {
+        await using var relay = await RelayNode.StartAsync();
+        var document = await relay.SendAsync(HttpMethod.Get, "/openapi.json");
+        Assert.Equal(200, document.Status);
+        var paths = document.Json.GetProperty("paths");
+        Assert.Equal(
+            relay.Doors.Table.Count(d => !d.Hidden),
+            paths.EnumerateObject().Sum(p => p.Value.EnumerateObject().Count())
+        );
+        Assert.True(paths.TryGetProperty("/relay/v1/pages/{plane}/{page}/answers", out _));
+    }
+
+    [Fact]
     public async Task The_page_allows_its_own_script_and_nothing_else()
     {
         await using var relay = await RelayNode.StartAsync();

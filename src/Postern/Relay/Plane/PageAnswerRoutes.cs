@@ -36,7 +36,8 @@ internal sealed class PageAnswerRoutes(
             .Produces<SealedOutcome>()
             .Produces<SealedOutcome>(409)
             .Produces<SealedOutcome>(410)
-            .Produces(400, 401, 404, 413, 429, 503);
+            .Produces(400, 401, 404, 413, 429, 503)
+            .Hide();
 
     private async Task<IResult> Answer(HttpContext http)
     {

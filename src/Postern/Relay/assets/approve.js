@@ -225,7 +225,7 @@
   /** The answer is on disk at the relay; the server that asks is away, or takes its time. */
   async function follow({token, nonce}) {
     const status = element('p', {role: 'status', tabindex: -1, class: 'outcome'},
-      'Your answer is stored, and not decided yet: the server that asks is away. It is told when it is back.');
+      'Your answer is stored, and not decided yet: the server that asks is away, or takes its time.');
     show('Stored: ' + visible(titleOf(question)), heading(titleOf(question)), status,
       element('p', {class: 'fine'}, 'This page shows what becomes of it. It may be closed: the answer stays.'));
     status.focus();
