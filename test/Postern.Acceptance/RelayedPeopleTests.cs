@@ -8,8 +8,8 @@ using Postern.Support;
 namespace Postern.Acceptance;
 
 /// <summary>
-/// The page on which people answer through a relay, in Debian's Chromium: the server that asks is there, away, and back;
-/// the relay is honest, and not. With <c>UPDATE_SCREENSHOTS=1</c> it writes the pictures of <c>docs/</c>.
+/// The page on which people answer through a relay, in Debian's Chromium: the server that asks is there, away, and
+/// back; the relay is honest, and not. With <c>UPDATE_SCREENSHOTS=1</c> it writes the pictures of <c>docs/</c>.
 /// </summary>
 public sealed class RelayedPeopleTests : IAsyncLifetime
 {

@@ -8,8 +8,8 @@ namespace Postern.Approvals;
 
 /// <summary>
 /// The links by which people answer: to the page that this server serves, or, where it is behind a relay, to the page
-/// that opens the sealed question in the person's browser. A link is made of the question's id and the master key, so it
-/// is kept nowhere and the same each time.
+/// that opens the sealed question in the person's browser. A link is made of the question's id and the master key, so
+/// it is kept nowhere and the same each time.
 /// </summary>
 internal sealed class ApprovalLinks(MasterKey master, ServerAddress address, PosternOptions options)
 {

@@ -8,7 +8,9 @@ using Postern.Relay.Protocol;
 
 namespace Postern.Hosting;
 
-/// <summary>Opens a question at a relay by its link, and answers it: what the page's script does, for a terminal.</summary>
+/// <summary>
+/// Opens a question at a relay by its link, and answers it: what the page's script does, for a terminal.
+/// </summary>
 /// <param name="relay">The relay's address, ending with a slash.</param>
 internal sealed class PeopleClient(PageLink link, Uri relay) : IDisposable
 {

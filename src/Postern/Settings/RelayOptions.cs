@@ -7,8 +7,8 @@ internal sealed class RelayOptions
 {
     [Description(
         "Classes of doors that the relay opens, of those that this server has joined: inbound (triggers), approvals "
-            + "(signed decisions), pages (questions to people, sealed), callbacks (signed reports). Nothing else is ever "
-            + "relayed."
+            + "(signed decisions), pages (questions to people, sealed), callbacks (signed reports). Nothing else is "
+            + "ever relayed."
     )]
     [RelayClasses]
     public string[] Doors { get; set; } = ["inbound", "approvals", "pages", "callbacks"];
@@ -20,8 +20,8 @@ internal sealed class RelayOptions
     public bool DangerousBearerDoors { get; set; }
 
     [Description(
-        "Where people open questions: the page that postern relay page has written, on an origin of your own. Empty: the "
-            + "relay's own page, and only while Postern:PublicUrl is empty."
+        "Where people open questions: the page that postern relay page has written, on an origin of your own. Empty: "
+            + "the relay's own page, and only while Postern:PublicUrl is empty."
     )]
     [RegularExpression(
         "^(https?://[^/?#]+(/[A-Za-z0-9._~%-]+)*/?)?$",

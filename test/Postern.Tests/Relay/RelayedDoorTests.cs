@@ -21,6 +21,7 @@ public sealed class RelayedDoorTests
                 "inbound ANY /inbound/user/{owner}/{trigger}",
                 "inbound ANY /inbound/{project}/org/{owner}/{trigger}",
                 "inbound ANY /inbound/{project}/user/{owner}/{trigger}",
+                "pages POST /relay/v1/answers/{plane}/{page}",
             ],
             server
                 .Doors.Table.Where(d => d.RelayedAs is not null)

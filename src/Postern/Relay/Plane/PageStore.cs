@@ -94,7 +94,9 @@ internal sealed class PageStore(Database database, ApprovalLinks links)
             )
         );
 
-    /// <summary>The relay has no room for a question: it is sent again later. True when it is so for the first time.</summary>
+    /// <summary>
+    /// The relay has no room for a question: it is sent again later. True when it is so for the first time.
+    /// </summary>
     public Task<bool> RefusedAsync(string plane, string page) =>
         database.WriteAsync(async tx =>
         {

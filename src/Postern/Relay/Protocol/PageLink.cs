@@ -3,8 +3,8 @@ using System.Buffers.Text;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// <c>https://relay.example/approve#pln_….page.secret</c>: opens one question to whoever has it. A browser sends nothing
-/// of what stands behind the <c>#</c>, so the relay never sees the secret.
+/// <c>https://relay.example/approve#pln_….page.secret</c>: opens one question to whoever has it. A browser sends
+/// nothing of what stands behind the <c>#</c>, so the relay never sees the secret.
 /// </summary>
 /// <param name="Url">Of the page that opens the question.</param>
 /// <param name="Plane">The server that asks.</param>

@@ -7,8 +7,8 @@ namespace Postern.Relay.Protocol;
 /// Seals what a server and a person say to one another through a relay that cannot read it: questions, answers and
 /// outcomes, each kind under a key of its own, derived from the secret of the link (HKDF-SHA-256; the secret and the
 /// page as they stand in the link). AES-256-GCM; 12 random bytes stand before the text, the tag behind it. Plane, page
-/// and version (in an answer, its nonce) are bound into it: as another one it does not open. What is sealed is padded to
-/// whole KiB, so that its length tells little. The page's script does the same (<c>approve.js</c>).
+/// and version (in an answer, its nonce) are bound into it: as another one it does not open. What is sealed is padded
+/// to whole KiB, so that its length tells little. The page's script does the same (<c>approve.js</c>).
 /// </summary>
 internal static class PageSeal
 {

@@ -7,8 +7,8 @@ namespace Postern.Relay.Server;
 
 /// <summary>
 /// Questions to people: they are opened here while the server that asks is away, and answered here. Both are sealed by
-/// the secret of the link, which is not sent here. What a page's id alone opens is bytes; an answer that is not sealed by
-/// the secret is refused by the server that asks.
+/// the secret of the link, which is not sent here. What a page's id alone opens is bytes; an answer that is not sealed
+/// by the secret is refused by the server that asks.
 /// </summary>
 internal sealed class PageRoutes(ArrivalRates rates, RelayPlaneStore planes, PageStore pages, Arrivals arrivals)
 {
@@ -80,7 +80,9 @@ internal sealed class PageRoutes(ArrivalRates rates, RelayPlaneStore planes, Pag
         return await arrivals.StoreAsync(found.At, $"{Pages}/{plane}/{page}/answers", request);
     }
 
-    /// <summary>The page of the path: what is unknown, removed, and of a plane that is none or was revoked look alike.</summary>
+    /// <summary>
+    /// The page of the path: what is unknown, removed, and of a plane that is none or was revoked look alike.
+    /// </summary>
     private async Task<Checked<Found>> FindAsync(HttpContext http)
     {
         // Pages are opened from whatever origin serves the script; nobody is signed in anywhere.

@@ -5,9 +5,9 @@ namespace Postern.Relay.Server;
 
 /// <summary>
 /// Questions to people, sealed by their planes. What always holds: a version that the relay has is never replaced by a
-/// lower one; a plane's open questions, with their bytes, and its ended ones are counted in the transaction that changes
-/// them, under the lock of their row. An ended question is kept for a while, so that who opens it late learns how it
-/// ended; of more than <see cref="MostEnded"/> the oldest go.
+/// lower one; a plane's open questions, with their bytes, and its ended ones are counted in the transaction that
+/// changes them, under the lock of their row. An ended question is kept for a while, so that who opens it late learns
+/// how it ended; of more than <see cref="MostEnded"/> the oldest go.
 /// </summary>
 internal sealed class PageStore(Database database)
 {

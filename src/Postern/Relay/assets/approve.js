@@ -1,5 +1,5 @@
 // Opens a sealed question in this browser, seals the answer, and opens the outcome. The relay that serves the bytes
-// cannot read any of it: the secret stands behind the # of the link, which a browser does not send. Docs: docs/relay.md.
+// cannot read any of it: the secret stands behind the # of the link, which a browser does not send (docs/relay.md).
 // Whatever is shown is a text node; characters that hide or turn text are shown as their codes.
 'use strict';
 (() => {
@@ -153,7 +153,8 @@
     }
     if (reply.status === 404)
       return fail('This link opens nothing',
-        'There is no such question here any more, or not yet: it ended some time ago, or the link is incomplete.', start);
+        'There is no such question here any more, or not yet: it ended some time ago, or the link is incomplete.',
+        start);
     if (reply.status !== 200)
       return fail('Try again later', 'The relay cannot answer now. Nothing was decided.', start);
     try {
