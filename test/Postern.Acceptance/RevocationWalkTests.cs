@@ -79,4 +79,37 @@ public sealed class RevocationWalkTests
             return (last, Stopwatch.GetElapsedTime(began));
         }
     }
+
+    [Fact]
+    public async Task A_key_revoked_on_another_node_ends_the_pages_that_it_has_open_and_they_say_so()
+    {
+        var connection = PostgresServer.NewDatabase();
+        await using var one = await TestServer.StartAsync(Backend.Postgres, postgres: connection);
+        await using var other = await TestServer.StartAsync(Backend.Postgres, postgres: connection);
+        await one.StartSessionAsync("s");
+        var session = (await one.GetAsync("/api/v1/sessions/s")).String("id");
+        var run = (await one.PostAsync("/api/v1/runs", new { agent = "echo", start = false })).String("id");
+        var (id, key) = await one.NamedKeyAsync("leaked", "read:sessions", "read:runs");
+        await using var browser = await ConsoleBrowser.StartAsync(other);
+        var pages = new List<IPage> { await browser.SignedInAsync(key) };
+        string[] paths = ["/sessions/" + session, "/runs/" + run, "/sessions"];
+        while (pages.Count < paths.Length)
+            pages.Add(await pages[0].Context.NewPageAsync());
+        foreach (var (page, path) in pages.Zip(paths))
+        {
+            await page.GotoAsync($"{other.Url}/console{path}");
+            await Assertions.Expect(page.Locator("#stream[data-state=live]")).ToBeVisibleAsync();
+        }
+        Assert.Equal(204, (await one.SendAsync(HttpMethod.Delete, "/api/v1/keys/" + id, one.RootKey)).Status);
+        var words = pages.Select(page =>
+            Assertions
+                .Expect(page.Locator("#stream[data-state=ended]"))
+                .ToHaveTextAsync("ended: your access was revoked", new() { Timeout = 2000 })
+        );
+        await Task.WhenAll(words);
+        // It does not come back, and what is asked next is to sign in.
+        Assert.Equal(0, other.HeldRequests);
+        await pages[0].ReloadAsync();
+        Assert.Contains("/console/sign-in", pages[0].Url, StringComparison.Ordinal);
+    }
 }
