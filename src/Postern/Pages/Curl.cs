@@ -68,6 +68,10 @@ internal static class Curl
         return $"base64 -d <<'END' | {head} --data-binary @-\n{string.Join('\n', lines)}\nEND";
     }
 
+    /// <summary>Says behind a command which filters of the page the API has not; empty where there are none.</summary>
+    public static string LeftOut(IEnumerable<string> names) =>
+        string.Join(" and ", names) is { Length: > 0 } list ? $"  # without {list}, which the API has not" : "";
+
     private static readonly HashSet<string> OfConnection = new(StringComparer.Ordinal)
     {
         "host",

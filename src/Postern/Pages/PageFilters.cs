@@ -82,9 +82,8 @@ internal sealed partial class PageFilters
             '&',
             asked.Select(q => Uri.EscapeDataString(q.Name) + "=" + Uri.EscapeDataString(q.Value))
         );
-        var leftOut = ownNames.Where(n => this[n].Length > 0).ToList();
         return Pages.Curl.Get(path + (text.Length == 0 ? "" : "?" + text))
-            + (leftOut.Count == 0 ? "" : $"  # without {string.Join(" and ", leftOut)}, which the API has not");
+            + Pages.Curl.LeftOut(ownNames.Where(n => this[n].Length > 0));
     }
 
     public const string OlderIsNone = "older is a span such as 90s, 15min, 2h or 7d";

@@ -6,7 +6,8 @@ using Postern.Sessions;
 namespace Postern.Pages;
 
 /// <summary>
-/// The filters of the list of runs: those of the API, and <c>failure</c>, <c>from</c>, <c>to</c>, <c>olderThan</c>.
+/// The filters of the list of runs: those of the API, and <c>failure</c>, <c>from</c>, <c>to</c>, <c>olderThan</c>,
+/// <c>reason</c>, <c>text</c>.
 /// </summary>
 internal static class RunsFilter
 {
@@ -23,7 +24,12 @@ internal static class RunsFilter
         "from",
         "to",
         "olderThan",
+        "reason",
+        "text",
     ];
+
+    /// <summary>Those of which the API, and so an action on many, knows nothing.</summary>
+    public static bool IsOfText(PageFilters filters) => filters.Used.Any(n => n is "reason" or "text");
 
     public static Checked<RunFilter> Read(PageContext context, PageFilters filters)
     {
@@ -53,6 +59,8 @@ internal static class RunsFilter
         )
         {
             FailureCodes = filters.List("failure"),
+            Reason = filters.Text("reason"),
+            Text = filters.Text("text"),
         };
     }
 

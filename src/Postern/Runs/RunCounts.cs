@@ -18,7 +18,8 @@ internal sealed class RunCounts(Database database)
         {
             var query = RunStore.Narrow(tx, project, filter);
             var from = filter.To is { } to ? (to + 1, "") : ((long, string)?)null;
-            var end = await query.EndOfStretchAsync(Newest, from, ListSearch.Stretch);
+            var stretch = filter.IsOfText ? ListSearch.MostForText : ListSearch.Stretch;
+            var end = await query.EndOfStretchAsync(Newest, from, stretch);
             var rows = await query
                 .UpTo(Newest, end)
                 .ReadAsync(

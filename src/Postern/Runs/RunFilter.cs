@@ -21,4 +21,13 @@ internal sealed record RunFilter(
 {
     /// <summary>Runs that failed with one of these.</summary>
     public IReadOnlyList<string> FailureCodes { get; init; } = [];
+
+    /// <summary>Stands in the sentence that says why a run ended or waits.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>Stands in that sentence, in the failure's message or in a tag.</summary>
+    public string? Text { get; init; }
+
+    /// <summary>Whether each row is looked into, which no index does.</summary>
+    public bool IsOfText => Reason is not null || Text is not null;
 }

@@ -214,7 +214,8 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
             Row<Run>.Columns,
             Row<Run>.Read,
             r => (r.CreatedAt, r.Id),
-            cancel
+            cancel,
+            filter.IsOfText ? ListSearch.MostForText : int.MaxValue
         );
 
     /// <summary>The conditions of a list, without the place where its page begins.</summary>
@@ -229,7 +230,9 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
             .AnyOf("failure_code", filter.FailureCodes)
             .HoldsAnyOf("tags", filter.Tags)
             .And("created_at >= {0}", filter.From)
-            .And("created_at <= {0}", filter.To);
+            .And("created_at <= {0}", filter.To)
+            .Holds(filter.Reason, "reason")
+            .Holds(filter.Text, "reason", "failure_message", "tags");
         return filter.IsShown is null ? query : query.And(filter.IsShown);
     }
 
