@@ -55,7 +55,7 @@ public sealed partial class TidyTests
         ["Runs"] = ["run", "run_data", "run_event", "run_attempt", "run_request", "workflow"],
         ["Sessions"] = ["session", "record", "message", "message_piece", "message_draft", "participant"],
         ["Triggers"] = ["agent_trigger", "capture", "capture_key"],
-        ["Approvals"] = ["approval"],
+        ["Approvals"] = ["approval", "approval_aside"],
         ["Bulk"] = ["bulk_preview", "bulk_job", "bulk_skip"],
         ["Pages"] = ["console_once"],
         ["Relay"] =

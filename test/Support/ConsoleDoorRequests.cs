@@ -85,6 +85,11 @@ internal static class ConsoleDoorRequests
             "POST /console/approvals/{approval}/decide",
             async s => Sent(await OfApprovalAsync(s, "write", "/decide"), "decision=approved")
         );
+        foreach (var act in (string[])["aside", "back"])
+            add(
+                "POST /console/approvals/{approval}/" + act,
+                async s => Sent(await OfApprovalAsync(s, "read", "/" + act))
+            );
         AddKeysTo(add);
         add("GET /console/deliveries", _ => PageAsync("read:deliveries", "/deliveries"));
         add(

@@ -11,12 +11,15 @@ internal sealed class ApprovalExpirer(
     Database database,
     ApprovalStore approvals,
     ApprovalDecisions decisions,
+    ApprovalsAside aside,
     TimeProvider clock,
     ILogger<ApprovalExpirer> log
 ) : PollingLoop(clock, log)
 {
     protected override Task PollAsync(CancellationToken stop) =>
         AllAsync(approvals.OverdueAsync, due => due.Run, ExpireAsync, stop);
+
+    protected override Task SweepAsync(CancellationToken stop) => aside.SweepAsync(stop);
 
     private async Task<bool> ExpireAsync(Approval due)
     {

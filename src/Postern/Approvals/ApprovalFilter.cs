@@ -17,4 +17,7 @@ internal sealed record ApprovalFilter(
 {
     /// <summary>Stands in the title or in what the person said.</summary>
     public string? Text { get; init; }
+
+    /// <summary>The person whose questions set aside are left out; null: none are.</summary>
+    public string? Person { get; init; }
 }

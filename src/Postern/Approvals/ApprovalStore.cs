@@ -165,18 +165,23 @@ internal sealed class ApprovalStore(Database database)
         WHERE project = $1 AND 
         """;
 
-    /// <summary>How many wait for an answer and may be seen, up to a number.</summary>
-    public ValueTask<long> CountPendingAsync(string project, bool withInternal, long most) =>
+    /// <summary>
+    /// How many wait for an answer, may be seen and are not set aside by a person, up to a number.
+    /// </summary>
+    public ValueTask<long> CountPendingAsync(string project, string person, bool withInternal, long most) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(
                 $"""
                 SELECT COUNT(*) FROM (
                   SELECT 1 FROM approval WHERE project = $1 AND removed = 0 AND status = 'pending'
+                    AND {ApprovalsAside.IsNotAside("$3", "$4")}
                     {(withInternal ? "" : "AND " + SessionStore.IsNotOfInternal("approval"))} LIMIT $2) AS counted
                 """,
                 r => r.GetInt64(0),
                 project,
-                most
+                most,
+                person,
+                tx.Now
             )
         );
 
@@ -239,6 +244,8 @@ internal sealed class ApprovalStore(Database database)
                 .And("requested_at >= {0}", filter.From)
                 .And("requested_at <= {0}", filter.To)
                 .Holds(filter.Text, "title", "feedback");
+            if (filter.Person is { } person)
+                query.And(ApprovalsAside.IsNotAside(query.Arg(person), query.Arg(tx.Now)));
             if (!filter.WithInternal)
                 query.And(SessionStore.IsNotOfInternal("approval"));
             return ValueTask.FromResult(query);

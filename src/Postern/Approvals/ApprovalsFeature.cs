@@ -12,6 +12,7 @@ internal static class ApprovalsFeature
         services
             .AddSingleton<ApprovalStore>()
             .AddSingleton<ApprovalLinks>()
+            .AddSingleton<ApprovalsAside>()
             .AddSingleton<ApprovalEvents>()
             .AddSingleton<Reactions<QuestionAsked>>()
             .AddSingleton<Reactions<QuestionEnded>>()

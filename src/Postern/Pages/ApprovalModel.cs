@@ -16,6 +16,9 @@ internal sealed record ApprovalModel
     /// <summary>The link that decides; null where the one who looks may not have it, or another service asks.</summary>
     public required string? Link { get; init; }
 
+    /// <summary>Until when this person has set it aside; null when he has not.</summary>
+    public required long? AsideUntil { get; init; }
+
     /// <summary>It can still be decided.</summary>
     public required bool IsOpen { get; init; }
 }

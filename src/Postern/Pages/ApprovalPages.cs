@@ -9,23 +9,19 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>What waits for a person: the list, one question, and deciding it.</summary>
+/// <summary>What waits for a person: the list, and one question.</summary>
 internal sealed class ApprovalPages(
     PageWriter writer,
-    FormWrites writes,
     ApprovalStore approvals,
     ApprovalRequests requests,
-    ApprovalDecisions decisions,
     SelfApproval asking,
-    SessionDoor door
+    ApprovalsAside aside,
+    ApprovalFinder finder
 ) : IPages
 {
     /// <summary>Every status; without a filter only what waits is shown.</summary>
     public const string All = "all";
 
-    private const int ApprovalSegment = 2;
-    private const int MaxComment = 4000;
-    private static readonly string[] Offered = [Decision.Approved, Decision.RequestChanges, Decision.Rejected];
     private static readonly string[] Filters =
     [
         "status",
@@ -36,20 +32,16 @@ internal sealed class ApprovalPages(
         "requested",
         "older",
         "text",
+        "aside",
     ];
+
+    /// <summary>The one value of the filter <c>aside</c>: what this person has set aside is listed too.</summary>
+    public const string Shown = "shown";
 
     public void Map(PageDoors pages)
     {
         pages.Page("/approvals", Authorization.Needs("read", "approvals"), List).WithSummary("What waits for a person");
         pages.Page("/approvals/{approval}", "read:approvals:{approval}", Show).WithSummary("One question");
-        pages
-            .Form(
-                "/approvals/{approval}/decide",
-                "write:approvals:{approval}, granted by name",
-                ["decision", "comment", "option"],
-                Decide
-            )
-            .WithSummary("Decide a question");
     }
 
     private async Task<IResult> List(PageContext context)
@@ -66,6 +58,8 @@ internal sealed class ApprovalPages(
             return PageFilters.Bad("requested is from..to in ISO 8601, such as 2026-01-31..2026-02-01");
         if (!filters.TryOlder(context.Now, out var older))
             return PageFilters.Bad(PageFilters.OlderIsNone);
+        if (filters["aside"] is not ("" or Shown))
+            return PageFilters.Bad($"aside is {Shown}, or left out");
         var filter = new ApprovalFilter(
             status is [] ? [Approval.Pending] : [.. status.Where(s => s != All)],
             filters.List("agent"),
@@ -75,20 +69,25 @@ internal sealed class ApprovalPages(
             from,
             older < (to ?? long.MaxValue) ? older : to,
             filters.After,
-            context.MayAdmin || MayDecide(context.Caller, null)
+            context.MayAdmin || ApprovalFinder.MayDecide(context.Caller, null)
         )
         {
             Text = filters.Text("text"),
+            Person = filters["aside"] == Shown ? null : context.Person,
         };
         var found = await approvals.ListAsync(context.Project, filter, filters.Size, context.Http.RequestAborted);
-        return await writer.PageAsync<ApprovalsPage, ApprovalsModel>(context, new ApprovalsModel(found, filters));
+        var hidden = filter.Person is { } person ? await aside.CountAsync(context.Project, person) : 0;
+        return await writer.PageAsync<ApprovalsPage, ApprovalsModel>(
+            context,
+            new ApprovalsModel(found, filters, hidden)
+        );
     }
 
     private async Task<IResult> Show(PageContext context)
     {
-        if (await FindAsync(context) is not { } approval)
+        if (await finder.FindAsync(context) is not { } approval)
             return PageRefusals.NotFound;
-        var mayDecide = MayDecide(context.Caller, approval.Id);
+        var mayDecide = ApprovalFinder.MayDecide(context.Caller, approval.Id);
         var isOpen = approval.IsPending && !approval.IsOverdue(context.Now);
         return await writer.PageAsync<ApprovalDetailPage, ApprovalModel>(
             context,
@@ -99,74 +98,8 @@ internal sealed class ApprovalPages(
                 AskedItself = await asking.IsItselfAsync(context.Caller, approval),
                 Link = mayDecide && isOpen && approval.LinkDigest is not null ? requests.LinkOf(approval) : null,
                 IsOpen = isOpen,
+                AsideUntil = isOpen ? await aside.UntilAsync(context.Project, context.Person, approval.Id) : null,
             }
         );
     }
-
-    private async Task<IResult> Decide(PageContext context, ConsoleForm form)
-    {
-        if (await FindAsync(context) is not { } approval)
-            return PageRefusals.NotFound;
-        if (!MayDecide(context.Caller, approval.Id))
-            return ConsoleFamily.Instance.Forbidden($"write:approvals:{approval.Id}");
-        if (await asking.IsItselfAsync(context.Caller, approval))
-            return SelfApproval.Refusal;
-        if (!Offered.Contains(form["decision"], StringComparer.Ordinal))
-            return Refusal.BadRequest("decision: press one of the buttons.", "invalid_form");
-        if (form["comment"].Length > MaxComment)
-            return Refusal.BadRequest($"comment has more than {MaxComment} characters.", "invalid_form");
-        var choices = Choice.Of(approval.Options);
-        byte[]? response = null;
-        if (form["option"].Length > 0)
-        {
-            if (
-                !int.TryParse(form["option"], NumberStyles.None, CultureInfo.InvariantCulture, out var place)
-                || place >= choices.Count
-            )
-                return Refusal.BadRequest("option is none of those that are offered.", "invalid_form");
-            response = JsonSerializer.SerializeToUtf8Bytes(new { option = choices[place].Value }, Wire.Json);
-        }
-        var decided = new Decided(
-            form["decision"],
-            context.Authority.Credential,
-            context.Authority.Actor,
-            form.Text("comment"),
-            response,
-            approval.PayloadHash
-        );
-        return await writes.WriteAsync(
-            context,
-            form,
-            async tx =>
-                await decisions.DecideAsync(tx, approval.Project, approval.Id, decided) switch
-                {
-                    DecideOutcome.Processed or DecideOutcome.Already => context.Of("/approvals", approval.Id),
-                    DecideOutcome.Unknown => PageRefusals.NotFound,
-                    DecideOutcome.Conflict lost => Late($"It was decided before: {lost.Approval.Status}."),
-                    DecideOutcome.Expired => Late("It expired before."),
-                    DecideOutcome.Cancelled => Late("Its run ended before."),
-                    _ => Late("It asks something else by now."),
-                }
-        );
-    }
-
-    private static Refusal Late(string how) => new(409, how + " Your answer was not taken.", "decision_conflict");
-
-    /// <summary>The question of the path; null where there is none for whoever looks.</summary>
-    private async ValueTask<Approval?> FindAsync(PageContext context)
-    {
-        var caller = context.Caller;
-        caller.DecidedByHandler();
-        if (
-            RequestPath.Segment(context.Http, ApprovalSegment) is not { } id
-            || !(caller.Allows("read", "approvals", id) || MayDecide(caller, id))
-            || await approvals.FindWholeAsync(caller.Project, id) is not { } approval
-        )
-            return null;
-        // Nobody decides what he cannot see: who may decide it sees it, of an internal session too.
-        return MayDecide(caller, id) || !await door.HidesAsync(caller, approval.Session) ? approval : null;
-    }
-
-    private static bool MayDecide(ProjectCaller caller, string? id) =>
-        caller.Authority.Allows(new RequiredScope("write", "approvals", id, How: Given.ByName));
 }

@@ -41,6 +41,9 @@ internal sealed class PageContext(HttpContext http, ProjectCaller? caller, Paths
 
     public ConsoleAuthority Authority => (ConsoleAuthority)Caller.Authority;
 
+    /// <summary>Who it is, in every session of his: the id of his key, or his name.</summary>
+    public string Person => Authority.Session.Credential;
+
     /// <summary>The actor of what is done here, for timelines.</summary>
     public Runs.Actor Actor => new(Authority.Credential, Authority.LoggedActor);
 

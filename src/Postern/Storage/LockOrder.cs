@@ -57,6 +57,8 @@ internal sealed partial class LockOrder
         "event",
         "audit",
         "bulk_skip",
+        // Of one person, a statement at a time.
+        "approval_aside",
         // A statement of its own, about once a minute.
         "agent_asked",
         // Of the relays that were joined: a statement each, and the audit.

@@ -15,6 +15,9 @@ internal static class Topics
     /// <summary>A delivery became due.</summary>
     public const string Deliveries = "deliveries";
 
+    /// <summary>Something among the captures of a trigger changed.</summary>
+    public static string Captures(string project, string trigger) => project + "/captures/" + trigger;
+
     /// <summary>Something in a list of a project changed: <c>runs</c>, <c>sessions</c>, and so on.</summary>
     public static string List(string project, string list) => project + "/list/" + list;
 

@@ -1,0 +1,115 @@
+using Microsoft.Extensions.DependencyInjection;
+using Postern.Approvals;
+using Postern.Support;
+
+namespace Postern.Contract;
+
+/// <summary>What the console's lists find and leave out, on both databases.</summary>
+public sealed class ConsoleListsContract
+{
+    private const string Texts = "/console/runs?size=10";
+
+    private static Task<Answer> PageAsync(TestServer server, ConsoleCookie cookie, string path) =>
+        server.ConsoleAsync(cookie, HttpMethod.Get, path);
+
+    private static Task<Answer> PostAsync(TestServer server, ConsoleCookie cookie, string path) =>
+        server.ConsoleAsync(cookie, HttpMethod.Post, path, cookie.Form());
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task Runs_are_found_by_words_of_their_reason_their_failure_and_their_tags(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        await server.SendAsync(HttpMethod.Put, "/api/v1/agents/idle", server.RootKey, new { kind = "pull" });
+        async Task<string> MakeAsync(params string[] tags) =>
+            (await server.PostAsync("/api/v1/runs", new { agent = "idle", tags })).String("id");
+        var tagged = await MakeAsync("Blue_50%");
+        var cancelled = await MakeAsync();
+        await server.PostAsync($"/api/v1/runs/{cancelled}/cancel", new { reason = "The customer's order is void." });
+        var failed = await MakeAsync();
+        await server.PostAsync($"/api/v1/runs/{failed}/status", new { status = "running" });
+        var report = new { status = "failed", failure = new { code = "broken", message = "The door's hinge broke." } };
+        Assert.Equal(200, (await server.PostAsync($"/api/v1/runs/{failed}/status", report)).Status);
+        var (_, cookie) = await ConsoleCookie.OfAsync(server, "read:runs", "write:runs");
+        string[] all = [tagged, cancelled, failed];
+        foreach (
+            var (query, found) in ((string, string[])[])
+                [
+                    ("", all),
+                    ("&text=blue_50%25", [tagged]),
+                    ("&text=blue-50", []),
+                    ("&text=HINGE", [failed]),
+                    ("&text=order%20is%20void", [cancelled]),
+                    ("&reason=order%20is", [cancelled]),
+                    ("&reason=hinge", []),
+                    ("&text=' OR 1=1 --", []),
+                    ("&text=hinge&phase=failed&agent=idle", [failed]),
+                ]
+        )
+        {
+            var page = await PageAsync(server, cookie, Texts + query);
+            Assert.Equal(200, page.Status);
+            foreach (var run in all)
+                Assert.True(
+                    found.Contains(run) == page.Text.Contains($"<tr id=\"{run}\"", StringComparison.Ordinal),
+                    $"{query}: {run}"
+                );
+            // An action on many knows no such filter, so it would touch more than is seen.
+            if (query.Length > 0)
+                Assert.DoesNotContain("/bulk/", page.Text.Split("<main")[1], StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task A_question_set_aside_is_out_of_ones_own_lists_for_an_hour_and_decides_nothing(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        var asking = await Asking.PrepareAsync(server);
+        var (run, _, question) = await asking.WaitingAsync(new { title = "Drop the table?" });
+        var (_, _, other) = await asking.WaitingAsync(new { title = "Paint the door?" });
+        var (key, mine) = await ConsoleCookie.OfAsync(server, "read:approvals");
+        var (_, theirs) = await ConsoleCookie.OfAsync(server, "read:approvals");
+        var path = "/console/approvals/" + question;
+        var put = await PostAsync(server, mine, path + "/aside");
+        Assert.Equal((303, "/console/approvals"), (put.Status, put.Header("Location")));
+        await IsSeenAsync(mine, question, false);
+        await IsSeenAsync(mine, other, true);
+        await IsSeenAsync(theirs, question, true);
+        var list = await PageAsync(server, mine, "/console/approvals");
+        // The title and the menu count what needs this person.
+        Assert.Contains("<title>(1) Approvals", list.Text, StringComparison.Ordinal);
+        Assert.Contains("You have set one aside.", list.Text, StringComparison.Ordinal);
+        var shown = await PageAsync(server, mine, "/console/approvals?aside=shown");
+        Assert.Contains($"<tr id=\"{question}\"", shown.Text, StringComparison.Ordinal);
+        Assert.Equal(400, (await PageAsync(server, mine, "/console/approvals?aside=1")).Status);
+        Assert.Contains("You have set it aside", (await PageAsync(server, mine, path)).Text, StringComparison.Ordinal);
+        Assert.Equal("pending", (await asking.StatusAsync(run)).GetProperty("status").GetString());
+        // It comes back when it is asked for, and by itself after an hour.
+        Assert.Equal(303, (await PostAsync(server, mine, path + "/back")).Status);
+        await IsSeenAsync(mine, question, true);
+        await PostAsync(server, mine, path + "/aside");
+        await IsSeenAsync(mine, question, false);
+        if (backend == Backend.Sqlite)
+        {
+            server.Clock.Advance(TimeSpan.FromMinutes(61));
+            // His session has been idle for as long.
+            mine = await ConsoleCookie.OfAsync(server, key);
+            await IsSeenAsync(mine, question, true);
+            await server.App.Services.GetRequiredService<ApprovalsAside>().SweepAsync(default);
+            Assert.Equal("", await server.DumpAsync("approval_aside"));
+        }
+        // Who may not read it finds nothing to set aside.
+        var (_, stranger) = await ConsoleCookie.OfAsync(server, "read:runs");
+        Assert.Equal(404, (await PostAsync(server, stranger, path + "/aside")).Status);
+        Assert.Equal(404, (await PostAsync(server, mine, "/console/approvals/apr_none/aside")).Status);
+
+        async Task IsSeenAsync(ConsoleCookie who, string id, bool isSeen)
+        {
+            var page = await PageAsync(server, who, "/console/approvals");
+            Assert.Equal(isSeen, page.Text.Contains($"<tr id=\"{id}\"", StringComparison.Ordinal));
+        }
+    }
+}
