@@ -15,6 +15,7 @@ internal sealed class CaptureStore(Database database)
     public static void Insert(Tx tx, Capture c)
     {
         tx.Count(c.Project, c.Status == Capture.Filtered ? Measure.CapturesFiltered : Measure.CapturesTaken);
+        tx.Notify(Topics.Captures(c.Project, c.TriggerUid));
         tx.Queue(
             $"""
             INSERT INTO capture ({Row<Capture>.Columns}) VALUES ({Row<Capture>.Parameters})
@@ -166,8 +167,10 @@ internal sealed class CaptureStore(Database database)
     }
 
     /// <summary>The turn that answers them has begun.</summary>
-    public static ValueTask<int> BeginAsync(Tx tx, string project, string session, long inSeq) =>
-        tx.ExecuteAsync(
+    public static ValueTask BeginAsync(Tx tx, string project, string session, long inSeq) =>
+        ChangeAsync(
+            tx,
+            project,
             """
             UPDATE capture
             SET status = 'inprogress', started_at = $4
@@ -178,6 +181,14 @@ internal sealed class CaptureStore(Database database)
             inSeq,
             tx.Now
         );
+
+    /// <summary>Changes captures, and tells whoever looks at those of their triggers.</summary>
+    private static async ValueTask ChangeAsync(Tx tx, string project, string update, params object?[] args)
+    {
+        var of = await tx.ListAsync(update + " RETURNING trigger_uid", r => r.GetString(0), args);
+        foreach (var uid in of.Distinct(StringComparer.Ordinal))
+            tx.Notify(Topics.Captures(project, uid));
+    }
 
     /// <summary>Their work has ended; their places are free. The caller holds the session's row.</summary>
     public static async ValueTask SettleAsync(
@@ -213,7 +224,10 @@ internal sealed class CaptureStore(Database database)
                 freed.Count
             );
         foreach (var uid in freed.GroupBy(u => u, StringComparer.Ordinal))
+        {
+            tx.Notify(Topics.Captures(project, uid.Key));
             await TriggerStore.FreeAsync(tx, project, uid.Key, uid.Count());
+        }
     }
 
     /// <summary>A run has taken the session over: what is under way is its.</summary>

@@ -56,6 +56,7 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
     public static ValueTask<int> PutAsync(Tx tx, Trigger t)
     {
         tx.Notify(Topics.Doors);
+        ListChanged(tx, t.Project);
         return tx.ExecuteAsync(
             $"""
             INSERT INTO agent_trigger ({Row<Trigger>.Columns}) VALUES ({Row<Trigger>.Parameters})
@@ -81,6 +82,8 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
     public static async ValueTask<bool> DeleteAsync(Tx tx, Trigger t)
     {
         tx.Notify(Topics.Doors);
+        ListChanged(tx, t.Project);
+        tx.Notify(Topics.Captures(t.Project, t.Uid));
         // In the order of locks: a capture that comes meanwhile holds its key first, and the trigger last.
         await tx.ExecuteAsync("DELETE FROM capture_key WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
         await tx.ExecuteAsync("DELETE FROM capture WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
@@ -91,19 +94,24 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
     /// <summary>
     /// One more capture that takes no place.
     /// </summary>
-    public static void Count(Tx tx, Trigger t) =>
+    public static void Count(Tx tx, Trigger t)
+    {
+        ListChanged(tx, t.Project);
         tx.Queue(
             "UPDATE agent_trigger SET received = received + 1, last_at = $3 WHERE project = $1 AND uid = $2",
             t.Project,
             t.Uid,
             tx.Now
         );
+    }
 
     /// <summary>
     /// One more capture that is under way. Where all places are taken, or the trigger is gone, the transaction ends
     /// with <see cref="TriggerFullException"/>.
     /// </summary>
-    public static void TakePlace(Tx tx, Trigger t) =>
+    public static void TakePlace(Tx tx, Trigger t)
+    {
+        ListChanged(tx, t.Project);
         tx.QueueOne(
             () => new TriggerFullException(),
             """
@@ -115,9 +123,12 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
             t.Uid,
             tx.Now
         );
+    }
 
-    public static ValueTask<int> FreeAsync(Tx tx, string project, string uid, long places) =>
-        tx.ExecuteAsync(
+    public static ValueTask<int> FreeAsync(Tx tx, string project, string uid, long places)
+    {
+        ListChanged(tx, project);
+        return tx.ExecuteAsync(
             """
             UPDATE agent_trigger
             SET in_flight = CASE WHEN in_flight > $3 THEN in_flight - $3 ELSE 0 END
@@ -127,6 +138,10 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
             uid,
             places
         );
+    }
+
+    /// <summary>Whoever looks at the list of triggers looks again.</summary>
+    private static void ListChanged(Tx tx, string project) => tx.Notify(Topics.List(project, "triggers"));
 
     /// <summary>Schedules that are due, for one node each.</summary>
     public ValueTask<List<Trigger>> DueAsync(int limit) =>
@@ -175,32 +190,38 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
     /// The occurrence is this caller's to fire, and the schedule is well; false: another node has it, or the schedule
     /// was changed.
     /// </summary>
-    public static async ValueTask<bool> AdvanceAsync(Tx tx, Trigger t, long? nextAt, long? dueAt) =>
-        await tx.ExecuteAsync(
-            """
-            UPDATE agent_trigger SET next_at = $4, due_at = $5, schedule_problem = NULL
-            WHERE project = $1 AND uid = $2 AND COALESCE(due_at, -1) = $3 AND active = 1
-            """,
-            t.Project,
-            t.Uid,
-            t.DueAt ?? -1,
-            nextAt,
-            dueAt
-        ) == 1;
+    public static async ValueTask<bool> AdvanceAsync(Tx tx, Trigger t, long? nextAt, long? dueAt)
+    {
+        ListChanged(tx, t.Project);
+        return await tx.ExecuteAsync(
+                """
+                UPDATE agent_trigger SET next_at = $4, due_at = $5, schedule_problem = NULL
+                WHERE project = $1 AND uid = $2 AND COALESCE(due_at, -1) = $3 AND active = 1
+                """,
+                t.Project,
+                t.Uid,
+                t.DueAt ?? -1,
+                nextAt,
+                dueAt
+            ) == 1;
+    }
 
     /// <summary>It cannot go on now: it is tried again later.</summary>
-    public static async ValueTask<bool> PutOffAsync(Tx tx, Trigger t, long dueAt, string problem) =>
-        await tx.ExecuteAsync(
-            """
-            UPDATE agent_trigger SET due_at = $4, schedule_problem = $5
-            WHERE project = $1 AND uid = $2 AND COALESCE(due_at, -1) = $3 AND active = 1
-            """,
-            t.Project,
-            t.Uid,
-            t.DueAt ?? -1,
-            dueAt,
-            problem
-        ) == 1;
+    public static async ValueTask<bool> PutOffAsync(Tx tx, Trigger t, long dueAt, string problem)
+    {
+        ListChanged(tx, t.Project);
+        return await tx.ExecuteAsync(
+                """
+                UPDATE agent_trigger SET due_at = $4, schedule_problem = $5
+                WHERE project = $1 AND uid = $2 AND COALESCE(due_at, -1) = $3 AND active = 1
+                """,
+                t.Project,
+                t.Uid,
+                t.DueAt ?? -1,
+                dueAt,
+                problem
+            ) == 1;
+    }
 
     public byte[] Protect(string project, string uid, IReadOnlyList<string> secrets) =>
         master.Protect(JsonSerializer.Serialize(secrets), Trigger.SealPurpose(project, uid));
