@@ -54,7 +54,7 @@ internal sealed class ApprovalEvents(
                     "url:" + new Uri(url).GetLeftPart(UriPartial.Authority),
                     approval.Run,
                     EventType.ApprovalDecided.Name,
-                    Body(tx, approval),
+                    Body(tx.Now, approval),
                     tx.Now + Outbox.GiveUpAfter,
                     ApprovalCallback.DetailOf(approval)
                 )
@@ -70,7 +70,7 @@ internal sealed class ApprovalEvents(
                     Agent.EndpointKey(approval.Agent),
                     approval.Run,
                     EventType.ApprovalDecided.Name,
-                    Body(tx, approval),
+                    Body(tx.Now, approval),
                     tx.Now + Outbox.GiveUpAfter
                 )
             );
@@ -98,12 +98,14 @@ internal sealed class ApprovalEvents(
         await DecidedAsync(tx, closed, null);
     }
 
-    private byte[] Body(Tx tx, Approval approval)
+    /// <summary>What an agent that is called is sent of a decision.</summary>
+    /// <param name="now">Microseconds: when it is said.</param>
+    public byte[] Body(long now, Approval approval)
     {
-        var body = Outbox.Body(EventType.ApprovalDecided.Name, tx.Now, json => Write(json, approval, whole: true));
+        var body = Outbox.Body(EventType.ApprovalDecided.Name, now, json => Write(json, approval, whole: true));
         return body.Length <= Outbox.MaxBody
             ? body
-            : Outbox.Body(EventType.ApprovalDecided.Name, tx.Now, json => Write(json, approval, whole: false));
+            : Outbox.Body(EventType.ApprovalDecided.Name, now, json => Write(json, approval, whole: false));
     }
 
     /// <summary>

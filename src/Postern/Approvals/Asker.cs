@@ -10,6 +10,9 @@ namespace Postern.Approvals;
 /// </summary>
 internal sealed record Asker(string Credential, string Actor, long? Attempt)
 {
+    /// <summary>The credential of who asks in the console's playground; by no other way a question has it.</summary>
+    public const string Console = "console";
+
     public static Asker Of(ProjectCaller caller, string run) =>
         RunRoutes.AttemptOf(caller, run) is { } attempt
             ? new Asker("run", run, attempt)

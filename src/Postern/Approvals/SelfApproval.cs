@@ -34,13 +34,16 @@ internal sealed class SelfApproval(
     }
 
     /// <summary>
-    /// The key that asked; or a key that it made, or a token that one of these minted, however far down.
+    /// The key that asked; or a key that it made, or a token that one of these minted, however far down. In the console
+    /// a person may ask who has no key: then it is he himself.
     /// </summary>
     private async ValueTask<bool> AskedAsync(ProjectCaller caller, Approval approval)
     {
-        if (approval.AskedWith != "key")
+        if (approval.AskedWith is not ("key" or Asker.Console))
             return false;
         var key = caller.Authority.Key?.Row;
+        if (key is null)
+            return approval.AskedWith == Asker.Console && approval.AskedBy == caller.Authority.Actor;
         // A key is younger than the one that made it, so this comes to an end.
         for (
             ;

@@ -15,6 +15,17 @@ internal sealed record PlaygroundModel
     /// <summary>Those that whoever is signed in may use.</summary>
     public required IReadOnlyList<string> Tabs { get; init; }
 
+    /// <summary>What whoever is signed in may try on this page.</summary>
+    public static IEnumerable<string> TabsOf(PageContext context)
+    {
+        if (context.MaySome("write", "sessions") || context.MaySome("write", "tasks"))
+            yield return Chat;
+        if (context.MaySome("write", "runs") || context.MaySome("trigger", "tasks"))
+            yield return Run;
+        if (context.MaySome("write", "triggers"))
+            yield return Webhook;
+    }
+
     /// <summary>The slugs of the agents, as far as he may read them.</summary>
     public IReadOnlyList<string> Agents { get; init; } = [];
 

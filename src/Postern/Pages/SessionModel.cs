@@ -25,5 +25,11 @@ internal sealed record SessionModel
 
     public IReadOnlyList<Record> Records { get; init; } = [];
 
+    /// <summary>
+    /// The newest records of <c>in</c> and <c>out</c>, oldest first, for beside the transcript; null where it stands
+    /// alone.
+    /// </summary>
+    public IReadOnlyList<(string Channel, Record Record)>? Beside { get; init; }
+
     public IReadOnlyList<Run> Runs { get; init; } = [];
 }

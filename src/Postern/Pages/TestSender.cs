@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using Postern.Access;
 using Postern.Http;
-using Postern.Settings;
 using Postern.Storage;
 using Postern.Triggers;
 
@@ -10,38 +9,17 @@ namespace Postern.Pages;
 
 /// <summary>
 /// Sends a request to a trigger's own public URL, as its sender would: over HTTP, signed by the trigger's secret, which
-/// nobody is shown. Such a request says that it is a test, and a credential may send <see cref="PerMinute"/> a minute.
+/// nobody is shown. Such a request says that it is a test, and a credential may send <see cref="OwnDoor.PerMinute"/> a minute.
 /// </summary>
-internal sealed class TestSender(
-    TriggerStore triggers,
-    TriggerUrls urls,
-    ServerAddress address,
-    TokenBuckets buckets,
-    Database database
-) : IDisposable
+internal sealed class TestSender(TriggerStore triggers, TriggerUrls urls, OwnDoor door, Database database)
 {
     public const string Mark = "x-postern-test";
-    public const int PerMinute = 10;
     public const string Right = "right";
     public const string Wrong = "wrong";
     public const string Old = "old";
     public const string Twice = "twice";
     public static readonly string[] Ways = [Right, Wrong, Old, Twice];
-    private const int MaxAnswer = 64 * 1024;
     private const long TenMinutes = 600;
-    private readonly HttpMessageInvoker _http = new(
-        new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            UseProxy = false,
-            ConnectTimeout = TimeSpan.FromSeconds(5),
-            // As senders write them.
-            RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
-            // It is this server's own address, whatever its certificate says that it is called.
-            SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true },
-        }
-    );
 
     /// <summary>Sends it, once or twice; or why that is refused, and nothing is sent.</summary>
     /// <param name="caller">On whose behalf.</param>
@@ -61,33 +39,17 @@ internal sealed class TestSender(
         var id = Guid.NewGuid().ToString("N");
         if (!SignatureOf(trigger, body, way, id).Try(out var signature, out var refusal))
             return refusal;
-        if (
-            buckets.Take($"test {trigger.Project} {caller.Authority.Actor}", PerMinute, PerMinute / 60.0) is
-            { Allowed: false } wait
-        )
-            return new Refusal(429, $"At most {PerMinute} tests a minute.", "rate_limited")
-            {
-                RetryAfterSeconds = Math.Max(1, (int)Math.Ceiling(wait.RetryAfter)),
-            };
+        if (door.Slower(caller) is { } slower)
+            return slower;
         var path = await urls.PathOfAsync(trigger);
         var answers = new List<TestAnswer>();
         for (var time = way == Twice ? 2 : 1; time > 0; time--)
         {
             caller.EnsureStillAllowed();
-            try
-            {
-                answers.Add(await SendOnceAsync(path, body, [.. example.Headers], signature, cancel));
-            }
-            catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException)
-            {
-                if (cancel.IsCancellationRequested)
-                    throw;
-                return new Refusal(
-                    502,
-                    $"This server does not answer at {address.Own}, where it listens: {fault.Message}",
-                    "unreachable"
-                );
-            }
+            var sent = await SendOnceAsync(path, body, [.. example.Headers], signature, cancel);
+            if (!sent.Try(out var answer, out var unreachable))
+                return unreachable;
+            answers.Add(new TestAnswer(answer.Status, CaptureOf(answer.Body)));
         }
         return new TestSent(answers);
     }
@@ -108,7 +70,7 @@ internal sealed class TestSender(
             : new Refusal(409, "Its senders sign with a private key, which this server does not have.", "not_signable");
     }
 
-    private async Task<TestAnswer> SendOnceAsync(
+    private Task<Checked<OwnAnswer>> SendOnceAsync(
         string path,
         byte[] body,
         List<(string Name, string Value)> headers,
@@ -116,24 +78,12 @@ internal sealed class TestSender(
         CancellationToken cancel
     )
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, address.Own + path);
-        request.Content = new ByteArrayContent(body);
         var type = headers.FirstOrDefault(h => h.Name.Equals("content-type", StringComparison.OrdinalIgnoreCase)).Value;
-        request.Content.Headers.TryAddWithoutValidation("Content-Type", type ?? "application/json");
         var others = headers.Where(h =>
             !h.Name.Equals("content-type", StringComparison.OrdinalIgnoreCase)
             && !signature.Exists(s => s.Name.Equals(h.Name, StringComparison.OrdinalIgnoreCase))
         );
-        foreach (var (name, value) in (IEnumerable<(string, string)>)[.. others, .. signature, (Mark, "1")])
-            if (!request.Headers.TryAddWithoutValidation(name, value))
-                request.Content.Headers.TryAddWithoutValidation(name, value);
-        using var time = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        time.CancelAfter(TimeSpan.FromSeconds(15));
-        using var answer = await _http.SendAsync(request, time.Token);
-        var said = new byte[MaxAnswer];
-        await using var stream = await answer.Content.ReadAsStreamAsync(time.Token);
-        var read = await stream.ReadAtLeastAsync(said, said.Length, throwOnEndOfStream: false, time.Token);
-        return new TestAnswer((int)answer.StatusCode, CaptureOf(said.AsMemory(0, read)));
+        return door.PostAsync(path, body, type ?? "application/json", [.. others, .. signature, (Mark, "1")], cancel);
     }
 
     /// <summary>The capture that the answer names; null where there is none.</summary>
@@ -156,6 +106,4 @@ internal sealed class TestSender(
             return null;
         }
     }
-
-    public void Dispose() => _http.Dispose();
 }

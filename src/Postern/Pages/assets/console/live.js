@@ -8,16 +8,29 @@ const state = document.getElementById('stream');
 const typing = document.getElementById('typing');
 const waiting = new Map();
 const mostElements = 400;
+// Parts of a page that are asked for anew whenever something has happened.
+const isRead = document.querySelector('[data-fresh]') !== null;
 let source = null;
 let last = page?.dataset.after ?? '0';
 let over = false;
 let closing = 0;
 
+const reasons = {
+  elsewhere: 'live elsewhere, in newer tabs; here again when you come back',
+  revoked: 'your access was revoked',
+  expired: 'your session has expired',
+  forbidden: 'you may not see it any more',
+  session_closed: 'the session is closed',
+  session_deleted: 'it is not kept any more',
+  run_ended: 'the run has ended',
+  job_ended: 'the job has ended',
+};
+
 function say(word, why = '') {
   if (!state) return;
   state.hidden = false;
   state.dataset.state = word;
-  state.textContent = why ? `${word}: ${why.replaceAll('_', ' ')}` : word;
+  state.textContent = why ? `${word}: ${reasons[why] ?? why.replaceAll('_', ' ')}` : word;
 }
 
 function scroller() {
@@ -78,7 +91,10 @@ function open() {
   clearTimeout(closing);
   const url = `${page.dataset.live}?after=${last}`;
   source = new EventSource(url);
-  source.onopen = () => say('live');
+  source.onopen = () => {
+    say('live');
+    if (isRead) lookSoon();
+  };
   source.onerror = () => {
     say('reconnecting');
     if (source?.readyState === EventSource.CLOSED) {
@@ -95,11 +111,13 @@ function open() {
       }
       take(event.data);
     });
+    if (isRead) lookSoon();
   };
   source.addEventListener('delta', (event) => keepingTheEnd(() => {
     if (!typing) return;
     typing.hidden = false;
     typing.lastElementChild.append(JSON.parse(event.data));
+    if (isRead) lookSoon();
   }));
   source.addEventListener('changed', (event) => {
     last = event.lastEventId || last;
@@ -169,7 +187,8 @@ async function look() {
   for (const id of shown) {
     if (!changed.has(id)) document.getElementById(id)?.setAttribute('data-gone', '');
   }
-  count(page.dataset.list === 'first' ? found.filter((row) => !shown.has(row.id)).length : 0, found.length, shown.size);
+  for (const part of now.querySelectorAll('[data-fresh]')) put(part);
+  if (page.dataset.list) count(page.dataset.list === 'first' ? found.filter((row) => !shown.has(row.id)).length : 0, found.length, shown.size);
   document.title = now.querySelector('title')?.textContent ?? document.title;
   for (const link of now.querySelectorAll('aside a[data-path]')) {
     const here = document.querySelector(`aside a[data-path="${link.dataset.path}"]`);

@@ -1,0 +1,59 @@
+using System.Text.Json;
+using Postern.Http;
+using Postern.Sessions;
+
+namespace Postern.Pages;
+
+/// <summary>
+/// The lines that talk with a session as the console does: with the client library of npm, and with curl. Neither holds
+/// a credential; what callers chose stands in them as JSON, so that it is a text of the program and nothing else.
+/// </summary>
+internal static class ChatCode
+{
+    /// <summary>A program for Node: begins the session, or goes on with it, says something, prints the answer.</summary>
+    public static string Library(Session session)
+    {
+        var (name, agent) = (Quoted(session.Name), Quoted(session.Agent));
+        return $$"""
+            // npm install @trigger.dev/sdk ai && TRIGGER_API_URL=$U TRIGGER_SECRET_KEY=$KEY node chat.mjs
+            import { sessions } from "@trigger.dev/sdk";
+            import { TriggerChatTransport } from "@trigger.dev/sdk/chat";
+
+            const id = {{name}};
+            const task = {{agent}};
+            const { publicAccessToken } = await sessions.start({ type: "chat", externalId: id, taskIdentifier: task, triggerConfig: { basePayload: {} } });
+            const chat = new TriggerChatTransport({ task, baseURL: process.env.TRIGGER_API_URL, accessToken: async () => publicAccessToken, sessions: { [id]: { publicAccessToken } } });
+            const answer = await chat.sendMessages({ trigger: "submit-message", chatId: id, messages: [{ id: crypto.randomUUID(), role: "user", parts: [{ type: "text", text: "Hello, door." }] }] });
+            for await (const chunk of answer) if (chunk.type === "text-delta") process.stdout.write(chunk.delta);
+            """;
+    }
+
+    /// <summary>Says something, and follows what the agent says.</summary>
+    public static string Shell(Session session)
+    {
+        var path = "/realtime/v1/sessions/" + Uri.EscapeDataString(session.Id);
+        var message = JsonSerializer.Serialize(
+            new
+            {
+                kind = "message",
+                payload = new
+                {
+                    chatId = session.Name,
+                    trigger = "submit-message",
+                    message = new
+                    {
+                        id = "m1",
+                        role = "user",
+                        parts = new[] { new { type = "text", text = "Hello, door." } },
+                    },
+                },
+            },
+            Wire.Json
+        );
+        return Curl.Send("POST", path + "/in/append", message)
+            + "\n"
+            + Curl.Get(path + "/out").Replace("-s ", "-sN ", StringComparison.Ordinal);
+    }
+
+    private static string Quoted(string text) => JsonSerializer.Serialize(text);
+}
