@@ -74,7 +74,9 @@ internal static class ConsoleBrowserMeasurements
             .GetDouble();
     }
 
-    /// <summary>The page holds four hundred messages at most; then it is scrolled from its end to its beginning.</summary>
+    /// <summary>
+    /// The page holds four hundred messages at most; then it is scrolled from its end to its beginning.
+    /// </summary>
     private static async Task ScrollAsync(HttpClient http, IPage page)
     {
         for (var i = 0; i < 320; i++)

@@ -228,4 +228,81 @@ public sealed class ConsoleLiveTests : IAsyncLifetime
         await time.WaitForAsync();
         Assert.Contains("+09:00", await time.GetAttributeAsync("title"), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task Triggers_and_their_captures_change_where_they_stand()
+    {
+        await _server.SendAsync(HttpMethod.Put, "/api/v1/agents/idle", _server.RootKey, new { kind = "pull" });
+        var trigger = new
+        {
+            agent = "idle",
+            promptTemplate = "{{body}}",
+            maxInFlight = 5,
+        };
+        Assert.Equal(201, (await _server.PostAsync("/api/triggers/user/ada/issues", trigger)).Status);
+        var list = await _browser.SignedInAsync();
+        await list.GotoAsync(_server.Url + "/console/triggers");
+        var one = await list.Context.NewPageAsync();
+        await one.GotoAsync(_server.Url + "/console/triggers/user/ada/issues");
+        foreach (var page in (IPage[])[list, one])
+            await StateAsync(page, "live");
+        var taken = await _server.SendAsync(HttpMethod.Post, "/inbound/user/ada/issues", null, "{}");
+        var capture = taken.Json.GetProperty("data").GetProperty("requestId").GetString()!;
+        var row = list.Locator("#triggers tbody tr");
+        await Assertions
+            .Expect(row.Locator("[data-name=places]"))
+            .ToHaveTextAsync("1 of 5", new() { Timeout = 15_000 });
+        await Assertions.Expect(one.Locator("#facts")).ToContainTextAsync("1 of 5 taken", new() { Timeout = 15_000 });
+        await one.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "1 new" }).ClickAsync();
+        await StateAsync(one, "live");
+        // What becomes of it is seen in its row.
+        var run = (await _server.GetAsync("/api/v1/runs")).Json.GetProperty("data")[0].GetProperty("id").GetString();
+        await _server.PostAsync($"/api/v1/runs/{run}/cancel", new { });
+        var status = one.Locator($"[id='c-{capture}'] .badge");
+        await Assertions.Expect(status).ToContainTextAsync("failed", new() { Timeout = 15_000 });
+        await Assertions
+            .Expect(row.Locator("[data-name=places]"))
+            .ToHaveTextAsync("0 of 5", new() { Timeout = 15_000 });
+    }
+
+    [Fact]
+    public async Task A_chat_of_the_playground_has_its_records_beside_it_and_the_code_that_does_the_same()
+    {
+        var page = await _browser.SignedInAsync();
+        var said = new List<string>();
+        page.Console += (_, message) => said.Add(message.Text);
+        await page.GotoAsync(_server.Url + "/console/playground");
+        await page.Locator("textarea[name=text]").FillAsync("Hello, door.");
+        await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Begin" }).ClickAsync();
+        await page.WaitForURLAsync("**/console/sessions/session_*");
+        var records = page.Locator("#beside");
+        await Assertions.Expect(page.Locator("#messages article")).ToHaveCountAsync(2, new() { Timeout = 15_000 });
+        await Assertions.Expect(records).ToContainTextAsync("turn-complete", new() { Timeout = 15_000 });
+        await page.Locator("textarea[name=text]").FillAsync("And once more.");
+        await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Send" }).ClickAsync();
+        await Assertions.Expect(page.Locator("#messages article")).ToHaveCountAsync(4, new() { Timeout = 15_000 });
+        await Assertions.Expect(records).ToContainTextAsync("once", new() { Timeout = 15_000 });
+        // The lines run as they stand, against the session that the page shows.
+        var library = await page.Locator(".beside details pre").First.TextContentAsync();
+        var file = Repository.File("test/Postern.Acceptance/clients/of-the-page.mjs");
+        await File.WriteAllTextAsync(file, library);
+        try
+        {
+            var (code, output, error) = await Node.RunAsync(
+                file,
+                new() { ["TRIGGER_API_URL"] = _server.Url, ["TRIGGER_SECRET_KEY"] = _server.RootKey }
+            );
+            Assert.True(code == 0, output + error);
+            Assert.Contains("Hello, door.", output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+        await Assertions.Expect(page.Locator("#messages article")).ToHaveCountAsync(6, new() { Timeout = 15_000 });
+        var shell = await page.Locator(".beside details pre").Nth(1).TextContentAsync();
+        Assert.Contains("/in/append", shell, StringComparison.Ordinal);
+        Assert.Contains("curl -sN", shell, StringComparison.Ordinal);
+        Assert.Empty(said);
+    }
 }

@@ -57,6 +57,7 @@ public sealed class ConsolePageTests : IAsyncLifetime
         var dead = await DeadLetters.OneAsync(_server, receiver.Url);
         var capture = await CaptureAsync("{\"action\":\"opened\",\"issue\":{\"number\":17}}");
         await Figures.FillAsync(_server);
+        var held = await HeldQuestionAsync();
         var job = await _server.StartBulkAsync("runs.retry", new { agent = "p" }, "The model is back.");
         await _server.EndedBulkAsync(job);
         await _server.FullTriggerAsync("loop", 3);
@@ -109,6 +110,12 @@ public sealed class ConsolePageTests : IAsyncLifetime
             ("/workflows/agent", "workflow"),
             ("/playground", null),
             ("/playground?tab=run", null),
+            ("/playground/decision", "playground-decision"),
+            ($"/playground/decision?approval={held}&sent=401,200", "decision"),
+            ($"/sessions/{session}?beside=records", "chat"),
+            ("/triggers/user/ada/issues?text=issue.number=17", "capture-search"),
+            ("/approvals?aside=shown", null),
+            ("/runs?text=loading", null),
             ("/playground?tab=webhook", "playground"),
             ("/playground?tab=webhook&trigger=user/ada/issues&from=" + capture, null),
             ($"/triggers/user/ada/issues?sent=200,200&capture={capture}", null),
@@ -139,6 +146,15 @@ public sealed class ConsolePageTests : IAsyncLifetime
             ($"/keys/{key}/revoke", null),
             ("/tokens/revoke?subject=ada&before=now", null)
         );
+    }
+
+    /// <summary>A question that was asked in the playground: its id.</summary>
+    private async Task<string> HeldQuestionAsync()
+    {
+        var (_, cookie) = await ConsoleCookie.OfAsync(_server, "write:runs");
+        var form = cookie.Form("agent=echo&title=May%20it%20open%20the%20door%3F&service=default&expires=days");
+        var asked = await _server.ConsoleAsync(cookie, HttpMethod.Post, "/console/playground/decision/ask", form);
+        return asked.Header("Location")!.Split("approval=")[1];
     }
 
     /// <summary>

@@ -43,7 +43,7 @@ public sealed partial class BulkPersonContract
         Assert.Equal(("done", (3, 3, 0, 0)), (ended.GetProperty("status").GetString(), BulkCalls.Numbers(ended)));
         Assert.Equal("console", ended.GetProperty("credential").GetString());
         var actor = ended.GetProperty("actor").GetString();
-        var audit = (await server.GetAsync("/api/v1/audit?action=run.cancelled")).Json.GetProperty("data");
+        var audit = (await server.GetAsync("/api/v1/audit?action=run.cancel")).Json.GetProperty("data");
         Assert.Equal(3, audit.GetArrayLength());
         foreach (var row in audit.EnumerateArray())
             Assert.Equal(

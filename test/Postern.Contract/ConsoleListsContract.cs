@@ -42,7 +42,8 @@ public sealed class ConsoleListsContract
                     ("&text=HINGE", [failed]),
                     ("&text=order%20is%20void", [cancelled]),
                     ("&reason=order%20is", [cancelled]),
-                    ("&reason=hinge", []),
+                    ("&reason=hinge", [failed]),
+                    ("&reason=blue", []),
                     ("&text=' OR 1=1 --", []),
                     ("&text=hinge&phase=failed&agent=idle", [failed]),
                 ]
@@ -111,5 +112,70 @@ public sealed class ConsoleListsContract
             var page = await PageAsync(server, who, "/console/approvals");
             Assert.Equal(isSeen, page.Text.Contains($"<tr id=\"{id}\"", StringComparison.Ordinal));
         }
+    }
+
+    [Theory]
+    [InlineData(Backend.Sqlite)]
+    [InlineData(Backend.Postgres)]
+    internal async Task Captures_are_found_by_what_stands_in_their_requests(Backend backend)
+    {
+        await using var server = await TestServer.StartAsync(backend);
+        var trigger = new
+        {
+            agent = "echo",
+            promptTemplate = "{{body}}",
+            maxInFlight = 1000,
+        };
+        Assert.Equal(201, (await server.PostAsync("/api/triggers/user/ada/issues", trigger)).Status);
+        async Task<string> SendAsync(string body, params (string, string)[] headers)
+        {
+            var sent = await server.SendAsync(HttpMethod.Post, "/inbound/user/ada/issues?a=b", null, body, headers);
+            return sent.Json.GetProperty("data").GetProperty("requestId").GetString()!;
+        }
+        var opened = await SendAsync("{\"action\":\"opened\",\"issue\":{\"number\":17,\"labels\":[\"Door\"]}}");
+        var closed = await SendAsync("{\"action\":\"closed\",\"issue\":{\"number\":170,\"is\":true}}");
+        var form = await SendAsync("name=Ada%20L", ("Content-Type", "application/x-www-form-urlencoded"));
+        var other = await SendAsync("plain text", ("X-Customer", "acme-42"), ("Authorization", "Bearer hidden-key"));
+        var (_, cookie) = await ConsoleCookie.OfAsync(server, "read:triggers");
+        string[] all = [opened, closed, form, other];
+        foreach (
+            var (text, found) in ((string, string[])[])
+                [
+                    ("issue.number=17", [opened]),
+                    ("issue.is=true", [closed]),
+                    ("issue.labels[0]=Door", [opened]),
+                    ("issue.labels=Door", []),
+                    ("action=opened", [opened]),
+                    ("door", [opened]),
+                    ("number\":17", [opened, closed]),
+                    ("name=Ada L", [form]),
+                    ("ACME-42", [other]),
+                    ("x-customer", [other]),
+                    // What is redacted is nobody's to guess.
+                    ("hidden-key", []),
+                    ("nothing of all", []),
+                    ("=", [opened, closed, form, other]),
+                    ("[[[=1", []),
+                ]
+        )
+        {
+            var path = "/console/triggers/user/ada/issues?size=10&text=" + Uri.EscapeDataString(text);
+            var page = await PageAsync(server, cookie, path);
+            Assert.Equal(200, page.Status);
+            foreach (var capture in all)
+                Assert.True(
+                    found.Contains(capture) == page.Text.Contains($"<tr id=\"c-{capture}\"", StringComparison.Ordinal),
+                    $"{text}: {capture}"
+                );
+            Assert.Contains("of the 4 that were looked into", page.Text, StringComparison.Ordinal);
+        }
+        // A page that is full says where it goes on, and the next finds the rest.
+        for (var i = 0; i < 12; i++)
+            await SendAsync($"{{\"many\":{i}}}");
+        var first = await PageAsync(server, cookie, "/console/triggers/user/ada/issues?size=10&text=many");
+        Assert.Equal(10, first.Text.Split("<tr id=\"c-").Length - 1);
+        var next = first.Text.Split("rel=\"next\"")[0].Split("href=\"")[^1].Split('"')[0];
+        var second = await PageAsync(server, cookie, System.Net.WebUtility.HtmlDecode(next));
+        Assert.Equal(2, second.Text.Split("<tr id=\"c-").Length - 1);
     }
 }

@@ -11,9 +11,12 @@ internal sealed record ConsoleCookie(string Value)
 {
     public (string Name, string Value)[] Headers => [("Cookie", $"{ConsoleSessions.Cookie}={Value}")];
 
-    /// <summary>What the session's forms carry.</summary>
+    /// <summary>What the session's forms carry: under a mask of zeros.</summary>
     public string FormToken { get; } =
-        Base64Url.EncodeToString(HMACSHA256.HashData(Encoding.UTF8.GetBytes(Value), "form of the console"u8));
+        Base64Url.EncodeToString([
+            .. new byte[HMACSHA256.HashSizeInBytes],
+            .. HMACSHA256.HashData(Encoding.UTF8.GetBytes(Value), "form of the console"u8),
+        ]);
 
     /// <summary>A session of a new key with these scopes, and that key.</summary>
     public static async Task<(KeyRow Key, ConsoleCookie Cookie)> OfAsync(TestServer server, params string[] scopes)

@@ -18,7 +18,7 @@ internal static class ConsoleDoorRequests
         add("POST /console/sign-out", _ => FormAsync(null, "/sign-out"));
         add("GET /console/find", _ => PageAsync(null, "/find"));
         add("GET /console/server", _ => PageAsync("admin", "/server"));
-        foreach (var list in (string[])["sessions", "runs", "approvals", "deliveries"])
+        foreach (var list in (string[])["sessions", "runs", "approvals", "deliveries", "triggers"])
             add($"GET /console/{list}/live", _ => PageAsync("read:" + list, $"/{list}/live"));
         add("GET /console/runs", _ => PageAsync("read:runs", "/runs"));
         add("GET /console/runs/{run}", s => OfRunAsync(s, "read", ""));
@@ -156,6 +156,7 @@ internal static class ConsoleDoorRequests
                 )
         );
         add("GET " + one, s => OfTriggerAsync(s, "read", ""));
+        add($"GET {one}/live", s => OfTriggerAsync(s, "read", "/live"));
         add($"GET {one}/change", s => OfTriggerAsync(s, "write", "/change"));
         add(
             $"POST {one}/change",
@@ -202,10 +203,37 @@ internal static class ConsoleDoorRequests
             "POST /console/playground/run",
             async s => await FormAsync("write:runs", "/playground/run", "agent=" + await s.AgentAsync())
         );
+        AddDecisions(add);
         add("GET /console/captures/{capture}", s => OfCaptureAsync(s, "read", ""));
         add(
             "POST /console/captures/{capture}/replay",
             async s => Sent(await OfCaptureAsync(s, "trigger", "/replay"), "other=1&body=late")
+        );
+    }
+
+    private static void AddDecisions(Action<string, Func<TimeScene, Task<DoorRequest>>> add)
+    {
+        const string page = "/playground/decision";
+        add("GET /console" + page, _ => PageAsync("write:runs", page));
+        add(
+            $"POST /console{page}/ask",
+            _ => FormAsync("write:runs", page + "/ask", "agent=echo&title=late&expires=days")
+        );
+        add(
+            $"POST /console{page}/send",
+            async s =>
+            {
+                var (server, service) = (s.World.Server, await ServiceAsync(s));
+                var (_, cookie) = await ConsoleCookie.OfAsync(server, "write:runs");
+                var form = cookie.Form($"agent=echo&title=late&expires=days&service={service}");
+                var asked = await server.ConsoleAsync(cookie, HttpMethod.Post, $"/console{page}/ask", form);
+                var id = asked.Header("Location")!.Split("approval=")[1];
+                return await FormAsync(
+                    "admin",
+                    page + "/send",
+                    $"approval={id}&decision=approved&form=timed&way=right"
+                );
+            }
         );
     }
 

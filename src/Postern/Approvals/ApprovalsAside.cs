@@ -13,7 +13,8 @@ internal sealed class ApprovalsAside(Database database)
 
     private const long Hour = 3_600_000_000;
 
-    /// <summary>Sets a question aside until an hour from now. False: the person has set aside as many as he may.</summary>
+    /// <summary>Sets a question aside until an hour from now.</summary>
+    /// <returns>False: the person has set aside as many as he may.</returns>
     public static async ValueTask<bool> PutAsync(Tx tx, string project, string person, string approval)
     {
         await tx.ExecuteAsync(

@@ -21,10 +21,21 @@ internal static class ChatCode
 
             const id = {{name}};
             const task = {{agent}};
-            const { publicAccessToken } = await sessions.start({ type: "chat", externalId: id, taskIdentifier: task, triggerConfig: { basePayload: {} } });
-            const chat = new TriggerChatTransport({ task, baseURL: process.env.TRIGGER_API_URL, accessToken: async () => publicAccessToken, sessions: { [id]: { publicAccessToken } } });
-            const answer = await chat.sendMessages({ trigger: "submit-message", chatId: id, messages: [{ id: crypto.randomUUID(), role: "user", parts: [{ type: "text", text: "Hello, door." }] }] });
-            for await (const chunk of answer) if (chunk.type === "text-delta") process.stdout.write(chunk.delta);
+            const { publicAccessToken } = await sessions.start({
+              type: "chat", externalId: id, taskIdentifier: task, triggerConfig: { basePayload: {} },
+            });
+            const chat = new TriggerChatTransport({
+              task,
+              baseURL: process.env.TRIGGER_API_URL,
+              accessToken: async () => publicAccessToken,
+              sessions: { [id]: { publicAccessToken } },
+            });
+            const message = {
+              id: crypto.randomUUID(), role: "user", parts: [{ type: "text", text: "Hello, door." }],
+            };
+            const answer = await chat.sendMessages({ trigger: "submit-message", chatId: id, messages: [message] });
+            for await (const chunk of answer)
+              if (chunk.type === "text-delta") process.stdout.write(chunk.delta);
             """;
     }
 

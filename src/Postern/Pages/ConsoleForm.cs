@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
@@ -52,12 +51,7 @@ internal sealed class ConsoleForm
             return Foreign;
         if (!(await ReadAsync(http, [Csrf, Once, .. fields], limit)).Try(out var form, out var refusal))
             return refusal;
-        if (
-            !CryptographicOperations.FixedTimeEquals(
-                Encoding.UTF8.GetBytes(form[Csrf]),
-                Encoding.UTF8.GetBytes(session.FormToken)
-            )
-        )
+        if (!FormTokens.Is(form[Csrf], session.FormToken))
             return Foreign;
         http.Features.Set(form);
         return

@@ -24,16 +24,21 @@ internal sealed class PageFeeds(PageWriter writer, PageStreams places, StreamCon
     }
 
     /// <summary>The stream of a page that shows a list, and is told when something in it may have changed.</summary>
-    public IResult FollowList(PageContext context, string list)
+    public IResult FollowList(PageContext context, string list) =>
+        FollowChanges(context, new RequiredScope("read", list), Topics.List(context.Project, list));
+
+    /// <summary>The stream of a page that is told when something that it shows may have changed.</summary>
+    /// <param name="need">What the page shows.</param>
+    /// <param name="topic">What commits announce.</param>
+    public IResult FollowChanges(PageContext context, RequiredScope need, string topic)
     {
         var caller = context.Caller;
-        var changes = Topics.List(caller.Project, list);
         return new Feed(http =>
             OpenAsync(
                 http,
                 caller,
-                new RequiredScope("read", list),
-                stream => new ChangeStream(stream, live.Database, live.Registry.Clock).FollowAsync(changes)
+                need,
+                stream => new ChangeStream(stream, live.Database, live.Registry.Clock).FollowAsync(topic)
             )
         );
     }

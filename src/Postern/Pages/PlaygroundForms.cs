@@ -11,6 +11,9 @@ internal sealed class PlaygroundForms(FormWrites writes, SessionStart sessions, 
 {
     public const int MaxSaid = 16_000;
 
+    /// <summary>How the names of the playground's sessions begin.</summary>
+    public const string Chats = "console:";
+
     public void Map(PageDoors pages)
     {
         pages
@@ -37,7 +40,7 @@ internal sealed class PlaygroundForms(FormWrites writes, SessionStart sessions, 
             return ConsoleFamily.Instance.Forbidden("write:tasks:" + agent);
         if (form.Text("text") is not { Length: <= MaxSaid } text)
             return Refusal.BadRequest($"text must have 1 to {MaxSaid} characters.", "invalid_form");
-        var name = "console:" + form.OnceText;
+        var name = Chats + form.OnceText;
         var body = JsonSerializer.SerializeToElement(
             new
             {

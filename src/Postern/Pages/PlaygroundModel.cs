@@ -12,9 +12,6 @@ internal sealed record PlaygroundModel
     /// <summary>The one that is open.</summary>
     public required string Tab { get; init; }
 
-    /// <summary>Those that whoever is signed in may use.</summary>
-    public required IReadOnlyList<string> Tabs { get; init; }
-
     /// <summary>What whoever is signed in may try on this page.</summary>
     public static IEnumerable<string> TabsOf(PageContext context)
     {

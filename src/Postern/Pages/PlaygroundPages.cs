@@ -27,24 +27,11 @@ internal sealed class PlaygroundPages(
         context.Caller.DecidedByHandler();
         if (!PageFilters.Read(context.Http, Names).Try(out var asked, out var wrong))
             return wrong;
-        string[] tabs =
-        [
-            .. Allowed(
-                context,
-                PlaygroundModel.Chat,
-                context.MaySome("write", "sessions") || context.MaySome("write", "tasks")
-            ),
-            .. Allowed(
-                context,
-                PlaygroundModel.Run,
-                context.MaySome("write", "runs") || context.MaySome("trigger", "tasks")
-            ),
-            .. Allowed(context, PlaygroundModel.Webhook, context.MaySome("write", "triggers")),
-        ];
+        string[] tabs = [.. PlaygroundModel.TabsOf(context)];
         var tab = asked["tab"] is { Length: > 0 } named ? named : tabs.FirstOrDefault() ?? "";
         if (tab.Length > 0 && !tabs.Contains(tab, StringComparer.Ordinal))
             return PageFilters.Bad("tab is none of " + string.Join(", ", tabs));
-        var model = new PlaygroundModel { Tab = tab, Tabs = tabs };
+        var model = new PlaygroundModel { Tab = tab };
         if (tab == PlaygroundModel.Webhook)
             return await ShowWebhookAsync(context, model, asked);
         return await writer.PageAsync<PlaygroundPage, PlaygroundModel>(
@@ -60,8 +47,6 @@ internal sealed class PlaygroundPages(
                         : [],
             }
         );
-
-        static string[] Allowed(PageContext context, string tab, bool may) => may ? [tab] : [];
     }
 
     private async Task<IResult> ShowWebhookAsync(PageContext context, PlaygroundModel model, PageFilters asked)

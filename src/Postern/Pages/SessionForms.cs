@@ -22,7 +22,7 @@ internal sealed class SessionForms(
         const string says = "write:sessions:{session}";
         const string admins = "admin:sessions:{session}";
         pages
-            .Form("/sessions/{session}/say", says, ["text"], Say)
+            .Form("/sessions/{session}/say", says, ["text", SessionPages.BesideFilter], Say)
             .WithSummary("Say something in a session")
             .Audits("session.said");
         pages
@@ -30,7 +30,7 @@ internal sealed class SessionForms(
             .WithSummary("Write a note into a transcript")
             .Audits("session.noted");
         pages
-            .Form("/sessions/{session}/stop", says, [], Stop)
+            .Form("/sessions/{session}/stop", says, [SessionPages.BesideFilter], Stop)
             .WithSummary("Ask the turn to stop")
             .Audits("session.stop_asked");
         pages.Page("/sessions/{session}/close", admins, AskToClose).WithSummary("Whether to close a session");
@@ -110,7 +110,7 @@ internal sealed class SessionForms(
             async () =>
                 await appends.AppendAsync(Conversation.NameOf(session), RecordStore.In, [record], Writer.Server)
                 is AppendOutcome.Appended
-                    ? context.Of("/sessions", session.Id)
+                    ? context.Of("/sessions", session.Id) + (form["beside"] == "records" ? "?beside=records" : "")
                     : new Refusal(409, "The session takes nothing more: it is closed, expired or full.", "conflict")
         );
     }

@@ -17,6 +17,10 @@ internal sealed class SessionPages(
     private const int MessagesOfPage = 100;
     private const int RecordsOfPage = 100;
     private const int RunsOfPage = 50;
+    private const int RecordsBeside = 30;
+
+    /// <summary>The query that asks for the records beside the transcript.</summary>
+    public const string BesideFilter = "beside";
     private static readonly string[] Tabs = ["transcript", "records", "runs", "facts"];
 
     public void Map(PageDoors pages)
@@ -50,6 +54,8 @@ internal sealed class SessionPages(
         {
             case "transcript":
                 model = await WithMessagesAsync(model, at);
+                if (IsBeside(session, query[BesideFilter].ToString()))
+                    model = model with { Beside = await BesideAsync(name) };
                 break;
             case "records":
                 var channel = query["channel"].ToString() is { Length: > 0 } other ? other : RecordStore.Out;
@@ -68,6 +74,25 @@ internal sealed class SessionPages(
                 break;
         }
         return await writer.PageAsync<SessionPage, SessionModel>(context, model);
+    }
+
+    /// <summary>A chat that the playground began has them without being asked.</summary>
+    private static bool IsBeside(Session session, string asked) =>
+        asked == "records"
+        || (
+            asked.Length == 0 && session.ExternalId?.StartsWith(PlaygroundForms.Chats, StringComparison.Ordinal) == true
+        );
+
+    private async Task<IReadOnlyList<(string Channel, Record Record)>> BesideAsync(SessionRef name)
+    {
+        var newest = new List<(string Channel, Record Record)>();
+        foreach (var channel in (string[])[RecordStore.In, RecordStore.Out])
+        {
+            var after = Math.Max(-1, await LastOfAsync(name, channel) - RecordsBeside);
+            var found = await records.AfterAsync(name, channel, after, RecordsBeside);
+            newest.AddRange(found.Select(record => (channel, record)));
+        }
+        return [.. newest.OrderBy(n => n.Record.At).TakeLast(RecordsBeside)];
     }
 
     private async Task<IResult> Follow(PageContext context) =>

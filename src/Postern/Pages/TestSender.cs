@@ -9,7 +9,8 @@ namespace Postern.Pages;
 
 /// <summary>
 /// Sends a request to a trigger's own public URL, as its sender would: over HTTP, signed by the trigger's secret, which
-/// nobody is shown. Such a request says that it is a test, and a credential may send <see cref="OwnDoor.PerMinute"/> a minute.
+/// nobody is shown. Such a request says that it is a test, and a credential may send <see cref="OwnDoor.PerMinute"/> a
+/// minute.
 /// </summary>
 internal sealed class TestSender(TriggerStore triggers, TriggerUrls urls, OwnDoor door, Database database)
 {

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Postern.Access;
 using Postern.Http;
@@ -65,12 +66,31 @@ internal sealed class TranscriptFeed(PageFeeds feeds, Transcript transcript, Dat
                 }),
         };
 
+    /// <summary>The text of a delta, which is an object, or the text of one where it was appended as text.</summary>
+    private static string? TextOf(JsonElement data)
+    {
+        if (data.ValueKind != JsonValueKind.String)
+            return TurnAssembler.DeltaOf(data);
+        var text = MendedJson.TextOf(data);
+        if (!text.AsSpan().TrimStart().StartsWith("{"))
+            return null;
+        try
+        {
+            using var chunk = JsonDocument.Parse(MendedJson.NamesOf(Encoding.UTF8.GetBytes(text)), Wire.Kept);
+            return TurnAssembler.DeltaOf(chunk.RootElement);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
     private static ReadOnlyMemory<byte> DeltaOf(Record record)
     {
         if (record.Body.Length == 0)
             return default;
         using var envelope = JsonDocument.Parse(MendedJson.NamesOf(record.Body), Wire.Kept);
-        if (TurnAssembler.DeltaOf(envelope.RootElement.GetProperty("data")) is not { } text)
+        if (TextOf(envelope.RootElement.GetProperty("data")) is not { } text)
             return default;
         var data = JsonSerializer.SerializeToUtf8Bytes(text, Wire.Json);
         return (byte[])[.. "event: delta\ndata: "u8, .. data, .. "\n\n"u8];

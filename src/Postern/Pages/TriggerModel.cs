@@ -14,6 +14,9 @@ internal sealed record TriggerModel
     /// <summary>A page of its captures, newest first.</summary>
     public required IReadOnlyList<Capture> Captures { get; init; }
 
+    /// <summary>How many captures a text was sought in for this page; null where none was.</summary>
+    public required int? Looked { get; init; }
+
     /// <summary>Why those that have not ended have not, by id.</summary>
     public required IReadOnlyDictionary<string, Why> Whys { get; init; }
 

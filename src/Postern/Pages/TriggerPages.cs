@@ -40,19 +40,12 @@ internal sealed class TriggerPages(
     {
         if (!(await finder.FindAsync(context, "read")).Try(out var trigger, out var refusal))
             return refusal;
-        if (!PageFilters.Read(context.Http, "status", "sent", "capture").Try(out var filters, out var wrong))
+        if (!PageFilters.Read(context.Http, "status", "text", "sent", "capture").Try(out var filters, out var wrong))
             return wrong;
         var status = filters["status"];
         if (status.Length > 0 && !Capture.Statuses.Contains(status, StringComparer.Ordinal))
             return PageFilters.Bad($"status: {status} is none");
-        var rows = await captures.ListAsync(
-            trigger.Project,
-            trigger.Uid,
-            status,
-            filters.After?.At ?? long.MaxValue,
-            filters.After?.Id ?? "",
-            filters.Size + 1
-        );
+        var found = await CapturesAsync(context, trigger, filters);
         var refused = await audit.ListAsync(
             trigger.Project,
             new AuditFilter
@@ -65,15 +58,15 @@ internal sealed class TriggerPages(
             MostRefused,
             context.Http.RequestAborted
         );
-        Capture[] shown = [.. rows.Take(filters.Size)];
         return await writer.PageAsync<TriggerPage, TriggerModel>(
             context,
             new TriggerModel
             {
                 Trigger = trigger,
                 Url = await urls.OfAsync(trigger),
-                Captures = shown,
-                Whys = await reader.WhysAsync(shown),
+                Captures = found.Rows,
+                Whys = await reader.WhysAsync(found.Rows),
+                Looked = filters["text"].Length > 0 ? found.Looked : null,
                 Filters = filters,
                 Refused = TurnedAway.Of(refused.Rows),
                 HasMoreRefused = refused.Next is not null,
@@ -81,8 +74,33 @@ internal sealed class TriggerPages(
                 SentCapture = filters["capture"] is { Length: > 0 } sent
                     ? await captures.FindAsync(trigger.Project, trigger.Uid, sent)
                     : null,
-                Next = rows.Count > shown.Length ? new Cursor(shown[^1].At, shown[^1].Id).ToString() : null,
+                Next = Cursor.Text(found.Next),
             }
         );
+    }
+
+    /// <summary>A page of its captures; where a text is sought, those that hold it.</summary>
+    private async ValueTask<CaptureSearch> CapturesAsync(PageContext context, Trigger trigger, PageFilters filters)
+    {
+        if (filters.Text("text") is { } text)
+            return await CaptureSearch.FindAsync(
+                captures,
+                trigger,
+                filters["status"],
+                text,
+                filters.After?.Place,
+                filters.Size,
+                () => context.Caller.EnsureStillAllowed()
+            );
+        var rows = await captures.ListAsync(
+            trigger.Project,
+            trigger.Uid,
+            filters["status"],
+            filters.After?.At ?? long.MaxValue,
+            filters.After?.Id ?? "",
+            filters.Size + 1
+        );
+        Capture[] shown = [.. rows.Take(filters.Size)];
+        return new CaptureSearch(shown, shown.Length, rows.Count > shown.Length ? (shown[^1].At, shown[^1].Id) : null);
     }
 }

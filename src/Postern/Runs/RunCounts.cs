@@ -22,10 +22,18 @@ internal sealed class RunCounts(Database database)
             var end = await query.EndOfStretchAsync(Newest, from, stretch);
             var rows = await query
                 .UpTo(Newest, end)
-                .ReadAsync(
+                .GroupAsync(
                     Newest,
-                    "phase, agent, trigger_key, failure_code, ended_at",
-                    r => new Counted(r.GetString(0), r.GetString(1), r.TextOrNull(2), r.TextOrNull(3), r.IsDBNull(4)),
+                    "phase, agent, trigger_key, failure_code, CASE WHEN ended_at IS NULL THEN 1 ELSE 0 END AS live",
+                    ["phase", "agent", "trigger_key", "failure_code", "live"],
+                    r => new Counted(
+                        r.GetString(0),
+                        r.GetString(1),
+                        r.TextOrNull(2),
+                        r.TextOrNull(3),
+                        r.Flag(4),
+                        r.GetInt64(5)
+                    ),
                     Most
                 );
             return new RunsCounted(
@@ -36,7 +44,7 @@ internal sealed class RunCounts(Database database)
                     ("failure", Of(rows, r => r.Failure)),
                 ],
                 Of(rows.Where(r => r.IsLive), r => r.Trigger),
-                rows.Count == Most || end is not null
+                rows.Sum(r => r.Count) == Most || end is not null
             );
         });
 
@@ -45,11 +53,19 @@ internal sealed class RunCounts(Database database)
         [
             .. rows.GroupBy(value, StringComparer.Ordinal)
                 .Where(g => g.Key is not null)
-                .Select(g => (g.Key!, g.LongCount()))
+                .Select(g => (g.Key!, g.Sum(r => r.Count)))
                 .OrderByDescending(g => g.Item2)
                 .ThenBy(g => g.Item1, StringComparer.Ordinal)
                 .Take(MostNames),
         ];
 
-    private sealed record Counted(string Phase, string Agent, string? Trigger, string? Failure, bool IsLive);
+    /// <summary>So many runs that are alike.</summary>
+    private sealed record Counted(
+        string Phase,
+        string Agent,
+        string? Trigger,
+        string? Failure,
+        bool IsLive,
+        long Count
+    );
 }

@@ -145,6 +145,31 @@ internal sealed class ListQuery
         );
     }
 
+    /// <summary>Counts the first rows that fulfil it by some of their columns, in the database.</summary>
+    /// <param name="columns">What is read of a row, each with the name that <paramref name="names"/> has.</param>
+    /// <param name="names">The names of the columns.</param>
+    /// <param name="map">Reads a group: its columns, and behind them the number of its rows.</param>
+    /// <param name="limit">Rows that are counted at most.</param>
+    public ValueTask<List<T>> GroupAsync<T>(
+        ListOrder order,
+        string columns,
+        IReadOnlyList<string> names,
+        Func<DbDataReader, T> map,
+        int limit
+    )
+    {
+        var (most, by) = (Arg((long)limit), string.Join(", ", names));
+        return _tx.ListAsync(
+            $"""
+            SELECT {by}, COUNT(*) FROM (
+              SELECT {columns} FROM {order.Table} WHERE {Where} ORDER BY {order.Sql} LIMIT {most}) AS first
+            GROUP BY {by}
+            """,
+            map,
+            Args
+        );
+    }
+
     // A row value: both databases turn it into a bound of the index. PostgreSQL guesses how many rows lie behind one,
     // and knows it of a column: without the column it goes through the table.
     private static string Compared(ListOrder order, string sign, (long At, string Id) place, Func<object, string> arg)

@@ -4,8 +4,13 @@ import './console.js';
 const dashes = [[], [7, 4], [2, 3], [9, 3, 2, 3], [4, 2], [1, 4]];
 const drawn = new Map();
 
+// A canvas knows no light-dark(): the browser is asked what a colour is here and now.
 function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const probe = document.body.appendChild(document.createElement('span'));
+  probe.style.color = `var(${name})`;
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
 }
 
 // A point a step from the first to the last; where the table has no row, nothing happened.
@@ -29,6 +34,13 @@ function iso(seconds) {
   return new Date(seconds * 1000).toISOString().replace('.000', '');
 }
 
+// Hours and minutes; over more than two days, the day.
+const day = 86400;
+function tick(plot, at) {
+  const text = new Date(at * 1000).toISOString();
+  return plot.scales.x.max - plot.scales.x.min > 2 * day ? text.slice(5, 10) : text.slice(11, 16);
+}
+
 function draw(figure) {
   const table = figure.querySelector('table');
   const plot = figure.querySelector('.plot');
@@ -43,7 +55,7 @@ function draw(figure) {
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
     scales: { y: { range: (_, low, high) => [0, Math.max(1, high ?? 1) * 1.05] } },
-    axes: [axis, { ...axis, size: 58 }],
+    axes: [{ ...axis, values: (plot, splits) => splits.map((at) => tick(plot, at)) }, { ...axis, size: 58 }],
     series: [
       { label: 'UTC', value: '{YYYY}-{MM}-{DD} {HH}:{mm}' },
       ...lines.map((label, i) => ({

@@ -16,7 +16,7 @@ let over = false;
 let closing = 0;
 
 const reasons = {
-  elsewhere: 'live elsewhere, in newer tabs; here again when you come back',
+  elsewhere: 'live elsewhere',
   revoked: 'your access was revoked',
   expired: 'your session has expired',
   forbidden: 'you may not see it any more',
