@@ -10,7 +10,7 @@ namespace Postern.Pages;
 /// </summary>
 internal static class ChatCode
 {
-    /// <summary>A program for Node: begins the session, or goes on with it, says something, prints the answer.</summary>
+    /// <summary>A program for Node: begins the session or goes on with it, says something, prints the answer.</summary>
     public static string Library(Session session)
     {
         var (name, agent) = (Quoted(session.Name), Quoted(session.Agent));
