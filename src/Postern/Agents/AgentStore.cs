@@ -10,8 +10,7 @@ internal sealed class AgentStore(Database database)
     /// <summary>The rows that are counted for the quota of a project, $1.</summary>
     public const string OfProject = "agent WHERE project = $1";
 
-    private static readonly string Find =
-        $"SELECT {Row<Agent>.Columns} FROM agent WHERE project = $1 AND slug = $2";
+    private static readonly string Find = $"SELECT {Row<Agent>.Columns} FROM agent WHERE project = $1 AND slug = $2";
 
     public static ValueTask<Agent?> FindAsync(Tx tx, string project, string slug) =>
         tx.FirstAsync(Find, Row<Agent>.Read, project, slug);
