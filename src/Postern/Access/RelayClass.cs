@@ -17,4 +17,6 @@ internal static class RelayClass
 
     /// <summary>Signed reports of workers and orchestrators.</summary>
     public const string Callbacks = "callbacks";
+
+    public static IReadOnlyList<string> All { get; } = [Inbound, Approvals, Pages, Callbacks];
 }

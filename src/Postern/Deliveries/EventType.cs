@@ -33,6 +33,11 @@ internal sealed class EventType
     public static readonly EventType RelayAway = new("relay.away", "A relay has not been reached for a minute.");
     public static readonly EventType RelayGap = new("relay.gap", "A relay left something out, or changed the order.");
 
+    public static readonly EventType RelayBacklog = new(
+        "relay.backlog",
+        "What waits at a relay has come to 80 % of what it keeps."
+    );
+
     private EventType(string name, string words)
     {
         (Name, Words) = (name, words);

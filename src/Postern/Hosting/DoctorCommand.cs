@@ -131,7 +131,7 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
         if (master is not null)
             await CheckSecretsAsync(database, master);
         await ShowWorkAsync(database);
-        foreach (var (isWeak, words) in await RelayDoctor.LookAsync(database))
+        foreach (var (isWeak, words) in await RelayDoctor.LookAsync(database, _options))
         {
             if (isWeak)
                 Weak(new WeakSpot("relay", words));

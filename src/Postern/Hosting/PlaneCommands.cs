@@ -123,10 +123,11 @@ internal static class PlaneCommands
             Console.WriteLine("no relay was joined");
         foreach (var plane in joined)
         {
-            var fault = await tools.Probe.TryAsync(plane, cancel);
+            var (fault, there, _) = await tools.Probe.TryAsync(plane, cancel);
             Console.WriteLine(
                 $"{plane.Relay}  {plane.Plane}  {plane.Url}  joined {Wire.Iso(plane.JoinedAt)}  "
                     + (fault is null ? "takes this server" : $"{fault.Step}: {fault.Message}")
+                    + (there is null ? "" : $"  {there.Connections} connected, {there.Backlog.Envelopes} stored")
             );
         }
     }

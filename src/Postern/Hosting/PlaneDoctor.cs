@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Postern.Access;
 using Postern.Approvals;
+using Postern.Http;
 using Postern.Relay.Plane;
 using Postern.Settings;
 using Postern.Storage;
@@ -14,6 +15,7 @@ internal static class PlaneDoctor
 {
     private const int Page = 500;
     private const int Shown = 20;
+    private const long ClockSeconds = 5;
 
     /// <summary>A line: whether it is a fault, and its words.</summary>
     internal sealed record Line(bool IsWrong, bool IsWeak, string Words);
@@ -28,20 +30,16 @@ internal static class PlaneDoctor
         var joined = await new PlaneStore(database, master).ListAsync();
         foreach (var plane in joined)
         {
-            var through = options.Outbound.Proxy.Length > 0 ? $" through {options.Outbound.Proxy}" : "";
-            var fault = await new PlaneProbe(database, options).TryAsync(plane, cancel);
-            yield return fault is null
-                ? new(
-                    false,
-                    false,
-                    $"{plane.Server} takes this server as {plane.Plane}{through}; key {plane.RelayKey.Fingerprint}"
-                )
-                : new(true, false, $"{plane.Server}{through} fails at {fault.Step}: {fault.Message}");
+            var probed = await new PlaneProbe(database, options, TimeProvider.System).TryAsync(plane, cancel);
+            foreach (var line in OfRelay(plane, probed, options, database.Now))
+                yield return line;
         }
         if (joined.Count == 0)
             yield break;
         await foreach (var line in PeopleAsync(joined, database, master, options))
             yield return line;
+        foreach (var left in RelayClass.All.Except(options.Relay.Doors, StringComparer.Ordinal))
+            yield return new(false, false, $"the doors of {left} are not relayed: Postern:Relay:Doors leaves them out");
         var triggers = new TriggerStore(database, master, new RelayedTriggers(options));
         var secrets = new Dictionary<string, List<string>>(StringComparer.Ordinal);
         var shown = 0;
@@ -107,4 +105,57 @@ internal static class PlaneDoctor
                 yield return new(false, false, $"{due} questions to people are not told to {plane.Server} yet");
         }
     }
+
+    /// <summary>Whether a relay is reached and how, who answers there, what waits, whose clock is right.</summary>
+    private static IEnumerable<Line> OfRelay(JoinedPlane plane, PlaneProbed probed, PosternOptions options, long now)
+    {
+        var through = options.Outbound.Proxy.Length > 0 ? $" through {options.Outbound.Proxy}" : "";
+        if (probed.Fault is { } fault)
+        {
+            yield return new(true, false, $"{plane.Server}{through} fails at {fault.Step}: {fault.Message}");
+            yield break;
+        }
+        yield return new(
+            false,
+            false,
+            $"{plane.Server} takes this server as {plane.Plane}{through}; key {plane.RelayKey.Fingerprint}"
+        );
+        yield return TransportOf(plane, probed.TakesWebSockets, options.Relay.Transport);
+        if (probed.There is not { } there)
+            yield break;
+        var (backlog, percent) = (there.Backlog, there.Quota.Percent(there.Backlog));
+        var oldest = backlog.Oldest is { } at ? $", the oldest of {Wire.Iso(at * 1000)}" : "";
+        yield return new(
+            false,
+            percent >= PlaneStanding.NearlyFull || !there.Held,
+            $"{there.Connections} connections there, "
+                + (there.Held ? "one of which answers" : "and none answers: does the server run?")
+                + $"; {backlog.Envelopes} requests wait, {percent} % of what it keeps{oldest}"
+        );
+        var off = Math.Abs(now - (there.Time * 1000)) / 1_000_000;
+        yield return new(
+            false,
+            off >= ClockSeconds,
+            $"its clock and this one are {off} s apart"
+                + (off >= ClockSeconds ? ": set the wrong one, or signed messages may be taken for old" : "")
+        );
+    }
+
+    private static Line TransportOf(JoinedPlane plane, bool takesWebSockets, string transport) =>
+        (takesWebSockets, transport) switch
+        {
+            (_, "poll") => new(false, false, $"{plane.Server} is asked by requests: Postern:Relay:Transport is poll"),
+            (true, _) => new(false, false, $"{plane.Server} is reached by a WebSocket"),
+            (false, "websocket") => new(
+                true,
+                false,
+                $"no WebSocket gets through to {plane.Server}: set Postern:Relay:Transport to auto"
+            ),
+            _ => new(
+                false,
+                true,
+                $"no WebSocket gets through to {plane.Server}, so it is asked by requests: let the proxy in "
+                    + "between pass Upgrade on"
+            ),
+        };
 }

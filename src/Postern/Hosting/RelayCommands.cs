@@ -140,6 +140,13 @@ internal static class RelayCommands
                                 : "never connected";
                             var stored = $"{plane.OpenCount} of {plane.Envelopes} stored";
                             Console.WriteLine($"{plane.Plane}  {state}  {stored}  {plane.Name}");
+                            foreach (var one in await tools.Connections.ListAsync(plane.Plane))
+                            {
+                                var holds = one.Connection == plane.Holder ? ", answers" : "";
+                                Console.WriteLine(
+                                    $"  {one.Transport} from {one.Address} since {Wire.Iso(one.Since)}{holds}"
+                                );
+                            }
                         }
                     }
                 )

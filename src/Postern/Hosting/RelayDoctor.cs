@@ -1,5 +1,6 @@
 using Postern.Http;
 using Postern.Relay.Server;
+using Postern.Settings;
 using Postern.Storage;
 
 namespace Postern.Hosting;
@@ -13,12 +14,33 @@ internal static class RelayDoctor
     /// <summary>A backlog that is fuller than this, in percent, is told as a weak spot.</summary>
     private const int NearlyFull = 80;
 
+    /// <summary>Free bytes of the disk below which a relay is a weak spot.</summary>
+    private const long LittleRoom = 1024L * 1024 * 1024;
+
     /// <summary>A line a plane, and whether it should be looked at; none where the database is no relay's.</summary>
-    public static async Task<List<(bool IsWeak, string Words)>> LookAsync(Database database)
+    public static async Task<List<(bool IsWeak, string Words)>> LookAsync(Database database, PosternOptions options)
     {
         var planes = new RelayPlaneStore(database);
         var found = new List<(bool, string)>();
-        foreach (var plane in await planes.ListAsync(null, Most))
+        var all = await planes.ListAsync(null, Most);
+        if (all.Count == 0)
+            return found;
+        found.Add(
+            options.PublicUrl.Length > 0
+                ? (false, $"codes and receipts name {options.PublicUrl}")
+                : (true, "codes and receipts name the address that it listens on: set Postern:PublicUrl")
+        );
+        if (await database.RoomAsync() is { FreeBytes: { } free })
+        {
+            var mayCome = all.Where(p => p.RevokedAt is null).Sum(p => Math.Max(0, p.Bytes - p.OpenBytes));
+            found.Add(
+                (
+                    free < LittleRoom || free < mayCome,
+                    $"{free >> 20} MiB are free on its disk; its planes may have {mayCome >> 20} MiB more stored"
+                )
+            );
+        }
+        foreach (var plane in all)
         {
             if (plane.RevokedAt is not null)
                 continue;
@@ -26,7 +48,7 @@ internal static class RelayDoctor
                 plane.IsHeld(database.Now) ? "connected"
                 : plane.SeenAt is { } seen ? $"away since {Wire.Iso(seen)}"
                 : "never connected";
-            var full = Math.Max(Percent(plane.OpenCount, plane.Envelopes), Percent(plane.OpenBytes, plane.Bytes));
+            var full = plane.Quota.Percent(plane.Backlog(null));
             var oldest = await OldestAsync(database, plane.Plane);
             var words = $"{plane.Name} ({plane.Plane}) is {state}; its backlog is {full} % full";
             if (oldest is { } at)
@@ -35,8 +57,6 @@ internal static class RelayDoctor
         }
         return found;
     }
-
-    private static long Percent(long part, long all) => all == 0 ? 0 : part * 100 / all;
 
     private static ValueTask<long?> OldestAsync(Database database, string plane) =>
         database.ReadAsync(tx =>

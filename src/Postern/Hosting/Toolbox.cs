@@ -55,7 +55,7 @@ internal sealed class Toolbox : IAsyncDisposable
 
     public PlaneEnrolment Enrolment => new(Planes, _database, _settings());
 
-    public PlaneProbe Probe => new(_database, _settings());
+    public PlaneProbe Probe => new(_database, _settings(), TimeProvider.System);
 
     public KeyStore KeyRows { get; }
 

@@ -377,6 +377,29 @@ public sealed class PlaneTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_waits_at_the_relay_is_shown_and_told_once_when_it_is_nearly_full()
+    {
+        var connection = await JoinAsync();
+        var quota = new BacklogQuota(100, 1_000_000);
+        foreach (var (count, bytes) in ((long, long)[])[(79, 10), (10, 810_000), (90, 10), (70, 10), (95, 10)])
+            await connection.SendAsync(new PingHead(1, _relay.Now, new BacklogSize(count, bytes, _relay.Now), quota));
+        await WaitFor.TrueAsync(async () =>
+            (await _server.GetAsync("/api/v1/relay")).Text.Contains("\"percent\":95", StringComparison.Ordinal)
+        );
+        Assert.Equal(1, await ToldAsync());
+        // Emptier than 60 % in between: it is news again.
+        foreach (var count in (long[])[50, 80])
+            await connection.SendAsync(new PingHead(2, _relay.Now, new BacklogSize(count, 10), quota));
+        await WaitFor.TrueAsync(async () => await ToldAsync() == 2);
+
+        async Task<int> ToldAsync() =>
+            (await _server.GetAsync("/api/v1/events?limit=200"))
+                .Json.GetProperty("data")
+                .EnumerateArray()
+                .Count(e => e.GetProperty("type").GetString() == "relay.backlog");
+    }
+
+    [Fact]
     public async Task A_refusal_counts_only_when_the_pinned_key_signed_it()
     {
         using var other = P256Key.Make();

@@ -8,8 +8,8 @@ internal sealed record PlaneConnectionView(
     [At("Since when it is as it is; absent before the first try.")] string? Since,
     [Member("Where it failed: name, connect, tls, upgrade, 401, or the relay's code.")] string? FailedAt,
     [Member("Why, and what to do.")] string? Reason,
-    [Member("Requests that were stored there when it connected.")] long? Backlog,
-    [Member("Requests that the relay stores at most.")] long? Quota,
+    [Member("What was stored there when the relay last said it.")] PlaneBacklogView? Backlog,
     [Member("Milliseconds that the relay's clock is ahead.")] long ClockMilliseconds,
-    [Member("Requests that were answered since the start.")] long Answered
+    [Member("Requests that were answered since the start.")] long Answered,
+    [Member("Connections that were made since the start.")] long Connects
 );

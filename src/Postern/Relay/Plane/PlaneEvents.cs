@@ -22,6 +22,10 @@ internal sealed class PlaneEvents(Database database, Projects projects, Outbox o
 
     public Task AwayAsync(JoinedPlane plane, string why) => TellAsync(plane, "relay.away", why, EventType.RelayAway);
 
+    /// <summary>More and more waits at the relay: soon it takes nothing.</summary>
+    public Task BacklogAsync(JoinedPlane plane, string what) =>
+        TellAsync(plane, "relay.backlog", what, EventType.RelayBacklog);
+
     /// <summary>Something is missing, or came out of order.</summary>
     public Task GapAsync(JoinedPlane plane, string action, string what)
     {

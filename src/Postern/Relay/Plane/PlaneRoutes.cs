@@ -41,10 +41,10 @@ internal sealed class PlaneRoutes(PlaneStore store, PlaneKeeper keeper, Projects
                 standing.Since > 0 ? Wire.Iso(standing.Since) : null,
                 standing.FailedAt,
                 standing.Why,
-                standing.Backlog?.Envelopes,
-                standing.Quota?.Envelopes,
+                PlaneBacklogView.Of(standing.Backlog, standing.Quota),
                 (link?.ClockOff ?? 0) / 1000,
-                standing.Answered
+                standing.Answered,
+                standing.Reconnects
             )
         );
     }

@@ -120,6 +120,7 @@ internal sealed class PlaneSession(
                 return true;
             case PingHead ping:
                 clock.Learn(ping.Time);
+                await StoredAsync(ping.Backlog, ping.Quota);
                 return true;
             case ByeHead bye:
                 return !await EndsAsync(bye);
@@ -163,6 +164,7 @@ internal sealed class PlaneSession(
     {
         _holds = true;
         standing.TakesOver();
+        await StoredAsync(standing.Backlog, standing.Quota);
         await TellDoorsAsync(cancel);
         if (_pages is not null)
             return;
@@ -184,6 +186,14 @@ internal sealed class PlaneSession(
         {
             PlaneLog.PagesFailed(parts.Events.Log, plane.Relay, fault);
         }
+    }
+
+    /// <summary>How full the relay is of what this server has not answered; told by the node that answers.</summary>
+    private async Task StoredAsync(BacklogSize? backlog, BacklogQuota? quota)
+    {
+        if (backlog is null || quota is null || !_holds || !standing.HasStored(backlog, quota))
+            return;
+        await parts.Events.BacklogAsync(plane, $"{quota.Percent(backlog)} % full: {backlog.Envelopes} requests");
     }
 
     /// <summary>

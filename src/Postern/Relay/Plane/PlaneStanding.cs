@@ -5,6 +5,10 @@ namespace Postern.Relay.Plane;
 /// <summary>How this node stands to one relay, for whoever asks: the last that was seen.</summary>
 internal sealed class PlaneStanding
 {
+    /// <summary>A backlog that is as full, in percent, is told; again once it was emptier than the other.</summary>
+    public const int NearlyFull = 80;
+    private const int NearlyEmpty = 60;
+
     private readonly Lock _lock = new();
 
     /// <summary>The transport of the live connection; null while there is none.</summary>
@@ -33,6 +37,8 @@ internal sealed class PlaneStanding
     /// <summary>Whether it has been told that the relay is away.</summary>
     public bool ToldAway { get; set; }
 
+    private bool _toldFull;
+
     public void Connected(string transport, ReadyHead ready, long now)
     {
         lock (_lock)
@@ -46,6 +52,19 @@ internal sealed class PlaneStanding
                 ready.Quota,
                 Reconnects + 1
             );
+    }
+
+    /// <summary>What is stored there now. True: it has become nearly full, and that is to be told.</summary>
+    public bool HasStored(BacklogSize backlog, BacklogQuota quota)
+    {
+        lock (_lock)
+        {
+            (Backlog, Quota) = (backlog, quota);
+            var percent = quota.Percent(backlog);
+            var isNews = percent >= NearlyFull && !_toldFull;
+            _toldFull = percent >= (_toldFull ? NearlyEmpty : NearlyFull);
+            return isNews;
+        }
     }
 
     public void TakesOver()

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Postern.Relay.Protocol;
 using Postern.Settings;
@@ -56,9 +57,35 @@ internal sealed class RelayHttp(PosternOptions options) : IDisposable
         request.Content.Headers.TryAddWithoutValidation("Content-Type", media);
         if (authorization is not null)
             request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        return await SendAsync(request, cancel, heard);
+    }
+
+    /// <summary>Asks for a WebSocket without its protocol: a relay refuses, if the asking gets through to it.</summary>
+    public async Task<(int Status, byte[] Body)> AskUpgradeAsync(Uri url, CancellationToken cancel)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, url);
+        request.Headers.Connection.Add("Upgrade");
+        request.Headers.TryAddWithoutValidation("Upgrade", "websocket");
+        request.Headers.TryAddWithoutValidation("Sec-WebSocket-Version", "13");
+        request.Headers.TryAddWithoutValidation(
+            "Sec-WebSocket-Key",
+            Convert.ToBase64String(RandomNumberGenerator.GetBytes(16))
+        );
+        return await SendAsync(request, cancel);
+    }
+
+    private async Task<(int Status, byte[] Body)> SendAsync(
+        HttpRequestMessage request,
+        CancellationToken cancel,
+        Action? heard = null
+    )
+    {
+        var url = request.RequestUri!;
         try
         {
             using var answer = await _http.SendAsync(request, cancel);
+            if (answer.StatusCode == HttpStatusCode.SwitchingProtocols)
+                return ((int)answer.StatusCode, []);
             await using var stream = await answer.Content.ReadAsStreamAsync(cancel);
             using var bytes = new MemoryStream();
             var buffer = new byte[RelayLimits.Fragment];

@@ -11,6 +11,9 @@ internal sealed class SocketTransport : IRelayTransport
 {
     public const string Path = "/relay/v1/connect";
     private static readonly TimeSpan CloseTime = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long the answer to an upgrade is waited for: what is taken and never answered is no way.</summary>
+    private static readonly TimeSpan UpgradeTime = TimeSpan.FromSeconds(30);
     private readonly ClientWebSocket _socket = new();
     private readonly SemaphoreSlim _sending = new(1);
     private readonly RelayHttp _http;
@@ -45,13 +48,24 @@ internal sealed class SocketTransport : IRelayTransport
         var url = new UriBuilder(new Uri(new Uri(plane.Server), Path.TrimStart('/')));
         url.Scheme = url.Scheme == "https" ? "wss" : "ws";
         var transport = new SocketTransport(http, clock, proof.Nonce);
+        using var patience = new CancellationTokenSource(UpgradeTime, clock);
+        using var until = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancel);
         try
         {
             transport._socket.Options.SetRequestHeader("Authorization", proof.ToString());
-            await transport._socket.ConnectAsync(url.Uri, http.Invoker, cancel);
+            await transport._socket.ConnectAsync(url.Uri, http.Invoker, until.Token);
             if (transport._socket.SubProtocol != RelayLimits.SubProtocol)
                 throw new RelayRefusedException("upgrade", "what answered speaks another protocol than a relay");
             return transport;
+        }
+        catch (Exception fault) when (patience.IsCancellationRequested && !cancel.IsCancellationRequested)
+        {
+            await transport.DisposeAsync();
+            throw new RelayRefusedException(
+                "connect",
+                $"{url.Host} takes connections and answers nothing within 30 seconds",
+                fault
+            );
         }
         catch (WebSocketException fault)
         {

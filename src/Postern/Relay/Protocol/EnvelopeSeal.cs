@@ -10,12 +10,22 @@ internal static class EnvelopeSeal
 {
     private static ReadOnlySpan<byte> Info => "postern-relay/1 envelope"u8;
 
+    /// <summary>A key for one envelope: what can be done before its number is known.</summary>
+    public static MessageKey Agree(P256PublicKey open) => Hpke.Agree(open, Info);
+
     /// <param name="unsealed">The head, whose <see cref="EnvelopeHead.Key"/> and <see cref="EnvelopeHead.Enc"/> are set
     /// here.</param>
-    public static Frame Seal(P256PublicKey open, EnvelopeHead unsealed, RelayedRequest request)
+    public static Frame Seal(P256PublicKey open, EnvelopeHead unsealed, RelayedRequest request) =>
+        Seal(Agree(open), open.Id, unsealed, request.ToBytes());
+
+    /// <param name="once">A key of <see cref="Agree"/> that sealed nothing yet.</param>
+    /// <param name="openId">The id of the plane's key that it was agreed on with.</param>
+    /// <param name="unsealed">As above.</param>
+    /// <param name="request">The bytes of the request.</param>
+    public static Frame Seal(MessageKey once, string openId, EnvelopeHead unsealed, ReadOnlySpan<byte> request)
     {
-        var made = Hpke.Seal(open, Info, Associated(unsealed), request.ToBytes());
-        return new Frame(unsealed with { Key = open.Id, Enc = Base64Url.EncodeToString(made.Enc) }, made.Text);
+        var made = Hpke.Seal(once, Associated(unsealed), request);
+        return new Frame(unsealed with { Key = openId, Enc = Base64Url.EncodeToString(made.Enc) }, made.Text);
     }
 
     /// <summary>Returns null when it was not sealed for this head and this key, or holds no request.</summary>

@@ -29,28 +29,42 @@ internal static class Hpke
         ReadOnlySpan<byte> info,
         ReadOnlySpan<byte> associated,
         ReadOnlySpan<byte> plain
-    )
+    ) => Seal(Agree(recipient, info), associated, plain);
+
+    /// <summary>
+    /// The costly half of <see cref="Seal(P256PublicKey,ReadOnlySpan{byte},ReadOnlySpan{byte},ReadOnlySpan{byte})"/>,
+    /// which needs nothing of the message: a key for one message.
+    /// </summary>
+    public static MessageKey Agree(P256PublicKey recipient, ReadOnlySpan<byte> info)
     {
         using var ephemeral = P256Key.Make();
-        return Seal(ephemeral, recipient, info, associated, plain);
+        return Agree(ephemeral, recipient, info);
     }
 
-    /// <summary>The same under a given key pair, which is of use once only.</summary>
+    /// <summary>The other half. A key seals one message: under it a second one would show both.</summary>
+    public static Sealed Seal(MessageKey once, ReadOnlySpan<byte> associated, ReadOnlySpan<byte> plain)
+    {
+        var text = new byte[plain.Length + TagSize];
+        using var aes = new AesGcm(once.Key, TagSize);
+        aes.Encrypt(once.Nonce, plain, text.AsSpan(0, plain.Length), text.AsSpan(plain.Length), associated);
+        return new Sealed(once.Enc, text);
+    }
+
+    /// <summary>Seals under a given key pair, which is of use once only.</summary>
     internal static Sealed Seal(
         P256Key ephemeral,
         P256PublicKey recipient,
         ReadOnlySpan<byte> info,
         ReadOnlySpan<byte> associated,
         ReadOnlySpan<byte> plain
-    )
+    ) => Seal(Agree(ephemeral, recipient, info), associated, plain);
+
+    private static MessageKey Agree(P256Key ephemeral, P256PublicKey recipient, ReadOnlySpan<byte> info)
     {
         var enc = ephemeral.Public.Point.ToArray();
         var shared = SharedSecret(ephemeral.AgreeWith(recipient), enc, recipient.Point);
         var (key, nonce) = Schedule(shared, info);
-        var text = new byte[plain.Length + TagSize];
-        using var aes = new AesGcm(key, TagSize);
-        aes.Encrypt(nonce, plain, text.AsSpan(0, plain.Length), text.AsSpan(plain.Length), associated);
-        return new Sealed(enc, text);
+        return new MessageKey(enc, key, nonce);
     }
 
     /// <summary>Returns null when it was sealed to another key, for another use, or was altered.</summary>

@@ -44,7 +44,10 @@ internal sealed class Arrivals(
             at.Network,
             at.IsKnown,
             DigestOf(token)
-        );
+        )
+        {
+            OpenKey = at.Plane.OpenKey,
+        };
         return await envelopes.StoreAsync(envelope, Retention) switch
         {
             StoreOutcome.Stored stored => new StoredArrival(at, stored, token),

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Postern.Access;
 using Postern.Http;
 using Postern.Relay.Protocol;
@@ -12,7 +13,8 @@ internal sealed class ConnectRoutes(
     RelayIdentity identity,
     CredentialReader credentials,
     ServerLife life,
-    PlaneEnds ends
+    PlaneEnds ends,
+    PlaneStores stores
 )
 {
     private const string Connection = "/relay/v1/connect";
@@ -38,7 +40,7 @@ internal sealed class ConnectRoutes(
         relay
             .Post(Sending, Credentials.Plane, Proof, Send)
             .WithSummary("Frames from a plane that reaches no WebSocket")
-            .Produces(204, 400, 401, 413, 429);
+            .Produces(204, 400, 401, 409, 413, 429);
         relay
             .Post(RotatePlaneKeys.Path, Credentials.Plane, Proof, Rotate)
             .WithSummary("Other keys of a plane; the old one signs for 24 hours")
@@ -99,8 +101,36 @@ internal sealed class ConnectRoutes(
         var link = connections.Polled(caller);
         return link is not null && await link.BringAsync(frames, http.RequestAborted)
             ? Reply.NoContent
-            : new Refusal(409, "The node polls nothing here, or its connection has ended: poll first", "not_connected");
+            : await NotConnectedAsync(caller.Plane.Plane);
     }
+
+    /// <summary>Tells how the plane stands here, too: whoever asks that without a connection asks this way.</summary>
+    private async Task<Refusal> NotConnectedAsync(string name)
+    {
+        var refusal = new Refusal(
+            409,
+            "The node polls nothing here, or its connection has ended: poll first",
+            "not_connected"
+        );
+        if (await stores.Planes.FindAsync(name) is not { } plane)
+            return refusal;
+        var now = stores.Planes.Now;
+        var oldest = await stores.Envelopes.OldestAsync(name);
+        return refusal with
+        {
+            Extra =
+            [
+                ("time", now / 1000),
+                ("held", plane.IsHeldNow(now)),
+                ("connections", (await stores.Connections.ListAsync(name)).Count),
+                ("backlog", Json(plane.Backlog(oldest?.ReceivedAt))),
+                ("quota", Json(plane.Quota)),
+            ],
+        };
+    }
+
+    private static Action<Utf8JsonWriter> Json<T>(T value) =>
+        json => JsonSerializer.Serialize(json, value, FrameHead.Json);
 
     private async Task<IResult> Rotate(HttpContext http)
     {

@@ -44,10 +44,37 @@ internal sealed class ConnectionStore(Database database)
                 row.Transport,
                 tx.Now
             );
-            if (replaced > 0)
-                tx.Notify(RelayTopics.OfConnections(row.Plane));
+            if (replaced == 0)
+                return true;
+            // What a connection held that is gone is the new one's to take, before its lease runs out.
+            await tx.ExecuteAsync(
+                """
+                UPDATE relay_plane SET holder = NULL, held_at = $2
+                WHERE plane = $1 AND holder IS NOT NULL
+                  AND NOT EXISTS (SELECT 1 FROM relay_connection WHERE plane = $1 AND connection = holder)
+                """,
+                row.Plane,
+                tx.Now
+            );
+            tx.Notify(RelayTopics.OfConnections(row.Plane));
             return true;
         });
+
+    /// <summary>
+    /// At the start on a database of this process alone: connections of the process before are gone, and what they held
+    /// is free.
+    /// </summary>
+    public async Task ForgetOfBeforeAsync()
+    {
+        if (database.IsEmbedded)
+            await database.WriteAsync(async tx =>
+            {
+                await tx.ExecuteAsync(
+                    "UPDATE relay_plane SET holder = NULL, holder_until = 0 WHERE holder IS NOT NULL"
+                );
+                return await tx.ExecuteAsync("DELETE FROM relay_connection");
+            });
+    }
 
     /// <summary>Says that a connection lives; false when it was replaced.</summary>
     public Task<bool> RenewAsync(string plane, string connection) =>

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Postern.Relay.Protocol;
 using Postern.Storage;
 
 namespace Postern.Relay.Server;
@@ -15,55 +14,19 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
     public const long NetworkKnown = 30 * 86_400_000_000L;
 
     /// <summary>A network that is known so long already is not written again.</summary>
-    private const long NetworkFresh = NetworkKnown - 86_400_000_000L;
+    public const long NetworkFresh = NetworkKnown - 86_400_000_000L;
 
     /// <summary>Envelopes that are ended in one transaction.</summary>
     public const int Batch = 200;
 
     private const string AnswerColumns = "id, state, received_at, ended_at, status, headers, body";
+    private readonly ArrivalQueue _arrivals = new(database, identity);
 
+    /// <summary>Stores a request, together with others of its plane that come meanwhile.</summary>
     /// <param name="envelope">What came.</param>
     /// <param name="retention">Microseconds that it waits for an answer at most.</param>
-    public async Task<StoreOutcome> StoreAsync(NewEnvelope envelope, long retention)
-    {
-        var keys = await identity.KeysAsync();
-        return await database.WriteAsync<StoreOutcome>(async tx =>
-        {
-            if (await RelayPlaneStore.LockAsync(tx, envelope.Plane) is not { RevokedAt: null } plane)
-                return new StoreOutcome.NoPlane();
-            var lane = plane.MayHaveFullLane(envelope.Size) ? await LaneAsync(tx, envelope) : default;
-            if (!plane.HasRoomFor(envelope, lane))
-                return new StoreOutcome.Full();
-            var id = Id.New("env", tx.Now);
-            var head = new EnvelopeHead(
-                keys.Relay,
-                plane.Plane,
-                id,
-                plane.NextSeq,
-                envelope.Lane,
-                tx.Now / 1000,
-                (tx.Now + retention) / 1000,
-                "",
-                ""
-            );
-            var open = P256PublicKey.TryParse(plane.OpenKey)!;
-            var frame = EnvelopeSeal.Seal(open, head, envelope.Request).Encode(keys.Current, RelaySignature.ToPlane);
-            await InsertAsync(tx, envelope, head, frame, retention);
-            await CountAsync(tx, plane.Plane, 1, envelope.Size, envelope.IsKnown);
-            tx.Notify(RelayTopics.Of(plane.Plane));
-            var receipt = new EnvelopeReceipt(
-                keys.Relay,
-                plane.Plane,
-                id,
-                plane.NextSeq,
-                tx.Now / 1_000_000,
-                envelope.Request.Method,
-                envelope.Url,
-                EnvelopeReceipt.HashOf(envelope.Request.Body.Span)
-            );
-            return new StoreOutcome.Stored(plane.NextSeq, id, receipt.Encode(keys.Current));
-        });
-    }
+    public Task<StoreOutcome> StoreAsync(NewEnvelope envelope, long retention) =>
+        _arrivals.StoreAsync(envelope, retention);
 
     /// <summary>What has become of an envelope; null when its time is over.</summary>
     public ValueTask<StoredAnswer?> AnswerAsync(string plane, long seq) =>
@@ -86,18 +49,9 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
             )
         );
 
-    /// <summary>
-    /// Commits answers of a plane. An envelope that is gone stays gone; a repeat is settled as the first.
-    /// </summary>
+    /// <summary>Commits answers of a plane, together.</summary>
     public Task<List<SettledAnswer>> SettleAsync(string plane, IReadOnlyList<PlaneAnswer> answers) =>
-        database.WriteAsync(async tx =>
-        {
-            await RelayPlaneStore.LockAsync(tx, plane);
-            var settled = new List<SettledAnswer>(answers.Count);
-            foreach (var answer in answers)
-                settled.Add(await SettleAsync(tx, plane, answer));
-            return settled;
-        });
+        database.WriteAsync(tx => AnswerRows.SettleAsync(tx, plane, answers));
 
     /// <summary>Ends envelopes that wait, some of one plane in one transaction.</summary>
     /// <param name="plane">Whose.</param>
@@ -121,6 +75,7 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
                 below,
                 limit
             );
+            var gone = BacklogChange.None;
             foreach (var (seq, id, size, isKnown) in due)
             {
                 await tx.ExecuteAsync(
@@ -134,11 +89,13 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
                     state,
                     tx.Now
                 );
-                await CountAsync(tx, plane, -1, -size, isKnown);
+                gone += BacklogChange.Of(size, isKnown);
                 tx.Notify(RelayTopics.OfEnvelope(id));
             }
-            if (due.Count > 0)
-                tx.Notify(RelayTopics.Of(plane));
+            if (due.Count == 0)
+                return 0;
+            await RelayPlaneStore.CountAsync(tx, plane, -gone, 0);
+            tx.Notify(RelayTopics.Of(plane));
             return due.Count;
         });
 
@@ -224,117 +181,13 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
             )
         );
 
-    private async ValueTask<SettledAnswer> SettleAsync(Tx tx, string plane, PlaneAnswer answer)
-    {
-        var (head, body) = answer;
-        var found = await tx.FirstAsync(
-            """
-            SELECT id, state, size, is_known, is_signed, network FROM relay_request
-            WHERE plane = $1 AND seq = $2
-            """,
-            r =>
-                (
-                    Id: r.GetString(0),
-                    State: r.GetString(1),
-                    Size: r.GetInt64(2),
-                    IsKnown: r.Flag(3),
-                    IsSigned: r.Flag(4),
-                    Network: r.GetString(5)
-                ),
-            plane,
-            head.Seq
-        );
-        if (found.Id != head.Id)
-            return new SettledAnswer(head.Id, head.Seq, EnvelopeState.Deleted);
-        if (found.State != EnvelopeState.Stored)
-            return new SettledAnswer(head.Id, head.Seq, found.State);
-        // What cannot be passed on is not kept either: its caller is told 502.
-        var isFit = body.Length <= RelayLimits.Answer && head.Status is >= 200 and <= 599;
-        await tx.ExecuteAsync(
-            """
-            UPDATE relay_request
-            SET state = 'answered', frame = NULL, open_seq = NULL, ended_at = $3, status = $4, headers = $5, body = $6
-            WHERE plane = $1 AND seq = $2 AND state = 'stored'
-            """,
-            plane,
-            head.Seq,
-            tx.Now,
-            isFit ? head.Status : 0L,
-            JsonSerializer.Serialize(isFit ? RelayedAnswer.Kept(head.Headers) : []),
-            isFit ? body : []
-        );
-        await CountAsync(tx, plane, -1, -found.Size, found.IsKnown);
-        if (found.IsSigned && head.Status is >= 200 and < 300)
-            await KnowAsync(tx, plane, found.Network);
-        tx.Notify(RelayTopics.OfEnvelope(head.Id));
-        return new SettledAnswer(head.Id, head.Seq, EnvelopeState.Answered);
-    }
-
-    private static ValueTask<int> KnowAsync(Tx tx, string plane, string network) =>
-        tx.ExecuteAsync(
-            """
-            INSERT INTO relay_network (plane, network, until) VALUES ($1, $2, $3)
-            ON CONFLICT (plane, network) DO UPDATE SET until = excluded.until WHERE relay_network.until < $4
-            """,
-            plane,
-            network,
-            tx.Now + NetworkKnown,
-            tx.Now + NetworkFresh
-        );
-
-    private static async ValueTask<(long, long)> LaneAsync(Tx tx, NewEnvelope envelope) =>
-        await tx.FirstAsync(
-            """
-            SELECT COUNT(*), COALESCE(SUM(size), 0) FROM relay_request
-            WHERE plane = $1 AND lane = $2 AND open_seq IS NOT NULL
-            """,
-            r => (r.GetInt64(0), Convert.ToInt64(r.GetValue(1))),
-            envelope.Plane,
-            envelope.Lane
-        );
-
-    private static ValueTask<int> InsertAsync(
-        Tx tx,
-        NewEnvelope envelope,
-        EnvelopeHead head,
-        byte[] frame,
-        long retention
-    ) =>
-        tx.ExecuteAsync(
-            """
-            INSERT INTO relay_request
-              (plane, seq, open_seq, id, lane, network, is_known, is_signed, size, frame, receipt, received_at,
-               expires_at, state, told)
-            VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'stored', 1)
-            """,
-            head.Plane,
-            head.Seq,
-            head.Id,
-            head.Lane,
-            envelope.Network,
-            envelope.IsKnown ? 1L : 0L,
-            envelope.Door.Signed ? 1L : 0L,
-            envelope.Size,
-            frame,
-            envelope.Receipt,
-            tx.Now,
-            tx.Now + retention
-        );
-
-    private static ValueTask<int> CountAsync(Tx tx, string plane, long count, long size, bool isKnown) =>
-        tx.ExecuteAsync(
-            $"""
-            UPDATE relay_plane
-            SET open_count = open_count + $2, open_bytes = open_bytes + $3,
-              next_seq = next_seq + {(count > 0 ? 1 : 0)},
-              unknown_count = unknown_count + $4, unknown_bytes = unknown_bytes + $5
-            WHERE plane = $1
-            """,
-            plane,
-            count,
-            size,
-            isKnown ? 0L : count,
-            isKnown ? 0L : size
+    /// <summary>When the oldest that waits for any plane came, by when it expires; null when none does.</summary>
+    public ValueTask<long?> OldestOfAllAsync() =>
+        database.ReadAsync(tx =>
+            tx.FirstAsync<long?>(
+                "SELECT received_at FROM relay_request WHERE open_seq IS NOT NULL ORDER BY expires_at LIMIT 1",
+                r => r.GetInt64(0)
+            )
         );
 
     private static StoredAnswer MapAnswer(System.Data.Common.DbDataReader r) =>

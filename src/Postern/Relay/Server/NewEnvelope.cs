@@ -17,7 +17,12 @@ internal sealed record NewEnvelope(
     byte[] Receipt
 )
 {
-    public string Lane => Protocol.Lane.Of(Request.Target);
+    public string Lane { get; } = Protocol.Lane.Of(Request.Target);
+
+    /// <summary>
+    /// The plane's key as it was when the request came: sealing is prepared for it. Null: nothing is prepared.
+    /// </summary>
+    public string? OpenKey { get; init; }
 
     public bool IsDecision => Door.Class is DoorEntry.Approvals or DoorEntry.Pages;
 

@@ -36,13 +36,13 @@ internal sealed class PlaneConnection(
     private readonly Channel<FrameHead> _said = Channel.CreateUnbounded<FrameHead>();
     private readonly CancellationTokenSource _end = new();
     private readonly HolderFeed _feed = new(row.Plane, stores.Envelopes);
+    private readonly PlaneGreeting _greeting = new(row, stores, identity, database);
     private RelayPlane _plane = null!;
     private P256PublicKey[] _keys = [];
     private bool _isHolder;
     private bool _isLeaving;
     private long _heldAt;
     private long _renewedAt;
-    private long _pings;
 
     public PlaneLink Link => link;
 
@@ -61,7 +61,7 @@ internal sealed class PlaneConnection(
         try
         {
             _isHolder = await HoldAsync();
-            await SendAsync(new Frame(await ReadyAsync(plane, nonce)));
+            await SendAsync(new Frame(await _greeting.ReadyAsync(plane, nonce, _isHolder, connections.Retention)));
             Task[] loops =
             [
                 UntilEndAsync(ReceiveAsync),
@@ -103,28 +103,6 @@ internal sealed class PlaneConnection(
         {
             await _end.CancelAsync();
         }
-    }
-
-    private async Task<ReadyHead> ReadyAsync(RelayPlane plane, string nonce)
-    {
-        var keys = await identity.KeysAsync();
-        var oldest = await stores.Envelopes.OldestAsync(plane.Plane);
-        var now = await stores.Planes.FindAsync(plane.Plane) ?? plane;
-        return new ReadyHead
-        {
-            Relay = keys.Relay,
-            Plane = plane.Plane,
-            Connection = row.Connection,
-            Nonce = nonce,
-            Time = database.Now / 1000,
-            Holder = _isHolder,
-            Doors = now.DoorsVersion,
-            Open = new OpenNumbers(oldest?.Seq ?? now.NextSeq, now.NextSeq),
-            MaxAgeSeconds = connections.Retention / 1_000_000,
-            Quota = new BacklogQuota(now.Envelopes, now.Bytes),
-            Backlog = new BacklogSize(now.OpenCount, now.OpenBytes, oldest?.ReceivedAt / 1000),
-            NextKey = keys.Next?.Text,
-        };
     }
 
     // What comes.
@@ -240,9 +218,15 @@ internal sealed class PlaneConnection(
 
     private async Task PumpAsync(CancellationToken stop)
     {
-        var sentAt = life.Clock.GetTimestamp();
+        var pingedAt = life.Clock.GetTimestamp();
         while (true)
         {
+            // Also between envelopes: it tells how many wait.
+            if (life.Clock.GetElapsedTime(pingedAt) >= RelayLimits.Ping)
+            {
+                pingedAt = life.Clock.GetTimestamp();
+                Say(await _greeting.PingAsync());
+            }
             var sent = await SayAllAsync(stop);
             try
             {
@@ -253,11 +237,7 @@ internal sealed class PlaneConnection(
             {
                 // It is offered when the database is back.
             }
-            if (sent)
-                sentAt = life.Clock.GetTimestamp();
-            else if (life.Clock.GetElapsedTime(sentAt) >= RelayLimits.Ping)
-                Say(new PingHead(++_pings, database.Now / 1000));
-            else
+            if (!sent)
                 await _toSend.WaitAsync(Look, life.Clock, stop);
         }
     }

@@ -27,6 +27,35 @@ internal static class RelayMeter
         "Connections of planes, by transport"
     );
 
+    private static volatile RelayMeasure _measured = new(0, 0, 0, 0);
+    private static readonly Instrument[] Backlog =
+    [
+        Meter.CreateObservableGauge(
+            "postern.relay.planes",
+            () => _measured.Planes,
+            "{plane}",
+            "Planes that have joined and are not revoked"
+        ),
+        Meter.CreateObservableGauge(
+            "postern.relay.backlog.count",
+            () => _measured.Count,
+            "{request}",
+            "Stored requests that no plane has answered"
+        ),
+        Meter.CreateObservableGauge("postern.relay.backlog.bytes", () => _measured.Bytes, "By", "Bytes of them"),
+        Meter.CreateObservableGauge(
+            "postern.relay.backlog.oldest",
+            () => _measured.OldestSeconds,
+            "s",
+            "How old the oldest of them is"
+        ),
+    ];
+
+    /// <summary>Whether somebody reads what waits: only then is it asked for.</summary>
+    public static bool IsRead => Array.Exists(Backlog, instrument => instrument.Enabled);
+
+    public static void Measured(RelayMeasure measured) => _measured = measured;
+
     public static void Stored() => Envelopes.Add(1);
 
     public static void Refused(int status) => Refusals.Add(1, KeyValuePair.Create("status", (object?)status));

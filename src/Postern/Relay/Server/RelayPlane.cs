@@ -1,3 +1,5 @@
+using Postern.Relay.Protocol;
+
 namespace Postern.Relay.Server;
 
 /// <summary>
@@ -34,7 +36,10 @@ internal sealed record RelayPlane
     public long? RevokedAt { get; init; }
 
     /// <summary>Whether waiting for an answer makes sense: some connection holds it, or did ten seconds ago.</summary>
-    public bool IsHeld(long now) => (Holder is not null && HolderUntil > now) || HeldAt > now - 10_000_000;
+    public bool IsHeld(long now) => IsHeldNow(now) || HeldAt > now - 10_000_000;
+
+    /// <summary>Whether a connection has its lease.</summary>
+    public bool IsHeldNow(long now) => Holder is not null && HolderUntil > now;
 
     /// <summary>Whether one more fits: of a lane, of the unknown, of all; a tenth is kept for decisions.</summary>
     /// <param name="room">What is to be stored.</param>
@@ -48,6 +53,22 @@ internal sealed record RelayPlane
             return false;
         return room.IsKnown || (UnknownCount + 1 <= Envelopes / 4 && UnknownBytes + room.Size <= Bytes / 4);
     }
+
+    /// <summary>The same plane with more stored.</summary>
+    public RelayPlane With(BacklogChange more) =>
+        this with
+        {
+            NextSeq = NextSeq + more.Count,
+            OpenCount = OpenCount + more.Count,
+            OpenBytes = OpenBytes + more.Bytes,
+            UnknownCount = UnknownCount + more.UnknownCount,
+            UnknownBytes = UnknownBytes + more.UnknownBytes,
+        };
+
+    public BacklogQuota Quota => new(Envelopes, Bytes);
+
+    /// <param name="oldest">When the oldest that waits came, in microseconds since 1970.</param>
+    public BacklogSize Backlog(long? oldest) => new(OpenCount, OpenBytes, oldest / 1000);
 
     /// <summary>Whether a lane could be at its half: only then is it counted.</summary>
     public bool MayHaveFullLane(long size) => OpenCount + 1 > Envelopes / 2 || OpenBytes + size > Bytes / 2;

@@ -169,6 +169,39 @@ internal sealed class RelayPlaneStore(Database database)
             tx.Notify(RelayTopics.OfConnections(plane));
     }
 
+    /// <summary>Counts what has come or gone, under the plane's lock.</summary>
+    /// <param name="tx">The transaction.</param>
+    /// <param name="plane">Whose.</param>
+    /// <param name="change">What has come, less what has gone.</param>
+    /// <param name="numbers">How many numbers were given away.</param>
+    public static ValueTask<int> CountAsync(Tx tx, string plane, BacklogChange change, long numbers) =>
+        tx.ExecuteAsync(
+            """
+            UPDATE relay_plane
+            SET open_count = open_count + $2, open_bytes = open_bytes + $3, unknown_count = unknown_count + $4,
+              unknown_bytes = unknown_bytes + $5, next_seq = next_seq + $6
+            WHERE plane = $1
+            """,
+            plane,
+            change.Count,
+            change.Bytes,
+            change.UnknownCount,
+            change.UnknownBytes,
+            numbers
+        );
+
+    /// <summary>What waits for all planes.</summary>
+    public ValueTask<(long Planes, long Count, long Bytes)> BacklogAsync() =>
+        database.ReadAsync(tx =>
+            tx.FirstAsync(
+                """
+                SELECT COUNT(*), COALESCE(SUM(open_count), 0), COALESCE(SUM(open_bytes), 0)
+                FROM relay_plane WHERE revoked_at IS NULL
+                """,
+                r => (r.GetInt64(0), Convert.ToInt64(r.GetValue(1)), Convert.ToInt64(r.GetValue(2)))
+            )
+        );
+
     /// <summary>A new list of doors; returns the version that is kept, which may be a higher one.</summary>
     public Task<long> SetDoorsAsync(string plane, long version, byte[] doors) =>
         database.WriteAsync(async tx =>

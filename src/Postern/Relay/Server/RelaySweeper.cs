@@ -7,7 +7,7 @@ namespace Postern.Relay.Server;
 /// <summary>Ends envelopes whose time is over, and removes what was kept long enough.</summary>
 internal sealed class RelaySweeper(
     Database database,
-    EnvelopeStore envelopes,
+    PlaneStores stores,
     PageStore pages,
     Projects projects,
     PosternOptions options,
@@ -16,11 +16,21 @@ internal sealed class RelaySweeper(
 ) : PollingLoop(clock, log)
 {
     private const long Day = 86_400_000_000;
+    private const long MeasureEvery = 10_000_000;
+    private long _measuredAt;
+
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        // Before the first plane can connect.
+        await stores.Connections.ForgetOfBeforeAsync();
+        await base.StartAsync(cancellationToken);
+    }
 
     protected override async Task PollAsync(CancellationToken stop)
     {
-        foreach (var plane in await envelopes.OverdueAsync(Page))
+        foreach (var plane in await stores.Envelopes.OverdueAsync(Page))
             await OneAsync(plane, () => ExpireAsync(plane, stop));
+        await MeasureAsync();
     }
 
     protected override async Task SweepAsync(CancellationToken stop)
@@ -30,13 +40,24 @@ internal sealed class RelaySweeper(
         await OneAsync("relay_request", () => RemoveAsync("relay_request", "plane, seq", "ended_at", kept, stop));
         await OneAsync("relay_nonce", () => RemoveAsync("relay_nonce", "plane, nonce", "until", now, stop));
         await OneAsync("relay_network", () => RemoveAsync("relay_network", "plane, network", "until", now, stop));
-        await OneAsync("relay_code", () => RemoveAsync("relay_code", "code", "until", now - (30 * Day), stop));
         await OneAsync("relay_page", () => pages.SweepAsync(stop));
+        await OneAsync("relay_code", () => RemoveAsync("relay_code", "code", "until", now - (30 * Day), stop));
         var dead = now - Day;
         await OneAsync(
             "relay_connection",
             () => RemoveAsync("relay_connection", "plane, connection", "seen_at", dead, stop)
         );
+    }
+
+    /// <summary>What waits here, for whoever reads metrics: nobody does, and nothing is asked.</summary>
+    private async Task MeasureAsync()
+    {
+        if (!RelayMeter.IsRead || database.Now - _measuredAt < MeasureEvery)
+            return;
+        _measuredAt = database.Now;
+        var (planes, count, bytes) = await stores.Planes.BacklogAsync();
+        var oldest = count == 0 ? null : await stores.Envelopes.OldestOfAllAsync();
+        RelayMeter.Measured(new RelayMeasure(planes, count, bytes, oldest is { } at ? (database.Now - at) / 1e6 : 0));
     }
 
     private async Task ExpireAsync(string plane, CancellationToken stop)
@@ -45,7 +66,7 @@ internal sealed class RelaySweeper(
         int ended;
         do
         {
-            ended = await envelopes.EndAsync(
+            ended = await stores.Envelopes.EndAsync(
                 plane,
                 EnvelopeState.Expired,
                 database.Now,
