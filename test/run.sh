@@ -11,6 +11,10 @@ command -v curl >/dev/null || need+=(curl)
 command -v chromium >/dev/null || need+=(chromium)
 command -v pgbouncer >/dev/null || need+=(pgbouncer)
 command -v systemd-analyze >/dev/null || need+=(systemd)
+[ -x /usr/sbin/nginx ] || need+=(nginx)
+[ -x /usr/sbin/haproxy ] || need+=(haproxy)
+[ -x /usr/bin/tinyproxy ] || need+=(tinyproxy)
+command -v ip >/dev/null && command -v ss >/dev/null || need+=(iproute2)
 if [ ${#need[@]} -gt 0 ]; then
   sudo=$([ "$(id -u)" = 0 ] || command -v sudo)
   $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq "${need[@]}" >/dev/null || { echo "could not install: ${need[*]}"; exit 1; }

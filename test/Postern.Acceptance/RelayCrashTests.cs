@@ -13,7 +13,7 @@ namespace Postern.Acceptance;
 /// </summary>
 public sealed class RelayCrashTests
 {
-    private const int Kills = 12;
+    private static readonly int Kills = CrashRounds.Of(12);
     private const int Senders = 8;
 
     [Theory]
@@ -78,6 +78,9 @@ public sealed class RelayCrashTests
             var numbers = judged.Keys.Select(k => int.Parse(k.Split(' ')[1])).ToList();
             Assert.Empty(acknowledged.Keys.Except(numbers));
             Assert.Equal(numbers.Count, numbers.Distinct().Count());
+            TestContext.Current.TestOutputHelper?.WriteLine(
+                $"{Kills} kills, {acknowledged.Count} acknowledged, {numbers.Count} judged, none twice"
+            );
         }
         finally
         {

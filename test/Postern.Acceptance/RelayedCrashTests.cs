@@ -13,7 +13,7 @@ namespace Postern.Acceptance;
 /// </summary>
 public sealed class RelayedCrashTests
 {
-    private const int Kills = 8;
+    private static readonly int Kills = CrashRounds.Of(8);
     private const int Senders = 4;
     private const int OfRound = 15;
 
@@ -39,10 +39,9 @@ public sealed class RelayedCrashTests
         var plane = await ServerProcess.StartAsync($"{ofPlane} --relay {text.Trim()}", environment);
         var rootKey = plane.RootKey;
         using var http = plane.Client(rootKey);
-        (await http.PutAsJsonAsync("/api/v1/agents/idle", new { kind = "pull" })).EnsureSuccessStatusCode();
         var trigger = new
         {
-            agent = "idle",
+            agent = "echo",
             promptTemplate = "{{body}}",
             maxInFlight = 1000,
         };
@@ -94,6 +93,9 @@ public sealed class RelayedCrashTests
             .GetInt32();
         // What was sent and not acknowledged may have been stored before the relay died.
         Assert.InRange(effects, acknowledged, acknowledged + unsure);
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{Kills} kills, {acknowledged} acknowledged, {unsure} unsure, {effects} effects"
+        );
         await plane.DisposeAsync();
         await relay.DisposeAsync();
         Directory.Delete(outside, recursive: true);

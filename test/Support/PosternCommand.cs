@@ -5,7 +5,7 @@ namespace Postern.Support;
 /// <summary>The program, run to its end.</summary>
 internal static class PosternCommand
 {
-    private static string Path { get; } = System.IO.Path.Combine(AppContext.BaseDirectory, "postern.dll");
+    public static string Path { get; } = System.IO.Path.Combine(AppContext.BaseDirectory, "postern.dll");
 
     /// <summary>
     /// Of the environment, for the start itself: how many files and sockets the program may have open.

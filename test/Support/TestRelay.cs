@@ -17,6 +17,7 @@ namespace Postern.Support;
 /// </summary>
 internal sealed class TestRelay : IAsyncDisposable
 {
+    private readonly Dictionary<string, int> _answered = new(StringComparer.Ordinal);
     private readonly Channel<TestRelayConnection> _connections = Channel.CreateUnbounded<TestRelayConnection>();
     private readonly string _codeId = new('a', 26);
     private readonly string _secret = EnrolmentCode.NewSecret();
@@ -130,7 +131,7 @@ internal sealed class TestRelay : IAsyncDisposable
     public int CountAnswers(string id)
     {
         lock (Answers)
-            return Answers.Count(a => a.Head.Id == id);
+            return _answered.GetValueOrDefault(id);
     }
 
     internal void Took(DoorsHead head, ReadOnlyMemory<byte> body) =>
@@ -142,7 +143,10 @@ internal sealed class TestRelay : IAsyncDisposable
     internal void Took(AnswerHead head, ReadOnlyMemory<byte> body)
     {
         lock (Answers)
+        {
             Answers.Add((head, body.ToArray()));
+            _answered[head.Id] = _answered.GetValueOrDefault(head.Id) + 1;
+        }
     }
 
     private async Task TakeAsync(HttpContext http)

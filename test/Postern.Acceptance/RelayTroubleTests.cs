@@ -1,0 +1,17 @@
+namespace Postern.Acceptance;
+
+/// <summary>What nobody says: lines that are thin, half open or idle, and nodes that stand still.</summary>
+public sealed class RelayTroubleTests(RelayTroubleScenes scenes) : IClassFixture<RelayTroubleScenes>
+{
+    [Fact]
+    public Task A_line_of_64_kbit_carries_a_body_that_takes_longer_than_any_silence() => scenes.ThinLine;
+
+    [Fact]
+    public Task A_half_open_connection_is_noticed_on_both_sides_and_loses_nothing() => scenes.HalfOpen;
+
+    [Fact]
+    public Task A_limit_of_20_idle_seconds_ends_no_connection() => scenes.Idle;
+
+    [Fact]
+    public Task Of_two_nodes_a_side_one_may_stand_still_and_one_be_drained() => scenes.Nodes;
+}

@@ -1,0 +1,80 @@
+using System.Diagnostics;
+
+namespace Postern.Support;
+
+/// <summary>
+/// A network of its own for a process, as Linux has it: one wire to this machine, no route to anywhere else. A machine
+/// that forbids them is a failure, never a silent pass.
+/// </summary>
+internal sealed class NetworkNamespace : IAsyncDisposable
+{
+    private readonly string _name;
+    private readonly string _wire;
+
+    private NetworkNamespace(string name, string wire, string outside) =>
+        (_name, _wire, Outside) = (name, wire, outside);
+
+    /// <summary>This machine's address on the wire.</summary>
+    public string Outside { get; }
+
+    public static async Task<NetworkNamespace> MakeAsync()
+    {
+        var number = Random.Shared.Next(1, 16_000);
+        var (name, wire, inner) = ($"postern{number}", $"po{number}", $"pi{number}");
+        // A network of four addresses, of those that are kept for tests of networks (RFC 2544).
+        var (third, fourth) = (number / 64, number % 64 * 4);
+        var made = new NetworkNamespace(name, wire, $"198.18.{third}.{fourth + 1}");
+        foreach (
+            var command in (string[])
+                [
+                    $"netns add {name}",
+                    $"link add {wire} type veth peer name {inner} netns {name}",
+                    $"addr add {made.Outside}/30 dev {wire}",
+                    $"link set {wire} up",
+                    $"-n {name} addr add 198.18.{third}.{fourth + 2}/30 dev {inner}",
+                    $"-n {name} link set {inner} up",
+                    $"-n {name} link set lo up",
+                ]
+        )
+            await IpAsync(command);
+        return made;
+    }
+
+    /// <summary>A program that runs another one in there.</summary>
+    public async Task<string> ProgramAsync(string folder, string program)
+    {
+        var script = Path.Combine(folder, "inside.sh");
+        await File.WriteAllTextAsync(script, $"#!/bin/sh\nexec ip netns exec {_name} {program} \"$@\"\n");
+        File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        return script;
+    }
+
+    /// <summary>Runs a command in there, and returns what it prints.</summary>
+    public Task<string> RunAsync(string command) => IpAsync($"netns exec {_name} {command}");
+
+    public async ValueTask DisposeAsync()
+    {
+        await IpAsync($"netns del {_name}");
+        // The wire has gone with its other end, or goes now.
+        if (Directory.Exists("/sys/class/net/" + _wire))
+            await IpAsync($"link del {_wire}");
+    }
+
+    private static async Task<string> IpAsync(string arguments)
+    {
+        var isRoot = Environment.UserName == "root";
+        var start = new ProcessStartInfo(isRoot ? "ip" : "sudo", (isRoot ? "" : "-n ip ") + arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(start)!;
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException(
+                $"This machine lets nobody make a network namespace, which this test needs: ip {arguments}: {await error}"
+            );
+        return await output;
+    }
+}
