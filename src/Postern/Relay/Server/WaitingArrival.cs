@@ -19,14 +19,16 @@ internal sealed class WaitingArrival(NewEnvelope envelope, long retention)
     public TaskCompletionSource<PlacedEnvelope> Outcome { get; } =
         new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Does what needs no number: outside of the transaction, and for each request beside the others.</summary>
+    /// <summary>Does what needs no number: outside of the transaction, for each request beside the others.</summary>
     public void Prepare()
     {
         if (P256PublicKey.TryParse(envelope.OpenKey) is { } open)
             _prepared = EnvelopeSeal.Agree(open);
     }
 
-    /// <summary>The envelope as it is stored and sent. A transaction that is run again seals under another key.</summary>
+    /// <summary>
+    /// The envelope as it is stored and sent. A transaction that is run again seals under another key.
+    /// </summary>
     /// <param name="open">The plane's key under its lock.</param>
     /// <param name="head">What names it.</param>
     /// <param name="relay">The relay's key.</param>
