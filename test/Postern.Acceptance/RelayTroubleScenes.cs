@@ -49,7 +49,7 @@ public sealed class RelayTroubleScenes : IDisposable
             o => o.Relay.Transport = "websocket"
         );
         var before = line.Passed;
-        // A door that takes so much: it is not signed, and the server says so once it has all of it.
+        // A door that takes so much. It is not signed, as the server says once it has all.
         var stored = await scene.Relay.PostAsync(
             scene.At("/api/v1/runs/run_none/status"),
             $"{{\"text\":\"{new string('x', size - 11)}\"}}",
@@ -61,7 +61,7 @@ public sealed class RelayTroubleScenes : IDisposable
         Assert.Equal(1, (await scene.ConnectionAsync()).GetProperty("connects").GetInt64());
     }
 
-    /// <summary>Nothing gets through and nobody is told: both sides notice, and the next connection has it all.</summary>
+    /// <summary>Nothing gets through and nobody is told: both sides notice; the next connection has it all.</summary>
     private static async Task HalfOpenAsync()
     {
         CuttingProxy line = null!;

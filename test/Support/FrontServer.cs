@@ -33,7 +33,10 @@ internal sealed class FrontServer : IAsyncDisposable
                       client_body_temp_path {{folder}}/body; proxy_temp_path {{folder}}/proxy;
                       fastcgi_temp_path {{folder}}/fastcgi; uwsgi_temp_path {{folder}}/uwsgi;
                       scgi_temp_path {{folder}}/scgi;
-                      server { listen 127.0.0.1:{{port}}; location / { proxy_pass http://127.0.0.1:{{target}}; {{more}} } }
+                      server {
+                        listen 127.0.0.1:{{port}};
+                        location / { proxy_pass http://127.0.0.1:{{target}}; {{more}} }
+                      }
                     }
                     """,
                     ["-p", folder, "-e", Path.Combine(folder, "error.log"), "-c", Path.Combine(folder, "nginx.conf")]

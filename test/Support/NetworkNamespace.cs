@@ -73,7 +73,7 @@ internal sealed class NetworkNamespace : IAsyncDisposable
         await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
         if (process.ExitCode != 0)
             throw new InvalidOperationException(
-                $"This machine lets nobody make a network namespace, which this test needs: ip {arguments}: {await error}"
+                $"This test needs a network namespace, and this machine gives none: ip {arguments}: {await error}"
             );
         return await output;
     }
