@@ -15,7 +15,7 @@ public sealed class ConsolePageTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _server = await TestServer.StartAsync();
+        _server = await TestServer.StartAsync(set: o => o.Relay.DangerousPlainHttp = true);
         _browser = await ConsoleBrowser.StartAsync(_server);
     }
 
@@ -34,8 +34,13 @@ public sealed class ConsolePageTests : IAsyncLifetime
             ("/approvals", null),
             ("/deliveries", null),
             ("/triggers", null),
-            ("/bulk", null)
+            ("/bulk", null),
+            ("/relay", null)
         );
+        await using var relay = await TestRelay.StartAsync();
+        relay.Ready = r => r with { Backlog = new(8_412, 9_300_000, r.Time - 5_400_000) };
+        await relay.JoinAsync(_server);
+        await relay.ConnectionAsync();
         await _server.StartSessionAsync("hello");
         await _server.SayAsync("hello", "Hello, door. See https://example.com/a?b=c.");
         var asking = await Asking.PrepareAsync(_server);
@@ -75,6 +80,7 @@ public sealed class ConsolePageTests : IAsyncLifetime
             ("?chart=commit", null),
             ("?chart=runs&span=48h", null),
             ("/server", "server"),
+            ("/relay", "relay"),
             ("/runs", "runs"),
             ("/runs?phase=failed", null),
             ("/runs?agent=nobody", null),

@@ -219,6 +219,7 @@ public sealed class ConsoleContract
         foreach (
             var path in (string[])
                 [
+                    "/relay",
                     "/doors",
                     "/doors?key=" + id,
                     "/doors?scopes=read:runs&outcome=closed",

@@ -18,6 +18,7 @@ internal static class ConsoleDoorRequests
         add("POST /console/sign-out", _ => FormAsync(null, "/sign-out"));
         add("GET /console/find", _ => PageAsync(null, "/find"));
         add("GET /console/server", _ => PageAsync("admin", "/server"));
+        add("GET /console/relay", _ => PageAsync("admin", "/relay"));
         foreach (var list in (string[])["sessions", "runs", "approvals", "deliveries", "triggers"])
             add($"GET /console/{list}/live", _ => PageAsync("read:" + list, $"/{list}/live"));
         add("GET /console/runs", _ => PageAsync("read:runs", "/runs"));

@@ -69,6 +69,7 @@ internal sealed class ConsoleRoutes(PosternOptions options, PageWriter writer, I
             .AddSingleton<IPages, ListStreams>()
             .AddSingleton<ServerModelReader>()
             .AddSingleton<IPages, ServerPages>()
+            .AddSingleton<IPages, RelayPages>()
             .AddSingleton<ExactFinds>()
             .AddSingleton<NamedFinds>()
             .AddSingleton<KeyFinds>()

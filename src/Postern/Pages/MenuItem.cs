@@ -33,7 +33,10 @@ internal sealed record MenuItem(string Path, string Label, string Icon, long Cou
             yield return new("/audit", "Audit", "log");
         }
         if (context.MayAdmin && context.IsDefaultProject)
+        {
             yield return new("/server", "Server", "tools");
+            yield return new("/relay", "Relay", "link-external");
+        }
         if (MayBulk(context))
             yield return new("/bulk", "Many at once", "sync");
     }

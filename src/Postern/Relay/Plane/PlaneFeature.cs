@@ -23,6 +23,7 @@ internal static class PlaneFeature
             .AddSingleton<PlaneParts>()
             .AddSingleton<PlaneEnrolment>()
             .AddSingleton<PageAnswerRoutes>()
+            .AddSingleton<PlaneStates>()
             .AddSingleton<PlaneRoutes>();
         services.AddBackground<PlaneKeeper>();
         return services;

@@ -4,7 +4,7 @@ using Postern.Http;
 namespace Postern.Relay.Plane;
 
 /// <summary>What a server says of the relays that it has joined.</summary>
-internal sealed class PlaneRoutes(PlaneStore store, PlaneKeeper keeper, Projects projects)
+internal sealed class PlaneRoutes(PlaneStates states, Projects projects)
 {
     public void Map(Doors doors) =>
         doors
@@ -19,13 +19,12 @@ internal sealed class PlaneRoutes(PlaneStore store, PlaneKeeper keeper, Projects
     {
         if (!caller.Allows(RequiredScope.FullAdmin) || caller.Project != await projects.DefaultAsync())
             return ProblemFormat.Instance.Forbidden("admin");
-        return Reply.Ok(new Page<PlaneView>([.. (await store.ListAsync()).Select(ViewOf)], null));
+        return Reply.Ok(new Page<PlaneView>([.. (await states.ListAsync()).Select(ViewOf)], null));
     }
 
-    private PlaneView ViewOf(JoinedPlane plane)
+    private static PlaneView ViewOf(PlaneState state)
     {
-        var link = keeper.Links.FirstOrDefault(l => l.Plane.Relay == plane.Relay);
-        var standing = link?.Standing ?? new PlaneStanding();
+        var (plane, standing, clockOff) = state;
         return new PlaneView(
             plane.Relay,
             plane.Plane,
@@ -42,7 +41,7 @@ internal sealed class PlaneRoutes(PlaneStore store, PlaneKeeper keeper, Projects
                 standing.FailedAt,
                 standing.Why,
                 PlaneBacklogView.Of(standing.Backlog, standing.Quota),
-                (link?.ClockOff ?? 0) / 1000,
+                clockOff / 1000,
                 standing.Answered,
                 standing.Reconnects
             )
