@@ -38,7 +38,7 @@ internal sealed class RelayedScene : IAsyncDisposable
         TimeSpan clockOff = default
     )
     {
-        var scene = new RelayedScene(await RelayNode.StartAsync(backend));
+        var scene = new RelayedScene(await RelayNode.StartAsync(backend, o => o.RelayServer.Envelopes = 20_000));
         var (what, port) = await between(PostgresServer.FreePort(), new Uri(scene.Relay.Url).Port);
         scene._more.Add(what);
         scene.Server = await TestServer.StartAsync(
