@@ -5,6 +5,7 @@ OUT ?= artifacts/publish
 SEED ?= 1
 MINUTES ?= 2
 DATABASE ?= both
+FAULTS ?=
 
 .PHONY: run test lint format bench chaos soak measure publish deb tool docs clean
 
@@ -27,9 +28,9 @@ format: ## the code as `make lint` wants it
 bench: ## starts the server and what it is compared with, prints the ratios
 	bash bench/run.sh
 
-chaos: ## everybody who uses the server, under faults: docs/reliability.md. SEED=n MINUTES=m DATABASE=sqlite|postgres|patroni
+chaos: ## everybody who uses the server, under faults: docs/reliability.md. SEED=n MINUTES=m DATABASE=sqlite|postgres|patroni FAULTS=A,B
 	dotnet build test/Postern.Chaos -c Release -v quiet -nologo
-	test/Postern.Chaos/bin/Release/net10.0/Postern.Chaos SEED=$(SEED) MINUTES=$(MINUTES) DATABASE=$(DATABASE)
+	test/Postern.Chaos/bin/Release/net10.0/Postern.Chaos SEED=$(SEED) MINUTES=$(MINUTES) DATABASE=$(DATABASE) FAULTS=$(FAULTS)
 
 soak: ## the same on three PostgreSQL under Patroni, whose primary is taken away. MINUTES=m SEED=n
 	$(MAKE) chaos DATABASE=patroni SEED=$(SEED) MINUTES=$(MINUTES)

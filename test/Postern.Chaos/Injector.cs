@@ -34,7 +34,7 @@ internal sealed class Injector(
                 var wait = planned.At - TimeSpan.FromMilliseconds(ledger.Now);
                 if (wait > TimeSpan.Zero)
                     await Task.Delay(wait, stop);
-                else if (wait < -Lateness)
+                else if (wait < -Lateness && !planned.IsAskedFor)
                     continue; // Those before it took long: the simulation ends in its time.
                 var began = ledger.Now;
                 var done = await InjectAsync(planned);

@@ -5,7 +5,8 @@ using System.Text;
 namespace Postern.Chaos;
 
 /// <summary>What is asked for on the command line.</summary>
-internal sealed record Options(int Seed, double Minutes, string[] Databases)
+/// <param name="Faults">These alone, once each in this order; none means as the seed gives.</param>
+internal sealed record Options(int Seed, double Minutes, string[] Databases, IReadOnlyList<Fault> Faults)
 {
     public static Options Of(string[] arguments)
     {
@@ -19,7 +20,13 @@ internal sealed record Options(int Seed, double Minutes, string[] Databases)
         return new(
             int.Parse(given.GetValueOrDefault("SEED", "1"), CultureInfo.InvariantCulture),
             double.Parse(given.GetValueOrDefault("MINUTES", "2"), CultureInfo.InvariantCulture),
-            database == "both" ? ["sqlite", "postgres"] : [database]
+            database == "both" ? ["sqlite", "postgres"] : [database],
+            [.. given.GetValueOrDefault("FAULTS", "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(FaultOf)]
         );
     }
+
+    private static Fault FaultOf(string name) =>
+        Enum.TryParse<Fault>(name, out var fault)
+            ? fault
+            : throw new FormatException("FAULTS are some of " + string.Join(", ", Enum.GetNames<Fault>()));
 }

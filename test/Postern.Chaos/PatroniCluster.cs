@@ -11,6 +11,7 @@ namespace Postern.Chaos;
 internal sealed class PatroniCluster : IAsyncDisposable
 {
     private const int Members = 3;
+    private const string SuperuserPassword = "simulation";
     private readonly string _folder;
     private readonly string _bin;
     private readonly int _etcdPort = PostgresServer.FreePort();
@@ -54,17 +55,30 @@ internal sealed class PatroniCluster : IAsyncDisposable
         }
     }
 
-    public string ConnectionString(string database) =>
-        $"Host=127.0.0.1;Port={Port};Username=postern;Database={database};Timeout=5";
-
+    /// <summary>Makes the server's user and his database, as docs/scale.md says.</summary>
     public async Task<string> CreateDatabaseAsync()
     {
-        await using var connection = new NpgsqlConnection(ConnectionString("postgres") + ";Pooling=false");
+        await using var connection = new NpgsqlConnection(Superuser(seconds: 30));
         await connection.OpenAsync();
-        await using var command = new NpgsqlCommand("CREATE DATABASE chaos", connection);
-        await command.ExecuteNonQueryAsync();
-        return ConnectionString("chaos");
+        foreach (
+            var sql in (string[])
+                [
+                    $"CREATE ROLE postern LOGIN PASSWORD '{SuperuserPassword}'",
+                    "CREATE DATABASE postern OWNER postern",
+                ]
+        )
+        {
+            await using var command = new NpgsqlCommand(sql, connection);
+            await command.ExecuteNonQueryAsync();
+        }
+        return ConnectionString("postern", "postern");
     }
+
+    private string Superuser(int seconds) =>
+        ConnectionString("postgres", "postgres") + $";Pooling=false;Command Timeout={seconds}";
+
+    private string ConnectionString(string user, string database) =>
+        $"Host=127.0.0.1;Port={Port};Username={user};Password={SuperuserPassword};Database={database};Timeout=5";
 
     /// <summary>The primary's machine fails: Patroni and PostgreSQL are gone at once. Returns its number.</summary>
     public async Task<int> KillPrimaryAsync()
@@ -213,9 +227,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
     {
         try
         {
-            await using var connection = new NpgsqlConnection(
-                ConnectionString("postgres") + ";Pooling=false;Command Timeout=2"
-            );
+            await using var connection = new NpgsqlConnection(Superuser(seconds: 2));
             await connection.OpenAsync();
             await using var command = new NpgsqlCommand(
                 "CREATE TABLE IF NOT EXISTS looked (at timestamptz); INSERT INTO looked SELECT now(); "
@@ -267,77 +279,39 @@ internal sealed class PatroniCluster : IAsyncDisposable
     private string ConfigurationOf(int member) => Path.Combine(_folder, $"m{member}.yml");
 
     private string Configuration(int i) =>
-        $$"""
-            scope: postern
-            name: m{{i}}
-            restapi:
-              listen: 127.0.0.1:{{_restPorts[i]}}
-              connect_address: 127.0.0.1:{{_restPorts[i]}}
-            etcd3:
-              host: 127.0.0.1:{{_etcdPort}}
-            bootstrap:
-              dcs:
-                ttl: 20
-                loop_wait: 1
-                retry_timeout: 3
-                maximum_lag_on_failover: 1048576
-                primary_start_timeout: 0
-                synchronous_mode: true
-                synchronous_mode_strict: true
-                postgresql:
-                  use_pg_rewind: true
-                  use_slots: true
-                  parameters:
-                    max_connections: 150
-                    wal_keep_size: 256MB
-              initdb:
-                - encoding: UTF8
-                - locale: C
-                - data-checksums
-              pg_hba:
-                - host all all 127.0.0.1/32 trust
-                - host replication all 127.0.0.1/32 trust
-            postgresql:
-              listen: 127.0.0.1:{{_ports[i]}}
-              connect_address: 127.0.0.1:{{_ports[i]}}
-              data_dir: {{_folder}}/m{{i}}
-              bin_dir: {{_bin}}
-              pgpass: {{_folder}}/pgpass{{i}}
-              authentication:
-                superuser: {username: postern}
-                replication: {username: postern}
-                rewind: {username: postern}
-              parameters:
-                unix_socket_directories: {{_folder}}
-                logging_collector: 'on'
-                log_directory: {{_folder}}
-                log_filename: m{{i}}.log
-                log_rotation_age: 0
-                log_rotation_size: 0
-            watchdog:
-              mode: 'off'
-            """;
+        Template.Fill(
+            "packaging/cluster/patroni.yml",
+            new Dictionary<string, string>
+            {
+                ["NAME"] = $"m{i}",
+                ["ADDRESS"] = "127.0.0.1",
+                ["NETWORK"] = "127.0.0.1/32",
+                ["PORT"] = $"{_ports[i]}",
+                ["REST_PORT"] = $"{_restPorts[i]}",
+                ["ETCD"] = $"127.0.0.1:{_etcdPort}",
+                ["DATA"] = $"{_folder}/m{i}",
+                ["BIN"] = _bin,
+                ["SUPERUSER_PASSWORD"] = SuperuserPassword,
+                ["REPLICATION_PASSWORD"] = "the password of the followers",
+                ["SOCKETS"] = _folder,
+                ["LOGS"] = _folder,
+                ["WATCHDOG"] = "'off'",
+            }
+        );
 
     private string HaproxyConfiguration() =>
-        $"""
-            defaults
-              mode tcp
-              timeout connect 2s
-              timeout client 1h
-              timeout server 1h
-              timeout check 1s
-            listen primary
-              bind 127.0.0.1:{Port}
-              maxconn 500
-              option httpchk OPTIONS /primary
-              http-check expect status 200
-              default-server inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
-            {string.Join('\n', _ports.Zip(_restPorts, ServerOf))}
-
-            """;
+        Template.Fill(
+            "packaging/cluster/haproxy.cfg",
+            new Dictionary<string, string>
+            {
+                ["ADDRESS"] = "127.0.0.1",
+                ["PORT"] = $"{Port}",
+                ["SERVERS"] = string.Join("\n  ", _ports.Zip(_restPorts, ServerOf)),
+            }
+        );
 
     private static string ServerOf(int port, int restPort) =>
-        $"  server m{port} 127.0.0.1:{port} check port {restPort}";
+        $"server m{port} 127.0.0.1:{port} check port {restPort}";
 
     /// <summary>As the user postgres when this is root. The process is the program's own.</summary>
     private static Process Start(string program, params string[] arguments)

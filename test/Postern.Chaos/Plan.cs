@@ -8,7 +8,7 @@ namespace Postern.Chaos;
 /// The one source of chance. Each actor takes a generator of its own, by its name, so that what one does is the same
 /// for a seed whatever the others do. What a seed cannot repeat is time: which request meets which fault.
 /// </summary>
-internal sealed class Plan(int seed, string database)
+internal sealed class Plan(Options options, string database)
 {
     private static readonly Fault[] Everywhere =
     [
@@ -44,17 +44,33 @@ internal sealed class Plan(int seed, string database)
         Fault.SwitchOver,
     ];
 
-    public int Seed => seed;
+    private static readonly TimeSpan Two = TimeSpan.FromSeconds(2);
+
+    public int Seed => options.Seed;
 
     public string Database => database;
 
     public Random RandomOf(string name) =>
-        new(BitConverter.ToInt32(SHA256.HashData(Encoding.UTF8.GetBytes($"{seed}/{database}/{name}"))));
+        new(BitConverter.ToInt32(SHA256.HashData(Encoding.UTF8.GetBytes($"{Seed}/{database}/{name}"))));
 
-    /// <summary>Every kind of fault comes once in each round, in an order that the seed gives.</summary>
+    /// <summary>
+    /// Every kind of fault comes once in each round, in an order that the seed gives. Those that were asked for come
+    /// once each, one after the other, however long it takes.
+    /// </summary>
     public List<PlannedFault> Faults(TimeSpan whole, int nodes)
     {
         var random = RandomOf("faults");
+        if (options.Faults.Count > 0)
+            return
+            [
+                .. options.Faults.Select(
+                    (fault, i) =>
+                        new PlannedFault(TimeSpan.FromSeconds(2 + (3 * i)), fault, i % nodes, Two, random.Next())
+                        {
+                            IsAskedFor = true,
+                        }
+                ),
+            ];
         var kinds = Everywhere
             .Concat(
                 database switch

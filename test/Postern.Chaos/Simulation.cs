@@ -9,8 +9,11 @@ namespace Postern.Chaos;
 /// One simulation on one database: the nodes are started, everybody acts while faults come and go, then the faults are
 /// healed, what waits comes to its end, and the auditor looks at everything.
 /// </summary>
-internal sealed class Simulation(int seed, double minutes, string database)
+internal sealed class Simulation(Options options, string database)
 {
+    private readonly int _seed = options.Seed;
+    private readonly double _minutes = options.Minutes;
+
     private const int Nodes = 2;
 
     /// <summary>Longer than any deadline of the simulation.</summary>
@@ -20,13 +23,13 @@ internal sealed class Simulation(int seed, double minutes, string database)
     public async Task<bool> RunAsync()
     {
         var folder = Directory.CreateTempSubdirectory("postern-chaos-").FullName;
-        var whole = TimeSpan.FromMinutes(minutes);
-        var plan = new Plan(seed, database);
+        var whole = TimeSpan.FromMinutes(_minutes);
+        var plan = new Plan(options, database);
         using var ledger = new Ledger(Path.Combine(folder, "ledger.jsonl"));
         await using var outside = new Outside(plan, ledger);
         await outside.StartAsync();
         await using var cluster = await Cluster.StartAsync(database, folder, Nodes);
-        Say($"{database}: seed {seed}, {cluster.Nodes.Count} node(s), {whole.TotalSeconds:0} s; evidence in {folder}");
+        Say($"{database}: seed {_seed}, {cluster.Nodes.Count} node(s), {whole.TotalSeconds:0} s; evidence in {folder}");
         using var over = new CancellationTokenSource();
         using var caller = new Caller(cluster, ledger, over.Token);
         var world = new World(cluster, plan, ledger, caller, outside);
@@ -40,12 +43,12 @@ internal sealed class Simulation(int seed, double minutes, string database)
         var injector = new Injector(cluster, ledger, faults, world.Root, over.Token);
         var injecting = injector.RunAsync();
         List<Task> acting = [.. Actors(world).Select(a => Task.Run(a.RunAsync))];
-        for (var at = 10; at <= whole.TotalSeconds; at += 10)
+        for (var at = 10; at <= whole.TotalSeconds || !injecting.IsCompleted; at += 10)
         {
             var wait = began + (at * 1000) - ledger.Now;
             // An actor that falls ends the simulation at once: it would no longer be what it says.
-            var fallen = await Task.WhenAny([.. acting, injecting, Task.Delay((int)Math.Max(0, wait))]);
-            if (fallen.IsFaulted)
+            await Task.WhenAny([.. acting, Task.Delay((int)Math.Max(0, wait))]);
+            if (injecting.IsFaulted || acting.Exists(a => a.IsFaulted))
                 break;
             ledger.Flush();
             auditor.LookNow(ledger.Now, faultUnderWay: true);
@@ -105,7 +108,7 @@ internal sealed class Simulation(int seed, double minutes, string database)
             Say("  " + recoveries);
         var (lost, twice) = (auditor.All[0].Broken, auditor.All[1].Broken);
         Say(
-            $"chaos: SEED={seed} MINUTES={minutes.ToString(CultureInfo.InvariantCulture)} DATABASE={database}: "
+            $"chaos: SEED={_seed} MINUTES={_minutes.ToString(CultureInfo.InvariantCulture)} DATABASE={database}: "
                 + $"{acknowledged:#,0} acknowledged, {lost} lost, {twice} twice, {broken.Count} invariants broken"
         );
         if (broken.Count == 0)
@@ -133,11 +136,13 @@ internal sealed class Simulation(int seed, double minutes, string database)
             Say($"    {invariant.Name}: {(how.Length <= 400 ? how : how[..400])}");
         Say($"  evidence: {folder} (violations.json, ledger.jsonl, node*.log, the data folders)");
         Say(
-            $"  again: make chaos SEED={seed} MINUTES={minutes.ToString(CultureInfo.InvariantCulture)} "
-                + $"DATABASE={database}"
+            $"  again: make chaos SEED={_seed} MINUTES={_minutes.ToString(CultureInfo.InvariantCulture)} "
+                + $"DATABASE={database}{Asked}"
         );
         return false;
     }
+
+    private string Asked => options.Faults.Count == 0 ? "" : $" FAULTS={string.Join(',', options.Faults)}";
 
     private static void Say(string line) => Console.WriteLine(line);
 }

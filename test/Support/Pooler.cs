@@ -11,6 +11,7 @@ namespace Postern.Support;
 /// </summary>
 internal sealed class Pooler : IAsyncDisposable
 {
+    private const string Password = "a password of the tests";
     private readonly Process _process;
     private readonly string _folder;
 
@@ -26,22 +27,21 @@ internal sealed class Pooler : IAsyncDisposable
         var direct = new NpgsqlConnectionStringBuilder(database);
         var folder = Directory.CreateTempSubdirectory("postern-pooler-").FullName;
         var port = FreePort();
-        await File.WriteAllTextAsync(Path.Combine(folder, "users.txt"), $"\"{direct.Username}\" \"\"\n");
+        var users = Path.Combine(folder, "users.txt");
+        await File.WriteAllTextAsync(users, $"\"{direct.Username}\" \"{Password}\"\n");
         await File.WriteAllTextAsync(
             Path.Combine(folder, "pgbouncer.ini"),
-            $"""
-            [databases]
-            * = host={direct.Host} port={direct.Port}
-            [pgbouncer]
-            listen_addr = 127.0.0.1
-            listen_port = {port}
-            unix_socket_dir =
-            pool_mode = transaction
-            auth_type = trust
-            auth_file = {folder}/users.txt
-            default_pool_size = 12
-            max_client_conn = 500
-            """
+            Template.Fill(
+                "packaging/cluster/pgbouncer.ini",
+                new Dictionary<string, string>
+                {
+                    ["HOST"] = direct.Host!,
+                    ["DATABASE_PORT"] = $"{direct.Port}",
+                    ["ADDRESS"] = "127.0.0.1",
+                    ["PORT"] = $"{port}",
+                    ["FILE"] = users,
+                }
+            )
         );
         var start = new ProcessStartInfo("pgbouncer", [Path.Combine(folder, "pgbouncer.ini")])
         {
@@ -62,7 +62,7 @@ internal sealed class Pooler : IAsyncDisposable
         process.ErrorDataReceived += (_, line) => Keep(line.Data);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        direct.Port = port;
+        (direct.Port, direct.Password) = (port, Password);
         await WaitFor.TrueAsync(async () =>
         {
             if (process.HasExited)
