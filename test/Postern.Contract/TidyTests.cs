@@ -213,9 +213,6 @@ public sealed partial class TidyTests
         );
     }
 
-    /// <summary>Records whose members are set by position, more of them than anybody can count.</summary>
-    private static readonly string[] SetByPosition = ["RunFilter", "SessionFilter"];
-
     [Fact]
     public void What_has_many_members_is_set_by_their_names()
     {
@@ -225,7 +222,7 @@ public sealed partial class TidyTests
                 t.GetMethod("<Clone>$") is not null && t.GetConstructors().Any(c => c.GetParameters().Length > 9)
             )
             .Select(t => t.Name);
-        Assert.Equal(SetByPosition, found.Order(StringComparer.Ordinal));
+        Assert.Empty(found);
     }
 
     /// <summary>A pair of which one is null is taken apart wrongly one day: <c>Checked</c> is not.</summary>

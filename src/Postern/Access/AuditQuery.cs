@@ -37,8 +37,12 @@ internal static class AuditQuery
         var (from, to) = ((long?)null, (long?)null);
         if (Text("at") is { } at)
         {
-            var ends = at.Split("..");
-            if (ends.Length != 2 || !TryEnd(ends[0], out from) || !TryEnd(ends[1], out to))
+            var ends = at.Split("..", StringSplitOptions.TrimEntries);
+            if (
+                ends.Length != 2
+                || !Wire.TryParseOptionalInstant(ends[0], out from)
+                || !Wire.TryParseOptionalInstant(ends[1], out to)
+            )
                 return Bad("at", "must be from..to, ISO 8601, either of which may be left out");
         }
         return new AuditFilter
@@ -55,17 +59,6 @@ internal static class AuditQuery
         };
 
         string? Text(string name) => query[name].ToString().Trim() is { Length: > 0 } text ? text : null;
-    }
-
-    private static bool TryEnd(string text, out long? instant)
-    {
-        instant = null;
-        if (text.Length == 0)
-            return true;
-        if (!Wire.TryParseInstant(text.Trim(), out var parsed))
-            return false;
-        instant = parsed;
-        return true;
     }
 
     private static Refusal Bad(string name, string problem) =>

@@ -48,6 +48,12 @@ internal sealed class BulkFilter
         return null;
     }
 
+    /// <summary>Why the values of a name cannot be read: one is none of those allowed. Null when all are.</summary>
+    public string? WhyNotOf(string name, IReadOnlyList<string> allowed) =>
+        List(name).All(value => allowed.Contains(value, StringComparer.Ordinal))
+            ? null
+            : $"filter.{name} must be of {string.Join(", ", allowed)}";
+
     /// <summary>The same as JSON, the names in order: two filters that say the same are one text.</summary>
     public override string ToString() => JsonSerializer.Serialize(_values, Wire.Json);
 

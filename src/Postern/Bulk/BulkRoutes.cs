@@ -46,11 +46,7 @@ internal sealed class BulkRoutes(Database database, BulkStore store, BulkJobs jo
         if (!(await Fields.ReadAsync(http, MaxBody)).Try(out var fields, out var unreadable))
             return unreadable;
         var asked = fields.Read<AskBulk>();
-        var isPreview = asked.Preview == true;
-        if (asked.Mark is null && !isPreview && !fields.Faults.Any(f => f.Field == "mark"))
-            fields.Fault("mark", "is required without preview");
-        if (asked.Mark is not null && isPreview)
-            fields.Fault("mark", "is what a preview answers: it takes none");
+        CheckMark(asked, fields);
         if (fields.Refusal() is { } wrong || jobs.Find(asked.Action) is not { } action)
         {
             caller.DecidedByHandler();
@@ -62,12 +58,36 @@ internal sealed class BulkRoutes(Database database, BulkStore store, BulkJobs jo
             return bad;
         if (!BulkJobs.Check(caller, action, filter, ProblemFormat.Instance).Try(out var ask, out var refusal))
             return refusal;
-        if (isPreview)
-        {
-            var found = await jobs.PreviewAsync(http, caller, ask);
-            return Reply.Ok(new BulkPreview(found.Matched, found.IsCapped, found.Sample, found.Mark));
-        }
-        if (!(await jobs.StartAsync(http, caller, ask, asked.Mark!, asked.Reason)).Try(out var job, out var refused))
+        return asked.Mark is { } mark
+            ? await StartAsync(http, caller, ask, mark, asked.Reason)
+            : await PreviewAsync(http, caller, ask);
+    }
+
+    /// <summary>A preview answers the mark that the start then names.</summary>
+    private static void CheckMark(AskBulk asked, Fields fields)
+    {
+        var isPreview = asked.Preview == true;
+        if (asked.Mark is null && !isPreview && !fields.Faults.Any(f => f.Field == "mark"))
+            fields.Fault("mark", "is required without preview");
+        if (asked.Mark is not null && isPreview)
+            fields.Fault("mark", "is what a preview answers: it takes none");
+    }
+
+    private async Task<IResult> PreviewAsync(HttpContext http, ProjectCaller caller, BulkAsk ask)
+    {
+        var found = await jobs.PreviewAsync(http, caller, ask);
+        return Reply.Ok(new BulkPreview(found.Matched, found.IsCapped, found.Sample, found.Mark));
+    }
+
+    private async Task<IResult> StartAsync(
+        HttpContext http,
+        ProjectCaller caller,
+        BulkAsk ask,
+        string mark,
+        string? reason
+    )
+    {
+        if (!(await jobs.StartAsync(http, caller, ask, mark, reason)).Try(out var job, out var refused))
             return refused;
         http.Response.Headers.Location = "/api/v1/bulk/" + job.Id;
         return Reply.Json(202, new BulkStarted(job.Id, job.Matched));

@@ -34,12 +34,7 @@ internal sealed class CaptureBulk(
     {
         if (filter.List("trigger") is not [var trigger] || TriggerName.OfScope(trigger) is null)
             return "filter.trigger is required: one trigger, such as user/ada/orders";
-        return filter.WhyUnreadable()
-            ?? (
-                filter.List("status").Any(s => !Capture.Statuses.Contains(s, StringComparer.Ordinal))
-                    ? "filter.status must be of " + string.Join(", ", Capture.Statuses)
-                    : null
-            );
+        return filter.WhyUnreadable() ?? filter.WhyNotOf("status", Capture.Statuses);
     }
 
     public override async ValueTask<Listed<string>> PageAsync(
@@ -48,13 +43,10 @@ internal sealed class CaptureBulk(
         (long At, string Id)? after,
         int limit,
         CancellationToken cancel
-    )
-    {
-        if (await TriggerOfAsync(project, scope) is not { } trigger)
-            return new Listed<string>([], null);
-        var found = await matches.PageAsync(project, FilterOf(trigger, scope), after, limit, cancel);
-        return new Listed<string>([.. found.Rows.Select(r => r.Id)], found.Next);
-    }
+    ) =>
+        await TriggerOfAsync(project, scope) is { } trigger
+            ? await matches.PageAsync(project, FilterOf(trigger, scope), after, limit, cancel)
+            : new Listed<string>([], null);
 
     public override async Task DoAsync(BulkItem item, Func<Tx, Skip?, ValueTask> note)
     {

@@ -13,7 +13,7 @@ internal sealed class DeliveryBulk(
     Redelivery again,
     DeliveryRecorder recorder,
     HiddenSubjects hidden
-) : BulkAction
+) : BulkWrite(database)
 {
     public const string Retry = "deliveries.retry";
     public const string Cancel = "deliveries.cancel";
@@ -30,36 +30,25 @@ internal sealed class DeliveryBulk(
 
     public override string? WhyUnreadable(BulkFilter filter) =>
         filter.WhyUnreadable("status", "endpoint", "purpose", "subject", "answer")
-        ?? (
-            filter.One("status") is { } status && !Statuses.Contains(status, StringComparer.Ordinal)
-                ? "filter.status must be one of " + string.Join(", ", Statuses)
-                : null
-        );
+        ?? filter.WhyNotOf("status", Statuses);
 
-    public override async ValueTask<Listed<string>> PageAsync(
+    public override ValueTask<Listed<string>> PageAsync(
         string project,
         BulkScope scope,
         (long At, string Id)? after,
         int limit,
         CancellationToken cancel
-    ) => await matches.PageAsync(project, FilterOf(scope), after?.Id, limit, cancel);
+    ) => matches.PageAsync(project, FilterOf(scope), after, limit, cancel);
 
-    public override Task DoAsync(BulkItem item, Func<Tx, Skip?, ValueTask> note) =>
-        database.WriteAsync(async tx =>
-        {
-            var (project, id) = (item.Job.Project, item.Id);
-            var skip = retries
-                ? await RetryAsync(tx, project, id, FilterOf(item.Scope))
-                : await CancelAsync(tx, item, FilterOf(item.Scope));
-            await note(tx, skip);
-            return 0;
-        });
+    protected override ValueTask<Skip?> DoAsync(Tx tx, BulkItem item) =>
+        retries ? RetryAsync(tx, item) : CancelAsync(tx, item);
 
-    private async ValueTask<Skip?> RetryAsync(Tx tx, string project, string id, DeliveryFilter filter)
+    private async ValueTask<Skip?> RetryAsync(Tx tx, BulkItem item)
     {
+        var (project, id) = (item.Job.Project, item.Id);
         if (
             await DeliveryStore.FindAsync(tx, project, id) is not { } delivery
-            || !await DeliveryMatches.IsFoundAsync(tx, project, id, filter)
+            || !await DeliveryMatches.IsFoundAsync(tx, project, id, FilterOf(item.Scope))
         )
             return Skip.Changed;
         // What arrived is not sent again, and what is pending is on its way.
@@ -68,12 +57,12 @@ internal sealed class DeliveryBulk(
         return await again.RequeueAsync(tx, delivery) is { } why ? new Skip("not_retryable", why) : null;
     }
 
-    private async ValueTask<Skip?> CancelAsync(Tx tx, BulkItem item, DeliveryFilter filter)
+    private async ValueTask<Skip?> CancelAsync(Tx tx, BulkItem item)
     {
         var (project, id) = (item.Job.Project, item.Id);
         if (
             await DeliveryStore.PeekAsync(tx, project, id) is not { } delivery
-            || !await DeliveryMatches.IsFoundAsync(tx, project, id, filter)
+            || !await DeliveryMatches.IsFoundAsync(tx, project, id, FilterOf(item.Scope))
         )
             return Skip.Changed;
         if (delivery.Status != Delivery.Pending)

@@ -8,7 +8,8 @@ using Postern.Storage;
 namespace Postern.Bulk;
 
 /// <summary>Cancels or retries many runs.</summary>
-internal sealed class RunBulk(bool retries, Database database, RunMatches matches, RunActions actions) : BulkAction
+internal sealed class RunBulk(bool retries, Database database, RunMatches matches, RunActions actions)
+    : BulkWrite(database)
 {
     public const string Cancel = "runs.cancel";
     public const string Retry = "runs.retry";
@@ -23,34 +24,17 @@ internal sealed class RunBulk(bool retries, Database database, RunMatches matche
     ["status", "phase", "agent", "session", "trigger", "tag", "failureCode", "created", "olderThan"];
 
     public override string? WhyUnreadable(BulkFilter filter) =>
-        filter.WhyUnreadable()
-        ?? (
-            filter.List("phase").Any(p => !Phase.All.Contains(p, StringComparer.Ordinal))
-                ? "filter.phase must be of " + string.Join(", ", Phase.All)
-                : null
-        );
+        filter.WhyUnreadable() ?? filter.WhyNotOf("phase", Phase.All);
 
-    public override async ValueTask<Listed<string>> PageAsync(
+    public override ValueTask<Listed<string>> PageAsync(
         string project,
         BulkScope scope,
         (long At, string Id)? after,
         int limit,
         CancellationToken cancel
-    )
-    {
-        var from = after is { } at ? new Cursor(at.At, at.Id) : (Cursor?)null;
-        var found = await matches.PageAsync(project, FilterOf(scope) with { After = from }, limit, cancel);
-        return new Listed<string>([.. found.Rows.Select(r => r.Id)], found.Next);
-    }
+    ) => matches.PageAsync(project, FilterOf(scope), after, limit, cancel);
 
-    public override Task DoAsync(BulkItem item, Func<Tx, Skip?, ValueTask> note) =>
-        database.WriteAsync(async tx =>
-        {
-            await note(tx, await DoAsync(tx, item));
-            return 0;
-        });
-
-    private async ValueTask<Skip?> DoAsync(Tx tx, BulkItem item)
+    protected override async ValueTask<Skip?> DoAsync(Tx tx, BulkItem item)
     {
         var job = item.Job;
         if (
@@ -72,20 +56,18 @@ internal sealed class RunBulk(bool retries, Database database, RunMatches matche
     {
         var (from, to) = scope.Made;
         var filter = scope.Filter;
-        return new RunFilter(
-            filter.List("status"),
-            filter.List("phase"),
-            filter.List("agent"),
-            filter.List("session"),
-            filter.List("trigger"),
-            filter.List("tag"),
-            from,
-            to,
-            null,
-            scope.WithInternal ? null : SessionStore.IsNotOfInternal("run")
-        )
+        return new RunFilter
         {
+            Statuses = filter.List("status"),
+            Phases = filter.List("phase"),
+            Agents = filter.List("agent"),
+            Sessions = filter.List("session"),
+            Triggers = filter.List("trigger"),
+            Tags = filter.List("tag"),
             FailureCodes = filter.List("failureCode"),
+            From = from,
+            To = to,
+            IsShown = SessionStore.ShownTo(scope.WithInternal, "run"),
         };
     }
 }

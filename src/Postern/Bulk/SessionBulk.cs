@@ -6,10 +6,10 @@ using Postern.Storage;
 namespace Postern.Bulk;
 
 /// <summary>Closes many sessions.</summary>
-internal sealed class SessionBulk(Database database, SessionMatches matches, Conversation conversation) : BulkAction
+internal sealed class SessionBulk(Database database, SessionMatches matches, Conversation conversation)
+    : BulkWrite(database)
 {
     public const string Close = "sessions.close";
-    private static readonly string[] Statuses = ["ACTIVE", "CLOSED", "EXPIRED", "IDLE"];
 
     public override string Name => Close;
 
@@ -21,34 +21,17 @@ internal sealed class SessionBulk(Database database, SessionMatches matches, Con
     ["status", "agent", "type", "tag", "externalId", "created", "olderThan"];
 
     public override string? WhyUnreadable(BulkFilter filter) =>
-        filter.WhyUnreadable()
-        ?? (
-            filter.List("status").Any(s => !Statuses.Contains(s, StringComparer.Ordinal))
-                ? "filter.status must be of " + string.Join(", ", Statuses)
-                : null
-        );
+        filter.WhyUnreadable() ?? filter.WhyNotOf("status", Session.Statuses);
 
-    public override async ValueTask<Listed<string>> PageAsync(
+    public override ValueTask<Listed<string>> PageAsync(
         string project,
         BulkScope scope,
         (long At, string Id)? after,
         int limit,
         CancellationToken cancel
-    )
-    {
-        var from = after is { } at ? new Cursor(at.At, at.Id) : (Cursor?)null;
-        var found = await matches.PageAsync(project, FilterOf(scope) with { After = from }, limit, cancel);
-        return new Listed<string>([.. found.Rows.Select(r => r.Id)], found.Next);
-    }
+    ) => matches.PageAsync(project, FilterOf(scope), after, limit, cancel);
 
-    public override Task DoAsync(BulkItem item, Func<Tx, Skip?, ValueTask> note) =>
-        database.WriteAsync(async tx =>
-        {
-            await note(tx, await DoAsync(tx, item));
-            return 0;
-        });
-
-    private async ValueTask<Skip?> DoAsync(Tx tx, BulkItem item)
+    protected override async ValueTask<Skip?> DoAsync(Tx tx, BulkItem item)
     {
         var job = item.Job;
         if (
@@ -65,17 +48,16 @@ internal sealed class SessionBulk(Database database, SessionMatches matches, Con
     {
         var (from, to) = scope.Made;
         var filter = scope.Filter;
-        return new SessionFilter(
-            filter.List("type"),
-            filter.List("tag"),
-            filter.List("agent"),
-            filter.List("externalId"),
-            filter.List("status"),
-            from,
-            to,
-            null,
-            null,
-            scope.WithInternal
-        );
+        return new SessionFilter
+        {
+            Types = filter.List("type"),
+            Tags = filter.List("tag"),
+            Agents = filter.List("agent"),
+            ExternalIds = filter.List("externalId"),
+            Statuses = filter.List("status"),
+            From = from,
+            To = to,
+            WithInternal = scope.WithInternal,
+        };
     }
 }

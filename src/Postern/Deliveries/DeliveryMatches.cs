@@ -17,28 +17,14 @@ internal sealed class DeliveryMatches(Database database)
     public ValueTask<Listed<string>> PageAsync(
         string project,
         DeliveryFilter filter,
-        string? before,
+        (long At, string Id)? after,
         int limit,
         CancellationToken cancel
-    ) =>
-        ListSearch.FindAsync(
-            database,
-            Newest,
-            before is null ? null : (0, before),
-            limit,
-            tx => DeliveryStore.Narrow(tx, project, filter),
-            "id",
-            r => r.GetString(0),
-            id => (0, id),
-            cancel
-        );
+    ) => ListSearch.IdsAsync(database, Newest, after, limit, tx => DeliveryStore.Narrow(tx, project, filter), cancel);
 
     /// <summary>Whether a filter finds this delivery.</summary>
-    public static async ValueTask<bool> IsFoundAsync(Tx tx, string project, string id, DeliveryFilter filter)
-    {
-        var query = DeliveryStore.Narrow(tx, project, filter).And("id = {0}", id);
-        return await tx.FirstAsync($"SELECT 1 FROM delivery WHERE {query.Where}", r => r.GetInt64(0), query.Args) == 1;
-    }
+    public static ValueTask<bool> IsFoundAsync(Tx tx, string project, string id, DeliveryFilter filter) =>
+        DeliveryStore.Narrow(tx, project, filter).IsFoundAsync(Newest, id);
 
     /// <summary>How many of some deliveries have which status.</summary>
     /// <param name="ids">10,000 at most.</param>

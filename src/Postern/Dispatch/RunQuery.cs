@@ -18,18 +18,19 @@ internal static class RunQuery
             || !TryReadSpan(query, "created", out var from, out var to)
         )
             return null;
-        return new RunFilter(
-            lists[0],
-            lists[1],
-            lists[2],
-            lists[3],
-            lists[4],
-            lists[5],
-            from,
-            to,
-            after,
-            SessionStore.IsNotOfInternal("run")
-        );
+        return new RunFilter
+        {
+            Statuses = lists[0],
+            Phases = lists[1],
+            Agents = lists[2],
+            Sessions = lists[3],
+            Triggers = lists[4],
+            Tags = lists[5],
+            From = from,
+            To = to,
+            After = after,
+            IsShown = SessionStore.IsNotOfInternal("run"),
+        };
     }
 
     /// <summary>
@@ -68,17 +69,8 @@ internal static class RunQuery
     {
         (from, to) = (null, null);
         var ends = text.Split("..");
-        return ends.Length == 2 && TryEnd(ends[0], out from) && TryEnd(ends[1], out to);
-    }
-
-    private static bool TryEnd(string text, out long? instant)
-    {
-        instant = null;
-        if (text.Length == 0)
-            return true;
-        if (!Wire.TryParseInstant(text, out var parsed))
-            return false;
-        instant = parsed;
-        return true;
+        return ends.Length == 2
+            && Wire.TryParseOptionalInstant(ends[0], out from)
+            && Wire.TryParseOptionalInstant(ends[1], out to);
     }
 }

@@ -57,6 +57,18 @@ internal static class Wire
     /// <summary>Whether a header's value reads the same in every charset: visible ASCII and blanks.</summary>
     public static bool IsVisible(string text) => text.All(c => c is >= ' ' and <= '~');
 
+    /// <summary>An instant of a query, which may be left out: empty is null.</summary>
+    public static bool TryParseOptionalInstant(string text, out long? microseconds)
+    {
+        microseconds = null;
+        if (text.Length == 0)
+            return true;
+        if (!TryParseInstant(text, out var instant))
+            return false;
+        microseconds = instant;
+        return true;
+    }
+
     /// <summary>An RFC 3339 instant with an offset, or a date.</summary>
     public static bool TryParseInstant(string text, out long microseconds)
     {

@@ -39,28 +39,9 @@ internal sealed class DeliveryLists(
     {
         if (!PageFilters.Read(context.Http, Filters).Try(out var filters, out var wrong))
             return wrong;
-        if (filters["status"].Length > 0 && !Statuses.Contains(filters["status"], StringComparer.Ordinal))
-            return PageFilters.Bad($"status: {filters["status"]} is none");
-        if (
-            !RunQuery.TryReadSpan(context.Http.Request.Query, "created", out var from, out var to)
-            && filters["created"].Length > 0
-        )
-            return PageFilters.Bad("created is from..to in ISO 8601, such as 2026-01-31..2026-02-01");
-        if (!filters.TryOlder(context.Now, out var older))
-            return PageFilters.Bad(PageFilters.OlderIsNone);
-        var filter = new DeliveryFilter(
-            Text("status"),
-            WebhookEndpoints.Named(Text("endpoint")),
-            Text("purpose"),
-            Text("subject"),
-            from,
-            older is { } end && !(to < end) ? end : to + 1
-        )
-        {
-            Answer = Text("answer"),
-            Shown = hidden.ShownTo(context.MayAdmin, "delivery"),
-            Text = Text("text"),
-        };
+        var shown = hidden.ShownTo(context.MayAdmin, "delivery");
+        if (!FilterOf(context, filters, shown).Try(out var filter, out var unfit))
+            return unfit;
         var found = await deliveries.ListAsync(
             context.Project,
             filter,
@@ -76,11 +57,36 @@ internal sealed class DeliveryLists(
                 // Nobody looks for the dead among the delivered.
                 Dead =
                     context.Waiting.DeadLetters > 0 && filters["status"] is "" or Delivery.Dead && filters.After is null
-                        ? await matches.DeadAsync(context.Project, hidden.ShownTo(context.MayAdmin, "delivery"))
+                        ? await matches.DeadAsync(context.Project, shown)
                         : [],
             }
         );
+    }
 
-        string? Text(string name) => filters.Text(name);
+    private static Checked<DeliveryFilter> FilterOf(PageContext context, PageFilters filters, string? shown)
+    {
+        var status = filters.Text("status");
+        if (status is not null && !Statuses.Contains(status, StringComparer.Ordinal))
+            return PageFilters.Bad($"status: {status} is none");
+        if (
+            !RunQuery.TryReadSpan(context.Http.Request.Query, "created", out var from, out var to)
+            && filters["created"].Length > 0
+        )
+            return PageFilters.Bad("created is from..to in ISO 8601, such as 2026-01-31..2026-02-01");
+        if (!filters.TryOlder(context.Now, out var older))
+            return PageFilters.Bad(PageFilters.OlderIsNone);
+        return new DeliveryFilter(
+            status,
+            WebhookEndpoints.Named(filters.Text("endpoint")),
+            filters.Text("purpose"),
+            filters.Text("subject"),
+            from,
+            older is { } end && !(to < end) ? end : to + 1
+        )
+        {
+            Answer = filters.Text("answer"),
+            Shown = shown,
+            Text = filters.Text("text"),
+        };
     }
 }

@@ -64,8 +64,7 @@ internal sealed class FindPages(
 
     private static bool Is(string text, string prefix) => text.StartsWith(prefix + "_", StringComparison.Ordinal);
 
-    private static string? ShownTo(PageContext context) =>
-        context.MayAdmin ? null : SessionStore.IsNotOfInternal("run");
+    private static string? ShownTo(PageContext context) => SessionStore.ShownTo(context.MayAdmin, "run");
 
     private async ValueTask<List<FoundThing>> BeginningAsync(PageContext context, string text)
     {

@@ -48,18 +48,11 @@ internal sealed class OverviewPages(
 
     private async ValueTask<IReadOnlyList<Run>> FailedAsync(PageContext context)
     {
-        var filter = new RunFilter(
-            [],
-            [Phase.Failed, Phase.TimedOut],
-            [],
-            [],
-            [],
-            [],
-            null,
-            null,
-            null,
-            context.MayAdmin ? null : SessionStore.IsNotOfInternal("run")
-        );
+        var filter = new RunFilter
+        {
+            Phases = [Phase.Failed, Phase.TimedOut],
+            IsShown = SessionStore.ShownTo(context.MayAdmin, "run"),
+        };
         return (await runs.ListAsync(context.Project, filter, LastFailures, context.Http.RequestAborted)).Rows;
     }
 }

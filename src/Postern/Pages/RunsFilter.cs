@@ -45,22 +45,21 @@ internal static class RunsFilter
                 return PageFilters.Bad("olderThan is a span such as 2h");
             to = Math.Min(to ?? long.MaxValue, context.Now - Wire.Microseconds(old));
         }
-        return new RunFilter(
-            filters.List("status"),
-            filters.List("phase"),
-            filters.List("agent"),
-            filters.List("session"),
-            filters.List("trigger"),
-            filters.List("tag"),
-            from,
-            to,
-            filters.After,
-            context.MayAdmin ? null : SessionStore.IsNotOfInternal("run")
-        )
+        return new RunFilter
         {
+            Statuses = filters.List("status"),
+            Phases = filters.List("phase"),
+            Agents = filters.List("agent"),
+            Sessions = filters.List("session"),
+            Triggers = filters.List("trigger"),
+            Tags = filters.List("tag"),
             FailureCodes = filters.List("failure"),
             Reason = filters.Text("reason"),
             Text = filters.Text("text"),
+            From = from,
+            To = to,
+            After = filters.After,
+            IsShown = SessionStore.ShownTo(context.MayAdmin, "run"),
         };
     }
 

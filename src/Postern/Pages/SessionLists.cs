@@ -1,3 +1,4 @@
+using Postern.Access;
 using Postern.Http;
 using Postern.Sessions;
 
@@ -26,49 +27,44 @@ internal sealed class SessionLists(PageWriter writer, SessionStore sessions) : I
     {
         if (!PageFilters.Read(context.Http, Filters).Try(out var filters, out var wrong))
             return wrong;
-        var agents = filters.List("agent");
-        var allowed =
-            context.Caller.Allows("read", "sessions")
-            || context.Caller.Allows("read", "tasks")
-            || (agents.Count > 0 && agents.All(agent => context.Caller.Allows("read", "tasks", agent)));
-        if (!allowed)
+        if (!MayList(context.Caller, filters.List("agent")))
             return ConsoleFamily.Instance.Forbidden("read:sessions");
-        if (
-            filters.List("status").FirstOrDefault(s => s is not ("ACTIVE" or "CLOSED" or "EXPIRED" or "IDLE")) is
-            { } word
-        )
-            return PageFilters.Bad($"status: {word} is no status");
-        if (!TryInstant(filters["from"], out var from) || !TryInstant(filters["to"], out var to))
-            return PageFilters.Bad("from and to are instants in ISO 8601, such as 2026-01-31");
-        if (!filters.TryOlder(context.Now, out var older))
-            return PageFilters.Bad(PageFilters.OlderIsNone);
-        var filter = new SessionFilter(
-            filters.List("type"),
-            filters.List("tag"),
-            agents,
-            filters.List("name"),
-            filters.List("status"),
-            from,
-            older < (to ?? long.MaxValue) ? older : to,
-            filters.After,
-            null,
-            context.MayAdmin
-        )
-        {
-            Text = filters.Text("text"),
-        };
+        if (!FilterOf(context, filters).Try(out var filter, out var unfit))
+            return unfit;
         var found = await sessions.ListAsync(context.Project, filter, filters.Size, context.Http.RequestAborted);
         return await writer.PageAsync<SessionsPage, SessionsModel>(context, new SessionsModel(found, filters));
     }
 
-    private static bool TryInstant(string text, out long? instant)
+    /// <summary>Who may read the tasks of some agents may list the sessions of these.</summary>
+    private static bool MayList(ProjectCaller caller, IReadOnlyList<string> agents) =>
+        caller.Allows("read", "sessions")
+        || caller.Allows("read", "tasks")
+        || (agents.Count > 0 && agents.All(agent => caller.Allows("read", "tasks", agent)));
+
+    private static Checked<SessionFilter> FilterOf(PageContext context, PageFilters filters)
     {
-        instant = null;
-        if (text.Length == 0)
-            return true;
-        if (!Wire.TryParseInstant(text, out var parsed))
-            return false;
-        instant = parsed;
-        return true;
+        var statuses = filters.List("status");
+        if (statuses.FirstOrDefault(s => !Session.Statuses.Contains(s, StringComparer.Ordinal)) is { } word)
+            return PageFilters.Bad($"status: {word} is no status");
+        if (
+            !Wire.TryParseOptionalInstant(filters["from"], out long? from)
+            || !Wire.TryParseOptionalInstant(filters["to"], out long? to)
+        )
+            return PageFilters.Bad("from and to are instants in ISO 8601, such as 2026-01-31");
+        if (!filters.TryOlder(context.Now, out var older))
+            return PageFilters.Bad(PageFilters.OlderIsNone);
+        return new SessionFilter
+        {
+            Types = filters.List("type"),
+            Tags = filters.List("tag"),
+            Agents = filters.List("agent"),
+            ExternalIds = filters.List("name"),
+            Statuses = statuses,
+            From = from,
+            To = older < (to ?? long.MaxValue) ? older : to,
+            After = filters.After,
+            WithInternal = context.MayAdmin,
+            Text = filters.Text("text"),
+        };
     }
 }

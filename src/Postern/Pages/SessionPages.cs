@@ -42,38 +42,53 @@ internal sealed class SessionPages(
         if (query["at"].ToString() is { Length: > 0 } text && (!long.TryParse(text, out at) || at < 1))
             return PageFilters.Bad("at is a number from 1");
         var model = new SessionModel { Session = session, Tab = tab };
-        if (query["text"].ToString().Trim() is { Length: > 0 } sought)
+        var read = query["text"].ToString().Trim() is { Length: > 0 } sought
+            ? await WithFoundAsync(context, model, sought, at)
+            : await WithTabAsync(context, model, at);
+        return read.Try(out var whole, out var wrong)
+            ? await writer.PageAsync<SessionPage, SessionModel>(context, whole)
+            : wrong;
+    }
+
+    private async ValueTask<Checked<SessionModel>> WithFoundAsync(
+        PageContext context,
+        SessionModel model,
+        string sought,
+        long at
+    ) =>
+        sought.Length > PageFilters.MaxValue
+            ? PageFilters.Bad($"text has more than {PageFilters.MaxValue} characters")
+            : model with
+            {
+                Found = await TranscriptSearch.FindAsync(context, transcript, model.Session, sought, at),
+            };
+
+    private async ValueTask<Checked<SessionModel>> WithTabAsync(PageContext context, SessionModel model, long at) =>
+        model.Tab switch
         {
-            if (sought.Length > PageFilters.MaxValue)
-                return PageFilters.Bad($"text has more than {PageFilters.MaxValue} characters");
-            var found = await TranscriptSearch.FindAsync(context, transcript, session, sought, at);
-            return await writer.PageAsync<SessionPage, SessionModel>(context, model with { Found = found });
-        }
-        var name = Conversation.NameOf(session);
-        switch (tab)
+            "transcript" => await WithMessagesAsync(context, model, at),
+            "records" => await WithRecordsAsync(context, model, at),
+            "runs" when context.Caller.Allows("read", "runs") => model with
+            {
+                Runs = await RunsOfAsync(context, model.Session),
+            },
+            _ => model,
+        };
+
+    private async ValueTask<Checked<SessionModel>> WithRecordsAsync(PageContext context, SessionModel model, long at)
+    {
+        var channel = context.Http.Request.Query["channel"].ToString();
+        if (channel.Length == 0)
+            channel = RecordStore.Out;
+        if (channel.Length > 128)
+            return PageFilters.Bad("channel has at most 128 characters");
+        var name = Conversation.NameOf(model.Session);
+        var after = at == long.MaxValue ? Math.Max(-1, await LastOfAsync(name, channel) - RecordsOfPage) : at - 1;
+        return model with
         {
-            case "transcript":
-                model = await WithMessagesAsync(model, at);
-                if (IsBeside(session, query[BesideFilter].ToString()))
-                    model = model with { Beside = await BesideAsync(name) };
-                break;
-            case "records":
-                var channel = query["channel"].ToString() is { Length: > 0 } other ? other : RecordStore.Out;
-                if (channel.Length > 128)
-                    return PageFilters.Bad("channel has at most 128 characters");
-                var after =
-                    at == long.MaxValue ? Math.Max(-1, await LastOfAsync(name, channel) - RecordsOfPage) : at - 1;
-                model = model with
-                {
-                    Channel = channel,
-                    Records = await records.AfterAsync(name, channel, after, RecordsOfPage),
-                };
-                break;
-            case "runs" when context.Caller.Allows("read", "runs"):
-                model = model with { Runs = await RunsOfAsync(context, session) };
-                break;
-        }
-        return await writer.PageAsync<SessionPage, SessionModel>(context, model);
+            Channel = channel,
+            Records = await records.AfterAsync(name, channel, after, RecordsOfPage),
+        };
     }
 
     /// <summary>A chat that the playground began has them without being asked.</summary>
@@ -100,17 +115,23 @@ internal sealed class SessionPages(
             ? feed.Follow(context, Conversation.NameOf(session))
             : refusal;
 
-    private async Task<SessionModel> WithMessagesAsync(SessionModel model, long at)
+    private async Task<SessionModel> WithMessagesAsync(PageContext context, SessionModel model, long at)
     {
         var session = model.Session;
         // One more in front says whether there are older ones.
         var before = at == long.MaxValue ? long.MaxValue : at + (MessagesOfPage / 2);
         var messages = await transcript.BeforeAsync(session.Project, session.Id, before, MessagesOfPage + 1);
-        return model with
+        model = model with
         {
             Messages = [.. messages.Take(MessagesOfPage).Reverse()],
             HasOlder = messages.Count > MessagesOfPage,
         };
+        return IsBeside(session, context.Http.Request.Query[BesideFilter].ToString())
+            ? model with
+            {
+                Beside = await BesideAsync(Conversation.NameOf(session)),
+            }
+            : model;
     }
 
     private async ValueTask<long> LastOfAsync(SessionRef name, string channel) =>
@@ -118,18 +139,7 @@ internal sealed class SessionPages(
 
     private async ValueTask<IReadOnlyList<Run>> RunsOfAsync(PageContext context, Session session)
     {
-        var filter = new RunFilter(
-            [],
-            [],
-            [],
-            [session.Id],
-            [],
-            [],
-            null,
-            null,
-            null,
-            context.MayAdmin ? null : SessionStore.IsNotOfInternal("run")
-        );
+        var filter = new RunFilter { Sessions = [session.Id], IsShown = SessionStore.ShownTo(context.MayAdmin, "run") };
         return (await runs.ListAsync(session.Project, filter, RunsOfPage, context.Http.RequestAborted)).Rows;
     }
 }

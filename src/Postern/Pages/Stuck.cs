@@ -39,32 +39,8 @@ internal sealed class Stuck(Database database, ApprovalStore approvals, HiddenSu
         var asked = await approvals.PendingSinceAsync(project, database.Now - Unanswered, isAdmin, Most);
         var captures = await database.ReadAsync(async tx =>
         {
-            var ofRun = isAdmin ? null : SessionStore.IsNotOfInternal("run");
-            var ofDelivery = hidden.ShownTo(isAdmin, "delivery");
-            foreach (
-                var (run, since) in await DeliveryLooks.TriedAsync(
-                    tx,
-                    project,
-                    AgentDispatch.PurposeName,
-                    ofDelivery,
-                    Most
-                )
-            )
-                Add(StuckThing.OfRun(run, since));
-            foreach (
-                var agent in await AgentStore.WithoutWorkerAsync(
-                    tx,
-                    project,
-                    tx.Now - WhyNotDone.WithoutWorker,
-                    MostAgents
-                )
-            )
-            foreach (var (run, since) in await RunLooks.ClaimableAsync(tx, project, agent, ofRun, Most))
-                Add(StuckThing.OfRun(run, since));
-            foreach (var (run, since) in await RunLooks.SilentAsync(tx, project, ofRun, Most))
-                Add(StuckThing.OfRun(run, since));
-            foreach (var (run, since) in await SessionLooks.SilentTurnsAsync(tx, project, isAdmin, Most))
-                Add(StuckThing.OfRun(run, since));
+            foreach (var thing in await RunsAsync(tx, project, isAdmin))
+                Add(thing);
             foreach (var (session, since) in await SessionLooks.WithoutRunAsync(tx, project, isAdmin, Most))
                 Add(StuckThing.OfSession(session, since));
             return await SlowCaptures.FindAsync(tx, project, Quick, Usual, Most);
@@ -87,5 +63,19 @@ internal sealed class Stuck(Database database, ApprovalStore approvals, HiddenSu
             if (!found.TryGetValue(thing.Id, out var known) || known.Since > thing.Since)
                 found[thing.Id] = thing;
         }
+    }
+
+    /// <summary>Runs whose agent does not answer, or has none who works for it, or is silent.</summary>
+    private async ValueTask<List<StuckThing>> RunsAsync(Tx tx, string project, bool isAdmin)
+    {
+        var ofRun = SessionStore.ShownTo(isAdmin, "run");
+        var ofDelivery = hidden.ShownTo(isAdmin, "delivery");
+        var found = await DeliveryLooks.TriedAsync(tx, project, AgentDispatch.PurposeName, ofDelivery, Most);
+        var since = tx.Now - WhyNotDone.WithoutWorker;
+        foreach (var agent in await AgentStore.WithoutWorkerAsync(tx, project, since, MostAgents))
+            found.AddRange(await RunLooks.ClaimableAsync(tx, project, agent, ofRun, Most));
+        found.AddRange(await RunLooks.SilentAsync(tx, project, ofRun, Most));
+        found.AddRange(await SessionLooks.SilentTurnsAsync(tx, project, isAdmin, Most));
+        return [.. found.Select(f => StuckThing.OfRun(f.Item1, f.Item2))];
     }
 }

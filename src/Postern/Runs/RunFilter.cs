@@ -2,23 +2,21 @@ using Postern.Http;
 
 namespace Postern.Runs;
 
-/// <summary>What a list of runs is narrowed to; empty lists do not narrow.</summary>
-/// <param name="IsShown">
-/// The condition on a row of <c>run</c> without which the caller does not see it; null for one who sees all.
-/// </param>
-internal sealed record RunFilter(
-    IReadOnlyList<string> Statuses,
-    IReadOnlyList<string> Phases,
-    IReadOnlyList<string> Agents,
-    IReadOnlyList<string> Sessions,
-    IReadOnlyList<string> Triggers,
-    IReadOnlyList<string> Tags,
-    long? From,
-    long? To,
-    Cursor? After,
-    string? IsShown
-)
+/// <summary>What a list of runs is narrowed to; empty lists and nulls do not narrow. Times are microseconds.</summary>
+internal sealed record RunFilter
 {
+    public IReadOnlyList<string> Statuses { get; init; } = [];
+
+    public IReadOnlyList<string> Phases { get; init; } = [];
+
+    public IReadOnlyList<string> Agents { get; init; } = [];
+
+    public IReadOnlyList<string> Sessions { get; init; } = [];
+
+    public IReadOnlyList<string> Triggers { get; init; } = [];
+
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
     /// <summary>Runs that failed with one of these.</summary>
     public IReadOnlyList<string> FailureCodes { get; init; } = [];
 
@@ -30,4 +28,19 @@ internal sealed record RunFilter(
 
     /// <summary>Whether each row is looked into, which no index does.</summary>
     public bool IsOfText => Reason is not null || Text is not null;
+
+    /// <summary>Made at this time or later.</summary>
+    public long? From { get; init; }
+
+    /// <summary>Made at this time or before.</summary>
+    public long? To { get; init; }
+
+    /// <summary>Runs that come behind this one in the list.</summary>
+    public Cursor? After { get; init; }
+
+    /// <summary>
+    /// The condition on a row of <c>run</c> without which the caller does not see it; null for one who sees all. It is
+    /// required, so that no list forgets it.
+    /// </summary>
+    public required string? IsShown { get; init; }
 }

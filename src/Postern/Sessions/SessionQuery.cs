@@ -10,7 +10,6 @@ namespace Postern.Sessions;
 internal sealed record SessionQuery(int Size, SessionFilter Filter)
 {
     private const int MaxValues = 100;
-    private static readonly string[] Statuses = ["ACTIVE", "CLOSED", "EXPIRED", "IDLE"];
 
     public static Checked<SessionQuery> Read(IQueryCollection query, long now)
     {
@@ -21,8 +20,8 @@ internal sealed record SessionQuery(int Size, SessionFilter Filter)
         if (after is not null && before is not null)
             faults.Add("page[after] and page[before] exclude each other");
         var statuses = Values(query, "filter[status]", faults);
-        foreach (var status in statuses.Where(s => !Statuses.Contains(s, StringComparer.Ordinal)))
-            faults.Add($"filter[status] must be one of {string.Join(", ", Statuses)}, not {status}");
+        foreach (var status in statuses.Where(s => !Session.Statuses.Contains(s, StringComparer.Ordinal)))
+            faults.Add($"filter[status] must be one of {string.Join(", ", Session.Statuses)}, not {status}");
         var from = ReadInstant(query, "filter[createdAt][from]", faults);
         var to = ReadInstant(query, "filter[createdAt][to]", faults);
         if (query.TryGetValue("filter[createdAt][period]", out var period))
@@ -32,17 +31,18 @@ internal sealed record SessionQuery(int Size, SessionFilter Filter)
             else
                 faults.Add("filter[createdAt][period] must be a span such as 7d");
         }
-        var filter = new SessionFilter(
-            Values(query, "filter[type]", faults),
-            Values(query, "filter[tags]", faults),
-            Values(query, "filter[taskIdentifier]", faults),
-            Values(query, "filter[externalId]", faults),
-            statuses,
-            from,
-            to,
-            after,
-            before
-        );
+        var filter = new SessionFilter
+        {
+            Types = Values(query, "filter[type]", faults),
+            Tags = Values(query, "filter[tags]", faults),
+            Agents = Values(query, "filter[taskIdentifier]", faults),
+            ExternalIds = Values(query, "filter[externalId]", faults),
+            Statuses = statuses,
+            From = from,
+            To = to,
+            After = after,
+            Before = before,
+        };
         return faults.Count == 0
             ? new SessionQuery(size, filter)
             : new Refusal(400, "Query Error", "invalid_body") { Extra = [("details", faults)], ShouldRetry = false };

@@ -134,6 +134,13 @@ internal sealed class ListQuery
         }
     }
 
+    /// <summary>Whether one row of the table fulfils it, by its id.</summary>
+    public async ValueTask<bool> IsFoundAsync(ListOrder order, string id)
+    {
+        And("id = {0}", id);
+        return await _tx.FirstAsync($"SELECT 1 FROM {order.Table} WHERE {Where}", r => r.GetInt64(0), Args) == 1;
+    }
+
     /// <summary>Reads the rows that fulfil it, in order.</summary>
     public ValueTask<List<T>> ReadAsync<T>(ListOrder order, string columns, Func<DbDataReader, T> map, int limit)
     {

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Postern.Storage;
 
@@ -100,4 +101,28 @@ internal static class ListSearch
             cancel,
             mostRows
         );
+
+    /// <summary>The ids alone, for what is done to many.</summary>
+    public static async ValueTask<Listed<string>> IdsAsync(
+        Database database,
+        ListOrder order,
+        (long At, string Id)? from,
+        int limit,
+        Func<Tx, ListQuery> narrow,
+        CancellationToken cancel
+    )
+    {
+        var found = await FindAsync(
+            database,
+            order,
+            from,
+            limit,
+            narrow,
+            order.At is null ? "0, id" : $"{order.At}, id",
+            r => (At: Convert.ToInt64(r.GetValue(0), CultureInfo.InvariantCulture), Id: r.GetString(1)),
+            place => place,
+            cancel
+        );
+        return new Listed<string>([.. found.Rows.Select(place => place.Id)], found.Next);
+    }
 }
