@@ -173,11 +173,9 @@ internal sealed class SessionForms(
             context,
             form,
             async () =>
-                await sessions.PatchAsync(
+                await sessions.ChangeAsync(
                     Conversation.NameOf(session),
-                    JsonSerializer.Serialize(tags, Wire.Json),
-                    true,
-                    form.Text("metadata")
+                    s => s with { Tags = JsonSerializer.Serialize(tags, Wire.Json), Metadata = form.Text("metadata") }
                 )
                     is null
                     ? PageRefusals.NotFound

@@ -46,7 +46,7 @@ internal sealed class ChannelStream(
 
     private async Task FollowAsync(LiveStream stream, SessionRef name, bool settled)
     {
-        var channel = asked.SideChannel is null ? asked.Io : RecordStore.Side(asked.SideChannel, asked.Io);
+        var channel = Channel;
         using var following = await streams.Tails.FollowAsync(
             ChannelFrames.Source(streams.Database, name, channel),
             stream
@@ -71,13 +71,17 @@ internal sealed class ChannelStream(
             }
             if (settled || stream.TimedOut || ended is not null)
                 return;
-            if (stream.HeartbeatDue && !await stream.WriteAsync(ChannelFrames.Ping))
-                return;
-            if (stream.ClientGone)
+            if (!await PingAsync(stream))
                 return;
             await stream.WaitAsync();
         }
     }
+
+    private string Channel => asked.SideChannel is null ? asked.Io : RecordStore.Side(asked.SideChannel, asked.Io);
+
+    /// <summary>Says now and then that the stream is alive. False: the client is gone.</summary>
+    private static async ValueTask<bool> PingAsync(LiveStream stream) =>
+        (!stream.HeartbeatDue || await stream.WriteAsync(ChannelFrames.Ping)) && !stream.ClientGone;
 
     /// <summary>One page from the store; the cursor after it, or -1 when the stream is over.</summary>
     private async Task<long> CatchUpAsync(LiveStream stream, SessionRef name, string channel, long cursor)
@@ -117,7 +121,7 @@ internal sealed class ChannelStream(
         {
             if (await sessions.NameAsync(caller.Project, asked.Reference) is { } name)
                 return name;
-            if (stream.HeartbeatDue && !await stream.WriteAsync(ChannelFrames.Ping))
+            if (!await PingAsync(stream))
                 return null;
             await stream.WaitAsync();
         }

@@ -33,22 +33,22 @@ internal sealed record Session
     public required string Agent { get; init; }
 
     /// <summary>JSON text as it came; null for a session that a message created.</summary>
-    [Column("trigger_config")]
+    [Column("trigger_config", Changes = true)]
     public string? TriggerConfig { get; init; }
 
-    [Column("tags")]
+    [Column("tags", Changes = true)]
     public string Tags { get; init; } = "[]";
 
-    [Column("metadata")]
+    [Column("metadata", Changes = true)]
     public string? Metadata { get; init; }
 
     [Column("created_at")]
     public required long CreatedAt { get; init; }
 
-    [Column("updated_at")]
+    [Column("updated_at", Changes = true)]
     public required long UpdatedAt { get; init; }
 
-    [Column("expires_at")]
+    [Column("expires_at", Changes = true)]
     public long? ExpiresAt { get; init; }
 
     [Column("closed_at")]
@@ -167,6 +167,9 @@ internal sealed record Session
     /// Nothing more comes: it was closed, or has expired and the keeper has written its last entries.
     /// </summary>
     public bool IsOver(long now) => IsClosed || (IsExpired(now) && ClosedReason is not null);
+
+    /// <summary>What a list may be narrowed to; idle is an active one without a run.</summary>
+    public static readonly string[] Statuses = ["ACTIVE", "CLOSED", "EXPIRED", "IDLE"];
 
     public string Status(long now) =>
         IsClosed ? "CLOSED"

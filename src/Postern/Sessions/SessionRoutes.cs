@@ -41,7 +41,7 @@ internal sealed class SessionRoutes(
             .QueryList("filter[tags]", "Any of these.")
             .QueryList("filter[taskIdentifier]", "Any of these.")
             .QueryList("filter[externalId]", "Any of these.")
-            .QueryList("filter[status]", "Any of these.", "ACTIVE", "CLOSED", "EXPIRED", "IDLE")
+            .QueryList("filter[status]", "Any of these.", Session.Statuses)
             .Query("filter[createdAt][period]", "A span such as 7d")
             .Query("filter[createdAt][from]", "Epoch ms or ISO")
             .Query("filter[createdAt][to]", "Epoch ms or ISO")
@@ -96,7 +96,7 @@ internal sealed class SessionRoutes(
             return SessionFamily.Instance.Forbidden($"write:tasks:{asked.Agent}");
         if (asked.ExternalId is { } name && SessionDoor.Hides(caller, name, null))
             return SessionFamily.NotFound;
-        if (asked.ExpiresAt <= database.Now)
+        if (asked.Asked.ExpiresAt <= database.Now)
             return new Refusal(422, "expiresAt must be in the future") { ShouldRetry = false };
         if (!(await start.StartAsync(caller, asked)).Try(out var begun, out var refusal))
             return refusal;
@@ -136,18 +136,13 @@ internal sealed class SessionRoutes(
             return refusal;
         if (!(await Fields.ReadAsync(http, MaxBody, emptyObject: true)).Try(out var fields, out var unreadable))
             return unreadable;
-        var (tags, metadata, externalId) = fields.Read<UpdateSession>();
+        var asked = fields.Read<UpdateSession>();
         var clears = fields.IsNull("metadata");
         if (fields.Refusal() is { } wrong)
             return wrong;
-        if (fields.IsNull("externalId") || (externalId is not null && externalId != session.ExternalId))
+        if (fields.IsNull("externalId") || (asked.ExternalId is { } other && other != session.ExternalId))
             return new Refusal(422, "externalId cannot be changed") { ShouldRetry = false };
-        var updated = await sessions.PatchAsync(
-            Conversation.NameOf(session),
-            tags is null ? null : JsonSerializer.Serialize(tags, Wire.Json),
-            clears || metadata is not null,
-            metadata?.GetRawText()
-        );
+        var updated = await sessions.ChangeAsync(Conversation.NameOf(session), s => asked.Over(s, clears));
         return updated is null ? SessionFamily.NotFound : Reply.Ok(SessionItem.Of(updated, database.Now));
     }
 

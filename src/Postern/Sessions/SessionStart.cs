@@ -33,7 +33,7 @@ internal sealed class SessionStart(
                 {
                     ShouldRetry = false,
                 };
-            var fresh = New(tx, caller.Project, id, asked);
+            var fresh = asked.Over(New(tx, caller.Project, id, asked.ExternalId, asked.Agent, asked.Asked.Type));
             return await SessionStore.InsertAsync(tx, fresh)
                 ? await BeginAsync(tx, fresh, asked)
                 : await ContinueAsync(tx, caller, asked);
@@ -59,15 +59,6 @@ internal sealed class SessionStart(
             Agent = agent,
             CreatedAt = tx.Now,
             UpdatedAt = tx.Now,
-        };
-
-    private static Session New(Tx tx, string project, string id, StartRequest asked) =>
-        New(tx, project, id, asked.ExternalId, asked.Agent, asked.Asked.Type) with
-        {
-            TriggerConfig = asked.TriggerConfig,
-            Tags = asked.Tags ?? "[]",
-            Metadata = asked.Metadata,
-            ExpiresAt = asked.ExpiresAt,
         };
 
     private async ValueTask<Checked<BegunSession>> BeginAsync(Tx tx, Session session, StartRequest asked)
@@ -110,14 +101,7 @@ internal sealed class SessionStart(
             };
         if (stored.IsExpired(tx.Now))
             return new Refusal(409, "The session has expired", "session_expired") { ShouldRetry = false };
-        await SessionStore.WriteThroughAsync(
-            tx,
-            stored,
-            asked.TriggerConfig,
-            asked.Tags,
-            asked.Metadata,
-            asked.ExpiresAt
-        );
+        await SessionStore.SaveAsync(tx, asked.Over(stored));
         var run = stored.CurrentRun ?? await conversation.StartRunAsync(tx, stored, null, bootMessage: false);
         if (run is null)
             return new Refusal(422, $"There is no agent {stored.Agent}", "unknown_agent") { ShouldRetry = false };

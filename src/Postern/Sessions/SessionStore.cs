@@ -139,43 +139,23 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
     /// <summary>What a list of sessions shows has changed.</summary>
     public static void ListChanged(Tx tx, string project) => tx.Notify(Topics.List(project, "sessions"));
 
-    public static ValueTask<int> WriteThroughAsync(
-        Tx tx,
-        Session s,
-        string? triggerConfig,
-        string? tags,
-        string? metadata,
-        long? expiresAt
-    ) =>
+    /// <summary>
+    /// Writes the columns that clients change. The row must be held: what is written is the row as it was locked, with
+    /// its changes.
+    /// </summary>
+    public static ValueTask<int> SaveAsync(Tx tx, Session held) =>
         tx.ExecuteAsync(
-            """
-            UPDATE session
-            SET trigger_config = COALESCE($3, trigger_config), tags = COALESCE($4, tags), metadata = COALESCE($5,
-              metadata),
-              expires_at = COALESCE($6, expires_at), updated_at = $7 WHERE project = $1 AND id = $2
-            """,
-            s.Project,
-            s.Id,
-            triggerConfig,
-            tags,
-            metadata,
-            expiresAt,
-            tx.Now
+            $"UPDATE session SET {Row<Session>.Assignments} WHERE project = $1 AND id = $2",
+            [held.Project, held.Id, .. Row<Session>.ChangedValues(held with { UpdatedAt = tx.Now })]
         );
 
-    public Task<Session?> PatchAsync(SessionRef name, string? tags, bool setMetadata, string? metadata) =>
+    /// <summary>Changes a session by its row as it is now. Returns null when it is gone.</summary>
+    public Task<Session?> ChangeAsync(SessionRef name, Func<Session, Session> change) =>
         database.WriteAsync(async tx =>
         {
             if (await LockAsync(tx, name.Project, name.Id) is not { } session)
                 return null;
-            await tx.ExecuteAsync(
-                "UPDATE session SET tags = $3, metadata = $4, updated_at = $5 WHERE project = $1 AND id = $2",
-                name.Project,
-                name.Id,
-                tags ?? session.Tags,
-                setMetadata ? metadata : session.Metadata,
-                tx.Now
-            );
+            await SaveAsync(tx, change(session));
             ListChanged(tx, name.Project);
             return await LockAsync(tx, name.Project, name.Id);
         });
@@ -339,6 +319,9 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
     /// </summary>
     /// <param name="table">Has the columns <c>project</c> and <c>session</c>.</param>
     public static string IsNotOfInternal(string table) => IsNotInternal(table + ".project", table + ".session");
+
+    /// <summary>The same condition for one reader; null: the reader is an administrator, who sees all rows.</summary>
+    public static string? ShownTo(bool isAdmin, string table) => isAdmin ? null : IsNotOfInternal(table);
 
     /// <summary>
     /// The same by an expression for the session's id; null and ids of other things are no internal session.

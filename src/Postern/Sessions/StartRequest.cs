@@ -16,11 +16,15 @@ internal sealed record StartRequest(StartSession Asked, string TriggerConfig, bo
 
     public byte[] BasePayload => JsonSerializer.SerializeToUtf8Bytes(Asked.TriggerConfig.BasePayload, Wire.Json);
 
-    public string? Tags => Asked.Tags is null ? null : JsonSerializer.Serialize(Asked.Tags, Wire.Json);
-
-    public string? Metadata => Asked.Metadata?.GetRawText();
-
-    public long? ExpiresAt => Asked.ExpiresAt;
+    /// <summary>The session with what is asked; what the request does not say stays as it is.</summary>
+    public Session Over(Session session) =>
+        session with
+        {
+            TriggerConfig = TriggerConfig,
+            Tags = Asked.Tags is { } tags ? JsonSerializer.Serialize(tags, Wire.Json) : session.Tags,
+            Metadata = Asked.Metadata?.GetRawText() ?? session.Metadata,
+            ExpiresAt = Asked.ExpiresAt ?? session.ExpiresAt,
+        };
 
     public static Checked<StartRequest> Read(Fields fields, bool asUser)
     {

@@ -8,4 +8,7 @@ namespace Postern.Storage;
 internal sealed class ColumnAttribute(string? name = null) : Attribute
 {
     public string? Name => name;
+
+    /// <summary>It is among those that <see cref="Row{T}.Assignments"/> write.</summary>
+    public bool Changes { get; init; }
 }

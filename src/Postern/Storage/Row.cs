@@ -32,7 +32,22 @@ internal static class Row<T>
     public static Func<DbDataReader, T> Read { get; } = CompileRead();
 
     /// <summary>A row's values, in the order of <see cref="Parameters"/>.</summary>
-    public static Func<T, object?[]> Values { get; } = CompileValues();
+    public static Func<T, object?[]> Values { get; } = CompileValues(Leaves);
+
+    /// <summary>
+    /// The assignments of an UPDATE, <c>name = $3, …</c>, of the columns that change (<see
+    /// cref="ColumnAttribute.Changes"/>); <c>$1</c> and <c>$2</c> are the row's key.
+    /// </summary>
+    public static string Assignments { get; } =
+        string.Join(", ", Changing.Select((leaf, i) => $"{leaf.Name} = ${i + 3}"));
+
+    /// <summary>A row's values for <see cref="Assignments"/>.</summary>
+    public static object?[] ChangedValues(T row) => (_changedValues ??= CompileValues(Changing))(row);
+
+    private static Func<T, object?[]>? _changedValues;
+
+    private static IEnumerable<(string Name, PropertyInfo[] Path)> Changing =>
+        Leaves.Where(leaf => leaf.Path[^1].GetCustomAttribute<ColumnAttribute>()!.Changes);
 
     private static IEnumerable<PropertyInfo> MembersOf(Type type) =>
         type.GetProperties()
@@ -93,10 +108,10 @@ internal static class Row<T>
     private static bool IsNullable(PropertyInfo member) =>
         new NullabilityInfoContext().Create(member).ReadState == NullabilityState.Nullable;
 
-    private static Func<T, object?[]> CompileValues()
+    private static Func<T, object?[]> CompileValues(IEnumerable<(string Name, PropertyInfo[] Path)> leaves)
     {
         var row = Expression.Parameter(typeof(T));
-        var values = Leaves.Select(leaf => Kept(leaf.Path.Aggregate((Expression)row, Expression.Property)));
+        var values = leaves.Select(leaf => Kept(leaf.Path.Aggregate((Expression)row, Expression.Property)));
         return Expression.Lambda<Func<T, object?[]>>(Expression.NewArrayInit(typeof(object), values), row).Compile();
 
         static Expression Kept(Expression value) =>
