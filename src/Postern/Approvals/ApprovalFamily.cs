@@ -13,6 +13,9 @@ internal sealed class ApprovalFamily : ErrorFormat
 
     public override Type Shape => typeof(ApprovalError);
 
+    public override IReadOnlyList<string> Prefixes { get; } =
+    ["/api/v1/approvals", "/api/v1/executions", "/api/v1/webhooks"];
+
     public override void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http)
     {
         json.WriteString("error", refusal.Code ?? refusal.Message);

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Net;
 using Postern.Access;
 using Postern.Http;
@@ -73,9 +74,7 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
             return;
         try
         {
-            await using Database database = serve.Database is null
-                ? new SqliteDatabase(serve.Folder.Database, TimeProvider.System)
-                : new PostgresDatabase(serve.Database, TimeProvider.System);
+            await using var database = serve.Driver.Look(serve.Place);
             var version = await Migrations.VersionAsync(database);
             CheckSchema(database, version);
             await CheckClockAsync(database);
@@ -83,15 +82,12 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
             if (version == Migrations.Newest)
                 await CheckRowsAsync(database, master);
         }
-        catch (Exception fault)
-            when (fault
-                    is StorageUnavailableException
-                        or Npgsql.NpgsqlException
-                        or Microsoft.Data.Sqlite.SqliteException
-                        or ArgumentException
-            )
+        catch (Exception fault) when (fault is StorageUnavailableException or DbException or ArgumentException)
         {
-            Bad("database", $"cannot be opened: {(fault.InnerException ?? fault).Message}. {AdviceOn(fault)}");
+            Bad(
+                "database",
+                $"cannot be opened: {(fault.InnerException ?? fault).Message}. {serve.Driver.AdviceOn(fault)}"
+            );
         }
     }
 
@@ -107,11 +103,6 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
         else
             Good("sign-in", $"the identity provider at {oidc.Authority} answers");
     }
-
-    private string AdviceOn(Exception fault) =>
-        serve.Database is null ? "Is the disk full, or the file another user's?"
-        : PostgresConnection.IsOfTls(fault.InnerException) ? PostgresConnection.TlsAdvice
-        : "Check --database, and that the server runs and lets this machine in.";
 
     private void CheckSchema(Database database, long version)
     {
@@ -177,20 +168,7 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
     private async Task CheckClockAsync(Database database)
     {
         var here = SqliteDatabase.Microseconds(TimeProvider.System);
-        var there =
-            database is PostgresDatabase
-                ? await database.ReadAsync(tx =>
-                    tx.FirstAsync(
-                        "SELECT (extract(epoch from clock_timestamp()) * 1000000)::bigint",
-                        r => r.GetInt64(0)
-                    )
-                )
-                : await database.ReadAsync(tx =>
-                    tx.FirstAsync("SELECT COALESCE(MAX(at), 0) FROM audit", r => r.GetInt64(0))
-                );
-        var off = TimeSpan.FromMicroseconds(
-            database is PostgresDatabase ? Math.Abs(here - there) : Math.Max(0, there - here)
-        );
+        var off = await serve.Driver.ClockOffAsync(database, here);
         if (off <= ClockTolerance)
             Good("clock", $"{Wire.Iso(here)}");
         else

@@ -43,24 +43,11 @@ internal static class PlaneDoctor
         var triggers = new TriggerStore(database, master, new RelayedTriggers(options));
         var secrets = new Dictionary<string, List<string>>(StringComparer.Ordinal);
         var shown = 0;
-        for (var (project, uid) = ("", ""); ; )
+        await foreach (var trigger in WebhooksAsync(triggers))
         {
-            var page = await triggers.WebhooksAsync(project, uid, Page);
-            foreach (var trigger in page)
-            {
-                if (triggers.Relayed.WhyNot(trigger) is { } why && shown++ < Shown)
-                    yield return new(false, false, $"{trigger.Name.Path} is not relayed: {why}");
-                foreach (var secret in triggers.RuleOf(trigger)?.Secrets ?? [])
-                {
-                    var digest = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
-                    if (!secrets.TryGetValue(digest, out var sharing))
-                        secrets[digest] = sharing = [];
-                    sharing.Add(trigger.Name.Path);
-                }
-            }
-            if (page.Count < Page)
-                break;
-            (project, uid) = (page[^1].Project, page[^1].Uid);
+            if (triggers.Relayed.WhyNot(trigger) is { } why && shown++ < Shown)
+                yield return new(false, false, $"{trigger.Name.Path} is not relayed: {why}");
+            NoteSecrets(secrets, trigger, triggers.RuleOf(trigger)?.Secrets ?? []);
         }
         foreach (var sharing in secrets.Values.Where(s => s.Distinct(StringComparer.Ordinal).Count() > 1).Take(Shown))
             yield return new(
@@ -158,4 +145,34 @@ internal static class PlaneDoctor
                     + "between pass Upgrade on"
             ),
         };
+
+    /// <summary>Every webhook trigger of every project, a page at a time.</summary>
+    private static async IAsyncEnumerable<Trigger> WebhooksAsync(TriggerStore triggers)
+    {
+        for (var (project, uid) = ("", ""); ; )
+        {
+            var page = await triggers.WebhooksAsync(project, uid, Page);
+            foreach (var trigger in page)
+                yield return trigger;
+            if (page.Count < Page)
+                yield break;
+            (project, uid) = (page[^1].Project, page[^1].Uid);
+        }
+    }
+
+    /// <summary>Notes, by the digest of each secret, which triggers have it.</summary>
+    private static void NoteSecrets(
+        Dictionary<string, List<string>> noted,
+        Trigger trigger,
+        IEnumerable<string> secrets
+    )
+    {
+        foreach (var secret in secrets)
+        {
+            var digest = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
+            if (!noted.TryGetValue(digest, out var sharing))
+                noted[digest] = sharing = [];
+            sharing.Add(trigger.Name.Path);
+        }
+    }
 }

@@ -88,70 +88,58 @@ internal static class RelayCommands
             Envelopes,
             Bytes,
         };
-        command.SetAction(
-            (parsed, cancel) =>
-                RelayToolbox.WithAsync(
-                    Serving(parsed),
-                    cancel,
-                    async tools =>
-                    {
-                        var valid = TimeSpan.FromMicroseconds(Commands.Span(parsed.GetValue(span)!, "--for"));
-                        if (valid > NewCode.Longest || valid <= TimeSpan.Zero)
-                            throw new SetupException("--for must be at most 24h");
-                        if (parsed.GetValue(name)! is not { Length: > 0 and <= NewCode.LongestName } called)
-                            throw new SetupException("The name must have 1 to 100 characters");
-                        var made = await tools.Enrolments.MakeAsync(
-                            new NewCode(
-                                called,
-                                valid,
-                                Number(parsed, Envelopes, 100, NewCode.MostEnvelopes),
-                                Number(parsed, Bytes, NewCode.LeastBytes, NewCode.MostBytes),
-                                parsed.GetValue(plane)
-                            ),
-                            await tools.RowAsync("")
-                        );
-                        Console.WriteLine(
-                            made.Try(out var code, out var refusal)
-                                ? code.ToString()
-                                : throw new SetupException(refusal.Message)
-                        );
-                    }
-                )
+        return Does(
+            command,
+            async (tools, parsed) =>
+            {
+                var valid = TimeSpan.FromMicroseconds(Commands.Span(parsed.GetValue(span)!, "--for"));
+                if (valid > NewCode.Longest || valid <= TimeSpan.Zero)
+                    throw new SetupException("--for must be at most 24h");
+                if (parsed.GetValue(name)! is not { Length: > 0 and <= NewCode.LongestName } called)
+                    throw new SetupException("The name must have 1 to 100 characters");
+                var made = await tools.Enrolments.MakeAsync(
+                    new NewCode(
+                        called,
+                        valid,
+                        Number(parsed, Envelopes, 100, NewCode.MostEnvelopes),
+                        Number(parsed, Bytes, NewCode.LeastBytes, NewCode.MostBytes),
+                        parsed.GetValue(plane)
+                    ),
+                    await tools.RowAsync("")
+                );
+                Console.WriteLine(
+                    made.Try(out var code, out var refusal)
+                        ? code.ToString()
+                        : throw new SetupException(refusal.Message)
+                );
+            }
         );
-        return command;
     }
 
     private static Command Planes()
     {
         var command = new Command("planes", "List the planes.\n\nExample: postern relay planes");
-        command.SetAction(
-            (parsed, cancel) =>
-                RelayToolbox.WithAsync(
-                    Serving(parsed),
-                    cancel,
-                    async tools =>
+        return Does(
+            command,
+            async (tools, parsed) =>
+            {
+                foreach (var plane in await tools.Planes.ListAsync(null, 1000))
+                {
+                    var state =
+                        plane.RevokedAt is { } at ? $"revoked {Wire.Iso(at)}"
+                        : plane.IsHeld(tools.Planes.Now) ? "connected"
+                        : plane.SeenAt is { } seen ? $"away, last seen {Wire.Iso(seen)}"
+                        : "never connected";
+                    var stored = $"{plane.OpenCount} of {plane.Envelopes} stored";
+                    Console.WriteLine($"{plane.Plane}  {state}  {stored}  {plane.Name}");
+                    foreach (var one in await tools.Connections.ListAsync(plane.Plane))
                     {
-                        foreach (var plane in await tools.Planes.ListAsync(null, 1000))
-                        {
-                            var state =
-                                plane.RevokedAt is { } at ? $"revoked {Wire.Iso(at)}"
-                                : plane.IsHeld(tools.Planes.Now) ? "connected"
-                                : plane.SeenAt is { } seen ? $"away, last seen {Wire.Iso(seen)}"
-                                : "never connected";
-                            var stored = $"{plane.OpenCount} of {plane.Envelopes} stored";
-                            Console.WriteLine($"{plane.Plane}  {state}  {stored}  {plane.Name}");
-                            foreach (var one in await tools.Connections.ListAsync(plane.Plane))
-                            {
-                                var holds = one.Connection == plane.Holder ? ", answers" : "";
-                                Console.WriteLine(
-                                    $"  {one.Transport} from {one.Address} since {Wire.Iso(one.Since)}{holds}"
-                                );
-                            }
-                        }
+                        var holds = one.Connection == plane.Holder ? ", answers" : "";
+                        Console.WriteLine($"  {one.Transport} from {one.Address} since {Wire.Iso(one.Since)}{holds}");
                     }
-                )
+                }
+            }
         );
-        return command;
     }
 
     private static Command Quota()
@@ -165,25 +153,20 @@ internal static class RelayCommands
             Envelopes,
             Bytes,
         };
-        command.SetAction(
-            (parsed, cancel) =>
-                RelayToolbox.WithAsync(
-                    Serving(parsed),
-                    cancel,
-                    async tools =>
-                    {
-                        var plane = parsed.GetValue(Plane)!;
-                        var done = await tools.Ends.SetQuotaAsync(
-                            plane,
-                            Number(parsed, Envelopes, 100, NewCode.MostEnvelopes),
-                            Number(parsed, Bytes, NewCode.LeastBytes, NewCode.MostBytes),
-                            await tools.RowAsync("relay.quota", plane)
-                        );
-                        Console.WriteLine(done ? $"{plane} has its new bounds" : throw Missing(plane));
-                    }
-                )
+        return Does(
+            command,
+            async (tools, parsed) =>
+            {
+                var plane = parsed.GetValue(Plane)!;
+                var done = await tools.Ends.SetQuotaAsync(
+                    plane,
+                    Number(parsed, Envelopes, 100, NewCode.MostEnvelopes),
+                    Number(parsed, Bytes, NewCode.LeastBytes, NewCode.MostBytes),
+                    await tools.RowAsync("relay.quota", plane)
+                );
+                Console.WriteLine(done ? $"{plane} has its new bounds" : throw Missing(plane));
+            }
         );
-        return command;
     }
 
     private static Command Revoke()
@@ -197,24 +180,19 @@ internal static class RelayCommands
             Plane,
             keep,
         };
-        command.SetAction(
-            (parsed, cancel) =>
-                RelayToolbox.WithAsync(
-                    Serving(parsed),
-                    cancel,
-                    async tools =>
-                    {
-                        var plane = parsed.GetValue(Plane)!;
-                        var row = await tools.RowAsync("relay.plane.revoked", plane);
-                        Console.WriteLine(
-                            await tools.Ends.RevokeAsync(plane, parsed.GetValue(keep), row)
-                                ? $"{plane} is revoked: its URLs are unknown from now on"
-                                : throw Missing(plane)
-                        );
-                    }
-                )
+        return Does(
+            command,
+            async (tools, parsed) =>
+            {
+                var plane = parsed.GetValue(Plane)!;
+                var row = await tools.RowAsync("relay.plane.revoked", plane);
+                Console.WriteLine(
+                    await tools.Ends.RevokeAsync(plane, parsed.GetValue(keep), row)
+                        ? $"{plane} is revoked: its URLs are unknown from now on"
+                        : throw Missing(plane)
+                );
+            }
         );
-        return command;
     }
 
     private static Command RotateKey()
@@ -231,19 +209,23 @@ internal static class RelayCommands
         {
             now,
         };
+        return Does(
+            command,
+            async (tools, parsed) =>
+            {
+                var isNow = parsed.GetValue(now);
+                var project = await tools.Projects.DefaultAsync() ?? Audit.NoProject;
+                var key = await tools.Identity.RotateAsync(isNow, "command line", project);
+                Console.WriteLine($"{key.Fingerprint} signs {(isNow ? "now" : "in 7 days")}");
+            }
+        );
+    }
+
+    /// <summary>Opens the relay's database for a command, and closes it behind it.</summary>
+    private static Command Does(Command command, Func<RelayToolbox, ParseResult, Task> act)
+    {
         command.SetAction(
-            (parsed, cancel) =>
-                RelayToolbox.WithAsync(
-                    Serving(parsed),
-                    cancel,
-                    async tools =>
-                    {
-                        var isNow = parsed.GetValue(now);
-                        var project = await tools.Projects.DefaultAsync() ?? Audit.NoProject;
-                        var key = await tools.Identity.RotateAsync(isNow, "command line", project);
-                        Console.WriteLine($"{key.Fingerprint} signs {(isNow ? "now" : "in 7 days")}");
-                    }
-                )
+            (parsed, cancel) => RelayToolbox.WithAsync(Serving(parsed), cancel, tools => act(tools, parsed))
         );
         return command;
     }

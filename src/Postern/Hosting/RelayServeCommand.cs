@@ -9,18 +9,8 @@ internal static class RelayServeCommand
 {
     public static async Task<int> RunAsync(ServeOptions serve, CancellationToken cancel)
     {
-        serve.Folder.Prepare();
-        serve.Folder.CheckFiles();
-        var options = serve.ReadSettings();
-        using var _ = serve.Database is null ? serve.Folder.Lock() : null;
-        foreach (var url in ListenUrls.Split(serve.Urls))
-            if (ListenUrls.WhatKeepsFrom(url) is { } why)
-                throw new SetupException($"{url} cannot be listened on: {ListenUrls.Words(why)}.");
-        var master = serve.ReadMasterKey();
-        await using var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
-        serve.Folder.Prepare();
-        Assemblies.LoadAll(options);
-        var app = RelayServer.Build(database, master, options, serve.Urls, TimeProvider.System);
+        await using var ground = await ServeGround.OpenAsync(serve, cancel);
+        var app = RelayServer.Build(ground.Database, ground.Master, ground.Options, serve.Urls, TimeProvider.System);
         await using (app)
         {
             var rootKey = await app
@@ -29,7 +19,7 @@ internal static class RelayServeCommand
             await app.StartAsync(cancel);
             var address = app.Services.GetRequiredService<ServerAddress>();
             address.ListensOn(app.Urls.First());
-            HostLog.Serving(app.Logger, ProductVersion.Text, string.Join(", ", app.Urls), database.Kind);
+            HostLog.Serving(app.Logger, ProductVersion.Text, string.Join(", ", app.Urls), ground.Database.Kind);
             if (address.NamesItselfAlone(app.Urls))
                 HostLog.NamesItselfAlone(app.Logger, address.Url);
             var keys = await app.Services.GetRequiredService<RelayIdentity>().KeysAsync();

@@ -68,15 +68,7 @@ internal static class RelayServer
         TimeProvider clock
     )
     {
-        services.AddSingleton(database).AddSingleton(master).AddSingleton(options).AddSingleton(clock);
-        services
-            .AddSingleton(new Telemetry(options.Telemetry))
-            .AddSingleton<RequestPipeline>()
-            .AddSingleton<HealthRoutes>()
-            .AddSingleton<DoorTable>()
-            .AddSingleton<FirstStart>()
-            .AddSingleton<ServerLife>()
-            .AddSingleton<ServerAddress>();
+        services.AddHost(database, master, options, clock).AddSingleton<RequestPipeline>();
         // There are no runs here whose workers could call, and a project begins with nothing.
         services
             .AddSingleton<ReadRunState>((_, _) => ValueTask.FromResult<RunState?>(null))

@@ -13,22 +13,8 @@ internal static class ServeCommand
 
     public static async Task<int> RunAsync(ServeOptions serve, CancellationToken cancel)
     {
-        serve.Folder.Prepare();
-        serve.Folder.CheckFiles();
-        var options = serve.ReadSettings();
-        using var _ = serve.Database is null ? serve.Folder.Lock() : null;
-        foreach (var url in ListenUrls.Split(serve.Urls))
-        {
-            if (ListenUrls.WhatKeepsFrom(url) is { } why)
-                throw new SetupException($"{url} cannot be listened on: {ListenUrls.Words(why)}.");
-        }
-        var master = serve.ReadMasterKey();
-        await using var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
-        serve.Folder.Prepare();
-
-        // Before the descriptors are counted that are open already: each assembly keeps one.
-        Assemblies.LoadAll(options);
-        var app = Server.Build(database, master, options, serve.Urls, TimeProvider.System);
+        await using var ground = await ServeGround.OpenAsync(serve, cancel);
+        var app = Server.Build(ground.Database, ground.Master, ground.Options, serve.Urls, TimeProvider.System);
         await using (app)
         {
             var rootKey = await app
@@ -44,7 +30,7 @@ internal static class ServeCommand
                 address.ListensNowhere();
                 address.IsRelayedAt(plane?.Url);
             }
-            HostLog.Serving(app.Logger, ProductVersion.Text, string.Join(", ", app.Urls), database.Kind);
+            HostLog.Serving(app.Logger, ProductVersion.Text, string.Join(", ", app.Urls), ground.Database.Kind);
             if (address.NamesItselfAlone(app.Urls))
                 HostLog.NamesItselfAlone(app.Logger, address.Url);
             if (serve.Dev)

@@ -1,4 +1,3 @@
-using Npgsql;
 using Postern.Access;
 using Postern.Settings;
 using Postern.Storage;
@@ -86,32 +85,17 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
         return MasterKey.FromFile(Folder.MasterKey);
     }
 
+    public DatabaseDriver Driver => DatabaseDriver.Of(Database);
+
+    /// <summary>The place that the driver opens.</summary>
+    public string Place => Database ?? Folder.Database;
+
     /// <summary>Opens the database, brought to this binary's schema.</summary>
-    /// <exception cref="SetupException">PostgreSQL could not prove who it is.</exception>
-    public async Task<Database> OpenDatabaseAsync(TimeProvider clock, CancellationToken cancel)
-    {
-        if (Database is null)
-        {
-            Migrations.ApplyToSqlite(Folder.Database);
-            return new SqliteDatabase(Folder.Database, clock);
-        }
-        try
-        {
-            await Migrations.ApplyToPostgresAsync(Database, cancel, Console.Error.WriteLine);
-        }
-        catch (NpgsqlException fault) when (PostgresConnection.IsOfTls(fault))
-        {
-            var why = (fault.InnerException ?? fault).Message;
-            throw new SetupException($"The database could not prove who it is: {why} {PostgresConnection.TlsAdvice}");
-        }
-        var postgres = new PostgresDatabase(Database, clock);
-        await postgres.StartAsync(cancel);
-        await PostgresPositions.ResumeAsync(postgres, cancel);
-        return postgres;
-    }
+    public Task<Database> OpenDatabaseAsync(TimeProvider clock, CancellationToken cancel) =>
+        Driver.OpenAsync(Place, clock, Console.Error.WriteLine, cancel);
 
     /// <summary>
-    /// Where PostgreSQL is, as the driver's connection string; null: the embedded database. <c>DATABASE_URL</c> is what
+    /// Where a database server is, as its driver opens it; null: the embedded database. <c>DATABASE_URL</c> is what
     /// hosting platforms hand to every program, so it comes last, and it does not stand in for a database that is
     /// there.
     /// </summary>
@@ -138,7 +122,7 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
             }
             try
             {
-                return PostgresConnection.Read(text.Trim());
+                return DatabaseDriver.Read(text.Trim());
             }
             catch (FormatException fault)
             {

@@ -91,23 +91,9 @@ internal static class Server
     /// </summary>
     private static Task NothingThere(HttpContext http)
     {
-        if (
-            ((string[])["/api/v1/approvals", "/api/v1/executions", "/api/v1/webhooks"]).Any(p =>
-                http.Request.Path.StartsWithSegments(p, StringComparison.Ordinal)
-            )
-        )
-            http.Features.Set<ErrorFormat>(ApprovalFamily.Instance);
-        if (
-            ((string[])["/api/triggers", "/inbound", "/api/callbacks"]).Any(p =>
-                http.Request.Path.StartsWithSegments(p, StringComparison.Ordinal)
-            )
-        )
-            http.Features.Set<ErrorFormat>(TriggerFamily.Instance);
-        if (
-            http.Request.Path.StartsWithSegments(ConsoleFamily.Prefix, StringComparison.Ordinal)
-            && http.RequestServices.GetRequiredService<PosternOptions>().Console.Enabled
-        )
-            http.Features.Set<ErrorFormat>(ConsoleFamily.Instance);
+        ErrorFormat.SetByPath(http, http.Request.Path, ApprovalFamily.Instance, TriggerFamily.Instance);
+        if (http.RequestServices.GetRequiredService<PosternOptions>().Console.Enabled)
+            ErrorFormat.SetByPath(http, http.Request.Path, ConsoleFamily.Instance);
         return new Refusal(404, "Not found", "not_found").ExecuteAsync(http);
     }
 
@@ -142,17 +128,11 @@ internal static class Server
         TimeProvider clock
     )
     {
-        services.AddSingleton(database).AddSingleton(master).AddSingleton(options).AddSingleton(clock);
         services
-            .AddSingleton(new Telemetry(options.Telemetry))
-            .AddSingleton<HealthRoutes>()
-            .AddSingleton<DoorTable>()
+            .AddHost(database, master, options, clock)
             .AddSingleton<ReactionTable>()
             .AddSingleton<ServerDoctor>()
-            .AddSingleton<AskDoctor>(s => s.GetRequiredService<ServerDoctor>().AskAsync)
-            .AddSingleton<FirstStart>()
-            .AddSingleton<ServerLife>()
-            .AddSingleton<ServerAddress>();
+            .AddSingleton<AskDoctor>(s => s.GetRequiredService<ServerDoctor>().AskAsync);
         services
             .AddAccess()
             .AddLive()

@@ -21,6 +21,19 @@ internal abstract class ErrorFormat
         ?? http.GetEndpoint()?.Metadata.GetMetadata<ErrorFormat>()
         ?? ProblemFormat.Instance;
 
+    /// <summary>Where its clients ask, if they are answered in its words even where no route is.</summary>
+    public virtual IReadOnlyList<string> Prefixes => [];
+
+    /// <summary>
+    /// Sets for a request that has no route here the family whose clients ask under its path, if one does.
+    /// </summary>
+    public static void SetByPath(HttpContext http, PathString path, params ReadOnlySpan<ErrorFormat> families)
+    {
+        foreach (var family in families)
+            if (family.Prefixes.Any(prefix => path.StartsWithSegments(prefix, StringComparison.Ordinal)))
+                http.Features.Set(family);
+    }
+
     public abstract void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http);
 
     /// <summary>What a missing or unfit credential is told.</summary>

@@ -24,6 +24,8 @@ internal sealed class ConsoleFamily : ErrorFormat
 
     public override Type Shape => typeof(Problem);
 
+    public override IReadOnlyList<string> Prefixes { get; } = [Prefix];
+
     public override void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http) =>
         ProblemFormat.Instance.WriteBody(json, refusal, http);
 

@@ -65,7 +65,7 @@ internal sealed partial class LockOrder
         "joined_relay",
         "joined_page",
         "relay_envelope",
-        // Written by the relay alone, a statement each.
+        // What nodes tell one another (PostgresRelay): a statement each.
         "node",
         "hint_log",
         // A row is written by the one process that counted it.

@@ -220,26 +220,23 @@ internal sealed class PostgresTx(
 #endif
         var command = new NpgsqlBatchCommand(sql);
         foreach (var arg in args)
-        {
-            command.Parameters.Add(
-                arg switch
-                {
-                    long n => new NpgsqlParameter<long> { TypedValue = n },
-                    int n => new NpgsqlParameter<long> { TypedValue = n },
-                    string s => new NpgsqlParameter<string> { TypedValue = s },
-                    byte[] b => new NpgsqlParameter<byte[]> { TypedValue = b },
-                    long[] n => new NpgsqlParameter<long[]> { TypedValue = n },
-                    string?[] s => new NpgsqlParameter<string?[]> { TypedValue = s },
-                    byte[][] b => new NpgsqlParameter<byte[][]> { TypedValue = b },
-                    null => new NpgsqlParameter { Value = DBNull.Value },
-                    _ => throw new NotSupportedException(
-                        "Columns are text, bigint or bytes; not " + arg.GetType().Name
-                    ),
-                }
-            );
-        }
+            command.Parameters.Add(ParameterOf(arg));
         return command;
     }
+
+    private static NpgsqlParameter ParameterOf(object? arg) =>
+        arg switch
+        {
+            long n => new NpgsqlParameter<long> { TypedValue = n },
+            int n => new NpgsqlParameter<long> { TypedValue = n },
+            string s => new NpgsqlParameter<string> { TypedValue = s },
+            byte[] b => new NpgsqlParameter<byte[]> { TypedValue = b },
+            long[] n => new NpgsqlParameter<long[]> { TypedValue = n },
+            string?[] s => new NpgsqlParameter<string?[]> { TypedValue = s },
+            byte[][] b => new NpgsqlParameter<byte[][]> { TypedValue = b },
+            null => new NpgsqlParameter { Value = DBNull.Value },
+            _ => throw new NotSupportedException("Columns are text, bigint or bytes; not " + arg.GetType().Name),
+        };
 
     /// <summary>A statement that is sent with others.</summary>
     /// <param name="Command">Its text and its parameters.</param>

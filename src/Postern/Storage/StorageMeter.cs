@@ -6,18 +6,16 @@ namespace Postern.Storage;
 /// <summary>What the database reports of itself: time a commit, commands a batch, commands that wait.</summary>
 internal static class StorageMeter
 {
-    private static readonly Meter Meter = new("Postern");
-    private static readonly Histogram<double> CommitSeconds = Meter.CreateHistogram<double>(
+    private static readonly Histogram<double> CommitSeconds = Meters.Seconds(
         "postern.store.commit.duration",
-        "s",
         "From the first command of a batch to its commit on disk"
     );
-    private static readonly Histogram<int> BatchSize = Meter.CreateHistogram<int>(
+    private static readonly Histogram<int> BatchSize = Meters.Sizes(
         "postern.store.batch.size",
         "{command}",
         "Commands committed together"
     );
-    private static readonly Counter<long> Repeats = Meter.CreateCounter<long>(
+    private static readonly Counter<long> Repeats = Meters.Counter(
         "postern.store.repeats",
         "{command}",
         "Commands run again after a deadlock or a serialization failure"
@@ -25,15 +23,10 @@ internal static class StorageMeter
     private static Func<int> _depth = () => 0;
 
     /// <summary>Spans of the store; exported only when an endpoint is configured.</summary>
-    public static readonly ActivitySource Source = new("Postern");
+    public static readonly ActivitySource Source = new(Meters.Name);
 
     static StorageMeter() =>
-        Meter.CreateObservableGauge(
-            "postern.store.queue.depth",
-            () => _depth(),
-            "{command}",
-            "Commands that wait for the writer"
-        );
+        Meters.Gauge("postern.store.queue.depth", () => _depth(), "{command}", "Commands that wait for the writer");
 
     public static void ObserveQueue(Func<int> depth) => _depth = depth;
 

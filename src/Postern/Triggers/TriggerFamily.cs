@@ -12,6 +12,8 @@ internal sealed class TriggerFamily : ErrorFormat
 
     public override Type Shape => typeof(TriggerError);
 
+    public override IReadOnlyList<string> Prefixes { get; } = ["/api/triggers", "/inbound", "/api/callbacks"];
+
     public static Refusal NotFound { get; } = new(404, "Trigger not found", "not_found");
 
     public override void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http)

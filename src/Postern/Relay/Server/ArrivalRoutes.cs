@@ -57,12 +57,33 @@ internal sealed class ArrivalRoutes(
 
     private async Task<Checked<StoredArrival>> StoreAsync(HttpContext http)
     {
-        var raw = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         var plane = (string)http.Request.RouteValues["plane"]!;
-        var target = raw.Length > Prefix.Length + plane.Length ? raw[(Prefix.Length + plane.Length)..] : "";
-        SetFamily(http, target);
-        if (!raw.AsSpan(Prefix.Length).StartsWith(plane, StringComparison.Ordinal) || !target.StartsWith('/'))
+        var target = TargetOf(http, plane);
+        if (!target.StartsWith('/'))
             return Arrivals.NotFound;
+        // Answers are worded as the plane words them at that path, whether there is a plane or not.
+        var path = target.Split('?')[0];
+        ErrorFormat.SetByPath(http, path, TriggerFamily.Instance, ApprovalFamily.Instance);
+        if (!(await FindAsync(http, plane, target)).Try(out var at, out var closed))
+            return closed;
+        return (await ReadAsync(http, at, target)).Try(out var request, out var refused)
+            ? await arrivals.StoreAsync(at, Prefix + at.Plane.Plane + path, request)
+            : refused;
+    }
+
+    /// <summary>What stands behind the plane's name, as it was sent; empty where nothing does.</summary>
+    private static string TargetOf(HttpContext http, string plane)
+    {
+        var raw = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        var end = Prefix.Length + plane.Length;
+        return raw.Length > end && raw.AsSpan(Prefix.Length).StartsWith(plane, StringComparison.Ordinal)
+            ? raw[end..]
+            : "";
+    }
+
+    /// <summary>The door of a plane that a request is for, when it may be sent there now.</summary>
+    private async Task<Checked<ArrivedAt>> FindAsync(HttpContext http, string plane, string target)
+    {
         var network = rates.NetworkOf(http);
         var (found, isKnown) = await planes.FindAsync(plane, network);
         if (found is not { RevokedAt: null } || (await lists.OfAsync(found)).Find(target) is not { } door)
@@ -74,14 +95,18 @@ internal sealed class ArrivalRoutes(
             };
         if (RelayedHeaders.HoldBearer(http.Request.Headers))
             return RelayedHeaders.NotRelayed;
-        if (rates.Slower(http, plane, isKnown) is { } slower)
-            return slower;
-        if (!(await RequestBody.ReadAsync(http, door.MaxBody)).Try(out var body, out var tooLarge))
+        return rates.Slower(http, plane, isKnown) is { } slower ? slower : new ArrivedAt(found, door, network, isKnown);
+    }
+
+    /// <summary>The request with its body, when it is one that can be relayed.</summary>
+    private async Task<Checked<RelayedRequest>> ReadAsync(HttpContext http, ArrivedAt at, string target)
+    {
+        if (!(await RequestBody.ReadAsync(http, at.Door.MaxBody)).Try(out var body, out var tooLarge))
             return tooLarge;
         byte[] bytes;
         using (body)
             bytes = body.Bytes.ToArray();
-        if (door.Verify is { } keys && !IsByOne(keys, http.Request.Headers, bytes))
+        if (at.Door.Verify is { } keys && !IsByOne(keys, http.Request.Headers, bytes))
             return new Refusal(401, "Unauthorized", "unauthorized") { ShouldRetry = false };
         var request = new RelayedRequest(
             http.Request.Method,
@@ -90,10 +115,7 @@ internal sealed class ArrivalRoutes(
             RelayedHeaders.Of(http.Request.Headers, options.Operators.IdentityHeader),
             bytes
         );
-        if (!request.IsSound)
-            return Refusal.BadRequest("The request holds control characters", "bad_request");
-        var at = new ArrivedAt(found, door, network, isKnown);
-        return await arrivals.StoreAsync(at, Prefix + found.Plane + target.Split('?')[0], request);
+        return request.IsSound ? request : Refusal.BadRequest("The request holds control characters", "bad_request");
     }
 
     private async Task<IResult> Receipt(HttpContext http)
@@ -126,19 +148,6 @@ internal sealed class ArrivalRoutes(
 
     private static Refusal ReceiptMissing { get; } =
         new(404, "There is no such receipt, or its time is over.", "not_found");
-
-    /// <summary>Answers are worded as the plane words them at that path, whether there is a plane or not.</summary>
-    private static void SetFamily(HttpContext http, string target)
-    {
-        if (StartsWith("/inbound") || StartsWith("/api/callbacks") || StartsWith("/api/triggers"))
-            http.Features.Set<ErrorFormat>(TriggerFamily.Instance);
-        else if (StartsWith("/api/v1/webhooks") || StartsWith("/api/v1/approvals") || StartsWith("/api/v1/executions"))
-            http.Features.Set<ErrorFormat>(ApprovalFamily.Instance);
-
-        bool StartsWith(string prefix) =>
-            target.StartsWith(prefix, StringComparison.Ordinal)
-            && (target.Length == prefix.Length || target[prefix.Length] is '/' or '?');
-    }
 
     /// <summary>
     /// Whether one of the public keys signed it: refusing what cannot be right costs nobody a place in the backlog.

@@ -1,0 +1,31 @@
+using System.Diagnostics.Metrics;
+
+namespace Postern.Storage;
+
+/// <summary>
+/// Makes the product's instruments. All stand under one name, which is what an exporter is told to take.
+/// </summary>
+internal static class Meters
+{
+    public const string Name = "Postern";
+
+    private static readonly Meter Meter = new(Name);
+
+    public static Counter<long> Counter(string name, string unit, string words) =>
+        Meter.CreateCounter<long>(name, unit, words);
+
+    public static UpDownCounter<long> Level(string name, string unit, string words) =>
+        Meter.CreateUpDownCounter<long>(name, unit, words);
+
+    public static Histogram<double> Seconds(string name, string words) =>
+        Meter.CreateHistogram<double>(name, "s", words);
+
+    public static Histogram<int> Sizes(string name, string unit, string words) =>
+        Meter.CreateHistogram<int>(name, unit, words);
+
+    /// <param name="look">Asked whenever somebody reads the gauge.</param>
+    public static void Gauge(string name, Func<int> look, string unit, string words) =>
+        Meter.CreateObservableGauge(name, look, unit, words);
+
+    public static KeyValuePair<string, object?> Tag(string name, object? value) => new(name, value);
+}
