@@ -28,9 +28,10 @@ internal static class Shapes
         yield return ("methods", $"{methods.Count:#,0}");
         yield return (
             $"methods of more than {MostBranches} branches",
-            $"{branchy.Count(m => m.Branches > MostBranches)}, the most "
-                + string.Join(", ", branchy.Take(3).Select(m => $"{m.Method.Identifier.Text} {m.Branches}"))
+            branchy.Count(m => m.Branches > MostBranches).ToString()
         );
+        foreach (var (method, branches) in branchy.TakeWhile(m => m.Branches > MostBranches))
+            yield return ("  " + NameOf(method), branches.ToString());
         yield return (
             "methods that return a tuple; of them one with a Refusal",
             $"{methods.Count(m => TupleOf(m) is not null)}; "
@@ -71,6 +72,9 @@ internal static class Shapes
                 || node.IsKind(SyntaxKind.LogicalOrExpression)
                 || node.IsKind(SyntaxKind.CoalesceExpression)
             );
+
+    private static string NameOf(MethodDeclarationSyntax method) =>
+        $"{(method.Parent as BaseTypeDeclarationSyntax)?.Identifier.Text}.{method.Identifier.Text}";
 
     private static int Parameters(ClassDeclarationSyntax type) =>
         type

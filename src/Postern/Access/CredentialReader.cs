@@ -47,12 +47,14 @@ internal sealed class CredentialReader(
             return isSigned && headers["X-Callback-Secret"].Count == 0
                 ? await callbacks.TrySignedAsync(http, door)
                 : callbacks.TrySecret(headers);
-        var given = opens.HasFlag(Credentials.CallbackToken) ? headers[CallbackTokenHeader].Count : 0;
-        if (given == 0 && !isSigned)
+        var given = (isSigned ? 1 : 0) + (opens.HasFlag(Credentials.CallbackToken) ? TokensIn(headers) : 0);
+        if (given == 0)
             return null;
-        if (given > 1 || (given == 1 && isSigned) || BearerOrKey(headers) is not null)
+        if (given > 1 || BearerOrKey(headers) is not null)
             return CredentialAnswer.Ambiguous;
         return isSigned ? await callbacks.TrySignedAsync(http, door) : await callbacks.TryTokenAsync(http);
+
+        static int TokensIn(IHeaderDictionary headers) => headers[CallbackTokenHeader].Count;
     }
 
     /// <summary>Whether an internal key, where there is one, stands beside another credential.</summary>

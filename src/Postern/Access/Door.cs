@@ -203,6 +203,15 @@ internal sealed class Door(
 
     public static string Words(Credentials opens) => opens.ToString().Replace(", ", "|", StringComparison.Ordinal);
 
+    /// <summary>
+    /// A credential that only its handler can verify: a signature by a secret that the path names, a token that stands
+    /// for its headers.
+    /// </summary>
+    private static bool IsVerifiedByHandler(Credentials opens) =>
+        (opens & Credentials.Signature) != 0
+        || (opens & ~Credentials.CallbackSignature) == Credentials.CallbackToken
+        || opens is Credentials.Link or Credentials.Plane or Credentials.Code or Credentials.Receipt;
+
     /// <summary>Throws when the handler's kind of caller does not fit the declared credential.</summary>
     public void CheckHandlerFits()
     {
@@ -211,12 +220,7 @@ internal sealed class Door(
             throw new InvalidOperationException($"{Method} {Path}: a handler is an OpenHandler or a ProjectHandler.");
         if (Credentials == 0)
             throw new InvalidOperationException($"{Method} {Path} names no credential.");
-        // A door whose credential only its handler can verify (a signature by a secret that the path names, a token
-        // that stands for its headers) says so by its word.
-        var verifies =
-            (Credentials & Credentials.Signature) != 0
-            || (Credentials & ~Credentials.CallbackSignature) == Credentials.CallbackToken
-            || Credentials is Credentials.Link or Credentials.Plane or Credentials.Code or Credentials.Receipt;
+        var verifies = IsVerifiedByHandler(Credentials);
         if (open != (Credentials == Credentials.Anyone || verifies))
             throw new InvalidOperationException(
                 $"{Method} {Path} opens to {Credentials}, but its handler {Handler.GetMethodInfo().Name} takes "

@@ -260,82 +260,94 @@ internal sealed class OpenApiDocument
         return parameter;
     }
 
-    private static JsonObject SecuritySchemes()
-    {
-        const string key = "A project's key, pst_…";
-        return new JsonObject
+    private const string AKey = "A project's key, pst_…";
+
+    /// <summary>The schemes of each kind of credential, as the document names and describes them.</summary>
+    private static readonly (Credentials Kinds, string Name, Func<JsonObject> Describe)[] Schemes =
+    [
+        (Credentials.Key | Credentials.PersonalKey, "key", () => Bearer(AKey)),
+        (Credentials.Key | Credentials.PersonalKey, "apiKey", () => InHeader("X-API-Key", AKey)),
+        (Credentials.InternalKey, "internalKey", () => InHeader("X-Internal-API-Key", AKey)),
+        (Credentials.Token, "token", () => Bearer("A signed token with scopes", "JWT")),
+        (
+            Credentials.RunToken,
+            "runToken",
+            () =>
+                Bearer(
+                    "The token of one attempt of one run, from its dispatch or claim, while the attempt has the run",
+                    "JWT"
+                )
+        ),
+        (
+            Credentials.CallbackToken,
+            "callbackToken",
+            () =>
+                InHeader(
+                    Access.CredentialReader.CallbackTokenHeader,
+                    "The token of one attempt of one run, from its dispatch"
+                )
+        ),
+        (
+            Credentials.CallbackSecret,
+            "internalCallbackSecret",
+            () => InHeader("X-Callback-Secret", "A project's callback secret")
+        ),
+        (
+            Credentials.CallbackSignature,
+            "callbackSignature",
+            () =>
+                InHeader(
+                    "webhook-signature",
+                    "Standard Webhooks, signed by the callback secret or the callback token, with the id {run}:{event}"
+                )
+        ),
+        (
+            Credentials.Signature,
+            "signature",
+            () =>
+                InHeader(
+                    "webhook-signature",
+                    "A signature over the raw body, in the header and form of the sender's scheme"
+                )
+        ),
+        (Credentials.Operator, "operator", () => Bearer("A key, or an identity from a trusted proxy")),
+    ];
+
+    private static JsonObject SecuritySchemes() =>
+        new(
+            Schemes
+                .OrderBy(s => s.Name, StringComparer.Ordinal)
+                .Select(s => KeyValuePair.Create(s.Name, (JsonNode?)s.Describe()))
+        );
+
+    private static JsonObject InHeader(string name, string words) =>
+        new()
         {
-            ["apiKey"] = InHeader("X-API-Key", key),
-            ["callbackToken"] = InHeader(
-                Access.CredentialReader.CallbackTokenHeader,
-                "The token of one attempt of one run, from its dispatch"
-            ),
-            ["callbackSignature"] = InHeader(
-                "webhook-signature",
-                "Standard Webhooks, signed by the callback secret or the callback token, with the id {run}:{event}"
-            ),
-            ["internalCallbackSecret"] = InHeader("X-Callback-Secret", "A project's callback secret"),
-            ["internalKey"] = InHeader("X-Internal-API-Key", key),
-            ["key"] = Bearer(key),
-            ["operator"] = Bearer("A key, or an identity from a trusted proxy"),
-            ["runToken"] = Bearer(
-                "The token of one attempt of one run, from its dispatch or claim, while the attempt has the run",
-                "JWT"
-            ),
-            ["signature"] = InHeader(
-                "webhook-signature",
-                "A signature over the raw body, in the header and form of the sender's scheme"
-            ),
-            ["token"] = Bearer("A signed token with scopes", "JWT"),
+            ["type"] = "apiKey",
+            ["description"] = words,
+            ["name"] = name,
+            ["in"] = "header",
         };
 
-        static JsonObject InHeader(string name, string words) =>
-            new()
-            {
-                ["type"] = "apiKey",
-                ["description"] = words,
-                ["name"] = name,
-                ["in"] = "header",
-            };
-
-        static JsonObject Bearer(string words, string? format = null)
+    private static JsonObject Bearer(string words, string? format = null)
+    {
+        var scheme = new JsonObject
         {
-            var scheme = new JsonObject
-            {
-                ["type"] = "http",
-                ["description"] = words,
-                ["scheme"] = "bearer",
-            };
-            if (format is not null)
-                scheme["bearerFormat"] = format;
-            return scheme;
-        }
+            ["type"] = "http",
+            ["description"] = words,
+            ["scheme"] = "bearer",
+        };
+        if (format is not null)
+            scheme["bearerFormat"] = format;
+        return scheme;
     }
 
     /// <summary>The schemes by which a door opens; null stands for none at all.</summary>
     private static IEnumerable<string?> SchemesOf(Credentials opens)
     {
-        if ((opens & (Credentials.Key | Credentials.PersonalKey)) != 0)
-        {
-            yield return "key";
-            yield return "apiKey";
-        }
-        if ((opens & Credentials.InternalKey) != 0)
-            yield return "internalKey";
-        if ((opens & Credentials.Token) != 0)
-            yield return "token";
-        if ((opens & Credentials.RunToken) != 0)
-            yield return "runToken";
-        if ((opens & Credentials.CallbackToken) != 0)
-            yield return "callbackToken";
-        if ((opens & Credentials.CallbackSecret) != 0)
-            yield return "internalCallbackSecret";
-        if ((opens & Credentials.CallbackSignature) != 0)
-            yield return "callbackSignature";
-        if ((opens & Credentials.Signature) != 0)
-            yield return "signature";
-        if ((opens & Credentials.Operator) != 0)
-            yield return "operator";
+        foreach (var (kinds, scheme, _) in Schemes)
+            if ((opens & kinds) != 0)
+                yield return scheme;
         if ((opens & Credentials.Anyone) != 0 && opens != Credentials.Anyone)
             yield return null;
     }

@@ -41,24 +41,26 @@ internal sealed partial class Openings(Credentials held, ScopeSet scopes, bool i
     {
         if (words.StartsWith("the root key", StringComparison.Ordinal))
             return isFirstRoot ? new Opening(Opening.Opens, "") : Lacks(words);
-        var how =
-            words.EndsWith("granted by name", StringComparison.Ordinal) ? Given.ByName
-            : words.EndsWith("granted explicitly", StringComparison.Ordinal) ? Given.Explicitly
-            : Given.Anyhow;
-        var best = (Opening?)null;
-        foreach (Match match in ScopeInWords().Matches(words))
-        {
-            var (action, type) = (match.Groups["action"].Value, match.Groups["type"].Value);
-            var one =
-                scopes.Allows(new RequiredScope(action, type, How: how)) ? new Opening(Opening.Opens, "")
-                : type.Length > 0 && match.Groups["id"].Success && scopes.AllowsSome(action, type, how)
-                    ? new Opening(Opening.Some, words)
-                : Lacks(words);
-            if (best is not { } before || Rank(one) < Rank(before))
-                best = one;
-        }
-        return best
+        var how = HowIn(words);
+        var all = ScopeInWords().Matches(words).Select(scope => (Opening?)OfScope(scope, words, how));
+        return all.MinBy(opening => Rank(opening!.Value))
             ?? new Opening(words.StartsWith("any", StringComparison.Ordinal) ? Opening.Opens : Opening.Asks, words);
+    }
+
+    private static Given HowIn(string words) =>
+        words.EndsWith("granted by name", StringComparison.Ordinal) ? Given.ByName
+        : words.EndsWith("granted explicitly", StringComparison.Ordinal) ? Given.Explicitly
+        : Given.Anyhow;
+
+    /// <summary>What one scope of the words opens; one of a thing that the path names opens for some things.</summary>
+    private Opening OfScope(Match scope, string words, Given how)
+    {
+        var (action, type) = (scope.Groups["action"].Value, scope.Groups["type"].Value);
+        if (scopes.Allows(new RequiredScope(action, type, How: how)))
+            return new Opening(Opening.Opens, "");
+        return type.Length > 0 && scope.Groups["id"].Success && scopes.AllowsSome(action, type, how)
+            ? new Opening(Opening.Some, words)
+            : Lacks(words);
     }
 
     private static int Rank(Opening one) =>

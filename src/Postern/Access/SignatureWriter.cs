@@ -10,6 +10,21 @@ namespace Postern.Access;
 /// </summary>
 internal static class SignatureWriter
 {
+    /// <summary>What this server can sign with; null where it has nothing.</summary>
+    private static string? SecretOf(SignatureRule rule) =>
+        rule.Scheme.Proof switch
+        {
+            Proof.Ed25519 => null,
+            Proof.Standard => rule.Secrets.FirstOrDefault(s => s.StartsWith("whsec_", StringComparison.Ordinal)),
+            _ => rule.Secrets.FirstOrDefault(s => s.Length > 0),
+        };
+
+    private static string NewSecret(Proof proof)
+    {
+        var bytes = RandomNumberGenerator.GetBytes(32);
+        return proof == Proof.Standard ? "whsec_" + Convert.ToBase64String(bytes) : Convert.ToHexStringLower(bytes);
+    }
+
     /// <summary>
     /// The headers of a signed message; null where this server has no secret to sign with: the sender alone has the
     /// private key.
@@ -27,17 +42,10 @@ internal static class SignatureWriter
         bool wrongly
     )
     {
-        var standard = rule.Scheme.Proof == Proof.Standard;
-        if (
-            rule.Scheme.Proof == Proof.Ed25519
-            || rule.Secrets.FirstOrDefault(s => !standard || s.StartsWith("whsec_", StringComparison.Ordinal))
-                is not { Length: > 0 } secret
-        )
+        if (SecretOf(rule) is not { } secret)
             return null;
         if (wrongly)
-            secret = standard
-                ? "whsec_" + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))
-                : Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+            secret = NewSecret(rule.Scheme.Proof);
         var header = rule.Header ?? rule.Scheme.Headers[0];
         return rule.Scheme.Proof switch
         {

@@ -63,13 +63,24 @@ internal static class TokenReader
             return null;
         if (TextOf(payload, "sub") is not { Length: > 0 } project || !IsInTime(payload, now, out var expires))
             return null;
-        if (
-            ReadNames(payload, "scopes", MintClaims.MaxScopes) is not { } scopes
-            || !TryReadWorker(payload, out var worker)
-        )
+        if (!TryReadWorker(payload, out var worker))
             return null;
-        if (ReadNames(payload, "line", MaxAncestors) is not { } ancestors)
-            return null;
+        var scopes = ReadNames(payload, "scopes", MintClaims.MaxScopes);
+        var ancestors = ReadNames(payload, "line", MaxAncestors);
+        return scopes is null || ancestors is null
+            ? null
+            : ClaimsOf(payload, project, expires, worker, scopes, ancestors);
+    }
+
+    private static TokenClaims ClaimsOf(
+        JsonElement payload,
+        string project,
+        long expires,
+        Worker? worker,
+        List<string> scopes,
+        List<string> ancestors
+    )
+    {
         var act = ObjectIn(payload, "act");
         var (originKey, originToken) = OriginOf(payload);
         return new TokenClaims

@@ -32,7 +32,7 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
 
     private static Checked<ApprovalMessage> Read(ApprovalDecided said)
     {
-        var response = said.Data is { } data ? Member(data, "response") : said.Response;
+        var response = ResponseOf(said);
         if (WhyMisshapen(said, response) is { } misshapen)
             return Invalid(misshapen);
         // The flat form's response is the agent's business, unless it decides otherwise.
@@ -51,6 +51,9 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
             return Invalid("response holds text that is not valid Unicode");
         return new ApprovalMessage(id, new Decided(word, "service", null, feedback, given, hash));
     }
+
+    private static JsonElement? ResponseOf(ApprovalDecided said) =>
+        said.Data is { } data ? Member(data, "response") : said.Response;
 
     /// <summary>The bytes as they came; false: they cannot be kept.</summary>
     private static bool TryKeep(JsonElement? response, out byte[]? given)

@@ -11,6 +11,7 @@ internal static class DeliveriesFeature
         services
             .AddSingleton<HostResolver>(System.Net.Dns.GetHostAddressesAsync)
             .AddSingleton<OutboundGuard>()
+            .AddSingleton<TargetCheck>()
             .AddSingleton<DeliveryStore>()
             .AddSingleton<DeliveryMatches>()
             .AddSingleton<DeliverySender>()

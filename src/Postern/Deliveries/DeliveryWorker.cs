@@ -206,38 +206,20 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
             if (request is null)
                 await _recorder.EndUnsentAsync(delivery, why!, tell: false);
             else
-            {
-                lock (_gate)
-                {
-                    if (lane.Learn(request.RatePerSecond, Database.Now))
-                        PumpLane(lane);
-                }
-                var attempt = await _sender.SendAsync(delivery, request, _cut.Token);
-                if (!attempt.Arrived)
-                    DeliveryLog.NotArrived(
-                        Log,
-                        delivery.Id,
-                        delivery.Type,
-                        delivery.Attempts + 1,
-                        attempt.Status?.ToString() ?? attempt.Category
-                    );
-                await KeepAsync(delivery, attempt, request.MaxTries ?? DeliverySchedule.Schedule.Length + 1);
-                // Whoever answers is there, whatever he answers to this one delivery.
-                reached = !attempt.MayPass || attempt.Arrived;
-            }
-            back = Finished(reached);
+                reached = await SendAsync(delivery, lane, request);
+            back = Finish(delivery, lane, reached);
         }
         catch (OperationCanceledException) when (_cut.IsCancellationRequested)
         {
             // The server's time to stop is over: another node sends it at once.
             await GiveBackAsync([delivery], Database.Now);
-            Finished(null);
+            Finish(delivery, lane, null);
             return;
         }
         catch (Exception fault) when (fault is not OutOfMemoryException)
         {
             DeliveryLog.Failed(Log, delivery.Id, fault);
-            Finished(null);
+            Finish(delivery, lane, null);
         }
         if (back.Count > 0)
             await GiveBackAsync(back, lane.PausedUntil);
@@ -245,20 +227,44 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
             PumpLane(lane);
         if (lane.Room(Database.Now) > 0)
             Due.Set();
+    }
 
-        List<Delivery> Finished(bool? reached)
+    /// <summary>Sends it and keeps the attempt. Returns whether the endpoint is there.</summary>
+    private async Task<bool> SendAsync(Delivery delivery, DeliveryLane lane, PreparedDelivery request)
+    {
+        lock (_gate)
         {
-            lock (_gate)
-            {
-                _underWay--;
-                _held.Remove((delivery.Project, delivery.Id));
-                if (_stopping.IsCancellationRequested)
-                    Due.Set();
-                if (reached is { } outcome)
-                    return lane.Finish(outcome, Database.Now) ? lane.TakeWaiting() : [];
-                lane.Withdraw();
-                return [];
-            }
+            if (lane.Learn(request.RatePerSecond, Database.Now))
+                PumpLane(lane);
+        }
+        var attempt = await _sender.SendAsync(delivery, request, _cut.Token);
+        if (!attempt.Arrived)
+            DeliveryLog.NotArrived(
+                Log,
+                delivery.Id,
+                delivery.Type,
+                delivery.Attempts + 1,
+                attempt.Status?.ToString() ?? attempt.Category
+            );
+        await KeepAsync(delivery, attempt, request.MaxTries ?? DeliverySchedule.Schedule.Length + 1);
+        // Whoever answers is there, whatever he answers to this one delivery.
+        return !attempt.MayPass || attempt.Arrived;
+    }
+
+    /// <summary>Gives its place in the lane back. Returns what waited there, where the lane is paused now.</summary>
+    /// <param name="reached">Whether the endpoint is there; null: it was not asked.</param>
+    private List<Delivery> Finish(Delivery delivery, DeliveryLane lane, bool? reached)
+    {
+        lock (_gate)
+        {
+            _underWay--;
+            _held.Remove((delivery.Project, delivery.Id));
+            if (_stopping.IsCancellationRequested)
+                Due.Set();
+            if (reached is { } outcome)
+                return lane.Finish(outcome, Database.Now) ? lane.TakeWaiting() : [];
+            lane.Withdraw();
+            return [];
         }
     }
 

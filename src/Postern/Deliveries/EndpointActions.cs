@@ -8,7 +8,7 @@ namespace Postern.Deliveries;
 /// <summary>What is done to subscribers, whichever door it comes through.</summary>
 internal sealed class EndpointActions(
     WebhookEndpoints endpoints,
-    OutboundGuard outbound,
+    TargetCheck targets,
     Outbox outbox,
     Database database,
     PosternOptions options
@@ -26,31 +26,14 @@ internal sealed class EndpointActions(
         Fields fields
     )
     {
-        if (
-            id.Length is 0 or > 64
-            || !char.IsAsciiLetterOrDigit(id[0])
-            || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
-        )
-            fields.Fault(
-                "endpoint",
-                "must be 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit"
-            );
+        Slug.Check(fields, "endpoint", id, 64);
         var asked = fields.Read<PutEndpoint>();
-        var problem = asked.Url is null ? null : await outbound.ValidateAsync(http, asked.Url);
-        if (problem is not null)
-            fields.Fault("url", problem);
+        await targets.CheckAsync(http, fields, asked.Url, asked.Secret);
         if (asked.Events is { Count: 0 })
             fields.Fault("events", "must not be empty");
         foreach (var type in asked.Events?.Where(e => !IsSubscribable(e)) ?? [])
             fields.Fault("events", $"holds {type}, which is no event type, prefix.* or *");
-        if (asked.Secret is not null && !SigningSecret.IsOne(asked.Secret))
-            fields.Fault("secret", SigningSecret.Authorization);
-        if (fields.Refusal() is { } wrong)
-            return wrong;
-        // A link decides its question: who is sent them is an administrator's to say.
-        if (asked.Links && !caller.Allows(RequiredScope.FullAdmin))
-            return ErrorFormat.Of(http).Forbidden("admin");
-        return asked;
+        return TargetCheck.WhyNot(http, caller, fields, asked.Links) is { } refusal ? refusal : asked;
     }
 
     /// <summary>Makes an endpoint, or changes it.</summary>
@@ -81,26 +64,32 @@ internal sealed class EndpointActions(
                 is { } full
         )
             return full;
-        var keeps = asked.Secret is null && old is not null;
+        var secret = ChosenSecret.Of(
+            asked.Secret,
+            fresh,
+            old?.SealedSecret,
+            text => endpoints.Protect(project, id, text)
+        );
+        var kept = secret.IsKept ? old : null;
         var endpoint = new WebhookEndpoint
         {
             Project = project,
             Id = id,
             Url = asked.Url,
             Events = asked.Events,
-            SealedSecret = keeps ? old!.SealedSecret : endpoints.Protect(project, id, asked.Secret ?? fresh),
-            PreviousSealed = keeps ? old!.PreviousSealed : null,
-            PreviousUntil = keeps ? old!.PreviousUntil : null,
+            SealedSecret = secret.Sealed,
+            PreviousSealed = kept?.PreviousSealed,
+            PreviousUntil = kept?.PreviousUntil,
             RateLimit = asked.RateLimit,
             Ordered = asked.Ordered,
             Enabled = asked.Enabled,
             Links = asked.Links,
-            SecretAt = keeps ? old!.SecretAt : tx.Now,
+            SecretAt = kept?.SecretAt ?? tx.Now,
             CreatedAt = old?.CreatedAt ?? tx.Now,
             UpdatedAt = tx.Now,
         };
         await WebhookEndpoints.PutAsync(tx, endpoint);
-        return new SavedEndpoint(endpoint, old is null, keeps || asked.Secret is not null ? null : fresh);
+        return new SavedEndpoint(endpoint, old is null, secret.Shown);
     }
 
     /// <summary>Removes an endpoint; what waits for it is dead. Returns why that is refused, or null.</summary>

@@ -11,7 +11,7 @@ namespace Postern.Dispatch;
 /// <summary>What is done to agents, whichever door it comes through.</summary>
 internal sealed class AgentActions(
     RunMachine machine,
-    OutboundGuard outbound,
+    TargetCheck targets,
     MasterKey master,
     Database database,
     PosternOptions options
@@ -29,32 +29,20 @@ internal sealed class AgentActions(
         Fields fields
     )
     {
-        if (
-            slug.Length is 0 or > 128
-            || !char.IsAsciiLetterOrDigit(slug[0])
-            || !slug.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
-        )
-            fields.Fault(
-                "slug",
-                "must be 1 to 128 letters, digits, dots, underscores and hyphens, the first a letter or digit"
-            );
+        Slug.Check(fields, "slug", slug, 128);
         var asked = fields.Read<PutAgent>();
-        var (kind, url, secret) = (asked.Kind, asked.Url, asked.Secret);
-        if (kind == Agent.Http && url is null && fields.Faults.All(f => f.Field != "url"))
+        CheckKind(asked, fields);
+        await targets.CheckAsync(http, fields, asked.Url, asked.Secret);
+        return TargetCheck.WhyNot(http, caller, fields, asked.Links == true) is { } refusal ? refusal : asked;
+    }
+
+    /// <summary>Only an agent of the kind <c>http</c> is called.</summary>
+    private static void CheckKind(PutAgent asked, Fields fields)
+    {
+        if (asked is { Kind: Agent.Http, Url: null } && fields.Faults.All(f => f.Field != "url"))
             fields.Fault("url", "is required for an http agent");
-        if (kind is Agent.Pull or Agent.Echo && url is not null)
+        if (asked is { Kind: Agent.Pull or Agent.Echo, Url: not null })
             fields.Fault("url", "is for http agents");
-        var problem = url is null ? null : await outbound.ValidateAsync(http, url);
-        if (problem is not null)
-            fields.Fault("url", problem);
-        if (secret is not null && !SigningSecret.IsOne(secret))
-            fields.Fault("secret", SigningSecret.Authorization);
-        if (fields.Refusal() is { } wrong)
-            return wrong;
-        // The link decides: who asks is given it by an administrator alone.
-        if (asked.Links == true && !caller.Allows(RequiredScope.FullAdmin))
-            return ErrorFormat.Of(http).Forbidden("admin");
-        return asked;
     }
 
     /// <summary>Registers an agent, or changes it.</summary>
@@ -85,24 +73,25 @@ internal sealed class AgentActions(
                 is { } full
         )
             return full;
-        // A secret that was made or given is kept until another is given; it is shown when it is made, and never
-        // again.
-        var keeps = asked.Secret is null && old?.SealedSecret is not null;
+        var secret = ChosenSecret.Of(
+            asked.Secret,
+            fresh,
+            old?.SealedSecret,
+            text => master.Protect(text, Agent.SealPurpose(project, slug))
+        );
         var agent = new Agent
         {
             Project = project,
             Slug = slug,
             Kind = asked.Kind,
             Url = asked.Url,
-            SealedSecret = keeps
-                ? old!.SealedSecret
-                : master.Protect(asked.Secret ?? fresh, Agent.SealPurpose(project, slug)),
+            SealedSecret = secret.Sealed,
             Settings = SettingsOf(asked),
             CreatedAt = old?.CreatedAt ?? tx.Now,
             UpdatedAt = tx.Now,
         };
         await AgentStore.PutAsync(tx, agent);
-        return new SavedAgent(agent, old is null, keeps || asked.Secret is not null ? null : fresh);
+        return new SavedAgent(agent, old is null, secret.Shown);
     }
 
     /// <summary>Removes an agent. Returns why that is refused, or null.</summary>

@@ -245,7 +245,12 @@ internal sealed class RunRoutes(
         );
         if (fields.Refusal() is { } wrong)
             return wrong;
-        return await streams.Database.WriteAsync(tx => actions.ReportAsync(tx, caller.Project, id, report)) switch
+        var outcome = await streams.Database.WriteAsync(tx => actions.ReportAsync(tx, caller.Project, id, report));
+        return await AnswerAsync(http, caller, outcome);
+    }
+
+    private async Task<IResult> AnswerAsync(HttpContext http, ProjectCaller caller, ReportOutcome outcome) =>
+        outcome switch
         {
             ReportOutcome.Applied applied => await ShowAsync(applied.Run, 200),
             ReportOutcome.Replayed again => await ReplayAsync(http, again.Run),
@@ -256,7 +261,6 @@ internal sealed class RunRoutes(
             ),
             var refused => NativeReport.Refused(refused),
         };
-    }
 
     /// <summary>The attempt that a worker's own credential is of; null for a key.</summary>
     public static long? AttemptOf(ProjectCaller caller, string run) =>

@@ -27,46 +27,62 @@ internal static class LogStream
     {
         while (stream.WhyEnded is null && !stream.ClientGone)
         {
-            var frame = tail.Find(cursor, out var behind, out var ended);
-            if (behind)
-            {
-                var page = (await source.ReadAsync(cursor)).Frames;
-                if (page.Count == 0)
-                    return;
-                foreach (var old in page)
-                {
-                    if (stream.WhyEnded is not null)
-                        break;
-                    if (!await stream.WriteAsync(old.Bytes))
-                        return;
-                    cursor = old.End;
-                }
-            }
-            else if (frame is not null)
-            {
-                if (!await stream.WriteAsync(frame.Bytes))
-                    return;
-                cursor = frame.End;
-            }
-            else if (beside?.Invoke() is { } other)
-            {
-                if (!await stream.WriteAsync(other))
-                    return;
-            }
-            else if (ended is not null)
-            {
-                stream.End(ended);
-            }
-            else
-            {
-                if (stream.HeartbeatDue && !await stream.WriteAsync(KeepAlive))
-                    return;
-                await stream.WaitAsync();
-            }
+            var sent = await SendNextAsync(stream, source, tail, cursor, beside);
+            if (sent.IsOver)
+                return;
+            cursor = sent.Cursor;
+            if (sent.HadSome)
+                continue;
+            if (stream.HeartbeatDue && !await stream.WriteAsync(KeepAlive))
+                return;
+            await stream.WaitAsync();
         }
         if (!stream.ClientGone)
             await stream.WriteAsync(EndOf(stream));
     }
+
+    /// <summary>Sends what comes next, or says that the log has ended.</summary>
+    private static async ValueTask<Sent> SendNextAsync(
+        LiveStream stream,
+        LogSource source,
+        Tail tail,
+        long cursor,
+        Func<ReadOnlyMemory<byte>?>? beside
+    )
+    {
+        var frame = tail.Find(cursor, out var behind, out var ended);
+        if (behind)
+            return await CatchUpAsync(stream, source, cursor);
+        if (frame is not null)
+            return new Sent(frame.End, true, !await stream.WriteAsync(frame.Bytes));
+        if (beside?.Invoke() is { } other)
+            return new Sent(cursor, true, !await stream.WriteAsync(other));
+        if (ended is null)
+            return new Sent(cursor, false, false);
+        stream.End(ended);
+        return new Sent(cursor, true, false);
+    }
+
+    /// <summary>Sends a page from the store.</summary>
+    private static async ValueTask<Sent> CatchUpAsync(LiveStream stream, LogSource source, long cursor)
+    {
+        var page = (await source.ReadAsync(cursor)).Frames;
+        foreach (var old in page)
+        {
+            if (stream.WhyEnded is not null)
+                break;
+            if (!await stream.WriteAsync(old.Bytes))
+                return new Sent(cursor, true, true);
+            cursor = old.End;
+        }
+        return new Sent(cursor, true, page.Count == 0);
+    }
+
+    /// <summary>What became of one step.</summary>
+    /// <param name="Cursor">The number that comes next.</param>
+    /// <param name="HadSome">There may be more at once.</param>
+    /// <param name="IsOver">The client, or the log, is gone.</param>
+    private readonly record struct Sent(long Cursor, bool HadSome, bool IsOver);
 
     /// <summary>The last event: why it ends.</summary>
     public static byte[] EndOf(LiveStream stream) =>

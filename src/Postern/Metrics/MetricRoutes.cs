@@ -75,33 +75,22 @@ internal sealed class MetricRoutes(MetricReader metrics, Database database)
         return ProblemFormat.Instance.Forbidden(names.Count == 0 ? Rule : words);
     }
 
+    private static MetricWidth? WidthOf(string word) => word.Length == 0 ? MetricWidth.Minute : MetricWidth.Find(word);
+
     /// <summary>The span that is asked for, its ends moved to where a minute or an hour begins.</summary>
     internal static Checked<MetricSpan> ReadSpan(IQueryCollection query, long now)
     {
         foreach (var (name, value) in query)
             if (value.Count > 1 && name != "name")
                 return Bad($"{Wire.Cut(name, 64)} is given more than once.");
-        var width = MetricWidth.Minute;
-        if (query["width"].ToString() is { Length: > 0 } word)
-        {
-            if (MetricWidth.Find(word) is not { } known)
-                return Bad("width is minute or hour.");
-            width = known;
-        }
-        var to = width.StartOf(now) + width.Length;
-        if (query["to"].ToString() is { Length: > 0 } end)
-        {
-            if (!Wire.TryParseInstant(end, out to))
-                return Bad("to is no instant in ISO 8601.");
-            to = width.StartOf(to + width.Length - 1);
-        }
-        var from = to - (width == MetricWidth.Minute ? 60 : 48) * width.Length;
-        if (query["from"].ToString() is { Length: > 0 } begin)
-        {
-            if (!Wire.TryParseInstant(begin, out from))
-                return Bad("from is no instant in ISO 8601.");
-            from = width.StartOf(from);
-        }
+        if (WidthOf(query["width"].ToString()) is not { } width)
+            return Bad("width is minute or hour.");
+        if (!Wire.TryParseOptionalInstant(query["to"].ToString(), out var end))
+            return Bad("to is no instant in ISO 8601.");
+        if (!Wire.TryParseOptionalInstant(query["from"].ToString(), out var begin))
+            return Bad("from is no instant in ISO 8601.");
+        var to = width.StartOf(end is null ? now + width.Length : end.Value + width.Length - 1);
+        var from = begin is null ? to - (width.UsualSteps * width.Length) : width.StartOf(begin.Value);
         if (from >= to)
             return Bad("from is not before to.");
         if ((to - from) / width.Length > width.MaxSteps)

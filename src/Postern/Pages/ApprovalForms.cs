@@ -45,44 +45,57 @@ internal sealed class ApprovalForms(
             return ConsoleFamily.Instance.Forbidden($"write:approvals:{approval.Id}");
         if (await asking.IsItselfAsync(context.Caller, approval))
             return SelfApproval.Refusal;
-        if (!Offered.Contains(form["decision"], StringComparer.Ordinal))
-            return Refusal.BadRequest("decision: press one of the buttons.", "invalid_form");
-        if (form["comment"].Length > MaxComment)
-            return Refusal.BadRequest($"comment has more than {MaxComment} characters.", "invalid_form");
-        var choices = Choice.Of(approval.Options);
-        byte[]? response = null;
-        if (form["option"].Length > 0)
-        {
-            if (
-                !int.TryParse(form["option"], NumberStyles.None, CultureInfo.InvariantCulture, out var place)
-                || place >= choices.Count
-            )
-                return Refusal.BadRequest("option is none of those that are offered.", "invalid_form");
-            response = JsonSerializer.SerializeToUtf8Bytes(new { option = choices[place].Value }, Wire.Json);
-        }
-        var decided = new Decided(
-            form["decision"],
-            context.Authority.Credential,
-            context.Authority.Actor,
-            form.Text("comment"),
-            response,
-            approval.PayloadHash
-        );
+        if (!ReadDecision(context, form, approval).Try(out var decided, out var wrong))
+            return wrong;
         return await writes.WriteAsync(
             context,
             form,
             async tx =>
-                await decisions.DecideAsync(tx, approval.Project, approval.Id, decided) switch
-                {
-                    DecideOutcome.Processed or DecideOutcome.Already => context.Of("/approvals", approval.Id),
-                    DecideOutcome.Unknown => PageRefusals.NotFound,
-                    DecideOutcome.Conflict lost => Late($"It was decided before: {lost.Approval.Status}."),
-                    DecideOutcome.Expired => Late("It expired before."),
-                    DecideOutcome.Cancelled => Late("Its run ended before."),
-                    _ => Late("It asks something else by now."),
-                }
+                OutcomeOf(context, approval, await decisions.DecideAsync(tx, approval.Project, approval.Id, decided))
         );
     }
+
+    private static Checked<Decided> ReadDecision(PageContext context, ConsoleForm form, Approval approval)
+    {
+        if (!Offered.Contains(form["decision"], StringComparer.Ordinal))
+            return Refusal.BadRequest("decision: press one of the buttons.", "invalid_form");
+        if (form["comment"].Length > MaxComment)
+            return Refusal.BadRequest($"comment has more than {MaxComment} characters.", "invalid_form");
+        if (!ReadOption(form["option"], Choice.Of(approval.Options)).Try(out var chosen, out var none))
+            return none;
+        return new Decided(
+            form["decision"],
+            context.Authority.Credential,
+            context.Authority.Actor,
+            form.Text("comment"),
+            chosen.Length == 0 ? null : chosen,
+            approval.PayloadHash
+        );
+    }
+
+    /// <summary>The option as the agent gets it; empty when none was chosen.</summary>
+    private static Checked<byte[]> ReadOption(string option, IReadOnlyList<Choice> choices)
+    {
+        if (option.Length == 0)
+            return Array.Empty<byte>();
+        if (
+            !int.TryParse(option, NumberStyles.None, CultureInfo.InvariantCulture, out var place)
+            || place >= choices.Count
+        )
+            return Refusal.BadRequest("option is none of those that are offered.", "invalid_form");
+        return JsonSerializer.SerializeToUtf8Bytes(new { option = choices[place].Value }, Wire.Json);
+    }
+
+    private static FormOutcome OutcomeOf(PageContext context, Approval approval, DecideOutcome outcome) =>
+        outcome switch
+        {
+            DecideOutcome.Processed or DecideOutcome.Already => context.Of("/approvals", approval.Id),
+            DecideOutcome.Unknown => PageRefusals.NotFound,
+            DecideOutcome.Conflict lost => Late($"It was decided before: {lost.Approval.Status}."),
+            DecideOutcome.Expired => Late("It expired before."),
+            DecideOutcome.Cancelled => Late("Its run ended before."),
+            _ => Late("It asks something else by now."),
+        };
 
     private async Task<IResult> PutAside(PageContext context, ConsoleForm form)
     {

@@ -115,36 +115,40 @@ internal sealed class DoorPages(
         if (filters.Used.Count(u => u is "key" or "scopes" or "identity") > 1)
             return PageFilters.Bad("key, scopes and identity: ask about one of them");
         if (key.Length > 0)
-        {
-            if (await keys.FindAsync(key) is not { } row || row.Project != context.Project)
-                return PageFilters.Bad("key is none of this project's");
-            var words = $"The key {row.Id} ({row.Name})";
-            var hasEnded = row.RevokedAt is not null || row.ExpiresAt <= context.Now;
-            return new DoorAsker(
-                words,
-                hasEnded
-                    ? null
-                    : new Openings(
-                        Openings.OfKey(row.Kind),
-                        row.Scopes.Count == 0 ? ScopeSet.Everything : ScopeSet.Parse(row.Scopes),
-                        row.Kind == "root" && row.Project == await projects.DefaultAsync()
-                    ),
-                row.RevokedAt is not null ? "the key is revoked" : "the key has expired"
-            );
-        }
+            return await OfKeyAsync(context, key);
         if (scopes.Length > 0)
-        {
-            var listed = scopes.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries);
-            return ScopeSet.FirstMalformed(listed) is { } malformed
-                ? PageFilters.Bad($"scopes holds {malformed}, which is not action:type[:id]")
-                : new DoorAsker(
-                    "A token with " + string.Join(' ', listed),
-                    new Openings(Credentials.Token, ScopeSet.Parse(listed), false),
-                    null
-                );
-        }
-        if (identity.Length == 0)
-            return DoorAsker.Nobody;
+            return OfScopes(scopes);
+        return identity.Length == 0 ? DoorAsker.Nobody : await OfIdentityAsync(context, identity);
+    }
+
+    private async ValueTask<Checked<DoorAsker>> OfKeyAsync(PageContext context, string key)
+    {
+        if (await keys.FindAsync(key) is not { } row || row.Project != context.Project)
+            return PageFilters.Bad("key is none of this project's");
+        var words = $"The key {row.Id} ({row.Name})";
+        if (row.RevokedAt is not null)
+            return new DoorAsker(words, null, "the key is revoked");
+        if (row.ExpiresAt <= context.Now)
+            return new DoorAsker(words, null, "the key has expired");
+        var isFirstRoot = row.Kind == "root" && row.Project == await projects.DefaultAsync();
+        var scopes = row.Scopes.Count == 0 ? ScopeSet.Everything : ScopeSet.Parse(row.Scopes);
+        return new DoorAsker(words, new Openings(Openings.OfKey(row.Kind), scopes, isFirstRoot), null);
+    }
+
+    private static Checked<DoorAsker> OfScopes(string scopes)
+    {
+        var listed = scopes.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries);
+        return ScopeSet.FirstMalformed(listed) is { } malformed
+            ? PageFilters.Bad($"scopes holds {malformed}, which is not action:type[:id]")
+            : new DoorAsker(
+                "A token with " + string.Join(' ', listed),
+                new Openings(Credentials.Token, ScopeSet.Parse(listed), false),
+                null
+            );
+    }
+
+    private async ValueTask<Checked<DoorAsker>> OfIdentityAsync(PageContext context, string identity)
+    {
         if (context.Project != await projects.DefaultAsync())
             return PageFilters.Bad("identity: a proxy's people belong to the project default");
         var role = credentials.ScopesOf(identity);

@@ -82,13 +82,7 @@ internal sealed class KeyForms(PageWriter writer, FormWrites writes, KeyAdmin ad
         var name = form["name"].Trim();
         if (name.Length is 0 or > MaxName)
             return KeyForm.Bad($"name must have 1 to {MaxName} characters");
-        // What stands in the form as it was is no change: another's change meanwhile stays.
-        var change = new KeyChange(
-            name == key.Name ? null : name,
-            scopes.SequenceEqual(key.Scopes, StringComparer.Ordinal) ? null : scopes,
-            ends.At == key.ExpiresAt ? null : ends.At,
-            ends.At is null && key.ExpiresAt is not null
-        );
+        var change = ChangeOf(key, name, scopes, ends);
         var caller = context.Caller;
         return await writes.AroundAsync(
             context,
@@ -102,6 +96,15 @@ internal sealed class KeyForms(PageWriter writer, FormWrites writes, KeyAdmin ad
                 }
         );
     }
+
+    /// <summary>What stands in the form as it was is no change: another's change meanwhile stays.</summary>
+    private static KeyChange ChangeOf(KeyRow key, string name, string[] scopes, KeyEnd ends) =>
+        new(
+            name == key.Name ? null : name,
+            scopes.SequenceEqual(key.Scopes, StringComparer.Ordinal) ? null : scopes,
+            ends.At == key.ExpiresAt ? null : ends.At,
+            ends.At is null && key.ExpiresAt is not null
+        );
 
     private async Task<IResult> AskToRotate(PageContext context) =>
         await KeyForm.FindLiveAsync(store, context) is { } key

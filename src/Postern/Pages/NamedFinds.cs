@@ -11,27 +11,39 @@ internal sealed class NamedFinds(AgentStore agents, InboundFinder inbound)
 {
     public async ValueTask<List<FoundThing>> OfAsync(PageContext context, string text)
     {
-        var (found, caller) = (new List<FoundThing>(), context.Caller);
         if (text.Length == 0)
-            return found;
-        if (caller.Allows("read", "tasks", text) && await agents.FindAsync(context.Project, text) is { } agent)
-            found.Add(new FoundThing("agent", agent.Slug, context.Of("/agents", agent.Slug)));
-        if (!caller.Authority.AllowsSome("read", "triggers"))
+            return [];
+        var found = await AgentsAsync(context, text);
+        if (!context.Caller.Authority.AllowsSome("read", "triggers"))
             return found;
         var isLong = text.Length >= FindPages.LeastCharacters;
-        foreach (var trigger in await inbound.BeginningWithAsync(context.Project, text))
-            if (
-                caller.Allows("read", "triggers", trigger.Scope)
-                && (isLong || text == trigger.Id || text == trigger.Scope)
-            )
-                found.Add(new FoundThing("trigger", trigger.Scope, TriggerPaths.Of(context, trigger)));
+        found.AddRange(await TriggersAsync(context, text, isLong));
         if (isLong)
-            foreach (var id in await inbound.OfDeliveryAsync(context.Project, text))
-                if (
-                    await inbound.CaptureAsync(context.Project, id) is { } capture
-                    && caller.Allows("read", "triggers", capture.Trigger.Scope)
-                )
-                    found.Add(new FoundThing("capture", id, context.Of("/captures", id)));
+            found.AddRange(await CapturesAsync(context, text));
+        return found;
+    }
+
+    private async ValueTask<List<FoundThing>> AgentsAsync(PageContext context, string text) =>
+        context.Caller.Allows("read", "tasks", text) && await agents.FindAsync(context.Project, text) is { } agent
+            ? [new FoundThing("agent", agent.Slug, context.Of("/agents", agent.Slug))]
+            : [];
+
+    /// <summary>Those that begin with the text; a short one must be all of the name.</summary>
+    private async ValueTask<IEnumerable<FoundThing>> TriggersAsync(PageContext context, string text, bool isLong) =>
+        from trigger in await inbound.BeginningWithAsync(context.Project, text)
+        where context.Caller.Allows("read", "triggers", trigger.Scope)
+        where isLong || text == trigger.Id || text == trigger.Scope
+        select new FoundThing("trigger", trigger.Scope, TriggerPaths.Of(context, trigger));
+
+    private async ValueTask<List<FoundThing>> CapturesAsync(PageContext context, string delivery)
+    {
+        var found = new List<FoundThing>();
+        foreach (var id in await inbound.OfDeliveryAsync(context.Project, delivery))
+            if (
+                await inbound.CaptureAsync(context.Project, id) is { } capture
+                && context.Caller.Allows("read", "triggers", capture.Trigger.Scope)
+            )
+                found.Add(new FoundThing("capture", id, context.Of("/captures", id)));
         return found;
     }
 }

@@ -18,25 +18,26 @@ internal sealed record OidcPerson(string Name, IReadOnlyList<string> Groups, str
     /// <exception cref="OidcFaultException">It names nobody.</exception>
     public static OidcPerson Of(ClaimsIdentity token, JsonElement? userinfo, string claim, string groups, string next)
     {
-        var fromToken = One([.. token.FindAll(claim).Select(c => c.Value)]);
+        var fromToken = One(ValuesOf(token, claim));
         var fromUserinfo = fromToken is null ? One(Values(userinfo, claim)) : null;
         var name =
             fromToken ?? fromUserinfo ?? throw new OidcFaultException("the claim that names the person is missing");
-        if (claim == Email)
-        {
-            var said = fromToken is not null
-                ? [.. token.FindAll(Verified).Select(c => c.Value)]
-                : Values(userinfo, Verified);
-            if (said is not [{ } word] || !word.Equals("true", StringComparison.OrdinalIgnoreCase))
-                throw new OidcFaultException("the address is not verified");
-        }
+        var isFromToken = fromToken is not null;
+        if (claim == Email && !IsVerified(isFromToken ? ValuesOf(token, Verified) : Values(userinfo, Verified)))
+            throw new OidcFaultException("the address is not verified");
         if (name.Length > MaxName || name.Any(char.IsControl))
             throw new OidcFaultException("the claim that names the person is no name");
         if (groups.Length == 0)
             return new OidcPerson(name, [], next);
-        string[] named = [.. token.FindAll(groups).Select(c => c.Value)];
+        var named = ValuesOf(token, groups);
         return new OidcPerson(name, [.. (named.Length > 0 ? named : Values(userinfo, groups)).Take(MaxGroups)], next);
     }
+
+    private static bool IsVerified(IReadOnlyList<string> said) =>
+        said is [var word] && word.Equals("true", StringComparison.OrdinalIgnoreCase);
+
+    private static string[] ValuesOf(ClaimsIdentity token, string claim) =>
+        [.. token.FindAll(claim).Select(c => c.Value)];
 
     /// <summary>Of two names neither is the person's.</summary>
     private static string? One(string[] values) =>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Microsoft.Extensions.Primitives;
 using Postern.Http;
 
 namespace Postern.Pages;
@@ -99,17 +100,8 @@ internal sealed partial class PageFilters
         if (query.Count > MaxFilters)
             return Bad($"There are more than {MaxFilters} filters");
         foreach (var (name, value) in query)
-        {
-            var text = value.ToString();
-            if (!names.Contains(name, StringComparer.Ordinal) && !OfEveryList.Contains(name, StringComparer.Ordinal))
-                return Bad($"{Wire.Cut(name, 64)} is no filter of this list");
-            if (value.Count > 1)
-                return Bad($"{name} is given more than once");
-            if (text.Length > MaxValue && name != "cursor")
-                return Bad($"{name} has more than {MaxValue} characters");
-            if (text.Contains('\0', StringComparison.Ordinal) || text.Contains('\uFFFD', StringComparison.Ordinal))
-                return Bad($"{name} holds what is no text");
-        }
+            if (WhyNot(name, value, names) is { } wrong)
+                return Bad(wrong);
         Cursor? after = null;
         if (query["cursor"].ToString() is { Length: > 0 } cursor)
         {
@@ -124,6 +116,19 @@ internal sealed partial class PageFilters
         )
             return Bad("size is no whole number");
         return new PageFilters(query, names, after, Math.Clamp(size, 10, 200));
+    }
+
+    /// <summary>Why one filter cannot be read; null when it can.</summary>
+    private static string? WhyNot(string name, StringValues value, IReadOnlyList<string> names)
+    {
+        var text = value.ToString();
+        if (!names.Contains(name, StringComparer.Ordinal) && !OfEveryList.Contains(name, StringComparer.Ordinal))
+            return $"{Wire.Cut(name, 64)} is no filter of this list";
+        if (value.Count > 1)
+            return $"{name} is given more than once";
+        if (text.Length > MaxValue && name != "cursor")
+            return $"{name} has more than {MaxValue} characters";
+        return text.AsSpan().ContainsAny('\0', '\uFFFD') ? $"{name} holds what is no text" : null;
     }
 
     /// <summary>The refusal of a filter's value.</summary>

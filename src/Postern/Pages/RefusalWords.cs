@@ -124,11 +124,9 @@ internal sealed record RefusalWords(string Presented, string Takes, string ToDo)
         ),
     };
 
-    /// <param name="door">The door of the row's route; null where there is none by that name any more.</param>
-    public static RefusalWords Of(AuditRow row, Door? door)
+    private static (string Presented, string Todo) OfReason(AuditRow row, string reason)
     {
-        var reason = row.Reason ?? "";
-        var (presented, todo) = row.Action switch
+        return row.Action switch
         {
             Audit.ScopeRefused when !Known.ContainsKey(reason) => (
                 $"{Who(row)} was sent. It is good, but does not give {reason}.",
@@ -146,6 +144,13 @@ internal sealed record RefusalWords(string Presented, string Takes, string ToDo)
             ),
             _ => ($"{Who(row)} was sent; it was refused as {reason}.", "Look at what the door takes."),
         };
+    }
+
+    /// <param name="door">The door of the row's route; null where there is none by that name any more.</param>
+    public static RefusalWords Of(AuditRow row, Door? door)
+    {
+        var reason = row.Reason ?? "";
+        var (presented, todo) = OfReason(row, reason);
         if (
             row.Actor is { } actor
             && row.Action == Audit.CredentialRefused

@@ -15,15 +15,7 @@ internal static class WorkflowText
     /// </summary>
     public static Checked<Workflow> CheckPut(string name, Fields fields)
     {
-        if (
-            name.Length is 0 or > 64
-            || !char.IsAsciiLetterOrDigit(name[0])
-            || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
-        )
-            fields.Fault(
-                "workflow",
-                "must be named with 1 to 64 letters, digits, dots, underscores and hyphens, the first a letter or digit"
-            );
+        Slug.Check(fields, "workflow", name, 64, "must be named with");
         var workflow = Check(name, fields);
         if (fields.Refusal() is { } wrong)
             return wrong with

@@ -8,6 +8,9 @@ namespace Postern.Triggers;
 /// <summary>Reads a captured request by its id alone, with what it became.</summary>
 internal sealed class CaptureReader(Database database, ReadCaptureWhys whys)
 {
+    /// <summary>Where the text of a message stands in what is appended to <c>in</c>.</summary>
+    private static readonly JsonPath Text = JsonPath.Parse("payload.message.parts[0].text")!;
+
     /// <summary>The capture and its trigger; null where there is none.</summary>
     public ValueTask<(Capture Capture, Trigger Trigger)?> FindAsync(string project, string id) =>
         database.ReadAsync<(Capture, Trigger)?>(async tx =>
@@ -34,17 +37,6 @@ internal sealed class CaptureReader(Database database, ReadCaptureWhys whys)
         if (!record.RootElement.TryGetProperty("data", out var data) || JsonText.Of(data) is not { } said)
             return null;
         using var json = JsonDocument.Parse(said, Wire.Kept);
-        var at = json.RootElement;
-        foreach (var member in (string[])["payload", "message", "parts"])
-            if (at.ValueKind != JsonValueKind.Object || !at.TryGetProperty(member, out at))
-                return null;
-        return
-            at.ValueKind == JsonValueKind.Array
-            && at.GetArrayLength() > 0
-            && at[0].ValueKind == JsonValueKind.Object
-            && at[0].TryGetProperty("text", out var text)
-            && text.ValueKind == JsonValueKind.String
-            ? JsonText.Of(text)
-            : null;
+        return Text.Find(json.RootElement) is { ValueKind: JsonValueKind.String } text ? JsonText.Of(text) : null;
     }
 }

@@ -250,14 +250,16 @@ internal static class InboundFilter
         {
             "in" or "notIn" => ValidateList(wanted, isHeader),
             "exists" => wanted.ValueKind is JsonValueKind.True or JsonValueKind.False ? null : "must be true or false",
-            "equals" or "notEquals" => isText || !isHeader ? null : "must be a text",
-            "startsWith" => isText ? null : "must be a text",
-            _ when isText && wanted.GetString() is { Length: > 0 and <= MaxPattern } pattern => WhatIsWrongWithPattern(
-                pattern
-            ),
-            _ => $"must be a regular expression of 1 to {MaxPattern} characters",
+            "equals" or "notEquals" when !isHeader => null,
+            "equals" or "notEquals" or "startsWith" => isText ? null : "must be a text",
+            _ => ValidatePattern(isText ? wanted.GetString()! : ""),
         };
     }
+
+    private static string? ValidatePattern(string pattern) =>
+        pattern.Length is > 0 and <= MaxPattern
+            ? WhatIsWrongWithPattern(pattern)
+            : $"must be a regular expression of 1 to {MaxPattern} characters";
 
     private static string? ValidateList(JsonElement wanted, bool isHeader)
     {

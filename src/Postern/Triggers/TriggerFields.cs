@@ -144,13 +144,12 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
         var header = HeaderOf(asked, auth, trigger, scheme);
         var form = FormOf(asked, auth, trigger, scheme);
         var isNamed = (scheme ?? header) is not null;
-        if (!replaces && !isNamed && ClearsSecrets(asked, auth) && auth.Faults.Count == 0)
+        if (!replaces && !isNamed && Clears(asked, auth))
             return trigger.WithoutAuth();
         WebhookAuth.CheckHeader(auth, scheme, header);
         var rule = SignatureScheme.Of(scheme ?? SignatureScheme.HeaderSecret)!;
         var secrets = SecretsOf(asked, auth, trigger, rule);
-        if ((secrets.Count == 0 || !isNamed) && auth.Faults.All(f => f.Field != "scheme"))
-            fields.Fault("webhookAuth", BothRequired);
+        CheckBoth(fields, auth, isNamed && secrets.Count > 0);
         return trigger with
         {
             AuthScheme = rule.Name,
@@ -161,6 +160,16 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
             RetiredSealed = before.AuthScheme == rule.Name ? triggers.Retire(before, secrets) : null,
         };
     }
+
+    /// <summary>A scheme that is none has its own fault.</summary>
+    private static void CheckBoth(Fields fields, Fields auth, bool areThere)
+    {
+        if (!areThere && auth.Faults.All(f => f.Field != "scheme"))
+            fields.Fault("webhookAuth", BothRequired);
+    }
+
+    private static bool Clears(PutWebhookAuth asked, Fields auth) =>
+        ClearsSecrets(asked, auth) && auth.Faults.Count == 0;
 
     private static bool ClearsSecrets(PutWebhookAuth asked, Fields auth) =>
         (auth.IsNull("secret") || auth.IsNull("secrets")) && GivenSecrets(asked) is not { Count: > 0 };

@@ -87,16 +87,20 @@ internal sealed class PlaneSession(
         }
     }
 
+    private P256PublicKey[] RelayKeys => plane.NextRelayKey is { } next ? [plane.RelayKey, next] : [plane.RelayKey];
+
+    private async Task<bool> TakeFirstAsync(FrameHead head, CancellationToken cancel) =>
+        head is ReadyHead ready
+            ? await BeginAsync(ready, cancel)
+            : await DistrustAsync("a first frame that is not ready");
+
     private async Task<bool> TakeAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel)
     {
         PlaneMeter.Frame("down");
-        P256PublicKey[] keys = plane.NextRelayKey is { } next ? [plane.RelayKey, next] : [plane.RelayKey];
-        if (!Frame.Read(bytes, RelaySignature.ToPlane, keys).Try(out var frame, out var fault))
+        if (!Frame.Read(bytes, RelaySignature.ToPlane, RelayKeys).Try(out var frame, out var fault))
             return await DistrustAsync($"a frame that is {fault}");
         if (!IsReady)
-            return frame.Head is ReadyHead ready
-                ? await BeginAsync(ready, cancel)
-                : await DistrustAsync("a first frame that is not ready");
+            return await TakeFirstAsync(frame.Head, cancel);
         switch (frame.Head)
         {
             case ReadyHead:
@@ -218,19 +222,31 @@ internal sealed class PlaneSession(
         return true;
     }
 
-    private async Task<bool> TakeEnvelopeAsync(EnvelopeHead head, ReadOnlyMemory<byte> body, CancellationToken cancel)
+    /// <summary>The request inside; null when none of this plane's keys opens it.</summary>
+    private RelayedRequest? Open(EnvelopeHead head, ReadOnlyMemory<byte> body)
+    {
+        P256Key[] openers = plane.OldOpen is { } old ? [plane.Open, old] : [plane.Open];
+        return openers.Select(k => EnvelopeSeal.TryOpen(k, head, body.Span)).FirstOrDefault(r => r is not null);
+    }
+
+    /// <summary>What an honest relay would not have sent, and the code of the event; null when all is well.</summary>
+    private (string What, string Code)? WhyWrong(EnvelopeHead head, RelayedRequest? request)
     {
         if (head.Relay != plane.Relay || head.Plane != plane.Plane)
-            return await DistrustAsync("an envelope of another plane", "relay_altered");
-        P256Key[] openers = plane.OldOpen is { } old ? [plane.Open, old] : [plane.Open];
-        var request = openers.Select(k => EnvelopeSeal.TryOpen(k, head, body.Span)).FirstOrDefault(r => r is not null);
+            return ("an envelope of another plane", "relay_altered");
         if (request is null)
-            return await DistrustAsync($"{head.Id} does not open", "relay_altered");
+            return ($"{head.Id} does not open", "relay_altered");
         if (head.Lane != Lane.Of(request.Target))
-            return await DistrustAsync($"{head.Id} is of another lane", "relay_altered");
-        if (WhyUntimely(head) is { } untimely)
-            return await DistrustAsync($"{head.Id} {untimely}", "relay_backdated");
-        switch (await parts.Envelopes.TakeAsync(head, DigestOf(head, request)))
+            return ($"{head.Id} is of another lane", "relay_altered");
+        return WhyUntimely(head) is { } untimely ? ($"{head.Id} {untimely}", "relay_backdated") : null;
+    }
+
+    private async Task<bool> TakeEnvelopeAsync(EnvelopeHead head, ReadOnlyMemory<byte> body, CancellationToken cancel)
+    {
+        var request = Open(head, body);
+        if (WhyWrong(head, request) is { } wrong)
+            return await DistrustAsync(wrong.What, wrong.Code);
+        switch (await parts.Envelopes.TakeAsync(head, DigestOf(head, request!)))
         {
             case EnvelopeTaken.Altered:
                 return await DistrustAsync($"{head.Id} with other content", "relay_altered");
@@ -245,7 +261,7 @@ internal sealed class PlaneSession(
                 await parts.Events.GapAsync(plane, "relay_disorder", $"{head.Id} seq {head.Seq} came behind its lane");
                 break;
         }
-        var work = new EnvelopeWork(head, request, clock.Here(head.ExpiresAt))
+        var work = new EnvelopeWork(head, request!, clock.Here(head.ExpiresAt))
         {
             Answered = answer => AnswerAsync(head, answer),
         };

@@ -48,8 +48,22 @@ internal sealed record PlaneAuthorization(
             || !header.StartsWith(Scheme + " ", StringComparison.OrdinalIgnoreCase)
         )
             return null;
+        return
+            PartsOf(header[(Scheme.Length + 1)..]) is [{ } plane, { } key, { } node, { } time, { } nonce, { } signature]
+            && long.TryParse(time, out var milliseconds)
+            && milliseconds.ToString() == time
+            && IsNonce(nonce)
+            ? new PlaneAuthorization(plane, key, node, milliseconds, nonce, signature)
+            : null;
+    }
+
+    /// <summary>
+    /// The parts in the order of their names; null when one is unknown, is there twice, or is not plain.
+    /// </summary>
+    private static string?[]? PartsOf(string text)
+    {
         var values = new string?[Names.Length];
-        foreach (var part in header[(Scheme.Length + 1)..].Split(','))
+        foreach (var part in text.Split(','))
         {
             var pair = part.Trim(' ').Split('=', 2);
             var at = Array.IndexOf(Names, pair[0]);
@@ -57,13 +71,7 @@ internal sealed record PlaneAuthorization(
                 return null;
             values[at] = pair[1];
         }
-        return
-            values is [{ } plane, { } key, { } node, { } time, { } nonce, { } signature]
-            && long.TryParse(time, out var milliseconds)
-            && milliseconds.ToString() == time
-            && IsNonce(nonce)
-            ? new PlaneAuthorization(plane, key, node, milliseconds, nonce, signature)
-            : null;
+        return values;
     }
 
     public bool IsBy(P256PublicKey key, HandshakeTarget target) =>

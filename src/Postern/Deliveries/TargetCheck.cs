@@ -1,0 +1,30 @@
+using Postern.Access;
+using Postern.Http;
+
+namespace Postern.Deliveries;
+
+/// <summary>
+/// What agents and endpoints have in common: a name that stands in paths, an address that the server calls, a secret
+/// that signs these calls, and links that decide questions.
+/// </summary>
+internal sealed class TargetCheck(OutboundGuard outbound)
+{
+    /// <summary>
+    /// Leaves a fault for an address where the server may not connect to, and for a secret that is none.
+    /// </summary>
+    public async ValueTask CheckAsync(HttpContext http, Fields fields, string? url, string? secret)
+    {
+        if (url is not null && await outbound.ValidateAsync(http, url) is { } problem)
+            fields.Fault("url", problem);
+        if (secret is not null && !SigningSecret.IsOne(secret))
+            fields.Fault("secret", SigningSecret.Authorization);
+    }
+
+    /// <summary>
+    /// The faults together; or that links are for administrators to give, since a link decides its question. Null when
+    /// all is well.
+    /// </summary>
+    public static Refusal? WhyNot(HttpContext http, ProjectCaller caller, Fields fields, bool links) =>
+        fields.Refusal()
+        ?? (links && !caller.Allows(RequiredScope.FullAdmin) ? ErrorFormat.Of(http).Forbidden("admin") : null);
+}
