@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.Reflection;
 using Postern.Access;
 
 namespace Postern.Pages;
@@ -8,20 +10,15 @@ namespace Postern.Pages;
 /// </summary>
 internal sealed record RefusalWords(string Presented, string Takes, string ToDo)
 {
-    private static readonly Dictionary<Credentials, string> Kinds = new()
-    {
-        [Credentials.Key] = "a key of a project (Authorization: Bearer, or X-API-Key)",
-        [Credentials.Token] = "a token (Authorization: Bearer)",
-        [Credentials.RunToken] = "the token of a run's present attempt",
-        [Credentials.Operator] = "a key (Authorization: Bearer), or an identity from a trusted proxy",
-        [Credentials.PersonalKey] = "a person's key (pst_pat_…)",
-        [Credentials.CallbackToken] = "the callback token of one run (X-Callback-Token)",
-        [Credentials.CallbackSecret] = "a callback secret (X-Callback-Secret)",
-        [Credentials.InternalKey] = "a key as X-Internal-API-Key",
-        [Credentials.Signature] = "a signature over the body",
-        [Credentials.Link] = "the link of one question",
-        [Credentials.Console] = "a session of this console",
-    };
+    private static readonly (Credentials Kind, string Words)[] Kinds =
+    [
+        .. Enum.GetValues<Credentials>()
+            .OrderBy(kind => kind == Credentials.Anyone)
+            .Select(kind => (kind, WordsOf(kind))),
+    ];
+
+    private static string WordsOf(Credentials kind) =>
+        typeof(Credentials).GetField(kind.ToString())!.GetCustomAttribute<DescriptionAttribute>()!.Description;
 
     /// <summary>By the reason: what was presented, and what to do.</summary>
     private static readonly Dictionary<string, (string Presented, string ToDo)> Known = new(StringComparer.Ordinal)
@@ -163,9 +160,7 @@ internal sealed record RefusalWords(string Presented, string Takes, string ToDo)
     /// <summary>What a door takes, in words.</summary>
     public static string TakesOf(Door door)
     {
-        var kinds = Kinds.Where(k => (door.Credentials & k.Key) != 0).Select(k => k.Value).ToList();
-        if ((door.Credentials & Credentials.Anyone) != 0)
-            kinds.Add("nothing, where no authentication is set");
+        var kinds = Kinds.Where(k => (door.Credentials & k.Kind) != 0).Select(k => k.Words);
         var scope = door.Authorization.Words;
         return string.Join("; or ", kinds) + (scope is "-" or "any" ? "." : $". It asks for: {scope}.");
     }
