@@ -89,7 +89,7 @@ internal sealed class AuditStore(Database database, Projects projects, Audit aud
             return query.ReadAsync(new ListOrder("audit", null, NewestFirst: false), Columns, Map, 20);
         });
 
-    /// <summary>How often each route refused within a time; of at most <paramref name="most"/> rows.</summary>
+    /// <summary>Returns how often each route refused within a time; of at most <paramref name="most"/> rows.</summary>
     public async ValueTask<(Dictionary<string, long> Times, bool IsWhole)> RefusedByRouteAsync(
         string project,
         long from,
@@ -119,7 +119,7 @@ internal sealed class AuditStore(Database database, Projects projects, Audit aud
         return (times, isWhole);
     }
 
-    /// <summary>Whether a text has the form of a row's id.</summary>
+    /// <summary>Returns whether a text has the form of a row's id.</summary>
     public static bool IsId(string text) =>
         text.Length == 30
         && text.StartsWith("aud_", StringComparison.Ordinal)

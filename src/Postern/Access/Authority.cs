@@ -39,7 +39,7 @@ internal abstract class Authority
     /// </summary>
     public virtual long? HandsOutUntil => ExpiresAt;
 
-    /// <summary>Why it has ended (a <see cref="StreamEnd"/> reason), or null while it is good.</summary>
+    /// <summary>Returns why it has ended (a <see cref="StreamEnd"/> reason), or null while it is good.</summary>
     /// <param name="now">The database's time, microseconds.</param>
     public abstract string? WhyEnded(long now);
 
@@ -51,7 +51,9 @@ internal abstract class Authority
     /// <summary>How it is refused once it has ended, in the words of each family.</summary>
     public virtual UnfitCredential OnceEnded => UnfitCredential.BadKey;
 
-    /// <summary>Whether it may do this, now. The end of the authority itself is <see cref="WhyEnded"/>.</summary>
+    /// <summary>
+    /// Returns whether it may do this, now. The end of the authority itself is <see cref="WhyEnded"/>.
+    /// </summary>
     public virtual bool Allows(RequiredScope need) => Scopes.Allows(need);
 
     /// <summary>
@@ -59,7 +61,7 @@ internal abstract class Authority
     /// </summary>
     public virtual IDisposable? Follow() => null;
 
-    /// <summary>Whether it may do this to anything at all of a type, be it to one id.</summary>
+    /// <summary>Returns whether it may do this to anything at all of a type, be it to one id.</summary>
     public virtual bool AllowsSome(string action, string type, Given how = Given.Anyhow) =>
         Scopes.AllowsSome(action, type, how);
 

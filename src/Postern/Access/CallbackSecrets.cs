@@ -213,7 +213,7 @@ internal sealed class CallbackSecrets(
     public async ValueTask<string> TokenForAsync(string project, string scope, params string[] parts) =>
         Token((await TokenSecretsAsync(project))[0], scope, parts);
 
-    /// <summary>Whether a presented token is that of an attempt of a run, under any live secret.</summary>
+    /// <summary>Returns whether a presented token is that of an attempt of a run, under any live secret.</summary>
     public async ValueTask<bool> IsRunTokenAsync(string presented, string project, string run, long attempt) =>
         IsOneOf(presented, await RunTokensAsync(project, run, attempt));
 

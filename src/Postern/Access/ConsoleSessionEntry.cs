@@ -13,7 +13,7 @@ internal sealed class ConsoleSessionEntry(ConsoleSession first, long idle)
     /// <summary>Microseconds: of its last request on this node, or on another as far as it is known here.</summary>
     public long SeenAt => Interlocked.Read(ref _seenAt);
 
-    /// <summary>Why it has ended (a <see cref="StreamEnd"/> reason), or null while it is good.</summary>
+    /// <summary>Returns why it has ended (a <see cref="StreamEnd"/> reason), or null while it is good.</summary>
     public string? WhyEnded(long now)
     {
         var row = _row;

@@ -143,7 +143,7 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
             await KeyStore.NextVersionAsync(tx)
         );
 
-    /// <summary>Whether there is a session of the project, also when it has ended lately.</summary>
+    /// <summary>Returns whether there is a session of the project, also when it has ended lately.</summary>
     public async ValueTask<bool> HasAsync(string project, string id) =>
         await database.ReadAsync(tx =>
             tx.FirstAsync(

@@ -57,7 +57,7 @@ internal sealed class CredentialReader(
         static int TokensIn(IHeaderDictionary headers) => headers[CallbackTokenHeader].Count;
     }
 
-    /// <summary>Whether an internal key, where there is one, stands beside another credential.</summary>
+    /// <summary>Returns whether an internal key, where there is one, stands beside another credential.</summary>
     private static bool DisagreesWith(StringValues internalKey, IHeaderDictionary headers) =>
         internalKey.Count > 1
         || (internalKey.Count == 1 && BearerOrKey(headers) is { } other && other != internalKey[0]);
@@ -80,13 +80,13 @@ internal sealed class CredentialReader(
             : CredentialAnswer.Unfit(UnfitCredential.BadKey, "malformed");
     }
 
-    /// <summary>Whether the connection comes from a proxy that this server was told to believe.</summary>
+    /// <summary>Returns whether the connection comes from a proxy that this server was told to believe.</summary>
     public bool FromTrustedProxy(HttpContext http) =>
         Arrival.Of(http) is null
         && http.Connection.RemoteIpAddress is { } address
         && ClientAddress.IsTrusted(address, _trustedProxies);
 
-    /// <summary>Whether the request came over TLS, by this server or by a proxy that is believed.</summary>
+    /// <summary>Returns whether the request came over TLS, by this server or by a proxy that is believed.</summary>
     public bool IsOverTls(HttpContext http) =>
         http.Request.IsHttps
         || (

@@ -146,7 +146,9 @@ internal sealed class Gate(
     private static bool IsAudited(Door door, ProjectCaller caller) =>
         !(caller.Authority.SpeaksAsUser && door.Credentials.HasFlag(Credentials.Operator));
 
-    /// <summary>Whether a browser adds the credential by itself, and another site's page may have made it.</summary>
+    /// <summary>
+    /// Returns whether a browser adds the credential by itself, and another site's page may have made it.
+    /// </summary>
     private static bool MayBeForged(HttpRequest request, ProjectCaller caller) =>
         caller.Authority.IsAmbient && !IsSafe(request) && CrossSite.Made(request);
 

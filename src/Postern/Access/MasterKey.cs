@@ -32,7 +32,7 @@ internal sealed class MasterKey
     /// <summary>Characters of a key that cannot be guessed; the file that is made here has 44.</summary>
     public const int LeastCharacters = 32;
 
-    /// <summary>Whether a text is too short to be one, or a file that was cut off.</summary>
+    /// <summary>Returns whether a text is too short to be one, or a file that was cut off.</summary>
     public static bool IsTooShort(string text) => text.Trim().Length < LeastCharacters;
 
     /// <summary>From a text of at least 32 characters (any text: it is stretched to 256 bits by SHA-256).</summary>

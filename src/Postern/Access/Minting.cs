@@ -34,7 +34,7 @@ internal static class Minting
             ? null
             : Refused("The scopes exceed those of the key", "scopes_exceed_key_access", ["admin"]);
 
-    /// <summary>Why an end is later than the caller's own, or null. A null end is never.</summary>
+    /// <summary>Returns why an end is later than the caller's own, or null. A null end is never.</summary>
     public static Refusal? RefuseExpiry(ProjectCaller caller, long? expiresAt) =>
         caller.Authority.HandsOutUntil is { } own && (expiresAt is null || expiresAt > own)
             ? new Refusal(
@@ -75,11 +75,11 @@ internal static class Minting
             : null;
     }
 
-    /// <summary>Why a caller may not give a key these scopes; none stand for all rights.</summary>
+    /// <summary>Returns why a caller may not give a key these scopes; none stand for all rights.</summary>
     public static Refusal? RefuseScopes(ProjectCaller caller, IReadOnlyList<string> scopes) =>
         scopes.Count == 0 ? RefuseEverything(caller) : Refuse(caller, scopes);
 
-    /// <summary>Whether a key's new scopes give nothing that its old ones did not give, by name too.</summary>
+    /// <summary>Returns whether a key's new scopes give nothing that its old ones did not give, by name too.</summary>
     private static bool IsWithin(IReadOnlyList<string> scopes, IReadOnlyList<string> old)
     {
         if (scopes.Count == 0 || old.Count == 0)
@@ -93,7 +93,7 @@ internal static class Minting
             );
     }
 
-    /// <summary>Why a caller may not hand out a scope, or null.</summary>
+    /// <summary>Returns why a caller may not hand out a scope, or null.</summary>
     public static DenialOf? WhyNot(ProjectCaller caller, Scope scope)
     {
         if (!caller.Scopes.MayMint(scope))

@@ -58,7 +58,7 @@ internal sealed class ProjectCaller(string project, Authority authority, Databas
     public string? WhyStopped(RequiredScope need) =>
         WhyStopped() ?? (_first == need || Authority.Allows(need) ? null : StreamEnd.Forbidden);
 
-    /// <summary>Why this caller may no longer do what it was let in for, or null.</summary>
+    /// <summary>Returns why this caller may no longer do what it was let in for, or null.</summary>
     /// <param name="asNow">Its authority as a transaction reads it; null for what is in memory.</param>
     public string? WhyStopped(Authority? asNow = null)
     {

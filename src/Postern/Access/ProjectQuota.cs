@@ -16,7 +16,7 @@ internal static class ProjectQuota
     public static async ValueTask LockAsync(Tx tx, string project) =>
         await tx.FirstAsync($"SELECT id FROM project WHERE id = $1{tx.ForUpdate}", r => r.GetString(0), project);
 
-    /// <summary>Why there may not be one more, or null. The caller holds the project's row.</summary>
+    /// <summary>Returns why there may not be one more, or null. The caller holds the project's row.</summary>
     /// <param name="counted">A table and a condition over <c>$1</c>, the project.</param>
     /// <param name="name">The quota's name, as it is set.</param>
     /// <param name="most">0 is no bound.</param>

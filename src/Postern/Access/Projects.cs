@@ -14,7 +14,7 @@ internal sealed class Projects(Database database, KnownProjects known, MasterKey
 
     public async ValueTask<string?> DefaultAsync() => _default ??= (await FindAsync(Default))?.Id;
 
-    /// <summary>Who comes into a project with an authority.</summary>
+    /// <summary>Makes the caller who comes into a project with an authority.</summary>
     public ProjectCaller Caller(string project, Authority authority) => new(project, authority, database);
 
     public ValueTask<Project?> FindAsync(string nameOrId) =>

@@ -85,7 +85,7 @@ internal sealed class RefusalCounts
         }
     }
 
-    /// <summary>Whether nothing of the group is left to be written or counted.</summary>
+    /// <summary>Returns whether nothing of the group is left to be written or counted.</summary>
     private bool TakeOf(Group group, bool isOver, List<(CountedRefusal, long)> due)
     {
         if (isOver && group.Rows.Values.All(c => c.Written == c.Times))

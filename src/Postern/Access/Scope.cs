@@ -42,7 +42,7 @@ internal readonly record struct Scope(string Action, string Type, string? Id)
         return Actions.Contains(parts[0], StringComparer.Ordinal) && Types.Contains(parts[1], StringComparer.Ordinal);
     }
 
-    /// <summary>Whether its only white space is single spaces, none at the end.</summary>
+    /// <summary>Returns whether its only white space is single spaces, none at the end.</summary>
     private static bool HasPlainBlanks(string text) =>
         text[^1] != ' '
         && !text.Contains("  ", StringComparison.Ordinal)

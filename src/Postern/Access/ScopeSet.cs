@@ -41,12 +41,12 @@ internal sealed class ScopeSet
             _ => CoversByName(need),
         };
 
-    /// <summary>Whether it allows this on anything at all of the type, be it on one id.</summary>
+    /// <summary>Returns whether it allows this on anything at all of the type, be it on one id.</summary>
     public bool AllowsSome(string action, string type, Given how = Given.Anyhow) =>
         (IsEverything && how == Given.Anyhow)
         || _scopes.Any(s => (how != Given.ByName || s.Type == type) && s.Covers(new RequiredScope(action, type, s.Id)));
 
-    /// <summary>Whether a caller with these scopes may hand out <paramref name="scope"/>.</summary>
+    /// <summary>Returns whether a caller with these scopes may hand out <paramref name="scope"/>.</summary>
     public bool MayMint(Scope scope) => IsEverything || _scopes.Any(scope.IsWithin);
 
     /// <summary>

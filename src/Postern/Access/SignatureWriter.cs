@@ -56,7 +56,7 @@ internal static class SignatureWriter
         };
     }
 
-    /// <summary>Whether a scheme signs the time, so that an old message is told from a new one.</summary>
+    /// <summary>Returns whether a scheme signs the time, so that an old message is told from a new one.</summary>
     public static bool SignsTime(SignatureRule rule) =>
         rule.Scheme.Proof is Proof.Standard or Proof.TimedHmac
         || (rule.Scheme.Proof == Proof.Hmac && (rule.Form ?? rule.Scheme.Form!).SignsTime);

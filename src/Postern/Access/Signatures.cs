@@ -105,7 +105,9 @@ internal static class Signatures
         return found;
     }
 
-    /// <summary>Whether a body is signed by an approval service, in one of the forms that the service allows.</summary>
+    /// <summary>
+    /// Returns whether a body is signed by an approval service, in one of the forms that the service allows.
+    /// </summary>
     /// <param name="service">Its secrets, and how it signs.</param>
     /// <param name="forms">Of <see cref="FormsOf"/>.</param>
     /// <param name="headers">The request's.</param>
@@ -174,7 +176,7 @@ internal static class Signatures
             : SignatureAnswer.Stale(valid, now - seconds);
     }
 
-    /// <summary>Whether one of the <c>v1</c> signatures is by a shared secret. All are tried.</summary>
+    /// <summary>Returns whether one of the <c>v1</c> signatures is by a shared secret. All are tried.</summary>
     private static bool IsShared(
         SignatureRule rule,
         List<string> candidates,
@@ -199,7 +201,7 @@ internal static class Signatures
         return valid;
     }
 
-    /// <summary>Whether one of the <c>v1a</c> signatures is by a public key. All are tried.</summary>
+    /// <summary>Returns whether one of the <c>v1a</c> signatures is by a public key. All are tried.</summary>
     private static bool IsByKey(
         SignatureRule rule,
         List<string> candidates,

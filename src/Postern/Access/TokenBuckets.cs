@@ -51,7 +51,7 @@ internal sealed class TokenBuckets(TimeProvider clock)
 
     public int Count => _buckets.Count;
 
-    /// <summary>Whether a token could be taken, without taking it.</summary>
+    /// <summary>Returns whether a token could be taken, without taking it.</summary>
     /// <param name="name">Whose bucket.</param>
     /// <param name="burst">How many it holds.</param>
     /// <param name="perSecond">How fast it fills.</param>

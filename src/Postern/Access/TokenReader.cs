@@ -114,7 +114,7 @@ internal static class TokenReader
     private static bool IsTrue(JsonElement payload, string name) =>
         payload.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
 
-    /// <summary>Whether it has begun, and ends no later than a token may.</summary>
+    /// <summary>Returns whether it has begun, and ends no later than a token may.</summary>
     private static bool IsInTime(JsonElement payload, long now, out long expires)
     {
         var latest = now + Tokens.ClockSkew;

@@ -16,7 +16,7 @@ internal sealed class ApprovalLinks(MasterKey master, ServerAddress address, Pos
     private const int PageBytes = 16;
     private volatile RelayedPlace? _place;
 
-    /// <summary>Whether people are asked at a relay.</summary>
+    /// <summary>True when people are asked at a relay.</summary>
     public bool AreRelayed => _place is not null;
 
     /// <summary>Where people are asked; null where they are asked at a relay by nobody's choice.</summary>

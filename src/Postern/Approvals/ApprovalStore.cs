@@ -57,7 +57,7 @@ internal sealed class ApprovalStore(Database database)
             )
         );
 
-    /// <summary>Whether an id was ever used, by whatever run.</summary>
+    /// <summary>Returns whether an id was ever used, by whatever run.</summary>
     public static async ValueTask<bool> IsUsedAsync(Tx tx, string project, string id) =>
         await tx.FirstAsync("SELECT 1 FROM approval WHERE project = $1 AND id = $2", r => r.GetInt64(0), project, id)
         == 1;

@@ -63,7 +63,7 @@ internal sealed class ApprovalsAside(Database database)
             )
         );
 
-    /// <summary>How many questions that wait are set aside by a person.</summary>
+    /// <summary>Returns how many questions that wait are set aside by a person.</summary>
     public ValueTask<long> CountAsync(string project, string person) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(

@@ -32,6 +32,6 @@ internal static class Decision
             _ => null,
         };
 
-    /// <summary>Whether the run may not do what it asked for.</summary>
+    /// <summary>Returns whether the run may not do what it asked for.</summary>
     public static bool Refuses(string decision) => decision is Rejected or Expired;
 }

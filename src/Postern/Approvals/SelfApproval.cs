@@ -19,7 +19,7 @@ internal sealed class SelfApproval(
     public static Refusal Refusal { get; } =
         new(403, "Who asked does not answer: a run and the key that asked cannot decide.", "self_approval");
 
-    /// <summary>Whether the caller asked this question itself, and therefore cannot decide it.</summary>
+    /// <summary>Returns whether the caller asked this question itself, and therefore cannot decide it.</summary>
     public async ValueTask<bool> IsItselfAsync(ProjectCaller caller, Approval approval) =>
         await AskedAsync(caller, approval) && !await MayApproveItselfAsync(caller.Project);
 

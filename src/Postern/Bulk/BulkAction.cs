@@ -28,7 +28,7 @@ internal abstract class BulkAction
     /// <summary>The names that its filter may have.</summary>
     public abstract IReadOnlyList<string> Filters { get; }
 
-    /// <summary>Why the filter cannot be read: the member, and what it must be. Null when it can.</summary>
+    /// <summary>Returns why the filter cannot be read: the member, and what it must be. Null when it can.</summary>
     public abstract string? WhyUnreadable(BulkFilter filter);
 
     /// <summary>A page of the ids of what the filter finds, newest first.</summary>

@@ -34,7 +34,7 @@ internal sealed class BulkFilter
     public long? OlderThan =>
         One("olderThan") is { } text && Wire.TryParseSpan(text, out var span) ? Wire.Microseconds(span) : null;
 
-    /// <summary>Why a member that every filter may have cannot be read; null when all can.</summary>
+    /// <summary>Returns why a member that every filter may have cannot be read; null when all can.</summary>
     /// <param name="ofOne">The names that take one value.</param>
     public string? WhyUnreadable(params ReadOnlySpan<string> ofOne)
     {
@@ -48,7 +48,9 @@ internal sealed class BulkFilter
         return null;
     }
 
-    /// <summary>Why the values of a name cannot be read: one is none of those allowed. Null when all are.</summary>
+    /// <summary>
+    /// Returns why the values of a name cannot be read: one is none of those allowed. Null when all are.
+    /// </summary>
     public string? WhyNotOf(string name, IReadOnlyList<string> allowed) =>
         List(name).All(value => allowed.Contains(value, StringComparer.Ordinal))
             ? null

@@ -65,6 +65,6 @@ internal sealed record BulkJob
     public long Revision =>
         Place + ArrivedCount + (EndedAt is null ? 0 : 1) + (EndedAt is null || WaitsUntil is not null ? 0 : 1);
 
-    /// <summary>Whether nothing that its page shows will change any more.</summary>
+    /// <summary>True when nothing that its page shows will change any more.</summary>
     public bool IsOver => EndedAt is not null && WaitsUntil is null;
 }

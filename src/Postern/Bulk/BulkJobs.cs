@@ -117,7 +117,7 @@ internal sealed class BulkJobs(
         });
     }
 
-    /// <summary>Whether whoever asks may see and stop a job.</summary>
+    /// <summary>Returns whether whoever asks may see and stop a job.</summary>
     public bool MayTouch(ProjectCaller caller, BulkJob job) =>
         Find(job.Action) is { } action && caller.Allows(action.RequiredScopeOf(job.Filter));
 

@@ -117,7 +117,7 @@ internal sealed class BulkRoutes(Database database, BulkStore store, BulkJobs jo
         return await ShowAsync(await store.FindAsync(job.Project, job.Id) ?? job);
     }
 
-    /// <summary>Why a job stands still, once a caller has stopped it.</summary>
+    /// <summary>Returns why a job stands still, once a caller has stopped it.</summary>
     public static string Said(ProjectCaller caller) => "stopped by " + caller.Authority.LoggedActor;
 
     private async Task<IResult> ShowAsync(BulkJob job) =>

@@ -45,7 +45,7 @@ internal sealed class BulkStore(Database database)
     public ValueTask<BulkJob?> FindAsync(string project, byte[] mark) =>
         database.ReadAsync(tx => FindAsync(tx, project, mark));
 
-    /// <summary>Whether there is a job that no node holds.</summary>
+    /// <summary>Returns whether there is a job that no node holds.</summary>
     public ValueTask<bool> HasDueAsync() =>
         database.ReadAsync(async tx =>
             await tx.FirstAsync(
@@ -233,7 +233,9 @@ internal sealed class BulkStore(Database database)
             )
         );
 
-    /// <summary>Why items were skipped, the most frequent first, each with its number and the first item.</summary>
+    /// <summary>
+    /// Returns why items were skipped, the most frequent first, each with its number and the first item.
+    /// </summary>
     public ValueTask<List<SkipCount>> SkippedAsync(string project, string id) =>
         database.SearchAsync(tx =>
             tx.ListAsync(

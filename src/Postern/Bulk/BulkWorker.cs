@@ -94,7 +94,7 @@ internal sealed class BulkWorker(
         return true;
     }
 
-    /// <summary>Why the job may not go on, in the words of an ended stream; null when it may.</summary>
+    /// <summary>Returns why the job may not go on, in the words of an ended stream; null when it may.</summary>
     private string? WhyStopped(BulkJob job, BulkAction? action, Authority? authority)
     {
         if (action is null)

@@ -22,11 +22,11 @@ internal sealed class DeliveryMatches(Database database)
         CancellationToken cancel
     ) => ListSearch.IdsAsync(database, Newest, after, limit, tx => DeliveryStore.Narrow(tx, project, filter), cancel);
 
-    /// <summary>Whether a filter finds this delivery.</summary>
+    /// <summary>Returns whether a filter finds this delivery.</summary>
     public static ValueTask<bool> IsFoundAsync(Tx tx, string project, string id, DeliveryFilter filter) =>
         DeliveryStore.Narrow(tx, project, filter).IsFoundAsync(Newest, id);
 
-    /// <summary>How many of some deliveries have which status.</summary>
+    /// <summary>Returns how many of some deliveries have which status.</summary>
     /// <param name="ids">10,000 at most.</param>
     public ValueTask<Dictionary<string, long>> StatusesAsync(string project, IReadOnlyList<string> ids) =>
         database.SearchAsync(async tx =>

@@ -35,6 +35,6 @@ internal abstract class DeliveryPurpose
     /// <summary>The receiver wants no more: whatever else is meant for it is to stop too.</summary>
     public virtual ValueTask DisableAsync(Tx tx, Delivery delivery, string reason) => default;
 
-    /// <summary>Whether an ended delivery can be sent again; null, or why not.</summary>
+    /// <summary>Returns why an ended delivery cannot be sent again; null when it can.</summary>
     public virtual ValueTask<string?> WhyNotAgainAsync(Tx tx, Delivery delivery) => new((string?)null);
 }

@@ -238,7 +238,7 @@ internal sealed class DeliveryStore(Database database)
             )
         );
 
-    /// <summary>How many a filter finds, up to a number.</summary>
+    /// <summary>Returns how many a filter finds, up to a number.</summary>
     public ValueTask<long> CountAsync(string project, DeliveryFilter filter, long most) =>
         database.ReadAsync(tx =>
         {

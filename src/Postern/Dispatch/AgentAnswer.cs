@@ -62,7 +62,7 @@ internal sealed record AgentAnswer(string Status, byte[]? Output, string? Text, 
         return Utf8.IsValid(text.Span) ? Parse(text) : (null, "it is no JSON in UTF-8");
     }
 
-    /// <summary>Whether an answer is one at all: many answer with a word, which means nothing.</summary>
+    /// <summary>Returns whether an answer is one at all: many answer with a word, which means nothing.</summary>
     private static bool IsMeant(SendAnswer answer, ReadOnlySpan<byte> begins)
     {
         if (begins.Length == 0 && answer.IsWhole)

@@ -19,6 +19,6 @@ internal sealed class RunReader(RunStore runs, SessionDoor door, WhyNotDone whys
     public ValueTask<Listed<Run>> ListAsync(string project, RunFilter filter, int limit, CancellationToken cancel) =>
         runs.ListAsync(project, filter, limit, cancel);
 
-    /// <summary>Why it has not ended; null once it has.</summary>
+    /// <summary>Returns why it has not ended; null once it has.</summary>
     public ValueTask<Why?> WhyAsync(Run run) => database.ReadAsync(tx => whys.OfAsync(tx, run));
 }

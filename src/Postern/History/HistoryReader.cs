@@ -24,7 +24,7 @@ internal sealed class HistoryReader(Transcript transcript)
     private readonly Lock _keeping = new();
     private long _bytes;
 
-    /// <summary>How many pages are kept, and the bytes that are counted for them.</summary>
+    /// <summary>Returns how many pages are kept, and the bytes that are counted for them.</summary>
     public (int Pages, long Bytes) Kept => (_pages.Count, Interlocked.Read(ref _bytes));
 
     /// <summary>The page, or null when the session is gone.</summary>

@@ -122,7 +122,7 @@ internal sealed class HistoryRoutes(
         }
     }
 
-    /// <summary>Why a list of blocks cannot be kept, or null.</summary>
+    /// <summary>Returns why a list of blocks cannot be kept, or null.</summary>
     private static string? Validate(ReadOnlyMemory<byte> blocks)
     {
         using var list = JsonDocument.Parse(blocks);

@@ -35,7 +35,7 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
             .Hide();
     }
 
-    /// <summary>Where to go from here: a page for a browser, JSON for others.</summary>
+    /// <summary>Returns where to go from here: a page for a browser, JSON for others.</summary>
     private static Task<IResult> Welcome(HttpContext http)
     {
         http.Response.Headers.Vary = "Accept";

@@ -51,7 +51,7 @@ internal static class ListenUrls
         }
     }
 
-    /// <summary>Why an address cannot be listened on, with what to do.</summary>
+    /// <summary>Returns why an address cannot be listened on, with what to do.</summary>
     public static string Words(SocketError why) =>
         why switch
         {

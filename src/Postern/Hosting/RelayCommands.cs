@@ -270,7 +270,7 @@ internal static class RelayCommands
             : throw new SetupException($"{option.Name} must be a whole number from {min} to {max}");
     }
 
-    /// <summary>Where a relay has its things: never where a server has them, unless that is said.</summary>
+    /// <summary>Returns where a relay has its things: never where a server has them, unless that is said.</summary>
     private static ServeOptions Serving(ParseResult parsed, bool dev = false) =>
         ServeOptions.From(
             parsed.GetValue(Commands.Data) ?? Environment.GetEnvironmentVariable("POSTERN_DATA") ?? StandardData,

@@ -26,7 +26,7 @@ internal class AnyJsonAttribute(string words) : MemberAttribute(words)
         return IsRaw ? (fields, name, _) => fields.Find(name) : ReadKept;
     }
 
-    /// <summary>Whether it is of a kind that it may be; if not, a fault says so.</summary>
+    /// <summary>Returns whether it is of a kind that it may be; if not, a fault says so.</summary>
     protected virtual bool Fits(Fields fields, string name, JsonElement given) => true;
 
     private object? ReadKept(Fields fields, string name, bool isRequired)

@@ -110,7 +110,7 @@ internal sealed class Fields
     public bool IsNull(string name) =>
         _root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Null;
 
-    /// <summary>Whether there is such a member, null or not.</summary>
+    /// <summary>Returns whether there is such a member, null or not.</summary>
     public bool Names(string name) => _root.TryGetProperty(name, out _);
 
     /// <summary>The whole object as it can be kept and given back: mended; null with a fault when it cannot.</summary>

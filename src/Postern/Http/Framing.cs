@@ -24,7 +24,7 @@ internal static class Framing
             name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase) ? Digits : Encoding.Latin1;
     }
 
-    /// <summary>Why a request's end cannot be told for certain; null when it can.</summary>
+    /// <summary>Returns why a request's end cannot be told for certain; null when it can.</summary>
     public static Refusal? Validate(HttpContext http)
     {
         var coding = http.Request.Headers.TransferEncoding;

@@ -123,7 +123,7 @@ internal static class MendedJson
         return backslashes % 2 == 0 ? text[at..] : default;
     }
 
-    /// <summary>Where the first escape begins that is to be mended; -1 when there is none.</summary>
+    /// <summary>Returns where the first escape begins that is to be mended; -1 when there is none.</summary>
     private static int FirstFault(ReadOnlySpan<byte> json)
     {
         for (var at = 0; json[at..].IndexOf((byte)'\\') is >= 0 and var next; )

@@ -8,7 +8,7 @@ internal sealed record RefusalId(string Text)
 {
     public const string Header = "X-Refusal-Id";
 
-    /// <summary>Whether an answer of this status shows the id.</summary>
+    /// <summary>Returns whether an answer of this status shows the id.</summary>
     public static bool IsShownOn(int status) => status is 401 or 403 or 429;
 
     /// <summary>Sets the header where the request was refused and the status shows it.</summary>

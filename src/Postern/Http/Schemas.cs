@@ -81,7 +81,7 @@ internal sealed class Schemas
         property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name
         ?? JsonNamingPolicy.CamelCase.ConvertName(property.Name);
 
-    /// <summary>Whether a request may leave a member out.</summary>
+    /// <summary>Returns whether a request may leave a member out.</summary>
     public static bool MayBeLeftOut(PropertyInfo property, MemberAttribute said) =>
         said.Default is not null || IsNullable(property);
 
@@ -138,7 +138,7 @@ internal sealed class Schemas
         return member;
     }
 
-    /// <summary>Whether its type is the argument of a generic record, which is never null.</summary>
+    /// <summary>Returns whether its type is the argument of a generic record, which is never null.</summary>
     private static bool IsArgument(PropertyInfo property) =>
         property.DeclaringType is { IsGenericType: true } type
         && type.GetGenericTypeDefinition().GetProperty(property.Name)!.PropertyType.IsGenericParameter;

@@ -18,7 +18,7 @@ internal static class Slug
             );
     }
 
-    /// <summary>Whether a name is made of those characters alone, wherever they stand.</summary>
+    /// <summary>Returns whether a name is made of those characters alone, wherever they stand.</summary>
     public static bool IsName(string name, int most) =>
         name.Length > 0 && name.Length <= most && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
 }

@@ -54,7 +54,7 @@ internal static class Wire
     public static string Cut(string text, int most) =>
         text.Length <= most ? text : text[..(char.IsHighSurrogate(text[most - 1]) ? most - 1 : most)];
 
-    /// <summary>Whether a header's value reads the same in every charset: visible ASCII and blanks.</summary>
+    /// <summary>Returns whether a header's value reads the same in every charset: visible ASCII and blanks.</summary>
     public static bool IsVisible(string text) => text.All(c => c is >= ' ' and <= '~');
 
     /// <summary>An instant of a query, which may be left out: empty is null.</summary>

@@ -60,7 +60,7 @@ internal sealed class LiveStream : IHeldRequest
 
     public bool HeartbeatDue => _registry.Clock.GetElapsedTime(_wroteAt) >= _heartbeat;
 
-    /// <summary>Why it must end, or null; asked before every frame.</summary>
+    /// <summary>Returns why it must end, or null; asked before every frame.</summary>
     public string? WhyEnded => Volatile.Read(ref _end) ?? Caller.WhyStopped(RequiredScope);
 
     public ValueTask WaitAsync() => _signal.WaitAsync();

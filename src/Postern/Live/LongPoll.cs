@@ -13,7 +13,7 @@ internal sealed class LongPoll(
 {
     private readonly CancellationTokenRegistration _stopping = stopping.Register(changed.Set);
 
-    /// <summary>Whether it is to answer with what there is.</summary>
+    /// <summary>True when it is to answer with what there is.</summary>
     public bool IsOver => deadline.Left <= TimeSpan.Zero || stopping.IsCancellationRequested;
 
     /// <summary>Until it is worth asking again.</summary>

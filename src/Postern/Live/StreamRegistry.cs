@@ -60,7 +60,7 @@ internal sealed class StreamRegistry(
             _open.TryRemove(new KeyValuePair<(string, string, string), int>(holder, 0));
     }
 
-    /// <summary>How many are open of each project that has one.</summary>
+    /// <summary>Returns how many are open of each project that has one.</summary>
     public IEnumerable<KeyValuePair<string, int>> OpenByProject() =>
         _open
             .GroupBy(open => open.Key.Project, open => open.Value, StringComparer.Ordinal)

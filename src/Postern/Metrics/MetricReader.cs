@@ -9,7 +9,7 @@ namespace Postern.Metrics;
 /// </summary>
 internal sealed class MetricReader(MetricStore store, Projects projects)
 {
-    /// <summary>Whether a caller may read a measure.</summary>
+    /// <summary>Returns whether a caller may read a measure.</summary>
     public async ValueTask<bool> MayReadAsync(ProjectCaller caller, MeasureKind kind) =>
         caller.Authority.Allows(NeedOf(kind)) && (!kind.IsOfServer || await IsDefaultAsync(caller.Project));
 

@@ -14,7 +14,7 @@ internal sealed record MetricWidth(string Name, long Seconds, int UsualSteps, in
     /// <summary>Microseconds.</summary>
     public long Length => Seconds * 1_000_000;
 
-    /// <summary>Where the span begins that an instant is in.</summary>
+    /// <summary>Returns where the span begins that an instant is in.</summary>
     public long StartOf(long at) => at - (at % Length);
 
     public static MetricWidth? Find(string name) =>

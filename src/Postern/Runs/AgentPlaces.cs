@@ -72,7 +72,7 @@ internal static class AgentPlaces
             after.Agent
         );
 
-    /// <summary>Whether a run waits for a place at an agent.</summary>
+    /// <summary>Returns whether a run waits for a place at an agent.</summary>
     public static async ValueTask<bool> IsWaitedForAsync(Tx tx, AgentName name, bool ofSession) =>
         await tx.FirstAsync(
             $"SELECT 1 FROM run WHERE {Waiting(ofSession)} LIMIT 1",

@@ -16,7 +16,7 @@ internal static class RunDue
             id
         ) == 1;
 
-    /// <summary>Whether the holder of a lease still has it; asked under the run's lock.</summary>
+    /// <summary>Returns whether the holder of a lease still has it; asked under the run's lock.</summary>
     public static async ValueTask<bool> HoldsLeaseAsync(Tx tx, Run run) =>
         await tx.FirstAsync(
             """

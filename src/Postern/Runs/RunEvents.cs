@@ -98,7 +98,7 @@ internal sealed class RunEvents(Database database)
             )
         );
 
-    /// <summary>Whether so much is kept that no more refusals are.</summary>
+    /// <summary>Returns whether so much is kept that no more refusals are.</summary>
     public static async ValueTask<bool> IsFullAsync(Tx tx, string project, string run) =>
         await tx.FirstAsync(
             "SELECT COUNT(*) FROM (SELECT 1 FROM run_event WHERE project = $1 AND run = $2 LIMIT $3) kept",

@@ -26,7 +26,7 @@ internal sealed record RunFilter
     /// <summary>Stands in that sentence, in the failure's message or in a tag.</summary>
     public string? Text { get; init; }
 
-    /// <summary>Whether each row is looked into, which no index does.</summary>
+    /// <summary>True when each row is looked into, which no index does.</summary>
     public bool IsOfText => Reason is not null || Text is not null;
 
     /// <summary>Made at this time or later.</summary>

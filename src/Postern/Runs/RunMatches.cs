@@ -16,7 +16,7 @@ internal sealed class RunMatches(Database database)
         CancellationToken cancel
     ) => ListSearch.IdsAsync(database, Newest, after, limit, tx => RunStore.Narrow(tx, project, filter), cancel);
 
-    /// <summary>Whether a filter finds this run.</summary>
+    /// <summary>Returns whether a filter finds this run.</summary>
     public static ValueTask<bool> IsFoundAsync(Tx tx, string project, string id, RunFilter filter) =>
         RunStore.Narrow(tx, project, filter).IsFoundAsync(Newest, id);
 }

@@ -55,7 +55,7 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
         return new ReportOutcome.Applied(await ApplyAsync(tx, run, workflow, report, artifacts));
     }
 
-    /// <summary>Why a report is not applied; null when it is to be.</summary>
+    /// <summary>Returns why a report is not applied; null when it is to be.</summary>
     private static async ValueTask<ReportOutcome?> JudgeAsync(
         Run run,
         Workflow workflow,
@@ -88,7 +88,7 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
         : earlier.AsSpan().SequenceEqual(report.Digest) ? new ReportOutcome.Replayed(run)
         : new ReportOutcome.Mismatch(report.EventId!);
 
-    /// <summary>Why a live run does not move to a state; null when it does.</summary>
+    /// <summary>Returns why a live run does not move to a state; null when it does.</summary>
     private static ReportOutcome.Illegal? JudgeMove(Run run, Workflow workflow, string to)
     {
         var allowed = workflow.AllowedAfter(run.Status);

@@ -190,7 +190,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
             limit
         );
 
-    /// <summary>Whether the idle window of a run is over still: asked again under the session's lock.</summary>
+    /// <summary>Returns whether the idle window of a run is over still: asked again under the session's lock.</summary>
     public static async ValueTask<bool> IsIdleOverdueAsync(Tx tx, Run run) =>
         await tx.FirstAsync(
             "SELECT 1 FROM run WHERE project = $1 AND id = $2 AND ended_at IS NULL AND idle_until <= $3",
@@ -272,7 +272,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
         $"EXISTS (SELECT 1 FROM run of_run WHERE of_run.project = {project} AND of_run.id = {run} "
         + $"AND of_run.attempt <= 1{and})";
 
-    /// <summary>Whether a worker of an agent could claim something now.</summary>
+    /// <summary>Returns whether a worker of an agent could claim something now.</summary>
     public static async ValueTask<bool> HasClaimableAsync(Tx tx, string project, string agent) =>
         await tx.FirstAsync(
             "SELECT 1 FROM run WHERE project = $1 AND agent = $2 AND claim_at <= $3 + 1000000 LIMIT 1",

@@ -59,7 +59,7 @@ internal sealed record Workflow(
 
     public bool IsAgent => Name == Agent.Name && Version == 0;
 
-    /// <summary>Whether it says which artifacts there are: then others are ignored.</summary>
+    /// <summary>True when it says which artifacts there are: then others are ignored.</summary>
     public bool ListsArtifacts => Immutable.Count + Mutable.Count > 0;
 
     public bool MayFollow(string from, string to) =>

@@ -58,11 +58,11 @@ internal sealed partial class Conversation
     private static Record? KnownAs(NewRecord record, Dictionary<string, Record> known) =>
         record.PartId is { } part ? known.GetValueOrDefault(part) : null;
 
-    /// <summary>Whether a full session does not take a record: what ends something is always taken.</summary>
+    /// <summary>Returns whether a full session does not take a record: what ends something is always taken.</summary>
     private static bool Fills(NewRecord record) =>
         record.Body.Length > 0 && record.In?.Kind is not (InKind.Stop or InKind.Close);
 
-    /// <summary>Why records that are not there yet are not taken; null: they are.</summary>
+    /// <summary>Returns why records that are not there yet are not taken; null: they are.</summary>
     private async ValueTask<AppendOutcome?> WhyNotAsync(
         Tx tx,
         Session session,

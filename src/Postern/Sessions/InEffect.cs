@@ -37,7 +37,9 @@ internal sealed record InEffect(InKind Kind, ChatMessage? Message)
         }
     }
 
-    /// <summary>Whether a text is JSON but for its depth: a message that nobody would see in the transcript.</summary>
+    /// <summary>
+    /// Returns whether a text is JSON but for its depth: a message that nobody would see in the transcript.
+    /// </summary>
     private static bool IsTooDeep(ReadOnlyMemory<byte> text)
     {
         var reader = new Utf8JsonReader(text.Span, new JsonReaderOptions { MaxDepth = int.MaxValue });

@@ -154,7 +154,9 @@ internal sealed class RecordStore(Database database)
             )
         );
 
-    /// <summary>Where a person's command-line client stood in <c>out</c> when it last wrote to <c>in</c>.</summary>
+    /// <summary>
+    /// Returns where a person's command-line client stood in <c>out</c> when it last wrote to <c>in</c>.
+    /// </summary>
     public ValueTask<long?> GetReadPositionAsync(SessionRef name, string subject) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(

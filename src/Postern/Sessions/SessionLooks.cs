@@ -9,7 +9,7 @@ internal static class SessionLooks
     /// <summary>Rows that one look goes through at most.</summary>
     private const int MostLooked = 10_000;
 
-    /// <summary>Where some sessions stand, by their ids.</summary>
+    /// <summary>Returns where some sessions stand, by their ids.</summary>
     public static async ValueTask<Dictionary<string, SessionTurn>> TurnsAsync(
         Tx tx,
         string project,

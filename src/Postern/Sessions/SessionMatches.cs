@@ -16,7 +16,7 @@ internal sealed class SessionMatches(Database database)
         CancellationToken cancel
     ) => ListSearch.IdsAsync(database, Newest, after, limit, tx => SessionStore.Narrow(tx, project, filter), cancel);
 
-    /// <summary>Whether a filter finds this session.</summary>
+    /// <summary>Returns whether a filter finds this session.</summary>
     public static ValueTask<bool> IsFoundAsync(Tx tx, string project, string id, SessionFilter filter) =>
         SessionStore.Narrow(tx, project, filter).IsFoundAsync(Newest, id);
 }

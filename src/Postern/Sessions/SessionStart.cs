@@ -43,7 +43,7 @@ internal sealed class SessionStart(
         return answer;
     }
 
-    /// <summary>Whether an agent is registered: no session is made without one.</summary>
+    /// <summary>Returns whether an agent is registered: no session is made without one.</summary>
     public static async ValueTask<bool> HasAgentAsync(Tx tx, string project, string agent) =>
         await AgentStore.FindAsync(tx, project, agent) is not null;
 

@@ -101,7 +101,7 @@ internal sealed class Transcript(Database database, SessionEvents events)
         await events.CommittedAsync(tx, project, session, seq, id, "assistant", run);
     }
 
-    /// <summary>Where the transcript stands; null when there is no session.</summary>
+    /// <summary>Returns where the transcript stands; null when there is no session.</summary>
     public ValueTask<TranscriptStand?> StandAsync(SessionRef name) =>
         database.ReadAsync(tx =>
             tx.FirstAsync<TranscriptStand?>(
@@ -208,7 +208,7 @@ internal sealed class Transcript(Database database, SessionEvents events)
             LooksBack - 1
         );
 
-    /// <summary>Whether there is a message under a number.</summary>
+    /// <summary>Returns whether there is a message under a number.</summary>
     public async ValueTask<bool> HoldsAsync(string project, string session, long seq) =>
         await database.ReadAsync(tx =>
             tx.FirstAsync(

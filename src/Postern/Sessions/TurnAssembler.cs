@@ -119,7 +119,7 @@ internal sealed class TurnAssembler
         _step = 1;
     }
 
-    /// <summary>Whether a type of chunk is known; one that is not adds nothing.</summary>
+    /// <summary>Returns whether a type of chunk is known; one that is not adds nothing.</summary>
     public static bool Knows(string type) => Chunks.ContainsKey(type) || Silent.Contains(type) || IsData(type);
 
     public long Taken { get; private set; }

@@ -6,7 +6,7 @@ internal sealed record WaitingAppend(SessionRef Name, NewRecord Record, Writer W
     /// <summary>Its number; null when it was not written, and is to be tried alone.</summary>
     public TaskCompletionSource<long?> Outcome { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Whether both are written under the same condition of their session.</summary>
+    /// <summary>Returns whether both are written under the same condition of their session.</summary>
     public bool GoesWith(WaitingAppend other) =>
         Name.Project == other.Name.Project && Writer.Run == other.Writer.Run && Writer.Attempt == other.Writer.Attempt;
 

@@ -36,7 +36,7 @@ internal sealed class OidcOptions
     [RegularExpression("^[!-~]{0,64}$", ErrorMessage = "must be a claim's name")]
     public string GroupsClaim { get; set; } = "";
 
-    /// <summary>Whether people may sign in so.</summary>
+    /// <summary>Returns whether people may sign in so.</summary>
     public bool IsOn() => Authority.Length > 0;
 
     /// <summary>What is wrong with the settings together, or null.</summary>

@@ -34,7 +34,7 @@ internal sealed class ServerAddress(PosternOptions options)
     /// <summary>It listens nowhere: it is reached where a relay that it has joined opens its doors.</summary>
     public void ListensNowhere() => _listens = false;
 
-    /// <summary>Where a relay opens this server's doors.</summary>
+    /// <summary>Returns where a relay opens this server's doors.</summary>
     public void IsRelayedAt(string? url) => _relayed = url;
 
     public void ListensOn(string url) =>

@@ -26,7 +26,7 @@ internal abstract class DatabaseDriver
     public static string? WordsOf(Exception fault) =>
         All.Select(d => d.Explain(fault)).FirstOrDefault(w => w is not null);
 
-    /// <summary>Whether a text names a database of this kind.</summary>
+    /// <summary>Returns whether a text names a database of this kind.</summary>
     protected abstract bool Opens(string text);
 
     /// <inheritdoc cref="Read"/>

@@ -134,7 +134,7 @@ internal sealed class ListQuery
         }
     }
 
-    /// <summary>Whether one row of the table fulfils it, by its id.</summary>
+    /// <summary>Returns whether one row of the table fulfils it, by its id.</summary>
     public async ValueTask<bool> IsFoundAsync(ListOrder order, string id)
     {
         And("id = {0}", id);

@@ -35,7 +35,7 @@ internal sealed class PostgresTx(
     private readonly LockOrder _order = new();
 #endif
 
-    /// <summary>Whether a statement was on its way to the server.</summary>
+    /// <summary>True when a statement was on its way to the server.</summary>
     public bool HasSent { get; private set; }
 
     public override bool WritesInQueries => true;

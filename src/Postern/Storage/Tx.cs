@@ -28,7 +28,9 @@ internal abstract class Tx
     /// </summary>
     public abstract string ForUpdate { get; }
 
-    /// <summary>Whether nobody else writes while this transaction runs, so that what it read stays as it is.</summary>
+    /// <summary>
+    /// True when nobody else writes while this transaction runs, so that what it read stays as it is.
+    /// </summary>
     public bool IsAlone => ForUpdate.Length == 0;
 
     /// <summary>Appended to a SELECT that claims due rows, so that two nodes do not wait for one another.</summary>

@@ -16,7 +16,7 @@ internal sealed class CaptureMatches(Database database)
         CancellationToken cancel
     ) => ListSearch.IdsAsync(database, Newest, after, limit, tx => Narrow(tx, project, filter), cancel);
 
-    /// <summary>Whether a filter finds this capture.</summary>
+    /// <summary>Returns whether a filter finds this capture.</summary>
     public static ValueTask<bool> IsFoundAsync(Tx tx, string project, string id, CaptureFilter filter) =>
         Narrow(tx, project, filter).IsFoundAsync(Newest, id);
 

@@ -20,7 +20,7 @@ internal sealed class CaptureReader(Database database, ReadCaptureWhys whys)
                 : null
         );
 
-    /// <summary>Why captures of one project have not ended, by their ids.</summary>
+    /// <summary>Returns why captures of one project have not ended, by their ids.</summary>
     public ValueTask<IReadOnlyDictionary<string, Why>> WhysAsync(IReadOnlyList<Capture> captures) =>
         database.ReadAsync(tx => whys(tx, captures));
 

@@ -48,7 +48,7 @@ internal static class InboundFilter
     /// </summary>
     public static byte[] Readable(string filter) => MendedJson.Of(Encoding.UTF8.GetBytes(filter)).ToArray();
 
-    /// <summary>Whether a filter looks into the body.</summary>
+    /// <summary>Returns whether a filter looks into the body.</summary>
     public static bool ReadsFields(string? filter)
     {
         if (filter is null)
@@ -105,7 +105,9 @@ internal static class InboundFilter
             ? [.. values.Select(value => JsonSerializer.SerializeToElement(value ?? "", Wire.Json))]
             : [];
 
-    /// <summary>Whether the condition of a rule holds for what is there: nothing, or the values of one name.</summary>
+    /// <summary>
+    /// Returns whether the condition of a rule holds for what is there: nothing, or the values of one name.
+    /// </summary>
     private static bool Holds(JsonElement rule, List<JsonElement> there)
     {
         var condition = Array.Find(Conditions, name => rule.TryGetProperty(name, out _))!;

@@ -62,7 +62,7 @@ internal static class PromptTemplate
         return text.ToString();
     }
 
-    /// <summary>Whether a text holds braces that read like a token, and are none that is known.</summary>
+    /// <summary>Returns whether a text holds braces that read like a token, and are none that is known.</summary>
     private static bool HoldsToken(ReadOnlySpan<char> text) =>
         text.IndexOf("{{") is >= 0 and var open && text[open..].IndexOf("}}") >= 0;
 

@@ -12,7 +12,7 @@ internal sealed class RelayedTriggers(PosternOptions options)
     private const long Day = 24L * 3600 * 1_000_000;
     private long _held;
 
-    /// <summary>Whether this server has joined a relay.</summary>
+    /// <summary>Returns whether this server has joined a relay.</summary>
     public bool IsJoined => Interlocked.Read(ref _held) > 0;
 
     /// <summary>How long a joined relay may hold a request, in microseconds; zero when none is joined.</summary>
@@ -24,7 +24,7 @@ internal sealed class RelayedTriggers(PosternOptions options)
     /// <summary>How long a trigger's messages are remembered, in microseconds.</summary>
     public long RememberedFor(Trigger trigger) => IsSigned(trigger) ? Longest : Day;
 
-    /// <summary>Why no relay may hand requests on to a trigger, for people; null when it may.</summary>
+    /// <summary>Returns why no relay may hand requests on to a trigger, for people; null when it may.</summary>
     public string? WhyNot(Trigger trigger) =>
         trigger.Mode != Trigger.Webhook ? "A schedule has no public URL."
         : !options.Relay.Doors.Contains(RelayClass.Inbound, StringComparer.Ordinal)

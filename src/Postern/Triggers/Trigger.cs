@@ -144,7 +144,7 @@ internal sealed record Trigger
     [Column("updated_at")]
     public required long UpdatedAt { get; init; }
 
-    /// <summary>Whether a request's body is looked into: by the filter, the template or the key.</summary>
+    /// <summary>True when a request's body is looked into: by the filter, the template or the key.</summary>
     public bool ReadsFields =>
         InboundFilter.ReadsFields(Filter)
         || PromptTemplate.ReadsFields(Template)

@@ -116,7 +116,7 @@ internal sealed class TriggerActions(
         return trigger;
     }
 
-    /// <summary>Whether what was rightly signed before is so still, and nothing else is.</summary>
+    /// <summary>Returns whether what was rightly signed before is so still, and nothing else is.</summary>
     private bool SignsAlike(Trigger before, Trigger after)
     {
         var (was, now) = (triggers.RuleOf(before), triggers.RuleOf(after));

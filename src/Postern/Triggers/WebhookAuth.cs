@@ -94,6 +94,6 @@ internal static class WebhookAuth
         return kept;
     }
 
-    /// <summary>Whether a text is the name of a header.</summary>
+    /// <summary>Returns whether a text is the name of a header.</summary>
     public static bool IsName(string header) => header.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
 }

@@ -13,7 +13,7 @@ internal sealed class ZoneClock(TimeZoneInfo zone)
     /// <summary>The clocks' time at an instant.</summary>
     public DateTime Shows(DateTime utc) => utc + OffsetAt(utc);
 
-    /// <summary>Whether the clocks change within three hours of an instant.</summary>
+    /// <summary>Returns whether the clocks change within three hours of an instant.</summary>
     public bool ChangesNear(DateTime utc) => OffsetAt(utc - Near) != OffsetAt(utc + Near);
 
     /// <summary>When the clocks show a time first; what they leave out is when they go on.</summary>
