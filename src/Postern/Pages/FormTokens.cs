@@ -29,6 +29,7 @@ internal static class FormTokens
         var both = new byte[2 * plain.Length];
         if (
             given.Length != Base64Url.GetEncodedLength(both.Length)
+            || !Base64Url.IsValid(given)
             || !Base64Url.TryDecodeFromChars(given, both, out var length)
             || length != both.Length
         )
