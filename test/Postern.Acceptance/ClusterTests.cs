@@ -13,11 +13,7 @@ public sealed class ClusterTests
     [Fact]
     public async Task Nothing_acknowledged_is_lost_and_everything_ends_when_primaries_and_nodes_die()
     {
-        var program = AppContext.BaseDirectory.Replace(
-            "Postern.Acceptance",
-            "Postern.Chaos",
-            StringComparison.Ordinal
-        );
+        var program = AppContext.BaseDirectory.Replace("Postern.Acceptance", "Postern.Chaos", StringComparison.Ordinal);
         string[] arguments = ["SEED=1", "MINUTES=0.2", "DATABASE=patroni", "FAULTS=PrimaryKilled,Kill"];
         var start = new ProcessStartInfo("dotnet", [Path.Combine(program, "Postern.Chaos.dll"), .. arguments])
         {

@@ -62,10 +62,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
         await connection.OpenAsync();
         foreach (
             var sql in (string[])
-                [
-                    $"CREATE ROLE postern LOGIN PASSWORD '{SuperuserPassword}'",
-                    "CREATE DATABASE postern OWNER postern",
-                ]
+                [$"CREATE ROLE postern LOGIN PASSWORD '{SuperuserPassword}'", "CREATE DATABASE postern OWNER postern"]
         )
         {
             await using var command = new NpgsqlCommand(sql, connection);
@@ -310,8 +307,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
             }
         );
 
-    private static string ServerOf(int port, int restPort) =>
-        $"server m{port} 127.0.0.1:{port} check port {restPort}";
+    private static string ServerOf(int port, int restPort) => $"server m{port} 127.0.0.1:{port} check port {restPort}";
 
     /// <summary>As the user postgres when this is root. The process is the program's own.</summary>
     private static Process Start(string program, params string[] arguments)

@@ -7,7 +7,9 @@ try
 }
 catch (Exception fault) when (fault is FormatException or OverflowException)
 {
-    Console.Error.WriteLine($"chaos: {fault.Message}; SEED=n MINUTES=m DATABASE=sqlite|postgres|both|patroni FAULTS=A,B");
+    Console.Error.WriteLine(
+        $"chaos: {fault.Message}; SEED=n MINUTES=m DATABASE=sqlite|postgres|both|patroni FAULTS=A,B"
+    );
     return 2;
 }
 var held = true;

@@ -24,8 +24,8 @@ internal static class Meters
         Meter.CreateHistogram<int>(name, unit, words);
 
     /// <param name="look">Asked whenever somebody reads the gauge.</param>
-    public static void Gauge(string name, Func<int> look, string unit, string words) =>
-        Meter.CreateObservableGauge(name, look, unit, words);
+    public static ObservableGauge<T> Gauge<T>(string name, Func<T> look, string unit, string words)
+        where T : struct => Meter.CreateObservableGauge(name, look, unit, words);
 
     public static KeyValuePair<string, object?> Tag(string name, object? value) => new(name, value);
 }

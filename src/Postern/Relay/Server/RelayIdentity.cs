@@ -50,10 +50,7 @@ internal sealed class RelayIdentity(Database database, MasterKey master) : IDisp
                 r => (r.GetInt64(0), r.GetString(1))
             );
             await InsertAsync(tx, last + 1, relay, made, now ? tx.Now : tx.Now + Announced);
-            Audit.Write(
-                tx,
-                new AuditRow(project, "relay.key.rotated", Actor: actor, Reason: made.Public.Fingerprint)
-            );
+            Audit.Write(tx, new AuditRow(project, "relay.key.rotated", Actor: actor, Reason: made.Public.Fingerprint));
             return 0;
         });
         Interlocked.Exchange(ref _readAt, 0);

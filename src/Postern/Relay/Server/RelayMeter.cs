@@ -29,20 +29,20 @@ internal static class RelayMeter
     private static volatile RelayMeasure _measured = new(0, 0, 0, 0);
     private static readonly Instrument[] Backlog =
     [
-        Meter.CreateObservableGauge(
+        Meters.Gauge(
             "postern.relay.planes",
             () => _measured.Planes,
             "{plane}",
             "Planes that have joined and are not revoked"
         ),
-        Meter.CreateObservableGauge(
+        Meters.Gauge(
             "postern.relay.backlog.count",
             () => _measured.Count,
             "{request}",
             "Stored requests that no plane has answered"
         ),
-        Meter.CreateObservableGauge("postern.relay.backlog.bytes", () => _measured.Bytes, "By", "Bytes of them"),
-        Meter.CreateObservableGauge(
+        Meters.Gauge("postern.relay.backlog.bytes", () => _measured.Bytes, "By", "Bytes of them"),
+        Meters.Gauge(
             "postern.relay.backlog.oldest",
             () => _measured.OldestSeconds,
             "s",
