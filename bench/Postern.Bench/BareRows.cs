@@ -91,8 +91,13 @@ internal static class BareRows
             """,
             [project, id, "trg_" + trigger, at, new string('h', 250), new byte[110], session, run]
         );
-        foreach (var type in (string[])["session.created", "message.committed", "run.created", "trigger.captured"])
-            yield return (InsertEvent, [project, "evt_" + id + type, at, type, session, new byte[220], at]);
+        yield return (
+            """
+            INSERT INTO event (project, id, at, type, subject, body, position, more)
+            VALUES ($1, $2, $3, 'session.created', $4, $5, $6, $7)
+            """,
+            [project, "evt_" + id, at, session, new byte[220], at, new string('e', 900)]
+        );
         yield return (
             """
             UPDATE agent_trigger

@@ -43,7 +43,7 @@ public sealed class ListTests
         "json_each(",
         "json_array_elements_text(",
         "FROM delivery WHERE project = $1 AND",
-        "SELECT id, body, position FROM event",
+        "SELECT id, type, subject, body, position, more FROM event",
     ];
 
     [Theory]

@@ -302,6 +302,7 @@ public sealed partial class TidyTests
         "Fields",
         "Tx",
         "PostgresTx",
+        "EventsTogether",
         "ProjectCaller",
         "InboundRequest",
         "LockOrder",

@@ -20,7 +20,7 @@ public sealed partial class TripTests
         await using var world = await World.StartAsync(backend);
         await world.CaptureAsync("first");
         Assert.Equal(
-            "agent_trigger capture capture_key event event event event message record run run_event session",
+            "agent_trigger capture capture_key event message record run run_event session",
             await world.RowsAsync(() => world.CaptureAsync("second"))
         );
     }

@@ -17,7 +17,7 @@ public sealed class PostgresServer : IDisposable
     private readonly string _bin;
     private Process _process;
 
-    private PostgresServer()
+    private PostgresServer(PostgresServer? primary = null)
     {
         _bin =
             Directory
@@ -30,18 +30,15 @@ public sealed class PostgresServer : IDisposable
         Port = FreePort();
         if (AsRoot)
             Run("chown", "postgres", _folder);
-        Run(
-            Path.Combine(_bin, "initdb"),
-            "-D",
-            Path.Combine(_folder, "db"),
-            "-U",
-            "postern",
-            "--auth=trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "--no-sync"
-        );
+        var data = Path.Combine(_folder, "db");
+        string[] client = ["-h", "127.0.0.1", "-p", primary?.Port.ToString() ?? "", "-U", "postern"];
+        if (primary is not null)
+            Run(Path.Combine(_bin, "pg_basebackup"), [.. client, "-D", data, "-R", "-c", "fast", "--no-sync"]);
+        else
+            Run(
+                Path.Combine(_bin, "initdb"),
+                ["-D", data, "-U", "postern", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+            );
         _process = StartServer();
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Stop();
         WaitUntilReady();
@@ -49,6 +46,21 @@ public sealed class PostgresServer : IDisposable
 
     /// <summary>One of a test's own, that it may stop and start.</summary>
     public static PostgresServer Own() => new();
+
+    /// <summary>One that follows another, and takes no writes until it is promoted.</summary>
+    public static PostgresServer StandbyOf(PostgresServer primary) => new(primary);
+
+    /// <summary>From now on it takes writes.</summary>
+    public void Promote() => Run(Path.Combine(_bin, "pg_ctl"), "-D", Path.Combine(_folder, "db"), "-w", "promote");
+
+    /// <summary>Every process of it stands still, and its connections with them; or goes on.</summary>
+    public void Freeze(bool stands)
+    {
+        var signal = stands ? "-STOP" : "-CONT";
+        var first = File.ReadLines(Path.Combine(_folder, "db", "postmaster.pid")).First();
+        Run("kill", signal, first);
+        Run("pkill", signal, "-P", first);
+    }
 
     /// <summary>What it has logged, in a file.</summary>
     public string LogFile => Path.Combine(_folder, "log", "postgres.log");

@@ -21,8 +21,6 @@ internal sealed class DeliveryRoutes(
     /// <summary>Rows that one transaction of a replay goes through at most.</summary>
     private const int ReplayBatch = 500;
 
-    private static readonly ListOrder ByPosition = new("event", "position");
-
     public void Map(Doors doors)
     {
         var group = doors.Group("/api/v1/deliveries", ProblemFormat.Instance);
@@ -178,12 +176,11 @@ internal sealed class DeliveryRoutes(
         var from = page.After?.Place ?? (await database.SearchAsync(tx => tx.SettledAsync()) + 1, "");
         var found = await ListSearch.FindAsync(
             database,
-            ByPosition,
+            EventRow.Order,
             from,
             page.Limit,
-            Narrow,
-            "id, body, position",
-            r => (Id: r.GetString(0), Body: r.Bytes(1), Position: r.GetInt64(2)),
+            tx => ValueTask.FromResult(Narrow(tx)),
+            async (_, query, most) => (await EventRow.ReadAsync(query, from, IsAskedFor, most), false),
             e => (e.Position, e.Id),
             http.RequestAborted
         );
@@ -191,11 +188,11 @@ internal sealed class DeliveryRoutes(
 
         ListQuery Narrow(Tx tx)
         {
-            var query = new ListQuery(tx, "project = $1", caller.Project)
-                .And("type = {0}", type)
-                .And("subject = {0}", subject);
+            var query = EventRow.Narrow(new ListQuery(tx, "project = $1", caller.Project), type, subject);
             return shown is null ? query : query.And(shown);
         }
+
+        bool IsAskedFor(Event one) => (type is null || one.Type == type) && (subject is null || one.Subject == subject);
     }
 
     /// <summary>The condition on what this caller sees of a table; null: all of it.</summary>

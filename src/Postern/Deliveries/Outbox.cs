@@ -38,18 +38,9 @@ internal sealed class Outbox
     {
         var body = Body(type.Name, tx.Now, data);
         var at = tx.Now;
-        tx.Queue(
-            $"""
-            INSERT INTO event (project, id, at, type, subject, body, position)
-            VALUES ($1, $2, $3, $4, $5, $6, {tx.NextPosition(project: "$1", now: "$3")})
-            """,
-            project,
-            Id.New("evt", at),
-            at,
-            type.Name,
-            subject,
-            body
-        );
+        var one = new Event(Id.New("evt", at), type.Name, subject, body);
+        if (!EventsTogether.Take(tx, project, one))
+            EventRow.Insert(tx, project, at, [one]);
         foreach (var (id, ordered) in await WebhookEndpoints.SubscribersAsync(tx, project, type.Name))
             await EnqueueAsync(
                 tx,

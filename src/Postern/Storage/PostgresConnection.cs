@@ -51,7 +51,7 @@ internal static class PostgresConnection
         // A node writes: it has no use for a standby, whatever the text says.
         settings = new NpgsqlConnectionStringBuilder(settings.ToString()) { TargetSessionAttributes = null };
         var builder = new NpgsqlDataSourceBuilder(settings.ToString());
-        return settings.Host?.Contains(',', StringComparison.Ordinal) == true
+        return HasSeveralHosts(settings)
             ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.ReadWrite)
             : builder.Build();
     }
@@ -71,8 +71,13 @@ internal static class PostgresConnection
         // More connections than the server has cores wait for one another inside it; the rest wait here, in order.
         if (!given.ContainsKey("Maximum Pool Size"))
             settings.MaxPoolSize = StandardPoolSize;
+        // Of several hosts one that does not answer is passed over soon; and what was found of a host is believed for a
+        // second, not for ten, so that a standby that has become the primary is found.
+        var hasSeveral = HasSeveralHosts(settings);
         if (!given.ContainsKey("Timeout"))
-            settings.Timeout = 5;
+            settings.Timeout = hasSeveral ? 1 : 5;
+        if (hasSeveral && !given.ContainsKey("Host Recheck Seconds"))
+            settings.HostRecheckSeconds = 1;
         // No command leaves a setting behind in its session, so none is to be reset: that would be a statement of its
         // own for each.
         if (!given.ContainsKey("No Reset On Close"))
@@ -111,6 +116,9 @@ internal static class PostgresConnection
     public static bool IsOfTls(Exception? fault) =>
         fault is NpgsqlException and not PostgresException
         && (fault.InnerException is AuthenticationException || fault.Message.Contains("SSL", StringComparison.Ordinal));
+
+    private static bool HasSeveralHosts(NpgsqlConnectionStringBuilder settings) =>
+        settings.Host?.Contains(',', StringComparison.Ordinal) == true;
 
     private static bool SaysSslMode(DbConnectionStringBuilder given) =>
         given.ContainsKey("SSL Mode") || given.ContainsKey("SslMode");

@@ -76,7 +76,10 @@ internal sealed class CaptureStart(Database database, CaptureSession sessions, R
                 };
                 if (needs is null)
                     return await FilterAsync(tx, trigger, capture);
+                // Nobody but a trigger has named the session: whoever sees one of these events sees all of them.
+                using var events = EventsTogether.Begin(tx, trigger.Project);
                 var taken = await StartAsync(tx, trigger, capture, needs, prompt, key);
+                events.Write();
                 if (also is not null)
                     await also(tx);
                 return taken;
