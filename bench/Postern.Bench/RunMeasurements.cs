@@ -82,7 +82,11 @@ internal static class RunMeasurements
             "applied status callbacks",
             server.Url,
             Script(folder, ids, secret),
-            (_, n) => BareRows.OfCallback(project, ids[n % ids.Length], Interlocked.Increment(ref seq), $"{mark}-{n}")
+            (_, n) =>
+            {
+                var next = Interlocked.Increment(ref seq);
+                return BareRows.OfCallback(project, ids[n % ids.Length], next, $"{mark}-{next}");
+            }
         );
     }
 

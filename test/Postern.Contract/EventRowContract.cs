@@ -2,7 +2,9 @@ using Postern.Support;
 
 namespace Postern.Contract;
 
-/// <summary>Events that happened together are one row, and are listed as if each had its own; on both databases.</summary>
+/// <summary>
+/// Events that happened together are one row, and are listed as if each had its own; on both databases.
+/// </summary>
 public sealed class EventRowContract
 {
     private static readonly string[] OfOne =

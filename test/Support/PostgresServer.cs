@@ -60,6 +60,9 @@ public sealed class PostgresServer : IDisposable
         var first = File.ReadLines(Path.Combine(_folder, "db", "postmaster.pid")).First();
         Run("kill", signal, first);
         Run("pkill", signal, "-P", first);
+        // What it was started by stands still with it, by itself.
+        if (!stands)
+            Run("kill", signal, _process.Id.ToString());
     }
 
     /// <summary>What it has logged, in a file.</summary>

@@ -43,6 +43,9 @@ internal sealed class AccessWatch(
     /// <summary>When the last look began that came to its end: a timestamp; 0 before the first.</summary>
     private long _asOf;
 
+    /// <summary>When the last look began that failed; 0 before the first. Under <see cref="_one"/>.</summary>
+    private long _failed;
+
     /// <summary>Raised after a change was taken over: open streams look at their authority.</summary>
     public event Action? Changed;
 
@@ -74,13 +77,20 @@ internal sealed class AccessWatch(
     {
         // A revocation waits for no other work.
         StorageUse.Begin(StorageUse.Vital);
-        await _one.WaitAsync();
+        var asked = clock.GetTimestamp();
+        if (!onlyIfOld)
+            await _one.WaitAsync();
+        else if (!await _one.WaitAsync(LookTime))
+            throw Unanswered(null);
         try
         {
             if (onlyIfOld && IsRecent)
                 return false;
+            // A crowd that waited for a look which failed is told so: each of them would wait for one of its own.
+            if (onlyIfOld && _failed > asked)
+                throw Unanswered(null);
             var began = clock.GetTimestamp();
-            var (version, schema) = await VersionsAsync();
+            var (version, schema) = await LookAsync(began);
             EndIfNewer(schema);
             if (version == _version)
             {
@@ -105,6 +115,22 @@ internal sealed class AccessWatch(
         }
     }
 
+    private async Task<(long Access, long Schema)> LookAsync(long began)
+    {
+        try
+        {
+            return await VersionsAsync();
+        }
+        catch (StorageUnavailableException)
+        {
+            _failed = began;
+            throw;
+        }
+    }
+
+    private static StorageUnavailableException Unanswered(Exception? fault) =>
+        new("The database does not answer.", fault);
+
     private async Task<(long Access, long Schema)> VersionsAsync()
     {
         using var patience = new CancellationTokenSource(LookTime, clock);
@@ -115,7 +141,7 @@ internal sealed class AccessWatch(
         }
         catch (Exception fault) when (fault is OperationCanceledException or TimeoutException)
         {
-            throw new StorageUnavailableException("The database does not answer.", fault);
+            throw Unanswered(fault);
         }
     }
 
