@@ -285,6 +285,15 @@ public sealed class PageRelayTests
         Assert.True(paths.TryGetProperty("/relay/v1/pages/{plane}/{page}/answers", out _));
     }
 
+    /// <summary>A script that has changed has another digest, which the document tells too.</summary>
+    [Fact]
+    public void The_digests_of_this_release_stand_in_the_documents()
+    {
+        var document = File.ReadAllText(Repository.File("docs/relay.md"));
+        foreach (var file in new[] { ApprovePage.Script, ApprovePage.Style })
+            Assert.Contains(ApprovePage.IntegrityOf(file), document, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task The_page_allows_its_own_script_and_nothing_else()
     {

@@ -191,7 +191,7 @@
         {choice, comment});
     }
     if (reply.status === 202) {
-      const stored = {nonce, token: told.receipt.replace(/^.*\//, '')};
+      const stored = {nonce, token: String(told?.receipt).replace(/^.*\//, '')};
       remember(stored);
       return follow(stored);
     }
@@ -250,7 +250,7 @@
         } catch {
           // An answer without a sealed outcome: its status says enough.
         }
-        return settle(told.answer.status, body, nonce);
+        return settle(told.answer?.status, body, nonce);
       }
       // Held for a while when all is well; else not asked at once again.
       if (performance.now() - began < 1000)
