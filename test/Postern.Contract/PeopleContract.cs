@@ -346,6 +346,60 @@ public sealed class PeopleContract
 
         var (_, _, brief) = await place.AskAsync(new { title = "Quick?", expires_in_hours = 0.0005 });
         Assert.Equal("expired", (await brief.EndAsync()).Status);
+
+        // An answer that was stored before and comes afterwards: it is over, and the outcome says how.
+        foreach (var (late, status) in new[] { (brief, "expired"), (cancelled, "cancelled") })
+        {
+            var nonce = Person.NewNonce();
+            var answer = await place.Server.SendAsync(
+                HttpMethod.Post,
+                $"/relay/v1/answers/{late.Link.Plane}/{late.Link.Page}",
+                null,
+                late.Seal(Person.Said(null, "approved", nonce), nonce)
+            );
+            Assert.Equal((410, status), (answer.Status, late.OutcomeOf(answer).Status));
+        }
+    }
+
+    [Fact]
+    public async Task The_doctor_says_whose_page_it_is_and_what_the_relay_lacks()
+    {
+        await using var place = await StartAsync(Backend.Sqlite);
+        var (_, _, person) = await place.AskAsync();
+        await person.QuestionAsync();
+        Assert.Contains(
+            await LinesAsync(_ => { }),
+            l => l.Contains("which the relay itself serves", StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            await LinesAsync(o => o.Relay.PageUrl = "https://people.example/approve.html"),
+            l => l.Contains("https://people.example/approve.html, which is not of the relay", StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            await LinesAsync(o => o.PublicUrl = "https://agents.example"),
+            l => l.Contains("this server's own page", StringComparison.Ordinal)
+        );
+        await place.Server.Database.WriteAsync(tx =>
+            tx.ExecuteAsync("UPDATE joined_page SET due_at = $1, refused_at = 1", long.MaxValue)
+        );
+        Assert.Contains(
+            await LinesAsync(_ => { }),
+            l => l.Contains("had no room for 1 questions", StringComparison.Ordinal)
+        );
+
+        async Task<List<string>> LinesAsync(Action<PosternOptions> set)
+        {
+            var options = new PosternOptions();
+            options.Relay.DangerousPlainHttp = true;
+            set(options);
+            var master = MasterKey.FromText("a master key for the tests, long enough");
+            var lines = new List<string>();
+            await foreach (
+                var line in Postern.Hosting.PlaneDoctor.LookAsync(place.Server.Database, master, options, default)
+            )
+                lines.Add(line.Words);
+            return lines;
+        }
     }
 
     [Theory]
