@@ -1,6 +1,6 @@
 namespace Postern.Access;
 
-/// <summary>What a node keeps of access in memory, kept equal to the database by the watch.</summary>
+/// <summary>The part of access that a node keeps in memory. The watch keeps it equal to the database.</summary>
 internal sealed record AccessInMemory(
     KeyRing Keys,
     Revocations Revocations,

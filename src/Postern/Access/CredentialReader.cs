@@ -5,7 +5,7 @@ using Postern.Settings;
 
 namespace Postern.Access;
 
-/// <summary>What a request presented, tried against what a door accepts.</summary>
+/// <summary>Reads the credential of a request, and tries it against those that the door accepts.</summary>
 internal sealed class CredentialReader(
     KeyRing keys,
     CallbackCredentials callbacks,

@@ -1,6 +1,6 @@
 namespace Postern.Access;
 
-/// <summary>How a right must have been given for a need.</summary>
+/// <summary>The way in which a right must have been given.</summary>
 internal enum Given
 {
     /// <summary>By a scope, or implied by a key without scopes.</summary>

@@ -1,6 +1,6 @@
 namespace Postern.Access;
 
-/// <summary>What is to change of a key; null leaves it as it is.</summary>
+/// <summary>A change of a key. A null member leaves that part as it is.</summary>
 /// <param name="EndsNever">Its expiry is taken away.</param>
 internal sealed record KeyChange(
     string? Name = null,

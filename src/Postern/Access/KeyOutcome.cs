@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Access;
 
-/// <summary>What became of a change of a key.</summary>
+/// <summary>The outcome of a change of a key.</summary>
 internal abstract record KeyOutcome
 {
     internal sealed record Rotated(ApiKey Key, long PreviousUntil) : KeyOutcome;

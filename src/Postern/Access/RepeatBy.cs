@@ -1,6 +1,6 @@
 namespace Postern.Access;
 
-/// <summary>What a repeat of a message is known by.</summary>
+/// <summary>The part of a message by which a repeat is recognised.</summary>
 internal enum RepeatBy
 {
     /// <summary>The message's id, which is signed.</summary>

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Postern.Access;
 
-/// <summary>What a token says. Times are microseconds.</summary>
+/// <summary>The claims of a token. Times are microseconds.</summary>
 internal sealed record TokenClaims
 {
     /// <summary>The claim <c>sub</c>.</summary>

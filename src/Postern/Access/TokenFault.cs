@@ -1,6 +1,6 @@
 namespace Postern.Access;
 
-/// <summary>Why a token does not open: the <c>reason</c> in <c>WWW-Authenticate</c>.</summary>
+/// <summary>The reason why a token is refused: <c>reason</c> in <c>WWW-Authenticate</c>.</summary>
 internal enum TokenFault
 {
     Malformed,

@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Approvals;
 
-/// <summary>What a list of approvals is narrowed to; empty lists do not narrow.</summary>
+/// <summary>The conditions of a list of approvals. An empty list is no condition.</summary>
 internal sealed record ApprovalFilter(
     IReadOnlyList<string> Statuses,
     IReadOnlyList<string> Agents,

@@ -1,6 +1,6 @@
 namespace Postern.Approvals;
 
-/// <summary>What became of asking: exactly one of these.</summary>
+/// <summary>The outcome of asking: exactly one of these.</summary>
 internal abstract record AskOutcome
 {
     /// <param name="Approval">The open question; or, for a repeat, what has become of it.</param>

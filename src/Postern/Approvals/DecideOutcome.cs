@@ -2,7 +2,7 @@ using Postern.Runs;
 
 namespace Postern.Approvals;
 
-/// <summary>What became of a decision: exactly one of these.</summary>
+/// <summary>The outcome of a decision: exactly one of these.</summary>
 internal abstract record DecideOutcome
 {
     /// <summary>This one won.</summary>

@@ -1,6 +1,6 @@
 namespace Postern.Approvals;
 
-/// <summary>What a question can end as.</summary>
+/// <summary>The ways in which a question can end.</summary>
 internal static class Decision
 {
     public const string Approved = "approved";

@@ -1,6 +1,6 @@
 namespace Postern.Approvals;
 
-/// <summary>How a question ended, in a sentence for the person who was asked.</summary>
+/// <summary>Says how a question ended, in a sentence for the person who was asked.</summary>
 internal static class OutcomeWords
 {
     /// <param name="approval">A question that has ended.</param>

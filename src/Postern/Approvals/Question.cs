@@ -4,7 +4,7 @@ using Postern.Http;
 
 namespace Postern.Approvals;
 
-/// <summary>What is asked, checked.</summary>
+/// <summary>A question to a person, checked.</summary>
 /// <param name="Asked">The request.</param>
 /// <param name="Payload">The bytes of its payload as they came.</param>
 /// <param name="PayloadHash">The payload's digest: the request's, or the server's own.</param>

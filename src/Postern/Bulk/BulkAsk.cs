@@ -1,4 +1,4 @@
 namespace Postern.Bulk;
 
-/// <summary>What is asked for: an action that exists, and a filter that it can read.</summary>
+/// <summary>A request for a job: an action that exists, and a filter that it can read.</summary>
 internal sealed record BulkAsk(BulkAction Action, BulkFilter Filter);

@@ -1,6 +1,6 @@
 namespace Postern.Bulk;
 
-/// <summary>What a preview found.</summary>
+/// <summary>The result of a preview.</summary>
 /// <param name="Matched">How many.</param>
 /// <param name="IsCapped">There may be more: these are the newest.</param>
 /// <param name="Sample">The ids of the first.</param>

@@ -1,6 +1,6 @@
 namespace Postern.Bulk;
 
-/// <summary>What is looked for.</summary>
+/// <summary>The things that a job looks for.</summary>
 /// <param name="Filter">The conditions.</param>
 /// <param name="AsOf">The time of the preview, microseconds: nothing that was made later is found.</param>
 /// <param name="WithInternal">Also what only administrators see.</param>

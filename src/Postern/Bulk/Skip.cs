@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Bulk;
 
-/// <summary>Why an item was left as it is.</summary>
+/// <summary>The reason why an item was left as it is.</summary>
 /// <param name="Code">Stable.</param>
 /// <param name="Words">For people.</param>
 internal sealed record Skip(string Code, string Words)

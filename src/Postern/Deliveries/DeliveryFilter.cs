@@ -1,6 +1,6 @@
 namespace Postern.Deliveries;
 
-/// <summary>What a list of deliveries, or a replay, is narrowed to; null does not narrow.</summary>
+/// <summary>The conditions of a list of deliveries, or of a replay. Null is no condition.</summary>
 internal sealed record DeliveryFilter(
     string? Status = null,
     string? Endpoint = null,

@@ -5,7 +5,7 @@ using Postern.Storage;
 
 namespace Postern.Deliveries;
 
-/// <summary>What is done to subscribers, whichever door it comes through.</summary>
+/// <summary>Changes endpoints, for the API and for the console alike.</summary>
 internal sealed class EndpointActions(
     WebhookEndpoints endpoints,
     TargetCheck targets,
@@ -18,7 +18,7 @@ internal sealed class EndpointActions(
 
     public static Refusal Unknown { get; } = new(404, "There is no such endpoint.", "not_found");
 
-    /// <summary>What is asked for an endpoint, checked as a whole.</summary>
+    /// <summary>Checks what is asked for an endpoint, as a whole.</summary>
     public async ValueTask<Checked<PutEndpoint>> CheckAsync(
         HttpContext http,
         ProjectCaller caller,

@@ -2,5 +2,5 @@ using System.Net;
 
 namespace Postern.Deliveries;
 
-/// <summary>How names become addresses: the system's resolver, except where a test has its own.</summary>
+/// <summary>Resolves a name to addresses: by the system, except where a test has a resolver of its own.</summary>
 internal delegate Task<IPAddress[]> HostResolver(string host, CancellationToken cancel);

@@ -1,6 +1,6 @@
 namespace Postern.Deliveries;
 
-/// <summary>What is to be sent, as the transaction that causes it says it.</summary>
+/// <summary>A delivery, as the transaction that causes it describes it.</summary>
 internal sealed record NewDelivery(
     string Project,
     string Purpose,

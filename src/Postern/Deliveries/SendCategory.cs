@@ -1,6 +1,6 @@
 namespace Postern.Deliveries;
 
-/// <summary>How an attempt went, in a word.</summary>
+/// <summary>The result of an attempt, in a word.</summary>
 internal static class SendCategory
 {
     public const string Delivered = "delivered";

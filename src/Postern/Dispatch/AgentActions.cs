@@ -8,7 +8,7 @@ using Postern.Storage;
 
 namespace Postern.Dispatch;
 
-/// <summary>What is done to agents, whichever door it comes through.</summary>
+/// <summary>Changes agents, for the API and for the console alike.</summary>
 internal sealed class AgentActions(
     RunMachine machine,
     TargetCheck targets,
@@ -21,7 +21,7 @@ internal sealed class AgentActions(
 
     public static Refusal Unknown { get; } = new(404, "There is no such agent.", "not_found");
 
-    /// <summary>What is asked for an agent, checked as a whole.</summary>
+    /// <summary>Checks what is asked for an agent, as a whole.</summary>
     public async ValueTask<Checked<PutAgent>> CheckAsync(
         HttpContext http,
         ProjectCaller caller,

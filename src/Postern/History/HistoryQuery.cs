@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.History;
 
-/// <summary>What was asked of a history, checked.</summary>
+/// <summary>The query of a history, checked.</summary>
 /// <param name="Before">Messages with a smaller number; null: the newest window.</param>
 /// <param name="After">Messages with a larger number, oldest first; null: backwards.</param>
 internal sealed record HistoryQuery(int Limit, long? Before, long? After, bool Lean, bool Full, bool Deltas)

@@ -5,7 +5,7 @@ using Postern.Storage;
 
 namespace Postern.Hosting;
 
-/// <summary>What the commands of a relay work with: its database, whether it is served or not.</summary>
+/// <summary>The tools of the commands of a relay: its database, whether it is served or not.</summary>
 internal sealed class RelayToolbox : IAsyncDisposable
 {
     private readonly Database _database;

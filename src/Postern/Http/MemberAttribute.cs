@@ -16,7 +16,7 @@ internal class MemberAttribute(string words) : Attribute
     /// <summary>The member of an answer may be left out. In a request every nullable member may.</summary>
     public bool MayBeAbsent { get; init; }
 
-    /// <summary>What the member of a request is when it is left out, or null.</summary>
+    /// <summary>The value of a request's member that is left out; null when it has none.</summary>
     public object? Default { get; init; }
 
     /// <summary>Adds what is known beyond the type.</summary>

@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Runs;
 
-/// <summary>What a list of runs is narrowed to; empty lists and nulls do not narrow. Times are microseconds.</summary>
+/// <summary>The conditions of a list of runs. Empty lists and nulls are none. Times are microseconds.</summary>
 internal sealed record RunFilter
 {
     public IReadOnlyList<string> Statuses { get; init; } = [];

@@ -3,7 +3,7 @@ using Postern.Http;
 namespace Postern.Sessions;
 
 /// <summary>
-/// What a list of sessions is narrowed to; empty lists and nulls do not narrow. Times are microseconds.
+/// The conditions of a list of sessions. Empty lists and nulls are none. Times are microseconds.
 /// </summary>
 internal sealed record SessionFilter
 {
