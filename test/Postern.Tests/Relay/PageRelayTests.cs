@@ -14,6 +14,9 @@ public sealed class PageRelayTests
 
     private static string Named(int number) => number.ToString().PadLeft(PageLink.PageLength - 1, 'B') + "A";
 
+    /// <summary>In microseconds.</summary>
+    private const long Hour = 3_600_000_000;
+
     private static long Later => TimeProvider.System.GetLocalNow().AddHours(1).ToUnixTimeMilliseconds();
 
     private static async Task<long> PutAsync(PlaneSession session, string page, long version, byte[] text)
@@ -246,7 +249,7 @@ public sealed class PageRelayTests
         await PutAsync(session, Page, 1, [1]);
         await EndAsync(session, Named(1), 2, [1]);
         var store = relay.Get<PageStore>();
-        await relay.Database.WriteAsync(tx => tx.ExecuteAsync("UPDATE relay_page SET remove_at = $1", tx.Now + 1000));
+        await relay.Database.WriteAsync(tx => tx.ExecuteAsync("UPDATE relay_page SET remove_at = $1", tx.Now + Hour));
         await store.SweepAsync(default);
         Assert.Equal(2, await relay.CountAsync("relay_page"));
         await relay.Database.WriteAsync(tx => tx.ExecuteAsync("UPDATE relay_page SET remove_at = 1"));
