@@ -6,8 +6,9 @@ SEED ?= 1
 MINUTES ?= 2
 DATABASE ?= both
 FAULTS ?=
+PAUSE ?= 60
 
-.PHONY: run test lint format bench chaos soak measure publish deb tool docs clean
+.PHONY: run test lint format bench chaos cluster soak measure publish deb tool docs clean
 
 run: ## the server on the embedded database, for one's own machine
 	@echo "Building. The first time it fetches its packages, which takes a minute or two; then the server says where it listens."
@@ -30,7 +31,11 @@ bench: ## starts the server and what it is compared with, prints the ratios
 
 chaos: ## everybody who uses the server, under faults: docs/reliability.md. SEED=n MINUTES=m DATABASE=sqlite|postgres|patroni FAULTS=A,B
 	dotnet build test/Postern.Chaos -c Release -v quiet -nologo
-	test/Postern.Chaos/bin/Release/net10.0/Postern.Chaos SEED=$(SEED) MINUTES=$(MINUTES) DATABASE=$(DATABASE) FAULTS=$(FAULTS)
+	test/Postern.Chaos/bin/Release/net10.0/Postern.Chaos SEED=$(SEED) MINUTES=$(MINUTES) DATABASE=$(DATABASE) FAULTS=$(FAULTS) PAUSE=$(PAUSE)
+
+cluster: ## two nodes on PostgreSQL under Patroni (apt-get install patroni etcd-server haproxy), whose machines die: two minutes
+	dotnet build test/Postern.Acceptance -v quiet -nologo
+	test/Postern.Acceptance/bin/Debug/net10.0/Postern.Acceptance -noColor -class "*ClusterTests"
 
 soak: ## the same on three PostgreSQL under Patroni, whose primary is taken away. MINUTES=m SEED=n
 	$(MAKE) chaos DATABASE=patroni SEED=$(SEED) MINUTES=$(MINUTES)

@@ -11,7 +11,7 @@ namespace Postern.Acceptance;
 /// </summary>
 public sealed class CrashTests
 {
-    private const int Kills = 20;
+    private const int Kills = 12;
     private const int Writers = 32;
     private const int Sessions = 4;
 

@@ -10,7 +10,7 @@ namespace Postern.Acceptance;
 /// </summary>
 public sealed class DeliveryCrashTests
 {
-    private const int Kills = 10;
+    private const int Kills = 6;
     private const int Writers = 16;
 
     private static Dictionary<string, string> Environment =>

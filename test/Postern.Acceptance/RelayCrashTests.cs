@@ -13,7 +13,7 @@ namespace Postern.Acceptance;
 /// </summary>
 public sealed class RelayCrashTests
 {
-    private static readonly int Kills = CrashRounds.Of(12);
+    private static readonly int Kills = CrashRounds.Of(6);
     private const int Senders = 8;
 
     [Theory]

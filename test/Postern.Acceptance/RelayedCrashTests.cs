@@ -13,7 +13,7 @@ namespace Postern.Acceptance;
 /// </summary>
 public sealed class RelayedCrashTests
 {
-    private static readonly int Kills = CrashRounds.Of(8);
+    private static readonly int Kills = CrashRounds.Of(4);
     private const int Senders = 4;
     private const int OfRound = 15;
 

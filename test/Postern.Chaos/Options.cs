@@ -5,8 +5,9 @@ using System.Text;
 namespace Postern.Chaos;
 
 /// <summary>What is asked for on the command line.</summary>
+/// <param name="Pause">The longest of an actor between two acts, in milliseconds.</param>
 /// <param name="Faults">These alone, once each in this order; none means as the seed gives.</param>
-internal sealed record Options(int Seed, double Minutes, string[] Databases, IReadOnlyList<Fault> Faults)
+internal sealed record Options(int Seed, double Minutes, string[] Databases, IReadOnlyList<Fault> Faults, int Pause)
 {
     public static Options Of(string[] arguments)
     {
@@ -21,7 +22,8 @@ internal sealed record Options(int Seed, double Minutes, string[] Databases, IRe
             int.Parse(given.GetValueOrDefault("SEED", "1"), CultureInfo.InvariantCulture),
             double.Parse(given.GetValueOrDefault("MINUTES", "2"), CultureInfo.InvariantCulture),
             database == "both" ? ["sqlite", "postgres"] : [database],
-            [.. given.GetValueOrDefault("FAULTS", "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(FaultOf)]
+            [.. given.GetValueOrDefault("FAULTS", "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(FaultOf)],
+            int.Parse(given.GetValueOrDefault("PAUSE", "60"), CultureInfo.InvariantCulture)
         );
     }
 

@@ -48,6 +48,9 @@ internal sealed class Plan(Options options, string database)
 
     public int Seed => options.Seed;
 
+    /// <summary>The longest pause of an actor between two acts, in milliseconds.</summary>
+    public int Pause => options.Pause;
+
     public string Database => database;
 
     public Random RandomOf(string name) =>

@@ -21,7 +21,7 @@ internal abstract class Actor(World world, string name)
             {
                 Caller.Stop.ThrowIfCancellationRequested();
                 await ActAsync();
-                await PauseAsync(60);
+                await PauseAsync(world.Plan.Pause);
             }
         }
         catch (OperationCanceledException) when (Caller.Stop.IsCancellationRequested)
