@@ -22,7 +22,12 @@ internal sealed record Options(int Seed, double Minutes, string[] Databases, IRe
             int.Parse(given.GetValueOrDefault("SEED", "1"), CultureInfo.InvariantCulture),
             double.Parse(given.GetValueOrDefault("MINUTES", "2"), CultureInfo.InvariantCulture),
             database == "both" ? ["sqlite", "postgres"] : [database],
-            [.. given.GetValueOrDefault("FAULTS", "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(FaultOf)],
+            [
+                .. given
+                    .GetValueOrDefault("FAULTS", "")
+                    .Split(',', StringSplitOptions.RemoveEmptyEntries)
+                    .Select(FaultOf),
+            ],
             int.Parse(given.GetValueOrDefault("PAUSE", "60"), CultureInfo.InvariantCulture)
         );
     }
