@@ -25,7 +25,7 @@ public sealed class OffersTests
         var offers = new Offers();
         for (var i = 0; i < 1000; i++)
             offers.Add(Envelope("long"));
-        Assert.Equal(RelayLimits.OpenOfLane, Taken(offers).Count());
+        Assert.Equal(RelayLimits.OpenOfLane, Taken(offers).Count);
         offers.Add(Envelope("live"));
         Assert.Equal(["live1001"], Taken(offers));
         offers.Done(5);
@@ -41,9 +41,26 @@ public sealed class OffersTests
     {
         var offers = new Offers();
         for (var i = 0; i < 400; i++)
-            offers.Add(Envelope("lane" + (i % 100)));
-        Assert.Equal(RelayLimits.Open, Taken(offers).Count());
+            offers.Add(Envelope("lane" + i));
+        Assert.Equal(RelayLimits.Open, Taken(offers).Count);
         Assert.Equal(400 - RelayLimits.Open, offers.Waiting);
+    }
+
+    [Fact]
+    public void Whoever_comes_alone_finds_room_beside_the_backlog_of_many_lanes()
+    {
+        var offers = new Offers();
+        for (var i = 0; i < 1000; i++)
+            offers.Add(Envelope("lane" + (i % 20)));
+        Assert.Equal(RelayLimits.OpenAhead, Taken(offers).Count);
+        offers.Add(Envelope("live"));
+        Assert.Equal(["live1001"], Taken(offers));
+        // A lane that is idle again waits for no turn of the others.
+        offers.Done(1);
+        offers.Done(21);
+        offers.Done(41);
+        offers.Done(61);
+        Assert.Equal(["lane081"], Taken(offers).Take(1));
     }
 
     [Fact]
@@ -52,10 +69,10 @@ public sealed class OffersTests
         var offers = new Offers();
         for (var i = 0; i < 10; i++)
             offers.Add(Envelope("lane" + i, 1024 * 1024));
-        Assert.Equal(8, Taken(offers).Count());
+        Assert.Equal(8, Taken(offers).Count);
         for (var i = 1; i <= 8; i++)
             offers.Done(i);
-        Assert.Equal(2, Taken(offers).Count());
+        Assert.Equal(2, Taken(offers).Count);
         offers.Done(9);
         offers.Done(10);
         offers.Add(Envelope("huge", 100 * 1024 * 1024));

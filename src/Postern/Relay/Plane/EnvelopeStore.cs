@@ -16,60 +16,95 @@ internal sealed class EnvelopeStore(Database database)
     private const long Day = 24L * 3600 * 1_000_000;
     private const int Unsettled = 200;
 
-    public Task<EnvelopeTaken> TakeAsync(EnvelopeHead head, string digest) =>
-        database.WriteAsync<EnvelopeTaken>(async tx =>
+    private const string Insert = """
+        INSERT INTO relay_envelope (relay, id, seq, lane, digest, received_at, taken_at, state)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 'taken')
+        ON CONFLICT DO NOTHING
+        RETURNING seq
+        """;
+
+    /// <summary>Stores envelopes of one relay that arrive together.</summary>
+    /// <returns>What is known of each, in the same order.</returns>
+    public Task<List<EnvelopeTaken>> TakeAsync(IReadOnlyList<TakenEnvelope> given) =>
+        database.WriteAsync(async tx =>
         {
-            var isNew =
-                await tx.ExecuteAsync(
-                    """
-                    INSERT INTO relay_envelope (relay, id, seq, lane, digest, received_at, taken_at, state)
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, 'taken')
-                    ON CONFLICT DO NOTHING
-                    """,
-                    head.Relay,
-                    head.Id,
-                    head.Seq,
-                    head.Lane,
-                    digest,
-                    head.ReceivedAt * 1000,
-                    tx.Now
-                ) == 1;
-            if (isNew)
-                return new EnvelopeTaken.Fresh(
-                    await tx.FirstAsync(
-                        "SELECT MAX(seq) FROM relay_envelope WHERE relay = $1 AND lane = $2",
-                        r => r.GetInt64(0),
-                        head.Relay,
-                        head.Lane
-                    ) > head.Seq
-                );
-            var known = await tx.FirstAsync(
-                """
-                SELECT digest, state, status, headers, body FROM relay_envelope
-                WHERE relay = $1 AND id = $2 AND seq = $3
-                """,
-                r =>
-                    (
-                        Digest: r.GetString(0),
-                        State: r.GetString(1),
-                        Status: r.LongOrNull(2),
-                        Headers: r.TextOrNull(3),
-                        Body: r.BytesOrNull(4)
-                    ),
-                head.Relay,
-                head.Id,
-                head.Seq
-            );
-            return known switch
+            var relay = given[0].Head.Relay;
+            var lanes = given.Select(g => g.Head.Lane).Distinct(StringComparer.Ordinal).ToList();
+            var highest = lanes.Select(l => HighestAhead(tx, relay, l)).ToList();
+            // By number, so that two nodes that are given the same do not wait for one another.
+            var added = given.OrderBy(g => g.Head.Seq).Select(g => (Envelope: g, IsNew: InsertAhead(tx, g))).ToList();
+            var last = new Dictionary<string, long>(StringComparer.Ordinal);
+            for (var i = 0; i < lanes.Count; i++)
+                last[lanes[i]] = await highest[i];
+            var fresh = new HashSet<TakenEnvelope>(ReferenceEqualityComparer.Instance);
+            foreach (var (envelope, isNew) in added)
+                if (await isNew is not null)
+                    fresh.Add(envelope);
+            var outcomes = new List<EnvelopeTaken>(given.Count);
+            foreach (var envelope in given)
             {
-                { State: null } => new EnvelopeTaken.Altered(),
-                var k when k.Digest != digest => new EnvelopeTaken.Altered(),
-                { State: "taken" } => new EnvelopeTaken.Fresh(false),
-                { State: "answered" } k => new EnvelopeTaken.Answered(Answer(k.Status!.Value, k.Headers!, k.Body!)),
-                { State: "settled" } k => new EnvelopeTaken.Settled((int)k.Status!.Value),
-                _ => new EnvelopeTaken.Altered(),
-            };
+                var (lane, seq) = (envelope.Head.Lane, envelope.Head.Seq);
+                outcomes.Add(
+                    fresh.Contains(envelope)
+                        ? new EnvelopeTaken.Fresh(last[lane] > seq)
+                        : await FindAsync(tx, envelope.Head, envelope.Digest)
+                );
+                last[lane] = Math.Max(last[lane], seq);
+            }
+            return outcomes;
         });
+
+    private static Ahead<long> HighestAhead(Tx tx, string relay, string lane) =>
+        tx.FirstAhead(
+            "SELECT COALESCE(MAX(seq), 0) FROM relay_envelope WHERE relay = $1 AND lane = $2",
+            r => r.GetInt64(0),
+            relay,
+            lane
+        );
+
+    private static Ahead<long?> InsertAhead(Tx tx, TakenEnvelope envelope) =>
+        tx.FirstAhead<long?>(
+            Insert,
+            r => r.GetInt64(0),
+            envelope.Head.Relay,
+            envelope.Head.Id,
+            envelope.Head.Seq,
+            envelope.Head.Lane,
+            envelope.Digest,
+            envelope.Head.ReceivedAt * 1000,
+            tx.Now
+        );
+
+    /// <summary>What is known of an envelope whose id or number is there already.</summary>
+    private static async ValueTask<EnvelopeTaken> FindAsync(Tx tx, EnvelopeHead head, string digest)
+    {
+        var known = await tx.FirstAsync(
+            """
+            SELECT digest, state, status, headers, body FROM relay_envelope
+            WHERE relay = $1 AND id = $2 AND seq = $3
+            """,
+            r =>
+                (
+                    Digest: r.GetString(0),
+                    State: r.GetString(1),
+                    Status: r.LongOrNull(2),
+                    Headers: r.TextOrNull(3),
+                    Body: r.BytesOrNull(4)
+                ),
+            head.Relay,
+            head.Id,
+            head.Seq
+        );
+        return known switch
+        {
+            { State: null } => new EnvelopeTaken.Altered(),
+            var k when k.Digest != digest => new EnvelopeTaken.Altered(),
+            { State: "taken" } => new EnvelopeTaken.Fresh(false),
+            { State: "answered" } k => new EnvelopeTaken.Answered(Answer(k.Status!.Value, k.Headers!, k.Body!)),
+            { State: "settled" } k => new EnvelopeTaken.Settled((int)k.Status!.Value),
+            _ => new EnvelopeTaken.Altered(),
+        };
+    }
 
     /// <summary>The answer, kept until it is settled. Of two nodes that ran the same, the first one's counts.</summary>
     public Task<PlaneAnswer> AnswerAsync(EnvelopeHead head, PlaneAnswer answer) =>

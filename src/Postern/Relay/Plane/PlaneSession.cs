@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using System.Text;
+using System.Threading.Channels;
 using Postern.Relay.Protocol;
 using Postern.Storage;
 
@@ -18,17 +18,17 @@ internal sealed class PlaneSession(
     PlaneClock clock
 )
 {
-    private const long Ahead = 300L * 1_000_000;
+    /// <summary>Frames that have arrived and wait, and those that are taken together.</summary>
+    private const int Most = 64;
 
-    /// <summary>What instants of two clocks that were compared once may differ by.</summary>
-    private const long Slack = 10L * 1_000_000;
+    private readonly Channel<FrameRead> _arrived = Channel.CreateBounded<FrameRead>(Most);
+    private readonly EnvelopeIntake _intake = new(plane, parts, clock);
     private readonly TaskCompletionSource _drains = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim _doors = new(1);
     private long _sentAt = parts.Time.GetTimestamp();
     private long _pings;
     private long _doorsAtRelay;
     private long _checked = plane.CheckedSeq;
-    private long _heldFor = plane.HeldFor;
     private bool _holds;
     private PageSender? _pages;
     private Task _telling = Task.CompletedTask;
@@ -43,15 +43,17 @@ internal sealed class PlaneSession(
     {
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var beats = BeatAsync(ends);
+        var arrives = ReceiveAsync(ends.Token);
         try
         {
-            while (await transport.ReceiveAsync(ends.Token) is { } bytes)
-                if (!await TakeAsync(bytes, ends.Token))
+            while (await _arrived.Reader.WaitToReadAsync(ends.Token))
+                if (!await TakeAsync(Next(), ends.Token))
                     return;
         }
         finally
         {
             await ends.CancelAsync();
+            await arrives;
             await beats;
             await _telling;
         }
@@ -89,29 +91,72 @@ internal sealed class PlaneSession(
 
     private P256PublicKey[] RelayKeys => plane.NextRelayKey is { } next ? [plane.RelayKey, next] : [plane.RelayKey];
 
-    private async Task<bool> TakeFirstAsync(FrameHead head, CancellationToken cancel) =>
-        head is ReadyHead ready
-            ? await BeginAsync(ready, cancel)
-            : await DistrustAsync("a first frame that is not ready");
-
-    private async Task<bool> TakeAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel)
+    /// <summary>Reads frames while those before them are taken. What ends it is met by who takes them.</summary>
+    private async Task ReceiveAsync(CancellationToken cancel)
     {
-        PlaneMeter.Frame("down");
-        if (!Frame.Read(bytes, RelaySignature.ToPlane, RelayKeys).Try(out var frame, out var fault))
+        try
+        {
+            while (await transport.ReceiveAsync(cancel) is { } bytes)
+            {
+                PlaneMeter.Frame("down");
+                await _arrived.Writer.WriteAsync(Frame.Read(bytes, RelaySignature.ToPlane, RelayKeys), cancel);
+            }
+            _arrived.Writer.Complete();
+        }
+        catch (Exception fault)
+        {
+            _arrived.Writer.Complete(fault);
+        }
+    }
+
+    /// <summary>The next frame that has arrived; envelopes, and words of what is settled, that come together.</summary>
+    private List<FrameRead> Next()
+    {
+        var together = new List<FrameRead>();
+        while (_arrived.Reader.TryPeek(out var next) && (together.Count == 0 || GoesWith(together, next)))
+            if (_arrived.Reader.TryRead(out next))
+                together.Add(next);
+        return together;
+    }
+
+    private static bool GoesWith(List<FrameRead> together, FrameRead next) =>
+        together.Count < Most
+        && next.Frame?.Head is EnvelopeHead or SettledHead
+        && next.Frame.Head.GetType() == together[0].Frame?.Head.GetType();
+
+    private async Task<bool> TakeAsync(List<FrameRead> together, CancellationToken cancel)
+    {
+        if (!together[0].Try(out var frame, out var fault))
             return await DistrustAsync($"a frame that is {fault}");
         if (!IsReady)
             return await TakeFirstAsync(frame.Head, cancel);
         switch (frame.Head)
         {
+            case EnvelopeHead:
+                var wrong = await _intake.TakeAsync([.. together.Select(t => t.Frame!)], AnswerAsync);
+                return wrong is null || await DistrustAsync(wrong.Value.What, wrong.Value.Code);
+            case SettledHead:
+                var ids = together.SelectMany(t => ((SettledHead)t.Frame!.Head).Ids);
+                await parts.Envelopes.SettleAsync(plane.Relay, [.. ids]);
+                return true;
+            default:
+                return await TakeAsync(frame.Head, cancel);
+        }
+    }
+
+    private async Task<bool> TakeFirstAsync(FrameHead head, CancellationToken cancel) =>
+        head is ReadyHead ready
+            ? await BeginAsync(ready, cancel)
+            : await DistrustAsync("a first frame that is not ready");
+
+    private async Task<bool> TakeAsync(FrameHead head, CancellationToken cancel)
+    {
+        switch (head)
+        {
             case ReadyHead:
                 return await DistrustAsync("ready for the second time");
             case HolderHead { Holder: true }:
                 await HoldAsync(cancel);
-                return true;
-            case EnvelopeHead head:
-                return await TakeEnvelopeAsync(head, frame.Body, cancel);
-            case SettledHead settled:
-                await parts.Envelopes.SettleAsync(plane.Relay, settled.Ids);
                 return true;
             case GoneHead gone:
                 await parts.Envelopes.GoneAsync(plane.Relay, gone);
@@ -147,8 +192,8 @@ internal sealed class PlaneSession(
         IsReady = true;
         clock.Learn(ready.Time);
         _doorsAtRelay = ready.Doors;
-        _heldFor = ready.MaxAgeSeconds * 1_000_000;
-        await parts.Store.HoldsForAsync(plane.Relay, _heldFor);
+        _intake.HeldFor = ready.MaxAgeSeconds * 1_000_000;
+        await parts.Store.HoldsForAsync(plane.Relay, _intake.HeldFor);
         if (ready.NextKey is { } next && P256PublicKey.TryParse(next) is not null && next != plane.RelayKey.Text)
             await parts.Store.PinNextAsync(plane.Relay, next);
         await parts.Store.DoorsAreAboveAsync(plane.Relay, ready.Doors);
@@ -221,73 +266,6 @@ internal sealed class PlaneSession(
             await parts.Store.StandAsync(plane.Relay, JoinedPlane.Revoked);
         return true;
     }
-
-    /// <summary>The request inside; null when none of this plane's keys opens it.</summary>
-    private RelayedRequest? Open(EnvelopeHead head, ReadOnlyMemory<byte> body)
-    {
-        P256Key[] openers = plane.OldOpen is { } old ? [plane.Open, old] : [plane.Open];
-        return openers.Select(k => EnvelopeSeal.TryOpen(k, head, body.Span)).FirstOrDefault(r => r is not null);
-    }
-
-    /// <summary>What an honest relay would not have sent, and the code of the event; null when all is well.</summary>
-    private (string What, string Code)? WhyWrong(EnvelopeHead head, RelayedRequest? request)
-    {
-        if (head.Relay != plane.Relay || head.Plane != plane.Plane)
-            return ("an envelope of another plane", "relay_altered");
-        if (request is null)
-            return ($"{head.Id} does not open", "relay_altered");
-        if (head.Lane != Lane.Of(request.Target))
-            return ($"{head.Id} is of another lane", "relay_altered");
-        return WhyUntimely(head) is { } untimely ? ($"{head.Id} {untimely}", "relay_backdated") : null;
-    }
-
-    private async Task<bool> TakeEnvelopeAsync(EnvelopeHead head, ReadOnlyMemory<byte> body, CancellationToken cancel)
-    {
-        var request = Open(head, body);
-        if (WhyWrong(head, request) is { } wrong)
-            return await DistrustAsync(wrong.What, wrong.Code);
-        switch (await parts.Envelopes.TakeAsync(head, DigestOf(head, request!)))
-        {
-            case EnvelopeTaken.Altered:
-                return await DistrustAsync($"{head.Id} with other content", "relay_altered");
-            case EnvelopeTaken.Answered again:
-                await AnswerAsync(head, again.Answer);
-                return true;
-            case EnvelopeTaken.Settled settled:
-                // It has said that it committed this answer, and asks again: what was kept of it is the status.
-                await AnswerAsync(head, new PlaneAnswer(settled.Status, [], []));
-                return true;
-            case EnvelopeTaken.Fresh { IsBehind: true }:
-                await parts.Events.GapAsync(plane, "relay_disorder", $"{head.Id} seq {head.Seq} came behind its lane");
-                break;
-        }
-        var work = new EnvelopeWork(head, request!, clock.Here(head.ExpiresAt))
-        {
-            Answered = answer => AnswerAsync(head, answer),
-        };
-        return parts.Lanes.Add(work) || await DistrustAsync("more envelopes than a relay opens");
-    }
-
-    /// <summary>
-    /// Why the instant at which the relay says that it took an envelope cannot be: it decides which signed messages are
-    /// fresh. Null when it can.
-    /// </summary>
-    private string? WhyUntimely(EnvelopeHead head)
-    {
-        var (received, now) = (clock.Here(head.ReceivedAt), parts.Database.Now);
-        return received < plane.JoinedAt - Slack ? "was received before this server joined"
-            : received > now + Ahead ? "was received in the future"
-            : received < now - _heldFor - Ahead ? "is older than the relay keeps anything"
-            : null;
-    }
-
-    private static string DigestOf(EnvelopeHead head, RelayedRequest request) =>
-        Convert.ToHexStringLower(
-            SHA256.HashData([
-                .. Encoding.UTF8.GetBytes($"{head.Seq} {head.ReceivedAt} {head.Lane}\n"),
-                .. request.ToBytes(),
-            ])
-        );
 
     /// <summary>
     /// Sends an answer that is committed; one that cannot be sent now is sent by the next connection.

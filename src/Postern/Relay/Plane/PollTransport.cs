@@ -18,7 +18,9 @@ internal sealed class PollTransport(
     private const string Media = "application/octet-stream";
     private readonly Queue<ReadOnlyMemory<byte>> _arrived = new();
     private readonly SemaphoreSlim _sending = new(1);
-    private string _nonce = "";
+
+    /// <summary>Of the first request: what answers it begins with the relay's first frame.</summary>
+    private string? _nonce;
     private long _heardAt = clock.GetTimestamp();
 
     public string Name => "poll";
@@ -71,7 +73,7 @@ internal sealed class PollTransport(
     {
         var proof = prove("POST", path, body);
         if (path == PollPath)
-            _nonce = proof.Nonce;
+            _nonce ??= proof.Nonce;
         var url = new Uri(new Uri(plane.Server), path.TrimStart('/'));
         var (status, answer) = await http.SendAsync(HttpMethod.Post, url, body, Media, proof.ToString(), cancel, Heard);
         Heard();

@@ -26,6 +26,9 @@ internal static class RelayLimits
     /// <summary>The same of a connection.</summary>
     public const int Open = 256;
 
+    /// <summary>So many are open before a lane is given one behind another that is unanswered.</summary>
+    public const int OpenAhead = 64;
+
     /// <summary>Bytes of the envelopes that are offered and unanswered on a connection.</summary>
     public const int OpenBytes = 8 * 1024 * 1024;
 

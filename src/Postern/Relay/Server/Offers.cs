@@ -4,7 +4,9 @@ namespace Postern.Relay.Server;
 
 /// <summary>
 /// What a holder is given next. Lanes take turns, and each has its order: the backlog of one delays no other. At most
-/// 16 of a lane are unanswered, 256 and 8 MiB in all. It is one connection's, and used by one thread at a time.
+/// 16 of a lane are unanswered, 256 and 8 MiB in all. A plane runs a lane's envelopes one after the other, so a second
+/// one of a lane is given only while less than 64 are unanswered: a request that has just come does not wait for what
+/// was given ahead of need. It is one connection's, and used by one thread at a time.
 /// </summary>
 internal sealed class Offers
 {
@@ -12,7 +14,12 @@ internal sealed class Offers
     public const int Most = 20_000;
 
     private readonly Dictionary<string, LaneState> _lanes = new(StringComparer.Ordinal);
-    private readonly Queue<LaneState> _turns = new();
+
+    /// <summary>Lanes of which nothing is unanswered, in turn.</summary>
+    private readonly Queue<LaneState> _idle = new();
+
+    /// <summary>The others, in turn. One that has become idle meanwhile is passed over.</summary>
+    private readonly Queue<LaneState> _busy = new();
     private readonly Dictionary<long, WaitingEnvelope> _open = [];
     private long _openBytes;
 
@@ -28,7 +35,8 @@ internal sealed class Offers
     public void Clear()
     {
         _lanes.Clear();
-        _turns.Clear();
+        _idle.Clear();
+        _busy.Clear();
         _open.Clear();
         (_openBytes, Last, Waiting) = (0, 0, 0);
     }
@@ -47,15 +55,14 @@ internal sealed class Offers
     /// <summary>Takes the next; null when there is none, or too much is unanswered.</summary>
     public WaitingEnvelope? Next()
     {
-        if (_turns.Count == 0 || _open.Count >= RelayLimits.Open)
+        if (NextLane() is not { } lane)
             return null;
-        var lane = _turns.Peek();
         var envelope = lane.Waiting.Peek();
         // One that is larger than all that may be open goes alone.
         if (_open.Count > 0 && _openBytes + envelope.Size > RelayLimits.OpenBytes)
             return null;
-        _turns.Dequeue();
-        lane.HasTurn = false;
+        lane.Turn!.Dequeue();
+        lane.Turn = null;
         lane.Waiting.Dequeue();
         lane.Open++;
         Waiting--;
@@ -79,12 +86,30 @@ internal sealed class Offers
             GiveTurn(lane);
     }
 
+    private LaneState? NextLane() =>
+        _open.Count >= RelayLimits.Open ? null
+        : First(_idle) is { } idle ? idle
+        : _open.Count < RelayLimits.OpenAhead ? First(_busy)
+        : null;
+
+    private static LaneState? First(Queue<LaneState> turns)
+    {
+        while (turns.TryPeek(out var lane))
+        {
+            if (lane.Turn == turns)
+                return lane;
+            turns.Dequeue();
+        }
+        return null;
+    }
+
     private void GiveTurn(LaneState lane)
     {
-        if (lane.HasTurn || lane.Waiting.Count == 0 || lane.Open >= RelayLimits.OpenOfLane)
+        var turns = lane.Open == 0 ? _idle : _busy;
+        if (lane.Turn == turns || lane.Waiting.Count == 0 || lane.Open >= RelayLimits.OpenOfLane)
             return;
-        lane.HasTurn = true;
-        _turns.Enqueue(lane);
+        lane.Turn = turns;
+        turns.Enqueue(lane);
     }
 
     private sealed class LaneState
@@ -93,6 +118,7 @@ internal sealed class Offers
 
         public int Open { get; set; }
 
-        public bool HasTurn { get; set; }
+        /// <summary>Where it waits for its turn.</summary>
+        public Queue<LaneState>? Turn { get; set; }
     }
 }
