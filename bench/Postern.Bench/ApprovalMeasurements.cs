@@ -93,7 +93,7 @@ internal static class ApprovalMeasurements
     }
 
     /// <summary>So many runs that wait for a decision.</summary>
-    private static async Task MakeAsync(HttpClient maker, int questions)
+    public static async Task MakeAsync(HttpClient maker, int questions)
     {
         (await maker.PutAsJsonAsync("/api/v1/agents/idle", new { kind = "pull" })).EnsureSuccessStatusCode();
         (
@@ -193,7 +193,7 @@ internal static class ApprovalMeasurements
             socket.Dispose();
     }
 
-    private static HttpRequestMessage Decision(string id)
+    public static HttpRequestMessage Decision(string id)
     {
         var body = $"{{\"requestId\":\"{id}\",\"decision\":\"approved\"}}";
         var message = new HttpRequestMessage(HttpMethod.Post, "/api/v1/webhooks/approval-response")

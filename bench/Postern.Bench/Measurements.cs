@@ -33,6 +33,8 @@ internal static class Measurements
             ("upgrade", NodeMeasurements.UpgradeAsync),
             ("costs", CostMeasurements.RunAsync),
             ("partitions", PartitionMeasurements.RunAsync),
+            ("relay", RelayMeasurements.RunAsync),
+            ("relay-postgres", RelayMeasurements.PostgresAsync),
             ("console", ConsoleMeasurements.RunAsync),
         };
         foreach (var (name, measure) in all.Where(m => only.Length == 0 || only.Contains(m.Name)))

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 namespace Postern.Bench;
 
 /// <summary>One run of wrk: a bounded load from a second process on loopback.</summary>
-internal sealed record Wrk(double PerSecond, double P99Milliseconds, long Failed)
+internal sealed record Wrk(double PerSecond, double P50Milliseconds, double P99Milliseconds, long Failed)
 {
     public static async Task<Wrk> RunAsync(
         string url,
@@ -30,21 +30,25 @@ internal sealed record Wrk(double PerSecond, double P99Milliseconds, long Failed
         var text = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         var rate = Regex.Match(text, @"Requests/sec:\s+([\d.]+)");
-        var p99 = Regex.Match(text, @"99%\s+([\d.]+)(us|ms|s)");
         var failed = Regex.Match(text, @"Non-2xx or 3xx responses: (\d+)");
         return new Wrk(
             Number(rate),
-            Number(p99)
-                * (
-                    p99.Groups[2].Value switch
-                    {
-                        "us" => 0.001,
-                        "s" => 1000,
-                        _ => 1,
-                    }
-                ),
+            Milliseconds(text, 50),
+            Milliseconds(text, 99),
             failed.Success ? (long)Number(failed) : 0
         );
+    }
+
+    private static double Milliseconds(string text, int percent)
+    {
+        var found = Regex.Match(text, percent + @"%\s+([\d.]+)(us|ms|s)");
+        return Number(found)
+            * found.Groups[2].Value switch
+            {
+                "us" => 0.001,
+                "s" => 1000,
+                _ => 1,
+            };
     }
 
     /// <summary>The script of a POST with a body of so many letters.</summary>
