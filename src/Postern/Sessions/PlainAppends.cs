@@ -121,7 +121,7 @@ internal sealed class PlainAppends(Database database, long mostBytes)
     {
         lock (_lock)
         {
-            if (_alone == MostAlone || !_busy.Add(session))
+            if (_together > 0 || _waiting.Count > 0 || _alone == MostAlone || !_busy.Add(session))
                 return false;
             _alone++;
             return true;
