@@ -30,6 +30,9 @@ internal sealed class BulkWorker(
     private readonly BulkAction[] _actions = [.. actions];
     private bool _recovered = !database.IsEmbedded;
 
+    /// <summary>Each look is a transaction of an idle node on PostgreSQL.</summary>
+    protected override TimeSpan NextLook => Database.IsEmbedded ? LookEvery : TimeSpan.FromSeconds(2);
+
     protected override async Task<bool> PollAsync(CancellationToken stop)
     {
         if (life.Stopping.IsCancellationRequested)

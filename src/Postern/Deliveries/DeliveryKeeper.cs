@@ -19,8 +19,17 @@ internal sealed class DeliveryKeeper(
 {
     private const int Batch = 200;
 
+    /// <summary>Microseconds between two looks at disabled endpoints.</summary>
+    private const long DisabledEvery = 5_000_000;
+    private long _lookedAt;
+
     protected override async Task PollAsync(CancellationToken stop)
     {
+        await AllAsync(store.OverdueAsync, delivery => delivery.Id, EndLateAsync, stop);
+        // Nothing is sent to a disabled endpoint, so what waits for it can be ended a little later.
+        if (database.Now - _lookedAt < DisabledEvery)
+            return;
+        _lookedAt = database.Now;
         await AllAsync(
             endpoints.DisabledWithWaitingAsync,
             endpoint => endpoint.Project + "/" + endpoint.Id,
@@ -32,7 +41,6 @@ internal sealed class DeliveryKeeper(
             },
             stop
         );
-        await AllAsync(store.OverdueAsync, delivery => delivery.Id, EndLateAsync, stop);
     }
 
     private Task<bool> EndLateAsync(Delivery delivery)

@@ -9,7 +9,7 @@ namespace Postern.Relay.Plane;
 
 /// <summary>
 /// Keeps a connection to each relay that was joined, on whatever node or by whatever command: looks when it is told,
-/// and each second. Tells relays of doors that have changed.
+/// and by itself. Tells relays of doors that have changed.
 /// </summary>
 internal sealed class PlaneKeeper : SignalledPollingLoop
 {
@@ -40,6 +40,9 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
         (_parts, _options, _triggers, _address, _people) = (parts, options, triggers, address, people);
         _forgotAt = parts.Time.GetTimestamp();
     }
+
+    /// <summary>On PostgreSQL commands tell of what they do; beside the embedded file they cannot.</summary>
+    protected override TimeSpan NextLook => Database.IsEmbedded ? LookEvery : TimeSpan.FromSeconds(5);
 
     /// <summary>The connections of this node.</summary>
     public IReadOnlyCollection<PlaneLink> Links => [.. _links.Values];
