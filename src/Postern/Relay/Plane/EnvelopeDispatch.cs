@@ -8,14 +8,14 @@ using Postern.Relay.Protocol;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// Makes a request of an envelope and has the server answer it: the same gate, the same handlers, the same bytes as of
-/// a request that came by itself. It has no connection and no trusted address, and what it says of where it came from
-/// is the relay's word (<see cref="Arrival"/>).
+/// Turns an envelope into a request and lets the server answer it, through the same gate and the same handlers as any
+/// other request. The request has no connection and no trusted address. Where it came from is only what the relay says
+/// (<see cref="Arrival"/>).
 /// </summary>
 internal sealed class EnvelopeDispatch(RequestPipeline pipeline)
 {
     /// <summary>
-    /// Headers that are of a connection, or in which a proxy vouches for somebody: no relay's to say.
+    /// Headers that belong to a connection, or in which a proxy vouches for somebody. A relay may not set them.
     /// </summary>
     private static readonly HashSet<string> Dropped = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -33,7 +33,7 @@ internal sealed class EnvelopeDispatch(RequestPipeline pipeline)
 
     private static readonly string[] DroppedBeginnings = ["Proxy-", "X-Forwarded-", "Postern-", ":"];
 
-    /// <summary>What of an answer passes to the caller.</summary>
+    /// <summary>The headers of an answer that are passed on to the caller.</summary>
     private static readonly string[] Passed = ["Content-Type", "Retry-After", "WWW-Authenticate", "Allow"];
 
     public async Task<PlaneAnswer> AnswerAsync(EnvelopeHead head, RelayedRequest request, CancellationToken cancel)

@@ -6,9 +6,10 @@ using Postern.Storage;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// Runs what relays hand over: the envelopes of a lane in the order of their numbers, one after the other; lanes side
-/// by side, so many at once. An answer that may be another one later holds its lane and is tried again until it passes
-/// or the envelope expires; a fault of ours, five times. While it waits it takes no place.
+/// Runs the envelopes that relays hand over. The envelopes of one lane run one after the other, in the order of their
+/// numbers; lanes run side by side, up to a limit. A temporary answer holds its lane: the envelope is tried again until
+/// the answer is final or the envelope expires. A fault of this server is tried five times. A lane that waits for its
+/// next try takes no place.
 /// </summary>
 internal sealed class EnvelopeLanes(
     EnvelopeDispatch dispatch,
@@ -19,7 +20,9 @@ internal sealed class EnvelopeLanes(
     ILogger<EnvelopeLanes> log
 ) : IDisposable
 {
-    /// <summary>Waiting in all lanes; a relay that keeps to its own limits has at most half of them open.</summary>
+    /// <summary>
+    /// The most envelopes that wait in all lanes. A relay that keeps to its own limits has at most half of them open.
+    /// </summary>
     private const int Most = 2 * RelayLimits.Open;
     private const int Tries = 5;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -29,10 +32,12 @@ internal sealed class EnvelopeLanes(
     private readonly CancellationTokenSource _stop = new();
     private int _waiting;
 
-    /// <summary>Envelopes that wait or are run.</summary>
+    /// <summary>Number of envelopes that wait or run.</summary>
     public int Count => Volatile.Read(ref _waiting);
 
-    /// <summary>Adds an envelope behind those of its lane; false when there are more than a relay may open.</summary>
+    /// <summary>
+    /// Adds an envelope to the end of its lane. Returns false when there are more envelopes than a relay may open.
+    /// </summary>
     public bool Add(EnvelopeWork work)
     {
         var key = (work.Head.Relay, work.Head.Lane);
@@ -41,10 +46,10 @@ internal sealed class EnvelopeLanes(
             var lane = _lanes.GetOrAdd(key, _ => []);
             lock (lane)
             {
-                // Its runner has just ended: another one begins anew.
+                // The lane's runner has just ended, so a new one begins.
                 if (!_lanes.TryGetValue(key, out var there) || !ReferenceEquals(there, lane))
                     continue;
-                // Handed over once more while it waits: whoever asked last is answered.
+                // The relay hands over an envelope that already waits here. The latest request gets the answer.
                 if (lane.TryGetValue(work.Head.Seq, out var same))
                 {
                     same.Answered = work.Answered;
@@ -88,7 +93,7 @@ internal sealed class EnvelopeLanes(
             }
             catch (Exception fault)
             {
-                // Nothing was answered: the relay hands it over again.
+                // Nothing was answered, so the relay hands the envelope over again.
                 PlaneLog.EnvelopeFailed(log, work.Head.Id, fault);
             }
             lock (lane)

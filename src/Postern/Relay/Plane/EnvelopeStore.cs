@@ -7,9 +7,10 @@ using Postern.Storage;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// What relays have handed over, and what became of it. A row is written before an envelope is run, so that the same id
-/// or number with other content is noticed, and once more with its answer, after the effect. The answer is kept until
-/// the relay has settled it, the row for as long as the relay may hold an envelope, and a day.
+/// Stores the envelopes that relays have handed over, and their answers. A row is written before the envelope is run,
+/// so that the same id or number with other content is noticed. It is written once more with the answer, after the
+/// effect. The answer is kept until the relay has settled it. The row is kept one day longer than the relay may hold an
+/// envelope.
 /// </summary>
 internal sealed class EnvelopeStore(Database database)
 {
@@ -106,7 +107,9 @@ internal sealed class EnvelopeStore(Database database)
         };
     }
 
-    /// <summary>The answer, kept until it is settled. Of two nodes that ran the same, the first one's counts.</summary>
+    /// <summary>
+    /// Stores the answer until it is settled. When two nodes ran the same envelope, the first answer counts.
+    /// </summary>
     public Task<PlaneAnswer> AnswerAsync(EnvelopeHead head, PlaneAnswer answer) =>
         database.WriteAsync(async tx =>
         {
@@ -146,7 +149,7 @@ internal sealed class EnvelopeStore(Database database)
                 ) ?? answer;
         });
 
-    /// <summary>Answers that the relay has not settled, by their numbers.</summary>
+    /// <summary>Answers that the relay has not settled, ordered by number.</summary>
     public ValueTask<List<(string Id, long Seq, PlaneAnswer Answer)>> UnsettledAsync(string relay, long after) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -161,7 +164,7 @@ internal sealed class EnvelopeStore(Database database)
             )
         );
 
-    /// <summary>The relay has committed these answers.</summary>
+    /// <summary>Marks answers as committed by the relay.</summary>
     public Task<int> SettleAsync(string relay, IReadOnlyList<string> ids) =>
         database.WriteAsync(tx =>
             tx.ExecuteAsync(
@@ -174,7 +177,10 @@ internal sealed class EnvelopeStore(Database database)
             )
         );
 
-    /// <summary>The relay has it no longer; false when it was answered before, or is known as something else.</summary>
+    /// <summary>
+    /// Records that the relay no longer has an envelope. Returns false when it was answered before, or is known with
+    /// other content.
+    /// </summary>
     public Task<bool> GoneAsync(string relay, GoneHead gone) =>
         database.WriteAsync(async tx =>
         {
@@ -203,7 +209,7 @@ internal sealed class EnvelopeStore(Database database)
             return counts;
         });
 
-    /// <summary>How many numbers of a range never arrived, nor were said to be gone.</summary>
+    /// <summary>Counts the numbers of a range that never arrived and were never reported as gone.</summary>
     public async ValueTask<long> MissingAsync(string relay, long from, long until) =>
         until
         - from

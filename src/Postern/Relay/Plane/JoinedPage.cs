@@ -5,9 +5,9 @@ namespace Postern.Relay.Plane;
 /// <param name="Approval">The question's id in its project.</param>
 internal sealed record JoinedPage(string Page, string Project, string Approval)
 {
-    /// <summary>The version of a question that is open: it does not change while it is.</summary>
+    /// <summary>The version of an open question. It does not change while the question is open.</summary>
     public const long Open = 1;
 
-    /// <summary>The version of one that has ended.</summary>
+    /// <summary>The version of a question that has ended.</summary>
     public const long Ended = 2;
 }

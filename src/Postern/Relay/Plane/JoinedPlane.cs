@@ -3,15 +3,15 @@ using Postern.Relay.Protocol;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// What this server is to a relay that it has joined: its id there, its keys, and the relay's key, which it pinned when
-/// it joined. All nodes share it.
+/// The identity of this server at a relay that it has joined: its id, its keys, and the key of the relay, which was
+/// pinned when the server joined. All nodes share it.
 /// </summary>
 internal sealed record JoinedPlane
 {
-    /// <summary>The relay takes it.</summary>
+    /// <summary>The relay accepts this plane.</summary>
     public const string Joined = "joined";
 
-    /// <summary>The relay has said, signed, that it does not know this plane any more.</summary>
+    /// <summary>The relay has declared, with its signature, that it no longer knows this plane.</summary>
     public const string Revoked = "revoked";
 
     public required string Relay { get; init; }
@@ -21,10 +21,10 @@ internal sealed record JoinedPlane
     /// <summary>The relay's address, ending with a slash.</summary>
     public required string Server { get; init; }
 
-    /// <summary>Where this plane's doors are, without a slash at the end.</summary>
+    /// <summary>The address under which this plane's doors are reached, without a slash at the end.</summary>
     public required string Url { get; init; }
 
-    /// <summary>The code that it joined by: its name, without the secret.</summary>
+    /// <summary>The name of the code that was used to join, without its secret.</summary>
     public required string Code { get; init; }
 
     public required P256PublicKey RelayKey { get; init; }
@@ -38,7 +38,7 @@ internal sealed record JoinedPlane
 
     public required P256Key Open { get; init; }
 
-    /// <summary>The keys before a rotation: the relay may still seal to them.</summary>
+    /// <summary>The keys before a rotation. The relay may still seal to them.</summary>
     public P256Key? OldSign { get; init; }
 
     public P256Key? OldOpen { get; init; }
@@ -54,9 +54,9 @@ internal sealed record JoinedPlane
 
     public required string DoorsDigest { get; init; }
 
-    /// <summary>Numbers below it are known to have arrived, or to be gone.</summary>
+    /// <summary>Every number below this one has arrived, or is known to be gone.</summary>
     public required long CheckedSeq { get; init; }
 
-    /// <summary>Names what a connection depends on: with another one it is made anew.</summary>
+    /// <summary>Names everything that a connection depends on. When it changes, the connection is made anew.</summary>
     public string Version => $"{Plane} {Server} {Sign.Public.Id} {Open.Public.Id} {RelayKey.Id} {NextRelayKey?.Id}";
 }

@@ -9,9 +9,10 @@ using Postern.Storage;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// The door for answers of people that come through a relay. The secret of the link opens it: what is not sealed by it
-/// is refused. It decides as the link does, and answers with the outcome, sealed. The same answer again, under whatever
-/// envelope, is a repeat: a question is decided once, and another question has another secret.
+/// Takes the answers of people that come through a relay. An answer must be sealed with the secret of the question's
+/// link; any other answer is refused. The answer decides as the link itself does, and the outcome is sent back sealed.
+/// The same answer under another envelope is a repeat, because a question is decided once and each question has its own
+/// secret.
 /// </summary>
 internal sealed class PageAnswerRoutes(
     PageStore pages,
@@ -69,7 +70,7 @@ internal sealed class PageAnswerRoutes(
 
     private async Task<IResult> DecideAsync(string plane, Approval approval, Decided decided, string nonce)
     {
-        // Of a question without a payload there is no digest: a digest is of another one.
+        // A question without a payload has no digest, so a digest must be that of another question.
         var outcome =
             approval.PayloadHash is null && decided.PayloadHash is { Length: > 0 }
                 ? new DecideOutcome.OtherPayload()

@@ -5,8 +5,8 @@ using Postern.Storage;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// Tells a relay of the questions to people, over one connection, while that holds the plane: at once when one is asked
-/// or ends, and again on the next connection until the relay has said that it keeps it.
+/// Sends the questions to people to one relay, over the connection that holds the plane. A question is sent at once
+/// when it is asked or ends, and again on each new connection until the relay has confirmed that it keeps it.
 /// </summary>
 internal sealed class PageSender(
     JoinedPlane plane,
@@ -15,14 +15,14 @@ internal sealed class PageSender(
     ILogger log
 )
 {
-    /// <summary>Sent and not yet kept: so many at once.</summary>
+    /// <summary>The most questions that are sent and not yet confirmed.</summary>
     private const int Most = 32;
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan SendAgain = TimeSpan.FromSeconds(30);
     private readonly ConcurrentDictionary<string, long> _sent = new(StringComparer.Ordinal);
     private readonly AsyncSignal _toLook = new();
 
-    /// <summary>Until the connection ends.</summary>
+    /// <summary>Runs until the connection ends.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         using var changed = parts.Database.Changes.Listen(PageStore.Topic, _toLook.Set);
@@ -38,7 +38,7 @@ internal sealed class PageSender(
             }
             catch (StorageUnavailableException)
             {
-                // Nothing is lost: it is looked at again.
+                // Nothing is lost: the rows are read again later.
             }
             await _toLook.WaitAsync(LookEvery, parts.Time, stop);
         }
@@ -51,7 +51,7 @@ internal sealed class PageSender(
             await parts.Pages.Store.KeptAsync(plane.Plane, kept.What, kept.Version);
         else if (await parts.Pages.Store.RefusedAsync(plane.Plane, kept.What))
             await parts.Events.NoRoomAsync(plane, kept.What);
-        // Not before: it is due until then, and would be sent again.
+        // Wait for the confirmation here: until then the question is due and would be sent again.
         _sent.TryRemove(kept.What, out _);
         _toLook.Set();
     }
@@ -69,7 +69,7 @@ internal sealed class PageSender(
         }
     }
 
-    /// <summary>One that cannot be made is left for later: it must not stand before all others.</summary>
+    /// <summary>A question that cannot be sealed is left for later, so that it does not hold up all others.</summary>
     private async Task<Frame?> FrameOfAsync(JoinedPage page)
     {
         try

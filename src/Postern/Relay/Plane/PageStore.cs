@@ -5,26 +5,26 @@ using Postern.Storage;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// Which questions are to be at which relay. A row is written in the transaction in which a person is asked, and marked
-/// in the one in which the question ends; it is due until the relay has said that it keeps what was sent. What is sent
-/// is made of the question as it is then.
+/// Stores which questions must be at which relay. A row is written in the transaction that asks the person, and marked
+/// in the one that ends the question. The row is due until the relay has confirmed what was sent. The text to send is
+/// made from the question as it is at that moment.
 /// </summary>
 internal sealed class PageStore(Database database, ApprovalLinks links)
 {
-    /// <summary>Announced when something is to be sent.</summary>
+    /// <summary>Announced when there is something to send.</summary>
     public const string Topic = "relay pages";
 
     private const long Day = 86_400_000_000;
 
-    /// <summary>After how long a question is sent again to a relay that had no room for it.</summary>
+    /// <summary>How long after a refusal for lack of room a question is sent again.</summary>
     private const long Again = 60_000_000;
 
     private const string Columns = "page, project, approval";
 
-    /// <summary>Whether people are asked at relays.</summary>
+    /// <summary>Whether questions are sent to relays.</summary>
     public bool AreWanted => links.AreRelayed;
 
-    /// <summary>A person is asked: in the transaction that asks.</summary>
+    /// <summary>Adds the rows of a new question, in the transaction that asks it.</summary>
     public async ValueTask AskedAsync(Tx tx, QuestionAsked change)
     {
         if (!AreWanted)
@@ -38,7 +38,7 @@ internal sealed class PageStore(Database database, ApprovalLinks links)
         tx.Notify(Topic);
     }
 
-    /// <summary>The question has ended: in the transaction that ends it.</summary>
+    /// <summary>Marks the rows of a question that has ended, in the transaction that ends it.</summary>
     public async ValueTask EndedAsync(Tx tx, QuestionEnded change)
     {
         var (project, id) = (change.Approval.Project, change.Approval.Id);
@@ -51,7 +51,7 @@ internal sealed class PageStore(Database database, ApprovalLinks links)
             tx.Notify(Topic);
     }
 
-    /// <summary>Questions that are open and have no row yet: asked before the relay was joined, or meanwhile.</summary>
+    /// <summary>Returns the open questions that have no row yet: they were asked before the relay was joined.</summary>
     public async Task AddAsync(string plane, IReadOnlyList<Approval> open)
     {
         if (open.Count > 0)
@@ -64,7 +64,7 @@ internal sealed class PageStore(Database database, ApprovalLinks links)
             });
     }
 
-    /// <summary>What is to be sent to a relay, the first first.</summary>
+    /// <summary>Returns what must be sent to a relay, the oldest first.</summary>
     public ValueTask<List<JoinedPage>> DueAsync(string plane, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -80,7 +80,7 @@ internal sealed class PageStore(Database database, ApprovalLinks links)
             )
         );
 
-    /// <summary>The relay keeps a version.</summary>
+    /// <summary>Records that the relay keeps a version.</summary>
     public Task<int> KeptAsync(string plane, string page, long version) =>
         database.WriteAsync(tx =>
             tx.ExecuteAsync(
@@ -95,7 +95,7 @@ internal sealed class PageStore(Database database, ApprovalLinks links)
         );
 
     /// <summary>
-    /// The relay has no room for a question: it is sent again later. True when it is so for the first time.
+    /// Records that the relay has no room for a question; it is sent again later. Returns true the first time.
     /// </summary>
     public Task<bool> RefusedAsync(string plane, string page) =>
         database.WriteAsync(async tx =>
@@ -119,13 +119,15 @@ internal sealed class PageStore(Database database, ApprovalLinks links)
             return isFirst == 1;
         });
 
-    /// <summary>The question of a page, open or ended; null when this server has asked none there.</summary>
+    /// <summary>Returns the question of a page, open or ended, or null when this server has asked none there.</summary>
     public ValueTask<JoinedPage?> FindAsync(string plane, string page) =>
         database.ReadAsync(tx =>
             tx.FirstAsync($"SELECT {Columns} FROM joined_page WHERE page = $1 AND plane = $2", Map, page, plane)
         );
 
-    /// <summary>How many questions a relay does not keep yet, and how many of them it had no room for.</summary>
+    /// <summary>
+    /// Counts the questions that a relay does not keep yet, and those of them that it had no room for.
+    /// </summary>
     public ValueTask<(long Due, long Refused)> CountAsync(string plane) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(
@@ -139,7 +141,7 @@ internal sealed class PageStore(Database database, ApprovalLinks links)
             )
         );
 
-    /// <summary>Ended questions whose answers cannot come any more.</summary>
+    /// <summary>Removes ended questions whose answers cannot come any more.</summary>
     public Task<int> ForgetAsync(long heldFor, int limit) =>
         database.WriteAsync(tx =>
             tx.ExecuteAsync(

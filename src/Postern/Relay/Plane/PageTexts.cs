@@ -8,21 +8,21 @@ using Postern.Relay.Protocol;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// What this server seals for a person: the question as it is shown, and how it ended. Whatever an agent or another
-/// person wrote is made visible here already, so that no viewer can be fooled by characters that it does not know.
+/// Makes the sealed texts for a person: the question, and how it ended. Characters that hide or turn text are already
+/// replaced by their codes here, so that they cannot deceive the viewer of any page.
 /// </summary>
 internal sealed class PageTexts(ApprovalLinks links)
 {
-    /// <summary>Characters of a comment that an outcome repeats.</summary>
+    /// <summary>How many characters of a comment an outcome repeats.</summary>
     private const int MostFeedback = 1_000;
 
-    /// <summary>Beyond these bytes a payload is not indented: blanks would be most of it.</summary>
+    /// <summary>A payload of more bytes than this is not indented, because most of it would be blanks.</summary>
     private const int MostIndented = 256 * 1024;
 
     public PageLink LinkOf(string plane, string project, string id) =>
         new("", plane, links.PageOf(project, id), links.SecretOf(project, id));
 
-    /// <summary>A question that is open, with its payload, sealed.</summary>
+    /// <summary>An open question with its payload, sealed.</summary>
     public byte[] Question(string plane, Approval asked)
     {
         var shown = Visible.Payload(asked.Payload);

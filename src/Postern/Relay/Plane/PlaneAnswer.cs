@@ -1,6 +1,6 @@
 namespace Postern.Relay.Plane;
 
-/// <summary>What this server answered to an envelope: what of it passes to the caller.</summary>
+/// <summary>This server's answer to an envelope: the part that is passed to the caller.</summary>
 /// <param name="Headers">Pairs of name and value.</param>
 internal sealed record PlaneAnswer(int Status, IReadOnlyList<string[]> Headers, byte[] Body)
 {
@@ -10,6 +10,6 @@ internal sealed record PlaneAnswer(int Status, IReadOnlyList<string[]> Headers, 
             ? Math.Clamp(seconds, 0, 3600)
             : null;
 
-    /// <summary>It may be another one later: not passed on while there is time.</summary>
+    /// <summary>Whether the answer is temporary. It is not passed on while there is time to try again.</summary>
     public bool IsTemporary => Status is 408 or 425 or 429 or 503;
 }

@@ -3,8 +3,8 @@ using Postern.Storage;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// How far a relay's clock is from this server's, by what the relay has signed. Instants of the relay are compared
-/// after they were set right by it.
+/// Measures how far a relay's clock is from this server's, from the times that the relay signs. Instants from the relay
+/// are corrected with it before they are compared.
 /// </summary>
 internal sealed class PlaneClock(Database database)
 {
@@ -13,10 +13,10 @@ internal sealed class PlaneClock(Database database)
     /// <summary>Microseconds that the relay's clock is ahead.</summary>
     public long Off => Interlocked.Read(ref _off);
 
-    /// <summary>The relay has signed its time, in milliseconds since 1970.</summary>
+    /// <summary>Records a time that the relay has signed, in milliseconds since 1970.</summary>
     public void Learn(long timeAtRelay) => Interlocked.Exchange(ref _off, (timeAtRelay * 1000) - database.Now);
 
-    /// <summary>An instant of the relay (milliseconds) by this server's clock (microseconds).</summary>
+    /// <summary>Converts an instant of the relay (milliseconds) to this server's clock (microseconds).</summary>
     public long Here(long milliseconds) => (milliseconds * 1000) - Off;
 
     /// <summary>The relay's time now, in milliseconds since 1970.</summary>

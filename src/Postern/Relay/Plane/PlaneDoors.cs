@@ -7,8 +7,8 @@ using Postern.Triggers;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// The list of doors that a relay opens for this server: active triggers whose secret is not a header itself, the
-/// signed doors of approval services, and those of callbacks. What is not on it the relay answers 404.
+/// Makes the list of doors that a relay opens for this server: active triggers whose header is not itself the secret,
+/// the signed doors of approval services, and the doors of callbacks. The relay answers 404 for any other path.
 /// </summary>
 internal sealed class PlaneDoors(
     TriggerStore triggers,

@@ -8,14 +8,14 @@ using Postern.Storage;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// Joining a relay by a code, making keys anew, and leaving. The code's secret proves both sides to one another and
-/// does not travel; the relay's key is pinned by its fingerprint in the code.
+/// Joins a relay by a code, makes new keys, and leaves. The code's secret proves each side to the other and is never
+/// sent. The code contains the fingerprint of the relay's key, which pins that key.
 /// </summary>
 internal sealed class PlaneEnrolment(PlaneStore store, Database database, PosternOptions options)
 {
     private const string Media = "application/json";
 
-    /// <summary>What it is taken to be until the relay has said it.</summary>
+    /// <summary>The retention that is assumed until the relay has sent its own.</summary>
     private const long StandardHeldFor = 72L * 3600 * 1_000_000;
 
     /// <summary>Joins a relay. The same code again does nothing.</summary>
@@ -94,7 +94,9 @@ internal sealed class PlaneEnrolment(PlaneStore store, Database database, Poster
             );
     }
 
-    /// <summary>New keys, signed by the old one and by themselves; the relay takes them first.</summary>
+    /// <summary>
+    /// Makes new keys. The request is signed by the old key and by the new ones; the relay must accept them first.
+    /// </summary>
     public async Task RotateAsync(JoinedPlane plane, CancellationToken cancel)
     {
         var (sign, open) = (P256Key.Make(), P256Key.Make());
@@ -106,7 +108,7 @@ internal sealed class PlaneEnrolment(PlaneStore store, Database database, Poster
         await store.RotateAsync(plane, sign, open);
     }
 
-    /// <summary>Leaves a relay: told to it where it can be reached.</summary>
+    /// <summary>Leaves a relay, and tells the relay when it can be reached.</summary>
     /// <returns>Why the relay was not told; null when it was.</returns>
     public async Task<string?> LeaveAsync(JoinedPlane plane, CancellationToken cancel)
     {
@@ -180,7 +182,7 @@ internal sealed class PlaneEnrolment(PlaneStore store, Database database, Poster
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
-            // Not a relay's answer; its status says enough.
+            // This is no answer of a relay; its status says enough.
         }
         return code == "bad_code"
             ? new("bad_code", "the relay does not know this code, or it has expired: ask for another one")

@@ -6,8 +6,8 @@ using Postern.Storage;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// What is told of relays: in the audit, in the log, and by events of the project <c>default</c>, whose administrators
-/// run the server.
+/// Reports what happens with relays: in the audit, in the log, and as events of the project <c>default</c>, whose
+/// administrators run the server.
 /// </summary>
 internal sealed class PlaneEvents(Database database, Projects projects, Outbox outbox, ILogger<PlaneEvents> log)
 {
@@ -22,11 +22,11 @@ internal sealed class PlaneEvents(Database database, Projects projects, Outbox o
 
     public Task AwayAsync(JoinedPlane plane, string why) => TellAsync(plane, "relay.away", why, EventType.RelayAway);
 
-    /// <summary>More and more waits at the relay: soon it takes nothing.</summary>
+    /// <summary>The backlog at the relay grows; soon the relay refuses requests.</summary>
     public Task BacklogAsync(JoinedPlane plane, string what) =>
         TellAsync(plane, "relay.backlog", what, EventType.RelayBacklog);
 
-    /// <summary>Something is missing, or came out of order.</summary>
+    /// <summary>An envelope is missing, or came out of order.</summary>
     public Task GapAsync(JoinedPlane plane, string action, string what)
     {
         PlaneLog.Distrusted(log, plane.Relay, what);
@@ -37,7 +37,7 @@ internal sealed class PlaneEvents(Database database, Projects projects, Outbox o
     public Task NoRoomAsync(JoinedPlane plane, string page) =>
         TellAsync(plane, "relay.page_refused", $"there is no room for the question {page}", null);
 
-    /// <summary>The relay did what none does: the connection ends.</summary>
+    /// <summary>The relay did what no honest relay does, so the connection ends.</summary>
     public Task DistrustedAsync(JoinedPlane plane, string action, string what)
     {
         PlaneLog.Distrusted(log, plane.Relay, what);

@@ -4,7 +4,9 @@ using Postern.Storage;
 
 namespace Postern.Relay.Plane;
 
-/// <summary>Composes the plane: what connects to relays and answers what they hand over.</summary>
+/// <summary>
+/// Composes the plane: the part of the server that connects to relays and answers the requests that they hand over.
+/// </summary>
 internal static class PlaneFeature
 {
     public static IServiceCollection AddPlane(this IServiceCollection services)

@@ -8,8 +8,8 @@ using Postern.Triggers;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// Keeps a connection to each relay that was joined, on whatever node or by whatever command: looks when it is told,
-/// and by itself. Tells relays of doors that have changed.
+/// Keeps a connection to each joined relay. It looks for relays now and then, and at once when one was joined or left,
+/// on whatever node or by whatever command. It also tells relays when the list of doors has changed.
 /// </summary>
 internal sealed class PlaneKeeper : SignalledPollingLoop
 {
@@ -100,7 +100,7 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
         while (await _parts.Pages.Store.ForgetAsync(heldFor, 1000) == 1000) { }
     }
 
-    /// <summary>At once when a trigger or a service was changed, and now and then.</summary>
+    /// <summary>Runs at once when a trigger or a service was changed, and now and then.</summary>
     private async Task TellDoorsAsync()
     {
         using var triggers = Database.Changes.Listen(Topics.Doors, _doors.Set);
@@ -119,7 +119,7 @@ internal sealed class PlaneKeeper : SignalledPollingLoop
                 }
                 catch (Exception fault) when (fault is not OutOfMemoryException)
                 {
-                    // The next connection tells them.
+                    // The next connection sends the list.
                     LookLog.OneFailed(Log, link.Plane.Relay, fault);
                 }
             }

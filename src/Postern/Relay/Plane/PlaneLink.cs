@@ -4,9 +4,10 @@ using Postern.Settings;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// Keeps one connection to one relay, for ever: after a random pause that grows, by a WebSocket, or by requests for a
-/// while where something in between takes none. It never discards its identity by itself: only a refusal that the
-/// pinned key signed says that the relay does not know it any more, and then it asks again now and then.
+/// Keeps one connection to one relay until it is stopped. Before each new try it waits a random time, which grows. It
+/// uses a WebSocket, or for a while requests, where something in between refuses WebSockets. It never gives up the
+/// identity by itself. Only a refusal that the pinned key has signed means that the relay no longer knows this plane;
+/// then it asks again now and then.
 /// </summary>
 internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOptions options, string node, ILogger log)
 {
@@ -43,7 +44,7 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
         _stop.Dispose();
     }
 
-    /// <summary>The doors have changed, or may have.</summary>
+    /// <summary>The doors have changed, or may have changed.</summary>
     public Task TellDoorsAsync() =>
         _session is { IsReady: true } session ? session.TellDoorsAsync(_stop.Token) : Task.CompletedTask;
 
@@ -84,7 +85,7 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
         return TimeSpan.FromSeconds(Random.Shared.NextDouble() * longest);
     }
 
-    /// <summary>One connection, until it ends or the relay asks for the next one.</summary>
+    /// <summary>Runs one connection until it ends, or until the relay asks for the next one.</summary>
     private async Task ConnectAndServeAsync()
     {
         var byPoll = IsByPoll;
@@ -102,7 +103,7 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
             await served;
     }
 
-    /// <summary>The connection that is drained goes on beside the next one, until the relay closes it.</summary>
+    /// <summary>The old connection goes on beside the new one until the relay closes it.</summary>
     private async Task ServeAsync(PlaneSession session, IRelayTransport transport)
     {
         await using (transport)
@@ -142,7 +143,9 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
         }
     }
 
-    /// <summary>What a WebSocket cannot say a request can: why the relay refuses, signed.</summary>
+    /// <summary>
+    /// A failed WebSocket upgrade does not show why the relay refused. A plain request does, with a signature.
+    /// </summary>
     private async Task<RelayRefusedException?> WhyRefusedAsync()
     {
         using var http = Http();
@@ -161,7 +164,8 @@ internal sealed class PlaneLink(JoinedPlane plane, PlaneParts parts, PosternOpti
     }
 
     /// <summary>
-    /// Polls as a node of its own each time: the relay could take it for the one before, to which it has said all.
+    /// Each poll connection uses a node id of its own. Otherwise the relay could take it for the previous one, to which
+    /// it has already sent everything.
     /// </summary>
     private PollTransport Poll()
     {

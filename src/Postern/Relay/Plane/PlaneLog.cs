@@ -1,6 +1,6 @@
 namespace Postern.Relay.Plane;
 
-/// <summary>What a plane logs of its relays.</summary>
+/// <summary>Log lines about relays.</summary>
 internal static partial class PlaneLog
 {
     [LoggerMessage(

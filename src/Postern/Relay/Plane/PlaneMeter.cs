@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Relay.Plane;
 
-/// <summary>What a plane reports of its relays.</summary>
+/// <summary>Metrics about relays.</summary>
 internal static class PlaneMeter
 {
     private static readonly Counter<long> Frames = Meters.Counter(

@@ -5,14 +5,14 @@ using Postern.Storage;
 
 namespace Postern.Relay.Plane;
 
-/// <summary>The questions that people open at relays, as frames to send.</summary>
+/// <summary>Makes the frames for the questions that people open at relays.</summary>
 internal sealed class PlanePages(PageStore store, PageTexts texts, ApprovalStore approvals, Database database)
 {
     private const int Page = 200;
 
     public PageStore Store => store;
 
-    /// <summary>Adds the questions that are open and of which nobody knows at a relay yet.</summary>
+    /// <summary>Adds rows for the open questions that have none yet.</summary>
     public async Task AddMissingAsync(string plane, CancellationToken stop)
     {
         if (!store.AreWanted)
@@ -28,7 +28,8 @@ internal sealed class PlanePages(PageStore store, PageTexts texts, ApprovalStore
     }
 
     /// <summary>
-    /// What a relay must be told of a question now; null while its time is over and the server has not ended it yet.
+    /// Returns the frame that tells a relay of a question, or null when the question's time is over and this server has
+    /// not ended it yet.
     /// </summary>
     public async Task<Frame?> FrameOfAsync(string plane, JoinedPage page)
     {

@@ -2,7 +2,7 @@ using Postern.Storage;
 
 namespace Postern.Relay.Plane;
 
-/// <summary>What every connection to a relay works with.</summary>
+/// <summary>The objects that every connection to a relay works with.</summary>
 internal sealed record PlaneParts(
     PlaneStore Store,
     EnvelopeStore Envelopes,

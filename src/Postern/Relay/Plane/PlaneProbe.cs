@@ -5,7 +5,7 @@ using Postern.Storage;
 
 namespace Postern.Relay.Plane;
 
-/// <summary>Asks a relay once whether it takes this server, without being given anything: for commands.</summary>
+/// <summary>Asks a relay once whether it accepts this server, without taking any envelope. Used by commands.</summary>
 internal sealed class PlaneProbe(Database database, PosternOptions options, TimeProvider clock)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -22,7 +22,7 @@ internal sealed class PlaneProbe(Database database, PosternOptions options, Time
             var (status, body, proof) = await AskAsync(plane, http, until.Token);
             return status switch
             {
-                // It was let in; that this process polls nothing is no fault.
+                // The relay let the request in. That this process has no poll connection is not a fault here.
                 (>= 200 and < 300) or 409 => new PlaneProbed(
                     null,
                     Read<PlaneAtRelay>(body),
@@ -58,7 +58,7 @@ internal sealed class PlaneProbe(Database database, PosternOptions options, Time
         return (status, body, proof);
     }
 
-    /// <summary>Whether it is the relay itself that refuses a WebSocket without its protocol.</summary>
+    /// <summary>Returns whether the relay itself refuses a WebSocket without its protocol.</summary>
     private static async Task<bool> TakesWebSocketsAsync(JoinedPlane plane, RelayHttp http, CancellationToken cancel)
     {
         var (_, body) = await http.AskUpgradeAsync(UrlOf(plane, SocketTransport.Path), cancel);
@@ -78,7 +78,7 @@ internal sealed class PlaneProbe(Database database, PosternOptions options, Time
         }
         catch (JsonException)
         {
-            // Not a relay's.
+            // The answer is not a relay's.
             return null;
         }
     }

@@ -2,7 +2,7 @@ using Postern.Relay.Protocol;
 
 namespace Postern.Relay.Plane;
 
-/// <summary>What was found by asking a relay once.</summary>
+/// <summary>The result of asking a relay once.</summary>
 /// <param name="Fault">Where it fails and what to do; null when the relay takes this server.</param>
 /// <param name="There">How this server stands there; null when the relay does not say.</param>
 /// <param name="TakesWebSockets">Whether a WebSocket gets through to it.</param>

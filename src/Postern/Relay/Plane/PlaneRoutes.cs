@@ -3,7 +3,7 @@ using Postern.Http;
 
 namespace Postern.Relay.Plane;
 
-/// <summary>What a server says of the relays that it has joined.</summary>
+/// <summary>Shows the relays that a server has joined.</summary>
 internal sealed class PlaneRoutes(PlaneStates states, Projects projects)
 {
     public void Map(Doors doors) =>
@@ -14,7 +14,7 @@ internal sealed class PlaneRoutes(PlaneStates states, Projects projects)
             .Produces<Page<PlaneView>>()
             .Produces(401, 403);
 
-    /// <summary>A relay is the whole server's: it is shown to whoever administers the first project.</summary>
+    /// <summary>A relay serves the whole server, so only an administrator of the first project sees it.</summary>
     private async Task<IResult> List(HttpContext http, ProjectCaller caller)
     {
         if (!caller.Allows(RequiredScope.FullAdmin) || caller.Project != await projects.DefaultAsync())

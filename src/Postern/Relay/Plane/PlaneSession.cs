@@ -6,9 +6,9 @@ using Postern.Storage;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// One connection to a relay. The relay is believed for what the pinned key signs, and for no more than its part:
-/// whatever it hands over is judged by its doors. Frames that no relay of ours would send end the connection, and are
-/// told in the audit.
+/// Runs one connection to a relay. The relay is trusted only for what the pinned key has signed, and only in its own
+/// role: each request that it hands over is judged by its door. A frame that no honest relay would send ends the
+/// connection and is written to the audit.
 /// </summary>
 internal sealed class PlaneSession(
     JoinedPlane plane,
@@ -38,7 +38,7 @@ internal sealed class PlaneSession(
 
     public bool IsReady { get; private set; }
 
-    /// <summary>Until the connection ends.</summary>
+    /// <summary>Runs until the connection ends.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(stop);
@@ -67,7 +67,9 @@ internal sealed class PlaneSession(
         await transport.CloseAsync(1000, "stopping");
     }
 
-    /// <summary>The list of doors, when the relay has another one and this node speaks for the plane.</summary>
+    /// <summary>
+    /// Sends the list of doors when the relay has another version and this node answers for the plane.
+    /// </summary>
     public async Task TellDoorsAsync(CancellationToken cancel)
     {
         if (!_holds)
@@ -178,7 +180,9 @@ internal sealed class PlaneSession(
         }
     }
 
-    /// <summary>The relay's first frame is of the pinned key, for this plane, for this very handshake.</summary>
+    /// <summary>
+    /// Checks that the relay's first frame is signed by the pinned key, for this plane and this handshake.
+    /// </summary>
     private async Task<bool> BeginAsync(ReadyHead ready, CancellationToken cancel)
     {
         if (ready.Relay != plane.Relay || ready.Plane != plane.Plane || !transport.Sent(ready.Nonce))
@@ -197,7 +201,7 @@ internal sealed class PlaneSession(
         if (ready.NextKey is { } next && P256PublicKey.TryParse(next) is not null && next != plane.RelayKey.Text)
             await parts.Store.PinNextAsync(plane.Relay, next);
         await parts.Store.DoorsAreAboveAsync(plane.Relay, ready.Doors);
-        // It lets this server in, whatever it said before.
+        // The relay lets this server in, so an earlier refusal no longer counts.
         await parts.Store.StandAsync(plane.Relay, JoinedPlane.Joined);
         standing.Connected(transport.Name, ready, parts.Database.Now);
         PlaneMeter.Connected(transport.Name);
@@ -229,7 +233,7 @@ internal sealed class PlaneSession(
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
-            // The connection has ended; the next one sends what is not kept.
+            // The connection has ended; the next one sends what is not confirmed.
         }
         catch (Exception fault) when (fault is not OutOfMemoryException)
         {
@@ -237,7 +241,9 @@ internal sealed class PlaneSession(
         }
     }
 
-    /// <summary>How full the relay is of what this server has not answered; told by the node that answers.</summary>
+    /// <summary>
+    /// Reports how full the relay's backlog of unanswered requests is. Only the node that answers reports it.
+    /// </summary>
     private async Task StoredAsync(BacklogSize? backlog, BacklogQuota? quota)
     {
         if (backlog is null || quota is null || !_holds || !standing.HasStored(backlog, quota))
@@ -246,7 +252,8 @@ internal sealed class PlaneSession(
     }
 
     /// <summary>
-    /// A higher version than this list's: of a database that was restored. The list goes on above it.
+    /// The relay has a higher version than this list: the database was restored from a backup. Number the list above
+    /// it.
     /// </summary>
     private async Task KeptAsync(long version, CancellationToken cancel)
     {
@@ -267,9 +274,7 @@ internal sealed class PlaneSession(
         return true;
     }
 
-    /// <summary>
-    /// Sends an answer that is committed; one that cannot be sent now is sent by the next connection.
-    /// </summary>
+    /// <summary>Sends a committed answer. If that fails now, the next connection sends it.</summary>
     private async Task AnswerAsync(EnvelopeHead head, PlaneAnswer answer)
     {
         standing.HasAnswered();
@@ -297,12 +302,12 @@ internal sealed class PlaneSession(
         }
     }
 
-    /// <summary>What lies before the first open number has arrived here, or was said to be gone.</summary>
+    /// <summary>Every number before the first open one has arrived here, or was reported as gone.</summary>
     private async Task CheckNumbersAsync(long first)
     {
         if (first <= _checked)
             return;
-        // Joined anew: what was open before was deleted there.
+        // This server has joined anew: what was open before was deleted at the relay.
         var missing = _checked == 0 ? 0 : await parts.Envelopes.MissingAsync(plane.Relay, _checked, first);
         if (missing > 0)
             await parts.Events.GapAsync(plane, "relay_gap", $"{missing} of {_checked} to {first - 1} never arrived");

@@ -2,10 +2,12 @@ using Postern.Relay.Protocol;
 
 namespace Postern.Relay.Plane;
 
-/// <summary>How this node stands to one relay, for whoever asks: the last that was seen.</summary>
+/// <summary>The last known state of this node at one relay, for pages and commands.</summary>
 internal sealed class PlaneStanding
 {
-    /// <summary>A backlog that is as full, in percent, is told; again once it was emptier than the other.</summary>
+    /// <summary>
+    /// The percentage at which a full backlog is reported. It is reported again once it was below the other percentage.
+    /// </summary>
     public const int NearlyFull = 80;
     private const int NearlyEmpty = 60;
 
@@ -20,7 +22,7 @@ internal sealed class PlaneStanding
     /// <summary>When the present state began, in microseconds; 0 before the first try.</summary>
     public long Since { get; private set; }
 
-    /// <summary>Where it failed last, and why; null while it is connected.</summary>
+    /// <summary>Where the last try failed, and why; null while the connection works.</summary>
     public string? FailedAt { get; private set; }
 
     public string? Why { get; private set; }
@@ -29,12 +31,12 @@ internal sealed class PlaneStanding
 
     public BacklogQuota? Quota { get; private set; }
 
-    /// <summary>Envelopes that were answered since the start.</summary>
+    /// <summary>Number of envelopes that were answered since the start.</summary>
     public long Answered { get; private set; }
 
     public long Reconnects { get; private set; }
 
-    /// <summary>Whether it has been told that the relay is away.</summary>
+    /// <summary>Whether it was reported that the relay cannot be reached.</summary>
     public bool ToldAway { get; set; }
 
     private bool _toldFull;
@@ -54,7 +56,9 @@ internal sealed class PlaneStanding
             );
     }
 
-    /// <summary>What is stored there now. True: it has become nearly full, and that is to be told.</summary>
+    /// <summary>
+    /// Records what the relay stores now. Returns true when the backlog has become nearly full and must be reported.
+    /// </summary>
     public bool HasStored(BacklogSize backlog, BacklogQuota quota)
     {
         lock (_lock)

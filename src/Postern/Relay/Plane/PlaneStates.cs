@@ -1,6 +1,6 @@
 namespace Postern.Relay.Plane;
 
-/// <summary>How this node stands to each relay that the server has joined.</summary>
+/// <summary>The state of this node at each relay that the server has joined.</summary>
 internal sealed class PlaneStates(PlaneStore store, PlaneKeeper keeper)
 {
     public async Task<List<PlaneState>> ListAsync()

@@ -5,13 +5,13 @@ using Postern.Storage;
 
 namespace Postern.Relay.Plane;
 
-/// <summary>The relays that were joined: at most a few rows. Private keys are sealed under the master key.</summary>
+/// <summary>Stores the joined relays: at most a few rows. Private keys are sealed under the master key.</summary>
 internal sealed class PlaneStore(Database database, MasterKey master)
 {
-    /// <summary>Relays that one server may join.</summary>
+    /// <summary>The most relays that one server may join.</summary>
     public const int Most = 4;
 
-    /// <summary>Announced when a relay was joined or left, or keys were made anew.</summary>
+    /// <summary>Announced when a relay was joined or left, or when keys were changed.</summary>
     public const string Topic = "relays";
 
     private const string Columns = """
@@ -21,7 +21,7 @@ internal sealed class PlaneStore(Database database, MasterKey master)
 
     public ValueTask<List<JoinedPlane>> ListAsync() => database.ReadAsync(ListAsync);
 
-    /// <summary>Stands for all that connections depend on: cheap to ask for again and again.</summary>
+    /// <summary>A value that changes with everything that connections depend on. It is cheap to read often.</summary>
     public ValueTask<string> VersionAsync() =>
         database.ReadAsync(async tx =>
             string.Join(
@@ -43,7 +43,7 @@ internal sealed class PlaneStore(Database database, MasterKey master)
     public ValueTask<JoinedPlane?> FindAsync(string relay) =>
         database.ReadAsync(tx => tx.FirstAsync($"SELECT {Columns} FROM joined_relay WHERE relay = $1", Map, relay));
 
-    /// <summary>Adds a relay, or takes its place anew under the identity that it has given now.</summary>
+    /// <summary>Adds a relay, or replaces the identity of one that is joined again.</summary>
     public async ValueTask PutAsync(Tx tx, JoinedPlane p)
     {
         await ForgetPagesAsync(tx, p.Relay, p.Plane);
@@ -73,7 +73,7 @@ internal sealed class PlaneStore(Database database, MasterKey master)
         tx.Notify(Topic);
     }
 
-    /// <summary>New keys; those before them stay for what is signed or sealed by them still.</summary>
+    /// <summary>Stores new keys. The previous keys stay, for what is still signed by them or sealed to them.</summary>
     public Task<bool> RotateAsync(JoinedPlane p, P256Key sign, P256Key open) =>
         ChangeAsync(
             """
@@ -104,8 +104,8 @@ internal sealed class PlaneStore(Database database, MasterKey master)
         );
 
     /// <summary>
-    /// Pins the key that the relay will sign with, as a pinned one has said. The one before it stays pinned beside it:
-    /// what was signed by it and not handed over yet is sent as it is.
+    /// Pins the next key of the relay, which the pinned key has announced. The previous key stays pinned beside it,
+    /// because envelopes that it has signed are handed over unchanged.
     /// </summary>
     public Task<bool> PinNextAsync(string relay, string key) =>
         ChangeAsync(
@@ -135,7 +135,9 @@ internal sealed class PlaneStore(Database database, MasterKey master)
             )
         );
 
-    /// <summary>The version of a list of doors: a new one for another list than the last, on whatever node.</summary>
+    /// <summary>
+    /// Returns the version of a list of doors. A list that differs from the last one gets a new version, on any node.
+    /// </summary>
     public Task<long> VersionOfDoorsAsync(string relay, string digest) =>
         database.WriteAsync(async tx =>
         {
@@ -154,7 +156,10 @@ internal sealed class PlaneStore(Database database, MasterKey master)
             );
         });
 
-    /// <summary>The list goes on above a version that the relay has already: of a database that was restored.</summary>
+    /// <summary>
+    /// Raises the version above the one that the relay has. This is needed when the database was restored from a
+    /// backup.
+    /// </summary>
     public Task<int> DoorsAreAboveAsync(string relay, long version) =>
         database.WriteAsync(tx =>
             tx.ExecuteAsync(
@@ -164,7 +169,7 @@ internal sealed class PlaneStore(Database database, MasterKey master)
             )
         );
 
-    /// <summary>Which questions a relay had: nobody opens them there any more.</summary>
+    /// <summary>Forgets which questions a relay had, because nobody opens them there any more.</summary>
     private static ValueTask<int> ForgetPagesAsync(Tx tx, string relay, string but) =>
         tx.ExecuteAsync(
             """

@@ -3,8 +3,8 @@ using Postern.Relay.Protocol;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// The same frames by requests, where something in between takes no WebSocket: one that the relay holds until it has
-/// something, and one for each batch that goes up.
+/// Carries frames by requests, where something in between refuses WebSockets. One request is held by the relay until it
+/// has something to send. Each batch that this server sends is a request of its own.
 /// </summary>
 internal sealed class PollTransport(
     JoinedPlane plane,
@@ -66,7 +66,7 @@ internal sealed class PollTransport(
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Every part of an answer is life, also of one that takes long.</summary>
+    /// <summary>Every part of a slow answer shows that the relay is alive.</summary>
     private void Heard() => Interlocked.Exchange(ref _heardAt, clock.GetTimestamp());
 
     private async Task<byte[]> PostAsync(string path, byte[] body, CancellationToken cancel)

@@ -9,14 +9,14 @@ using Postern.Settings;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// Requests to a relay: over TLS, through the proxy for outbound requests if there is one, each with a proof of the
-/// plane's key. A new handler for each connection resolves the relay's name anew.
+/// Sends requests to a relay: over TLS, through the proxy for outbound requests if there is one, each with a proof of
+/// the plane's key. Each connection gets a new handler, so that the relay's name is resolved again.
 /// </summary>
 internal sealed class RelayHttp(PosternOptions options) : IDisposable
 {
     private static readonly TimeSpan ConnectTime = TimeSpan.FromSeconds(15);
 
-    /// <summary>Bytes of an answer: frames together, or one that is larger alone.</summary>
+    /// <summary>The most bytes of an answer: several frames together, or one larger frame alone.</summary>
     private const int MaxAnswer = RelayLimits.Frame + RelayLimits.Poll;
     private readonly HttpMessageInvoker _http = new(
         new SocketsHttpHandler
@@ -32,7 +32,7 @@ internal sealed class RelayHttp(PosternOptions options) : IDisposable
 
     public HttpMessageInvoker Invoker => _http;
 
-    /// <summary>Why a relay's address must not be used; null when it may.</summary>
+    /// <summary>Returns why a relay's address must not be used, or null when it may.</summary>
     public string? WhyNot(string server)
     {
         var url = new Uri(server);
@@ -42,7 +42,7 @@ internal sealed class RelayHttp(PosternOptions options) : IDisposable
             : "the relay is reached by plain http: give it a certificate, or set Postern:Relay:DangerousPlainHttp";
     }
 
-    /// <summary>Sends a body without a proof of a key: a code proves it.</summary>
+    /// <summary>Sends a body without a proof of a key. A code proves it instead.</summary>
     public async Task<(int Status, byte[] Body)> SendAsync(
         HttpMethod method,
         Uri url,
@@ -60,7 +60,10 @@ internal sealed class RelayHttp(PosternOptions options) : IDisposable
         return await SendAsync(request, cancel, heard);
     }
 
-    /// <summary>Asks for a WebSocket without its protocol: a relay refuses, if the asking gets through to it.</summary>
+    /// <summary>
+    /// Asks for a WebSocket without its protocol. A relay refuses this, which shows that such a request reaches the
+    /// relay.
+    /// </summary>
     public async Task<(int Status, byte[] Body)> AskUpgradeAsync(Uri url, CancellationToken cancel)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, url);
@@ -107,7 +110,7 @@ internal sealed class RelayHttp(PosternOptions options) : IDisposable
         }
     }
 
-    /// <summary>Where on the way to a relay it failed, and what to do.</summary>
+    /// <summary>Returns at which step towards a relay it failed, and what to do.</summary>
     public static RelayRefusedException Explain(Uri url, Exception fault)
     {
         var at = $"{url.Host}:{url.Port}";
@@ -133,7 +136,9 @@ internal sealed class RelayHttp(PosternOptions options) : IDisposable
         return new("connect", $"{at} is not reached: {fault.Message}", fault);
     }
 
-    /// <summary>What a 401 means: only one that the pinned key signed, for this request, moves anything.</summary>
+    /// <summary>
+    /// Reads a 401. Only a refusal that the pinned key has signed, for this very request, has an effect.
+    /// </summary>
     public static RelayRefusedException Refused(JoinedPlane plane, PlaneAuthorization sent, byte[] body)
     {
         HandshakeRefusal? refusal = null;
@@ -143,7 +148,7 @@ internal sealed class RelayHttp(PosternOptions options) : IDisposable
         }
         catch (JsonException)
         {
-            // Not a relay's: a proxy's own page, perhaps.
+            // Not from the relay; perhaps a page of a proxy.
         }
         if (
             refusal is null

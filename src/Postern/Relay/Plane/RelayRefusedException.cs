@@ -1,6 +1,6 @@
 namespace Postern.Relay.Plane;
 
-/// <summary>The relay did not let this server in, or could not be reached.</summary>
+/// <summary>Thrown when the relay did not let this server in, or could not be reached.</summary>
 /// <param name="step">Where it failed: name, connect, tls, upgrade, or the code of a refusal.</param>
 /// <param name="words">For people.</param>
 internal sealed class RelayRefusedException(string step, string words, Exception? inner = null)
@@ -8,9 +8,11 @@ internal sealed class RelayRefusedException(string step, string words, Exception
 {
     public string Step => step;
 
-    /// <summary>What stands in between takes no WebSocket: the next try is by requests.</summary>
+    /// <summary>Whether something in between refuses WebSockets. The next try then uses requests.</summary>
     public bool IsOfUpgrade => step == "upgrade";
 
-    /// <summary>The relay's own time, where its key says that this server's differs; milliseconds since 1970.</summary>
+    /// <summary>
+    /// The relay's time in milliseconds since 1970, set when the relay has signed that this server's clock differs.
+    /// </summary>
     public long? TimeAtRelay { get; init; }
 }

@@ -4,7 +4,7 @@ using Postern.Http;
 
 namespace Postern.Relay.Plane;
 
-/// <summary>What a person has answered: what is sealed in a <see cref="Protocol.PageAnswer"/>.</summary>
+/// <summary>The answer of a person, as it is sealed inside a <see cref="Protocol.PageAnswer"/>.</summary>
 internal sealed record SealedAnswer
 {
     [Word(

@@ -4,15 +4,17 @@ using Postern.Relay.Protocol;
 namespace Postern.Relay.Plane;
 
 /// <summary>
-/// Frames over one WebSocket: each a binary message, sent in small fragments, so that what stands in between sees life
-/// during a large one. Every byte that arrives is life.
+/// Carries frames over one WebSocket. Each frame is a binary message, sent in small fragments, so that the other side
+/// sees life during a large one. Every byte that arrives counts as life.
 /// </summary>
 internal sealed class SocketTransport : IRelayTransport
 {
     public const string Path = "/relay/v1/connect";
     private static readonly TimeSpan CloseTime = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long the answer to an upgrade is waited for: what is taken and never answered is no way.</summary>
+    /// <summary>
+    /// How long to wait for the answer to an upgrade. A connection that is accepted and never answered is no way.
+    /// </summary>
     private static readonly TimeSpan UpgradeTime = TimeSpan.FromSeconds(30);
     private readonly ClientWebSocket _socket = new();
     private readonly SemaphoreSlim _sending = new(1);
@@ -139,7 +141,7 @@ internal sealed class SocketTransport : IRelayTransport
         }
         catch (Exception fault) when (fault is WebSocketException or OperationCanceledException or IOException)
         {
-            // It has gone by itself.
+            // The other side has ended by itself.
         }
     }
 

@@ -1,8 +1,8 @@
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// From the plane: what became of an envelope. Sent only after the effect's commit; kept by the plane, and sent again
-/// after a reconnect, until it is settled. The body is the answer's.
+/// From the plane: the answer to an envelope, whose body is the frame's body. It is sent after the effect was
+/// committed. The plane keeps it, and sends it again after each reconnect until it is settled.
 /// </summary>
 /// <param name="Headers">Pairs of name and value.</param>
 internal sealed record AnswerHead(
@@ -14,6 +14,6 @@ internal sealed record AnswerHead(
     IReadOnlyList<string[]> Headers
 ) : FrameHead
 {
-    /// <summary>Whether its values are within what a relay takes.</summary>
+    /// <summary>Returns whether its values are within the relay's limits.</summary>
     public bool IsSound => Id.Length <= 64 && Headers.All(h => h is [{ Length: > 0 }, { }]);
 }

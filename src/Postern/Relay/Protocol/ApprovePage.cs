@@ -5,8 +5,8 @@ using System.Text;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// The page on which a person opens a sealed question: three files of this binary, the same at a relay and on an origin
-/// of one's own. The page allows one script, by its digest, and no other; it connects to one relay alone.
+/// The page on which a person opens a sealed question. It is three files of this binary, the same at a relay and on an
+/// origin of one's own. The page allows one script, by its digest, and connects to one relay only.
 /// </summary>
 internal static class ApprovePage
 {
@@ -18,7 +18,7 @@ internal static class ApprovePage
 
     public static byte[] Style { get; } = Read(StyleName);
 
-    /// <summary>As it stands in <c>integrity</c> and in the policy.</summary>
+    /// <summary>The digest as it stands in <c>integrity</c> and in the policy.</summary>
     public static string IntegrityOf(byte[] file) => "sha384-" + Convert.ToBase64String(SHA384.HashData(file));
 
     /// <param name="relay">The relay that it connects to; empty: its own origin.</param>
@@ -32,7 +32,9 @@ internal static class ApprovePage
                 .Replace("{style}", IntegrityOf(Style), StringComparison.Ordinal)
         );
 
-    /// <summary>What the page may do; frames are forbidden by a header, which a file cannot have.</summary>
+    /// <summary>
+    /// The page's content security policy. Frames are forbidden by a header, which a file cannot have.
+    /// </summary>
     public static string Policy(string relay) =>
         $"default-src 'none'; script-src '{IntegrityOf(Script)}'; style-src 'self'; connect-src "
         + $"{(relay.Length == 0 ? "'self'" : new Uri(relay).GetLeftPart(UriPartial.Authority))}; base-uri 'none'; "

@@ -32,7 +32,9 @@ internal sealed record DoorEntry(
     private const int LargestBody = 1024 * 1024;
     private const int LongestWaitMs = 55_000;
 
-    /// <summary>Whether its values are within what a relay takes: another plane's list must not cost it more.</summary>
+    /// <summary>
+    /// Returns whether its values are within the relay's limits. One plane's list must not cost the others.
+    /// </summary>
     public bool IsSound =>
         Path is { Length: > 1 and <= LongestPath }
         && Path[0] == '/'

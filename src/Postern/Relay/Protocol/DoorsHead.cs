@@ -3,14 +3,14 @@ using System.Text.Json;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// From the plane: the whole list of its doors is new. The list itself, an array of <see cref="DoorEntry"/>, is the
-/// body: five thousand doors are larger than a head.
+/// From the plane: a new list of all its doors. The list, an array of <see cref="DoorEntry"/>, is the frame's body,
+/// because five thousand doors do not fit into a head.
 /// </summary>
 internal sealed record DoorsHead(long Version) : FrameHead
 {
     public static byte[] BodyOf(IReadOnlyList<DoorEntry> doors) => JsonSerializer.SerializeToUtf8Bytes(doors, Json);
 
-    /// <summary>Returns null when it is no list of doors, or a longer one than a relay takes.</summary>
+    /// <summary>Returns null when the body is no list of doors, or a longer one than a relay accepts.</summary>
     public static IReadOnlyList<DoorEntry>? TryReadBody(ReadOnlySpan<byte> body)
     {
         try

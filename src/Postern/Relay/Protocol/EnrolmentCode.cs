@@ -15,12 +15,12 @@ internal sealed record EnrolmentCode(string Url, string Id, string Secret, strin
 {
     private const string Prefix = "prc";
 
-    /// <summary>The part that is sent: it names the code and proves nothing.</summary>
+    /// <summary>The part that is sent. It names the code and proves nothing.</summary>
     public string Name => $"{Prefix}_{Id}";
 
     public static string NewSecret() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
 
-    /// <summary>Returns null for what is no code.</summary>
+    /// <summary>Returns null when the text is no code.</summary>
     public static EnrolmentCode? TryParse(string text)
     {
         var parts = text.Trim().Split('#');

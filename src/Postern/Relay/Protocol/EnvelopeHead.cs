@@ -2,7 +2,7 @@ namespace Postern.Relay.Protocol;
 
 /// <summary>
 /// From the relay: a stored request, sealed to the plane (<see cref="EnvelopeSeal"/>). It is sealed and signed once,
-/// when it arrives, and sent again byte for byte.
+/// when it arrives, and always sent with the same bytes.
 /// </summary>
 /// <param name="Seq">Dense a plane, from 1.</param>
 /// <param name="ReceivedAt">Milliseconds since 1970, as <paramref name="ExpiresAt"/>.</param>

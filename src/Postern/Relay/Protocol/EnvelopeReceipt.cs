@@ -7,8 +7,8 @@ using System.Text.Json.Serialization;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// <c>Postern-Receipt</c>: a JWS (ES256) of the relay's key, which a sender keeps in its log of deliveries. It proves
-/// what the relay took.
+/// The header <c>Postern-Receipt</c>: a JWS (ES256) signed by the relay. A sender keeps it in its log of deliveries; it
+/// proves what the relay accepted.
 /// </summary>
 /// <param name="Iss">The relay.</param>
 /// <param name="Sub">The plane.</param>
@@ -30,7 +30,7 @@ internal sealed record EnvelopeReceipt(
 {
     public static string HashOf(ReadOnlySpan<byte> body) => Base64Url.EncodeToString(SHA256.HashData(body));
 
-    /// <summary>The receipt in its compact form: visible ASCII, fit for a header.</summary>
+    /// <summary>Returns the receipt in its compact form: visible ASCII that fits into a header.</summary>
     public string Encode(P256Key key)
     {
         var header = JsonSerializer.SerializeToUtf8Bytes(new JwsHeader("ES256", key.Public.Id), FrameHead.Json);
@@ -39,7 +39,7 @@ internal sealed record EnvelopeReceipt(
         return $"{signed}.{Base64Url.EncodeToString(key.Sign(Encoding.ASCII.GetBytes(signed)))}";
     }
 
-    /// <summary>Returns null when it is no receipt that this key signed.</summary>
+    /// <summary>Returns null when the text is no receipt that this key has signed.</summary>
     public static EnvelopeReceipt? TryRead(string text, P256PublicKey key)
     {
         var parts = text.Split('.');

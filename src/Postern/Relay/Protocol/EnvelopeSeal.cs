@@ -3,14 +3,16 @@ using System.Buffers.Text;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// Seals a request to its plane, and opens it there. What names the envelope is bound into the seal: under another id,
-/// number or time it does not open.
+/// Seals a request to its plane, and opens it there. The envelope's id, number and time are bound into the seal: with
+/// others it does not open.
 /// </summary>
 internal static class EnvelopeSeal
 {
     private static ReadOnlySpan<byte> Info => "postern-relay/1 envelope"u8;
 
-    /// <summary>A key for one envelope: what can be done before its number is known.</summary>
+    /// <summary>
+    /// Agrees on a key for one envelope. This part can be done before the envelope's number is known.
+    /// </summary>
     public static MessageKey Agree(P256PublicKey open) => Hpke.Agree(open, Info);
 
     /// <param name="unsealed">The head, whose <see cref="EnvelopeHead.Key"/> and <see cref="EnvelopeHead.Enc"/> are set
@@ -28,7 +30,9 @@ internal static class EnvelopeSeal
         return new Frame(unsealed with { Key = openId, Enc = Base64Url.EncodeToString(made.Enc) }, made.Text);
     }
 
-    /// <summary>Returns null when it was not sealed for this head and this key, or holds no request.</summary>
+    /// <summary>
+    /// Returns null when the envelope was not sealed for this head and this key, or contains no request.
+    /// </summary>
     public static RelayedRequest? TryOpen(P256Key open, EnvelopeHead head, ReadOnlySpan<byte> text) =>
         head.Key == open.Public.Id
         && Base64Url.IsValid(head.Enc)

@@ -4,9 +4,9 @@ using System.Text.Json;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// A message between a relay and a plane: the signature, a line feed, the head (one line of JSON, whose <c>f</c> says
-/// what it is), a line feed, the body. The signature covers head and body, so nothing in between can be altered; it is
-/// looked at before the head is read.
+/// A message between a relay and a plane: the signature, a line feed, the head (one line of JSON, whose <c>f</c> names
+/// its kind), a line feed, the body. The signature covers head and body, so nobody in between can alter them. It is
+/// checked before the head is read.
 /// </summary>
 internal sealed record Frame(FrameHead Head, ReadOnlyMemory<byte> Body)
 {
@@ -15,7 +15,7 @@ internal sealed record Frame(FrameHead Head, ReadOnlyMemory<byte> Body)
     public Frame(FrameHead head)
         : this(head, ReadOnlyMemory<byte>.Empty) { }
 
-    /// <summary>The bytes to send, and to send again.</summary>
+    /// <summary>Returns the bytes to send. They are sent again unchanged.</summary>
     /// <param name="kind"><see cref="RelaySignature.ToPlane"/> or <see cref="RelaySignature.ToRelay"/>.</param>
     /// <exception cref="InvalidOperationException">It is larger than the other side takes.</exception>
     public byte[] Encode(P256Key key, string kind)
@@ -34,7 +34,7 @@ internal sealed record Frame(FrameHead Head, ReadOnlyMemory<byte> Body)
         return bytes;
     }
 
-    /// <summary>Reads what one of the other side's keys has signed.</summary>
+    /// <summary>Reads a frame that one of the other side's keys has signed.</summary>
     public static FrameRead Read(ReadOnlyMemory<byte> bytes, string kind, params ReadOnlySpan<P256PublicKey> keys)
     {
         if (bytes.Length > RelayLimits.Frame)

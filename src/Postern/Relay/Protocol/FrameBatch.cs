@@ -4,7 +4,8 @@ using System.Text;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// Frames in one body, for a plane that reaches no WebSocket: each behind its length in decimal and LF.
+/// Several frames in one body, for a plane that cannot use a WebSocket. Before each frame stand its length in decimal
+/// and a line feed.
 /// </summary>
 internal static class FrameBatch
 {

@@ -1,14 +1,14 @@
 namespace Postern.Relay.Protocol;
 
-/// <summary>What is wrong with a frame that came.</summary>
+/// <summary>The ways in which a received frame can be wrong.</summary>
 internal enum FrameFault
 {
     None,
 
-    /// <summary>Its parts are not where they must be, or its head does not say what it must.</summary>
+    /// <summary>Its parts are not where they must be, or its head is not valid.</summary>
     Malformed,
     TooLarge,
 
-    /// <summary>None of the known keys signed it.</summary>
+    /// <summary>None of the known keys has signed it.</summary>
     BadSignature,
 }

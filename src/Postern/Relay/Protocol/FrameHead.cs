@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace Postern.Relay.Protocol;
 
-/// <summary>The head of a frame. Members that are not known are passed over; so are kinds, which are counted.</summary>
+/// <summary>The head of a frame. Unknown members are ignored. Unknown kinds are ignored too, and counted.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "f")]
 [JsonDerivedType(typeof(ReadyHead), "ready")]
 [JsonDerivedType(typeof(HolderHead), "holder")]
@@ -20,7 +20,7 @@ namespace Postern.Relay.Protocol;
 [JsonDerivedType(typeof(ByeHead), "bye")]
 internal abstract record FrameHead
 {
-    /// <summary>A value that is missing or null where one must be is no head.</summary>
+    /// <summary>A required value that is missing or null makes the head invalid.</summary>
     public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
@@ -40,7 +40,7 @@ internal abstract record FrameHead
         StringComparer.Ordinal
     );
 
-    /// <summary>Returns null for what is no head; a kind that is not known is an <see cref="UnknownHead"/>.</summary>
+    /// <summary>Returns null when the text is no head. An unknown kind becomes an <see cref="UnknownHead"/>.</summary>
     public static FrameHead? TryRead(ReadOnlySpan<byte> line)
     {
         try

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Postern.Relay.Protocol;
 
-/// <summary>A frame, or what is wrong with it.</summary>
+/// <summary>The result of reading a frame: the frame, or what is wrong with it.</summary>
 internal readonly record struct FrameRead(Frame? Frame, FrameFault Fault)
 {
     /// <summary>Returns true with the frame, or false with the fault.</summary>

@@ -1,8 +1,8 @@
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// The body of a 401 to a plane. Only one that the pinned key has signed, for the nonce that the plane sent, moves it:
-/// whoever stands in between can refuse, but not revoke.
+/// The body of a 401 to a plane. It has an effect only when the pinned key has signed it, for the nonce that the plane
+/// sent. So anybody in between can refuse a connection, but cannot revoke the plane.
 /// </summary>
 /// <param name="Time">The relay's time, in milliseconds since 1970.</param>
 internal sealed record HandshakeRefusal(string Code, long Time, string Signature)

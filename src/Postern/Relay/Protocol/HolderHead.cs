@@ -1,4 +1,4 @@
 namespace Postern.Relay.Protocol;
 
-/// <summary>From the relay: a standby takes over, and is given envelopes from now on.</summary>
+/// <summary>From the relay: this standby connection takes over, and gets envelopes from now on.</summary>
 internal sealed record HolderHead(string Connection, bool Holder) : FrameHead;

@@ -4,9 +4,9 @@ using System.Security.Cryptography;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// HPKE of RFC 9180 in base mode, one message a key: DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-128-GCM (suite 0x0010,
-/// 0x0001, 0x0001). Whoever has the public key can seal, and says nothing about himself: who sealed is said by the
-/// signature around it.
+/// HPKE of RFC 9180 in base mode, with one message for each key: DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-128-GCM
+/// (suite 0x0010, 0x0001, 0x0001). Anybody with the public key can seal; the signature around the sealed text shows who
+/// did it.
 /// </summary>
 internal static class Hpke
 {
@@ -15,7 +15,7 @@ internal static class Hpke
     private const int NonceSize = 12;
     private const int SecretSize = 32;
 
-    /// <summary>Bytes that sealing adds.</summary>
+    /// <summary>How many bytes sealing adds.</summary>
     public const int Overhead = TagSize;
 
     private static ReadOnlySpan<byte> Version => "HPKE-v1"u8;
@@ -41,7 +41,9 @@ internal static class Hpke
         return Agree(ephemeral, recipient, info);
     }
 
-    /// <summary>The other half. A key seals one message: under it a second one would show both.</summary>
+    /// <summary>
+    /// The other half: seals with an agreed key. A second message under the same key would reveal both.
+    /// </summary>
     public static Sealed Seal(MessageKey once, ReadOnlySpan<byte> associated, ReadOnlySpan<byte> plain)
     {
         var text = new byte[plain.Length + TagSize];
@@ -50,7 +52,7 @@ internal static class Hpke
         return new Sealed(once.Enc, text);
     }
 
-    /// <summary>Seals under a given key pair, which is of use once only.</summary>
+    /// <summary>Seals under a given key pair, which must be used only once.</summary>
     internal static Sealed Seal(
         P256Key ephemeral,
         P256PublicKey recipient,
@@ -67,7 +69,7 @@ internal static class Hpke
         return new MessageKey(enc, key, nonce);
     }
 
-    /// <summary>Returns null when it was sealed to another key, for another use, or was altered.</summary>
+    /// <summary>Returns null when the text was sealed to another key or for another use, or was altered.</summary>
     public static byte[]? Open(
         P256Key recipient,
         ReadOnlySpan<byte> info,
@@ -93,7 +95,7 @@ internal static class Hpke
         return plain;
     }
 
-    /// <summary>RFC 9180, section 4.1: <c>ExtractAndExpand</c> of what both sides agreed on.</summary>
+    /// <summary>RFC 9180, section 4.1: <c>ExtractAndExpand</c> of the agreed secret.</summary>
     internal static byte[] SharedSecret(byte[] agreed, ReadOnlySpan<byte> enc, ReadOnlySpan<byte> recipient)
     {
         var extracted = Extract(KemSuite, [], "eae_prk"u8, agreed);

@@ -3,7 +3,7 @@ using Postern.Http;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// A plane's request to join a relay. The signature is the new key's own: nobody enrols a key that he does not hold.
+/// The request of a plane to join a relay. The new key signs it, so that nobody can enrol a key without holding it.
 /// </summary>
 internal sealed record JoinRelay(
     [Text("The code's name: `prc_` and its id, without the secret.", 30, 30)] string Code,

@@ -4,8 +4,7 @@ using System.Security.Cryptography;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// A P-256 key pair of a relay or a plane: it signs frames (ES256), or opens what was sealed to it. Safe for any number
-/// of threads.
+/// A P-256 key pair of a relay or a plane. It signs frames (ES256), or opens what was sealed to it. It is thread-safe.
 /// </summary>
 internal sealed class P256Key : IDisposable
 {
@@ -34,17 +33,17 @@ internal sealed class P256Key : IDisposable
     public static P256Key FromBytes(ReadOnlySpan<byte> d) =>
         new(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, D = d.ToArray() });
 
-    /// <summary>Reads what <see cref="ToSecretText"/> wrote.</summary>
+    /// <summary>Reads the text that <see cref="ToSecretText"/> wrote.</summary>
     public static P256Key FromSecretText(string text) => FromBytes(Base64Url.DecodeFromChars(text));
 
-    /// <summary>The private key: to be sealed, and never logged.</summary>
+    /// <summary>The private key. It must be sealed before it is stored, and is never logged.</summary>
     public string ToSecretText()
     {
         lock (_signing)
             return Base64Url.EncodeToString(_signer.ExportParameters(includePrivateParameters: true).D);
     }
 
-    /// <summary>Signs by ES256, r and s beside one another: 64 bytes.</summary>
+    /// <summary>Signs with ES256. The signature is r and s, together 64 bytes.</summary>
     public byte[] Sign(ReadOnlySpan<byte> bytes)
     {
         lock (_signing)
@@ -55,7 +54,9 @@ internal sealed class P256Key : IDisposable
             );
     }
 
-    /// <summary>The x-coordinate of the shared point: what a key is derived from, never a key itself.</summary>
+    /// <summary>
+    /// The x-coordinate of the shared point. Keys are derived from it; it is never used as a key itself.
+    /// </summary>
     public byte[] AgreeWith(P256PublicKey other)
     {
         using var theirs = ECDiffieHellman.Create(other.ToParameters());

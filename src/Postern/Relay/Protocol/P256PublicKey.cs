@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// A public key of a relay or a plane. Its text is the base64url of the uncompressed point (65 bytes, 87 letters): one
-/// spelling for each key. A point that is not on the curve is no key.
+/// A public key of a relay or a plane. Its text is the base64url of the uncompressed point (65 bytes, 87 letters), so
+/// each key has one spelling. A point that is not on the curve is refused.
 /// </summary>
 internal sealed class P256PublicKey
 {
@@ -26,10 +26,10 @@ internal sealed class P256PublicKey
 
     public string Text { get; }
 
-    /// <summary>128 bits of the key's SHA-256, in hex: what an enrolment code pins.</summary>
+    /// <summary>The first 128 bits of the key's SHA-256, in hex. An enrolment code pins it.</summary>
     public string Fingerprint { get; }
 
-    /// <summary>What names the key where it is known already: the beginning of its fingerprint.</summary>
+    /// <summary>The short name of a key that is already known: the beginning of its fingerprint.</summary>
     public string Id => Fingerprint[..16];
 
     /// <summary>The uncompressed point.</summary>
@@ -37,7 +37,7 @@ internal sealed class P256PublicKey
 
     public static P256PublicKey Of(ECParameters parameters) => new([4, .. parameters.Q.X!, .. parameters.Q.Y!]);
 
-    /// <summary>Returns null for what is no point of the curve, or is spelt otherwise.</summary>
+    /// <summary>Returns null when the text is no point of the curve, or is spelt in another way.</summary>
     public static P256PublicKey? TryParse(string? text) =>
         text?.Length == TextLength
         && Base64Url.IsValid(text)
@@ -60,7 +60,7 @@ internal sealed class P256PublicKey
         }
     }
 
-    /// <summary>Whether a signature of 64 bytes is this key's, over these bytes.</summary>
+    /// <summary>Returns whether this key made a signature of 64 bytes over these bytes.</summary>
     public bool IsSigner(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> signature)
     {
         if (signature.Length != 2 * Half)

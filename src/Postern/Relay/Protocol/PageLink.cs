@@ -3,8 +3,8 @@ using System.Buffers.Text;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// <c>https://relay.example/approve#pln_….page.secret</c>: opens one question to whoever has it. A browser sends
-/// nothing of what stands behind the <c>#</c>, so the relay never sees the secret.
+/// The link <c>https://relay.example/approve#pln_….page.secret</c>: it opens one question to everybody who has it. A
+/// browser does not send the part after the <c>#</c>, so the relay never sees the secret.
 /// </summary>
 /// <param name="Url">Of the page that opens the question.</param>
 /// <param name="Plane">The server that asks.</param>
@@ -16,7 +16,7 @@ internal sealed record PageLink(string Url, string Plane, string Page, string Se
     public const int SecretLength = 43;
     private const int LongestPlane = 64;
 
-    /// <summary>Returns null for what is no link to a question.</summary>
+    /// <summary>Returns null when the text is no link to a question.</summary>
     public static PageLink? TryParse(string text)
     {
         var parts = text.Trim().Split('#');

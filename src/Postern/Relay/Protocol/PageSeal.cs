@@ -4,11 +4,11 @@ using System.Text;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// Seals what a server and a person say to one another through a relay that cannot read it: questions, answers and
-/// outcomes, each kind under a key of its own, derived from the secret of the link (HKDF-SHA-256; the secret and the
-/// page as they stand in the link). AES-256-GCM; 12 random bytes stand before the text, the tag behind it. Plane, page
-/// and version (in an answer, its nonce) are bound into it: as another one it does not open. What is sealed is padded
-/// to whole KiB, so that its length tells little. The page's script does the same (<c>approve.js</c>).
+/// Seals questions, answers and outcomes between a server and a person, through a relay that cannot read them. Each
+/// kind has a key of its own, derived from the secret of the link (HKDF-SHA-256; secret and page as they stand in the
+/// link). The cipher is AES-256-GCM: 12 random bytes, the text, the tag. Plane, page and version (in an answer, its
+/// nonce) are bound into the seal: with others it does not open. The text is padded to whole KiB, so that its length
+/// tells little. The script of the page does the same (<c>approve.js</c>).
 /// </summary>
 internal static class PageSeal
 {
@@ -16,7 +16,7 @@ internal static class PageSeal
     public const string Answer = "answer";
     public const string Outcome = "outcome";
 
-    /// <summary>Bytes that a seal adds to what is padded.</summary>
+    /// <summary>How many bytes a seal adds to the padded text.</summary>
     public const int Overhead = NonceSize + TagSize;
 
     private const int NonceSize = 12;
@@ -31,7 +31,7 @@ internal static class PageSeal
     public static byte[] Seal(PageLink link, string kind, string bound, ReadOnlySpan<byte> json) =>
         Seal(link, kind, bound, json, RandomNumberGenerator.GetBytes(NonceSize));
 
-    /// <summary>The same with a nonce that is given: for test vectors alone.</summary>
+    /// <summary>Does the same with a given nonce. For test vectors only.</summary>
     internal static byte[] Seal(
         PageLink link,
         string kind,
@@ -56,7 +56,9 @@ internal static class PageSeal
         return made;
     }
 
-    /// <summary>Returns null when it was not sealed under this link, as this kind, for this version or nonce.</summary>
+    /// <summary>
+    /// Returns null when the text was not sealed with this link, as this kind, for this version or nonce.
+    /// </summary>
     public static byte[]? TryOpen(PageLink link, string kind, string bound, ReadOnlySpan<byte> text)
     {
         if (text.Length < Overhead)

@@ -1,6 +1,6 @@
 namespace Postern.Relay.Protocol;
 
-/// <summary>From both sides, each 10 s between other frames: any byte that arrives is life.</summary>
+/// <summary>From both sides, every 10 s between other frames. Any byte that arrives counts as life.</summary>
 /// <param name="N">Counts on, a connection and a direction.</param>
 /// <param name="Time">The sender's time, in milliseconds since 1970.</param>
 /// <param name="Backlog">From the relay: what the plane has stored there now.</param>

@@ -1,8 +1,8 @@
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// How a plane stands at its relay, as the relay tells whoever has its key and no connection: for people, and nothing
-/// else is done with it, since no frame's signature covers it.
+/// The state of a plane at its relay, as the relay tells a client that has the plane's key but no connection. It is
+/// shown to people and used for nothing else, because no frame's signature covers it.
 /// </summary>
 /// <param name="Time">The relay's time, in milliseconds since 1970.</param>
 /// <param name="Held">Whether one of its connections is given envelopes.</param>

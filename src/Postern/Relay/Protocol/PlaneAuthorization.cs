@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// <c>Authorization: Postern-Plane plane=…, key=…, node=…, time=…, nonce=…, signature=…</c>: proves that a request to
-/// the relay is the plane's, of now, to this relay, with this body.
+/// The header <c>Authorization: Postern-Plane plane=…, key=…, node=…, time=…, nonce=…, signature=…</c>. It proves that
+/// a request comes from the plane, was made now, for this relay, with this body.
 /// </summary>
 /// <param name="Key">The id of the key that signs.</param>
 /// <param name="Node">Random a process: a node that connects anew replaces its own connection.</param>
@@ -25,7 +25,7 @@ internal sealed record PlaneAuthorization(
     private const int Longest = 512;
     private static readonly string[] Names = ["plane", "key", "node", "time", "nonce", "signature"];
 
-    /// <summary>A new one, with a nonce of its own.</summary>
+    /// <summary>Makes a new one, with its own nonce.</summary>
     public static PlaneAuthorization Make(P256Key key, string plane, string node, long time, HandshakeTarget target)
     {
         var nonce = NewNonce();
@@ -40,7 +40,7 @@ internal sealed record PlaneAuthorization(
         && Base64Url.IsValid(text)
         && Base64Url.EncodeToString(Base64Url.DecodeFromChars(text)) == text;
 
-    /// <summary>Returns null for a value of another scheme, or whose parts are not all there once.</summary>
+    /// <summary>Returns null for another scheme, or when a part is missing or repeated.</summary>
     public static PlaneAuthorization? TryParse(string? header)
     {
         if (
@@ -57,9 +57,7 @@ internal sealed record PlaneAuthorization(
             : null;
     }
 
-    /// <summary>
-    /// The parts in the order of their names; null when one is unknown, is there twice, or is not plain.
-    /// </summary>
+    /// <summary>Returns the parts ordered by name, or null when one is unknown, repeated or not plain.</summary>
     private static string?[]? PartsOf(string text)
     {
         var values = new string?[Names.Length];

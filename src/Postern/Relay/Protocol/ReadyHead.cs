@@ -8,7 +8,7 @@ internal sealed record ReadyHead : FrameHead
     public required string Connection { get; init; }
 
     /// <summary>
-    /// The plane's nonce of the handshake: a recorded frame of an earlier connection does not have it.
+    /// The plane's nonce of the handshake. A recorded frame of an earlier connection has another one.
     /// </summary>
     public required string Nonce { get; init; }
 

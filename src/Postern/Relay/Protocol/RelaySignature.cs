@@ -4,8 +4,8 @@ using System.Text;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// <c>S(kind, bytes)</c>: ES256 over <c>postern-relay/1 kind</c>, a line feed and the bytes; base64url. What was signed
-/// as one kind is no signature of another.
+/// The signature <c>S(kind, bytes)</c>: ES256 over <c>postern-relay/1 kind</c>, a line feed and the bytes, in
+/// base64url. A signature of one kind is not valid for another kind.
 /// </summary>
 internal static class RelaySignature
 {
@@ -32,7 +32,7 @@ internal static class RelaySignature
     public static bool IsBy(P256PublicKey key, string kind, string signature, params ReadOnlySpan<string> lines) =>
         IsBy(key, kind, signature, Lines(lines));
 
-    /// <summary>Lines that no value can leave: none of them holds a line feed.</summary>
+    /// <summary>Joins the lines. No value can pretend to be two lines, because none may contain a line feed.</summary>
     /// <exception cref="ArgumentException">One of them does.</exception>
     public static byte[] Lines(params ReadOnlySpan<string> lines)
     {

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// A request as it came to a relay. Names and values of headers stand in their order, and each character of target and
+/// A request as it came to a relay. Header names and values are in their order. Each character of the target and of the
 /// headers is one byte (Latin-1).
 /// </summary>
 /// <param name="Target">Path and query behind the plane's prefix, never decoded or tidied.</param>
@@ -20,7 +20,7 @@ internal sealed record RelayedRequest(
 {
     private const byte LineFeed = (byte)'\n';
 
-    /// <summary>One line of JSON, a line feed, the body: what is sealed.</summary>
+    /// <summary>Returns the bytes to seal: one line of JSON, a line feed, the body.</summary>
     public byte[] ToBytes()
     {
         using var buffer = new MemoryStream(Body.Length + 2048);
@@ -47,7 +47,7 @@ internal sealed record RelayedRequest(
         return buffer.ToArray();
     }
 
-    /// <summary>Returns null for what no relay of this protocol seals.</summary>
+    /// <summary>Returns null when no relay of this protocol could have sealed it.</summary>
     public static RelayedRequest? TryRead(ReadOnlyMemory<byte> bytes)
     {
         var end = bytes.Span.IndexOf(LineFeed);
@@ -67,7 +67,9 @@ internal sealed record RelayedRequest(
         }
     }
 
-    /// <summary>Nothing in it could become two headers, or another request, where it is put together again.</summary>
+    /// <summary>
+    /// Returns whether no value in it could become two headers, or another request, when the request is built again.
+    /// </summary>
     public bool IsSound =>
         Method.Length is > 0 and <= 32
         && Method.All(char.IsAsciiLetterUpper)

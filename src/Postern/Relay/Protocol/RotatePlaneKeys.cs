@@ -3,8 +3,8 @@ using Postern.Http;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// A plane's new keys. The request itself is signed by the old key (<see cref="PlaneAuthorization"/>), and by the new
-/// one here.
+/// New keys of a plane. The old key signs the request itself (<see cref="PlaneAuthorization"/>), and the new key signs
+/// here.
 /// </summary>
 internal sealed record RotatePlaneKeys(
     [Text("The public key that the plane signs with.", P256PublicKey.TextLength, P256PublicKey.TextLength)] string Sign,

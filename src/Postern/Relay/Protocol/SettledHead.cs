@@ -1,4 +1,4 @@
 namespace Postern.Relay.Protocol;
 
-/// <summary>From the relay: answers that it has committed, by the ids of their envelopes.</summary>
+/// <summary>From the relay: the ids of the envelopes whose answers it has committed.</summary>
 internal sealed record SettledHead(IReadOnlyList<string> Ids) : FrameHead;

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Postern.Relay.Protocol;
 
 /// <summary>
-/// A question as its server has sealed it for a person (<see cref="PageSeal.Question"/>). All texts are as they are to
-/// be shown: what hides or turns text stands there as codes.
+/// A question as its server has sealed it for a person (<see cref="PageSeal.Question"/>). All texts are ready to be
+/// shown: characters that hide or turn text are already replaced by codes.
 /// </summary>
 /// <param name="Payload">What it is about; null when there is nothing, or when it was too large.</param>
 /// <param name="PayloadWithheld">It was too large: who cannot see it must not decide it here.</param>
@@ -21,7 +21,7 @@ internal sealed record ShownQuestion(
     ShownTimes Times
 )
 {
-    /// <summary>How what is sealed is written.</summary>
+    /// <summary>The options of the JSON that is sealed.</summary>
     public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,

@@ -5,8 +5,8 @@ using Postern.Storage;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// The transaction that commits answers of a plane. An envelope that is gone stays gone, the first answer stays, and a
-/// repeat is settled as the first.
+/// The transaction that commits the answers of a plane. An envelope that is gone stays gone. The first answer stays,
+/// and a repeat is settled like the first.
 /// </summary>
 internal static class AnswerRows
 {
@@ -117,7 +117,7 @@ internal static class AnswerRows
             tx.Now + EnvelopeStore.NetworkFresh
         );
 
-    /// <summary>What cannot be passed on is not kept either: its caller is told 502.</summary>
+    /// <summary>An answer that cannot be passed on is not stored either: the caller gets 502.</summary>
     private static bool IsFit(PlaneAnswer answer) =>
         answer.Body.Length <= RelayLimits.Answer && answer.Head.Status is >= 200 and <= 599;
 

@@ -2,7 +2,7 @@ using Postern.Relay.Protocol;
 
 namespace Postern.Relay.Server;
 
-/// <summary>One of the three files of the page for people, from this binary.</summary>
+/// <summary>One of the three files of the page for people. They are part of this binary.</summary>
 /// <param name="extension"><c>.js</c>, <c>.css</c>, or nothing for the page itself.</param>
 internal sealed class ApproveFile(string extension) : IResult
 {

@@ -4,20 +4,20 @@ using Postern.Storage;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// Stores what comes for planes. A plane's row gives out the numbers and counts what is stored, so one transaction at a
-/// time can write for a plane: what comes while one is under way waits here, and goes to the database in the next,
-/// together. Each has an outcome of its own: what finds no room is refused alone, in the order in which it came.
+/// Stores the requests that come for planes. A plane's row gives out the numbers and counts what is stored, so only one
+/// transaction at a time can write for a plane. Requests that come meanwhile wait here and are stored together by the
+/// next transaction. Each has its own outcome: a request without room is refused alone, in the order of arrival.
 ///
-/// Nobody waits for another plane, and a request that comes alone waits for nobody. On a crash what waits was not
-/// acknowledged.
+/// No plane waits for another one, and a request that comes alone does not wait. On a crash, the waiting requests were
+/// not acknowledged.
 /// </summary>
 internal sealed class ArrivalQueue(Database database, RelayIdentity identity)
 {
-    /// <summary>Envelopes of one transaction, and their bytes.</summary>
+    /// <summary>The most envelopes of one transaction, and their bytes.</summary>
     private const int MostTogether = 256;
     private const long MostBytes = 8 * 1024 * 1024;
 
-    /// <summary>What may wait for one plane.</summary>
+    /// <summary>The most requests that may wait for one plane.</summary>
     private const int MostWaiting = 2_000;
     private const long MostWaitingBytes = 64 * 1024 * 1024;
 
@@ -67,7 +67,7 @@ internal sealed class ArrivalQueue(Database database, RelayIdentity identity)
             _planes[plane] = queue = new PlaneQueue();
             queue.Add(arrival);
         }
-        // It works for many requests: none of them is the one that it is done for.
+        // Runs for many requests at once, so no caller's cancellation may stop it.
         using (ExecutionContext.SuppressFlow())
             _ = Task.Run(() => WriteAllAsync(plane));
     }
@@ -79,7 +79,9 @@ internal sealed class ArrivalQueue(Database database, RelayIdentity identity)
             await WriteAsync(plane, batch);
     }
 
-    /// <summary>Those that go together; none when nobody waits, and the next one begins anew.</summary>
+    /// <summary>
+    /// Returns the requests of the next transaction; none when nobody waits, and then the next request begins anew.
+    /// </summary>
     private List<WaitingArrival> Next(string plane)
     {
         var batch = new List<WaitingArrival>();
@@ -116,13 +118,13 @@ internal sealed class ArrivalQueue(Database database, RelayIdentity identity)
         }
         catch (Exception)
         {
-            // One of them cannot be stored: it fails alone.
+            // One of them cannot be stored, so it alone fails.
             foreach (var arrival in batch)
                 await WriteAsync(plane, [arrival]);
         }
     }
 
-    /// <summary>What waits for one plane. It is there as long as somebody stores for that plane.</summary>
+    /// <summary>The requests that wait for one plane. It exists while somebody stores for that plane.</summary>
     private sealed class PlaneQueue
     {
         public Queue<WaitingArrival> Waiting { get; } = new();

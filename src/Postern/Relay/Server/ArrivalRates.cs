@@ -7,8 +7,9 @@ using Postern.Settings;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// How fast requests may come: for a plane in all, and from networks that it does not know by address. What fails never
-/// counts against a network that is known: whoever can make a provider call a URL could else shut that provider out.
+/// Limits how fast requests may come: for each plane as a whole, and for networks that the plane does not know.
+/// Failures never count against a known network. Otherwise anybody who can make a provider call a URL could lock that
+/// provider out.
 /// </summary>
 internal sealed class ArrivalRates(CredentialReader credentials, TokenBuckets buckets, PosternOptions options)
 {
@@ -16,10 +17,10 @@ internal sealed class ArrivalRates(CredentialReader credentials, TokenBuckets bu
     private const int AddressBurst = 5;
     private const int FailuresPerMinute = 10;
 
-    /// <summary>The sender, behind proxies that are believed.</summary>
+    /// <summary>Returns the sender's address, behind trusted proxies.</summary>
     public IPAddress AddressOf(HttpContext http) => credentials.ClientOf(http);
 
-    /// <summary>The sender's network: /24, or /48 of IPv6.</summary>
+    /// <summary>Returns the sender's network: /24, or /48 for IPv6.</summary>
     public string NetworkOf(HttpContext http)
     {
         var address = AddressOf(http);
@@ -29,7 +30,7 @@ internal sealed class ArrivalRates(CredentialReader credentials, TokenBuckets bu
         return $"{new IPAddress(bytes)}/{kept * 8}";
     }
 
-    /// <summary>Null: it may pass.</summary>
+    /// <summary>Returns null when the request may pass.</summary>
     public Refusal? Slower(HttpContext http, string plane, bool isKnown)
     {
         var limits = options.RelayServer;
@@ -51,7 +52,7 @@ internal sealed class ArrivalRates(CredentialReader credentials, TokenBuckets bu
         return all.Allowed ? null : Slower(all);
     }
 
-    /// <summary>The plane has answered 401.</summary>
+    /// <summary>Records that the plane has answered 401.</summary>
     public void Failed(HttpContext http, string plane, bool isKnown)
     {
         if (!isKnown)

@@ -11,8 +11,9 @@ using Postern.Triggers;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// The doors of planes, as everybody reaches them. What is not listed by its plane is 404 in the same bytes as a plane
-/// that is none. What is listed is first on disk, then offered to the plane, then waited for.
+/// The doors of planes, as everybody reaches them. A door that its plane has not listed gets a 404 with the same bytes
+/// as a plane that does not exist. A request for a listed door is first stored, then offered to the plane; then its
+/// caller waits for the answer.
 /// </summary>
 internal sealed class ArrivalRoutes(
     ArrivalRates rates,
@@ -46,7 +47,7 @@ internal sealed class ArrivalRoutes(
             .Produces(400, 404);
     }
 
-    /// <summary>Stores, then waits: nothing of the request's body is held while it waits.</summary>
+    /// <summary>Stores, then waits. Nothing of the request's body is held while it waits.</summary>
     private async Task<IResult> TakeAsync(HttpContext http)
     {
         if ((await StoreAsync(http)).Try(out var taken, out var refusal))
@@ -61,7 +62,7 @@ internal sealed class ArrivalRoutes(
         var target = TargetOf(http, plane);
         if (!target.StartsWith('/'))
             return Arrivals.NotFound;
-        // Answers are worded as the plane words them at that path, whether there is a plane or not.
+        // Uses the error format that the plane uses at that path, whether or not the plane exists.
         var path = target.Split('?')[0];
         ErrorFormat.SetByPath(http, path, TriggerFamily.Instance, ApprovalFamily.Instance);
         if (!(await FindAsync(http, plane, target)).Try(out var at, out var closed))
@@ -71,7 +72,9 @@ internal sealed class ArrivalRoutes(
             : refused;
     }
 
-    /// <summary>What stands behind the plane's name, as it was sent; empty where nothing does.</summary>
+    /// <summary>
+    /// Returns the part of the path behind the plane's name, as it was sent; empty when there is none.
+    /// </summary>
     private static string TargetOf(HttpContext http, string plane)
     {
         var raw = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
@@ -81,7 +84,7 @@ internal sealed class ArrivalRoutes(
             : "";
     }
 
-    /// <summary>The door of a plane that a request is for, when it may be sent there now.</summary>
+    /// <summary>Returns the plane's door for a request, when the request may be sent there now.</summary>
     private async Task<Checked<ArrivedAt>> FindAsync(HttpContext http, string plane, string target)
     {
         var network = rates.NetworkOf(http);
@@ -98,7 +101,7 @@ internal sealed class ArrivalRoutes(
         return rates.Slower(http, plane, isKnown) is { } slower ? slower : new ArrivedAt(found, door, network, isKnown);
     }
 
-    /// <summary>The request with its body, when it is one that can be relayed.</summary>
+    /// <summary>Returns the request with its body, when it can be relayed.</summary>
     private async Task<Checked<RelayedRequest>> ReadAsync(HttpContext http, ArrivedAt at, string target)
     {
         if (!(await RequestBody.ReadAsync(http, at.Door.MaxBody)).Try(out var body, out var tooLarge))
@@ -150,7 +153,8 @@ internal sealed class ArrivalRoutes(
         new(404, "There is no such receipt, or its time is over.", "not_found");
 
     /// <summary>
-    /// Whether one of the public keys signed it: refusing what cannot be right costs nobody a place in the backlog.
+    /// Returns whether one of the public keys signed it. A request that cannot be valid is refused before it takes a
+    /// place in the backlog.
     /// </summary>
     private bool IsByOne(IReadOnlyList<string> keys, IHeaderDictionary headers, ReadOnlySpan<byte> body)
     {

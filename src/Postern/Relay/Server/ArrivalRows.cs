@@ -4,8 +4,8 @@ using Postern.Storage;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// The transaction that stores what came for one plane: under the plane's lock each envelope gets its number, or is
-/// refused by the bounds of the backlog; then all are inserted, and counted once.
+/// The transaction that stores requests for one plane. Under the plane's lock, each envelope gets its number or is
+/// refused by the limits of the backlog. Then all are inserted, and counted once.
 /// </summary>
 internal static class ArrivalRows
 {
@@ -14,7 +14,7 @@ internal static class ArrivalRows
         state, told
         """;
 
-    /// <summary>What became of each, in their order.</summary>
+    /// <summary>The outcome of each request, in their order.</summary>
     public static async ValueTask<List<PlacedEnvelope>> StoreAsync(
         Tx tx,
         string plane,
@@ -64,7 +64,7 @@ internal static class ArrivalRows
             ""
         );
 
-    /// <summary>A round trip for all of them, where statements have one.</summary>
+    /// <summary>One round trip for all of them, where the database can do that.</summary>
     private static async ValueTask InsertAsync(Tx tx, string plane, List<NewRow> rows)
     {
         if (rows.Count > 1 && tx.WritesInQueries)
@@ -123,7 +123,7 @@ internal static class ArrivalRows
         public long IsSigned => Envelope.Door.Signed ? 1 : 0;
     }
 
-    /// <summary>What lanes have stored: asked for once each, and counted on.</summary>
+    /// <summary>How many requests each lane has stored. Read once for each lane, then counted here.</summary>
     private sealed class LaneCounts
     {
         private readonly Dictionary<string, (long Count, long Bytes)> _stored = new(StringComparer.Ordinal);

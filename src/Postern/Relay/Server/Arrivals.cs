@@ -9,8 +9,8 @@ using Postern.Triggers;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// What becomes of a request to a plane, whatever route it came by: it is stored, then waited for. Its sender gets the
-/// plane's answer, or a receipt.
+/// Handles a request to a plane, on whatever route it came. The request is stored, then its answer is awaited. The
+/// sender gets the plane's answer, or a receipt.
 /// </summary>
 internal sealed class Arrivals(
     ArrivalRates rates,
@@ -59,7 +59,9 @@ internal sealed class Arrivals(
         };
     }
 
-    /// <summary>Waits for the plane's answer as long as its door says; else a receipt is the answer.</summary>
+    /// <summary>
+    /// Waits for the plane's answer for as long as the door says. After that, a receipt is the answer.
+    /// </summary>
     public async Task<IResult> AnswerAsync(HttpContext http, StoredArrival taken)
     {
         RelayMeter.Stored();

@@ -1,6 +1,6 @@
 namespace Postern.Relay.Server;
 
-/// <summary>By how much a plane's backlog grows.</summary>
+/// <summary>The amount by which a plane's backlog grows.</summary>
 /// <param name="UnknownCount">Of them, those from networks that are not known.</param>
 internal sealed record BacklogChange(long Count, long Bytes, long UnknownCount, long UnknownBytes)
 {

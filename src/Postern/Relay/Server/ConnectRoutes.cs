@@ -6,7 +6,9 @@ using Postern.Storage;
 
 namespace Postern.Relay.Server;
 
-/// <summary>The ways of planes to this relay: a WebSocket, or held requests where none gets through.</summary>
+/// <summary>
+/// The routes by which planes connect to this relay: a WebSocket, or held requests where WebSockets are refused.
+/// </summary>
 internal sealed class ConnectRoutes(
     PlaneHandshakes handshakes,
     RelayConnections connections,
@@ -95,7 +97,7 @@ internal sealed class ConnectRoutes(
         using var _ = body;
         if (!(await handshakes.CheckAsync(http, Sending, body.Bytes)).Try(out var caller, out var refusal))
             return refusal;
-        // The bytes are rented, and the frames outlive the request.
+        // The bytes are rented, and the frames live longer than the request.
         if (FrameBatch.TryRead(body.Bytes.ToArray()) is not { } frames)
             return Refusal.BadRequest("The body is no frames with their lengths", "invalid_body");
         var link = connections.Polled(caller);
@@ -104,7 +106,9 @@ internal sealed class ConnectRoutes(
             : await NotConnectedAsync(caller.Plane.Plane);
     }
 
-    /// <summary>Tells how the plane stands here, too: whoever asks that without a connection asks this way.</summary>
+    /// <summary>
+    /// Also tells the plane's state at this relay: a client that asks without a connection uses this route.
+    /// </summary>
     private async Task<Refusal> NotConnectedAsync(string name)
     {
         var refusal = new Refusal(

@@ -3,18 +3,18 @@ using Postern.Storage;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// The connections of planes, on whatever node of the relay they are. A node of a plane that connects anew takes its
-/// old row away, and the old connection ends when it finds that out.
+/// The connections of planes, on any node of the relay. When a node of a plane connects again, its old row is removed.
+/// The old connection ends when it finds that out.
 /// </summary>
 internal sealed class ConnectionStore(Database database)
 {
-    /// <summary>Connections of one plane.</summary>
+    /// <summary>The most connections of one plane.</summary>
     public const int Most = 16;
 
-    /// <summary>A row that was not renewed for so long is of a node of the relay that has died.</summary>
+    /// <summary>After so long without renewal, a row belongs to a node of the relay that has died.</summary>
     public const long Life = 30_000_000;
 
-    /// <summary>Adds a connection; false when the plane has too many.</summary>
+    /// <summary>Adds a connection. Returns false when the plane has too many.</summary>
     public Task<bool> AddAsync(ConnectionRow row) =>
         database.WriteAsync(async tx =>
         {
@@ -46,7 +46,7 @@ internal sealed class ConnectionStore(Database database)
             );
             if (replaced == 0)
                 return true;
-            // What a connection held that is gone is the new one's to take, before its lease runs out.
+            // The new connection may take what the replaced one held, before its lease ends.
             await tx.ExecuteAsync(
                 """
                 UPDATE relay_plane SET holder = NULL, held_at = $2
@@ -61,8 +61,8 @@ internal sealed class ConnectionStore(Database database)
         });
 
     /// <summary>
-    /// At the start on a database of this process alone: connections of the process before are gone, and what they held
-    /// is free.
+    /// Runs at the start on a database that only this process uses. The connections of the previous process are gone,
+    /// so what they held is released.
     /// </summary>
     public async Task ForgetOfBeforeAsync()
     {
@@ -76,7 +76,7 @@ internal sealed class ConnectionStore(Database database)
             });
     }
 
-    /// <summary>Says that a connection lives; false when it was replaced.</summary>
+    /// <summary>Renews a connection's row. Returns false when the connection was replaced.</summary>
     public Task<bool> RenewAsync(string plane, string connection) =>
         database.WriteAsync(async tx =>
             await tx.ExecuteAsync(
@@ -87,7 +87,7 @@ internal sealed class ConnectionStore(Database database)
             ) > 0
         );
 
-    /// <summary>Whether a connection was not replaced, and its plane not revoked.</summary>
+    /// <summary>Returns whether a connection was not replaced and its plane is not revoked.</summary>
     public ValueTask<(bool IsThere, bool IsRevoked)> LookAsync(string plane, string connection) =>
         database.ReadAsync(async tx =>
             (
@@ -101,7 +101,7 @@ internal sealed class ConnectionStore(Database database)
             )
         );
 
-    /// <summary>Gives up what a connection holds.</summary>
+    /// <summary>Releases what a connection holds.</summary>
     public Task ReleaseAsync(string plane, string connection) =>
         database.WriteAsync(async tx =>
         {
@@ -109,7 +109,7 @@ internal sealed class ConnectionStore(Database database)
             return 0;
         });
 
-    /// <summary>Takes a connection away, and gives up what it held.</summary>
+    /// <summary>Removes a connection, and releases what it held.</summary>
     public Task RemoveAsync(string plane, string connection) =>
         database.WriteAsync(async tx =>
         {
@@ -121,7 +121,9 @@ internal sealed class ConnectionStore(Database database)
             );
         });
 
-    /// <summary>Takes all connections of a plane away: whoever has its lost keys is let go.</summary>
+    /// <summary>
+    /// Removes all connections of a plane. A client that has the plane's lost keys is then disconnected.
+    /// </summary>
     public static async ValueTask RemoveAllAsync(Tx tx, string plane)
     {
         await RelayPlaneStore.ReleaseAsync(tx, plane);

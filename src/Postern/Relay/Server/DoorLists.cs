@@ -4,7 +4,7 @@ using Postern.Relay.Protocol;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// The lists of doors that were read, by plane; each is read again when the plane's row has another version.
+/// Caches the lists of doors by plane. A list is read again when the plane's row has another version.
 /// </summary>
 internal sealed class DoorLists(RelayPlaneStore planes)
 {

@@ -4,7 +4,9 @@ using Postern.Relay.Protocol;
 
 namespace Postern.Relay.Server;
 
-/// <summary>How planes join, and the keys by which everybody checks what this relay says.</summary>
+/// <summary>
+/// The routes by which planes join, and the public keys with which everybody can check what this relay has signed.
+/// </summary>
 internal sealed class EnrolmentRoutes(
     Enrolments enrolments,
     RelayIdentity identity,

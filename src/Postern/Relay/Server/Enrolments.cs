@@ -7,9 +7,9 @@ using Postern.Storage;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// Codes, and planes that join by them. A code's secret is made of its name and the master key: nothing that is stored
-/// lets anybody join. Whoever can prove the secret of a used code is told who was faster; everybody else hears the same
-/// of unknown, wrong and expired ones.
+/// Makes codes, and lets planes join with them. A code's secret is derived from its name and the master key, so nothing
+/// that is stored lets anybody join. A client that can prove the secret of a used code is told that it was used.
+/// Everybody else gets the same answer for unknown, wrong and expired codes.
 /// </summary>
 internal sealed class Enrolments(
     Database database,
@@ -25,7 +25,7 @@ internal sealed class Enrolments(
     public static Refusal BadCode { get; } =
         new(401, "The code is unknown, wrong or expired. Ask for a new one: postern relay enrol NAME", "bad_code");
 
-    /// <summary>Makes a code; a refusal when its plane is not there.</summary>
+    /// <summary>Makes a code. Refuses when its plane does not exist.</summary>
     /// <param name="made">What is asked for.</param>
     /// <param name="audited">Its row of the audit, but for what it names.</param>
     public async Task<Checked<EnrolmentCode>> MakeAsync(NewCode made, AuditRow audited)
@@ -65,14 +65,14 @@ internal sealed class Enrolments(
 
     public static Refusal PlaneMissing { get; } = new(404, "There is no such plane.", "not_found");
 
-    /// <summary>Lets a plane in, or gives one its new keys.</summary>
+    /// <summary>Lets a plane join, or gives an existing one its new keys.</summary>
     /// <param name="join">The request, whose form is checked.</param>
     /// <param name="audited">Its row of the audit, but for what it names.</param>
     public async Task<Checked<JoinedRelay>> JoinAsync(JoinRelay join, AuditRow audited)
     {
         var keys = await identity.KeysAsync();
         var secret = SecretOf(join.Code);
-        // Of a code that was made before the last rotation the plane has the fingerprint of the key of then.
+        // The plane has the fingerprint of the key that was current when the code was made.
         var isProven = keys.All.Any(k =>
             EnrolmentProof.IsSame(join.Proof, EnrolmentProof.OfPlane(secret, k.Fingerprint, join))
         );
@@ -81,7 +81,7 @@ internal sealed class Enrolments(
         var outcome = await database.WriteAsync(tx => JoinAsync(tx, join, audited));
         if (!outcome.Try(out var plane, out var refusal))
             return refusal;
-        // What is sealed to keys that were lost is of no use to anybody.
+        // Envelopes that are sealed to lost keys are of no use to anybody.
         if (plane.Below > 0)
             await envelopes.DeleteAsync(plane.Plane, plane.Below);
         var key = keys.Current.Public.Text;

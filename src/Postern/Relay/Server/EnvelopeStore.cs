@@ -4,31 +4,31 @@ using Postern.Storage;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// Stored requests. What always holds: an envelope is on disk before its sender is told so and before a plane sees it;
-/// its frame is made once, in the transaction that gives it its number, and never changes; its first answer stays. Its
-/// bytes go with its answer, the row when its receipt's time is over.
+/// Stored requests. An envelope is on disk before its sender is told so and before a plane sees it. Its frame is made
+/// once, in the transaction that gives it its number, and never changes. Its first answer stays. Its bytes are removed
+/// when it is answered, its row when the time of its receipt is over.
 /// </summary>
 internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
 {
-    /// <summary>How long a network stays known after the plane took something from it.</summary>
+    /// <summary>How long a network stays known after the plane has accepted a request from it.</summary>
     public const long NetworkKnown = 30 * 86_400_000_000L;
 
-    /// <summary>A network that is known so long already is not written again.</summary>
+    /// <summary>A network that became known less than this time ago is not written again.</summary>
     public const long NetworkFresh = NetworkKnown - 86_400_000_000L;
 
-    /// <summary>Envelopes that are ended in one transaction.</summary>
+    /// <summary>The most envelopes that one transaction ends.</summary>
     public const int Batch = 200;
 
     private const string AnswerColumns = "id, state, received_at, ended_at, status, headers, body";
     private readonly ArrivalQueue _arrivals = new(database, identity);
 
-    /// <summary>Stores a request, together with others of its plane that come meanwhile.</summary>
+    /// <summary>Stores a request, together with others of its plane that come at the same time.</summary>
     /// <param name="envelope">What came.</param>
     /// <param name="retention">Microseconds that it waits for an answer at most.</param>
     public Task<StoreOutcome> StoreAsync(NewEnvelope envelope, long retention) =>
         _arrivals.StoreAsync(envelope, retention);
 
-    /// <summary>What has become of an envelope; null when its time is over.</summary>
+    /// <summary>Returns the state of an envelope, or null when its time is over.</summary>
     public ValueTask<StoredAnswer?> AnswerAsync(string plane, long seq) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(
@@ -39,7 +39,7 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
             )
         );
 
-    /// <summary>The envelope of a receipt, by the digest of its token.</summary>
+    /// <summary>Finds an envelope by the digest of its receipt's token.</summary>
     public ValueTask<(string Plane, long Seq)?> FindAsync(byte[] receipt) =>
         database.ReadAsync(tx =>
             tx.FirstAsync<(string, long)?>(
@@ -49,11 +49,11 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
             )
         );
 
-    /// <summary>Commits answers of a plane, together.</summary>
+    /// <summary>Commits answers of a plane in one transaction.</summary>
     public Task<List<SettledAnswer>> SettleAsync(string plane, IReadOnlyList<PlaneAnswer> answers) =>
         database.WriteAsync(tx => AnswerRows.SettleAsync(tx, plane, answers));
 
-    /// <summary>Ends envelopes that wait, some of one plane in one transaction.</summary>
+    /// <summary>Ends waiting envelopes; those of one plane that end together share a transaction.</summary>
     /// <param name="plane">Whose.</param>
     /// <param name="state">What they are from now on.</param>
     /// <param name="until">Those that expire before it, microseconds since 1970.</param>
@@ -99,13 +99,13 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
             return due.Count;
         });
 
-    /// <summary>Ends all that waits below a number: nobody can open it any more.</summary>
+    /// <summary>Ends all waiting envelopes with a lower number, because nobody can open them any more.</summary>
     public async Task DeleteAsync(string plane, long below)
     {
         while (await EndAsync(plane, EnvelopeState.Deleted, long.MaxValue, below, Batch) == Batch) { }
     }
 
-    /// <summary>Planes that have envelopes whose time is over.</summary>
+    /// <summary>Returns the planes that have envelopes whose time is over.</summary>
     public ValueTask<List<string>> OverdueAsync(int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -122,7 +122,7 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
             )
         );
 
-    /// <summary>The envelopes behind a number that wait, in their order, without their bytes.</summary>
+    /// <summary>Returns the waiting envelopes behind a number, in their order, without their bytes.</summary>
     public ValueTask<List<WaitingEnvelope>> WaitingAsync(string plane, long after, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -138,7 +138,7 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
             )
         );
 
-    /// <summary>The bytes to send; null when it does not wait any more.</summary>
+    /// <summary>Returns the bytes to send, or null when the envelope no longer waits.</summary>
     public ValueTask<byte[]?> FrameAsync(string plane, long seq) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(
@@ -149,7 +149,7 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
             )
         );
 
-    /// <summary>Envelopes that are gone, of which the plane was not told.</summary>
+    /// <summary>Returns envelopes that are gone and of which the plane was not told.</summary>
     public ValueTask<List<SettledAnswer>> GoneAsync(string plane, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -168,7 +168,7 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
             return seqs.Count;
         });
 
-    /// <summary>The smallest number that waits, and when it came; null when none does.</summary>
+    /// <summary>Returns the smallest waiting number and its arrival; null when none waits.</summary>
     public ValueTask<(long Seq, long ReceivedAt)?> OldestAsync(string plane) =>
         database.ReadAsync(tx =>
             tx.FirstAsync<(long, long)?>(
@@ -181,7 +181,7 @@ internal sealed class EnvelopeStore(Database database, RelayIdentity identity)
             )
         );
 
-    /// <summary>When the oldest that waits for any plane came, by when it expires; null when none does.</summary>
+    /// <summary>Returns when the waiting envelope that expires first had arrived; null when none waits.</summary>
     public ValueTask<long?> OldestOfAllAsync() =>
         database.ReadAsync(tx =>
             tx.FirstAsync<long?>(

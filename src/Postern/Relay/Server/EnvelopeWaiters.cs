@@ -4,8 +4,8 @@ using Postern.Storage;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// Those who wait for the answers of planes. Each looks when its envelope's commit is announced, and once a second by
-/// itself: a hint may be lost, another node may have taken the answer.
+/// The callers that wait for the answers of planes. Each reads its row when a commit for its envelope is announced, and
+/// also once a second: a hint may be lost, or another node may have taken the answer.
 /// </summary>
 internal sealed class EnvelopeWaiters(
     Database database,
@@ -20,11 +20,12 @@ internal sealed class EnvelopeWaiters(
     private readonly Lock _gate = new();
     private int _all;
 
-    /// <summary>How many wait on this node.</summary>
+    /// <summary>How many callers wait on this node.</summary>
     public int Count => Volatile.Read(ref _all);
 
     /// <summary>
-    /// The answer; null when the time is over, or too many wait already: it is stored, and its receipt will tell.
+    /// Returns the answer, or null when the time is over or too many wait already. The request is stored in any case,
+    /// and its receipt shows the answer.
     /// </summary>
     /// <param name="plane">Whose.</param>
     /// <param name="seq">The envelope's number.</param>
@@ -72,7 +73,7 @@ internal sealed class EnvelopeWaiters(
             }
             catch (StorageUnavailableException)
             {
-                // It is stored: whoever cannot look tells that.
+                // The request is stored, so a failed read is answered like a wait that is over.
             }
             var left = time - life.Clock.GetElapsedTime(began);
             if (left <= TimeSpan.Zero || life.Stopping.IsCancellationRequested)
@@ -83,7 +84,7 @@ internal sealed class EnvelopeWaiters(
             }
             catch (OperationCanceledException) when (!gone.IsCancellationRequested)
             {
-                // The server is going down: one more look, and that is the answer.
+                // The server stops: read once more, and answer with the result.
             }
         }
     }

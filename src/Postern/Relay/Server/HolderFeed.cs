@@ -1,8 +1,8 @@
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// What one connection offers while it holds its plane: it knows what waits, and gives the next that may go out. Begun
-/// anew, it looks from the first again: what another holder was offered is offered here too.
+/// The envelopes that one connection offers while it holds its plane. When it begins again, it reads from the first
+/// number again, so it also offers what another holder was offering.
 /// </summary>
 internal sealed class HolderFeed(string plane, EnvelopeStore envelopes)
 {
@@ -20,14 +20,14 @@ internal sealed class HolderFeed(string plane, EnvelopeStore envelopes)
         }
     }
 
-    /// <summary>One is answered or gone: there is room for another.</summary>
+    /// <summary>An envelope was answered or is gone, so there is room for another.</summary>
     public void Done(long seq)
     {
         lock (_gate)
             _offers.Done(seq);
     }
 
-    /// <summary>The bytes of the next; null when nothing may go out now.</summary>
+    /// <summary>Returns the bytes of the next envelope, or null when none may be sent now.</summary>
     public async Task<byte[]?> NextAsync()
     {
         while (true)
@@ -39,12 +39,12 @@ internal sealed class HolderFeed(string plane, EnvelopeStore envelopes)
                 return null;
             if (await envelopes.FrameAsync(plane, next.Seq) is { } frame)
                 return frame;
-            // It was answered on another way, or has expired.
+            // The envelope was answered through another connection, or has expired.
             Done(next.Seq);
         }
     }
 
-    /// <summary>Learns what has come since the last time.</summary>
+    /// <summary>Reads what has come since the last time.</summary>
     public async Task LoadAsync()
     {
         while (true)
@@ -59,7 +59,7 @@ internal sealed class HolderFeed(string plane, EnvelopeStore envelopes)
             var found = await envelopes.WaitingAsync(plane, last, Page);
             lock (_gate)
             {
-                // Begun anew meanwhile: what was found is behind what must be found first.
+                // It began again meanwhile: what was found here comes after what must be read first.
                 if (begun != _begun)
                     continue;
                 foreach (var envelope in found)
@@ -70,7 +70,7 @@ internal sealed class HolderFeed(string plane, EnvelopeStore envelopes)
         }
     }
 
-    /// <summary>Envelopes that are gone, of which the plane was not told.</summary>
+    /// <summary>Returns envelopes that are gone and of which the plane was not told.</summary>
     public ValueTask<List<SettledAnswer>> GoneAsync() => envelopes.GoneAsync(plane, Page);
 
     public async Task ToldAsync(IReadOnlyList<SettledAnswer> gone)

@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Relay.Server;
 
-/// <summary>A code is asked for.</summary>
+/// <summary>A request for a new code.</summary>
 internal sealed record MakeRelayCode(
     [Text("What the plane is called at this relay.", 1, NewCode.LongestName)] string Name,
     [Whole("How long the code is valid.", 1, 86_400)] long? ForSeconds,

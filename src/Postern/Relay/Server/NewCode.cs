@@ -1,10 +1,10 @@
 namespace Postern.Relay.Server;
 
-/// <summary>A code that is to be made.</summary>
+/// <summary>A code to be made.</summary>
 /// <param name="Plane">Of a plane that has lost its keys; null: of a new one.</param>
 internal sealed record NewCode(string Name, TimeSpan ValidFor, long? Envelopes, long? Bytes, string? Plane)
 {
-    /// <summary>How long one is valid at most, and without being told.</summary>
+    /// <summary>The longest validity of a code, and its default.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromHours(24);
     public static readonly TimeSpan Standard = TimeSpan.FromMinutes(15);
 

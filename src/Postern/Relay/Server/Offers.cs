@@ -10,7 +10,7 @@ namespace Postern.Relay.Server;
 /// </summary>
 internal sealed class Offers
 {
-    /// <summary>Envelopes that are known here before they are sent, without their bytes.</summary>
+    /// <summary>The most envelopes that are known here before they are sent, without their bytes.</summary>
     public const int Most = 20_000;
 
     private readonly Dictionary<string, LaneState> _lanes = new(StringComparer.Ordinal);
@@ -26,10 +26,10 @@ internal sealed class Offers
     /// <summary>The highest number that was added.</summary>
     public long Last { get; private set; }
 
-    /// <summary>Those that were not taken yet.</summary>
+    /// <summary>Envelopes that were not taken yet.</summary>
     public int Waiting { get; private set; }
 
-    /// <summary>Those that were taken and are not done.</summary>
+    /// <summary>Envelopes that were taken and are not done.</summary>
     public IReadOnlyCollection<WaitingEnvelope> Open => _open.Values;
 
     public void Clear()
@@ -52,13 +52,13 @@ internal sealed class Offers
         GiveTurn(lane);
     }
 
-    /// <summary>Takes the next; null when there is none, or too much is unanswered.</summary>
+    /// <summary>Takes the next envelope. Returns null when there is none, or when too much is unanswered.</summary>
     public WaitingEnvelope? Next()
     {
         if (NextLane() is not { } lane)
             return null;
         var envelope = lane.Waiting.Peek();
-        // One that is larger than all that may be open goes alone.
+        // An envelope larger than the whole limit is sent alone.
         if (_open.Count > 0 && _openBytes + envelope.Size > RelayLimits.OpenBytes)
             return null;
         lane.Turn!.Dequeue();
@@ -72,7 +72,7 @@ internal sealed class Offers
         return envelope;
     }
 
-    /// <summary>One is answered or gone.</summary>
+    /// <summary>Records that an envelope was answered or is gone.</summary>
     public void Done(long seq)
     {
         if (!_open.Remove(seq, out var envelope))

@@ -6,9 +6,9 @@ using Postern.Relay.Protocol;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// Questions to people: they are opened here while the server that asks is away, and answered here. Both are sealed by
-/// the secret of the link, which is not sent here. What a page's id alone opens is bytes; an answer that is not sealed
-/// by the secret is refused by the server that asks.
+/// Questions to people: they can be opened and answered here while the server that asks is away. Questions and answers
+/// are sealed with the secret of the link, which is never sent here. The page's id alone gives access to nothing but
+/// sealed bytes. The server that asks refuses an answer that is not sealed with the secret.
 /// </summary>
 internal sealed class PageRoutes(ArrivalRates rates, RelayPlaneStore planes, PageStore pages, Arrivals arrivals)
 {
@@ -40,7 +40,7 @@ internal sealed class PageRoutes(ArrivalRates rates, RelayPlaneStore planes, Pag
         return Reply.Ok(SealedPageView.Of(found.At.Plane.Plane, found.Page, found.Stored));
     }
 
-    /// <summary>Stores, then waits: nothing of the request's body is held while it waits.</summary>
+    /// <summary>Stores, then waits. Nothing of the request's body is held while it waits.</summary>
     private async Task<IResult> Answer(HttpContext http)
     {
         if ((await StoreAsync(http)).Try(out var taken, out var refusal))
@@ -64,7 +64,7 @@ internal sealed class PageRoutes(ArrivalRates rates, RelayPlaneStore planes, Pag
             fields.Fault("sealed", "must be base64url");
         if (fields.Refusal() is { } wrong)
             return wrong;
-        // Somebody was faster, or its time is over: how it ended is sealed in the page itself.
+        // Another person was faster, or the time is over. The sealed page shows how the question ended.
         if (found.Stored.EndedAt is not null)
             return new Refusal(410, "The question has ended: read the page again", "page_ended");
         var (plane, page) = (found.At.Plane.Plane, found.Page);
@@ -81,11 +81,11 @@ internal sealed class PageRoutes(ArrivalRates rates, RelayPlaneStore planes, Pag
     }
 
     /// <summary>
-    /// The page of the path: what is unknown, removed, and of a plane that is none or was revoked look alike.
+    /// Finds the page of the path. An unknown or removed page looks like that of an unknown or revoked plane.
     /// </summary>
     private async Task<Checked<Found>> FindAsync(HttpContext http)
     {
-        // Pages are opened from whatever origin serves the script; nobody is signed in anywhere.
+        // Any origin may serve the script, so pages can be read from every origin. Nobody is signed in here.
         http.Response.Headers.AccessControlAllowOrigin = "*";
         var plane = (string)http.Request.RouteValues["plane"]!;
         var page = (string)http.Request.RouteValues["page"]!;

@@ -4,27 +4,27 @@ using Postern.Storage;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// Questions to people, sealed by their planes. What always holds: a version that the relay has is never replaced by a
-/// lower one; a plane's open questions, with their bytes, and its ended ones are counted in the transaction that
-/// changes them, under the lock of their row. An ended question is kept for a while, so that who opens it late learns
-/// how it ended; of more than <see cref="MostEnded"/> the oldest go.
+/// Questions to people, sealed by their planes. A stored version is never replaced by a lower one. A plane's open
+/// questions with their bytes, and its ended ones, are counted under the lock of the plane's row, in the transaction
+/// that changes them. An ended question is kept for a while, so that a person who opens it late learns how it ended.
+/// When there are more than <see cref="MostEnded"/>, the oldest are removed.
 /// </summary>
 internal sealed class PageStore(Database database)
 {
-    /// <summary>Ended questions of one plane.</summary>
+    /// <summary>The most ended questions of one plane that are kept.</summary>
     public const int MostEnded = 10_000;
 
-    /// <summary>Questions that are removed in one transaction.</summary>
+    /// <summary>The most questions that one transaction removes.</summary>
     private const int Batch = 200;
 
-    /// <summary>No question is open longer: what a plane says beyond it is cut.</summary>
+    /// <summary>The longest time for which a question is open. A later end is cut to it.</summary>
     private const long Longest = 366L * 86_400_000_000;
 
     /// <summary>Stores a question, or a newer version of it.</summary>
     /// <returns>The version that the relay has now; 0 when it has no room for it.</returns>
     public async Task<long> PutAsync(string plane, PageHead head, byte[] text, long retention)
     {
-        // Told once more, as after each reconnect, it costs no write.
+        // Planes send their questions after each reconnect; a question that is already here costs no write.
         var there = await database.ReadAsync(tx => LookAsync(tx, plane, head.Page));
         if (there is not null && there.Version >= head.Version)
             return there.Version;
@@ -44,7 +44,7 @@ internal sealed class PageStore(Database database)
         });
     }
 
-    /// <summary>Ends a question; nothing is kept of it where there is no word of how.</summary>
+    /// <summary>Ends a question. Nothing of it is kept when the plane sends no outcome.</summary>
     /// <returns>The version that the relay has now.</returns>
     public Task<long> EndAsync(string plane, PageEndHead head, byte[] text, long retention) =>
         database.WriteAsync(async tx =>
@@ -71,7 +71,7 @@ internal sealed class PageStore(Database database)
     public ValueTask<StoredPage?> FindAsync(string plane, string page) =>
         database.ReadAsync(tx => FindAsync(tx, plane, page));
 
-    /// <summary>Removes what was kept long enough.</summary>
+    /// <summary>Removes questions whose time is over.</summary>
     public async Task SweepAsync(CancellationToken stop)
     {
         for (var removed = Batch; removed == Batch && !stop.IsCancellationRequested; )
@@ -89,7 +89,7 @@ internal sealed class PageStore(Database database)
         }
     }
 
-    /// <summary>Removes all of a plane: nobody can open it any more.</summary>
+    /// <summary>Removes all questions of a plane, because nobody can open them any more.</summary>
     public async Task RemoveAllAsync(string plane)
     {
         List<string> some;
@@ -181,7 +181,7 @@ internal sealed class PageStore(Database database)
             plane
         );
 
-    /// <summary>What a plane has, under the lock of its row.</summary>
+    /// <summary>The counts of a plane, read under the lock of its row.</summary>
     private static async ValueTask<PageRoom> LockAsync(Tx tx, string plane)
     {
         await tx.ExecuteAsync(

@@ -1,6 +1,6 @@
 namespace Postern.Relay.Server;
 
-/// <summary>Where an envelope was put.</summary>
+/// <summary>The result of storing an envelope.</summary>
 /// <param name="Why">Null when it is on disk, and otherwise why it is not.</param>
 /// <param name="Seq">Its number.</param>
 /// <param name="Id">Its id.</param>

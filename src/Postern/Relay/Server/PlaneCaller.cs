@@ -2,10 +2,10 @@ using Postern.Relay.Protocol;
 
 namespace Postern.Relay.Server;
 
-/// <summary>A plane that has proved who it is.</summary>
+/// <summary>A plane that has proved its identity.</summary>
 internal sealed record PlaneCaller(RelayPlane Plane, PlaneAuthorization Asked)
 {
-    /// <summary>The keys that sign for a plane now: during a rotation two.</summary>
+    /// <summary>The keys with which a plane may sign now: two during a rotation.</summary>
     public static P256PublicKey[] KeysOf(RelayPlane plane, long now)
     {
         var sign = P256PublicKey.TryParse(plane.SignKey)!;

@@ -7,12 +7,13 @@ using Postern.Storage;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// One connection of a plane, until it ends. Four loops side by side: one receives, one commits answers, one sends, one
-/// looks after its life: whether the other side is heard, whether it was replaced or revoked, whether it holds the
-/// plane. Only the sending loop sends envelopes, and only while the lease is this connection's.
+/// One connection of a plane, until it ends. Four loops run side by side: one receives, one commits answers, one sends,
+/// and one watches the connection: whether the other side is alive, whether the connection was replaced or its plane
+/// revoked, whether it holds the plane. Only the sending loop sends envelopes, and only while this connection has the
+/// lease.
 ///
-/// What always holds: an answer is told as settled after its commit. On a crash of this node the lease runs out and the
-/// next connection is offered what is unanswered, byte for byte.
+/// An answer is reported as settled only after its commit. When this node crashes, the lease ends, and the next
+/// connection is offered what is unanswered, with the same bytes.
 /// </summary>
 internal sealed class PlaneConnection(
     ConnectionRow row,
@@ -46,12 +47,12 @@ internal sealed class PlaneConnection(
 
     public PlaneLink Link => link;
 
-    /// <summary>Runs it from its first frame to its end.</summary>
+    /// <summary>Runs the connection from its first frame to its end.</summary>
     /// <param name="plane">As it was when the connection was let in.</param>
     /// <param name="nonce">Of the handshake.</param>
     public async Task RunAsync(RelayPlane plane, string nonce)
     {
-        // Whoever asked for the connection may be gone: it goes on, and is put down in order.
+        // The request that opened the connection may be cancelled; the connection still ends in order.
         StorageUse.Begin(new StorageUse(Asker.Loop));
         SetPlane(plane);
         RelayMeter.Connected(row.Transport, 1);
@@ -73,7 +74,7 @@ internal sealed class PlaneConnection(
         }
         catch (Exception fault) when (PlaneLink.IsCut(fault))
         {
-            // The other side was gone before it was greeted.
+            // The other side ended before it was greeted.
         }
         finally
         {
@@ -84,7 +85,7 @@ internal sealed class PlaneConnection(
         }
     }
 
-    /// <summary>Ends with the other loops, whatever becomes of it.</summary>
+    /// <summary>It ends with the other loops, even when this fails.</summary>
     private async Task UntilEndAsync(Func<CancellationToken, Task> loop)
     {
         try
@@ -93,7 +94,7 @@ internal sealed class PlaneConnection(
         }
         catch (Exception fault) when (PlaneLink.IsCut(fault))
         {
-            // The link was cut, or another loop has ended it.
+            // The link broke, or another loop has ended it.
         }
         catch (Exception fault) when (fault is not OutOfMemoryException)
         {
@@ -105,23 +106,23 @@ internal sealed class PlaneConnection(
         }
     }
 
-    // What comes.
+    // Receiving.
 
     private async Task ReceiveAsync(CancellationToken stop)
     {
-        // What comes behind a frame that was refused is passed over, until the other side has closed too.
+        // Frames behind a refused one are ignored until the other side has closed too.
         while (await link.ReceiveAsync(stop) is { } bytes)
             if (!stop.IsCancellationRequested && !await TakeAsync(bytes, stop))
                 await _end.CancelAsync();
     }
 
-    /// <summary>False: the connection ends.</summary>
+    /// <summary>Returns false when the connection ends.</summary>
     private async Task<bool> TakeAsync(ReadOnlyMemory<byte> bytes, CancellationToken stop)
     {
         var read = Frame.Read(bytes, RelaySignature.ToRelay, _keys);
         if (read.Fault == FrameFault.BadSignature && await stores.Planes.FindAsync(row.Plane) is { } plane)
         {
-            // The plane may have other keys since.
+            // The plane may have got other keys in the meantime.
             SetPlane(plane);
             read = Frame.Read(bytes, RelaySignature.ToRelay, _keys);
         }
@@ -154,13 +155,13 @@ internal sealed class PlaneConnection(
         if (await stores.Told.TakeAsync(row.Plane, frame) is not { } kept)
             return await RefuseAsync(CloseCode.Protocol, PlaneTold.Malformed(frame.Head));
         Say(kept);
-        // A list is large: one plane that sends nothing else must not keep the disk from the others.
+        // A list is large: a plane that sends nothing but lists must not take the disk from the others.
         if (frame.Head is DoorsHead)
             await Task.Delay(BetweenLists, life.Clock, stop);
         return true;
     }
 
-    /// <summary>It ends soon: whatever comes from now on goes to another connection.</summary>
+    /// <summary>The connection ends soon, so new envelopes go to another one.</summary>
     private async Task<bool> LeaveAsync()
     {
         _isLeaving = true;
@@ -175,7 +176,7 @@ internal sealed class PlaneConnection(
         return false;
     }
 
-    // What was answered.
+    // Committing answers.
 
     private async Task SettleAsync(CancellationToken stop)
     {
@@ -212,7 +213,7 @@ internal sealed class PlaneConnection(
         }
     }
 
-    // What goes out.
+    // Sending.
 
     private void Say(FrameHead head) => _said.Writer.TryWrite(head);
 
@@ -221,7 +222,7 @@ internal sealed class PlaneConnection(
         var pingedAt = life.Clock.GetTimestamp();
         while (true)
         {
-            // Also between envelopes: it tells how many wait.
+            // This also runs between envelopes, because it tells how many wait.
             if (life.Clock.GetElapsedTime(pingedAt) >= RelayLimits.Ping)
             {
                 pingedAt = life.Clock.GetTimestamp();
@@ -235,7 +236,7 @@ internal sealed class PlaneConnection(
             }
             catch (StorageUnavailableException)
             {
-                // It is offered when the database is back.
+                // The envelope is offered again when the database is back.
             }
             if (!sent)
                 await _toSend.WaitAsync(Look, life.Clock, stop);
@@ -272,7 +273,7 @@ internal sealed class PlaneConnection(
         return sent;
     }
 
-    /// <summary>Envelopes that will never come, so that nobody takes them for lost.</summary>
+    /// <summary>Tells the plane which envelopes will never come, so that it does not miss them.</summary>
     private async Task<bool> TellGoneAsync(CancellationToken stop)
     {
         var gone = await _feed.GoneAsync();
@@ -284,7 +285,7 @@ internal sealed class PlaneConnection(
         return true;
     }
 
-    // Its life.
+    // Watching.
 
     private async Task LiveAsync(CancellationToken stop)
     {
@@ -314,7 +315,7 @@ internal sealed class PlaneConnection(
         }
     }
 
-    /// <summary>Looks whether the connection is still wanted, and renews what it holds.</summary>
+    /// <summary>Checks whether the connection is still wanted, and renews what it holds.</summary>
     private async Task<bool> StaysAsync()
     {
         var (isThere, isRevoked) = await stores.Connections.LookAsync(row.Plane, row.Connection);
@@ -332,7 +333,7 @@ internal sealed class PlaneConnection(
         if (await stores.Planes.FindAsync(row.Plane) is not { } plane)
             return false;
         SetPlane(plane);
-        // Whoever stands by tries only where there is nobody: a try is a write.
+        // A standby tries to take over only when no connection holds the plane, because each try is a write.
         var isFree = _isHolder || plane.Holder is null || plane.HolderUntil < database.Now;
         var holds = !_isLeaving && isFree && await HoldAsync();
         if (holds != _isHolder)
@@ -361,7 +362,7 @@ internal sealed class PlaneConnection(
         return holds;
     }
 
-    /// <summary>The server stops: the plane makes another connection, if it can, before this one ends.</summary>
+    /// <summary>The server stops. If it can, the plane opens another connection before this one ends.</summary>
     private async Task DrainAsync()
     {
         await LeaveAsync();

@@ -3,7 +3,7 @@ using Postern.Relay.Protocol;
 
 namespace Postern.Relay.Server;
 
-/// <summary>The doors of a plane, found by the path as it was spelt: nothing is decoded.</summary>
+/// <summary>The doors of a plane, found by the path as it was sent: nothing is decoded.</summary>
 internal sealed class PlaneDoors
 {
     private readonly FrozenDictionary<string, DoorEntry> _exact;
@@ -19,7 +19,7 @@ internal sealed class PlaneDoors
         _patterns = [.. doors.Where(d => d.Path.Contains('*', StringComparison.Ordinal)).Take(MostPatterns)];
     }
 
-    /// <summary>Doors whose path holds a star are tried one after the other.</summary>
+    /// <summary>Doors whose path contains a star are tried one after the other.</summary>
     public const int MostPatterns = 64;
 
     public static PlaneDoors None { get; } = new(0, []);

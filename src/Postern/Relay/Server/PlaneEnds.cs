@@ -4,7 +4,7 @@ using Postern.Storage;
 
 namespace Postern.Relay.Server;
 
-/// <summary>What changes a plane as a whole: its keys, its bounds, its end.</summary>
+/// <summary>Changes a plane as a whole: its keys, its limits, its end.</summary>
 internal sealed class PlaneEnds(
     Database database,
     RelayPlaneStore planes,
@@ -13,7 +13,7 @@ internal sealed class PlaneEnds(
     Projects projects
 )
 {
-    /// <summary>Other keys; false when the plane was revoked meanwhile.</summary>
+    /// <summary>Changes the keys. Returns false when the plane was revoked meanwhile.</summary>
     public async Task<bool> RotateAsync(string plane, RotatePlaneKeys keys, string address)
     {
         var audited = await OfRelayAsync(new AuditRow("", "relay.plane.rotated", "plane", plane, Address: address));
@@ -21,7 +21,7 @@ internal sealed class PlaneEnds(
         {
             if (await RelayPlaneStore.LockAsync(tx, plane) is not { RevokedAt: null } known)
                 return false;
-            // Said again, because its answer was lost, it changes nothing: the old key keeps its time.
+            // The plane repeats this when it missed the answer. Nothing changes then, and the old key keeps its time.
             if (known.SignKey == keys.Sign && known.OpenKey == keys.Open)
                 return true;
             await RelayPlaneStore.SetKeysAsync(tx, known, keys.Sign, keys.Open, isLost: false);
@@ -34,7 +34,9 @@ internal sealed class PlaneEnds(
     public async Task<bool> SetQuotaAsync(string plane, long? count, long? bytes, AuditRow audited) =>
         await planes.SetQuotaAsync(plane, count, bytes, await OfRelayAsync(audited));
 
-    /// <summary>Ends a plane's access, and deletes what waits for it; false when there is no such plane.</summary>
+    /// <summary>
+    /// Ends a plane's access, and deletes its waiting envelopes. Returns false when there is no such plane.
+    /// </summary>
     /// <param name="plane">Its id.</param>
     /// <param name="keepsBacklog">What waits is kept until it expires.</param>
     /// <param name="audited">Its row of the audit, but for the project.</param>

@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Relay.Server;
 
-/// <summary>What a connection tells its plane of how it stands here: at first, and now and then.</summary>
+/// <summary>The frames that tell a plane its state at this relay: at the start, and now and then.</summary>
 internal sealed class PlaneGreeting(ConnectionRow row, PlaneStores stores, RelayIdentity identity, Database database)
 {
     private long _pings;
@@ -34,7 +34,7 @@ internal sealed class PlaneGreeting(ConnectionRow row, PlaneStores stores, Relay
         };
     }
 
-    /// <summary>Life, the time, and how full the backlog is; while the database is away only the first two.</summary>
+    /// <summary>Returns a ping with the time and the backlog. Without the database, it has no backlog.</summary>
     public async Task<PingHead> PingAsync()
     {
         var ping = new PingHead(++_pings, database.Now / 1000);

@@ -6,8 +6,8 @@ using Postern.Storage;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// Whether a request to the relay is a plane's: known, not revoked, signed by its key for this relay, of now, and not
-/// seen before. What is refused is signed, so that the plane knows that it is the relay which refuses.
+/// Checks that a request to the relay comes from a plane: known, not revoked, signed with its key for this relay,
+/// recent, and not seen before. A refusal is signed, so that the plane knows that the relay itself refuses.
 /// </summary>
 internal sealed class PlaneHandshakes(
     Database database,

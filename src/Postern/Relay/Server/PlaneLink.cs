@@ -1,7 +1,7 @@
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// The way to one node of a plane: a WebSocket, or polls. One sends at a time; whatever arrives is life.
+/// The link to one node of a plane: a WebSocket, or polls. One thread sends at a time. Whatever arrives counts as life.
 /// </summary>
 internal abstract class PlaneLink(TimeProvider clock)
 {
@@ -10,23 +10,23 @@ internal abstract class PlaneLink(TimeProvider clock)
     /// <summary>One of <see cref="ConnectionRow"/>.</summary>
     public abstract string Transport { get; }
 
-    /// <summary>How long nothing has come.</summary>
+    /// <summary>How long ago something last arrived.</summary>
     public TimeSpan Silence => Clock.GetElapsedTime(Interlocked.Read(ref _heardAt));
 
     protected TimeProvider Clock { get; } = clock;
 
     public void Heard() => Interlocked.Exchange(ref _heardAt, Clock.GetTimestamp());
 
-    /// <summary>Sends a frame; it returns when there is room for the next.</summary>
+    /// <summary>Sends a frame. It returns when there is room for the next one.</summary>
     public abstract Task SendAsync(byte[] frame, CancellationToken stop);
 
-    /// <summary>The next frame; null when the other side has ended.</summary>
+    /// <summary>Returns the next frame, or null when the other side has ended the connection.</summary>
     public abstract Task<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken stop);
 
-    /// <summary>Ends it, and says why if that can still be said.</summary>
+    /// <summary>Ends the connection, and sends the reason if that is still possible.</summary>
     public abstract Task CloseAsync(int code, string reason);
 
-    /// <summary>Whether a fault says no more than that the other side, or this one, has ended.</summary>
+    /// <summary>Returns whether a fault only means that one of the sides has ended the connection.</summary>
     public static bool IsCut(Exception fault) =>
         fault
             is OperationCanceledException

@@ -1,6 +1,6 @@
 namespace Postern.Relay.Server;
 
-/// <summary>What a connection reads and writes.</summary>
+/// <summary>The stores that a connection uses.</summary>
 internal sealed record PlaneStores(
     RelayPlaneStore Planes,
     EnvelopeStore Envelopes,

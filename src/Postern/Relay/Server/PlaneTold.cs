@@ -3,12 +3,14 @@ using Postern.Settings;
 
 namespace Postern.Relay.Server;
 
-/// <summary>What a plane has the relay keep: its list of doors, its questions to people.</summary>
+/// <summary>Stores what a plane sends to be kept: its list of doors, its questions to people.</summary>
 internal sealed class PlaneTold(RelayPlaneStore planes, PageStore pages, PosternOptions options)
 {
     private long Retention => options.RelayServer.RetentionHours * 3_600_000_000L;
 
-    /// <summary>Keeps what a frame brings; null when it is malformed, or larger than a relay takes.</summary>
+    /// <summary>
+    /// Stores what a frame contains. Returns null when it is malformed, or larger than the relay accepts.
+    /// </summary>
     public async Task<KeptHead?> TakeAsync(string plane, Frame frame) =>
         frame.Head switch
         {
@@ -27,6 +29,6 @@ internal sealed class PlaneTold(RelayPlaneStore planes, PageStore pages, Postern
             _ => null,
         };
 
-    /// <summary>What stands in the audit of a frame that was not kept.</summary>
+    /// <summary>The text in the audit for a frame that was not stored.</summary>
     public static string Malformed(FrameHead head) => head is DoorsHead ? "doors_malformed" : "page_malformed";
 }

@@ -4,7 +4,8 @@ using Postern.Relay.Protocol;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// A plane that reaches no WebSocket: it fetches frames by requests that are held, and brings its own by others.
+/// The link to a plane that cannot use a WebSocket. It fetches frames with held requests, and sends its own with
+/// others.
 /// </summary>
 internal sealed class PollLink(TimeProvider clock) : PlaneLink(clock)
 {
@@ -15,7 +16,7 @@ internal sealed class PollLink(TimeProvider clock) : PlaneLink(clock)
     private readonly CancellationTokenSource _ended = new();
     private readonly SemaphoreSlim _taking = new(1, 1);
 
-    /// <summary>What the last poll took and its client may not have got.</summary>
+    /// <summary>The frames that the last poll took. Its client may not have received them.</summary>
     private List<byte[]> _unsure = [];
 
     public override string Transport => ConnectionRow.Poll;
@@ -38,7 +39,7 @@ internal sealed class PollLink(TimeProvider clock) : PlaneLink(clock)
         }
     }
 
-    /// <summary>Frames that the plane has brought; false when the connection has ended.</summary>
+    /// <summary>Takes frames that the plane has sent. Returns false when the connection has ended.</summary>
     public async Task<bool> BringAsync(IReadOnlyList<ReadOnlyMemory<byte>> frames, CancellationToken gone)
     {
         Heard();
@@ -56,8 +57,8 @@ internal sealed class PollLink(TimeProvider clock) : PlaneLink(clock)
     }
 
     /// <summary>
-    /// The frames for the plane, 1 MiB of them at most; none when none came for a while. Of two polls at once the
-    /// second waits for the first.
+    /// Returns the frames for the plane, at most 1 MiB, or none when none came for a while. Of two polls at the same
+    /// time, the second waits for the first.
     /// </summary>
     public async Task<List<byte[]>> FetchAsync(TimeSpan held, CancellationToken gone)
     {
@@ -85,7 +86,7 @@ internal sealed class PollLink(TimeProvider clock) : PlaneLink(clock)
         }
         catch (OperationCanceledException) when (!gone.IsCancellationRequested)
         {
-            // Nothing came.
+            // No frame came.
         }
         finally
         {
@@ -97,7 +98,7 @@ internal sealed class PollLink(TimeProvider clock) : PlaneLink(clock)
         return frames;
     }
 
-    /// <summary>The answer to a poll did not get through: the next poll gets it.</summary>
+    /// <summary>The answer to a poll was not delivered, so the next poll gets it.</summary>
     public async Task LostAsync(List<byte[]> frames)
     {
         await _taking.WaitAsync();

@@ -10,7 +10,9 @@ internal readonly record struct Preference(TimeSpan Wait, string? Applied)
 {
     private const int Longest = 55;
 
-    /// <summary>The first preference of these that can be read; what cannot is passed over, as the RFC says.</summary>
+    /// <summary>
+    /// Returns the first of these preferences that can be read. The others are ignored, as the RFC says.
+    /// </summary>
     public static Preference Of(StringValues prefer, TimeSpan standard)
     {
         foreach (var word in prefer.SelectMany(p => (p ?? "").Split(',', ';')).Select(p => p.Trim()))

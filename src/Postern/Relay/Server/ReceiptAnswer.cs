@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Relay.Server;
 
-/// <summary>A plane's answer, as its caller would have got it.</summary>
+/// <summary>The answer of a plane, as its caller would have received it.</summary>
 internal sealed record ReceiptAnswer(
     [Member("Its status.")] int Status,
     [Member("Its headers, by name.")] IReadOnlyDictionary<string, string> Headers,

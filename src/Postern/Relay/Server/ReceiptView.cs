@@ -4,7 +4,7 @@ using Postern.Http;
 
 namespace Postern.Relay.Server;
 
-/// <summary>What became of a stored request.</summary>
+/// <summary>The state of a stored request.</summary>
 internal sealed record ReceiptView(
     [Member("The stored request.")] string Envelope,
     [Word("Whether it was answered.", "stored", "answered", "expired")] string Status,
@@ -20,7 +20,7 @@ internal sealed record ReceiptView(
     public static ReceiptView Of(StoredAnswer found) =>
         new(
             found.Id,
-            // Deleted by the relay's owner: to the sender it is the same.
+            // The relay's owner has deleted it. For the sender there is no difference.
             found.State == EnvelopeState.Deleted
                 ? EnvelopeState.Expired
                 : found.State,

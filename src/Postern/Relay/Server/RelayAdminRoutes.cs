@@ -5,7 +5,7 @@ using Postern.Storage;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// What the owner of a relay does: codes, planes, their bounds and their end. The commands do the same.
+/// The routes for the owner of a relay: codes, planes, their limits and their end. The commands do the same.
 /// </summary>
 internal sealed class RelayAdminRoutes(
     Enrolments enrolments,

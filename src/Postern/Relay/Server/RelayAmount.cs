@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Relay.Server;
 
-/// <summary>Requests and their bytes.</summary>
+/// <summary>A number of requests, and their bytes.</summary>
 internal sealed record RelayAmount(
     [Member("How many requests.")] long Envelopes,
     [Member("How many bytes.")] long Bytes

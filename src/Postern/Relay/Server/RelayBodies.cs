@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Relay.Server;
 
-/// <summary>The record of a body that was read already, because the handshake is of its bytes.</summary>
+/// <summary>Reads the record of a body whose bytes are in memory already, because the handshake covers them.</summary>
 internal static class RelayBodies
 {
     public static Checked<T> Read<T>(HttpContext http, RequestBody body)

@@ -20,13 +20,13 @@ internal sealed partial class RelayConnections(
     private readonly ConcurrentDictionary<(string Plane, string Node), PlaneConnection> _polls = new();
     private long _unknown;
 
-    /// <summary>Microseconds that an envelope is kept.</summary>
+    /// <summary>How long an envelope is kept, in microseconds.</summary>
     public long Retention => options.RelayServer.RetentionHours * 3_600_000_000L;
 
-    /// <summary>Frames of kinds that this version does not know.</summary>
+    /// <summary>Counts frames of kinds that this version does not know.</summary>
     public long Unknown => Interlocked.Read(ref _unknown);
 
-    /// <summary>Runs a connection until it ends; false when the plane has too many.</summary>
+    /// <summary>Runs a connection until it ends. Returns false when the plane has too many.</summary>
     public async Task<bool> RunAsync(PlaneCaller caller, PlaneLink link, string address)
     {
         if (await BeginAsync(caller, link, address) is not { } connection)
@@ -36,7 +36,8 @@ internal sealed partial class RelayConnections(
     }
 
     /// <summary>
-    /// The connection that a node polls, which begins with its first poll; null when there are too many.
+    /// Returns the connection for a node that polls. It begins with the first poll. Returns null when there are too
+    /// many.
     /// </summary>
     public async Task<PollLink?> PollAsync(PlaneCaller caller, string address)
     {
@@ -51,11 +52,11 @@ internal sealed partial class RelayConnections(
         return link;
     }
 
-    /// <summary>The connection that a node polls now.</summary>
+    /// <summary>Returns the connection for a node that is polling now.</summary>
     public PollLink? Polled(PlaneCaller caller) =>
         _polls.TryGetValue((caller.Plane.Plane, caller.Asked.Node), out var there) ? there.Link as PollLink : null;
 
-    /// <summary>A frame that was none, or of another: told in the audit.</summary>
+    /// <summary>A frame that was malformed or signed by another key. It is written to the audit.</summary>
     public ValueTask RefusedAsync(ConnectionRow row, string why) => audit.RefusedAsync(row, why);
 
     public async Task EndAsync(ConnectionRow row)
@@ -66,7 +67,7 @@ internal sealed partial class RelayConnections(
         }
         catch (StorageUnavailableException)
         {
-            // Its lease and its row run out.
+            // Nothing is released here: the lease and the row expire.
         }
     }
 

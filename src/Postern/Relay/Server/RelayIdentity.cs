@@ -5,8 +5,8 @@ using Postern.Storage;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// Who this relay is: its id, and the keys that it signs with, one after the other. They are made at the first start,
-/// sealed under the master key, and the same on every node. A new key is announced before it signs.
+/// The identity of this relay: its id, and the keys that it signs with, one after the other. They are made at the first
+/// start, sealed under the master key, and the same on all nodes. A new key is announced before it signs.
 /// </summary>
 internal sealed class RelayIdentity(Database database, MasterKey master) : IDisposable
 {
@@ -14,14 +14,14 @@ internal sealed class RelayIdentity(Database database, MasterKey master) : IDisp
     public const long Announced = 7 * 86_400_000_000L;
     private const long ReadEvery = 30_000_000;
 
-    /// <summary>Keys that are shown; receipts of older ones are past every log's time.</summary>
+    /// <summary>The most keys that are shown. Receipts of older ones are older than any log.</summary>
     private const int Shown = 10;
 
     private readonly SemaphoreSlim _reading = new(1, 1);
     private Keys? _keys;
     private long _readAt;
 
-    /// <summary>The keys of this moment, read again each 30 s.</summary>
+    /// <summary>Returns the keys of this moment. They are read again every 30 s.</summary>
     public async ValueTask<Keys> KeysAsync()
     {
         if (_keys is { } kept && database.Now - Interlocked.Read(ref _readAt) < ReadEvery)
@@ -37,7 +37,7 @@ internal sealed class RelayIdentity(Database database, MasterKey master) : IDisp
         }
     }
 
-    /// <summary>Makes the key that signs after the present one.</summary>
+    /// <summary>Makes the key that will sign after the present one.</summary>
     /// <param name="now">At once: only planes that have heard of it before go on without being told.</param>
     public async Task<P256PublicKey> RotateAsync(bool now, string actor, string project)
     {
@@ -69,13 +69,13 @@ internal sealed class RelayIdentity(Database database, MasterKey master) : IDisp
         if (rows.Count == 0)
         {
             using var made = P256Key.Make();
-            // Of nodes that start together one makes the key.
+            // When several nodes start together, one of them makes the key.
             await database.WriteAsync(tx => InsertAsync(tx, 1, Id.New("rly", tx.Now), made, tx.Now));
             rows = await database.ReadAsync(ListAsync);
         }
         Interlocked.Exchange(ref _readAt, database.Now);
         var current = rows.First(r => r.SignsFrom <= database.Now);
-        // A key object is kept as long as it is the present one: others may be signing with it.
+        // The object of a key is reused while the key is current, because other threads may be signing with it.
         var key =
             _keys is { } before && before.Current.Public.Text == current.Public
                 ? before.Current

@@ -1,6 +1,6 @@
 namespace Postern.Relay.Server;
 
-/// <summary>What waits at a relay, at one moment.</summary>
+/// <summary>The requests that wait at a relay at one moment.</summary>
 /// <param name="Planes">Planes that are not revoked.</param>
 /// <param name="Count">Stored requests without an answer.</param>
 /// <param name="Bytes">Their bytes.</param>

@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Relay.Server;
 
-/// <summary>What a relay reports of itself.</summary>
+/// <summary>Metrics of a relay.</summary>
 internal static class RelayMeter
 {
     private static readonly Counter<long> Envelopes = Meters.Counter(
@@ -50,7 +50,7 @@ internal static class RelayMeter
         ),
     ];
 
-    /// <summary>Whether somebody reads what waits: only then is it asked for.</summary>
+    /// <summary>Whether somebody reads the metrics of waiting requests. The database is asked only then.</summary>
     public static bool IsRead => Array.Exists(Backlog, instrument => instrument.Enabled);
 
     public static void Measured(RelayMeasure measured) => _measured = measured;

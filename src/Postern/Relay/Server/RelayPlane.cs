@@ -3,8 +3,8 @@ using Postern.Relay.Protocol;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// A plane as the relay has it. What always holds: <see cref="NextSeq"/> is given away under the row's lock, so the
-/// numbers of a plane are dense and commit in their order; the counts are those of its stored envelopes.
+/// A plane as the relay stores it. <see cref="NextSeq"/> is given out under the row's lock, so the numbers of a plane
+/// have no gaps and commit in order. The counts are those of its stored envelopes.
 /// </summary>
 internal sealed record RelayPlane
 {
@@ -15,33 +15,38 @@ internal sealed record RelayPlane
     public string? OldSignKey { get; init; }
     public long? OldSignUntil { get; init; }
 
-    /// <summary>How many envelopes it may have stored, and how many bytes.</summary>
+    /// <summary>The limits of its backlog: envelopes and bytes.</summary>
     public required long Envelopes { get; init; }
     public required long Bytes { get; init; }
     public required long NextSeq { get; init; }
     public required long OpenCount { get; init; }
     public required long OpenBytes { get; init; }
 
-    /// <summary>Of them, those from networks that are not known.</summary>
+    /// <summary>How many of them come from networks that are not known.</summary>
     public required long UnknownCount { get; init; }
     public required long UnknownBytes { get; init; }
     public required long DoorsVersion { get; init; }
     public string? Holder { get; init; }
     public required long HolderUntil { get; init; }
 
-    /// <summary>When a connection was last known to hold it.</summary>
+    /// <summary>When a connection last held it.</summary>
     public required long HeldAt { get; init; }
     public required long CreatedAt { get; init; }
     public long? SeenAt { get; init; }
     public long? RevokedAt { get; init; }
 
-    /// <summary>Whether waiting for an answer makes sense: some connection holds it, or did ten seconds ago.</summary>
+    /// <summary>
+    /// Whether it makes sense to wait for an answer: a connection holds the plane, or did ten seconds ago.
+    /// </summary>
     public bool IsHeld(long now) => IsHeldNow(now) || HeldAt > now - 10_000_000;
 
     /// <summary>Whether a connection has its lease.</summary>
     public bool IsHeldNow(long now) => Holder is not null && HolderUntil > now;
 
-    /// <summary>Whether one more fits: of a lane, of the unknown, of all; a tenth is kept for decisions.</summary>
+    /// <summary>
+    /// Returns whether one more request fits: into the lane, into the share of unknown networks, into the whole. A
+    /// tenth is reserved for decisions.
+    /// </summary>
     /// <param name="room">What is to be stored.</param>
     /// <param name="lane">What its lane has stored.</param>
     public bool HasRoomFor(NewEnvelope room, (long Count, long Bytes) lane)
@@ -54,7 +59,7 @@ internal sealed record RelayPlane
         return room.IsKnown || (UnknownCount + 1 <= Envelopes / 4 && UnknownBytes + room.Size <= Bytes / 4);
     }
 
-    /// <summary>The same plane with more stored.</summary>
+    /// <summary>Returns the same plane with more stored.</summary>
     public RelayPlane With(BacklogChange more) =>
         this with
         {
@@ -70,6 +75,6 @@ internal sealed record RelayPlane
     /// <param name="oldest">When the oldest that waits came, in microseconds since 1970.</param>
     public BacklogSize Backlog(long? oldest) => new(OpenCount, OpenBytes, oldest / 1000);
 
-    /// <summary>Whether a lane could be at its half: only then is it counted.</summary>
+    /// <summary>Whether a lane could have reached its half. The lane is counted only then.</summary>
     public bool MayHaveFullLane(long size) => OpenCount + 1 > Envelopes / 2 || OpenBytes + size > Bytes / 2;
 }

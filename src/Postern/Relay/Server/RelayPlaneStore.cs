@@ -6,13 +6,13 @@ using Postern.Storage;
 
 namespace Postern.Relay.Server;
 
-/// <summary>The rows of planes: who they are, what they may store, who holds them.</summary>
+/// <summary>The rows of planes: their identity, their limits, and which connection holds them.</summary>
 internal sealed class RelayPlaneStore(Database database)
 {
-    /// <summary>How long a connection holds a plane without saying so again.</summary>
+    /// <summary>How long a connection holds a plane without renewing.</summary>
     public const long Lease = 15_000_000;
 
-    /// <summary>How long a plane's old key signs after a rotation.</summary>
+    /// <summary>How long a plane's old key may sign after a rotation.</summary>
     public const long OldKeySigns = 86_400_000_000;
 
     private const string Columns = """
@@ -28,7 +28,7 @@ internal sealed class RelayPlaneStore(Database database)
     public static ValueTask<RelayPlane?> FindAsync(Tx tx, string plane) =>
         tx.FirstAsync($"SELECT {Columns} FROM relay_plane WHERE plane = $1", Map, plane);
 
-    /// <summary>The plane, and whether a network is known to it.</summary>
+    /// <summary>Returns the plane, and whether it knows a network.</summary>
     public ValueTask<(RelayPlane? Plane, bool IsKnown)> FindAsync(string plane, string network) =>
         database.ReadAsync(async tx =>
             (
@@ -42,7 +42,7 @@ internal sealed class RelayPlaneStore(Database database)
             )
         );
 
-    /// <summary>The plane under its lock: whoever changes what is its holds it.</summary>
+    /// <summary>Returns the plane under its lock. Every change of a plane's data holds this lock.</summary>
     public static ValueTask<RelayPlane?> LockAsync(Tx tx, string plane) =>
         tx.FirstAsync($"SELECT {Columns} FROM relay_plane WHERE plane = $1{tx.ForUpdate}", Map, plane);
 
@@ -78,7 +78,7 @@ internal sealed class RelayPlaneStore(Database database)
             tx.Now
         );
 
-    /// <summary>Other keys, of which the old one signs for a while, or not at all when it was lost.</summary>
+    /// <summary>Changes the keys. The old one signs for a while, or no longer when it was lost.</summary>
     public static ValueTask<int> SetKeysAsync(Tx tx, RelayPlane plane, string sign, string open, bool isLost) =>
         tx.ExecuteAsync(
             """
@@ -93,7 +93,7 @@ internal sealed class RelayPlaneStore(Database database)
             isLost ? null : tx.Now + OldKeySigns
         );
 
-    /// <summary>Other bounds of the backlog; false when there is no such plane.</summary>
+    /// <summary>Changes the limits of the backlog. Returns false when there is no such plane.</summary>
     public Task<bool> SetQuotaAsync(string plane, long? envelopes, long? bytes, AuditRow audited) =>
         database.WriteAsync(async tx =>
         {
@@ -113,8 +113,8 @@ internal sealed class RelayPlaneStore(Database database)
         });
 
     /// <summary>
-    /// Ends a plane's access: its URLs are unknown from this commit on, and its connections close when they hear of it.
-    /// False when there is no such plane.
+    /// Ends a plane's access. Its URLs are unknown from this commit on, and its connections close when they learn of
+    /// it. Returns false when there is no such plane.
     /// </summary>
     public Task<bool> RevokeAsync(string plane, AuditRow audited) =>
         database.WriteAsync(async tx =>
@@ -136,7 +136,7 @@ internal sealed class RelayPlaneStore(Database database)
         });
 
     /// <summary>
-    /// Takes or renews the lease by which a connection holds its plane; false when another one has it.
+    /// Takes or renews the lease by which a connection holds its plane. Returns false when another connection has it.
     /// </summary>
     public Task<bool> HoldAsync(string plane, string connection) =>
         database.WriteAsync(async tx =>
@@ -153,7 +153,7 @@ internal sealed class RelayPlaneStore(Database database)
             ) > 0
         );
 
-    /// <summary>Whoever holds it does not any more.</summary>
+    /// <summary>Releases the plane, whichever connection holds it.</summary>
     public static ValueTask<int> ReleaseAsync(Tx tx, string plane) =>
         tx.ExecuteAsync("UPDATE relay_plane SET holder = NULL, holder_until = 0 WHERE plane = $1", plane);
 
@@ -190,7 +190,7 @@ internal sealed class RelayPlaneStore(Database database)
             numbers
         );
 
-    /// <summary>What waits for all planes.</summary>
+    /// <summary>Returns what waits for all planes.</summary>
     public ValueTask<(long Planes, long Count, long Bytes)> BacklogAsync() =>
         database.ReadAsync(tx =>
             tx.FirstAsync(
@@ -202,7 +202,7 @@ internal sealed class RelayPlaneStore(Database database)
             )
         );
 
-    /// <summary>A new list of doors; returns the version that is kept, which may be a higher one.</summary>
+    /// <summary>Stores a new list of doors. Returns the version that is kept, which may be a higher one.</summary>
     public Task<long> SetDoorsAsync(string plane, long version, byte[] doors) =>
         database.WriteAsync(async tx =>
         {
@@ -219,7 +219,7 @@ internal sealed class RelayPlaneStore(Database database)
             );
         });
 
-    /// <summary>The list of doors with its version.</summary>
+    /// <summary>Returns the list of doors with its version.</summary>
     public ValueTask<(long Version, byte[]? Doors)> DoorsAsync(string plane) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(

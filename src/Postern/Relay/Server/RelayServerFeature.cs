@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Relay.Server;
 
-/// <summary>Composes the relay: the doors of planes, their connections, their owner's routes.</summary>
+/// <summary>Composes the relay: the doors of planes, their connections, and the routes for its owner.</summary>
 internal static class RelayServerFeature
 {
     public static IServiceCollection AddRelayServer(this IServiceCollection services)

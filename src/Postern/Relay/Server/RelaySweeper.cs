@@ -4,7 +4,7 @@ using Postern.Storage;
 
 namespace Postern.Relay.Server;
 
-/// <summary>Ends envelopes whose time is over, and removes what was kept long enough.</summary>
+/// <summary>Ends envelopes whose time is over, and removes rows that were kept long enough.</summary>
 internal sealed class RelaySweeper(
     Database database,
     PlaneStores stores,
@@ -21,7 +21,7 @@ internal sealed class RelaySweeper(
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        // Before the first plane can connect.
+        // This runs before the first plane can connect.
         await stores.Connections.ForgetOfBeforeAsync();
         await base.StartAsync(cancellationToken);
     }
@@ -49,7 +49,7 @@ internal sealed class RelaySweeper(
         );
     }
 
-    /// <summary>What waits here, for whoever reads metrics: nobody does, and nothing is asked.</summary>
+    /// <summary>Measures what waits, for metrics. When nobody reads them, the database is not asked.</summary>
     private async Task MeasureAsync()
     {
         if (!RelayMeter.IsRead || database.Now - _measuredAt < MeasureEvery)

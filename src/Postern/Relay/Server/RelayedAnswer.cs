@@ -3,8 +3,8 @@ using Postern.Http;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// A plane's answer as the caller gets it. One origin serves many planes: nothing that one of them says may run in a
-/// browser, set a cookie, or be taken for a page of the relay.
+/// The answer of a plane as its caller gets it. One origin serves many planes, so an answer must not run in a browser,
+/// set a cookie, or look like a page of the relay.
 /// </summary>
 internal sealed class RelayedAnswer(StoredAnswer answer) : IResult
 {
@@ -50,7 +50,7 @@ internal sealed class RelayedAnswer(StoredAnswer answer) : IResult
             response.Headers[Passed[at]] = value;
     }
 
-    /// <summary>A type that no browser shows as a page; everything else is bytes.</summary>
+    /// <summary>A content type that no browser shows as a page. Everything else is sent as bytes.</summary>
     private static string TypeOf(IReadOnlyList<string[]> headers)
     {
         var given = headers.FirstOrDefault(h => h[0].Equals("Content-Type", StringComparison.OrdinalIgnoreCase));

@@ -4,12 +4,12 @@ using Postern.Http;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// Which headers of a request a relay passes on. What it could use again itself, it refuses to take; what belongs to
-/// the connection, to a proxy or to a session of a browser is dropped.
+/// Chooses the headers of a request that a relay passes on. A secret that the relay could use again makes it refuse the
+/// request. Headers of the connection, of a proxy or of a browser's session are dropped.
 /// </summary>
 internal static class RelayedHeaders
 {
-    /// <summary>Secrets that open a door by themselves.</summary>
+    /// <summary>Headers that contain a secret which opens a door without a signature.</summary>
     private static readonly string[] Bearers =
     [
         "X-API-Key",
@@ -41,7 +41,7 @@ internal static class RelayedHeaders
 
     private static readonly string[] DroppedPrefixes = ["Proxy-", "X-Forwarded-", "Postern-"];
 
-    /// <summary>Whoever sent one has shown it to the relay, and must make another.</summary>
+    /// <summary>The sender has shown this secret to the relay, so it must be replaced.</summary>
     public static Refusal NotRelayed { get; } =
         Refusal.BadRequest(
             "A secret that opens a door by itself does not cross a relay, which could use it again: sign the request, "
@@ -52,7 +52,7 @@ internal static class RelayedHeaders
             ShouldRetry = false,
         };
 
-    /// <summary>Whether a request holds a secret that a relay must not have.</summary>
+    /// <summary>Returns whether a request contains a secret that a relay must not see.</summary>
     public static bool HoldBearer(IHeaderDictionary headers) =>
         Array.Exists(Bearers, headers.ContainsKey)
         || headers.Authorization.Any(a =>
@@ -60,7 +60,7 @@ internal static class RelayedHeaders
             && (a.Contains("pst_", StringComparison.Ordinal) || a.Contains("eyJ", StringComparison.Ordinal))
         );
 
-    /// <summary>Pairs of name and value; those of one name in their order.</summary>
+    /// <summary>Returns pairs of name and value. Values of one name keep their order.</summary>
     public static List<string[]> Of(IHeaderDictionary headers, string identityHeader)
     {
         var named = headers

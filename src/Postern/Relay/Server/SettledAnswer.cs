@@ -1,5 +1,5 @@
 namespace Postern.Relay.Server;
 
-/// <summary>What the relay made of a plane's answer.</summary>
+/// <summary>How the relay settled a plane's answer.</summary>
 /// <param name="State">Answered: it is committed, now or before. Else the envelope is gone.</param>
 internal sealed record SettledAnswer(string Id, long Seq, string State);

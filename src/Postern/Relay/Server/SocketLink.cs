@@ -4,8 +4,8 @@ using Postern.Relay.Protocol;
 namespace Postern.Relay.Server;
 
 /// <summary>
-/// A WebSocket. Messages go out in fragments, so that a long one is life all the time that it takes; the framework's
-/// own pings are off, since they end a healthy slow link during one large message.
+/// A WebSocket. Messages are sent in fragments, so that a long one shows life during all its time. The framework's own
+/// pings are off, because they end a healthy slow link during one large message.
 /// </summary>
 internal sealed class SocketLink(WebSocket socket, TimeProvider clock) : PlaneLink(clock)
 {
@@ -40,7 +40,7 @@ internal sealed class SocketLink(WebSocket socket, TimeProvider clock) : PlaneLi
     public override async Task<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken stop)
     {
         using var message = new MemoryStream();
-        // A receive that is cancelled cuts the socket, and the reason why it was closed may be lost with it.
+        // Cancelling a receive cuts the socket, and the reason for closing may be lost.
         await using var ending = stop.Register(() => _ = AbortSoonAsync());
         while (true)
         {
@@ -64,7 +64,7 @@ internal sealed class SocketLink(WebSocket socket, TimeProvider clock) : PlaneLi
         }
     }
 
-    /// <summary>Takes what is still on its way, until the other side has closed too.</summary>
+    /// <summary>Receives what is still on its way, until the other side has closed too.</summary>
     private async Task<ReadOnlyMemory<byte>?> PassOverAsync()
     {
         _ = AbortSoonAsync();
@@ -99,7 +99,7 @@ internal sealed class SocketLink(WebSocket socket, TimeProvider clock) : PlaneLi
         }
         catch (Exception fault) when (fault is OperationCanceledException or WebSocketException or IOException)
         {
-            // Nothing gets through any more.
+            // Nothing can be sent any more.
             socket.Abort();
         }
     }

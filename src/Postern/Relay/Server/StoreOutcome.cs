@@ -1,6 +1,6 @@
 namespace Postern.Relay.Server;
 
-/// <summary>What became of a request that was to be stored.</summary>
+/// <summary>The result of storing a request.</summary>
 internal abstract record StoreOutcome
 {
     /// <summary>It is on disk.</summary>

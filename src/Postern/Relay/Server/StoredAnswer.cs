@@ -1,6 +1,6 @@
 namespace Postern.Relay.Server;
 
-/// <summary>What has become of an envelope.</summary>
+/// <summary>The state of an envelope, with its answer.</summary>
 /// <param name="State">One of <see cref="EnvelopeState"/>.</param>
 /// <param name="EndedAt">Microseconds since 1970, as <paramref name="ReceivedAt"/>; null while it is stored.</param>
 /// <param name="Headers">Pairs of name and value.</param>

@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Relay.Server;
 
-/// <summary>The same where answers stand under <c>data</c>.</summary>
+/// <summary>The same view for routes whose answers stand under <c>data</c>.</summary>
 internal sealed record StoredData(
     [Member("Always `Stored`.")] string Message,
     [Member("The stored request.")] string Envelope,

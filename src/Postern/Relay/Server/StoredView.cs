@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Relay.Server;
 
-/// <summary>What a caller is told whose request is stored and not answered yet.</summary>
+/// <summary>The answer to a caller whose request is stored and not answered yet.</summary>
 internal sealed record StoredView(
     [Member("Always `stored`.")] string Status,
     [Member("The stored request.")] string Envelope,

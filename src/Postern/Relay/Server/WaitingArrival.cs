@@ -9,7 +9,7 @@ internal sealed class WaitingArrival(NewEnvelope envelope, long retention)
 {
     private readonly byte[] _request = envelope.Request.ToBytes();
 
-    /// <summary>The key that was agreed on while it waited, until it was used: it seals once.</summary>
+    /// <summary>The key that was agreed on while the request waited. It seals once, then it is null.</summary>
     private MessageKey? _prepared;
 
     public NewEnvelope Envelope => envelope;
@@ -19,7 +19,9 @@ internal sealed class WaitingArrival(NewEnvelope envelope, long retention)
     public TaskCompletionSource<PlacedEnvelope> Outcome { get; } =
         new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Does what needs no number: outside of the transaction, for each request beside the others.</summary>
+    /// <summary>
+    /// Does the part that needs no number: outside of the transaction, for several requests at the same time.
+    /// </summary>
     public void Prepare()
     {
         if (P256PublicKey.TryParse(envelope.OpenKey) is { } open)
@@ -27,7 +29,7 @@ internal sealed class WaitingArrival(NewEnvelope envelope, long retention)
     }
 
     /// <summary>
-    /// The envelope as it is stored and sent. A transaction that is run again seals under another key.
+    /// Returns the envelope as it is stored and sent. When the transaction runs again, it seals with another key.
     /// </summary>
     /// <param name="open">The plane's key under its lock.</param>
     /// <param name="head">What names it.</param>

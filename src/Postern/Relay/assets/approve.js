@@ -248,23 +248,23 @@
         try {
           body = JSON.parse(told.answer.body);
         } catch {
-          // An answer without a sealed outcome: its status says enough.
+          // An answer without a sealed outcome: its status is enough.
         }
         return settle(told.answer?.status, body, nonce);
       }
-      // Held for a while when all is well; else not asked at once again.
+      // The relay holds this request for a while. After a fault, wait before the next try.
       if (performance.now() - began < 1000)
         await new Promise(resolve => setTimeout(resolve, 5000));
     }
   }
 
-  // The receipt, for as long as the tab is open: reloading goes on following it.
+  // The receipt, kept while the tab is open, so that a reload goes on following it.
 
   function remember(stored) {
     try {
       sessionStorage.setItem(page, JSON.stringify(stored));
     } catch {
-      // Nothing may be kept in this browser: the answer is stored all the same.
+      // This browser may not store anything. The answer is stored at the relay all the same.
     }
   }
 
