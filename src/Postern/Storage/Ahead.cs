@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Postern.Storage;
 
 /// <summary>
-/// The answer to a query that was asked ahead of its use (<see cref="Tx.FirstAhead{T}"/>), to be awaited where it is
-/// used. Several that are asked before the first is awaited share a round trip.
+/// The answer to a query that was asked before it is needed (<see cref="Tx.FirstAhead{T}"/>). It is awaited where it is
+/// used. Queries that are asked before the first is awaited share a round trip.
 /// </summary>
 internal sealed class Ahead<T>
 {
@@ -12,7 +12,7 @@ internal sealed class Ahead<T>
     private bool _isThere;
     private T? _answer;
 
-    /// <summary>One that is there already.</summary>
+    /// <summary>Wraps an answer that is there already.</summary>
     public Ahead(T answer) => Answer(answer);
 
     /// <param name="send">Sends the query with all that waits, and gives the answer.</param>

@@ -1,16 +1,14 @@
 namespace Postern.Storage;
 
-/// <summary>Who asks the database: each of the three has connections that the others cannot take.</summary>
+/// <summary>The three kinds of users of the database. Each has connections that the others cannot take.</summary>
 internal enum Asker
 {
-    /// <summary>
-    /// The server's own loops, and the commands beside it: all that is not said to be something else.
-    /// </summary>
+    /// <summary>The server's own loops and the commands: everything that does not declare another kind.</summary>
     Loop,
 
     /// <summary>A request.</summary>
     Request,
 
-    /// <summary>What must go on whatever holds up the others: readiness, and the look for changed keys.</summary>
+    /// <summary>Work that must go on when the others are held up: readiness, and the check for changed keys.</summary>
     Vital,
 }

@@ -1,9 +1,9 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// What a loop waits on between two looks: it looks again when it is told to, or by itself after a while. Told any
-/// number of times before it waits, it looks once. It holds nothing that must be given back, so telling one whose loop
-/// has ended does nothing.
+/// The signal that a loop waits for between two looks. The loop looks again when it is signalled, or by itself after a
+/// while. Several signals before a wait cause one look. It holds nothing that must be released, so signalling a loop
+/// that has ended does nothing.
 /// </summary>
 internal sealed class AsyncSignal
 {
@@ -11,7 +11,7 @@ internal sealed class AsyncSignal
 
     public void Set() => Volatile.Read(ref _told).TrySetResult();
 
-    /// <summary>Until it is told, or for <paramref name="atMost"/>.</summary>
+    /// <summary>Waits until it is signalled, or for <paramref name="atMost"/>.</summary>
     /// <exception cref="OperationCanceledException">The loop is to end.</exception>
     public async Task WaitAsync(TimeSpan atMost, TimeProvider clock, CancellationToken stop)
     {
@@ -22,12 +22,12 @@ internal sealed class AsyncSignal
             await Task.WhenAny(Task.Delay(atMost, clock, either.Token), told.Task);
             await either.CancelAsync();
         }
-        // What is told from here on is for the next wait; what was told until here, the look that follows sees.
+        // A signal from here on is for the next wait. An earlier one is covered by the look that follows.
         if (told.Task.IsCompleted)
             Interlocked.CompareExchange(ref _told, New(), told);
         stop.ThrowIfCancellationRequested();
     }
 
-    /// <summary>Whoever waits goes on elsewhere than on the thread that tells.</summary>
+    /// <summary>The waiting loop continues on another thread than the one that signals.</summary>
     private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

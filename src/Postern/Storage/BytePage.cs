@@ -3,9 +3,9 @@ using System.Data.Common;
 namespace Postern.Storage;
 
 /// <summary>
-/// A page that is bounded in rows and in bytes: as many rows as fit, and one always. The bound is kept where the rows
-/// are. PostgreSQL sends whatever it has selected, so there the statement adds up the rows' sizes; SQLite makes a row
-/// when it is asked for it, and is asked for one beyond the bound at most.
+/// A page with a limit of rows and a limit of bytes: as many rows as fit, and always at least one. The database applies
+/// the limit. PostgreSQL sends all rows that it has selected, so there the statement adds up their sizes. SQLite makes
+/// a row only when it is asked for it, and is asked for at most one row beyond the limit.
 /// </summary>
 /// <param name="Columns">What is read.</param>
 /// <param name="Size">Bytes of a row, as an expression that loads none of it.</param>

@@ -1,7 +1,7 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// Rows that a restored database takes over from the one that it replaces, since they say what has ended.
+/// Rows that a restored database takes over from the database that it replaces, because they record what has ended.
 /// </summary>
 /// <param name="Table">Its rows begin with the project.</param>
 /// <param name="Key">The columns by which a row is the same in both.</param>

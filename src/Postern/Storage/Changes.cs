@@ -4,11 +4,11 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Postern.Storage;
 
 /// <summary>
-/// Who wants to know that a topic changed, in this process. An announcement is a hint and nothing more: whoever gets
-/// one reads the truth from the database by a cursor, and looks by itself now and then where no hint comes.
+/// Tells listeners in this process that a topic changed. An announcement is only a hint. The listener reads the truth
+/// from the database by a cursor, and also looks now and then without a hint.
 ///
-/// What always holds: a listener is somebody else's code, so it is told on the thread pool, after the commit has been
-/// answered, and what it throws is logged and reaches neither the commit nor another listener.
+/// Listeners run on the thread pool, after the commit was answered. A listener that throws is logged; it affects
+/// neither the commit nor another listener.
 /// </summary>
 internal sealed class Changes
 {
@@ -16,14 +16,16 @@ internal sealed class Changes
     private Action<IReadOnlyCollection<string>>? _relay;
 
     /// <summary>
-    /// Where faults of listeners, and of the loops that tell and hear, are written; set once there is a log.
+    /// The log for faults of listeners and of the loops that tell and hear. It is set once there is a log.
     /// </summary>
     internal ILogger Log { get; set; } = NullLogger.Instance;
 
-    /// <summary>Topics that somebody listens to.</summary>
+    /// <summary>Number of topics that somebody listens to.</summary>
     internal int Count => _listeners.Count;
 
-    /// <summary>Set once by the database that tells other nodes: called with what this node committed.</summary>
+    /// <summary>
+    /// Called with the topics that this node committed. Set once by the database that tells the other nodes.
+    /// </summary>
     internal void RelayTo(Action<IReadOnlyCollection<string>> relay) => _relay = relay;
 
     /// <param name="topic">What commits announce.</param>
@@ -36,13 +38,13 @@ internal sealed class Changes
         Add(topic, new Listener(topic, heard, false, row, Call));
 
     /// <summary>
-    /// For what must know of a commit before the commit is answered. It is told on the thread that commits, so it may
-    /// do nothing but remember that it was told.
+    /// Adds a listener that must know of a commit before the commit is answered. It runs on the committing thread, so
+    /// it may only remember that it was told.
     /// </summary>
     public IDisposable Mark(string topic, Action mark, WatchedRow? row = null) =>
         Add(topic, new Listener(topic, mark, true, row, Call));
 
-    /// <summary>Before a commit that was made here is answered.</summary>
+    /// <summary>Calls the listeners of a commit made here, before it is answered.</summary>
     internal void Marked(IReadOnlyCollection<string> topics)
     {
         foreach (var topic in topics)
@@ -56,7 +58,7 @@ internal sealed class Changes
     }
 
     /// <summary>
-    /// Tells this process, and through the relay the others, of a commit made here; elsewhere than on the caller's
+    /// Announces a commit made here to this process, and through the relay to the others, without blocking the caller's
     /// thread.
     /// </summary>
     internal void Committed(IReadOnlyCollection<string> topics)
@@ -66,7 +68,7 @@ internal sealed class Changes
         ThreadPool.UnsafeQueueUserWorkItem(
             static told =>
             {
-                // A batch touches a topic as often as it has commands about it, and announces it once.
+                // A batch touches a topic once for each command, and announces it once.
                 IReadOnlyCollection<string> topics =
                     told.topics.Count == 1 ? told.topics : new HashSet<string>(told.topics, StringComparer.Ordinal);
                 told.changes.Tell(topics, marks: false);
@@ -77,11 +79,11 @@ internal sealed class Changes
         );
     }
 
-    /// <summary>Tells this process alone: of a commit made elsewhere.</summary>
+    /// <summary>Announces a commit made elsewhere, in this process only.</summary>
     internal void Heard(IReadOnlyCollection<string> topics) => Tell(topics, marks: true);
 
     /// <summary>
-    /// Hints may have been lost: everyone looks who has no row that is looked at for him (<see cref="Watched"/>).
+    /// Hints may have been lost: calls all listeners that have no row to check (<see cref="Watched"/>).
     /// </summary>
     internal void HeardEverything()
     {
@@ -91,17 +93,17 @@ internal sealed class Changes
                 Call(topic, listener);
     }
 
-    /// <summary>The listeners that watch a row of a kind.</summary>
+    /// <summary>Returns the listeners that watch a row of a kind.</summary>
     internal IEnumerable<IWatched> Watched(WatchedKind kind) =>
         _listeners.Values.SelectMany(listeners => listeners).Where(listener => listener.Watches?.Kind == kind);
 
-    /// <summary>A listener whose row is looked at for it.</summary>
+    /// <summary>A listener that watches a row.</summary>
     internal interface IWatched
     {
         WatchedRow Row { get; }
 
         /// <summary>
-        /// The row was looked at: the listener is told when it is not what it was, or was never looked at.
+        /// Compares the row with the last time, and calls the listener when it differs or was never read.
         /// </summary>
         /// <param name="version">Stands for all that the row says.</param>
         void Seen(long version);

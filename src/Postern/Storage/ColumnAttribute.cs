@@ -1,7 +1,7 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// Marks a member of a row's record that is kept: a column of its table, or (without a name) a record whose own members
+/// Marks a member of a row's record that is stored: a column of its table, or (without a name) a record whose members
 /// are columns.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
@@ -9,6 +9,6 @@ internal sealed class ColumnAttribute(string? name = null) : Attribute
 {
     public string? Name => name;
 
-    /// <summary>It is among those that <see cref="Row{T}.Assignments"/> write.</summary>
+    /// <summary>Whether <see cref="Row{T}.Assignments"/> writes it.</summary>
     public bool Changes { get; init; }
 }

@@ -1,14 +1,13 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// The one seam between the product and what keeps its data. Two implementations: <see cref="SqliteDatabase"/> and
+/// The interface between the product and its database. It has two implementations, <see cref="SqliteDatabase"/> and
 /// <see cref="PostgresDatabase"/>; one contract suite runs on both.
 ///
-/// What always holds: when <see cref="WriteAsync{T}"/> returns, the command is committed to disk; when it throws,
-/// nothing of the command is there, except where it says that nobody knows
-/// (<see cref="StorageOutcomeUnknownException"/>). A command may be run more than once (PostgreSQL retries
-/// serialization failures), so it changes nothing but its transaction. Topics touched by a command are announced after
-/// its commit, never before.
+/// When <see cref="WriteAsync{T}"/> returns, the command is committed to disk. When it throws, nothing of the command
+/// was written, except with <see cref="StorageOutcomeUnknownException"/>: then nobody knows. A command may run more
+/// than once (PostgreSQL retries serialization failures), so it changes nothing but its transaction. Topics are
+/// announced after the commit, never before.
 ///
 /// Commands are written once, as asynchronous methods. On SQLite every call inside one completes synchronously, so the
 /// command runs to its end on the writer's thread.
@@ -24,9 +23,9 @@ internal abstract class Database : IAsyncDisposable
     public abstract Task<T> WriteAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default);
 
     /// <summary>
-    /// Like <see cref="WriteAsync{T}"/> for a command that writes by one statement at most where
-    /// <see cref="Tx.WritesInQueries"/>: the statement is its own transaction, and its one round trip is all that the
-    /// command costs.
+    /// Like <see cref="WriteAsync{T}"/>, for a command that writes with at most one statement where
+    /// <see cref="Tx.WritesInQueries"/> is true. That statement is its own transaction, so the command costs one round
+    /// trip.
     /// </summary>
     public abstract Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default);
 
@@ -34,13 +33,13 @@ internal abstract class Database : IAsyncDisposable
     public abstract ValueTask<T> ReadAsync<T>(Func<Tx, ValueTask<T>> query, CancellationToken cancel = default);
 
     /// <summary>
-    /// The same for a query whose length a client chooses (a list with filters): these have a part of the places for
-    /// requests, a bounded time, and end with the request that asks.
+    /// Like <see cref="ReadAsync{T}"/>, for a query whose length a client chooses (a list with filters). Such queries
+    /// share a part of the places for requests, have a time limit, and end with the request that asks.
     /// </summary>
     public abstract ValueTask<T> SearchAsync<T>(Func<Tx, ValueTask<T>> query);
 
     /// <summary>
-    /// The database's clock, microseconds since 1970: what leases and deadlines are measured by on every node.
+    /// The database's clock, in microseconds since 1970. Leases and deadlines are measured by it on every node.
     /// </summary>
     public abstract long Now { get; }
 
@@ -51,15 +50,15 @@ internal abstract class Database : IAsyncDisposable
     public abstract Task<long> FollowClockAsync(CancellationToken cancel);
 
     /// <summary>
-    /// Whether the database is this process's own: what is leased in it at a start was leased by a process that has
-    /// gone.
+    /// Whether only this process uses the database. Then every lease that exists at the start belongs to a process that
+    /// has ended.
     /// </summary>
     public virtual bool IsEmbedded => false;
 
     /// <summary>"sqlite" or "postgresql": for logs, metrics and the health document.</summary>
     public abstract string Kind { get; }
 
-    /// <summary>What commits of this node, and hints from others, are announced to.</summary>
+    /// <summary>Announces the commits of this node and the hints of others.</summary>
     public virtual Changes Changes { get; } = new();
 
     /// <summary>Whether writes succeed: for readiness.</summary>
@@ -68,10 +67,10 @@ internal abstract class Database : IAsyncDisposable
     /// <summary>What this node counts, until it is kept.</summary>
     public virtual Tally Tally { get; } = new();
 
-    /// <summary>Commands that wait for the writer, or are under way.</summary>
+    /// <summary>Number of commands that wait for the writer or run.</summary>
     public virtual int QueuedWrites => 0;
 
-    /// <summary>How large the database is, and what room it has.</summary>
+    /// <summary>Returns the size of the database and its free room.</summary>
     public virtual ValueTask<StorageRoom> RoomAsync() => new(new StorageRoom(null, null));
 
     public abstract ValueTask DisposeAsync();

@@ -1,6 +1,8 @@
 namespace Postern.Storage;
 
-/// <summary>What was done outside for one command, held until the command's end.</summary>
+/// <summary>
+/// The results of work that was done outside the transaction for one command. They are kept until the command ends.
+/// </summary>
 internal sealed class DoneOutside(Changes changes) : IAsyncDisposable
 {
     private readonly List<IAsyncDisposable> _held = [];

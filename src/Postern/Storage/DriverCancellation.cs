@@ -1,8 +1,8 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// Passes a cancellation on to PostgreSQL's driver. The driver throws out of its own callback where it is cancelled in
-/// the moment in which its connection is put down; out of a timer that would end the process.
+/// Passes a cancellation on to PostgreSQL's driver. The driver's own callback throws when it is cancelled at the moment
+/// its connection is closed. Thrown from a timer, that would end the process.
 /// </summary>
 internal sealed class DriverCancellation : IDisposable
 {
@@ -15,10 +15,10 @@ internal sealed class DriverCancellation : IDisposable
         _passing = from.UnsafeRegister(static passing => ((DriverCancellation)passing!).Cancel(), this);
     }
 
-    /// <summary>What the driver is given.</summary>
+    /// <summary>The token for the driver.</summary>
     public CancellationToken Token => _source.Token;
 
-    /// <summary>One where there is something to pass on; null otherwise.</summary>
+    /// <summary>Returns one when there is something to pass on, else null.</summary>
     public static DriverCancellation? Of(CancellationToken from) =>
         from.CanBeCanceled ? new DriverCancellation(from) : null;
 
@@ -36,7 +36,7 @@ internal sealed class DriverCancellation : IDisposable
         }
         catch (AggregateException)
         {
-            // The connection is gone: nothing is left that could be interrupted.
+            // The connection is gone, so nothing is left to interrupt.
         }
     }
 }

@@ -1,6 +1,6 @@
 namespace Postern.Storage;
 
-/// <summary>What was read of another node: its row, and one hint of it, or none.</summary>
+/// <summary>One row read about another node: the node's state with one of its hints, or with none.</summary>
 /// <param name="Node">The node.</param>
 /// <param name="Told">The number of the last hint that it has told, as of its last heartbeat.</param>
 /// <param name="SilentFor">Microseconds since that heartbeat.</param>

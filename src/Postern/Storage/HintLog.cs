@@ -12,18 +12,18 @@ internal sealed class HintLog(NpgsqlDataSource source, string node)
     public const string Link = "postern";
 
     /// <summary>
-    /// Hints of one node that one read brings at most; where there are more it is read again at once.
+    /// The most hints of one node that one read returns. When there are more, it is read again at once.
     /// </summary>
     public const int MostRead = 500;
 
     private const string Clock = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
 
-    /// <summary>For how long a hint is kept, and a node that is gone. Microseconds.</summary>
+    /// <summary>How long a hint is kept, and a node that is gone, in microseconds.</summary>
     private const string KeptFor = "120000000";
 
     private const int DeletedAtOnce = 5_000;
 
-    /// <summary>Tells the others: the row, and with its commit the notification.</summary>
+    /// <summary>Tells the other nodes: a row, and a notification with its commit.</summary>
     public Task TellAsync(long number, string topics, string notification, CancellationToken cancel) =>
         ExecuteAsync(
             $"""
@@ -38,7 +38,7 @@ internal sealed class HintLog(NpgsqlDataSource source, string node)
         );
 
     /// <summary>
-    /// Says that this node is there, to itself by a notification too: the echo shows that notifications arrive.
+    /// Renews this node's row, and notifies this node itself: the echo shows whether notifications arrive.
     /// </summary>
     public Task BeatAsync(long told, CancellationToken cancel) =>
         ExecuteAsync(
@@ -52,7 +52,7 @@ internal sealed class HintLog(NpgsqlDataSource source, string node)
             Number(told)
         );
 
-    /// <summary>Every other node with what it has told behind its cursor, in the order of nodes and numbers.</summary>
+    /// <summary>Returns each other node, with the hints behind its cursor, ordered by node and number.</summary>
     public async Task<List<HeardHint>> ReadAsync((string[] Nodes, long[] Numbers) cursors, CancellationToken cancel)
     {
         await using var command = source.CreateCommand(
@@ -88,7 +88,7 @@ internal sealed class HintLog(NpgsqlDataSource source, string node)
         return read;
     }
 
-    /// <summary>Deletes what is older than it is kept for, some rows at a time, and nodes that are gone.</summary>
+    /// <summary>Deletes hints that are too old, some rows at a time, and nodes that are gone.</summary>
     public async Task CleanAsync(CancellationToken cancel)
     {
         var deleted = DeletedAtOnce;

@@ -20,7 +20,7 @@ internal static class Id
 
     internal static string New(string prefix, long now, IdOrder order) => Text(prefix, NewValue(now, order));
 
-    /// <summary>Returns what every id that was made at a time, or later, sorts behind; for bounds of a list.</summary>
+    /// <summary>Returns a bound for lists: every id that was made at this time or later sorts behind it.</summary>
     /// <param name="at">Microseconds, not negative.</param>
     public static string From(string prefix, long at) => Text(prefix, new UInt128((ulong)(at / 1000) << 16, 0));
 
@@ -48,8 +48,8 @@ internal static class Id
     }
 
     /// <summary>
-    /// RFC 9562, section 6.2: the part of a millisecond stands behind it, and counts on where two fall into one, so
-    /// that what one process makes later sorts later. 62 bits are random.
+    /// RFC 9562, section 6.2: a counter stands behind the millisecond. It counts up when two ids fall into one
+    /// millisecond, so that a later id of one process sorts later. 62 bits are random.
     /// </summary>
     private static UInt128 NewValue(long now, IdOrder order)
     {

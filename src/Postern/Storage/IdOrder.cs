@@ -1,21 +1,21 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// The order of the ids that one process makes: each is greater than those before it, also within a microsecond.
+/// Keeps the ids of one process in order: each is greater than those before it, even within a microsecond.
 /// </summary>
 internal sealed class IdOrder
 {
     private const int FractionBits = 12;
 
     /// <summary>
-    /// How far ids may be ahead of the time that they are asked for: a transaction that has read the time earlier is
-    /// put behind. A time further back is that of another database.
+    /// How far ids may be ahead of the requested time. A transaction that read its time earlier gets a later id. A time
+    /// further back belongs to another database.
     /// </summary>
     private const long MostAhead = 10_000L << FractionBits;
 
     private long _last;
 
-    /// <summary>Returns the milliseconds of an id, and where in them it stands.</summary>
+    /// <summary>Returns the millisecond of an id, and its place within the millisecond.</summary>
     /// <param name="now">Unix time in microseconds.</param>
     public (long Milliseconds, long Fraction) Next(long now)
     {

@@ -32,7 +32,7 @@ internal sealed class ListQuery
 
     public object?[] Args => [.. _args];
 
-    /// <summary>The name of one more argument.</summary>
+    /// <summary>Adds an argument and returns its name.</summary>
     public string Arg(object value)
     {
         _args.Add(value);
@@ -54,7 +54,7 @@ internal sealed class ListQuery
         return this;
     }
 
-    /// <summary>The column is one of these values; an empty list narrows nothing.</summary>
+    /// <summary>Requires that the column is one of these values. An empty list adds no condition.</summary>
     public ListQuery AnyOf(string column, IReadOnlyList<string> values)
     {
         if (values.Count > 0)
@@ -62,7 +62,9 @@ internal sealed class ListQuery
         return this;
     }
 
-    /// <summary>The column, a JSON list of texts, holds one of these; an empty list narrows nothing.</summary>
+    /// <summary>
+    /// Requires that the column, a JSON list of texts, contains one of these. An empty list adds no condition.
+    /// </summary>
     public ListQuery HoldsAnyOf(string column, IReadOnlyList<string> values)
     {
         if (values.Count > 0)
@@ -71,8 +73,8 @@ internal sealed class ListQuery
     }
 
     /// <summary>
-    /// One of the columns holds a text: as it is, or, its letters of ASCII alone, whatever their case. Null narrows
-    /// nothing.
+    /// Requires that one of the columns contains a text, exactly, or ignoring the case of ASCII letters. Null adds no
+    /// condition.
     /// </summary>
     public ListQuery Holds(string? text, params IReadOnlyList<string> columns)
     {
@@ -90,7 +92,7 @@ internal sealed class ListQuery
             + "%";
     }
 
-    /// <summary>Only what comes behind a place of the list's order.</summary>
+    /// <summary>Keeps only the rows behind a place in the list's order.</summary>
     /// <param name="order">The list's order.</param>
     /// <param name="from">The last row that was seen; null: from the beginning.</param>
     public ListQuery Beyond(ListOrder order, (long At, string Id)? from)
@@ -100,7 +102,7 @@ internal sealed class ListQuery
         return this;
     }
 
-    /// <summary>Only what comes up to a place, that one too; null: to the end.</summary>
+    /// <summary>Keeps only the rows up to a place, including that place. Null: to the end.</summary>
     public ListQuery UpTo(ListOrder order, (long At, string Id)? end)
     {
         if (end is not { } last)
@@ -110,8 +112,8 @@ internal sealed class ListQuery
     }
 
     /// <summary>
-    /// Returns the place so many rows behind another, whatever the filters; null where the list has fewer. It is found
-    /// in the index alone.
+    /// Returns the place that many rows behind another, whatever the filters, or null when the list has fewer. Only the
+    /// index is read.
     /// </summary>
     public ValueTask<(long At, string Id)?> EndOfStretchAsync(ListOrder order, (long At, string Id)? from, int rows)
     {
@@ -134,14 +136,14 @@ internal sealed class ListQuery
         }
     }
 
-    /// <summary>Returns whether one row of the table fulfils it, by its id.</summary>
+    /// <summary>Returns whether one row of the table, given by its id, matches.</summary>
     public async ValueTask<bool> IsFoundAsync(ListOrder order, string id)
     {
         And("id = {0}", id);
         return await _tx.FirstAsync($"SELECT 1 FROM {order.Table} WHERE {Where}", r => r.GetInt64(0), Args) == 1;
     }
 
-    /// <summary>Reads the rows that fulfil it, in order.</summary>
+    /// <summary>Reads the matching rows, in order.</summary>
     public ValueTask<List<T>> ReadAsync<T>(ListOrder order, string columns, Func<DbDataReader, T> map, int limit)
     {
         var most = Arg((long)limit);
@@ -152,7 +154,7 @@ internal sealed class ListQuery
         );
     }
 
-    /// <summary>Counts the first rows that fulfil it by some of their columns, in the database.</summary>
+    /// <summary>Counts the first matching rows, grouped by some of their columns, in the database.</summary>
     /// <param name="columns">What is read of a row, each with the name that <paramref name="names"/> has.</param>
     /// <param name="names">The names of the columns.</param>
     /// <param name="map">Reads a group: its columns, and behind them the number of its rows.</param>
@@ -177,8 +179,8 @@ internal sealed class ListQuery
         );
     }
 
-    // A row value: both databases turn it into a bound of the index. PostgreSQL guesses how many rows lie behind one,
-    // and knows it of a column: without the column it goes through the table.
+    // A row value: both databases turn it into a bound of the index. PostgreSQL only guesses how many rows lie behind a
+    // row value, but knows it for a column. Without the condition on the column it would read the whole table.
     private static string Compared(ListOrder order, string sign, (long At, string Id) place, Func<object, string> arg)
     {
         if (order.At is not { } at)

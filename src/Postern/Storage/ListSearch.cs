@@ -5,20 +5,20 @@ using System.Globalization;
 namespace Postern.Storage;
 
 /// <summary>
-/// Reads a page of a list whose filters may find nothing in a million rows. It goes through the list's index a stretch
-/// at a time, each stretch a read of its own, so that no list holds a place, or the database's time, for longer than
-/// <see cref="Stretch"/> rows take. After <see cref="MostTime"/> the page is answered with what it has, and with the
-/// place where the list goes on: it may then be short, or empty.
+/// Reads a page of a list whose filters may match nothing in a million rows. It walks through the list's index in
+/// stretches, each with a read of its own, so that no list keeps a place or the database busy for longer than
+/// <see cref="Stretch"/> rows take. After <see cref="MostTime"/> it returns what it has, and the place where the list
+/// goes on. The page may then be short, or empty.
 /// </summary>
 internal static class ListSearch
 {
-    /// <summary>Most pages are full within these.</summary>
+    /// <summary>Most pages are full within this many rows.</summary>
     private const int FirstStretch = 1_000;
 
-    /// <summary>Rows that one read goes through at most: some 10 ms.</summary>
+    /// <summary>The most rows that one read goes through: about 10 ms.</summary>
     public const int Stretch = 20_000;
 
-    /// <summary>Rows whose texts are looked into for one page.</summary>
+    /// <summary>The most rows whose texts are searched for one page.</summary>
     public const int MostForText = 10_000;
 
     private static readonly TimeSpan MostTime = TimeSpan.FromSeconds(2);
@@ -102,7 +102,7 @@ internal static class ListSearch
             mostRows
         );
 
-    /// <summary>The ids alone, for what is done to many.</summary>
+    /// <summary>Returns only the ids, for an action on many things.</summary>
     public static async ValueTask<Listed<string>> IdsAsync(
         Database database,
         ListOrder order,

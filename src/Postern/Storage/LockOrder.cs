@@ -3,18 +3,17 @@ using System.Text.RegularExpressions;
 namespace Postern.Storage;
 
 /// <summary>
-/// The one order in which a transaction locks rows, by their tables. Two transactions that keep it cannot wait for one
-/// another, on any number of nodes. ARCHITECTURE.md says why it is this one; here it is checked: in debug builds, and
-/// so
-/// in all tests, a transaction that locks against it throws, by the text of its statements. Nobody has to remember it.
+/// The order of tables in which a transaction locks rows. Transactions that keep it cannot wait for each other, on any
+/// number of nodes. ARCHITECTURE.md explains the order; this class checks it. In debug builds, and so in all tests, a
+/// transaction that breaks the order throws. The check reads the text of the statements, so nobody has to remember it.
 ///
-/// Rows that are reached only under the lock of what they belong to need no place in it (<see cref="Owned"/>). Of two
-/// rows of one table the order is the caller's.
+/// Rows that are reached only under the lock of their owner need no place in it (<see cref="Owned"/>). The caller
+/// chooses the order of two rows of one table.
 /// </summary>
 internal sealed partial class LockOrder
 {
     /// <summary>
-    /// The tables, first to last; those of one line have no order among one another, and are not locked together.
+    /// The tables, from first to last. Tables in one line have no order among each other and are never locked together.
     /// </summary>
     internal static readonly string[][] Order =
     [
@@ -57,20 +56,20 @@ internal sealed partial class LockOrder
         "event",
         "audit",
         "bulk_skip",
-        // Of one person, a statement at a time.
+        // Rows of one person, one statement at a time.
         "approval_aside",
-        // A statement of its own, about once a minute.
+        // One statement by itself, about once a minute.
         "agent_asked",
-        // Of the relays that were joined: a statement each, and the audit.
+        // Rows of the joined relays: one statement each, and the audit.
         "joined_relay",
         "joined_page",
         "relay_envelope",
-        // What nodes tell one another (PostgresRelay): a statement each.
+        // The messages between nodes (PostgresRelay): one statement each.
         "node",
         "hint_log",
-        // A row is written by the one process that counted it.
+        // Only the process that counted a row writes it.
         "metric",
-        // Under the lock of their plane, or a statement each.
+        // Written under the lock of their plane, or by one statement each.
         "relay_connection",
         "relay_request",
         "relay_page",
@@ -86,10 +85,10 @@ internal sealed partial class LockOrder
     private readonly HashSet<string> _held = new(StringComparer.Ordinal);
     private string? _last;
 
-    /// <summary>Every table that the order speaks of.</summary>
+    /// <summary>All tables that the order knows.</summary>
     internal static IEnumerable<string> Tables => Ranks.Keys.Concat(Owned);
 
-    /// <summary>Before a statement runs.</summary>
+    /// <summary>Checks a statement before it runs.</summary>
     /// <exception cref="InvalidOperationException">
     /// It locks rows of a table behind those that it must come before.
     /// </exception>
@@ -113,9 +112,8 @@ internal sealed partial class LockOrder
     }
 
     /// <summary>
-    /// The tables whose rows a statement waits for and then holds, in the order of its text. What is only inserted
-    /// waits
-    /// for nobody, unless it names a conflict; a claim that skips what is locked does not wait either.
+    /// Returns the tables whose rows a statement waits for and then holds, in the order of its text. A plain insert
+    /// waits for nobody, unless it names a conflict. A claim that skips locked rows does not wait either.
     /// </summary>
     internal static IEnumerable<string> LocksOf(string sql)
     {

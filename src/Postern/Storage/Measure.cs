@@ -1,8 +1,8 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// What a node counts. There are at most 30, so that a project's minute is at most 30 rows a node; a name
-/// (<see cref="MeasureKind"/>) is stored and is not changed.
+/// The quantities that a node counts. There are at most 30, so that one minute of a project is at most 30 rows for each
+/// node. A name (<see cref="MeasureKind"/>) is stored, so it must not change.
 /// </summary>
 internal enum Measure
 {

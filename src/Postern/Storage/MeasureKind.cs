@@ -1,6 +1,6 @@
 namespace Postern.Storage;
 
-/// <summary>How a measure is named and kept.</summary>
+/// <summary>The name and the storage of a measure.</summary>
 /// <param name="Measure">The measure.</param>
 /// <param name="Name">As it is stored and asked for.</param>
 /// <param name="Unit"><c>count</c>, <c>ms</c> (spans, kept in buckets) or <c>bytes</c>.</param>
@@ -44,10 +44,13 @@ internal sealed record MeasureKind(Measure Measure, string Name, string Unit = M
         new(Measure.ProjectsLeftOut, "server.left_out"),
     ];
 
-    /// <summary>Spans are counted into buckets.</summary>
+    /// <summary>Whether spans are counted, in buckets.</summary>
     public bool IsSpan => Unit == Milliseconds;
 
-    /// <summary>Of the server and not of a project: kept under <see cref="Tally.Server"/>, a series a node.</summary>
+    /// <summary>
+    /// Whether it belongs to the server and not to a project. It is then kept under <see cref="Tally.Server"/>, one
+    /// series for each node.
+    /// </summary>
     public bool IsOfServer => Name.StartsWith("server.", StringComparison.Ordinal);
 
     public static MeasureKind Of(Measure measure) => All[(int)measure];

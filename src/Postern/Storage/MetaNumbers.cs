@@ -1,12 +1,12 @@
 namespace Postern.Storage;
 
-/// <summary>The numbers of the database as a whole, each under its name.</summary>
+/// <summary>Numbers of the whole database, each with its name.</summary>
 internal static class MetaNumbers
 {
     /// <summary>Counts the changes of access: keys, tokens, secrets.</summary>
     public const string AccessVersion = "access_version";
 
-    /// <summary>Takes the next value of a number, whose row is held until the transaction ends.</summary>
+    /// <summary>Takes the next value of a number. Its row stays locked until the transaction ends.</summary>
     public static ValueTask<long> NextAsync(Tx tx, string name) =>
         tx.FirstAsync(
             """
@@ -20,11 +20,11 @@ internal static class MetaNumbers
             name
         );
 
-    /// <summary>Holds the row of a number until the transaction ends.</summary>
+    /// <summary>Locks the row of a number until the transaction ends.</summary>
     public static async ValueTask HoldAsync(Tx tx, string name) =>
         await tx.FirstAsync($"SELECT number FROM meta WHERE name = $1{tx.ForUpdate}", r => r.GetInt64(0), name);
 
-    /// <summary>The access version, and the database's schema beside it.</summary>
+    /// <summary>Returns the access version and the database's schema.</summary>
     public static ValueTask<(long Access, long Schema)> VersionsAsync(Tx tx) =>
         tx.FirstAsync(
             """

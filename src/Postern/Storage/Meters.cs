@@ -2,9 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace Postern.Storage;
 
-/// <summary>
-/// Makes the product's instruments. All stand under one name, which is what an exporter is told to take.
-/// </summary>
+/// <summary>Makes the product's instruments. All have one meter name, which an exporter is configured with.</summary>
 internal static class Meters
 {
     public const string Name = "Postern";

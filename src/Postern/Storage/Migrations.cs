@@ -5,22 +5,22 @@ using Microsoft.Data.Sqlite;
 namespace Postern.Storage;
 
 /// <summary>
-/// The numbered schema changes, embedded in the binary. Those that are missing are applied at the start: on SQLite
-/// all in one transaction, on PostgreSQL step by step (<see cref="PostgresUpgrade"/>). A database that is newer than
-/// the binary is refused, at the start and while it runs (<c>AccessWatch</c>), so that an old binary never writes what
-/// it does not understand.
+/// The numbered schema changes, embedded in the binary. The missing ones are applied at the start: on SQLite all in one
+/// transaction, on PostgreSQL step by step (<see cref="PostgresUpgrade"/>). A database that is newer than the binary is
+/// refused, at the start and while it runs (<c>AccessWatch</c>), so that an old binary never writes to a schema that it
+/// does not know.
 /// </summary>
 internal static partial class Migrations
 {
     public const string ReadVersion = "SELECT number FROM meta WHERE name = 'schema_version'";
 
-    /// <summary>The numbers and texts, in order; a text names what differs between the databases in braces.</summary>
+    /// <summary>The numbers and texts, in order. Braces in a text name what the databases spell differently.</summary>
     public static IReadOnlyList<(int Number, string Name, string Sql)> All { get; } = Load();
 
     public static int Newest => All[^1].Number;
 
     /// <summary>
-    /// Brings a SQLite file (made if it is missing, mode 0600) to <see cref="Newest"/>; answers the version it had.
+    /// Brings a SQLite file (created if it is missing, mode 0600) to <see cref="Newest"/>. Returns the version it had.
     /// </summary>
     /// <exception cref="SchemaTooNewException"/>
     public static int ApplyToSqlite(string file)
@@ -43,7 +43,7 @@ internal static partial class Migrations
         connection.Open();
         Run("PRAGMA journal_mode=WAL");
         Run("PRAGMA synchronous=FULL");
-        // Immediate: two processes that start at once are put in order here.
+        // Immediate, so that two processes that start together run one after the other.
         Run("BEGIN IMMEDIATE");
         Run(CreateMetaFor("blob"));
         var had = Convert.ToInt32(Scalar(ReadVersion) ?? 0);
@@ -78,8 +78,8 @@ internal static partial class Migrations
     }
 
     /// <summary>
-    /// Brings a PostgreSQL database to <see cref="Newest"/> (<see cref="PostgresUpgrade"/>) and returns the version it
-    /// had. A change takes as long as it takes.
+    /// Brings a PostgreSQL database to <see cref="Newest"/> (<see cref="PostgresUpgrade"/>). Returns the version it
+    /// had. A change has no time limit.
     /// </summary>
     /// <param name="connectionString">Whose owner may change the schema.</param>
     /// <param name="cancel">Ends it between two changes, or rolls one back.</param>
@@ -98,7 +98,7 @@ internal static partial class Migrations
         return await new PostgresUpgrade(source, says, cancel).RunAsync(settings.Database ?? "postern");
     }
 
-    /// <summary>Tells a PostgreSQL database that it was put back in its place from a backup.</summary>
+    /// <summary>Records that a PostgreSQL database was restored from a backup.</summary>
     /// <exception cref="SchemaTooNewException"/>
     public static async Task GoOnAfterRestoreAsync(
         string connectionString,
@@ -114,7 +114,7 @@ internal static partial class Migrations
         await upgrade.GoOnWithNewNumbersAsync();
     }
 
-    /// <summary>The version of a SQLite file that may be served at this moment; nothing of it is changed.</summary>
+    /// <summary>Returns the version of a SQLite file that may be in use. Nothing is changed.</summary>
     public static int VersionOfSqlite(string file)
     {
         using var connection = new SqliteConnection(
@@ -132,7 +132,7 @@ internal static partial class Migrations
     }
 
     /// <summary>
-    /// Whether secrets in a SQLite file are sealed already: then the master key is one that exists, and none is made.
+    /// Returns whether secrets in a SQLite file are sealed already. Then the master key must exist, and none is made.
     /// </summary>
     public static bool IsSealedSqlite(string file)
     {

@@ -1,22 +1,22 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// How far a node has heard each of the others. Numbers of a node have no gap, so what is missing is noticed: a gap, a
-/// node that is new, one that has fallen silent (it may have died between a commit and its hint), and hints that were
-/// deleted before they were read, each mean that everything is looked at once.
+/// How far this node has read the hints of each other node. A node's numbers have no gaps, so a missing hint is
+/// noticed. Everything is looked at once after a gap, when a node is new, when one has fallen silent (it may have died
+/// between a commit and its hint), and when hints were deleted before they were read.
 /// </summary>
 internal sealed class NodesHeard
 {
-    /// <summary>Topics of one hint that says that there are more than it can name.</summary>
+    /// <summary>The topics of a hint that stands for more topics than it can name.</summary>
     public const string Everything = "*";
 
-    /// <summary>A node that has not been there for so long is taken for dead. Microseconds.</summary>
+    /// <summary>After so long without a sign, a node counts as dead. Microseconds.</summary>
     private const long DeadAfter = 2_500_000;
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Other> _others = new(StringComparer.Ordinal);
 
-    /// <summary>The nodes and numbers behind which there may be more.</summary>
+    /// <summary>The nodes and numbers behind which to read.</summary>
     public (string[] Nodes, long[] Numbers) Cursors
     {
         get
@@ -27,8 +27,8 @@ internal sealed class NodesHeard
     }
 
     /// <summary>
-    /// A notification: true when it is the next hint of a node that is known, which is then heard. Otherwise the log
-    /// says what it is.
+    /// Handles a notification. Returns true when it is the next hint of a known node, which then counts as heard.
+    /// Otherwise the log must be read.
     /// </summary>
     public bool IsNext(string node, long number)
     {
@@ -41,7 +41,7 @@ internal sealed class NodesHeard
         }
     }
 
-    /// <summary>Takes over what was read of the log, in the order of nodes and numbers.</summary>
+    /// <summary>Handles what was read from the log, ordered by node and number.</summary>
     public Heard Take(IReadOnlyList<HeardHint> read)
     {
         var topics = new HashSet<string>(StringComparer.Ordinal);
@@ -53,13 +53,13 @@ internal sealed class NodesHeard
                 var node = hints.First();
                 if (!_others.TryGetValue(node.Node, out var other))
                 {
-                    // What it told before it was known is not read: everything is looked at instead.
+                    // The earlier hints of a new node are not read: everything is looked at instead.
                     _others[node.Node] = other = new Other { Number = node.Told };
                     everything = true;
                 }
                 foreach (var hint in hints)
                     everything |= Follow(other, hint, topics);
-                // It has told more than could be read: what is missing was deleted.
+                // It has told more than could be read: the missing hints were deleted.
                 if (node.Number is null && node.Told > other.Number)
                 {
                     other.Number = node.Told;
@@ -76,10 +76,10 @@ internal sealed class NodesHeard
         return new Heard(topics, everything);
     }
 
-    /// <summary>True when something before the hint is missing, or the hint cannot name its topics.</summary>
+    /// <summary>Returns true when a hint before this one is missing, or this one cannot name its topics.</summary>
     private static bool Follow(Other other, HeardHint hint, HashSet<string> topics)
     {
-        // Heard by its notification meanwhile.
+        // Its notification was handled in the meantime.
         if (hint.Number is not { } number || number <= other.Number)
             return false;
         var hasGap = number != other.Number + 1;

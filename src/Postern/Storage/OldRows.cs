@@ -1,11 +1,13 @@
 namespace Postern.Storage;
 
-/// <summary>Removes rows that were kept long enough, a batch a transaction: nobody waits for more.</summary>
+/// <summary>
+/// Removes rows that are too old, in batches with a transaction each, so that nobody waits for more than one batch.
+/// </summary>
 internal static class OldRows
 {
     private const int Batch = 1000;
 
-    /// <summary>Removes the rows of a table that are past a time, until none is left or it is to stop.</summary>
+    /// <summary>Removes the rows of a table that are older than a time, until none is left or it is stopped.</summary>
     /// <param name="database">Where they are.</param>
     /// <param name="table">The caller's own.</param>
     /// <param name="key">Its key's columns.</param>

@@ -1,9 +1,9 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// A command finds that it needs work which is too long for a transaction, and throws this. The transaction is rolled
-/// back, the work is done outside of it, and the command is run again, from its beginning. So a command that may meet
-/// such work anywhere below it looks like any other.
+/// Thrown by a command that needs work which is too long for a transaction. The transaction is rolled back, the work is
+/// done outside of it, and the command runs again from its beginning. So a command that may need such work looks like
+/// any other.
 /// </summary>
 /// <param name="work">
 /// Done on no thread that others wait for. What it answers is disposed once the command has come to its end: until then

@@ -1,19 +1,19 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// A loop that looks for what is overdue, each second, and beside it, once a minute, sweeps away what has been kept
-/// long enough: however much there is to sweep, no deadline waits for it. A fault in one look does not end the looking;
-/// while the database is away it waits.
+/// A loop that looks each second for what is overdue. Beside it, once a minute, it removes rows that are too old. No
+/// deadline waits for the removal. A fault in one look does not end the loop. While the database cannot be reached, it
+/// waits.
 /// </summary>
 internal abstract class PollingLoop(TimeProvider clock, ILogger log) : BackgroundService
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
 
-    /// <summary>How many are settled at once.</summary>
+    /// <summary>How many items are settled at the same time.</summary>
     protected const int Page = 100;
 
-    /// <summary>How many that could not be settled one look passes over to reach the others.</summary>
+    /// <summary>How many items that failed one look passes over to reach the others.</summary>
     private const int MaxPassed = 2_000;
 
     private readonly SetAside _aside = new(clock);
@@ -23,8 +23,9 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
     protected abstract Task PollAsync(CancellationToken stop);
 
     /// <summary>
-    /// Settles all that is due, page after page; those of a page at once, so that their commits are gathered. One that
-    /// cannot be settled is passed over, and tried again by the next look; one that has failed often, later and later.
+    /// Settles everything that is due, page after page. The items of a page run together, so that they share commits.
+    /// An item that cannot be settled is passed over and tried again by the next look; after several failures, later
+    /// and later.
     /// </summary>
     /// <param name="find">So many at most, those first that are due longest.</param>
     /// <param name="key">Names one of them, in the log too.</param>
@@ -43,7 +44,7 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
         {
             var limit = Page + passed.Count;
             var found = await find(limit);
-            // What was settled and is found all the same is due by a mistake, and would be for ever.
+            // An item that was settled and is found again would be due for ever.
             passed.UnionWith(found.Select(key).Where(before.Contains));
             var due = found.Where(one => !passed.Contains(key(one))).ToList();
             var settled = await Task.WhenAll(due.Select(one => IsSettledAsync(key(one), () => settle(one))));
@@ -62,7 +63,7 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
 
     private async Task SweepForEverAsync(CancellationToken stop)
     {
-        // The first sweep soon after the start: a server may be restarted more often than once a minute.
+        // The first removal comes soon after the start, because a server may restart more often than once a minute.
         await Task.Delay(LookEvery, clock, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await OnceAsync(SweepAsync, stop);
         await RepeatAsync(SweepEvery, SweepAsync, stop);
@@ -124,7 +125,7 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
         return isDone;
     }
 
-    /// <summary>One of what a look has found: what goes wrong with it keeps no other waiting.</summary>
+    /// <summary>Handles one item of a look. A failure is logged and does not stop the other items.</summary>
     protected Task OneAsync(string id, Func<Task> act) =>
         OneAsync(
             id,
@@ -135,14 +136,14 @@ internal abstract class PollingLoop(TimeProvider clock, ILogger log) : Backgroun
             }
         );
 
-    /// <summary>The same; false also when it went wrong.</summary>
+    /// <summary>Does the same, and also returns false after a failure.</summary>
     protected async Task<bool> OneAsync(string id, Func<Task<bool>> act)
     {
         try
         {
             return await act();
         }
-        // A row that somebody holds is one that could not be settled: the others are.
+        // The row of this item is held by another transaction. The other items are settled.
         catch (Exception fault) when (fault is StorageBusyException or not StorageUnavailableException)
         {
             LookLog.OneFailed(Log, id, fault);

@@ -6,16 +6,16 @@ using Npgsql;
 namespace Postern.Storage;
 
 /// <summary>
-/// The settings of a connection to PostgreSQL: what the connection string says, and ours where it says nothing. A
-/// server on another machine proves who it is by its certificate before it is sent the password; the driver's own
-/// standard sends it to whoever says that he has no TLS.
+/// The settings of a connection to PostgreSQL: those of the connection string, and our defaults for the rest. A server
+/// on another machine must prove its identity by its certificate before it gets the password. The driver's default
+/// would send the password to any server that claims to have no TLS.
 /// </summary>
 internal static class PostgresConnection
 {
     private const int StandardPoolSize = 16 + PostgresPlaces.Own;
 
     /// <summary>
-    /// Reads what an operator wrote, the driver's connection string or a <c>postgres://</c> URL, as the former.
+    /// Reads the text of an operator, a connection string or a <c>postgres://</c> URL, and returns a connection string.
     /// </summary>
     /// <exception cref="FormatException">What is wrong with it, in words that hold no password.</exception>
     public static string Read(string text)
@@ -31,7 +31,7 @@ internal static class PostgresConnection
         }
         catch (Exception fault) when (fault is ArgumentException or FormatException or KeyNotFoundException)
         {
-            // The driver names the word that it does not know; of what it cannot split it repeats nothing.
+            // The driver names an unknown keyword. Of a text that it cannot split it repeats nothing.
             var unknown =
                 fault is ArgumentException { ParamName: { Length: > 0 } word } && word != "value" ? word : null;
             throw new FormatException(
@@ -49,11 +49,11 @@ internal static class PostgresConnection
     private const int MostPrepared = 256;
 
     /// <summary>
-    /// Connections to the server that the settings name; of several hosts, to the one that takes writes.
+    /// Makes connections to the server that the settings name; of several hosts, to the one that accepts writes.
     /// </summary>
     public static NpgsqlDataSource Open(NpgsqlConnectionStringBuilder settings)
     {
-        // A node writes: it has no use for a standby, whatever the text says.
+        // A node writes, so a standby is of no use to it, whatever the text says.
         settings = new NpgsqlConnectionStringBuilder(settings.ToString()) { TargetSessionAttributes = null };
         var builder = new NpgsqlDataSourceBuilder(settings.ToString());
         return HasSeveralHosts(settings)
@@ -82,27 +82,27 @@ internal static class PostgresConnection
     /// <exception cref="ArgumentException">The text is no connection string.</exception>
     public static NpgsqlConnectionStringBuilder SettingsOf(string connectionString)
     {
-        // What was given, by its own words: the typed builder says of every keyword that it is there.
+        // Use the untyped builder: the typed one returns true for every keyword, set or not.
         var given = new DbConnectionStringBuilder { ConnectionString = connectionString };
         var settings = new NpgsqlConnectionStringBuilder(connectionString)
         {
             ApplicationName = "postern",
             IncludeErrorDetail = false,
-            // Of several statements that are sent together, a fault names the one it is of.
+            // When several statements are sent together, a fault names the one that failed.
             IncludeFailedBatchedCommand = true,
         };
-        // More connections than the server has cores wait for one another inside it; the rest wait here, in order.
+        // More connections than the server has cores only wait for each other inside it. The rest wait here, in order.
         if (!given.ContainsKey("Maximum Pool Size"))
             settings.MaxPoolSize = StandardPoolSize;
-        // Of several hosts one that does not answer is passed over soon; and what was found of a host is believed for a
-        // second, not for ten, so that a standby that has become the primary is found.
+        // A host that does not answer is soon passed over. The state of a host is cached for one second, not ten, so
+        // that a standby that has become the primary is found quickly.
         var hasSeveral = HasSeveralHosts(settings);
         if (!given.ContainsKey("Timeout"))
             settings.Timeout = hasSeveral ? 1 : 5;
         if (hasSeveral && !given.ContainsKey("Host Recheck Seconds"))
             settings.HostRecheckSeconds = 1;
-        // No command leaves a setting behind in its session, so none is to be reset: that would be a statement of its
-        // own for each.
+        // No command changes a session setting, so nothing must be reset; a reset would cost one more statement each
+        // time.
         if (!given.ContainsKey("No Reset On Close"))
             settings.NoResetOnClose = true;
         if (!given.ContainsKey("Command Timeout"))
@@ -113,7 +113,8 @@ internal static class PostgresConnection
     }
 
     /// <summary>
-    /// What could be read or forged on the way to the database, in words for its operator; null when nothing could.
+    /// Returns what could be read or forged on the way to the database, in words for its operator; null when nothing
+    /// could.
     /// </summary>
     public static string? WhatIsWeakIn(string connectionString)
     {
@@ -134,7 +135,7 @@ internal static class PostgresConnection
         + "/operating.md.";
 
     /// <summary>
-    /// Whether a connection failed at TLS: the server has none, or no certificate that is to be believed.
+    /// Returns whether a connection failed at TLS: the server has none, or its certificate is not trusted.
     /// </summary>
     public static bool IsOfTls(Exception? fault) =>
         fault is NpgsqlException and not PostgresException
@@ -147,11 +148,11 @@ internal static class PostgresConnection
         given.ContainsKey("SSL Mode") || given.ContainsKey("SslMode");
 
     /// <summary>
-    /// Whether every host is this machine, by loopback or a socket: of a list, any may be connected to.
+    /// Returns whether every host is this machine, by loopback or a socket. The driver may choose any host of a list.
     /// </summary>
     private static bool IsLocal(NpgsqlConnectionStringBuilder settings)
     {
-        // Without a host the driver takes the variable, else a socket of this machine or its loopback.
+        // Without a host, the driver uses the environment variable, else a socket of this machine or its loopback.
         var hosts = settings.Host ?? Environment.GetEnvironmentVariable("PGHOST") ?? "localhost";
         return hosts.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).All(IsLocal);
     }

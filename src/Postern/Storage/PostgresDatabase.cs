@@ -4,17 +4,17 @@ using Npgsql;
 namespace Postern.Storage;
 
 /// <summary>
-/// PostgreSQL, shared by any number of nodes: a transaction a command at read committed, rows that a decision depends
-/// on locked by <see cref="Tx.ForUpdate"/>, serialization failures and deadlocks run again. Nothing rests on a
-/// session-level setting, so a pooler in transaction mode may stand between; LISTEN is a hint only
+/// PostgreSQL, shared by any number of nodes. Each command is a transaction at read committed. Rows that a decision
+/// depends on are locked by <see cref="Tx.ForUpdate"/>. Serialization failures and deadlocks are run again. Nothing
+/// depends on a session-level setting, so a pooler in transaction mode may stand between; LISTEN is only a hint
 /// (<see cref="PostgresRelay"/>).
 ///
-/// A row that another transaction holds is waited for <see cref="LockTime"/>, and then the command is given up: what is
-/// held costs those who want it that long (<see cref="PostgresPlaces"/>).
+/// A command waits at most <see cref="LockTime"/> for a row that another transaction holds, and then fails. A held row
+/// costs only the commands that need it (<see cref="PostgresPlaces"/>).
 ///
-/// On a crash of the node or the connection PostgreSQL rolls back what had not been committed. A connection that is
-/// lost while a commit is on its way leaves the outcome unknown: the caller gets
-/// <see cref="StorageOutcomeUnknownException"/> and the client's repeat, under the same id, finds the first outcome.
+/// When the node or the connection fails, PostgreSQL rolls back what was not committed. When the connection is lost
+/// during a commit, the outcome is unknown: the caller gets <see cref="StorageOutcomeUnknownException"/>. A client that
+/// repeats its request under the same id finds the first outcome.
 /// </summary>
 internal sealed class PostgresDatabase : Database
 {
@@ -73,8 +73,7 @@ internal sealed class PostgresDatabase : Database
     }
 
     /// <summary>
-    /// Measures the database's clock around the statement alone: what came before it, a wait for a connection, is no
-    /// part of its way.
+    /// Measures only the statement. The wait for a connection before it must not count as its travel time.
     /// </summary>
     public override Task<long> FollowClockAsync(CancellationToken cancel) =>
         ReadAsync(
@@ -120,12 +119,12 @@ internal sealed class PostgresDatabase : Database
                 }
                 catch (PostgresException fault) when (attempt < MaxTries && IsConflict(fault))
                 {
-                    // The transaction did not happen: once more.
+                    // The transaction did not happen: try again.
                     await PauseAsync(attempt, cancel);
                 }
                 catch (OutsideFirstException first)
                 {
-                    // Neither did this one: its connection is given back, and what it needs is made.
+                    // This one did not happen either. Its connection is released, and the work that it needs is done.
                     await outside.DoAsync(first);
                     attempt--;
                 }
@@ -133,10 +132,10 @@ internal sealed class PostgresDatabase : Database
         }
         catch (Exception fault) when (commit.Lost is not null || IsUnavailable(fault))
         {
-            // It may be committed: whoever listens looks.
+            // It may be committed, so all listeners look.
             if (commit.Lost is not null)
                 Changes.Committed(commit.Topics);
-            // Putting down what the commit was lost with has faults of its own.
+            // Closing what the commit was lost with may fail too.
             throw commit.Lost ?? Failed(fault);
         }
         finally
@@ -160,7 +159,7 @@ internal sealed class PostgresDatabase : Database
                 }
                 catch (PostgresException fault) when (attempt < MaxTries && IsConflict(fault))
                 {
-                    // The statement did not happen: once more.
+                    // The statement did not happen: try again.
                     await PauseAsync(attempt, cancel);
                 }
             }
@@ -249,7 +248,9 @@ internal sealed class PostgresDatabase : Database
         }
     }
 
-    /// <summary>Runs a command or its commit; a row that is held for too long is said to be that.</summary>
+    /// <summary>
+    /// Runs a command or its commit. A row that is held for too long becomes a <see cref="StorageBusyException"/>.
+    /// </summary>
     private static async ValueTask<T> RunAsync<T>(Func<ValueTask<T>> step, PostgresPlace place)
     {
         try
@@ -268,7 +269,7 @@ internal sealed class PostgresDatabase : Database
     }
 
     /// <summary>
-    /// Whether a time ran out: one that this server set for a lock or a statement, or one of the operator's.
+    /// Returns whether a time limit was reached: this server's own for a lock or a statement, or one of the operator's.
     /// </summary>
     private static bool IsHeldUp(PostgresException fault) =>
         fault.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled;
@@ -313,13 +314,13 @@ internal sealed class PostgresDatabase : Database
     }
 
     /// <summary>
-    /// Whether a fault of a commit leaves open what became of it: the server says that it failed, or nothing is known.
+    /// Returns whether the outcome of a failed commit is unknown, by the server's own words or for lack of any.
     /// </summary>
     internal static bool LeavesOpen(Exception fault) =>
         fault switch
         {
-            // 40003 and 08007 say so themselves; a server that is going down may have committed before it says that it
-            // is.
+            // 40003 and 08007 mean exactly that. A server that shuts down may have committed before it reports the
+            // shutdown.
             PostgresException p => p.SqlState
                 is PostgresErrorCodes.StatementCompletionUnknown
                     or PostgresErrorCodes.TransactionResolutionUnknown
@@ -334,7 +335,7 @@ internal sealed class PostgresDatabase : Database
         return new("The connection to the database was lost behind a commit.", fault);
     }
 
-    /// <summary>A write that the database did not take.</summary>
+    /// <summary>A write that the database did not accept.</summary>
     private StorageUnavailableException Failed(Exception fault)
     {
         Writes.Failed();
@@ -348,7 +349,8 @@ internal sealed class PostgresDatabase : Database
         fault.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected;
 
     /// <summary>
-    /// Before the next try: 10 to 100 ms at random, doubled with each. Those that met and try again at once meet again.
+    /// The pause before the next try: 10 to 100 ms at random, doubled each time. Without it, transactions that collided
+    /// would collide again.
     /// </summary>
     private Task PauseAsync(int attempt, CancellationToken cancel)
     {
@@ -357,7 +359,9 @@ internal sealed class PostgresDatabase : Database
         return Task.Delay(TimeSpan.FromMilliseconds(pause), _timestamps, cancel);
     }
 
-    /// <summary>It is committed: what remembers is marked, and the others are told after the answer.</summary>
+    /// <summary>
+    /// It is committed: caches are marked as stale now, and the other nodes are told after the answer.
+    /// </summary>
     private void Told(PostgresTx tx)
     {
         Writes.Succeeded();
@@ -369,7 +373,7 @@ internal sealed class PostgresDatabase : Database
     internal static bool IsUnavailable(Exception fault) =>
         fault switch
         {
-            // Class 08 connection, 53 resources, 57P shutdown, 25006 a replica that takes no writes.
+            // Class 08 is the connection, 53 resources, 57P a shutdown, 25006 a standby that accepts no writes.
             PostgresException p => p.SqlState
                 is PostgresErrorCodes.CannotConnectNow
                     or ['0', '8', ..]
@@ -383,7 +387,7 @@ internal sealed class PostgresDatabase : Database
 
     private sealed class Commit
     {
-        /// <summary>Set when it was sent, and its outcome was not heard.</summary>
+        /// <summary>Set when the commit was sent and its outcome is not known.</summary>
         public StorageOutcomeUnknownException? Lost { get; set; }
 
         /// <summary>What it is about.</summary>

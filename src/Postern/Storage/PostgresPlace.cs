@@ -2,18 +2,18 @@ using Npgsql;
 
 namespace Postern.Storage;
 
-/// <summary>A connection, and what is given back with it.</summary>
+/// <summary>A connection, and the places that are released with it.</summary>
 internal sealed class PostgresPlace : IAsyncDisposable
 {
     public NpgsqlConnection? Connection { get; set; }
 
-    /// <summary>Set when a row that was wanted was held for too long.</summary>
+    /// <summary>Set when a wanted row was held for too long.</summary>
     public bool MetHeldRow { get; set; }
 
-    /// <summary>Gives the place among the writers about one subject back.</summary>
+    /// <summary>Releases the place among the writers about one subject.</summary>
     public Action? LeaveSubject { get; set; }
 
-    /// <summary>Gives the place among the connections of such askers back.</summary>
+    /// <summary>Releases the place among the connections of its kind of user.</summary>
     public Action? LeaveAskers { get; set; }
 
     public async ValueTask DisposeAsync()

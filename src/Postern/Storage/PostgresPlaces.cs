@@ -4,15 +4,14 @@ using Npgsql;
 namespace Postern.Storage;
 
 /// <summary>
-/// Who may have a connection. Of what a node opens, a few are for what must go on (<see cref="Asker.Vital"/>, the
-/// relay);
-/// of the rest requests take three quarters at most, and so do the loops: neither can take what the other needs. Those
-/// who write about one subject (a session has several names, and its run one more) take a quarter of the places for
-/// requests, so a row that somebody holds costs those who want that row their time, and nobody else anything.
+/// Decides who gets a connection. Of a node's connections, a few are reserved for vital work
+/// (<see cref="Asker.Vital"/>, the relay). Of the rest, requests take at most three quarters, and so do the loops, so
+/// neither can take everything. Writers about one subject (a session with all its names, and its run) take a quarter of
+/// the places for requests. So a row that somebody holds costs only those who want that row.
 /// </summary>
 internal sealed class PostgresPlaces : IAsyncDisposable
 {
-    /// <summary>Connections for what must go on, of all that the connection string allows.</summary>
+    /// <summary>Connections reserved for vital work, of all that the connection string allows.</summary>
     public const int Own = 4;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -37,10 +36,10 @@ internal sealed class PostgresPlaces : IAsyncDisposable
         Vital = SourceOf(settings, Own);
     }
 
-    /// <summary>For what must go on.</summary>
+    /// <summary>Places for vital work.</summary>
     public NpgsqlDataSource Vital { get; }
 
-    /// <summary>Subjects that are written about now.</summary>
+    /// <summary>Number of subjects that are written about now.</summary>
     internal int Lanes
     {
         get
@@ -50,7 +49,7 @@ internal sealed class PostgresPlaces : IAsyncDisposable
         }
     }
 
-    /// <summary>A connection of those that are the asker's, until it is disposed.</summary>
+    /// <summary>Takes a connection of the asker's share. It is released when it is disposed.</summary>
     /// <param name="writes">Whether rows may be locked.</param>
     /// <param name="cancel">Ends the waiting.</param>
     /// <exception cref="StorageBusyException">None became free in time.</exception>
@@ -74,14 +73,14 @@ internal sealed class PostgresPlaces : IAsyncDisposable
         }
     }
 
-    /// <summary>A place among those that search, beside the one that is taken then.</summary>
+    /// <summary>Takes a place among the searches, in addition to the connection.</summary>
     public Task<Action> EnterSearchAsync(CancellationToken cancel) => EnterAsync(_searches, cancel);
 
     public async ValueTask DisposeAsync()
     {
         await _shared.DisposeAsync();
         await Vital.DisposeAsync();
-        // The semaphores hold nothing, and what is still under way gives its place back.
+        // The semaphores hold nothing, and running commands still release their places.
     }
 
     private static NpgsqlDataSource SourceOf(NpgsqlConnectionStringBuilder settings, int size)
@@ -140,11 +139,12 @@ internal sealed class PostgresPlaces : IAsyncDisposable
         private readonly SemaphoreSlim _places = new(places, places);
         private long _wentOn = Stopwatch.GetTimestamp();
 
-        /// <summary>Those inside and those who wait. Under the lock of all lanes.</summary>
+        /// <summary>The writers inside and those who wait. Guarded by the lock of all lanes.</summary>
         public int Users { get; set; }
 
         /// <summary>
-        /// Waits as long as writers before it come through: a crowd is served in its order, a held row is given up.
+        /// Waits while earlier writers come through: a crowd is served in order; when the row is held, the wait is
+        /// given up.
         /// </summary>
         public async Task EnterAsync(CancellationToken cancel)
         {

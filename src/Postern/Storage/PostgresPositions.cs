@@ -1,15 +1,15 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// The numbers of what people follow by a cursor (<see cref="Tx.NextPosition"/>), given by one sequence to all nodes.
+/// The numbers of what people follow by a cursor (<see cref="Tx.NextPosition"/>). One sequence gives them to all nodes.
 ///
-/// A number is taken inside the transaction, under the locks of what happened, so what follows from something has a
-/// greater number than that. But transactions end in another order than they took their numbers: whoever read up to 7
-/// while 6 was still under way would never see 6. So nothing is shown beyond the number up to which all is known, which
-/// is found without any work for those who write: read the last number, then who holds the table's lock for writing.
-/// Whoever took a number up to that one and has not ended is among these, because the lock is taken before the number
-/// and given back behind the commit. When they have ended, all up to that number is committed or will never be there.
-/// Transactions of other databases or other tables hold up nothing.
+/// A number is taken inside the transaction, under the locks of what happened, so an effect has a greater number than
+/// its cause. But transactions may end in another order than they took their numbers. A reader that has read up to 7
+/// while 6 was still open would never see 6. So readers see nothing beyond the number up to which everything is known.
+/// Finding it costs the writers nothing: read the last number, then find who holds the table's lock for writing. The
+/// lock is taken before the number and released after the commit, so every open transaction with a number up to that
+/// one is among them. When they have ended, everything up to that number is committed or will never exist. Transactions
+/// of other databases or other tables hold up nothing.
 /// </summary>
 internal sealed class PostgresPositions(TimeProvider clock)
 {
@@ -24,8 +24,9 @@ internal sealed class PostgresPositions(TimeProvider clock)
         """;
 
     /// <summary>
-    /// Numbers go on from the time: a database that was restored gives none again that it had given before. One second
-    /// ahead at least, so that no number is given between the look and the change; nodes that start at once take turns.
+    /// Numbers begin with the time, so that a restored database does not give a number that it gave before. They begin
+    /// at least one second ahead, so that none is given between the check and the change. Nodes that start together
+    /// take turns.
     /// </summary>
     private const string GoOn = """
         SELECT setval('event_positions', now.at) FROM event_positions,
@@ -35,13 +36,13 @@ internal sealed class PostgresPositions(TimeProvider clock)
 
     private const string OneStartAtATime = "SELECT pg_advisory_xact_lock(hashtext('event_positions')) IS NULL";
 
-    /// <summary>How long a reader waits for those who write, and how often it looks.</summary>
+    /// <summary>How long a reader waits for the writers, and how often it checks.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(5);
 
     private long _settled = -1;
 
-    /// <summary>Before a node writes its first number.</summary>
+    /// <summary>Runs before a node writes its first number.</summary>
     public static async Task ResumeAsync(Database database, CancellationToken cancel) =>
         await database.WriteAsync(
             async tx =>
@@ -52,7 +53,7 @@ internal sealed class PostgresPositions(TimeProvider clock)
             cancel
         );
 
-    /// <summary>The number up to which nothing is added any more.</summary>
+    /// <summary>Returns the number up to which nothing more is added.</summary>
     /// <exception cref="StorageBusyException">
     /// Somebody who writes has not ended, and this node knows of no earlier number.
     /// </exception>

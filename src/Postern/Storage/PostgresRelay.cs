@@ -5,23 +5,15 @@ using Npgsql;
 namespace Postern.Storage;
 
 /// <summary>
-/// Tells the other nodes what this one committed, and hears the same from them, at a cost that does not grow with
-/// streams or waiters.
-/// <para>
-/// What was committed within a few milliseconds is one row of <c>hint_log</c>, outside every write, under the node's
-/// next number, and a notification with it. Where notifications arrive the others hear at once, and read the log once a
-/// second; where a pooler swallows them (their own echo does not come back) they read it five times a second. Each node
-/// says once a second that it is there (<c>node</c>). A gap in the numbers, or a node that falls silent, means that
-/// something may have been missed: then, and each <see cref="RowsEvery"/>, the rows of all listeners are looked at, a
-/// thousand with a statement (<see cref="RowLook"/>).
-/// </para>
+/// Tells the other nodes what this one has committed, and hears the same from them. Its cost does not grow with streams
+/// or waiters.
 /// </summary>
 internal sealed class PostgresRelay : IAsyncDisposable
 {
-    /// <summary>PostgreSQL takes 8000 bytes a notification; what does not fit is read from the log.</summary>
+    /// <summary>PostgreSQL accepts 8000 bytes in a notification. Longer hints are read from the log.</summary>
     private const int MaxPayload = 7900;
 
-    /// <summary>A hint with more says that everything is to be looked at.</summary>
+    /// <summary>A hint with more topics than this means "look at everything".</summary>
     private const int MaxTopics = 5_000;
     private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(4);
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
@@ -30,7 +22,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
     private static readonly TimeSpan RowsEvery = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
 
-    /// <summary>While the database is away each loop says so once a minute, not once a try.</summary>
+    /// <summary>While the database cannot be reached, each loop logs it once a minute, not once for each try.</summary>
     private static readonly TimeSpan LogEvery = TimeSpan.FromMinutes(1);
 
     private readonly NpgsqlDataSource _source;
@@ -43,23 +35,21 @@ internal sealed class PostgresRelay : IAsyncDisposable
     private readonly Channel<string> _told;
     private readonly CancellationTokenSource _stop = new();
 
-    /// <summary>Set when the log holds something that a notification did not say.</summary>
+    /// <summary>Set when the log contains something that no notification has named.</summary>
     private readonly AsyncSignal _toRead = new();
 
-    /// <summary>Set when something may have been missed.</summary>
+    /// <summary>Set when a hint may have been missed.</summary>
     private readonly AsyncSignal _missed = new();
     private Task _loops = Task.CompletedTask;
     private long _number;
 
     /// <summary>
-    /// The last hint that the others can read: one that is on its way would look to them like one that is lost.
+    /// The last hint that the others can read. They would take a hint that is not yet committed for a lost one.
     /// </summary>
     private long _toldUpTo;
     private long _echoAt;
 
-    /// <summary>
-    /// Topics were dropped, or it is not known whether they were told: the next hint says "everything".
-    /// </summary>
+    /// <summary>Topics were dropped, or may not have been told: the next hint says "everything".</summary>
     private int _lost;
 
     public PostgresRelay(NpgsqlDataSource source, Changes changes, TimeProvider clock)
@@ -96,17 +86,14 @@ internal sealed class PostgresRelay : IAsyncDisposable
         }
         catch (AggregateException)
         {
-            // Of the driver, whose connection is gone: see DriverCancellation.
+            // Caused by the driver when its connection is gone: see DriverCancellation.
         }
         await _loops;
         _stop.Dispose();
         await TellTheRestAsync();
     }
 
-    /// <summary>
-    /// A loop ends with the node and with nothing else: whatever goes wrong in one round is logged, and the next one
-    /// tries again.
-    /// </summary>
+    /// <summary>A loop ends only with the node. A failed round is logged, and the next one tries again.</summary>
     private async Task ForEver(string loop, Func<CancellationToken, Task> round)
     {
         var logged = 0L;
@@ -127,7 +114,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
                     StorageLog.RelayFailed(_changes.Log, loop, fault);
                     logged = _clock.GetTimestamp();
                 }
-                // What was missed meanwhile is seen by the numbers, or by the rows.
+                // The numbers, or the rows, show what was missed meanwhile.
                 await Task.Delay(Rest, _clock, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -153,14 +140,14 @@ internal sealed class PostgresRelay : IAsyncDisposable
         }
         catch (Exception)
         {
-            // The number may have been told, or not: the others find a gap, or "everything" behind it.
+            // The number may or may not have been told. The others find a gap, or "everything" behind it.
             Interlocked.Exchange(ref _lost, 1);
             throw;
         }
     }
 
     /// <summary>
-    /// The last commits of a node that ends. Where it cannot tell them, the others notice that it is silent.
+    /// The last commits of a node that stops. If it cannot tell them, the others notice that it is silent.
     /// </summary>
     private async Task TellTheRestAsync()
     {
@@ -178,7 +165,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
         }
     }
 
-    /// <summary>Who, which number, and the topics where they fit; else the log is to be read.</summary>
+    /// <summary>The node, the number, and the topics if they fit; otherwise the log must be read.</summary>
     private string NotificationOf(long number, string topics)
     {
         var whole = $"{_node}\n{number}\n{topics}";
@@ -243,7 +230,7 @@ internal sealed class PostgresRelay : IAsyncDisposable
         }
         catch (Exception)
         {
-            // What was missed still is.
+            // What was missed is still missed, so this is tried again.
             _missed.Set();
             throw;
         }

@@ -39,7 +39,7 @@ internal sealed partial record PostgresStep(PostgresStepKind Kind, string Sql, s
         return new(PostgresStepKind.Changes, sql, sql);
     }
 
-    /// <summary>The statement for some of the rows alone.</summary>
+    /// <summary>Returns the statement for a part of the rows.</summary>
     public string Filled(string condition) => RowsFilled().Replace(Plain, condition);
 
     [GeneratedRegex(@"^CREATE (?<unique>UNIQUE )?INDEX (?<name>\w+)", RegexOptions.ExplicitCapture, 1000)]

@@ -1,6 +1,6 @@
 namespace Postern.Storage;
 
-/// <summary>How a statement of a migration is run on a database that others use meanwhile.</summary>
+/// <summary>How a statement of a migration runs on a database that other nodes are using.</summary>
 internal enum PostgresStepKind
 {
     /// <summary>In a transaction, with a short wait for its locks.</summary>

@@ -4,9 +4,7 @@ using Npgsql;
 
 namespace Postern.Storage;
 
-/// <summary>
-/// What statements of a command run in on PostgreSQL: a transaction, or, without one, each for itself.
-/// </summary>
+/// <summary>Runs the statements of a command on PostgreSQL: in a transaction, or without one, each by itself.</summary>
 /// <param name="connection">Theirs alone.</param>
 /// <param name="transaction">Null: each statement is its own.</param>
 /// <param name="isBounded">
@@ -35,7 +33,7 @@ internal sealed class PostgresTx(
     private readonly LockOrder _order = new();
 #endif
 
-    /// <summary>True when a statement was on its way to the server.</summary>
+    /// <summary>True while a statement is on its way to the server.</summary>
     public bool HasSent { get; private set; }
 
     public override bool WritesInQueries => true;
@@ -106,12 +104,12 @@ internal sealed class PostgresTx(
         return ahead;
     }
 
-    /// <summary>Sends what waits.</summary>
+    /// <summary>Sends the queued statements.</summary>
     public ValueTask FlushAsync() => _queued.Count == 0 ? default : SendAsync(null, cancel);
 
     /// <summary>
-    /// Commits, in one round trip with what waits. Of a pipeline that fails the server runs nothing that stands behind
-    /// the fault, so the commit does not happen. Not cancellable: a commit that was sent is waited for, so that the
+    /// Commits, in one round trip with the queued statements. After a fault in a pipeline, the server runs nothing more
+    /// of it, so the commit does not happen. It cannot be cancelled: a commit that was sent is awaited, so that the
     /// answer is the outcome.
     /// </summary>
     public async ValueTask CommitAsync()
@@ -123,8 +121,8 @@ internal sealed class PostgresTx(
     }
 
     /// <summary>
-    /// Whether a fault comes of a connection that broke while it was used: the driver then meets what it has already
-    /// put down itself, and says so by exceptions that are not its own.
+    /// Returns whether a fault was caused by a connection that broke while in use. The driver then meets objects that
+    /// it has already disposed, and throws exceptions of other types.
     /// </summary>
     public static bool IsBreak(NpgsqlConnection connection, Exception fault) =>
         fault is ObjectDisposedException
@@ -133,7 +131,7 @@ internal sealed class PostgresTx(
     public static NpgsqlException Broken(Exception fault) =>
         new("The connection to the database broke while it was used.", fault);
 
-    /// <summary>Sends what waits, and one more behind it: one round trip.</summary>
+    /// <summary>Sends the queued statements and one more, in one round trip.</summary>
     private async ValueTask SendAsync(Queued? last, CancellationToken until)
     {
         var sent = Take(last);
@@ -154,7 +152,7 @@ internal sealed class PostgresTx(
                 isFirst = false;
                 await one.Read(reader);
             }
-            // To the end: a fault of what gives no rows is met here.
+            // Read to the end: the fault of a statement without rows appears here.
             while (await reader.NextResultAsync(until)) { }
         }
         catch (PostgresException fault) when (HasChangedNone(sent, fault) is { } orElse)
@@ -172,7 +170,7 @@ internal sealed class PostgresTx(
         var sent = new List<Queued>(_queued.Count + 2);
         if (!_isBounded)
         {
-            // Without a transaction of its own the statement needs the bounds in the one that the two have together.
+            // Without a transaction, the statement needs the limits in the implicit one that the two share.
             sent.Add(new Queued(new NpgsqlBatchCommand(Bounds), Skip));
             _isBounded = transaction is not null;
         }
@@ -184,8 +182,8 @@ internal sealed class PostgresTx(
     }
 
     /// <summary>
-    /// The statement, failing in the server where it does not change one row: so nothing behind it runs, the commit
-    /// neither. The text is what the server's log then shows.
+    /// The statement, in a form that fails in the server when it does not change exactly one row. Then nothing behind
+    /// it runs, not even the commit. The server's log shows this text.
     /// </summary>
     private static string ChangesOne(string sql) =>
         $"""
@@ -238,12 +236,12 @@ internal sealed class PostgresTx(
             _ => throw new NotSupportedException("Columns are text, bigint or bytes; not " + arg.GetType().Name),
         };
 
-    /// <summary>A statement that is sent with others.</summary>
+    /// <summary>A statement that is sent together with others.</summary>
     /// <param name="Command">Its text and its parameters.</param>
     /// <param name="Read">Reads its rows; null where it gives none.</param>
     private sealed record Queued(NpgsqlBatchCommand Command, Func<NpgsqlDataReader, ValueTask>? Read = null)
     {
-        /// <summary>What the command ends with where it does not change one row.</summary>
+        /// <summary>Makes the exception for a statement that does not change exactly one row.</summary>
         public Func<Exception>? OrElse { get; init; }
     }
 }

@@ -4,24 +4,14 @@ using Npgsql;
 namespace Postern.Storage;
 
 /// <summary>
-/// Brings a PostgreSQL database to the newest schema while nodes of the version before may be serving from it.
-/// <para>
-/// An empty database is filled in one transaction. One that holds data is changed statement by statement, each of which
-/// can be repeated, so that nobody who reads or writes waits for the upgrade:
-/// an addition to a table waits at most <see cref="LockWait"/> for its lock, gives up and tries again, since whoever
-/// comes after it in the queue for the table would wait as well; indexes are built <c>CONCURRENTLY</c>; rows are filled
-/// in by blocks of the table. What has been done stands in <c>meta</c> (<c>schema_step</c>): a start that was cut off
-/// is continued by the next one.
-/// </para>
-/// One node at a time does this, the others look twice a second whether it has finished. They may not wait for its
-/// lock inside the database: an index that is built concurrently waits for every older statement, theirs too.
+/// Brings a PostgreSQL database to the newest schema, while nodes of the previous version may be using it.
 /// </summary>
 internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<string>? says, CancellationToken cancel)
 {
-    /// <summary>How long an addition to a table may hold up others by standing in the queue for its lock.</summary>
+    /// <summary>How long an addition to a table may wait for its lock, and so hold up the commands behind it.</summary>
     private const string LockWait = "300ms";
 
-    /// <summary>Blocks of 8 KiB that are filled in one transaction: some thousand rows, some 10 ms.</summary>
+    /// <summary>The blocks of 8 KiB that one transaction fills: some thousand rows, some 10 ms.</summary>
     private const int BlocksAtOnce = 256;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
@@ -64,8 +54,8 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
     }
 
     /// <summary>
-    /// Whether the database stands where it stood at its last start. One that was made from a dump does not. What a
-    /// version before this one left says nothing of its place, and is taken as it is.
+    /// Returns whether the database is in the same place as at its last start. A database made from a dump is not.
+    /// Versions before this one stored no place; such a database is accepted as it is.
     /// </summary>
     private async Task<bool> StandsWhereItStoodAsync()
     {
@@ -79,7 +69,7 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
     }
 
     /// <summary>
-    /// A number of the cluster and the database in it; of the database alone where the cluster's is hidden.
+    /// Returns the number of the cluster with that of the database; only the latter where the cluster's is hidden.
     /// </summary>
     private async Task<long> PlaceAsync()
     {
@@ -95,7 +85,7 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
     }
 
     /// <summary>
-    /// Lets the numbers of a restored database go on where none was given (<see cref="RestoredNumbers"/>).
+    /// Moves the numbers of a restored database to a range in which none was given (<see cref="RestoredNumbers"/>).
     /// </summary>
     public async Task GoOnWithNewNumbersAsync()
     {
@@ -115,8 +105,8 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
     private static string WhyOf(NpgsqlException fault) => (fault.InnerException ?? fault).Message;
 
     /// <summary>
-    /// Waits until no other node changes the schema, and holds a row until the transaction ends. It takes no snapshot
-    /// with it into the wait.
+    /// Waits until no other node changes the schema, and locks a row until the transaction ends. It waits without a
+    /// snapshot.
     /// </summary>
     private async Task<NpgsqlTransaction> TakeTurnAsync(NpgsqlConnection connection)
     {
@@ -138,8 +128,8 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
             {
                 isMine = await take.ExecuteScalarAsync(cancel) is not null;
             }
-            // One more command also gives up the snapshot that the driver's last portal holds: an index that is built
-            // concurrently would wait for it, and so for us, for ever.
+            // One more command also releases the snapshot of the driver's last portal. A concurrent index build would
+            // wait for that snapshot, and so for this connection, for ever.
             await ExecuteAsync(connection, "SET LOCAL idle_in_transaction_session_timeout = 0");
             if (isMine)
                 return transaction;
@@ -148,7 +138,7 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
         }
     }
 
-    /// <summary>An empty database, in one transaction: nobody serves from it.</summary>
+    /// <summary>Fills an empty database in one transaction: no node uses it yet.</summary>
     private async Task FillAsync()
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
@@ -212,7 +202,7 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
 
     private static int StepNumber(int migration, int done) => migration * 1000 + done;
 
-    /// <summary>Makes an addition to a table in one transaction with the mark that it is made.</summary>
+    /// <summary>Makes an addition to a table, and marks it as made, in one transaction.</summary>
     private async Task ChangeTableAsync(string sql, string mark)
     {
         var isSaid = false;
@@ -242,7 +232,7 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
         }
     }
 
-    /// <summary>An index that a cut-off start left half built is removed and built again.</summary>
+    /// <summary>An index that an interrupted start left half built is removed and built again.</summary>
     private async Task BuildIndexAsync(PostgresStep step)
     {
         await using var left = source.CreateCommand(
@@ -257,8 +247,8 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
     }
 
     /// <summary>
-    /// Fills in rows by ranges of the table's blocks. What is written anew moves to other blocks and may be met twice:
-    /// such a statement says the same each time.
+    /// Fills in rows by ranges of the table's blocks. Updated rows move to other blocks and may be met twice, so such a
+    /// statement must give the same result each time.
     /// </summary>
     private async Task FillRowsAsync(PostgresStep step)
     {
@@ -276,7 +266,8 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
     private async Task AloneAsync(string sql)
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
-        // For the session: what is built concurrently stands in no transaction. The connections are the upgrade's own.
+        // For the whole session, because a concurrent build runs in no transaction. Only the upgrade uses these
+        // connections.
         await ExecuteAsync(connection, "SET statement_timeout = 0; SET lock_timeout = 0");
         await ExecuteAsync(connection, sql);
     }
@@ -313,7 +304,7 @@ internal sealed partial class PostgresUpgrade(NpgsqlDataSource source, Action<st
                         or PostgresErrorCodes.DuplicateObject
             )
         {
-            // Another node created it in the same moment.
+            // Another node created it at the same moment.
         }
     }
 

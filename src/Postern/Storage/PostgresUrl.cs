@@ -5,15 +5,15 @@ using Npgsql;
 namespace Postern.Storage;
 
 /// <summary>
-/// An address of PostgreSQL as other programs write it,
-/// <c>postgres://user:password@host:5432,host2:5432/database?sslmode=verify-full</c>, as the driver's connection
-/// string. The names after <c>?</c> are those of libpq, and the driver's own.
+/// Reads an address of PostgreSQL as other programs write it,
+/// <c>postgres://user:password@host:5432,host2:5432/database?sslmode=verify-full</c>, and returns the driver's
+/// connection string. The names after <c>?</c> are those of libpq, and the driver's own.
 /// </summary>
 internal static class PostgresUrl
 {
     private static readonly string[] Schemes = ["postgres://", "postgresql://"];
 
-    /// <summary>What libpq calls by another name than the driver.</summary>
+    /// <summary>The names that libpq and the driver spell differently.</summary>
     private static readonly Dictionary<string, string> NamesOfLibpq = new(StringComparer.OrdinalIgnoreCase)
     {
         ["user"] = "Username",
@@ -35,7 +35,7 @@ internal static class PostgresUrl
 
     public static bool Is(string text) => SchemeOf(text) is not null;
 
-    /// <summary>The connection string that says the same.</summary>
+    /// <summary>Returns the equal connection string.</summary>
     /// <exception cref="FormatException">What is wrong with the URL, in words that hold no password.</exception>
     public static string ToConnectionString(string url)
     {
@@ -85,7 +85,7 @@ internal static class PostgresUrl
         return Uri.UnescapeDataString(text);
     }
 
-    /// <summary>Several hosts are told apart by commas, each with a port of its own.</summary>
+    /// <summary>Several hosts are separated by commas; each has its own port.</summary>
     private static string Hosts(string list)
     {
         if (list.Length == 0)
@@ -101,7 +101,7 @@ internal static class PostgresUrl
             if (port is not null && !(ushort.TryParse(port, out var number) && number > 0))
                 throw new FormatException("has a port that is no number from 1 to 65535");
         }
-        // A socket's folder is written %2Fvar%2Frun: it cannot stand in the place of a host otherwise.
+        // The folder of a socket is written %2Fvar%2Frun, because a slash would end the host.
         return Decoded(list, "host");
     }
 

@@ -1,6 +1,6 @@
 namespace Postern.Storage;
 
-/// <summary>A backup that was put in place.</summary>
+/// <summary>The result of restoring a backup.</summary>
 /// <param name="Version">Its schema.</param>
 /// <param name="Carried">
 /// What it took over from the database that it replaced; null when there was none that could be read.

@@ -1,10 +1,10 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// The numbers by which clients resume, after a database was put back from a backup. What was written after the backup
-/// was made had numbers too, and clients still hold them: were they given again, a client would take new records for
-/// those that it has, and miss them. So all numbers go on from the time of the restore, in microseconds since 1970: no
-/// log can have got that far. A second restore, of whatever backup, begins later again.
+/// Moves the numbers by which clients resume after a database was restored from a backup. Records that were written
+/// after the backup had numbers too, and clients still hold them. If those numbers were given again, a client would
+/// take new records for old ones and miss them. So all numbers continue from the time of the restore, in microseconds
+/// since 1970: no log can have got that far. A second restore begins later still.
 /// </summary>
 internal static class RestoredNumbers
 {

@@ -5,10 +5,10 @@ using System.Reflection;
 namespace Postern.Storage;
 
 /// <summary>
-/// A table's row, by the record that declares its columns (<see cref="ColumnAttribute"/>): the list of columns for a
-/// SELECT or an INSERT, what reads a row of that list, and the values for its parameters. All three have the order in
-/// which the record declares them, so that nobody counts. It is looked at once; a row then costs what the same code
-/// written by hand does.
+/// Maps a table's row to the record that declares its columns (<see cref="ColumnAttribute"/>): the column list for a
+/// SELECT or an INSERT, the code that reads a row of that list, and the parameter values. All three have the order in
+/// which the record declares the columns, so nobody has to count. The record is inspected once; after that, a row costs
+/// as much as with code written by hand.
 /// </summary>
 /// <typeparam name="T">
 /// A record of members that are set once, or a positional one. Columns are text, whole numbers, truth values (0 and 1)
@@ -19,10 +19,10 @@ internal static class Row<T>
 {
     private static readonly List<(string Name, PropertyInfo[] Path)> Leaves = [.. LeavesOf(typeof(T), [])];
 
-    /// <summary>The names, with commas.</summary>
+    /// <summary>The column names, separated by commas.</summary>
     public static string Columns { get; } = string.Join(", ", Leaves.Select(l => l.Name));
 
-    /// <summary>How many they are: what a query selects behind them begins here.</summary>
+    /// <summary>Number of columns. Further columns of a query begin at this index.</summary>
     public static int Count => Leaves.Count;
 
     /// <summary>The parameters of an INSERT of all of them: <c>$1, $2, …</c>.</summary>
@@ -31,7 +31,7 @@ internal static class Row<T>
     /// <summary>Reads a row whose first columns are <see cref="Columns"/>.</summary>
     public static Func<DbDataReader, T> Read { get; } = CompileRead();
 
-    /// <summary>A row's values, in the order of <see cref="Parameters"/>.</summary>
+    /// <summary>Returns a row's values, in the order of <see cref="Parameters"/>.</summary>
     public static Func<T, object?[]> Values { get; } = CompileValues(Leaves);
 
     /// <summary>
@@ -41,7 +41,7 @@ internal static class Row<T>
     public static string Assignments { get; } =
         string.Join(", ", Changing.Select((leaf, i) => $"{leaf.Name} = ${i + 3}"));
 
-    /// <summary>A row's values for <see cref="Assignments"/>.</summary>
+    /// <summary>Returns a row's values for <see cref="Assignments"/>.</summary>
     public static object?[] ChangedValues(T row) => (_changedValues ??= CompileValues(Changing))(row);
 
     private static Func<T, object?[]>? _changedValues;

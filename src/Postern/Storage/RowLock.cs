@@ -1,12 +1,12 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// The lock of a row without its columns, for a transaction that needs nothing of the row but its place in the order of
-/// locks (<see cref="LockOrder"/>), and may not know the feature that owns it.
+/// Locks rows without reading their columns, for a transaction that only needs the lock's place in the order
+/// (<see cref="LockOrder"/>) and may not use the feature that owns the row.
 /// </summary>
 internal static class RowLock
 {
-    /// <summary>Holds a session's row until the transaction ends. A session that is gone is no fault.</summary>
+    /// <summary>Locks a session's row until the transaction ends. Does nothing when the session is gone.</summary>
     public static async ValueTask HoldSessionAsync(Tx tx, string project, string session)
     {
         if (!tx.IsAlone)
@@ -19,7 +19,8 @@ internal static class RowLock
     }
 
     /// <summary>
-    /// Holds the row of a run's session, with the next statement that is awaited. A run without one is no fault.
+    /// Locks the row of a run's session, with the next statement that is awaited. Does nothing for a run without a
+    /// session.
     /// </summary>
     public static void HoldSessionOfRun(Tx tx, string project, string run) =>
         _ = tx.FirstAhead(

@@ -3,8 +3,8 @@ using Npgsql;
 namespace Postern.Storage;
 
 /// <summary>
-/// The net under the hints: looks at the rows of all listeners, a thousand with a statement, and pokes those whose row
-/// has moved since it was last looked at. Its cost hardly grows with them.
+/// The safety net under the hints: it reads the rows of all listeners, a thousand with each statement, and calls the
+/// listeners whose row has changed since the last time. Its cost hardly grows with the number of listeners.
 /// </summary>
 internal sealed class RowLook(NpgsqlDataSource source, Changes changes)
 {

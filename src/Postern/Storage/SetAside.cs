@@ -3,15 +3,16 @@ using System.Collections.Concurrent;
 namespace Postern.Storage;
 
 /// <summary>
-/// What could not be settled again and again. It is tried three times, then after 2, 4, 8 s and so on up to a minute:
-/// one row that cannot be handled costs little, fills no log, and is settled once it can be.
+/// Remembers items that failed again and again. An item is tried three times, then after 2, 4, 8 s and so on, up to a
+/// minute. So an item that cannot be settled costs little and does not fill the log, and is settled as soon as that
+/// works.
 /// </summary>
 internal sealed class SetAside(TimeProvider clock)
 {
     private const int FreeTries = 3;
     private const int MaxSeconds = 64;
 
-    /// <summary>What is beyond is tried as often as everything else.</summary>
+    /// <summary>The most items that are remembered. Others are tried as often as items without failures.</summary>
     private const int MaxRemembered = 10_000;
 
     private readonly ConcurrentDictionary<string, (int Tries, long At)> _failed = new(StringComparer.Ordinal);

@@ -1,8 +1,8 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// A loop that looks when a commit says that there is something, and by itself where no hint comes. It goes on at once
-/// while it finds something.
+/// A loop that looks when a commit signals it, and by itself now and then. As long as it finds something, it looks
+/// again at once.
 /// </summary>
 internal abstract class SignalledPollingLoop(Database database, string topic, TimeProvider clock, ILogger log)
     : BackgroundService
@@ -13,13 +13,13 @@ internal abstract class SignalledPollingLoop(Database database, string topic, Ti
 
     protected ILogger Log { get; } = log;
 
-    /// <summary>Set when there is room for more, beside what commits say.</summary>
+    /// <summary>Set when there is room for more, in addition to the signals of commits.</summary>
     protected AsyncSignal Due { get; } = new();
 
-    /// <summary>True: it found something, and looks again before it waits.</summary>
+    /// <summary>Returns true when it found something; then it looks again before it waits.</summary>
     protected abstract Task<bool> PollAsync(CancellationToken stop);
 
-    /// <summary>How long until it looks by itself.</summary>
+    /// <summary>The longest time between two looks.</summary>
     protected virtual TimeSpan NextLook => LookEvery;
 
     protected sealed override async Task ExecuteAsync(CancellationToken stoppingToken)

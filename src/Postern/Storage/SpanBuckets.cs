@@ -19,11 +19,11 @@ internal static class SpanBuckets
     public static int Of(long span) =>
         span < First ? 0 : Math.Min(Count - 1, 1 + (int)(Math.Log(span / First) / LogRatio));
 
-    /// <summary>The value that a bucket stands for, microseconds.</summary>
+    /// <summary>The value that a bucket stands for, in microseconds.</summary>
     public static double ValueOf(int bucket) =>
         bucket == 0 ? First : First * Math.Pow(Ratio, bucket - 1) * (bucket == Count - 1 ? 1 : Math.Sqrt(Ratio));
 
-    /// <summary>The span below which a part of all are, microseconds; 0 when there is none.</summary>
+    /// <summary>Returns the span below which a part of all spans lie, in microseconds; 0 when there are none.</summary>
     /// <param name="counts">How many are in each bucket.</param>
     /// <param name="part">Such as 0.95.</param>
     /// <param name="max">The longest: no quantile is longer.</param>
@@ -42,7 +42,7 @@ internal static class SpanBuckets
         return 0;
     }
 
-    /// <summary>As it is stored: <c>bucket:count</c> of those that are not empty, with blanks between them.</summary>
+    /// <summary>The stored text: <c>bucket:count</c> of the buckets that are not empty, separated by blanks.</summary>
     public static string Text(ReadOnlySpan<long> counts)
     {
         var text = new StringBuilder();
@@ -57,7 +57,7 @@ internal static class SpanBuckets
         return text.ToString();
     }
 
-    /// <summary>Adds what was stored to counts.</summary>
+    /// <summary>Adds a stored text to <paramref name="counts"/>.</summary>
     public static void Add(Span<long> counts, ReadOnlySpan<char> text)
     {
         foreach (var part in text.Split(' '))

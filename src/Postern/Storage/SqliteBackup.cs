@@ -3,15 +3,14 @@ using Microsoft.Data.Sqlite;
 namespace Postern.Storage;
 
 /// <summary>
-/// Copies of a SQLite database, taken while a server writes to it (SQLite's online backup), and put back.
-/// A backup holds hashed and sealed secrets only; opening the sealed ones takes the master key, which is kept apart
-/// from it.
+/// Copies a SQLite database while a server writes to it (SQLite's online backup), and restores the copy. A backup
+/// contains only hashed and sealed secrets. Opening the sealed ones needs the master key, which is not part of it.
 /// </summary>
 internal static class SqliteBackup
 {
     /// <summary>
-    /// Writes a consistent copy of <paramref name="database"/> to <paramref name="target"/>, mode 0600; the file
-    /// appears whole or not at all.
+    /// Writes a consistent copy of <paramref name="database"/> to <paramref name="target"/>, mode 0600. The file
+    /// appears as a whole or not at all.
     /// </summary>
     public static void Take(string database, string target)
     {
@@ -34,7 +33,7 @@ internal static class SqliteBackup
         using (var copy = Open(partial, SqliteOpenMode.ReadWrite))
         {
             source.BackupDatabase(copy);
-            // A backup is one file: no WAL beside it that could be left behind.
+            // A backup is one file, without a WAL beside it that could be forgotten.
             using var command = copy.CreateCommand();
             command.CommandText = "PRAGMA journal_mode=DELETE";
             command.ExecuteNonQuery();
@@ -45,8 +44,8 @@ internal static class SqliteBackup
     }
 
     /// <summary>
-    /// Checks a backup and puts it in place of <paramref name="database"/>. What had ended in the database that it
-    /// replaces ends in it too, before anybody can open it, and no number is given a second time
+    /// Checks a backup and puts it in place of <paramref name="database"/>. What has ended in the replaced database
+    /// also ends in the restored one, before anybody can open it, and no number is given a second time
     /// (<see cref="RestoredNumbers"/>).
     /// </summary>
     /// <exception cref="InvalidDataException">
@@ -77,13 +76,13 @@ internal static class SqliteBackup
         return new Restored(version, carried);
     }
 
-    /// <summary>Finds each project's name and the id of its root key.</summary>
+    /// <summary>Returns the name of each project and the id of its root key.</summary>
     public const string RootKeys = """
         SELECT project.name, api_key.id FROM api_key JOIN project ON project.id = api_key.project
         WHERE api_key.kind = 'root' ORDER BY project.created_at, project.id LIMIT 100
         """;
 
-    /// <summary>The root key's id of each project, by the project's name.</summary>
+    /// <summary>Returns the id of each project's root key, by the project's name.</summary>
     public static IReadOnlyList<(string Project, string Key)> RootKeysIn(string database)
     {
         using var connection = Open(database, SqliteOpenMode.ReadOnly);
@@ -96,7 +95,7 @@ internal static class SqliteBackup
         return keys;
     }
 
-    /// <summary>The schema version of a sound Postern database.</summary>
+    /// <summary>Returns the schema version of a valid Postern database.</summary>
     public static int Check(string file)
     {
         try
@@ -118,7 +117,7 @@ internal static class SqliteBackup
     }
 
     /// <summary>
-    /// What is still in the old WAL belongs to the old file: it is folded in before the file is read and set aside.
+    /// The old WAL belongs to the old file, so it is merged into the file before that is read and moved away.
     /// </summary>
     private static bool TryFoldIn(string database)
     {
@@ -132,7 +131,7 @@ internal static class SqliteBackup
         }
         catch (SqliteException)
         {
-            // Too damaged to be opened: that may be why a backup is put back.
+            // The old file is too damaged to be opened. That may be why a backup is restored.
             return false;
         }
     }

@@ -3,13 +3,13 @@ using Microsoft.Data.Sqlite;
 namespace Postern.Storage;
 
 /// <summary>
-/// Carries rows from one SQLite file to another in one transaction, whatever columns the two schemas have in common.
+/// Copies rows from one SQLite file to another in one transaction, with the columns that both schemas have.
 /// </summary>
 internal static class SqliteCarry
 {
     /// <summary>
-    /// How many rows of each table were taken over; null when the files have no project in common, or the replaced one
-    /// cannot be read.
+    /// Returns how many rows of each table were copied, or null when the files have no project in common or the
+    /// replaced one cannot be read.
     /// </summary>
     /// <param name="from">The replaced database; it is not changed.</param>
     /// <param name="to">The restored one, before anybody serves it.</param>
@@ -39,7 +39,7 @@ internal static class SqliteCarry
             )
                 return null;
             var carried = tables.Select(table => (table, Carry(connection, table))).ToList();
-            // What is changed from now on must be newer than what was carried.
+            // Later changes must be newer than what was copied.
             Execute(
                 connection,
                 """
@@ -53,7 +53,7 @@ internal static class SqliteCarry
         }
         catch (SqliteException)
         {
-            // Damaged, or of a schema that has no such rows: whoever restores is told that nothing was carried.
+            // The file is damaged, or its schema has no such rows. The caller is told that nothing was copied.
             return null;
         }
     }

@@ -7,25 +7,25 @@ using SQLitePCL;
 namespace Postern.Storage;
 
 /// <summary>
-/// One SQLite connection and its prepared statements, for one thread at a time. Statements are kept by their text, the
-/// ones that were used last: whatever texts are asked for, no more than <see cref="Kept"/> are in memory.
+/// One SQLite connection and its prepared statements, for one thread at a time. The most recently used statements are
+/// kept by their text, at most <see cref="Kept"/>, whatever texts are used.
 /// </summary>
 internal sealed class SqliteConnectionCache : IDisposable
 {
     /// <summary>
-    /// More than the product's own texts, so that only a flood of unusual ones makes it prepare again.
+    /// More than the product's own texts, so that only a flood of unusual texts causes statements to be prepared again.
     /// </summary>
     public const int Kept = 500;
 
     /// <summary>
-    /// A value over it is let go of when its statement has run: a kept statement is not to hold a request's body.
+    /// A larger value is released when its statement has run, so that a kept statement does not hold a request's body.
     /// </summary>
     private const int LargeValue = 4096;
 
     /// <summary>The code of a statement that was interrupted.</summary>
     public const int Interrupted = 9;
 
-    /// <summary>Steps of SQLite's machine between two looks at the time: some tenths of a millisecond.</summary>
+    /// <summary>Steps of SQLite's machine between two checks of the time: some tenths of a millisecond.</summary>
     private const int StepsBetweenLooks = 10_000;
 
     private long _until = long.MaxValue;
@@ -44,11 +44,11 @@ internal sealed class SqliteConnectionCache : IDisposable
 
     public SqliteConnection Connection { get; }
 
-    /// <summary>Statements in memory now.</summary>
+    /// <summary>Number of statements in memory.</summary>
     public int Count => _commands.Count;
 
     /// <summary>
-    /// Until it is disposed a statement that goes on for longer, or whose asker has gone, is interrupted.
+    /// Until this is disposed, a statement is interrupted when it takes too long or its caller has gone.
     /// </summary>
     public IDisposable Within(TimeSpan time, CancellationToken cancel)
     {
@@ -85,7 +85,9 @@ internal sealed class SqliteConnectionCache : IDisposable
         return rows;
     }
 
-    /// <summary>The rows before the first that is mapped to null; no row behind that one is made.</summary>
+    /// <summary>
+    /// Returns the rows before the first one that maps to null. The rows behind that one are not made.
+    /// </summary>
     public List<T> ListUntil<T>(string sql, Func<DbDataReader, T?> map, ReadOnlySpan<object?> args)
         where T : class
     {

@@ -9,8 +9,9 @@ namespace Postern.Storage;
 internal sealed partial class SqliteDatabase
 {
     /// <summary>
-    /// Something failed on the way to the answers, where nothing should: a process without memory or descriptors meets
-    /// that anywhere. Nobody waits for an answer that is not given, and the log comes last, since it may be what fails.
+    /// Something failed while the answers were given, where nothing should fail. A process without memory or
+    /// descriptors may fail anywhere. Every waiting caller gets an answer, and the log comes last, because it may be
+    /// what fails.
     /// </summary>
     private void FailAll(List<SqliteWrite> batch, Exception fault, Exception told)
     {
@@ -22,7 +23,7 @@ internal sealed partial class SqliteDatabase
         }
         catch (Exception)
         {
-            // There is nowhere to say it.
+            // The log failed too; there is nowhere to report it.
         }
     }
 
@@ -60,14 +61,15 @@ internal sealed partial class SqliteDatabase
             var told = commits ? SqliteFaults.TranslateOfCommit(sqlite) : SqliteFaults.Translate(sqlite);
             foreach (var write in batch)
                 write.Fail(told);
-            // None could begin, so none that waits can: they are told now, and not each after a wait of its own.
+            // No transaction could begin, so every waiting command would fail too. They all fail now, not one after
+            // another.
             if (batch.Count == 0)
                 while (TryTake(out var waiting))
                     waiting.Refuse(told);
             batch.Clear();
             return;
         }
-        // It is committed: first the answers, then whoever wants to know, and none of them on this thread.
+        // It is committed: first the answers, then the listeners, none of them on this thread.
         Writes.Succeeded();
         Changes.Marked(tx.Touched);
         Tally.Add(tx.Tallied);
@@ -79,8 +81,8 @@ internal sealed partial class SqliteDatabase
     }
 
     /// <summary>
-    /// The answers of a batch go on in one work item, one after another: they are short, and a work item each costs
-    /// more than they do.
+    /// The answers of a batch run one after another in one work item. They are short, and a work item for each would
+    /// cost more.
     /// </summary>
     private static void Answer(List<SqliteWrite> batch)
     {
@@ -107,7 +109,7 @@ internal sealed partial class SqliteDatabase
         }
         catch (Exception)
         {
-            // One of them fails: again from the start, each in a savepoint.
+            // One of the commands failed: run the batch again from the start, each command in a savepoint.
             RollBack();
             _writing.Execute("BEGIN IMMEDIATE", []);
             tx = new SqliteTx(_writing, this);
@@ -127,8 +129,8 @@ internal sealed partial class SqliteDatabase
         }
         catch (Exception fault)
         {
-            // A fault that ended the transaction (disk full, I/O error) leaves no savepoint: the batch fails, with that
-            // fault and not with one about the savepoint.
+            // A fault that ended the transaction (disk full, I/O error) leaves no savepoint. The batch then fails with
+            // that fault, not with one about the savepoint.
             if (!RollBackToSavepoint())
                 throw;
             tx.ForgetTold(told);
@@ -160,7 +162,7 @@ internal sealed partial class SqliteDatabase
         }
         catch (Exception)
         {
-            // SQLite has already ended the transaction: there is nothing to roll back.
+            // SQLite has already ended the transaction, so there is nothing to roll back.
         }
     }
 }

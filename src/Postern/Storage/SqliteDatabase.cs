@@ -6,17 +6,17 @@ using Microsoft.Data.Sqlite;
 namespace Postern.Storage;
 
 /// <summary>
-/// SQLite with group commit. One thread owns the only writing connection: it takes the commands that wait, runs them in
-/// one transaction, commits them with one fsync and then answers them all. While a commit is on its way to the disk the
-/// next batch gathers, so the batch grows with the load and a lone command waits for nobody. A batch is first run as if
-/// none of it could fail; when one does, all is rolled back and run again with a savepoint for each (which costs two
-/// statements a command, always, if it is not left for the batches that need it).
+/// SQLite with group commit. One thread owns the only writing connection. It takes the waiting commands, runs them in
+/// one transaction, commits them with one fsync, and then answers all of them. During a commit, the next batch gathers.
+/// So batches grow with the load, and a single command waits for nobody. A batch first runs without savepoints. When
+/// one command fails, everything is rolled back and run again with a savepoint for each command. Savepoints cost two
+/// statements for each command, so only the batches that need them use them.
 ///
-/// What always holds: WAL and synchronous=FULL, so an answered command survives a power cut; a command that throws
-/// spoils only itself. When the commit itself fails every command of the batch fails; nothing of it is there unless the
-/// disk failed under the commit, which then says so. A command waits <see cref="SqliteWrite.Patience"/> for the writer
-/// at most, and none is run whose caller has gone. On a crash the WAL is replayed by the next opening: answered
-/// commands are in it.
+/// WAL and synchronous=FULL: an answered command survives a power cut. A command that throws spoils only itself. When
+/// the commit itself fails, every command of the batch fails, and nothing of it was written; only when the disk failed
+/// during the commit may it have been written, and the exception says so. A command waits at most
+/// <see cref="SqliteWrite.Patience"/> for the writer, and a command whose caller has gone is not run. After a crash,
+/// the next opening replays the WAL, which contains all answered commands.
 /// </summary>
 internal sealed partial class SqliteDatabase : Database
 {
@@ -27,8 +27,8 @@ internal sealed partial class SqliteDatabase : Database
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// The most that the log keeps on the disk once it has been written back: what one large transaction made of it
-    /// goes.
+    /// The most that the log keeps on disk after it was written back. The room that one large transaction took is
+    /// freed.
     /// </summary>
     private const long MaxKeptLog = 64L * 1024 * 1024;
 
@@ -44,7 +44,7 @@ internal sealed partial class SqliteDatabase : Database
     private readonly Thread _writer;
     private readonly Timer _impatience;
 
-    /// <summary>Whether a command runs on this thread, which it does from its beginning to its end.</summary>
+    /// <summary>Whether a command runs on this thread. It runs here from its beginning to its end.</summary>
     [ThreadStatic]
     private static bool _inCommand;
 
@@ -66,7 +66,7 @@ internal sealed partial class SqliteDatabase : Database
             DataSource = file,
             Mode = SqliteOpenMode.ReadWrite,
             Pooling = false,
-            // Beside SQLite's own busy time, which is waited for within each try.
+            // In addition to SQLite's own busy time, which each try waits for.
             DefaultTimeout = 1,
         }.ToString();
         _writing = Open();
@@ -93,7 +93,7 @@ internal sealed partial class SqliteDatabase : Database
 
     public override bool IsEmbedded => true;
 
-    /// <summary>The file with its log, and what is free where it is.</summary>
+    /// <summary>The file with its log, and the free room on its disk.</summary>
     public override ValueTask<StorageRoom> RoomAsync()
     {
         var bytes = new[] { _file, _file + "-wal" }.Sum(name =>
@@ -102,13 +102,13 @@ internal sealed partial class SqliteDatabase : Database
         return new(new StorageRoom(bytes, new DriveInfo(Path.GetFullPath(_file)).AvailableFreeSpace));
     }
 
-    /// <summary>The machine's own clock, which anybody may set: for starting with, and for comparing.</summary>
+    /// <summary>The machine's clock, which anybody may set. It is used at the start, and for comparison.</summary>
     internal static long Microseconds(TimeProvider clock) =>
 #pragma warning disable RS0030 // The one place where the wall clock is read.
         (clock.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 #pragma warning restore RS0030
 
-    /// <summary>One statement or many are the same here: a command among those of its batch.</summary>
+    /// <summary>A single statement needs no special way here: it is a command of a batch like any other.</summary>
     public override Task<T> WriteOneAsync<T>(Func<Tx, ValueTask<T>> command, CancellationToken cancel = default) =>
         WriteAsync(command, cancel);
 
@@ -144,7 +144,7 @@ internal sealed partial class SqliteDatabase : Database
             _arrived.Set();
     }
 
-    /// <summary>A command that was taken already, and that goes through the queue once more.</summary>
+    /// <summary>A command that was taken before and goes through the queue once more.</summary>
     internal void EnqueueAgain(SqliteWrite write)
     {
         if (_closing)
@@ -184,8 +184,8 @@ internal sealed partial class SqliteDatabase : Database
         cache.Execute("PRAGMA synchronous=FULL", []);
         cache.Execute("PRAGMA cache_size=-16000", []);
         cache.Execute($"PRAGMA journal_size_limit={MaxKeptLog}", []);
-        // 4 MiB of WAL between two checkpoints. A checkpoint holds up the writer: four times as much made it rarer by
-        // that and its pause longer, which is what the slowest hundredth of the requests then waits for.
+        // A checkpoint for every 4 MiB of WAL. A checkpoint stops the writer. Four times as much made it four times
+        // rarer and its pause longer, and the slowest hundredth of the requests then waits for that pause.
         cache.Execute("PRAGMA wal_autocheckpoint=1000", []);
         return cache;
     }
@@ -202,13 +202,15 @@ internal sealed partial class SqliteDatabase : Database
             }
             catch (Exception fault)
             {
-                // Whatever it is, this thread goes on: it is the only one that writes.
+                // This thread goes on after any fault, because it is the only one that writes.
                 FailAll(batch, fault, new StorageOutcomeUnknownException(Failed, fault));
             }
         }
     }
 
-    /// <summary>The writer is held up: whoever has waited long enough is told, without waiting for it.</summary>
+    /// <summary>
+    /// The writer is held up. Commands that have waited long enough fail now, without waiting for the writer.
+    /// </summary>
     private void FailWhoWaitsTooLong()
     {
         foreach (var write in _queue)
@@ -220,9 +222,7 @@ internal sealed partial class SqliteDatabase : Database
         }
     }
 
-    /// <summary>
-    /// Sleeps without spinning: with few cores, what the writer burns while it waits is taken from the requests.
-    /// </summary>
+    /// <summary>Sleeps without spinning: on few cores, a spinning writer takes time from the requests.</summary>
     private bool WaitForWork()
     {
         while (_queue.IsEmpty)
@@ -265,8 +265,8 @@ internal sealed partial class SqliteDatabase : Database
     }
 
     /// <summary>
-    /// A read inside a read would take a second connection, which is there in a test and not under load: it is refused
-    /// always.
+    /// A read inside a read would need a second connection. In a test there is one, under load there may be none. So it
+    /// is always refused.
     /// </summary>
     private static void RefuseInsideCommand()
     {

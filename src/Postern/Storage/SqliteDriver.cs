@@ -25,7 +25,7 @@ internal sealed class SqliteDriver : DatabaseDriver
 
     public override string AdviceOn(Exception fault) => "Is the disk full, or the file another user's?";
 
-    /// <summary>It has no clock of its own: what it holds must not be of later.</summary>
+    /// <summary>The file has no clock of its own, but nothing in it may be from the future.</summary>
     public override async ValueTask<TimeSpan> ClockOffAsync(Database database, long here)
     {
         var there = await database.ReadAsync(tx =>

@@ -4,9 +4,8 @@ using Microsoft.Data.Sqlite;
 namespace Postern.Storage;
 
 /// <summary>
-/// The reading connections. Requests, the loops and what must go on each have places of their own, so that none waits
-/// for
-/// another; of those for requests half may search. A place is waited for, and a read goes on, for a bounded time.
+/// The reading connections. Requests, loops and vital work each have places of their own, so that none waits for
+/// another; half of the places for requests may be searches. Waiting for a place and reading both have a time limit.
 /// </summary>
 internal sealed class SqliteReaders(Func<SqliteConnectionCache> open) : IDisposable
 {
@@ -67,7 +66,7 @@ internal sealed class SqliteReaders(Func<SqliteConnectionCache> open) : IDisposa
         SqliteConnectionCache? reader = null;
         try
         {
-            // Here, so that one that cannot be opened costs no place.
+            // Opened here, so that a connection that cannot be opened takes no place.
             reader = _idle.TryTake(out var idle) ? idle : open();
             using (reader.Within(time, cancel))
                 return read(reader);

@@ -2,7 +2,7 @@ using System.Data.Common;
 
 namespace Postern.Storage;
 
-/// <summary>What statements of a command run in on SQLite: each call completes before it returns.</summary>
+/// <summary>Runs the statements of a command on SQLite. Each call completes before it returns.</summary>
 internal sealed class SqliteTx(SqliteConnectionCache connection, SqliteDatabase database) : Tx
 {
     public override bool WritesInQueries => false;
@@ -25,8 +25,8 @@ internal sealed class SqliteTx(SqliteConnectionCache connection, SqliteDatabase 
 
     public override long Now => database.Now;
 
-    // One writer: who comes later has the greater number, and is committed later. It begins with the time, so that no
-    // number comes again when all rows are gone or a backup was restored.
+    // There is one writer, so a later command has the greater number and commits later. The number begins with the
+    // time, so that none comes again after all rows were removed or a backup was restored.
     public override string NextPosition(string project, string now) =>
         $"""
             MAX({now}, 1 + COALESCE(

@@ -9,8 +9,8 @@ internal abstract class SqliteWrite(StorageUse use, CancellationToken cancel)
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// A command whose caller has gone is left out when it was held up this long: what a handler writes in two steps
-    /// is finished without its client otherwise.
+    /// A command that was held up for this long and whose caller has gone is not run. Before that it runs, so that a
+    /// handler's second write is still made when its client has gone.
     /// </summary>
     private static readonly TimeSpan HeldUp = TimeSpan.FromSeconds(1);
 
@@ -21,10 +21,12 @@ internal abstract class SqliteWrite(StorageUse use, CancellationToken cancel)
 
     public bool HasWaitedTooLong => Stopwatch.GetElapsedTime(_since) >= Patience;
 
-    /// <summary>The writer takes it. False: nobody waits for it any more, and it is not run.</summary>
+    /// <summary>
+    /// The writer takes the command. Returns false when nobody waits for it any more; then it is not run.
+    /// </summary>
     public bool Begin()
     {
-        // Told long ago that it waited too long: the request that asked is over, and may not be asked anything.
+        // The caller was told long ago that it waited too long. Its request is over and must not be used.
         if (Volatile.Read(ref _isTaken) == 1)
             return false;
         if (
@@ -41,7 +43,7 @@ internal abstract class SqliteWrite(StorageUse use, CancellationToken cancel)
         return false;
     }
 
-    /// <summary>Fails it, unless somebody took it before.</summary>
+    /// <summary>Fails the command, unless it was taken before.</summary>
     public bool Refuse(Exception fault)
     {
         if (!Take())
@@ -54,10 +56,10 @@ internal abstract class SqliteWrite(StorageUse use, CancellationToken cancel)
 
     public abstract void Answer();
 
-    /// <summary>Fails what was taken.</summary>
+    /// <summary>Fails a command that was taken.</summary>
     public abstract void Fail(Exception fault);
 
-    /// <summary>It goes through the queue once more.</summary>
+    /// <summary>Puts the command through the queue once more.</summary>
     protected void WaitAgain()
     {
         _since = Stopwatch.GetTimestamp();
@@ -67,7 +69,7 @@ internal abstract class SqliteWrite(StorageUse use, CancellationToken cancel)
     private bool Take() => Interlocked.Exchange(ref _isTaken, 1) == 0;
 }
 
-/// <summary>The same with its result.</summary>
+/// <summary>A command with a result.</summary>
 internal sealed class SqliteWrite<T>(
     Func<Tx, ValueTask<T>> command,
     SqliteDatabase database,
@@ -100,7 +102,7 @@ internal sealed class SqliteWrite<T>(
             _ = _outside.DisposeAsync().AsTask();
     }
 
-    /// <summary>Never on the writer's thread: what waits goes on elsewhere.</summary>
+    /// <summary>Continue elsewhere, never on the writer's thread.</summary>
     public override void Fail(Exception fault) =>
         ThreadPool.QueueUserWorkItem(_ =>
         {

@@ -3,19 +3,19 @@ using System.Globalization;
 namespace Postern.Storage;
 
 /// <summary>
-/// The time of a database, by which deadlines, leases, ids and tokens are judged: microseconds since 1970 that never go
-/// back and never jump because somebody has set the machine's clock. It counts by the monotonic clock from its first
-/// measurement on, and follows what is measured later: within a second at once, beyond that only in a way that no
-/// deadline notices.
+/// The time of a database, which decides about deadlines, leases, ids and tokens: microseconds since 1970. It never
+/// goes back, and never jumps when somebody sets the machine's clock. From its first measurement on, it counts by the
+/// monotonic clock and follows later measurements: within a second at once, beyond that so slowly that no deadline is
+/// affected.
 /// </summary>
 /// <param name="clock">Its timestamps count; its wall clock is not looked at.</param>
 internal sealed class SteadyClock(TimeProvider clock)
 {
-    /// <summary>Differences up to this are drift, or the noise of measuring.</summary>
+    /// <summary>Differences up to this are drift, or noise of the measurement.</summary>
     private const long Tolerance = 1_000_000;
 
     /// <summary>
-    /// Of the time between two measurements so much is caught up, when a clock is far ahead: a tenth.
+    /// The part of the time between two measurements that is caught up when a clock is far ahead: a tenth.
     /// </summary>
     private const int ForwardShare = 10;
 
@@ -25,7 +25,7 @@ internal sealed class SteadyClock(TimeProvider clock)
     private long _followedAt = long.MinValue;
     private long? _doubted;
 
-    /// <summary>Unix time in microseconds. Never less than what was told before.</summary>
+    /// <summary>Unix time in microseconds. It never decreases.</summary>
     public long Now
     {
         get
@@ -34,7 +34,7 @@ internal sealed class SteadyClock(TimeProvider clock)
             while (true)
             {
                 var told = Interlocked.Read(ref _told);
-                // Nobody reads two different times backwards: behind a correction the time stands still for a while.
+                // No reader sees time go back: after a correction the time stands still for a while.
                 if (now <= told)
                     return told;
                 if (Interlocked.CompareExchange(ref _told, now, told) == told)
@@ -47,7 +47,8 @@ internal sealed class SteadyClock(TimeProvider clock)
     private long Elapsed => clock.GetElapsedTime(0).Ticks / TimeSpan.TicksPerMicrosecond;
 
     /// <summary>
-    /// Follows a clock that cannot be doubted, such as the database server's: what it says twice, it is.
+    /// Follows a clock that can be trusted, such as the database server's. A difference counts when it is measured
+    /// twice.
     /// </summary>
     /// <param name="theirs">Its time, Unix microseconds.</param>
     /// <param name="before">The timestamp before it was read.</param>
@@ -63,7 +64,7 @@ internal sealed class SteadyClock(TimeProvider clock)
             var isConfirmed = _doubted is { } doubted && Math.Abs(off - doubted) <= Tolerance;
             if (!isDoubtful || (off > 0 && isConfirmed))
                 Interlocked.Add(ref _base, off);
-            // Behind by much: the time stands still for half of the way until the next look, and so on.
+            // Far ahead: the time stands still for half of the way until the next measurement, and so on.
             else if (isConfirmed)
                 Interlocked.Add(ref _base, -Math.Min(-off, SinceFollowed / 2));
             _doubted = isDoubtful ? off : null;
@@ -73,8 +74,8 @@ internal sealed class SteadyClock(TimeProvider clock)
     }
 
     /// <summary>
-    /// Follows the machine's own clock, which anybody may set, wrongly too: slowly, until the next start takes it as it
-    /// is.
+    /// Follows the machine's own clock, which may be set wrongly. It follows slowly; the next start takes that clock as
+    /// it is.
     /// </summary>
     /// <param name="wall">Its time, Unix microseconds.</param>
     /// <param name="slept">
@@ -107,7 +108,9 @@ internal sealed class SteadyClock(TimeProvider clock)
         return 0;
     }
 
-    /// <summary>How far another clock is ahead of this one, at the middle of the time that reading it took.</summary>
+    /// <summary>
+    /// Returns how far another clock is ahead of this one, at the middle of the time that reading it took.
+    /// </summary>
     private long Off(long theirs, long before)
     {
         var half = (long)clock.GetElapsedTime(before).TotalMicroseconds / 2;
@@ -115,8 +118,8 @@ internal sealed class SteadyClock(TimeProvider clock)
     }
 
     /// <summary>
-    /// Microseconds since the machine was started, with those that it was suspended; null where the system does not
-    /// say. The monotonic clock stands still meanwhile.
+    /// Returns the microseconds since the machine started, including those in which it was suspended; null where the
+    /// system does not tell. The monotonic clock stands still during a suspension.
     /// </summary>
     public static long? SinceBoot()
     {

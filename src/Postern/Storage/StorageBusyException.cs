@@ -1,8 +1,8 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// The database is well, but what this command needs is held by others, for longer than it may wait: nothing was
-/// written, and commands that need something else are not concerned.
+/// The database works, but others held what this command needs for longer than it may wait. Nothing was written.
+/// Commands that need something else are not affected.
 /// </summary>
 internal sealed class StorageBusyException(string message, Exception? inner = null)
     : StorageUnavailableException(message, inner)

@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 
 namespace Postern.Storage;
 
-/// <summary>What the database reports of itself: time a commit, commands a batch, commands that wait.</summary>
+/// <summary>Metrics of the database: time for a commit, commands in a batch, waiting commands.</summary>
 internal static class StorageMeter
 {
     private static readonly Histogram<double> CommitSeconds = Meters.Seconds(

@@ -1,8 +1,8 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// The commit was sent, and its outcome was not heard: the command is stored as a whole, or not at all. A repeat under
-/// the same id finds the first outcome; one without an id may do everything twice.
+/// The commit was sent, but its outcome is not known: the command is stored as a whole, or not at all. A client that
+/// repeats its request under the same id finds the first outcome; without an id, everything may be done twice.
 /// </summary>
 internal sealed class StorageOutcomeUnknownException(string message, Exception? inner = null)
     : StorageUnavailableException(message, inner)
@@ -10,7 +10,7 @@ internal sealed class StorageOutcomeUnknownException(string message, Exception? 
     public override string Told =>
         "The server lost its database while it stored this: it may be stored, or not. Look before it is sent again.";
 
-    /// <summary>What a client is told whose request carries an id, or says the whole of what is to be.</summary>
+    /// <summary>The message for a client whose request has an id, or sets the whole state.</summary>
     public const string ToldToRepeat =
         "The server lost its database while it stored this: it may be stored, or not. "
         + "Send the same request under the same id again: it is stored once.";

@@ -1,8 +1,8 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// On whose behalf the database is asked, said once where the work begins and valid for all that it calls. The door
-/// says it of each request, so no handler and no store has to pass it on.
+/// The purpose for which the database is used. It is declared once, where the work begins, and holds for all calls
+/// below. The door declares it for each request, so no handler and no store has to pass it on.
 /// </summary>
 /// <param name="asker">Whose connections are used.</param>
 /// <param name="left">
@@ -21,13 +21,13 @@ internal sealed class StorageUse(Asker asker, Func<CancellationToken>? left = nu
     public Asker Asker { get; } = asker;
 
     /// <summary>
-    /// What the request is about (a session's or run's name within its project): of all places for requests, those who
-    /// write about one subject get a part. Null: nothing in particular.
+    /// What the request is about (the name of a session or run within its project). Writers about one subject share a
+    /// part of the places for requests. Null: nothing in particular.
     /// </summary>
     public string? Subject { get; set; }
 
     /// <summary>
-    /// Cancelled when nobody waits for the answer any more. Asking a request that is over is no fault.
+    /// Cancelled when nobody waits for the answer any more. It may be read after the request is over.
     /// </summary>
     public CancellationToken Gone
     {
@@ -44,9 +44,9 @@ internal sealed class StorageUse(Asker asker, Func<CancellationToken>? left = nu
         }
     }
 
-    /// <summary>The same for what goes on when the request is over.</summary>
+    /// <summary>The same purpose for work that goes on after the request.</summary>
     public StorageUse Outliving => new(Asker) { Subject = Subject };
 
-    /// <summary>Until the asynchronous method that calls it returns.</summary>
+    /// <summary>Holds until the asynchronous method that calls this returns.</summary>
     public static StorageUse Begin(StorageUse use) => Ambient.Value = use;
 }

@@ -3,23 +3,23 @@ using System.Collections.Concurrent;
 namespace Postern.Storage;
 
 /// <summary>
-/// What this node has counted since it was last emptied, by project: to count is one look into a dictionary and one
-/// increment, without a lock and without an allocation. Once a minute all of it is taken out and kept in the database.
-/// What a transaction counts (<see cref="Tx.Count"/>) gets here once it has committed.
+/// Counts by project since the last time it was emptied. Counting is one look into a dictionary and one increment,
+/// without a lock or an allocation. Once a minute, everything is taken out and stored in the database. Counts of a
+/// transaction (<see cref="Tx.Count"/>) are added when it has committed.
 /// </summary>
 internal sealed class Tally
 {
     /// <summary>
-    /// In place of a project: what is of the server as a whole, and refusals that prove no project.
+    /// Used instead of a project for counts of the whole server, and for refusals that prove no project.
     /// </summary>
     public const string Server = "-";
 
     private readonly ConcurrentDictionary<string, Cells> _projects = new(StringComparer.Ordinal);
 
-    /// <summary>Projects that something is counted of.</summary>
+    /// <summary>Number of projects with counts.</summary>
     public int Count => _projects.Count;
 
-    /// <summary>It happened so often.</summary>
+    /// <summary>Adds a number of occurrences.</summary>
     public void Add(string project, Measure measure, long times = 1)
     {
         var cells = CellsOf(project);
@@ -27,7 +27,7 @@ internal sealed class Tally
         MoveIfClosed(project, cells);
     }
 
-    /// <summary>It took so long.</summary>
+    /// <summary>Adds a span.</summary>
     /// <param name="span">Microseconds.</param>
     public void AddSpan(string project, Measure measure, long span)
     {
@@ -38,7 +38,7 @@ internal sealed class Tally
         MoveIfClosed(project, cells);
     }
 
-    /// <summary>It stands at a value, of which the greatest is kept.</summary>
+    /// <summary>Records a value, of which the greatest is kept.</summary>
     public void Level(string project, Measure measure, long value)
     {
         var cells = CellsOf(project);
@@ -47,7 +47,7 @@ internal sealed class Tally
         MoveIfClosed(project, cells);
     }
 
-    /// <summary>What a transaction counted that has committed.</summary>
+    /// <summary>Adds the counts of a transaction that has committed.</summary>
     internal void Add(IReadOnlyList<Counted> counted)
     {
         for (var i = 0; i < counted.Count; i++)
@@ -61,8 +61,8 @@ internal sealed class Tally
     }
 
     /// <summary>
-    /// Takes out what is there. A project of which nothing is there is left out from then on; whoever counts into its
-    /// cells at this moment sees that they are closed, and moves what he counted.
+    /// Takes out all counts. A project without counts is removed. A thread that counts into its cells at this moment
+    /// sees that they are closed, and counts again elsewhere.
     /// </summary>
     public List<TallyRow> Drain()
     {
@@ -79,7 +79,7 @@ internal sealed class Tally
         return rows;
     }
 
-    /// <summary>After something was counted: cells that were left out meanwhile are not looked at again.</summary>
+    /// <summary>Called after counting: cells that were removed meanwhile are not read again.</summary>
     private void MoveIfClosed(string project, Cells cells)
     {
         if (!cells.IsClosed)
@@ -109,12 +109,12 @@ internal sealed class Tally
 
         public void Close() => Interlocked.Exchange(ref _closed, 1);
 
-        /// <summary>What was counted elsewhere.</summary>
+        /// <summary>Adds counts from other cells.</summary>
         public void Take(TallyRow row)
         {
             if (row.Buckets is { } taken)
             {
-                // There even where all of them are empty: a span without them would be none.
+                // Created even when all buckets are empty: a span without buckets would be lost.
                 var buckets = BucketsOf(row.Measure);
                 for (var b = 0; b < taken.Length; b++)
                     Interlocked.Add(ref buckets[b], taken[b]);
@@ -123,7 +123,7 @@ internal sealed class Tally
             Interlocked.Add(ref Counts[(int)row.Measure], row.Count);
         }
 
-        /// <summary>Made when the first span is counted.</summary>
+        /// <summary>Created when the first span is counted.</summary>
         public long[] BucketsOf(Measure measure) =>
             Volatile.Read(ref _buckets[(int)measure])
             ?? Interlocked.CompareExchange(ref _buckets[(int)measure], new long[SpanBuckets.Count], null)

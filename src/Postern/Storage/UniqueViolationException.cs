@@ -1,7 +1,7 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// Another transaction wrote a row under the same unique key in this moment; nothing of this one was written. SQLite,
-/// which has one writer, never comes to it where the statement has looked first.
+/// Another transaction has just written a row with the same unique key. Nothing of this one was written. It cannot
+/// happen on SQLite, which has one writer, when the command has checked before.
 /// </summary>
 internal sealed class UniqueViolationException(Exception inner) : Exception("The key is taken.", inner);

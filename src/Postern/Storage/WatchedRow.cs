@@ -1,8 +1,6 @@
 namespace Postern.Storage;
 
-/// <summary>
-/// The row whose change is all that a listener wants to know of, so that many can be looked at with one statement.
-/// </summary>
+/// <summary>The one row that a listener depends on. Many such rows can be read with one statement.</summary>
 /// <param name="Kind">Which table.</param>
 /// <param name="Project">The project.</param>
 /// <param name="Id">The session's or run's id; for a session that is not there yet, the name it will have.</param>

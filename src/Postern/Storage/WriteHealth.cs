@@ -1,8 +1,8 @@
 namespace Postern.Storage;
 
 /// <summary>
-/// Whether the database takes writes, as the last ones found it: a full disk or a foreign lock is seen by those who
-/// write, and by nobody who reads. While they fail, whoever asks has a write of its own tried, one at a time.
+/// Whether the database accepts writes, by the outcome of the last ones. A full disk or a foreign lock is seen only by
+/// writers, never by readers. While writes fail, the readiness check tries a write of its own, one at a time.
 /// </summary>
 internal sealed class WriteHealth
 {
@@ -14,7 +14,7 @@ internal sealed class WriteHealth
 
     public void Failed() => _failing = true;
 
-    /// <summary>True at once while writes succeed; else what a trial finds.</summary>
+    /// <summary>Returns true at once while writes succeed; otherwise the result of a trial write.</summary>
     public Task<bool> TakesWritesAsync(Database database)
     {
         if (!_failing)
@@ -25,7 +25,7 @@ internal sealed class WriteHealth
 
     private static async Task<bool> TryAsync(Database database)
     {
-        // Shared by all who ask: it ends with none of them.
+        // All callers share the trial, so none of them can cancel it.
         StorageUse.Begin(StorageUse.Vital);
         try
         {
