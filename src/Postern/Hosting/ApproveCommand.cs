@@ -6,8 +6,8 @@ using Postern.Relay.Protocol;
 namespace Postern.Hosting;
 
 /// <summary>
-/// <c>postern approve LINK</c>: shows a question that is sealed at a relay, and decides it, in a terminal. Nobody's
-/// script sees the secret of the link.
+/// The command <c>postern approve LINK</c>: shows a question that is sealed at a relay, and decides it, in a terminal.
+/// No script in a browser sees the secret of the link.
 /// </summary>
 internal static class ApproveCommand
 {
@@ -87,7 +87,7 @@ internal static class ApproveCommand
             throw new SetupException("Your answer was not taken: it had been settled before.");
     }
 
-    /// <summary>The relay of a link: the folder of its page, unless another is named.</summary>
+    /// <summary>Returns the relay of a link: the folder of its page, unless another is named.</summary>
     private static Uri RelayOf(PageLink link, string? named) =>
         Uri.TryCreate(named is null ? link.Url : named.TrimEnd('/') + "/", UriKind.Absolute, out var url)
         && url.Scheme is "https" or "http"
@@ -119,7 +119,7 @@ internal static class ApproveCommand
             Console.WriteLine("  " + Visible.Text(feedback));
     }
 
-    /// <summary>The answer, by the options or from the terminal; null: nothing is decided.</summary>
+    /// <summary>Returns the answer, from the options or the terminal; null when nothing is decided.</summary>
     private static Said? Ask(ParseResult parsed, ShownQuestion question)
     {
         if (question.PayloadWithheld)

@@ -2,7 +2,9 @@ using Postern.Relay.Protocol;
 
 namespace Postern.Hosting;
 
-/// <summary><c>postern relay page DIR</c>: the page on which people answer, as files for any web server.</summary>
+/// <summary>
+/// The command <c>postern relay page DIR</c>: writes the page on which people answer, as files for any web server.
+/// </summary>
 internal static class ApproveFiles
 {
     /// <exception cref="SetupException">It is not said which relay the page is for.</exception>

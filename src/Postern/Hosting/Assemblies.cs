@@ -4,13 +4,12 @@ using Postern.Settings;
 namespace Postern.Hosting;
 
 /// <summary>
-/// Loads every assembly that the server may come to use, before the first request. One that is first needed when the
-/// process has no descriptor left cannot be loaded, and the runtime remembers that: what needs it would fail until the
-/// next start.
+/// Loads every assembly that the server may need, before the first request. When the process has no descriptor left, an
+/// assembly cannot be loaded. The runtime remembers that, so the code that needs it would fail until the next start.
 /// </summary>
 internal static class Assemblies
 {
-    /// <summary>What signs people in by an identity provider: needed by few.</summary>
+    /// <summary>The assemblies for signing in with an identity provider; few installations need them.</summary>
     private static readonly string[] OfOidc =
     [
         "Microsoft.AspNetCore.Authentication.OpenIdConnect",
@@ -39,7 +38,7 @@ internal static class Assemblies
         }
         catch (IOException)
         {
-            // A library may name what it uses elsewhere than here: that is not there, and not missed.
+            // A library may name assemblies for other systems. They are not here and not needed.
             return null;
         }
     }

@@ -4,9 +4,9 @@ using Microsoft.AspNetCore.Connections;
 namespace Postern.Hosting;
 
 /// <summary>
-/// Accepts no more connections than the process has descriptors for; the others wait in the system's queue. The web
-/// server has a limit of its own, but counts a connection only once its work begins: on a busy machine many more are
-/// accepted before that, and without a descriptor left the runtime ends the process.
+/// Accepts no more connections than the process has descriptors for. The others wait in the system's queue. The web
+/// server has a limit of its own, but counts a connection only when its work begins. On a busy machine it accepts many
+/// more before that, and when no descriptor is left, the runtime ends the process.
 /// </summary>
 /// <param name="inner">What accepts.</param>
 /// <param name="most">Connections that may be open at once, of all listeners.</param>

@@ -7,8 +7,8 @@ using Postern.Storage;
 namespace Postern.Hosting;
 
 /// <summary>
-/// The command line. Commands beside <c>serve</c> work on the same database, whether a server runs or not: what they
-/// change takes effect on every node within a second.
+/// The command line. The commands besides <c>serve</c> work on the same database, whether or not a server runs. Their
+/// changes take effect on every node within a second.
 /// </summary>
 internal static class Commands
 {

@@ -1,8 +1,8 @@
 namespace Postern.Hosting;
 
 /// <summary>
-/// The folder that a server keeps its files in: mode 0700, its files 0600. A lock file, held open for the life of the
-/// process, keeps a second server out; the system frees it whenever the process ends, however it ends.
+/// The folder for a server's files: mode 0700, its files 0600. A lock file, held open while the process lives, keeps a
+/// second server out. The system releases it whenever the process ends, even after a crash.
 /// </summary>
 internal sealed class DataFolder(string path)
 {
@@ -26,8 +26,8 @@ internal sealed class DataFolder(string path)
     private string LockFile => System.IO.Path.Combine(Path, "postern.lock");
 
     /// <summary>
-    /// Makes the folder when it is missing, and takes other users' rights away where it is open to them; but never
-    /// those to a folder that is another user's, or that holds something else.
+    /// Creates the folder when it is missing, and removes other users' rights to it. It never changes a folder that
+    /// belongs to another user, or that contains something else.
     /// </summary>
     /// <exception cref="SetupException">The folder is open to other users, and is not this server's alone.</exception>
     public void Prepare()
@@ -59,8 +59,8 @@ internal sealed class DataFolder(string path)
     }
 
     /// <summary>
-    /// That each of its files is one that this user may read and write, before any of them is used: what fails later
-    /// fails in the words of whoever happened to open it.
+    /// Checks that this user may read and write each of its files, before any is used. A later failure would not name
+    /// the file.
     /// </summary>
     /// <exception cref="SetupException">One of them is a folder, or is not open to this user.</exception>
     public void CheckFiles()
@@ -114,7 +114,7 @@ internal sealed class DataFolder(string path)
         name is "master.key" or "postern.json" or "postern.lock" or "lost+found"
         || name.StartsWith("postern.db", StringComparison.Ordinal);
 
-    /// <summary>Files of the folder that other users may reach: what the doctor complains of.</summary>
+    /// <summary>Returns the files of the folder that other users can access; the doctor reports them.</summary>
     public IReadOnlyList<string> OpenToOthers() =>
         [
             .. new[] { Path, Database, MasterKey }.Where(f =>
@@ -122,7 +122,7 @@ internal sealed class DataFolder(string path)
             ),
         ];
 
-    /// <summary>The lock, until it is disposed.</summary>
+    /// <summary>Takes the lock, until it is disposed.</summary>
     /// <exception cref="SetupException">Another server has the folder.</exception>
     public IDisposable Lock()
     {

@@ -6,8 +6,8 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace Postern.Hosting;
 
 /// <summary>
-/// The files and sockets that the process may have open at once. Without one left the runtime ends the process, so
-/// connections from outside stop short of it: the rest is for the database, the log, and requests that leave.
+/// The number of files and sockets that the process may have open. When none is left, the runtime ends the process. So
+/// connections from outside stop before that limit; the rest is for the database, the log, and outgoing requests.
 /// </summary>
 internal static class Descriptors
 {
@@ -15,22 +15,20 @@ internal static class Descriptors
     private const string Open = "/proc/self/fd";
     private const int LeastForServer = 256;
 
-    /// <summary>Connections above the limit that are being closed at once.</summary>
+    /// <summary>Connections above the limit that are being closed at the same time.</summary>
     private const int Refused = 64;
 
-    /// <summary>Connections that may be open; null where the system names no limit.</summary>
+    /// <summary>The number of connections that may be open; null where the system has no limit.</summary>
     public static long? Connections { get; } = Read() is { } limit ? ConnectionsWithin(limit, OpenNow()) : null;
 
     /// <summary>
-    /// Returns how many connections fit: all but what is open at the start (the program's own files), and a quarter, or
-    /// 256 where that is more; of a very small limit an eighth.
+    /// Returns how many connections fit. Subtracted are the files open at the start (the program's own) and a quarter,
+    /// or 256 if that is more; of a very small limit an eighth.
     /// </summary>
     public static long ConnectionsWithin(long limit, long open) =>
         Math.Max(limit - open - Math.Max(LeastForServer, limit / 4), limit / 8);
 
-    /// <summary>
-    /// Lets the web server accept some more than that, which it answers by closing them, and no others.
-    /// </summary>
+    /// <summary>Lets the web server accept some more than that, which it closes, but no others.</summary>
     public static void Bound(IServiceCollection services)
     {
         if (Connections is not { } most)
@@ -50,7 +48,7 @@ internal static class Descriptors
         if (!File.Exists(Limits))
             return null;
         var line = File.ReadLines(Limits).FirstOrDefault(l => l.StartsWith("Max open files", StringComparison.Ordinal));
-        // Soft and hard: the runtime raises the one to the other when it starts.
+        // Returns the soft and the hard limit. The runtime raises the soft one to the hard one when it starts.
         var words = line?.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         return
             words is [_, _, _, _, var hard, ..]

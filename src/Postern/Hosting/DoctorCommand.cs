@@ -9,8 +9,8 @@ using Postern.Storage;
 namespace Postern.Hosting;
 
 /// <summary>
-/// <c>postern doctor</c>: looks at everything a server needs, changes nothing, and says of each fault, and of what is
-/// weaker than it may be, what to do. Exit code 1 when something is wrong.
+/// The command <c>postern doctor</c>: checks everything that a server needs and changes nothing. For each fault and
+/// each weak spot it says what to do. The exit code is 1 when something is wrong.
 /// </summary>
 internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel)
 {
@@ -179,7 +179,7 @@ internal sealed class DoctorCommand(ServeOptions serve, CancellationToken cancel
             );
     }
 
-    /// <summary>Null: it does not open this database's secrets.</summary>
+    /// <summary>Returns null when the key does not open this database's secrets.</summary>
     private async Task<MasterKey?> CheckMasterKeyAsync(Database database)
     {
         try

@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 namespace Postern.Hosting;
 
 /// <summary>
-/// Whom a file belongs to, which .NET does not say: asked of Linux by <c>statx</c> (its structure is the same on every
-/// processor). Elsewhere nobody can be told from anybody, and a change of the mode fails for who may not make it.
+/// Finds the owner of a file, which .NET does not tell. On Linux it calls <c>statx</c>, whose structure is the same on
+/// every processor. On other systems the owner is not known; there, changing the mode fails for users who may not
+/// change it.
 /// </summary>
 internal static partial class FileOwner
 {

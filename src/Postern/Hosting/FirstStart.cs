@@ -5,8 +5,8 @@ using Postern.Storage;
 namespace Postern.Hosting;
 
 /// <summary>
-/// What happens once in a database's life: the project <c>default</c> with its root key and its echo agent; and at
-/// every start, the check that the master key is the one its secrets were sealed with.
+/// Creates, once in a database's life, the project <c>default</c> with its root key and its echo agent. At every start
+/// it checks that the master key is the one with which the secrets were sealed.
 /// </summary>
 internal sealed class FirstStart(
     Database database,
@@ -16,7 +16,7 @@ internal sealed class FirstStart(
     ILogger<FirstStart> log
 )
 {
-    /// <summary>The root key when this start made it and it is to be shown; null at every later start.</summary>
+    /// <summary>The root key, when this start made it and it must be shown; null at every later start.</summary>
     public async Task<string?> RunAsync(string? givenRootKey)
     {
         await CheckMasterKeyAsync();
@@ -41,7 +41,7 @@ internal sealed class FirstStart(
             return null;
         }
         var made = await projects.CreateAsync(Projects.Default, "first start", given);
-        // Another node was first: it shows the key.
+        // Another node was first, and shows the key.
         return made is null || given is not null ? null : made.Value.RootKey.Text;
     }
 

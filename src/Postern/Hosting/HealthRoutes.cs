@@ -4,7 +4,9 @@ using Postern.Storage;
 
 namespace Postern.Hosting;
 
-/// <summary>What anyone may ask: whether the server lives, whether it can serve, and what it offers.</summary>
+/// <summary>
+/// The routes that need no credential: whether the server is alive, whether it can serve, and what it offers.
+/// </summary>
 internal sealed class HealthRoutes(Database database, IServiceProvider services)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
@@ -35,7 +37,7 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
             .Hide();
     }
 
-    /// <summary>Returns where to go from here: a page for a browser, JSON for others.</summary>
+    /// <summary>Returns links to go on from: a page for a browser, JSON for others.</summary>
     private static Task<IResult> Welcome(HttpContext http)
     {
         http.Response.Headers.Vary = "Accept";
@@ -76,7 +78,7 @@ internal sealed class HealthRoutes(Database database, IServiceProvider services)
                 var words = $"The database has schema {version}, this node knows {Migrations.Newest}.";
                 return new Refusal(503, words, "not_migrated");
             }
-            // Reading is not enough: a full disk, a foreign lock or a replica is seen by those who write.
+            // Reading is not enough: only a write shows a full disk, a foreign lock or a standby.
             return await database.Writes.TakesWritesAsync(database).WaitAsync(Patience, http.RequestAborted)
                 ? Reply.Ok(new HealthView("ready", database.Kind, version))
                 : Refusal.Unavailable("The database takes no writes now.");

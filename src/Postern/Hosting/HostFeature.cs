@@ -4,7 +4,7 @@ using Postern.Storage;
 
 namespace Postern.Hosting;
 
-/// <summary>Composes what every process that serves has, a server and a relay alike.</summary>
+/// <summary>Composes the parts that every serving process has, a server and a relay alike.</summary>
 internal static class HostFeature
 {
     public static IServiceCollection AddHost(

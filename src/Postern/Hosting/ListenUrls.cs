@@ -3,12 +3,12 @@ using System.Net.Sockets;
 
 namespace Postern.Hosting;
 
-/// <summary>The addresses to listen on: URLs that are separated by semicolons or commas.</summary>
+/// <summary>The addresses to listen on: URLs, separated by semicolons or commas.</summary>
 internal static class ListenUrls
 {
     private const string Example = "Write it as http://127.0.0.1:7400, or http://0.0.0.0:7400 for every address";
 
-    /// <summary>In place of addresses: listen nowhere, and be reached through a relay alone.</summary>
+    /// <summary>Written instead of addresses: listen nowhere, and be reached only through a relay.</summary>
     public const string None = "none";
 
     public static string[] Split(string urls) =>
@@ -28,7 +28,7 @@ internal static class ListenUrls
     }
 
     /// <summary>
-    /// Tries an address, which the web server would do with a stack trace; null: it can be listened on.
+    /// Tries an address. The web server would report a fault with a stack trace. Returns null when the address is free.
     /// </summary>
     public static SocketError? WhatKeepsFrom(string url)
     {

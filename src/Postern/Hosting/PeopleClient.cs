@@ -9,7 +9,7 @@ using Postern.Relay.Protocol;
 namespace Postern.Hosting;
 
 /// <summary>
-/// Opens a question at a relay by its link, and answers it: what the page's script does, for a terminal.
+/// Opens a question at a relay by its link, and answers it. It does in a terminal what the page's script does.
 /// </summary>
 /// <param name="relay">The relay's address, ending with a slash.</param>
 internal sealed class PeopleClient(PageLink link, Uri relay) : IDisposable
@@ -20,7 +20,7 @@ internal sealed class PeopleClient(PageLink link, Uri relay) : IDisposable
         new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }
     );
 
-    /// <summary>The question, or how it ended: one of the two.</summary>
+    /// <summary>Returns the question, or how it ended: one of the two.</summary>
     /// <exception cref="SetupException">The link opens nothing.</exception>
     public async Task<(ShownQuestion? Question, ShownOutcome? Outcome)> OpenAsync(CancellationToken cancel)
     {
@@ -37,7 +37,7 @@ internal sealed class PeopleClient(PageLink link, Uri relay) : IDisposable
             : (Open<ShownQuestion>(PageSeal.Question, page.Version, page.Sealed), null);
     }
 
-    /// <summary>Answers, and waits for the outcome, however long it takes.</summary>
+    /// <summary>Sends the answer and waits for the outcome, however long that takes.</summary>
     /// <param name="answer">What is said, without its nonce.</param>
     /// <param name="stored">Told once where the server that asks is away.</param>
     /// <param name="cancel">Whoever waits has gone: the answer stays.</param>
@@ -146,7 +146,7 @@ internal sealed class PeopleClient(PageLink link, Uri relay) : IDisposable
 
     private sealed record Receipt(string Status, string? Envelope = null, ReceiptBody? Answer = null)
     {
-        /// <summary>Where a stored answer is followed: the last part of a URL.</summary>
+        /// <summary>The path under which a stored answer is followed: the last part of a URL.</summary>
         [System.Text.Json.Serialization.JsonPropertyName("receipt")]
         public string? Url { get; init; }
 

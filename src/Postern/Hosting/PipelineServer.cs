@@ -6,8 +6,8 @@ using Postern.Http;
 namespace Postern.Hosting;
 
 /// <summary>
-/// Stands around the server that listens, and shows the application that it serves to <see cref="RequestPipeline"/>.
-/// With nothing inside it listens nowhere: such a server is reached through a relay alone.
+/// Wraps the listening server, and gives the application that it serves to <see cref="RequestPipeline"/>. Without an
+/// inner server it listens nowhere; such a server is reached only through a relay.
 /// </summary>
 internal sealed class PipelineServer(IServer? listening, RequestPipeline pipeline) : IServer
 {

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Postern.Hosting;
 
 /// <summary>
-/// A connection that has a place until it is put down. When it is closed is too early: the descriptor is given back
-/// only then, which on a busy machine is later.
+/// A connection that keeps its place until it is disposed. Its close would be too early: the descriptor is released
+/// only on disposal, which on a busy machine is later.
 /// </summary>
 internal sealed class PlacedConnection(ConnectionContext inner, SemaphoreSlim places) : ConnectionContext
 {

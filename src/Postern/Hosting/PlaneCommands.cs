@@ -4,7 +4,7 @@ using Postern.Relay.Plane;
 
 namespace Postern.Hosting;
 
-/// <summary><c>postern plane</c>: joining a relay, and what there is to do about it afterwards.</summary>
+/// <summary>The commands <c>postern plane</c>: join a relay, and manage the joined ones.</summary>
 internal static class PlaneCommands
 {
     private static readonly Option<string?> Relay = new("--relay")
@@ -89,7 +89,7 @@ internal static class PlaneCommands
         };
     }
 
-    /// <summary>Joins by a code, or finds the relay that was joined under a URL.</summary>
+    /// <summary>Joins by a code, or finds the joined relay with that URL.</summary>
     public static async Task<JoinedPlane> JoinAsync(
         PlaneEnrolment enrolment,
         PlaneStore store,

@@ -10,14 +10,14 @@ using Postern.Triggers;
 
 namespace Postern.Hosting;
 
-/// <summary>What the doctor says of the relays that were joined, and of the triggers that they reach.</summary>
+/// <summary>The doctor's lines about the joined relays, and about the triggers that they can reach.</summary>
 internal static class PlaneDoctor
 {
     private const int Page = 500;
     private const int Shown = 20;
     private const long ClockSeconds = 5;
 
-    /// <summary>A line: whether it is a fault, and its words.</summary>
+    /// <summary>A line, and whether it reports a fault.</summary>
     internal sealed record Line(bool IsWrong, bool IsWeak, string Words);
 
     public static async IAsyncEnumerable<Line> LookAsync(
@@ -58,7 +58,7 @@ internal static class PlaneDoctor
             );
     }
 
-    /// <summary>Whose page people open questions on, and whether the relays have them all.</summary>
+    /// <summary>Checks who serves the page on which people answer, and whether the relays have all questions.</summary>
     private static async IAsyncEnumerable<Line> PeopleAsync(
         List<JoinedPlane> joined,
         Database database,
@@ -93,7 +93,9 @@ internal static class PlaneDoctor
         }
     }
 
-    /// <summary>Whether a relay is reached and how, who answers there, what waits, whose clock is right.</summary>
+    /// <summary>
+    /// Checks whether a relay is reached and how, who answers there, what waits, and whose clock is right.
+    /// </summary>
     private static IEnumerable<Line> OfRelay(JoinedPlane plane, PlaneProbed probed, PosternOptions options, long now)
     {
         var through = options.Outbound.Proxy.Length > 0 ? $" through {options.Outbound.Proxy}" : "";
@@ -146,7 +148,7 @@ internal static class PlaneDoctor
             ),
         };
 
-    /// <summary>Every webhook trigger of every project, a page at a time.</summary>
+    /// <summary>Returns every webhook trigger of every project, page by page.</summary>
     private static async IAsyncEnumerable<Trigger> WebhooksAsync(TriggerStore triggers)
     {
         for (var (project, uid) = ("", ""); ; )
@@ -160,7 +162,7 @@ internal static class PlaneDoctor
         }
     }
 
-    /// <summary>Notes, by the digest of each secret, which triggers have it.</summary>
+    /// <summary>Collects which triggers have the same secret, by the digest of the secret.</summary>
     private static void NoteSecrets(
         Dictionary<string, List<string>> noted,
         Trigger trigger,

@@ -10,16 +10,16 @@ using Postern.Triggers;
 namespace Postern.Hosting;
 
 /// <summary>
-/// Who must hear of a change of a run, a turn or a session, and in which order: all of it, in one place. Printed it is
+/// All reactions to a change of a run, a turn or a session, in their order, in one place. It is printed as
 /// <c>reactions.txt</c>, a golden file like <c>doors.txt</c>. A reaction runs in the transaction of the change, holds
-/// the session's row and then the run's, and may lock what comes behind them (<see cref="LockOrder"/>). Subscribers,
-/// agents and callers receive what is sent to them in the order of this table.
+/// the session's row and the run's, and may lock only what comes after them (<see cref="LockOrder"/>). Subscribers,
+/// agents and callers get their messages in the order of this table.
 /// </summary>
 internal sealed class ReactionTable(IServiceProvider services)
 {
     private readonly StringBuilder _printed = new();
 
-    /// <summary>Declares them all; once, before the server listens.</summary>
+    /// <summary>Declares all reactions; called once, before the server listens.</summary>
     public void Declare()
     {
         On(Then<RunCreated, RunSubscribers>("subscribers hear of a new run", s => s.CreatedAsync));
@@ -44,7 +44,7 @@ internal sealed class ReactionTable(IServiceProvider services)
         On(Then<SessionForgotten, ApprovalStore>("the approvals of its runs go with it", a => a.SessionForgottenAsync));
     }
 
-    /// <summary>Each reaction a line, in order: the change, who reacts, what follows.</summary>
+    /// <summary>Returns one line for each reaction, in order: the change, the class that reacts, the effect.</summary>
     public string Print() => _printed.ToString();
 
     private void On<TChange>(params Reaction<TChange>[] reactions)

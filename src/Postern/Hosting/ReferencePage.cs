@@ -4,8 +4,8 @@ using Scalar.AspNetCore;
 namespace Postern.Hosting;
 
 /// <summary>
-/// The reference under <c>/docs</c>: a page of ours, which holds no script and so runs under a policy that allows none
-/// in it, and the library's script, behind a door like everything else.
+/// The reference under <c>/docs</c>: a page of ours that contains no script, so its policy allows none inline; and the
+/// library's script, behind a door like everything else.
 /// </summary>
 internal static class ReferencePage
 {
@@ -22,7 +22,7 @@ internal static class ReferencePage
 
         """;
 
-    /// <summary>Nothing is asked of other servers: no fonts, no telemetry, no assistant.</summary>
+    /// <summary>The page loads nothing from other servers: no fonts, no telemetry, no assistant.</summary>
     private const string Start = """
         Scalar.createApiReference("#app", {
           url: "/openapi.json",
@@ -66,7 +66,9 @@ internal static class ReferencePage
         }
     }
 
-    /// <summary>The library is routed to where nothing has been chosen; what was chosen stands aside.</summary>
+    /// <summary>
+    /// The library's middleware runs only when no route was chosen yet, so the chosen route is set aside.
+    /// </summary>
     private static async Task ScriptAsync(HttpContext http, RequestDelegate script)
     {
         var endpoint = http.GetEndpoint();

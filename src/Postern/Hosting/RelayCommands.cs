@@ -6,7 +6,7 @@ using Postern.Relay.Server;
 
 namespace Postern.Hosting;
 
-/// <summary>The commands of a relay: it serves, and its owner lets planes in and out.</summary>
+/// <summary>The commands of a relay: serve it, and manage its planes.</summary>
 internal static class RelayCommands
 {
     private const string StandardUrls = "http://127.0.0.1:7401";
@@ -221,7 +221,7 @@ internal static class RelayCommands
         );
     }
 
-    /// <summary>Opens the relay's database for a command, and closes it behind it.</summary>
+    /// <summary>Opens the relay's database for a command, and closes it afterwards.</summary>
     private static Command Does(Command command, Func<RelayToolbox, ParseResult, Task> act)
     {
         command.SetAction(
@@ -270,7 +270,7 @@ internal static class RelayCommands
             : throw new SetupException($"{option.Name} must be a whole number from {min} to {max}");
     }
 
-    /// <summary>Returns where a relay has its things: never where a server has them, unless that is said.</summary>
+    /// <summary>Returns the folder of a relay. Unless it is named, it is never the folder of a server.</summary>
     private static ServeOptions Serving(ParseResult parsed, bool dev = false) =>
         ServeOptions.From(
             parsed.GetValue(Commands.Data) ?? Environment.GetEnvironmentVariable("POSTERN_DATA") ?? StandardData,

@@ -5,19 +5,23 @@ using Postern.Storage;
 
 namespace Postern.Hosting;
 
-/// <summary>What the doctor says of a relay: its planes, whether they are there, and what waits for them.</summary>
+/// <summary>
+/// The doctor's lines about a relay: its planes, whether they are connected, and what waits for them.
+/// </summary>
 internal static class RelayDoctor
 {
-    /// <summary>Planes that are looked at.</summary>
+    /// <summary>The most planes that are checked.</summary>
     private const int Most = 100;
 
-    /// <summary>A backlog that is fuller than this, in percent, is told as a weak spot.</summary>
+    /// <summary>A backlog that is fuller than this percentage is reported as a weak spot.</summary>
     private const int NearlyFull = 80;
 
-    /// <summary>Free bytes of the disk below which a relay is a weak spot.</summary>
+    /// <summary>A relay with fewer free bytes on its disk is reported as a weak spot.</summary>
     private const long LittleRoom = 1024L * 1024 * 1024;
 
-    /// <summary>A line a plane, and whether it should be looked at; none where the database is no relay's.</summary>
+    /// <summary>
+    /// Returns a line for each plane, and whether it is a weak spot; none when the database is no relay's.
+    /// </summary>
     public static async Task<List<(bool IsWeak, string Words)>> LookAsync(Database database, PosternOptions options)
     {
         var planes = new RelayPlaneStore(database);

@@ -4,7 +4,7 @@ using Postern.Settings;
 
 namespace Postern.Hosting;
 
-/// <summary><c>postern relay serve</c>: the public side of planes that nobody can reach.</summary>
+/// <summary>The command <c>postern relay serve</c>: serves the public side of planes that nobody can reach.</summary>
 internal static class RelayServeCommand
 {
     public static async Task<int> RunAsync(ServeOptions serve, CancellationToken cancel)

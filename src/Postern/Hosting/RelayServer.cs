@@ -9,8 +9,8 @@ using Postern.Storage;
 namespace Postern.Hosting;
 
 /// <summary>
-/// The relay, composed: a server of its own, with a door table of its own. It has keys and an audit like every server,
-/// and nothing of sessions, runs, approvals or triggers.
+/// Composes the relay: a server of its own with its own door table. It has keys and an audit like every server, but no
+/// sessions, runs, approvals or triggers.
 /// </summary>
 internal static class RelayServer
 {
@@ -23,7 +23,7 @@ internal static class RelayServer
     )
     {
         var builder = Server.BuilderOf(options, urls);
-        // Who a request comes from is decided in one way, for senders and for administrators.
+        // The address of a sender and that of an administrator are found in the same way.
         options.Operators.TrustedProxies = options.RelayServer.TrustedProxies;
         Compose(builder.Services, database, master, options, clock);
 
@@ -69,7 +69,7 @@ internal static class RelayServer
     )
     {
         services.AddHost(database, master, options, clock).AddSingleton<RequestPipeline>();
-        // There are no runs here whose workers could call, and a project begins with nothing.
+        // A relay has no runs, so no worker could call it, and its projects begin empty.
         services
             .AddSingleton<ReadRunState>((_, _) => ValueTask.FromResult<RunState?>(null))
             .AddSingleton<NoLiveRunSince>(RunStore.NoneLivesSince)
@@ -77,6 +77,6 @@ internal static class RelayServer
         services.AddAccess().AddRelayServer();
     }
 
-    /// <summary>With what a relay's project begins.</summary>
+    /// <summary>The content of a new project of a relay.</summary>
     public static ValueTask Nothing(Tx tx, string project) => ValueTask.CompletedTask;
 }

@@ -5,7 +5,7 @@ using Postern.Storage;
 
 namespace Postern.Hosting;
 
-/// <summary>The tools of the commands of a relay: its database, whether it is served or not.</summary>
+/// <summary>The tools for the commands of a relay: its database, whether or not it is being served.</summary>
 internal sealed class RelayToolbox : IAsyncDisposable
 {
     private readonly Database _database;
@@ -36,7 +36,7 @@ internal sealed class RelayToolbox : IAsyncDisposable
 
     public PlaneEnds Ends { get; }
 
-    /// <summary>A row of the audit for what a command does.</summary>
+    /// <summary>Returns the audit row for the action of a command.</summary>
     public async ValueTask<AuditRow> RowAsync(string action, string? reason = null) =>
         new(await Projects.DefaultAsync() ?? Audit.NoProject, action, Actor: "command line", Reason: reason);
 

@@ -4,9 +4,9 @@ using Postern.Storage;
 namespace Postern.Hosting;
 
 /// <summary>
-/// <c>postern restore</c>: puts a backup in place, keeps ended what had ended in the database that it replaces, and
-/// where that cannot be known says so, with the commands that end it. A PostgreSQL database has been put back by its
-/// own tools: it is told so, and goes on with new numbers.
+/// The command <c>postern restore</c>: puts a backup in place. What had ended in the replaced database stays ended.
+/// Where that cannot be known, it says so, and prints the commands that end it. A PostgreSQL database is restored by
+/// its own tools; this command then gives it new numbers.
 /// </summary>
 internal static class RestoreCommand
 {

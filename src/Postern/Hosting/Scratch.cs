@@ -5,7 +5,7 @@ using Postern.Storage;
 namespace Postern.Hosting;
 
 /// <summary>
-/// A server composed on a database of its own in a temporary folder: to print what it is made of, never to listen.
+/// A server on a temporary database of its own. It never listens; it exists to print its tables and documents.
 /// </summary>
 internal sealed class Scratch : IAsyncDisposable
 {

@@ -5,7 +5,8 @@ using Postern.Settings;
 namespace Postern.Hosting;
 
 /// <summary>
-/// <c>postern serve</c>: opens what it runs on, first start, listens, and puts everything down in order at the end.
+/// The command <c>postern serve</c>: opens the folder and the database, prepares the first start, listens, and closes
+/// everything in order at the end.
 /// </summary>
 internal static class ServeCommand
 {
@@ -47,7 +48,7 @@ internal static class ServeCommand
         return 0;
     }
 
-    /// <summary>The relay through which this server is reached; null when none was asked for.</summary>
+    /// <summary>Returns the relay through which this server is reached, or null when none was named.</summary>
     private static async Task<JoinedPlane?> JoinAsync(WebApplication app, ServeOptions serve, CancellationToken cancel)
     {
         var store = app.Services.GetRequiredService<PlaneStore>();
@@ -66,11 +67,10 @@ internal static class ServeCommand
     }
 
     /// <summary>
-    /// Prints the root key, once (what stands here is often kept as a log), and three commands that work when they are
-    /// pasted after it.
+    /// Prints the root key, once (this output is often kept as a log), with three commands that can be pasted.
     /// </summary>
     /// <summary>
-    /// A link into the console, good once and long enough to be found; null when there is no console.
+    /// A link into the console, usable once and valid long enough to be found; null when there is no console.
     /// </summary>
     private static async Task<string?> FirstLinkAsync(WebApplication app, string rootKey)
     {

@@ -5,8 +5,8 @@ using Postern.Storage;
 namespace Postern.Hosting;
 
 /// <summary>
-/// What a process that serves stands on, opened before anything is built on it: its folder, held by it alone, its
-/// settings, its master key, its database.
+/// The foundation of a serving process, opened before anything else: its folder with the lock, its settings, its master
+/// key, its database.
 /// </summary>
 internal sealed class ServeGround : IAsyncDisposable
 {
@@ -38,7 +38,7 @@ internal sealed class ServeGround : IAsyncDisposable
             var master = serve.ReadMasterKey();
             var database = await serve.OpenDatabaseAsync(TimeProvider.System, cancel);
             serve.Folder.Prepare();
-            // Before the descriptors are counted that are open already: each assembly keeps one.
+            // Before the open descriptors are counted: each assembly keeps one.
             Assemblies.LoadAll(options);
             return new ServeGround(options, master, database, held);
         }

@@ -5,15 +5,14 @@ using Postern.Storage;
 namespace Postern.Hosting;
 
 /// <summary>
-/// Where a server, or a command beside it, finds its things: from the command line, else the environment, else the
-/// defaults.
+/// The options of a server or a command: from the command line, else the environment, else the defaults.
 /// </summary>
 internal sealed record ServeOptions(string Data, string Urls, string? Database, bool Dev)
 {
     public const string StandardUrls = "http://127.0.0.1:7400";
     public const string StandardData = "data";
 
-    /// <summary>A code by which a relay is joined before serving, or the URL of one that was joined.</summary>
+    /// <summary>A code for joining a relay before serving, or the URL of a joined one.</summary>
     public string? Relay { get; init; }
 
     /// <exception cref="SetupException">An address cannot be read.</exception>
@@ -29,14 +28,14 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
 
     public DataFolder Folder => new(Data);
 
-    /// <summary>The settings, with what development mode allows.</summary>
+    /// <summary>The settings, with the changes of development mode.</summary>
     public PosternOptions ReadSettings()
     {
         var standard = new PosternOptions();
         if (Dev)
         {
             standard.Outbound.HttpsOnly = false;
-            // A person reads along.
+            // A person reads this log.
             standard.Log.Format = "text";
         }
         var options = SettingsReader.Read(Folder.Settings, Environment.GetEnvironmentVariables(), standard);
@@ -45,7 +44,9 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
         return options;
     }
 
-    /// <summary>The master key: from the environment, else the file beside the embedded database.</summary>
+    /// <summary>
+    /// Returns the master key: from the environment, else from the file beside the embedded database.
+    /// </summary>
     /// <exception cref="SetupException">
     /// Nodes on PostgreSQL must be given the one key they share; the file is missing beside a database whose secrets it
     /// opens.
@@ -65,7 +66,7 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
                 "With --database, every node needs the same master key. Make one with `openssl rand -base64 32` and "
                     + "set POSTERN_MASTER_KEY to it, on all nodes."
             );
-        // A fresh key opens nothing of what is there, and would stand where the right one belongs.
+        // A new key would open nothing that is there, and would stand in the place of the right one.
         var isSealed = Migrations.IsSealedSqlite(Folder.Database);
         if (!File.Exists(Folder.MasterKey) && isSealed)
         {
@@ -74,7 +75,7 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
                     + "POSTERN_MASTER_KEY."
             );
         }
-        // What was sealed under a short one still opens; the doctor names it.
+        // Secrets that were sealed with a short key still open; the doctor reports the key.
         if (!isSealed && File.Exists(Folder.MasterKey) && MasterKey.IsTooShort(File.ReadAllText(Folder.MasterKey)))
         {
             throw new SetupException(
@@ -87,17 +88,17 @@ internal sealed record ServeOptions(string Data, string Urls, string? Database, 
 
     public DatabaseDriver Driver => DatabaseDriver.Of(Database);
 
-    /// <summary>The place that the driver opens.</summary>
+    /// <summary>The place of the database, for its driver.</summary>
     public string Place => Database ?? Folder.Database;
 
-    /// <summary>Opens the database, brought to this binary's schema.</summary>
+    /// <summary>Opens the database, after bringing it to this binary's schema.</summary>
     public Task<Database> OpenDatabaseAsync(TimeProvider clock, CancellationToken cancel) =>
         Driver.OpenAsync(Place, clock, Console.Error.WriteLine, cancel);
 
     /// <summary>
-    /// Where a database server is, as its driver opens it; null: the embedded database. <c>DATABASE_URL</c> is what
-    /// hosting platforms hand to every program, so it comes last, and it does not stand in for a database that is
-    /// there.
+    /// Returns the place of a database server; null for the embedded database. Hosting platforms set
+    /// <c>DATABASE_URL</c> for every program. So it is read last, and it does not replace an embedded database that
+    /// exists.
     /// </summary>
     private static string? DatabaseOf(string? option, DataFolder folder)
     {

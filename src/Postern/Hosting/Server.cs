@@ -22,12 +22,12 @@ using Postern.Triggers;
 namespace Postern.Hosting;
 
 /// <summary>
-/// The server, composed: services, one line a feature, the guard. What it is composed of is given; what it runs on is
-/// <see cref="ServeOptions"/>.
+/// Composes the server: services, one line for each feature, the guard. The features are fixed; folder, database and
+/// addresses come from <see cref="ServeOptions"/>.
 /// </summary>
 internal static class Server
 {
-    /// <summary>Bytes of all headers of a request; over it the server answers 431.</summary>
+    /// <summary>The most bytes of all headers of a request; beyond it, the server answers 431.</summary>
     private const int MaxHeaderBytes = 32 * 1024;
     private static readonly TimeSpan ShutdownTime = TimeSpan.FromSeconds(15);
 
@@ -68,11 +68,11 @@ internal static class Server
         return app;
     }
 
-    /// <summary>What listens, with the bounds of every server, before anything is composed into it.</summary>
+    /// <summary>Returns a builder with the limits that every server has, before any feature is added.</summary>
     public static WebApplicationBuilder BuilderOf(PosternOptions options, string urls)
     {
-        // Empty: settings come through SettingsReader alone. The other builders watch the folder they start in for
-        // changed files, and the database's writes are such changes.
+        // Empty, because settings come only through SettingsReader. The other builders watch the current folder for
+        // changed files, and the database's writes would be such changes.
         var builder = WebApplication.CreateEmptyBuilder(
             new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory }
         );
@@ -86,9 +86,7 @@ internal static class Server
         return builder;
     }
 
-    /// <summary>
-    /// Where no route is, the answer is still in the words of the family whose clients would ask there.
-    /// </summary>
+    /// <summary>A path without a route is answered in the error format that its clients expect.</summary>
     private static Task NothingThere(HttpContext http)
     {
         ErrorFormat.SetByPath(http, http.Request.Path, ApprovalFamily.Instance, TriggerFamily.Instance);
@@ -97,7 +95,7 @@ internal static class Server
         return new Refusal(404, "Not found", "not_found").ExecuteAsync(http);
     }
 
-    /// <summary>The features' routes: the table of contents.</summary>
+    /// <summary>Maps the features' routes: the table of contents.</summary>
     private static Doors MapDoors(WebApplication app)
     {
         var services = app.Services;
@@ -151,7 +149,7 @@ internal static class Server
     }
 
     /// <summary>
-    /// The server that listens, or none; around it what shows requests of relays the same application.
+    /// The listening server, or none, inside a wrapper that gives relayed requests the same application.
     /// </summary>
     private static void Listen(WebApplicationBuilder builder, string urls)
     {
@@ -175,7 +173,7 @@ internal static class Server
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestHeadersTotalSize = MaxHeaderBytes;
-        // Each route bounds its own body; this is the bound of all.
+        // Each route limits its own body; this is the limit for all.
         kestrel.Limits.MaxRequestBodySize = 2 * 1024 * 1024;
         kestrel.Limits.MaxConcurrentConnections = Descriptors.Connections;
         Framing.Configure(kestrel);

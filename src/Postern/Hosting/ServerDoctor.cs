@@ -7,8 +7,8 @@ using Postern.Storage;
 namespace Postern.Hosting;
 
 /// <summary>
-/// What <c>postern doctor</c> looks at and can be seen from inside of the running server: weak spots, what waits, what
-/// did not arrive. It looks at most once a minute, however many ask.
+/// The checks of <c>postern doctor</c> that can be made inside the running server: weak spots, what waits, what did not
+/// arrive. It checks at most once a minute, however many people ask.
 /// </summary>
 internal sealed class ServerDoctor(Database database, MasterKey master, PosternOptions options, TimeProvider clock)
 {
@@ -36,7 +36,7 @@ internal sealed class ServerDoctor(Database database, MasterKey master, PosternO
         using var until = new CancellationTokenSource(Patience, clock);
         try
         {
-            // Names are looked up, by somebody else's server.
+            // The names are resolved by a server that is not ours.
             var rows = await WeakSpots.OfRowsAsync(database, options, Dns.GetHostAddressesAsync, until.Token);
             found.AddRange(rows.Select(Finding));
         }

@@ -1,4 +1,6 @@
 namespace Postern.Hosting;
 
-/// <summary>Something that a person has to put right before the server can start, in words for that person.</summary>
+/// <summary>
+/// Thrown when a person must correct something before the server can start. Its message is for that person.
+/// </summary>
 internal sealed class SetupException(string message) : Exception(message);

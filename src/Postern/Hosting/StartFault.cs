@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Hosting;
 
-/// <summary>Says in one sentence what keeps a command from its database, and what to do.</summary>
+/// <summary>Says in one sentence why a command cannot use its database, and what to do.</summary>
 internal static class StartFault
 {
     public static string Words(Exception fault) =>

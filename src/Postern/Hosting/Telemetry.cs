@@ -8,8 +8,8 @@ using Postern.Settings;
 namespace Postern.Hosting;
 
 /// <summary>
-/// Traces and metrics over OTLP (http/protobuf), when an endpoint is set. Requests come from the framework's own source
-/// and meter; the store, the writer's queue and batches, and the streams from ours.
+/// Sends traces and metrics over OTLP (http/protobuf) when an endpoint is set. Requests come from the framework's
+/// source and meter; the store, the writer's queue and batches, and the streams come from ours.
 /// </summary>
 internal sealed class Telemetry : IDisposable
 {

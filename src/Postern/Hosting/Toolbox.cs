@@ -9,8 +9,7 @@ using Postern.Storage;
 namespace Postern.Hosting;
 
 /// <summary>
-/// What the commands beside <c>serve</c> work with: the database of a server that may be running, and nothing that
-/// listens.
+/// The tools for the commands besides <c>serve</c>: the database of a server that may be running. Nothing listens.
 /// </summary>
 internal sealed class Toolbox : IAsyncDisposable
 {
@@ -65,7 +64,7 @@ internal sealed class Toolbox : IAsyncDisposable
 
     public ConsoleSessions Consoles { get; }
 
-    /// <summary>A token of the project's root key, with its row in the audit.</summary>
+    /// <summary>Returns a token of the project's root key, and writes it to the audit.</summary>
     public async Task<string> MintAsync(string project, IReadOnlyList<string> scopes, long expiresAt)
     {
         _known.Add(project);

@@ -8,12 +8,12 @@ using Postern.Triggers;
 namespace Postern.Hosting;
 
 /// <summary>
-/// What the doctor names although nothing is broken: settings that open something, and rows that an older version let
-/// in.
+/// The weak spots that the doctor reports although nothing is broken: settings that open something, and rows that an
+/// older version accepted.
 /// </summary>
 internal static class WeakSpots
 {
-    /// <summary>Rows of a kind that are named, at most.</summary>
+    /// <summary>The most rows of one kind that are named.</summary>
     private const int Shown = 20;
 
     public static IEnumerable<WeakSpot> OfSettings(PosternOptions options, string? database)
@@ -38,7 +38,7 @@ internal static class WeakSpots
             yield return new WeakSpot("database", $"the connection {weak}: say SSL Mode=VerifyFull, or no SSL Mode");
     }
 
-    /// <summary>Agents and endpoints whose URL is plain http.</summary>
+    /// <summary>Agents and endpoints with a plain http URL.</summary>
     public static async ValueTask<IReadOnlyList<WeakSpot>> OfRowsAsync(
         Database database,
         PosternOptions options,
@@ -63,7 +63,7 @@ internal static class WeakSpots
         var spots = new List<WeakSpot>();
         foreach (var (kind, name, url) in plain.Take(Shown))
         {
-            // The path may hold what only its receiver should know.
+            // Only the origin is shown: the path may contain a secret of the receiver.
             var origin = new Uri(url).GetLeftPart(UriPartial.Authority);
             var words = await outbound.ValidateAsync(url, cancel) is { } problem
                 ? $"{problem}; what is sent there is dead until it is put with another URL"
@@ -75,7 +75,7 @@ internal static class WeakSpots
         return spots;
     }
 
-    /// <summary>Secrets of senders that an older version took, and that could not be set now.</summary>
+    /// <summary>Secrets of senders that an older version accepted and this one would refuse.</summary>
     public static async ValueTask<IReadOnlyList<WeakSpot>> OfSecretsAsync(Database database, MasterKey master)
     {
         var kept = await database.ReadAsync(async tx =>

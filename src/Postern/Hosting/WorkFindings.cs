@@ -7,7 +7,8 @@ using Postern.Triggers;
 namespace Postern.Hosting;
 
 /// <summary>
-/// What an operator would want to know unasked: doors that are open to anyone, who waits, and what did not arrive.
+/// What an operator should know without asking: doors that are open to anyone, questions that wait, and deliveries that
+/// did not arrive.
 /// </summary>
 internal static class WorkFindings
 {
