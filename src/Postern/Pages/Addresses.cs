@@ -2,16 +2,18 @@ using System.Text.RegularExpressions;
 
 namespace Postern.Pages;
 
-/// <summary>Finds the http(s) addresses in a text of others.</summary>
+/// <summary>Finds the http(s) addresses in a text that somebody else wrote.</summary>
 internal static partial class Addresses
 {
-    /// <summary>The text in parts, in order; what is an address is said to be one, up to a number.</summary>
+    /// <summary>
+    /// Returns the parts of a text, in order, and which of them are addresses; at most a fixed number of them.
+    /// </summary>
     public static IEnumerable<(string Part, bool IsLink)> In(string text, int most)
     {
         var from = 0;
         foreach (var match in Address().Matches(text).Take(most))
         {
-            // What ends the sentence is no part of it.
+            // The punctuation that ends a sentence is not part of the address.
             var address = match.Value.TrimEnd('.', ',', ';', ':', '!', '?', ')', ']', '}', '\'', '"');
             if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
                 continue;

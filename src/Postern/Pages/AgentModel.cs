@@ -3,23 +3,23 @@ using Postern.Deliveries;
 
 namespace Postern.Pages;
 
-/// <summary>One agent, and how it fares.</summary>
+/// <summary>One agent, and its present state.</summary>
 internal sealed record AgentModel
 {
-    /// <summary>Null: one is registered.</summary>
+    /// <summary>Null on the page that registers a new one.</summary>
     public required Agent? Agent { get; init; }
 
-    /// <summary>Turns of sessions that it has, and runs without a session.</summary>
+    /// <summary>The turns of sessions that it works on, and the runs without a session.</summary>
     public long Turns { get; init; }
 
     public long Jobs { get; init; }
 
-    /// <summary>When a worker asked for its work last; null: never.</summary>
+    /// <summary>When one of its workers last asked for work; null: never.</summary>
     public long? Asked { get; init; }
 
-    /// <summary>The call of it that ended last, with what it answered; null where none has.</summary>
+    /// <summary>The last finished call of the agent, with its answer; null when there is none.</summary>
     public (Delivery Delivery, Attempt? Answer)? Last { get; init; }
 
-    /// <summary>Until when this node does not call it; null: it does.</summary>
+    /// <summary>Until when this node does not call it; null: this node calls it.</summary>
     public long? PausedUntil { get; init; }
 }

@@ -12,7 +12,9 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>The agents: the list, one with how it fares, registering, changing and removing it.</summary>
+/// <summary>
+/// The pages of agents: the list, one agent with its present state, and registering, changing and removing it.
+/// </summary>
 internal sealed class AgentPages(
     PageWriter writer,
     FormWrites writes,
@@ -168,7 +170,7 @@ internal sealed class AgentPages(
                 Button = live.Count == 0 ? "Remove it now" : "Remove it and fail them",
                 Back = context.Of("/agents", agent.Slug),
                 Section = "agents",
-                // Runs that began meanwhile are not failed by somebody who was told that there are none.
+                // Runs that began after the page was shown are not failed: the person was told of fewer.
                 Hidden = live.Count == 0 ? [] : [("force", "1")],
                 Curl = Curl.Send(
                     "DELETE",
@@ -216,7 +218,7 @@ internal sealed class AgentPages(
         return body;
     }
 
-    /// <summary>What is no number is left as it is: the fault names it.</summary>
+    /// <summary>A text that is no number is left as it is; the fault then names it.</summary>
     private static void Number(JsonObject body, ConsoleForm form, string name)
     {
         if (form.Text(name) is { } text)

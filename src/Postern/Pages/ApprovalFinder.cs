@@ -5,12 +5,12 @@ using Postern.Sessions;
 
 namespace Postern.Pages;
 
-/// <summary>Finds the question that the path of a page names, for whoever may see it.</summary>
+/// <summary>Finds the question that a page's path names, for a person who may see it.</summary>
 internal sealed class ApprovalFinder(ApprovalStore approvals, SessionDoor door)
 {
     private const int ApprovalSegment = 2;
 
-    /// <summary>The question of the path; null where there is none for whoever looks.</summary>
+    /// <summary>Returns the question of the path, or null when there is none that this person may see.</summary>
     public async ValueTask<Approval?> FindAsync(PageContext context)
     {
         var caller = context.Caller;
@@ -21,11 +21,12 @@ internal sealed class ApprovalFinder(ApprovalStore approvals, SessionDoor door)
             || await approvals.FindWholeAsync(caller.Project, id) is not { } approval
         )
             return null;
-        // Nobody decides what he cannot see: who may decide it sees it, of an internal session too.
+        // Nobody decides what he cannot see. So a person who may decide a question also sees it, even one of an
+        // internal session.
         return MayDecide(caller, id) || !await door.HidesAsync(caller, approval.Session) ? approval : null;
     }
 
-    /// <summary>Whether the right was granted by its name.</summary>
+    /// <summary>Returns whether the right was granted by its name.</summary>
     /// <param name="id">The question; null: every one.</param>
     public static bool MayDecide(ProjectCaller caller, string? id) =>
         caller.Authority.Allows(new RequiredScope("write", "approvals", id, How: Given.ByName));

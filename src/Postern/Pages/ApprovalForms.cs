@@ -6,7 +6,7 @@ using Postern.Http;
 
 namespace Postern.Pages;
 
-/// <summary>What is done to a question: deciding it, and setting it aside, which decides nothing.</summary>
+/// <summary>The actions on a question: deciding it, and setting it aside, which decides nothing.</summary>
 internal sealed class ApprovalForms(
     FormWrites writes,
     ApprovalFinder finder,
@@ -73,7 +73,7 @@ internal sealed class ApprovalForms(
         );
     }
 
-    /// <summary>The option as the agent gets it; empty when none was chosen.</summary>
+    /// <summary>Returns the option as the agent gets it; empty when none was chosen.</summary>
     private static Checked<byte[]> ReadOption(string option, IReadOnlyList<Choice> choices)
     {
         if (option.Length == 0)

@@ -9,7 +9,7 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>What waits for a person: the list, and one question.</summary>
+/// <summary>The questions that wait for a person: the list, and one question.</summary>
 internal sealed class ApprovalPages(
     PageWriter writer,
     ApprovalStore approvals,
@@ -19,7 +19,7 @@ internal sealed class ApprovalPages(
     ApprovalFinder finder
 ) : IPages
 {
-    /// <summary>Every status; without a filter only what waits is shown.</summary>
+    /// <summary>Every status. Without a filter, only waiting questions are shown.</summary>
     public const string All = "all";
 
     private static readonly string[] Filters =
@@ -35,7 +35,9 @@ internal sealed class ApprovalPages(
         "aside",
     ];
 
-    /// <summary>The one value of the filter <c>aside</c>: what this person has set aside is listed too.</summary>
+    /// <summary>
+    /// The one value of the filter <c>aside</c>. With it, the list also contains what this person has set aside.
+    /// </summary>
     public const string Shown = "shown";
 
     public void Map(PageDoors pages)

@@ -1,4 +1,4 @@
 namespace Postern.Pages;
 
-/// <summary>What the doctor says of the running server: looked at anew when the last look is a minute old.</summary>
+/// <summary>Asks the doctor about the running server. It checks again when the last check is a minute old.</summary>
 internal delegate Task<DoctorReport> AskDoctor();

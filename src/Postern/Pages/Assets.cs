@@ -8,9 +8,9 @@ using System.Text;
 namespace Postern.Pages;
 
 /// <summary>
-/// The files of the pages, from this binary: styles, modules and the icons as one sprite. All stand under one digest,
-/// of all of them together, so that modules find one another by their names, and a new binary's files are new paths. A
-/// file is compressed when it is first asked for.
+/// The files of the pages, from this binary: styles, modules, and the icons as one sprite. All have one digest in their
+/// path, computed over all of them. So modules find each other by name, and a new binary has new paths. A file is
+/// compressed when it is first asked for.
 /// </summary>
 internal static class Assets
 {
@@ -23,10 +23,10 @@ internal static class Assets
     /// <summary>Hexadecimal, 16 characters.</summary>
     public static string Digest { get; } = DigestOf();
 
-    /// <summary>The file as it stands; null when there is none.</summary>
+    /// <summary>Returns the file as it is, or null when there is none.</summary>
     public static byte[]? Find(string name) => Files.GetValueOrDefault(name);
 
-    /// <summary>A file that there is, compressed with Brotli.</summary>
+    /// <summary>Returns an existing file, compressed with Brotli.</summary>
     public static byte[] CompressedOf(string name) => Compressed.GetOrAdd(name, static n => Compress(Files[n]));
 
     public static string TypeOf(string name) =>
@@ -59,7 +59,7 @@ internal static class Assets
         return files.ToFrozenDictionary(StringComparer.Ordinal);
     }
 
-    /// <summary>The picture of an icon's file, under its name.</summary>
+    /// <summary>Returns the picture of an icon's file, with its name.</summary>
     private static string SymbolOf(string name, string svg)
     {
         var begin = svg.IndexOf('>', StringComparison.Ordinal) + 1;

@@ -46,7 +46,7 @@ internal sealed class AuditPages(PageWriter writer, AuditStore store) : IPages
         );
     }
 
-    /// <summary>The door of a route as the audit writes it.</summary>
+    /// <summary>Returns the door of a route, in the audit's spelling.</summary>
     public static Door? DoorOf(IReadOnlyList<Door> doors, string? route) =>
         doors.FirstOrDefault(d =>
             route is not null

@@ -5,7 +5,7 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>Opens a session of the console for a browser and gives it the cookie, whatever way somebody came.</summary>
+/// <summary>Opens a session of the console for a browser and sets its cookie, for every way to sign in.</summary>
 internal sealed class BrowserSession(
     Paths paths,
     ConsoleSessions sessions,
@@ -14,7 +14,7 @@ internal sealed class BrowserSession(
     Database database
 )
 {
-    /// <summary>What opens a session must not be readable on the way; null where it is not.</summary>
+    /// <summary>Returns why a sign-in must not be made over this connection, or null when nobody can read it.</summary>
     public Refusal? WhyNotHere(HttpContext http) =>
         options.Console.DangerousPlainHttp
         || credentials.IsOverTls(http)
@@ -28,7 +28,7 @@ internal sealed class BrowserSession(
                 "plain_http"
             );
 
-    /// <summary>Opens a session under a new id; the one that the browser had before ends.</summary>
+    /// <summary>Opens a session under a new id, and ends the browser's previous one.</summary>
     public async Task BeginAsync(HttpContext http, ConsolePerson person)
     {
         if (
@@ -44,7 +44,7 @@ internal sealed class BrowserSession(
         http.Response.Cookies.Append(ConsoleSessions.Cookie, cookie, Made(http));
     }
 
-    /// <summary>Takes the cookie away.</summary>
+    /// <summary>Removes the cookie.</summary>
     public void Forget(HttpContext http) => http.Response.Cookies.Delete(ConsoleSessions.Cookie, Made(http));
 
     private CookieOptions Made(HttpContext http) =>

@@ -2,7 +2,7 @@ using Postern.Bulk;
 
 namespace Postern.Pages;
 
-/// <summary>The question before something is done to many things: how many, and which are the first.</summary>
+/// <summary>The confirmation before an action on many things: how many they are, and the first of them.</summary>
 internal sealed record BulkAskModel
 {
     public required BulkAsk Ask { get; init; }

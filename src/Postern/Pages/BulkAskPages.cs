@@ -8,8 +8,8 @@ using Postern.Triggers;
 namespace Postern.Pages;
 
 /// <summary>
-/// Many at once: the question with the number and the first of them, its answer; and the pause of a trigger together
-/// with the cancel of what it made.
+/// The confirmation of an action on many things, with their number and the first of them, and its answer. Also pausing
+/// a trigger together with cancelling its runs.
 /// </summary>
 internal sealed class BulkAskPages(
     PageWriter writer,
@@ -19,7 +19,7 @@ internal sealed class BulkAskPages(
     TriggerActions actions
 ) : IPages
 {
-    /// <summary>The rule of the doors: their handlers know the action.</summary>
+    /// <summary>The rule of the doors. The handlers check the right for the action.</summary>
     public const string OfAction = "the action's";
 
     private static readonly string[] Asked = ["action", "filter", "mark", "reason"];
@@ -82,7 +82,7 @@ internal sealed class BulkAskPages(
         return await StartAsync(context, form, ask, tx => PauseAsync(tx, context, trigger.Name));
     }
 
-    /// <summary>Pauses a trigger by the code that changes one.</summary>
+    /// <summary>Pauses a trigger with the same code that changes one.</summary>
     private async ValueTask<Refusal?> PauseAsync(Tx tx, PageContext context, TriggerName name)
     {
         var body = new Fields(JsonSerializer.SerializeToElement(new { isActive = false }, Wire.Json), isPart: true);
@@ -100,7 +100,7 @@ internal sealed class BulkAskPages(
         if (form["reason"].Length > BulkJob.MaxReason)
             return Refusal.BadRequest($"reason has at most {BulkJob.MaxReason} characters.", "invalid_form");
         var (http, caller) = (context.Http, context.Caller);
-        // A job is started once under its mark: sent again after a fault, the form finds the job that there is.
+        // A job is started once under its mark: when the form is sent again after a fault, it finds the existing job.
         return await writes.AroundAsync(
             context,
             form,
@@ -114,11 +114,11 @@ internal sealed class BulkAskPages(
         );
     }
 
-    /// <summary>What the address of a question asks for.</summary>
+    /// <summary>Returns what the address of a confirmation asks for.</summary>
     private Checked<BulkAsk> ReadQuery(PageContext context, params IReadOnlyList<string> beside)
     {
         var query = context.Http.Request.Query;
-        // The pause of a trigger cancels its runs.
+        // Pausing a trigger in this way cancels its runs.
         var name = beside.Contains("action") ? query["action"].ToString() : RunBulk.Cancel;
         if (jobs.Find(name) is not { } action)
             return Unknown(context, name);
@@ -130,7 +130,7 @@ internal sealed class BulkAskPages(
             : bad;
     }
 
-    /// <summary>What a form asks for: the action and the filter of its question.</summary>
+    /// <summary>Returns what a form asks for: the action and the filter of its confirmation.</summary>
     private Checked<BulkAsk> ReadForm(PageContext context, ConsoleForm form)
     {
         if (jobs.Find(form["action"]) is not { } action)
@@ -148,7 +148,7 @@ internal sealed class BulkAskPages(
         }
         catch (JsonException)
         {
-            // As any other filter that is none.
+            // The same answer as for any other invalid filter.
         }
         return Refusal.BadRequest("filter must be that of the question.", "invalid_form");
     }

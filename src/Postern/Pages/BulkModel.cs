@@ -2,7 +2,7 @@ using Postern.Bulk;
 
 namespace Postern.Pages;
 
-/// <summary>A job, and why it skipped what it skipped.</summary>
+/// <summary>A bulk job, with the reasons for what it skipped.</summary>
 internal sealed record BulkModel(BulkJob Job, IReadOnlyList<SkipCount> Skipped) : IPictured
 {
     long IPictured.Revision => Job.Revision;

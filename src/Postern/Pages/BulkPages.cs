@@ -4,7 +4,7 @@ using Postern.Http;
 
 namespace Postern.Pages;
 
-/// <summary>The jobs over many things: all of them, one as it goes on, and its stop.</summary>
+/// <summary>The pages of bulk jobs: the list, one with its progress, and stopping it.</summary>
 internal sealed class BulkPages(PageWriter writer, FormWrites writes, BulkJobs jobs, BulkStore store, PageFeeds feeds)
     : IPages
 {

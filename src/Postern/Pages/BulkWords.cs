@@ -6,13 +6,13 @@ using Postern.Runs;
 
 namespace Postern.Pages;
 
-/// <summary>How actions on many things are called on pages.</summary>
+/// <summary>The names of bulk actions on pages.</summary>
 internal static class BulkWords
 {
-    /// <summary>Such as <c>Cancel 12 runs</c>.</summary>
+    /// <summary>Returns a title such as <c>Cancel 12 runs</c>.</summary>
     public static string Title(string action, long count) => $"{Verb(action)} {Things(action, count)}";
 
-    /// <summary>What the button says: <c>Replay</c>, <c>Cancel them</c>.</summary>
+    /// <summary>Returns the text of the button: <c>Replay</c>, <c>Cancel them</c>.</summary>
     public static string Button(string action) =>
         action is DeliveryBulk.Retry or CaptureBulk.Replay ? "Replay" : Verb(action) + " them";
 
@@ -39,7 +39,7 @@ internal static class BulkWords
         return $"{Number(count)} {(count == 1 ? thing : many)}";
     }
 
-    /// <summary>What follows, before it is asked for.</summary>
+    /// <summary>Returns the consequences, shown before the action.</summary>
     public static string Follows(string action) =>
         action switch
         {
@@ -52,7 +52,7 @@ internal static class BulkWords
             _ => "None of them is sent any more. They can be replayed later.",
         };
 
-    /// <summary>A name of a filter, for people.</summary>
+    /// <summary>Returns a filter's name for people.</summary>
     public static string Filter(string name) =>
         name switch
         {
@@ -65,7 +65,7 @@ internal static class BulkWords
 
     public static string Number(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 
-    /// <summary>The page of one thing; null where it has none.</summary>
+    /// <summary>Returns the page of one thing, or null when it has none.</summary>
     public static string? PathOf(string action, string id) =>
         action.Split('.')[0] switch
         {
@@ -75,13 +75,13 @@ internal static class BulkWords
             _ => null,
         };
 
-    /// <summary>The phases that can be cancelled, of those that a list shows; null when there is none.</summary>
+    /// <summary>Returns those of a list's phases that can be cancelled; null when there are none.</summary>
     public static string? Live(IReadOnlyList<string> shown) => Of(shown, p => !Phase.IsTerminal(p));
 
-    /// <summary>The phases that can be retried, of those that a list shows; null when there is none.</summary>
+    /// <summary>Returns those of a list's phases that can be retried; null when there are none.</summary>
     public static string? Failed(IReadOnlyList<string> shown) => Of(shown, p => p is Phase.Failed or Phase.TimedOut);
 
-    /// <summary>The address of the question whether to replay dead deliveries that were answered alike.</summary>
+    /// <summary>Returns the address of the confirmation for replaying dead deliveries with the same answer.</summary>
     public static string ReplayQuery(DeadSum sum) =>
         Query([
             ("action", DeliveryBulk.Retry),
@@ -91,7 +91,7 @@ internal static class BulkWords
             ("created", $"{Wire.IsoMicroseconds(sum.First)}..{Wire.IsoMicroseconds(sum.Last)}"),
         ]);
 
-    /// <summary>Names and values as a query; what is empty is left out.</summary>
+    /// <summary>Returns names and values as a query. Empty values are left out.</summary>
     public static string Query(params IReadOnlyList<(string Name, string? Value)> given) =>
         string.Join(
             '&',

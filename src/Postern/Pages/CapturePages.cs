@@ -8,7 +8,7 @@ using Postern.Triggers;
 
 namespace Postern.Pages;
 
-/// <summary>One captured request: as it came, what became of it, and starting it again.</summary>
+/// <summary>One captured request: its content, its outcome, and starting it again.</summary>
 internal sealed class CapturePages(
     PageWriter writer,
     FormWrites writes,

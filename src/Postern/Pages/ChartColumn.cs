@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>A column of a chart's table, and so a line of the chart.</summary>
+/// <summary>A column of a chart's table, which is also a line of the chart.</summary>
 /// <param name="Label">Its head.</param>
 /// <param name="Measure">What is counted.</param>
 /// <param name="Part">Of spans: which part is shorter, such as 0.95; null: how often, or the level.</param>
@@ -13,7 +13,7 @@ internal sealed record ChartColumn(string Label, Measure Measure, double? Part =
 
     public MeasureKind Kind => MeasureKind.Of(Measure);
 
-    /// <summary>What a point shows: how often, the level, MiB or milliseconds.</summary>
+    /// <summary>The value of a point: a count, a level, MiB or milliseconds.</summary>
     public double ValueOf(MetricPoint point) =>
         Part is { } part ? point.Quantile(part) / 1000
         : Kind.Unit == MeasureKind.Bytes ? point.Max / Mebibyte

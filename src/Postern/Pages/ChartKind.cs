@@ -12,7 +12,7 @@ internal sealed record ChartKind(string Name, string Group, string Title, ChartC
 {
     private const string RunsOfSpan = "/runs?created={0}";
 
-    /// <summary>All, those of a group behind one another.</summary>
+    /// <summary>All charts, ordered by group.</summary>
     public static readonly ChartKind[] All =
     [
         new(

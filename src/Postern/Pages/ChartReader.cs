@@ -3,13 +3,15 @@ using Postern.Metrics;
 
 namespace Postern.Pages;
 
-/// <summary>Reads the charts of the overview: which may be seen, and the figures of those that are shown.</summary>
+/// <summary>
+/// Reads the charts of the overview: those that a person may see, and the figures of those that are shown.
+/// </summary>
 internal sealed class ChartReader(MetricReader metrics, Paths paths)
 {
     public const string ChartFilter = "chart";
     public const string SpanFilter = "span";
 
-    /// <summary>Without kinds: whoever is signed in may see none.</summary>
+    /// <summary>Without kinds, when the signed-in person may see none.</summary>
     public async ValueTask<Checked<ChartsModel>> ReadAsync(PageContext context, PageFilters filters)
     {
         if (ChartSpan.Find(filters[SpanFilter] is { Length: > 0 } asked ? asked : "1h") is not { } span)
@@ -20,7 +22,8 @@ internal sealed class ChartReader(MetricReader metrics, Paths paths)
         var kinds = await MayAsync(context);
         if (kinds.Count == 0)
             return new ChartsModel(ChartKind.All[0], span, [], []);
-        // One that he may not see looks like the first that he may: the address says nothing about what there is.
+        // A chart that this person may not see is answered with the first permitted one, so the address reveals
+        // nothing.
         var shown = kinds.Find(kind => kind.Name == name) ?? kinds[0];
         var drawn = span.ShowsGroup ? kinds.FindAll(kind => kind.Group == shown.Group) : [shown];
         var (from, to) = span.Of(context.Now);

@@ -2,7 +2,7 @@ using Postern.Metrics;
 
 namespace Postern.Pages;
 
-/// <summary>A time that charts look back over.</summary>
+/// <summary>A period that charts show.</summary>
 /// <param name="Name">As it stands in the address.</param>
 /// <param name="Steps">Minutes or hours.</param>
 internal sealed record ChartSpan(string Name, string Label, MetricWidth Width, int Steps)
@@ -14,10 +14,10 @@ internal sealed record ChartSpan(string Name, string Label, MetricWidth Width, i
         new("90d", "90 days", MetricWidth.Hour, 90 * 24),
     ];
 
-    /// <summary>A group's charts fit on a page together where their tables are short.</summary>
+    /// <summary>The charts of a group fit on one page when their tables are short.</summary>
     public bool ShowsGroup => Steps <= 60;
 
-    /// <summary>The minutes or hours up to now, the one under way included.</summary>
+    /// <summary>The minutes or hours up to now, including the present one.</summary>
     public (long From, long To) Of(long now)
     {
         var to = Width.StartOf(now) + Width.Length;

@@ -6,8 +6,8 @@ using Postern.Metrics;
 namespace Postern.Pages;
 
 /// <summary>
-/// The figures of a chart as a table: what is drawn, and what stands in its place for who does not see it. Its rows are
-/// the minutes or hours in which something happened, newest first.
+/// The figures of a chart as a table. The chart is drawn from it, and it serves people who do not see the drawing. Its
+/// rows are the minutes or hours in which something happened, newest first.
 /// </summary>
 internal sealed class ChartTable
 {
@@ -56,16 +56,16 @@ internal sealed class ChartTable
 
     public IReadOnlyList<string> Labels { get; }
 
-    /// <summary>Where nothing was counted a count is 0, and a span or a level is unknown.</summary>
+    /// <summary>Where nothing was counted, a count is 0, and a span or a level is unknown.</summary>
     public bool IsOfCounts => Array.TrueForAll(Kind.Columns, column => column.Part is null && !column.Kind.IsLevel);
 
-    /// <summary>The list of a span, with the instants that a script puts in; null when there is none.</summary>
+    /// <summary>Returns the list of a span, into which a script puts the instants; null when there is none.</summary>
     public string? ListOfSpan =>
         _list is null ? null : string.Format(CultureInfo.InvariantCulture, _list, "{from}..{to}");
 
     /// <summary>
-    /// The rows. Each says in seconds since 1970 when it begins. They hold numbers and instants alone, so nothing in
-    /// them needs to be escaped; ends of cells are left out, as HTML allows, since there are thousands.
+    /// Writes the rows. Each has its start in seconds since 1970. They contain only numbers and instants, so nothing
+    /// must be escaped. End tags of cells are left out, as HTML allows, because there are thousands of cells.
     /// </summary>
     public string Rows()
     {

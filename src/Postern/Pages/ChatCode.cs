@@ -5,12 +5,14 @@ using Postern.Sessions;
 namespace Postern.Pages;
 
 /// <summary>
-/// The lines that talk with a session as the console does: with the client library of npm, and with curl. Neither holds
-/// a credential; what callers chose stands in them as JSON, so that it is a text of the program and nothing else.
+/// Makes the code that talks with a session as the console does: with the client library of npm, and with curl. It
+/// contains no credential. Values that callers chose are written as JSON strings, so they cannot become code.
 /// </summary>
 internal static class ChatCode
 {
-    /// <summary>A program for Node: begins the session or goes on with it, says something, prints the answer.</summary>
+    /// <summary>
+    /// A program for Node: it begins the session or continues it, sends a message, and prints the answer.
+    /// </summary>
     public static string Library(Session session)
     {
         var (name, agent) = (Quoted(session.Name), Quoted(session.Agent));
@@ -39,7 +41,7 @@ internal static class ChatCode
             """;
     }
 
-    /// <summary>Says something, and follows what the agent says.</summary>
+    /// <summary>Sends a message, and follows what the agent answers.</summary>
     public static string Shell(Session session)
     {
         var path = "/realtime/v1/sessions/" + Uri.EscapeDataString(session.Id);

@@ -1,23 +1,23 @@
 namespace Postern.Pages;
 
-/// <summary>A question before something that cannot be undone.</summary>
+/// <summary>A confirmation before an action that cannot be undone.</summary>
 internal sealed record ConfirmModel
 {
-    /// <summary>What would be done, such as <c>Cancel a run</c>.</summary>
+    /// <summary>The action, such as <c>Cancel a run</c>.</summary>
     public required string Title { get; init; }
 
-    /// <summary>The thing, the number, and what follows.</summary>
+    /// <summary>The thing, the number, and the consequences.</summary>
     public required string Text { get; init; }
 
-    /// <summary>Where the form goes.</summary>
+    /// <summary>The address of the form.</summary>
     public required string Action { get; init; }
 
     public required string Button { get; init; }
 
-    /// <summary>Where nothing is changed.</summary>
+    /// <summary>The address to leave to without a change.</summary>
     public required string Back { get; init; }
 
-    /// <summary>The menu's item.</summary>
+    /// <summary>The item of the menu.</summary>
     public required string Section { get; init; }
 
     /// <summary>The name of a field for a reason; null when there is none.</summary>

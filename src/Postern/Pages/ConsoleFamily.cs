@@ -6,8 +6,8 @@ using Postern.Settings;
 namespace Postern.Pages;
 
 /// <summary>
-/// How the console answers: pages for people, with one policy. Whoever has no session is led to the sign-in when he
-/// navigates, and gets problem details otherwise.
+/// The console's answers: pages for people, all with one policy. A person without a session is redirected to the
+/// sign-in when navigating, and otherwise gets problem details.
 /// </summary>
 internal sealed class ConsoleFamily : ErrorFormat
 {
@@ -58,7 +58,7 @@ internal sealed class ConsoleFamily : ErrorFormat
         http.Response.Headers.Remove("WWW-Authenticate");
         http.Response.Headers.Remove("x-should-retry");
         http.Response.Headers.Remove(RefusalId.Header);
-        // The strict cookie does not come with a link of another site: the same page asked for from here brings it.
+        // The strict cookie does not come with a link from another site. Asking again from this page sends it.
         if (http.Request.Headers["Sec-Fetch-Site"] is ["cross-site"])
             await (await writer.AgainAsync(http, writer.Paths.Public(NextOf(http.Request)))).ExecuteAsync(http);
         else
@@ -68,7 +68,7 @@ internal sealed class ConsoleFamily : ErrorFormat
         return true;
     }
 
-    /// <summary>A person's browser opens a page: a redirect is of use to it.</summary>
+    /// <summary>A person's browser opens a page, so a redirect is useful.</summary>
     private static bool IsNavigation(HttpRequest request) =>
         HttpMethods.IsGet(request.Method)
         && (

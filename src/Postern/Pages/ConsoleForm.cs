@@ -9,9 +9,9 @@ using Postern.Settings;
 namespace Postern.Pages;
 
 /// <summary>
-/// A form that a page sent: each field once, as text. Every form carries <c>_csrf</c>, which only a page of the same
-/// session knows, and <c>_once</c>, under which it has one effect. A request that another site's page made is refused
-/// before its body is read.
+/// A form that a page sent: each field once, as text. Every form has <c>_csrf</c>, which only a page of the same
+/// session knows, and <c>_once</c>, so that it has one effect. A request from another site's page is refused before its
+/// body is read.
 /// </summary>
 internal sealed class ConsoleForm
 {
@@ -26,19 +26,19 @@ internal sealed class ConsoleForm
     private ConsoleForm(Dictionary<string, string> values) =>
         _values = values.ToFrozenDictionary(StringComparer.Ordinal);
 
-    /// <summary>What a person typed, by the names of the fields: without the form's own.</summary>
+    /// <summary>The fields that a person filled in, by name, without the form's own.</summary>
     public IEnumerable<KeyValuePair<string, string>> Typed =>
         _values.Where(v => !v.Key.StartsWith('_')).OrderBy(v => v.Key, StringComparer.Ordinal);
 
-    /// <summary>The field's text, its line ends mended; empty where it was not sent.</summary>
+    /// <summary>The field's text with normal line ends; empty when it was not sent.</summary>
     public string this[string name] => _values.GetValueOrDefault(name, "");
 
-    /// <summary>The field's text; null where it is missing or empty.</summary>
+    /// <summary>The field's text; null when it is missing or empty.</summary>
     public string? Text(string name) => this[name] is { Length: > 0 } text ? text : null;
 
     public string OnceText => this[Once];
 
-    /// <summary>The form of a session's page, or why it is refused. Nothing has been done.</summary>
+    /// <summary>Reads the form of a session's page, or returns why it is refused. Nothing has been done yet.</summary>
     /// <param name="fields">The names that it may have, beside its own; <c>name*</c> is all that begin so.</param>
     public static async ValueTask<Checked<ConsoleForm>> ReadAsync(
         HttpContext http,
@@ -61,7 +61,7 @@ internal sealed class ConsoleForm
             : Bad($"{Once} is missing: open the page again");
     }
 
-    /// <summary>The form of a page for anyone.</summary>
+    /// <summary>Reads the form of a page for anyone.</summary>
     public static ValueTask<Checked<ConsoleForm>> ReadOfAnyoneAsync(HttpContext http, IReadOnlyList<string> fields) =>
         IsForeign(http.Request)
             ? ValueTask.FromResult<Checked<ConsoleForm>>(Foreign)
@@ -107,13 +107,13 @@ internal sealed class ConsoleForm
     private static bool IsUnfit(string text) =>
         text.Contains('\0', StringComparison.Ordinal) || text.Contains('\uFFFD', StringComparison.Ordinal);
 
-    /// <summary>What a browser says, when it says something, of where a request comes from.</summary>
+    /// <summary>The values with which a browser may say where a request comes from.</summary>
     private static bool IsForeign(HttpRequest request)
     {
         var (site, origin) = (request.Headers["Sec-Fetch-Site"], request.Headers.Origin);
         if (site.Count > 0 && (site.Count > 1 || site[0] is not ("same-origin" or "none")))
             return true;
-        // Our pages tell nobody where they are: the browser then calls their origin null, and its own word counts.
+        // Our pages send no referrer. The browser then sends the origin "null", and Sec-Fetch-Site decides.
         if (origin.Count == 0 || (site.Count == 1 && origin is ["null"]))
             return false;
         return origin.Count > 1
@@ -124,7 +124,7 @@ internal sealed class ConsoleForm
             );
     }
 
-    /// <summary>A proxy may ask under another name than the browser does.</summary>
+    /// <summary>A proxy may use another host name than the browser does.</summary>
     private static bool IsPublic(HttpRequest request, Uri from) =>
         Uri.TryCreate(
             request.HttpContext.RequestServices.GetRequiredService<ServerAddress>().Url,
@@ -134,7 +134,7 @@ internal sealed class ConsoleForm
         && known.Scheme == from.Scheme
         && known.Authority == from.Authority;
 
-    /// <summary>Without the port that the scheme has by itself, as an origin is spelt.</summary>
+    /// <summary>Without the default port of the scheme, as an origin is spelt.</summary>
     private static string HostOf(HttpRequest request) =>
         request.Host.Port is 80 or 443 ? request.Host.Host : request.Host.Value ?? "";
 

@@ -6,7 +6,8 @@ using Postern.Storage;
 namespace Postern.Pages;
 
 /// <summary>
-/// The console: its files, and all of its pages (<see cref="IPages"/>). Off, nothing is mapped and every path is 404.
+/// The console: its files and all of its pages (<see cref="IPages"/>). When it is off, nothing is mapped and every path
+/// is 404.
 /// </summary>
 internal sealed class ConsoleRoutes(PosternOptions options, PageWriter writer, IEnumerable<IPages> all)
 {
@@ -27,7 +28,7 @@ internal sealed class ConsoleRoutes(PosternOptions options, PageWriter writer, I
             .AddSingleton<BrowserSession>()
             .AddSingleton<OidcOperators>()
             .AddSingleton<OidcSignIn>()
-            // Made, with all that it uses, by the first who signs in.
+            // Created, with everything that it uses, when somebody first signs in.
             .AddSingleton(s => new Lazy<OidcSignIn>(s.GetRequiredService<OidcSignIn>))
             .AddSingleton<Stuck>()
             .AddSingleton<StuckPages>()

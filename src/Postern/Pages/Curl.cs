@@ -3,8 +3,8 @@ using System.Text;
 namespace Postern.Pages;
 
 /// <summary>
-/// A request of the API as a command for POSIX <c>sh</c>, with <c>$U</c> and <c>$KEY</c> as the README sets them:
-/// quoted so that it runs as it is pasted, and never with a credential in it.
+/// Writes a request of the API as a command for POSIX <c>sh</c>, with <c>$U</c> and <c>$KEY</c> as the README sets
+/// them. It is quoted so that it can be pasted, and never contains a credential.
 /// </summary>
 internal static class Curl
 {
@@ -27,7 +27,7 @@ internal static class Curl
             return $"{head} --data-binary @body.json  # the body has {size} bytes and is left out";
         if (size <= MostInline && !json.Contains('\n', StringComparison.Ordinal))
             return $"{head} --data-binary {Quoted(json)}";
-        // What ends the document must be no line of it.
+        // The line that ends the here-document must not occur in it.
         var end = "END";
         while (json.Split('\n').Contains(end, StringComparer.Ordinal))
             end += "_";
@@ -35,7 +35,7 @@ internal static class Curl
     }
 
     /// <summary>
-    /// A request as it came to a public URL: what is kept redacted is <c>$SECRET</c>, for whoever runs it to set.
+    /// Writes a request as it came to a public URL. Redacted values become <c>$SECRET</c>, which the person sets.
     /// </summary>
     /// <param name="method">As it came.</param>
     /// <param name="path">Of this server, its segments escaped, with the query.</param>
@@ -50,7 +50,7 @@ internal static class Curl
         bool isText
     )
     {
-        // -g: brackets of the address are its own.
+        // -g: brackets in the address are part of it.
         var head = new StringBuilder($"curl -s -g -X {Quoted(method)} \"$U\"{WithSecrets(path)}");
         var sent = headers.Where(h => !OfConnection.Contains(h.Key)).ToList();
         foreach (var (name, value) in sent)
@@ -68,7 +68,9 @@ internal static class Curl
         return $"base64 -d <<'END' | {head} --data-binary @-\n{string.Join('\n', lines)}\nEND";
     }
 
-    /// <summary>Says behind a command which filters of the page the API has not; empty where there are none.</summary>
+    /// <summary>
+    /// Adds a comment with the filters of the page that the API does not have; empty when there are none.
+    /// </summary>
     public static string LeftOut(IEnumerable<string> names) =>
         string.Join(" and ", names) is { Length: > 0 } list ? $"  # without {list}, which the API has not" : "";
 
@@ -89,6 +91,6 @@ internal static class Curl
     private static string WithSecrets(string text) =>
         Quoted(text).Replace(Triggers.Redaction.Redacted, "'\"$SECRET\"'", StringComparison.Ordinal);
 
-    /// <summary>One word of the shell, whatever stands in it.</summary>
+    /// <summary>Quotes a text as one word of the shell.</summary>
     public static string Quoted(string text) => "'" + text.Replace("'", "'\\''", StringComparison.Ordinal) + "'";
 }

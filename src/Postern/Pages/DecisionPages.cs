@@ -8,9 +8,9 @@ using Postern.Runs;
 namespace Postern.Pages;
 
 /// <summary>
-/// The playground's decision: a real question of a run that the console holds, and an approval service's decision about
-/// it, rightly and wrongly signed. A signature is a right: it takes that of whoever gives the service its secret, and
-/// only questions that were asked here are signed for.
+/// The playground's decision: a real question of a run that the console holds, and a decision of an approval service
+/// about it, signed rightly or wrongly. The right to sign is the right to change the service's secret, and only
+/// questions that were asked here are signed for.
 /// </summary>
 internal sealed class DecisionPages(
     PageWriter writer,
@@ -28,7 +28,7 @@ internal sealed class DecisionPages(
     private const int Hours = 72;
     public const string Path = "/playground/decision";
 
-    /// <summary>The words that an approval service sends.</summary>
+    /// <summary>The decisions that an approval service sends.</summary>
     public static readonly string[] Words =
     [
         Decision.Approved,
@@ -84,7 +84,7 @@ internal sealed class DecisionPages(
     private async Task<IResult> Ask(PageContext context, ConsoleForm form)
     {
         var (agent, service) = (form["agent"].Trim(), form["service"].Trim());
-        // Whoever is called would be told of a run that it never had.
+        // An agent that this server calls would be told of a run that it never got.
         if (await agents.FindAsync(context.Project, agent) is not { } found)
             return Refusal.BadRequest("agent is none that is registered.", "invalid_form");
         if (found.Kind == Agent.Http)
@@ -139,7 +139,9 @@ internal sealed class DecisionPages(
     private static string StatusesOf(IReadOnlyList<int> answers) =>
         string.Join(',', answers.Select(a => a.ToString(CultureInfo.InvariantCulture)));
 
-    /// <summary>A question that was asked here, for who asked it and for who may read it.</summary>
+    /// <summary>
+    /// Finds a question that was asked here, for the person who asked it and for people who may read it.
+    /// </summary>
     private async ValueTask<Approval?> FindAsync(PageContext context, string id) =>
         await questions.FindAsync(context.Project, id) is { } asked
         && (asked.AskedBy == context.Authority.Actor || context.Caller.Allows("read", "approvals", id))

@@ -8,8 +8,8 @@ using Postern.Storage;
 namespace Postern.Pages;
 
 /// <summary>
-/// Sends a decision to this server's own door for approval services, as the service would: over HTTP, signed with its
-/// secret, which nobody is shown.
+/// Sends a decision to this server's own door for approval services, as the service would: over HTTP, signed with the
+/// service's secret, which is shown to nobody.
 /// </summary>
 internal sealed class DecisionSender(OwnDoor door, ApprovalServices services, Projects projects, Database database)
 {
@@ -17,7 +17,7 @@ internal sealed class DecisionSender(OwnDoor door, ApprovalServices services, Pr
     private const string Sha256Prefix = "sha256=";
     private const long TenMinutes = 600;
 
-    /// <summary>The statuses that were answered, one or two; or why nothing is sent.</summary>
+    /// <summary>Returns the statuses of the answers, one or two; or why nothing is sent.</summary>
     /// <param name="caller">On whose behalf.</param>
     /// <param name="asked">The question.</param>
     /// <param name="decision">What the service says.</param>

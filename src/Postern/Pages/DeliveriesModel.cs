@@ -13,7 +13,7 @@ internal sealed record DeliveriesModel(
     IReadOnlyDictionary<string, Why> Whys
 )
 {
-    /// <summary>The dead ones, summed by endpoint and answer.</summary>
+    /// <summary>The dead deliveries, counted by endpoint and answer.</summary>
     public IReadOnlyList<DeadSum> Dead { get; init; } = [];
 
     public string? Next => Cursor.Text(Found.Next);

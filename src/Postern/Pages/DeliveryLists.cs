@@ -6,7 +6,7 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>What left the server and what did not: the list, with its filters and the dead of all endpoints.</summary>
+/// <summary>The list of deliveries, with its filters, and the summary of the dead ones.</summary>
 internal sealed class DeliveryLists(
     PageWriter writer,
     DeliveryStore deliveries,
@@ -54,7 +54,7 @@ internal sealed class DeliveryLists(
             context,
             new DeliveriesModel(found, filters, [.. again.Purposes.Order(StringComparer.Ordinal)], reasons)
             {
-                // Nobody looks for the dead among the delivered.
+                // A list of delivered ones needs no summary of the dead.
                 Dead =
                     context.Waiting.DeadLetters > 0 && filters["status"] is "" or Delivery.Dead && filters.After is null
                         ? await matches.DeadAsync(context.Project, shown)

@@ -5,7 +5,7 @@ using Postern.Http;
 
 namespace Postern.Pages;
 
-/// <summary>What is done to the calls of agents: one that failed need not wait for its next try.</summary>
+/// <summary>The action on the calls of agents: sending a failed one now, before its next try.</summary>
 internal sealed class DispatchPages(FormWrites writes, RunReader runs, Redelivery again) : IPages
 {
     private const int RunSegment = 2;

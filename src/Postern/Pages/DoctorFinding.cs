@@ -1,6 +1,6 @@
 namespace Postern.Pages;
 
-/// <summary>Something that the doctor says of a server.</summary>
+/// <summary>A finding of the doctor.</summary>
 /// <param name="Level"><see cref="Ok"/>, <see cref="Weak"/> or <see cref="Wrong"/>.</param>
 /// <param name="What">One word or two for its column.</param>
 /// <param name="Words">What it is, and what to do.</param>

@@ -4,8 +4,8 @@ using Postern.Http;
 namespace Postern.Pages;
 
 /// <summary>
-/// The door table as it is enforced: what each door takes, how often it refused, and for a key, a token's scopes or an
-/// identity whether it opens; and why something was refused.
+/// The door table as it is enforced: which credentials each door accepts, how often it refused, and whether it opens to
+/// a key, to a token's scopes or to an identity. Also the explanation of a refusal.
 /// </summary>
 internal sealed class DoorPages(
     PageWriter writer,
@@ -108,7 +108,7 @@ internal sealed class DoorPages(
         );
     }
 
-    /// <summary>Whose rights are asked about.</summary>
+    /// <summary>Returns whose rights the page shows.</summary>
     private async ValueTask<Checked<DoorAsker>> WhoAsync(PageContext context, PageFilters filters)
     {
         var (key, scopes, identity) = (filters["key"], filters["scopes"], filters["identity"]);
@@ -159,7 +159,7 @@ internal sealed class DoorPages(
         );
     }
 
-    /// <summary>Whose rights are asked about.</summary>
+    /// <summary>The credential whose rights are shown.</summary>
     /// <param name="Words">Null: nobody's.</param>
     /// <param name="Openings">Null: it has ended, <paramref name="Ended"/> says how.</param>
     private sealed record DoorAsker(string? Words, Openings? Openings, string? Ended)

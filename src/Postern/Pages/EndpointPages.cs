@@ -8,7 +8,7 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>The subscribers to events: the list, one with how it fares, and what is done to it.</summary>
+/// <summary>The subscribers to events: the list, one with its present state, and the actions on it.</summary>
 internal sealed class EndpointPages(
     PageWriter writer,
     FormWrites writes,

@@ -2,6 +2,6 @@ using Postern.Http;
 
 namespace Postern.Pages;
 
-/// <summary>What an error page says.</summary>
+/// <summary>The content of an error page.</summary>
 /// <param name="Form">What was sent, to be shown again; null where there is none.</param>
 internal sealed record ErrorModel(Refusal Refusal, ConsoleForm? Form);

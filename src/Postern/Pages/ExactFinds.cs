@@ -6,8 +6,8 @@ using Postern.Triggers;
 namespace Postern.Pages;
 
 /// <summary>
-/// Things that are found by their whole id or name: triggers, captures, deliveries, questions. Only what the caller may
-/// read; of the rest it says nothing.
+/// Finds things by their whole id or name: triggers, captures, deliveries, questions. Only what the caller may read;
+/// other things look as if they did not exist.
 /// </summary>
 internal sealed class ExactFinds(
     TriggerStore triggers,
@@ -18,7 +18,7 @@ internal sealed class ExactFinds(
     SessionDoor door
 )
 {
-    /// <summary>The page of the thing; null where there is none for whoever asks.</summary>
+    /// <summary>Returns the page of the thing, or null when the caller may see none.</summary>
     public async ValueTask<string?> PathAsync(PageContext context, string text)
     {
         if (TriggerName.OfScope(text) is { } name)

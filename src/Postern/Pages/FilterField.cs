@@ -1,8 +1,8 @@
 namespace Postern.Pages;
 
 /// <summary>
-/// One field of a list's filters. A page writes them as one text, a line each: name, label, then the words of a choice
-/// or one hint in brackets: <c>phase Phase queued|running</c>, <c>created Made [from..to]</c>.
+/// One field of a list's filters. A page writes them as a text with one field on each line: name, label, then the words
+/// of a choice or a hint in brackets: <c>phase Phase queued|running</c>, <c>created Made [from..to]</c>.
 /// </summary>
 internal sealed record FilterField(string Name, string Label, IReadOnlyList<string> Words, string? Hint)
 {

@@ -1,4 +1,4 @@
 namespace Postern.Pages;
 
-/// <summary>What was looked for, and what begins so.</summary>
+/// <summary>The searched text, and the things that begin with it.</summary>
 internal sealed record FindModel(string Text, IReadOnlyList<FoundThing> Found);

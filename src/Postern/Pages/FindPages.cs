@@ -6,8 +6,8 @@ using Postern.Sessions;
 namespace Postern.Pages;
 
 /// <summary>
-/// The find box: goes to the thing that is named, or lists what begins so. Only what the caller may read; of the rest
-/// it says nothing, as if there were none.
+/// The find box: opens the named thing, or lists the things that begin with the text. Only what the caller may read;
+/// other things look as if they did not exist.
 /// </summary>
 internal sealed class FindPages(
     PageWriter writer,

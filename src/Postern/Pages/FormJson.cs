@@ -3,7 +3,7 @@ using Postern.Http;
 
 namespace Postern.Pages;
 
-/// <summary>Fields of forms that hold JSON.</summary>
+/// <summary>Reads fields of forms that contain JSON.</summary>
 internal static class FormJson
 {
     private static readonly JsonDocumentOptions Strict = new()
@@ -12,7 +12,7 @@ internal static class FormJson
         MaxDepth = Wire.MaxDepth - 1,
     };
 
-    /// <summary>The value of a field; or the refusal that names it.</summary>
+    /// <summary>Returns the value of a field, or a refusal that names it.</summary>
     public static Checked<JsonElement> Value(ConsoleForm form, string name)
     {
         try

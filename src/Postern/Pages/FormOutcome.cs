@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Pages;
 
-/// <summary>What became of a form: where it leads, or why nothing was done.</summary>
+/// <summary>The outcome of a form: the next page, or why nothing was done.</summary>
 internal readonly record struct FormOutcome(string? LeadsTo, Refusal? Refusal)
 {
     public static implicit operator FormOutcome(string leadsTo) => new(leadsTo, null);

@@ -4,13 +4,12 @@ using System.Security.Cryptography;
 namespace Postern.Pages;
 
 /// <summary>
-/// How the token of a session's forms stands in a page: under a mask that is new each time. Pages are compressed, and
-/// the length of what is compressed says something of what repeats in it; a token that is never the same twice repeats
-/// nothing.
+/// Masks the token of a session's forms, with a new mask each time. Pages are compressed, and the compressed length
+/// reveals whether a text repeats. A token that is always different never repeats.
 /// </summary>
 internal static class FormTokens
 {
-    /// <summary>The token, masked.</summary>
+    /// <summary>Returns the token, masked.</summary>
     public static string Write(string token)
     {
         var plain = Base64Url.DecodeFromChars(token);
@@ -22,7 +21,7 @@ internal static class FormTokens
         return Base64Url.EncodeToString(both);
     }
 
-    /// <summary>Whether what a form carries is this token, under whatever mask.</summary>
+    /// <summary>Returns whether a form's value is this token, under any mask.</summary>
     public static bool Is(string given, string token)
     {
         var plain = Base64Url.DecodeFromChars(token);

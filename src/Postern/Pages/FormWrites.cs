@@ -4,12 +4,13 @@ using Postern.Storage;
 namespace Postern.Pages;
 
 /// <summary>
-/// Does what a form asks for, once: sent again it has no second effect and leads where it led at first. The mark and
-/// the effect are one transaction, or, where the effect makes its own, the mark says that the outcome is not known.
+/// Runs the effect of a form once. When the same form is sent again, it has no second effect and leads to the same
+/// page. The mark and the effect are one transaction. For an effect with transactions of its own, the mark says that
+/// the outcome is unknown until it has ended.
 /// </summary>
 internal sealed class FormWrites(Database database)
 {
-    /// <summary>For an effect inside a transaction.</summary>
+    /// <summary>Runs an effect inside one transaction.</summary>
     public async Task<IResult> WriteAsync(PageContext context, ConsoleForm form, Func<Tx, ValueTask<FormOutcome>> act)
     {
         context.Caller.EnsureStillAllowed();
@@ -18,14 +19,14 @@ internal sealed class FormWrites(Database database)
             if (await MarkAsync(tx, context, form) is { } before)
                 return before;
             var done = await act(tx);
-            // What was refused may be sent again.
+            // A refused form may be sent again.
             await SettleAsync(tx, context, form, done.LeadsTo);
             return done;
         });
         return Answer(outcome);
     }
 
-    /// <summary>For an effect that makes transactions of its own.</summary>
+    /// <summary>Runs an effect that makes its own transactions.</summary>
     public async Task<IResult> AroundAsync(PageContext context, ConsoleForm form, Func<Task<FormOutcome>> act)
     {
         context.Caller.EnsureStillAllowed();
@@ -40,7 +41,7 @@ internal sealed class FormWrites(Database database)
     private static IResult Answer(FormOutcome outcome) =>
         outcome.Refusal is { } refusal ? refusal : new Redirect(outcome.LeadsTo!);
 
-    /// <summary>Null: it is taken for the first time.</summary>
+    /// <summary>Returns null when the form is sent for the first time.</summary>
     private static async ValueTask<FormOutcome?> MarkAsync(Tx tx, PageContext context, ConsoleForm form)
     {
         var (project, session) = (context.Project, context.Authority.Session.Id);

@@ -1,5 +1,5 @@
 namespace Postern.Pages;
 
-/// <summary>One thing that was found.</summary>
+/// <summary>A search result.</summary>
 /// <param name="Kind">What it is, in a word.</param>
 internal sealed record FoundThing(string Kind, string Name, string Path);

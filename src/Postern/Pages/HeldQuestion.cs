@@ -9,8 +9,8 @@ using Asker = Postern.Approvals.Asker;
 namespace Postern.Pages;
 
 /// <summary>
-/// A real question of a run that the console holds: the run is made and set running, and no agent is ever given it. So
-/// a decision can be tried out, and nothing is done because of it. Left alone, the run ends at its deadline.
+/// A real question of a run that the console holds. The run is made and set running, but no agent ever gets it. So a
+/// decision can be tried, and nothing is done because of it. Without a decision, the run ends at its deadline.
 /// </summary>
 internal sealed class HeldQuestion(
     RunCreation creation,
@@ -20,10 +20,10 @@ internal sealed class HeldQuestion(
     Database database
 )
 {
-    /// <summary>A run of the console lasts so long; a question stops its clock.</summary>
+    /// <summary>The time limit of such a run. A question stops its clock.</summary>
     private const int DeadlineSeconds = 900;
 
-    /// <summary>Asks by a run of its own: the question.</summary>
+    /// <summary>Asks a question with a new run, and returns it.</summary>
     /// <param name="context">Who asks.</param>
     /// <param name="agent">Whose run it is said to be.</param>
     /// <param name="question">As the API takes it.</param>
@@ -64,7 +64,7 @@ internal sealed class HeldQuestion(
         };
     }
 
-    /// <summary>A question that was asked so; null where there is none.</summary>
+    /// <summary>Finds a question that was asked in this way; null when there is none.</summary>
     public async ValueTask<Approval?> FindAsync(string project, string id) =>
         await approvals.FindWholeAsync(project, id) is { AskedWith: Asker.Console } asked ? asked : null;
 }

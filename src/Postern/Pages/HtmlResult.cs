@@ -4,15 +4,15 @@ using Postern.Http;
 namespace Postern.Pages;
 
 /// <summary>
-/// A rendered page, compressed for a browser that takes Brotli. What a page says of its own length is no way to what is
-/// secret in it: <see cref="FormTokens"/> are written anew each time.
+/// A rendered page, compressed for a browser that accepts Brotli. The length of a page reveals nothing of its secrets,
+/// because <see cref="FormTokens"/> are different each time.
 /// </summary>
 internal sealed class HtmlResult(int status, byte[] page) : IResult
 {
-    /// <summary>Smaller ones go in one packet as they are.</summary>
+    /// <summary>A smaller page fits into one packet without compression.</summary>
     private const int WorthIt = 1_200;
 
-    /// <summary>A millisecond for a long page; more makes it hardly smaller.</summary>
+    /// <summary>A millisecond for a long page. A higher level hardly makes it smaller.</summary>
     private const int Quality = 4;
     private const int Window = 18;
 

@@ -1,6 +1,6 @@
 namespace Postern.Pages;
 
-/// <summary>Some pages of the console, and the forms on them.</summary>
+/// <summary>A group of pages of the console, with their forms.</summary>
 internal interface IPages
 {
     /// <summary>Declares their doors.</summary>

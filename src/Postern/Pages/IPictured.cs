@@ -1,6 +1,8 @@
 namespace Postern.Pages;
 
-/// <summary>What a page shows as it is now: its changes are numbered, and once it is over none follows.</summary>
+/// <summary>
+/// The present content of a page. Its changes are numbered; when the thing is over, no further change follows.
+/// </summary>
 internal interface IPictured
 {
     /// <summary>The number of its last change.</summary>

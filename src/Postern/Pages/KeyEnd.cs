@@ -1,4 +1,4 @@
 namespace Postern.Pages;
 
-/// <summary>When a key or token is to end, microseconds; null: never.</summary>
+/// <summary>The end of a key or token in microseconds; null: never.</summary>
 internal readonly record struct KeyEnd(long? At);

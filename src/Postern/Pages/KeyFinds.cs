@@ -2,10 +2,10 @@ using Postern.Access;
 
 namespace Postern.Pages;
 
-/// <summary>Keys and rows of the audit, which administrators alone find.</summary>
+/// <summary>Finds keys and rows of the audit, for administrators only.</summary>
 internal sealed class KeyFinds(KeyStore keys, AuditStore audit)
 {
-    /// <summary>The page of a key or a row, by its whole id; null where there is none for whoever asks.</summary>
+    /// <summary>Returns the page of a key or a row by its whole id, or null when the caller may see none.</summary>
     public async ValueTask<string?> PathAsync(PageContext context, string id)
     {
         if (!context.MayAdmin)
@@ -19,7 +19,7 @@ internal sealed class KeyFinds(KeyStore keys, AuditStore audit)
             : null;
     }
 
-    /// <summary>Keys whose ids begin so.</summary>
+    /// <summary>Returns keys whose ids begin with the text.</summary>
     public async ValueTask<List<FoundThing>> BeginningWithAsync(PageContext context, string text, int most)
     {
         if (!context.MayAdmin || !Is(text, "key"))

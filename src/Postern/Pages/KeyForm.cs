@@ -3,13 +3,15 @@ using Postern.Http;
 
 namespace Postern.Pages;
 
-/// <summary>How the pages of keys and tokens read what a path or a person names.</summary>
+/// <summary>Reads the values that a path or a person gives on the pages of keys and tokens.</summary>
 internal static class KeyForm
 {
     private const int KeySegment = 2;
     private const int MaxScopes = 100;
 
-    /// <summary>The key of the path, also when it has ended; another project's looks like none.</summary>
+    /// <summary>
+    /// Returns the key of the path, even when it has ended. A key of another project looks as if it did not exist.
+    /// </summary>
     public static async ValueTask<KeyRow?> FindAsync(KeyStore store, PageContext context) =>
         RequestPath.Segment(context.Http, KeySegment) is { } id
         && await store.FindAsync(id) is { } row
@@ -17,11 +19,11 @@ internal static class KeyForm
             ? row
             : null;
 
-    /// <summary>The same, unless it was revoked.</summary>
+    /// <summary>The same, unless the key was revoked.</summary>
     public static async ValueTask<KeyRow?> FindLiveAsync(KeyStore store, PageContext context) =>
         await FindAsync(store, context) is { RevokedAt: null } row ? row : null;
 
-    /// <summary>Scopes as a person writes them: between blanks, commas or line ends.</summary>
+    /// <summary>Reads scopes as a person writes them: separated by blanks, commas or line ends.</summary>
     public static Checked<string[]> ReadScopes(string text)
     {
         string[] scopes = text.Split([' ', ',', '\n', '\t'], StringSplitOptions.RemoveEmptyEntries);
@@ -32,7 +34,7 @@ internal static class KeyForm
             : scopes;
     }
 
-    /// <summary>An instant, or a span from now; empty: never.</summary>
+    /// <summary>Reads an instant, or a span from now; empty: never.</summary>
     public static Checked<KeyEnd> ReadEnd(PageContext context, string text)
     {
         text = text.Trim();

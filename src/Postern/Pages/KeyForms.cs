@@ -5,8 +5,7 @@ using Postern.Http;
 namespace Postern.Pages;
 
 /// <summary>
-/// What is done to a key: making, changing, rotating and revoking one. A key's text is in one answer, and nowhere after
-/// it.
+/// The actions on keys: making, changing, rotating and revoking one. The text of a key is in one answer only.
 /// </summary>
 internal sealed class KeyForms(PageWriter writer, FormWrites writes, KeyAdmin admin, KeyStore store) : IPages
 {
@@ -97,7 +96,7 @@ internal sealed class KeyForms(PageWriter writer, FormWrites writes, KeyAdmin ad
         );
     }
 
-    /// <summary>What stands in the form as it was is no change: another's change meanwhile stays.</summary>
+    /// <summary>A field that still has its shown value is no change, so another person's change stays.</summary>
     private static KeyChange ChangeOf(KeyRow key, string name, string[] scopes, KeyEnd ends) =>
         new(
             name == key.Name ? null : name,

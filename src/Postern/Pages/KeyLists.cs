@@ -3,7 +3,9 @@ using Postern.Http;
 
 namespace Postern.Pages;
 
-/// <summary>What opens doors, a tab each: keys, callback secrets, approval services, sessions, tokens.</summary>
+/// <summary>
+/// Everything that opens doors, one tab each: keys, callback secrets, approval services, sessions, tokens.
+/// </summary>
 internal sealed class KeyLists(
     PageWriter writer,
     KeyStore store,

@@ -18,7 +18,7 @@ internal sealed class KeyPages(
     private const int MostShown = 20;
     private const int MostSessions = 100;
 
-    /// <summary>Within this every node has ended what a revocation ends.</summary>
+    /// <summary>The time within which every node has ended what a revocation ends.</summary>
     private static readonly TimeSpan Everywhere = TimeSpan.FromSeconds(1);
 
     public void Map(PageDoors pages) => pages.Page("/keys/{key}", Authorization.Admin, Show).WithSummary("One key");
@@ -74,7 +74,7 @@ internal sealed class KeyPages(
     }
 
     /// <summary>
-    /// Who looks at a key that was revoked a moment ago is shown what has ended on every node: it takes them a second.
+    /// The page of a key that was just revoked waits a second, until all nodes have reported what ended with it.
     /// </summary>
     private async Task EndedEverywhereAsync(PageContext context, KeyRow key)
     {
@@ -84,7 +84,7 @@ internal sealed class KeyPages(
         if (left <= TimeSpan.Zero || left > Everywhere)
             return;
         await Task.Delay(left, TimeProvider.System, context.Http.RequestAborted);
-        // Whoever looks may have lost his own right meanwhile.
+        // The person may have lost the right to see this meanwhile.
         context.Caller.EnsureStillAllowed();
     }
 }

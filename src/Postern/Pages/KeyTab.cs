@@ -1,6 +1,6 @@
 namespace Postern.Pages;
 
-/// <summary>The tabs of the page of keys, and what stands under them.</summary>
+/// <summary>The tabs of the page of keys, with their content.</summary>
 internal static class KeyTab
 {
     public const string Keys = "keys";
@@ -11,6 +11,6 @@ internal static class KeyTab
 
     public static readonly string[] All = [Keys, Secrets, Services, Sessions, Tokens];
 
-    /// <summary>Where a tab is.</summary>
+    /// <summary>Returns the address of a tab.</summary>
     public static string Of(PageContext context, string tab) => context.Of("/keys?tab=" + tab);
 }

@@ -2,7 +2,7 @@ using Postern.Access;
 
 namespace Postern.Pages;
 
-/// <summary>Keys and what stands beside them, by the tab that is open.</summary>
+/// <summary>The content of the open tab of the page of keys.</summary>
 internal sealed record KeysModel
 {
     public required string Tab { get; init; }
@@ -15,6 +15,6 @@ internal sealed record KeysModel
 
     public required IReadOnlyList<ApprovalService> Services { get; init; }
 
-    /// <summary>The living ones.</summary>
+    /// <summary>The keys that have not ended.</summary>
     public required IReadOnlyList<ConsoleSession> Sessions { get; init; }
 }

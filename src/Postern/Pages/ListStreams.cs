@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>The streams of lists: each says when something in the list may have changed.</summary>
+/// <summary>The streams of lists. Each reports when something in its list may have changed.</summary>
 internal sealed class ListStreams(PageFeeds feeds, TriggerFinder triggers) : IPages
 {
     private static readonly string[] Lists = ["sessions", "runs", "approvals", "deliveries", "triggers"];

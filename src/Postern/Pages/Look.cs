@@ -5,7 +5,7 @@ using Postern.Http;
 namespace Postern.Pages;
 
 /// <summary>
-/// How a person wants to see pages: kept in a cookie of his browser, and read as what anybody may have written there.
+/// How a person wants to see pages. It is kept in a cookie of the browser, so its content is checked like any input.
 /// </summary>
 internal sealed partial record Look
 {
@@ -54,7 +54,7 @@ internal sealed partial record Look
         };
     }
 
-    /// <summary>As the cookie keeps it.</summary>
+    /// <summary>The text for the cookie.</summary>
     public string Text =>
         $"theme={Theme}&zone={Zone}&times={(IsExact ? "exact" : "ago")}&keys={(HasKeys ? "on" : "off")}";
 
@@ -73,7 +73,7 @@ internal sealed partial record Look
     public static bool IsZone(string name) =>
         name == Utc || (ZoneName().IsMatch(name) && TimeZoneInfo.TryFindSystemTimeZoneById(name, out _));
 
-    // No dots: a name is no way through the files of the machine.
+    // No dots: a name must not become a path on this machine.
     [GeneratedRegex(
         "^[A-Za-z0-9_+-]{1,30}(/[A-Za-z0-9_+-]{1,30}){0,2}$",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,

@@ -1,6 +1,6 @@
 namespace Postern.Pages;
 
-/// <summary>One line of the menu. What a person may not open does not stand in it.</summary>
+/// <summary>One line of the menu. A page that the person may not open is not in it.</summary>
 /// <param name="Path">Under <c>/console</c>; empty for the overview.</param>
 /// <param name="Count">What waits there; 0 shows nothing.</param>
 internal sealed record MenuItem(string Path, string Label, string Icon, long Count = 0)
@@ -41,7 +41,7 @@ internal sealed record MenuItem(string Path, string Label, string Icon, long Cou
             yield return new("/bulk", "Many at once", "sync");
     }
 
-    /// <summary>Whether there is an action on many things that whoever looks may do.</summary>
+    /// <summary>Returns whether there is a bulk action that the person may do.</summary>
     private static bool MayBulk(PageContext context) =>
         context.May("write", "runs")
         || context.May("admin", "sessions")

@@ -4,11 +4,11 @@ using Postern.Http;
 
 namespace Postern.Pages;
 
-/// <summary>One block of a message as a person reads it: a text, or something folded under its name.</summary>
+/// <summary>One block of a message as a person reads it: a text, or something folded under a name.</summary>
 /// <param name="Name">What is folded, such as a tool's name; null for a text.</param>
 internal sealed record MessageBlock(string? Name, string Text)
 {
-    /// <summary>Characters of one block that a page shows; the records have it whole.</summary>
+    /// <summary>The most characters of one block that a page shows. The records contain the whole.</summary>
     private const int Most = 100_000;
 
     public static IReadOnlyList<MessageBlock> Of(byte[] content)
@@ -30,7 +30,7 @@ internal sealed record MessageBlock(string? Name, string Text)
         return new(name is null ? type : $"{type}: {name}", Cut(Shown(block)));
     }
 
-    /// <summary>Indented, with what hides shown as its code by the page.</summary>
+    /// <summary>The value, indented. Hidden characters are shown as codes by the page.</summary>
     private static string Shown(JsonElement block) => JsonSerializer.Serialize(block, Indented);
 
     private static readonly JsonSerializerOptions Indented = new(Wire.Json) { WriteIndented = true };

@@ -4,8 +4,8 @@ using Postern.Triggers;
 namespace Postern.Pages;
 
 /// <summary>
-/// What people name by words rather than by ids: triggers, agents, and captured requests by what their provider calls
-/// the delivery. Each only for who may read it.
+/// Finds things that people know by name: triggers, agents, and captured requests by the provider's name of the
+/// delivery. Only what the caller may read.
 /// </summary>
 internal sealed class NamedFinds(AgentStore agents, InboundFinder inbound)
 {
@@ -28,7 +28,7 @@ internal sealed class NamedFinds(AgentStore agents, InboundFinder inbound)
             ? [new FoundThing("agent", agent.Slug, context.Of("/agents", agent.Slug))]
             : [];
 
-    /// <summary>Those that begin with the text; a short one must be all of the name.</summary>
+    /// <summary>Returns those that begin with the text. A short text must be the whole name.</summary>
     private async ValueTask<IEnumerable<FoundThing>> TriggersAsync(PageContext context, string text, bool isLong) =>
         from trigger in await inbound.BeginningWithAsync(context.Project, text)
         where context.Caller.Allows("read", "triggers", trigger.Scope)

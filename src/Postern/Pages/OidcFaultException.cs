@@ -3,12 +3,13 @@ using System.Text.RegularExpressions;
 namespace Postern.Pages;
 
 /// <summary>
-/// A sign-in by the identity provider that came to nothing. Its message is for the log: the kinds of the faults behind
-/// it, with their numbers (IDX…) and the error codes of the standard, and nothing that the provider or a browser said.
+/// Thrown when a sign-in with the identity provider fails. Its message is for the log. It contains the kinds of the
+/// faults behind it, with their numbers (IDX…) and the standard's error codes, but nothing that the provider or a
+/// browser sent.
 /// </summary>
 internal sealed partial class OidcFaultException : Exception
 {
-    /// <summary>RFC 6749 and OpenID Connect: what a provider calls its refusals.</summary>
+    /// <summary>The names of refusals in RFC 6749 and OpenID Connect.</summary>
     private static readonly string[] Codes =
     [
         "invalid_client",

@@ -1,6 +1,6 @@
 namespace Postern.Pages;
 
-/// <summary>What the operator is told of the identity provider: never what its answer holds.</summary>
+/// <summary>Log lines about the identity provider. They never contain its answers.</summary>
 internal static partial class OidcLog
 {
     [LoggerMessage(LogLevel.Warning, "The identity provider cannot be used: {Why}")]

@@ -3,7 +3,7 @@ using Postern.Settings;
 
 namespace Postern.Pages;
 
-/// <summary>Who people are here whom the identity provider names.</summary>
+/// <summary>Finds the person here whom the identity provider names.</summary>
 internal sealed class OidcOperators(PosternOptions options, Projects projects)
 {
     private readonly OperatorRoles _roles = new(options);
@@ -11,7 +11,9 @@ internal sealed class OidcOperators(PosternOptions options, Projects projects)
     /// <summary>Whether the settings name a provider.</summary>
     public bool MaySignIn => options.Console.Oidc.IsOn();
 
-    /// <summary>The person by the roles that he has now; null when he has none, or there is no project.</summary>
+    /// <summary>
+    /// Returns the person with the present roles, or null when the person has none or there is no project.
+    /// </summary>
     public async ValueTask<ConsolePerson?> FindAsync(OidcPerson person)
     {
         var names = _roles.NamesOf(person.Name, person.Groups);

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Postern.Pages;
 
-/// <summary>Whom the identity provider named, and where he was going.</summary>
+/// <summary>The person that the identity provider named, and the page to go to.</summary>
 internal sealed record OidcPerson(string Name, IReadOnlyList<string> Groups, string Next)
 {
     private const int MaxName = 256;
@@ -12,8 +12,8 @@ internal sealed record OidcPerson(string Name, IReadOnlyList<string> Groups, str
     private const string Verified = "email_verified";
 
     /// <summary>
-    /// The person of a token, or, where it does not name him, of what the provider said when it was asked (userinfo).
-    /// An address and the word that it is verified count only from one and the same.
+    /// Reads the person from a token, or, when it does not name one, from the provider's answer to a question
+    /// (userinfo). An address counts only when the same source says that it is verified.
     /// </summary>
     /// <exception cref="OidcFaultException">It names nobody.</exception>
     public static OidcPerson Of(ClaimsIdentity token, JsonElement? userinfo, string claim, string groups, string next)
@@ -39,7 +39,7 @@ internal sealed record OidcPerson(string Name, IReadOnlyList<string> Groups, str
     private static string[] ValuesOf(ClaimsIdentity token, string claim) =>
         [.. token.FindAll(claim).Select(c => c.Value)];
 
-    /// <summary>Of two names neither is the person's.</summary>
+    /// <summary>Of two different names, neither is used.</summary>
     private static string? One(string[] values) =>
         values.Length > 1 ? throw new OidcFaultException("two claims name the person")
         : values is [{ Length: > 0 } one] ? one

@@ -6,8 +6,9 @@ using Postern.Settings;
 namespace Postern.Pages;
 
 /// <summary>
-/// What the identity provider says of itself: its addresses and its keys, read when they are first needed and once a
-/// day. Of those who ask at once one reads; while the provider is away, it is asked every few seconds and no more.
+/// The identity provider's own description: its addresses and its keys, read when they are first needed and then once a
+/// day. When several requests need it, one reads it. While the provider cannot be reached, it is asked only every few
+/// seconds.
 /// </summary>
 internal sealed class OidcProvider : IConfigurationManager<OpenIdConnectConfiguration>
 {
@@ -43,7 +44,7 @@ internal sealed class OidcProvider : IConfigurationManager<OpenIdConnectConfigur
         _document = new ConfigurationManager<OpenIdConnectConfiguration>(
             _authority + "/.well-known/openid-configuration",
             new OpenIdConnectConfigurationRetriever(),
-            // The settings take plain http for loopback alone.
+            // The settings allow plain http for loopback only.
             new HttpDocumentRetriever(Client)
             {
                 RequireHttps = _authority.StartsWith("https:", StringComparison.Ordinal),
@@ -51,7 +52,7 @@ internal sealed class OidcProvider : IConfigurationManager<OpenIdConnectConfigur
         );
     }
 
-    /// <summary>For requests to the provider.</summary>
+    /// <summary>Requests to the provider.</summary>
     public HttpClient Client { get; }
 
     public async Task<OpenIdConnectConfiguration> GetConfigurationAsync(CancellationToken cancel)
@@ -68,7 +69,9 @@ internal sealed class OidcProvider : IConfigurationManager<OpenIdConnectConfigur
 
     public void RequestRefresh() => _document.RequestRefresh();
 
-    /// <summary>What is wrong with the provider of the settings, in words for the doctor; null: it answers.</summary>
+    /// <summary>
+    /// Returns what is wrong with the configured provider, in words for the doctor; null when it answers.
+    /// </summary>
     public static async Task<string?> WhatIsWrongAsync(PosternOptions options, CancellationToken cancel)
     {
         var provider = new OidcProvider(options, TimeProvider.System);
@@ -90,7 +93,7 @@ internal sealed class OidcProvider : IConfigurationManager<OpenIdConnectConfigur
 
     private async Task<OpenIdConnectConfiguration> ReadAsync()
     {
-        // Off the thread that holds the gate.
+        // Runs outside the lock, so that no other request waits for it.
         await Task.Yield();
         OpenIdConnectConfiguration said;
         try

@@ -4,8 +4,8 @@ using Postern.Http;
 namespace Postern.Pages;
 
 /// <summary>
-/// Signing in by an identity provider: there and back. Two doors, and no middleware: what the provider's answer is
-/// worth is judged by <see cref="OidcSignIn"/>, which is neither made nor loaded where the settings name no provider.
+/// The two routes for signing in with an identity provider: to the provider, and back. There is no middleware. The
+/// answer is judged by <see cref="OidcSignIn"/>, which is not even loaded when no provider is configured.
 /// </summary>
 internal sealed class OidcRoutes(
     Lazy<OidcSignIn> signIn,
@@ -54,7 +54,7 @@ internal sealed class OidcRoutes(
 
     private async Task<IResult> ReturnAsync(HttpContext http)
     {
-        // Whose session it will be is asked of access as it is now.
+        // The rights of the new session are read from the database now.
         await access.EnsureRecentAsync();
         OidcPerson person;
         try
@@ -69,7 +69,8 @@ internal sealed class OidcRoutes(
         if (await operators.FindAsync(person) is not { } who)
             return refusals.TurnAway(http, "no_role", person.Name, NoRole(person.Name));
         await browser.BeginAsync(http, who);
-        // The strict cookie does not come with what the provider's page led to: the page is asked for from here.
+        // The strict cookie does not come with a redirect from the provider's page. Asking again from this page sends
+        // it.
         return await writer.AgainAsync(http, writer.Paths.Next(person.Next));
     }
 

@@ -18,9 +18,9 @@ namespace Postern.Pages;
 
 /// <summary>
 /// Calls ASP.NET's OpenID Connect handler: code flow with PKCE, state and nonce. The state is sealed
-/// (<see cref="OidcState"/>), belongs to the browser that holds its cookie, and is taken once. A token counts that the
-/// provider's key signed for this client, with the nonce of this browser. The handler signs nobody in: it says whom the
-/// provider named.
+/// (<see cref="OidcState"/>), belongs to the browser with its cookie, and can be used once. A token is accepted only
+/// when the provider's key signed it for this client, with the nonce of this browser. The handler opens no session; it
+/// only returns the person whom the provider named.
 /// </summary>
 internal sealed class OidcSignIn
 {
@@ -29,13 +29,13 @@ internal sealed class OidcSignIn
     private const string NonceCookie = "postern_nonce.";
     private const string OnceItem = "once";
 
-    /// <summary>Sign-ins that one browser may have begun at a time; one more: all before are forgotten.</summary>
+    /// <summary>The most sign-ins that one browser may have open. One more makes all earlier ones invalid.</summary>
     private const int MostBegun = 8;
 
-    /// <summary>It travels in the state, in an address.</summary>
+    /// <summary>The longest state: it is part of an address.</summary>
     private const int MaxNext = 1000;
 
-    /// <summary>Answers of the provider that are looked at, at a time.</summary>
+    /// <summary>The most answers of the provider that are checked at the same time.</summary>
     private const int MostAtOnce = 32;
 
     private readonly OpenIdConnectOptions _options;
@@ -61,7 +61,7 @@ internal sealed class OidcSignIn
         _options.Validate(Scheme);
     }
 
-    /// <summary>Leads the browser to the provider.</summary>
+    /// <summary>Sends the browser to the provider.</summary>
     /// <param name="next">Where to go afterwards, as the browser said.</param>
     /// <exception cref="OidcFaultException">The provider is away.</exception>
     public async Task StartAsync(HttpContext http, string next)
@@ -78,7 +78,7 @@ internal sealed class OidcSignIn
         await (await HandlerAsync(http)).ChallengeAsync(properties);
     }
 
-    /// <summary>Judges the provider's answer.</summary>
+    /// <summary>Checks the provider's answer.</summary>
     /// <exception cref="OidcFaultException">It does not hold.</exception>
     public async Task<OidcPerson> FinishAsync(HttpContext http)
     {
@@ -102,10 +102,10 @@ internal sealed class OidcSignIn
 
     private async Task<OpenIdConnectHandler> HandlerAsync(HttpContext http)
     {
-        // The handler asks it for the cookies and for its own address.
+        // The handler needs it for the cookies and for its own address.
         if (_credentials.IsOverTls(http))
             http.Request.Scheme = "https";
-        // Nothing that a browser or the provider said reaches the log.
+        // Nothing that a browser or the provider sent is written to the log.
         var handler = new OpenIdConnectHandler(
             new Fixed(_options),
             NullLoggerFactory.Instance,
@@ -124,7 +124,7 @@ internal sealed class OidcSignIn
             ClientId = oidc.ClientId,
             ClientSecret = oidc.ClientSecret.Length > 0 ? oidc.ClientSecret : null,
             CallbackPath = ConsoleFamily.Prefix + "/oidc/callback",
-            // Never signed in to: a session of the console is begun by its own code.
+            // Never used to sign in: the console begins its sessions with its own code.
             SignInScheme = "none",
             ResponseType = OpenIdConnectResponseType.Code,
             ResponseMode = OpenIdConnectResponseMode.Query,
@@ -168,9 +168,9 @@ internal sealed class OidcSignIn
             },
         };
         options.Scope.Add("email");
-        // Who it is is read from what was said, not from what was made of it.
+        // The person is read from the provider's own claims, not from the ones that the handler made from them.
         options.ClaimActions.Clear();
-        // The provider's page leads here by a link, which brings a lax cookie.
+        // The provider's page leads here by a link, which sends a lax cookie.
         (options.CorrelationCookie.Name, options.NonceCookie.Name) = (StateCookie, NonceCookie);
         foreach (var cookie in (CookieBuilder[])[options.CorrelationCookie, options.NonceCookie])
         {
@@ -189,7 +189,7 @@ internal sealed class OidcSignIn
         return Task.CompletedTask;
     }
 
-    /// <summary>A state that comes again is a copy: it is refused before the provider is asked.</summary>
+    /// <summary>A state that was used before is a copy. It is refused before the provider is asked.</summary>
     private async Task TakeOnceAsync(AuthorizationCodeReceivedContext context)
     {
         var isFirst =
@@ -230,7 +230,7 @@ internal sealed class OidcSignIn
         return Task.CompletedTask;
     }
 
-    /// <summary>What was begun and not finished would make the headers of this browser grow.</summary>
+    /// <summary>Cookies of unfinished sign-ins would make this browser's headers grow.</summary>
     private void ForgetOld(HttpContext http)
     {
         string[] begun =
@@ -249,8 +249,8 @@ internal sealed class OidcSignIn
     private static OidcAnswer AnswerOf(HttpContext http) => http.Features.Get<OidcAnswer>()!;
 
     /// <summary>
-    /// ASP.NET's handler asks no signature of a token that came straight from the provider, since TLS stands for it.
-    /// Here both are asked for.
+    /// ASP.NET's handler does not require a signature on a token that came directly from the provider, because TLS
+    /// protects it. Here both are required.
     /// </summary>
     private sealed class SignedTokens : JsonWebTokenHandler
     {

@@ -9,8 +9,8 @@ using Postern.Storage;
 namespace Postern.Pages;
 
 /// <summary>
-/// What goes to the provider and comes back with its answer: sealed under the master key, so that every node reads what
-/// any of them sent, for a quarter of an hour.
+/// The state that goes to the provider and comes back with its answer. It is sealed under the master key, so that every
+/// node can read it, and valid for a quarter of an hour.
 /// </summary>
 internal sealed class OidcState(MasterKey master, Database database)
     : ISecureDataFormat<AuthenticationProperties>,
@@ -60,7 +60,7 @@ internal sealed class OidcState(MasterKey master, Database database)
 
     private string? Open(string? text, string belongsTo)
     {
-        // What the seal takes at least: a nonce and a tag.
+        // The least length of a seal: a nonce and a tag.
         if (text is not { Length: > 38 and <= MaxLength } || !Base64Url.IsValid(text))
             return null;
         try

@@ -6,12 +6,12 @@ using Postern.Settings;
 namespace Postern.Pages;
 
 /// <summary>
-/// Sends a test to one of this server's own public doors, over HTTP, as somebody outside would: without a credential,
-/// by the address at which it listens.
+/// Sends a test to one of this server's own public doors, as an outside sender would: over HTTP, without a credential,
+/// at the address on which the server listens.
 /// </summary>
 internal sealed class OwnDoor(ServerAddress address, TokenBuckets buckets) : IDisposable
 {
-    /// <summary>Tests of all kinds that a credential may send a minute.</summary>
+    /// <summary>The most tests of all kinds that one credential may send in a minute.</summary>
     public const int PerMinute = 10;
 
     private const int MaxAnswer = 64 * 1024;
@@ -22,14 +22,14 @@ internal sealed class OwnDoor(ServerAddress address, TokenBuckets buckets) : IDi
             UseCookies = false,
             UseProxy = false,
             ConnectTimeout = TimeSpan.FromSeconds(5),
-            // As senders write them.
+            // The spelling that senders use.
             RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
-            // It is this server's own address, whatever its certificate says that it is called.
+            // It is this server's own address, so the name in its certificate does not matter.
             SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true },
         }
     );
 
-    /// <summary>Takes one of the tests that a credential has; the refusal when it has none left.</summary>
+    /// <summary>Takes one of the tests that a credential may send, or returns a refusal when none is left.</summary>
     public Refusal? Slower(ProjectCaller caller) =>
         buckets.Take($"test {caller.Project} {caller.Authority.Actor}", PerMinute, PerMinute / 60.0)
             is { Allowed: false } wait
@@ -39,7 +39,9 @@ internal sealed class OwnDoor(ServerAddress address, TokenBuckets buckets) : IDi
             }
             : null;
 
-    /// <summary>Posts a body; the answer's status and the beginning of its body, or why there is none.</summary>
+    /// <summary>
+    /// Posts a body. Returns the answer's status and the beginning of its body, or why there is no answer.
+    /// </summary>
     /// <param name="path">Of this server.</param>
     /// <param name="body">As it is sent.</param>
     /// <param name="type">Its content type.</param>

@@ -6,8 +6,8 @@ using Postern.Http;
 namespace Postern.Pages;
 
 /// <summary>
-/// What every page knows: the request, who is signed in and what he may, where the pages are, and the time. Components
-/// get it as a cascading value.
+/// The data that every page needs: the request, the signed-in person with the rights, the address of the pages, and the
+/// time. Components get it as a cascading value.
 /// </summary>
 /// <param name="caller">Who is signed in; null on pages for anyone.</param>
 /// <param name="now">The database's time, microseconds.</param>
@@ -19,10 +19,12 @@ internal sealed class PageContext(HttpContext http, ProjectCaller? caller, Paths
 
     public long Now => now;
 
-    /// <summary>How whoever looks wants to see it; of streams, whose parts many see, as nobody chose.</summary>
+    /// <summary>
+    /// How the person wants to see pages. Streams are shared by many people, so they use the defaults.
+    /// </summary>
     public Look Look { get; } = Look.Of(http.Request);
 
-    /// <summary>Whoever is signed in.</summary>
+    /// <summary>The signed-in person.</summary>
     /// <exception cref="InvalidOperationException">The page is one for anyone.</exception>
     public ProjectCaller Caller => caller ?? throw new InvalidOperationException("Nobody is signed in.");
 
@@ -33,31 +35,31 @@ internal sealed class PageContext(HttpContext http, ProjectCaller? caller, Paths
     /// <summary>The project's name; empty on pages for anyone.</summary>
     public string ProjectName { get; init; } = "";
 
-    /// <summary>The server's first project, whose admin sees the server.</summary>
+    /// <summary>The server's first project. Its administrators see the server itself.</summary>
     public bool IsDefaultProject { get; init; }
 
-    /// <summary>What waits: shown in the menu, and counted in the window's title.</summary>
+    /// <summary>What waits for somebody, shown in the menu and counted in the window's title.</summary>
     public Waiting Waiting { get; init; } = Waiting.Nothing;
 
     public ConsoleAuthority Authority => (ConsoleAuthority)Caller.Authority;
 
-    /// <summary>Who it is, in every session of his: the id of his key, or his name.</summary>
+    /// <summary>The person across all sessions: the id of the key, or the name.</summary>
     public string Person => Authority.Session.Credential;
 
-    /// <summary>The actor of what is done here, for timelines.</summary>
+    /// <summary>The actor for timelines.</summary>
     public Runs.Actor Actor => new(Authority.Credential, Authority.LoggedActor);
 
     /// <summary>
-    /// Whether an element is drawn. The door or handler behind it asks again, by <see cref="ProjectCaller.Allows(
-    /// RequiredScope)"/>: what is not drawn is refused all the same.
+    /// Whether an element is drawn. The door or handler behind it checks again (<c>ProjectCaller.Allows</c>), so
+    /// an element that is not drawn is refused all the same.
     /// </summary>
     public bool May(string action, string type, string? id = null, string? otherId = null) =>
         caller?.Authority.Allows(new RequiredScope(action, type, id, otherId)) == true;
 
-    /// <summary>Whether he may do it to something of a type, be it to one thing alone.</summary>
+    /// <summary>Whether the person may do it to anything of a type, even to one thing only.</summary>
     public bool MaySome(string action, string type) => caller?.Authority.AllowsSome(action, type) == true;
 
-    /// <summary>Whether he may begin anything in the playground.</summary>
+    /// <summary>Whether the person may begin anything in the playground.</summary>
     public bool MayPlay =>
         MaySome("write", "sessions")
         || MaySome("write", "runs")
@@ -66,14 +68,14 @@ internal sealed class PageContext(HttpContext http, ProjectCaller? caller, Paths
 
     public bool MayAdmin => caller?.Authority.Allows(RequiredScope.FullAdmin) == true;
 
-    /// <summary>Whether a list of a type may be opened, be it of a few of its things.</summary>
+    /// <summary>Whether the person may open a list of a type, even with only a few of its things.</summary>
     public bool MayList(string type) => May("read", type);
 
-    /// <summary>For forms: sent again it has no second effect.</summary>
+    /// <summary>The mark of a form: sent again, the form has no second effect.</summary>
     public string NewOnce() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));
 
     /// <summary>
-    /// The number after which a stream goes on: of the browser that comes back, else of the page that opens it.
+    /// The number after which a stream continues: from a browser that reconnects, else from the page that opens it.
     /// </summary>
     public long ResumeAfter =>
         Live.EventStream.LastEventId(http.Request)
@@ -82,10 +84,10 @@ internal sealed class PageContext(HttpContext http, ProjectCaller? caller, Paths
     /// <summary>The path of a page, such as <c>/runs</c>, as a browser asks for it.</summary>
     public string Of(string page) => paths.Of(page);
 
-    /// <summary>The path of a page of one thing, whose id a caller may have chosen.</summary>
+    /// <summary>The path of the page of one thing, whose id a caller may have chosen.</summary>
     public string Of(string list, string id) => paths.Of(list + "/" + Uri.EscapeDataString(id));
 
-    /// <summary>This page with its query changed; a null value takes the name away.</summary>
+    /// <summary>Returns this page's address with another query. A null value removes the name.</summary>
     public string With(params ReadOnlySpan<(string Name, string? Value)> changes)
     {
         var query = http
@@ -104,12 +106,12 @@ internal sealed class PageContext(HttpContext http, ProjectCaller? caller, Paths
         return paths.Public(http.Request.Path.Value!) + (text.Length == 0 ? "" : "?" + text);
     }
 
-    /// <summary>How long ago, or in how long, in words.</summary>
+    /// <summary>Returns an instant in words, as how long ago or in how long.</summary>
     public string Relative(long at) => at <= now ? Spans.Words(now - at) + " ago" : "in " + Spans.Words(at - now);
 
-    /// <summary>An instant in the person's zone.</summary>
+    /// <summary>Returns an instant in the person's zone.</summary>
     public string When(long at) => Look.When(at);
 
-    /// <summary>An instant as machines read it.</summary>
+    /// <summary>Returns an instant for machines.</summary>
     public static string Exact(long at) => Wire.Iso(at);
 }

@@ -4,7 +4,7 @@ using Postern.Deliveries;
 
 namespace Postern.Pages;
 
-/// <summary>Counts what waits for whoever is signed in, for the menu of every page.</summary>
+/// <summary>Counts what waits for the signed-in person, for the menu of every page.</summary>
 internal sealed class PageCounts(ApprovalStore approvals, DeliveryStore deliveries, HiddenSubjects hidden)
 {
     public async ValueTask<Waiting> OfAsync(ProjectCaller caller)
@@ -21,7 +21,7 @@ internal sealed class PageCounts(ApprovalStore approvals, DeliveryStore deliveri
         );
     }
 
-    /// <summary>Whose questions set aside are not counted.</summary>
+    /// <summary>Questions that this person has set aside are not counted.</summary>
     private static string PersonOf(Authority authority) => ((ConsoleAuthority)authority).Session.Credential;
 
     private DeliveryFilter DeadLetters(bool isAdmin) =>

@@ -4,17 +4,17 @@ using Postern.Http;
 namespace Postern.Pages;
 
 /// <summary>
-/// The console's doors: a page, or a form that does something. A form's handler runs once the form is known to be one
-/// of the session's own pages; there is no way to declare one that skips this.
+/// Declares the console's doors: pages, and forms that do something. A form's handler runs only after the form is known
+/// to be from a page of the same session. A form cannot be declared without this check.
 /// </summary>
 internal sealed class PageDoors(Doors doors, PageWriter writer)
 {
-    /// <summary>All doors of the server, whole once every feature has declared its own.</summary>
+    /// <summary>All doors of the server; complete when every feature has declared its own.</summary>
     public IReadOnlyList<Door> Table => doors.Table;
 
     private readonly DoorGroup _group = doors.Group(ConsoleFamily.Prefix, ConsoleFamily.Instance);
 
-    /// <summary>Everything that is not behind a session: signing in, and the files of the pages.</summary>
+    /// <summary>Doors without a session: signing in, and the files of the pages.</summary>
     public DoorGroup OfAnyone => _group;
 
     /// <summary>A page.</summary>
@@ -30,14 +30,14 @@ internal sealed class PageDoors(Doors doors, PageWriter writer)
             )
             .Hide();
 
-    /// <summary>The stream of a page that moves, beside it and for the same scope.</summary>
+    /// <summary>Declares the stream of a page that updates itself, with the same scope.</summary>
     public Door Stream(string path, Authorization rule, Func<PageContext, Task<IResult>> follow) =>
         _group
             .Get(path, Credentials.Console, rule, (http, caller) => follow(writer.ContextOf(http, caller)))
             .Header("Last-Event-ID", "Resume after this number")
             .Hide();
 
-    /// <summary>A form that does something.</summary>
+    /// <summary>Declares a form that does something.</summary>
     /// <param name="fields">The names of its fields; <c>name*</c> is all that begin so.</param>
     public Door Form(
         string path,

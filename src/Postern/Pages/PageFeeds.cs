@@ -6,12 +6,12 @@ using Postern.Storage;
 namespace Postern.Pages;
 
 /// <summary>
-/// Opens the streams of pages that move. Each takes a place among those of its session (<see cref="PageStreams"/>) and
-/// ends with its caller's right to what the page shows.
+/// Opens the streams of pages that update themselves. Each takes a place among those of its session
+/// (<see cref="PageStreams"/>), and ends when the caller loses the right to see the page.
 /// </summary>
 internal sealed class PageFeeds(PageWriter writer, PageStreams places, StreamContext live)
 {
-    /// <summary>The stream of a page that shows one log: from the number on that the page ended with.</summary>
+    /// <summary>Opens the stream of a page that shows one log, from the number at which the page ended.</summary>
     /// <param name="need">What the page shows.</param>
     /// <param name="log">The log, rendered as the elements that the page holds too.</param>
     /// <param name="beside">
@@ -23,11 +23,13 @@ internal sealed class PageFeeds(PageWriter writer, PageStreams places, StreamCon
         return new Feed(http => OpenAsync(http, caller, need, stream => FollowAsync(stream, log, beside, after)));
     }
 
-    /// <summary>The stream of a page that shows a list, and is told when something in it may have changed.</summary>
+    /// <summary>
+    /// Opens the stream of a page that shows a list. It reports when something in the list may have changed.
+    /// </summary>
     public IResult FollowList(PageContext context, string list) =>
         FollowChanges(context, new RequiredScope("read", list), Topics.List(context.Project, list));
 
-    /// <summary>The stream of a page that is told when something that it shows may have changed.</summary>
+    /// <summary>Opens the stream of a page that is told when something on it may have changed.</summary>
     /// <param name="need">What the page shows.</param>
     /// <param name="topic">What commits announce.</param>
     public IResult FollowChanges(PageContext context, RequiredScope need, string topic)
@@ -44,8 +46,8 @@ internal sealed class PageFeeds(PageWriter writer, PageStreams places, StreamCon
     }
 
     /// <summary>
-    /// A log of pictures of one thing: whenever it has moved, the part of its page that changes. It is rendered once a
-    /// node for all who may see as much of it.
+    /// Returns a log of pictures of one thing. Whenever the thing has changed, the changing part of its page is
+    /// rendered, once on each node for all people who may see the same parts.
     /// </summary>
     /// <param name="key">The thing, and how much of it is seen.</param>
     /// <param name="topic">What commits announce.</param>
@@ -70,13 +72,13 @@ internal sealed class PageFeeds(PageWriter writer, PageStreams places, StreamCon
                 var last = model.Revision;
                 if (last < next)
                     return new Batch([], model.WhyOver);
-                // Whatever happened since is one picture.
+                // Everything that has happened since is one picture.
                 return new Batch([new Frame(next, last + 1, await EventAsync<TPart, TModel>(last, model))], null);
             },
             row
         );
 
-    /// <summary>A part of a page as an event with its number, the same for all who get it.</summary>
+    /// <summary>Returns a part of a page as a numbered event, the same for all who get it.</summary>
     public async Task<ReadOnlyMemory<byte>> EventAsync<TPart, TModel>(long id, TModel model)
         where TPart : IComponent =>
         PageStreams.Event(
@@ -114,7 +116,7 @@ internal sealed class PageFeeds(PageWriter writer, PageStreams places, StreamCon
         await LogStream.FollowAsync(stream, log, following.Tail, cursor, () => NewestOf(other.Tail, ref next));
     }
 
-    /// <summary>What is new in a log that is shown beside, or null.</summary>
+    /// <summary>Returns what is new in the log that is shown beside the page, or null.</summary>
     private static ReadOnlyMemory<byte>? NewestOf(Tail tail, ref long cursor)
     {
         while (true)

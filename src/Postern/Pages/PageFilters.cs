@@ -6,8 +6,8 @@ using Postern.Http;
 namespace Postern.Pages;
 
 /// <summary>
-/// The filters of a list, from the query of its page: each once, of at most <see cref="MaxValue"/> characters. The
-/// query is the whole state of a list, so its address can be sent to a colleague.
+/// The filters of a list, from the query of its page. Each may stand there once, with at most <see cref="MaxValue"/>
+/// characters. The query is the whole state of a list, so its address can be sent to a colleague.
 /// </summary>
 internal sealed partial class PageFilters
 {
@@ -26,23 +26,23 @@ internal sealed partial class PageFilters
     /// <summary>Rows of a page.</summary>
     public int Size { get; }
 
-    /// <summary>Where the page begins; null: at the beginning.</summary>
+    /// <summary>The place at which the page begins; null: at the beginning.</summary>
     public Cursor? After { get; }
 
-    /// <summary>The names of the filters that narrow the list.</summary>
+    /// <summary>The names of the filters in use.</summary>
     public IReadOnlyList<string> Used { get; }
 
     public string this[string name] => _query[name].ToString().Trim();
 
-    /// <summary>The values of a filter that takes several, with commas between them.</summary>
+    /// <summary>The values of a filter that takes several, separated by commas.</summary>
     public IReadOnlyList<string> List(string name) =>
         this[name].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
-    /// <summary>The filter's text; null where it narrows nothing.</summary>
+    /// <summary>The text of a filter; null when it is not in use.</summary>
     public string? Text(string name) => this[name] is { Length: > 0 } text ? text : null;
 
     /// <summary>
-    /// The instant before which a thing is older than the filter <c>older</c> says: <c>90s</c>, <c>2h</c>.
+    /// Returns the instant before which a thing is older than the filter <c>older</c> says: <c>90s</c>, <c>2h</c>.
     /// </summary>
     /// <returns>False: it is no span.</returns>
     public bool TryOlder(long now, out long? before)
@@ -65,8 +65,8 @@ internal sealed partial class PageFilters
     }
 
     /// <summary>
-    /// The list from a shell: by the API, whose filters these are, but for those that the console alone has, which are
-    /// named as left out.
+    /// Returns the command that lists the same from a shell. The API has the same filters, except those of the console,
+    /// which are named as left out.
     /// </summary>
     public string Curl(
         string path,
@@ -74,7 +74,7 @@ internal sealed partial class PageFilters
         params IReadOnlyList<string> ownNames
     )
     {
-        // The sessions' list is an older one than the others.
+        // The list of sessions is an older one than the others.
         var (size, most) = path.EndsWith("/sessions", StringComparison.Ordinal) ? ("page[size]", 100) : ("limit", 200);
         var asked = query.Where(q => !ownNames.Contains(q.Name, StringComparer.Ordinal)).ToList();
         if (Size != Standard)
@@ -92,7 +92,7 @@ internal sealed partial class PageFilters
     [GeneratedRegex("^(?<count>[0-9]{1,5}) ?(?<unit>s|min|m|h|d)$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Span();
 
-    /// <summary>Null where a value is none of the words of a filter, which the refusal names.</summary>
+    /// <summary>Returns the values, or null when one is not allowed; the refusal then names the filter.</summary>
     /// <param name="names">The filters that the list has.</param>
     public static Checked<PageFilters> Read(HttpContext http, params IReadOnlyList<string> names)
     {
@@ -118,7 +118,7 @@ internal sealed partial class PageFilters
         return new PageFilters(query, names, after, Math.Clamp(size, 10, 200));
     }
 
-    /// <summary>Why one filter cannot be read; null when it can.</summary>
+    /// <summary>Returns why a filter cannot be read, or null when it can.</summary>
     private static string? WhyNot(string name, StringValues value, IReadOnlyList<string> names)
     {
         var text = value.ToString();
@@ -131,6 +131,6 @@ internal sealed partial class PageFilters
         return text.AsSpan().ContainsAny('\0', '\uFFFD') ? $"{name} holds what is no text" : null;
     }
 
-    /// <summary>The refusal of a filter's value.</summary>
+    /// <summary>Returns the refusal of a filter's value.</summary>
     public static Refusal Bad(string message) => Refusal.BadRequest(message + ".", "invalid_filter");
 }

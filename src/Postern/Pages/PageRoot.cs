@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Components.Rendering;
 namespace Postern.Pages;
 
 /// <summary>
-/// The root of a page: gives it its context and its model as cascading values, which may be of types that are not
-/// public, as a component's parameters may not.
+/// The root of a page. It passes on the context and the model as cascading values, because these may have internal
+/// types; the parameters of a component may not.
 /// </summary>
 internal sealed class PageRoot<TPage, TModel> : IComponent
     where TPage : IComponent

@@ -4,19 +4,22 @@ using Postern.Live;
 namespace Postern.Pages;
 
 /// <summary>
-/// The streams of pages that are open on this node, by session. A session has at most <see cref="MostPerSession"/>, the
-/// newest: one more ends the oldest, because a browser gives a server few connections and the next page would hang.
+/// The open streams of pages on this node, by session. A session keeps its newest <see cref="MostPerSession"/>: one
+/// more ends the oldest. A browser opens few connections to one server, and without this limit the next page would
+/// hang.
 /// </summary>
 internal sealed class PageStreams
 {
     public const int MostPerSession = 4;
 
-    /// <summary>A newer page of the session took the stream's place: it goes on when its page has the focus.</summary>
+    /// <summary>
+    /// A newer page of the session took this stream's place. It reconnects when its page has the focus.
+    /// </summary>
     public const string Elsewhere = "elsewhere";
     private readonly Dictionary<string, List<LiveStream>> _open = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
 
-    /// <summary>Takes a place for a stream until the answer is disposed.</summary>
+    /// <summary>Takes a place for a stream, until the result is disposed.</summary>
     public IDisposable Enter(string session, LiveStream stream)
     {
         lock (_lock)
@@ -45,7 +48,9 @@ internal sealed class PageStreams
         }
     }
 
-    /// <summary>A fragment as an event: each of its lines is a line of data, whatever ends it.</summary>
+    /// <summary>
+    /// Returns a fragment as an event. Each of its lines becomes a line of data, whatever its line ends are.
+    /// </summary>
     public static ReadOnlyMemory<byte> Event(long id, byte[] html)
     {
         var lines = Encoding.UTF8.GetString(html).Split(["\r\n", "\n", "\r"], StringSplitOptions.None);

@@ -7,7 +7,7 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>Renders pages whole, and makes the context that they stand in.</summary>
+/// <summary>Renders whole pages, and makes their context.</summary>
 internal sealed class PageWriter(
     Paths paths,
     Projects projects,
@@ -19,7 +19,7 @@ internal sealed class PageWriter(
 {
     public Paths Paths => paths;
 
-    /// <summary>The context of a page for whoever is signed in.</summary>
+    /// <summary>Makes the context of a page for the signed-in person.</summary>
     public async Task<PageContext> ContextAsync(HttpContext http, ProjectCaller caller) =>
         new(http, caller, paths, database.Now)
         {
@@ -28,16 +28,16 @@ internal sealed class PageWriter(
             IsDefaultProject = caller.Project == await projects.DefaultAsync(),
         };
 
-    /// <summary>The context of a stream: it shows neither menu nor project.</summary>
+    /// <summary>Makes the context of a stream, which shows neither menu nor project.</summary>
     public PageContext ContextOf(HttpContext http, ProjectCaller caller) => new(http, caller, paths, database.Now);
 
-    /// <summary>The context of a page that anyone may see.</summary>
+    /// <summary>Makes the context of a page for anyone.</summary>
     public PageContext ContextOfAnyone(HttpContext http) => new(http, null, paths, database.Now);
 
     public async Task<IResult> PageAsync<TPage, TModel>(PageContext context, TModel model, int status = 200)
         where TPage : IComponent => new HtmlResult(status, await RenderAsync<TPage, TModel>(context, model));
 
-    /// <summary>A fragment or a page as its bytes.</summary>
+    /// <summary>Returns a fragment or a page as bytes.</summary>
     public async Task<byte[]> RenderAsync<TPage, TModel>(PageContext context, TModel model)
         where TPage : IComponent
     {
@@ -51,10 +51,10 @@ internal sealed class PageWriter(
         return Encoding.UTF8.GetBytes(html);
     }
 
-    /// <summary>The page of a refusal, whose status and headers are set already.</summary>
+    /// <summary>Renders the page of a refusal, whose status and headers are set already.</summary>
     public async Task<IResult> ErrorAsync(HttpContext http, Refusal refusal)
     {
-        // What is missing looks the same to everybody, signed in or not; what is broken may not be asked for more.
+        // A missing page looks the same for everybody, signed in or not. After a fault the database is not asked again.
         var isPlain = refusal.Status is 401 or 404 or 405 or 429 or >= 500;
         var context =
             !isPlain && http.Features.Get<RequestCaller>() is ProjectCaller caller
@@ -68,7 +68,7 @@ internal sealed class PageWriter(
         return new HtmlResult(refusal.Status, await RenderAsync<ErrorPage, ErrorModel>(context, model));
     }
 
-    /// <summary>A page that asks for itself once more, from here.</summary>
+    /// <summary>Renders a page that loads the same address again, from this site.</summary>
     public async Task<IResult> AgainAsync(HttpContext http, string path) =>
         new HtmlResult(200, await RenderAsync<AgainPage, string>(ContextOfAnyone(http), path));
 }

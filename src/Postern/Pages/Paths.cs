@@ -3,11 +3,11 @@ using Postern.Settings;
 namespace Postern.Pages;
 
 /// <summary>
-/// Where the pages and their files are, as a browser asks for them: under the path of the public URL.
+/// The addresses of the pages and their files as a browser uses them, under the path of the public URL.
 /// </summary>
 internal sealed class Paths(ServerAddress address)
 {
-    /// <summary>Where the cookie goes.</summary>
+    /// <summary>The path of the cookie.</summary>
     public string Cookie => address.Path + ConsoleFamily.Prefix;
 
     /// <summary>The path of a page, such as <c>/runs</c>; empty for the overview.</summary>
@@ -19,8 +19,8 @@ internal sealed class Paths(ServerAddress address)
     public string Asset(string name) => Of($"/assets/{Assets.Digest}/{name}");
 
     /// <summary>
-    /// Where a sign-in leads: a path of the console as this server knows it, else the overview. What a browser could
-    /// read as another site, or as something beside the console, is none.
+    /// Returns the page after a sign-in: a path of the console, else the overview. A path that a browser could read as
+    /// another site, or that leads out of the console, is not accepted.
     /// </summary>
     public string Next(string? next)
     {

@@ -1,6 +1,6 @@
 namespace Postern.Pages;
 
-/// <summary>A state of a workflow where it stands in the picture.</summary>
+/// <summary>A state of a workflow, with its place in the picture.</summary>
 /// <param name="Phase">What it means: one of <see cref="Runs.Phase"/>.</param>
 /// <param name="IsInitial">Runs begin in it.</param>
 /// <param name="Repeats">A report may name it again.</param>

@@ -6,7 +6,7 @@ using Postern.Sessions;
 
 namespace Postern.Pages;
 
-/// <summary>What the playground begins: a chat and a run.</summary>
+/// <summary>The forms of the playground that begin a chat or a run.</summary>
 internal sealed class PlaygroundForms(FormWrites writes, SessionStart sessions, RunCreation runs) : IPages
 {
     public const int MaxSaid = 16_000;

@@ -2,17 +2,17 @@ using Postern.Triggers;
 
 namespace Postern.Pages;
 
-/// <summary>The page on which things are tried out.</summary>
+/// <summary>The page of the playground.</summary>
 internal sealed record PlaygroundModel
 {
     public const string Chat = "chat";
     public const string Run = "run";
     public const string Webhook = "webhook";
 
-    /// <summary>The one that is open.</summary>
+    /// <summary>The open tab.</summary>
     public required string Tab { get; init; }
 
-    /// <summary>What whoever is signed in may try on this page.</summary>
+    /// <summary>The tabs that the person may use.</summary>
     public static IEnumerable<string> TabsOf(PageContext context)
     {
         if (context.MaySome("write", "sessions") || context.MaySome("write", "tasks"))
@@ -23,24 +23,24 @@ internal sealed record PlaygroundModel
             yield return Webhook;
     }
 
-    /// <summary>The slugs of the agents, as far as he may read them.</summary>
+    /// <summary>The slugs of the agents that the person may read.</summary>
     public IReadOnlyList<string> Agents { get; init; } = [];
 
-    /// <summary>The names of the workflows, as far as he may read them.</summary>
+    /// <summary>The names of the workflows that the person may read.</summary>
     public IReadOnlyList<string> Workflows { get; init; } = [];
 
-    /// <summary>The triggers that take requests, by their names in scopes, as far as he may read them.</summary>
+    /// <summary>The triggers with a URL that the person may read, as scopes name them.</summary>
     public IReadOnlyList<string> Triggers { get; init; } = [];
 
-    /// <summary>The one that a request is sent to; null while none is chosen.</summary>
+    /// <summary>The chosen trigger; null before one is chosen.</summary>
     public Trigger? Trigger { get; init; }
 
-    /// <summary>What would be sent to it.</summary>
+    /// <summary>The request that would be sent to it.</summary>
     public WebhookExample? Example { get; init; }
 
-    /// <summary>The statuses that were answered; empty while nothing was sent.</summary>
+    /// <summary>The statuses of the answers; empty before a request was sent.</summary>
     public IReadOnlyList<int> Sent { get; init; } = [];
 
-    /// <summary>What was captured of it.</summary>
+    /// <summary>The capture of that request.</summary>
     public Capture? Capture { get; init; }
 }

@@ -6,7 +6,7 @@ using Postern.Triggers;
 
 namespace Postern.Pages;
 
-/// <summary>The page where things are tried out: a chat, a run, a webhook as its sender would send it.</summary>
+/// <summary>The page where things are tried: a chat, a run, a webhook as its sender would send it.</summary>
 internal sealed class PlaygroundPages(
     PageWriter writer,
     TriggerStore triggers,

@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Pages;
 
-/// <summary>303 to a page: going back or reloading sends nothing a second time.</summary>
+/// <summary>A 303 to a page, so that going back or reloading sends nothing again.</summary>
 internal sealed class Redirect(string path) : IResult
 {
     public string Path => path;

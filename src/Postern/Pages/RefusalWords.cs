@@ -5,8 +5,8 @@ using Postern.Access;
 namespace Postern.Pages;
 
 /// <summary>
-/// Says of a refusal, for an administrator, what was presented, what the door takes, and what to do. The sentences are
-/// chosen by the row's action and reason; what the row does not know they do not claim.
+/// Explains a refusal to an administrator: what was presented, what the door accepts, and what to do. The sentences
+/// depend on the row's action and reason. They claim nothing that the row does not contain.
 /// </summary>
 internal sealed record RefusalWords(string Presented, string Takes, string ToDo)
 {
@@ -20,7 +20,7 @@ internal sealed record RefusalWords(string Presented, string Takes, string ToDo)
     private static string WordsOf(Credentials kind) =>
         typeof(Credentials).GetField(kind.ToString())!.GetCustomAttribute<DescriptionAttribute>()!.Description;
 
-    /// <summary>By the reason: what was presented, and what to do.</summary>
+    /// <summary>For each reason: what was presented, and what to do.</summary>
     private static readonly Dictionary<string, (string Presented, string ToDo)> Known = new(StringComparer.Ordinal)
     {
         ["missing"] = ("No credential was sent.", "Send one of those that the door takes."),
@@ -157,7 +157,7 @@ internal sealed record RefusalWords(string Presented, string Takes, string ToDo)
         return new RefusalWords(presented, door is null ? "" : TakesOf(door), todo);
     }
 
-    /// <summary>What a door takes, in words.</summary>
+    /// <summary>Returns what a door accepts, in words.</summary>
     public static string TakesOf(Door door)
     {
         var kinds = Kinds.Where(k => (door.Credentials & k.Kind) != 0).Select(k => k.Words);

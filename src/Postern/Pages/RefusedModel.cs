@@ -2,7 +2,7 @@ using Postern.Access;
 
 namespace Postern.Pages;
 
-/// <summary>Refusals that were looked for, each with its words.</summary>
+/// <summary>The refusals that were found, each with its explanation.</summary>
 internal sealed record RefusedModel(
     IReadOnlyList<(AuditEntry Entry, RefusalWords Words)> Rows,
     string? Next,

@@ -2,5 +2,5 @@ using Postern.Relay.Plane;
 
 namespace Postern.Pages;
 
-/// <summary>What the page of relays shows.</summary>
+/// <summary>The content of the page of relays.</summary>
 internal sealed record RelayModel(IReadOnlyList<PlaneState> Relays);

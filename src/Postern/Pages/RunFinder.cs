@@ -4,7 +4,7 @@ using Postern.Sessions;
 
 namespace Postern.Pages;
 
-/// <summary>Finds the run that the path of a page names, for whoever is signed in.</summary>
+/// <summary>Finds the run that a page's path names, for the signed-in person.</summary>
 internal sealed class RunFinder(RunStore runs, SessionDoor door)
 {
     private const int RunSegment = 2;

@@ -5,7 +5,7 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>What an operator does to a run.</summary>
+/// <summary>The actions of an operator on a run.</summary>
 internal sealed class RunForms(PageWriter writer, FormWrites writes, RunFinder finder, RunActions actions) : IPages
 {
     public void Map(PageDoors pages)

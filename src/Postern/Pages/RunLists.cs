@@ -5,7 +5,7 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>The list of runs, with its filters and counts, and why those that have not ended have not.</summary>
+/// <summary>The list of runs, with its filters and counts, and why the runs in it have not ended.</summary>
 internal sealed class RunLists(
     PageWriter writer,
     RunStore runs,

@@ -5,7 +5,7 @@ using Postern.Runs;
 
 namespace Postern.Pages;
 
-/// <summary>One run, with all that its page shows.</summary>
+/// <summary>One run, with everything that its page shows.</summary>
 internal sealed record RunModel : IPictured
 {
     public required Run Run { get; init; }
@@ -18,7 +18,7 @@ internal sealed record RunModel : IPictured
 
     public required bool HasMoreEvents { get; init; }
 
-    /// <summary>What was sent about it, oldest first, each with its attempts.</summary>
+    /// <summary>The deliveries about it, oldest first, each with its attempts.</summary>
     public required IReadOnlyList<(
         Delivery Delivery,
         List<(long Number, Attempt Attempt)> Attempts
@@ -27,7 +27,7 @@ internal sealed record RunModel : IPictured
     /// <summary>Its newest question; null when it has asked none.</summary>
     public required Approval? Approval { get; init; }
 
-    /// <summary>Why it has not ended; null once it has.</summary>
+    /// <summary>Why it has not ended; null when it has ended.</summary>
     public required Why? Why { get; init; }
 
     public bool IsNotStarted =>

@@ -19,7 +19,7 @@ internal sealed class RunModelReader(
     private const int MaxEvents = 500;
     private const int MaxDeliveries = 50;
 
-    /// <summary>The same run as it is now; null once it is gone.</summary>
+    /// <summary>Returns the same run as it is now, or null when it is gone.</summary>
     public async ValueTask<RunModel?> AgainAsync(Run run, RunSight sight) =>
         await runs.FindAsync(run.Project, run.Id) is { } now ? await OfAsync(now, sight) : null;
 

@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>One run with its timeline, as it is and as it goes on.</summary>
+/// <summary>The page of one run with its timeline, and its live updates.</summary>
 internal sealed class RunPages(PageWriter writer, PageFeeds feeds, RunFinder finder, RunModelReader reader) : IPages
 {
     public void Map(PageDoors pages)

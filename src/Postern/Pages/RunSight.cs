@@ -1,6 +1,6 @@
 namespace Postern.Pages;
 
-/// <summary>How much of a run somebody sees.</summary>
+/// <summary>The parts of a run that somebody may see.</summary>
 /// <param name="Deliveries">What was sent about it.</param>
 /// <param name="Admin">Also what is hidden from all but administrators.</param>
 internal readonly record struct RunSight(bool Deliveries, bool Admin)

@@ -3,9 +3,7 @@ using Postern.Runs;
 
 namespace Postern.Pages;
 
-/// <summary>
-/// The rows of a run's picture: its phases, each try of what was sent about it, and what was refused.
-/// </summary>
+/// <summary>The rows of a run's picture: its phases, each try of its deliveries, and refused reports.</summary>
 internal static class RunTimelineRows
 {
     public static Timeline Of(RunModel model, long now)

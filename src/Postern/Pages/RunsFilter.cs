@@ -28,7 +28,7 @@ internal static class RunsFilter
         "text",
     ];
 
-    /// <summary>Those of which the API, and so an action on many, knows nothing.</summary>
+    /// <summary>Filters that the API, and so a bulk action, does not have.</summary>
     public static bool IsOfText(PageFilters filters) => filters.Used.Any(n => n is "reason" or "text");
 
     public static Checked<RunFilter> Read(PageContext context, PageFilters filters)
@@ -63,7 +63,7 @@ internal static class RunsFilter
         };
     }
 
-    /// <summary>The span in which the runs were made; null when it is given in two ways.</summary>
+    /// <summary>Returns the period in which the runs were made, or null when it is given in two ways.</summary>
     private static string? SpanOf(PageFilters filters)
     {
         var ends = filters["from"].Length > 0 || filters["to"].Length > 0;
@@ -72,11 +72,11 @@ internal static class RunsFilter
         return ends ? null : filters["created"];
     }
 
-    /// <summary>Whether the list is of some span of time, or of some trigger.</summary>
+    /// <summary>Returns whether the list is limited to a period or to a trigger.</summary>
     public static bool IsOfSpan(PageFilters filters) =>
         filters.Used.Any(n => n is "created" or "from" or "to" or "olderThan" or "trigger");
 
-    /// <summary>The same for an action on many: as a query of its question.</summary>
+    /// <summary>The same filters for a bulk action, as the query of its confirmation.</summary>
     /// <param name="filters">Of the list.</param>
     /// <param name="changes">What differs from them.</param>
     public static string Ask(PageFilters filters, params ReadOnlySpan<(string Name, string? Value)> changes)

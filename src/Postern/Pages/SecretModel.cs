@@ -1,6 +1,6 @@
 namespace Postern.Pages;
 
-/// <summary>A secret that was just made: shown this once.</summary>
+/// <summary>A new secret. It is shown only this once.</summary>
 /// <param name="Of">Of what, such as <c>the endpoint orders</c>.</param>
 /// <param name="Text">What it is for.</param>
 /// <param name="Next">The page of what it belongs to.</param>

@@ -4,8 +4,8 @@ using Postern.Http;
 namespace Postern.Pages;
 
 /// <summary>
-/// What opens doors beside keys: callback secrets, approval services, sessions of the console. Each is made and ended
-/// by the code behind its API route.
+/// The pages of what opens doors besides keys: callback secrets, approval services, sessions of the console. The code
+/// behind the API's routes makes and ends them.
 /// </summary>
 internal sealed class SecretPages(
     PageWriter writer,
@@ -118,13 +118,13 @@ internal sealed class SecretPages(
             {
                 if (!await sessions.HasAsync(context.Project, id))
                     return false;
-                // Of one that has ended meanwhile nothing is left to do.
+                // A session that has ended meanwhile needs nothing more.
                 await sessions.EndAsync(context.Project, id, "ended_by_admin");
                 return true;
             }
         );
 
-    /// <summary>Ends the thing that the path names, and with it what it has opened here.</summary>
+    /// <summary>Ends the thing that the path names, and the sessions and streams that it has opened here.</summary>
     /// <param name="end">Returns false when there is none of that name.</param>
     private Task<IResult> EndAsync(PageContext context, ConsoleForm form, string tab, Func<string, Task<bool>> end) =>
         writes.AroundAsync(

@@ -3,13 +3,13 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>What the page of the server shows.</summary>
+/// <summary>The content of the page of the server.</summary>
 internal sealed record ServerModel
 {
-    /// <summary>This node, as its metrics are kept under.</summary>
+    /// <summary>This node's name in the stored metrics.</summary>
     public required string Node { get; init; }
 
-    /// <summary>Since this process started.</summary>
+    /// <summary>Counted since this process started.</summary>
     public required TimeSpan Uptime { get; init; }
 
     public required string Database { get; init; }
@@ -22,7 +22,7 @@ internal sealed record ServerModel
 
     public required int Streams { get; init; }
 
-    /// <summary>The nodes of the last minutes.</summary>
+    /// <summary>The nodes that were seen in the last minutes.</summary>
     public required IReadOnlyList<ServerNode> Nodes { get; init; }
 
     public required DoctorReport Doctor { get; init; }

@@ -5,7 +5,7 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>Reads what the page of the server shows.</summary>
+/// <summary>Reads the content of the page of the server.</summary>
 internal sealed class ServerModelReader(
     MetricReader metrics,
     MetricWriter kept,

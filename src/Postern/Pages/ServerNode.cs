@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>What a node has counted of itself in the last hour.</summary>
+/// <summary>What a node has counted about itself in the last hour.</summary>
 /// <param name="SeenAt">The last minute that it kept, microseconds since 1970.</param>
 /// <param name="Memory">Bytes, now.</param>
 /// <param name="Queue">Commands that waited for the writer, at most.</param>
@@ -20,7 +20,7 @@ internal sealed record ServerNode(
     long Errors
 )
 {
-    /// <summary>What is read of each.</summary>
+    /// <summary>The measures that are read of each node.</summary>
     public static readonly Measure[] Measures =
     [
         Measure.Memory,

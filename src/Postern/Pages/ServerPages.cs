@@ -3,7 +3,7 @@ using Postern.Access;
 namespace Postern.Pages;
 
 /// <summary>
-/// The server itself, for the admin of its first project: nodes, database, settings, what the doctor says.
+/// The page of the server, for administrators of its first project: nodes, database, settings, findings of the doctor.
 /// </summary>
 internal sealed class ServerPages(PageWriter writer, Projects projects, ServerModelReader reader) : IPages
 {

@@ -3,7 +3,7 @@ using Postern.Sessions;
 
 namespace Postern.Pages;
 
-/// <summary>Finds the session that the path of a page names, for whoever is signed in.</summary>
+/// <summary>Finds the session that a page's path names, for the signed-in person.</summary>
 internal sealed class SessionFinder(SessionDoor door)
 {
     private const int SessionSegment = 2;

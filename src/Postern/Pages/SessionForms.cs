@@ -4,7 +4,9 @@ using Postern.Sessions;
 
 namespace Postern.Pages;
 
-/// <summary>What is done to a session: a message, a note, its turn's stop, its end, its facts.</summary>
+/// <summary>
+/// The actions on a session: sending a message, writing a note, stopping the turn, closing, changing tags and metadata.
+/// </summary>
 internal sealed class SessionForms(
     PageWriter writer,
     FormWrites writes,
@@ -70,7 +72,7 @@ internal sealed class SessionForms(
     }
 
     /// <summary>
-    /// A message of the role <c>system</c>, which begins no turn: the agent reads it with the next one.
+    /// A note is a message of the role system. It begins no turn; the agent reads it with the next one.
     /// </summary>
     private async Task<IResult> Note(PageContext context, ConsoleForm form)
     {
@@ -96,7 +98,9 @@ internal sealed class SessionForms(
     private Task<IResult> Stop(PageContext context, ConsoleForm form) =>
         AppendAsync(context, form, _ => new { kind = "stop" });
 
-    /// <summary>Appends to <c>in</c> as a client does; the form's name is the part's, so it is there once.</summary>
+    /// <summary>
+    /// Appends to <c>in</c> as a client does. The form's mark is the part id, so the record is appended once.
+    /// </summary>
     private async Task<IResult> AppendAsync(PageContext context, ConsoleForm form, Func<Session, object> make)
     {
         if (!(await finder.FindAsync(context, "write")).Try(out var session, out var refusal))

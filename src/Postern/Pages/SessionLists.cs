@@ -35,7 +35,7 @@ internal sealed class SessionLists(PageWriter writer, SessionStore sessions) : I
         return await writer.PageAsync<SessionsPage, SessionsModel>(context, new SessionsModel(found, filters));
     }
 
-    /// <summary>Who may read the tasks of some agents may list the sessions of these.</summary>
+    /// <summary>A person who may read only the tasks of some agents may list the sessions of these agents.</summary>
     private static bool MayList(ProjectCaller caller, IReadOnlyList<string> agents) =>
         caller.Allows("read", "sessions")
         || caller.Allows("read", "tasks")

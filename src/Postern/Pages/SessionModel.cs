@@ -3,7 +3,7 @@ using Postern.Sessions;
 
 namespace Postern.Pages;
 
-/// <summary>One session, with what the open tab shows.</summary>
+/// <summary>One session, with the content of the open tab.</summary>
 internal sealed record SessionModel
 {
     public required Session Session { get; init; }
@@ -13,12 +13,12 @@ internal sealed record SessionModel
     /// <summary>Oldest first.</summary>
     public IReadOnlyList<Message> Messages { get; init; } = [];
 
-    /// <summary>There are messages before the first one.</summary>
+    /// <summary>Whether there are messages before the first one.</summary>
     public bool HasOlder { get; init; }
 
     public bool HasNewer => Messages.Count > 0 && Messages[^1].Seq < Session.MessageNext - 1;
 
-    /// <summary>What of the transcript holds a text; null where none was sought.</summary>
+    /// <summary>The found messages; null when no text was searched.</summary>
     public TranscriptSearch? Found { get; init; }
 
     public string Channel { get; init; } = "";
@@ -26,7 +26,7 @@ internal sealed record SessionModel
     public IReadOnlyList<Record> Records { get; init; } = [];
 
     /// <summary>
-    /// The newest records of <c>in</c> and <c>out</c>, oldest first, for beside the transcript; null where it stands
+    /// The newest records of <c>in</c> and <c>out</c>, oldest first, shown beside the transcript; null when it is shown
     /// alone.
     /// </summary>
     public IReadOnlyList<(string Channel, Record Record)>? Beside { get; init; }

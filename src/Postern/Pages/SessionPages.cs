@@ -4,7 +4,7 @@ using Postern.Sessions;
 
 namespace Postern.Pages;
 
-/// <summary>One session: its transcript as it is and as it goes on, its records, runs and facts.</summary>
+/// <summary>One session: its transcript with live updates, its records, runs and data.</summary>
 internal sealed class SessionPages(
     PageWriter writer,
     SessionFinder finder,
@@ -19,7 +19,7 @@ internal sealed class SessionPages(
     private const int RunsOfPage = 50;
     private const int RecordsBeside = 30;
 
-    /// <summary>The query that asks for the records beside the transcript.</summary>
+    /// <summary>The query that shows the records beside the transcript.</summary>
     public const string BesideFilter = "beside";
     private static readonly string[] Tabs = ["transcript", "records", "runs", "facts"];
 
@@ -91,7 +91,7 @@ internal sealed class SessionPages(
         };
     }
 
-    /// <summary>A chat that the playground began has them without being asked.</summary>
+    /// <summary>A chat of the playground shows them without this query.</summary>
     private static bool IsBeside(Session session, string asked) =>
         asked == "records"
         || (
@@ -118,7 +118,7 @@ internal sealed class SessionPages(
     private async Task<SessionModel> WithMessagesAsync(PageContext context, SessionModel model, long at)
     {
         var session = model.Session;
-        // One more in front says whether there are older ones.
+        // One more message is read, to know whether there are older ones.
         var before = at == long.MaxValue ? long.MaxValue : at + (MessagesOfPage / 2);
         var messages = await transcript.BeforeAsync(session.Project, session.Id, before, MessagesOfPage + 1);
         model = model with

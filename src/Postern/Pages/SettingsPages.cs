@@ -4,8 +4,8 @@ using Postern.Http;
 namespace Postern.Pages;
 
 /// <summary>
-/// The settings of whoever is signed in: how pages look in this browser, and his sessions. An administrator sees
-/// everybody's.
+/// The settings of the signed-in person: how pages look in this browser, and the open sessions. An administrator sees
+/// the sessions of everybody.
 /// </summary>
 internal sealed class SettingsPages(
     PageWriter writer,
@@ -41,7 +41,7 @@ internal sealed class SettingsPages(
         return await writer.PageAsync<SettingsPage, SettingsModel>(context, new SettingsModel(all, context.MayAdmin));
     }
 
-    /// <summary>It changes nothing here: the browser keeps it.</summary>
+    /// <summary>Nothing changes on the server: the browser keeps it.</summary>
     private Task<IResult> Save(PageContext context, ConsoleForm form)
     {
         context.Caller.DecidedByHandler();

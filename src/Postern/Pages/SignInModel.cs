@@ -1,6 +1,6 @@
 namespace Postern.Pages;
 
-/// <summary>What the page to sign in on shows.</summary>
+/// <summary>The content of the sign-in page.</summary>
 /// <param name="Problem">Why the last try opened nothing; null at first.</param>
 /// <param name="Next">Where to go afterwards.</param>
 /// <param name="Identity">Whom a trusted proxy vouches for; null when none does.</param>

@@ -4,7 +4,7 @@ using Postern.Storage;
 namespace Postern.Pages;
 
 /// <summary>
-/// Finds out who signs in: by a key, by a link from the machine, or as whom a trusted proxy vouches for.
+/// Finds the person who signs in: with a key, with a link from the machine, or by the word of a trusted proxy.
 /// </summary>
 internal sealed class SignInReader(
     ConsoleSessions sessions,
@@ -14,13 +14,13 @@ internal sealed class SignInReader(
     Database database
 )
 {
-    /// <summary>Asks access as it is now. A link is used up by it.</summary>
+    /// <summary>Reads the rights from the database now. A link can be used once.</summary>
     public async ValueTask<SignInTry> TryAsync(HttpContext http, ConsoleForm form)
     {
         await access.EnsureRecentAsync();
         if (form.Text("identity") is { } identity)
             return await TryProxyAsync(http, identity);
-        // What was copied with the link, or without it: both fields take it.
+        // The text that was copied, with the address of the link or without it. Both fields accept both.
         if ((form.Text("once") ?? form.Text("key")) is not { } given)
             return new SignInTry(null, "missing");
         var text = given.Trim();

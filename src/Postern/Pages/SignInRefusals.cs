@@ -4,8 +4,8 @@ using Postern.Http;
 namespace Postern.Pages;
 
 /// <summary>
-/// What a sign-in that opens nothing is answered: the page once more with the reason, and from an address that has
-/// failed too often 429. It counts among its address's failures.
+/// Answers a sign-in that fails: the same page with the reason, or 429 for an address that has failed too often. It
+/// counts as a failure of that address.
 /// </summary>
 internal sealed class SignInRefusals(SignInView view, FailedCredentials failed)
 {
@@ -21,11 +21,11 @@ internal sealed class SignInRefusals(SignInView view, FailedCredentials failed)
             : counted;
     }
 
-    /// <summary>For somebody who is known and may nothing here: there is nothing to try again.</summary>
+    /// <summary>For a known person without rights here, for whom trying again is of no use.</summary>
     public Refusal TurnAway(HttpContext http, string reason, string who, Refusal refusal) =>
         failed.Refuse(http, reason, Audit.Hashed(who), refusal);
 
-    /// <summary>For a fault that is nobody's failed try.</summary>
+    /// <summary>For a fault that is not a failed try of anybody.</summary>
     public Task<IResult> ShowFaultAsync(HttpContext http, int status, string problem, string next) =>
         view.ShowAsync(http, status, problem, next);
 }

@@ -4,8 +4,8 @@ using Postern.Http;
 namespace Postern.Pages;
 
 /// <summary>
-/// Signing in, by a key, by a link from the machine, or as whom a trusted proxy vouches for; and signing out. A wrong
-/// key is answered like a revoked, expired or malformed one.
+/// The routes for signing in, with a key, with a link from the machine, or by the word of a trusted proxy; and for
+/// signing out. A wrong key gets the same answer as a revoked, expired or malformed one.
 /// </summary>
 internal sealed class SignInRoutes(
     SignInView view,

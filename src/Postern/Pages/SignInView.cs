@@ -3,7 +3,7 @@ using Postern.Settings;
 
 namespace Postern.Pages;
 
-/// <summary>Shows the page to sign in on, with the ways that there are for this request.</summary>
+/// <summary>Shows the sign-in page, with the ways to sign in that this request can use.</summary>
 internal sealed class SignInView(
     PageWriter writer,
     CredentialReader credentials,

@@ -3,7 +3,7 @@ using Postern.Http;
 
 namespace Postern.Pages;
 
-/// <summary>Spans of time in words: as exact as is of use.</summary>
+/// <summary>Writes spans of time in words, with useful precision.</summary>
 internal static class Spans
 {
     /// <param name="microseconds">Not negative.</param>
@@ -18,7 +18,7 @@ internal static class Spans
             _ => $"{microseconds / 86_400_000_000} d",
         };
 
-    /// <summary>From when to when, in UTC: with the day where it is not today.</summary>
+    /// <summary>Returns a period in UTC, with the day when it is not today.</summary>
     public static string Between(long first, long last, long now)
     {
         var (from, to, today) = (Wire.Instant(first), Wire.Instant(last), Wire.Instant(now).Date);

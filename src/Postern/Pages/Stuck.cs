@@ -10,27 +10,27 @@ using Postern.Triggers;
 namespace Postern.Pages;
 
 /// <summary>
-/// What does not go on by itself as it should: a try of its dispatch failed; nobody asks for its work; half of its
-/// silent time is gone without a word; it wants a run that cannot be made; a person has not answered for a while; or a
-/// captured request lasts twice as long as its trigger's usually do. Each kind is found in an index of its own, the
-/// oldest first, and at most <see cref="Most"/> of all are told.
+/// Finds what does not go on by itself as it should. The kinds: a try of its dispatch failed; no worker asks for its
+/// work; half of its silent time has passed without a report; it needs a run that cannot be made; a person has not
+/// answered for a while; a captured request takes twice as long as others of its trigger. Each kind has an index of its
+/// own and is found oldest first. At most <see cref="Most"/> of all are shown.
 /// </summary>
 internal sealed class Stuck(Database database, ApprovalStore approvals, HiddenSubjects hidden)
 {
     public const int Most = 1_000;
 
-    /// <summary>How long a person may think before it is worth a look.</summary>
+    /// <summary>How long a person may think before a question counts as stuck.</summary>
     public const long Unanswered = 10 * 60 * 1_000_000L;
 
-    /// <summary>What lasts no longer than this is not stuck, however quick its trigger's others were.</summary>
+    /// <summary>What takes no longer than this is not stuck, however quick the trigger's other requests were.</summary>
     public const long Quick = 10 * 1_000_000L;
 
-    /// <summary>Of a trigger of which too few have succeeded to say how long they last.</summary>
+    /// <summary>The limit for a trigger of which too few requests have succeeded to know how long they take.</summary>
     public const long Usual = 10 * 60 * 1_000_000L;
 
     private const int MostAgents = 100;
 
-    /// <summary>Oldest first.</summary>
+    /// <summary>Returns what is stuck, oldest first.</summary>
     /// <param name="project">Whose.</param>
     /// <param name="isAdmin">Sees what belongs to internal sessions too.</param>
     public async ValueTask<IReadOnlyList<StuckThing>> FindAsync(string project, bool isAdmin)
@@ -49,7 +49,8 @@ internal sealed class Stuck(Database database, ApprovalStore approvals, HiddenSu
             Add(StuckThing.OfRun(approval.Run, approval.RequestedAt));
         foreach (var capture in captures)
         {
-            // A request whose run is stuck is that run; one that waits behind another stands by itself.
+            // A request whose run is stuck is shown as that run. A request that waits behind another is shown by
+            // itself.
             var isAhead = capture.Run is not null && !capture.IsBehind;
             if (isAhead && found.ContainsKey(capture.Run!))
                 continue;
@@ -65,7 +66,7 @@ internal sealed class Stuck(Database database, ApprovalStore approvals, HiddenSu
         }
     }
 
-    /// <summary>Runs whose agent does not answer, or has none who works for it, or is silent.</summary>
+    /// <summary>Runs whose agent does not answer, has no worker, or is silent.</summary>
     private async ValueTask<List<StuckThing>> RunsAsync(Tx tx, string project, bool isAdmin)
     {
         var ofRun = SessionStore.ShownTo(isAdmin, "run");

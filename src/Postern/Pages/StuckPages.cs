@@ -6,7 +6,7 @@ using Postern.Triggers;
 
 namespace Postern.Pages;
 
-/// <summary>The runs that are stuck: the list of runs, narrowed to those that do not go on as they should.</summary>
+/// <summary>The list of stuck runs: the list of runs with one more filter.</summary>
 internal sealed class StuckPages(PageWriter writer, Stuck stuck, WhyNotDone whys, Database database)
 {
     /// <summary>The name of the filter.</summary>

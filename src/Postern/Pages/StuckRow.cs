@@ -4,7 +4,7 @@ using Postern.Triggers;
 
 namespace Postern.Pages;
 
-/// <summary>One thing that is stuck, with the reason.</summary>
+/// <summary>A stuck thing, with the reason.</summary>
 /// <param name="Thing">What it is.</param>
 /// <param name="Run">The run, where it is one.</param>
 /// <param name="Capture">The captured request, where it is one.</param>

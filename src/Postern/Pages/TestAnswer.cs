@@ -1,5 +1,5 @@
 namespace Postern.Pages;
 
-/// <summary>What a trigger's public URL answered to a test.</summary>
+/// <summary>The answer of a trigger's public URL to a test.</summary>
 /// <param name="Capture">The capture that it named; null where there is none.</param>
 internal sealed record TestAnswer(int Status, string? Capture);

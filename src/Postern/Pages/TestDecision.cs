@@ -1,6 +1,6 @@
 namespace Postern.Pages;
 
-/// <summary>A decision that is tried out.</summary>
+/// <summary>A decision for a test.</summary>
 /// <param name="Word">What is decided: a word of the API.</param>
 /// <param name="Feedback">What the person says with it; null: nothing.</param>
 /// <param name="Form">How it is signed: a <see cref="Access.SignatureForm"/>.</param>

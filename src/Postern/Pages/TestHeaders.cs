@@ -2,13 +2,13 @@ using Postern.Http;
 
 namespace Postern.Pages;
 
-/// <summary>The headers of a test request as a person types them, a line each: <c>name: value</c>.</summary>
+/// <summary>Reads the headers of a test request as a person types them, one on each line: <c>name: value</c>.</summary>
 internal static class TestHeaders
 {
     public const int Most = 30;
     private const int MaxValue = 4096;
 
-    /// <summary>What says how a message travels, or where it comes from, is not for a person to say.</summary>
+    /// <summary>Headers about the connection or the origin of a message cannot be set by a person.</summary>
     private static readonly string[] OfTravel =
     [
         "host",

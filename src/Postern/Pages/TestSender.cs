@@ -8,9 +8,9 @@ using Postern.Triggers;
 namespace Postern.Pages;
 
 /// <summary>
-/// Sends a request to a trigger's own public URL, as its sender would: over HTTP, signed by the trigger's secret, which
-/// nobody is shown. Such a request says that it is a test, and a credential may send <see cref="OwnDoor.PerMinute"/> a
-/// minute.
+/// Sends a request to a trigger's own public URL, as its sender would: over HTTP, signed with the trigger's secret,
+/// which is shown to nobody. The request is marked as a test. A credential may send <see cref="OwnDoor.PerMinute"/> of
+/// them in a minute.
 /// </summary>
 internal sealed class TestSender(TriggerStore triggers, TriggerUrls urls, OwnDoor door, Database database)
 {
@@ -22,7 +22,7 @@ internal sealed class TestSender(TriggerStore triggers, TriggerUrls urls, OwnDoo
     public static readonly string[] Ways = [Right, Wrong, Old, Twice];
     private const long TenMinutes = 600;
 
-    /// <summary>Sends it, once or twice; or why that is refused, and nothing is sent.</summary>
+    /// <summary>Sends it, once or twice; or returns why it is refused, and sends nothing.</summary>
     /// <param name="caller">On whose behalf.</param>
     /// <param name="trigger">To which.</param>
     /// <param name="example">What is sent.</param>
@@ -87,7 +87,7 @@ internal sealed class TestSender(TriggerStore triggers, TriggerUrls urls, OwnDoo
         return door.PostAsync(path, body, type ?? "application/json", [.. others, .. signature, (Mark, "1")], cancel);
     }
 
-    /// <summary>The capture that the answer names; null where there is none.</summary>
+    /// <summary>Returns the capture that the answer names, or null when it names none.</summary>
     private static string? CaptureOf(ReadOnlyMemory<byte> answer)
     {
         try

@@ -5,7 +5,7 @@ namespace Postern.Pages;
 /// <summary>A test that was sent, once or twice, with its answers.</summary>
 internal sealed record TestSent(IReadOnlyList<TestAnswer> Answers)
 {
-    /// <summary>How the answers stand in the address of the page that shows them.</summary>
+    /// <summary>The answers in the form of the query of the page that shows them.</summary>
     public string Query
     {
         get
@@ -17,7 +17,7 @@ internal sealed record TestSent(IReadOnlyList<TestAnswer> Answers)
         }
     }
 
-    /// <summary>The statuses of an address; empty where there are none, or they are none.</summary>
+    /// <summary>Reads the statuses of an address; empty when there are none, or when they are not valid.</summary>
     public static IReadOnlyList<int> StatusesOf(string sent)
     {
         var parts = sent.Split(',');

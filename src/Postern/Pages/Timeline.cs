@@ -1,7 +1,7 @@
 namespace Postern.Pages;
 
 /// <summary>
-/// A run drawn on one axis, from its creation to its end or now. The longest stretch in which nothing happens is drawn
+/// A run drawn on one axis, from its creation to its end or to now. The longest stretch without any event is drawn
 /// broken when it is more than half of the whole.
 /// </summary>
 internal sealed class Timeline
@@ -28,15 +28,15 @@ internal sealed class Timeline
 
     public IReadOnlyList<TimelineRow> Rows { get; }
 
-    /// <summary>Rows between the first and the last ones that are not drawn.</summary>
+    /// <summary>The number of rows in the middle that are not drawn.</summary>
     public int LeftOut { get; }
 
     public long Whole => _to - _from;
 
-    /// <summary>The stretch that is drawn broken, and where; null when none is.</summary>
+    /// <summary>The stretch that is drawn broken, with its place; null when there is none.</summary>
     public (double At, long Length)? Cut => _cut is { } cut ? (X(cut.From) + (CutWidth / 2), cut.To - cut.From) : null;
 
-    /// <summary>Where an instant is on the axis.</summary>
+    /// <summary>Returns the place of an instant on the axis.</summary>
     public double X(long at)
     {
         at = Math.Clamp(at, _from, _to);

@@ -4,7 +4,7 @@ using Postern.Storage;
 
 namespace Postern.Pages;
 
-/// <summary>Tokens: minting one, and ending one or all of a subject.</summary>
+/// <summary>The pages of tokens: minting one, and ending one or all of a subject.</summary>
 internal sealed class TokenPages(PageWriter writer, FormWrites writes, Tokens tokens, KeyAdmin admin, Database database)
     : IPages
 {
@@ -63,7 +63,7 @@ internal sealed class TokenPages(PageWriter writer, FormWrites writes, Tokens to
             );
     }
 
-    /// <summary>A token travels in no address: what it is known by does.</summary>
+    /// <summary>No address contains a token; it contains the digest and the id of the token.</summary>
     private async Task<IResult> Name(PageContext context, ConsoleForm form)
     {
         await context.Caller.EnsureStillAllowedAsync();

@@ -3,7 +3,7 @@ using Postern.Http;
 
 namespace Postern.Pages;
 
-/// <summary>Which tokens are to end: one, by its digest and its id, or those of a subject.</summary>
+/// <summary>Chooses the tokens to end: one by its digest and its id, or all of a subject.</summary>
 internal static class TokenRules
 {
     private const int MaxValue = 256;
@@ -44,7 +44,7 @@ internal static class TokenRules
         return rules;
     }
 
-    /// <summary>When every token has ended that was issued until now.</summary>
+    /// <summary>The instant at which every token that was issued until now has expired.</summary>
     private static long EndOfAll(long now) => now + Wire.Microseconds(Tokens.MaxLife) + Tokens.ClockSkew;
 
     private static Refusal NameOne => KeyForm.Bad("jti, subject: name one of them");

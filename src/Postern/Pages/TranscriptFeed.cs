@@ -9,8 +9,8 @@ using Postern.Storage;
 namespace Postern.Pages;
 
 /// <summary>
-/// What the page of a session follows: each message once it is committed, and the text that is being made. Messages are
-/// rendered once a node.
+/// The live updates of a session's page: each message when it is committed, and the text that is being written.
+/// Messages are rendered once on each node.
 /// </summary>
 internal sealed class TranscriptFeed(PageFeeds feeds, Transcript transcript, Database database)
 {
@@ -53,7 +53,9 @@ internal sealed class TranscriptFeed(PageFeeds feeds, Transcript transcript, Dat
         return session.IsOver(database.Now) ? StreamEnd.SessionClosed : null;
     }
 
-    /// <summary>Text that is still being made: the records of <c>out</c> of which only the deltas show.</summary>
+    /// <summary>
+    /// The text that is being written: the records of <c>out</c>, of which only the deltas are shown.
+    /// </summary>
     private LogSource Deltas(SessionRef name) =>
         ChannelFrames.Source(database, name, RecordStore.Out) with
         {
@@ -66,7 +68,9 @@ internal sealed class TranscriptFeed(PageFeeds feeds, Transcript transcript, Dat
                 }),
         };
 
-    /// <summary>The text of a delta, which is an object, or the text of one where it was appended as text.</summary>
+    /// <summary>
+    /// Returns the text of a delta, which is an object or, when it was appended as text, JSON in a string.
+    /// </summary>
     private static string? TextOf(JsonElement data)
     {
         if (data.ValueKind != JsonValueKind.String)

@@ -3,8 +3,8 @@ using Postern.Sessions;
 namespace Postern.Pages;
 
 /// <summary>
-/// The messages of a transcript whose texts hold a text, newest first. One page looks at so many messages and bytes,
-/// and says where it goes on.
+/// Searches the messages of a transcript for a text, newest first. One page reads a limited number of messages and
+/// bytes, and then says where the search continues.
 /// </summary>
 /// <param name="Text">What was sought.</param>
 /// <param name="Messages">Those that hold it.</param>

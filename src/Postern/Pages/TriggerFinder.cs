@@ -3,12 +3,12 @@ using Postern.Triggers;
 
 namespace Postern.Pages;
 
-/// <summary>Finds the trigger that a page is about, for whoever is signed in.</summary>
+/// <summary>Finds the trigger of a page, for the signed-in person.</summary>
 internal sealed class TriggerFinder(TriggerStore triggers)
 {
     private const int KindSegment = 2;
 
-    /// <summary>The trigger that the path names.</summary>
+    /// <summary>Returns the trigger that the path names.</summary>
     /// <param name="action">What is to be done to it: the scope's first word.</param>
     public ValueTask<Checked<Trigger>> FindAsync(PageContext context, string action) =>
         FindAsync(
@@ -21,7 +21,7 @@ internal sealed class TriggerFinder(TriggerStore triggers)
             action
         );
 
-    /// <summary>The trigger that a field names as scopes do.</summary>
+    /// <summary>Returns the trigger that a field names as scopes do.</summary>
     public ValueTask<Checked<Trigger>> FindAsync(PageContext context, string scope, string action) =>
         FindAsync(context, TriggerName.OfScope(scope), action);
 

@@ -7,11 +7,12 @@ using Postern.Http;
 namespace Postern.Pages;
 
 /// <summary>
-/// The form of a trigger as the body that the API takes: an empty field clears, but for a secret, which stays.
+/// Turns the form of a trigger into the body of the API. An empty field clears the value, except for a secret, which
+/// stays.
 /// </summary>
 internal static class TriggerForm
 {
-    /// <summary>The choice for a trigger that anybody may call.</summary>
+    /// <summary>The choice for a trigger without authentication.</summary>
     public const string NoScheme = "none";
 
     public static readonly string[] Name = ["kind", "owner", "id"];
@@ -37,7 +38,7 @@ internal static class TriggerForm
         "idHeader",
     ];
 
-    /// <summary>Of a trigger that is there.</summary>
+    /// <summary>The values of an existing trigger.</summary>
     public static readonly string[] All =
     [
         "promptTemplate",
@@ -52,10 +53,10 @@ internal static class TriggerForm
         .. Described,
     ];
 
-    /// <summary>What is chosen when a trigger is made, and stays.</summary>
+    /// <summary>The fields that are chosen when a trigger is made and cannot change.</summary>
     public static readonly string[] OfNew = [.. Name, "agent", "activationMode"];
 
-    /// <summary>The body, or why the form cannot be read.</summary>
+    /// <summary>Returns the body, or why the form cannot be read.</summary>
     /// <param name="form">The form.</param>
     /// <param name="isNew">It makes a trigger.</param>
     public static Checked<Fields> Read(ConsoleForm form, bool isNew)
@@ -96,7 +97,7 @@ internal static class TriggerForm
         return new Fields(JsonSerializer.SerializeToElement(body, Wire.Json), isPart: !isNew);
     }
 
-    /// <summary>Null: anybody may call it.</summary>
+    /// <summary>Null: no authentication.</summary>
     private static JsonObject? Auth(ConsoleForm form)
     {
         var scheme = form["scheme"];
@@ -115,7 +116,7 @@ internal static class TriggerForm
         return auth;
     }
 
-    /// <summary>What is no number is left as it is: the fault names it.</summary>
+    /// <summary>A text that is no number is left as it is; the fault then names it.</summary>
     private static JsonNode? Number(ConsoleForm form, string name) =>
         form.Text(name) is not { } text ? null
         : long.TryParse(text.Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)

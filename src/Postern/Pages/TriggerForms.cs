@@ -6,7 +6,7 @@ using Postern.Triggers;
 
 namespace Postern.Pages;
 
-/// <summary>What is done to a trigger: making, changing, pausing, deleting and firing one.</summary>
+/// <summary>The actions on a trigger: making, changing, pausing, deleting and firing one.</summary>
 internal sealed class TriggerForms(
     PageWriter writer,
     FormWrites writes,

@@ -79,7 +79,7 @@ internal sealed class TriggerPages(
         );
     }
 
-    /// <summary>A page of its captures; where a text is sought, those that hold it.</summary>
+    /// <summary>Returns a page of its captures; in a search, those that contain the text.</summary>
     private async ValueTask<CaptureSearch> CapturesAsync(PageContext context, Trigger trigger, PageFilters filters)
     {
         if (filters.Text("text") is { } text)

@@ -2,7 +2,7 @@ using Postern.Triggers;
 
 namespace Postern.Pages;
 
-/// <summary>Where the pages of triggers are.</summary>
+/// <summary>The addresses of the pages of triggers.</summary>
 internal static class TriggerPaths
 {
     /// <summary>The route of one trigger's page.</summary>
@@ -11,7 +11,7 @@ internal static class TriggerPaths
     /// <summary>The page of a trigger.</summary>
     public static string Of(PageContext context, TriggerName name) => context.Of("/triggers/" + name.Path);
 
-    /// <summary>The page of the trigger that scopes name so; null where that names none.</summary>
+    /// <summary>Returns the page of the trigger with this scope name, or null when there is none.</summary>
     public static string? OfScope(PageContext context, string scope) =>
         TriggerName.OfScope(scope) is { } name ? Of(context, name) : null;
 }

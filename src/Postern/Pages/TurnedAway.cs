@@ -13,7 +13,7 @@ internal sealed record TurnedAway(string Reason, long Times, long LastAt, string
 {
     private const int MostAddresses = 3;
 
-    /// <summary>What the sender is not told.</summary>
+    /// <summary>The explanation, which the sender does not get.</summary>
     public string Words =>
         Reason switch
         {
@@ -30,7 +30,7 @@ internal sealed record TurnedAway(string Reason, long Times, long LastAt, string
             _ => Reason.Replace('_', ' '),
         };
 
-    /// <summary>By reason, the newest first.</summary>
+    /// <summary>Groups refusals by reason, the newest first.</summary>
     public static IReadOnlyList<TurnedAway> Of(IEnumerable<AuditEntry> entries) =>
         [
             .. entries
@@ -51,7 +51,7 @@ internal sealed record TurnedAway(string Reason, long Times, long LastAt, string
                 .OrderByDescending(t => t.LastAt),
         ];
 
-    /// <summary>Reasons that differ in a number alone are one.</summary>
+    /// <summary>Reasons that differ only in a number are one.</summary>
     private static string KindOf(string reason) =>
         SecondsOf(reason) is null ? reason : reason[(reason.LastIndexOf('_') + 1)..];
 

@@ -1,7 +1,7 @@
 namespace Postern.Pages;
 
 /// <summary>
-/// What waits for somebody, as far as whoever is signed in may see it; counted up to <see cref="Most"/>.
+/// What waits for somebody, as far as the signed-in person may see it; counted up to <see cref="Most"/>.
 /// </summary>
 /// <param name="Approvals">Questions that nobody has answered.</param>
 /// <param name="DeadLetters">Deliveries that were given up.</param>

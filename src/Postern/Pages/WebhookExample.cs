@@ -6,8 +6,8 @@ using Postern.Triggers;
 namespace Postern.Pages;
 
 /// <summary>
-/// An ordinary message of each sender that a trigger may be opened by: enough of its body to try a template and a
-/// filter. What names the message is new each time, so that it is no repeat.
+/// A typical message of each sender that can open a trigger, with enough of a body to try a template and a filter. The
+/// id of the message is new each time, so that it is no repeat.
 /// </summary>
 /// <param name="Body">A JSON text.</param>
 /// <param name="Headers">Beside the signature and the content type.</param>
@@ -96,14 +96,14 @@ internal sealed record WebhookExample(string Body, IReadOnlyList<(string Name, s
     {
         var (text, headers) = ByScheme.GetValueOrDefault(scheme ?? "", (Plain, []));
         var body = JsonNode.Parse(Named(text))!.AsObject();
-        // The same message twice is a repeat: this one is like no other.
+        // The same message again would be a repeat, so this one gets a new id.
         body["postern_test"] = id;
         return new WebhookExample(body.ToJsonString(Indented), [.. headers.Select(h => (h.Item1, Named(h.Item2)))]);
 
         string Named(string part) => part.Replace("{id}", id, StringComparison.Ordinal);
     }
 
-    /// <summary>A captured request, to be sent once more; what is redacted is left out.</summary>
+    /// <summary>Makes an example from a captured request. Redacted values are left out.</summary>
     public static WebhookExample Of(Capture capture)
     {
         var incoming = InboundRequest.Of(capture, capture.Source);

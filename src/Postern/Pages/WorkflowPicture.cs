@@ -4,12 +4,12 @@ using Postern.Runs;
 namespace Postern.Pages;
 
 /// <summary>
-/// A workflow's states as a picture: a column for each step that a state is away from the initial one, the ends in the
-/// last, the moves as lines between. What goes back is drawn below.
+/// Draws a workflow's states: one column for each step from the initial state, the final states in the last column, the
+/// moves as lines between them. Moves that go back are drawn below.
 /// </summary>
 internal sealed class WorkflowPicture
 {
-    /// <summary>Of more states nothing could be read: the table says the same.</summary>
+    /// <summary>A picture of more states could not be read; the table has the same content.</summary>
     public const int MostStates = 40;
     public const int Width = 132;
     public const int Height = 34;
@@ -46,7 +46,7 @@ internal sealed class WorkflowPicture
         High = (rows * Row) + Margin + (back > 0 ? 14 + (Math.Min(back, 12) * 6) : 0);
     }
 
-    /// <summary>Of the whole picture.</summary>
+    /// <summary>The size of the whole picture.</summary>
     public int Wide { get; }
 
     public int High { get; }
@@ -56,9 +56,7 @@ internal sealed class WorkflowPicture
     /// <summary>The lines, as paths of SVG.</summary>
     public IReadOnlyList<string> Moves { get; }
 
-    /// <summary>
-    /// The states by how many steps they are away from the initial one; what no step leads to comes last.
-    /// </summary>
+    /// <summary>Groups the states by their distance from the initial one. Unreachable states come last.</summary>
     private static List<List<string>> ColumnsOf(Workflow workflow)
     {
         var columns = new List<List<string>>();
@@ -75,7 +73,7 @@ internal sealed class WorkflowPicture
         List<string> others = [.. workflow.States.Keys.Where(seen.Add)];
         if (others.Count > 0)
             columns.Add(others);
-        // Ends stand together, behind all others.
+        // The final states stand together, behind all others.
         List<string> ends =
         [
             .. workflow

@@ -1,10 +1,10 @@
-// Draws each chart from the table beneath it. A click goes to the list of that minute or hour.
+// Draws each chart from the table below it. A click opens the list of that minute or hour.
 import './console.js';
 
 const dashes = [[], [7, 4], [2, 3], [9, 3, 2, 3], [4, 2], [1, 4]];
 const drawn = new Map();
 
-// A canvas knows no light-dark(): the browser is asked what a colour is here and now.
+// A canvas does not understand light-dark(), so the browser is asked for the computed colour.
 function colour(name) {
   const probe = document.body.appendChild(document.createElement('span'));
   probe.style.color = `var(${name})`;
@@ -13,7 +13,7 @@ function colour(name) {
   return found;
 }
 
-// A point a step from the first to the last; where the table has no row, nothing happened.
+// One point for each step from the first to the last. A step without a row had no events.
 function read(table) {
   const { from, to, step, empty } = table.dataset;
   const lines = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent);
@@ -34,7 +34,7 @@ function iso(seconds) {
   return new Date(seconds * 1000).toISOString().replace('.000', '');
 }
 
-// Hours and minutes; over more than two days, the day.
+// Hours and minutes; for more than two days, the day.
 const day = 86400;
 function tick(plot, at) {
   const text = new Date(at * 1000).toISOString();

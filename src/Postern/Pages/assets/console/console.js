@@ -3,7 +3,7 @@ import './base.js';
 import './sidebar.js';
 import './keys.js';
 
-// The zone of this machine stands among those that may be chosen.
+// The zone of this machine is one of those that can be chosen.
 const zones = document.getElementById('zones');
 if (zones) {
   const own = document.createElement('option');

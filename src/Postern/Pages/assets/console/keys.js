@@ -1,4 +1,4 @@
-// What this browser remembers of lists: the last filters of each, and the rows of the one that was open last.
+// Keeps in this browser the last filters of each list, and the rows of the last open list.
 const most = 10;
 const recent = document.querySelector('[data-recent]');
 const name = 'postern-filters:';
@@ -29,7 +29,7 @@ if (recent) {
   recent.hidden = last.length === 0;
 }
 
-// Whoever signs out leaves nothing of what he looked for.
+// Signing out removes what was searched for.
 document.addEventListener('submit', (event) => {
   if (!event.target.action?.endsWith('/sign-out')) return;
   for (const key of Object.keys(localStorage)) if (key.startsWith(name)) localStorage.removeItem(key);
@@ -51,7 +51,7 @@ function neighbour(by) {
   return at < 0 ? undefined : list[at + by];
 }
 
-// Keys that go somewhere or mark something; none decides, cancels or deletes. The settings switch them off.
+// Keys that go somewhere or mark something. None decides, cancels or deletes. The settings can switch them off.
 const pages = { o: '', s: '/sessions', r: '/runs', t: '/triggers', a: '/approvals', d: '/deliveries' };
 const box = document.getElementById('keys');
 let going = false;
@@ -98,7 +98,7 @@ document.addEventListener('keydown', (event) => {
   if (document.body.dataset.keys === 'off' || box?.open) return;
   const { key, target } = event;
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  // A box that is ticked in a list is no place where one types.
+  // A checkbox in a list is not a text field.
   if (typing(target) && target.type !== 'checkbox') return;
   if (going) {
     going = false;

@@ -1,4 +1,4 @@
-// Pages that move. The one place where text becomes elements: what comes was rendered, and escaped, by the server.
+// Live updates of pages. Only this module turns text into elements; the server has rendered and escaped that text.
 import './console.js';
 
 const make = { createHTML: (html) => html };
@@ -8,7 +8,7 @@ const state = document.getElementById('stream');
 const typing = document.getElementById('typing');
 const waiting = new Map();
 const mostElements = 400;
-// Parts of a page that are asked for anew whenever something has happened.
+// Parts of a page that are loaded again whenever something has happened.
 const isRead = document.querySelector('[data-fresh]') !== null;
 let source = null;
 let last = page?.dataset.after ?? '0';
@@ -38,7 +38,7 @@ function scroller() {
   return getComputedStyle(main).overflowY === 'auto' ? main : document.scrollingElement;
 }
 
-// Whoever reads further up stays where he is.
+// A person who reads further up is not moved.
 function keepingTheEnd(change) {
   const box = scroller();
   const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 120;
@@ -46,7 +46,7 @@ function keepingTheEnd(change) {
   if (atEnd) box.scrollTop = box.scrollHeight;
 }
 
-// What comes is the same for everybody: its times are told as this person wants them.
+// The content is the same for everybody, so its times are rewritten as this person wants them.
 const { zone, times } = document.body.dataset;
 function tell(element) {
   if (!zone || (zone === 'UTC' && !times)) return;
@@ -72,7 +72,7 @@ function put(element) {
   }
 }
 
-// What has the focus is changed once it has left.
+// An element with the focus is replaced after it has lost the focus.
 document.addEventListener('focusout', () => setTimeout(() => {
   for (const [id, element] of waiting) {
     waiting.delete(id);
@@ -138,7 +138,7 @@ function open() {
   });
 }
 
-// A list: its rows change where they stand; what is new is counted, and pushes nothing away.
+// A list: its rows are updated in place. New rows are only counted, and move nothing.
 const between = 2000;
 let looking = 0;
 let lookedAt = 0;
@@ -162,7 +162,7 @@ async function read(url) {
 
 const rowsOf = (root) => [...root.querySelectorAll('table.list > tbody > tr[id]')];
 
-// In place of the row with the same id; what only the person did to it stays.
+// Replaces the row with the same id, and keeps what only this person did to it.
 function change(row) {
   const old = document.getElementById(row.id);
   for (const box of row.querySelectorAll('input[type=checkbox]')) {
@@ -177,7 +177,7 @@ async function look() {
   const now = await read(location.href);
   const found = rowsOf(now);
   const changed = new Map(found.filter((row) => shown.has(row.id)).map((row) => [row.id, row]));
-  // What is new has pushed some of those in view out of the first page: they are asked for where they stand.
+  // New rows have pushed some of the shown ones out of the first page. They are loaded by their own address.
   if (changed.size < shown.size && page.dataset.from) {
     const here = new URL(location.href);
     here.searchParams.set('cursor', page.dataset.from);

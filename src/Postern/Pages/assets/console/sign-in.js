@@ -1,4 +1,4 @@
-// A link from the machine carries its secret behind #, where no log and no server sees it: it is posted from here.
+// The secret of a link from the machine stands behind #, where no log and no server sees it. It is posted from here.
 const form = document.getElementById('sign-in');
 const once = location.hash.slice(1);
 if (form && once) {
