@@ -1,8 +1,8 @@
 namespace Postern.Access;
 
 /// <summary>
-/// Reads what changed about access after a version, whole: page after page until one is short. A bound whose caller
-/// then takes the newest version for reached would forget exactly the newest changes.
+/// Reads all changes of access after a version, page by page until a page is short. With one limited read, a caller
+/// that then takes the newest version as read would miss the newest changes.
 /// </summary>
 internal static class AccessPages
 {

@@ -4,8 +4,8 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// Removes rows of the audit that were kept long enough, spent tokens, revocations of tokens that have expired, and
-/// what the console's sign-ins left behind; a batch a transaction.
+/// Removes, in small batches, audit rows that are too old, used one-time tokens, revocations of expired tokens, and
+/// rows that the console's sign-ins left behind.
 /// </summary>
 internal sealed class AccessRetention(
     Database database,
@@ -14,13 +14,13 @@ internal sealed class AccessRetention(
     ILogger<AccessRetention> log
 ) : PollingLoop(clock, log)
 {
-    /// <summary>No deadline is its: it only sweeps.</summary>
+    /// <summary>It has no deadlines; it only removes rows.</summary>
     protected override Task PollAsync(CancellationToken stop) => Task.CompletedTask;
 
     protected override async Task SweepAsync(CancellationToken stop)
     {
         var auditBefore = database.Now - (options.Retention.AuditDays * 86_400_000_000L);
-        // What goes wrong with one keeps no other waiting.
+        // A failure with one kind does not stop the others.
         await OneAsync("audit", () => RemoveAsync("audit", "project, id", "at", auditBefore, stop));
         await OneAsync("used_token", () => RemoveAsync("used_token", "project, digest", "until", database.Now, stop));
         var day = database.Now - 86_400_000_000L;

@@ -3,13 +3,13 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// Keeps what this node remembers about access equal to the database: before the answer to a change made here
-/// (<see cref="RefreshAsync"/>), and within a second for one made on another node or by the command line. It looks
-/// every <see cref="LookEvery"/> at one number, and at once on a hint. While the database is away nothing can have
-/// changed through it; the look is repeated when it is back.
+/// Keeps this node's memory of access equal to the database: before the answer to a change made here
+/// (<see cref="RefreshAsync"/>), and within a second for a change made on another node or by the command line. Every
+/// <see cref="LookEvery"/>, and at once on a hint, it reads one number. While the database cannot be reached, nothing
+/// can have changed in it; the look is repeated later.
 ///
-/// With that number it reads the database's schema: a node whose database was brought to a newer one ends, so that it
-/// writes nothing that it does not understand.
+/// With that number it reads the database's schema. When the database was brought to a newer schema, the node ends, so
+/// that it never writes to a schema that it does not know.
 /// </summary>
 internal sealed class AccessWatch(
     Database database,
@@ -23,15 +23,15 @@ internal sealed class AccessWatch(
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(400);
 
     /// <summary>
-    /// What was read before is too old to let anybody in: this process stood still, or its look hangs on a connection
-    /// that leads nowhere, while others have one that works.
+    /// After this time, memory is too old to let anybody in: this process stood still, or its look hangs on a dead
+    /// connection while other nodes work.
     /// </summary>
     private static readonly TimeSpan TooOld = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long one look may hang before it is given up, and made again on another connection.</summary>
+    /// <summary>How long one look may hang. Then it is abandoned, and made again on another connection.</summary>
     private static readonly TimeSpan LookTime = TimeSpan.FromSeconds(2);
 
-    /// <summary>Microseconds that a clock may be away before it is said.</summary>
+    /// <summary>A clock that is off by more microseconds than this is reported.</summary>
     private const long ClockTolerance = 1_000_000;
 
     private static readonly TimeSpan TidyEvery = TimeSpan.FromSeconds(20);
@@ -40,13 +40,13 @@ internal sealed class AccessWatch(
     private long _version;
     private bool _clockIsWrong;
 
-    /// <summary>When the last look began that came to its end: a timestamp; 0 before the first.</summary>
+    /// <summary>The timestamp at which the last successful look began; 0 before the first.</summary>
     private long _asOf;
 
-    /// <summary>When the last look began that failed; 0 before the first. Under <see cref="_one"/>.</summary>
+    /// <summary>The timestamp at which the last failed look began; 0 before the first. Guarded by _one.</summary>
     private long _failed;
 
-    /// <summary>Raised after a change was taken over: open streams look at their authority.</summary>
+    /// <summary>Raised after a change was applied: open streams check their authority.</summary>
     public event Action? Changed;
 
     public async Task RefreshAsync()
@@ -56,8 +56,8 @@ internal sealed class AccessWatch(
     }
 
     /// <summary>
-    /// Before somebody is let in: what this node remembers is younger than a second, or is read now. It costs nothing
-    /// while the looks come in time.
+    /// Called before somebody is let in. Makes sure that this node's memory is younger than a second, by reading if
+    /// necessary. It costs nothing while the looks come in time.
     /// </summary>
     /// <exception cref="StorageUnavailableException">
     /// It cannot be read: nobody is let in by what was true once.
@@ -68,14 +68,14 @@ internal sealed class AccessWatch(
 
     private async Task RefreshIfOldAsync()
     {
-        // Those that come at once share one look.
+        // Requests that come together share one look.
         if (await TakeOverAsync(onlyIfOld: true))
             Changed?.Invoke();
     }
 
     private async Task<bool> TakeOverAsync(bool onlyIfOld = false)
     {
-        // A revocation waits for no other work.
+        // A revocation must not wait for other work.
         StorageUse.Begin(StorageUse.Vital);
         var asked = clock.GetTimestamp();
         if (!onlyIfOld)
@@ -86,7 +86,7 @@ internal sealed class AccessWatch(
         {
             if (onlyIfOld && IsRecent)
                 return false;
-            // A crowd that waited for a look which failed is told so: each of them would wait for one of its own.
+            // Requests that waited for a failed look fail with it. Otherwise each would wait for a look of its own.
             if (onlyIfOld && _failed > asked)
                 throw Unanswered(null);
             var began = clock.GetTimestamp();
@@ -104,7 +104,7 @@ internal sealed class AccessWatch(
             await consoles.RefreshAsync(_version);
             await foreach (var page in store.RevocationsSinceAsync(_version, database.Now))
                 kept.Revocations.Add(page);
-            // Reached only now that all of it was read: a look that failed is made again from where it began.
+            // Set only after everything was read: a failed look is repeated from where it began.
             _version = version;
             Volatile.Write(ref _asOf, began);
             return true;
@@ -136,7 +136,7 @@ internal sealed class AccessWatch(
         using var patience = new CancellationTokenSource(LookTime, clock);
         try
         {
-            // Giving up a statement may take as long as the statement: it is not waited for.
+            // Cancelling a statement may take as long as the statement, so this does not wait for it.
             return await store.VersionsAsync(patience.Token).AsTask().WaitAsync(LookTime, clock);
         }
         catch (Exception fault) when (fault is OperationCanceledException or TimeoutException)
@@ -145,7 +145,9 @@ internal sealed class AccessWatch(
         }
     }
 
-    /// <summary>Writes when keys were used on this node, and from where: now and then, and for whoever looks.</summary>
+    /// <summary>
+    /// Writes when and from where keys were used on this node. Runs now and then, and before somebody reads it.
+    /// </summary>
     public async Task WriteUseAsync()
     {
         var used = kept.Keys.TakeUsed();
@@ -156,7 +158,7 @@ internal sealed class AccessWatch(
             await store.MarkAddressesAsync(from);
     }
 
-    /// <summary>Raised once, when the node must end: <see cref="EndedBecause"/>.</summary>
+    /// <summary>Raised once, when the node must end: see <see cref="EndedBecause"/>.</summary>
     public event Action? Ended;
 
     /// <summary>Why the node must end; null while it need not.</summary>
@@ -173,7 +175,7 @@ internal sealed class AccessWatch(
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        // Before the first request: a token revoked before a restart stays revoked.
+        // Runs before the first request: a token that was revoked before a restart stays revoked.
         await RefreshAsync();
         await base.StartAsync(cancellationToken);
     }
@@ -203,7 +205,7 @@ internal sealed class AccessWatch(
             }
             catch (Exception fault)
             {
-                // A fault in one look does not end the looking: keys must not stay valid because of it.
+                // A fault in one look does not end the loop, because keys must not stay valid through it.
                 AccessLog.WatchFailed(log, fault);
             }
         }

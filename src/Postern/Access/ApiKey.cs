@@ -5,9 +5,9 @@ using System.Security.Cryptography;
 namespace Postern.Access;
 
 /// <summary>
-/// A key as its holder has it: <c>pst_&lt;kind&gt;_&lt;id&gt;_&lt;secret&gt;_&lt;check&gt;</c>. The id is safe to log;
-/// the secret is 32 random bytes in base 62; the check is a CRC-32C of all before it, so that a mistyped key is refused
-/// without a look-up and secret scanners can recognise the form.
+/// The text of a key: <c>pst_&lt;kind&gt;_&lt;id&gt;_&lt;secret&gt;_&lt;check&gt;</c>. The id may be logged. The secret
+/// is 32 random bytes in base 62. The check is a CRC-32C of everything before it: a mistyped key is refused without a
+/// look-up, and secret scanners can recognise the form.
 /// </summary>
 internal readonly record struct ApiKey(string Kind, string Id, string Text)
 {
@@ -15,11 +15,11 @@ internal readonly record struct ApiKey(string Kind, string Id, string Text)
     private const int SecretLetters = 43;
     private const int CheckLetters = 6;
 
-    /// <summary>Longest text that is looked at: a foreign prefix, kind, 26 letters of id, secret, check.</summary>
+    /// <summary>The longest text that is read: a foreign prefix, kind, 26 letters of id, secret, check.</summary>
     private const int MaxLength = 128;
     private static readonly SearchValues<char> Alphabet = SearchValues.Create(Base62);
 
-    /// <summary>Prefixes that unmodified clients of another product insist on; what follows them is the key.</summary>
+    /// <summary>Prefixes that unmodified clients of another product require; the key follows them.</summary>
     public static readonly string[] ForeignPrefixes = ["tr_pat_", "tr_dev_", "tr_prod_"];
 
     public static readonly string[] Kinds = ["root", "live", "pat"];
@@ -33,7 +33,7 @@ internal readonly record struct ApiKey(string Kind, string Id, string Text)
         return new ApiKey(kind, "key_" + bare, $"{body}_{check}");
     }
 
-    /// <summary>Null for anything that is not a key with a right check: nothing is looked up for it.</summary>
+    /// <summary>Returns null for any text that is not a key with a right check; then nothing is looked up.</summary>
     public static ApiKey? TryParse(ReadOnlySpan<char> presented)
     {
         if (presented.Length > MaxLength)
@@ -63,7 +63,7 @@ internal readonly record struct ApiKey(string Kind, string Id, string Text)
     }
 
     /// <summary>
-    /// Whether a piece of text holds something that looks like a key, whole or cut: it must not stand in a URL.
+    /// Returns whether a text contains something that looks like a key, whole or cut. It must not stand in a URL.
     /// </summary>
     public static bool AppearsIn(string text)
     {
@@ -83,7 +83,7 @@ internal readonly record struct ApiKey(string Kind, string Id, string Text)
         return new string(text);
     }
 
-    /// <summary>On the path of every request with a key: no allocation.</summary>
+    /// <summary>Every request with a key runs this, so it allocates nothing.</summary>
     private static void WriteCheck(ReadOnlySpan<char> body, Span<char> check)
     {
         var crc = uint.MaxValue;

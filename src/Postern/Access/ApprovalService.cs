@@ -1,7 +1,7 @@
 namespace Postern.Access;
 
 /// <summary>
-/// Who may bring decisions about approvals from outside: a name, the secrets that it signs with, and how.
+/// An outside service that may send decisions about approvals: its name, its secrets, and how it signs.
 /// </summary>
 /// <param name="Forms">Of <see cref="SignatureForm"/>.</param>
 /// <param name="RequireTimestamp">Forms without an instant are refused.</param>
@@ -18,8 +18,8 @@ internal sealed record ApprovalService(
 )
 {
     /// <summary>
-    /// Its secrets for the forms of a shared secret. A public key is known to everybody: taken for a secret there, it
-    /// would let everybody sign.
+    /// Its secrets for forms with a shared secret. A public key is known to everybody, so it must never be used as a
+    /// shared secret.
     /// </summary>
     public IReadOnlyList<string> TextSecrets { get; } =
     [.. Secrets.Where(s => !s.StartsWith("whpk_", StringComparison.Ordinal))];

@@ -5,23 +5,23 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// The approval services of all projects. Their secrets are sealed under the master key, bound to the row; opened, they
-/// are in memory, kept equal to the database by <see cref="AccessWatch"/>: a decision with a wrong signature reads
-/// nothing from the store.
+/// The approval services of all projects. Their secrets are sealed under the master key, bound to the row. Opened, they
+/// are in memory, kept equal to the database by <see cref="AccessWatch"/>: a decision with a wrong signature causes no
+/// read from the store.
 /// </summary>
 internal sealed class ApprovalServices(Database database, MasterKey master)
 {
-    /// <summary>Who serves those that name none.</summary>
+    /// <summary>The service of questions that name none.</summary>
     public const string Default = "default";
     public const int MaxName = 64;
     public const int MaxSecrets = 2;
 
-    /// <summary>Services of a project: each is tried against a message that does not say whose it is.</summary>
+    /// <summary>The most services of a project. A message that names no service is tried with each of them.</summary>
     public const int MaxServices = 20;
 
     private readonly ConcurrentDictionary<string, ApprovalService[]> _live = new(StringComparer.Ordinal);
 
-    /// <summary>Takes over what changed after a version of access.</summary>
+    /// <summary>Applies the changes after a version of access.</summary>
     public async ValueTask RefreshAsync(long version)
     {
         var pages = AccessPages.ReadAsync(
@@ -57,15 +57,15 @@ internal sealed class ApprovalServices(Database database, MasterKey master)
     /// <summary>The projects that have services.</summary>
     public IReadOnlyCollection<string> Projects => [.. _live.Keys];
 
-    /// <summary>A project's services, sorted by name; from memory.</summary>
+    /// <summary>Returns a project's services from memory, sorted by name.</summary>
     public IReadOnlyList<ApprovalService> Of(string project) =>
         _live.TryGetValue(project, out var services) ? services : [];
 
     public ApprovalService? Find(string project, string name) => Of(project).FirstOrDefault(s => s.Name == name);
 
     /// <summary>
-    /// Why a run of an agent cannot ask by a service, or null. The default one may be missing: then keys and the page
-    /// decide.
+    /// Returns why a run of an agent cannot ask by a service, or null. The default service may be missing; then keys
+    /// and the page decide.
     /// </summary>
     public string? Validate(string project, string name, string agent) =>
         Find(project, name) switch
@@ -74,11 +74,11 @@ internal sealed class ApprovalServices(Database database, MasterKey master)
             var service => service.Serves(agent) ? null : $"does not serve the agent {agent}",
         };
 
-    /// <summary>False: the project has as many as it may.</summary>
+    /// <summary>Returns false when the project has as many as it may.</summary>
     public Task<(bool Put, bool IsNew)> PutAsync(ApprovalService service, ProjectCaller by) =>
         database.WriteAsync(async tx =>
         {
-            // The project's row orders those who would be one too many at once.
+            // The lock of the project's row prevents that two requests together exceed the limit.
             await ProjectQuota.LockAsync(tx, service.Project);
             await KeyStore.BeginChangeAsync(tx, by, master);
             var known = await ListAsync(tx, service.Project);

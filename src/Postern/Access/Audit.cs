@@ -6,16 +6,16 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// The audit. A change writes its row in its own transaction (<see cref="Write"/>). Refusals are
-/// counted (<see cref="RefusalCounts"/>) and written in batches beside the requests; while the database is away they
-/// wait, in bounded number. Each refused request is given the id of its row: <see cref="RefusalId"/>. Kept for
+/// The audit. A change writes its row in its own transaction (<see cref="Write"/>). Refusals are counted
+/// (<see cref="RefusalCounts"/>) and written in batches, outside of the requests. While the database cannot be reached
+/// they wait, up to a limit. Each refused request gets the id of its row (<see cref="RefusalId"/>). Rows are kept for
 /// <c>Postern:Retention:AuditDays</c>.
 /// </summary>
 internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit> log) : BackgroundService
 {
     /// <summary>
-    /// Refusals belong to no project that was proved: they are kept under this one, readable by the default project's
-    /// admin.
+    /// A refused credential proves no project. Such refusals are kept under this name, for administrators of the
+    /// default project.
     /// </summary>
     public const string NoProject = "-";
 
@@ -28,7 +28,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
     /// <summary>At the URL of a trigger that exists.</summary>
     public const string InboundRefused = "inbound.refused";
 
-    /// <summary>With what it was opened with.</summary>
+    /// <summary>The authority that the stream was opened with.</summary>
     public const string StreamEnded = "stream.ended";
 
     private static readonly TimeSpan SettleEvery = TimeSpan.FromSeconds(5);
@@ -39,7 +39,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
 
     public static void Write(Tx tx, AuditRow row) => Insert(tx, row, Id.New("aud", tx.Now), tx.Now, 1);
 
-    /// <summary>A credential that opens nothing.</summary>
+    /// <summary>A refused credential.</summary>
     /// <param name="reason">As exact as it is known.</param>
     /// <param name="keyId">The key, where it was the key's own text; never one that was only claimed.</param>
     /// <param name="told">What the answer shows of the reason; null: all of it.</param>
@@ -54,14 +54,14 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
             address,
             reason
         );
-        // What a stranger chooses (the route, the subject of a token) makes no row of its own: the first of the minute
-        // is shown.
+        // Values that a stranger chooses (the route, the subject of a token) do not make a row of their own; the row
+        // shows the first of the minute.
         var isKey = keyId?.StartsWith("key_", StringComparison.Ordinal) == true;
         var kind = row with { Actor = isKey ? keyId : null, Route = null };
         Count(http, row, kind, kind with { Actor = null, Reason = told ?? reason });
     }
 
-    /// <summary>A request that a trigger's URL turned away.</summary>
+    /// <summary>A request that a trigger's URL refused.</summary>
     /// <param name="reason">As exact as it is known; of <c>signed_412_s_ago</c> the seconds make no kind.</param>
     public void InboundTurnedAway(
         HttpContext http,
@@ -84,7 +84,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         );
         var coarse = reason.StartsWith("signed_", StringComparison.Ordinal) ? "signed_" + reason[^3..] : reason;
         var kind = row with { Route = null, Reason = coarse };
-        // A wrong proof is told from none, or from an old one, by nothing that the sender gets.
+        // The sender cannot tell a wrong proof from a missing or an old one.
         Count(http, row, kind, status == 401 ? kind with { Reason = "401" } : kind);
     }
 
@@ -130,7 +130,8 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
     }
 
     /// <summary>
-    /// What is no change and may come often: counted within its minute, and written beside the requests.
+    /// An event that is no change and may come often. It is counted within its minute, and written outside of the
+    /// requests.
     /// </summary>
     public void Note(AuditRow row)
     {
@@ -139,7 +140,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
             _due.Set();
     }
 
-    /// <summary>A stream that ended because what it was opened with was revoked or narrowed.</summary>
+    /// <summary>A stream that ended because its authority was revoked or narrowed.</summary>
     public void StreamWasEnded(HttpContext http, ProjectCaller caller, string reason, string address)
     {
         if (caller.Authority.Key is not { } key || http.GetEndpoint()?.Metadata.GetMetadata<Door>() is not { } door)
@@ -156,10 +157,10 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         Count(null, row);
     }
 
-    /// <summary>A change that was made through a door: on disk before the change is answered.</summary>
+    /// <summary>A change made through a door. It is on disk before the change is answered.</summary>
     public async Task ChangedAsync(HttpContext http, Door door, ProjectCaller caller, string action, string address)
     {
-        // The change is made: its row is written whether its client is there still or not.
+        // The change is made, so its row is written even when its client has gone.
         StorageUse.Begin(StorageUse.Current.Outliving);
         var named = string.Join('/', http.Request.RouteValues.Values.OfType<string>());
         var row = new AuditRow(
@@ -192,13 +193,13 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         Count(http, row, row with { Route = null });
     }
 
-    /// <summary>What callers choose, as a short digest.</summary>
+    /// <summary>A short digest of a text that a caller chose.</summary>
     public static string Hashed(string chosen) =>
         "h:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(chosen)).AsSpan(0, 8));
 
     /// <summary>
-    /// Writes what waits on this node, so that whoever has an id finds its row. Where the database does not take it
-    /// now, it goes on waiting.
+    /// Writes the rows that wait on this node, so that a person who has an id can find its row. When the database does
+    /// not accept them now, they wait longer.
     /// </summary>
     public Task<bool> SettleAsync() => WriteDueAsync(all: false);
 
@@ -231,7 +232,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         base.Dispose();
     }
 
-    /// <summary>False: the database did not take it.</summary>
+    /// <summary>Returns false when the database did not accept it.</summary>
     private async Task<bool> WriteDueAsync(bool all)
     {
         await _writing.WaitAsync();
@@ -289,7 +290,7 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
         kind ??= row;
         var now = database.Now;
         var (id, isNew) = _counts.Add(row, kind, told ?? kind, now, () => Id.New("aud", now));
-        // Of two refusals of one request, the first is why it was refused.
+        // When a request has two refusals, the first one is the reason.
         if (http is not null && http.Features.Get<RefusalId>() is null)
         {
             http.Features.Set(new RefusalId(id));
@@ -299,6 +300,6 @@ internal sealed class Audit(Database database, TimeProvider clock, ILogger<Audit
             _due.Set();
     }
 
-    /// <summary>The pattern, never the path: a path may hold what a caller chose.</summary>
+    /// <summary>The pattern, never the path, because a caller may have chosen parts of the path.</summary>
     private static string Route(HttpContext http, Door door) => http.Request.Method + " " + door.Path;
 }

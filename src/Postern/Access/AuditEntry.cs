@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Access;
 
-/// <summary>A row of the audit as it is kept.</summary>
+/// <summary>A stored row of the audit.</summary>
 /// <param name="At">Microseconds; of counted refusals, the first.</param>
 /// <param name="Times">How many it counts.</param>
 internal sealed record AuditEntry(AuditRow Row, string Id, long At, long Times)

@@ -1,6 +1,6 @@
 namespace Postern.Access;
 
-/// <summary>Which rows of the audit: null narrows nothing.</summary>
+/// <summary>The conditions of a list of audit rows. A null member is no condition.</summary>
 internal sealed record AuditFilter
 {
     public string? Action { get; init; }
@@ -9,7 +9,7 @@ internal sealed record AuditFilter
 
     public string? Actor { get; init; }
 
-    /// <summary>Method and pattern, as the door table has them.</summary>
+    /// <summary>Method and pattern, as in the door table.</summary>
     public string? Route { get; init; }
 
     public string? Reason { get; init; }
@@ -19,10 +19,10 @@ internal sealed record AuditFilter
     /// <summary>A trigger by its name, <c>user/{owner}/{id}</c>.</summary>
     public string? Trigger { get; init; }
 
-    /// <summary>The same by its own id.</summary>
+    /// <summary>The trigger by its own id.</summary>
     public string? TriggerUid { get; init; }
 
-    /// <summary>Of these actions alone; empty narrows nothing.</summary>
+    /// <summary>Only these actions; empty: all.</summary>
     public IReadOnlyList<string> Actions { get; init; } = [];
 
     /// <summary>From this instant on, microseconds.</summary>

@@ -2,10 +2,10 @@ using Postern.Http;
 
 namespace Postern.Access;
 
-/// <summary>The filters of a list of audit rows, as the API and the console are asked for it.</summary>
+/// <summary>Reads the filters of a list of audit rows, for the API and the console.</summary>
 internal static class AuditQuery
 {
-    /// <summary>Longest value of a filter.</summary>
+    /// <summary>The longest value of a filter.</summary>
     public const int MaxValue = 600;
 
     /// <summary>The names of the filters.</summary>

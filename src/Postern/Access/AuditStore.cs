@@ -5,9 +5,9 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// Reads the audit, newest first. A project reads its own rows; the server's first project also those of refused
-/// credentials, which prove no project. What is narrowed by an actor, an address or a trigger is found by an index, all
-/// else a stretch at a time (<see cref="ListSearch"/>).
+/// Reads the audit, newest first. A project reads its own rows. The server's first project also reads those of refused
+/// credentials, which belong to no project. A search by actor, address or trigger uses an index; every other search
+/// reads stretch by stretch (<see cref="ListSearch"/>).
 /// </summary>
 internal sealed class AuditStore(Database database, Projects projects, Audit audit)
 {
@@ -15,16 +15,16 @@ internal sealed class AuditStore(Database database, Projects projects, Audit aud
         project, id, at, action, credential, actor, route, address, reason, times, trigger_name, trigger_uid
         """;
 
-    /// <summary>Ids are of the time at which they were made, which is within this of the row's.</summary>
+    /// <summary>The time in an id may differ from the row's time by this much.</summary>
     private const long Slack = 60_000_000;
     private static readonly ListOrder Newest = new("audit", null);
 
-    /// <summary>A row that the project may read; null when there is none, or it is another's.</summary>
+    /// <summary>Returns a row that the project may read, or null.</summary>
     public async ValueTask<AuditEntry?> FindAsync(string project, string id)
     {
         if (!IsId(id))
             return null;
-        // What this node has answered with a moment ago is written first.
+        // Rows of answers that this node has just given are written first.
         await audit.SettleAsync();
         foreach (var of in await ReadableAsync(project))
             if (
@@ -37,7 +37,7 @@ internal sealed class AuditStore(Database database, Projects projects, Audit aud
         return null;
     }
 
-    /// <summary>A page, newest first, behind an id.</summary>
+    /// <summary>Returns a page behind an id, newest first.</summary>
     public async ValueTask<Listed<AuditEntry>> ListAsync(
         string project,
         AuditFilter filter,
@@ -62,7 +62,7 @@ internal sealed class AuditStore(Database database, Projects projects, Audit aud
                 cancel
             );
             rows.AddRange(found.Rows);
-            // Of two lists, only what both have been read down to has its place.
+            // Two lists are merged. Only the part that both have been read down to is in its final order.
             if (found.Next is { } next && string.CompareOrdinal(next.Id, floor) > 0)
                 floor = next.Id;
         }
@@ -75,7 +75,8 @@ internal sealed class AuditStore(Database database, Projects projects, Audit aud
     }
 
     /// <summary>
-    /// What else was refused to the same sender within the minute of a row: their answers may have shown its id too.
+    /// Returns the other refusals of the same sender in the minute of a row, because their answers may have shown the
+    /// same id.
     /// </summary>
     public ValueTask<List<AuditEntry>> BesideAsync(AuditEntry entry) =>
         database.ReadAsync(tx =>
@@ -89,7 +90,7 @@ internal sealed class AuditStore(Database database, Projects projects, Audit aud
             return query.ReadAsync(new ListOrder("audit", null, NewestFirst: false), Columns, Map, 20);
         });
 
-    /// <summary>Returns how often each route refused within a time; of at most <paramref name="most"/> rows.</summary>
+    /// <summary>Counts the refusals of each route within a time, over at most <paramref name="most"/> rows.</summary>
     public async ValueTask<(Dictionary<string, long> Times, bool IsWhole)> RefusedByRouteAsync(
         string project,
         long from,
@@ -128,7 +129,7 @@ internal sealed class AuditStore(Database database, Projects projects, Audit aud
     private async ValueTask<string[]> ReadableAsync(string project) =>
         project == await projects.DefaultAsync() ? [project, Audit.NoProject] : [project];
 
-    /// <summary>What an index serves comes first: a stretch goes through nothing else.</summary>
+    /// <summary>A condition with an index comes first, so that a stretch reads no other rows.</summary>
     private static ListQuery Narrow(Tx tx, string project, AuditFilter filter)
     {
         var query = filter switch

@@ -1,15 +1,14 @@
 namespace Postern.Access;
 
 /// <summary>
-/// Fills a cache with what is read from the database, while changes are taken over beside it. What was read before a
-/// change, and kept after it was taken over, would stay for ever: so whatever is kept while something changed is read
-/// once more.
+/// Fills a cache with rows from the database while changes are applied at the same time. A row that was read before a
+/// change and stored after it would stay outdated for ever. So a row that is stored during a change is read again.
 /// </summary>
 internal sealed class CacheFill
 {
     private long _changes;
 
-    /// <summary>Changes are about to be taken over: called before what is kept already is looked through.</summary>
+    /// <summary>Changes are about to be applied. Called before the cached rows are checked.</summary>
     public void Changed() => Interlocked.Increment(ref _changes);
 
     /// <param name="read">Reads what is to be kept.</param>

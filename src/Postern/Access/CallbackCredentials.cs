@@ -5,9 +5,9 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// The credentials of callbacks: the project's secret or an attempt's token, in its header; or a message that is signed
-/// by it after Standard Webhooks, where the secret itself must not travel. The key is the text's UTF-8 bytes. The
-/// message's id is <c>{run}:{event}</c>: it is signed, so a message about one run is none about another.
+/// Reads the credentials of callbacks: the project's secret or an attempt's token in its header, or a message signed
+/// with it after Standard Webhooks, where the secret must not travel. The key is the UTF-8 bytes of the text. The id of
+/// the message is <c>{run}:{event}</c>. It is signed, so a message about one run is not valid for another.
 /// </summary>
 internal sealed class CallbackCredentials(
     CallbackSecrets secrets,
@@ -16,13 +16,13 @@ internal sealed class CallbackCredentials(
     Database database
 )
 {
-    /// <summary>Bytes of a signed body, which is read before anybody is let in.</summary>
+    /// <summary>The most bytes of a signed body, which is read before anybody is let in.</summary>
     private const int MaxBody = 1024 * 1024;
     private static readonly SignatureScheme Standard = SignatureScheme.Of("standard")!;
 
     public static bool IsSigned(IHeaderDictionary headers) => Standard.Headers.Any(headers.ContainsKey);
 
-    /// <summary>The project that a callback's headers name; without one, the default project.</summary>
+    /// <summary>Returns the project that a callback's headers name, by default the default project.</summary>
     public async ValueTask<string?> ProjectOfAsync(IHeaderDictionary headers) =>
         headers[CredentialReader.ProjectHeader] is [{ Length: > 0 } named] ? named : await projects.DefaultAsync();
 
@@ -31,15 +31,15 @@ internal sealed class CallbackCredentials(
         var presented = headers["X-Callback-Secret"];
         if (presented.Count == 0)
             return CredentialAnswer.Unfit(UnfitCredential.Missing, "missing");
-        // Two of them are none: which one was meant is not ours to choose.
+        // Two values are refused: the server must not choose between them.
         return presented.Count == 1 && secrets.Verify(presented[0] ?? "") is { } caller
             ? CredentialAnswer.Fit(caller)
             : CredentialAnswer.Unfit(UnfitCredential.BadKey, "wrong_secret");
     }
 
     /// <summary>
-    /// The token says nothing by itself: what it was made for stands in the headers and the path, and must make the
-    /// same token.
+    /// The token contains nothing by itself. The headers and the path say what it was made for, and from them the same
+    /// token must result.
     /// </summary>
     public async ValueTask<CredentialAnswer> TryTokenAsync(HttpContext http)
     {
@@ -55,7 +55,7 @@ internal sealed class CallbackCredentials(
     }
 
     /// <summary>
-    /// A signed message, by what its door takes otherwise: the project's secret, or the attempt's token.
+    /// A signed message; the key is what its door accepts otherwise: the project's secret, or the attempt's token.
     /// </summary>
     public async ValueTask<CredentialAnswer> TrySignedAsync(HttpContext http, Door door)
     {
@@ -82,7 +82,7 @@ internal sealed class CallbackCredentials(
     }
 
     /// <summary>
-    /// Whether a callback proves that it has one of some tokens: in its header, or as the key of its signature.
+    /// Returns whether a callback proves that it has one of some tokens, in its header or as the key of its signature.
     /// </summary>
     /// <param name="http">The request.</param>
     /// <param name="subject">What the signed message's id must begin with.</param>
@@ -105,7 +105,7 @@ internal sealed class CallbackCredentials(
 
     private static CallbackTokenAuthority Nobody { get; } = new("", 0);
 
-    /// <summary>Whose signature it is, or nobody's; null when too many verifications wait.</summary>
+    /// <summary>Returns the owner of the signature, or none; null when too many verifications wait.</summary>
     private ValueTask<Found?> FindAsync(
         HttpContext http,
         RequestBody body,
@@ -113,7 +113,7 @@ internal sealed class CallbackCredentials(
         List<(string Secret, Authority Authority)> signers
     )
     {
-        // Of a project that has none it takes as long as of one that has.
+        // For a project without a secret it takes as long as for one with a secret.
         var tried =
             signers.Count == 0 ? [(Unknown, (Authority?)null)] : signers.ConvertAll(s => (s.Secret, s.Authority))!;
         return places.VerifyAsync(body.Length, tried.Count, Find, http.RequestAborted);
@@ -150,12 +150,12 @@ internal sealed class CallbackCredentials(
     private static string Unknown { get; } =
         Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32));
 
-    /// <summary>What a callback says that it is about; nothing where it says something twice.</summary>
+    /// <summary>Returns what a callback says that it is about, or nothing when a header is repeated.</summary>
     private async ValueTask<Named?> NamedAsync(HttpContext http)
     {
         var headers = http.Request.Headers;
         string[] once = [CredentialReader.RunHeader, CredentialReader.ProjectHeader, CredentialReader.AttemptHeader];
-        // Each says what the token was made for: of two, neither.
+        // Each header says what the token was made for; a repeated one is refused.
         if (once.Any(name => headers[name].Count > 1))
             return null;
         var run = Single(headers[CredentialReader.RunHeader]) ?? http.Request.RouteValues["run"] as string;

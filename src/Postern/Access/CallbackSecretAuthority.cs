@@ -1,7 +1,8 @@
 namespace Postern.Access;
 
 /// <summary>
-/// A trusted orchestrator of one project, by a callback secret: it may report on that project's runs, and nothing else.
+/// The authority of a project's callback secret, held by a trusted orchestrator. It may report on that project's runs,
+/// and nothing else.
 /// </summary>
 internal sealed class CallbackSecretAuthority(string id) : Authority
 {

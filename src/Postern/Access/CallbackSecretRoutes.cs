@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Access;
 
-/// <summary>The secrets that orchestrators and workers call back with: making, listing, ending, rotating.</summary>
+/// <summary>The routes for the secrets of callbacks: making, listing, ending, rotating.</summary>
 internal sealed class CallbackSecretRoutes(CallbackSecrets secrets, AccessWatch watch)
 {
     private const int MaxBody = 4096;

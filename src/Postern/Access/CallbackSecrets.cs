@@ -6,11 +6,11 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// The secrets that callbacks come with. A project's callback secrets are kept as a digest under the master key: the
-/// database alone neither shows them nor lets them be guessed, and a presented one is found by its digest. They are
-/// sealed beside it, since messages are signed by them too. The secrets that callback tokens are made from are sealed;
-/// a retired one verifies the tokens it made for as long as a run of that time lives. All are in memory, kept equal to
-/// the database by <see cref="AccessWatch"/>, so a wrong credential reads nothing from the store.
+/// The secrets of callbacks. A project's callback secret is stored as a digest under the master key: the database alone
+/// does not show it and does not help to guess it. A presented secret is found by its digest. It is also stored sealed,
+/// because messages are signed with it. The secrets from which callback tokens are made are sealed; a retired one
+/// verifies its tokens as long as a run of its time lives. All are in memory, kept equal to the database by
+/// <see cref="AccessWatch"/>, so a wrong credential causes no read from the store.
 /// </summary>
 internal sealed class CallbackSecrets(
     Database database,
@@ -37,7 +37,7 @@ internal sealed class CallbackSecrets(
     > _signers = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, byte[][]> _tokenSecrets = new(StringComparer.Ordinal);
 
-    /// <summary>Takes over what changed after a version of access.</summary>
+    /// <summary>Applies the changes after a version of access.</summary>
     public async ValueTask RefreshAsync(long version)
     {
         var pages = AccessPages.ReadAsync(
@@ -86,7 +86,7 @@ internal sealed class CallbackSecrets(
     }
 
     /// <summary>
-    /// A secret as the key of signatures. One that was made before secrets were kept for that has no text to sign by.
+    /// Returns a secret as the key of signatures. A secret that an older version stored only as a digest cannot sign.
     /// </summary>
     private void TakeSigner(string project, string id, byte[]? text, CallbackSecretAuthority? authority)
     {
@@ -105,7 +105,7 @@ internal sealed class CallbackSecrets(
             ? signers.Values.Select(s => (s.Secret, (Authority)s.Authority))
             : [];
 
-    /// <summary>Whose secret it is, or null.</summary>
+    /// <summary>Returns the owner of a secret, or null.</summary>
     public ProjectCaller? Verify(string presented)
     {
         if (presented.Length is < MinLength or > MaxLength)
@@ -118,7 +118,7 @@ internal sealed class CallbackSecrets(
             : null;
     }
 
-    /// <summary>A text for a secret that nobody gave.</summary>
+    /// <summary>A stand-in for a missing secret, which nobody has.</summary>
     public static string NewText() => "pst_cbs_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
 
     public ValueTask<List<CallbackSecretRow>> ListAsync(string project) =>
@@ -131,7 +131,7 @@ internal sealed class CallbackSecrets(
     public Task<(string? Id, bool Taken)> CreateAsync(string project, string secret, ProjectCaller by) =>
         database.WriteAsync<(string?, bool)>(async tx =>
         {
-            // The project's row orders those who would be the second at once.
+            // The lock of the project's row prevents that two requests make two secrets where one is allowed.
             await ProjectQuota.LockAsync(tx, project);
             await KeyStore.BeginChangeAsync(tx, by, master);
             var createdBy = by.Authority.LoggedActor;
@@ -199,7 +199,7 @@ internal sealed class CallbackSecrets(
         return Convert.ToHexStringLower(HMACSHA256.HashData(secret, Encoding.UTF8.GetBytes(text.ToString())));
     }
 
-    /// <summary>The token that opens the status route of one attempt of a run.</summary>
+    /// <summary>The token for the status route of one attempt of a run.</summary>
     public async ValueTask<string> TokenForRunAsync(string project, string run, long attempt) =>
         Token(
             (await TokenSecretsAsync(project))[0],
@@ -209,7 +209,7 @@ internal sealed class CallbackSecrets(
             attempt.ToString(System.Globalization.CultureInfo.InvariantCulture)
         );
 
-    /// <summary>A token of a scope, under the present secret.</summary>
+    /// <summary>A token of a scope, made with the present secret.</summary>
     public async ValueTask<string> TokenForAsync(string project, string scope, params string[] parts) =>
         Token((await TokenSecretsAsync(project))[0], scope, parts);
 
@@ -232,7 +232,7 @@ internal sealed class CallbackSecrets(
         [.. (await TokenSecretsAsync(project)).Select(secret => Token(secret, scope, parts))];
 
     /// <summary>
-    /// Whether a presented token is one of these. All are tried, so that the time says nothing of which.
+    /// Returns whether a presented token is one of these. All are compared, so that the time reveals nothing.
     /// </summary>
     public static bool IsOneOf(string presented, IReadOnlyList<string> tokens)
     {
@@ -245,7 +245,9 @@ internal sealed class CallbackSecrets(
         return found;
     }
 
-    /// <summary>A new secret makes tokens from now on. Retired ones of whose time no run lives are gone.</summary>
+    /// <summary>
+    /// Makes a new secret for later tokens. Retired secrets are removed when no run of their time lives.
+    /// </summary>
     public Task<long> RotateTokenSecretAsync(string project, ProjectCaller by) =>
         database.WriteAsync(async tx =>
         {
@@ -279,14 +281,14 @@ internal sealed class CallbackSecrets(
     private const string RunScope = "run-status-callback";
 
     /// <summary>
-    /// The secrets of a project, the present one first. The first call of a project's life makes one.
+    /// Returns the secrets of a project, the present one first. The first call for a project makes one.
     /// </summary>
     private async ValueTask<byte[][]> TokenSecretsAsync(string project)
     {
         if (_tokenSecrets.TryGetValue(project, out var kept))
             return kept;
-        // No such project: a secret that nobody has, so that its tokens verify nothing, and nothing is read or written
-        // for whoever names it.
+        // There is no such project. An unknown secret is used, so that no token verifies and nothing is read or
+        // written.
         if (!projects.Has(project))
             return [RandomNumberGenerator.GetBytes(32)];
         return await _fill.FillAsync(

@@ -1,8 +1,7 @@
 namespace Postern.Access;
 
 /// <summary>
-/// One attempt of one run, by the callback token that was made for it. What a late report is answered is the run's to
-/// say.
+/// The authority of a callback token: one attempt of one run. The run decides how a late report is answered.
 /// </summary>
 internal sealed class CallbackTokenAuthority(string run, long attempt) : Authority
 {

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Primitives;
 namespace Postern.Access;
 
 /// <summary>
-/// Whose request it is, behind any number of trusted proxies: the last address of <c>X-Forwarded-For</c> (or
-/// <c>Forwarded</c>, RFC 7239) that is not one of theirs. What stands before it is the client's own word.
+/// Finds the client's address behind any number of trusted proxies: the last address of <c>X-Forwarded-For</c> (or
+/// <c>Forwarded</c>, RFC 7239) that is not a trusted proxy. Addresses before it were written by the client.
 /// </summary>
 internal static class ClientAddress
 {
@@ -28,7 +28,7 @@ internal static class ClientAddress
     public static bool IsTrusted(IPAddress address, IReadOnlyList<IPNetwork> trusted) =>
         trusted.Any(n => n.Contains(Plain(address)));
 
-    /// <summary>The addresses that proxies have written, the first one first; null where one is no address.</summary>
+    /// <summary>Returns the addresses that proxies have written, in order; null when one is not an address.</summary>
     private static IEnumerable<IPAddress?> Named(IHeaderDictionary headers)
     {
         if (headers["X-Forwarded-For"] is { Count: > 0 } listed)
@@ -51,7 +51,7 @@ internal static class ClientAddress
     private static IEnumerable<string> Split(StringValues values) =>
         values.SelectMany(v => (v ?? "").Split(',', StringSplitOptions.TrimEntries));
 
-    /// <summary>An address without the port and the brackets that some proxies write.</summary>
+    /// <summary>Reads an address with the port and the brackets that some proxies write.</summary>
     private static IPAddress? Read(string text)
     {
         if (text.StartsWith('[') && text.IndexOf(']', StringComparison.Ordinal) is > 0 and var end)

@@ -6,8 +6,8 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// Whoever signed in to the console: the authority of his key, or of the identity that a proxy vouches for, as long as
-/// the session lasts. Nothing is derived from it.
+/// The authority of a person who is signed in to the console. It is that of the key, or of the identity that a proxy
+/// vouches for, while the session lasts. Nothing is derived from it.
 /// </summary>
 internal sealed class ConsoleAuthority(ConsoleSessionEntry session, Authority inner, string cookie) : Authority
 {
@@ -26,7 +26,7 @@ internal sealed class ConsoleAuthority(ConsoleSessionEntry session, Authority in
 
     public override KeyGrant? Grant => inner.Grant;
 
-    /// <summary>The key's; of a person without a key it ends with the session.</summary>
+    /// <summary>The end of the key; for a person without a key, the end of the session.</summary>
     public override Mandate Mandate =>
         inner.Mandate is { } key
             ? key with
@@ -49,7 +49,7 @@ internal sealed class ConsoleAuthority(ConsoleSessionEntry session, Authority in
     public ConsoleSession Session => session.Row;
 
     /// <summary>
-    /// What a form of this session carries: a page of another site, or of another session, cannot know it.
+    /// The token in a form of this session. A page of another site or another session cannot know it.
     /// </summary>
     public string FormToken { get; } =
         Base64Url.EncodeToString(HMACSHA256.HashData(Encoding.UTF8.GetBytes(cookie), "form of the console"u8));

@@ -1,6 +1,6 @@
 namespace Postern.Access;
 
-/// <summary>The person who opens a session of the console, with the credential that it is opened by.</summary>
+/// <summary>The person who opens a session of the console, with the credential that opens it.</summary>
 /// <param name="Credential">
 /// The id of a key; or a name behind <see cref="OfProxy"/> or <see cref="OfOidc"/>, which no key's id begins with.
 /// </param>

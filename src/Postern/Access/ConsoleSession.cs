@@ -2,7 +2,7 @@ using Postern.Storage;
 
 namespace Postern.Access;
 
-/// <summary>One session of the console, as it is kept. Times are microseconds.</summary>
+/// <summary>A stored session of the console. Times are microseconds.</summary>
 internal sealed record ConsoleSession
 {
     public const string Prefix = "csn";
@@ -34,18 +34,18 @@ internal sealed record ConsoleSession
     [Column("address")]
     public required string Address { get; init; }
 
-    /// <summary>What the browser called itself, at most 200 characters.</summary>
+    /// <summary>The browser's description of itself, at most 200 characters.</summary>
     [Column("browser")]
     public required string Browser { get; init; }
 
     [Column("created_at")]
     public required long CreatedAt { get; init; }
 
-    /// <summary>Of its last request, to the minute.</summary>
+    /// <summary>The time of its last request, to the minute.</summary>
     [Column("seen_at")]
     public required long SeenAt { get; init; }
 
-    /// <summary>When it ends however much it is used.</summary>
+    /// <summary>Its end, however much it is used.</summary>
     [Column("until")]
     public required long Until { get; init; }
 

@@ -1,8 +1,6 @@
 namespace Postern.Access;
 
-/// <summary>
-/// A session of the console, alive in memory: behind every request and stream that came with its cookie.
-/// </summary>
+/// <summary>A session of the console in memory. Every request and stream with its cookie uses this object.</summary>
 internal sealed class ConsoleSessionEntry(ConsoleSession first, long idle)
 {
     private volatile ConsoleSession _row = first;
@@ -10,7 +8,9 @@ internal sealed class ConsoleSessionEntry(ConsoleSession first, long idle)
 
     public ConsoleSession Row => _row;
 
-    /// <summary>Microseconds: of its last request on this node, or on another as far as it is known here.</summary>
+    /// <summary>
+    /// The time of its last request on this node, or on another node as far as known here, in microseconds.
+    /// </summary>
     public long SeenAt => Interlocked.Read(ref _seenAt);
 
     /// <summary>Returns why it has ended (a <see cref="StreamEnd"/> reason), or null while it is good.</summary>
@@ -30,7 +30,7 @@ internal sealed class ConsoleSessionEntry(ConsoleSession first, long idle)
 
     public void Update(ConsoleSession row)
     {
-        // What has ended does not begin again, whatever was read before.
+        // An ended session never lives again, whatever was read before.
         if (_row.EndedAt is null)
             _row = row;
         Seen(row.SeenAt);

@@ -10,14 +10,14 @@ namespace Postern.Access;
 
 /// <summary>
 /// The sessions of the console: their rows, and those in use in memory. A session is 32 random bytes in a cookie; the
-/// database holds their digest. An end made here shows before it is answered, one made on another node within a second
-/// (<see cref="AccessWatch"/>).
+/// database stores their digest. An end made here is visible before it is answered, one made on another node within a
+/// second (<see cref="AccessWatch"/>).
 /// </summary>
 internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOptions options)
 {
     public const string Cookie = "postern_console";
 
-    /// <summary>Sessions that one credential has at a time: one more ends the oldest.</summary>
+    /// <summary>The most sessions of one credential. One more ends the oldest.</summary>
     public const int MaxPerCredential = 20;
     public const int MaxBrowser = 200;
     private const long Minute = 60_000_000;
@@ -26,7 +26,7 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
 
     private long Idle => options.Console.IdleMinutes * Minute;
 
-    /// <summary>The session of a cookie, alive; null when there is none. Its time of last use is kept.</summary>
+    /// <summary>Returns the live session of a cookie, or null. Records its last use.</summary>
     public async ValueTask<ConsoleSessionEntry?> FindAsync(string cookie, long now)
     {
         if (cookie.Length != 43 || !Base64Url.IsValid(cookie))
@@ -34,7 +34,7 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
         var digest = DigestOf(cookie);
         var name = Convert.ToHexString(digest);
         if (!_known.TryGetValue(name, out var entry) || entry.WhyEnded(now) == StreamEnd.Expired)
-            // Another node may have seen it since.
+            // Another node may have seen it later.
             entry = await _fill.FillAsync(
                 () => database.ReadAsync(tx => FindAsync(tx, digest)),
                 row => row is null ? null : Keep(name, row)
@@ -56,13 +56,13 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
         return entry;
     }
 
-    /// <summary>The right of the key behind a session; null when there is no such key.</summary>
+    /// <summary>Returns the grant of the key behind a session, or null when there is no such key.</summary>
     public async ValueTask<KeyGrant?> GrantOfAsync(ConsoleSession session) =>
         await keys.FindAsync(session.Project, session.Credential) is { } key && session.Secret is { } secret
             ? new KeyGrant(key, secret)
             : null;
 
-    /// <summary>Opens a session; the credential's oldest ends when it has too many.</summary>
+    /// <summary>Opens a session. When the credential has too many, its oldest ends.</summary>
     /// <returns>What the cookie holds.</returns>
     public Task<string> BeginAsync(ConsolePerson person, string address, string browser)
     {
@@ -107,7 +107,9 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
         });
     }
 
-    /// <summary>Ends a session, here before this returns. False: it had ended, or there is none.</summary>
+    /// <summary>
+    /// Ends a session; on this node before the call returns. Returns false when there is none or it had ended.
+    /// </summary>
     public async Task<bool> EndAsync(string project, string id, string reason)
     {
         var ended = await database.WriteAsync(async tx =>
@@ -143,7 +145,7 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
             await KeyStore.NextVersionAsync(tx)
         );
 
-    /// <summary>Returns whether there is a session of the project, also when it has ended lately.</summary>
+    /// <summary>Returns whether there is a session of the project, including recently ended ones.</summary>
     public async ValueTask<bool> HasAsync(string project, string id) =>
         await database.ReadAsync(tx =>
             tx.FirstAsync(
@@ -154,7 +156,7 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
             )
         ) == 1;
 
-    /// <summary>Those of a credential, newest first, also what has ended lately.</summary>
+    /// <summary>Returns the sessions of a credential, newest first, including recently ended ones.</summary>
     public ValueTask<List<ConsoleSession>> OfCredentialAsync(string project, string credential, int most) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -169,7 +171,7 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
             )
         );
 
-    /// <summary>The sessions that live, newest first, at most 1,000.</summary>
+    /// <summary>Returns the live sessions, newest first, at most 1,000.</summary>
     /// <param name="credential">Of this credential alone; null: of all.</param>
     public ValueTask<List<ConsoleSession>> ListAsync(string project, string? credential) =>
         database.ReadAsync(tx =>
@@ -188,7 +190,7 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
             );
         });
 
-    /// <summary>Takes over what has ended on any node after a version of access.</summary>
+    /// <summary>Applies the ends on any node after a version of access.</summary>
     public async Task RefreshAsync(long version)
     {
         _fill.Changed();
@@ -220,7 +222,7 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
                 entry.Update(row);
     }
 
-    /// <summary>Forgets what has ended.</summary>
+    /// <summary>Forgets ended sessions.</summary>
     public void Forget(long now)
     {
         foreach (var (name, entry) in _known)
@@ -228,7 +230,7 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
                 _known.TryRemove(name, out _);
     }
 
-    /// <summary>Makes a link that opens one session with a key, within a time.</summary>
+    /// <summary>Makes a link that opens one session with a key, within a limited time.</summary>
     /// <returns>What stands after <c>#</c>.</returns>
     public Task<string> LinkAsync(string project, string key, TimeSpan time)
     {
@@ -246,7 +248,7 @@ internal sealed class ConsoleSessions(Database database, KeyRing keys, PosternOp
         });
     }
 
-    /// <summary>Uses a link up; null when it opens nothing: unknown, used or too late.</summary>
+    /// <summary>Uses up a link. Returns null when it opens nothing: unknown, used or too late.</summary>
     public Task<(string Project, string Key)?> UseLinkAsync(string once) =>
         database.WriteAsync(async tx =>
             once.Length != 43

@@ -5,7 +5,7 @@ using Postern.Settings;
 
 namespace Postern.Access;
 
-/// <summary>Reads the credential of a request, and tries it against those that the door accepts.</summary>
+/// <summary>Reads the credential of a request, and checks it against those that the door accepts.</summary>
 internal sealed class CredentialReader(
     KeyRing keys,
     CallbackCredentials callbacks,
@@ -19,10 +19,10 @@ internal sealed class CredentialReader(
     private readonly OperatorRoles _roles = new(options);
     private readonly IPNetwork[] _trustedProxies = [.. options.Operators.TrustedProxies.Select(IPNetwork.Parse)];
 
-    /// <summary>Returns the grant of a live key, wherever its text was found; null when it is none.</summary>
+    /// <summary>Returns the grant of a live key, wherever its text was found, or null when there is none.</summary>
     public ValueTask<KeyGrant?> KeyOfAsync(string text, long now) => keys.VerifyAsync(text, now);
 
-    /// <summary>The caller, or what was unfit about the credential.</summary>
+    /// <summary>Returns the caller, or what was wrong with the credential.</summary>
     public async ValueTask<CredentialAnswer> TryAsync(HttpContext http, Door door, long now)
     {
         var (headers, opens) = (http.Request.Headers, door.Credentials);
@@ -38,7 +38,9 @@ internal sealed class CredentialReader(
         return await TryUsualAsync(http, door, now);
     }
 
-    /// <summary>A callback's secret, its token or its signature; null: it carries none that the door takes.</summary>
+    /// <summary>
+    /// Reads a callback's secret, token or signature. Returns null when the request has none that the door accepts.
+    /// </summary>
     private async ValueTask<CredentialAnswer?> TryCallbackAsync(HttpContext http, Door door)
     {
         var (headers, opens) = (http.Request.Headers, door.Credentials);
@@ -57,12 +59,12 @@ internal sealed class CredentialReader(
         static int TokensIn(IHeaderDictionary headers) => headers[CallbackTokenHeader].Count;
     }
 
-    /// <summary>Returns whether an internal key, where there is one, stands beside another credential.</summary>
+    /// <summary>Returns whether an internal key, if there is one, comes together with another credential.</summary>
     private static bool DisagreesWith(StringValues internalKey, IHeaderDictionary headers) =>
         internalKey.Count > 1
         || (internalKey.Count == 1 && BearerOrKey(headers) is { } other && other != internalKey[0]);
 
-    /// <summary>A token, a key, or an operator whom a proxy vouches for.</summary>
+    /// <summary>Reads a token, a key, or an operator for whom a proxy vouches.</summary>
     private async ValueTask<CredentialAnswer> TryUsualAsync(HttpContext http, Door door, long now)
     {
         var (headers, opens) = (http.Request.Headers, door.Credentials);
@@ -80,13 +82,13 @@ internal sealed class CredentialReader(
             : CredentialAnswer.Unfit(UnfitCredential.BadKey, "malformed");
     }
 
-    /// <summary>Returns whether the connection comes from a proxy that this server was told to believe.</summary>
+    /// <summary>Returns whether the connection comes from a trusted proxy.</summary>
     public bool FromTrustedProxy(HttpContext http) =>
         Arrival.Of(http) is null
         && http.Connection.RemoteIpAddress is { } address
         && ClientAddress.IsTrusted(address, _trustedProxies);
 
-    /// <summary>Returns whether the request came over TLS, by this server or by a proxy that is believed.</summary>
+    /// <summary>Returns whether the request came over TLS, to this server or to a trusted proxy.</summary>
     public bool IsOverTls(HttpContext http) =>
         http.Request.IsHttps
         || (
@@ -95,13 +97,15 @@ internal sealed class CredentialReader(
             && scheme.Equals("https", StringComparison.OrdinalIgnoreCase)
         );
 
-    /// <summary>The client's address, behind proxies that are believed.</summary>
+    /// <summary>Returns the client's address, behind trusted proxies.</summary>
     public IPAddress ClientOf(HttpContext http) =>
         Arrival.Of(http) is { } arrival
             ? arrival.Source ?? IPAddress.None
             : ClientAddress.Of(http.Connection.RemoteIpAddress, http.Request.Headers, _trustedProxies);
 
-    /// <summary>The client's address as it is counted and kept. IPv6 by its /64, which one party owns.</summary>
+    /// <summary>
+    /// Returns the client's address as it is counted and stored: IPv6 by its /64, which belongs to one party.
+    /// </summary>
     public string AddressOf(HttpContext http) =>
         Arrival.Of(http) is null ? Shown(ClientOf(http)) : Shown(ClientOf(http)) + " (says a relay)";
 
@@ -119,7 +123,7 @@ internal sealed class CredentialReader(
     public const string AttemptHeader = "x-run-attempt";
     public const string ProjectHeader = "x-webhook-project";
 
-    /// <summary>The session of the console's cookie; every other credential beside it is passed over.</summary>
+    /// <summary>Returns the session of the console's cookie. Every other credential beside it is ignored.</summary>
     private async ValueTask<CredentialAnswer> TryConsoleAsync(HttpContext http, long now)
     {
         if (http.Request.Cookies[ConsoleSessions.Cookie] is not { Length: > 0 } cookie)
@@ -128,7 +132,7 @@ internal sealed class CredentialReader(
             return CredentialAnswer.Unfit(UnfitCredential.EndedToken, "no_session");
         if (session.Row.IsOfProxy)
         {
-            // The proxy vouches for the person with each request: for another one this is nobody's session.
+            // The proxy names the person with each request. If it names another one, nobody has this session.
             var vouched = await TryProxyAsync(http);
             if (vouched.Caller is not { } person || person.Authority.Actor != session.Row.Person)
             {
@@ -149,10 +153,10 @@ internal sealed class CredentialReader(
             : CredentialAnswer.Unfit(UnfitCredential.EndedToken, StreamEnd.Revoked, session.Row.Credential);
     }
 
-    /// <summary>What a person may do whom a trusted proxy names.</summary>
+    /// <summary>Returns the authority of a person whom a trusted proxy names.</summary>
     public ScopeSet ScopesOf(string identity) => _roles.Of(identity) ?? ScopeSet.Parse(["operator.read"]);
 
-    /// <summary>The identity that a trusted proxy names in this request.</summary>
+    /// <summary>Returns the identity that a trusted proxy names in this request.</summary>
     public async ValueTask<CredentialAnswer> TryProxyAsync(HttpContext http) =>
         FromTrustedProxy(http)
             ? await TryProxyAsync(http.Request.Headers)
@@ -187,7 +191,7 @@ internal sealed class CredentialReader(
         return Fit(grant.Claims.Project, grant);
     }
 
-    /// <summary>A run's token opens its run's doors while its attempt has the run; no other door knows it.</summary>
+    /// <summary>A run's token opens its run's doors while its attempt has the run; it opens no other door.</summary>
     private async ValueTask<CredentialAnswer> TryRunTokenAsync(TokenGrant grant, Worker worker, Door door, long now)
     {
         if ((door.Credentials & Credentials.RunToken) == 0)
@@ -199,7 +203,7 @@ internal sealed class CredentialReader(
     private async ValueTask<CredentialAnswer> TryProxyAsync(IHeaderDictionary headers)
     {
         var named = headers[options.Operators.IdentityHeader];
-        // A proxy that appends leaves the client's own before it: of two, neither.
+        // A proxy that appends leaves the client's own value before it, so two values are refused.
         if (named.Count > 1)
             return CredentialAnswer.Ambiguous;
         if (Single(named) is not { Length: <= 256 } identity || await projects.DefaultAsync() is not { } project)
@@ -236,7 +240,8 @@ internal sealed class CredentialReader(
             return true;
         if (apiKey.Count > 1 && apiKey.Distinct(StringComparer.Ordinal).Count() > 1)
             return true;
-        // Basic authentication is none of our credentials, but many a proxy's: a named key header counts beside it.
+        // Basic authentication is none of our credentials, but many proxies use it. A key in its own header counts
+        // beside it.
         if (
             authorization.Count == 0
             || apiKey.Count == 0
@@ -260,7 +265,7 @@ internal sealed class CredentialReader(
     private static string? Single(StringValues values) =>
         values.Count > 0 && !string.IsNullOrEmpty(values[0]) ? values[0] : null;
 
-    /// <summary>A key has no dots; whatever has two is meant as a token.</summary>
+    /// <summary>A key has no dots; a text with two dots is meant as a token.</summary>
     private static bool LooksLikeToken(string bearer) => bearer.AsSpan().Count('.') >= 2;
 
     private static string Reason(TokenFault fault) =>

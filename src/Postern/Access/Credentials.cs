@@ -3,8 +3,8 @@ using System.ComponentModel;
 namespace Postern.Access;
 
 /// <summary>
-/// The kinds of credential that open a door. A door accepts exactly those it names; any other, however powerful, is
-/// answered like none at all. The description of a kind says to people what they would send.
+/// The kinds of credential that open a door. A door accepts exactly the kinds that it names. Any other credential,
+/// however powerful, gets the same answer as none. The description of a kind tells people what to send.
 /// </summary>
 [Flags]
 internal enum Credentials
@@ -33,9 +33,7 @@ internal enum Credentials
     [Description("the callback token of one run (X-Callback-Token)")]
     CallbackToken = 32,
 
-    /// <summary>
-    /// A trusted orchestrator of one project: <c>X-Callback-Secret</c>, and nothing else is looked at.
-    /// </summary>
+    /// <summary>A trusted orchestrator of one project: <c>X-Callback-Secret</c>. No other header is read.</summary>
     [Description("a callback secret (X-Callback-Secret)")]
     CallbackSecret = 64,
 
@@ -43,48 +41,46 @@ internal enum Credentials
     [Description("a key as X-Internal-API-Key")]
     InternalKey = 128,
 
-    /// <summary>A signature over the raw body, by a secret of what the path names: the handler verifies it.</summary>
+    /// <summary>A signature over the raw body, by a secret that the path names. The handler verifies it.</summary>
     [Description("a signature over the body")]
     Signature = 256,
 
     /// <summary>
-    /// The token of one link, in the path, which is good for one question and for one answer: the handler verifies it.
+    /// The token of one link, in the path. It is valid for one question and one answer. The handler verifies it.
     /// </summary>
     [Description("the link of one question")]
     Link = 512,
 
-    /// <summary>
-    /// A token that was handed to one attempt of one run: it opens that run's doors while the attempt has the run.
-    /// </summary>
+    /// <summary>A token for one attempt of one run. It opens that run's doors while the attempt has the run.</summary>
     [Description("the token of a run's present attempt")]
     RunToken = 1024,
 
     /// <summary>
-    /// A session of the console, in its cookie: it acts with the rights of whom it was opened for, and opens no other
-    /// door.
+    /// A session of the console, in its cookie. It has the rights of the person for whom it was opened, and opens no
+    /// other door.
     /// </summary>
     [Description("a session of this console")]
     Console = 2048,
 
     /// <summary>
-    /// A message that is signed after Standard Webhooks, with what the door names beside it (a callback secret, or a
-    /// callback token) as the key.
+    /// A message signed after Standard Webhooks. The key is what the door names beside it: a callback secret or a
+    /// callback token.
     /// </summary>
     [Description("a message signed by a callback secret or a callback token (webhook-signature)")]
     CallbackSignature = 4096,
 
     /// <summary>
-    /// The signature of a plane that has joined the relay (<c>Authorization: Postern-Plane …</c>): the handler verifies
+    /// The signature of a plane that has joined the relay (<c>Authorization: Postern-Plane …</c>). The handler verifies
     /// it.
     /// </summary>
     [Description("a plane's signature (Authorization: Postern-Plane)")]
     Plane = 8192,
 
-    /// <summary>A code by which a plane joins the relay, once: the handler verifies its proof.</summary>
+    /// <summary>A code with which a plane joins the relay, once. The handler verifies its proof.</summary>
     [Description("a code by which a plane joins")]
     Code = 16384,
 
-    /// <summary>The token in the path that shows what became of one request at the relay.</summary>
+    /// <summary>The token in the path that shows the outcome of one request at the relay.</summary>
     [Description("the receipt of one stored request")]
     Receipt = 32768,
 }

@@ -1,19 +1,19 @@
 namespace Postern.Access;
 
 /// <summary>
-/// Whether another site's page may have made a request. Asked where the credential is one that a browser adds by
-/// itself, such as the cookie behind a proxy's identity (OWASP ASVS 5.0, 3.5.1).
+/// Detects requests that another site's page may have made. It is used for credentials that a browser adds by itself,
+/// such as the cookie behind a proxy's identity (OWASP ASVS 5.0, 3.5.1).
 /// </summary>
 internal static class CrossSite
 {
     /// <summary>
-    /// False when the browser says that it is our own page's, or when no form can have sent it: those ask for a
-    /// preflight first.
+    /// Returns false when the browser says that it is our own page, or when no form can have sent it: such requests
+    /// need a preflight.
     /// </summary>
     public static bool Made(HttpRequest request)
     {
         var headers = request.Headers;
-        // A browser's own word, which no page can set: where it says that it was another site, nothing else is asked.
+        // A browser's own word, which no page can set. When it names another site, nothing else is checked.
         var site = headers["Sec-Fetch-Site"];
         if (site.Count > 0)
             return site.Count > 1 || site[0] is not ("same-origin" or "none");

@@ -1,6 +1,6 @@
 namespace Postern.Access;
 
-/// <summary>What a caller lacks to hand out a scope.</summary>
+/// <summary>Why a caller may not pass on a scope.</summary>
 internal enum DenialOf
 {
     /// <summary>It is wider than what the caller has.</summary>

@@ -5,8 +5,8 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// One row of the door table: a method and path, the credentials that open it, and what is behind it. The table, the
-/// document and the enforcement are made from this one declaration.
+/// One row of the door table: method and path, the credentials that open it, and its handler. The table, the document
+/// and the enforcement are made from this one declaration.
 /// </summary>
 internal sealed class Door(
     string method,
@@ -37,36 +37,35 @@ internal sealed class Door(
 
     public string RequestMedia { get; private set; } = "application/json";
 
-    /// <summary>Any member of the request's record may be left out.</summary>
+    /// <summary>Every member of the request's record is optional.</summary>
     public bool RequestIsPart { get; private set; }
 
-    /// <summary>No body at all is taken as an empty object, or as an empty text.</summary>
+    /// <summary>A missing body counts as an empty object, or as an empty text.</summary>
     public bool RequestMayBeEmpty { get; private set; }
 
     public List<(int Status, Type? Body, string Media)> Answers { get; } = [];
 
     public List<DoorParameter> Parameters { get; } = [];
 
-    /// <summary>Kept out of the document: the document itself and its page.</summary>
+    /// <summary>Not part of the document: the document itself and its page.</summary>
     public bool Hidden { get; private set; }
 
     /// <summary>
-    /// Exempt from the project's token bucket: a stream is one request however long it lives, and health is asked
-    /// often.
+    /// Exempt from the project's rate limit: a stream is one request however long it lives, and health is asked often.
     /// </summary>
     public string Group => Path.Split('/', StringSplitOptions.RemoveEmptyEntries) is [var first, ..] ? first : "";
 
-    /// <summary>How a worker is answered whose attempt has just lost its run.</summary>
+    /// <summary>How the door answers a worker whose attempt has just lost its run.</summary>
     public LateWorker Late { get; private set; }
 
-    /// <summary>Workers report through it: a report that comes late is told what became of its run.</summary>
+    /// <summary>Workers report here. A late report is told the outcome of its run.</summary>
     public Door ForReports()
     {
         Late = LateWorker.Told;
         return this;
     }
 
-    /// <summary>Workers wait at it for what may end their run: they are still told the end.</summary>
+    /// <summary>Workers wait here for what may end their run. They are still told the end.</summary>
     public Door TellsTheEnd()
     {
         Late = LateWorker.ToldTheEnd;
@@ -74,12 +73,12 @@ internal sealed class Door(
     }
 
     /// <summary>
-    /// What the audit calls a change that is made through it; null for what is no change of access, of where data goes,
-    /// or an operator's act.
+    /// The name in the audit of a change made through it; null when it changes neither access nor the destination of
+    /// data and is no operator's act.
     /// </summary>
     public string? AuditedAs { get; private set; }
 
-    /// <summary>Every change through it is a row of the audit, written before the answer.</summary>
+    /// <summary>Every change through it writes an audit row before the answer.</summary>
     public Door Audits(string action)
     {
         AuditedAs = action;
@@ -87,12 +86,12 @@ internal sealed class Door(
     }
 
     /// <summary>
-    /// The class of doors that a relay may hand requests on to, of which this is one (<see cref="RelayClass"/>); null:
-    /// what comes through a relay finds nothing here.
+    /// The class of doors that a relay may pass requests to (<see cref="RelayClass"/>); null: a relayed request does
+    /// not find this door.
     /// </summary>
     public string? RelayedAs { get; private set; }
 
-    /// <summary>A relay may hand requests on to it.</summary>
+    /// <summary>A relay may pass requests to it.</summary>
     public Door Relayed(string relayClass)
     {
         RelayedAs = relayClass;
@@ -112,28 +111,28 @@ internal sealed class Door(
         return this;
     }
 
-    /// <summary>Takes a change of what is there: any of the members may be left out.</summary>
+    /// <summary>Accepts a change: every member of the body is optional.</summary>
     public Door TakesPartOf<T>()
     {
         RequestIsPart = true;
         return Accepts<T>();
     }
 
-    /// <summary>Takes a body, and none at all as well.</summary>
+    /// <summary>Accepts a body, and also none.</summary>
     public Door MayTake<T>(string media = "application/json")
     {
         RequestMayBeEmpty = true;
         return Accepts<T>(media);
     }
 
-    /// <summary>Gives a body with a status; called twice for one status, one of several.</summary>
+    /// <summary>Documents a body for a status. Called twice for one status, it means one of several bodies.</summary>
     public Door Produces<T>(int status = 200, string media = "application/json")
     {
         Answers.Add((status, typeof(T), media));
         return this;
     }
 
-    /// <summary>Gives statuses without a body below 400, and the family's refusals.</summary>
+    /// <summary>Documents statuses below 400 without a body, and the refusals of the error format.</summary>
     public Door Produces(params ReadOnlySpan<int> statuses)
     {
         foreach (var status in statuses)
@@ -154,11 +153,11 @@ internal sealed class Door(
         return With(name, "query", words, schema);
     }
 
-    /// <summary>One of some words in the query.</summary>
+    /// <summary>A query parameter with one of some words.</summary>
     public Door QueryWord(string name, string words, params ReadOnlySpan<string> all) =>
         With(name, "query", words, WordsOf(all));
 
-    /// <summary>A list in the query, with commas; of some words, or of any.</summary>
+    /// <summary>A query parameter with a list, separated by commas: of some words, or of any.</summary>
     public Door QueryList(string name, string words, params ReadOnlySpan<string> all) =>
         With(
             name,
@@ -179,9 +178,7 @@ internal sealed class Door(
 
     public Door Header(string name, string words) => With(name, "header", words, new() { ["type"] = "string" });
 
-    /// <summary>
-    /// An identity provider's answer comes through it, whose code stands in the query as its protocol has it.
-    /// </summary>
+    /// <summary>The answer of an identity provider comes to it; its protocol puts a code into the query.</summary>
     public bool IsForCode { get; private set; }
 
     public Door TakesCode()
@@ -196,7 +193,7 @@ internal sealed class Door(
         return this;
     }
 
-    /// <summary>The row of the golden table.</summary>
+    /// <summary>Returns the row of the golden table.</summary>
     public override string ToString() =>
         $"{Method, -6} {Path, -78} {Words(Credentials), -32} {Authorization.Words}"
         + (RelayedAs is null ? "" : $" [relayed: {RelayedAs}]");
@@ -204,8 +201,8 @@ internal sealed class Door(
     public static string Words(Credentials opens) => opens.ToString().Replace(", ", "|", StringComparison.Ordinal);
 
     /// <summary>
-    /// A credential that only its handler can verify: a signature by a secret that the path names, a token that stands
-    /// for its headers.
+    /// Whether only the handler can verify the credential: a signature by a secret that the path names, or a token that
+    /// depends on the headers.
     /// </summary>
     private static bool IsVerifiedByHandler(Credentials opens) =>
         (opens & Credentials.Signature) != 0

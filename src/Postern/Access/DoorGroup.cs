@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Access;
 
-/// <summary>Routes under one prefix that word their errors alike.</summary>
+/// <summary>Routes with one prefix and one error format.</summary>
 internal sealed class DoorGroup(Doors doors, string prefix, ErrorFormat family)
 {
     public Door Get(string path, Credentials opens, Authorization rule, ProjectHandler handler) =>
@@ -23,7 +23,7 @@ internal sealed class DoorGroup(Doors doors, string prefix, ErrorFormat family)
     public Door Delete(string path, Credentials opens, Authorization rule, ProjectHandler handler) =>
         Add("DELETE", path, opens, rule, handler);
 
-    /// <summary>A door that takes every method and judges it by itself.</summary>
+    /// <summary>A door that accepts every method and checks the method itself.</summary>
     public Door Any(string path, Credentials opens, Authorization rule, OpenHandler handler) =>
         Add(Door.AnyMethod, path, opens, rule, handler);
 
@@ -39,11 +39,11 @@ internal sealed class DoorGroup(Doors doors, string prefix, ErrorFormat family)
     public Door Delete(string path, Credentials opens, Authorization rule, OpenHandler handler) =>
         Add("DELETE", path, opens, rule, handler);
 
-    /// <summary>Openness has a word.</summary>
+    /// <summary>A door that is open to anyone. It must be declared explicitly.</summary>
     public Door Get(string path, Credentials opens, OpenHandler handler) =>
         Add("GET", path, opens, Authorization.None, handler);
 
-    /// <summary>Openness has a word.</summary>
+    /// <summary>A door that is open to anyone. It must be declared explicitly.</summary>
     public Door Post(string path, Credentials opens, OpenHandler handler) =>
         Add("POST", path, opens, Authorization.None, handler);
 

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Postern.Access;
 
-/// <summary>A parameter that a door reads beside the path and the body.</summary>
+/// <summary>A parameter of a door besides the path and the body.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="In"><c>query</c> or <c>header</c>.</param>
 /// <param name="Words">Its description.</param>

@@ -4,10 +4,10 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// The routes of the server. There is no way to declare one without a credential, no gate in front of them and no list
-/// of exemptions: each route's own delegate asks <see cref="Gate"/> for its credential and then calls its handler.
-/// <see cref="Guard"/> reads what was really mapped and refuses to start when any endpoint, a library's too, names
-/// none.
+/// The routes of the server. No route can be declared without a credential, no gate stands in front of them, and there
+/// is no list of exemptions: each route's own delegate asks <see cref="Gate"/> for its credential and then calls its
+/// handler. <see cref="Guard"/> reads what was really mapped, and refuses to start when any endpoint, even a library's,
+/// names no credential.
 /// </summary>
 internal sealed class Doors(Gate gate)
 {
@@ -24,14 +24,14 @@ internal sealed class Doors(Gate gate)
         return door;
     }
 
-    /// <summary>Maps every declared door, and beside each path the refusal of its other methods.</summary>
+    /// <summary>Maps every declared door, and for each path the refusal of other methods.</summary>
     public void MapTo(IEndpointRouteBuilder app)
     {
         var endpoints = new List<Endpoint>();
         foreach (var door in _doors)
         {
             endpoints.Add(Endpoint(door, door.Method == Door.AnyMethod ? "POST" : door.Method));
-            // The document shows a door of all methods as its POST; the others lead to the same handler.
+            // The document shows a door of all methods as its POST; all methods have the same handler.
             if (door.Method == Door.AnyMethod)
                 endpoints.Add(Endpoint(door, null));
         }
@@ -93,7 +93,7 @@ internal sealed class Doors(Gate gate)
             );
     }
 
-    /// <summary>The golden table, one route a line, sorted.</summary>
+    /// <summary>Returns the golden table, one route on each line, sorted.</summary>
     public string Print() =>
         string.Concat(_doors.Select(d => d.ToString().TrimEnd() + "\n").Order(StringComparer.Ordinal));
 }

@@ -3,9 +3,9 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// What has ended stays ended, also when an older copy of the database is put back: the rows that a restored database
-/// takes over from the one that it replaces. Keys and callback secrets are as they were last (revoked, rotated,
-/// narrowed), revocations and used one-time tokens stay. What was made after the backup is not brought back by it.
+/// The rows that a restored database takes over from the database that it replaces, so that what has ended stays ended.
+/// Keys and callback secrets keep their last state (revoked, rotated, narrowed); revocations and used one-time tokens
+/// stay. What was made after the backup is not brought back.
 /// </summary>
 internal static class EndedAuthority
 {

@@ -4,8 +4,8 @@ using Postern.Settings;
 namespace Postern.Access;
 
 /// <summary>
-/// What a refused credential costs: an audit row, and a place in the bucket of its address. It never refuses a right
-/// one.
+/// The consequences of a refused credential: an audit row, and a place in the rate bucket of its address. A right
+/// credential is never refused because of it.
 /// </summary>
 internal sealed class FailedCredentials(
     CredentialReader credentials,
@@ -14,11 +14,11 @@ internal sealed class FailedCredentials(
     PosternOptions options
 )
 {
-    /// <summary>A machine's own users are many programs behind one address.</summary>
+    /// <summary>Many programs on one machine share the loopback address.</summary>
     private const int LoopbackFactor = 10;
     public const string TooMany = "too_many_failures";
 
-    /// <summary>The refusal, or 429 in its place when this address has failed too often.</summary>
+    /// <summary>Returns the refusal, or 429 when this address has failed too often.</summary>
     /// <param name="http">The request.</param>
     /// <param name="reason">For the audit.</param>
     /// <param name="keyId">The key, where its own text was presented and it has ended or is of another kind.</param>
@@ -50,7 +50,9 @@ internal sealed class FailedCredentials(
         return refusal;
     }
 
-    /// <summary>A refusal that is no fault of a credential: with its row, and at nobody's cost.</summary>
+    /// <summary>
+    /// Returns a refusal that is not a failed credential: it has an audit row, but takes no place in a bucket.
+    /// </summary>
     public Refusal TurnAway(HttpContext http, AuditTrigger trigger, string reason, Refusal refusal)
     {
         if (http.GetEndpoint()?.Metadata.GetMetadata<Door>() is { } door)
@@ -58,15 +60,15 @@ internal sealed class FailedCredentials(
         return refusal;
     }
 
-    /// <summary>Takes a place in the bucket of this address, where something is tried that may be a guess.</summary>
+    /// <summary>Takes a place in the bucket of this address, for a request that may be a guess.</summary>
     public bool MayTryAgain(HttpContext http) => Take(http).Allowed;
 
     private BucketAnswer Take(HttpContext http)
     {
-        // Where it came from is the relay's word, which limits the rate of strangers by itself.
+        // The address is only the relay's word, and the relay itself limits strangers.
         if (Arrival.Of(http) is not null)
             return new BucketAnswer(true, 0, 0, 0);
-        // The client's address, not the connection's: behind a proxy on loopback everybody else is not on loopback.
+        // The client's address, not the connection's: behind a proxy on loopback the clients are not on loopback.
         var client = credentials.ClientOf(http);
         var perMinute =
             options.RateLimits.FailuresPerMinute * (System.Net.IPAddress.IsLoopback(client) ? LoopbackFactor : 1);

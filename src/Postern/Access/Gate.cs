@@ -6,11 +6,11 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// How one door is entered. It is called by the door's own delegate, after routing has settled method and path and the
-/// server has bounded the headers: 1 odd spellings, 2 a credential in the URL, 3 the credential, 4 the rate, 5 the
-/// scope, 6 the handler, which is the first to touch the body (but for a callback that is signed: its credential is of
-/// the body), 7 for an answer that shows something, once more whether the caller may see it. What ends while the
-/// handler reads, waits or goes through a batch is thrown there, and answered here.
+/// How a request enters a door. The door's own delegate calls it, after routing has chosen method and path and the
+/// server has limited the headers. The steps: 1 odd spellings, 2 a credential in the URL, 3 the credential, 4 the rate,
+/// 5 the scope, 6 the handler, which is the first to read the body (except for a signed callback, whose credential
+/// depends on the body), 7 for an answer that shows something, once more whether the caller may see it. An authority
+/// that ends while the handler reads, waits or works through a batch throws there, and is answered here.
 /// </summary>
 internal sealed class Gate(
     CredentialReader credentials,
@@ -22,7 +22,7 @@ internal sealed class Gate(
     ILogger<Gate> log
 )
 {
-    /// <summary>The parts of paths that name what is locked, the one that is locked first before the others.</summary>
+    /// <summary>The parameters of paths that name a locked row; the first one that occurs is used.</summary>
     private static readonly string[] Subjects =
     [
         "session",
@@ -39,7 +39,7 @@ internal sealed class Gate(
     {
         if (Activity.Current is { } span)
         {
-            // The pattern, never the path: a path may hold what a caller chose.
+            // The pattern, never the path, because a caller may have chosen parts of the path.
             span.DisplayName = $"{door.Method} {door.Path}";
             span.SetTag("http.route", door.Path);
         }
@@ -53,7 +53,7 @@ internal sealed class Gate(
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
-            // The client went away: nobody is left to answer.
+            // The client has gone; nobody is left to answer.
         }
         catch (AuthorityEndedException ended)
         {
@@ -142,12 +142,12 @@ internal sealed class Gate(
         return result;
     }
 
-    /// <summary>A client that speaks as the user is no operator, whose words are kept.</summary>
+    /// <summary>A client that speaks as the user is not an operator whose words are kept.</summary>
     private static bool IsAudited(Door door, ProjectCaller caller) =>
         !(caller.Authority.SpeaksAsUser && door.Credentials.HasFlag(Credentials.Operator));
 
     /// <summary>
-    /// Returns whether a browser adds the credential by itself, and another site's page may have made it.
+    /// Returns whether a browser adds the credential by itself and another site's page may have made the request.
     /// </summary>
     private static bool MayBeForged(HttpRequest request, ProjectCaller caller) =>
         caller.Authority.IsAmbient && !IsSafe(request) && CrossSite.Made(request);
@@ -167,7 +167,8 @@ internal sealed class Gate(
     }
 
     /// <summary>
-    /// What is written from here on is about what the path names: one subject's writers are not everybody's.
+    /// The writes of this request are about the thing that the path names. Writers about one subject share a part of
+    /// the places.
     /// </summary>
     private static string? SubjectOf(HttpContext http, string? project)
     {
@@ -179,8 +180,8 @@ internal sealed class Gate(
     }
 
     /// <summary>
-    /// The words of a fault of the database. Where it is not known what became of the request, only one that is stored
-    /// once however often it comes is asked for again.
+    /// The text for a fault of the database. When the outcome is unknown, the client is asked to repeat only a request
+    /// that is stored once however often it comes.
     /// </summary>
     private static Refusal Unavailable(HttpRequest request, StorageUnavailableException fault)
     {
@@ -210,8 +211,7 @@ internal sealed class Gate(
             new Refusal(401, door.Family.Unauthorized(answer.Why), "unauthorized")
             {
                 ShouldRetry = false,
-                // A token of another kind is answered like none: what is wrong with it is nobody's business but the
-                // audit's.
+                // A token of another kind is answered like none. Only the audit says what is wrong with it.
                 Challenge =
                     token && answer.Reason == "wrong_kind" ? "Bearer realm=\"postern\", error=\"invalid_token\""
                     : token ? $"Bearer realm=\"postern\", error=\"invalid_token\", reason=\"{answer.Reason}\""
@@ -221,7 +221,7 @@ internal sealed class Gate(
         );
     }
 
-    /// <summary>What was good when the request began, and is not any more.</summary>
+    /// <summary>Answers a request whose credential was good at its beginning and has ended since.</summary>
     private Refusal RefuseEnded(HttpContext http, Door door, string reason)
     {
         var caller = (ProjectCaller)http.Features.GetRequiredFeature<RequestCaller>();
@@ -239,7 +239,7 @@ internal sealed class Gate(
         HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
 
     /// <summary>
-    /// Whatever is refused has a row, whose id the answer shows: also what a handler, or a limit, refuses by itself.
+    /// Every refusal has an audit row, whose id the answer contains, even a refusal by a handler or a limit.
     /// </summary>
     private void EnsureAudited(HttpContext http, Door door, Refusal refusal)
     {
@@ -255,12 +255,10 @@ internal sealed class Gate(
             audit.Refused(http, door, reason, null, address);
     }
 
-    /// <summary>
-    /// A scope that was refused by the handler, because it depends on the path, the body or a stored row.
-    /// </summary>
+    /// <summary>A scope that the handler refused, because it depends on the path, the body or a stored row.</summary>
     private void AuditDenial(HttpContext http, Door door, ProjectCaller caller, Refusal refusal)
     {
-        // A handler that knows better why has said so itself.
+        // A handler that knows the reason better has recorded it itself.
         if (http.Features.Get<RefusalId>() is not null)
             return;
         if (refusal.Status == 403 || (refusal.Status == 404 && caller.Denied is not null))
@@ -276,12 +274,12 @@ internal sealed class Gate(
     private async ValueTask<Refusal?> CredentialInUrlAsync(HttpContext http, Door door)
     {
         var query = http.Request.QueryString.Value!;
-        // A provider's code may look like a token.
+        // The code of an identity provider may look like a token.
         var hasToken = !door.IsForCode && query.Contains("=eyJ", StringComparison.Ordinal);
         if (!ApiKey.AppearsIn(Uri.UnescapeDataString(query)) && !hasToken)
             return null;
-        // A key is named only when it is one: anybody can make up a text with a real key's id. Who does is slowed down
-        // like one who guesses.
+        // A key is named only when the whole text is right: anybody can write a text with a real key's id. A client
+        // that does so is slowed down like one that guesses.
         string? exposed = null;
         if (failed.MayTryAgain(http))
             foreach (var value in http.Request.Query.SelectMany(q => q.Value))

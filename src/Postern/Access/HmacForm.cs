@@ -3,7 +3,7 @@ using Postern.Http;
 
 namespace Postern.Access;
 
-/// <summary>The form in which an HMAC signature is written: a described sender's, or a row's own.</summary>
+/// <summary>The form of an HMAC signature: that of a described sender, or of a scheme's own row.</summary>
 /// <param name="Prefix">What stands before a signature, such as <c>sha256=</c>; empty for nothing.</param>
 /// <param name="Signed">A template of <c>{body}</c>, <c>{timestamp}</c>, <c>{id}</c> and literals.</param>
 /// <param name="TimestampHeader">

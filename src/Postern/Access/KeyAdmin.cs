@@ -5,8 +5,8 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// Changes to keys. Each is one transaction with its audit row; it has taken effect in this process when the call
-/// returns, and on every other node within a second. Routes and command line come through here.
+/// Changes keys. Each change is one transaction with its audit row. When the call returns, the change is in effect in
+/// this process; on every other node within a second. Routes and the command line use it.
 /// </summary>
 internal sealed class KeyAdmin(
     Database database,
@@ -18,7 +18,7 @@ internal sealed class KeyAdmin(
 {
     public long Now => database.Now;
 
-    /// <summary>A new key; its text is in the answer this once.</summary>
+    /// <summary>Makes a key. Only this answer contains its text.</summary>
     /// <param name="by">The caller that makes it; null for the command line.</param>
     public async Task<Checked<MadeKey>> CreateAsync(
         string project,
@@ -55,7 +55,7 @@ internal sealed class KeyAdmin(
             by,
             async tx =>
             {
-                // The command line may always make one more: it is how an administrator comes back in.
+                // The command line has no limit here, because it is how an administrator gets in again.
                 full = by is null
                     ? null
                     : await ProjectQuota.WhyNotOneMoreAsync(
@@ -93,7 +93,7 @@ internal sealed class KeyAdmin(
     }
 
     /// <summary>
-    /// Changes what is given of a key, in one transaction: what another change gave it meanwhile stays.
+    /// Changes the given members of a key, in one transaction. Members that another change has set stay.
     /// </summary>
     public async Task<KeyOutcome> UpdateAsync(KeyRow row, KeyChange change, string actor, ProjectCaller? by = null) =>
         await ChangeAsync(
@@ -105,7 +105,7 @@ internal sealed class KeyAdmin(
             tx => KeyStore.UpdateAsync(tx, row.Project, row.Id, change)
         ) ?? (await store.FindAsync(row.Id) is { } changed ? new KeyOutcome.Updated(changed) : new KeyOutcome.Gone());
 
-    /// <summary>Ends a key, and with it every token that was minted with it.</summary>
+    /// <summary>Ends a key, with every token that was minted with it.</summary>
     public Task<bool> RevokeAsync(KeyRow row, string actor, ProjectCaller? by = null) =>
         ChangeAsync(
             "key.revoked",
@@ -133,7 +133,7 @@ internal sealed class KeyAdmin(
             }
         );
 
-    /// <summary>Ends tokens before their time.</summary>
+    /// <summary>Ends tokens before they expire.</summary>
     public Task RevokeTokensAsync(IReadOnlyList<RevocationRow> rules, string actor, ProjectCaller? by = null) =>
         ChangeAsync(
             "token.revoked",
@@ -149,7 +149,7 @@ internal sealed class KeyAdmin(
             }
         );
 
-    /// <summary>Keeps that a token was minted: whose, with which rights, until when.</summary>
+    /// <summary>Records that a token was minted: for whom, with which rights, until when.</summary>
     public Task MintedAsync(string project, IReadOnlyList<string> scopes, long expiresAt, ProjectCaller? by) =>
         database.WriteAsync(async tx =>
         {
@@ -169,8 +169,8 @@ internal sealed class KeyAdmin(
         });
 
     /// <summary>
-    /// A change that the caller may make only of what the key is: asked of its row in the transaction, since the one
-    /// that was read may have changed.
+    /// Makes a change that depends on the key's present state. The row is checked again inside the transaction, because
+    /// the one that was read before may have changed.
     /// </summary>
     /// <returns>Null when it is done.</returns>
     private async Task<KeyOutcome?> ChangeAsync(

@@ -4,8 +4,8 @@ using System.Text;
 namespace Postern.Access;
 
 /// <summary>
-/// How a key is kept: a digest under a salt of its own. (A bare SHA-256 of a root key would sign tokens: HMAC-SHA256
-/// hashes keys longer than its block.)
+/// The stored form of a key: a digest with a salt of its own. A bare SHA-256 of a root key could sign tokens, because
+/// HMAC-SHA256 hashes keys that are longer than its block.
 /// </summary>
 internal static class KeyDigest
 {

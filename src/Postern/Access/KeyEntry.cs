@@ -7,8 +7,7 @@ using Microsoft.IdentityModel.Tokens;
 namespace Postern.Access;
 
 /// <summary>
-/// One key, alive in memory: what is behind every request and stream that came in with it, and every token that it
-/// minted.
+/// One key in memory. Every request and stream with this key, and every token that it minted, uses this object.
 /// </summary>
 internal sealed class KeyEntry
 {
@@ -16,7 +15,7 @@ internal sealed class KeyEntry
     private readonly MasterKey _master;
     private volatile State _state;
 
-    /// <summary>Addresses between two looks; of more, those that came first are kept.</summary>
+    /// <summary>The most addresses between two writes; further ones are dropped.</summary>
     private const int MostAddresses = 16;
     private readonly ConcurrentDictionary<IPAddress, long> _from = new();
     private long _usedAt;
@@ -42,7 +41,7 @@ internal sealed class KeyEntry
     }
 
     /// <summary>
-    /// The right of whoever presents this text, or null when it is not the key's, or the key has ended.
+    /// Returns the grant for a presented text, or null when the text is not the key's or the key has ended.
     /// </summary>
     public KeyGrant? Matches(string key, long now)
     {
@@ -57,8 +56,8 @@ internal sealed class KeyEntry
     }
 
     /// <summary>
-    /// Why a text of the key opens nothing now: <c>revoked_key</c>, <c>expired_key</c>, <c>rotated_key</c>; null when
-    /// it is none of its texts, as far back as the last rotation.
+    /// Returns why a text of the key opens nothing now: <c>revoked_key</c>, <c>expired_key</c>, <c>rotated_key</c>.
+    /// Returns null when it is none of its texts since the last rotation.
     /// </summary>
     public string? WhyRefused(string key, long now)
     {
@@ -87,7 +86,7 @@ internal sealed class KeyEntry
         return used > (Row.LastUsedAt ?? 0) ? used : null;
     }
 
-    /// <summary>Notes from where it is used, to the minute.</summary>
+    /// <summary>Records the address of a use, to the minute.</summary>
     public void UsedFrom(IPAddress address, long now)
     {
         var minute = now - (now % Minute);
@@ -95,7 +94,7 @@ internal sealed class KeyEntry
             _from[address] = minute;
     }
 
-    /// <summary>From where it was used since the last call.</summary>
+    /// <summary>Returns the addresses of uses since the last call.</summary>
     public List<(IPAddress Address, long At)> TakeAddresses()
     {
         var taken = new List<(IPAddress, long)>();
@@ -105,12 +104,12 @@ internal sealed class KeyEntry
         return taken;
     }
 
-    /// <summary>What the server signs with: the key as it is now.</summary>
+    /// <summary>The key with which the server signs now.</summary>
     public SymmetricSecurityKey SigningKey(long now) => SigningKeys(now)[0].Key;
 
     /// <summary>
-    /// What a token may be signed with now: the key and, inside the overlap, the one before it; each as its holder may
-    /// have it, behind a foreign prefix.
+    /// The keys with which a token may be signed now: the present one and, during the overlap, the previous one; each
+    /// also with the foreign prefixes that its holder may use.
     /// </summary>
     public IReadOnlyList<SigningKey> SigningKeys(long now)
     {
@@ -136,10 +135,7 @@ internal sealed class KeyEntry
         return [.. state.SigningKeys.Where(k => k.Until is null || k.Until > now)];
     }
 
-    /// <summary>
-    /// Whether a secret of the key, by its digest, is good still: what came in with it, or was signed or minted with
-    /// it.
-    /// </summary>
+    /// <summary>Returns whether a secret of the key, given by its digest, is still valid.</summary>
     public bool StillSigns(byte[] digest, long now)
     {
         var row = Row;
@@ -149,9 +145,7 @@ internal sealed class KeyEntry
             || (row.PreviousUntil > now && CryptographicOperations.FixedTimeEquals(row.PreviousDigest, digest));
     }
 
-    /// <summary>
-    /// When what came in with a secret of the key ends by itself, microseconds; null when it does not.
-    /// </summary>
+    /// <summary>Returns when a secret of the key expires, in microseconds, or null when it does not.</summary>
     public long? ExpiryOf(byte[] digest)
     {
         var row = Row;

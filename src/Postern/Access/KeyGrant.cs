@@ -1,6 +1,9 @@
 namespace Postern.Access;
 
-/// <summary>A key, by one of its secrets: a rotation without an overlap ends what came in with the old one.</summary>
+/// <summary>
+/// A key, presented with one of its secrets. A rotation without an overlap ends everything that came with the old
+/// secret.
+/// </summary>
 /// <param name="entry">The key, alive.</param>
 /// <param name="secret">The digest of the secret that was presented.</param>
 internal sealed class KeyGrant(KeyEntry entry, byte[] secret) : Authority
@@ -13,7 +16,7 @@ internal sealed class KeyGrant(KeyEntry entry, byte[] secret) : Authority
 
     public override ScopeSet Scopes => entry.Scopes;
 
-    /// <summary>The key's own end; of a secret that was rotated away, no later than the overlap's.</summary>
+    /// <summary>The end of the key; for a rotated secret no later than the end of the overlap.</summary>
     public override long? ExpiresAt => entry.ExpiryOf(secret);
 
     public override KeyEntry Key => entry;
@@ -27,7 +30,7 @@ internal sealed class KeyGrant(KeyEntry entry, byte[] secret) : Authority
 
     public override Lineage Lineage => new(entry, secret, [], null);
 
-    /// <summary>The same secret of the key, as a transaction reads its row.</summary>
+    /// <summary>Returns the same grant from a row that a transaction has read.</summary>
     public KeyGrant As(KeyEntry read) => new(read, secret);
 
     public override string? WhyEnded(long now) =>

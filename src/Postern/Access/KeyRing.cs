@@ -3,9 +3,10 @@ using System.Collections.Concurrent;
 namespace Postern.Access;
 
 /// <summary>
-/// The keys that have been seen, in memory. An entry lives on when its row changes: whoever holds it (a stream, a token
-/// signed by it) sees a revocation or narrowed scopes in O(1). It is refreshed by <see cref="AccessWatch"/> on every
-/// change, here before the answer to the call that changed it, elsewhere within a second; nothing is left to expire.
+/// The keys that this node has seen, in memory. An entry stays the same object when its row changes, so whatever uses
+/// it (a stream, a token signed with it) sees a revocation or narrowed scopes in O(1). <see cref="AccessWatch"/>
+/// refreshes it on every change: here before the answer to the change, elsewhere within a second. No entry has to
+/// expire.
 /// </summary>
 internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey master)
 {
@@ -14,8 +15,7 @@ internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey 
     private readonly ConcurrentDictionary<string, KeyEntry> _roots = new(StringComparer.Ordinal);
 
     /// <summary>
-    /// What a presented key opens, or null: uniform, whether the id exists or not, in the answer and in the time it
-    /// takes.
+    /// Returns the grant of a presented key, or null. Answer and time are the same whether or not the id exists.
     /// </summary>
     public async ValueTask<KeyGrant?> VerifyAsync(string presented, long now)
     {
@@ -23,12 +23,13 @@ internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey 
             return null;
         if (_byId.TryGetValue(key.Id, out var entry) && entry.Matches(key.Text, now) is { } grant)
             return grant;
-        // A refusal always costs one look into the store: of an id that is known, too.
+        // A refusal always costs one read from the store, even for a known id.
         return (await FindAsync(key.Id))?.Matches(key.Text, now);
     }
 
     /// <summary>
-    /// Why a presented text opens nothing, for the audit alone, and the key's id where it is one of the key's own.
+    /// Returns why a presented text opens nothing, for the audit only, with the key's id when the text was one of its
+    /// own.
     /// </summary>
     public string WhyRefused(string presented, long now, out string? keyId)
     {
@@ -41,7 +42,7 @@ internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey 
         return why;
     }
 
-    /// <summary>The key of an id in a project, alive; null when there is none.</summary>
+    /// <summary>Returns the key with an id in a project, or null when there is none.</summary>
     public async ValueTask<KeyEntry?> FindAsync(string project, string id)
     {
         if (!_byId.TryGetValue(id, out var entry))
@@ -53,7 +54,7 @@ internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey 
         _fill.FillAsync(() => store.FindAsync(id), row => row is null ? null : Keep(row));
 
     /// <summary>
-    /// The root key of a project, which its tokens are signed with; null when there is no such project.
+    /// Returns the root key of a project, which signs its tokens, or null when there is no such project.
     /// </summary>
     public async ValueTask<KeyEntry?> RootAsync(string project)
     {
@@ -76,7 +77,7 @@ internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey 
         }
     }
 
-    /// <summary>Entries used since the last call, for the lazily written time of last use.</summary>
+    /// <summary>Returns the entries used since the last call, whose time of use must be written.</summary>
     public List<(string Project, string Id, long At)> TakeUsed()
     {
         var used = new List<(string, string, long)>();
@@ -86,7 +87,7 @@ internal sealed class KeyRing(KeyStore store, KnownProjects projects, MasterKey 
         return used;
     }
 
-    /// <summary>From where keys were used since the last call.</summary>
+    /// <summary>Returns the addresses from which keys were used since the last call.</summary>
     public List<(string Project, string Id, string Address, long At)> TakeAddresses() =>
         [
             .. _byId.Values.SelectMany(entry =>

@@ -3,8 +3,8 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// Keys and projects: what an administrator does, over HTTP. The same is done by <c>postern keys</c> and
-/// <c>postern projects</c>.
+/// The routes for keys and projects, for administrators. The commands <c>postern keys</c> and <c>postern projects</c>
+/// do the same.
 /// </summary>
 internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects projects)
 {
@@ -204,7 +204,9 @@ internal sealed class KeyRoutes(KeyAdmin admin, KeyStore store, Projects project
             );
     }
 
-    /// <summary>The key of the path in the caller's project; another project's looks like none.</summary>
+    /// <summary>
+    /// Returns the key of the path in the caller's project. A key of another project looks as if it did not exist.
+    /// </summary>
     private async ValueTask<KeyRow?> FindAsync(HttpContext http, ProjectCaller caller) =>
         RequestPath.Segment(http, 3) is { } id
         && await store.FindAsync(id) is { RevokedAt: null } row

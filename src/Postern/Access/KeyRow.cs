@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Access;
 
-/// <summary>A key's row. Secrets in it are digests and sealed values only.</summary>
+/// <summary>A stored key. Its secrets are digests or sealed values.</summary>
 internal sealed record KeyRow
 {
     [Column("project")]

@@ -5,34 +5,32 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// Keys, revocations and used tokens. Each change takes the next number of <c>access_version</c> in its transaction and
-/// stamps its row with it: a node that reads the number knows what to read again, and cannot miss a change that
-/// committed late.
+/// Stores keys, revocations and used tokens. Each change takes the next number of <c>access_version</c> in its
+/// transaction and writes it into its row. A node that reads the number knows which rows to read again, and cannot miss
+/// a change that commits late.
 /// </summary>
 internal sealed class KeyStore(Database database)
 {
-    /// <summary>Addresses of a key that are kept.</summary>
+    /// <summary>The most addresses of a key that are stored.</summary>
     private const long MaxAddresses = 100;
 
     public static string SealPurpose(string project, string keyId) => $"key:{project}:{keyId}";
 
-    /// <summary>
-    /// The next number of the access version, taken inside the transaction that changes something about access.
-    /// </summary>
+    /// <summary>Takes the next access version, inside the transaction that changes access.</summary>
     public static async ValueTask<long> NextVersionAsync(Tx tx)
     {
         tx.Notify(Topics.Access);
         return await MetaNumbers.NextAsync(tx, MetaNumbers.AccessVersion);
     }
 
-    /// <summary>The access version, and the database's schema beside it.</summary>
+    /// <summary>Returns the access version and the database's schema.</summary>
     public ValueTask<(long Access, long Schema)> VersionsAsync(CancellationToken cancel) =>
         database.ReadAsync(MetaNumbers.VersionsAsync, cancel);
 
     /// <summary>
-    /// The beginning of a change of access: puts those who make one in one order until the transaction ends, and asks
-    /// the caller once more, against its key's row as it is there. Of a change and the revocation of who makes it, one
-    /// comes first, on any number of nodes.
+    /// Begins a change of access. All such changes run one after another until the transaction ends, and the caller is
+    /// checked again by its key's row. So of a change and the revocation of its author, one comes first, on any number
+    /// of nodes.
     /// </summary>
     /// <param name="by">Null: the command line, or the server itself.</param>
     /// <exception cref="AuthorityEndedException">The key is no longer good for what it was let in for.</exception>
@@ -61,7 +59,7 @@ internal sealed class KeyStore(Database database)
             )
         );
 
-    /// <summary>The keys that changed after a version, however many, a page at a time.</summary>
+    /// <summary>Returns the keys that changed after a version, page by page.</summary>
     public IAsyncEnumerable<List<KeyRow>> ChangedSinceAsync(long version) =>
         AccessPages.ReadAsync(
             version,
@@ -79,7 +77,7 @@ internal sealed class KeyStore(Database database)
             row => row.Changed
         );
 
-    /// <summary>The revocations after a version, however many, a page at a time.</summary>
+    /// <summary>Returns the revocations after a version, page by page.</summary>
     /// <param name="now">What has run out by itself is left out. Microseconds.</param>
     public IAsyncEnumerable<List<RevocationRow>> RevocationsSinceAsync(long version, long now) =>
         AccessPages.ReadAsync(
@@ -123,7 +121,7 @@ internal sealed class KeyStore(Database database)
             )
         );
 
-    /// <summary>Keys whose ids begin with a text, also those that have ended.</summary>
+    /// <summary>Returns keys whose ids begin with a text, including ended ones.</summary>
     public ValueTask<List<KeyRow>> BeginningWithAsync(string project, string text, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -150,7 +148,7 @@ internal sealed class KeyStore(Database database)
     }
 
     /// <summary>
-    /// The key takes a new secret; the old one stays valid until a time. Answers null when there is no such live key.
+    /// Gives the key a new secret; the old one stays valid until a time. Returns false when there is no such live key.
     /// </summary>
     public static async ValueTask<bool> RotateAsync(
         Tx tx,
@@ -215,12 +213,14 @@ internal sealed class KeyStore(Database database)
             ) == 1;
     }
 
-    /// <summary>Minute precision, written lazily and only forwards: no sign of a key's use rests on it.</summary>
+    /// <summary>
+    /// Has the precision of a minute, is written late, and only increases. It must not be used as a proof of use.
+    /// </summary>
     public Task<int> MarkUsedAsync(IReadOnlyCollection<(string Project, string Id, long At)> used) =>
         database.WriteAsync(async tx =>
         {
             var written = 0;
-            // In one order, so that two nodes that do it at once do not wait for one another.
+            // Always in the same order, so that two nodes do not wait for each other.
             foreach (var (project, id, at) in used.OrderBy(u => (u.Project, u.Id)))
                 written += await tx.ExecuteAsync(
                     """
@@ -235,14 +235,14 @@ internal sealed class KeyStore(Database database)
             return written;
         });
 
-    /// <summary>From where keys were used; the last hundred addresses of each are kept.</summary>
+    /// <summary>Stores the addresses of uses; the last hundred of each key are kept.</summary>
     public Task<int> MarkAddressesAsync(
         IReadOnlyCollection<(string Project, string Id, string Address, long At)> used
     ) =>
         database.WriteAsync(async tx =>
         {
             var written = 0;
-            // In one order, so that two nodes that do it at once do not wait for one another.
+            // Always in the same order, so that two nodes do not wait for each other.
             foreach (var (project, id, address, at) in used.OrderBy(u => (u.Project, u.Id, u.Address)))
                 written += await tx.ExecuteAsync(
                     """
@@ -270,7 +270,7 @@ internal sealed class KeyStore(Database database)
             return written;
         });
 
-    /// <summary>From where a key was used, the last first.</summary>
+    /// <summary>Returns the addresses of a key's uses, the last first.</summary>
     public ValueTask<List<(string Address, long FirstAt, long LastAt)>> AddressesAsync(string project, string id) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -288,8 +288,8 @@ internal sealed class KeyStore(Database database)
         );
 
     /// <summary>
-    /// Kept until the tokens that it ends would have ended by themselves. A later rule for a subject widens the
-    /// earlier.
+    /// Kept until the tokens that it ends would have expired. A later rule for the same subject extends the earlier
+    /// one.
     /// </summary>
     public static async ValueTask RevokeTokensAsync(Tx tx, RevocationRow rule)
     {
@@ -312,7 +312,7 @@ internal sealed class KeyStore(Database database)
         );
     }
 
-    /// <summary>True for the first use alone, on whatever node.</summary>
+    /// <summary>Returns true only for the first use, on any node.</summary>
     public Task<bool> UseOnceAsync(string project, string digest, long until) =>
         database.WriteAsync(async tx =>
             await tx.ExecuteAsync(

@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace Postern.Access;
 
 /// <summary>
-/// The ids of all projects, in memory: kept by <see cref="AccessWatch"/>, which reads every root key at the start and
-/// hears of each new one. Whoever names a project that is not there costs no look into the store.
+/// The ids of all projects, in memory. <see cref="AccessWatch"/> reads every root key at the start and every new one
+/// later. A request for an unknown project costs no read from the store.
 /// </summary>
 internal sealed class KnownProjects
 {

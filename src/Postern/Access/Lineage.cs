@@ -1,8 +1,6 @@
 namespace Postern.Access;
 
-/// <summary>
-/// What a derived token inherits: the key that minted the first of its line, and every token between.
-/// </summary>
+/// <summary>What a derived token inherits: the key at the beginning of its line, and every token between.</summary>
 /// <param name="Key">The key behind it; the root key for a token that a client signed by itself.</param>
 /// <param name="KeySecret">
 /// The digest of the key's secret that was used, so that a rotation ends what the old secret made. Null where nobody

@@ -1,9 +1,8 @@
 namespace Postern.Access;
 
 /// <summary>
-/// What is kept of the authority of who started a job, which goes on when the request is over. It is a key's, or that
-/// of a person without one, who is signed in to the console. <see cref="Mandates"/> makes the authority of it that it
-/// is now.
+/// The stored authority of the caller who started a job, for use after the request. It belongs to a key, or to a person
+/// without a key who is signed in to the console. <see cref="Mandates"/> returns the present authority for it.
 /// </summary>
 /// <param name="Credential">The kind of credential, for the audit and the timelines.</param>
 /// <param name="Actor">Who, as it may be kept and logged.</param>
@@ -20,6 +19,6 @@ internal sealed record Mandate(string Credential, string Actor)
     /// <summary>The session of the console; null for a key.</summary>
     public string? Session { get; init; }
 
-    /// <summary>What the person could do then: he never can do more later.</summary>
+    /// <summary>The scopes that the person had then. Later the person can have less, but never more.</summary>
     public IReadOnlyList<string> Scopes { get; init; } = [];
 }

@@ -3,14 +3,14 @@ using Postern.Storage;
 
 namespace Postern.Access;
 
-/// <summary>Finds the authority behind a <see cref="Mandate"/>, as it is now.</summary>
+/// <summary>Returns the present authority for a <see cref="Mandate"/>.</summary>
 internal sealed class Mandates(AccessInMemory kept, Database database, PosternOptions options)
 {
     private readonly OperatorRoles _roles = new(options);
 
     /// <summary>
-    /// Returns the authority; null when there is none any more. Whether it has ended, and what it allows, is asked of
-    /// it.
+    /// Returns the authority, or null when there is none any more. The caller asks it whether it has ended and what it
+    /// allows.
     /// </summary>
     public async ValueTask<Authority?> FindAsync(string project, Mandate mandate)
     {
@@ -28,7 +28,7 @@ internal sealed class Mandates(AccessInMemory kept, Database database, PosternOp
         );
         if (found is not var (until, names))
             return null;
-        // Whose role was narrowed meanwhile can do less.
+        // A person whose role was narrowed since can do less.
         var now = names is null
             ? _roles.Of(identity) ?? ScopeSet.Parse(["operator.read"])
             : _roles.OfNames(names.Split('\n'));

@@ -4,10 +4,9 @@ using System.Text;
 namespace Postern.Access;
 
 /// <summary>
-/// What secrets that must be read again are sealed with (AES-256-GCM): root keys, which sign tokens, and the signing
-/// secrets of agents, endpoints and callbacks. It comes from <c>POSTERN_MASTER_KEY</c>, else from the file
-/// <c>master.key</c> (mode 0600) beside the embedded database. A sealed value is bound to what it belongs to: moved to
-/// another row it does not open.
+/// Seals secrets that must be read again (AES-256-GCM): root keys, which sign tokens, and the signing secrets of
+/// agents, endpoints and callbacks. It comes from <c>POSTERN_MASTER_KEY</c>, else from the file <c>master.key</c> (mode
+/// 0600) beside the embedded database. A sealed value is bound to its owner: moved to another row it does not open.
 /// </summary>
 internal sealed class MasterKey
 {
@@ -22,24 +21,33 @@ internal sealed class MasterKey
     }
 
     /// <summary>
-    /// Kept in the database, so that a wrong master key is told at start and not when the first secret fails to open.
+    /// Stored in the database, so that a wrong master key is reported at the start and not when the first secret fails
+    /// to open.
     /// </summary>
     public byte[] Fingerprint { get; }
 
-    /// <summary>Made of a text that is too short: only a database that is sealed with it already is served.</summary>
+    /// <summary>
+    /// Whether its text was too short. It is accepted only for a database that is already sealed with it.
+    /// </summary>
     public bool IsWeak { get; }
 
-    /// <summary>Characters of a key that cannot be guessed; the file that is made here has 44.</summary>
+    /// <summary>
+    /// The least length of a key that cannot be guessed; the file that is made here has 44 characters.
+    /// </summary>
     public const int LeastCharacters = 32;
 
-    /// <summary>Returns whether a text is too short to be one, or a file that was cut off.</summary>
+    /// <summary>Returns whether a text is too short, or comes from a file that was cut off.</summary>
     public static bool IsTooShort(string text) => text.Trim().Length < LeastCharacters;
 
-    /// <summary>From a text of at least 32 characters (any text: it is stretched to 256 bits by SHA-256).</summary>
+    /// <summary>
+    /// Makes a master key from a text of at least 32 characters. SHA-256 turns any text into 256 bits.
+    /// </summary>
     public static MasterKey FromText(string text) =>
         new(SHA256.HashData(Encoding.UTF8.GetBytes(text.Trim())), IsTooShort(text));
 
-    /// <summary>Reads the file, or makes it with a random key, mode 0600, on disk before it is used.</summary>
+    /// <summary>
+    /// Reads the file, or makes it with a random key, mode 0600, and flushes it to disk before it is used.
+    /// </summary>
     public static MasterKey FromFile(string file)
     {
         if (!File.Exists(file))
@@ -60,7 +68,7 @@ internal sealed class MasterKey
     }
 
     /// <summary>
-    /// A digest that is of no use without this key: for secrets that are looked up and never read again.
+    /// Returns a digest that is useless without this key, for secrets that are looked up and never read again.
     /// </summary>
     public byte[] DigestOf(string secret, string purpose) =>
         HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes(purpose + "\0" + secret));
@@ -70,7 +78,7 @@ internal sealed class MasterKey
         var plain = Encoding.UTF8.GetBytes(secret);
         var result = new byte[NonceSize + TagSize + plain.Length];
         RandomNumberGenerator.Fill(result.AsSpan(0, NonceSize));
-        // One cipher a call: an instance is not safe for two threads.
+        // One cipher object for each call, because it is not thread-safe.
         using var aes = new AesGcm(_key, TagSize);
         aes.Encrypt(
             result.AsSpan(0, NonceSize),

@@ -3,14 +3,15 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// Whoever is handed a credential must be allowed to have it: making a key, rotating it and minting a token all ask
-/// here. Scopes and expiry lie within the caller's own; and no right that is only implied makes a credential that
-/// decides approvals (<c>write:approvals</c>): that takes a caller that has it by name, or the command line.
+/// Checks that a caller may have the credential that it asks for: making a key, rotating it and minting a token all use
+/// these checks. Scopes and expiry must lie within the caller's own. A credential that decides approvals
+/// (<c>write:approvals</c>) needs a caller that has this scope by name, or the command line; an implied right is not
+/// enough.
 /// </summary>
 internal static class Minting
 {
     /// <summary>
-    /// Why a caller may not hand out these scopes, as a refusal that names those that are denied; or null.
+    /// Returns why a caller may not pass on these scopes, as a refusal that names the denied ones; or null.
     /// </summary>
     public static Refusal? Refuse(ProjectCaller caller, IReadOnlyList<string> scopes)
     {
@@ -28,7 +29,9 @@ internal static class Minting
             );
     }
 
-    /// <summary>The same for a key without scopes, which has all rights but those that take a name.</summary>
+    /// <summary>
+    /// The same for a key without scopes, which has all rights except those that must be given by name.
+    /// </summary>
     private static Refusal? RefuseEverything(ProjectCaller caller) =>
         caller.Authority.Allows(RequiredScope.FullAdmin)
             ? null
@@ -45,8 +48,8 @@ internal static class Minting
             : null;
 
     /// <summary>
-    /// Why a caller may not rotate a key, or null: a rotation hands the key out. With a secret that is being rotated
-    /// away a key does not rotate itself: that would lengthen it beyond the overlap.
+    /// Returns why a caller may not rotate a key, or null. A rotation passes on the key. A secret that is being rotated
+    /// away may not rotate its key, because its life would become longer than the overlap.
     /// </summary>
     public static Refusal? RefuseRotation(ProjectCaller caller, KeyRow row)
     {
@@ -61,8 +64,9 @@ internal static class Minting
     }
 
     /// <summary>
-    /// Why a caller may not change a key so, or null. A key that ends may shorten a life, its own too, and narrow any;
-    /// it lengthens none beyond its own end, and gives no right to what lives longer than it does.
+    /// Returns why a caller may not change a key in this way, or null. A key that expires may shorten a life, even its
+    /// own, and narrow any key. It may not extend a life beyond its own end, nor give rights to a key that lives
+    /// longer.
     /// </summary>
     public static Refusal? RefuseChange(ProjectCaller caller, KeyRow row, KeyChange change)
     {
@@ -75,11 +79,11 @@ internal static class Minting
             : null;
     }
 
-    /// <summary>Returns why a caller may not give a key these scopes; none stand for all rights.</summary>
+    /// <summary>Returns why a caller may not give a key these scopes. No scopes means all rights.</summary>
     public static Refusal? RefuseScopes(ProjectCaller caller, IReadOnlyList<string> scopes) =>
         scopes.Count == 0 ? RefuseEverything(caller) : Refuse(caller, scopes);
 
-    /// <summary>Returns whether a key's new scopes give nothing that its old ones did not give, by name too.</summary>
+    /// <summary>Returns whether a key's new scopes give nothing new, by name or otherwise.</summary>
     private static bool IsWithin(IReadOnlyList<string> scopes, IReadOnlyList<string> old)
     {
         if (scopes.Count == 0 || old.Count == 0)
@@ -93,12 +97,12 @@ internal static class Minting
             );
     }
 
-    /// <summary>Returns why a caller may not hand out a scope, or null.</summary>
+    /// <summary>Returns why a caller may not pass on a scope, or null.</summary>
     public static DenialOf? WhyNot(ProjectCaller caller, Scope scope)
     {
         if (!caller.Scopes.MayMint(scope))
             return DenialOf.Width;
-        // By the caller, which remembers it: it is asked again in the transaction.
+        // Asked through the caller, which remembers the question: it is repeated inside the transaction.
         return
             scope.DecidesApprovals
             && !caller.Allows(new RequiredScope("write", "approvals", scope.Id, How: Given.ByName))

@@ -6,9 +6,9 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// The OpenAPI document, made from the doors: the same declarations that enforce. The schemas are those of the records
-/// that the doors name (<see cref="Schemas"/>). Every operation has two answers that no door has to name: 429 of the
-/// server's limits, which come as problem details everywhere, and any other refusal in the shape of its family.
+/// The OpenAPI document, made from the door declarations that also enforce. The schemas are those of the records that
+/// the doors name (<see cref="Schemas"/>). Every operation has two answers that no door declares: 429 of the server's
+/// limits, always problem details, and any other refusal in the error format of the door.
 /// </summary>
 internal sealed class OpenApiDocument
 {
@@ -77,7 +77,9 @@ internal sealed class OpenApiDocument
         [503] = "The server cannot do it now.",
     };
 
-    /// <summary>The document as it is served, and as the golden file holds it: paths and schemas by name.</summary>
+    /// <summary>
+    /// Returns the document as it is served and as the golden file contains it, with paths and schemas sorted by name.
+    /// </summary>
     public static byte[] Render(IEnumerable<Door> doors)
     {
         var document = new OpenApiDocument().Make([.. doors.Where(d => !d.Hidden)]);
@@ -96,7 +98,8 @@ internal sealed class OpenApiDocument
 
     private JsonObject Make(List<Door> doors)
     {
-        // Requests first: a record that answers hold too is as requests hold it, and what is nullable may be left out.
+        // Requests first: a record that is used in requests and answers gets its request form, in which nullable
+        // members are optional.
         foreach (var door in doors.Where(d => d.Request is not null))
             RequestOf(door);
         var paths = new JsonObject();
@@ -183,7 +186,7 @@ internal sealed class OpenApiDocument
         return responses;
     }
 
-    /// <summary>A refusal in the words of the door's family; of the server's limits also as problem details.</summary>
+    /// <summary>A refusal in the door's error format; for the server's limits also as problem details.</summary>
     /// <param name="door">The door.</param>
     /// <param name="status">0: any that is not named.</param>
     private JsonObject Refusal(Door door, int status)
@@ -253,7 +256,7 @@ internal sealed class OpenApiDocument
         };
         if (required)
             parameter["required"] = true;
-        // A list is one text with commas.
+        // A list is one text, separated by commas.
         if (schema["type"]?.ToString() == "array")
             (parameter["style"], parameter["explode"]) = ("form", false);
         parameter["schema"] = schema;
@@ -262,7 +265,7 @@ internal sealed class OpenApiDocument
 
     private const string AKey = "A project's key, pst_…";
 
-    /// <summary>The schemes of each kind of credential, as the document names and describes them.</summary>
+    /// <summary>The security schemes of each kind of credential, with the document's names and descriptions.</summary>
     private static readonly (Credentials Kinds, string Name, Func<JsonObject> Describe)[] Schemes =
     [
         (Credentials.Key | Credentials.PersonalKey, "key", () => Bearer(AKey)),
@@ -342,7 +345,7 @@ internal sealed class OpenApiDocument
         return scheme;
     }
 
-    /// <summary>The schemes by which a door opens; null stands for none at all.</summary>
+    /// <summary>The schemes that open a door; null stands for none.</summary>
     private static IEnumerable<string?> SchemesOf(Credentials opens)
     {
         foreach (var (kinds, scheme, _) in Schemes)
@@ -358,7 +361,7 @@ internal sealed class OpenApiDocument
         return door.Method.ToLowerInvariant() + string.Concat(parts.Select(s => char.ToUpperInvariant(s[0]) + s[1..]));
     }
 
-    /// <summary>The first that stands in a path says the door's tag.</summary>
+    /// <summary>The first of these words in a path is the door's tag.</summary>
     private static readonly (string Part, string Tag)[] TagsOfPaths =
     [
         ("approval", "Approvals"),

@@ -1,6 +1,6 @@
 namespace Postern.Access;
 
-/// <summary>The answer to whether a door opens to a credential, with the reason when it does not.</summary>
+/// <summary>Whether a door opens to a credential, with the reason when it does not.</summary>
 /// <param name="Word">
 /// <c>opens</c>, <c>some</c> (for some things), <c>asks</c> (of the thing itself) or <c>closed</c>.
 /// </param>

@@ -3,15 +3,15 @@ using System.Text.RegularExpressions;
 namespace Postern.Access;
 
 /// <summary>
-/// Who may open what: a credential against the rows of the door table, by the words and scopes that the doors
-/// themselves declare. Nothing is asked of a door.
+/// Compares a credential with the rows of the door table, by the texts and scopes that the doors declare. No door is
+/// called.
 /// </summary>
 /// <param name="held">The kinds of credential that its holder can present.</param>
 /// <param name="scopes">What it may do.</param>
 /// <param name="isFirstRoot">It is the root key of the project <c>default</c>.</param>
 internal sealed partial class Openings(Credentials held, ScopeSet scopes, bool isFirstRoot)
 {
-    /// <summary>What the holder of a key can present.</summary>
+    /// <summary>The kinds of credential that the holder of a key can present.</summary>
     public static Credentials OfKey(string kind) =>
         Credentials.Key
         | Credentials.Operator
@@ -19,7 +19,7 @@ internal sealed partial class Openings(Credentials held, ScopeSet scopes, bool i
         | Credentials.Console
         | (kind == "pat" ? Credentials.PersonalKey : 0);
 
-    /// <summary>What a person can present whom a trusted proxy names.</summary>
+    /// <summary>The kinds of credential that a person named by a trusted proxy can present.</summary>
     public const Credentials OfProxy = Credentials.Operator | Credentials.Console;
 
     public Opening Of(Door door)
@@ -52,7 +52,9 @@ internal sealed partial class Openings(Credentials held, ScopeSet scopes, bool i
         : words.EndsWith("granted explicitly", StringComparison.Ordinal) ? Given.Explicitly
         : Given.Anyhow;
 
-    /// <summary>What one scope of the words opens; one of a thing that the path names opens for some things.</summary>
+    /// <summary>
+    /// Decides for one scope of the text. A scope on the thing that the path names opens the door for some things.
+    /// </summary>
     private Opening OfScope(Match scope, string words, Given how)
     {
         var (action, type) = (scope.Groups["action"].Value, scope.Groups["type"].Value);

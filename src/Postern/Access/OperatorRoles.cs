@@ -3,14 +3,14 @@ using Postern.Settings;
 namespace Postern.Access;
 
 /// <summary>
-/// What people may do whom somebody else vouches for, by their name: <c>Postern:Operators:Roles</c>. A name that begins
-/// with <c>group:</c> stands for a group: nobody is called so, whatever his provider says.
+/// The roles of people for whom a proxy or provider vouches, by their name: <c>Postern:Operators:Roles</c>. A name that
+/// begins with <c>group:</c> stands for a group; no person can have such a name.
 /// </summary>
 internal sealed class OperatorRoles(PosternOptions options)
 {
     private const string Group = "group:";
 
-    /// <summary>Roles of one person that are looked at.</summary>
+    /// <summary>The most roles of one person that are read.</summary>
     private const int Most = 200;
 
     private readonly Dictionary<string, string[]> _scopes = options.Operators.Roles.ToDictionary(
@@ -19,13 +19,13 @@ internal sealed class OperatorRoles(PosternOptions options)
         StringComparer.Ordinal
     );
 
-    /// <summary>The scopes of a person by his own name; null when it has no role.</summary>
+    /// <summary>Returns the scopes of a person by the person's own name, or null when it has no role.</summary>
     public ScopeSet? Of(string identity) =>
         !identity.StartsWith(Group, StringComparison.Ordinal) && _scopes.TryGetValue(identity, out var scopes)
             ? ScopeSet.Parse(scopes)
             : null;
 
-    /// <summary>The names of the roles that a person has, by his own name and those of his groups.</summary>
+    /// <summary>Returns the names of a person's roles, by the own name and those of the groups.</summary>
     public IReadOnlyList<string> NamesOf(string identity, IEnumerable<string> groups) =>
         [
             .. groups
@@ -37,7 +37,9 @@ internal sealed class OperatorRoles(PosternOptions options)
                 .Take(Most),
         ];
 
-    /// <summary>What roles allow together, as the settings are now; null when none of them is left.</summary>
+    /// <summary>
+    /// Returns what roles allow together, by the present settings, or null when none of them exists any more.
+    /// </summary>
     public ScopeSet? OfNames(IEnumerable<string> names)
     {
         var known = names.Where(_scopes.ContainsKey).ToList();

@@ -2,10 +2,12 @@ using Postern.Http;
 
 namespace Postern.Access;
 
-/// <summary>Answers every method that a path has no door for: before any credential, as HTTP orders it.</summary>
+/// <summary>
+/// Answers every method for which a path has no door, before any credential is read, as HTTP requires.
+/// </summary>
 internal sealed class OtherMethods(string allow, string? relayedAs)
 {
-    /// <summary>The class of relayed doors of which a door of this path is; null when none is.</summary>
+    /// <summary>The class of relayed doors that this path belongs to, or null.</summary>
     public string? RelayedAs => relayedAs;
 
     public Task AnswerAsync(HttpContext http, ErrorFormat family)

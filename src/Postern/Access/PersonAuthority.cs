@@ -1,6 +1,8 @@
 namespace Postern.Access;
 
-/// <summary>A person without a key who started a job from the console, as long as his session there lasts.</summary>
+/// <summary>
+/// The authority of a person without a key who started a job from the console, while the session lasts.
+/// </summary>
 /// <param name="identity">As the proxy or the identity provider named him.</param>
 /// <param name="scopes">What he may do.</param>
 /// <param name="until">When the session ends at the latest, microseconds.</param>

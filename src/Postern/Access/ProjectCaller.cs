@@ -4,14 +4,13 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// Who came through a door that belongs to a project: what the credential proves, and no more. It remembers what it was
-/// let in for, so that the same can be asked again whenever time has passed (<see cref="EnsureStillAllowed"/>): after a
-/// body has been read, at each wake of a wait, before each batch of a long operation, and before each frame of a
-/// stream.
+/// The caller of a door that belongs to a project: what its credential proves, and no more. It remembers which rights
+/// it has used, so that they can be checked again later (<see cref="EnsureStillAllowed"/>): after a body was read, at
+/// each wake of a wait, before each batch of a long operation, and before each frame of a stream.
 /// </summary>
 internal sealed class ProjectCaller(string project, Authority authority, Database database) : RequestCaller
 {
-    /// <summary>What it has been let in for. Most requests ask for one thing.</summary>
+    /// <summary>The rights that it has used. Most requests use one.</summary>
     private RequiredScope? _first;
     private List<RequiredScope>? _others;
     private RequiredScope? _denied;
@@ -22,7 +21,7 @@ internal sealed class ProjectCaller(string project, Authority authority, Databas
 
     public ScopeSet Scopes => Authority.Scopes;
 
-    /// <summary>Set once a scope has been asked for: a handler that never asks is a fault, not an open door.</summary>
+    /// <summary>Set when a scope was checked. A handler that never checks is a fault, not an open door.</summary>
     public bool ScopeWasChecked { get; private set; }
 
     public bool Allows(RequiredScope need)
@@ -40,20 +39,17 @@ internal sealed class ProjectCaller(string project, Authority authority, Databas
         return true;
     }
 
-    /// <summary>What it asked for and may not, when nothing that it asked for was allowed; else null.</summary>
+    /// <summary>The refused scope, when nothing that was asked was allowed; else null.</summary>
     public RequiredScope? Denied => _first is null ? _denied : null;
 
     public bool Allows(string action, string type, string? id = null, string? otherId = null) =>
         Allows(new RequiredScope(action, type, id, otherId));
 
-    /// <summary>
-    /// For a handler whose rule is not a scope (a row that does not exist, the kind of key): says that it decided.
-    /// </summary>
+    /// <summary>Records a decision of a handler whose rule is not a scope (a missing row, the kind of key).</summary>
     public void DecidedByHandler() => ScopeWasChecked = true;
 
     /// <summary>
-    /// Why a stream under this caller must end now, or null: revoked, expired, or no longer allowed what it was let in
-    /// for or reads.
+    /// Returns why a stream of this caller must end now, or null: revoked, expired, or without the right that it uses.
     /// </summary>
     public string? WhyStopped(RequiredScope need) =>
         WhyStopped() ?? (_first == need || Authority.Allows(need) ? null : StreamEnd.Forbidden);

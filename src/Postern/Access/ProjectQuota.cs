@@ -4,14 +4,14 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// How many of a thing a project may have. The project's row orders those who would be one too many at once, so the
-/// count is the count that the insert is made under.
+/// A limit on the things of one kind in a project. The count and the insert happen under the lock of the project's row,
+/// so that two requests together cannot exceed the limit.
 /// </summary>
 internal static class ProjectQuota
 {
     /// <summary>
-    /// Puts those who change one project's settings in one order, until the transaction ends. It comes before every
-    /// other row.
+    /// Locks the project's row until the transaction ends, before every other row. Changes of one project's settings
+    /// then run one after another.
     /// </summary>
     public static async ValueTask LockAsync(Tx tx, string project) =>
         await tx.FirstAsync($"SELECT id FROM project WHERE id = $1{tx.ForUpdate}", r => r.GetString(0), project);

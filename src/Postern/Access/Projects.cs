@@ -3,18 +3,18 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// The tenants. A project is created with its root key, and with what the seed gives it, in one transaction.
+/// The projects (tenants). A project is created in one transaction with its root key and its initial content.
 /// </summary>
 internal sealed class Projects(Database database, KnownProjects known, MasterKey master, ProjectSeed seed)
 {
-    /// <summary>The project of the first start; its root key may create others.</summary>
+    /// <summary>The project that the first start creates; its root key may create others.</summary>
     public const string Default = "default";
 
     private string? _default;
 
     public async ValueTask<string?> DefaultAsync() => _default ??= (await FindAsync(Default))?.Id;
 
-    /// <summary>Makes the caller who comes into a project with an authority.</summary>
+    /// <summary>Makes the caller for a project and an authority.</summary>
     public ProjectCaller Caller(string project, Authority authority) => new(project, authority, database);
 
     public ValueTask<Project?> FindAsync(string nameOrId) =>
@@ -26,7 +26,7 @@ internal sealed class Projects(Database database, KnownProjects known, MasterKey
             )
         );
 
-    /// <summary>The name of a project that there is; its id when it has gone.</summary>
+    /// <summary>Returns the name of a project, or its id when it is gone.</summary>
     public async ValueTask<string> NameAsync(string project) => (await FindAsync(project))?.Name ?? project;
 
     public ValueTask<List<Project>> ListAsync(long beforeAt, string beforeId, int limit) =>
@@ -46,7 +46,8 @@ internal sealed class Projects(Database database, KnownProjects known, MasterKey
         );
 
     /// <summary>
-    /// The new project and its root key, or null when the name is taken. Of nodes that create it at once, one does.
+    /// Creates a project with its root key. Returns null when the name is taken. When several nodes create it together,
+    /// one succeeds.
     /// </summary>
     /// <param name="by">The caller that makes it; null for the command line and the first start.</param>
     public async Task<(Project Project, ApiKey RootKey)?> CreateAsync(

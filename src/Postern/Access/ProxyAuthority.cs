@@ -1,8 +1,8 @@
 namespace Postern.Access;
 
 /// <summary>
-/// An identity that a trusted proxy vouches for with each request, or that an identity provider vouched for when its
-/// session began. Its scopes are settings: they live as long as the process.
+/// An identity for which a trusted proxy vouches with each request, or for which an identity provider vouched when the
+/// session began. Its scopes are settings, so they do not change while the process lives.
 /// </summary>
 internal sealed class ProxyAuthority(string identity, ScopeSet scopes) : Authority
 {

@@ -5,13 +5,13 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// How fast callers may go. A token's own bucket comes first, and its project pays only for what that lets pass: the
-/// narrowest token, in a visitor's browser, spends nobody else's budget. Callbacks and signed doors have a bucket of
-/// their own in each project, which no other traffic spends.
+/// Limits the rate of callers. A token's own bucket comes first, and its project pays only for requests that pass it.
+/// So a token in a visitor's browser cannot use up the project's budget. Callbacks and signed doors have a separate
+/// bucket in each project.
 /// </summary>
 internal sealed class Rates(TokenBuckets buckets, Database database, PosternOptions options)
 {
-    /// <summary>Null: it may pass. The limit that is nearest stands in the answer's headers.</summary>
+    /// <summary>Returns null when the request may pass. The headers of the answer show the nearest limit.</summary>
     public Refusal? OfCaller(HttpContext http, ProjectCaller caller)
     {
         if (caller.Authority.Credential is "callback_secret" or "callback_token")
@@ -25,7 +25,7 @@ internal sealed class Rates(TokenBuckets buckets, Database database, PosternOpti
         return Slower(http, own.Limit > 0 && project.Allowed ? own : project);
     }
 
-    /// <summary>For callbacks and for doors whose handler has verified a signature.</summary>
+    /// <summary>For callbacks, and for doors whose handler has verified a signature.</summary>
     public Refusal? OfCallback(HttpContext http, string project) =>
         Slower(
             http,

@@ -1,23 +1,23 @@
 namespace Postern.Access;
 
 /// <summary>
-/// Refusals that are counted: what is the same from one address within a minute is one row. Rows whose answers look
-/// alike are a group: its requests are all given the id of its first row, so that an id tells no more than the answer
-/// does, and the group ends as a whole. A row stays here until it is written, however long the database is away.
-/// Whoever calls has a clock of his own; every member may be called from any thread.
+/// Counts refusals: equal ones from one address within a minute become one row. Rows whose answers look alike form a
+/// group. All requests of a group get the id of its first row, so that an id reveals no more than the answer does, and
+/// the group ends as a whole. A row stays here until it is written, however long the database cannot be reached.
+/// Callers pass the time. All members are thread-safe.
 /// </summary>
 internal sealed class RefusalCounts
 {
-    /// <summary>Rows of a minute; the rest of that minute share one a project and action.</summary>
+    /// <summary>The most rows of a minute. Further refusals share one row for each project and action.</summary>
     public const int MaxDistinct = 2_000;
 
-    /// <summary>Rows that one transaction writes.</summary>
+    /// <summary>The most rows that one transaction writes.</summary>
     private const int MaxBatch = 500;
     private const long Minute = 60_000_000;
     private readonly Lock _gate = new();
     private readonly Dictionary<AuditRow, Group> _groups = [];
 
-    /// <summary>Groups whose minute is over, and in whose place another has begun.</summary>
+    /// <summary>Groups whose minute is over and that a newer group has replaced.</summary>
     private readonly List<Group> _over = [];
     private int _rows;
 
@@ -57,8 +57,8 @@ internal sealed class RefusalCounts
     }
 
     /// <summary>
-    /// What is to be written: rows that are not yet, and what was counted into those whose minute is over. Groups whose
-    /// minute is over, and of which all is written, are forgotten.
+    /// Returns what must be written: new rows, and the counts of rows whose minute is over. Fully written groups whose
+    /// minute is over are forgotten.
     /// </summary>
     /// <param name="now">Microseconds.</param>
     /// <param name="all">Minutes end now.</param>
@@ -75,7 +75,7 @@ internal sealed class RefusalCounts
         return due;
     }
 
-    /// <summary>They are written.</summary>
+    /// <summary>Records that rows were written.</summary>
     public void Written(IReadOnlyList<(CountedRefusal Refusal, long Times)> done)
     {
         lock (_gate)
@@ -85,7 +85,7 @@ internal sealed class RefusalCounts
         }
     }
 
-    /// <summary>Returns whether nothing of the group is left to be written or counted.</summary>
+    /// <summary>Returns whether nothing of the group remains to be written or counted.</summary>
     private bool TakeOf(Group group, bool isOver, List<(CountedRefusal, long)> due)
     {
         if (isOver && group.Rows.Values.All(c => c.Written == c.Times))

@@ -2,7 +2,7 @@ using Postern.Storage;
 
 namespace Postern.Access;
 
-/// <summary>Under which measure a refusal is counted, by what the audit says of it.</summary>
+/// <summary>Chooses the measure under which a refusal is counted, by its audit row.</summary>
 internal static class RefusalTally
 {
     public static Measure Of(AuditRow refusal) =>

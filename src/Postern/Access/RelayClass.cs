@@ -1,8 +1,8 @@
 namespace Postern.Access;
 
 /// <summary>
-/// The classes of doors that a relay may hand requests on to. There are no others, and a door of none is never reached
-/// through a relay, whatever the request carries.
+/// The classes of doors that a relay may pass requests to. A door without a class is never reached through a relay,
+/// whatever the request contains.
 /// </summary>
 internal static class RelayClass
 {

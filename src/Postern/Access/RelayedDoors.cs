@@ -4,8 +4,8 @@ using Postern.Settings;
 namespace Postern.Access;
 
 /// <summary>
-/// What a request may reach that a relay has handed on: the doors of the classes that are relayed, and nothing else,
-/// whatever it carries. It carries no secret that whoever runs the relay could use again.
+/// Decides what a relayed request may reach: only doors of the relayed classes, whatever the request contains. It may
+/// not contain a secret that the relay's operator could use again.
 /// </summary>
 internal static class RelayedDoors
 {
@@ -17,7 +17,9 @@ internal static class RelayedDoors
         CredentialReader.CallbackTokenHeader,
     ];
 
-    /// <summary>Returns true for a request that came by itself, and for one that a relay may hand on here.</summary>
+    /// <summary>
+    /// Returns true for a request that did not come through a relay, and for one that a relay may pass to this door.
+    /// </summary>
     public static bool MayReach(HttpContext http, RelayOptions options)
     {
         if (Arrival.Of(http) is null)
@@ -27,7 +29,7 @@ internal static class RelayedDoors
         return relayClass is not null && options.Doors.Contains(relayClass, StringComparer.Ordinal);
     }
 
-    /// <summary>Returns why what a relayed request carries is not looked at; null when it is.</summary>
+    /// <summary>Returns why a relayed request is refused because of what it carries, or null.</summary>
     public static Refusal? WhyNot(HttpContext http)
     {
         if (Arrival.Of(http) is null)

@@ -7,13 +7,14 @@ internal enum RepeatBy
     SignedId,
 
     /// <summary>
-    /// The event's id in the signed body, which stays when a retry is signed anew; else the message with its instant.
+    /// The id of the event in the signed body, which stays the same when a retry is signed again; else the message with
+    /// its instant.
     /// </summary>
     EventId,
 
     /// <summary>Everything that is signed: the message with its instant, or the body.</summary>
     Message,
 
-    /// <summary>What the provider calls the delivery: nothing is signed.</summary>
+    /// <summary>The provider's name of the delivery; nothing is signed.</summary>
     Delivery,
 }

@@ -1,7 +1,8 @@
 namespace Postern.Access;
 
 /// <summary>
-/// What a route asks for: an action on a type, on one thing of it (by either of its two names) or on the collection.
+/// The right that a route requires: an action on a type, on one thing of it (by either of its two names) or on the
+/// collection.
 /// </summary>
 /// <param name="How">How the right must have been given.</param>
 internal readonly record struct RequiredScope(
@@ -15,7 +16,7 @@ internal readonly record struct RequiredScope(
     /// <summary>The bare word <c>admin</c>, or an unrestricted key: <c>admin:all</c> is not enough.</summary>
     public static RequiredScope FullAdmin { get; } = new("admin", "");
 
-    /// <summary>The bare word <c>admin</c>, written down.</summary>
+    /// <summary>The bare word <c>admin</c>, given explicitly.</summary>
     public static RequiredScope GrantedAdmin { get; } = new("admin", "", How: Given.Explicitly);
 
     public override string ToString() =>

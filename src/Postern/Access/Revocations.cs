@@ -3,7 +3,8 @@ using System.Collections.Concurrent;
 namespace Postern.Access;
 
 /// <summary>
-/// The rules that end tokens before their time, in memory: asked for every request and frame of a token, in O(1).
+/// The rules that end tokens before they expire, in memory. They are checked for every request and frame of a token, in
+/// O(1).
 /// </summary>
 internal sealed class Revocations
 {
@@ -25,7 +26,8 @@ internal sealed class Revocations
                 || _rules.ContainsKey((claims.Project, "token", ancestor))
             )
                 return true;
-        // A line begins with its first token: what ended that one by its subject ended all that came of it.
+        // A line begins with its first token: a rule that ended that token by its subject also ended everything derived
+        // from it.
         return _rules.TryGetValue((claims.Project, "subject", claims.Subject), out var rule)
             && Math.Min(claims.IssuedAt, claims.Since ?? long.MaxValue) < rule.IssuedBefore;
     }

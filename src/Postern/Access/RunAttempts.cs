@@ -4,9 +4,9 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// The runs whose tokens are in use, in memory, so that asking a run's token costs nothing. An entry is read again when
-/// the run was touched: before the answer to what ended it here, within a second for what ended it on another node.
-/// What nobody has used for a while is forgotten.
+/// The runs whose tokens are in use, in memory, so that checking a run's token is cheap. An entry is read again when
+/// its run changed: before the answer to a change made here, within a second for a change on another node. Unused
+/// entries are forgotten.
 /// </summary>
 internal sealed class RunAttempts(ReadRunState read, Database database, TimeProvider clock)
 {
@@ -16,7 +16,7 @@ internal sealed class RunAttempts(ReadRunState read, Database database, TimeProv
 
     public int Count => _runs.Count;
 
-    /// <summary>The run, as it is now.</summary>
+    /// <summary>Returns the present state of the run.</summary>
     public async ValueTask<RunWatch> OfAsync(string project, string run)
     {
         while (true)
@@ -32,7 +32,7 @@ internal sealed class RunAttempts(ReadRunState read, Database database, TimeProv
             }
             watch.UsedAt = clock.GetTimestamp();
             await watch.EnsureFreshAsync();
-            // Swept in this moment: what nobody listens for any more would never hear of its end.
+            // It was just removed. An entry without a listener would never hear of the run's end.
             if (!watch.IsRetired)
                 return watch;
             _runs.TryRemove(new KeyValuePair<(string, string), RunWatch>((project, run), watch));
@@ -40,7 +40,7 @@ internal sealed class RunAttempts(ReadRunState read, Database database, TimeProv
     }
 
     /// <summary>
-    /// Forgets what is not in use. When everything is, the oldest half goes: whoever asks reads it again.
+    /// Forgets unused entries. When all are in use, the oldest half is removed, and is read again when it is needed.
     /// </summary>
     private void Sweep()
     {

@@ -3,8 +3,8 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// A run's token: the right of one attempt to its run's doors, and to nothing else whatever scopes it may carry. It
-/// ends with the attempt.
+/// The authority of a run's token: one attempt may use its run's doors, and nothing else, whatever scopes the token
+/// contains. It ends with the attempt.
 /// </summary>
 /// <param name="grant">The token, verified.</param>
 /// <param name="worker">The run and attempt that it names.</param>

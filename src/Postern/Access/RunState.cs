@@ -1,6 +1,6 @@
 namespace Postern.Access;
 
-/// <summary>The state of a run, as far as its workers' credentials depend on it. Times are microseconds.</summary>
+/// <summary>The part of a run's state on which its workers' credentials depend. Times are microseconds.</summary>
 /// <param name="Attempt">The attempt that has the run.</param>
 /// <param name="AttemptAt">When that attempt began.</param>
 /// <param name="EndedAt">When the run ended, or null.</param>

@@ -3,14 +3,13 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// One run that is watched: its state, and whether something has touched it since that was read. Whoever still holds
-/// one that was retired is told nothing wrong: it is read each time it is asked, and listens again while something
-/// follows it.
+/// A watched run: its state, and whether it has changed since it was read. An object that was removed from the cache
+/// still answers rightly: it reads on each question, and listens again while a stream follows it.
 /// </summary>
 internal sealed class RunWatch : IDisposable
 {
     /// <summary>
-    /// A report that comes this long after the end of its attempt is still told what became of the run. Microseconds.
+    /// For this long after the end of its attempt, a report is still told the outcome of the run. Microseconds.
     /// </summary>
     private const long Grace = 60_000_000;
     private readonly string _project;
@@ -36,9 +35,7 @@ internal sealed class RunWatch : IDisposable
 
     public bool IsRetired => _retired;
 
-    /// <summary>
-    /// While something open rests on it, it is read as soon as the run is touched, and not forgotten.
-    /// </summary>
+    /// <summary>While a stream depends on it, it is read as soon as the run changes, and not forgotten.</summary>
     public IDisposable Follow()
     {
         lock (_gate)
@@ -46,14 +43,14 @@ internal sealed class RunWatch : IDisposable
             _followers++;
             _listening ??= _database.Changes.Mark(_run, Touched, WatchedRow.Run(_project, _run));
         }
-        // It may have been touched before anybody followed it.
+        // The run may have changed before anybody followed it.
         var stale = Volatile.Read(ref _touched) > Volatile.Read(ref _state).AsOf;
         if (_retired || stale)
             _ = Task.Run(ReadForFollowersAsync);
         return new Following(this);
     }
 
-    /// <summary>Gives up listening; false while something follows it.</summary>
+    /// <summary>Stops listening. Returns false while a stream follows it.</summary>
     public bool TryRetire()
     {
         lock (_gate)
@@ -68,7 +65,7 @@ internal sealed class RunWatch : IDisposable
     }
 
     /// <summary>
-    /// Whether an attempt still has the run; or lost it less than <see cref="Grace"/> ago, and is to be told that.
+    /// Returns whether an attempt still has the run, or lost it less than <see cref="Grace"/> ago and must be told.
     /// </summary>
     public bool Has(long attempt, LateWorker late, long now)
     {
@@ -81,7 +78,7 @@ internal sealed class RunWatch : IDisposable
 
     public async ValueTask EnsureFreshAsync()
     {
-        // Nobody may have been told of a touch.
+        // A change may have been announced to nobody.
         if (_retired)
             Interlocked.Increment(ref _touched);
         while (
@@ -89,7 +86,7 @@ internal sealed class RunWatch : IDisposable
         )
         {
             var fresh = new State(await _read(_project, _run), touched);
-            // What was read under a later touch stands.
+            // A state that was read after a later change stays.
             while (fresh.AsOf > known.AsOf && Interlocked.CompareExchange(ref _state, fresh, known) != known)
                 known = Volatile.Read(ref _state);
         }
@@ -111,12 +108,14 @@ internal sealed class RunWatch : IDisposable
     private void Touched()
     {
         Interlocked.Increment(ref _touched);
-        // Not on the thread that tells: it may be the one that commits.
+        // Not on the announcing thread, which may be the one that commits.
         if (Volatile.Read(ref _followers) > 0)
             _ = Task.Run(ReadForFollowersAsync);
     }
 
-    /// <summary>While the database is away it is tried again each second, as long as something follows it.</summary>
+    /// <summary>
+    /// While the database cannot be reached, it tries again each second, as long as a stream follows it.
+    /// </summary>
     private async Task ReadForFollowersAsync()
     {
         while (Volatile.Read(ref _followers) > 0)

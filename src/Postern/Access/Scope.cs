@@ -2,7 +2,7 @@ namespace Postern.Access;
 
 /// <summary>
 /// One scope, <c>action:type[:id]</c>; everything after the second colon is the id. A scope without an id covers every
-/// id and the collection; with one it covers that id and never the collection.
+/// id and the collection. A scope with an id covers only that id, never the collection.
 /// </summary>
 internal readonly record struct Scope(string Action, string Type, string? Id)
 {
@@ -21,8 +21,8 @@ internal readonly record struct Scope(string Action, string Type, string? Id)
     ];
 
     /// <summary>
-    /// False for what is malformed: an empty segment or id, white space but single spaces inside an id, an unknown
-    /// word.
+    /// Returns false for a malformed text: an empty segment or id, white space other than single spaces inside an id,
+    /// an unknown word.
     /// </summary>
     public static bool TryParse(string text, out Scope scope)
     {
@@ -42,7 +42,7 @@ internal readonly record struct Scope(string Action, string Type, string? Id)
         return Actions.Contains(parts[0], StringComparer.Ordinal) && Types.Contains(parts[1], StringComparer.Ordinal);
     }
 
-    /// <summary>Returns whether its only white space is single spaces, none at the end.</summary>
+    /// <summary>Returns whether its only white space is single spaces inside.</summary>
     private static bool HasPlainBlanks(string text) =>
         text[^1] != ' '
         && !text.Contains("  ", StringComparison.Ordinal)
@@ -51,8 +51,8 @@ internal readonly record struct Scope(string Action, string Type, string? Id)
     public bool IsFullAdmin => Action == "admin" && Type.Length == 0;
 
     /// <summary>
-    /// Whether this scope satisfies a need. <c>write</c> includes <c>trigger</c>, <c>batchTrigger</c> and
-    /// <c>update</c>; <c>admin:type</c> is that action alone.
+    /// Returns whether this scope satisfies a requirement. <c>write</c> includes <c>trigger</c>, <c>batchTrigger</c>
+    /// and <c>update</c>; <c>admin:type</c> is only that action.
     /// </summary>
     public bool Covers(RequiredScope need)
     {
@@ -66,7 +66,8 @@ internal readonly record struct Scope(string Action, string Type, string? Id)
     }
 
     /// <summary>
-    /// Whether everything this scope allows is allowed by <paramref name="other"/>: what minting compares.
+    /// Returns whether <paramref name="other"/> allows everything that this scope allows. Minting compares scopes with
+    /// it.
     /// </summary>
     public bool IsWithin(Scope other)
     {
@@ -82,12 +83,12 @@ internal readonly record struct Scope(string Action, string Type, string? Id)
     }
 
     /// <summary>
-    /// Whether it gives the right to decide approvals by name: no right that is only implied makes a credential with
-    /// it.
+    /// Returns whether it gives the right to decide approvals by name. An implied right cannot be passed on to a
+    /// credential.
     /// </summary>
     public bool DecidesApprovals => Type == "approvals" && Action is "write" or "*";
 
-    /// <summary>What both allow, or null when they have nothing in common.</summary>
+    /// <summary>Returns the scope that both allow, or null when there is none.</summary>
     public Scope? Meet(Scope other)
     {
         if (IsWithin(other))

@@ -18,7 +18,7 @@ internal sealed class ScopeSet
 
     public IReadOnlyList<Scope> Listed => _scopes;
 
-    /// <summary>Malformed scopes match nothing: they are left out.</summary>
+    /// <summary>Makes a set. Malformed scopes match nothing and are left out.</summary>
     public static ScopeSet Parse(IEnumerable<string> texts)
     {
         var scopes = new List<Scope>();
@@ -29,7 +29,9 @@ internal sealed class ScopeSet
         return new ScopeSet([.. scopes], everything: false);
     }
 
-    /// <summary>The first text that is no scope, for a refusal that names it; null when all are well formed.</summary>
+    /// <summary>
+    /// Returns the first text that is no scope, for a refusal that names it; null when all are well formed.
+    /// </summary>
     public static string? FirstMalformed(IEnumerable<string> texts) =>
         texts.FirstOrDefault(t => !Expand(t).All(name => Scope.TryParse(name, out _)));
 
@@ -41,16 +43,17 @@ internal sealed class ScopeSet
             _ => CoversByName(need),
         };
 
-    /// <summary>Returns whether it allows this on anything at all of the type, be it on one id.</summary>
+    /// <summary>Returns whether it allows this on anything of the type, even on a single id.</summary>
     public bool AllowsSome(string action, string type, Given how = Given.Anyhow) =>
         (IsEverything && how == Given.Anyhow)
         || _scopes.Any(s => (how != Given.ByName || s.Type == type) && s.Covers(new RequiredScope(action, type, s.Id)));
 
-    /// <summary>Returns whether a caller with these scopes may hand out <paramref name="scope"/>.</summary>
+    /// <summary>Returns whether a caller with these scopes may pass on <paramref name="scope"/>.</summary>
     public bool MayMint(Scope scope) => IsEverything || _scopes.Any(scope.IsWithin);
 
     /// <summary>
-    /// What both allow: an identity narrowed by its request, a token narrowed with the key that minted it.
+    /// Returns what both sets allow: an identity narrowed by its request, or a token narrowed with the key that minted
+    /// it.
     /// </summary>
     public ScopeSet Intersect(ScopeSet other)
     {
@@ -82,7 +85,7 @@ internal sealed class ScopeSet
         return false;
     }
 
-    /// <summary>The operator scopes are names for ordinary ones.</summary>
+    /// <summary>The operator scopes are other names for ordinary ones.</summary>
     private static string[] Expand(string text) =>
         text switch
         {

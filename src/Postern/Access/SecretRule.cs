@@ -3,30 +3,30 @@ using Org.BouncyCastle.Math.EC.Rfc8032;
 namespace Postern.Access;
 
 /// <summary>
-/// What a secret must be, asked when it is set: what can never match, or keeps nobody out, is refused at once. Secrets
-/// that are stored already are not asked.
+/// The requirements on a secret, checked when it is set. A secret that can never match, or that is easy to guess, is
+/// refused at once. Stored secrets are not checked again.
 /// </summary>
 internal sealed class SecretRule
 {
     /// <summary>
-    /// Characters of a secret that is made for this server (Standard Webhooks: "random, at least 24 bytes").
+    /// The least length of a secret that is made for this server (Standard Webhooks: "random, at least 24 bytes").
     /// </summary>
     public const int OwnLength = 24;
 
-    /// <summary>Characters that a provider's own secret has at the least.</summary>
+    /// <summary>The least length of a secret that a provider makes.</summary>
     public const int GivenLength = 8;
 
     private readonly Func<string, string?> _problem;
 
     private SecretRule(Func<string, string?> problem) => _problem = problem;
 
-    /// <summary>Chosen by whoever sets it up.</summary>
+    /// <summary>A secret that its owner chooses.</summary>
     public static SecretRule Own { get; } = new(s => TooShort(s, OwnLength));
 
-    /// <summary>Whatever a provider gives.</summary>
+    /// <summary>A secret in the provider's own form.</summary>
     public static SecretRule Given { get; } = new(s => TooShort(s, GivenLength));
 
-    /// <summary>Travels in a header as it is.</summary>
+    /// <summary>A secret that travels in a header as it is.</summary>
     public static SecretRule InHeader { get; } =
         new(s =>
             TooShort(s, GivenLength)
@@ -44,7 +44,7 @@ internal sealed class SecretRule
             : "must be whsec_ and 24 to 64 bytes in base 64, or whpk_ and a public key"
         );
 
-    /// <summary>An approval service's: a text of its own, or a key of Standard Webhooks.</summary>
+    /// <summary>The secret of an approval service: any text, or a key of Standard Webhooks.</summary>
     public static SecretRule OfService { get; } =
         new(s =>
             s.StartsWith("whsec_", StringComparison.Ordinal) || s.StartsWith("whpk_", StringComparison.Ordinal)
@@ -56,7 +56,7 @@ internal sealed class SecretRule
         new(s => WhatIsWrongWithKey(FromHex(s), "an ed25519 public key in hex"));
 
     /// <summary>
-    /// The secret without the line end that a copied one often has, and what is wrong with it, or null.
+    /// Returns the secret without the line end that copying often adds, and what is wrong with it, or null.
     /// </summary>
     public (string Secret, string? Problem) Check(string given)
     {
@@ -68,7 +68,8 @@ internal sealed class SecretRule
         secret.Length >= least ? null : $"must have at least {least} characters";
 
     /// <summary>
-    /// Stripe's secrets begin with <c>whsec_</c> as well, and are texts: long enough, they are taken as such.
+    /// Stripe's secrets also begin with <c>whsec_</c>, but are texts. If they are long enough, they are accepted as
+    /// such.
     /// </summary>
     private static string? StandardOrText(string secret) =>
         StandardWebhooks._problem(secret) is { } problem
@@ -77,7 +78,7 @@ internal sealed class SecretRule
                 : TooShort(secret["whsec_".Length..], OwnLength)
             : null;
 
-    /// <summary>A point of small order would let everybody sign; what is no point can verify nothing.</summary>
+    /// <summary>With a point of small order, everybody could sign; a value that is no point verifies nothing.</summary>
     private static string? WhatIsWrongWithKey(byte[]? key, string what) =>
         key is not { Length: var length } || length != Ed25519.PublicKeySize
             ? $"must be {what}: {Ed25519.PublicKeySize} bytes"

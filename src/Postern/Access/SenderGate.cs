@@ -3,14 +3,14 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// What <see cref="Gate"/> does for callers, for senders whose proof the handler verifies by itself: signed bodies and
-/// tokens of callbacks. A wrong proof costs what a wrong credential costs, and a right one a place in its project's own
-/// rate.
+/// Does for senders whose proof the handler verifies (signed bodies, tokens of callbacks) what <see cref="Gate"/> does
+/// for other callers. A wrong proof costs the same as a wrong credential. A right one takes a place in its project's
+/// own rate.
 /// </summary>
 internal sealed class SenderGate(FailedCredentials failed, VerificationPlaces places, Rates rates)
 {
     /// <summary>
-    /// Runs a verification, a costly one in a place of its own. Returns null when too many wait
+    /// Runs a verification; an expensive one takes a place. Returns null when too many wait
     /// (<see cref="VerificationPlaces.Busy"/>).
     /// </summary>
     /// <param name="http">The request.</param>
@@ -20,7 +20,7 @@ internal sealed class SenderGate(FailedCredentials failed, VerificationPlaces pl
     public ValueTask<T?> VerifyAsync<T>(HttpContext http, int bytes, int secrets, Func<T> verify)
         where T : class => places.VerifyAsync(bytes, secrets, verify, http.RequestAborted);
 
-    /// <summary>The refusal of a wrong proof, or 429 in its place when this address has failed too often.</summary>
+    /// <summary>Returns the refusal of a wrong proof, or 429 when this address has failed too often.</summary>
     /// <param name="http">The request.</param>
     /// <param name="reason">For the audit.</param>
     /// <param name="refusal">The 401 in the door's words.</param>
@@ -28,7 +28,7 @@ internal sealed class SenderGate(FailedCredentials failed, VerificationPlaces pl
     public Refusal Refuse(HttpContext http, string reason, Refusal refusal, AuditTrigger? trigger = null) =>
         failed.Refuse(http, reason, null, refusal, trigger);
 
-    /// <summary>Turns away what came rightly to a trigger's URL.</summary>
+    /// <summary>Refuses a request with a right proof at a trigger's URL.</summary>
     /// <param name="reason">For the audit of the trigger; the sender gets <paramref name="refusal"/>.</param>
     public Refusal TurnAway(HttpContext http, AuditTrigger trigger, string reason, Refusal refusal) =>
         failed.TurnAway(http, trigger, reason, refusal);

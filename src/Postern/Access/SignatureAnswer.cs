@@ -9,7 +9,7 @@ namespace Postern.Access;
 internal readonly record struct SignatureAnswer(bool IsValid, string? Replay)
 {
     /// <summary>
-    /// Why it is not valid, for those who own the secret and never for the sender: <c>no_signature</c>,
+    /// Why it is not valid, for the owners of the secret and never for the sender: <c>no_signature</c>,
     /// <c>signed_412_s_ago</c>, <c>signed_412_s_ahead</c>, <c>retired_secret</c>, else <c>wrong_signature</c>.
     /// </summary>
     public string Fault
@@ -22,7 +22,9 @@ internal readonly record struct SignatureAnswer(bool IsValid, string? Replay)
 
     public static SignatureAnswer Unsigned { get; } = new(false, null) { Fault = "no_signature" };
 
-    /// <summary>A signature that may be right, over an instant that is not: only the right ones are stale.</summary>
+    /// <summary>
+    /// The answer for an instant outside of the tolerance. Only a right signature is reported as stale.
+    /// </summary>
     /// <param name="matches">Whether a secret made it.</param>
     /// <param name="age">Seconds; negative for what is ahead.</param>
     public static SignatureAnswer Stale(bool matches, long age) =>

@@ -1,7 +1,7 @@
 namespace Postern.Access;
 
 /// <summary>
-/// The forms that an approval service may sign in; the names of providers that sign so stand for them.
+/// The forms in which an approval service may sign; names of providers that sign in the same way are accepted too.
 /// </summary>
 internal static class SignatureForm
 {
@@ -13,7 +13,7 @@ internal static class SignatureForm
     /// <summary><c>sha256=…</c></summary>
     public const string Sha256 = "sha256";
 
-    /// <summary>Hex alone.</summary>
+    /// <summary>Plain hex.</summary>
     public const string Raw = "raw";
 
     public static readonly string[] All = [Standard, Timed, Sha256, Raw];

@@ -4,15 +4,13 @@ using Org.BouncyCastle.Math.EC.Rfc8032;
 
 namespace Postern.Access;
 
-/// <summary>
-/// Message authentication codes and public keys, compared in constant time.
-/// </summary>
+/// <summary>Computes message authentication codes and handles public keys. Comparisons take constant time.</summary>
 internal static class SignatureMath
 {
     public const int MaxCandidates = 16;
     public const int MaxKeyCandidates = 2;
 
-    /// <summary>One HMAC a secret, compared with all signatures.</summary>
+    /// <summary>Computes one HMAC for each secret, and compares it with all signatures.</summary>
     public static bool AnyMatches(
         IReadOnlyList<string> secrets,
         string algorithm,
@@ -35,7 +33,7 @@ internal static class SignatureMath
         return valid;
     }
 
-    /// <summary>Bytes of a code.</summary>
+    /// <summary>The bytes of a code.</summary>
     public static int SizeOf(string algorithm) =>
         algorithm switch
         {

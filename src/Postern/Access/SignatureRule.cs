@@ -1,7 +1,7 @@
 namespace Postern.Access;
 
 /// <summary>
-/// How a sender signs, and with which secrets: several while one is rotated, the first that matches wins.
+/// How a sender signs, and with which secrets. During a rotation there are several; the first that matches wins.
 /// </summary>
 /// <param name="Scheme">A row of the table.</param>
 /// <param name="Secrets">At most <see cref="Signatures.MaxSecrets"/> are tried.</param>
@@ -18,6 +18,6 @@ internal sealed record SignatureRule(
     bool AlsoTimed = false
 )
 {
-    /// <summary>Secrets that signed until lately: they verify nothing, and say why something is refused.</summary>
+    /// <summary>Secrets that were replaced lately. They verify nothing; they only explain a refusal.</summary>
     public IReadOnlyList<string> Retired { get; init; } = [];
 }

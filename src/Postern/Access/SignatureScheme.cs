@@ -1,8 +1,8 @@
 namespace Postern.Access;
 
 /// <summary>
-/// One way of signing, as its provider does it: a row of <see cref="All"/>. The redaction of captured headers, the
-/// table in the documents and the tests are made from these rows.
+/// A provider's way of signing: a row of <see cref="All"/>. The redaction of captured headers, the table in the
+/// documents and the tests are made from these rows.
 /// </summary>
 /// <param name="Name">What callers call it.</param>
 /// <param name="Proof">What verifies it.</param>
@@ -154,10 +154,10 @@ internal sealed record SignatureScheme(
         new(HeaderSecret, Proof.Secret, [], RepeatBy.Delivery, SecretRule.InHeader, "a header that the trigger names"),
     ];
 
-    /// <summary>The names that a trigger may give: all but the one that stands for a header alone.</summary>
+    /// <summary>The names that a trigger may use: all except the one that stands for a plain header.</summary>
     public static string[] Named { get; } = [.. All.Where(s => s.Name != HeaderSecret).Select(s => s.Name)];
 
-    /// <summary>Every header in which a secret or a signature may stand, lower-case.</summary>
+    /// <summary>Every header that may contain a secret or a signature, in lower case.</summary>
     public static IReadOnlySet<string> SecretHeaders { get; } =
         All.SelectMany(s => s.Headers).Select(h => h.ToLowerInvariant()).ToHashSet(StringComparer.Ordinal);
 

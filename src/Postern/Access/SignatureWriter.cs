@@ -5,12 +5,12 @@ using System.Text;
 namespace Postern.Access;
 
 /// <summary>
-/// Signs a message as its sender would, in the words of the same rows that <see cref="Signatures"/> verifies by. For
-/// messages that this server sends to itself.
+/// Signs a message as its sender would, by the rows with which <see cref="Signatures"/> verifies. For messages that
+/// this server sends to itself.
 /// </summary>
 internal static class SignatureWriter
 {
-    /// <summary>What this server can sign with; null where it has nothing.</summary>
+    /// <summary>Returns the secret with which this server can sign, or null when it has none.</summary>
     private static string? SecretOf(SignatureRule rule) =>
         rule.Scheme.Proof switch
         {
@@ -26,7 +26,7 @@ internal static class SignatureWriter
     }
 
     /// <summary>
-    /// The headers of a signed message; null where this server has no secret to sign with: the sender alone has the
+    /// Returns the headers of a signed message, or null when this server cannot sign because only the sender has the
     /// private key.
     /// </summary>
     /// <param name="rule">How its senders sign.</param>
@@ -56,7 +56,7 @@ internal static class SignatureWriter
         };
     }
 
-    /// <summary>Returns whether a scheme signs the time, so that an old message is told from a new one.</summary>
+    /// <summary>Returns whether a scheme signs the time, so that an old message can be recognised.</summary>
     public static bool SignsTime(SignatureRule rule) =>
         rule.Scheme.Proof is Proof.Standard or Proof.TimedHmac
         || (rule.Scheme.Proof == Proof.Hmac && (rule.Form ?? rule.Scheme.Form!).SignsTime);

@@ -7,9 +7,9 @@ using Org.BouncyCastle.Math.EC.Rfc8032;
 namespace Postern.Access;
 
 /// <summary>
-/// Signatures over raw bytes. All comparisons take the same time whatever differs, and the work before a credential is
-/// known is bounded: one HMAC a secret, compared with every signature of the header; at most two signatures where a
-/// public key verifies.
+/// Verifies signatures over raw bytes. Comparisons take constant time, and the work before a credential is known is
+/// limited: one HMAC for each secret, compared with every signature of the header; at most two signatures with a public
+/// key.
 /// </summary>
 internal static class Signatures
 {
@@ -36,7 +36,7 @@ internal static class Signatures
         var answer = Verify(rule, headers, given, body, now);
         if (answer.IsValid || rule.Retired.Count == 0)
             return answer;
-        // Tried for whatever is refused, so that the time says nothing of it.
+        // Used for every refusal, so that the time reveals nothing.
         var before = Verify(rule with { Secrets = rule.Retired }, headers, given, body, now);
         return before.IsValid || before.Fault.StartsWith("signed_", StringComparison.Ordinal)
             ? SignatureAnswer.Invalid with
@@ -63,7 +63,7 @@ internal static class Signatures
             _ => DescribedHmac(rule, headers, given, body, now),
         };
 
-    /// <summary>Where a sender chooses his form: the headers, and what may stand in each.</summary>
+    /// <summary>For senders that choose their form: the headers, and the forms that each may contain.</summary>
     private static readonly (string Header, string[] Forms)[] Places =
     [
         ("webhook-signature", [SignatureForm.Standard]),
@@ -82,8 +82,8 @@ internal static class Signatures
         Array.Exists(Places, p => !string.IsNullOrWhiteSpace(headers[p.Header].ToString()));
 
     /// <summary>
-    /// The forms that a request is signed in, each with its header. None for more than two: each is an HMAC of the
-    /// whole body for every secret, and whoever signs does it once, or twice while he moves over.
+    /// Returns the forms in which a request is signed, each with its header. More than two are refused: each costs an
+    /// HMAC of the whole body for every secret, and a sender needs one, or two during a change.
     /// </summary>
     public static IReadOnlyList<(string Header, string Form)> FormsOf(IHeaderDictionary headers)
     {
@@ -106,7 +106,7 @@ internal static class Signatures
     }
 
     /// <summary>
-    /// Returns whether a body is signed by an approval service, in one of the forms that the service allows.
+    /// Returns whether an approval service has signed a body, in one of the forms that the service allows.
     /// </summary>
     /// <param name="service">Its secrets, and how it signs.</param>
     /// <param name="forms">Of <see cref="FormsOf"/>.</param>
@@ -158,7 +158,7 @@ internal static class Signatures
         )
             ? "svix-"
             : "webhook-";
-        // An id with a full stop would let the boundary of what is signed be moved.
+        // An id with a full stop could move the boundary between the signed parts.
         if (
             One(headers, prefix + "id") is not { Length: > 0 and <= 256 } id
             || id.Contains('.', StringComparison.Ordinal)
@@ -176,7 +176,7 @@ internal static class Signatures
             : SignatureAnswer.Stale(valid, now - seconds);
     }
 
-    /// <summary>Returns whether one of the <c>v1</c> signatures is by a shared secret. All are tried.</summary>
+    /// <summary>Returns whether a shared secret made one of the <c>v1</c> signatures. All are compared.</summary>
     private static bool IsShared(
         SignatureRule rule,
         List<string> candidates,
@@ -201,7 +201,7 @@ internal static class Signatures
         return valid;
     }
 
-    /// <summary>Returns whether one of the <c>v1a</c> signatures is by a public key. All are tried.</summary>
+    /// <summary>Returns whether a public key matches one of the <c>v1a</c> signatures. All are compared.</summary>
     private static bool IsByKey(
         SignatureRule rule,
         List<string> candidates,
@@ -251,7 +251,7 @@ internal static class Signatures
             : SignatureAnswer.Stale(valid, now - seconds);
     }
 
-    /// <summary>A signature over a template of the body, and perhaps an instant and an id.</summary>
+    /// <summary>A signature over a template with the body, and possibly an instant and an id.</summary>
     private static SignatureAnswer DescribedHmac(
         SignatureRule rule,
         IHeaderDictionary headers,
@@ -284,10 +284,10 @@ internal static class Signatures
             );
     }
 
-    /// <summary>The signatures of a header, without their prefix; null: they are too many.</summary>
+    /// <summary>Returns the signatures of a header, without their prefix, or null when there are too many.</summary>
     private static IEnumerable<string>? WrittenIn(string given, HmacForm form)
     {
-        // The generic headers hold plain hex too, as the contract has it.
+        // The generic headers also accept plain hex, as the contract requires.
         var plain = form.Prefix == "sha256=" && form.Encoding == "hex";
         var candidates = given.Split(
             [',', ' '],
@@ -325,8 +325,8 @@ internal static class Signatures
 
     private static SignatureAnswer Secret(SignatureRule rule, string given)
     {
-        // Header values are UTF-8, read byte by byte. Digests of equal length are compared, so that the time says
-        // nothing of the secret's.
+        // Header values are UTF-8, read byte by byte. Digests of equal length are compared, so that the time reveals
+        // nothing of the secret.
         var hashed = SHA256.HashData(Encoding.Latin1.GetBytes(given));
         var valid = false;
         foreach (var secret in rule.Secrets.Take(MaxSecrets))
@@ -335,8 +335,8 @@ internal static class Signatures
     }
 
     /// <summary>
-    /// What stands before and behind the body in what is signed, and how many seconds too old it is where it is; null
-    /// when a header that it names is missing or none.
+    /// Returns the signed text before and behind the body, and how many seconds too old it is. Returns null when a
+    /// header that it needs is missing or invalid.
     /// </summary>
     private static (byte[] Head, byte[] Tail, long? Stale)? Template(HmacForm form, IHeaderDictionary headers, long now)
     {
@@ -366,7 +366,7 @@ internal static class Signatures
     }
 
     /// <summary>
-    /// An untimed body that begins like <c>t.body</c>: a stale timed message, sent again without its time.
+    /// A body without an instant that begins like <c>t.body</c>: an old timed message, sent again without its time.
     /// </summary>
     private static bool CouldBeTimed(ReadOnlySpan<byte> body)
     {
@@ -382,7 +382,7 @@ internal static class Signatures
     private static bool IsFresh(long seconds, long now, long tolerance) => Math.Abs(now - seconds) <= tolerance;
 
     /// <summary>
-    /// A header that stands there once; twice is none, because which one was signed is not ours to choose.
+    /// Returns a header that occurs once. A repeated one is refused: the server must not choose which one was signed.
     /// </summary>
     private static string? One(IHeaderDictionary headers, string name) =>
         headers.TryGetValue(name, out StringValues values) && values.Count == 1 ? values[0] : null;

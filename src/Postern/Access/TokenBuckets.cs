@@ -3,12 +3,12 @@ using System.Collections.Concurrent;
 namespace Postern.Access;
 
 /// <summary>
-/// Token buckets by name. A bucket that has filled up again is forgotten; when more are in use than are kept, further
-/// names share some, so that no number of callers fills the memory.
+/// Token buckets by name. A full bucket is forgotten. When too many are in use, further names share some, so that no
+/// number of callers fills the memory.
 /// </summary>
 internal sealed class TokenBuckets(TimeProvider clock)
 {
-    /// <summary>Buckets in memory at the most, but for the shared ones.</summary>
+    /// <summary>The most buckets in memory, besides the shared ones.</summary>
     public const int Kept = 50_000;
     private const int SweepAbove = 10_000;
     private const int Shared = 1_024;
@@ -71,7 +71,7 @@ internal sealed class TokenBuckets(TimeProvider clock)
 
     private void Sweep()
     {
-        // Once a second is enough: a sweep goes through them all.
+        // Once a second is enough, because a sweep visits all of them.
         var last = Interlocked.Read(ref _sweptAt);
         if (
             (last != 0 && clock.GetElapsedTime(last).TotalSeconds < 1)

@@ -1,6 +1,6 @@
 namespace Postern.Access;
 
-/// <summary>The reason why a token is refused: <c>reason</c> in <c>WWW-Authenticate</c>.</summary>
+/// <summary>The reasons for refusing a token: <c>reason</c> in <c>WWW-Authenticate</c>.</summary>
 internal enum TokenFault
 {
     Malformed,

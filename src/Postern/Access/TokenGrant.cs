@@ -3,8 +3,8 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// A token that verified: the authority behind its requests and streams. It follows the key that minted it (ended with
-/// it, narrowed with it), and ends with each token that it descends from.
+/// The authority of a verified token. It follows the key that minted it (ended with it, narrowed with it), and ends
+/// with each token that it is derived from.
 /// </summary>
 /// <param name="claims">What it says.</param>
 /// <param name="root">The key that signed it.</param>
@@ -24,8 +24,7 @@ internal sealed class TokenGrant(
 ) : Authority
 {
     /// <summary>
-    /// How many tokens may stand in a line. A new one lives no longer than the one before it, so nothing is lost at its
-    /// end.
+    /// The most tokens in a line. A new token lives no longer than the one before it, so nothing is lost by this limit.
     /// </summary>
     private const int LongestLine = 8;
     private readonly ScopeSet _own = ScopeSet.Parse(claims.Scopes);
@@ -33,8 +32,8 @@ internal sealed class TokenGrant(
     public TokenClaims Claims => claims;
 
     /// <summary>
-    /// How a single token is revoked, used up or counted without keeping it. A token has one spelling, so it has one
-    /// digest.
+    /// The digest by which a single token is revoked, used up or counted without storing it. A token has only one
+    /// spelling, so it has only one digest.
     /// </summary>
     public string Digest => digest;
 
@@ -56,7 +55,7 @@ internal sealed class TokenGrant(
 
     public override string Bucket => "token " + digest;
 
-    /// <summary>Its own, as far as the key that minted it still has them.</summary>
+    /// <summary>Its own scopes, as far as the key that minted it still has them.</summary>
     public override ScopeSet Scopes => _own.Intersect(minter.Scopes);
 
     public override Lineage? Lineage =>
@@ -72,14 +71,15 @@ internal sealed class TokenGrant(
             );
 
     /// <summary>
-    /// A seal tells which secret of the key minted it; a token that a client signed itself was made with the secret
-    /// that signed it. What names a key and has no seal, as version 0.3.0 wrote it, does not say.
+    /// A seal shows which secret of the key minted the token. A token without a seal that a client signed itself was
+    /// made with the secret that signed it. A token of version 0.3.0 names a key and has no seal, so its secret is not
+    /// known.
     /// </summary>
     private bool KnowsItsSecret => claims.Seal is not null || claims.Key is null;
 
     /// <summary>
-    /// Asked of the token and of its key, each by itself: they may name one thing by its two names. What only a name
-    /// gives, only a key that has it by name gives on; what must be written down stands in the token.
+    /// The token and its key are asked separately, because they may name one thing by its two names. A right that must
+    /// be given by name must be in the key by name. A right that must be given explicitly must be in the token.
     /// </summary>
     public override bool Allows(RequiredScope need) =>
         _own.Allows(need) && Passes(need.How) && minter.Scopes.Allows(need with { How = OfTheKey(need.How) });
@@ -101,8 +101,8 @@ internal sealed class TokenGrant(
     }
 
     /// <summary>
-    /// A token without a seal does not say which secret of its key minted it: what is older than the last rotation ends
-    /// with its overlap.
+    /// The secret that minted a token without a seal is not known. Such a token that is older than the key's last
+    /// rotation ends with the overlap.
     /// </summary>
     private bool IsOfAnOldSecret(long now) =>
         !KnowsItsSecret

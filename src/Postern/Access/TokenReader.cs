@@ -4,9 +4,7 @@ using Postern.Http;
 
 namespace Postern.Access;
 
-/// <summary>
-/// Reads a token's claims without judging who signed it.
-/// </summary>
+/// <summary>Reads a token's claims, without checking who signed it.</summary>
 internal static class TokenReader
 {
     public const int MaxLength = 8192;
@@ -18,7 +16,7 @@ internal static class TokenReader
     private static readonly string[] AllowedHeaders = ["alg", "typ", "kid"];
 
     /// <summary>
-    /// The claims, read strictly and not yet trusted: they only choose the key that the signature is tried with.
+    /// Returns the claims, read strictly and not trusted: they only select the key for the verification.
     /// </summary>
     public static TokenClaims? ReadClaims(string token, long now)
     {
@@ -38,8 +36,8 @@ internal static class TokenReader
     }
 
     /// <summary>
-    /// Base64url as RFC 7515 section 2 writes it: no padding, no white space, no spare bits. A token has one spelling,
-    /// so that what it is known by (its digest) is one too.
+    /// Base64url as in RFC 7515, section 2: no padding, no white space, no spare bits. So a token has only one spelling
+    /// and only one digest.
     /// </summary>
     private static bool IsCanonical(string part) =>
         part.Length > 0
@@ -104,7 +102,7 @@ internal static class TokenReader
     private static JsonElement ObjectIn(JsonElement payload, string name) =>
         payload.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object ? value : default;
 
-    /// <summary>What 0.3.0 wrote: the key, or the token, that it came from.</summary>
+    /// <summary>Version 0.3.0 wrote this: the key or token that it came from.</summary>
     private static (string? Key, string? Token) OriginOf(JsonElement payload)
     {
         var origin = TextOf(payload, "origin");
@@ -114,7 +112,7 @@ internal static class TokenReader
     private static bool IsTrue(JsonElement payload, string name) =>
         payload.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
 
-    /// <summary>Returns whether it has begun, and ends no later than a token may.</summary>
+    /// <summary>Returns whether it is valid already, and expires no later than a token may.</summary>
     private static bool IsInTime(JsonElement payload, long now, out long expires)
     {
         var latest = now + Tokens.ClockSkew;
@@ -125,7 +123,7 @@ internal static class TokenReader
             && !(Seconds(payload, "nbf") > latest);
     }
 
-    /// <summary>A list of names, empty when it is left out; null: it is none.</summary>
+    /// <summary>Returns a list of names, empty when it is missing; null when it is malformed.</summary>
     private static List<string>? ReadNames(JsonElement payload, string member, int most)
     {
         var names = new List<string>();
@@ -138,7 +136,7 @@ internal static class TokenReader
         return names;
     }
 
-    /// <summary>False: it says that it is a run's token, and does not say which.</summary>
+    /// <summary>Returns false when it claims to be a run's token but does not name the run.</summary>
     private static bool TryReadWorker(JsonElement payload, out Worker? worker)
     {
         worker = null;

@@ -4,7 +4,9 @@ using Postern.Storage;
 
 namespace Postern.Access;
 
-/// <summary>Minting and ending tokens. The texts are those that existing client libraries know.</summary>
+/// <summary>
+/// The routes for minting and ending tokens. Their texts are those that existing client libraries know.
+/// </summary>
 internal sealed class TokenRoutes(
     Tokens tokens,
     KeyAdmin admin,
@@ -90,7 +92,7 @@ internal sealed class TokenRoutes(
         var asked = fields.Read<MintJwt>();
         if (fields.Faults.Count > 0)
             return InvalidBody;
-        // Clamped, not refused: the client asks for all it might need.
+        // Scopes are narrowed, not refused, because the client asks for everything that it might need.
         var scopes = (asked.Claims?.Scopes ?? [])
             .Where(text => Scope.TryParse(text, out var scope) && Minting.WhyNot(caller, scope) is null)
             .ToList();
@@ -114,7 +116,9 @@ internal sealed class TokenRoutes(
         return Reply.Ok(new RevokedView(true));
     }
 
-    /// <summary>What is revoked, until no token of it could be alive; null: the token is none.</summary>
+    /// <summary>
+    /// Returns the revoked token with the time until which it could live, or null when the text is no token.
+    /// </summary>
     private static List<RevocationRow>? RulesOf(RevokeTokens asked, string project, long now)
     {
         var life = Wire.Microseconds(Tokens.MaxLife);
@@ -126,7 +130,7 @@ internal sealed class TokenRoutes(
         if (Tokens.NamesOf(asked.Token!, now) is not { } known)
             return null;
         var itself = new RevocationRow(project, "token", known.Digest, null, until, 0);
-        // Tokens derived from this one name it by its jti, where it has one.
+        // Tokens that are derived from this one name it by its jti, if it has one.
         return known.Jti is null ? [itself] : [itself, new RevocationRow(project, "jti", known.Jti, null, until, 0)];
     }
 
@@ -167,7 +171,7 @@ internal sealed class TokenRoutes(
     private static Refusal InvalidBody => Refusal.BadRequest("Invalid request body") with { ShouldRetry = false };
 
     /// <summary>
-    /// A span (<c>15m</c>), Unix seconds as a number, or an ISO date: when the token ends, microseconds.
+    /// Reads the end of the token, in microseconds, from a span (<c>15m</c>), a number of Unix seconds, or an ISO date.
     /// </summary>
     private Checked<long> EndOf(JsonElement? asked, string standard)
     {

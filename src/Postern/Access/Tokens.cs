@@ -9,16 +9,16 @@ using Postern.Storage;
 namespace Postern.Access;
 
 /// <summary>
-/// Tokens (JWT, HS256 and nothing else), minted here or by a client that holds the root key. The library verifies the
-/// signature; everything a token could smuggle past it (another algorithm, an embedded key, a claim said twice, no
-/// expiry) is refused before.
+/// Mints and verifies tokens (JWT, only HS256). They are minted here, or by a client that holds the root key. The
+/// library verifies the signature. Before that, everything else is refused that could deceive it: another algorithm, an
+/// embedded key, a repeated claim, no expiry.
 /// </summary>
 internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocations, MasterKey master, Database database)
 {
     public const string Issuer = "postern";
     public const string Audience = "postern";
 
-    /// <summary>What existing client libraries write when they sign by themselves.</summary>
+    /// <summary>The values that existing client libraries write when they sign by themselves.</summary>
     private const string ClientIssuer = "https://id.trigger.dev";
     private const string ClientAudience = "https://api.trigger.dev";
     private const int CacheSize = 20_000;
@@ -31,8 +31,8 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
     private readonly ConcurrentDictionary<UInt128, TokenGrant> _verified = new();
 
     /// <summary>
-    /// The grant of a presented token, or why there is none. A verified token is remembered; what can end it is asked
-    /// every time.
+    /// Returns the grant of a presented token, or why there is none. A verified token is cached; whatever can end it is
+    /// checked every time.
     /// </summary>
     public async ValueTask<(TokenGrant? Grant, TokenFault Fault)> VerifyAsync(string token, long now)
     {
@@ -45,7 +45,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
             (grant, var fault) = await VerifyNewAsync(token, Convert.ToHexStringLower(hash), now);
             if (grant is null)
                 return (null, fault);
-            // A bound, not a policy: whoever fills it makes everyone verify again, once.
+            // A limit, not a policy: when it is reached, every token is verified again, once.
             if (_verified.Count >= CacheSize)
                 _verified.Clear();
             _verified[cacheKey] = grant;
@@ -59,7 +59,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
     }
 
     /// <summary>
-    /// True for the first use of a one-time token, on whatever node; it is used up by being accepted, whatever the
+    /// Returns true only for the first use of a one-time token, on any node. Accepting it uses it up, whatever the
     /// request then does.
     /// </summary>
     public Task<bool> UseOnceAsync(TokenGrant grant) =>
@@ -68,8 +68,8 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
     public static byte[] Hash(string token) => SHA256.HashData(Encoding.ASCII.GetBytes(token));
 
     /// <summary>
-    /// The digest and <c>jti</c> of a token that is not verified: to end it, never to open anything. Null: it is no
-    /// token.
+    /// Returns the digest and the <c>jti</c> of a token that is not verified, only to end it. Returns null when the
+    /// text is no token.
     /// </summary>
     public static (string Digest, string? Jti)? NamesOf(string token, long now) =>
         Ascii.IsValid(token) && TokenReader.ReadClaims(token, now) is { } claims
@@ -77,9 +77,9 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
             : null;
 
     /// <summary>
-    /// A token under the authority of another credential. It inherits every bound: it never outlives it, ends with it
-    /// and with all that it descends from. That it is not wider is the caller's to see to. Null: nothing may be derived
-    /// from that credential.
+    /// Mints a token from another credential. It inherits every limit: it never lives longer, and ends with that
+    /// credential and everything before it. The caller must check that its scopes are not wider. Returns null when
+    /// nothing may be derived from the credential.
     /// </summary>
     /// <param name="parent">What it is derived from.</param>
     /// <param name="project">The parent's project.</param>
@@ -115,7 +115,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
         return await SignAsync(claims, line.KeySecret);
     }
 
-    /// <summary>A token of the project's root key: for the command line.</summary>
+    /// <summary>Mints a token of the project's root key, for the command line.</summary>
     public async ValueTask<string> MintAsync(string project, IReadOnlyList<string> scopes, long expiresAt)
     {
         var root =
@@ -124,7 +124,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
         return (await DeriveAsync(new KeyGrant(root, root.Row.Digest), project, scopes, expiresAt))!;
     }
 
-    /// <summary>A token for an attempt of a run: for its worker, minted by the server itself.</summary>
+    /// <summary>Mints a token for the worker of a run's attempt.</summary>
     public ValueTask<string> MintForWorkerAsync(
         string project,
         Worker worker,
@@ -149,7 +149,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
             await keys.RootAsync(asked.Project)
             ?? throw new InvalidOperationException("A project without a root key mints no tokens.");
         var now = database.Now;
-        // Whole seconds, as the token says them: what is sealed is what is read again.
+        // Whole seconds, as in the token, so that the sealed values are equal to those that are read later.
         var claims = asked with
         {
             Jti = Id.New("tok", database.Now),
@@ -237,7 +237,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
         return (null, TokenFault.BadSignature);
     }
 
-    /// <summary>The grant of a token whose signature is right: which key stands behind it.</summary>
+    /// <summary>Returns the grant of a token with a right signature, with the key behind it.</summary>
     private async ValueTask<(TokenGrant?, TokenFault)> GrantAsync(
         TokenClaims claims,
         KeyEntry root,
@@ -245,7 +245,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
         string digest
     )
     {
-        // Signed by a client itself: the root key's own.
+        // A client signed it itself: it belongs to the root key.
         if (claims.Key is null)
             return (
                 new TokenGrant(claims with { Seal = null }, root, signedBy, root, signedBy, digest, revocations),
@@ -254,7 +254,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
         if (await keys.FindAsync(claims.Project, claims.Key) is not { } minter)
             return (null, TokenFault.Revoked);
         var row = minter.Row;
-        // Made before tokens had seals: it follows its key, and no right that takes a name is in it.
+        // Minted before tokens had seals: it follows its key, and contains no right that must be given by name.
         if (claims.Seal is null)
             return (new TokenGrant(claims, root, signedBy, minter, row.Digest, digest, revocations), default);
         foreach (var secret in (byte[]?[])[row.Digest, row.PreviousDigest])
@@ -269,7 +269,7 @@ internal sealed class Tokens(KeyRing keys, KeyStore store, Revocations revocatio
                 continue;
             return (new TokenGrant(claims, root, signedBy, minter, secret, digest, revocations), default);
         }
-        // The secret that made it has been rotated away; or nobody here made it.
+        // The secret that made it was rotated away, or it was not minted here.
         return (null, TokenFault.Revoked);
     }
 }

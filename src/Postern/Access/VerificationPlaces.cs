@@ -3,13 +3,13 @@ using Postern.Http;
 namespace Postern.Access;
 
 /// <summary>
-/// A bounded number of costly verifications at once: a body that is large, or tried against many secrets, waits for a
-/// place, so that strangers' requests occupy no more than a core or two. Who would wait behind too many is told to come
-/// again.
+/// Limits the expensive verifications that run at the same time. A body that is large, or tried with many secrets,
+/// waits for a place, so that strangers' requests use no more than one or two cores. When too many wait, the sender
+/// must try again later.
 /// </summary>
 internal sealed class VerificationPlaces : IDisposable
 {
-    /// <summary>Bytes to be hashed, over all secrets: below it a verification is not worth a queue.</summary>
+    /// <summary>The bytes to be hashed, over all secrets, below which a verification needs no place.</summary>
     private const long Cheap = 256 * 1024;
     private const int MaxWaiting = 64;
     private readonly SemaphoreSlim _places = new(Math.Max(1, Environment.ProcessorCount / 2));
@@ -18,7 +18,7 @@ internal sealed class VerificationPlaces : IDisposable
     public static Refusal Busy { get; } =
         new(503, "Too many signatures are being verified. Send it again.", "unavailable") { RetryAfterSeconds = 1 };
 
-    /// <summary>Runs a verification in a place of its own. Null: too many wait.</summary>
+    /// <summary>Runs a verification in a place. Returns null when too many wait.</summary>
     /// <param name="bytes">The body's length.</param>
     /// <param name="secrets">Against how many it is tried.</param>
     /// <param name="verify">The verification.</param>

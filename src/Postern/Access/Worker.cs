@@ -1,5 +1,5 @@
 namespace Postern.Access;
 
-/// <summary>A run and the attempt of it that somebody works on.</summary>
+/// <summary>A run, and the attempt of it that a worker works on.</summary>
 /// <param name="Session">The session of the run, where it has one.</param>
 internal sealed record Worker(string Run, long Attempt, string? Session);
