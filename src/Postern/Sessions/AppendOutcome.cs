@@ -1,6 +1,6 @@
 namespace Postern.Sessions;
 
-/// <summary>What became of an append: exactly one of these.</summary>
+/// <summary>The outcome of an append: exactly one of these.</summary>
 internal abstract record AppendOutcome
 {
     /// <param name="Start">The number of the first record.</param>
@@ -15,15 +15,13 @@ internal abstract record AppendOutcome
 
     internal sealed record Expired : AppendOutcome;
 
-    /// <summary>
-    /// The run behind the token no longer has the session: it has ended, or a later attempt took over.
-    /// </summary>
+    /// <summary>The run of the token no longer has the session: it has ended, or a later attempt took over.</summary>
     internal sealed record NotTheRun : AppendOutcome;
 
-    /// <summary>Its run waits for a person: the turn does not end before the answer.</summary>
+    /// <summary>Its run waits for a person, so the turn cannot end before the answer.</summary>
     internal sealed record AwaitsApproval : AppendOutcome;
 
-    /// <summary>The session holds as many bytes as it may.</summary>
+    /// <summary>The session has reached its limit of bytes.</summary>
     internal sealed record QuotaReached : AppendOutcome;
 
     /// <summary>The session was deleted meanwhile.</summary>

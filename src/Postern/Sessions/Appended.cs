@@ -8,7 +8,7 @@ internal sealed record Appended(
     [Member("False: no run will see the record. Left out otherwise.", MayBeAbsent = true)] bool? RunEnsured
 )
 {
-    /// <summary>Written by hand: the answer of the hottest route.</summary>
+    /// <summary>Written by hand, because this route is used most.</summary>
     public static IResult Answer(AppendOutcome.Appended done, bool showsRun) =>
         Reply.Bytes(
             200,

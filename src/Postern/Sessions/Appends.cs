@@ -4,8 +4,8 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// Appends from outside: a plain record on <c>out</c> goes the short way, everything else by the rules of
-/// <see cref="Conversation"/>.
+/// Appends records from outside. A plain record on <c>out</c> takes the fast way; for everything else
+/// <see cref="Conversation"/> decides.
 /// </summary>
 internal sealed class Appends(
     SessionStore sessions,
@@ -16,7 +16,9 @@ internal sealed class Appends(
 {
     private readonly PlainAppends _plain = new(database, Conversation.MostBytesOf(options));
 
-    /// <summary>Appends records to a channel: all of them or none, and none that is there already.</summary>
+    /// <summary>
+    /// Appends records to a channel: all of them or none. A record that is already there is not added again.
+    /// </summary>
     public async Task<AppendOutcome> AppendAsync(
         SessionRef name,
         string channel,

@@ -1,6 +1,6 @@
 namespace Postern.Sessions;
 
-/// <summary>What starting a session has come to.</summary>
+/// <summary>The result of starting a session.</summary>
 /// <param name="Session">The row.</param>
 /// <param name="RunId">Its live run.</param>
 /// <param name="IsNew">Whether this call made it.</param>

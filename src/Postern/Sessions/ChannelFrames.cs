@@ -8,22 +8,22 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// The event frames of a channel. Records that were read together go out together; a turn-complete stands in a frame of
-/// its own, because each reader who may write gets a fresh token with it.
+/// The event frames of a channel. Records that were read together are sent together. A turn-complete has a frame of its
+/// own, because each reader with write permission gets a fresh token with it.
 /// </summary>
 internal static class ChannelFrames
 {
-    /// <summary>Records that one read takes, and so at most stand in one frame.</summary>
+    /// <summary>The most records of one read, and so of one frame.</summary>
     private const int PageSize = 200;
 
     public static readonly byte[] Ping = "event: ping\ndata: {}\n\n"u8.ToArray();
     public static readonly byte[] Done = "data: [DONE]\n\n"u8.ToArray();
 
-    /// <summary>The end of a stream whose reader may read no more.</summary>
+    /// <summary>The end of a stream whose reader lost the right to read.</summary>
     public static byte[] Error(string reason) =>
         Encoding.UTF8.GetBytes($"event: error\ndata: {{\"reason\":\"{reason}\"}}\n\n");
 
-    /// <summary>The channel as a log: what it holds after a number, and whether more can follow.</summary>
+    /// <summary>Returns the channel as a log: its records after a number, and whether more can follow.</summary>
     public static LogSource Source(Database database, SessionRef name, string channel) =>
         new(
             $"{name.Id}/{channel}",
@@ -79,7 +79,7 @@ internal static class ChannelFrames
         return frames;
     }
 
-    /// <summary>A turn-complete with the token of the one who reads it.</summary>
+    /// <summary>A turn-complete with the reader's own token.</summary>
     public static ReadOnlyMemory<byte> WithToken(Record record, string token)
     {
         var headers = JsonSerializer.Deserialize<List<string[]>>(record.Headers!)!;

@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Sessions;
 
-/// <summary>The answers of a channel: <c>{ok:false, error, code?}</c> to appends.</summary>
+/// <summary>The refusals of a channel: <c>{ok:false, error, code?}</c> for appends.</summary>
 internal static class ChannelRefusal
 {
     private static readonly (string, object?) NotOk = ("ok", false);

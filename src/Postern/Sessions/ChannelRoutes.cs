@@ -7,8 +7,8 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// The channels: appending, reading, following. The hot path of the server: a body is wrapped once and kept and sent
-/// out as those bytes.
+/// The routes of channels: appending, reading, following. They are used most of all. A body is wrapped once, stored,
+/// and sent to readers as the same bytes.
 /// </summary>
 internal sealed class ChannelRoutes(
     SessionStore sessions,
@@ -97,7 +97,7 @@ internal sealed class ChannelRoutes(
         }
     }
 
-    /// <summary>The name of the part, where it has one; false: it cannot be one.</summary>
+    /// <summary>Reads the name of the part, if there is one. Returns false when it is not valid.</summary>
     private static bool TryPartId(IHeaderDictionary headers, out string? partId)
     {
         partId = headers["X-Part-Id"] is { Count: > 0 } given ? given.ToString() : null;
@@ -236,7 +236,8 @@ internal sealed class ChannelRoutes(
             return refusal;
         if (ChannelOf(http) is not { } channel)
             return SessionFamily.NotFound;
-        // A client's token speaks on `in`; what the agent says comes from a key, or from the run that has the session.
+        // A client's token may append to `in`. Appends to `out` need a key, or the token of the run that has the
+        // session.
         var isOut = (string)http.Request.RouteValues["io"]! == RecordStore.Out;
         if (isOut && caller.Authority.Credential == "token")
             return ChannelRefusal.OutNeedsKey;
@@ -260,8 +261,8 @@ internal sealed class ChannelRoutes(
     }
 
     /// <summary>
-    /// Where a stream begins: after a record, from the start, from the end (null), or where a command-line client
-    /// stood.
+    /// Returns where a stream begins: after a record, at the start, at the end (null), or where a command-line client
+    /// stopped.
     /// </summary>
     private async ValueTask<long?> CursorAsync(HttpContext http, ProjectCaller caller, SessionRef? name, string channel)
     {
@@ -283,7 +284,7 @@ internal sealed class ChannelRoutes(
         return -1;
     }
 
-    /// <summary>The channel of the path, as it is kept; null when the path names none.</summary>
+    /// <summary>Returns the channel of the path, as it is stored, or null when the path names none.</summary>
     private static string? ChannelOf(HttpContext http)
     {
         var parts = http.Request.RouteValues;

@@ -5,9 +5,9 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// One reader of one channel, as server-sent events. A cursor: what it has not sent comes from the tail while that
-/// keeps it, else from the store. It ends with <c>[DONE]</c> when its time is over or nothing more can come, and with
-/// <c>event: error</c> when its right ends.
+/// One reader of one channel, as server-sent events. The stream is a cursor: it takes frames from the tail while the
+/// tail has them, else from the store. It ends with <c>[DONE]</c> when its time is over or nothing more can come, and
+/// with <c>event: error</c> when its authority ends.
 /// </summary>
 internal sealed class ChannelStream(
     StreamContext streams,
@@ -79,11 +79,11 @@ internal sealed class ChannelStream(
 
     private string Channel => asked.SideChannel is null ? asked.Io : RecordStore.Side(asked.SideChannel, asked.Io);
 
-    /// <summary>Says now and then that the stream is alive. False: the client is gone.</summary>
+    /// <summary>Sends a sign of life now and then. Returns false when the client has gone.</summary>
     private static async ValueTask<bool> PingAsync(LiveStream stream) =>
         (!stream.HeartbeatDue || await stream.WriteAsync(ChannelFrames.Ping)) && !stream.ClientGone;
 
-    /// <summary>One page from the store; the cursor after it, or -1 when the stream is over.</summary>
+    /// <summary>Sends one page from the store. Returns the cursor behind it, or -1 when the stream is over.</summary>
     private async Task<long> CatchUpAsync(LiveStream stream, SessionRef name, string channel, long cursor)
     {
         var batch = await streams.Database.ReadAsync(tx => ChannelFrames.ReadAsync(tx, name, channel, cursor));
@@ -109,7 +109,7 @@ internal sealed class ChannelStream(
         return await stream.WriteAsync(bytes);
     }
 
-    /// <summary>Waits for the session of a name that nobody has taken yet; null when the stream ended first.</summary>
+    /// <summary>Waits until a session with this name exists. Returns null when the stream ended first.</summary>
     private async Task<SessionRef?> BirthAsync(LiveStream stream)
     {
         using var listening = streams.Database.Changes.Listen(

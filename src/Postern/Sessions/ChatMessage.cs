@@ -4,18 +4,18 @@ using Postern.Http;
 
 namespace Postern.Sessions;
 
-/// <summary>A message as the transcript keeps it: the role, and the content as a JSON array of blocks.</summary>
+/// <summary>A message in the form of the transcript: the role, and the content as a JSON array of blocks.</summary>
 internal sealed record ChatMessage(string Role, byte[] Content)
 {
-    /// <summary>Characters of a client's name for a message that are kept; a longer one names nothing.</summary>
+    /// <summary>The longest id that a client may give a message. A longer one is ignored.</summary>
     private const int MaxClientId = 256;
 
-    /// <summary>What its client or agent calls it; null when it has no such name.</summary>
+    /// <summary>The id that its client or agent gave it; null without one.</summary>
     public string? ClientId { get; init; }
 
     /// <summary>
-    /// It is of use to the message that comes back with it (<see cref="ReturnedMessage"/>), and is never one of its
-    /// own.
+    /// Used only when the message comes back (<see cref="ReturnedMessage"/>); a message that a client sends never keeps
+    /// it.
     /// </summary>
     public bool OnlyMerges { get; init; }
 
@@ -24,7 +24,8 @@ internal sealed record ChatMessage(string Role, byte[] Content)
     private static readonly string[] ServerTypes = ["approval", "refusal"];
 
     /// <summary>
-    /// The message of a chat payload (<c>message</c>, or the last of <c>messages</c>), or null when it carries none.
+    /// Returns the message of a chat payload (<c>message</c>, or the last of <c>messages</c>), or null when it contains
+    /// none.
     /// </summary>
     /// <param name="payload">The payload of a chat record.</param>
     /// <param name="asUser">
@@ -45,7 +46,9 @@ internal sealed record ChatMessage(string Role, byte[] Content)
         return message.Role == "assistant" ? message with { OnlyMerges = true } : message with { Role = "user" };
     }
 
-    /// <summary>Blocks that only the server writes: what was asked of a person and decided, what was refused.</summary>
+    /// <summary>
+    /// The types of blocks that only the server may write: questions to a person, decisions, refusals.
+    /// </summary>
     /// <remarks>Every member of the name is looked at: of two that differ a reader may take either.</remarks>
     public static bool IsOfServer(JsonElement block) =>
         block.ValueKind == JsonValueKind.Object
@@ -74,7 +77,7 @@ internal sealed record ChatMessage(string Role, byte[] Content)
         return new ChatMessage(role, content) { ClientId = role == "assistant" ? IdOf(message, "id") : null };
     }
 
-    /// <summary>Blocks; null when it has none.</summary>
+    /// <summary>Returns the blocks, or null when there are none.</summary>
     private static byte[]? ContentOf(JsonElement message)
     {
         if (!message.TryGetProperty("parts", out var content) && !message.TryGetProperty("content", out content))
@@ -87,7 +90,7 @@ internal sealed record ChatMessage(string Role, byte[] Content)
         };
     }
 
-    /// <summary>A client's name for a message, where it is one.</summary>
+    /// <summary>Returns the id that a client gave a message, if it is valid.</summary>
     public static string? IdOf(JsonElement holder, string member)
     {
         if (!holder.TryGetProperty(member, out var id) || id.ValueKind != JsonValueKind.String)
@@ -97,8 +100,8 @@ internal sealed record ChatMessage(string Role, byte[] Content)
     }
 
     /// <summary>
-    /// Text parts become text blocks, without what the sender's interface kept in them; one without a text is left
-    /// out. Other parts stand as they came.
+    /// Text parts become text blocks, without the state of the sender's user interface. A part without text is left
+    /// out. Other parts stay as they came.
     /// </summary>
     private static void WriteParts(Utf8JsonWriter json, JsonElement parts)
     {

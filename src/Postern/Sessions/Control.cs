@@ -1,6 +1,6 @@
 namespace Postern.Sessions;
 
-/// <summary>The names that existing clients know control records by.</summary>
+/// <summary>The names of control records that existing clients know.</summary>
 internal static class Control
 {
     public const string Header = "trigger-control";
@@ -10,9 +10,9 @@ internal static class Control
     public const string ClosedReason = "session-closed-reason";
     public const string AccessToken = "public-access-token";
 
-    /// <summary>On a turn-complete the server sets it, whatever the agent has said.</summary>
+    /// <summary>The server sets it on a turn-complete, whatever the agent sent.</summary>
     public static bool IsOfServer(string name) => name is InEventId or AccessToken;
 
-    /// <summary>How a turn-complete stands in a record's headers.</summary>
+    /// <summary>The header that marks a turn-complete.</summary>
     public const string TurnCompleteHeader = "[\"trigger-control\",\"turn-complete\"]";
 }

@@ -9,7 +9,9 @@ namespace Postern.Sessions;
 /// <content>Appends: to the inbox, the outbox and the side channels, and what follows from a record.</content>
 internal sealed partial class Conversation
 {
-    /// <summary>Appends records to a channel: all of them or none, and none that is there already.</summary>
+    /// <summary>
+    /// Appends records to a channel: all of them or none. A record that is already there is not added again.
+    /// </summary>
     public async ValueTask<AppendOutcome> AppendAsync(
         Tx tx,
         SessionRef name,
@@ -21,7 +23,7 @@ internal sealed partial class Conversation
         if (await SessionStore.LockAsync(tx, name.Project, name.Id) is not { } session)
             return new AppendOutcome.Gone();
 
-        // A repeat gets the first outcome, whatever the session has become since.
+        // A repeat gets the first outcome, even when the session has ended since.
         var known = await RecordStore.FindPartsAsync(tx, name, channel, records);
         if (records.FirstOrDefault(r => KnownAs(r, known) is { } there && !r.IsRepeatOf(there)) is { } other)
             return new AppendOutcome.PartMismatch(other.PartId!);
@@ -54,15 +56,17 @@ internal sealed partial class Conversation
         );
     }
 
-    /// <summary>The record that is there under a record's part; null: it is a new one.</summary>
+    /// <summary>Returns the existing record with a record's part id, or null when the record is new.</summary>
     private static Record? KnownAs(NewRecord record, Dictionary<string, Record> known) =>
         record.PartId is { } part ? known.GetValueOrDefault(part) : null;
 
-    /// <summary>Returns whether a full session does not take a record: what ends something is always taken.</summary>
+    /// <summary>
+    /// Returns whether a full session refuses a record. A record that ends something is always accepted.
+    /// </summary>
     private static bool Fills(NewRecord record) =>
         record.Body.Length > 0 && record.In?.Kind is not (InKind.Stop or InKind.Close);
 
-    /// <summary>Returns why records that are not there yet are not taken; null: they are.</summary>
+    /// <summary>Returns why new records are refused, or null when they are accepted.</summary>
     private async ValueTask<AppendOutcome?> WhyNotAsync(
         Tx tx,
         Session session,
@@ -85,14 +89,14 @@ internal sealed partial class Conversation
             : null;
     }
 
-    /// <summary>It holds as many bytes as it may: it takes no more but what ends something.</summary>
+    /// <summary>The session is full: it accepts only records that end something.</summary>
     public bool IsFull(Session session) => session.Bytes >= MostBytesOf(options);
 
-    /// <summary>Bytes of records that a session may hold.</summary>
+    /// <summary>The most bytes of records in one session.</summary>
     public static long MostBytesOf(PosternOptions options) =>
         options.Quotas.SessionBytes is > 0 and var most ? most : long.MaxValue;
 
-    /// <summary>A text of the agent, where it has streamed none.</summary>
+    /// <summary>The answer of an agent that has streamed no text.</summary>
     public ValueTask<(long Start, long End, bool Ensured)> SpeakAsync(
         Tx tx,
         Session session,
@@ -217,7 +221,8 @@ internal sealed partial class Conversation
             }
         }
         RecordStore.InsertAll(tx, name, RecordStore.Out, now.OutNext - own.Count, own);
-        // An agent that streams is alive: its turn's deadline moves on, written once in half of its time.
+        // An agent that streams is alive, so its turn's deadline moves. To save writes, it is written once in half of
+        // its time.
         var half = Seconds(now.TurnSeconds) / 2;
         if (now.TurnDeadline - tx.Now <= half)
         {
@@ -240,8 +245,8 @@ internal sealed partial class Conversation
     }
 
     /// <summary>
-    /// The turn's records become one message of the transcript, in the transaction that stores the control record; then
-    /// the run rests or takes what waits.
+    /// The turn's records become one message of the transcript, in the transaction that stores the control record. Then
+    /// the run becomes idle, or takes the messages that wait.
     /// </summary>
     private async ValueTask<Session> CompleteTurnAsync(
         Tx tx,
@@ -294,7 +299,10 @@ internal sealed partial class Conversation
         return now;
     }
 
-    /// <summary>What the agent says it has answered, within what there is; else what the turn was opened for.</summary>
+    /// <summary>
+    /// The number that the agent says it has answered, within the existing ones; else the message for which the turn
+    /// was opened.
+    /// </summary>
     private static long AnsweredBy(Session session, NewRecord record)
     {
         var said = record.Headers!.FirstOrDefault(h => h[0] == Control.InEventId)?[1];

@@ -8,8 +8,8 @@ namespace Postern.Sessions;
 internal sealed partial class Conversation
 {
     /// <summary>
-    /// Makes a session, its first message and the run that answers it. Each row is written once, as it is when all of
-    /// it has happened, and nothing is read: nobody else can know of the session before the commit.
+    /// Makes a session, its first message and the run that answers it. Each row is written once, in its final state,
+    /// and nothing is read: nobody can know of the session before the commit.
     /// </summary>
     /// <param name="tx">Holds no session.</param>
     /// <param name="made">A new one of <paramref name="agent"/>.</param>
@@ -52,10 +52,10 @@ internal sealed partial class Conversation
         return session;
     }
 
-    /// <summary>A run of a session, as it is written.</summary>
+    /// <summary>Returns the row of a session's run.</summary>
     private Run NewRun(Tx tx, Session session, Run asked, Agent agent, string? previous)
     {
-        // A worker that claims needs no dispatcher between: what waits for it is offered with the run.
+        // A worker that claims needs no dispatcher, so the run is made claimable at once.
         var offered = agent.Kind == Agent.Pull && (asked.BootMessage || session.HasUnanswered);
         return asked with
         {

@@ -9,8 +9,8 @@ namespace Postern.Sessions;
 internal sealed partial class Conversation
 {
     /// <summary>
-    /// What follows for a session from a change of its run: it knows the run's attempt; and when the run has ended, an
-    /// open turn is completed or broken off, and what still waits gets a run of its own.
+    /// Updates a session after a change of its run: it takes over the run's attempt. When the run has ended, an open
+    /// turn is completed or broken off, and waiting messages get a new run.
     /// </summary>
     /// <param name="tx">Holds the rows of the session and the run.</param>
     /// <param name="change">Of any run.</param>
@@ -60,12 +60,12 @@ internal sealed partial class Conversation
     }
 
     /// <summary>
-    /// Closes a session for good; false when it was closed already. Its run ends, and the agent is told.
+    /// Closes a session for good. Returns false when it was closed already. Its run ends, and the agent is told.
     /// </summary>
     public ValueTask<bool> CloseAsync(Tx tx, Session session, string? reason, string? callingRun = null) =>
         session.IsClosed ? new(false) : FinishAsync(tx, session, SessionEnd.Closed, reason, callingRun);
 
-    /// <summary>What follows from a session's expiry: the same end as a close, once.</summary>
+    /// <summary>Ends an expired session, once, in the same way as a close.</summary>
     /// <param name="tx">Holds the session's row.</param>
     /// <param name="session">As it is now.</param>
     /// <param name="withoutRecords">The open turn's records cannot be put together: it leaves no message.</param>

@@ -8,9 +8,8 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// What happens inside a session: appends, turns, runs taking over from one another, and the end. Every method runs
-/// inside a transaction that locks the session's row first, and leaves row, records, transcript and run agreeing with
-/// one another.
+/// The rules inside a session: appends, turns, one run taking over from another, and the end. Every method runs inside
+/// a transaction that has locked the session's row first, and leaves row, records, transcript and run consistent.
 /// </summary>
 internal sealed partial class Conversation(
     Transcript transcript,
@@ -21,12 +20,13 @@ internal sealed partial class Conversation(
 )
 {
     /// <summary>
-    /// How long a message may wait for its agent to be registered again before the client is told that nobody answers.
+    /// How long a message may wait for its agent to be registered again, before the client is told that nobody answers.
     /// </summary>
     private static readonly TimeSpan RunWanted = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// Starts a run for a session that has none: its first, or a continuation. Null when its agent is not registered.
+    /// Starts a run for a session that has none: its first, or a continuation. Returns null when its agent is not
+    /// registered.
     /// </summary>
     /// <param name="tx">Holds the session's row.</param>
     /// <param name="session">Has no live run.</param>
@@ -72,7 +72,7 @@ internal sealed partial class Conversation(
     }
 
     /// <summary>
-    /// The whole answer to a turn at once, from an agent that does not stream. A repeat finds its parts there.
+    /// Stores the whole answer to a turn at once, for an agent that does not stream. A repeat finds its parts.
     /// </summary>
     public async ValueTask AnswerTurnAsync(Tx tx, Run run, long turn, string? text)
     {
@@ -85,8 +85,8 @@ internal sealed partial class Conversation(
     }
 
     /// <summary>
-    /// Ends a turn that its agent will not end: what text there was is kept, an error says why, and the client's wait
-    /// is over. With <paramref name="runStatus"/> the run ends too.
+    /// Ends a turn that its agent does not end. The text so far is kept, an error states the reason, and the client
+    /// stops waiting. With <paramref name="runStatus"/> the run ends too.
     /// </summary>
     /// <param name="tx">Holds the session's row.</param>
     /// <param name="session">As it is now.</param>
@@ -131,7 +131,7 @@ internal sealed partial class Conversation(
             tx,
             new TurnEnded(session, session.InMessageSeq) { Failure = failure?.Code ?? runStatus, Error = why }
         );
-        // All that waited is answered by the error: a message that broke the agent once is not handed to it for ever.
+        // The error answers all waiting messages: do not redeliver a message that crashed the agent.
         var turn = session with
         {
             CurrentRun = null,
@@ -147,7 +147,7 @@ internal sealed partial class Conversation(
     }
 
     /// <summary>
-    /// A run that has waited for a person goes on: the clock of its turn runs again or, between turns, its idle window.
+    /// Continues a run that waited for a person: the clock of its turn runs again or, between turns, its idle timer.
     /// </summary>
     public async ValueTask ResumeAsync(Tx tx, Run run)
     {
@@ -164,7 +164,7 @@ internal sealed partial class Conversation(
             await RunDue.ReturnToIdleAsync(tx, run.Project, run.Id);
     }
 
-    /// <summary>A message of the transcript beside the turns.</summary>
+    /// <summary>Adds a message to the transcript beside the turns.</summary>
     public async ValueTask AppendTranscriptAsync(Tx tx, string project, string id, ChatMessage message, string? run)
     {
         if (await SessionStore.LockAsync(tx, project, id) is not { } session)
@@ -178,7 +178,7 @@ internal sealed partial class Conversation(
     {
         if (session.CurrentRun is { } live)
         {
-            // A turn that is open takes what came meanwhile when it has ended: one turn at a time.
+            // An open turn takes the messages that came meanwhile when it ends: there is one turn at a time.
             if (session.HasUnanswered && !session.TurnIsOpen)
                 await RunDue.MakeDueAsync(tx, session.Project, live);
             return true;

@@ -1,43 +1,45 @@
 namespace Postern.Sessions;
 
 /// <summary>
-/// The beginning of a turn's message: what was folded outside of a transaction. The message is its pieces, its head,
-/// and the end that is folded inside.
+/// The beginning of a turn's message, folded outside of a transaction. The whole message is its pieces, its head, and
+/// the end that is folded inside.
 /// </summary>
 /// <param name="From">The first record of the turn.</param>
 /// <param name="Next">The record that comes next.</param>
 internal sealed record FoldedTurn(long From, long Next)
 {
-    /// <summary>Bytes of records that were folded.</summary>
+    /// <summary>How many bytes of records were folded.</summary>
     public long Taken { get; init; }
 
-    /// <summary>The turn is longer than its bound: no more is taken.</summary>
+    /// <summary>Whether the turn has reached its limit; no more is added.</summary>
     public bool IsCut { get; init; }
 
-    /// <summary>Something was said.</summary>
+    /// <summary>Whether the agent has said anything.</summary>
     public bool HasBlocks { get; init; }
 
-    /// <summary>The text that the JSON ends in, by its kind and id; null when it ends behind a block.</summary>
+    /// <summary>The kind and id of the text with which the JSON ends; null when it ends after a block.</summary>
     public string? OpenText { get; init; }
 
-    /// <summary>Names of calls that were made, and of those that have their result.</summary>
+    /// <summary>The names of calls that were made, and of those that have a result.</summary>
     public IReadOnlySet<string> Names { get; init; } = new HashSet<string>();
 
-    /// <summary>Blocks that stand nowhere yet, because another of the same name may take their place.</summary>
+    /// <summary>Blocks that are not written yet, because another block of the same name may replace them.</summary>
     public IReadOnlyList<KeyValuePair<string, byte[]>> Held { get; init; } = [];
 
-    /// <summary>The escape of half a character that this text ends with, held back: its other half may come.</summary>
+    /// <summary>
+    /// A half character at the end of this text, as a JSON escape, held back until its other half comes.
+    /// </summary>
     public ReadOnlyMemory<byte> Half { get; init; }
 
-    /// <summary>What the agent calls the message, and its clients after it; null when it gave it no name.</summary>
+    /// <summary>The id that the agent gave the message; clients use it too. Null without one.</summary>
     public string? ClientId { get; init; }
 
-    /// <summary>The id of the message whose pieces these are; null while there is none.</summary>
+    /// <summary>The id of the message to which these pieces belong; null while there is none.</summary>
     public string? MessageId { get; init; }
 
-    /// <summary>Pieces of the JSON that are in the database.</summary>
+    /// <summary>The number of pieces of the JSON in the database.</summary>
     public long Pieces { get; init; }
 
-    /// <summary>The JSON that follows them.</summary>
+    /// <summary>The JSON behind them.</summary>
     public ReadOnlyMemory<byte> Head { get; init; }
 }

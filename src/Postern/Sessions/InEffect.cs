@@ -5,20 +5,18 @@ using Postern.Http;
 
 namespace Postern.Sessions;
 
-/// <summary>
-/// What a record on <c>in</c> asks for, and the message that it commits to the transcript, if it holds one.
-/// </summary>
+/// <summary>What a record on <c>in</c> asks for, and the message in it for the transcript, if there is one.</summary>
 internal sealed record InEffect(InKind Kind, ChatMessage? Message)
 {
     /// <summary>
-    /// Why a record that means to be a chat record cannot be one; it is refused then, not kept as any text.
+    /// Why a record that is meant as a chat record is not valid. It is refused, not stored as any other text.
     /// </summary>
     public string? Problem { get; private init; }
 
     private static readonly InEffect None = new(InKind.Other, null);
 
     /// <summary>
-    /// Reads a record's JSON. What is no chat record is <see cref="InKind.Other"/>: any text may be appended.
+    /// Reads a record's JSON. A record that is no chat record is <see cref="InKind.Other"/>: any text may be appended.
     /// </summary>
     /// <param name="text">The record as it came.</param>
     /// <param name="asUser">Whoever sends it speaks as the user, whatever role the message claims.</param>
@@ -38,7 +36,7 @@ internal sealed record InEffect(InKind Kind, ChatMessage? Message)
     }
 
     /// <summary>
-    /// Returns whether a text is JSON but for its depth: a message that nobody would see in the transcript.
+    /// Returns whether a text would be JSON if it were not too deep. Its message would be missing from the transcript.
     /// </summary>
     private static bool IsTooDeep(ReadOnlyMemory<byte> text)
     {

@@ -2,7 +2,7 @@ namespace Postern.Sessions;
 
 internal enum InKind
 {
-    /// <summary>Any other text: kept, and a run is made sure of, but no turn is opened.</summary>
+    /// <summary>Any other text: it is stored and makes sure that there is a run, but opens no turn.</summary>
     Other,
 
     /// <summary>Opens or continues a turn.</summary>

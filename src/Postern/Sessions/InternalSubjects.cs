@@ -3,7 +3,9 @@ using Postern.Runs;
 
 namespace Postern.Sessions;
 
-/// <summary>What is told of internal sessions and of their runs is for administrators, as they are.</summary>
+/// <summary>
+/// Events about internal sessions and their runs are only for administrators, like the sessions themselves.
+/// </summary>
 internal sealed class InternalSubjects : HiddenSubjects
 {
     public override string IsShown(string table)

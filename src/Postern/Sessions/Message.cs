@@ -4,14 +4,10 @@ using Postern.Http;
 
 namespace Postern.Sessions;
 
-/// <summary>
-/// One committed entry of the transcript. <see cref="Content"/> is a JSON array of blocks, as it goes out.
-/// </summary>
+/// <summary>One committed entry of the transcript. Content is a JSON array of blocks, and is sent unchanged.</summary>
 internal sealed record Message(long Seq, string Id, string Role, byte[] Content, long At, string? Run)
 {
-    /// <summary>
-    /// The messages as agents and clients of the session family read them; history has a form of its own.
-    /// </summary>
+    /// <summary>Writes messages in the form for agents and for clients of sessions. History has another form.</summary>
     public static byte[] RenderAll(IEnumerable<Message> messages)
     {
         var buffer = new ArrayBufferWriter<byte>();

@@ -9,14 +9,14 @@ namespace Postern.Sessions;
 /// <param name="In">What it asks for, on the channel <c>in</c>.</param>
 internal sealed record NewRecord(byte[] Body, string? PartId, IReadOnlyList<string[]>? Headers, InEffect? In = null)
 {
-    /// <summary>Bytes that it takes.</summary>
+    /// <summary>The number of bytes that it takes.</summary>
     public long Size => Body.Length + (Headers?.Sum(h => (long)h[0].Length + h[1].Length) ?? 0);
 
     public string? ControlValue => Headers?.FirstOrDefault(h => h[0] == Control.Header)?[1];
 
     /// <summary>
-    /// Whether it says what the record says that is there under its part id: the same body, and the same headers in any
-    /// order. On a turn-complete the server sets some of them, so a repeat is not asked for those.
+    /// Returns whether it equals the existing record with its part id: the same body, and the same headers in any
+    /// order. On a turn-complete the server sets some headers; these are not compared.
     /// </summary>
     public bool IsRepeatOf(Record there)
     {
@@ -36,11 +36,11 @@ internal sealed record NewRecord(byte[] Body, string? PartId, IReadOnlyList<stri
             .ThenBy(h => h.Value, StringComparer.Ordinal);
     }
 
-    /// <summary><c>{"data":"…","id":"…"}</c> around a text, which stands in it as a JSON string.</summary>
+    /// <summary>Returns <c>{"data":"…","id":"…"}</c> with the text as a JSON string.</summary>
     public static NewRecord OfText(ReadOnlySpan<byte> text, string id, string? partId, InEffect? effect = null) =>
         new(Wrap(id, text, asText: true), partId, null, effect);
 
-    /// <summary><c>{"data":…,"id":"…"}</c> around a JSON value, which stands in it as it came.</summary>
+    /// <summary>Returns <c>{"data":…,"id":"…"}</c> with a JSON value, unchanged.</summary>
     public static NewRecord OfJson(ReadOnlySpan<byte> json, string id, string? partId, InEffect? effect = null) =>
         new(Wrap(id, json, asText: false), partId, null, effect);
 
@@ -48,13 +48,13 @@ internal sealed record NewRecord(byte[] Body, string? PartId, IReadOnlyList<stri
         new([], partId, headers);
 
     /// <summary>
-    /// Bytes that stand in a JSON string as they are: printable ASCII without the quote and the backslash.
+    /// The bytes that need no escape in a JSON string: printable ASCII without the quote and the backslash.
     /// </summary>
     private static readonly SearchValues<byte> Plain = SearchValues.Create([
         .. Enumerable.Range(0x20, 0x5f).Select(b => (byte)b).Where(b => b is not ((byte)'"' or (byte)'\\')),
     ]);
 
-    /// <summary>The common case, in one allocation: nothing of the text or the id needs escaping.</summary>
+    /// <summary>The common case needs one allocation: neither the text nor the id contains a byte to escape.</summary>
     private static byte[]? TryWrapPlain(string id, ReadOnlySpan<byte> data)
     {
         var head = "{\"data\":\""u8;

@@ -3,23 +3,25 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// The hot path of agents that stream: one plain record on <c>out</c> of an open session, in the fewest statements. A
-/// record is not plain when the session is closed, expired or full, the run is another, the part is
-/// a repeat, the turn is to stop, or its deadline must be extended. Then nothing is written, and
+/// The fast way for agents that stream: one plain record on <c>out</c> of an open session, with the fewest statements.
+/// A record is not plain when the session is closed, expired or full, when another run has it, when the part is a
+/// repeat, when the turn must stop, or when its deadline must be extended. Then nothing is written, and
 /// <see cref="Conversation"/> decides.
 ///
-/// The embedded database commits many commands together by itself. On PostgreSQL the appends that wait in this node go
-/// there together: one statement, one commit, each with an outcome of its own. Rows that another transaction holds are
-/// skipped, so nobody waits for another's session; what was skipped or not plain is tried alone.
+/// The embedded database commits many commands together by itself. On PostgreSQL, appends that wait on this node are
+/// sent together: one statement, one commit, an outcome for each. Rows that another transaction holds are skipped, so
+/// nobody waits for another session. What was skipped or is not plain is tried alone.
 /// </summary>
 /// <param name="database">Where they go.</param>
 /// <param name="mostBytes">A session that holds so many bytes takes no more.</param>
 internal sealed class PlainAppends(Database database, long mostBytes)
 {
-    /// <summary>Appends that go alone: with so few under way a statement of their own is fastest.</summary>
+    /// <summary>Up to this many appends run alone: with so few, a statement for each is fastest.</summary>
     private const int MostAlone = 4;
 
-    /// <summary>Statements for many that may be under way, so that one runs while another is committed.</summary>
+    /// <summary>
+    /// The most statements for many appends at the same time, so that one runs while another commits.
+    /// </summary>
     private const int MostTogether = 2;
 
     private const int MostRecords = 256;
@@ -46,8 +48,8 @@ internal sealed class PlainAppends(Database database, long mostBytes)
         """;
 
     /// <summary>
-    /// Sessions are locked in whatever order, which is no danger to others: none is waited for. The lock looks at the
-    /// conditions again when the row was changed meanwhile.
+    /// Sessions are locked in any order. This is safe, because a locked row is skipped. The lock checks the conditions
+    /// again when the row has changed meanwhile.
     /// </summary>
     private const string TakeAndInsertMany = $"""
         WITH given AS (
@@ -81,12 +83,14 @@ internal sealed class PlainAppends(Database database, long mostBytes)
     private readonly Lock _lock = new();
     private readonly Queue<WaitingAppend> _waiting = new();
 
-    /// <summary>Sessions that this node appends to now: further appends to them wait, and go together.</summary>
+    /// <summary>
+    /// The sessions to which this node is appending. Further appends to them wait, and are sent together.
+    /// </summary>
     private readonly HashSet<string> _busy = new(StringComparer.Ordinal);
     private int _alone;
     private int _together;
 
-    /// <summary>Returns the record's number; null when it is not plain, and nothing was written.</summary>
+    /// <summary>Returns the record's number, or null when it is not plain and nothing was written.</summary>
     /// <param name="name">The session.</param>
     /// <param name="record">No control record.</param>
     /// <param name="writer">Its run, where it has one, must have the session still.</param>
@@ -136,7 +140,7 @@ internal sealed class PlainAppends(Database database, long mostBytes)
         }
         catch (UniqueViolationException)
         {
-            // The same part was being appended in this moment.
+            // Another append has just written the same part.
             return null;
         }
     }
@@ -170,7 +174,7 @@ internal sealed class PlainAppends(Database database, long mostBytes)
         return seq;
     }
 
-    /// <summary>Has as many statements under way as may be, while somebody waits.</summary>
+    /// <summary>Starts statements, up to the limit, while somebody waits.</summary>
     private void BeginStatements()
     {
         lock (_lock)
@@ -179,7 +183,7 @@ internal sealed class PlainAppends(Database database, long mostBytes)
                 return;
             _together++;
         }
-        // It works for many requests: none of them is the one that it is done for.
+        // Runs for many requests at once, so no caller's cancellation may stop it.
         using (ExecutionContext.SuppressFlow())
             _ = Task.Run(WriteTogetherAsync);
     }
@@ -198,7 +202,7 @@ internal sealed class PlainAppends(Database database, long mostBytes)
             }
             catch (UniqueViolationException)
             {
-                // One of the parts was being appended in this moment; nothing of the statement happened.
+                // Another append has just written one of the parts; the whole statement had no effect.
                 foreach (var append in batch.Values.SelectMany(a => a))
                     append.Outcome.SetResult(null);
             }
@@ -211,8 +215,8 @@ internal sealed class PlainAppends(Database database, long mostBytes)
     }
 
     /// <summary>
-    /// Takes those that wait, by session; nothing when nobody waits whose session is free, and this is one statement
-    /// fewer then. Those of one session who differ in their run, or repeat a part, wait for the next.
+    /// Takes the waiting appends, by session. When no waiting session is free, it returns nothing and this statement
+    /// ends. Of one session, appends with another run or a repeated part wait for the next statement.
     /// </summary>
     /// <param name="done">Sessions that the caller was appending to.</param>
     private Dictionary<string, List<WaitingAppend>> Next(IReadOnlyCollection<string> done)
@@ -246,7 +250,7 @@ internal sealed class PlainAppends(Database database, long mostBytes)
             ? same[0].GoesWith(append) && !same.Exists(s => s.IsSamePart(append))
             : !_busy.Contains(append.Name.Id);
 
-    /// <summary>The first number of each session whose records were written.</summary>
+    /// <summary>Returns the first number for each session whose records were written.</summary>
     private async ValueTask<Dictionary<string, long>> AppendManyAsync(
         Tx tx,
         Dictionary<string, List<WaitingAppend>> batch

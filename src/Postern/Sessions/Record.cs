@@ -6,7 +6,7 @@ namespace Postern.Sessions;
 /// </summary>
 internal sealed record Record(long Seq, long At, byte[] Body, string? Headers)
 {
-    /// <summary>Bytes that it takes.</summary>
+    /// <summary>The number of bytes that it takes.</summary>
     public long Size => Body.Length + (Headers?.Length ?? 0);
 
     public bool IsTurnComplete =>

@@ -74,7 +74,7 @@ internal static class RecordBatch
     {
         if (!item.TryGetProperty("data", out var data))
             return Wrong($"{at}.data is required");
-        // As it came: half of a character may stand at the end of one delta, and its other half begin the next.
+        // Unchanged: one delta may end with half a character whose other half begins the next delta.
         var json = System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(data).ToArray();
         var effect = isIn ? InEffect.Read(data, asUser) : null;
         return effect is { Problem: { } problem }

@@ -6,13 +6,13 @@ using Postern.Storage;
 
 namespace Postern.Sessions;
 
-/// <summary>The channels' rows.</summary>
+/// <summary>The rows of channels.</summary>
 internal sealed class RecordStore(Database database)
 {
     public const string In = "in";
     public const string Out = "out";
 
-    /// <summary>Bytes that one page holds at most; one record is always given.</summary>
+    /// <summary>The most bytes of one page; one record is always returned.</summary>
     private const int MaxPageBytes = 1024 * 1024;
     private static readonly BytePage Pages = new(
         "seq, at, body, headers",
@@ -20,7 +20,8 @@ internal sealed class RecordStore(Database database)
     );
 
     /// <summary>
-    /// A side channel's rows are kept under its name and direction, which <c>in</c> and <c>out</c> cannot collide with.
+    /// A side channel's rows are stored under its name and direction, which cannot collide with <c>in</c> and
+    /// <c>out</c>.
     /// </summary>
     public static string Side(string name, string io) => name + "/" + io;
 
@@ -41,8 +42,8 @@ internal sealed class RecordStore(Database database)
         );
 
     /// <summary>
-    /// Records under the numbers from <paramref name="start"/> on: a statement for all of them, where statements are
-    /// sent.
+    /// Writes records with the numbers from <paramref name="start"/> on: one statement for all of them, where
+    /// statements are sent to a server.
     /// </summary>
     public static void InsertAll(Tx tx, SessionRef name, string channel, long start, IReadOnlyList<NewRecord> records)
     {
@@ -72,7 +73,7 @@ internal sealed class RecordStore(Database database)
     private static string? HeadersOf(NewRecord record) =>
         record.Headers is null ? null : JsonSerializer.Serialize(record.Headers, Wire.Json);
 
-    /// <summary>The records that part ids were first used for.</summary>
+    /// <summary>Returns the records for which part ids were first used.</summary>
     public static async ValueTask<Dictionary<string, Record>> FindPartsAsync(
         Tx tx,
         SessionRef name,
@@ -102,7 +103,7 @@ internal sealed class RecordStore(Database database)
         return found.ToDictionary(f => f.Part, f => f.Record, StringComparer.Ordinal);
     }
 
-    /// <summary>The next sequence number of a side channel, under the session's lock.</summary>
+    /// <summary>Takes the next sequence number of a side channel, under the session's lock.</summary>
     public static async ValueTask<long> NextOfSideAsync(Tx tx, SessionRef name, string channel) =>
         await tx.FirstAsync(
             "SELECT seq + 1 FROM record WHERE project = $1 AND session = $2 AND channel = $3 ORDER BY seq DESC LIMIT 1",
@@ -112,7 +113,7 @@ internal sealed class RecordStore(Database database)
             channel
         );
 
-    /// <summary>The records after a number, at most <paramref name="limit"/> and a mebibyte.</summary>
+    /// <summary>Returns the records after a number, at most <paramref name="limit"/> of them and one MiB.</summary>
     public ValueTask<List<Record>> AfterAsync(SessionRef name, string channel, long after, int limit) =>
         database.ReadAsync(tx => AfterAsync(tx, name, channel, after, limit));
 
@@ -137,7 +138,7 @@ internal sealed class RecordStore(Database database)
             after
         );
 
-    /// <summary>The next number to be given, and the time of the last record (0 when there is none).</summary>
+    /// <summary>Returns the next number, and the time of the last record (0 when there is none).</summary>
     public ValueTask<(long Next, long LastAt)> TailAsync(SessionRef name, string channel) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(
@@ -155,7 +156,7 @@ internal sealed class RecordStore(Database database)
         );
 
     /// <summary>
-    /// Returns where a person's command-line client stood in <c>out</c> when it last wrote to <c>in</c>.
+    /// Returns the position in <c>out</c> of a person's command-line client when it last wrote to <c>in</c>.
     /// </summary>
     public ValueTask<long?> GetReadPositionAsync(SessionRef name, string subject) =>
         database.ReadAsync(tx =>

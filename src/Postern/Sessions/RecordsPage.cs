@@ -24,7 +24,8 @@ internal sealed record RecordsPage([Member("The records, in their order.")] IRea
             }
             else
             {
-                // The envelope is this server's own, {"data":…,"id":"…"}: its members are passed on as they are kept.
+                // The envelope {"data":…,"id":"…"} is this server's own, so its members are passed on as they are
+                // stored.
                 var envelope = new Utf8JsonReader(record.Body, new JsonReaderOptions { MaxDepth = Wire.Kept.MaxDepth });
                 json.WriteRawValue(NextValue(ref envelope, record.Body), skipInputValidation: true);
                 json.WritePropertyName("id"u8);

@@ -1,6 +1,6 @@
 namespace Postern.Sessions;
 
-/// <summary>How a session is named. The same text may be one session's external id and another's key.</summary>
+/// <summary>A name of a session. One text may be the external id of one session and the key of another.</summary>
 internal enum Reference
 {
     Id,

@@ -4,15 +4,13 @@ using Postern.Http;
 namespace Postern.Sessions;
 
 /// <summary>
-/// An assistant's message that a client sends back, with what its own tools gave. The transcript has the message
-/// already: the results are put beside the calls they answer, one a call, and nothing else of it is taken. What the
-/// assistant said stays as it said it.
+/// An assistant's message that a client sends back, with the results of the client's own tools. The transcript has the
+/// message already. Each result is put beside the call that it answers, one for each call; nothing else of the message
+/// is used. The assistant's words do not change.
 /// </summary>
 internal static class ReturnedMessage
 {
-    /// <summary>
-    /// The stored blocks with the results put in; null when they answer no open call, and nothing changes.
-    /// </summary>
+    /// <summary>Returns the stored blocks with the results, or null when they answer no open call.</summary>
     /// <param name="stored">The content of the message in the transcript, a JSON array of blocks.</param>
     /// <param name="returned">The content that came back, a JSON array of parts.</param>
     public static byte[]? Merge(byte[] stored, byte[] returned)
@@ -51,7 +49,7 @@ internal static class ReturnedMessage
         return changed ? content : null;
     }
 
-    /// <summary>The call that a block has the result of; null for every other block.</summary>
+    /// <summary>Returns the call whose result a block contains; null for other blocks.</summary>
     private static string? CallAnsweredBy(JsonElement block) =>
         TextOf(block, "type") switch
         {
@@ -60,7 +58,7 @@ internal static class ReturnedMessage
             _ => null,
         };
 
-    /// <summary>The call that a block makes; null for every other block.</summary>
+    /// <summary>Returns the call that a block makes; null for other blocks.</summary>
     private static string? OpenCall(JsonElement block) =>
         TextOf(block, "type") switch
         {
@@ -76,7 +74,7 @@ internal static class ReturnedMessage
     private static bool IsToolPart(string? type) =>
         type == "dynamic-tool" || type?.StartsWith("tool-", StringComparison.Ordinal) == true;
 
-    /// <summary>A result as the transcript has them, with who gave it: the client, and not the agent.</summary>
+    /// <summary>A result in the transcript's form, marked as given by the client and not by the agent.</summary>
     private static void WriteResult(Utf8JsonWriter json, JsonElement part)
     {
         json.WriteStartObject();
@@ -94,8 +92,7 @@ internal static class ReturnedMessage
     }
 
     /// <summary>
-    /// A part that was brought in from elsewhere is the call and its result at once: the call stays, the result is
-    /// new.
+    /// A part of another message may be both a call and its result: the call stays, the result is new.
     /// </summary>
     private static void WriteAnswered(Utf8JsonWriter json, JsonElement block, JsonElement part)
     {

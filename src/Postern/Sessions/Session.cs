@@ -7,10 +7,10 @@ namespace Postern.Sessions;
 /// <summary>
 /// A durable conversation between clients and one agent: the channels <c>in</c> and <c>out</c>, and a transcript.
 ///
-/// What always holds: the row and its first run are made in one transaction; the sequence numbers of a channel are
-/// dense from 0, those of the transcript from 1; a closed or expired session takes no record and never opens again.
-/// Every change locks the session's row first, so appends, closes, turns and creates of one session are put in one
-/// order on any number of nodes. A crash between two of them leaves the state after the first.
+/// The row and its first run are made in one transaction. The sequence numbers of a channel are dense from 0, those of
+/// the transcript from 1. A closed or expired session accepts no record and never opens again. Every change locks the
+/// session's row first, so appends, closes, turns and creates of one session have one order on any number of nodes.
+/// After a crash between two changes, the first one is complete.
 /// </summary>
 internal sealed record Session
 {
@@ -32,7 +32,7 @@ internal sealed record Session
     [Column("agent")]
     public required string Agent { get; init; }
 
-    /// <summary>JSON text as it came; null for a session that a message created.</summary>
+    /// <summary>The JSON text as it came; null for a session that a message created.</summary>
     [Column("trigger_config", Changes = true)]
     public string? TriggerConfig { get; init; }
 
@@ -74,26 +74,26 @@ internal sealed record Session
     [Column("message_next")]
     public long MessageNext { get; init; } = 1;
 
-    /// <summary>The last record on <c>in</c> that asks for an answer; -1 when none.</summary>
+    /// <summary>The number of the last record on <c>in</c> that asks for an answer; -1 when there is none.</summary>
     [Column("in_message_seq")]
     public long InMessageSeq { get; init; } = -1;
 
-    /// <summary>The last of them that a turn has answered.</summary>
+    /// <summary>The number of the last such record that a turn has answered.</summary>
     [Column("in_answered_seq")]
     public long InAnsweredSeq { get; init; } = -1;
 
-    /// <summary>The last record on <c>in</c> that asked the run to stop; -1 when none.</summary>
+    /// <summary>The number of the last record on <c>in</c> that asked the run to stop; -1 when there is none.</summary>
     [Column("stop_seq")]
     public long StopSeq { get; init; } = -1;
 
-    /// <summary>The last record on <c>out</c> is a turn-complete.</summary>
+    /// <summary>Whether the last record on <c>out</c> is a turn-complete.</summary>
     [Column("out_settled")]
     public bool OutSettled { get; init; }
 
     [Column("run_wanted_until")]
     public long? RunWantedUntil { get; init; }
 
-    /// <summary>When the open turn must have ended; null when no turn is open.</summary>
+    /// <summary>The deadline of the open turn; null when no turn is open.</summary>
     [Column("turn_deadline")]
     public long? TurnDeadline { get; init; }
 
@@ -109,7 +109,7 @@ internal sealed record Session
     [Column("turn_out_seq")]
     public long TurnOutSeq { get; init; }
 
-    /// <summary>Of the records of all its channels.</summary>
+    /// <summary>The bytes of the records of all its channels.</summary>
     [Column("bytes")]
     public long Bytes { get; init; }
 
@@ -117,20 +117,20 @@ internal sealed record Session
     public const int MaxExternalId = 256;
     private const int MaxTriggerName = 1000;
 
-    /// <summary>What the names of triggers' sessions begin with.</summary>
+    /// <summary>The prefix of the names of triggers' sessions.</summary>
     public const string TriggerPrefix = "trg_";
 
-    /// <summary>Beginnings that mean something: a session's id, a key of history, a trigger's session.</summary>
+    /// <summary>Prefixes with a meaning: a session's id, a key of history, a trigger's session.</summary>
     private static readonly string[] Taken = [Prefix + "_", "agent:", TriggerPrefix];
 
-    /// <summary>How clients name it: the external id where there is one.</summary>
+    /// <summary>The name that clients use: the external id, if there is one.</summary>
     public string Name => ExternalId ?? Id;
 
-    /// <summary>It takes captured requests: its name is one that only the server gives.</summary>
+    /// <summary>Whether it takes captured requests. Only the server gives such names.</summary>
     public bool IsOfTrigger => ExternalId?.StartsWith(TriggerPrefix, StringComparison.Ordinal) == true;
 
     /// <summary>
-    /// The trigger that made it, as scopes name it; null where none did, or its metadata say it no more.
+    /// The trigger that made it, as scopes name it; null when none did, or when the metadata no longer contain it.
     /// </summary>
     public string? TriggerName
     {
@@ -153,22 +153,22 @@ internal sealed record Session
 
     public bool IsExpired(long now) => !IsClosed && ExpiresAt <= now;
 
-    /// <summary>Messages wait for an answer that no turn has given.</summary>
+    /// <summary>Whether messages wait that no turn has answered.</summary>
     public bool HasUnanswered => InMessageSeq > InAnsweredSeq;
 
     public bool TurnIsOpen => TurnDeadline is not null;
 
     /// <summary>
-    /// Somebody has asked the open turn to stop. A stop that came before the turn's messages was for an earlier one.
+    /// Whether somebody has asked the open turn to stop. A stop before the turn's messages was for an earlier turn.
     /// </summary>
     public bool StopIsAsked => TurnIsOpen && StopSeq > TurnInSeq;
 
     /// <summary>
-    /// Nothing more comes: it was closed, or has expired and the keeper has written its last entries.
+    /// Whether nothing more comes: it was closed, or has expired and the keeper has written its last entries.
     /// </summary>
     public bool IsOver(long now) => IsClosed || (IsExpired(now) && ClosedReason is not null);
 
-    /// <summary>What a list may be narrowed to; idle is an active one without a run.</summary>
+    /// <summary>The statuses for a list. An idle session is an active one without a run.</summary>
     public static readonly string[] Statuses = ["ACTIVE", "CLOSED", "EXPIRED", "IDLE"];
 
     public string Status(long now) =>
@@ -177,8 +177,8 @@ internal sealed record Session
         : "ACTIVE";
 
     /// <summary>
-    /// Sessions that the platform keeps for itself, by their external id: seen with full <c>admin</c>, and by the run
-    /// that has them.
+    /// The prefixes of external ids of internal sessions, which the platform keeps for itself: visible with full
+    /// <c>admin</c>, and to the run that has them.
     /// </summary>
     public static bool IsInternal(string name) =>
         InternalPrefixes.Any(p => name.StartsWith(p, StringComparison.Ordinal));
@@ -188,8 +188,8 @@ internal sealed record Session
     public static string KeyOf(string agent, string rest) => $"agent:{agent.ToLowerInvariant()}:{rest}";
 
     /// <summary>
-    /// A name that a client may choose: 1 to 256 characters, not one of ours, and one that every route can be asked
-    /// for.
+    /// Checks a name that a client has chosen: 1 to 256 characters, not one of the server's own, and usable in every
+    /// path.
     /// </summary>
     public static string? Validate(string externalId)
     {

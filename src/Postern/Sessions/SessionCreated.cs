@@ -1,4 +1,4 @@
 namespace Postern.Sessions;
 
-/// <summary>A session was made, and its row is written.</summary>
+/// <summary>A session was created, and its row is written.</summary>
 internal sealed record SessionCreated(Session Session);

@@ -6,12 +6,12 @@ using Postern.Http;
 namespace Postern.Sessions;
 
 /// <summary>
-/// Finds the session that a path names, for a caller: who may not do what it asks and may not read the session either
-/// gets the same 404 whether it exists or not; who may read it gets 403.
+/// Finds the session that a path names, for a caller. A caller who may neither do this nor read the session gets the
+/// same 404 whether or not it exists. A caller who may read it gets 403.
 /// </summary>
 internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
 {
-    /// <summary>The whole row, for the routes that show or change it.</summary>
+    /// <summary>Returns the whole row, for routes that show or change it.</summary>
     public async ValueTask<Checked<Session>> FindAsync(
         HttpContext http,
         ProjectCaller caller,
@@ -27,9 +27,7 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
         return session!;
     }
 
-    /// <summary>
-    /// What never changes about it, for appends and streams.
-    /// </summary>
+    /// <summary>Returns the part that never changes, for appends and streams.</summary>
     public async ValueTask<Checked<SessionRef>> NameAsync(
         HttpContext http,
         ProjectCaller caller,
@@ -45,7 +43,7 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
         return name!;
     }
 
-    /// <summary>The same, and a name that no session has yet is let through.</summary>
+    /// <summary>The same, but a name that no session has yet is accepted.</summary>
     public async ValueTask<Checked<NamedSession>> NameOrUnbornAsync(
         HttpContext http,
         ProjectCaller caller,
@@ -57,7 +55,7 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
             return NotFound(caller);
         var name = await sessions.NameAsync(caller.Project, reference);
         var unborn = name is null && Session.Validate(reference) is null;
-        // What will be internal once it is there is so before.
+        // A session that will be internal is treated as internal before it exists.
         if (unborn && !Hides(caller, reference, null) && caller.Allows(action, "sessions", reference))
             return new NamedSession(reference, null);
         if (Check(caller, reference, name, action) is { } refusal)
@@ -96,9 +94,9 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
     }
 
     /// <summary>
-    /// Whether a session is one that the platform keeps for itself, and the caller neither an administrator nor its
-    /// worker: then there is no such session for the caller, at any door. What the answer rests on is asked again for
-    /// as long as the request lives.
+    /// Returns whether a session is internal and the caller is neither an administrator nor its worker. Then, for this
+    /// caller, there is no such session at any door. The rights behind the answer are checked again while the request
+    /// lives.
     /// </summary>
     /// <param name="caller">Who asks.</param>
     /// <param name="name">The session's external id, or whatever else the path names it by.</param>
@@ -108,7 +106,7 @@ internal sealed class SessionDoor(SessionStore sessions, Transcript transcript)
         && !caller.Allows(RequiredScope.FullAdmin)
         && (id is null || !caller.Authority.IsWorkerOf(id));
 
-    /// <summary>The same for what belongs to a session, such as a run; null is no session's.</summary>
+    /// <summary>The same for a thing that belongs to a session, such as a run; null means no session.</summary>
     public async ValueTask<bool> HidesAsync(ProjectCaller caller, string? session) =>
         session is not null
         && await sessions.NameAsync(caller.Project, session) is { } name

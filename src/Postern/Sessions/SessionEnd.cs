@@ -6,6 +6,6 @@ internal enum SessionEnd
     /// <summary>Somebody closed it.</summary>
     Closed,
 
-    /// <summary>It came to its expiry, and what follows from that has been done.</summary>
+    /// <summary>It has expired, and the consequences are done.</summary>
     Expired,
 }

@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Sessions;
 
-/// <summary>A refused request of a session.</summary>
+/// <summary>The body of a refused request about a session.</summary>
 [HasMoreMembers]
 internal sealed record SessionError(
     [Member("What is wrong, for people.")] string Error,

@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Sessions;
 
-/// <summary>What subscribers hear of sessions, written in the transaction in which it happens.</summary>
+/// <summary>Emits the events about sessions, in the transaction of the change.</summary>
 internal sealed class SessionEvents(Outbox outbox)
 {
     public ValueTask CreatedAsync(Tx tx, SessionCreated change) =>

@@ -4,8 +4,8 @@ using Postern.Http;
 namespace Postern.Sessions;
 
 /// <summary>
-/// How the session family words its errors (<c>{error, code?}</c>), and the CORS headers that each of its answers
-/// carries: clients are browsers on any origin, and hold a token, never a cookie.
+/// The error format of sessions (<c>{error, code?}</c>), with the CORS headers of every answer: clients are browsers on
+/// any origin, and hold a token, never a cookie.
 /// </summary>
 internal sealed class SessionFamily : ErrorFormat
 {
@@ -64,7 +64,7 @@ internal sealed class SessionFamily : ErrorFormat
         headers.AccessControlMaxAge = "86400";
     }
 
-    /// <summary>Texts that clients have always known stand alone; what this server adds has a code.</summary>
+    /// <summary>Texts that old clients know have no code; texts that this server added have one.</summary>
     private static bool ShowsCode(Refusal refusal) =>
         refusal.Status is not (401 or 404 or 405 or 413 or 500)
         && refusal.Code is not ("invalid_json" or "empty_body" or "invalid_body");

@@ -3,7 +3,7 @@ using Postern.Http;
 namespace Postern.Sessions;
 
 /// <summary>
-/// The conditions of a list of sessions. Empty lists and nulls are none. Times are microseconds.
+/// The conditions of a list of sessions. An empty list or a null is no condition. Times are microseconds.
 /// </summary>
 internal sealed record SessionFilter
 {
@@ -17,21 +17,21 @@ internal sealed record SessionFilter
 
     public IReadOnlyList<string> Statuses { get; init; } = [];
 
-    /// <summary>Made at this time or later.</summary>
+    /// <summary>Created at this time or later.</summary>
     public long? From { get; init; }
 
-    /// <summary>Made at this time or before.</summary>
+    /// <summary>Created at this time or before.</summary>
     public long? To { get; init; }
 
-    /// <summary>Sessions that come behind this one in the list.</summary>
+    /// <summary>Only sessions behind this one in the list.</summary>
     public Cursor? After { get; init; }
 
-    /// <summary>Sessions that come before this one in the list.</summary>
+    /// <summary>Only sessions before this one in the list.</summary>
     public Cursor? Before { get; init; }
 
-    /// <summary>Also those that the platform keeps for itself.</summary>
+    /// <summary>Whether internal sessions are included.</summary>
     public bool WithInternal { get; init; }
 
-    /// <summary>Stands in the name, in a tag or in why it was closed.</summary>
+    /// <summary>A text in the name, in a tag or in the reason of the close.</summary>
     public string? Text { get; init; }
 }

@@ -5,13 +5,12 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// Enforces every deadline of a conversation, each within about a second: turns that their agent does not end, idle
-/// windows, sessions that expire, messages whose agent is missing. It finds by an index and decides under the
-/// session's lock, so any number of nodes may do it at once and one does. However many are due at once, a look goes on
-/// until none is left.
+/// Enforces every deadline of a conversation, within about a second: turns that their agent does not end, idle timers,
+/// expiring sessions, messages whose agent is missing. It finds sessions by an index and decides under the session's
+/// lock, so any number of nodes may run it and only one acts. A look goes on until nothing is due.
 ///
-/// A session that cannot be settled keeps no other waiting: after <see cref="MaxFailures"/> tries its turn is ended
-/// without its text, and the message says so; what cannot even be ended so is put off.
+/// A session that cannot be settled does not hold up the others. After <see cref="MaxFailures"/> tries its turn is
+/// ended without its text, and the message says so. When even that fails, the session is tried later.
 /// </summary>
 internal sealed class SessionKeeper(
     Database database,
@@ -25,7 +24,7 @@ internal sealed class SessionKeeper(
 {
     private const int MaxFailures = 3;
 
-    /// <summary>Sessions whose failures are remembered; what is forgotten is tried as often again.</summary>
+    /// <summary>The most sessions whose failures are remembered. A forgotten one is tried from the beginning.</summary>
     private const int MaxRemembered = 10_000;
     private const long PutOff = 600_000_000;
     private readonly ConcurrentDictionary<SessionRef, int> _failures = new();
@@ -44,7 +43,7 @@ internal sealed class SessionKeeper(
             name => SettleAsync(name, ExpireAsync),
             stop
         );
-        // A message may wait for minutes for its agent: each look looks at it again, and at those behind it.
+        // A message may wait for its agent for minutes. Each look reads it again, and those behind it.
         await AllAsync(
             limit => sessions.OverdueAsync(Overdue.WantedRun, limit),
             name => name.Id,
@@ -59,7 +58,7 @@ internal sealed class SessionKeeper(
         var failures = _failures.GetValueOrDefault(name);
         if (failures > MaxFailures)
         {
-            // Not even without its records: it is looked at again later, and others are not kept waiting.
+            // Even without its records it failed. It is tried again later, so that the others do not wait.
             _failures.TryRemove(name, out _);
             return await OneAsync(name.Id, () => PutOffAsync(name));
         }

@@ -3,13 +3,13 @@ using Postern.Storage;
 
 namespace Postern.Sessions;
 
-/// <summary>Where sessions stand, and those that people should look at, each kind found by an index.</summary>
+/// <summary>Reads the state of sessions, and finds those that need attention, each kind by its own index.</summary>
 internal static class SessionLooks
 {
-    /// <summary>Rows that one look goes through at most.</summary>
+    /// <summary>The most rows that one look reads.</summary>
     private const int MostLooked = 10_000;
 
-    /// <summary>Returns where some sessions stand, by their ids.</summary>
+    /// <summary>Returns the state of some sessions, by their ids.</summary>
     public static async ValueTask<Dictionary<string, SessionTurn>> TurnsAsync(
         Tx tx,
         string project,
@@ -40,8 +40,8 @@ internal static class SessionLooks
     }
 
     /// <summary>
-    /// Runs whose open turn has said nothing for half of the time that it may, and since when. The projects' own open
-    /// turns are looked at, <see cref="MostLooked"/> of them.
+    /// Returns runs whose open turn has been silent for half of its time, and since when. At most
+    /// <see cref="MostLooked"/> open turns of the project are read.
     /// </summary>
     public static ValueTask<List<(string Run, long Since)>> SilentTurnsAsync(
         Tx tx,
@@ -66,7 +66,9 @@ internal static class SessionLooks
             (long)limit
         );
 
-    /// <summary>Sessions whose message waits for its agent to be registered, and since when at the latest.</summary>
+    /// <summary>
+    /// Returns sessions whose message waits for its agent to be registered, and since when at the latest.
+    /// </summary>
     public static ValueTask<List<(string Session, long Since)>> WithoutRunAsync(
         Tx tx,
         string project,

@@ -2,12 +2,12 @@ using Postern.Storage;
 
 namespace Postern.Sessions;
 
-/// <summary>What a filter finds, by the ids alone: for what is done to many sessions.</summary>
+/// <summary>Finds the ids of the sessions that match a filter, for actions on many sessions.</summary>
 internal sealed class SessionMatches(Database database)
 {
     private static readonly ListOrder Newest = new("session", "created_at");
 
-    /// <summary>A page of ids, newest first.</summary>
+    /// <summary>Returns a page of ids, newest first.</summary>
     public ValueTask<Listed<string>> PageAsync(
         string project,
         SessionFilter filter,
@@ -16,7 +16,7 @@ internal sealed class SessionMatches(Database database)
         CancellationToken cancel
     ) => ListSearch.IdsAsync(database, Newest, after, limit, tx => SessionStore.Narrow(tx, project, filter), cancel);
 
-    /// <summary>Returns whether a filter finds this session.</summary>
+    /// <summary>Returns whether a session matches a filter.</summary>
     public static ValueTask<bool> IsFoundAsync(Tx tx, string project, string id, SessionFilter filter) =>
         SessionStore.Narrow(tx, project, filter).IsFoundAsync(Newest, id);
 }

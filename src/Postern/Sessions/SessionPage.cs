@@ -13,7 +13,7 @@ internal sealed record SessionPage(
         var backwards = query.Filter.Before is not null;
         var page = backwards ? found.Rows.Reverse().ToList() : found.Rows;
         var goesOn = Cursor.Text(found.Next);
-        // The way back: from the page's other end, or from where an empty page began.
+        // The cursor back: from the other end of the page, or from the beginning of an empty one.
         var back = backwards
             ? page.Count > 0
                 ? At(page[^1])

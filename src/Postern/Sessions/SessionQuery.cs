@@ -5,7 +5,8 @@ using Postern.Http;
 namespace Postern.Sessions;
 
 /// <summary>
-/// The query of the list of sessions, checked: <c>page[…]</c> and <c>filter[…]</c>, lists comma-joined or repeated.
+/// Reads and checks the query of the list of sessions: <c>page[…]</c> and <c>filter[…]</c>, lists separated by commas
+/// or repeated.
 /// </summary>
 internal sealed record SessionQuery(int Size, SessionFilter Filter)
 {

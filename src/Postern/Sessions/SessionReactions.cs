@@ -2,7 +2,7 @@ using Postern.Storage;
 
 namespace Postern.Sessions;
 
-/// <summary>The changes of a session and of its turns that others must hear of.</summary>
+/// <summary>The changes of sessions and turns to which others react.</summary>
 internal sealed record SessionReactions(
     Reactions<SessionCreated> Created,
     Reactions<SessionRunStarted> RunStarted,

@@ -1,8 +1,8 @@
 namespace Postern.Sessions;
 
-/// <summary>What never changes about a session: enough to decide who may do what with it, without its row.</summary>
+/// <summary>The part of a session that never changes, enough to decide who may do what with it.</summary>
 internal sealed record SessionRef(string Project, string Id, string? ExternalId, string Agent, string Key)
 {
-    /// <summary>How clients name it: the external id where there is one.</summary>
+    /// <summary>The name that clients use: the external id, if there is one.</summary>
     public string Name => ExternalId ?? Id;
 }

@@ -4,8 +4,8 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// Removes ended sessions that were kept long enough with all that is theirs, and what long turns left behind, in small
-/// batches until nothing is left.
+/// Removes ended sessions that are too old, with everything that belongs to them, and drafts of long turns. It works in
+/// small batches until nothing is left.
 /// </summary>
 internal sealed class SessionRetention(
     Database database,
@@ -18,7 +18,7 @@ internal sealed class SessionRetention(
 {
     private const int SweepBatch = 1000;
 
-    /// <summary>No deadline is its: it only sweeps.</summary>
+    /// <summary>It has no deadlines; it only removes rows.</summary>
     protected override Task PollAsync(CancellationToken stop) => Task.CompletedTask;
 
     protected override async Task SweepAsync(CancellationToken stop)
@@ -36,11 +36,11 @@ internal sealed class SessionRetention(
                 );
             }
         }
-        // What goes wrong with one keeps no other waiting.
+        // A failure with one session does not stop the others.
         await OneAsync("message_draft", folds.SweepAsync);
     }
 
-    /// <summary>The records first, some at a time, then the session: no transaction deletes a million rows.</summary>
+    /// <summary>First the records in batches, then the session: no transaction deletes a million rows.</summary>
     private async Task<bool> DeleteAsync(SessionRef name, CancellationToken stop)
     {
         foreach (var part in SessionStore.Parts)

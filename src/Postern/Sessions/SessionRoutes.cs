@@ -186,7 +186,7 @@ internal sealed class SessionRoutes(
                 return Reply.Ok(
                     new SwappedRun(row.CurrentRun ?? (await RunStore.LastOfAsync(tx, row.Project, row.Id))!, false)
                 );
-            // The fresh run would go on with the turn, without the answer.
+            // A new run would continue the turn without the answer.
             if (run.Approval is not null)
                 return new Refusal(
                     409,
@@ -209,7 +209,7 @@ internal sealed class SessionRoutes(
     /// <summary>Ends the session's run and starts another in its place.</summary>
     private async ValueTask<IResult> SwapAsync(Tx tx, Session row, Run run)
     {
-        // The turn goes over with what it has not answered: the fresh run opens it anew.
+        // The new run opens the turn again, with the messages that are not answered yet.
         await tx.ExecuteAsync(
             "UPDATE session SET turn_deadline = NULL, current_run = NULL WHERE project = $1 AND id = $2",
             row.Project,

@@ -6,7 +6,8 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// Starts sessions: the row and its first run in one transaction, and the same answer to any number of callers at once.
+/// Starts sessions: the row and its first run in one transaction. Any number of callers at the same time get the same
+/// answer.
 /// </summary>
 internal sealed class SessionStart(
     Database database,
@@ -17,7 +18,7 @@ internal sealed class SessionStart(
 )
 {
     /// <summary>
-    /// The session, its live run and whether this call made it; or the refusal, and then nothing is written.
+    /// Returns the session, its live run and whether this call created it; or a refusal, and then nothing was written.
     /// </summary>
     public async Task<Checked<BegunSession>> StartAsync(ProjectCaller caller, StartRequest asked)
     {
@@ -47,7 +48,7 @@ internal sealed class SessionStart(
     public static async ValueTask<bool> HasAgentAsync(Tx tx, string project, string agent) =>
         await AgentStore.FindAsync(tx, project, agent) is not null;
 
-    /// <summary>A session that a message creates under a history key, without a run.</summary>
+    /// <summary>Creates a session under a history key for a message, without a run.</summary>
     public static Session New(Tx tx, string project, string id, string? externalId, string agent, string type) =>
         new()
         {

@@ -3,17 +3,17 @@ using Postern.Storage;
 
 namespace Postern.Sessions;
 
-/// <content>What a session's row says of its run, its turns and its next message.</content>
+/// <content>The parts of a session's row about its run, its turns and its next message.</content>
 internal sealed partial class SessionStore
 {
     /// <summary>
-    /// Takes its run from a session, whose row the caller holds: the run is about to end, and the caller says what
-    /// becomes of the turn.
+    /// Removes the run from a session, whose row the caller holds. The run is about to end, and the caller handles the
+    /// turn.
     /// </summary>
     public static void DetachRun(Tx tx, string project, string id) =>
         tx.Queue("UPDATE session SET current_run = NULL WHERE project = $1 AND id = $2", project, id);
 
-    /// <summary>A message beside the turns was written: the number of the next one.</summary>
+    /// <summary>Stores the number of the next message, after one was written beside the turns.</summary>
     public static void SetMessageNext(Tx tx, string project, string id, long next)
     {
         ListChanged(tx, project);
@@ -26,7 +26,7 @@ internal sealed partial class SessionStore
         );
     }
 
-    /// <summary>Turns of an agent that are under way.</summary>
+    /// <summary>Counts the open turns of an agent.</summary>
     public static ValueTask<long> OpenTurnsAsync(Tx tx, string project, string agent) =>
         tx.FirstAsync(
             "SELECT COUNT(*) FROM session WHERE project = $1 AND agent = $2 AND turn_deadline IS NOT NULL",
@@ -35,7 +35,9 @@ internal sealed partial class SessionStore
             agent
         );
 
-    /// <summary>The next attempt of a session's run: an earlier one's appends are refused from now on.</summary>
+    /// <summary>
+    /// Stores the next attempt of a session's run. Appends of an earlier attempt are refused from now on.
+    /// </summary>
     public static ValueTask<int> SetAttemptAsync(Tx tx, Run run) =>
         tx.ExecuteAsync(
             "UPDATE session SET current_attempt = $4 WHERE project = $1 AND id = $2 AND current_run = $3",

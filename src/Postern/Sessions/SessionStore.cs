@@ -5,7 +5,7 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// The sessions' rows: finding, listing, creating. What happens inside a conversation is <see cref="Conversation"/>.
+/// The rows of sessions: finding, listing, creating. The rules of a conversation are in <see cref="Conversation"/>.
 /// </summary>
 internal sealed partial class SessionStore(Database database, Reactions<SessionForgotten> forgotten)
 {
@@ -13,7 +13,9 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
 
     private readonly ConcurrentDictionary<(string Project, Reference Kind, string Text), SessionRef> _names = new();
 
-    /// <summary>Locks the row until the transaction ends: the first statement of every change of a session.</summary>
+    /// <summary>
+    /// Locks the row until the transaction ends. This is the first statement of every change of a session.
+    /// </summary>
     public static ValueTask<Session?> LockAsync(Tx tx, string project, string id) =>
         tx.FirstAsync(tx.IsAlone ? Find : FindForUpdate, Row<Session>.Read, project, id);
 
@@ -23,7 +25,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
     private static readonly string FindNamed =
         $"SELECT {Row<Session>.Columns} FROM session WHERE project = $1 AND external_id = $2";
 
-    /// <summary>By <c>session_…</c> or by external id.</summary>
+    /// <summary>Finds a session by <c>session_…</c> or by its external id.</summary>
     public ValueTask<Session?> FindAsync(string project, string reference) =>
         database.ReadAsync(tx => FindAsync(tx, project, reference));
 
@@ -32,7 +34,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
             ? tx.FirstAsync(Find, Row<Session>.Read, project, reference)
             : tx.FirstAsync(FindNamed, Row<Session>.Read, project, reference);
 
-    /// <summary>The same by external id alone.</summary>
+    /// <summary>Finds a session by its external id only.</summary>
     public static Ahead<Session?> FindNamedAhead(Tx tx, string project, string externalId) =>
         tx.FirstAhead(FindNamed, Row<Session>.Read, project, externalId);
 
@@ -47,8 +49,8 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
         );
 
     /// <summary>
-    /// A session's unchanging part. Kept in memory: it is asked for by every append and stream. <see cref="Forget"/>
-    /// when the session turns out to be gone.
+    /// Returns the part of a session that never changes. It is cached, because every append and stream needs it. Call
+    /// <see cref="Forget"/> when the session turns out to be gone.
     /// </summary>
     public async ValueTask<SessionRef?> NameAsync(string project, string reference)
     {
@@ -61,7 +63,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
     }
 
     /// <summary>
-    /// The same by the key of history. It may read like somebody's external id, and is another name all the same.
+    /// The same by the key of history, which is a separate name even when it looks like an external id.
     /// </summary>
     public async ValueTask<SessionRef?> NameByKeyAsync(string project, string key)
     {
@@ -70,10 +72,10 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
         return await FindByKeyAsync(project, key) is { } session ? Keep(Reference.Key, key, session) : null;
     }
 
-    /// <summary>Names in memory now.</summary>
+    /// <summary>The number of cached names.</summary>
     public int NamesKept => _names.Count;
 
-    /// <summary>Remembers a session that this node has just made or seen.</summary>
+    /// <summary>Caches a session that this node has just created or read.</summary>
     public SessionRef Keep(Session session) =>
         session.ExternalId is { } name
             ? Keep(Reference.ExternalId, name, session)
@@ -81,7 +83,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
 
     private SessionRef Keep(Reference kind, string reference, Session session)
     {
-        // A bound, not a policy: when it is reached everyone is looked up once more.
+        // A limit, not a policy: when it is reached, everything is read again.
         if (_names.Count >= MaxNames)
             _names.Clear();
         return _names[(session.Project, kind, reference)] = new SessionRef(
@@ -102,8 +104,8 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
     }
 
     /// <summary>
-    /// True when this call made it; false when another session has the external id or the key. Of many at once one
-    /// makes it.
+    /// Inserts a session. Returns false when another session has the external id or the key. Of several calls at once,
+    /// one succeeds.
     /// </summary>
     public static async ValueTask<bool> InsertAsync(Tx tx, Session s)
     {
@@ -113,7 +115,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
         return made;
     }
 
-    /// <summary>The same under names that nobody else can have.</summary>
+    /// <summary>The same with names that nobody else can have.</summary>
     public static void InsertOwn(Tx tx, Session s)
     {
         tx.QueueOne(
@@ -136,12 +138,12 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
         ListChanged(tx, s.Project);
     }
 
-    /// <summary>What a list of sessions shows has changed.</summary>
+    /// <summary>Announces that a list of sessions has changed.</summary>
     public static void ListChanged(Tx tx, string project) => tx.Notify(Topics.List(project, "sessions"));
 
     /// <summary>
-    /// Writes the columns that clients change. The row must be held: what is written is the row as it was locked, with
-    /// its changes.
+    /// Writes the columns that clients change. The row must be locked; the values are those of the locked row with its
+    /// changes.
     /// </summary>
     public static ValueTask<int> SaveAsync(Tx tx, Session held) =>
         tx.ExecuteAsync(
@@ -149,7 +151,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
             [held.Project, held.Id, .. Row<Session>.ChangedValues(held with { UpdatedAt = tx.Now })]
         );
 
-    /// <summary>Changes a session by its row as it is now. Returns null when it is gone.</summary>
+    /// <summary>Changes a session by its present row. Returns null when it is gone.</summary>
     public Task<Session?> ChangeAsync(SessionRef name, Func<Session, Session> change) =>
         database.WriteAsync(async tx =>
         {
@@ -161,8 +163,8 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
         });
 
     /// <summary>
-    /// A page, newest first (or, before a cursor, the page that precedes it). The filters are in the statement: a page
-    /// is short only at the end.
+    /// Returns a page, newest first (or, before a cursor, the preceding page). The filters are in the statement, so a
+    /// page is short only at the end.
     /// </summary>
     public ValueTask<Listed<Session>> ListAsync(
         string project,
@@ -183,7 +185,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
             filter.Text is null ? int.MaxValue : ListSearch.MostForText
         );
 
-    /// <summary>The conditions of a list, without the place where its page begins.</summary>
+    /// <summary>Returns the conditions of a list, without the place where its page begins.</summary>
     public static ListQuery Narrow(Tx tx, string project, SessionFilter filter)
     {
         var query = new ListQuery(tx, "project = $1", project)
@@ -203,7 +205,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
         return query.And("(" + string.Join(" OR ", tests) + ")");
     }
 
-    /// <summary>The sessions whose ids or external ids begin with a text.</summary>
+    /// <summary>Returns sessions whose ids or external ids begin with a text.</summary>
     public ValueTask<List<Session>> BeginningWithAsync(string project, string text, bool withInternal, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -223,7 +225,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
     private static readonly ListOrder Newest = new("session", "created_at");
     private static readonly ListOrder Oldest = Newest with { NewestFirst = false };
 
-    /// <summary>Sessions whose turn, expiry or wanted run is overdue: what the keeper looks after.</summary>
+    /// <summary>Returns sessions with an overdue turn, expiry or wanted run, for the keeper.</summary>
     public ValueTask<List<SessionRef>> OverdueAsync(Overdue what, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -256,7 +258,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
         );
 
     /// <summary>
-    /// Returns sessions that were closed, or that expired, before an instant: each by an index of its own.
+    /// Returns sessions that were closed, or that expired, before an instant; each kind by its own index.
     /// </summary>
     public ValueTask<List<SessionRef>> EndedBeforeAsync(bool isClosed, long before, int limit) =>
         database.ReadAsync(tx =>
@@ -276,8 +278,8 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
         );
 
     /// <summary>
-    /// What an ended session may hold much of, by the key within the session: deleted before the session itself, some
-    /// rows at a time.
+    /// Tables in which an ended session may have many rows, with the key within the session. Their rows are deleted in
+    /// batches before the session itself.
     /// </summary>
     public static IReadOnlyList<(string Table, string Key)> Parts { get; } =
     [("record", "channel, seq"), ("message", "seq"), ("message_piece", "message, piece")];
@@ -293,12 +295,12 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
             name.Id
         );
 
-    /// <summary>Removes a session and all that is its own; its open streams end.</summary>
+    /// <summary>Removes a session with its own rows; its open streams end.</summary>
     public async ValueTask<int> DeleteAsync(Tx tx, SessionRef name)
     {
         tx.Notify(name.Id);
-        // In the order of locks: the names of requests, then the session and its runs. Whatever is still written about
-        // them is written before this, or not at all.
+        // In the order of locks: the names of requests, then the session and its runs. A concurrent write about them
+        // happens before this, or not at all.
         await RunStore.DeleteRequestsOfSessionAsync(tx, name.Project, name.Id);
         if (await LockAsync(tx, name.Project, name.Id) is null)
             return 0;
@@ -314,7 +316,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
     }
 
     /// <summary>
-    /// The condition that leaves out rows of another table whose session is internal
+    /// Returns the condition that leaves out rows of another table whose session is internal
     /// (<see cref="Session.IsInternal"/>).
     /// </summary>
     /// <param name="table">Has the columns <c>project</c> and <c>session</c>.</param>
@@ -324,7 +326,7 @@ internal sealed partial class SessionStore(Database database, Reactions<SessionF
     public static string? ShownTo(bool isAdmin, string table) => isAdmin ? null : IsNotOfInternal(table);
 
     /// <summary>
-    /// The same by an expression for the session's id; null and ids of other things are no internal session.
+    /// The same with an expression for the session's id. Null and ids of other things do not count as internal.
     /// </summary>
     public static string IsNotInternal(string project, string id) =>
         $"""

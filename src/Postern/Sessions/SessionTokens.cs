@@ -5,22 +5,24 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// The tokens that sessions hand to their clients: for one session, an hour, and never wider than who asked.
+/// Makes the tokens that sessions give to their clients: for one session, for an hour, and never wider than the
+/// caller's rights.
 /// </summary>
 internal sealed class SessionTokens(Tokens tokens, Database database)
 {
     private const long Hour = 3_600_000_000;
 
     /// <summary>
-    /// For who started the session: bounded as everything derived is. Null: nothing is derived from that credential.
+    /// Makes a token for the client that started the session, with the limits of every derived token. Returns null when
+    /// nothing may be derived from its credential.
     /// </summary>
     public ValueTask<string?> ForCreatorAsync(ProjectCaller caller, Session session) =>
         DeriveAsync(caller, session.Project, session.Id, session.ExternalId);
 
     /// <summary>
-    /// For a reader of <c>out</c> whose turn has completed: what it may do with the session already, for another hour
-    /// at most, and no longer than it could have done it anyway. Null: it may not write, or nothing is derived from its
-    /// credential.
+    /// Makes a token for a reader of <c>out</c> after a turn: its present rights to the session, for at most another
+    /// hour, and no longer than it has them anyway. Returns null when it may not write, or when nothing may be derived
+    /// from its credential.
     /// </summary>
     public async ValueTask<string?> RefreshAsync(ProjectCaller caller, SessionRef name) =>
         caller.Authority.Lineage is not null
@@ -28,7 +30,7 @@ internal sealed class SessionTokens(Tokens tokens, Database database)
             ? await DeriveAsync(caller, name.Project, name.Id, name.ExternalId)
             : null;
 
-    /// <summary>The token of a run: its session's channels and the run itself, for one attempt.</summary>
+    /// <summary>Makes the token of a run: its session's channels and the run itself, for one attempt.</summary>
     public ValueTask<string> ForRunAsync(Run run, SessionRef? session, long expiresAt)
     {
         List<string> scopes = [$"write:runs:{run.Id}", $"read:runs:{run.Id}"];
@@ -39,7 +41,7 @@ internal sealed class SessionTokens(Tokens tokens, Database database)
 
     private ValueTask<string?> DeriveAsync(ProjectCaller caller, string project, string id, string? externalId)
     {
-        // Internal sessions are for administrators, which no token of theirs would be: it would open nothing.
+        // Internal sessions are for administrators. A derived token would have no such right and open nothing.
         if (externalId is not null && Session.IsInternal(externalId))
             return new((string?)null);
         var scopes = new List<string>(2);

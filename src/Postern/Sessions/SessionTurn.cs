@@ -1,6 +1,6 @@
 namespace Postern.Sessions;
 
-/// <summary>Where a session stands: its run, and the turn that is open.</summary>
+/// <summary>The state of a session: its run, and its open turn.</summary>
 /// <param name="Run">The live run; null when there is none.</param>
 /// <param name="RunWantedUntil">Until when a message waits for its agent to be registered; null when none does.</param>
 /// <param name="TurnDeadline">When the open turn must have ended; null when none is open.</param>

@@ -3,7 +3,7 @@ using Postern.Http;
 
 namespace Postern.Sessions;
 
-/// <summary>What a client asked to start, checked. JSON members are kept as the text that came.</summary>
+/// <summary>A checked request to start a session. JSON members keep their original text.</summary>
 /// <param name="Asked">The request.</param>
 /// <param name="TriggerConfig">Its configuration, with what the record does not name.</param>
 /// <param name="HasMessage">Whether it begins with something to do.</param>
@@ -16,7 +16,7 @@ internal sealed record StartRequest(StartSession Asked, string TriggerConfig, bo
 
     public byte[] BasePayload => JsonSerializer.SerializeToUtf8Bytes(Asked.TriggerConfig.BasePayload, Wire.Json);
 
-    /// <summary>The session with what is asked; what the request does not say stays as it is.</summary>
+    /// <summary>Returns the session with the requested changes; everything else stays as it is.</summary>
     public Session Over(Session session) =>
         session with
         {

@@ -1,6 +1,6 @@
 namespace Postern.Sessions;
 
-/// <summary>What a client asked of a channel's stream.</summary>
+/// <summary>The request for a channel's stream.</summary>
 /// <param name="After">Number of the last record that it has; -1 from the start, null from the end.</param>
 /// <param name="PeekSettled">Close at once when the last turn has completed.</param>
 internal sealed record StreamRequest(

@@ -5,12 +5,12 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// The transcripts' rows: what history shows. Sequence numbers are dense from 1 and come from the session's row, under
-/// its lock.
+/// The rows of transcripts, which history shows. Sequence numbers are dense from 1 and come from the session's row,
+/// under its lock.
 /// </summary>
 internal sealed class Transcript(Database database, SessionEvents events)
 {
-    /// <summary>Bytes of content that one page reads at most; one message is always given.</summary>
+    /// <summary>The most bytes of content that one page reads; one message is always returned.</summary>
     private const int MaxPageBytes = 8 * 1024 * 1024;
     private const string Columns = "seq, id, role, content, at, run, pieces";
     private static readonly BytePage Pages = new(
@@ -18,16 +18,18 @@ internal sealed class Transcript(Database database, SessionEvents events)
         $"octet_length(content) + pieces * {TurnAssemblers.PieceBytes}"
     );
 
-    /// <summary>How far back the message is looked for that a client sends back under no name of its agent's.</summary>
+    /// <summary>
+    /// How many messages back to search for a message that a client sends back without its agent's id.
+    /// </summary>
     private const long LooksBack = 200;
     private const long TurnsOfOneMessage = 4;
 
-    /// <summary>Bytes of a message into which results are put: it is written anew while the session is held.</summary>
+    /// <summary>
+    /// The most bytes of a message into which results are put, because it is rewritten while the session is locked.
+    /// </summary>
     private const long MergedBytes = 2 * 1024 * 1024;
 
-    /// <summary>
-    /// Adds a message under a number that the caller takes from the locked session and counts on there.
-    /// </summary>
+    /// <summary>Adds a message. The caller takes the number from the locked session and increments it there.</summary>
     public async ValueTask<string> InsertAsync(
         Tx tx,
         string project,
@@ -59,7 +61,7 @@ internal sealed class Transcript(Database database, SessionEvents events)
         return id;
     }
 
-    /// <summary>Adds a message to a locked session that takes messages, without a run.</summary>
+    /// <summary>Adds a message to a locked session that accepts messages, without a run.</summary>
     /// <param name="key">The name under which it is there once; null: it has none.</param>
     public async ValueTask<Checked<Message>> AddAsync(Tx tx, Session session, ChatMessage message, string? key)
     {
@@ -72,7 +74,7 @@ internal sealed class Transcript(Database database, SessionEvents events)
         return new Message(seq, id, message.Role, message.Content, tx.Now, null);
     }
 
-    /// <summary>The message that a turn was folded into.</summary>
+    /// <summary>Adds the message made from a turn.</summary>
     public async ValueTask InsertAsync(
         Tx tx,
         string project,
@@ -101,7 +103,7 @@ internal sealed class Transcript(Database database, SessionEvents events)
         await events.CommittedAsync(tx, project, session, seq, id, "assistant", run);
     }
 
-    /// <summary>Returns where the transcript stands; null when there is no session.</summary>
+    /// <summary>Returns the state of the transcript, or null when there is no such session.</summary>
     public ValueTask<TranscriptStand?> StandAsync(SessionRef name) =>
         database.ReadAsync(tx =>
             tx.FirstAsync<TranscriptStand?>(
@@ -128,8 +130,8 @@ internal sealed class Transcript(Database database, SessionEvents events)
     }
 
     /// <summary>
-    /// Takes what came in on a channel. True: it is a new message under the number. False: it was an assistant's
-    /// message that came back, and its results stand in the one that is there.
+    /// Stores the message of a record on <c>in</c>. Returns true when it was added under the number. Returns false when
+    /// it was an assistant's message that came back; its results are then in the existing message.
     /// </summary>
     /// <param name="tx">Holds the session's row.</param>
     /// <param name="session">Whose transcript it is.</param>
@@ -145,18 +147,18 @@ internal sealed class Transcript(Database database, SessionEvents events)
         return true;
     }
 
-    /// <summary>False: nothing in the transcript is the message that came back.</summary>
+    /// <summary>Returns false when the transcript does not contain the message that came back.</summary>
     private static async ValueTask<bool> MergeAsync(Tx tx, Session session, long seq, ChatMessage returned)
     {
         var (project, id, name) = (session.Project, session.Id, returned.ClientId);
-        // Turns that go on with one message share its name; the call stands in one of them.
+        // Several turns of one message share its id; one of them contains the call.
         const string byName = "client_id = $4 ORDER BY seq DESC LIMIT $5";
         var named = name is null ? [] : await FindAsync(byName, name, TurnsOfOneMessage);
-        // A client that read the transcript calls the message as the transcript does.
+        // A client that has read the transcript uses the transcript's id of the message.
         var from = named.Count > 0 ? 0 : await OldestLookedAtAsync(tx, project, id);
         if (named.Count == 0 && name is not null)
             named = await FindAsync("seq >= $5 AND id = $4 AND role = 'assistant'", name, from);
-        // Where the agent gave its message no name, the client made one up: then it is the newest that is meant.
+        // When the agent gave no id, the client invented one. Then the newest message is meant.
         var meant =
             named.Count > 0
                 ? named
@@ -208,7 +210,7 @@ internal sealed class Transcript(Database database, SessionEvents events)
             LooksBack - 1
         );
 
-    /// <summary>Returns whether there is a message under a number.</summary>
+    /// <summary>Returns whether there is a message with a number.</summary>
     public async ValueTask<bool> HoldsAsync(string project, string session, long seq) =>
         await database.ReadAsync(tx =>
             tx.FirstAsync(
@@ -236,11 +238,11 @@ internal sealed class Transcript(Database database, SessionEvents events)
             )
         ).Message;
 
-    /// <summary>The newest messages before a number, newest first.</summary>
+    /// <summary>Returns the newest messages before a number, newest first.</summary>
     public ValueTask<List<Message>> BeforeAsync(string project, string session, long before, int limit) =>
         database.ReadAsync(tx => PageAsync(tx, "seq < $3", "seq DESC", project, session, before, limit));
 
-    /// <summary>The messages after a number, oldest first.</summary>
+    /// <summary>Returns the messages after a number, oldest first.</summary>
     public ValueTask<List<Message>> AfterAsync(string project, string session, long after, int limit) =>
         database.ReadAsync(tx => PageAsync(tx, "seq > $3", "seq", project, session, after, limit));
 
@@ -272,7 +274,7 @@ internal sealed class Transcript(Database database, SessionEvents events)
     }
 
     /// <summary>
-    /// The content of a long message: its pieces, which were written before it, and what its own row holds.
+    /// Returns the content of a long message: its pieces, which were written before it, and the rest from its own row.
     /// </summary>
     private static async ValueTask<byte[]> WholeAsync(Tx tx, string project, string session, Message message)
     {

@@ -7,26 +7,26 @@ using Postern.Http;
 namespace Postern.Sessions;
 
 /// <summary>
-/// Folds the records that an agent streamed in one turn (AI SDK UI message chunks) into the one assistant message that
-/// the transcript keeps: text deltas joined by their text part, tool calls and their results, and every other part, in
-/// the order in which each came. A call has one result, the last; one that failed or was denied is an error.
+/// Folds the records that an agent streamed in one turn (AI SDK UI message chunks) into one assistant message for the
+/// transcript: text deltas joined by their text part, tool calls with their results, and every other part, in the order
+/// of their first chunks. A call has one result, the last. A call that failed or was denied is an error.
 ///
-/// A fold goes on where another one has ended (<see cref="FoldedTurn"/>), so a long turn is folded outside of a
-/// transaction and only its end inside. Texts are joined as the JSON that they came as: half of a character at the end
-/// of one delta meets its other half at the beginning of the next, and a long text is never decoded. What a later chunk
-/// may replace (a preliminary result, a data part with an id) is held back, and stands where its last one came. Where
-/// one fold has ended, texts but the last are closed: what comes for them begins a new one; and what stands there
-/// stays.
+/// A fold can continue where another one has ended (<see cref="FoldedTurn"/>), so a long turn is folded outside of a
+/// transaction and only its end inside. Texts are joined in their JSON form: a half character at the end of one delta
+/// meets its other half at the beginning of the next, and a long text is never decoded. A block that a later chunk may
+/// replace (a preliminary result, a data part with an id) is held back, and stands where its last version came. At the
+/// end of one fold, all texts except the last are closed: a later delta for them begins a new text. Blocks that were
+/// written stay.
 /// </summary>
 internal sealed class TurnAssembler
 {
     /// <summary>
-    /// Bytes of a record that is looked at although the turn is over its bound: it may be an error, which is always
+    /// The largest record that is read although the turn has reached its limit. It may be an error, which is always
     /// shown.
     /// </summary>
     private const int MaxLate = 64 * 1024;
 
-    /// <summary>Names that are remembered; of more calls than that one might be shown twice.</summary>
+    /// <summary>The most names that are remembered. Of more calls, one might be shown twice.</summary>
     private const int MaxNames = 2000;
 
     private const int MaxName = 256;
@@ -76,8 +76,8 @@ internal sealed class TurnAssembler
     };
 
     /// <summary>
-    /// Types that add nothing: ends of parts, a call that is only begun (it is made once its input is whole), and what
-    /// is said of the message rather than in it.
+    /// Types that add nothing: ends of parts, the beginning of a call (a call is made when its input is complete), and
+    /// information about the message.
     /// </summary>
     private static readonly string[] Silent =
     [
@@ -98,7 +98,7 @@ internal sealed class TurnAssembler
     private readonly HashSet<string> _names;
     private readonly OrderedDictionary<string, byte[]> _held;
 
-    /// <summary>Where the step begins that the agent is at, as far as it is in this fold.</summary>
+    /// <summary>The beginning of the agent's present step, as far as it is in this fold.</summary>
     private int _step;
 
     /// <param name="most">
@@ -119,17 +119,17 @@ internal sealed class TurnAssembler
         _step = 1;
     }
 
-    /// <summary>Returns whether a type of chunk is known; one that is not adds nothing.</summary>
+    /// <summary>Returns whether a type of chunk is known. An unknown one adds nothing.</summary>
     public static bool Knows(string type) => Chunks.ContainsKey(type) || Silent.Contains(type) || IsData(type);
 
     public long Taken { get; private set; }
 
     public bool IsCut { get; private set; }
 
-    /// <summary>What the agent calls the message; null when it gave it no name.</summary>
+    /// <summary>The id that the agent gave the message; null without one.</summary>
     public string? ClientId { get; private set; }
 
-    /// <summary>The text that <c>before</c> ends in.</summary>
+    /// <summary>The text with which <c>before</c> ends.</summary>
     private Block? Continued { get; }
 
     public void Add(ReadOnlyMemory<byte> body, long size)
@@ -148,7 +148,7 @@ internal sealed class TurnAssembler
             AddChunk(data);
     }
 
-    /// <summary>The rest of the message's JSON; null when the turn has said nothing at all.</summary>
+    /// <summary>Returns the rest of the message's JSON, or null when the turn has said nothing.</summary>
     public byte[]? End()
     {
         foreach (var (_, block) in _held)
@@ -168,8 +168,7 @@ internal sealed class TurnAssembler
     }
 
     /// <summary>
-    /// The JSON so far, as far as it is certain, and where it has come to: a text that stands last is left open for
-    /// what follows.
+    /// Returns the JSON that is final so far, with the state of the fold. A text at the end stays open for more.
     /// </summary>
     public (ReadOnlyMemory<byte> Json, FoldedTurn Now) Beginning(long from, long next)
     {
@@ -191,8 +190,8 @@ internal sealed class TurnAssembler
     }
 
     /// <summary>
-    /// The text of a delta chunk, or null for any other: what a follower of the history sees of a text still being
-    /// made.
+    /// Returns the text of a delta chunk, or null for other chunks. People who follow the history see it while it is
+    /// being written.
     /// </summary>
     public static string? DeltaOf(JsonElement data) =>
         data.ValueKind == JsonValueKind.Object
@@ -229,14 +228,16 @@ internal sealed class TurnAssembler
         return json;
     }
 
-    /// <summary>A record appended as text may hold a chunk as JSON; any other text is no part of the answer.</summary>
+    /// <summary>
+    /// A record that was appended as text may contain a chunk as JSON. Any other text is not part of the answer.
+    /// </summary>
     private void AddText(string text)
     {
         if (!text.AsSpan().TrimStart().StartsWith("{"))
             return;
         try
         {
-            // In the message it stands deeper, and must be readable there.
+            // Inside the message it is nested deeper, and must still be readable.
             using var json = JsonDocument.Parse(
                 MendedJson.NamesOf(Encoding.UTF8.GetBytes(text)),
                 new JsonDocumentOptions { MaxDepth = Wire.MaxDepth - 4 }
@@ -245,7 +246,7 @@ internal sealed class TurnAssembler
         }
         catch (JsonException)
         {
-            // Not a chunk: it was streamed to whoever listens, and that is all.
+            // Not a chunk: listeners have received it, and the message does not contain it.
         }
     }
 
@@ -264,7 +265,8 @@ internal sealed class TurnAssembler
     private static bool IsData(string type) => type.StartsWith("data-", StringComparison.Ordinal);
 
     /// <summary>
-    /// A part of the agent's own kind: of those with one id the last stands; a transient one is for listeners alone.
+    /// A part of the agent's own kind. Of several with one id, the last one counts. A transient one is only for
+    /// listeners.
     /// </summary>
     private void AddData(string type, JsonElement chunk)
     {
@@ -289,9 +291,7 @@ internal sealed class TurnAssembler
 
     private void CloseText(string kind, JsonElement chunk) => _texts.Remove(kind + TurnBlocks.TextOf(chunk, "id"));
 
-    /// <summary>
-    /// A block; another of its name is replaced, and where that one stands in what was folded before, it stays.
-    /// </summary>
+    /// <summary>Adds a block. A block of the same name is replaced, unless it was written by an earlier fold.</summary>
     private void Put(string? name, byte[] json)
     {
         if (name is not null)
@@ -308,7 +308,7 @@ internal sealed class TurnAssembler
             _names.Remove(name ?? "");
     }
 
-    /// <summary>A block that stands only when no other of its name follows.</summary>
+    /// <summary>A block that counts only when no other block of its name follows.</summary>
     private void Hold(string? name, byte[] json)
     {
         if (name is null)
@@ -321,7 +321,7 @@ internal sealed class TurnAssembler
             _held.Add(name, json);
     }
 
-    /// <summary>The agent takes back what it said in this step, as far as it is in this fold.</summary>
+    /// <summary>The agent withdraws what it said in this step, as far as it is in this fold.</summary>
     private void ResetStep()
     {
         foreach (var block in _blocks.Skip(_step))
@@ -343,8 +343,7 @@ internal sealed class TurnAssembler
         : null;
 
     /// <param name="name">
-    /// Of a text its kind and id; of another block what it replaces; empty for what has none.
-    /// </param>
+    /// Of a text its kind and id; of another block what it replaces; empty for what has none. </param>
     /// <param name="json">The whole block; null for a text, which grows.</param>
     private sealed class Block(string name, byte[]? json)
     {
@@ -352,7 +351,7 @@ internal sealed class TurnAssembler
 
         public byte[]? Json { get; } = json;
 
-        /// <summary>The inside of a JSON string, as it came.</summary>
+        /// <summary>The inside of a JSON string, unchanged.</summary>
         public ArrayBufferWriter<byte> Text { get; } = new();
     }
 }

@@ -4,45 +4,46 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// Makes the message of a turn, in a bounded time of the transaction that stores it, however long the turn was. A short
-/// turn is folded inside. For a long one the command is stopped (<see cref="OutsideFirstException"/>), its records,
-/// which never change, are folded outside, a long message is written to the database in pieces, and the command runs
-/// again: under the session's lock only the few records that have come meanwhile are left.
+/// Makes the message of a turn. The transaction that stores it takes a limited time, however long the turn was. A short
+/// turn is folded inside. For a long one, the command is stopped (<see cref="OutsideFirstException"/>); its records,
+/// which never change, are folded outside; a long message is written to the database in pieces; then the command runs
+/// again. Only the few records that have come meanwhile are folded under the session's lock.
 ///
-/// What always holds: a message and its pieces are committed together, by taking away the pieces' draft; a draft that
-/// is left (a crash, a command that failed) is deleted with its pieces, at once or by <see cref="SweepAsync"/>. What is
-/// folded is kept while the command that needs it runs.
+/// A message and its pieces are committed together, by removing the draft of the pieces. A draft that is left over (a
+/// crash, a failed command) is deleted with its pieces, at once or by <see cref="SweepAsync"/>. The folded part is kept
+/// while its command runs.
 /// </summary>
 internal sealed class TurnAssemblers(Database database, RecordStore records, PosternOptions options)
 {
-    /// <summary>Bytes of a piece.</summary>
+    /// <summary>The bytes of a piece.</summary>
     public const int PieceBytes = 512 * 1024;
 
-    /// <summary>Records that are folded inside a transaction, at most, and their bytes.</summary>
+    /// <summary>The most records that are folded inside a transaction, and their bytes.</summary>
     private const int InsideRecords = 500;
     private const int InsideBytes = 256 * 1024;
 
-    /// <summary>
-    /// More than the records of one transaction are: a request's body, and what the server says to it.
-    /// </summary>
+    /// <summary>More than the records of one transaction: a request's body, and what the server adds.</summary>
     private const int OwnBytes = 4 * 1024 * 1024;
 
     /// <summary>
-    /// Bytes of a message that are kept in memory and written with its own row; what is longer goes ahead in pieces.
+    /// The bytes of a message that are kept in memory and written in its own row. A longer message is first written in
+    /// pieces.
     /// </summary>
     private const int HeadBytes = 64 * 1024;
     private const int PageRecords = 1000;
 
-    /// <summary>How long a draft may be: a command that needs it is answered long before.</summary>
+    /// <summary>How long a draft may exist. A command that needs it has ended long before.</summary>
     private const long DraftMicroseconds = 3_600_000_000;
 
     private readonly Dictionary<(string Project, string Session), Folding> _foldings = [];
     private readonly Lock _gate = new();
 
-    /// <summary>Turns that are folded at once: each may hold a turn's bytes.</summary>
+    /// <summary>
+    /// The most turns that are folded at the same time, because each may need the bytes of a whole turn.
+    /// </summary>
     private readonly SemaphoreSlim _places = new(4);
 
-    /// <summary>Turns of which something is kept.</summary>
+    /// <summary>The number of turns of which something is kept.</summary>
     public int Count
     {
         get
@@ -52,7 +53,7 @@ internal sealed class TurnAssemblers(Database database, RecordStore records, Pos
         }
     }
 
-    /// <summary>The message of the turn that is open on <c>out</c>; null when nothing was said.</summary>
+    /// <summary>Returns the message of the open turn on <c>out</c>, or null when nothing was said.</summary>
     /// <param name="tx">Holds the session's row.</param>
     /// <param name="session">As it is now.</param>
     /// <param name="stored">
@@ -74,7 +75,7 @@ internal sealed class TurnAssemblers(Database database, RecordStore records, Pos
         byte[] content = before is null ? end : [.. before.Head.Span, .. end];
         if (before is not { Pieces: > 0 })
             return new FoldedMessage(content, fold.ClientId, null, 0);
-        // The draft is gone when somebody has swept it away: then its pieces are made again.
+        // Another node may have removed the draft; then its pieces are made again.
         if (await TakeDraftAsync(tx, session.Project, session.Id, before.MessageId!) == 0)
             throw new OutsideFirstException(() =>
                 FoldAsync(Conversation.NameOf(session), session.TurnOutSeq, long.MaxValue)
@@ -83,8 +84,8 @@ internal sealed class TurnAssemblers(Database database, RecordStore records, Pos
     }
 
     /// <summary>
-    /// The stored records from a place on. What remains although all that was committed is folded is this transaction's
-    /// own, and no more than a request holds.
+    /// Returns the stored records from a place on. When all committed records were folded, only this transaction's own
+    /// remain, which are no more than one request contains.
     /// </summary>
     private async ValueTask<List<Record>> RemainingAsync(Tx tx, Session session, long next, long stored, bool isAll)
     {
@@ -96,9 +97,7 @@ internal sealed class TurnAssemblers(Database database, RecordStore records, Pos
             : throw new OutsideFirstException(() => FoldAsync(name, session.TurnOutSeq, next));
     }
 
-    /// <summary>
-    /// The message of a turn whose records cannot be put together: what is said of it, and nothing else.
-    /// </summary>
+    /// <summary>Returns the message of a turn whose records cannot be read: only the explanation.</summary>
     public FoldedMessage? MessageWithoutRecords(IEnumerable<NewRecord> own)
     {
         var fold = new TurnAssembler(options.Quotas.TurnBytes, null);
@@ -107,7 +106,7 @@ internal sealed class TurnAssemblers(Database database, RecordStore records, Pos
         return fold.End() is { } content ? new FoldedMessage(content, fold.ClientId, null, 0) : null;
     }
 
-    /// <summary>Takes away drafts, with their pieces, that no command can still need.</summary>
+    /// <summary>Removes drafts that no command can need any more, with their pieces.</summary>
     public async Task SweepAsync()
     {
         while (true)
@@ -127,7 +126,7 @@ internal sealed class TurnAssemblers(Database database, RecordStore records, Pos
     }
 
     /// <summary>
-    /// Nothing when the message was committed: then its draft is gone and its pieces are its content.
+    /// Does nothing when the message was committed: then the draft is gone, and the pieces are its content.
     /// </summary>
     private Task<int> DropAsync(string project, string session, string message) =>
         database.WriteAsync(async tx =>
@@ -159,7 +158,7 @@ internal sealed class TurnAssemblers(Database database, RecordStore records, Pos
     }
 
     /// <summary>
-    /// Folds what is committed of a turn. Who asks while another command has it done takes that one's.
+    /// Folds the committed part of a turn. A command that comes while another one has it folded shares the result.
     /// </summary>
     /// <param name="name">The session.</param>
     /// <param name="from">The turn's first record.</param>
@@ -196,7 +195,7 @@ internal sealed class TurnAssemblers(Database database, RecordStore records, Pos
         await _places.WaitAsync();
         try
         {
-            // It may have been ended by somebody else meanwhile: then there is nothing to fold.
+            // Another command may have ended it meanwhile; then there is nothing to fold.
             var open = await database.ReadAsync(tx =>
                 tx.FirstAsync(
                     "SELECT turn_out_seq FROM session WHERE project = $1 AND id = $2",
@@ -230,7 +229,7 @@ internal sealed class TurnAssemblers(Database database, RecordStore records, Pos
         }
     }
 
-    /// <summary>What is long is written in pieces, each a short transaction; what is short is kept.</summary>
+    /// <summary>A long message is written in pieces, in short transactions. A short one is kept in memory.</summary>
     private async Task<FoldedTurn> WriteAheadAsync(SessionRef name, FoldedTurn now, ReadOnlyMemory<byte> json)
     {
         if (json.Length <= HeadBytes)
@@ -291,12 +290,12 @@ internal sealed class TurnAssemblers(Database database, RecordStore records, Pos
                 return;
             _foldings.Remove((folding.Name.Project, folding.Name.Id));
         }
-        // Not committed after all: nobody will.
+        // It was not committed, and will not be.
         if (folding.Folded is { Pieces: > 0, MessageId: { } message })
             await DropAsync(folding.Name.Project, folding.Name.Id, message);
     }
 
-    /// <summary>One session's turn that is folded, while commands need it. Disposed by each of them.</summary>
+    /// <summary>A turn of one session that is folded for one or more commands. Each of them disposes it.</summary>
     private sealed class Folding(TurnAssemblers folds, SessionRef name) : IAsyncDisposable
     {
         public SessionRef Name { get; } = name;
@@ -307,7 +306,7 @@ internal sealed class TurnAssemblers(Database database, RecordStore records, Pos
 
         public FoldedTurn? Folded { get; set; }
 
-        /// <summary>When it was looked at last there was no more that was committed.</summary>
+        /// <summary>At the last look, nothing more was committed.</summary>
         public bool IsAll { get; set; }
 
         public ValueTask DisposeAsync() => folds.LeaveAsync(this);

@@ -5,14 +5,14 @@ using Postern.Http;
 
 namespace Postern.Sessions;
 
-/// <summary>The blocks of an assistant's message, made from the chunks that an agent streams.</summary>
+/// <summary>Makes the blocks of an assistant's message from the chunks that an agent streams.</summary>
 internal static class TurnBlocks
 {
-    /// <summary>Kinds of text that grow by deltas; each text is known by its kind and id.</summary>
+    /// <summary>The kinds of text that grow by deltas. A text is identified by its kind and id.</summary>
     public const string Text = "text:";
     public const string Reasoning = "reasoning:";
 
-    /// <summary>How the JSON of a growing text begins; what follows is the inside of a JSON string.</summary>
+    /// <summary>Returns the beginning of a growing text's JSON; the inside of a JSON string follows.</summary>
     /// <param name="name">Its kind and id.</param>
     public static ReadOnlySpan<byte> HeadOf(string name) =>
         name.StartsWith(Reasoning, StringComparison.Ordinal)
@@ -37,7 +37,7 @@ internal static class TurnBlocks
         });
 
     /// <summary>
-    /// The result of a call that failed, as one that a client's tool gives (<see cref="ReturnedMessage"/>).
+    /// The result of a failed call, in the form of a result of a client's tool (<see cref="ReturnedMessage"/>).
     /// </summary>
     /// <param name="chunk">With the text of the error, where there is one.</param>
     /// <param name="otherwise">What is said where there is none.</param>
@@ -57,7 +57,7 @@ internal static class TurnBlocks
             json.WriteString("text", TextOf(chunk, "errorText") ?? "error");
         });
 
-    /// <summary>A block with those members of a chunk that it has.</summary>
+    /// <summary>A block with the given members of a chunk, if it has them.</summary>
     public static byte[] Copy(JsonElement chunk, string type, params IReadOnlyList<string> members) =>
         Written(json =>
         {

@@ -6,14 +6,14 @@ using Postern.Storage;
 namespace Postern.Sessions;
 
 /// <summary>
-/// How a turn of a session begins: what a claimed run is due for, and how much time it has. How it ends is
-/// <see cref="Conversation"/>'s.
+/// Begins the turns of a session: what a claimed run must answer, and how much time it has. <see cref="Conversation"/>
+/// ends them.
 /// </summary>
 internal sealed class Turns(RunMachine machine, SessionReactions raise, PosternOptions options)
 {
     /// <summary>
-    /// Opens the turn that a claimed run is due for, or goes on with the one that a lost holder had opened. Null:
-    /// nothing waits for an answer.
+    /// Opens the turn for a claimed run, or continues the one that a lost run has opened. Returns null when no message
+    /// waits.
     /// </summary>
     public async ValueTask<(Session Session, HeldRun Run)?> BeginAsync(
         Tx tx,
@@ -26,9 +26,9 @@ internal sealed class Turns(RunMachine machine, SessionReactions raise, PosternO
             return null;
         if (run.Phase is Phase.Waiting or Phase.Paused)
         {
-            // The turn begins once the run goes on.
+            // The turn begins when the run goes on.
             await AgentPlaces.WaitAsync(tx, run);
-            // The place that it was woken for is another's.
+            // Another turn has taken the place for which it was woken.
             await AgentPlaces.FreeAsync(tx, run.Project, run.Agent, ofSession: true);
             return null;
         }
@@ -56,8 +56,8 @@ internal sealed class Turns(RunMachine machine, SessionReactions raise, PosternO
     }
 
     /// <summary>
-    /// Whether its agent has a place for one more turn, asked under the lock of the agent's row until the transaction
-    /// ends.
+    /// Returns whether the agent has a place for one more turn, under the lock of the agent's row, until the
+    /// transaction ends.
     /// </summary>
     private static async ValueTask<bool> HasRoomAsync(Tx tx, Run run, long most)
     {
@@ -66,8 +66,8 @@ internal sealed class Turns(RunMachine machine, SessionReactions raise, PosternO
     }
 
     /// <summary>
-    /// The turn that a claimed run is due for, its rows held. Null: nothing waits for an answer, and the run rests; or
-    /// the claim is no longer good.
+    /// Returns the turn for a claimed run, with its rows locked. Returns null when no message waits and the run becomes
+    /// idle, or when the claim is no longer valid.
     /// </summary>
     public async ValueTask<(Session Session, HeldRun Run)?> FindAsync(Tx tx, Run claimed)
     {
@@ -94,7 +94,7 @@ internal sealed class Turns(RunMachine machine, SessionReactions raise, PosternO
     }
 
     /// <summary>
-    /// The open turn of a run gets more time: until an instant, or as long as it had at its beginning.
+    /// Gives the open turn of a run more time: until an instant, or as much as it had at its beginning.
     /// </summary>
     public static ValueTask<int> ExtendTurnAsync(Tx tx, Run run, long? until) =>
         tx.ExecuteAsync(

@@ -9,7 +9,7 @@ internal sealed record UpdateSession(
     [Text("Cannot be changed: only the one there is may be named.", 1, 512, Trims = true)] string? ExternalId
 )
 {
-    /// <summary>The session with what is asked; what the request does not say stays as it is.</summary>
+    /// <summary>Returns the session with the requested changes; everything else stays as it is.</summary>
     /// <param name="clearsMetadata">Metadata were given as null.</param>
     public Session Over(Session session, bool clearsMetadata) =>
         session with

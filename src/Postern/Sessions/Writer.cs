@@ -1,6 +1,6 @@
 namespace Postern.Sessions;
 
-/// <summary>Who appends: what the rules of the channels depend on.</summary>
+/// <summary>The author of an append, on which the rules of the channels depend.</summary>
 /// <param name="Run">The run whose own token it is; null for a key or a client's token.</param>
 /// <param name="Attempt">The attempt of that run.</param>
 /// <param name="Person">Set for a person's command-line client, whose place in <c>out</c> is kept for it.</param>
