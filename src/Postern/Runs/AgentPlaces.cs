@@ -4,20 +4,19 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>
-/// The places at an agent: as many turns, and as many runs without a session, as its <c>concurrency</c> lets be under
-/// way at once; turns and runs are counted apart. A run that finds no place waits: it is not due, so it costs nothing,
-/// however many wait. What frees a place makes the oldest that waits due, in its own transaction; it then asks for the
-/// place as any other.
+/// The places at an agent: its <c>concurrency</c> limits the turns, and separately the runs without a session, that are
+/// under way at once. A run without a place waits: it is not due, so waiting costs nothing. When a place becomes free,
+/// the oldest waiting run becomes due in the same transaction, and then asks for the place like any other.
 ///
-/// A place is taken under the lock of the agent's row, and freed without it. So a run that begins to wait while the
-/// last place is being freed may be passed over; the dispatcher looks for such runs, and also for those whose agent was
-/// changed meanwhile (<see cref="NextAgentAsync"/>).
+/// A place is taken under the lock of the agent's row, and freed without it. So a run that begins to wait at the moment
+/// when the last place becomes free may be missed. The dispatcher looks for such runs, and for those whose agent was
+/// changed (<see cref="NextAgentAsync"/>).
 /// </summary>
 internal static class AgentPlaces
 {
     /// <summary>
-    /// Whether there is a place for one more run without a session, asked under the lock of the agent's row until the
-    /// transaction ends.
+    /// Returns whether there is a place for one more run without a session, under the lock of the agent's row, until
+    /// the transaction ends.
     /// </summary>
     public static async ValueTask<bool> HasRoomAsync(Tx tx, string project, string agent, long most)
     {
@@ -26,7 +25,7 @@ internal static class AgentPlaces
     }
 
     /// <summary>
-    /// A claimed run waits, in the order of when it became due. It keeps that place however often it asks.
+    /// Makes a claimed run wait. It keeps its order, the time when it became due, however often it asks.
     /// </summary>
     public static ValueTask<int> WaitAsync(Tx tx, Run run) =>
         tx.ExecuteAsync(
@@ -40,7 +39,7 @@ internal static class AgentPlaces
         );
 
     /// <summary>
-    /// A place is free, or may be: the oldest that wait are due. Those that stand still for a person are passed over.
+    /// A place is free, or may be: makes the oldest waiting runs due. Those that wait for a person are passed over.
     /// </summary>
     public static async ValueTask<int> FreeAsync(Tx tx, string project, string agent, bool ofSession, long places = 1)
     {
@@ -58,7 +57,7 @@ internal static class AgentPlaces
         return woken;
     }
 
-    /// <summary>Returns the next agent after one that something waits for; null when there is none.</summary>
+    /// <summary>Returns the next agent, after a given one, for which a run waits, or null.</summary>
     public static ValueTask<AgentName?> NextAgentAsync(Tx tx, AgentName after) =>
         tx.FirstAsync<AgentName?>(
             """
@@ -81,7 +80,7 @@ internal static class AgentPlaces
             name.Agent
         ) == 1;
 
-    /// <summary>Runs without a session that an agent works on.</summary>
+    /// <summary>Counts the runs without a session on which an agent works.</summary>
     public static ValueTask<long> TakenAsync(Tx tx, string project, string agent) =>
         tx.FirstAsync(
             """

@@ -1,6 +1,6 @@
 namespace Postern.Runs;
 
-/// <summary>What became of the artifacts of one report.</summary>
+/// <summary>The result of applying the artifacts of one report.</summary>
 /// <param name="Body">All of the run's artifacts after it; null when nothing changed.</param>
 /// <param name="Kept">Immutable ones that it would have changed.</param>
 /// <param name="Ignored">Ones that the workflow does not list.</param>

@@ -5,8 +5,8 @@ using Postern.Http;
 namespace Postern.Runs;
 
 /// <summary>
-/// The artifacts of a run: a JSON object, at most <see cref="MaxBytes"/>. The first write of an immutable one stands; a
-/// mutable one is replaced; null clears nothing. What a report could not write is named in its event.
+/// The artifacts of a run: a JSON object of at most <see cref="MaxBytes"/>. The first value of an immutable one stays.
+/// A mutable one is replaced. A null changes nothing. The report's event names the artifacts that were not written.
 /// </summary>
 internal static class Artifacts
 {
@@ -17,7 +17,7 @@ internal static class Artifacts
             ? new Dictionary<string, JsonElement>(StringComparer.Ordinal)
             : JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(body, Wire.Json) ?? [];
 
-    /// <summary>Null: the run's artifacts would be too large together.</summary>
+    /// <summary>Returns null when the run's artifacts would be too large together.</summary>
     public static ArtifactUpdate? Merge(Workflow workflow, byte[]? before, JsonElement updates)
     {
         var artifacts = Read(before);

@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Runs;
 
-/// <summary>A refused request at the doors of orchestrators.</summary>
+/// <summary>The body of a refusal for orchestrators.</summary>
 [HasMoreMembers]
 internal sealed record CallbackError(
     [Member("The stable code.")] string Code,

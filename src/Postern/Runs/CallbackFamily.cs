@@ -4,7 +4,7 @@ using Postern.Http;
 namespace Postern.Runs;
 
 /// <summary>
-/// How the status callback words its refusals: <c>{code, message, details?}</c>, as orchestrators parse them.
+/// The error format of the status callback: <c>{code, message, details?}</c>, as orchestrators parse it.
 /// </summary>
 internal sealed class CallbackFamily : ErrorFormat
 {
@@ -12,7 +12,7 @@ internal sealed class CallbackFamily : ErrorFormat
 
     public override Type Shape => typeof(CallbackError);
 
-    /// <summary>Missing and foreign look alike, byte for byte.</summary>
+    /// <summary>A missing run and one of another project get the same bytes.</summary>
     public static Refusal NotFound { get; } = new(404, "Resource not found", "RESOURCE_NOT_FOUND");
 
     public override void WriteBody(Utf8JsonWriter json, Refusal refusal, HttpContext http)

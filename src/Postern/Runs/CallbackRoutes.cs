@@ -6,16 +6,16 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>
-/// The door of orchestrators: status callbacks about a project's runs, opened by its callback secret alone. Bodies are
-/// strict; what is unclear is refused with the names of the fields, because a report that was half understood would
-/// move a run for a reason nobody gave.
+/// The route of orchestrators: status callbacks about a project's runs, opened only by its callback secret. Bodies are
+/// read strictly. An unclear report is refused with the names of the fields, because a half-understood report would
+/// move a run for no stated reason.
 /// </summary>
 internal sealed class CallbackRoutes(RunReports reports, Database database)
 {
     private const int MaxBody = 1024 * 1024;
 
     /// <summary>
-    /// How far in the future an instant may lie: clocks differ, but one wrong report must not block a run's later ones.
+    /// How far in the future an instant may lie. Clocks differ, but one wrong report must not block a run's later ones.
     /// </summary>
     public const long MaxAhead = 5L * 60 * 1_000_000;
 
@@ -87,7 +87,7 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
         }
     }
 
-    /// <summary>The report that a body holds; meaningless when <paramref name="fields"/> has faults.</summary>
+    /// <summary>Returns the report of a body; it is meaningless when <paramref name="fields"/> has faults.</summary>
     private static Report ReportOf(StatusCallback said, Fields fields, Actor by, long now)
     {
         if (said.OccurredAt > now + MaxAhead)
@@ -143,7 +143,7 @@ internal sealed class CallbackRoutes(RunReports reports, Database database)
         return new Refusal(409, words, code) { Extra = [("details", DetailsOf(outcome))] };
     }
 
-    /// <summary>What a program needs to decide what to do next; the same at both doors.</summary>
+    /// <summary>The details that a program needs to decide what to do next; the same at both routes.</summary>
     public static Action<Utf8JsonWriter> DetailsOf(ReportOutcome outcome) =>
         json =>
         {

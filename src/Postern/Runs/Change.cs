@@ -1,13 +1,13 @@
 namespace Postern.Runs;
 
-/// <summary>A change of a run's state, decided; what it says beside the state is kept with it.</summary>
+/// <summary>A decided change of a run's state, with the values that are stored with it.</summary>
 /// <param name="Type">The event's type in the timeline.</param>
 /// <param name="To">A state of the run's workflow.</param>
 internal sealed record Change(string Type, Actor By, string To)
 {
     /// <summary>
-    /// What the run is where that is not what its state means: ended by the server, or waiting for a person in a state
-    /// of its workflow.
+    /// Overrides the phase that the workflow state implies. Set when the server ends the run, or when it waits for a
+    /// person inside a workflow state.
     /// </summary>
     public string? Phase { get; init; }
 
@@ -27,6 +27,6 @@ internal sealed record Change(string Type, Actor By, string To)
 
     public string? Detail { get; init; }
 
-    /// <summary>What an agent that has the run and is called is told of it; null for nothing.</summary>
+    /// <summary>The notice for an agent that has the run and is called; null for none.</summary>
     public string? Notice { get; init; }
 }

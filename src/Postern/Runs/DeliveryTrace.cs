@@ -5,7 +5,7 @@ using Postern.Storage;
 
 namespace Postern.Runs;
 
-/// <summary>What became of a run's deliveries, in its timeline.</summary>
+/// <summary>Writes the outcomes of a run's deliveries into its timeline.</summary>
 internal static class DeliveryTrace
 {
     public static ValueTask AddAsync(Tx tx, Delivery delivery, string type, bool accepted, string? words) =>
@@ -43,7 +43,7 @@ internal static class DeliveryTrace
             }
         );
 
-    /// <summary>The run's attempt, where the delivery was made for one.</summary>
+    /// <summary>The run's attempt for which the delivery was made, if any.</summary>
     public static long AttemptOf(Delivery delivery) =>
         long.TryParse(delivery.Detail?.Split(' ')[0], out var attempt) ? attempt : 1;
 }

@@ -4,10 +4,9 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>
-/// A run whose row a transaction holds, and its session's row before it: the order that everybody keeps. Nothing but
-/// <see cref="LockAhead"/> makes one, and <see cref="RunMachine"/> and <see cref="RunRow"/> change no other run; so a
-/// run cannot move, nor anything follow from it for its session, without both rows being held. A copy
-/// (<c>with</c>) is as held as what it was made of.
+/// A run whose row is locked by a transaction, with its session's row locked before it: the order for everybody. Only
+/// <see cref="LockAhead"/> makes one, and <see cref="RunMachine"/> and <see cref="RunRow"/> change no other run. So a
+/// run can only move while both rows are locked. A copy (<c>with</c>) is locked like its original.
 /// </summary>
 internal sealed record HeldRun : Run
 {
@@ -23,7 +22,7 @@ internal sealed record HeldRun : Run
     public static async ValueTask<HeldRun?> LockAsync(Tx tx, string project, string id) =>
         await LockAhead(tx, project, id);
 
-    /// <summary>The same ahead: what is asked behind it is seen as it is under the locks.</summary>
+    /// <summary>The same, asked ahead: later questions see the state under the locks.</summary>
     public static Ahead<HeldRun?> LockAhead(Tx tx, string project, string id)
     {
         if (!tx.IsAlone)
@@ -36,7 +35,7 @@ internal sealed record HeldRun : Run
         );
     }
 
-    /// <summary>Checks that it is this transaction that holds the run.</summary>
+    /// <summary>Checks that this transaction holds the run.</summary>
     /// <exception cref="InvalidOperationException">Another one does, or did.</exception>
     public void EnsureHeldBy(Tx tx)
     {

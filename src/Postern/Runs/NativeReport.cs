@@ -3,7 +3,10 @@ using Postern.Http;
 
 namespace Postern.Runs;
 
-/// <summary>The body of <c>POST /api/v1/runs/{run}/status</c>: the callback's report in this family's words.</summary>
+/// <summary>
+/// Reads the body of <c>POST /api/v1/runs/{run}/status</c>: the report of the callback, with the field names of this
+/// family.
+/// </summary>
 internal static class NativeReport
 {
     /// <param name="said">The body.</param>
@@ -51,7 +54,7 @@ internal static class NativeReport
         return new Refusal(409, words, code) { Extra = [("details", CallbackRoutes.DetailsOf(outcome))] };
     }
 
-    /// <summary>What this body calls a field of the callback's.</summary>
+    /// <summary>Returns this body's name for a field of the callback.</summary>
     public static string FieldOf(string field) =>
         field switch
         {

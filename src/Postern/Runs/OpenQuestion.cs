@@ -1,6 +1,6 @@
 namespace Postern.Runs;
 
-/// <summary>What a run knows of a question to a person that it waits for.</summary>
+/// <summary>The part of a question to a person that its run stores.</summary>
 /// <param name="Id">The approval's id.</param>
 /// <param name="Title">Its title; null when it has none.</param>
 /// <param name="AskedAt">When it was asked, microseconds since 1970.</param>

@@ -1,6 +1,6 @@
 namespace Postern.Runs;
 
-/// <summary>What a state means to everyone who does not know the workflow.</summary>
+/// <summary>The meaning of a state for everybody who does not know the workflow.</summary>
 internal static class Phase
 {
     public const string Queued = "queued";

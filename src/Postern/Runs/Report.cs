@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Postern.Runs;
 
-/// <summary>What a worker or an orchestrator says about a run, its syntax checked.</summary>
+/// <summary>A report of a worker or an orchestrator about a run, with its syntax checked.</summary>
 /// <param name="Status">The state that it reports.</param>
 /// <param name="By">Who reports.</param>
 /// <param name="Attempt">The attempt that it is of; null for the current one.</param>
@@ -25,9 +25,9 @@ internal sealed record Report(string Status, Actor By, long? Attempt)
 
     public long? ProgressMillionths { get; init; }
 
-    /// <summary>It came with the attempt's own credential, which its worker has from the dispatch.</summary>
+    /// <summary>Whether it came with the attempt's own credential, which its worker has from the dispatch.</summary>
     public bool OfItsWorker { get; init; }
 
-    /// <summary>Of its content; needed where it has an <see cref="EventId"/>.</summary>
+    /// <summary>The digest of its content; required with an <see cref="EventId"/>.</summary>
     public byte[]? Digest { get; init; }
 }

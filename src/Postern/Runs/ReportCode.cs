@@ -1,6 +1,6 @@
 namespace Postern.Runs;
 
-/// <summary>The codes of refused reports, the same at every door and in the timeline.</summary>
+/// <summary>The codes of refused reports, the same on every route and in the timeline.</summary>
 internal static class ReportCode
 {
     public const string Validation = "VALIDATION_ERROR";

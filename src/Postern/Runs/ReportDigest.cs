@@ -8,10 +8,10 @@ using Postern.Http;
 namespace Postern.Runs;
 
 /// <summary>
-/// When two reports under one id say the same: a digest of a canonical form after RFC 8785. Members are sorted by their
-/// UTF-16 units; a null field is an absent one; instants and numbers count by value, everything else by type and text.
-/// Unlike the RFC, numbers keep every digit rather than those of a double, so that two large numbers that differ do
-/// differ.
+/// Decides whether two reports with one id are equal: a digest of a canonical form after RFC 8785. Members are sorted
+/// by their UTF-16 units. A null field counts as absent. Instants and numbers are compared by value, everything else by
+/// type and text. Unlike the RFC, numbers keep every digit rather than the precision of a double, so that two large
+/// different numbers stay different.
 /// </summary>
 internal static class ReportDigest
 {
@@ -53,7 +53,7 @@ internal static class ReportDigest
         return SHA256.HashData(form.WrittenSpan);
     }
 
-    /// <summary>The canonical form of a JSON value: for tests, and for whoever wants to compare.</summary>
+    /// <summary>Returns the canonical form of a JSON value, for tests and for comparing by hand.</summary>
     public static string FormOf(JsonElement value)
     {
         var form = new ArrayBufferWriter<byte>();
@@ -62,8 +62,8 @@ internal static class ReportDigest
     }
 
     /// <summary>
-    /// A number by its value: digits without zeros at their ends, and an exponent. <c>1</c>, <c>1.0</c>, <c>1e0</c> and
-    /// <c>10E-1</c> are one.
+    /// Returns a number by its value: digits without zeros at the ends, and an exponent. <c>1</c>, <c>1.0</c>,
+    /// <c>1e0</c> and <c>10E-1</c> give the same.
     /// </summary>
     public static string NumberForm(string raw)
     {
@@ -75,7 +75,7 @@ internal static class ReportDigest
         var mark = text.IndexOfAny('e', 'E');
         if (mark >= 0)
         {
-            // No number of a report has such an exponent; two that are spelt alike are alike.
+            // No real report has such an exponent, so here only the spelling is compared.
             if (
                 !long.TryParse(
                     text[(mark + 1)..],

@@ -1,11 +1,11 @@
 namespace Postern.Runs;
 
-/// <summary>What became of a report: exactly one of these.</summary>
+/// <summary>The outcome of a report: exactly one of these.</summary>
 internal abstract record ReportOutcome
 {
     internal sealed record Applied(Run Run) : ReportOutcome;
 
-    /// <summary>The same report was accepted before; nothing changed.</summary>
+    /// <summary>The same report was accepted before, so nothing changed.</summary>
     internal sealed record Replayed(Run Run) : ReportOutcome;
 
     internal sealed record NoSuchRun : ReportOutcome;

@@ -3,14 +3,14 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>
-/// One unit of agent work, moved through its workflow by reports. A session's run takes the session's turns one after
-/// another, stays for an idle window after each, and then ends; the next message makes a continuation of it.
+/// One unit of agent work, which reports move through its workflow. A run of a session takes the session's turns one
+/// after another. After each it stays idle for a while, and then ends. The next message starts a continuation of it.
 ///
-/// What always holds: a run that has ended moves no further, except that a retry begins its next attempt; every live
-/// run has <see cref="DeadlineAt"/> (and a turn's own on its session), which <see cref="RunReaper"/> enforces; every
-/// change of it is an event of its timeline, written with it. Work that is due carries <see cref="DueAt"/> until it is
-/// handed over: a node that dies holding the lease loses it, and another takes the run up where its rows say it stood.
-/// Times are microseconds since 1970.
+/// An ended run moves no further, except that a retry begins its next attempt. Every live run has
+/// <see cref="DeadlineAt"/> (and its session the deadline of the turn), which <see cref="RunReaper"/> enforces. Every
+/// change is an event of the timeline, written with it. A run with work to do has <see cref="DueAt"/> until it is
+/// handed over. A node that dies loses its lease, and another node continues from what the rows say. Times are
+/// microseconds since 1970.
 /// </summary>
 internal record Run
 {
@@ -39,22 +39,22 @@ internal record Run
     [Column("status")]
     public required string Status { get; init; }
 
-    /// <summary>What the state means; after an end by the server, what it ended as.</summary>
+    /// <summary>The meaning of the state; after an end by the server, how it ended.</summary>
     [Column("phase")]
     public string Phase { get; init; } = Runs.Phase.Queued;
 
-    /// <summary>For a person: why it ended or waits.</summary>
+    /// <summary>Why it ended or waits, for people.</summary>
     [Column("reason")]
     public string? Reason { get; init; }
 
     [Column("attempt")]
     public long Attempt { get; init; } = 1;
 
-    /// <summary>The latest <c>occurred_at</c> applied in this attempt.</summary>
+    /// <summary>The latest <c>occurred_at</c> that was applied in this attempt.</summary>
     [Column("marker")]
     public long? Marker { get; init; }
 
-    /// <summary>Events in its timeline so far.</summary>
+    /// <summary>Number of events in its timeline.</summary>
     [Column("event_seq")]
     public long EventSeq { get; init; }
 
@@ -70,14 +70,14 @@ internal record Run
     [Column("progress_millionths")]
     public long? ProgressMillionths { get; init; }
 
-    /// <summary>JSON texts, as they came.</summary>
+    /// <summary>JSON texts, unchanged.</summary>
     [Column("tags")]
     public string Tags { get; init; } = "[]";
 
     [Column("metadata")]
     public string? Metadata { get; init; }
 
-    /// <summary>Who is told when it ends, how that is signed, and what became of it.</summary>
+    /// <summary>The callback for its end: its URL, its secret, and its outcome.</summary>
     [Column("callback_url")]
     public string? CallbackUrl { get; init; }
 
@@ -88,8 +88,8 @@ internal record Run
     public string? CallbackOutcome { get; init; }
 
     /// <summary>
-    /// There is work although no message waits: the message that a session was started with, or a run with an input of
-    /// its own.
+    /// Whether there is work although no message waits: the message with which a session was started, or a run with its
+    /// own input.
     /// </summary>
     [Column("boot_message")]
     public bool BootMessage { get; init; }
@@ -103,18 +103,18 @@ internal record Run
     [Column("trigger_key")]
     public string? TriggerKey { get; init; }
 
-    /// <summary>What a retry was asked to run under; handed to the agent.</summary>
+    /// <summary>The profile that a retry has asked for; it is passed to the agent.</summary>
     [Column("profile")]
     public string? Profile { get; init; }
 
     [Column("paused_from")]
     public string? PausedFrom { get; init; }
 
-    /// <summary>The open question that it waits for: until that is decided nobody but who ends it moves it.</summary>
+    /// <summary>Id of the pending approval. While it is pending, the run can only be ended.</summary>
     [Column("approval")]
     public string? Approval { get; init; }
 
-    /// <summary>When that question expires; meanwhile the run's own deadlines stand still.</summary>
+    /// <summary>The expiry of that approval. Until then, the run's own deadlines stand still.</summary>
     [Column("approval_until")]
     public long? ApprovalUntil { get; init; }
 
@@ -133,15 +133,15 @@ internal record Run
     [Column("ended_at")]
     public long? EndedAt { get; init; }
 
-    /// <summary>The earliest of its deadlines: what the reaper looks for.</summary>
+    /// <summary>The earliest of its deadlines; the reaper finds runs by it.</summary>
     [Column("deadline_at")]
     public long DeadlineAt { get; init; }
 
-    /// <summary>When the attempt has lasted as long as it may.</summary>
+    /// <summary>The deadline of the attempt.</summary>
     [Column("total_at")]
     public long TotalAt { get; init; }
 
-    /// <summary>When its state has lasted as long as it may; null when the state has no deadline.</summary>
+    /// <summary>The deadline of the present state; null when the state has none.</summary>
     [Column("state_until")]
     public long? StateUntil { get; init; }
 
@@ -160,7 +160,7 @@ internal record Run
     [Column("due_at")]
     public long? DueAt { get; init; }
 
-    /// <summary>Since when it waits for a place at its agent, or to go on, instead of being due.</summary>
+    /// <summary>When it began to wait for a place at its agent, or to go on, instead of being due.</summary>
     [Column("waits_at")]
     public long? WaitsAt { get; init; }
 
@@ -170,11 +170,11 @@ internal record Run
     [Column("tries")]
     public long Tries { get; init; }
 
-    /// <summary>Since when a <c>pull</c> agent may claim it; null when it may not.</summary>
+    /// <summary>When it became claimable by a <c>pull</c> agent; null when it is not.</summary>
     [Column("claim_at")]
     public long? ClaimAt { get; init; }
 
-    /// <summary>Until when the worker that claimed it holds it without a heartbeat.</summary>
+    /// <summary>How long the worker that claimed it may go without a heartbeat.</summary>
     [Column("claim_until")]
     public long? ClaimUntil { get; init; }
 
@@ -184,7 +184,7 @@ internal record Run
     [Column("leases_lost")]
     public long LeasesLost { get; init; }
 
-    /// <summary>It was given to its agent in this attempt.</summary>
+    /// <summary>Whether it was given to its agent in this attempt.</summary>
     [Column("dispatched")]
     public bool Dispatched { get; init; }
 

@@ -6,8 +6,8 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>
-/// Completion callbacks: when a run ends, whoever asked at its start is told where he said, by a delivery in the
-/// transaction of the end. What becomes of it shows on the run and in its timeline.
+/// Completion callbacks: when a run ends, its caller is told at the URL that it named, by a delivery in the transaction
+/// of the end. The outcome is shown on the run and in its timeline.
 /// </summary>
 internal sealed class RunCallbacks(RunStore runs, Outbox outbox, MasterKey master, ServerAddress address)
     : DeliveryPurpose
@@ -22,7 +22,9 @@ internal sealed class RunCallbacks(RunStore runs, Outbox outbox, MasterKey maste
     public ValueTask MovedAsync(Tx tx, RunMoved change) =>
         change.Ends && change.After.CallbackUrl is not null ? EnqueueAsync(tx, change.After) : default;
 
-    /// <summary>The run as it is read, output and all; thin when that is too large for a delivery.</summary>
+    /// <summary>
+    /// The run as it is read, with its output; without large parts when it is too large for a delivery.
+    /// </summary>
     private async ValueTask EnqueueAsync(Tx tx, Run run)
     {
         var data = await RunData.AllAsync(tx, run.Project, run.Id);

@@ -2,16 +2,16 @@ using Postern.Storage;
 
 namespace Postern.Runs;
 
-/// <summary>How many of the runs that a filter finds have which agent, trigger, phase and failure.</summary>
+/// <summary>Counts the runs that match a filter, by agent, trigger, phase and failure.</summary>
 internal sealed class RunCounts(Database database)
 {
-    /// <summary>Runs that are counted at most: the newest of those that are found.</summary>
+    /// <summary>The most runs that are counted: the newest of those that match.</summary>
     public const int Most = 10_000;
     private const int MostNames = 8;
     private static readonly ListOrder Newest = new("run", "created_at");
 
     /// <summary>
-    /// Counts the newest that the filter finds, within a stretch of the list: what it costs does not grow with it.
+    /// Counts the newest matching runs within a stretch of the list, so the cost does not grow with the list.
     /// </summary>
     public ValueTask<RunsCounted> OfAsync(string project, RunFilter filter) =>
         database.SearchAsync(async tx =>
@@ -48,7 +48,7 @@ internal sealed class RunCounts(Database database)
             );
         });
 
-    /// <summary>The most frequent values with their numbers; what has none is left out.</summary>
+    /// <summary>Returns the most frequent values with their numbers. Runs without a value are left out.</summary>
     private static List<(string Value, long Count)> Of(IEnumerable<Counted> rows, Func<Counted, string?> value) =>
         [
             .. rows.GroupBy(value, StringComparer.Ordinal)
@@ -59,7 +59,7 @@ internal sealed class RunCounts(Database database)
                 .Take(MostNames),
         ];
 
-    /// <summary>So many runs that are alike.</summary>
+    /// <summary>A number of equal runs.</summary>
     private sealed record Counted(
         string Phase,
         string Agent,

@@ -1,4 +1,4 @@
 namespace Postern.Runs;
 
-/// <summary>A run was made, and its row is written.</summary>
+/// <summary>A run was created, and its row is written.</summary>
 internal sealed record RunCreated(Run Run);

@@ -2,7 +2,7 @@ using Postern.Storage;
 
 namespace Postern.Runs;
 
-/// <summary>What of a run is large: input, output, artifacts. JSON texts, as bytes.</summary>
+/// <summary>The large parts of a run: input, output, artifacts. JSON texts, as bytes.</summary>
 internal static class RunData
 {
     public const string Input = "input";

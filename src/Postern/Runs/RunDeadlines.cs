@@ -1,14 +1,12 @@
 namespace Postern.Runs;
 
-/// <summary>
-/// The times by which a run must have gone on.
-/// </summary>
+/// <summary>The deadlines of a run.</summary>
 internal static class RunDeadlines
 {
     public const long Second = 1_000_000;
 
     /// <summary>
-    /// The earliest of a run's deadlines, after a sign of life. While a person is asked it is the question's.
+    /// Returns the earliest of a run's deadlines after a sign of life. While a person is asked, it is the question's.
     /// </summary>
     public static long DeadlineOf(Run run, long now) =>
         run.ApprovalUntil

@@ -3,9 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Runs;
 
-/// <summary>
-/// Changes of when a run is due: what the dispatcher, a worker or the idle window is to do with it next.
-/// </summary>
+/// <summary>Changes when a run is due, for the dispatcher, a worker or the idle timer.</summary>
 internal static class RunDue
 {
     public static async ValueTask<bool> AwaitsApprovalAsync(Tx tx, string project, string id) =>
@@ -16,7 +14,7 @@ internal static class RunDue
             id
         ) == 1;
 
-    /// <summary>Returns whether the holder of a lease still has it; asked under the run's lock.</summary>
+    /// <summary>Returns whether the holder of a lease still has it. Called under the run's lock.</summary>
     public static async ValueTask<bool> HoldsLeaseAsync(Tx tx, Run run) =>
         await tx.FirstAsync(
             """
@@ -30,7 +28,7 @@ internal static class RunDue
             run.LeaseNo
         ) == 1;
 
-    /// <summary>Until when runs wait for their sessions' next messages, by id; those that do.</summary>
+    /// <summary>Returns until when idle runs wait for their sessions' next messages, by id.</summary>
     public static async ValueTask<Dictionary<string, long>> IdleUntilAsync(
         Tx tx,
         string project,
@@ -51,7 +49,8 @@ internal static class RunDue
     }
 
     /// <summary>
-    /// A trigger has made this run in this transaction, so nobody else can hold it: it is listed and counted by it.
+    /// A trigger has made this run in this transaction, so nobody else can have locked it. It is listed and counted
+    /// under the trigger.
     /// </summary>
     /// <param name="trigger">As scopes name it.</param>
     public static ValueTask<int> SetTriggerAsync(Tx tx, string project, string id, string trigger) =>
@@ -65,7 +64,7 @@ internal static class RunDue
             trigger
         );
 
-    /// <summary>There is work: some node takes it as soon as it sees it.</summary>
+    /// <summary>Makes the run due: some node takes it as soon as it sees it.</summary>
     public static async ValueTask MakeDueAsync(Tx tx, string project, string id)
     {
         await tx.ExecuteAsync(
@@ -83,7 +82,7 @@ internal static class RunDue
     }
 
     /// <summary>
-    /// A turn of it begins: it is not idle, and its session's own deadline runs beside its total one.
+    /// A turn of it begins: it is not idle, and its session's deadline applies besides the total one.
     /// </summary>
     public static ValueTask<int> BeginTurnAsync(Tx tx, Run run) =>
         tx.ExecuteAsync(
@@ -97,8 +96,8 @@ internal static class RunDue
         );
 
     /// <summary>
-    /// Nothing is left to do: the run waits for the next message until the end of its idle window, which does not begin
-    /// while a person is asked.
+    /// The run has nothing to do and becomes idle: it waits for the next message until its idle timer ends. While a
+    /// person is asked, the timer does not run.
     /// </summary>
     public static ValueTask<int> ReturnToIdleAsync(Tx tx, string project, string id) =>
         tx.ExecuteAsync(
@@ -113,7 +112,7 @@ internal static class RunDue
             tx.Now
         );
 
-    /// <summary>More is due at once, for whichever node takes it next.</summary>
+    /// <summary>Makes the run due again at once, for any node.</summary>
     public static async ValueTask RequeueAsync(Tx tx, string project, string id)
     {
         await tx.ExecuteAsync(
@@ -130,13 +129,13 @@ internal static class RunDue
         tx.Notify(Topics.Runs);
     }
 
-    /// <summary>It waits for a person: its idle window is not running out.</summary>
+    /// <summary>Stops the idle timer of a run that waits for a person.</summary>
     public static ValueTask<int> PauseIdleTimerAsync(Tx tx, string project, string id) =>
         tx.ExecuteAsync("UPDATE run SET idle_until = NULL WHERE project = $1 AND id = $2", project, id);
 
     /// <summary>
-    /// It was handed over: nothing is due here until the agent reports. A lease that was given up (its turn has ended
-    /// meanwhile) changes nothing.
+    /// The run was handed over: nothing is due until its agent reports. A lost lease (its turn has ended meanwhile)
+    /// changes nothing.
     /// </summary>
     public static ValueTask<int> HandedOverAsync(Tx tx, Run run) =>
         tx.ExecuteAsync(
@@ -150,7 +149,7 @@ internal static class RunDue
             run.LeaseNo
         );
 
-    /// <summary>Offered to the workers that claim, until one takes it or the deadline is over.</summary>
+    /// <summary>Makes the run claimable by workers, until one claims it or the deadline passes.</summary>
     public static async ValueTask MakeClaimableAsync(Tx tx, Run run)
     {
         await tx.ExecuteAsync(
@@ -168,7 +167,7 @@ internal static class RunDue
         tx.Notify(Topics.Claimable(run.Project, run.Agent));
     }
 
-    /// <summary>A shorter time in all than its agent's, set with its start.</summary>
+    /// <summary>Sets a shorter total time than the agent's, given at the start.</summary>
     public static ValueTask<int> SetTimeLimitAsync(Tx tx, string project, string id, long seconds) =>
         tx.ExecuteAsync(
             """

@@ -11,7 +11,7 @@ internal sealed record RunEvent
     [Column("type")]
     public required string Type { get; init; }
 
-    /// <summary>When the server took it.</summary>
+    /// <summary>When the server received it.</summary>
     [Column("at")]
     public required long At { get; init; }
 
@@ -33,11 +33,11 @@ internal sealed record RunEvent
     [Column("correlation_id")]
     public string? CorrelationId { get; init; }
 
-    /// <summary>When the reporter says that it happened.</summary>
+    /// <summary>When it happened, by the reporter's clock.</summary>
     [Column("occurred_at")]
     public long? OccurredAt { get; init; }
 
-    /// <summary>False: it changed nothing, and <see cref="Code"/> says why.</summary>
+    /// <summary>False when it changed nothing; Code then says why.</summary>
     [Column("accepted")]
     public bool Accepted { get; init; } = true;
 
@@ -48,6 +48,6 @@ internal sealed record RunEvent
     [Column("detail")]
     public string? Detail { get; init; }
 
-    /// <summary>Of the content of an accepted report, for its repeats.</summary>
+    /// <summary>The digest of an accepted report's content, to recognise a repeat.</summary>
     public byte[]? Digest { get; init; }
 }

@@ -4,9 +4,7 @@ using Postern.Http;
 
 namespace Postern.Runs;
 
-/// <summary>
-/// A row of the timeline as it is read: the same object in a page and as the data of an event stream.
-/// </summary>
+/// <summary>A row of the timeline as it is read, the same in a page and in an event stream.</summary>
 internal sealed record RunEventView
 {
     [Member("The number of the event in the timeline, from 1.")]

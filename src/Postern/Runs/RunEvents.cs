@@ -4,11 +4,11 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>
-/// The timelines' rows. Numbers come from the run's row, under its lock: dense from 1, and after a restore once far on.
+/// The rows of timelines. Numbers come from the run's row, under its lock: dense from 1, with one jump after a restore.
 /// </summary>
 internal sealed class RunEvents(Database database)
 {
-    /// <summary>Events of a run after which refused reports are still refused but no longer kept.</summary>
+    /// <summary>The number of events of a run after which refused reports are no longer stored.</summary>
     public const long MaxKeptRefusals = 2000;
 
     public static void Insert(Tx tx, string project, string run, RunEvent e)
@@ -41,7 +41,7 @@ internal sealed class RunEvents(Database database)
         );
     }
 
-    /// <summary>Ids of the runs that an actor started, newest first.</summary>
+    /// <summary>Returns the ids of the runs that an actor started, newest first.</summary>
     public ValueTask<List<string>> StartedByAsync(string project, string actor, int most) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -58,12 +58,12 @@ internal sealed class RunEvents(Database database)
         );
 
     /// <summary>
-    /// Adds an event that changes nothing else of the run. The caller holds the run's row or needs no order with its
+    /// Adds an event that changes nothing else of the run. The caller holds the run's row, or needs no order with its
     /// changes.
     /// </summary>
     public static async ValueTask AddAsync(Tx tx, string project, string run, Func<long, RunEvent> of)
     {
-        // The statement locks the row: two who add at once get two numbers.
+        // The statement locks the row, so two events at the same time get two numbers.
         if (
             await tx.FirstAsync(
                 "UPDATE run SET event_seq = event_seq + 1 WHERE project = $1 AND id = $2 RETURNING event_seq",
@@ -77,7 +77,9 @@ internal sealed class RunEvents(Database database)
         Insert(tx, project, run, of(seq));
     }
 
-    /// <summary>The digest under which a report was accepted; null when none was under this id.</summary>
+    /// <summary>
+    /// Returns the digest under which a report was accepted, or null when there is none with this id.
+    /// </summary>
     public static Ahead<byte[]?> FindAcceptedAhead(Tx tx, string project, string run, string eventId) =>
         tx.FirstAhead(
             "SELECT digest FROM run_event WHERE project = $1 AND run = $2 AND event_id = $3 AND accepted = 1",
@@ -87,7 +89,7 @@ internal sealed class RunEvents(Database database)
             eventId
         );
 
-    /// <summary>The number of the newest; 0 where there is none.</summary>
+    /// <summary>Returns the number of the newest event; 0 when there is none.</summary>
     public ValueTask<long> LastAsync(string project, string run) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(
@@ -98,7 +100,7 @@ internal sealed class RunEvents(Database database)
             )
         );
 
-    /// <summary>Returns whether so much is kept that no more refusals are.</summary>
+    /// <summary>Returns whether so many events are stored that further refusals are not.</summary>
     public static async ValueTask<bool> IsFullAsync(Tx tx, string project, string run) =>
         await tx.FirstAsync(
             "SELECT COUNT(*) FROM (SELECT 1 FROM run_event WHERE project = $1 AND run = $2 LIMIT $3) kept",
@@ -145,7 +147,7 @@ internal sealed class RunEvents(Database database)
             run
         );
 
-    /// <summary>Returns the newest event of a type; null when there is none.</summary>
+    /// <summary>Returns the newest event of a type, or null.</summary>
     public static ValueTask<RunEvent?> NewestOfAsync(Tx tx, string project, string run, string type) =>
         tx.FirstAsync(
             $"""

@@ -2,7 +2,9 @@ using Postern.Http;
 
 namespace Postern.Runs;
 
-/// <summary>The conditions of a list of runs. Empty lists and nulls are none. Times are microseconds.</summary>
+/// <summary>
+/// The conditions of a list of runs. An empty list or a null is no condition. Times are microseconds.
+/// </summary>
 internal sealed record RunFilter
 {
     public IReadOnlyList<string> Statuses { get; init; } = [];
@@ -17,30 +19,30 @@ internal sealed record RunFilter
 
     public IReadOnlyList<string> Tags { get; init; } = [];
 
-    /// <summary>Runs that failed with one of these.</summary>
+    /// <summary>Only runs with one of these failure codes.</summary>
     public IReadOnlyList<string> FailureCodes { get; init; } = [];
 
-    /// <summary>Stands in the sentence that says why a run ended or waits.</summary>
+    /// <summary>A text in the reason why a run ended or waits.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>Stands in that sentence, in the failure's message or in a tag.</summary>
+    /// <summary>A text in that reason, in the failure's message or in a tag.</summary>
     public string? Text { get; init; }
 
-    /// <summary>True when each row is looked into, which no index does.</summary>
+    /// <summary>Whether each row must be searched, because no index helps.</summary>
     public bool IsOfText => Reason is not null || Text is not null;
 
-    /// <summary>Made at this time or later.</summary>
+    /// <summary>Created at this time or later.</summary>
     public long? From { get; init; }
 
-    /// <summary>Made at this time or before.</summary>
+    /// <summary>Created at this time or before.</summary>
     public long? To { get; init; }
 
-    /// <summary>Runs that come behind this one in the list.</summary>
+    /// <summary>Only runs behind this one in the list.</summary>
     public Cursor? After { get; init; }
 
     /// <summary>
-    /// The condition on a row of <c>run</c> without which the caller does not see it; null for one who sees all. It is
-    /// required, so that no list forgets it.
+    /// The condition on a row of <c>run</c> under which the caller may see it; null for a caller that may see all. It
+    /// is required, so that no list forgets it.
     /// </summary>
     public required string? IsShown { get; init; }
 }

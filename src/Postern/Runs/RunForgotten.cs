@@ -1,4 +1,4 @@
 namespace Postern.Runs;
 
-/// <summary>A run is being removed with all that is kept of it; its row is locked and still there.</summary>
+/// <summary>A run is being removed with everything that belongs to it; its row is locked and still exists.</summary>
 internal sealed record RunForgotten(string Project, string Run);

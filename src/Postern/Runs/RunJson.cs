@@ -7,8 +7,8 @@ using Postern.Http;
 namespace Postern.Runs;
 
 /// <summary>
-/// A run as it goes out, the same in every answer, list and callback. Input, output and artifacts are passed on as the
-/// bytes that came.
+/// Writes a run, in the same form for every answer, list and callback. Input, output and artifacts are written with
+/// their original bytes.
 /// </summary>
 internal static class RunJson
 {
@@ -92,7 +92,7 @@ internal static class RunJson
         return buffer.WrittenSpan.ToArray();
     }
 
-    /// <summary>It changes with every change of the run, and of what else is shown of it.</summary>
+    /// <summary>Changes with every change of the run, and of the other things that are shown with it.</summary>
     public static string ETag(Run run, string? more)
     {
         var digest = more is null

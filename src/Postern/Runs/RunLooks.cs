@@ -3,13 +3,13 @@ using Postern.Storage;
 
 namespace Postern.Runs;
 
-/// <summary>Runs that people should look at, each kind found in an index of its own.</summary>
+/// <summary>Finds runs that need attention, each kind by its own index.</summary>
 internal static class RunLooks
 {
-    /// <summary>Rows that one look goes through at most.</summary>
+    /// <summary>The most rows that one look reads.</summary>
     private const int MostLooked = 10_000;
 
-    /// <summary>Some runs by their ids; those that there are.</summary>
+    /// <summary>Returns those of some runs, by id, that exist.</summary>
     public static ValueTask<List<Run>> FindAllAsync(Tx tx, string project, IReadOnlyList<string> ids) =>
         ids.Count == 0
             ? ValueTask.FromResult<List<Run>>([])
@@ -20,7 +20,7 @@ internal static class RunLooks
                 JsonSerializer.Serialize(ids)
             );
 
-    /// <summary>What waits for a worker of an agent, and since when; the oldest first.</summary>
+    /// <summary>Returns runs that wait for a worker of an agent, and since when; the oldest first.</summary>
     /// <param name="tx">Where it is read.</param>
     /// <param name="project">Whose.</param>
     /// <param name="agent">Its slug.</param>
@@ -48,8 +48,8 @@ internal static class RunLooks
         );
 
     /// <summary>
-    /// Runs without a session that their agent has, and of which nothing was heard for half of the time that it may say
-    /// nothing; and since when. Of those that end next, <see cref="MostLooked"/> are looked at.
+    /// Returns runs without a session that were silent for half of the time that they may be, and since when. At most
+    /// <see cref="MostLooked"/> are read, those with the earliest deadline.
     /// </summary>
     public static ValueTask<List<(string Id, long Since)>> SilentAsync(
         Tx tx,

@@ -5,12 +5,11 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>
-/// The one place where a run changes: every door that starts, reports on, ends or retries work comes through here. A
-/// change, its event in the timeline, the events and deliveries that it causes and the run's new deadlines are written
-/// by the caller's transaction, which holds the run's row (<see cref="HeldRun"/>). It knows nobody who must hear of a
-/// change: that is declared in one table (<see cref="Reactions{T}"/>). Whether a change is
-/// allowed is decided before: by the workflow for reports (<see cref="RunReports"/>), by the run not having ended for
-/// everybody else.
+/// The only place where a run changes: every route that starts, reports on, ends or retries work uses it. A change, its
+/// timeline event, its events and deliveries, and the new deadlines are written by the caller's transaction, which
+/// holds the run's row (<see cref="HeldRun"/>). It does not know who reacts to a change; one table declares that
+/// (<see cref="Reactions{T}"/>). Whether a change is allowed is decided before: for reports by the workflow
+/// (<see cref="RunReports"/>), for everybody else by the fact that the run has not ended.
 /// </summary>
 internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> created, Reactions<RunMoved> moved)
 {
@@ -55,7 +54,7 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
         return run;
     }
 
-    /// <summary>Makes a change. The answer is the run as it is then.</summary>
+    /// <summary>Makes a change, and returns the changed run.</summary>
     public async ValueTask<HeldRun> MoveAsync(Tx tx, HeldRun run, Change change)
     {
         run.EnsureHeldBy(tx);
@@ -90,7 +89,7 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
         return next;
     }
 
-    /// <summary>The run as the change says it is.</summary>
+    /// <summary>Returns the run with the change.</summary>
     private static HeldRun WithReport(HeldRun run, Change change, string phase, long now) =>
         run with
         {
@@ -107,7 +106,9 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
             PausedFrom = phase == Phase.Paused ? run.PausedFrom ?? run.Status : null,
         };
 
-    /// <summary>With what follows from its phase: when it is due, who holds it, what it waits for.</summary>
+    /// <summary>
+    /// Returns the run with the consequences of its phase: when it is due, who holds it, what it waits for.
+    /// </summary>
     private static HeldRun WithDue(HeldRun run, string phase, long now)
     {
         if (Phase.IsTerminal(phase))
@@ -126,14 +127,14 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
         {
             StartedAt = run.StartedAt ?? (phase == Phase.Running ? now : null),
             EndedAt = null,
-            // Whoever reports that it runs has it: it is not offered to others any more.
+            // A worker that reports progress has the run, so it is no longer claimable.
             ClaimAt = phase == Phase.Running ? null : run.ClaimAt,
-            // A worker holds what it works on; nothing is worked on while a run waits, is paused or has ended.
+            // A worker holds only a run that it works on; nobody works on a run that waits, is paused or has ended.
             ClaimUntil = isHeld ? now + (run.ClaimSeconds * RunDeadlines.Second) : null,
         };
     }
 
-    /// <summary>What came while it stood still is due once it goes on.</summary>
+    /// <summary>Messages that came while it was paused are due when it goes on.</summary>
     private static HeldRun WithWaited(HeldRun next, HeldRun before)
     {
         var goesOn = StandsStill(before.Phase) && !StandsStill(next.Phase) && next.EndedAt is null;
@@ -143,9 +144,9 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
     private static bool StandsStill(string phase) => phase is Phase.Waiting or Phase.Paused;
 
     /// <summary>
-    /// Ends a live run from outside, whatever its workflow allows its workers. Returns null when it had ended: what it
-    /// ended as stands. Its session goes on without it (<see cref="RunMoved"/>), unless the caller has taken the run
-    /// from the session before.
+    /// Ends a live run from outside, whatever its workflow allows to workers. Returns null when it had ended already;
+    /// then its end stays as it was. Its session goes on without it (<see cref="RunMoved"/>), unless the caller has
+    /// removed the run from the session before.
     /// </summary>
     /// <param name="tx">Locks the run, its session before it.</param>
     /// <param name="project">The tenant.</param>
@@ -168,7 +169,7 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
     {
         if (await HeldRun.LockAsync(tx, project, id) is not { IsEnded: false } run)
             return null;
-        // What waits for a person has not succeeded, whoever ends it around the question.
+        // A run that waits for a person has not succeeded, whoever ends it.
         if (phase == Phase.Succeeded && run.Approval is not null)
             phase = Phase.Cancelled;
         var workflow = await workflows.OfAsync(tx, run);
@@ -196,8 +197,8 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
     public const string SessionClosed = "session closed";
 
     /// <summary>
-    /// A run waits for a person: in the state of its workflow that means so, or, where its workflow knows none, in the
-    /// state that it is in.
+    /// Makes a run wait for a person: in the workflow's state for that or, when the workflow has none, in its present
+    /// state.
     /// </summary>
     public async ValueTask<HeldRun> AskAsync(Tx tx, HeldRun run, OpenQuestion question, Actor by, string detail)
     {
@@ -217,7 +218,7 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
         );
     }
 
-    /// <summary>The answer lets it go on, with the time that it had left when it asked.</summary>
+    /// <summary>The answer lets it go on, with the time that was left when it asked.</summary>
     public async ValueTask<HeldRun> AnswerAsync(Tx tx, HeldRun run, OpenQuestion question, Actor by, string detail)
     {
         var workflow = await workflows.OfAsync(tx, run);
@@ -237,8 +238,9 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
     }
 
     /// <summary>
-    /// The next attempt of a run: from the best checkpoint whose artifact is there, else from the beginning. Earlier
-    /// attempts can no longer report. Null: its workflow lists checkpoints and none is proven.
+    /// Begins the next attempt of a run: from the best checkpoint whose artifact exists, else from the beginning.
+    /// Earlier attempts can no longer report. Returns null when its workflow has checkpoints and none of them is
+    /// proven.
     /// </summary>
     public async ValueTask<HeldRun?> RetryAsync(Tx tx, HeldRun run, string? profile, Actor by)
     {
@@ -270,8 +272,8 @@ internal sealed class RunMachine(WorkflowStore workflows, Reactions<RunCreated> 
     }
 
     /// <summary>
-    /// The worker that had claimed a run is gone: another attempt is offered, and the worker refused if it comes back.
-    /// After too many the run fails.
+    /// The worker that claimed a run is lost: another attempt becomes claimable, and the lost worker is refused if it
+    /// comes back. After too many losses the run fails.
     /// </summary>
     public async ValueTask<HeldRun?> LoseLeaseAsync(Tx tx, HeldRun run, long maxLost)
     {

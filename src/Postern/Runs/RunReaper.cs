@@ -5,9 +5,9 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>
-/// Ends runs whose time is over, and offers anew those whose worker was lost; each within about a second of its time.
-/// It finds by an index and decides again under the run's lock, so any number of nodes may look at once and one does
-/// it. Beside that it keeps ended runs for as long as their retention says.
+/// Ends runs whose time is over, and makes runs of lost workers claimable again, each within about a second. It finds
+/// runs by an index and decides again under the run's lock, so any number of nodes may run it and only one acts. It
+/// also removes ended runs after their retention.
 /// </summary>
 internal sealed class RunReaper(
     Database database,
@@ -19,7 +19,7 @@ internal sealed class RunReaper(
 ) : PollingLoop(clock, log)
 {
     /// <summary>
-    /// How often a run's worker may be lost before the run fails, unless its agent's <c>retry.maxTries</c> says
+    /// How often a run's worker may be lost before the run fails, unless <c>retry.maxTries</c> of its agent says
     /// otherwise.
     /// </summary>
     private const long MaxLost = 5;
@@ -30,7 +30,7 @@ internal sealed class RunReaper(
         await AllAsync(runs.LostByWorkersAsync, run => run.Id, run => SettleAsync(run, OfferAgainAsync), stop);
     }
 
-    /// <summary>Returns false when there was nothing to do any more.</summary>
+    /// <summary>Returns false when there was nothing left to do.</summary>
     private async Task<bool> SettleAsync(Run found, Func<Tx, HeldRun, ValueTask<HeldRun?>> act)
     {
         Run? ended = await database.WriteAsync(async tx =>
@@ -43,7 +43,7 @@ internal sealed class RunReaper(
 
     private async ValueTask<HeldRun?> EndLateAsync(Tx tx, HeldRun run)
     {
-        // A question has a time of its own, and what ends it.
+        // The question has its own deadline, which ApprovalExpirer enforces.
         if (run.DeadlineAt > tx.Now || run.Approval is not null)
             return null;
         var why = run switch

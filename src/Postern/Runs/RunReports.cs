@@ -5,10 +5,10 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>
-/// Takes reports, whatever door they came through, in one order of checks: the run, what depends on its workflow, the
-/// ledger of repeats, the attempt, the order of instants, the state machine; then it applies. All of it is one
-/// transaction that holds the run's row: of reports at once each is judged after the one before it, and a fault at any
-/// step leaves nothing. A refused report is kept in the timeline.
+/// Takes reports from every route, in one order of checks: the run, what depends on its workflow, repeats, the attempt,
+/// the order of instants, the state machine. Then it applies the report. All of it is one transaction that holds the
+/// run's row: simultaneous reports are judged one after another, and a fault at any step leaves nothing. A refused
+/// report is stored in the timeline.
 /// </summary>
 internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
 {
@@ -22,8 +22,8 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
             return new ReportOutcome.NoSuchRun();
         var workflow = await workflows.OfAsync(tx, run);
         var judged = await JudgeAsync(run, workflow, report, earlier);
-        // A quick worker's report may come before its answer to the dispatch is recorded: whoever works has taken the
-        // run on.
+        // The report of a quick worker may come before its answer to the dispatch is recorded. A worker that reports
+        // has accepted the run.
         if (
             judged is ReportOutcome.Illegal
             && report.OfItsWorker
@@ -55,7 +55,7 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
         return new ReportOutcome.Applied(await ApplyAsync(tx, run, workflow, report, artifacts));
     }
 
-    /// <summary>Returns why a report is not applied; null when it is to be.</summary>
+    /// <summary>Returns why a report is not applied, or null when it must be applied.</summary>
     private static async ValueTask<ReportOutcome?> JudgeAsync(
         Run run,
         Workflow workflow,
@@ -82,13 +82,13 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
         return JudgeMove(run, workflow, report.Status);
     }
 
-    /// <summary>What became of an earlier report under its id; null when there is none.</summary>
+    /// <summary>Returns the outcome of an earlier report with the same id, or null when there is none.</summary>
     private static ReportOutcome? Repeat(Run run, Report report, byte[]? earlier) =>
         earlier is null ? null
         : earlier.AsSpan().SequenceEqual(report.Digest) ? new ReportOutcome.Replayed(run)
         : new ReportOutcome.Mismatch(report.EventId!);
 
-    /// <summary>Returns why a live run does not move to a state; null when it does.</summary>
+    /// <summary>Returns why a live run does not move to a state, or null when it does.</summary>
     private static ReportOutcome.Illegal? JudgeMove(Run run, Workflow workflow, string to)
     {
         var allowed = workflow.AllowedAfter(run.Status);
@@ -118,7 +118,7 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
             run,
             new Change("report", report.By, report.Status)
             {
-                // Without an instant of its own a report happened now, and after all that came before it.
+                // A report without an instant happened now, and after everything before it.
                 OccurredAt = report.OccurredAt ?? Math.Max(tx.Now, (run.Marker ?? 0) + 1),
                 EventId = report.EventId,
                 CorrelationId = report.CorrelationId,
@@ -162,7 +162,7 @@ internal sealed class RunReports(WorkflowStore workflows, RunMachine machine)
         );
     }
 
-    /// <summary>The code and the words of a refusal.</summary>
+    /// <summary>Returns the code and the text of a refusal.</summary>
     public static (string Code, string Words) Explain(ReportOutcome refused) =>
         refused switch
         {

@@ -2,9 +2,7 @@ using Postern.Storage;
 
 namespace Postern.Runs;
 
-/// <summary>
-/// The row of a run: its columns, written in one place and read in one.
-/// </summary>
+/// <summary>The row of a run: all statements that write and read its columns.</summary>
 internal static class RunRow
 {
     public static readonly string Find = $"SELECT {Row<Run>.Columns} FROM run WHERE project = $1 AND id = $2";
@@ -23,8 +21,9 @@ internal static class RunRow
     }
 
     /// <summary>
-    /// Writes what a change of state may change. The caller holds the row, and <paramref name="run"/> is what was read
-    /// plus the change. With <paramref name="releases"/> whoever hands it over has lost its lease.
+    /// Writes the columns that a change of state may change. The caller holds the row, and <paramref name="run"/> is
+    /// the locked row with the change. With <paramref name="releases"/>, the node that hands it over has lost its
+    /// lease.
     /// </summary>
     public static async ValueTask SaveAsync(Tx tx, HeldRun run, bool releases = false)
     {
@@ -80,7 +79,7 @@ internal static class RunRow
             tx.Notify(Topics.Runs);
         if (run.ClaimAt is not null)
             tx.Notify(Topics.Claimable(run.Project, run.Agent));
-        // It has ended, or its next attempt is yet to be handed over: another may have its place.
+        // It has ended, or its next attempt is not yet handed over, so another run may have its place.
         if (releases && run.Session is null)
             await AgentPlaces.FreeAsync(tx, run.Project, run.Agent, ofSession: false);
     }

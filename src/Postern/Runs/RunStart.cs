@@ -3,7 +3,7 @@ using Postern.Settings;
 
 namespace Postern.Runs;
 
-/// <summary>What a new run begins with, by its agent's settings and the server's.</summary>
+/// <summary>The initial values of a new run, from its agent's settings and the server's.</summary>
 internal static class RunStart
 {
     public static Run For(Agent agent, string id, PosternOptions options) =>

@@ -4,8 +4,8 @@ using Postern.Storage;
 namespace Postern.Runs;
 
 /// <summary>
-/// The runs' rows. Whoever changes a run holds its row (<see cref="HeldRun"/>), its session's before it; every
-/// statement is conditional and its row count is the verdict.
+/// The rows of runs. A transaction that changes a run holds its row (<see cref="HeldRun"/>), and its session's row
+/// before it. Every statement is conditional, and its row count is the result.
 /// </summary>
 internal sealed class RunStore(Database database, Reactions<RunForgotten> forgotten)
 {
@@ -14,7 +14,9 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
     public static ValueTask<Run?> FindAsync(Tx tx, string project, string id) =>
         tx.FirstAsync(RunRow.Find, Row<Run>.Read, project, id);
 
-    /// <summary>What the credentials of its workers rest on; null when there is no such run.</summary>
+    /// <summary>
+    /// Returns the state on which its workers' credentials depend, or null when there is no such run.
+    /// </summary>
     public ValueTask<RunState?> ReadStateAsync(string project, string id) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(
@@ -27,7 +29,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
 
     public ValueTask<Run?> FindAsync(string project, string id) => database.ReadAsync(tx => FindAsync(tx, project, id));
 
-    /// <summary>The newest run of a session, live or ended.</summary>
+    /// <summary>Returns the newest run of a session, live or ended.</summary>
     public static ValueTask<string?> LastOfAsync(Tx tx, string project, string session) =>
         tx.FirstAsync(
             "SELECT id FROM run WHERE project = $1 AND session = $2 ORDER BY created_at DESC, id DESC LIMIT 1",
@@ -37,9 +39,8 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
         );
 
     /// <summary>
-    /// Takes due runs under a lease with a fencing number; a run whose holder died is taken again when its lease has
-    /// run out. Of the oldest that are due each agent has its turn, so that the backlog of one does not stand before
-    /// all others.
+    /// Claims due runs under a lease with a fencing number. The run of a dead holder is claimed again after its lease.
+    /// Among the oldest due runs agents take turns, so that the backlog of one does not delay the others.
     /// </summary>
     public Task<List<Run>> ClaimDueAsync(int limit, TimeSpan lease) =>
         database.WriteAsync(tx =>
@@ -64,7 +65,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
             )
         );
 
-    /// <summary>Gives back what was claimed and not done: another takes it at once.</summary>
+    /// <summary>Releases claimed runs that were not handled: another node may take them at once.</summary>
     public Task<int> ReleaseAsync(Run run) =>
         database.WriteAsync(async tx =>
         {
@@ -82,15 +83,15 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
         });
 
     /// <summary>
-    /// After a start on a database that no other process serves: whatever was claimed was claimed by a process that is
-    /// gone.
+    /// Releases all leases at the start on a database that only this process uses: their holder is a process that has
+    /// ended.
     /// </summary>
     public Task<int> ReleaseAllAsync() =>
         database.WriteAsync(async tx =>
             await tx.ExecuteAsync("UPDATE run SET lease_until = 0 WHERE due_at IS NOT NULL AND lease_until > 0")
         );
 
-    /// <summary>False: the lease was lost, and whoever has it now does the work.</summary>
+    /// <summary>Returns false when the lease was lost; its new holder does the work.</summary>
     public Task<bool> RenewAsync(Run run, TimeSpan lease) =>
         database.WriteAsync(async tx =>
             await tx.ExecuteAsync(
@@ -107,8 +108,8 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
         );
 
     /// <summary>
-    /// Takes up to a number of runs for a worker. Session and run are locked by what follows, in their order; here a
-    /// row that another worker takes is passed over.
+    /// Claims up to a number of runs for a worker. The caller then locks session and run, in that order. A row that
+    /// another worker is taking is passed over.
     /// </summary>
     public static ValueTask<List<Run>> TakeClaimableAsync(
         Tx tx,
@@ -190,7 +191,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
             limit
         );
 
-    /// <summary>Returns whether the idle window of a run is over still: asked again under the session's lock.</summary>
+    /// <summary>Returns whether the idle timer of a run is still over. Called again under the session's lock.</summary>
     public static async ValueTask<bool> IsIdleOverdueAsync(Tx tx, Run run) =>
         await tx.FirstAsync(
             "SELECT 1 FROM run WHERE project = $1 AND id = $2 AND ended_at IS NULL AND idle_until <= $3",
@@ -203,7 +204,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
     public static ValueTask<int> SetCallbackOutcomeAsync(Tx tx, string project, string id, string? outcome) =>
         tx.ExecuteAsync("UPDATE run SET callback_outcome = $3 WHERE project = $1 AND id = $2", project, id, outcome);
 
-    /// <summary>A page, newest first.</summary>
+    /// <summary>Returns a page, newest first.</summary>
     public ValueTask<Listed<Run>> ListAsync(string project, RunFilter filter, int limit, CancellationToken cancel) =>
         ListSearch.FindAsync(
             database,
@@ -218,7 +219,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
             filter.IsOfText ? ListSearch.MostForText : int.MaxValue
         );
 
-    /// <summary>The conditions of a list, without the place where its page begins.</summary>
+    /// <summary>Returns the conditions of a list, without the place where its page begins.</summary>
     public static ListQuery Narrow(Tx tx, string project, RunFilter filter)
     {
         var query = new ListQuery(tx, "project = $1", project)
@@ -236,7 +237,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
         return filter.IsShown is null ? query : query.And(filter.IsShown);
     }
 
-    /// <summary>The runs whose ids begin with a text, newest last.</summary>
+    /// <summary>Returns runs whose ids begin with a text, newest last.</summary>
     public ValueTask<List<Run>> BeginningWithAsync(string project, string text, string? isShown, int limit) =>
         database.ReadAsync(tx =>
         {
@@ -253,17 +254,17 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
 
     private static readonly ListOrder Newest = new("run", "created_at");
 
-    /// <summary>The condition of <see cref="NoLiveRunSince"/>.</summary>
+    /// <summary>The implementation of <see cref="NoLiveRunSince"/>.</summary>
     public static string NoneLivesSince(string project, string instant) =>
         "NOT EXISTS (SELECT 1 FROM run of_run "
         + $"WHERE of_run.project = {project} AND of_run.ended_at IS NULL AND of_run.attempt_at <= {instant})";
 
-    /// <summary>A condition: a run is in its first attempt. False where there is no run.</summary>
+    /// <summary>Returns a condition: a run is in its first attempt. False when there is no run.</summary>
     /// <param name="project">An expression.</param>
     /// <param name="run">An expression for its id; null for none.</param>
     public static string IsInFirstAttempt(string project, string run) => FirstAttempt(project, run, "");
 
-    /// <summary>A condition: a run is in its first attempt and was not handed to its agent.</summary>
+    /// <summary>Returns a condition: a run is in its first attempt and was not handed to its agent.</summary>
     /// <inheritdoc cref="IsInFirstAttempt"/>
     public static string WasNeverHandedOver(string project, string run) =>
         FirstAttempt(project, run, " AND of_run.dispatched = 0");
@@ -282,7 +283,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
             tx.Now
         ) == 1;
 
-    /// <summary>An expression for the session of a run; null where there is none.</summary>
+    /// <summary>Returns an expression for the session of a run; null when there is none.</summary>
     public static string SessionOf(string project, string run) =>
         $"(SELECT of_run.session FROM run of_run WHERE of_run.project = {project} AND of_run.id = {run})";
 
@@ -301,7 +302,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
         );
     }
 
-    /// <summary>Deletes all that is kept of a run without a session, when its retention is over.</summary>
+    /// <summary>Deletes everything about a run without a session after its retention.</summary>
     public async ValueTask DeleteAsync(Tx tx, string project, string id)
     {
         await tx.ExecuteAsync("DELETE FROM run_request WHERE project = $1 AND run = $2", project, id);
@@ -314,20 +315,20 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
     }
 
     /// <summary>
-    /// Deletes the names under which the ended runs of a session were asked for: in the order of locks they come before
-    /// the session's row.
+    /// Deletes the names under which the ended runs of a session were requested. In the order of locks, they come
+    /// before the session's row.
     /// </summary>
     public static ValueTask<int> DeleteRequestsOfSessionAsync(Tx tx, string project, string session) =>
         tx.ExecuteAsync($"DELETE FROM run_request WHERE project = $1 AND {EndedOfSession}", project, session);
 
-    /// <summary>Deletes what belongs to the ended runs of a session; the caller holds the rows of all.</summary>
+    /// <summary>Deletes what belongs to the ended runs of a session; the caller holds all rows.</summary>
     public static async ValueTask DeletePartsOfSessionAsync(Tx tx, string project, string session)
     {
         foreach (var table in OfRuns)
             await tx.ExecuteAsync($"DELETE FROM {table} WHERE project = $1 AND {EndedOfSession}", project, session);
     }
 
-    /// <summary>Deletes the ended runs of a session, after all that belonged to them.</summary>
+    /// <summary>Deletes the ended runs of a session, after everything that belonged to them.</summary>
     public static ValueTask<int> DeleteOfSessionAsync(Tx tx, string project, string session) =>
         tx.ExecuteAsync(
             "DELETE FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL",
@@ -337,7 +338,7 @@ internal sealed class RunStore(Database database, Reactions<RunForgotten> forgot
 
     private static readonly string[] OfRuns = ["run_event", "run_data", "run_attempt"];
 
-    /// <summary>A condition on a column <c>run</c>: it is an ended run of project $1, session $2.</summary>
+    /// <summary>Returns a condition on a column <c>run</c>: it is an ended run of project $1, session $2.</summary>
     public const string EndedOfSession =
         "run IN (SELECT id FROM run WHERE project = $1 AND session = $2 AND ended_at IS NOT NULL)";
 }

@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Runs;
 
-/// <summary>Events of runs, for subscribers; written in the transaction in which it happens.</summary>
+/// <summary>Emits the events about runs, in the transaction of the change.</summary>
 internal sealed class RunSubscribers(Outbox outbox)
 {
     public ValueTask CreatedAsync(Tx tx, RunCreated change) => EmitAsync(tx, change.Run, EventType.RunCreated);

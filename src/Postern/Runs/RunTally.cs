@@ -2,7 +2,7 @@ using Postern.Storage;
 
 namespace Postern.Runs;
 
-/// <summary>Counts runs: how many are made, what they end as, how long they wait and take.</summary>
+/// <summary>Counts runs: how many are created, how they end, how long they wait and take.</summary>
 internal static class RunTally
 {
     public static void Created(Tx tx, Run run) => tx.Count(run.Project, Measure.RunsCreated);

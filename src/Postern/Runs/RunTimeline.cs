@@ -9,8 +9,8 @@ namespace Postern.Runs;
 
 /// <summary>
 /// One follower of a run's timeline, as server-sent events: <c>id</c> is the event's number, <c>data</c> its row. It
-/// begins after the number that the client has, and ends with <c>event: end</c> once the run has ended and nothing of
-/// it is still under way.
+/// begins after the number that the client has. It ends with <c>event: end</c> when the run has ended and nothing of it
+/// is under way.
 /// </summary>
 internal sealed class RunTimeline(StreamContext streams, RunEvents events, ProjectCaller caller, Run run, long after)
     : IResult
@@ -45,7 +45,7 @@ internal sealed class RunTimeline(StreamContext streams, RunEvents events, Proje
             next =>
                 streams.Database.ReadAsync(async tx =>
                 {
-                    // The run before its events: what ended it is then among them.
+                    // Read the run before its events: the event that ended it is then among them.
                     var now = await RunStore.FindAsync(tx, run.Project, run.Id);
                     var rows = await RunEvents.AfterAsync(tx, run.Project, run.Id, next - 1, PageSize);
                     if (rows.Count > 0)
