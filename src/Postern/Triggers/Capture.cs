@@ -3,9 +3,9 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// One captured request of a trigger, and what became of it: <c>captured → inprogress → success | failed</c>, or
-/// <c>filtered</c>. It follows the turn of its session that answers it, in the same transaction; a turn has a deadline,
-/// so a capture is never under way for ever.
+/// One captured request of a trigger, with its state: <c>captured → inprogress → success | failed</c>, or
+/// <c>filtered</c>. It follows the turn of its session that answers it, in the same transaction. A turn has a deadline,
+/// so a capture always ends.
 /// </summary>
 internal sealed record Capture
 {
@@ -51,7 +51,7 @@ internal sealed record Capture
     [Column("status")]
     public required string Status { get; init; }
 
-    /// <summary>Why it failed, in a word: <c>timed_out</c>, <c>cancelled</c>, <c>dispatch_failed</c>, …</summary>
+    /// <summary>Why it failed, as a code: <c>timed_out</c>, <c>cancelled</c>, <c>dispatch_failed</c>, …</summary>
     [Column("reason")]
     public string? Reason { get; init; }
 
@@ -61,7 +61,7 @@ internal sealed record Capture
     [Column("session")]
     public string? Session { get; init; }
 
-    /// <summary>The message on its session's <c>in</c> that it became.</summary>
+    /// <summary>The number of its message on <c>in</c> of its session.</summary>
     [Column("in_seq")]
     public long? InSeq { get; init; }
 
@@ -75,14 +75,13 @@ internal sealed record Capture
     public long? EndedAt { get; init; }
 
     /// <summary>
-    /// The scheme by which its signature was found right; null where its trigger asked for none, or it came before that
-    /// was kept.
+    /// The scheme of its valid signature; null when its trigger required none, or when an older version captured it.
     /// </summary>
     [Column("signed")]
     public string? Signed { get; init; }
 
     /// <summary>
-    /// A reason beside a success: the key of its trigger led nowhere, so it got a session of its own.
+    /// A reason besides success: the template of its session's key gave nothing, so it got a session of its own.
     /// </summary>
     public const string SessionKeyMissing = "session_key_missing";
 

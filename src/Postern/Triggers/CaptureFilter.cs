@@ -1,6 +1,6 @@
 namespace Postern.Triggers;
 
-/// <summary>What captures of a trigger are narrowed to; empty lists and nulls narrow nothing.</summary>
+/// <summary>The conditions of a list of captures. An empty list or a null is no condition.</summary>
 internal sealed record CaptureFilter(
     string TriggerUid,
     IReadOnlyList<string> Statuses,

@@ -2,12 +2,12 @@ using Postern.Storage;
 
 namespace Postern.Triggers;
 
-/// <summary>What a filter finds, by the ids alone: for what is done to many captures of a trigger.</summary>
+/// <summary>Finds the ids of the captures that match a filter, for actions on many captures of a trigger.</summary>
 internal sealed class CaptureMatches(Database database)
 {
     private static readonly ListOrder Newest = new("capture", "at");
 
-    /// <summary>A page of ids, newest first.</summary>
+    /// <summary>Returns a page of ids, newest first.</summary>
     public ValueTask<Listed<string>> PageAsync(
         string project,
         CaptureFilter filter,
@@ -16,7 +16,7 @@ internal sealed class CaptureMatches(Database database)
         CancellationToken cancel
     ) => ListSearch.IdsAsync(database, Newest, after, limit, tx => Narrow(tx, project, filter), cancel);
 
-    /// <summary>Returns whether a filter finds this capture.</summary>
+    /// <summary>Returns whether a capture matches a filter.</summary>
     public static ValueTask<bool> IsFoundAsync(Tx tx, string project, string id, CaptureFilter filter) =>
         Narrow(tx, project, filter).IsFoundAsync(Newest, id);
 

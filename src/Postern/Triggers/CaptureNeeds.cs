@@ -4,7 +4,7 @@ using Postern.Storage;
 
 namespace Postern.Triggers;
 
-/// <summary>What is read before a capture starts.</summary>
+/// <summary>The rows that are read before a capture starts.</summary>
 /// <param name="Agent">Who answers; null: it is not registered.</param>
 /// <param name="SharedName">The name of the session that such requests share; null: each has its own.</param>
 /// <param name="Named">The session that has it; null where requests share none.</param>

@@ -1,6 +1,6 @@
 namespace Postern.Triggers;
 
-/// <summary>What became of a request: exactly one of these.</summary>
+/// <summary>The outcome of a request: exactly one of these.</summary>
 internal abstract record CaptureOutcome
 {
     internal sealed record Taken(string Id) : CaptureOutcome;

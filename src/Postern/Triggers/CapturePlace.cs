@@ -1,6 +1,6 @@
 namespace Postern.Triggers;
 
-/// <summary>Where a captured request has its place.</summary>
+/// <summary>The place of a captured request in a session.</summary>
 /// <param name="Session">The session's id.</param>
 /// <param name="InSeq">The number of its message on the channel <c>in</c>.</param>
 /// <param name="Run">The run that answers it; null while there is none.</param>

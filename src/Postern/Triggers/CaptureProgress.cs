@@ -5,8 +5,7 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// What becomes of captured requests, as the session goes on that they are messages of. A session that no trigger
-/// writes to has none.
+/// Updates the captures whose messages a session contains, as the session goes on. Other sessions have none.
 /// </summary>
 internal sealed class CaptureProgress
 {

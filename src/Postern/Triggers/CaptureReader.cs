@@ -5,13 +5,13 @@ using Postern.Storage;
 
 namespace Postern.Triggers;
 
-/// <summary>Reads a captured request by its id alone, with what it became.</summary>
+/// <summary>Reads a captured request by its id, with its message.</summary>
 internal sealed class CaptureReader(Database database, ReadCaptureWhys whys)
 {
-    /// <summary>Where the text of a message stands in what is appended to <c>in</c>.</summary>
+    /// <summary>The place of a message's text in a record on <c>in</c>.</summary>
     private static readonly JsonPath Text = JsonPath.Parse("payload.message.parts[0].text")!;
 
-    /// <summary>The capture and its trigger; null where there is none.</summary>
+    /// <summary>Returns the capture and its trigger, or null.</summary>
     public ValueTask<(Capture Capture, Trigger Trigger)?> FindAsync(string project, string id) =>
         database.ReadAsync<(Capture, Trigger)?>(async tx =>
             await CaptureStore.FindAsync(tx, project, id) is { } capture
@@ -24,7 +24,7 @@ internal sealed class CaptureReader(Database database, ReadCaptureWhys whys)
     public ValueTask<IReadOnlyDictionary<string, Why>> WhysAsync(IReadOnlyList<Capture> captures) =>
         database.ReadAsync(tx => whys(tx, captures));
 
-    /// <summary>The message that it became; null where it became none, or its session is gone.</summary>
+    /// <summary>Returns the message made from it, or null when there is none or its session is gone.</summary>
     public async ValueTask<string?> PromptAsync(Capture capture)
     {
         if (capture is not { Session: { } session, InSeq: { } seq })

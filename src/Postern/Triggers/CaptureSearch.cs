@@ -4,9 +4,9 @@ using Postern.Http;
 namespace Postern.Triggers;
 
 /// <summary>
-/// The captures of a trigger whose requests hold a text: in the path, the query, a header or the body. A text such as
-/// <c>action=opened</c> or <c>issue.number=17</c> also finds those whose JSON body has that value at that path. One
-/// page looks at so many captures and bytes, and says where it goes on.
+/// Searches a trigger's captures for a text in the path, the query, a header or the body. A text such as
+/// <c>action=opened</c> or <c>issue.number=17</c> also finds JSON bodies with that value at that path. One page reads a
+/// limited number of captures and bytes, and says where the search continues.
 /// </summary>
 /// <param name="Rows">Those that hold it, newest first.</param>
 /// <param name="Looked">Captures that were looked at.</param>
@@ -16,7 +16,7 @@ internal sealed record CaptureSearch(IReadOnlyList<Capture> Rows, int Looked, (l
     private const int MostCaptures = 10_000;
     private const long MostBytes = 64 * 1024 * 1024;
 
-    /// <summary>Captures that are in memory at once, each with a body of at most 256 KiB.</summary>
+    /// <summary>The captures that are in memory at once, each with a body of at most 256 KiB.</summary>
     private const int Page = 40;
 
     /// <param name="captures">Where they are.</param>
@@ -50,7 +50,7 @@ internal sealed record CaptureSearch(IReadOnlyList<Capture> Rows, int Looked, (l
                 bytes += (capture.Body?.Length ?? 0) + (capture.Headers?.Length ?? 0);
                 from = (capture.At, capture.Id);
                 if (Holds(capture, text, path, value))
-                    // What its row shows does not need the body.
+                    // The values in its row do not need the body.
                     found.Add(capture with { Body = null });
                 if (found.Count >= most || looked >= MostCaptures || bytes >= MostBytes)
                     return new CaptureSearch(found, looked, from);
@@ -60,7 +60,7 @@ internal sealed record CaptureSearch(IReadOnlyList<Capture> Rows, int Looked, (l
         }
     }
 
-    /// <summary>A path and the value at it; nulls where the text is none of that form.</summary>
+    /// <summary>Returns a path and a value; nulls when the text does not have that form.</summary>
     private static (JsonPath? Path, string? Value) Split(string text)
     {
         var mark = text.IndexOf('=', StringComparison.Ordinal);
@@ -84,7 +84,7 @@ internal sealed record CaptureSearch(IReadOnlyList<Capture> Rows, int Looked, (l
     private static bool Contains(string? where, string text) =>
         where?.Contains(text, StringComparison.OrdinalIgnoreCase) == true;
 
-    /// <summary>A text, number or truth value says just that.</summary>
+    /// <summary>A text, a number or a truth value must be equal.</summary>
     private static bool Is(JsonElement there, string value) =>
         there.ValueKind switch
         {

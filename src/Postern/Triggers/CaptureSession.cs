@@ -11,15 +11,14 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// The session that a captured request becomes a message of: the one that requests about the same thing share, while it
-/// is open, or one that begins with it.
+/// Chooses the session for a captured request: the open session that requests about the same thing share, or a new one.
 /// </summary>
 internal sealed class CaptureSession(Database database, Conversation conversation)
 {
-    /// <summary>Characters of a conversation's key that its session shows.</summary>
+    /// <summary>The most characters of a conversation's key that the session's name shows.</summary>
     private const int ShownKey = 200;
 
-    /// <summary>Asks for what a capture needs to start, together and ahead of the first answer.</summary>
+    /// <summary>Asks ahead, together, for everything that a capture needs to start.</summary>
     public static CaptureNeeds Expect(Tx tx, Trigger trigger, string? key)
     {
         var shared = SharedName(trigger, key);
@@ -32,7 +31,7 @@ internal sealed class CaptureSession(Database database, Conversation conversatio
         return needs;
     }
 
-    /// <summary>Gives a captured request its place in a session, with a run that answers it.</summary>
+    /// <summary>Puts a captured request into a session, with a run that answers it.</summary>
     public async ValueTask<CapturePlace> PlaceAsync(
         Tx tx,
         Trigger trigger,
@@ -45,7 +44,7 @@ internal sealed class CaptureSession(Database database, Conversation conversatio
         await ContinueAsync(tx, trigger, capture, needs, prompt)
         ?? await BeginAsync(tx, trigger, capture, needs, agent, prompt, key);
 
-    /// <summary>Goes on with the session that there is; null when there is none that takes the request.</summary>
+    /// <summary>Continues the existing session. Returns null when there is none that accepts the request.</summary>
     private async ValueTask<CapturePlace?> ContinueAsync(
         Tx tx,
         Trigger trigger,
@@ -87,7 +86,7 @@ internal sealed class CaptureSession(Database database, Conversation conversatio
         return new CapturePlace(session.Id, appended.Start, run);
     }
 
-    /// <summary>Begins a session with the request, under the name that such requests share or one of its own.</summary>
+    /// <summary>Begins a session with the request, under the shared name or a name of its own.</summary>
     private async ValueTask<CapturePlace> BeginAsync(
         Tx tx,
         Trigger trigger,
@@ -99,13 +98,13 @@ internal sealed class CaptureSession(Database database, Conversation conversatio
     )
     {
         var own = $"{needs.SharedName ?? trigger.Uid}:{capture.Id}";
-        // One that has the shared name and is not gone on with was ended by somebody, is full, or is somebody's own:
-        // what comes now begins one that nobody else could have named.
+        // A session with the shared name that cannot be continued was ended, is full, or belongs to somebody else. The
+        // new one gets a name that nobody else could have chosen.
         if (needs.SharedName is { } shared && await needs.Named! is null)
         {
             if (await BeginNamedAsync(shared, isOwn: false) is { } begun)
                 return begun;
-            // Another request about the same thing has begun it in this moment.
+            // Another request about the same thing has just begun it.
             if (await LockNamedAsync(tx, trigger.Project, shared) is { } first && MayContinue(tx, trigger, first))
                 return await AddAsync(tx, trigger, capture, first, prompt);
         }
@@ -146,14 +145,14 @@ internal sealed class CaptureSession(Database database, Conversation conversatio
             ),
         };
 
-    /// <summary>The name of the session that requests share; null: each has one of its own.</summary>
+    /// <summary>Returns the name of the session that requests share; null when each has its own.</summary>
     private static string? SharedName(Trigger trigger, string? key) =>
         trigger.SessionMode switch
         {
             Trigger.PerTrigger => trigger.Uid,
-            // A key of any length and any characters, told apart from every other.
+            // Turns a key of any length and any characters into a unique name.
             Trigger.ByKey when key is not null => $"{trigger.Uid}:{Half(SHA256.HashData(Encoding.UTF8.GetBytes(key)))}",
-            // A key that names nothing is shared with nobody.
+            // An empty key is shared with nobody.
             _ => null,
         };
 
@@ -163,8 +162,8 @@ internal sealed class CaptureSession(Database database, Conversation conversatio
             : null;
 
     /// <summary>
-    /// Whether a trigger made this session itself and it is open: only then are its requests added to it. A client's
-    /// session always has a configuration; one that the server made for a trigger has none.
+    /// Returns whether a trigger made this session itself and it is open. Only such a session gets further requests. A
+    /// client's session always has a configuration; one that the server made for a trigger has none.
     /// </summary>
     private static bool MayContinue(Tx tx, Trigger trigger, Session there) =>
         there is { Type: Trigger.SessionType, TriggerConfig: null }

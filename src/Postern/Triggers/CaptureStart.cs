@@ -11,8 +11,8 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// Makes a capture and starts its work: the capture, its session, its message, its run and what these cause are one
-/// transaction. A request about the same thing goes on with the session that there is.
+/// Makes a capture and starts its work. The capture, its session, its message, its run and their consequences are one
+/// transaction. A request about the same thing continues the existing session.
 /// </summary>
 internal sealed class CaptureStart(Database database, CaptureSession sessions, RelayedTriggers relayed, Outbox outbox)
 {
@@ -34,14 +34,14 @@ internal sealed class CaptureStart(Database database, CaptureSession sessions, R
     )
     {
         var id = Id.NewGuid(database.Now);
-        // A trigger that is full refuses by one look; a repeat is told what its first became all the same.
+        // A full trigger refuses after one read. A repeat still gets the outcome of the first request.
         if (passes && trigger.InFlight >= trigger.MaxInFlight)
         {
             return delivery is not null && await FirstOfAsync(trigger, delivery, passes) is { } known
                 ? new CaptureOutcome.Duplicate(known)
                 : new CaptureOutcome.Full();
         }
-        // In one order for everybody.
+        // The same order for everybody.
         var names = new[] { delivery, alsoKnownAs }
             .OfType<string>()
             .Distinct(StringComparer.Ordinal)
@@ -76,7 +76,7 @@ internal sealed class CaptureStart(Database database, CaptureSession sessions, R
                 };
                 if (needs is null)
                     return await FilterAsync(tx, trigger, capture);
-                // Nobody but a trigger has named the session: whoever sees one of these events sees all of them.
+                // Only a trigger has named the session, so whoever may see one of these events may see all of them.
                 using var events = EventsTogether.Begin(tx, trigger.Project);
                 var taken = await StartAsync(tx, trigger, capture, needs, prompt, key);
                 events.Write();
@@ -91,7 +91,7 @@ internal sealed class CaptureStart(Database database, CaptureSession sessions, R
         }
     }
 
-    /// <summary>Returns null when none of the names is known yet, else the capture that the first one became.</summary>
+    /// <summary>Returns null when none of the names is known yet, else the capture of the first request.</summary>
     private async ValueTask<string?> RememberAsync(
         Tx tx,
         Trigger trigger,
@@ -112,7 +112,7 @@ internal sealed class CaptureStart(Database database, CaptureSession sessions, R
                 passes,
                 rememberedFor
             );
-        // What was new about it is a name of the first one too.
+        // A name that only the repeat has now also belongs to the first request.
         if (first is not null)
             foreach (var name in names)
                 await CaptureStore.PointAsync(tx, trigger.Project, trigger.Uid, name, first);
@@ -120,7 +120,8 @@ internal sealed class CaptureStart(Database database, CaptureSession sessions, R
     }
 
     /// <summary>
-    /// Returns the capture that a delivery became when it first came; null when it has not come yet, or may start now.
+    /// Returns the capture of an earlier request with the same delivery name, or null when there is none or it may
+    /// start now.
     /// </summary>
     public ValueTask<string?> FirstOfAsync(Trigger trigger, string delivery, bool passes) =>
         database.ReadAsync(tx =>
@@ -136,7 +137,7 @@ internal sealed class CaptureStart(Database database, CaptureSession sessions, R
 
     private static byte[] DigestOf(string delivery) => SHA256.HashData(Encoding.UTF8.GetBytes(delivery));
 
-    /// <summary>An occurrence that was not fired, kept with the reason.</summary>
+    /// <summary>Stores an occurrence that was not fired, with the reason.</summary>
     public void Skip(Tx tx, Trigger trigger, long scheduledAt, string reason, string why)
     {
         var id = Id.NewGuid(database.Now);
@@ -190,7 +191,7 @@ internal sealed class CaptureStart(Database database, CaptureSession sessions, R
         var (session, inSeq, run) = await sessions.PlaceAsync(tx, trigger, capture, needs, agent, prompt, key);
         var reason = trigger.SessionMode == Trigger.ByKey && key is null ? Capture.SessionKeyMissing : null;
         CaptureStore.Insert(tx, capture with { Session = session, InSeq = inSeq, Run = run, Reason = reason });
-        // Last, as the trigger's row comes after the session's and the run's for everybody.
+        // Last, because the trigger's row is locked after the session's and the run's.
         TriggerStore.TakePlace(tx, trigger);
         await TellAsync(tx, EventType.TriggerCaptured, trigger, capture);
         return new CaptureOutcome.Taken(capture.Id);
@@ -249,7 +250,7 @@ internal sealed class CaptureStart(Database database, CaptureSession sessions, R
             }
         );
 
-    /// <summary>Tells that a schedule cannot go on.</summary>
+    /// <summary>Emits the event that a schedule cannot go on.</summary>
     public ValueTask TellOfProblemAsync(Tx tx, Trigger trigger, string problem) =>
         outbox.EmitAsync(
             tx,

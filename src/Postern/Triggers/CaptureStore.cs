@@ -3,13 +3,13 @@ using Postern.Storage;
 
 namespace Postern.Triggers;
 
-/// <summary>The captures' rows.</summary>
+/// <summary>The rows of captures.</summary>
 internal sealed class CaptureStore(Database database)
 {
     /// <summary>How long a provider's delivery id is remembered.</summary>
     public const long RememberedFor = 24L * 3600 * 1_000_000;
 
-    /// <summary>Filtered requests of a trigger whose bodies are kept.</summary>
+    /// <summary>The number of filtered requests of a trigger whose bodies are kept.</summary>
     public const long FilteredBodies = 20;
 
     public static void Insert(Tx tx, Capture c)
@@ -36,7 +36,7 @@ internal sealed class CaptureStore(Database database)
     public ValueTask<Capture?> FindAsync(string project, string uid, string id) =>
         database.ReadAsync(tx => FindAsync(tx, project, uid, id));
 
-    /// <summary>The capture by its id alone; whose trigger it is says <see cref="Capture.TriggerUid"/>.</summary>
+    /// <summary>Returns a capture by its id; <see cref="Capture.TriggerUid"/> names its trigger.</summary>
     public static ValueTask<Capture?> FindAsync(Tx tx, string project, string id) =>
         tx.FirstAsync(
             $"SELECT {Row<Capture>.Columns} FROM capture WHERE project = $1 AND id = $2",
@@ -46,8 +46,8 @@ internal sealed class CaptureStore(Database database)
         );
 
     /// <summary>
-    /// Remembers a capture under its delivery's name. Returns null when it is the first, else the first one. The second
-    /// in the same moment waits for the first one's commit.
+    /// Remembers a capture under its delivery's name. Returns null for the first capture, else the first one. A second
+    /// one at the same time waits for the first one's commit.
     /// </summary>
     public static async ValueTask<string?> RememberAsync(
         Tx tx,
@@ -59,7 +59,7 @@ internal sealed class CaptureStore(Database database)
         long rememberedFor
     )
     {
-        // One that is older than it is remembered for is taken over.
+        // An entry that is older than the time for which names are remembered is replaced.
         if (
             await tx.ExecuteAsync(
                 """
@@ -78,12 +78,12 @@ internal sealed class CaptureStore(Database database)
             return null;
         if (await FirstOfAsync(tx, project, uid, digest, passes, rememberedFor) is { } first)
             return first;
-        // The row is locked by the statement above: nobody else takes the first one's place meanwhile.
+        // The statement above has locked the row, so nobody else takes its place meanwhile.
         await PointAsync(tx, project, uid, digest, capture);
         return null;
     }
 
-    /// <summary>What is remembered under a name became another capture.</summary>
+    /// <summary>Changes the capture that is remembered under a name.</summary>
     public static ValueTask<int> PointAsync(Tx tx, string project, string uid, byte[] digest, string capture) =>
         tx.ExecuteAsync(
             "UPDATE capture_key SET capture = $4, at = $5 WHERE project = $1 AND trigger_uid = $2 AND digest = $3",
@@ -95,10 +95,10 @@ internal sealed class CaptureStore(Database database)
         );
 
     /// <summary>
-    /// Returns the capture that stands in the way of a repeat. One that failed before anything started does not, nor
-    /// does one that was filtered out where the repeat <paramref name="passes"/>: whoever put that right sends it
-    /// again. Nothing started where there was no session, or where the first attempt of its run was never handed to its
-    /// agent.
+    /// Returns the capture that prevents a repeat from starting. A capture that failed before anything started does not
+    /// prevent it, nor one that was filtered out when the filter now lets the repeat pass: the operator has corrected
+    /// that and sends the request again. Nothing started when there is no session, or when the first attempt of its run
+    /// was never handed to its agent.
     /// </summary>
     public static ValueTask<string?> FirstOfAsync(
         Tx tx,
@@ -131,8 +131,7 @@ internal sealed class CaptureStore(Database database)
         );
 
     /// <summary>
-    /// Of what was filtered out, the newest few keep their bodies: enough to put a filter right, and no way to fill the
-    /// disk.
+    /// Only the newest filtered requests keep their bodies: enough to correct a filter, and too few to fill the disk.
     /// </summary>
     public static async ValueTask ForgetFilteredBodiesAsync(Tx tx, string project, string uid)
     {
@@ -166,7 +165,7 @@ internal sealed class CaptureStore(Database database)
         );
     }
 
-    /// <summary>The turn that answers them has begun.</summary>
+    /// <summary>Records that the turn that answers them has begun.</summary>
     public static ValueTask BeginAsync(Tx tx, string project, string session, long inSeq) =>
         ChangeAsync(
             tx,
@@ -182,7 +181,7 @@ internal sealed class CaptureStore(Database database)
             tx.Now
         );
 
-    /// <summary>Changes captures, and tells whoever looks at those of their triggers.</summary>
+    /// <summary>Changes captures, and announces it to those who look at them.</summary>
     private static async ValueTask ChangeAsync(Tx tx, string project, string update, params object?[] args)
     {
         var of = await tx.ListAsync(update + " RETURNING trigger_uid", r => r.GetString(0), args);
@@ -190,7 +189,7 @@ internal sealed class CaptureStore(Database database)
             tx.Notify(Topics.Captures(project, uid));
     }
 
-    /// <summary>Their work has ended; their places are free. The caller holds the session's row.</summary>
+    /// <summary>Records that their work has ended; their places are free. The caller holds the session's row.</summary>
     public static async ValueTask SettleAsync(
         Tx tx,
         string project,
@@ -230,7 +229,7 @@ internal sealed class CaptureStore(Database database)
         }
     }
 
-    /// <summary>A run has taken the session over: what is under way is its.</summary>
+    /// <summary>Records that another run has the session now, and so the unfinished captures.</summary>
     public static void Follow(Tx tx, string project, string session, string run) =>
         tx.Queue(
             "UPDATE capture SET run = $3 WHERE project = $1 AND session = $2 AND in_seq >= 0 AND ended_at IS NULL",
@@ -239,7 +238,7 @@ internal sealed class CaptureStore(Database database)
             run
         );
 
-    /// <summary>The newest capture that the open turn of a session answers.</summary>
+    /// <summary>Returns the newest capture that the open turn of a session answers.</summary>
     public ValueTask<Capture?> OfTurnAsync(string project, string session, long inSeq) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(
@@ -256,7 +255,7 @@ internal sealed class CaptureStore(Database database)
             )
         );
 
-    /// <summary>A page, newest first.</summary>
+    /// <summary>Returns a page, newest first.</summary>
     public ValueTask<List<Capture>> ListAsync(
         string project,
         string uid,
@@ -283,7 +282,7 @@ internal sealed class CaptureStore(Database database)
         );
 
     /// <summary>
-    /// Those that have not ended and came before an instant, the oldest first, without what is large.
+    /// Returns unfinished captures from before an instant, the oldest first, without their large parts.
     /// </summary>
     public static ValueTask<List<OpenCapture>> OpenAsync(Tx tx, string project, long before, int limit) =>
         tx.ListAsync(
@@ -306,7 +305,7 @@ internal sealed class CaptureStore(Database database)
             (long)limit
         );
 
-    /// <summary>How long the newest of a trigger that succeeded lasted, in microseconds.</summary>
+    /// <summary>Returns how long the newest successful captures of a trigger took, in microseconds.</summary>
     public static ValueTask<List<long>> TookAsync(Tx tx, string project, string uid, int limit) =>
         tx.ListAsync(
             """
@@ -321,7 +320,9 @@ internal sealed class CaptureStore(Database database)
             (long)limit
         );
 
-    /// <summary>Retention, one trigger: the newest finished ones stay, and what is under way.</summary>
+    /// <summary>
+    /// Applies the retention to one trigger: its newest ended captures stay, and all unfinished ones.
+    /// </summary>
     public Task<int> SweepAsync(string project, string uid, int keep) =>
         database.WriteAsync(async tx =>
         {

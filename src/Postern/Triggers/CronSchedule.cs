@@ -5,21 +5,23 @@ namespace Postern.Triggers;
 
 /// <summary>
 /// A cron expression of five fields in a time zone: minute, hour, day of the month, month, day of the week (0 to 7, or
-/// names; Sunday is 0 and 7). Where both days are given either is enough, as cron has it. Runs are whole minutes apart,
-/// so no two come within 60 seconds.
+/// names; Sunday is 0 and 7). When both days are given, one of them is enough, as in cron. Occurrences are whole
+/// minutes apart.
 /// </summary>
 internal sealed class CronSchedule
 {
     private readonly IReadOnlyList<CronExpression> _either;
     private readonly ZoneClock _clock;
 
-    /// <summary>It names hours or minutes by a step or a range: such a one runs in both of two equal hours.</summary>
+    /// <summary>
+    /// Whether hours or minutes are given by a step or a range. Such a schedule fires in both of two equal hours.
+    /// </summary>
     private readonly bool _isRepeated;
 
     private CronSchedule(IReadOnlyList<CronExpression> either, ZoneClock clock, bool isRepeated) =>
         (_either, _clock, _isRepeated) = (either, clock, isRepeated);
 
-    /// <summary>A schedule as somebody gives it: one that occurs.</summary>
+    /// <summary>Reads a schedule that a person has given, and requires that it occurs.</summary>
     /// <param name="expression">Five fields.</param>
     /// <param name="zone">An IANA name.</param>
     /// <param name="now">Microseconds.</param>
@@ -35,7 +37,7 @@ internal sealed class CronSchedule
             : read;
     }
 
-    /// <summary>The schedule, or what is wrong with it: the field and the problem.</summary>
+    /// <summary>Returns the schedule, or what is wrong with it: the field and the problem.</summary>
     public static (CronSchedule? Schedule, string? Field, string? Problem) Read(string expression, string zone)
     {
         TimeZoneInfo found;
@@ -52,7 +54,7 @@ internal sealed class CronSchedule
         if (fields.Length != 5)
             return (null, "cronExpression", "must have five fields: minute hour day month weekday");
         var (minute, hour, day, month, weekday) = (fields[0], fields[1], fields[2], fields[3], fields[4]);
-        // The library asks for both days where cron asks for one of them.
+        // The library requires both days where cron requires one of them.
         string[] forms =
             day is "*" or "?" || weekday is "*" or "?"
                 ? [expression]
@@ -69,9 +71,7 @@ internal sealed class CronSchedule
         }
     }
 
-    /// <summary>
-    /// The first occurrence that is later than an instant, both in microseconds; null: there is none.
-    /// </summary>
+    /// <summary>Returns the first occurrence after an instant, both in microseconds, or null.</summary>
     public long? After(long instant)
     {
         var asked = Wire.Instant(instant).UtcDateTime;
@@ -82,13 +82,15 @@ internal sealed class CronSchedule
         return first is null ? null : Wire.Microseconds(new DateTimeOffset(first.Value));
     }
 
-    /// <summary>Occurrences up to an instant, the newest last: at most so many, and none before the first.</summary>
+    /// <summary>
+    /// Returns the newest occurrences up to an instant, oldest first; none before <paramref name="first"/>.
+    /// </summary>
     /// <param name="first">An occurrence, microseconds.</param>
     /// <param name="until">Microseconds; not before the first.</param>
     /// <param name="most">How many are wanted.</param>
     public IReadOnlyList<long> Newest(long first, long until, int most)
     {
-        // However long ago the first was, only about as much is gone through as is given back.
+        // However long ago the first was, the work is about proportional to the result.
         var found = new List<long>();
         for (var span = 3_600_000_000L; ; span *= 2)
         {
@@ -105,15 +107,17 @@ internal sealed class CronSchedule
     }
 
     /// <summary>
-    /// The library tells what the zone's clocks show; when that is, is told here. What they leave out happens when they
-    /// go on. What they show twice happens at the first time, and of a repeated schedule at both.
+    /// The library computes local times; this method decides when they are. A local time that the clocks skip happens
+    /// when they go on. A local time that they show twice happens the first time, and for a repeating schedule both
+    /// times.
     /// </summary>
     private DateTime? NextOf(CronExpression one, DateTime asked)
     {
         var shown = _clock.Shows(asked);
         if (_clock.ChangesNear(asked))
         {
-            // What they have shown already may come again: all that they show in these hours, at each of its times.
+            // Local times that were shown already may come again: all local times of these hours, at each of their
+            // instants.
             DateTime? next = null;
             for (
                 var at = one.GetNextOccurrence(shown - ZoneClock.Near);

@@ -5,17 +5,17 @@ using Postern.Http;
 namespace Postern.Triggers;
 
 /// <summary>
-/// The name under which a repeat of a delivery is known. Where anything is signed, only that counts: a header beside it
-/// could be made up by whoever has overheard the message, to start its work again or to swallow a real delivery.
-/// Elsewhere, and where the trigger names a header for it, it is the sender's own name for the delivery.
+/// Finds the name under which a repeat of a delivery is recognised. When something is signed, only signed parts count:
+/// anybody who has seen the message could change a header, to start its work again or to suppress a real delivery.
+/// Otherwise, or when the trigger names a header for it, it is the sender's name of the delivery.
 /// </summary>
 internal static class DeliveryId
 {
     private const int MaxLength = 255;
 
     /// <summary>
-    /// The headers in which senders name a delivery, the surer before the others. Not <c>X-Gitlab-Event-UUID</c>: it
-    /// belongs to a chain of hooks that set each other off.
+    /// The headers in which senders name a delivery, the more reliable first. Not <c>X-Gitlab-Event-UUID</c>: it names
+    /// a chain of hooks that cause each other.
     /// </summary>
     public static readonly string[] Headers =
     [
@@ -31,7 +31,7 @@ internal static class DeliveryId
         "X-Request-UUID",
     ];
 
-    /// <summary>Returns the name; null when a repeat of the request could not be told from another one.</summary>
+    /// <summary>Returns the name, or null when a repeat could not be told from another request.</summary>
     /// <param name="headers">The request's.</param>
     /// <param name="trigger">Whose request it is.</param>
     /// <param name="body">The body as JSON; null when it is none.</param>

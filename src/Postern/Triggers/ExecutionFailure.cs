@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Triggers;
 
-/// <summary>Why an execution failed, as its worker says it.</summary>
+/// <summary>Why an execution failed, in its worker's words.</summary>
 internal sealed record ExecutionFailure(
     [Text("The stage that failed.", 1, 128)] string? Stage,
     [Text("A stable code.", 1, 128)] string? Code,

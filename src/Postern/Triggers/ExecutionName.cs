@@ -3,7 +3,7 @@ using Postern.Access;
 
 namespace Postern.Triggers;
 
-/// <summary>The execution that a worker reports the end of, as its headers name it.</summary>
+/// <summary>The execution whose end a worker reports, named by headers.</summary>
 /// <param name="Subject">What a signature over the report is about: the captured request, or the run.</param>
 internal abstract record ExecutionName(string Subject)
 {
@@ -11,7 +11,7 @@ internal abstract record ExecutionName(string Subject)
 
     internal sealed record OfRun(string Run, long Attempt) : ExecutionName(Run);
 
-    /// <summary>Null: they name none, or two.</summary>
+    /// <summary>Returns null when the headers name none, or two.</summary>
     public static ExecutionName? Of(IHeaderDictionary headers)
     {
         var space = Text(headers, ExecutionRoutes.NamespaceHeader);
@@ -25,7 +25,7 @@ internal abstract record ExecutionName(string Subject)
             : null;
     }
 
-    /// <summary>The first, when it is left out; 0, which is none, when it cannot be read.</summary>
+    /// <summary>The first attempt when it is missing; 0, which does not exist, when it cannot be read.</summary>
     private static long AttemptOf(IHeaderDictionary headers)
     {
         if (Text(headers, CredentialReader.AttemptHeader) is not { } said)
@@ -33,7 +33,7 @@ internal abstract record ExecutionName(string Subject)
         return long.TryParse(said, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
     }
 
-    /// <summary>Header values are UTF-8; the server reads bytes, one character each.</summary>
+    /// <summary>Header values are UTF-8, but the server reads each byte as one character.</summary>
     private static string? Text(IHeaderDictionary headers, string name) =>
         headers.TryGetValue(name, out var values) && values.Count == 1 && values[0] is { Length: > 0 and <= 1000 } value
             ? System.Text.Encoding.UTF8.GetString(System.Text.Encoding.Latin1.GetBytes(value))

@@ -5,7 +5,7 @@ using Postern.Runs;
 namespace Postern.Triggers;
 
 /// <summary>
-/// What a worker says at the end of an execution, read leniently: the contract's fields, and nothing else is looked at.
+/// A worker's report of the end of an execution. It is read leniently: only the contract's fields are used.
 /// </summary>
 /// <param name="Said">The request.</param>
 /// <param name="Failure">
@@ -28,7 +28,7 @@ internal sealed record ExecutionReport(ExecutionCallback Said, Failure? Failure)
         ?? (Said.ErrorMessage is { Length: > 0 } error ? Wire.Cut(error, 4096) : null)
         ?? (IsInterrupted ? "The execution was interrupted." : "The execution failed.");
 
-    /// <summary>Null: the body is no such report.</summary>
+    /// <summary>Returns null when the body is no such report.</summary>
     public static ExecutionReport? Read(Fields fields)
     {
         var said = fields.Read<ExecutionCallback>();

@@ -8,9 +8,9 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// The door of workers that were given a callback with their dispatch: it closes one capture, or one run without a
-/// capture. It authenticates by itself, because its token verifies only together with what the headers name; a key is
-/// not looked at. Settled under the session's lock: of many at once one applies, the others are told that it is done.
+/// The route of workers that got a callback with their dispatch. It closes one capture, or one run without a capture.
+/// It authenticates by itself, because its token can only be verified together with the headers; a key is ignored. It
+/// decides under the session's lock: of several reports at once, one applies, and the others are told that it is done.
 /// </summary>
 internal sealed class ExecutionRoutes(
     CallbackSecrets secrets,
@@ -78,7 +78,7 @@ internal sealed class ExecutionRoutes(
             var other => throw new InvalidOperationException($"Not the name of an execution: {other}"),
         };
 
-    /// <summary>The tokens that prove it; none in a project that cannot be.</summary>
+    /// <summary>The tokens that prove it; none for a project that cannot exist.</summary>
     private async ValueTask<IReadOnlyList<string>> TokensOfAsync(string? project, ExecutionName name)
     {
         if (project is not { Length: <= 128 })
@@ -100,8 +100,8 @@ internal sealed class ExecutionRoutes(
                 || await CaptureStore.FindAsync(tx, project, trigger.Uid, name.Request) is not { } seen
             )
                 return NoRequest;
-            // The session's row puts callbacks, turns and deadlines in one order; what is known of the capture is read
-            // again behind it.
+            // The lock of the session's row puts callbacks, turns and deadlines in one order. The capture is read again
+            // after it.
             var session = seen.Session is null ? null : await SessionStore.LockAsync(tx, project, seen.Session);
             if (await CaptureStore.FindAsync(tx, project, trigger.Uid, name.Request) is not { } capture)
                 return NoRequest;
@@ -141,7 +141,7 @@ internal sealed class ExecutionRoutes(
     }
 
     /// <summary>
-    /// The turn ends with what the agent has written, or with the text that came; its run has succeeded.
+    /// The turn ends with the text that the agent has written, or with the text of the report. Its run has succeeded.
     /// </summary>
     private async ValueTask SucceedAsync(Tx tx, Session session, Capture capture, ExecutionReport report, Actor by)
     {
@@ -216,7 +216,9 @@ internal sealed class ExecutionRoutes(
         };
     }
 
-    /// <summary>The text as the run's output; one that is too large for that is left out, and the end stands.</summary>
+    /// <summary>
+    /// The text becomes the run's output. A text that is too large is left out, and the end still counts.
+    /// </summary>
     private static byte[]? OutputOf(ExecutionReport report) =>
         report.Succeeded
         && report.LastAssistantMessageText is { } text

@@ -8,9 +8,9 @@ using Postern.Http;
 namespace Postern.Triggers;
 
 /// <summary>
-/// The body of a captured request as its sender meant it: a text, and a JSON value where it is JSON or a form. A form
-/// is the object of its fields; one whose <c>payload</c> is JSON, as GitHub sends it, is that JSON. What is kept are
-/// the bytes as they came; this is made from them each time.
+/// The body of a captured request as its sender meant it: a text, and a JSON value if it is JSON or a form. A form
+/// becomes an object of its fields; a form whose <c>payload</c> is JSON, as GitHub sends it, becomes that JSON. Only
+/// the original bytes are stored; this is made from them each time.
 /// </summary>
 internal sealed class InboundBody : IDisposable
 {
@@ -23,21 +23,21 @@ internal sealed class InboundBody : IDisposable
         (Text, _json, IsUnreadableJson) = (text, json, isUnreadableJson);
     }
 
-    /// <summary>The body of a schedule's occurrence: there is none.</summary>
+    /// <summary>The empty body of a schedule's occurrence.</summary>
     public static InboundBody None { get; } = new("", null, false);
 
     /// <summary>
-    /// The body as text, without a byte order mark, without NUL; of a form with a payload, that payload.
+    /// The body as text, without a byte order mark and without NUL; for a form with a payload, that payload.
     /// </summary>
     public string Text { get; }
 
-    /// <summary>The body as JSON; null when it is none.</summary>
+    /// <summary>The body as JSON; null when it is not JSON.</summary>
     public JsonElement? Json => _json?.RootElement;
 
-    /// <summary>The sender says that it is JSON, and it is none.</summary>
+    /// <summary>Whether the sender says that it is JSON although it is not.</summary>
     public bool IsUnreadableJson { get; }
 
-    /// <summary>Returns the body, or why it cannot be understood.</summary>
+    /// <summary>Returns the body, or why it cannot be read.</summary>
     /// <param name="bytes">As they came.</param>
     /// <param name="contentType">The header, in any spelling; null when there is none.</param>
     /// <param name="contentEncoding">The header's values.</param>
@@ -51,7 +51,7 @@ internal sealed class InboundBody : IDisposable
     {
         if (!BodyEncoding.Undo(bytes, contentType, contentEncoding, limit).Try(out var text, out var refusal))
             return refusal;
-        // However odd its parameters are.
+        // Whatever its parameters are.
         var type = (contentType ?? "").Split(';')[0].Trim();
         var shown = Encoding.UTF8.GetString(text.Span).Replace("\0", "", StringComparison.Ordinal);
         if (type.Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase))
@@ -60,7 +60,7 @@ internal sealed class InboundBody : IDisposable
         return new InboundBody(shown, json, json is null && text.Length > 0 && SaysJson(type));
     }
 
-    /// <summary>The body of a request that was captured before: what could not be read then is its text.</summary>
+    /// <summary>Returns the body of a stored request. When it cannot be read, it is its text.</summary>
     public static InboundBody OfCaptured(InboundRequest incoming, int limit)
     {
         IEnumerable<string?> coding = incoming.Headers.TryGetValue("content-encoding", out var named) ? [named] : [];
@@ -77,7 +77,7 @@ internal sealed class InboundBody : IDisposable
 
     private static JsonDocument? Parse(ReadOnlyMemory<byte> text)
     {
-        // The parser lets bytes in texts pass that are none.
+        // The JSON parser accepts invalid bytes inside of texts.
         if (!Utf8.IsValid(text.Span))
             return null;
         try
@@ -126,6 +126,6 @@ internal sealed class InboundBody : IDisposable
         return new InboundBody(text, JsonDocument.Parse(written.WrittenMemory), false);
     }
 
-    /// <summary>Returns a text as a database keeps it: without NUL.</summary>
+    /// <summary>Returns a text without NUL, which databases do not store.</summary>
     public static string Kept(string? text) => (text ?? "").Replace("\0", "", StringComparison.Ordinal);
 }

@@ -7,11 +7,11 @@ using Postern.Http;
 namespace Postern.Triggers;
 
 /// <summary>
-/// Decides which requests start anything. <c>{"headers"?: …, "body"?: [{"path", CONDITION}]}</c>, all must hold.
-/// Headers are <c>{name: [values]}</c>, <c>{name: {CONDITION}}</c> or <c>[{"name", CONDITION}]</c>. A condition is one
-/// of <c>equals</c>, <c>notEquals</c>, <c>in</c>, <c>notIn</c>, <c>exists</c>, <c>startsWith</c>, <c>matches</c>. A
-/// value that is missing equals nothing, so <c>notEquals</c> and <c>notIn</c> hold. A null equals null; it does not
-/// exist.
+/// Decides which requests start something. <c>{"headers"?: …, "body"?: [{"path", CONDITION}]}</c>; all conditions must
+/// hold. Headers are <c>{name: [values]}</c>, <c>{name: {CONDITION}}</c> or <c>[{"name", CONDITION}]</c>. A
+/// condition is one of <c>equals</c>, <c>notEquals</c>, <c>in</c>, <c>notIn</c>, <c>exists</c>, <c>startsWith</c>,
+/// <c>matches</c>. A missing value equals nothing, so <c>notEquals</c> and <c>notIn</c> hold for it. A null equals
+/// null, and does not exist.
 /// </summary>
 internal static class InboundFilter
 {
@@ -29,10 +29,10 @@ internal static class InboundFilter
         "matches",
     ];
 
-    /// <summary>Patterns as they are run; made again when they have been pushed out.</summary>
+    /// <summary>A cache of compiled patterns.</summary>
     private static readonly ConcurrentLru<string, Regex> Patterns = new(256);
 
-    /// <summary>Returns the filter as it is kept; its faults are left in <paramref name="filter"/>.</summary>
+    /// <summary>Returns the filter as it is stored; its faults are left in <paramref name="filter"/>.</summary>
     public static string Of(PutFilter asked, Fields filter)
     {
         if (asked.Headers is { } headers)
@@ -44,11 +44,11 @@ internal static class InboundFilter
     }
 
     /// <summary>
-    /// Returns a kept filter as it can be read: earlier versions took texts with half of a character.
+    /// Returns a stored filter as valid JSON: earlier versions accepted texts with half of a character.
     /// </summary>
     public static byte[] Readable(string filter) => MendedJson.Of(Encoding.UTF8.GetBytes(filter)).ToArray();
 
-    /// <summary>Returns whether a filter looks into the body.</summary>
+    /// <summary>Returns whether a filter reads the body.</summary>
     public static bool ReadsFields(string? filter)
     {
         if (filter is null)
@@ -74,7 +74,7 @@ internal static class InboundFilter
         foreach (var rule in paths.EnumerateArray())
         {
             var found = JsonPath.Parse(rule.GetProperty("path").GetString()!)?.Find(body);
-            // To what compares values null is one.
+            // For conditions that compare values, null is a value.
             if (found is { ValueKind: JsonValueKind.Null } && rule.TryGetProperty("exists", out _))
                 found = null;
             if (!Holds(rule, found is { } value ? [value] : []))
@@ -105,9 +105,7 @@ internal static class InboundFilter
             ? [.. values.Select(value => JsonSerializer.SerializeToElement(value ?? "", Wire.Json))]
             : [];
 
-    /// <summary>
-    /// Returns whether the condition of a rule holds for what is there: nothing, or the values of one name.
-    /// </summary>
+    /// <summary>Returns whether the condition of a rule holds for the values of one name, or for none.</summary>
     private static bool Holds(JsonElement rule, List<JsonElement> there)
     {
         var condition = Array.Find(Conditions, name => rule.TryGetProperty(name, out _))!;
@@ -129,7 +127,7 @@ internal static class InboundFilter
     private static bool IsAnyOf(JsonElement value, JsonElement list) =>
         list.EnumerateArray().Any(wanted => JsonElement.DeepEquals(value, wanted));
 
-    /// <summary>Returns a text, number or truth value as text; null for what has parts.</summary>
+    /// <summary>Returns a text, number or truth value as text; null for an object or a list.</summary>
     private static string? TextOf(JsonElement value) =>
         value.ValueKind switch
         {
@@ -138,7 +136,7 @@ internal static class InboundFilter
             _ => null,
         };
 
-    /// <summary>What takes longer than the limit holds no match.</summary>
+    /// <summary>A pattern that takes longer than the limit does not match.</summary>
     private static bool Matches(string text, string pattern)
     {
         try
@@ -151,7 +149,7 @@ internal static class InboundFilter
         }
     }
 
-    /// <summary>Runs in time that grows with the text alone, whatever the pattern.</summary>
+    /// <summary>The time grows only linearly with the text, whatever the pattern.</summary>
     private static Regex PatternOf(string pattern) =>
         Patterns.GetOrAdd(
             pattern,

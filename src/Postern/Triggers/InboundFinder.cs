@@ -7,17 +7,17 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// Finds triggers by their names, and captured requests by their ids or by what their provider calls the delivery, as
-/// long as that is remembered (24 hours). A project's triggers are few: <c>Postern:Quotas:Triggers</c>.
+/// Finds triggers by name, and captured requests by id or by the provider's name of the delivery, while that is
+/// remembered (24 hours). A project has few triggers: <c>Postern:Quotas:Triggers</c>.
 /// </summary>
 internal sealed class InboundFinder(Database database)
 {
     private const int MostTriggers = 1_000;
 
-    /// <summary>How a delivery is named beside the headers: where it is signed, or stands in the body.</summary>
+    /// <summary>The other sources of a delivery's name: a signed id, or an id in the body.</summary>
     private static readonly string[] OtherNames = ["event", "standard"];
 
-    /// <summary>The triggers whose name, or its last part, begins with a text.</summary>
+    /// <summary>Returns the triggers whose name, or its last part, begins with a text.</summary>
     public async ValueTask<List<TriggerName>> BeginningWithAsync(string project, string text) =>
         [
             .. (await NamesAsync(project))
@@ -28,7 +28,7 @@ internal sealed class InboundFinder(Database database)
                 ),
         ];
 
-    /// <summary>A captured request and its trigger's name; null when there is none.</summary>
+    /// <summary>Returns a captured request with its trigger's name, or null.</summary>
     public async ValueTask<(TriggerName Trigger, string Capture, string? Session)?> CaptureAsync(
         string project,
         string id
@@ -50,7 +50,7 @@ internal sealed class InboundFinder(Database database)
         return found;
     }
 
-    /// <summary>The captured requests of a delivery, as its provider names it.</summary>
+    /// <summary>Returns the captured requests of a delivery, by the provider's name of it.</summary>
     public async ValueTask<List<string>> OfDeliveryAsync(string project, string name)
     {
         var found = new List<string>();

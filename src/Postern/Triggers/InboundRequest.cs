@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Postern.Triggers;
 
 /// <summary>
-/// What came in, or a schedule's occurrence: everything that a capture keeps and a prompt is made from.
+/// An incoming request, or a schedule's occurrence: everything that a capture stores and a prompt is made from.
 /// </summary>
 internal sealed record InboundRequest
 {
@@ -27,7 +27,7 @@ internal sealed record InboundRequest
 
     public long? ScheduledAt { get; init; }
 
-    /// <summary>The scheme by which its signature was found right; null where none was asked for.</summary>
+    /// <summary>The scheme of its valid signature; null when none was required.</summary>
     public string? Signed { get; init; }
 
     public static InboundRequest Of(Capture c, string source) =>
@@ -59,7 +59,7 @@ internal sealed record InboundRequest
             ScheduledAt = scheduledAt,
         };
 
-    /// <summary>The same with another body, which is sent as it stands.</summary>
+    /// <summary>Returns the same request with another body, which is sent unchanged.</summary>
     public InboundRequest WithBody(byte[] body) =>
         this with
         {

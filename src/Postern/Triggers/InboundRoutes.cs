@@ -6,8 +6,8 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// The public URLs of triggers. Each has its own authentication, over the raw bytes; the order of the checks is its
-/// contract: method, type, size, trigger, signature, paused, repeat, filter, limits. A link preview or a health probe
+/// The public URLs of triggers. Each has its own authentication, over the raw bytes. The contract fixes the order of
+/// the checks: method, type, size, trigger, signature, paused, repeat, filter, limits. A link preview or a health probe
 /// starts no agent.
 /// </summary>
 internal sealed class InboundRoutes(
@@ -74,14 +74,14 @@ internal sealed class InboundRoutes(
             return TooLarge;
         using (body)
         {
-            // As it is now: what its authentication was when the body began to come signs nothing any more.
+            // The trigger as it is now: authentication that was changed while the body was arriving no longer counts.
             return await FindAsync(project, name) is { Mode: Trigger.Webhook } trigger
                 ? await VerifyAsync(http, trigger, body)
                 : TriggerFamily.NotFound;
         }
     }
 
-    /// <summary>The trigger that a path names from a segment on; null: none.</summary>
+    /// <summary>Returns the trigger that a path names from a segment on, or null.</summary>
     private static TriggerName? NameIn(HttpContext http, string kind, int from) =>
         RequestPath.Segment(http, from) is { } segment
         && TriggerName.Decode(segment) is { } owner
@@ -94,7 +94,7 @@ internal sealed class InboundRoutes(
 
     private async Task<IResult> VerifyAsync(HttpContext http, Trigger trigger, RequestBody body)
     {
-        // What no relay may hand on is not there for one.
+        // For a relayed request, a trigger that no relay may pass requests to does not exist.
         if (Arrival.Of(http) is not null && triggers.Relayed.WhyNot(trigger) is not null)
             return TriggerFamily.NotFound;
         var rule = triggers.RuleOf(trigger);
@@ -141,13 +141,13 @@ internal sealed class InboundRoutes(
         string? alsoKnownAs = null;
         if (Arrival.Of(http) is { } arrival)
         {
-            // A relay could write any header: what is signed counts as well; where nothing names the request, the
-            // relay's own name for it does.
+            // A relay could write any header, so the signed part is a name as well. When nothing names the request, the
+            // relay's own id does.
             alsoKnownAs = signed;
             delivery ??= "envelope " + arrival.Envelope;
         }
         var passes = InboundFilter.Passes(trigger.Filter, headers, body.Json);
-        // A repeat costs no place in the rate; what is filtered out does, since it is kept.
+        // A repeat takes no place in the rate. A filtered request does, because it is stored.
         if (
             trigger.RateLimit is { } perMinute
             && (delivery is null || await start.FirstOfAsync(trigger, delivery, passes) is null)
@@ -209,7 +209,7 @@ internal sealed class InboundRoutes(
     public static Refusal Full { get; } =
         new(429, "Too many in-flight requests", "in_flight_limit") { RetryAfterSeconds = 5 };
 
-    /// <summary>A provider that asks whether somebody is there is answered, and nothing starts.</summary>
+    /// <summary>A provider's probe is answered, and nothing starts.</summary>
     private static IResult? AnswerToProbe(HttpContext http, JsonElement? body)
     {
         if (http.Request.Headers["X-GitHub-Event"] == "ping")

@@ -6,7 +6,7 @@ namespace Postern.Triggers;
 
 /// <summary>
 /// A path into a JSON value: <c>name</c>, <c>.name</c>, <c>["any name"]</c> and <c>[0]</c>, one after another. A name
-/// without quotes ends at <c>.</c> and <c>[</c>. In quotes a backslash stands before a quote or a backslash.
+/// without quotes ends at <c>.</c> and <c>[</c>. Inside quotes, a backslash escapes a quote or a backslash.
 /// </summary>
 internal sealed class JsonPath
 {
@@ -17,10 +17,10 @@ internal sealed class JsonPath
         _steps = [.. steps];
     }
 
-    /// <summary>A path that leads nowhere, whatever the value.</summary>
+    /// <summary>A path that finds nothing in any value.</summary>
     public static JsonPath Nowhere { get; } = new([(null, int.MaxValue)]);
 
-    /// <summary>Returns the path; null when the text is none.</summary>
+    /// <summary>Returns the path, or null when the text is not a path.</summary>
     public static JsonPath? Parse(string text)
     {
         var at = 0;
@@ -28,9 +28,7 @@ internal sealed class JsonPath
         return path is not null && at == text.Length ? path : null;
     }
 
-    /// <summary>
-    /// Reads a path from a place of a text on, as far as it goes. Returns null when none begins there.
-    /// </summary>
+    /// <summary>Reads a path inside of a text, as far as it goes. Returns null when none begins there.</summary>
     /// <param name="text">The whole text.</param>
     /// <param name="at">Where the path begins; afterwards where it ends.</param>
     /// <param name="lengthOf">How much of a name without quotes belongs to it, of what could.</param>
@@ -69,7 +67,7 @@ internal sealed class JsonPath
         return new JsonPath(steps);
     }
 
-    /// <summary>Reads the inside of quotes. Returns null when they do not end.</summary>
+    /// <summary>Reads a quoted name. Returns null when the quotes do not end.</summary>
     /// <param name="text">The whole text.</param>
     /// <param name="at">The opening quote; afterwards behind the closing one.</param>
     public static string? ReadQuoted(string text, ref int at)
@@ -117,7 +115,7 @@ internal sealed class JsonPath
         return step;
     }
 
-    /// <summary>Returns the value at the path; null when it leads nowhere.</summary>
+    /// <summary>Returns the value at the path, or null.</summary>
     public JsonElement? Find(JsonElement? root)
     {
         if (root is not { } at)

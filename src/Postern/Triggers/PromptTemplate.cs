@@ -5,10 +5,10 @@ using Postern.Http;
 namespace Postern.Triggers;
 
 /// <summary>
-/// The prompt of a captured request. One pass from left to right: inserted text is never looked at again, and no
-/// character of it means anything. A token is one value or several with <c>??</c> between them, of which the first that
-/// is there and not empty counts; the later ones may be texts in quotes. Unknown tokens stay as they are. A token of
-/// which no value is there is empty.
+/// The prompt of a captured request. It is made in one pass from left to right: inserted text is not read again, so no
+/// character of it has a meaning. A token is one value, or several separated by <c>??</c>; the first one that exists
+/// and is not empty counts. Later values may be quoted texts. Unknown tokens stay unchanged. A token without any value
+/// is empty.
 /// </summary>
 internal static class PromptTemplate
 {
@@ -18,21 +18,19 @@ internal static class PromptTemplate
     private const string Or = "??";
     private static readonly JsonSerializerOptions Indented = new(Wire.Json) { WriteIndented = true };
 
-    /// <summary>Returns the text; null when it would be longer than <see cref="MaxPrompt"/>.</summary>
+    /// <summary>Returns the text, or null when it would be longer than <see cref="MaxPrompt"/>.</summary>
     public static string? Render(string template, TemplateValues values) => Render(template, values, out _);
 
     /// <summary>
-    /// Returns what a template names; null when it is empty, too long, or one of its tokens is empty, not known or
-    /// redacted: what requests about different things have in common names nothing.
+    /// Returns the name that a template gives. Returns null when it is empty, too long, or when one of its tokens is
+    /// empty, unknown or redacted: requests about different things would get the same name.
     /// </summary>
     public static string? RenderKey(string template, TemplateValues values) =>
         Render(template, values, out var isComplete) is { } key && isComplete && !string.IsNullOrWhiteSpace(key)
             ? key
             : null;
 
-    /// <summary>
-    /// Whether a template looks into the body: then a body that cannot be read is no matter of indifference.
-    /// </summary>
+    /// <summary>Returns whether a template reads the body. A body that cannot be read is then an error.</summary>
     public static bool ReadsFields(string template)
     {
         foreach (var (_, token) in TokensOf(template))
@@ -62,11 +60,13 @@ internal static class PromptTemplate
         return text.ToString();
     }
 
-    /// <summary>Returns whether a text holds braces that read like a token, and are none that is known.</summary>
+    /// <summary>Returns whether a text contains braces that look like a token but are no known one.</summary>
     private static bool HoldsToken(ReadOnlySpan<char> text) =>
         text.IndexOf("{{") is >= 0 and var open && text[open..].IndexOf("}}") >= 0;
 
-    /// <summary>The parts of a template: a text, and the token behind it; null behind the last text.</summary>
+    /// <summary>
+    /// The parts of a template: a text with the token behind it; the token is null after the last text.
+    /// </summary>
     private static IEnumerable<(ReadOnlyMemory<char> Literal, List<Value>? Token)> TokensOf(string template)
     {
         var (from, at) = (0, 0);
@@ -84,7 +84,7 @@ internal static class PromptTemplate
         yield return (template.AsMemory(from), null);
     }
 
-    /// <summary>Reads a token up to its closing braces. Returns null when it is none that is known.</summary>
+    /// <summary>Reads a token up to its closing braces. Returns null when it is no known token.</summary>
     private static List<Value>? ReadToken(string template, ref int at)
     {
         var token = new List<Value>();
@@ -113,7 +113,7 @@ internal static class PromptTemplate
     }
 
     /// <summary>
-    /// A value of a token: a source such as <c>method</c>, a path or a name in one, or a text in quotes.
+    /// A value of a token: a source such as <c>method</c>, a path or a name in one, or a quoted text.
     /// </summary>
     private sealed record Value(string? Source, JsonPath? Path, string? Name, string? Literal)
     {
@@ -160,7 +160,9 @@ internal static class PromptTemplate
                 _ => null,
             };
 
-        /// <summary>A path into the body; one that is none leads nowhere, as one that the body does not have.</summary>
+        /// <summary>
+        /// A path into the body. An invalid path finds nothing, like one that the body does not have.
+        /// </summary>
         private static Value ReadPath(string template, ref int at, int from)
         {
             at = from;
@@ -171,7 +173,7 @@ internal static class PromptTemplate
         }
 
         /// <summary>
-        /// The name of a header or a query value: all up to the end of the token, or in brackets and quotes.
+        /// The name of a header or a query value: the rest of the token, or a name in brackets and quotes.
         /// </summary>
         private static Value? ReadName(string template, ref int at, string source, int from)
         {
@@ -195,12 +197,12 @@ internal static class PromptTemplate
         }
 
         /// <summary>
-        /// A name without quotes ends where the token does, or before its next value; blanks there are not its.
+        /// A name without quotes ends with the token or before its next value; surrounding blanks do not belong to it.
         /// </summary>
         private static int LengthOfName(string could)
         {
             var end = could.IndexOf("}}", StringComparison.Ordinal);
-            // The innermost opening belongs to the closing: this one is then no token.
+            // The closing braces belong to the innermost opening ones, so this one is no token.
             if (could.IndexOf("{{", StringComparison.Ordinal) is >= 0 and var inner && inner < end)
                 end = inner;
             var or = could.IndexOf(Or, StringComparison.Ordinal);
@@ -234,7 +236,7 @@ internal static class PromptTemplate
                 _ => values.ScheduledTime,
             };
 
-        /// <summary>A text as it is, anything else as JSON; null is empty.</summary>
+        /// <summary>Returns a text unchanged and anything else as JSON; null becomes empty.</summary>
         private static string TextOf(JsonElement value) =>
             value.ValueKind switch
             {

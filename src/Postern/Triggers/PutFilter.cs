@@ -3,7 +3,7 @@ using Postern.Http;
 
 namespace Postern.Triggers;
 
-/// <summary>Conditions that must all hold; <see cref="InboundFilter"/> says what they may be.</summary>
+/// <summary>Conditions that must all hold; <see cref="InboundFilter"/> describes them.</summary>
 [Strict]
 internal sealed record PutFilter(
     [AnyJson("Names with lists of values or with a condition, or a list of conditions with a name.", IsRaw = true)]

@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Triggers;
 
-/// <summary>Further members are kept and given back as settings.</summary>
+/// <summary>Further members are stored and returned as settings.</summary>
 internal sealed record PutTrigger
 {
     [Text("The slug of the agent that is started; the default agent if left out. Cannot be changed.", 1, 128)]

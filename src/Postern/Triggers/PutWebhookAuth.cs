@@ -43,7 +43,7 @@ internal sealed record PutWebhookAuth
     [Whole("hmac: seconds that a timestamp may be off.", 1, 86_400)]
     public long? ToleranceSeconds { get; init; }
 
-    /// <summary>Its members that say how an HMAC is written.</summary>
+    /// <summary>The members that describe the form of an HMAC.</summary>
     public static IReadOnlyList<string> OfHmac { get; } =
     ["prefix", "algorithm", "encoding", "signed", "timestampHeader", "idHeader", "toleranceSeconds"];
 }

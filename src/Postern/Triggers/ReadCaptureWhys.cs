@@ -4,7 +4,7 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// Why captures of one project have not ended, by their ids. Who gives them to agents says it; this folder does not
-/// know how that is done.
+/// Returns why captures of one project have not ended, by their ids. The dispatch of runs provides it, which this
+/// folder may not use.
 /// </summary>
 internal delegate ValueTask<IReadOnlyDictionary<string, Why>> ReadCaptureWhys(Tx tx, IReadOnlyList<Capture> captures);

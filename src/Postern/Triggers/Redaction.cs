@@ -3,15 +3,15 @@ using Postern.Access;
 namespace Postern.Triggers;
 
 /// <summary>
-/// Headers and query values as they are kept with a captured request: what is known to be harmless stands as it came,
-/// and whatever else could be a credential by its name is replaced. Prompts are made from what is kept, so no
-/// credential gets into one.
+/// Redacts the headers and query values of a captured request. Values that are known to be harmless stay; any other
+/// value whose name could mean a credential is replaced. Prompts are made from the redacted values, so they contain no
+/// credential.
 /// </summary>
 internal static class Redaction
 {
     public const string Redacted = "[REDACTED]";
 
-    /// <summary>Names that hold one of the words below and no secret.</summary>
+    /// <summary>Names that contain one of the words below but no secret.</summary>
     private static readonly HashSet<string> Harmless = new(StringComparer.Ordinal)
     {
         "accept",
@@ -88,7 +88,7 @@ internal static class Redaction
                 StringComparer.Ordinal
             );
 
-    /// <summary>A query string, its parts in their order, with the values of such names replaced.</summary>
+    /// <summary>Returns a query string with its parts in order and the values of such names replaced.</summary>
     public static string OfQuery(string query)
     {
         if (query.Length == 0)

@@ -4,8 +4,8 @@ using Postern.Settings;
 namespace Postern.Triggers;
 
 /// <summary>
-/// Which triggers a relay may hand requests on to, and how long their messages are remembered. A relay could keep a
-/// message back, or hand it on once more: so what is signed is known for as long as a relay may hold it, and a day.
+/// Decides which triggers a relay may pass requests to, and how long their messages are remembered. A relay could hold
+/// a message back, or pass it on twice. So a signed message is remembered one day longer than a relay may hold it.
 /// </summary>
 internal sealed class RelayedTriggers(PosternOptions options)
 {
@@ -15,7 +15,7 @@ internal sealed class RelayedTriggers(PosternOptions options)
     /// <summary>Returns whether this server has joined a relay.</summary>
     public bool IsJoined => Interlocked.Read(ref _held) > 0;
 
-    /// <summary>How long a joined relay may hold a request, in microseconds; zero when none is joined.</summary>
+    /// <summary>How long a joined relay may hold a request, in microseconds; zero without a relay.</summary>
     public void MayBeHeldFor(long microseconds) => Interlocked.Exchange(ref _held, microseconds);
 
     /// <summary>How long any message is remembered, in microseconds.</summary>
@@ -24,7 +24,7 @@ internal sealed class RelayedTriggers(PosternOptions options)
     /// <summary>How long a trigger's messages are remembered, in microseconds.</summary>
     public long RememberedFor(Trigger trigger) => IsSigned(trigger) ? Longest : Day;
 
-    /// <summary>Returns why no relay may hand requests on to a trigger, for people; null when it may.</summary>
+    /// <summary>Returns why no relay may pass requests to a trigger, for people, or null.</summary>
     public string? WhyNot(Trigger trigger) =>
         trigger.Mode != Trigger.Webhook ? "A schedule has no public URL."
         : !options.Relay.Doors.Contains(RelayClass.Inbound, StringComparer.Ordinal)

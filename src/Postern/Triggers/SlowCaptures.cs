@@ -4,14 +4,14 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// Finds captured requests that have not ended and last longer than twice as long as most of their trigger's did. How
-/// long those last is the median of the newest <see cref="Newest"/> that succeeded.
+/// Finds unfinished captures that take more than twice as long as usual for their trigger. Usual is the median of the
+/// newest <see cref="Newest"/> that succeeded.
 /// </summary>
 internal static class SlowCaptures
 {
     private const int Newest = 20;
 
-    /// <summary>So few say nothing of the others.</summary>
+    /// <summary>Fewer successful captures than this say nothing about the usual time.</summary>
     private const int Fewest = 5;
 
     /// <param name="tx">Where they are read.</param>

@@ -4,9 +4,9 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// A public URL, or a schedule, that starts runs of an agent from a prompt template. What came in through it are its
-/// captures; they are bound to <see cref="Uid"/>, so that a trigger made again under its name starts empty. Its secrets
-/// are sealed under the master key, bound to this row.
+/// A public URL or a schedule that starts runs of an agent from a prompt template. Its captured requests are its
+/// captures. They belong to <see cref="Uid"/>, so a trigger that is made again under the same name starts without any.
+/// Its secrets are sealed under the master key, bound to this row.
 /// </summary>
 internal sealed record Trigger
 {
@@ -32,7 +32,7 @@ internal sealed record Trigger
     [Column("agent")]
     public string Agent { get; init; } = "";
 
-    /// <summary>What callers sent beside the known fields, JSON; handed to the agent.</summary>
+    /// <summary>Further members that callers sent, as JSON; passed to the agent.</summary>
     [Column("settings")]
     public string? Settings { get; init; }
 
@@ -66,7 +66,7 @@ internal sealed record Trigger
     [Column("auth_sealed")]
     public byte[]? AuthSealed { get; init; }
 
-    /// <summary>How a described sender writes its signature; null for a scheme that has a row of its own.</summary>
+    /// <summary>The form of a described sender's signature; null for a scheme with a row of its own.</summary>
     public HmacForm? AuthForm { get; init; }
 
     [Column("auth_form")]
@@ -79,14 +79,14 @@ internal sealed record Trigger
     [Column("filter")]
     public string? Filter { get; init; }
 
-    /// <summary>Secrets that signed until lately, sealed; null when there are none.</summary>
+    /// <summary>Lately replaced secrets, sealed; null when there are none.</summary>
     [Column("retired_sealed")]
     public byte[]? RetiredSealed { get; init; }
 
-    /// <summary>As the audit names it.</summary>
+    /// <summary>The trigger for the audit.</summary>
     public AuditTrigger Audited => new(Project, Name.Scope, Uid);
 
-    /// <summary>The header in which its senders name a delivery; null: the known ones.</summary>
+    /// <summary>The header in which its senders name a delivery; null: the known headers.</summary>
     [Column("delivery_id_header")]
     public string? DeliveryIdHeader { get; init; }
 
@@ -108,7 +108,7 @@ internal sealed record Trigger
     [Column("rate_limit")]
     public long? RateLimit { get; init; }
 
-    /// <summary>Captures whose work has not ended.</summary>
+    /// <summary>Number of captures whose work has not ended.</summary>
     [Column("in_flight")]
     public long InFlight { get; init; }
 
@@ -118,16 +118,14 @@ internal sealed record Trigger
     [Column("last_at")]
     public long? LastAt { get; init; }
 
-    /// <summary>The next occurrence of its schedule; <see cref="DueAt"/> is when it fires, a little later.</summary>
+    /// <summary>The next occurrence of its schedule. <see cref="DueAt"/> is when it fires, a little later.</summary>
     [Column("next_at")]
     public long? NextAt { get; init; }
 
     [Column("due_at")]
     public long? DueAt { get; init; }
 
-    /// <summary>
-    /// When what its senders sign with was changed last, and by whom; null when that was before it was kept.
-    /// </summary>
+    /// <summary>When its secrets were changed last, and by whom; null when an older version did it.</summary>
     [Column("auth_changed_at")]
     public long? AuthChangedAt { get; init; }
 
@@ -144,13 +142,13 @@ internal sealed record Trigger
     [Column("updated_at")]
     public required long UpdatedAt { get; init; }
 
-    /// <summary>True when a request's body is looked into: by the filter, the template or the key.</summary>
+    /// <summary>Whether the filter, the template or the key reads a request's body.</summary>
     public bool ReadsFields =>
         InboundFilter.ReadsFields(Filter)
         || PromptTemplate.ReadsFields(Template)
         || (SessionMode == ByKey && PromptTemplate.ReadsFields(SessionKey!));
 
-    /// <summary>A trigger that nothing is known of but its name.</summary>
+    /// <summary>A trigger of which only the name is known.</summary>
     public static Trigger Empty(string project, TriggerName name, long now) =>
         new()
         {
@@ -161,7 +159,7 @@ internal sealed record Trigger
             UpdatedAt = now,
         };
 
-    /// <summary>The same trigger with everything that callers may set at its default.</summary>
+    /// <summary>Returns the same trigger with the default for everything that callers may set.</summary>
     public Trigger WithoutConfiguration() =>
         new()
         {

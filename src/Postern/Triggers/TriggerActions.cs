@@ -6,10 +6,7 @@ using Postern.Storage;
 
 namespace Postern.Triggers;
 
-/// <summary>
-/// What is done to a trigger and to what it has captured, whichever door it comes through. What may be refused leaves
-/// everything as it was.
-/// </summary>
+/// <summary>The actions on a trigger and its captures, for every route. A refused action changes nothing.</summary>
 internal sealed class TriggerActions(
     TriggerStore triggers,
     TriggerFields reader,
@@ -18,7 +15,7 @@ internal sealed class TriggerActions(
     PosternOptions options
 )
 {
-    /// <summary>Makes a trigger, or replaces the configuration of the one that there is; its captures stay.</summary>
+    /// <summary>Makes a trigger, or replaces the configuration of an existing one; its captures stay.</summary>
     /// <param name="tx">The transaction.</param>
     /// <param name="project">Whose it is.</param>
     /// <param name="name">Its name.</param>
@@ -53,7 +50,7 @@ internal sealed class TriggerActions(
         return await SaveAsync(tx, there ?? Trigger.Empty(project, name, tx.Now), body, by, replaces: true);
     }
 
-    /// <summary>Changes a trigger: null clears, absent keeps.</summary>
+    /// <summary>Changes a trigger: null clears a member, an absent one stays.</summary>
     public async ValueTask<Checked<Trigger>> ChangeAsync(Tx tx, string project, TriggerName name, Fields body, Actor by)
     {
         await ProjectQuota.LockAsync(tx, project);
@@ -87,7 +84,7 @@ internal sealed class TriggerActions(
             : InboundRoutes.Full;
     }
 
-    /// <summary>Fires a schedule now. Returns the id of what it captured.</summary>
+    /// <summary>Fires a schedule now. Returns the id of the capture.</summary>
     public async Task<Checked<string>> InvokeAsync(Trigger trigger)
     {
         if (trigger.Mode != Trigger.Scheduled)
@@ -116,7 +113,7 @@ internal sealed class TriggerActions(
         return trigger;
     }
 
-    /// <summary>Returns whether what was rightly signed before is so still, and nothing else is.</summary>
+    /// <summary>Returns whether signatures that were valid before the change are still valid, and no others.</summary>
     private bool SignsAlike(Trigger before, Trigger after)
     {
         var (was, now) = (triggers.RuleOf(before), triggers.RuleOf(after));
@@ -128,7 +125,7 @@ internal sealed class TriggerActions(
                 && was.Secrets.SequenceEqual(now.Secrets, StringComparer.Ordinal);
     }
 
-    /// <summary>The words that callers have always parsed stand alone; everything else names its field.</summary>
+    /// <summary>Texts that old callers parse have no field in front; all others name their field.</summary>
     private static Refusal Faults(Fields fields)
     {
         var isAboutAuth = fields.Faults.All(f => f.Field.StartsWith("webhookAuth", StringComparison.Ordinal));

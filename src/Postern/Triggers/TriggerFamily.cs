@@ -4,7 +4,7 @@ using Postern.Http;
 namespace Postern.Triggers;
 
 /// <summary>
-/// How triggers word their answers: <c>{"success":true,"data":…}</c>, <c>{"success":false,"error":"…"}</c>.
+/// The format of triggers' answers: <c>{"success":true,"data":…}</c>, <c>{"success":false,"error":"…"}</c>.
 /// </summary>
 internal sealed class TriggerFamily : ErrorFormat
 {

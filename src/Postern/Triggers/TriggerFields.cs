@@ -8,8 +8,8 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// What a body says of a trigger, checked, on top of what there is: null clears, absent keeps. What it does not know is
-/// kept as settings.
+/// Checks the body of a trigger and applies it to the present one: null clears a member, an absent one stays. Unknown
+/// members are stored as settings.
 /// </summary>
 internal sealed class TriggerFields(TriggerStore triggers, PosternOptions options)
 {
@@ -17,11 +17,12 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
     private const int MaxSettings = 16 * 1024;
     private static readonly string[] Methods = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
 
-    /// <summary>The words that existing callers know.</summary>
+    /// <summary>The text that existing callers know.</summary>
     public const string BothRequired = "Webhook auth requires both header and secret";
 
     /// <summary>
-    /// The trigger as it is to be. Faults are left in <paramref name="fields"/>, and then it means nothing.
+    /// Returns the trigger as it will be. Faults are left in <paramref name="fields"/>, and then the result is
+    /// meaningless.
     /// </summary>
     /// <param name="tx">To look up the agent.</param>
     /// <param name="fields">The body, read once in each run of the transaction.</param>
@@ -59,7 +60,7 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
         );
     }
 
-    /// <summary>0 to 30 s, so that all the schedules of a full hour do not begin in one moment.</summary>
+    /// <summary>A delay of 0 to 30 s, so that not all schedules of a full hour begin at the same moment.</summary>
     public static long Jitter() => Random.Shared.NextInt64(30_000_001);
 
     private async ValueTask<string> AgentOfAsync(Tx tx, PutTrigger asked, Fields fields, Trigger before, bool replaces)
@@ -91,7 +92,7 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
     private static string? FilterOf(PutTrigger asked, Fields fields) =>
         asked.Filter is { } filter ? InboundFilter.Of(filter, fields.Part("filter")!) : null;
 
-    /// <summary>What its members must be together, and what their bounds do not say.</summary>
+    /// <summary>Checks members that depend on each other.</summary>
     private static void Check(Trigger trigger, PutTrigger asked, Fields fields)
     {
         if (trigger is { SessionMode: Trigger.ByKey, SessionKey: null })
@@ -102,7 +103,7 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
             fields.Fault("methods", $"holds {wrong}, which is none of {string.Join(", ", Methods)}");
     }
 
-    /// <summary>When it fires; null when it is none that fires by itself, or with a fault.</summary>
+    /// <summary>Returns when it fires; null when it has no schedule, or when there is a fault.</summary>
     private static CronSchedule? ScheduleOf(Trigger trigger, Fields fields, long now)
     {
         if (trigger.Mode == Trigger.Scheduled && trigger.Cron is null)
@@ -117,10 +118,10 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
         return schedule;
     }
 
-    /// <summary>With its next occurrence, which counts from now; a paused one has none.</summary>
+    /// <summary>Sets its next occurrence, counted from now; a paused one has none.</summary>
     private static Trigger Scheduled(Trigger trigger, Trigger before, CronSchedule? schedule, long now)
     {
-        // An occurrence that is about to fire is not lost to a change of something else.
+        // A change of something else must not lose an occurrence that is about to fire.
         if (
             trigger.IsActive
             && before is { IsActive: true, NextAt: not null }
@@ -132,7 +133,8 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
     }
 
     /// <summary>
-    /// The authentication, member by member: null clears one, an absent one stays. A secret stands for all secrets.
+    /// Applies the authentication, member by member: null clears one, an absent one stays. A secret replaces all
+    /// secrets.
     /// </summary>
     private Trigger Authenticated(Trigger trigger, PutTrigger body, Fields fields, Trigger before, bool replaces)
     {
@@ -156,12 +158,12 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
             AuthHeader = header,
             AuthSealed = triggers.Protect(trigger.Project, trigger.Uid, secrets),
             AuthForm = form,
-            // What signed in another way signs nothing here, right or wrong.
+            // A secret of another scheme is of no use here.
             RetiredSealed = before.AuthScheme == rule.Name ? triggers.Retire(before, secrets) : null,
         };
     }
 
-    /// <summary>A scheme that is none has its own fault.</summary>
+    /// <summary>An unknown scheme has its own fault.</summary>
     private static void CheckBoth(Fields fields, Fields auth, bool areThere)
     {
         if (!areThere && auth.Faults.All(f => f.Field != "scheme"))
@@ -174,12 +176,12 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
     private static bool ClearsSecrets(PutWebhookAuth asked, Fields auth) =>
         (auth.IsNull("secret") || auth.IsNull("secrets")) && GivenSecrets(asked) is not { Count: > 0 };
 
-    /// <summary>Those that are given, else those that there are, unless they are cleared.</summary>
+    /// <summary>Returns the given secrets, else the present ones, unless they are cleared.</summary>
     private IReadOnlyList<string> SecretsOf(PutWebhookAuth asked, Fields auth, Trigger trigger, SignatureScheme rule)
     {
         var clears = ClearsSecrets(asked, auth);
         var secrets = GivenSecrets(asked) ?? (clears ? [] : triggers.RuleOf(trigger)?.Secrets ?? []);
-        // Secrets that stay are those of a scheme that has checked them.
+        // Present secrets were checked when they were set.
         return GivenSecrets(asked) is null && trigger.AuthScheme == rule.Name
             ? secrets
             : WebhookAuth.CheckSecrets(auth, rule, secrets, asked.Secret is not null);
@@ -195,7 +197,7 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
         return auth.Changed("scheme", asked.Scheme, kept);
     }
 
-    /// <summary>A header of one scheme is none of another's.</summary>
+    /// <summary>A header of another scheme is not kept.</summary>
     private static string? HeaderOf(PutWebhookAuth asked, Fields auth, Trigger trigger, string? scheme)
     {
         var isSameScheme = (scheme ?? SignatureScheme.HeaderSecret) == trigger.AuthScheme;
@@ -211,7 +213,7 @@ internal sealed class TriggerFields(TriggerStore triggers, PosternOptions option
         return null;
     }
 
-    /// <summary>Everything else that was sent: kept as it came, over what there is; null takes a member away.</summary>
+    /// <summary>Returns all other members: stored unchanged, over the present ones; null removes a member.</summary>
     private static string? SettingsOf(Fields fields, string? before)
     {
         var settings = before is null

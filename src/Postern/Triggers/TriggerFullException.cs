@@ -1,6 +1,6 @@
 namespace Postern.Triggers;
 
 /// <summary>
-/// All places of a trigger were taken in the moment of the commit: the transaction is given up whole.
+/// Thrown when all places of a trigger are taken at the moment of the commit; the transaction is rolled back.
 /// </summary>
 internal sealed class TriggerFullException : Exception;

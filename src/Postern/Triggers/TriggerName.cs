@@ -4,26 +4,26 @@ using Postern.Storage;
 
 namespace Postern.Triggers;
 
-/// <summary>Whose trigger it is: <c>user/{id}</c> or <c>org/{id}</c>, the id decoded.</summary>
+/// <summary>The namespace of a trigger: <c>user/{id}</c> or <c>org/{id}</c>, with the id decoded.</summary>
 internal sealed record TriggerName(
     [property: Column("kind")] string Kind,
     [property: Column("owner")] string Owner,
     [property: Column("id")] string Id
 )
 {
-    /// <summary>As callbacks and dispatches name it.</summary>
+    /// <summary>The name in callbacks and dispatches.</summary>
     public string Namespace => $"{Kind}/{Owner}";
 
     /// <summary>
-    /// What scopes name it by: its parts, so written that no two triggers have one name. An owner with a slash stands
-    /// as in the path, an id with one has it as <c>%2F</c>; other names are the plain texts, as they always were.
+    /// The name in scopes: its parts, written so that no two triggers have the same name. A slash in an owner is
+    /// written as in the path, a slash in an id as <c>%2F</c>. Other names are plain texts, as they always were.
     /// </summary>
     public string Scope => $"{Kind}/{(IsEncoded(Owner) ? Encode(Owner) : Owner)}/{ScopeOf(Id)}";
 
     public string Path => $"{Kind}/{Encode(Owner)}/{Uri.EscapeDataString(Id)}";
 
     /// <summary>
-    /// An id with a slash travels as <c>o-</c> and base64url; so does a literal one that begins like that.
+    /// An id with a slash is sent as <c>o-</c> and base64url; so is an id that begins like that by itself.
     /// </summary>
     public static string Encode(string owner) =>
         IsEncoded(owner) ? "o-" + Base64Url.EncodeToString(Encoding.UTF8.GetBytes(owner)) : Uri.EscapeDataString(owner);
@@ -31,7 +31,7 @@ internal sealed record TriggerName(
     private static bool IsEncoded(string owner) =>
         owner.Contains('/', StringComparison.Ordinal) || owner.StartsWith("o-", StringComparison.Ordinal);
 
-    /// <summary>Escaped where it must be, and where it reads as if it had been.</summary>
+    /// <summary>Escapes a part that needs it, or that looks as if it were escaped.</summary>
     private static string ScopeOf(string id)
     {
         string[] marks = ["/", "%2F", "%25"];
@@ -40,7 +40,7 @@ internal sealed record TriggerName(
         return id.Replace("%", "%25", StringComparison.Ordinal).Replace("/", "%2F", StringComparison.Ordinal);
     }
 
-    /// <summary>The trigger that the segments of a path name; null when they name none.</summary>
+    /// <summary>Returns the trigger that the segments of a path name, or null.</summary>
     public static TriggerName? OfPath(string? kind, string? owner, string? id) =>
         kind is "user" or "org"
         && owner is { Length: <= 400 }
@@ -49,7 +49,7 @@ internal sealed record TriggerName(
             ? new TriggerName(kind, decoded, id)
             : null;
 
-    /// <summary>The trigger that <see cref="Scope"/> names; null when it names none.</summary>
+    /// <summary>Returns the trigger that <see cref="Scope"/> names, or null.</summary>
     public static TriggerName? OfScope(string scope)
     {
         if (
@@ -62,19 +62,19 @@ internal sealed record TriggerName(
             decoded,
             id.Replace("%2F", "/", StringComparison.Ordinal).Replace("%25", "%", StringComparison.Ordinal)
         );
-        // A name that would be written in another way is none.
+        // A name that is not in its one spelling is refused.
         return name.Scope == scope ? name
             : name with { Id = id } is var plain && plain.Scope == scope ? plain
             : null;
     }
 
-    /// <summary>A trigger of a namespace; null when it is none.</summary>
+    /// <summary>Returns a trigger of a namespace, or null when the name is not valid.</summary>
     public static TriggerName? In(string space, string id) =>
         space.IndexOf('/', StringComparison.Ordinal) is >= 0 and var slash
             ? new TriggerName(space[..slash], space[(slash + 1)..], id)
             : null;
 
-    /// <summary>Null: begins <c>o-</c>, but what follows encodes nothing.</summary>
+    /// <summary>Returns null when it begins with <c>o-</c> but is not validly encoded.</summary>
     public static string? Decode(string segment)
     {
         if (!segment.StartsWith("o-", StringComparison.Ordinal))

@@ -6,7 +6,10 @@ using Postern.Storage;
 
 namespace Postern.Triggers;
 
-/// <summary>Making, reading, changing and removing triggers; their captured requests; starting one by hand.</summary>
+/// <summary>
+/// The routes for making, reading, changing and removing triggers, for their captured requests, and for starting one by
+/// hand.
+/// </summary>
 internal sealed class TriggerRoutes(
     TriggerStore triggers,
     CaptureStore captures,
@@ -20,7 +23,7 @@ internal sealed class TriggerRoutes(
     private const int IdSegment = 4;
     private const int RequestSegment = 6;
 
-    /// <summary>A body of the largest size, each character of it escaped.</summary>
+    /// <summary>A body of the largest size in which each character is escaped.</summary>
     private const int MaxReplay = 2 * 1024 * 1024;
 
     public void Map(Doors doors)

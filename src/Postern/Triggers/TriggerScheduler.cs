@@ -4,14 +4,14 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// Fires schedules, on any number of nodes: an occurrence is started under its own instant, which is known like a
-/// delivery's id, so that whoever comes second starts nothing; then one node moves the schedule on. A crash between the
-/// two repeats the start, and that does nothing. What was missed (the server was away, all places were taken) is kept
-/// as captures with the reason; after a pause the newest missed occurrence is caught up once.
+/// Fires schedules, on any number of nodes. An occurrence is started under its instant, like a delivery under its id,
+/// so a second node starts nothing. Then one node moves the schedule on. After a crash between the two, the start is
+/// repeated and does nothing. Missed occurrences (the server was away, all places were taken) are stored as captures
+/// with the reason. After a pause, the newest missed occurrence is fired once.
 ///
-/// A schedule that cannot be reckoned or fired is put off by a minute, says why, and holds up no other. Once a minute
-/// all are reckoned again: what a wrong clock has set too far ahead comes back. Beside that it keeps captures for as
-/// long as their retention says.
+/// A schedule that cannot be computed or fired is tried again a minute later, shows the reason, and does not delay
+/// others. Once a minute, all schedules are computed again, which corrects those that a wrong clock has set too far
+/// ahead. It also applies the retention of captures.
 /// </summary>
 internal sealed class TriggerScheduler(
     Database database,
@@ -25,10 +25,10 @@ internal sealed class TriggerScheduler(
 {
     private const int Batch = 100;
 
-    /// <summary>Missed occurrences that are recorded one by one; those before them are not.</summary>
+    /// <summary>The most missed occurrences that are stored one by one; earlier ones are not.</summary>
     private const int MaxRecorded = 20;
 
-    /// <summary>How much later than its occurrence a schedule may be due: its jitter.</summary>
+    /// <summary>The most seconds that a schedule fires after its occurrence: its jitter.</summary>
     private const long MaxJitter = 30_000_000;
     private const long PutOffMicroseconds = 60_000_000;
 
@@ -70,7 +70,7 @@ internal sealed class TriggerScheduler(
             return true;
         }
         var now = database.Now;
-        // Everything up to now was missed but the newest, which is fired, late if it must be.
+        // Everything up to now was missed, except the newest occurrence, which is fired late.
         var passed = schedule.Newest(trigger.NextAt.Value, Math.Max(now, trigger.NextAt.Value), MaxRecorded + 1);
         var occurrence = passed[^1];
         var next = schedule.After(Math.Max(occurrence, now));
@@ -83,7 +83,7 @@ internal sealed class TriggerScheduler(
         );
         await database.WriteAsync(async tx =>
         {
-            // One node moves the schedule on, and tells what was missed.
+            // One node moves the schedule on, and stores what was missed.
             if (!await TriggerStore.AdvanceAsync(tx, trigger, next, next + TriggerFields.Jitter()))
                 return false;
             foreach (var at in passed.SkipLast(1))
@@ -102,8 +102,8 @@ internal sealed class TriggerScheduler(
     }
 
     /// <summary>
-    /// Schedules whose next run is farther away than their next occurrence from now, or that have none: a clock was
-    /// wrong, or the next occurrence could not be reckoned.
+    /// Returns schedules whose next run is later than their next occurrence from now, or that have none: a clock was
+    /// wrong, or the next occurrence could not be computed.
     /// </summary>
     private async Task ReckonAsync(CancellationToken stop)
     {

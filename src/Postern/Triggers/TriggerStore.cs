@@ -5,14 +5,14 @@ using Postern.Storage;
 namespace Postern.Triggers;
 
 /// <summary>
-/// The triggers' rows. Whoever changes a count holds the session's row before: that order everybody keeps.
+/// The rows of triggers. A transaction that changes a count has locked the session's row before, as everybody does.
 /// </summary>
 internal sealed class TriggerStore(Database database, MasterKey master, RelayedTriggers relayed)
 {
-    /// <summary>Secrets that are kept after they were replaced.</summary>
+    /// <summary>The number of replaced secrets that are kept.</summary>
     private const int MaxRetired = 4;
 
-    /// <summary>What of them a relay may reach.</summary>
+    /// <summary>Decides which of its triggers a relay may reach.</summary>
     public RelayedTriggers Relayed => relayed;
 
     public static ValueTask<Trigger?> FindAsync(Tx tx, string project, TriggerName name) =>
@@ -78,22 +78,20 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
         );
     }
 
-    /// <summary>The trigger with its captures; sessions and live runs go on.</summary>
+    /// <summary>Deletes the trigger with its captures; sessions and live runs go on.</summary>
     public static async ValueTask<bool> DeleteAsync(Tx tx, Trigger t)
     {
         tx.Notify(Topics.Doors);
         ListChanged(tx, t.Project);
         tx.Notify(Topics.Captures(t.Project, t.Uid));
-        // In the order of locks: a capture that comes meanwhile holds its key first, and the trigger last.
+        // In the order of locks: a capture that comes meanwhile locks its key first and the trigger last.
         await tx.ExecuteAsync("DELETE FROM capture_key WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
         await tx.ExecuteAsync("DELETE FROM capture WHERE project = $1 AND trigger_uid = $2", t.Project, t.Uid);
         return await tx.ExecuteAsync("DELETE FROM agent_trigger WHERE project = $1 AND uid = $2", t.Project, t.Uid)
             == 1;
     }
 
-    /// <summary>
-    /// One more capture that takes no place.
-    /// </summary>
+    /// <summary>Counts one more capture, which takes no place.</summary>
     public static void Count(Tx tx, Trigger t)
     {
         ListChanged(tx, t.Project);
@@ -106,8 +104,8 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
     }
 
     /// <summary>
-    /// One more capture that is under way. Where all places are taken, or the trigger is gone, the transaction ends
-    /// with <see cref="TriggerFullException"/>.
+    /// Counts one more capture that is under way. When all places are taken or the trigger is gone, the transaction
+    /// ends with <see cref="TriggerFullException"/>.
     /// </summary>
     public static void TakePlace(Tx tx, Trigger t)
     {
@@ -140,10 +138,10 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
         );
     }
 
-    /// <summary>Whoever looks at the list of triggers looks again.</summary>
+    /// <summary>Announces that the list of triggers has changed.</summary>
     private static void ListChanged(Tx tx, string project) => tx.Notify(Topics.List(project, "triggers"));
 
-    /// <summary>Schedules that are due, for one node each.</summary>
+    /// <summary>Claims due schedules for one node.</summary>
     public ValueTask<List<Trigger>> DueAsync(int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -154,7 +152,7 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
             )
         );
 
-    /// <summary>Active webhooks, in the order of their projects and uids.</summary>
+    /// <summary>Returns active webhooks, ordered by project and uid.</summary>
     public ValueTask<List<Trigger>> WebhooksAsync(string project, string uid, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -170,7 +168,7 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
             )
         );
 
-    /// <summary>Active schedules, in the order of their projects and uids.</summary>
+    /// <summary>Returns active schedules, ordered by project and uid.</summary>
     public ValueTask<List<Trigger>> ScheduledAsync(string project, string uid, int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -187,8 +185,8 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
         );
 
     /// <summary>
-    /// The occurrence is this caller's to fire, and the schedule is well; false: another node has it, or the schedule
-    /// was changed.
+    /// Claims an occurrence and marks the schedule as well. Returns false when another node has it or the schedule was
+    /// changed.
     /// </summary>
     public static async ValueTask<bool> AdvanceAsync(Tx tx, Trigger t, long? nextAt, long? dueAt)
     {
@@ -206,7 +204,7 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
             ) == 1;
     }
 
-    /// <summary>It cannot go on now: it is tried again later.</summary>
+    /// <summary>Stores that it cannot go on now; it is tried again later.</summary>
     public static async ValueTask<bool> PutOffAsync(Tx tx, Trigger t, long dueAt, string problem)
     {
         ListChanged(tx, t.Project);
@@ -226,9 +224,7 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
     public byte[] Protect(string project, string uid, IReadOnlyList<string> secrets) =>
         master.Protect(JsonSerializer.Serialize(secrets), Trigger.SealPurpose(project, uid));
 
-    /// <summary>
-    /// The secrets of a trigger that sign no longer, the newest first, sealed: of one scheme, and few.
-    /// </summary>
+    /// <summary>Returns the replaced secrets of a trigger, the newest first, sealed: of one scheme, and few.</summary>
     /// <param name="before">With the secrets that it had.</param>
     /// <param name="secrets">Those that it has from now on.</param>
     public byte[]? Retire(Trigger before, IReadOnlyList<string> secrets)
@@ -240,7 +236,7 @@ internal sealed class TriggerStore(Database database, MasterKey master, RelayedT
         return gone.Length == 0 ? null : Protect(before.Project, before.Uid, gone[..Math.Min(gone.Length, MaxRetired)]);
     }
 
-    /// <summary>How its senders sign; null when it has no authentication.</summary>
+    /// <summary>Returns how its senders sign, or null without authentication.</summary>
     public SignatureRule? RuleOf(Trigger t) =>
         t.AuthScheme is null
             ? null

@@ -3,12 +3,12 @@ using Postern.Settings;
 
 namespace Postern.Triggers;
 
-/// <summary>The public URLs of triggers, whole: where their senders send.</summary>
+/// <summary>The whole public URLs of triggers, to which their senders send.</summary>
 internal sealed class TriggerUrls(Projects projects, ServerAddress address)
 {
     public async ValueTask<string> OfAsync(Trigger trigger) => address.Url.TrimEnd('/') + await PathOfAsync(trigger);
 
-    /// <summary>As this server knows it, its parts escaped.</summary>
+    /// <summary>The path on this server, with its parts escaped.</summary>
     public async ValueTask<string> PathOfAsync(Trigger trigger) =>
         TriggerView.InboundOf(trigger, trigger.Project == await projects.DefaultAsync());
 }

@@ -3,10 +3,12 @@ using Postern.Http;
 
 namespace Postern.Triggers;
 
-/// <summary>The members of <c>webhookAuth</c>, checked: what can never match is a fault when it is set.</summary>
+/// <summary>
+/// The members of <c>webhookAuth</c>, checked: a value that can never match is refused when it is set.
+/// </summary>
 internal static class WebhookAuth
 {
-    /// <summary>Headers that mean something to HTTP itself, or that everybody sends.</summary>
+    /// <summary>Headers with a meaning in HTTP itself, or that everybody sends.</summary>
     private static readonly string[] Protocol =
     [
         "host",
@@ -25,7 +27,7 @@ internal static class WebhookAuth
         "accept-encoding",
     ];
 
-    /// <summary>How a described sender writes its signature.</summary>
+    /// <summary>Reads the form of a described sender's signature.</summary>
     /// <param name="asked">What is asked.</param>
     /// <param name="auth">The members that it was read from; null clears one.</param>
     /// <param name="before">What absent members stay.</param>
@@ -75,7 +77,7 @@ internal static class WebhookAuth
             auth.Fault("header", $"must not be {header}: it means something to HTTP itself");
     }
 
-    /// <summary>The secrets without their line ends; faults name the one that is wrong.</summary>
+    /// <summary>Returns the secrets without their line ends; faults name the wrong one.</summary>
     public static List<string> CheckSecrets(
         Fields auth,
         SignatureScheme scheme,

@@ -1,22 +1,24 @@
 namespace Postern.Triggers;
 
 /// <summary>
-/// What the clocks of a zone show, and when. Everything comes from one question that .NET answers rightly for every
-/// zone: by how much the clocks are off UTC at an instant. (Of zones whose winter is the saving time, Ireland's and
-/// Morocco's, .NET does not know which times the clocks leave out or show twice.)
+/// Computes what the clocks of a zone show, and when. It uses only the offset from UTC at an instant, which .NET
+/// answers correctly for every zone. (For zones whose winter is the saving time, Ireland's and Morocco's, .NET does not
+/// know which times the clocks skip or show twice.)
 /// </summary>
 internal sealed class ZoneClock(TimeZoneInfo zone)
 {
-    /// <summary>More than clocks are ever put forward or back.</summary>
+    /// <summary>More than clocks are ever moved.</summary>
     public static readonly TimeSpan Near = TimeSpan.FromHours(3);
 
-    /// <summary>The clocks' time at an instant.</summary>
+    /// <summary>Returns the local time of an instant.</summary>
     public DateTime Shows(DateTime utc) => utc + OffsetAt(utc);
 
     /// <summary>Returns whether the clocks change within three hours of an instant.</summary>
     public bool ChangesNear(DateTime utc) => OffsetAt(utc - Near) != OffsetAt(utc + Near);
 
-    /// <summary>When the clocks show a time first; what they leave out is when they go on.</summary>
+    /// <summary>
+    /// Returns when the clocks first show a time. A time that they skip is the moment when they go on.
+    /// </summary>
     public DateTime FirstTimeOf(DateTime shown)
     {
         var (before, after) = Around(shown);
@@ -24,7 +26,7 @@ internal sealed class ZoneClock(TimeZoneInfo zone)
             return shown - before;
         if (OffsetAt(shown - after) == after)
             return shown - after;
-        // Between the two the clocks go forward, on a whole minute.
+        // Between the two, the clocks move forward, at a whole minute.
         var (from, to) = (shown - after, shown - before);
         while (to - from > TimeSpan.FromMinutes(1))
         {
@@ -37,7 +39,7 @@ internal sealed class ZoneClock(TimeZoneInfo zone)
         return to;
     }
 
-    /// <summary>When the clocks show a time again; null where they show it once.</summary>
+    /// <summary>Returns when the clocks show a time again, or null when they show it once.</summary>
     public DateTime? SecondTimeOf(DateTime shown)
     {
         var (before, after) = Around(shown);
@@ -46,7 +48,7 @@ internal sealed class ZoneClock(TimeZoneInfo zone)
         return shown - after;
     }
 
-    /// <summary>A day before and a day after: clocks are not changed twice within two.</summary>
+    /// <summary>One day before and one day after: clocks are not changed twice within two days.</summary>
     private (TimeSpan Before, TimeSpan After) Around(DateTime shown) =>
         (OffsetAt(shown - TimeSpan.FromDays(1)), OffsetAt(shown + TimeSpan.FromDays(1)));
 
