@@ -1,7 +1,7 @@
 namespace Postern.Deliveries;
 
 /// <summary>
-/// The body of an event for an endpoint that may have links: with the link of its question, if it has one. Made when it
-/// is sent, so that no link is kept.
+/// Adds the link of its question to an event's body, for an endpoint that may have links. It runs when the event is
+/// sent, so no link is stored.
 /// </summary>
 internal delegate ValueTask<byte[]> AddLink(Delivery delivery);

@@ -1,6 +1,6 @@
 namespace Postern.Deliveries;
 
-/// <summary>One attempt, as it went.</summary>
+/// <summary>The result of one attempt.</summary>
 /// <param name="Status">The response's status; null when there was none.</param>
 /// <param name="Category">One of <see cref="SendCategory"/>.</param>
 /// <param name="Response">The first KiB of the response's body, as text.</param>
@@ -20,14 +20,14 @@ internal sealed record Attempt(
 {
     public bool Arrived => Status is >= 200 and < 300;
 
-    /// <summary>Worth another try: 408, 425, 429, 5xx, and whatever kept the response from coming.</summary>
+    /// <summary>Whether another try makes sense: 408, 425, 429, 5xx, and every failure without a response.</summary>
     public bool MayPass =>
         Status is null ? Category != SendCategory.AddressRefused : Status is 408 or 425 or 429 or >= 500;
 
-    /// <summary>The receiver wants nothing more, ever.</summary>
+    /// <summary>Whether the receiver wants nothing more, ever.</summary>
     public bool Disables => Status == 410 || Directive == "disable";
 
-    /// <summary>For a person: what went wrong, with what the other side said.</summary>
+    /// <summary>What went wrong, for people, with the text of the other side.</summary>
     public string Words =>
         Status is { } status
             ? $"answered {status}{(string.IsNullOrWhiteSpace(Response) ? "" : ": " + Response)}"

@@ -1,8 +1,8 @@
 namespace Postern.Deliveries;
 
 /// <summary>
-/// The secret of an agent or endpoint that is put. What was made or given is kept until another is given; what is made
-/// is shown once.
+/// The secret of an agent or an endpoint when it is put. The present one stays until another is given. A secret that
+/// the server makes is shown once.
 /// </summary>
 /// <param name="Sealed">As it is stored.</param>
 /// <param name="Shown">The secret that was made, to be shown; null when it is the caller's own or was kept.</param>

@@ -1,6 +1,6 @@
 namespace Postern.Deliveries;
 
-/// <summary>Dead deliveries to one endpoint that were answered alike.</summary>
+/// <summary>A number of dead deliveries to one endpoint with the same answer.</summary>
 /// <param name="Endpoint">As deliveries name it.</param>
 /// <param name="Answer">The last answer: a status, one of <see cref="SendCategory"/>, or <see cref="Unsent"/>.</param>
 /// <param name="Count">How many.</param>
@@ -8,7 +8,7 @@ namespace Postern.Deliveries;
 /// <param name="Last">When the last was made.</param>
 internal sealed record DeadSum(string Endpoint, string Answer, long Count, long First, long Last)
 {
-    /// <summary>Nothing was sent before it was given up.</summary>
+    /// <summary>The delivery was given up before anything was sent.</summary>
     public const string Unsent = "unsent";
 
     /// <summary>The answer in words.</summary>

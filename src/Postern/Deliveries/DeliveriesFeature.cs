@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Deliveries;
 
-/// <summary>Composes deliveries: what sends, and to where.</summary>
+/// <summary>Composes deliveries: the sender and its targets.</summary>
 internal static class DeliveriesFeature
 {
     public static IServiceCollection AddDeliveries(this IServiceCollection services)

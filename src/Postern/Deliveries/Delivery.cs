@@ -3,13 +3,13 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// One outbound HTTP request that must arrive: a row written in the transaction that causes it, sent by
-/// <see cref="DeliveryWorker"/>, kept with every attempt until its retention is over.
+/// One outbound HTTP request that must arrive. Its row is written in the transaction that causes it, sent by
+/// <see cref="DeliveryWorker"/>, and kept with every attempt until its retention is over.
 ///
-/// What always holds: it ends as delivered or as dead, at the latest at <see cref="GiveUpAt"/>; what depends on its end
-/// is told in the transaction that records the end; deliveries of one endpoint about one subject go out in the order
-/// they were made, unless the endpoint has opted out, so only the first of such a chain is due. A crash after the send
-/// and before its record repeats it, under the same id.
+/// It ends as delivered or as dead, at the latest at <see cref="GiveUpAt"/>. The consequences of its end are in the
+/// transaction that records the end. Deliveries of one endpoint about one subject are sent in the order of their
+/// creation, unless the endpoint has opted out, so only the first of such a chain is due. A crash after the send and
+/// before its record repeats the send under the same id.
 /// </summary>
 internal sealed record Delivery
 {
@@ -19,14 +19,13 @@ internal sealed record Delivery
     [Column("id")]
     public required string Id { get; init; }
 
-    /// <summary>
-    /// What kind of thing it is: which <see cref="DeliveryPurpose"/> makes its request and hears of its end.
-    /// </summary>
+    /// <summary>The name of its <see cref="DeliveryPurpose"/>, which makes its request and handles its end.</summary>
     [Column("purpose")]
     public required string Purpose { get; init; }
 
     /// <summary>
-    /// Whose failures are counted together: <c>agent:{slug}</c>, <c>endpoint:{id}</c>, <c>url:{origin}</c>.
+    /// The receiver whose failures are counted together: <c>agent:{slug}</c>, <c>endpoint:{id}</c>,
+    /// <c>url:{origin}</c>.
     /// </summary>
     [Column("endpoint")]
     public required string Endpoint { get; init; }
@@ -39,11 +38,11 @@ internal sealed record Delivery
     [Column("type")]
     public required string Type { get; init; }
 
-    /// <summary>What its purpose needs to know; never a secret.</summary>
+    /// <summary>Data for its purpose; never a secret.</summary>
     [Column("detail")]
     public string? Detail { get; init; }
 
-    /// <summary>The bytes to send; null where they are made when it is sent.</summary>
+    /// <summary>The bytes to send; null when they are made at the time of sending.</summary>
     [Column("body")]
     public byte[]? Body { get; init; }
 
@@ -68,11 +67,11 @@ internal sealed record Delivery
     [Column("give_up_at")]
     public required long GiveUpAt { get; init; }
 
-    /// <summary>Sent so often in all.</summary>
+    /// <summary>How often it was sent in all.</summary>
     [Column("attempts")]
     public required long Attempts { get; init; }
 
-    /// <summary>Sent so often since it was last made pending: the place in the schedule.</summary>
+    /// <summary>How often it was sent since it last became pending: its place in the schedule.</summary>
     [Column("tries")]
     public required long Tries { get; init; }
 

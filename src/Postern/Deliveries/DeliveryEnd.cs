@@ -2,12 +2,12 @@ using Postern.Storage;
 
 namespace Postern.Deliveries;
 
-/// <summary>
-/// The ways in which a delivery ends, is put off or begins again; the caller decides, in its transaction.
-/// </summary>
+/// <summary>Ends, postpones or repeats a delivery. The caller decides, in its own transaction.</summary>
 internal static class DeliveryEnd
 {
-    /// <summary>Sent, and to be sent again at a time. False: the lease was lost.</summary>
+    /// <summary>
+    /// Stores that it was sent and will be sent again at a time. Returns false when the lease was lost.
+    /// </summary>
     public static async ValueTask<bool> PostponeAsync(Tx tx, Delivery d, Attempt attempt, long dueAt)
     {
         if (
@@ -32,12 +32,12 @@ internal static class DeliveryEnd
     }
 
     /// <summary>
-    /// The end: delivered (no reason) or dead. The next of its chain becomes due. False: the lease was lost, or it had
-    /// ended.
+    /// Ends it as delivered (no reason) or dead. The next of its chain becomes due. Returns false when the lease was
+    /// lost or it had ended.
     /// </summary>
     public static async ValueTask<bool> EndAsync(Tx tx, Delivery d, Attempt? attempt, string? reason)
     {
-        // Without an attempt (time, a person) whoever holds the lease loses it.
+        // An end without an attempt (by time or by a person) also ends the lease.
         var ended = attempt is null
             ? await tx.ExecuteAsync(
                 """
@@ -69,7 +69,7 @@ internal static class DeliveryEnd
             return false;
         tx.Notify(Topics.List(d.Project, "deliveries"));
         tx.Count(d.Project, reason is null ? Measure.DeliveriesDelivered : Measure.DeliveriesDead);
-        // One that was made pending again was not on its way all the time.
+        // After a repeat, the time since its creation was not all on the way.
         if (reason is null && d.Attempts == d.Tries)
             tx.Count(d.Project, Measure.DeliveryLatency, Math.Max(0, tx.Now - d.CreatedAt));
         if (attempt is not null)
@@ -94,7 +94,8 @@ internal static class DeliveryEnd
     }
 
     /// <summary>
-    /// A delivery that waits for its next try is due at once. False: it does not wait, or waits behind another.
+    /// Makes a delivery that waits for its next try due at once. Returns false when it does not wait, or waits behind
+    /// another one.
     /// </summary>
     public static async ValueTask<bool> HurryAsync(Tx tx, Delivery delivery)
     {
@@ -112,7 +113,7 @@ internal static class DeliveryEnd
     }
 
     /// <summary>
-    /// An ended delivery goes out again, at once, whatever its chain is doing. False: it was pending.
+    /// Sends an ended delivery again, at once, whatever its chain is doing. Returns false when it was pending.
     /// </summary>
     public static async ValueTask<bool> RequeueAsync(Tx tx, Delivery d, long giveUpAt)
     {
@@ -134,10 +135,10 @@ internal static class DeliveryEnd
     }
 
     /// <summary>
-    /// Ends what waits for an endpoint that was disabled or deleted, a batch, and returns how many. What somebody else
-    /// holds is passed over: nobody is waited for, so many at once come to no deadlock. Those behind others go first,
-    /// and the first of a chain not before them: a chain that is left over begins with one that is due, and so ends by
-    /// itself. What is under way is recorded by its sender.
+    /// Ends a batch of deliveries that wait for a disabled or deleted endpoint, and returns how many. Locked rows are
+    /// passed over, so simultaneous calls cannot deadlock. Deliveries behind others go first, and the first of a chain
+    /// last: the rest of a chain then begins with a due one, and so ends by itself. The sender records what is under
+    /// way.
     /// </summary>
     public static async ValueTask<int> EndWaitingAsync(Tx tx, string project, string endpoint, string reason, int limit)
     {

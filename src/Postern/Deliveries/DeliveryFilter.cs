@@ -1,6 +1,6 @@
 namespace Postern.Deliveries;
 
-/// <summary>The conditions of a list of deliveries, or of a replay. Null is no condition.</summary>
+/// <summary>The conditions of a list of deliveries, or of a replay. A null is no condition.</summary>
 internal sealed record DeliveryFilter(
     string? Status = null,
     string? Endpoint = null,
@@ -10,15 +10,15 @@ internal sealed record DeliveryFilter(
     long? Until = null
 )
 {
-    /// <summary>A condition on the table that all of them fulfil.</summary>
+    /// <summary>A condition on the table that applies to all of them.</summary>
     public string? Shown { get; init; }
 
-    /// <summary>What its last attempt was answered: see <see cref="DeadSum.Answer"/>.</summary>
+    /// <summary>The answer to its last attempt: see <see cref="DeadSum.Answer"/>.</summary>
     public string? Answer { get; init; }
 
-    /// <summary>Stands in why it was not delivered, in its type or in what it is about.</summary>
+    /// <summary>A text in the reason why it was not delivered, in its type or in its subject.</summary>
     public string? Text { get; init; }
 
-    /// <summary>Without those that were sent again at this time or later.</summary>
+    /// <summary>Excludes those that were replayed at this time or later.</summary>
     public long? NotReplayedSince { get; init; }
 }

@@ -4,8 +4,7 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// Ends deliveries whose time is over, and keeps what has ended for as long as its retention says. Any number of nodes
-/// may do it at once.
+/// Ends deliveries whose time is over, and removes ended ones after their retention. Any number of nodes may run it.
 /// </summary>
 internal sealed class DeliveryKeeper(
     Database database,
@@ -36,7 +35,7 @@ internal sealed class DeliveryKeeper(
             async endpoint =>
             {
                 await EndWaitingAsync(endpoint.Project, endpoint.Id, endpoint.Reason, stop);
-                // What somebody holds is left to the next look.
+                // A locked row is left to the next look.
                 return false;
             },
             stop
@@ -52,7 +51,7 @@ internal sealed class DeliveryKeeper(
     }
 
     /// <summary>
-    /// All that waits for a disabled endpoint, a batch a transaction. What somebody holds is seen by the next look.
+    /// Ends everything that waits for a disabled endpoint, in batches. A locked row is left to the next look.
     /// </summary>
     private async Task EndWaitingAsync(string project, string id, string reason, CancellationToken stop)
     {

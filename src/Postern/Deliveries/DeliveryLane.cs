@@ -3,11 +3,10 @@ using Postern.Settings;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// What this node is doing for one endpoint: how many requests are under way, what was claimed and waits for one of
-/// them, and the circuit. An endpoint has its own lane, so one that hangs holds its own places and nobody else's. After
-/// some failures in a row the circuit opens: nothing is sent, no attempt is spent, until a pause is over; then one
-/// delivery is tried, and its outcome closes the circuit or doubles the pause. All members are called under the
-/// worker's lock.
+/// This node's work for one endpoint: requests under way, claimed deliveries that wait for a place, and the circuit.
+/// Each endpoint has its own lane, so an endpoint that hangs uses up only its own places. After some failures in a row
+/// the circuit opens: nothing is sent and no attempt is used until a pause is over. Then one delivery is tried; its
+/// outcome closes the circuit or doubles the pause. All members are called under the worker's lock.
 /// </summary>
 internal sealed class DeliveryLane(DeliveryOptions options)
 {
@@ -17,8 +16,8 @@ internal sealed class DeliveryLane(DeliveryOptions options)
     private const long ForgetAfter = 600L * 1_000_000;
 
     /// <summary>
-    /// After so long without a request the rate is whole again; a lane that was forgotten before would begin with a
-    /// whole one each time.
+    /// After so long without a request, the rate limit is full again. A lane that was forgotten earlier would begin
+    /// with a full one each time.
     /// </summary>
     private const long RateFull = 1_000_000;
     private readonly Queue<Delivery> _waiting = new();
@@ -31,12 +30,12 @@ internal sealed class DeliveryLane(DeliveryOptions options)
     private long _tokensAt;
     private bool _learned;
 
-    /// <summary>What the endpoint asked for.</summary>
+    /// <summary>The pause that the endpoint asked for.</summary>
     public long? RatePerSecond { get; private set; }
 
     /// <summary>
-    /// How fast the endpoint wants to be sent to stands with its requests: until the first of them has been made, one
-    /// is under way and no more. True: this was the first, and others may follow.
+    /// The endpoint's rate limit is known only after its first request was prepared; until then one request runs at a
+    /// time. Returns true for that first request: the caller may then start more.
     /// </summary>
     public bool Learn(long? ratePerSecond, long now)
     {
@@ -48,8 +47,8 @@ internal sealed class DeliveryLane(DeliveryOptions options)
     }
 
     /// <summary>
-    /// Nothing of it is worth keeping: failures are forgotten once nothing has been sent for a while, or every address
-    /// that ever failed would be kept.
+    /// Nothing in it must be kept. Failures are forgotten after a while without a request; otherwise every address that
+    /// ever failed would be kept.
     /// </summary>
     public bool IsIdle(long now) =>
         _underWay == 0
@@ -62,8 +61,8 @@ internal sealed class DeliveryLane(DeliveryOptions options)
     public long PausedUntil => _pausedUntil;
 
     /// <summary>
-    /// How many more to claim. Twice the places while all is well, so that a place that becomes free has its next at
-    /// hand; one to try with after a pause.
+    /// Returns how many more to claim: twice the places while all is well, so that a free place has its next delivery
+    /// ready; one for the try after a pause.
     /// </summary>
     public int Room(long now)
     {
@@ -72,18 +71,20 @@ internal sealed class DeliveryLane(DeliveryOptions options)
         var held = _underWay + _waiting.Count;
         if (_pauses > 0)
             return held == 0 ? 1 : 0;
-        // No more than goes out well before the lease on it ends.
+        // No more than can be sent well before their lease ends.
         var most =
             RatePerSecond is { } rate ? (int)Math.Min(options.EndpointConcurrency, rate * 10)
             : _failures > 0 ? options.EndpointConcurrency
             : options.EndpointConcurrency * 2;
-        // Claimed in handfuls: a claim is a commit.
+        // Claims several at once, because a claim is a commit.
         return held <= most / 2 ? most - held : 0;
     }
 
     public void Add(Delivery delivery) => _waiting.Enqueue(delivery);
 
-    /// <summary>The next to send, whose place is then taken; null when there is none or it is not the time.</summary>
+    /// <summary>
+    /// Takes a place and returns the next delivery to send, or null when there is none or it is too early.
+    /// </summary>
     public Delivery? Start(long now)
     {
         if (
@@ -97,13 +98,15 @@ internal sealed class DeliveryLane(DeliveryOptions options)
         return _waiting.Dequeue();
     }
 
-    /// <summary>When the endpoint's rate lets the next one go; null when no rate holds it back.</summary>
+    /// <summary>Returns when the endpoint's rate allows the next one, or null when no rate holds it back.</summary>
     public long? NextTokenAt(long now) =>
         RatePerSecond is { } rate && _waiting.Count > 0 && _tokens < 1
             ? now + (long)((1 - _tokens) * 1_000_000 / rate)
             : null;
 
-    /// <summary>A place is free again. True: the circuit has just opened, and what waits is to be given back.</summary>
+    /// <summary>
+    /// Releases a place. Returns true when the circuit has just opened and the waiting deliveries must be released.
+    /// </summary>
     public bool Finish(bool reached, long now)
     {
         _underWay--;
@@ -123,7 +126,7 @@ internal sealed class DeliveryLane(DeliveryOptions options)
         return true;
     }
 
-    /// <summary>Nothing was sent after all: the place is free, and nothing is said about the endpoint.</summary>
+    /// <summary>Releases a place when nothing was sent; this says nothing about the endpoint.</summary>
     public void Withdraw() => _underWay--;
 
     public List<Delivery> TakeWaiting()

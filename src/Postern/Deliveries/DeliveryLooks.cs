@@ -3,14 +3,14 @@ using Postern.Storage;
 
 namespace Postern.Deliveries;
 
-/// <summary>Deliveries that are still to arrive, read for those who ask why.</summary>
+/// <summary>Reads pending deliveries, for explanations of why something is not done.</summary>
 internal static class DeliveryLooks
 {
     private const int MostCounted = 10_000;
 
     /// <summary>
-    /// Returns the deliveries of one purpose about some subjects that are still to arrive, the newest of each, by
-    /// subject, with their last attempts.
+    /// Returns the pending deliveries of one purpose about some subjects, the newest of each, by subject, with their
+    /// last attempts.
     /// </summary>
     public static async ValueTask<Dictionary<string, (Delivery Delivery, Attempt? Last)>> PendingAboutAsync(
         Tx tx,
@@ -39,7 +39,7 @@ internal static class DeliveryLooks
         return found;
     }
 
-    /// <summary>The last attempts of some deliveries, by their ids.</summary>
+    /// <summary>Returns the last attempts of some deliveries, by their ids.</summary>
     public static async ValueTask<Dictionary<string, Attempt>> LastAttemptsAsync(
         Tx tx,
         string project,
@@ -66,7 +66,7 @@ internal static class DeliveryLooks
         return rows.ToDictionary(r => r.Item1, r => r.Item2, StringComparer.Ordinal);
     }
 
-    /// <summary>What was tried in vain and is still to arrive: its subjects, the oldest first.</summary>
+    /// <summary>Returns the subjects of deliveries that failed and are still pending, the oldest first.</summary>
     /// <param name="tx">Where it is read.</param>
     /// <param name="project">Whose.</param>
     /// <param name="purpose">Of one kind.</param>
@@ -94,8 +94,7 @@ internal static class DeliveryLooks
         );
 
     /// <summary>
-    /// What became of an endpoint's deliveries that ended since an instant, by status; of the newest
-    /// <see cref="MostCounted"/>.
+    /// Counts by status an endpoint's deliveries that ended since an instant, of the newest <see cref="MostCounted"/>.
     /// </summary>
     public static async ValueTask<Dictionary<string, long>> EndedAsync(
         Tx tx,
@@ -121,7 +120,7 @@ internal static class DeliveryLooks
         return rows.ToDictionary(r => r.Item1, r => r.Item2, StringComparer.Ordinal);
     }
 
-    /// <summary>The delivery to an endpoint that ended last, with its last attempt; null where none has.</summary>
+    /// <summary>Returns the delivery to an endpoint that ended last, with its last attempt, or null.</summary>
     public static async ValueTask<(Delivery Delivery, Attempt? Last)?> LastEndedAsync(
         Tx tx,
         string project,

@@ -4,16 +4,16 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// What a filter finds, by the ids alone: for what is done to many deliveries; and what has become of them.
+/// Finds the ids of the deliveries that match a filter, for actions on many deliveries, and counts their outcomes.
 /// </summary>
 internal sealed class DeliveryMatches(Database database)
 {
-    /// <summary>Dead deliveries that are summed up at most: the newest.</summary>
+    /// <summary>The most dead deliveries that are summed up: the newest.</summary>
     public const int MostSummed = 10_000;
     private const int MostSums = 50;
     private static readonly ListOrder Newest = new("delivery", null);
 
-    /// <summary>A page of ids, newest first.</summary>
+    /// <summary>Returns a page of ids, newest first.</summary>
     public ValueTask<Listed<string>> PageAsync(
         string project,
         DeliveryFilter filter,
@@ -22,11 +22,11 @@ internal sealed class DeliveryMatches(Database database)
         CancellationToken cancel
     ) => ListSearch.IdsAsync(database, Newest, after, limit, tx => DeliveryStore.Narrow(tx, project, filter), cancel);
 
-    /// <summary>Returns whether a filter finds this delivery.</summary>
+    /// <summary>Returns whether a delivery matches a filter.</summary>
     public static ValueTask<bool> IsFoundAsync(Tx tx, string project, string id, DeliveryFilter filter) =>
         DeliveryStore.Narrow(tx, project, filter).IsFoundAsync(Newest, id);
 
-    /// <summary>Returns how many of some deliveries have which status.</summary>
+    /// <summary>Counts some deliveries by their status.</summary>
     /// <param name="ids">10,000 at most.</param>
     public ValueTask<Dictionary<string, long>> StatusesAsync(string project, IReadOnlyList<string> ids) =>
         database.SearchAsync(async tx =>
@@ -43,7 +43,7 @@ internal sealed class DeliveryMatches(Database database)
         });
 
     /// <summary>
-    /// The dead deliveries, summed by their endpoint and by what it answered last, most first. Of more than
+    /// Sums up the dead deliveries by endpoint and last answer, most frequent first; of more than
     /// <see cref="MostSummed"/> the newest.
     /// </summary>
     /// <param name="shown">A condition on the table that they fulfil; null: none.</param>
@@ -68,13 +68,13 @@ internal sealed class DeliveryMatches(Database database)
         );
 
     /// <summary>
-    /// An expression: what was answered to an attempt. Its status, else why there was none, else
+    /// Returns an expression for the answer to an attempt: its status, else why there was none, else
     /// <see cref="DeadSum.Unsent"/>.
     /// </summary>
     private static string AnswerOf(string attempt) =>
         $"COALESCE(CAST({attempt}.status AS text), {attempt}.category, '{DeadSum.Unsent}')";
 
-    /// <summary>A condition on the table <c>delivery</c>: its last attempt was answered so.</summary>
+    /// <summary>Returns a condition on the table <c>delivery</c>: its last attempt had this answer.</summary>
     public const string IsAnswered =
         "COALESCE((SELECT COALESCE(CAST(a.status AS text), a.category) FROM delivery_attempt a "
         + "WHERE a.project = delivery.project AND a.delivery = delivery.id AND a.number = delivery.attempts), "

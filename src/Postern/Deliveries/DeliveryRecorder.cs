@@ -4,8 +4,8 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// Writes what became of deliveries: the record of an attempt, or the end of one that is not sent, with what follows
-/// from it for its purpose, in one transaction.
+/// Records the results of deliveries in one transaction each: an attempt, or the end of a delivery that is not sent,
+/// with the consequences for its purpose.
 /// </summary>
 internal sealed class DeliveryRecorder(Database database, Outbox outbox, IEnumerable<DeliveryPurpose> purposes)
 {
@@ -15,8 +15,7 @@ internal sealed class DeliveryRecorder(Database database, Outbox outbox, IEnumer
     );
 
     /// <summary>
-    /// The record of an attempt and what follows from it: another try, or the end. A lease that was lost writes
-    /// nothing.
+    /// Records an attempt and its consequence: another try, or the end. When the lease was lost, nothing is written.
     /// </summary>
     /// <param name="delivery">What was sent.</param>
     /// <param name="attempt">What came of it.</param>
@@ -49,7 +48,7 @@ internal sealed class DeliveryRecorder(Database database, Outbox outbox, IEnumer
             return 0;
         });
 
-    /// <summary>When it is tried again; null: never.</summary>
+    /// <summary>Returns when it is tried again; null: never.</summary>
     private static long? DueAgain(Tx tx, Delivery delivery, Attempt attempt, long maxTries)
     {
         var most = Math.Min(maxTries, DeliverySchedule.Schedule.Length + 1);
@@ -60,8 +59,8 @@ internal sealed class DeliveryRecorder(Database database, Outbox outbox, IEnumer
     }
 
     /// <summary>
-    /// Ends a delivery that is not sent: its time is over, or there is nothing to send any more, which is nobody's
-    /// failure and not told.
+    /// Ends a delivery that is not sent: its time is over, or there is nothing left to send. The latter is no failure,
+    /// so no event is emitted for it.
     /// </summary>
     public Task<bool> EndUnsentAsync(Delivery delivery, string why, bool tell = true) =>
         database.WriteAsync(tx => EndUnsentAsync(tx, delivery, why, tell));
@@ -79,15 +78,15 @@ internal sealed class DeliveryRecorder(Database database, Outbox outbox, IEnumer
         return true;
     }
 
-    /// <summary>What a delivery is for.</summary>
+    /// <summary>Returns the purpose of a delivery.</summary>
     /// <exception cref="InvalidOperationException">Nobody knows its purpose.</exception>
     public DeliveryPurpose PurposeOf(Delivery delivery) =>
         _purposes.GetValueOrDefault(delivery.Purpose)
         ?? throw new InvalidOperationException($"Nobody knows the purpose {delivery.Purpose} of {delivery.Id}.");
 
     /// <summary>
-    /// Dead deliveries are told of; those that were to tell of one are only listed, so that one dead endpoint does not
-    /// go on for ever.
+    /// A dead delivery emits an event. A dead delivery of such an event is only listed; otherwise one dead endpoint
+    /// would cause events for ever.
     /// </summary>
     private ValueTask TellDeadAsync(Tx tx, Delivery delivery, string reason) =>
         delivery.Type == EventType.DeliveryDead.Name || delivery.Type == EventType.EndpointDisabled.Name

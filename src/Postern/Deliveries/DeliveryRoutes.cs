@@ -5,7 +5,7 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// What left the server and what did not: lists, single deliveries with their attempts, sending again; and the events.
+/// The routes for deliveries: lists, single ones with their attempts, sending again; and the list of events.
 /// </summary>
 internal sealed class DeliveryRoutes(
     DeliveryStore store,
@@ -18,7 +18,7 @@ internal sealed class DeliveryRoutes(
     private const int MaxBody = 16 * 1024;
     private const int IdSegment = 3;
 
-    /// <summary>Rows that one transaction of a replay goes through at most.</summary>
+    /// <summary>The most rows that one transaction of a replay reads.</summary>
     private const int ReplayBatch = 500;
 
     public void Map(Doors doors)
@@ -86,7 +86,7 @@ internal sealed class DeliveryRoutes(
             || await store.FindAsync(caller.Project, id, ShownTo(caller, "delivery")) is not { } delivery
         )
             return Unknown;
-        // A callback's body is the run, output and all: shown to who may read runs.
+        // The body of a callback is the whole run, so it is shown only to callers that may read runs.
         return Reply.Ok(
             DeliveryView.Of(
                 delivery,
@@ -109,8 +109,9 @@ internal sealed class DeliveryRoutes(
     }
 
     /// <summary>
-    /// Ranged recovery: batch by batch, from the newest back, so that any number may be sent again. A repeat changes
-    /// nothing: it finds them pending, or delivered and sent again at or after the end of its span (without one: ever).
+    /// Sends deliveries of a period again, in batches from the newest back, so that any number is possible. A repeat
+    /// changes nothing: it finds them pending, or delivered and replayed at or after the end of its period (without an
+    /// end: ever).
     /// </summary>
     private async Task<IResult> Replay(HttpContext http, ProjectCaller caller)
     {
@@ -135,7 +136,7 @@ internal sealed class DeliveryRoutes(
         }
     }
 
-    /// <summary>What is sent again; what is wrong with it is left in <paramref name="fields"/>.</summary>
+    /// <summary>Returns what to send again; faults are left in <paramref name="fields"/>.</summary>
     private DeliveryFilter FilterOf(ReplayDeliveries asked, Fields fields)
     {
         var (named, purpose, since, until, status) = asked;
@@ -171,8 +172,8 @@ internal sealed class DeliveryRoutes(
             return wrong;
         var shown = ShownTo(caller, "event");
         var (type, subject) = (Asked(http, "type"), Asked(http, "subject"));
-        // By the place, and nothing beyond what is settled: what is listed later stands before all that is listed now,
-        // so whoever reads back to what he knows has everything.
+        // Ordered by position, and only up to the settled one: later events come before all events of this list, so a
+        // reader that reads back to a known event has all of them.
         var from = page.After?.Place ?? (await database.SearchAsync(tx => tx.SettledAsync()) + 1, "");
         var found = await ListSearch.FindAsync(
             database,
@@ -195,7 +196,7 @@ internal sealed class DeliveryRoutes(
         bool IsAskedFor(Event one) => (type is null || one.Type == type) && (subject is null || one.Subject == subject);
     }
 
-    /// <summary>The condition on what this caller sees of a table; null: all of it.</summary>
+    /// <summary>Returns the condition on the rows of a table that this caller may see; null: all rows.</summary>
     private string? ShownTo(ProjectCaller caller, string table) =>
         hidden.ShownTo(caller.Authority.Allows(RequiredScope.FullAdmin), table);
 

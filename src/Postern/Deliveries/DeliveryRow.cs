@@ -2,19 +2,16 @@ using Postern.Storage;
 
 namespace Postern.Deliveries;
 
-/// <summary>
-/// The row of a delivery and those of its attempts.
-/// </summary>
+/// <summary>The rows of a delivery and of its attempts.</summary>
 internal static class DeliveryRow
 {
     /// <summary>
-    /// Writes a delivery in the transaction that causes it. Behind another of its chain it becomes due when that has
-    /// ended.
+    /// Writes a delivery in the transaction that causes it. Behind another one of its chain, it becomes due when that
+    /// one has ended.
     /// </summary>
     public static async ValueTask InsertAsync(Tx tx, string id, NewDelivery d)
     {
-        // The last of the chain is locked: it cannot end between this look and this commit without seeing the new one
-        // behind it.
+        // The last of the chain is locked: it cannot end before this commit without seeing the new one behind it.
         var last = d.Ordered
             ? await tx.FirstAsync(
                 tx.ForUpdate.Length == 0 ? LastOfChain : LastOfChainForUpdate,

@@ -10,9 +10,9 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// Sends one delivery once: signed by Standard Webhooks 1.0 (https://www.standardwebhooks.com), <c>webhook-id</c>
-/// stable over the attempts, the signature over the exact bytes sent. One clock bounds all of it: name, connection,
-/// response, body.
+/// Sends one delivery once, signed by Standard Webhooks 1.0 (https://www.standardwebhooks.com). <c>webhook-id</c> is
+/// the same for all attempts, and the signature covers the exact bytes. One time limit covers all of it: name,
+/// connection, response, body.
 /// </summary>
 internal sealed class DeliverySender(
     OutboundGuard outbound,
@@ -21,7 +21,7 @@ internal sealed class DeliverySender(
     TimeProvider clock
 )
 {
-    /// <summary>Bytes of a response that are read; then the connection is closed.</summary>
+    /// <summary>The most bytes of a response that are read; then the connection is closed.</summary>
     private const int MaxResponse = 64 * 1024;
     private const int ShownBytes = 1024;
     private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromHours(24);
@@ -96,7 +96,7 @@ internal sealed class DeliverySender(
             _ => (SendCategory.Connection, null),
         };
 
-    /// <summary>The value of <c>webhook-signature</c>: one <c>v1,…</c> for every secret.</summary>
+    /// <summary>Returns the value of <c>webhook-signature</c>: one <c>v1,…</c> for every secret.</summary>
     public static string Sign(IReadOnlyList<string> secrets, string id, long seconds, ReadOnlySpan<byte> body)
     {
         var head = Encoding.ASCII.GetBytes($"{id}.{seconds}.");
@@ -139,8 +139,8 @@ internal sealed class DeliverySender(
     }
 
     /// <summary>
-    /// What was read, and whether it was all. The status has come: a body that drips, breaks off or has no end does not
-    /// change it.
+    /// Returns the bytes that were read, and whether they are all. The status is known already: a body that is slow,
+    /// breaks off or does not end does not change it.
     /// </summary>
     private static async Task<(byte[] Body, bool Whole)> ReadAsync(
         HttpContent content,
@@ -174,18 +174,22 @@ internal sealed class DeliverySender(
         }
     }
 
-    /// <summary>The first KiB as text that any database keeps; what is no UTF-8 shows as such.</summary>
+    /// <summary>
+    /// Returns the first KiB as text that every database can store; bytes that are no UTF-8 are marked.
+    /// </summary>
     private static string? Shown(byte[] body) =>
         body.Length == 0
             ? null
             : Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, ShownBytes))).Replace('\0', ' ').Trim();
 
-    /// <summary>What the receiver asked for, a day at most: seconds in any number of digits, or a date.</summary>
+    /// <summary>
+    /// Returns the pause that the receiver asked for, at most a day: seconds in any number of digits, or a date.
+    /// </summary>
     private TimeSpan? RetryAfter(HttpResponseMessage response)
     {
         if (response.Headers.RetryAfter is { } asked)
             return Capped(asked.Delta ?? asked.Date - Wire.Instant(database.Now));
-        // More seconds than the header's own type can count.
+        // More seconds than the type of the header can hold.
         var text = response.Headers.TryGetValues("Retry-After", out var said) ? said.First().Trim() : "";
         return text.Length > 0 && text.All(char.IsAsciiDigit) ? MaxRetryAfter : null;
 

@@ -4,7 +4,8 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// The deliveries' rows. A node that sends holds a lease with a fencing number; whoever lost it records nothing.
+/// The rows of deliveries. A node that sends holds a lease with a fencing number; a node that lost its lease records
+/// nothing.
 /// </summary>
 internal sealed class DeliveryStore(Database database)
 {
@@ -12,10 +13,10 @@ internal sealed class DeliveryStore(Database database)
     private const int WalkALook = 256;
 
     /// <summary>
-    /// Endpoints with something due, in their order. Those of the oldest that are due are found by one statement, which
-    /// does not see what is due later. When more is due than it looks at, a bounded walk through all endpoints adds to
-    /// them, so that the backlog of one hides no other: it begins after <paramref name="walked"/> and returns where it
-    /// ended.
+    /// Returns endpoints with something due, in their order. One statement finds those of the oldest due deliveries
+    /// without reading later ones. When more is due than it reads, a bounded walk through all endpoints finds further
+    /// ones, so that the backlog of one does not hide the others. The walk begins after <paramref name="walked"/>, and
+    /// its end is returned.
     /// </summary>
     public ValueTask<(List<(string Project, string Endpoint)> Due, (string, string) Walked)> DueEndpointsAsync(
         (string, string) walked
@@ -38,7 +39,7 @@ internal sealed class DeliveryStore(Database database)
             return (found.OrderBy(e => e, PlaceOrder).ToList(), walked);
         });
 
-    /// <summary>The order of endpoints among themselves, the same in every round.</summary>
+    /// <summary>The order of endpoints, the same in every round.</summary>
     public static Comparer<(string Project, string Endpoint)> PlaceOrder { get; } =
         Comparer<(string Project, string Endpoint)>.Create(
             (a, b) =>
@@ -75,7 +76,9 @@ internal sealed class DeliveryStore(Database database)
         return at;
     }
 
-    /// <summary>Takes due deliveries of some endpoints under a lease, oldest first, each endpoint's share.</summary>
+    /// <summary>
+    /// Claims due deliveries of some endpoints under a lease, oldest first, up to the share of each endpoint.
+    /// </summary>
     public Task<List<Delivery>> ClaimAsync(
         IReadOnlyList<(string Project, string Endpoint, int Room)> endpoints,
         TimeSpan lease
@@ -107,8 +110,8 @@ internal sealed class DeliveryStore(Database database)
         });
 
     /// <summary>
-    /// Holds on to what was claimed. What is being recorded at the moment is passed over, so this waits for nobody. A
-    /// lease that another has taken over meanwhile lasts a little longer, which harms nobody.
+    /// Renews leases. Rows that are just being recorded are passed over, so this waits for nobody. A lease that another
+    /// node has taken meanwhile becomes a little longer, which does no harm.
     /// </summary>
     public Task<int> RenewAsync(IReadOnlyList<(string Project, string Id)> held, TimeSpan lease) =>
         database.WriteAsync(async tx =>
@@ -131,7 +134,7 @@ internal sealed class DeliveryStore(Database database)
             return renewed;
         });
 
-    /// <summary>Gives back what was claimed and not sent.</summary>
+    /// <summary>Releases claimed deliveries that were not sent.</summary>
     public Task<int> ReleaseAsync(IReadOnlyList<Delivery> deliveries, long dueAt) =>
         database.WriteAsync(async tx =>
         {
@@ -153,8 +156,8 @@ internal sealed class DeliveryStore(Database database)
         });
 
     /// <summary>
-    /// After a start on a database that no other process serves: whatever was claimed was claimed by a process that is
-    /// gone.
+    /// Releases all leases at the start on a database that only this process uses: their holder is a process that has
+    /// ended.
     /// </summary>
     public Task<int> ReleaseAllAsync() =>
         database.WriteAsync(async tx =>
@@ -187,7 +190,7 @@ internal sealed class DeliveryStore(Database database)
             id
         );
 
-    /// <summary>The same without a lock: for whoever locks what comes before it first.</summary>
+    /// <summary>The same without a lock, for code that must lock other rows first.</summary>
     public static ValueTask<Delivery?> PeekAsync(Tx tx, string project, string id) =>
         tx.FirstAsync(
             $"SELECT {Row<Delivery>.Columns} FROM delivery WHERE project = $1 AND id = $2",
@@ -238,7 +241,7 @@ internal sealed class DeliveryStore(Database database)
             )
         );
 
-    /// <summary>Returns how many a filter finds, up to a number.</summary>
+    /// <summary>Counts the matches of a filter, up to a number.</summary>
     public ValueTask<long> CountAsync(string project, DeliveryFilter filter, long most) =>
         database.ReadAsync(tx =>
         {
@@ -251,7 +254,7 @@ internal sealed class DeliveryStore(Database database)
             );
         });
 
-    /// <summary>A page, newest first.</summary>
+    /// <summary>Returns a page, newest first.</summary>
     public ValueTask<Listed<Delivery>> ListAsync(
         string project,
         DeliveryFilter filter,
@@ -273,8 +276,8 @@ internal sealed class DeliveryStore(Database database)
         );
 
     /// <summary>
-    /// Returns those of the next <paramref name="rows"/> rows that the filter names, newest first, and the id behind
-    /// which the next ones stand; null when these were the last.
+    /// Returns those of the next <paramref name="rows"/> rows that match the filter, newest first, and the id behind
+    /// which the next rows are; null when these were the last.
     /// </summary>
     public static async ValueTask<(List<Delivery> Found, string? Next)> NextAsync(
         Tx tx,
@@ -294,7 +297,7 @@ internal sealed class DeliveryStore(Database database)
 
     private static (long, string)? Place(string? before) => before is null ? null : (0, before);
 
-    /// <summary>What an index serves comes first: a stretch goes through nothing else.</summary>
+    /// <summary>A condition with an index comes first, so that a stretch reads no other rows.</summary>
     public static ListQuery Narrow(Tx tx, string project, DeliveryFilter filter)
     {
         var query = (filter.Status, filter.Subject) switch
@@ -317,7 +320,7 @@ internal sealed class DeliveryStore(Database database)
         return filter.Shown is null ? query : query.And(filter.Shown);
     }
 
-    /// <summary>Retention, one batch: ended deliveries with their attempts, and events.</summary>
+    /// <summary>Removes one batch after its retention: ended deliveries with their attempts, and events.</summary>
     public Task<int> SweepAsync(long before, int limit) =>
         database.WriteAsync(async tx =>
         {

@@ -4,16 +4,18 @@ using Postern.Storage;
 
 namespace Postern.Deliveries;
 
-/// <summary>Says of deliveries why they have not arrived. Reads only, a statement for a list.</summary>
+/// <summary>Explains why deliveries have not arrived. It only reads, with one statement for a list.</summary>
 internal sealed class DeliveryWhy(DeliveryWorker worker)
 {
     private const int MostQuoted = 200;
 
-    /// <summary>Returns null when it has ended.</summary>
+    /// <summary>Returns the explanation, or null when the delivery has ended.</summary>
     public async ValueTask<Why?> OfAsync(Tx tx, Delivery delivery) =>
         (await OfAllAsync(tx, [delivery])).GetValueOrDefault(delivery.Id);
 
-    /// <summary>Of deliveries of one project: those that are pending, by their ids.</summary>
+    /// <summary>
+    /// Returns the explanations for the pending ones of some deliveries of one project, by their ids.
+    /// </summary>
     public async ValueTask<IReadOnlyDictionary<string, Why>> OfAllAsync(Tx tx, IReadOnlyList<Delivery> deliveries)
     {
         var whys = new Dictionary<string, Why>(StringComparer.Ordinal);
@@ -61,7 +63,7 @@ internal sealed class DeliveryWhy(DeliveryWorker worker)
 
     public static string Times(Delivery delivery) => delivery.Attempts == 1 ? "once" : $"{delivery.Attempts} times";
 
-    /// <summary>What was answered, in quotes: the first line or so.</summary>
+    /// <summary>Returns the beginning of the answer, in quotes: about its first line.</summary>
     public static string Said(Attempt attempt)
     {
         if (attempt.Status is not { } status)

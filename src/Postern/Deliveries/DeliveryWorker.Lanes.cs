@@ -2,10 +2,10 @@ using Postern.Storage;
 
 namespace Postern.Deliveries;
 
-/// <content>Lanes: each endpoint's deliveries wait for that endpoint alone.</content>
+/// <content>Lanes: each endpoint's deliveries wait only for that endpoint.</content>
 internal sealed partial class DeliveryWorker
 {
-    /// <summary>Starts whatever has a place.</summary>
+    /// <summary>Starts every delivery that has a place.</summary>
     private void Pump()
     {
         lock (_gate)
@@ -16,8 +16,7 @@ internal sealed partial class DeliveryWorker
     }
 
     /// <summary>
-    /// Until when this node sends nothing to an endpoint, because what it sent failed one time after another; null when
-    /// it does.
+    /// Returns until when this node sends nothing to an endpoint, because its last requests failed; null when it sends.
     /// </summary>
     public long? PausedUntil(string project, string endpoint)
     {

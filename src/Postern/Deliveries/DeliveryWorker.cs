@@ -5,14 +5,14 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// Sends what is due, on any number of nodes. It looks at each endpoint that has something due in turn, claims a share
-/// for each under a lease, sends through the endpoint's <see cref="DeliveryLane"/>, and records how it went: the
-/// record, and what follows from it, are one transaction. It wakes at a commit that made something due, at a place that
-/// became free, and by itself every second.
+/// Sends due deliveries, on any number of nodes. It looks at the endpoints with something due in turn, claims a share
+/// for each under a lease, sends through the endpoint's <see cref="DeliveryLane"/>, and records the result; the record
+/// and its consequences are one transaction. It wakes at a commit that made something due, when a place becomes free,
+/// and by itself every second.
 ///
-/// A lease is short and renewed while it is held, so what a dead node held is soon sent by another. When the server
-/// stops it claims nothing more and gives back what has not begun; what is under way is finished and recorded within
-/// the time there is.
+/// A lease is short and is renewed while it is held, so another node soon sends what a dead node held. When the server
+/// stops, the worker claims nothing more and releases what has not begun. What is under way is finished and recorded
+/// within the remaining time.
 /// </summary>
 internal sealed partial class DeliveryWorker : SignalledPollingLoop
 {
@@ -100,7 +100,7 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
         }
     }
 
-    /// <summary>What this node holds stays its own, before it looks for what others have lost.</summary>
+    /// <summary>Renews its own leases before it looks for those that others have lost.</summary>
     private async Task RenewAsync()
     {
         if (Database.Now - _renewedAt < (long)RenewEvery.TotalMicroseconds)
@@ -133,11 +133,11 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
         return waiting.Count == 0 ? Task.CompletedTask : GiveBackAsync(waiting, Database.Now);
     }
 
-    /// <summary>One round: where something is due and there is room for it.</summary>
+    /// <summary>Makes one round over the endpoints with something due, as far as there is room.</summary>
     private async Task<int> ClaimAsync()
     {
         (var due, _walked) = await _store.DueEndpointsAsync(_walked);
-        // The next round goes on where this one ended, so that the last endpoint of many has its turn.
+        // The next round goes on where this one ended, so that the last of many endpoints gets its turn.
         var from = due.FindIndex(e => DeliveryStore.PlaceOrder.Compare(e, _at) > 0);
         if (from > 0)
             due = [.. due[from..], .. due[..from]];
@@ -167,7 +167,7 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
         var claimed = await _store.ClaimAsync(shares, Lease);
         lock (_gate)
         {
-            // One whose lease was lost while it is under way here is not sent beside itself.
+            // A delivery whose lease was lost while it is under way here must not be sent a second time.
             foreach (var delivery in claimed.OrderBy(d => d.Id, StringComparer.Ordinal))
                 if (_held.Add((delivery.Project, delivery.Id)))
                     LaneOf(delivery).Add(delivery);
@@ -211,7 +211,7 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
         }
         catch (OperationCanceledException) when (_cut.IsCancellationRequested)
         {
-            // The server's time to stop is over: another node sends it at once.
+            // The time to stop is over: another node sends it at once.
             await GiveBackAsync([delivery], Database.Now);
             Finish(delivery, lane, null);
             return;
@@ -229,7 +229,7 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
             Due.Set();
     }
 
-    /// <summary>Sends it and keeps the attempt. Returns whether the endpoint is there.</summary>
+    /// <summary>Sends it and keeps the attempt. Returns whether the endpoint can be reached.</summary>
     private async Task<bool> SendAsync(Delivery delivery, DeliveryLane lane, PreparedDelivery request)
     {
         lock (_gate)
@@ -247,11 +247,13 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
                 attempt.Status?.ToString() ?? attempt.Category
             );
         await KeepAsync(delivery, attempt, request.MaxTries ?? DeliverySchedule.Schedule.Length + 1);
-        // Whoever answers is there, whatever he answers to this one delivery.
+        // An endpoint that answers can be reached, whatever its answer.
         return !attempt.MayPass || attempt.Arrived;
     }
 
-    /// <summary>Gives its place in the lane back. Returns what waited there, where the lane is paused now.</summary>
+    /// <summary>
+    /// Releases its place in the lane. When the lane is now paused, returns the deliveries that waited there.
+    /// </summary>
     /// <param name="reached">Whether the endpoint is there; null: it was not asked.</param>
     private List<Delivery> Finish(Delivery delivery, DeliveryLane lane, bool? reached)
     {
@@ -269,8 +271,8 @@ internal sealed partial class DeliveryWorker : SignalledPollingLoop
     }
 
     /// <summary>
-    /// The record of what was sent. While the database is away it is tried again: the request is not to be made a
-    /// second time for want of its record. Whoever has taken the lease meanwhile makes it say nothing.
+    /// Records an attempt. While the database cannot be reached, it tries again, because a lost record would cause the
+    /// request to be sent twice. When another node has taken the lease meanwhile, the record has no effect.
     /// </summary>
     private async Task KeepAsync(Delivery delivery, Attempt attempt, long maxTries)
     {

@@ -5,7 +5,7 @@ using Postern.Storage;
 
 namespace Postern.Deliveries;
 
-/// <summary>Changes endpoints, for the API and for the console alike.</summary>
+/// <summary>Changes endpoints, for the API and the console.</summary>
 internal sealed class EndpointActions(
     WebhookEndpoints endpoints,
     TargetCheck targets,
@@ -18,7 +18,7 @@ internal sealed class EndpointActions(
 
     public static Refusal Unknown { get; } = new(404, "There is no such endpoint.", "not_found");
 
-    /// <summary>Checks what is asked for an endpoint, as a whole.</summary>
+    /// <summary>Checks a request for an endpoint as a whole.</summary>
     public async ValueTask<Checked<PutEndpoint>> CheckAsync(
         HttpContext http,
         ProjectCaller caller,
@@ -92,13 +92,15 @@ internal sealed class EndpointActions(
         return new SavedEndpoint(endpoint, old is null, secret.Shown);
     }
 
-    /// <summary>Removes an endpoint; what waits for it is dead. Returns why that is refused, or null.</summary>
+    /// <summary>
+    /// Removes an endpoint; its waiting deliveries end as dead. Returns why that is refused, or null.
+    /// </summary>
     public async Task<Refusal?> DeleteAsync(ProjectCaller caller, string id, CancellationToken aborted)
     {
         if (!await database.WriteAsync(tx => WebhookEndpoints.DeleteAsync(tx, caller.Project, id)))
             return Unknown;
-        // A batch a transaction: any number may wait for it. Nothing new is made for an endpoint that is gone.
-        // What is left of them when its caller is stopped ends by itself, once it is due.
+        // In batches, because any number may wait. Nothing new is made for a removed endpoint. If the caller is
+        // stopped, the remaining ones end by themselves when they are due.
         while (true)
         {
             caller.EnsureStillAllowed();
@@ -117,7 +119,7 @@ internal sealed class EndpointActions(
         }
     }
 
-    /// <summary>Another secret signs from now on; the old one signs beside it for an overlap.</summary>
+    /// <summary>Sets a new signing secret; the old one also signs during the overlap.</summary>
     public async ValueTask<Checked<RotatedSecret>> RotateAsync(Tx tx, string project, string id, long overlapSeconds)
     {
         var secret = SigningSecret.New();

@@ -4,7 +4,7 @@ using Postern.Storage;
 
 namespace Postern.Deliveries;
 
-/// <summary>Subscribing to events.</summary>
+/// <summary>The routes for subscribers to events.</summary>
 internal sealed class EndpointRoutes(WebhookEndpoints endpoints, EndpointActions actions, Database database)
 {
     private const int MaxBody = 64 * 1024;

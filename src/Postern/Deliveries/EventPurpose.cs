@@ -2,13 +2,13 @@ using Postern.Storage;
 
 namespace Postern.Deliveries;
 
-/// <summary>Events on their way to a subscriber.</summary>
+/// <summary>The delivery of an event to a subscriber.</summary>
 internal sealed class EventPurpose(WebhookEndpoints endpoints, Outbox outbox, AddLink addLink, Database database)
     : DeliveryPurpose
 {
     public const string PurposeName = "event";
 
-    /// <summary>Nothing but failure for so long, and an endpoint is disabled.</summary>
+    /// <summary>An endpoint that only fails for so long is disabled.</summary>
     private const long MaxFailing = 5L * 86_400 * 1_000_000;
 
     public override string Name => PurposeName;
@@ -63,9 +63,8 @@ internal sealed class EventPurpose(WebhookEndpoints endpoints, Outbox outbox, Ad
     }
 
     /// <summary>
-    /// Disables the endpoint and tells of it. What waits for it is ended by <see cref="DeliveryKeeper"/>: the
-    /// transaction that records one delivery touches no other, so many that are answered at once do not wait for one
-    /// another in a circle.
+    /// Disables the endpoint and emits an event. <see cref="DeliveryKeeper"/> ends its waiting deliveries: a
+    /// transaction that records one delivery touches no other, so simultaneous records cannot deadlock.
     /// </summary>
     public override async ValueTask DisableAsync(Tx tx, Delivery delivery, string reason)
     {

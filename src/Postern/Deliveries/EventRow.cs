@@ -8,10 +8,10 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// The row of an event, or of several that happened together: the first in its columns, the others in <c>more</c>, a
-/// JSON list of <c>{type, subject, id, body}</c>. They share the row's place in the list; there they stand in the order
-/// of their ids, which is the one in which they happened. What is in one row has one audience: the row's subject says
-/// who sees all of it (<see cref="HiddenSubjects"/>).
+/// The row of an event, or of several that happened together. The first is in its columns, the others in <c>more</c>, a
+/// JSON list of <c>{type, subject, id, body}</c>. They share the row's position. Within it, they are ordered by id,
+/// which is the order in which they happened. All events of a row have the same readers, decided by the row's subject
+/// (<see cref="HiddenSubjects"/>).
 /// </summary>
 internal static class EventRow
 {
@@ -38,7 +38,7 @@ internal static class EventRow
         );
     }
 
-    /// <summary>Rows that hold an event of a type and about a subject; null: of any.</summary>
+    /// <summary>Returns rows that contain an event of a type and about a subject; null: of any.</summary>
     public static ListQuery Narrow(ListQuery query, string? type, string? subject)
     {
         if (type is null && subject is null)
@@ -53,7 +53,7 @@ internal static class EventRow
     }
 
     /// <summary>
-    /// Reads up to so many events that fulfil a query, newest first; the last one's place is where the list goes on.
+    /// Reads up to a number of events that match a query, newest first. The list goes on behind the last one.
     /// </summary>
     /// <param name="query">By <see cref="Narrow"/>, with its bounds.</param>
     /// <param name="from">The place behind which the events stand; it may be inside a row.</param>
@@ -76,7 +76,7 @@ internal static class EventRow
                         found.Add(row[i]);
             if (found.Count >= most || rows.Count < most)
                 return found.Count > most ? found[..most] : found;
-            // Of some rows all was before the place, or not asked for.
+            // Some rows had all their events before the position, or none that matches.
             query.Beyond(Order, (rows[^1][0].Position, rows[^1][0].Id));
         }
     }
@@ -84,7 +84,7 @@ internal static class EventRow
     private static bool IsBehind(Event one, (long Position, string Id) from) =>
         one.Position < from.Position || (one.Position == from.Position && string.CompareOrdinal(one.Id, from.Id) < 0);
 
-    /// <summary>The events of a row, in the order in which they happened.</summary>
+    /// <summary>Returns the events of a row, in the order in which they happened.</summary>
     private static List<Event> Read(DbDataReader row)
     {
         var position = row.GetInt64(4);
@@ -110,7 +110,7 @@ internal static class EventRow
         return events;
     }
 
-    /// <summary>What is searched for stands first, so that one pattern finds it.</summary>
+    /// <summary>The searched members come first, so that one pattern finds them.</summary>
     private static string MoreOf(IEnumerable<Event> events)
     {
         var written = new ArrayBufferWriter<byte>(1024);

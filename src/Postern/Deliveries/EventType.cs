@@ -1,8 +1,8 @@
 namespace Postern.Deliveries;
 
 /// <summary>
-/// A kind of event that endpoints may subscribe to. No other kind can be emitted: <see cref="All"/> is what there is,
-/// in the documents too.
+/// A type of event that endpoints may subscribe to. No other type can be emitted: <see cref="All"/> is the complete
+/// list, also for the documents.
 /// </summary>
 internal sealed class EventType
 {
@@ -49,14 +49,14 @@ internal sealed class EventType
 
     public string Name { get; }
 
-    /// <summary>What happened, as the documents say it.</summary>
+    /// <summary>What happened, for the documents.</summary>
     public string Words { get; }
 
-    /// <summary>The event of a run that has come to a phase.</summary>
+    /// <summary>Returns the type for a run that has reached a phase.</summary>
     /// <exception cref="KeyNotFoundException">There is none of that phase.</exception>
     public static EventType OfRun(string phase) => ByName["run." + phase];
 
-    /// <summary>The table of the documents.</summary>
+    /// <summary>Returns the table for the documents.</summary>
     public static string Markdown() =>
         "| event | what happened |\n| --- | --- |\n"
         + string.Concat(All.Select(type => $"| `{type.Name}` | {type.Words} |\n"));

@@ -3,9 +3,9 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// The events of one thing that a transaction does, gathered to be one row: from <see cref="Begin"/> on all that the
-/// transaction emits for the project is kept here, and written by <see cref="Write"/>. Deliveries are not: each has a
-/// row. Only for events that the same callers may see (<see cref="EventRow"/>).
+/// Collects the events about one thing in a transaction, so that they become one row. From <see cref="Begin"/> on, all
+/// events that the transaction emits for the project are collected, and <see cref="Write"/> writes them. Each delivery
+/// still has its own row. Only for events with the same readers (<see cref="EventRow"/>).
 /// </summary>
 internal sealed class EventsTogether : IDisposable
 {
@@ -24,7 +24,7 @@ internal sealed class EventsTogether : IDisposable
         return together;
     }
 
-    /// <summary>Adds an event to those that are gathered now, if any are.</summary>
+    /// <summary>Collects an event, if collecting has begun.</summary>
     public static bool Take(Tx tx, string project, Event one)
     {
         if (
@@ -37,7 +37,7 @@ internal sealed class EventsTogether : IDisposable
         return true;
     }
 
-    /// <summary>Writes what was gathered, behind all that it is about.</summary>
+    /// <summary>Writes the collected events, after the rows that they are about.</summary>
     public void Write()
     {
         if (_events.Count > 0)
@@ -45,6 +45,6 @@ internal sealed class EventsTogether : IDisposable
         _events.Clear();
     }
 
-    /// <summary>From here on events are written as they come.</summary>
+    /// <summary>From here on, events are written one by one.</summary>
     public void Dispose() => _tx.Cache.Remove(Key);
 }

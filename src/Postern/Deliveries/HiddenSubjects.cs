@@ -1,13 +1,13 @@
 namespace Postern.Deliveries;
 
 /// <summary>
-/// Which deliveries and events are not for everybody who reads them, because of what they tell of. The feature that
-/// owns the subjects says it: this folder knows them by their ids alone.
+/// Hides deliveries and events about subjects that only administrators may see. The feature that owns the subjects
+/// decides; this folder knows only their ids.
 /// </summary>
 internal abstract class HiddenSubjects
 {
     /// <summary>
-    /// The condition that leaves out the rows of a table whose <c>subject</c> only administrators see.
+    /// Returns the condition that leaves out the rows of a table whose <c>subject</c> only administrators may see.
     /// </summary>
     /// <param name="table">Has the columns <c>project</c> and <c>subject</c>.</param>
     public abstract string IsShown(string table);

@@ -2,5 +2,5 @@ using System.Net;
 
 namespace Postern.Deliveries;
 
-/// <summary>Resolves a name to addresses: by the system, except where a test has a resolver of its own.</summary>
+/// <summary>Resolves a name to addresses. It uses the system's resolver; tests have their own.</summary>
 internal delegate Task<IPAddress[]> HostResolver(string host, CancellationToken cancel);

@@ -1,6 +1,6 @@
 namespace Postern.Deliveries;
 
-/// <summary>A delivery, as the transaction that causes it describes it.</summary>
+/// <summary>A new delivery, for the transaction that causes it.</summary>
 internal sealed record NewDelivery(
     string Project,
     string Purpose,

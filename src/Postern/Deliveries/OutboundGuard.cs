@@ -6,10 +6,10 @@ using Postern.Settings;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// Where the server may connect to. A URL is checked when it is stored, and again at connect time on the address that
-/// is really connected to, so a name that changes its answer in between opens nothing. Plain http goes to networks that
-/// are allowed by name, and nowhere else. Redirects are not followed. Through a proxy the proxy connects: then the URL
-/// is checked again before each request, and the connection to the proxy itself is taken as the setting means it.
+/// Decides where the server may connect to. A URL is checked when it is stored, and again when connecting, on the
+/// address that is really used. So a name that changes its answer in between opens nothing. Plain http is allowed only
+/// to networks in the settings. Redirects are not followed. Through a proxy, the proxy connects: then the URL is
+/// checked before each request, and the connection to the proxy itself is trusted.
 /// </summary>
 internal sealed class OutboundGuard : IDisposable
 {
@@ -36,31 +36,31 @@ internal sealed class OutboundGuard : IDisposable
                 MaxResponseHeadersLength = 64,
             }
         )
-        // Whoever sends bounds the time of all of it, the body too; the client's own limit ends with the headers.
+        // The sender limits the time of the whole request with its body; the client's own limit would cover only the
+        // headers.
         {
             Timeout = Timeout.InfiniteTimeSpan,
         };
     }
 
-    /// <summary>The one client for requests that leave the server.</summary>
+    /// <summary>The only client for outgoing requests.</summary>
     public HttpClient Client { get; }
 
-    /// <summary>What is wrong with a URL that is to be stored, or null.</summary>
+    /// <summary>Returns what is wrong with a URL that is to be stored, or null.</summary>
     public async ValueTask<string?> ValidateAsync(string url, CancellationToken cancel)
     {
         if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
             return "must be an http or https URL";
         if (uri.UserInfo.Length > 0)
             return "must not hold a user or password";
-        // Characters that look like others become them on the way to an address: a name is taken as it is written, in
-        // ASCII.
+        // A character that looks like another one may become that one during resolution, so a name must be ASCII.
         if (!System.Text.Ascii.IsValid(uri.Host) || !System.Text.Ascii.IsValid(uri.IdnHost))
             return "must name its host in ASCII (an international name as xn--…)";
         var plain = _httpsOnly && uri.Scheme != "https";
         var host = uri.IdnHost.TrimEnd('.').Trim('[', ']');
         if (IPAddress.TryParse(host, out var literal))
             return Validate([literal], plain);
-        // Without a network by name there is nowhere that plain http may go.
+        // Without a configured network, plain http is allowed nowhere.
         if (plain && _allowed.Length == 0)
             return NotHttps;
         try
@@ -69,14 +69,13 @@ internal sealed class OutboundGuard : IDisposable
         }
         catch (SocketException)
         {
-            // The name may come into being later; what it then means is checked at connect time.
+            // The name may be created later; its address is checked when connecting.
             return null;
         }
     }
 
     /// <summary>
-    /// The same for somebody's request. Whoever serves the name may take his time, so the caller is asked again whether
-    /// he still may do what he was let in for.
+    /// The same during a caller's request. The name's server may be slow, so the caller is checked again afterwards.
     /// </summary>
     public async ValueTask<string?> ValidateAsync(HttpContext http, string url)
     {
@@ -86,7 +85,7 @@ internal sealed class OutboundGuard : IDisposable
         return problem;
     }
 
-    /// <summary>The same before a request that a proxy will make; directly, the connection itself is checked.</summary>
+    /// <summary>The same before a request through a proxy. Without a proxy, the connection itself is checked.</summary>
     public ValueTask<string?> WhatIsWrongBeforeProxyAsync(string url, CancellationToken cancel) =>
         _proxy is null ? new((string?)null) : ValidateAsync(url, cancel);
 
@@ -114,7 +113,7 @@ internal sealed class OutboundGuard : IDisposable
     }
 
     /// <summary>
-    /// Whether a network of the settings holds the address; a cloud's own address only where it is listed by itself.
+    /// Returns whether a configured network contains the address. A cloud's metadata address must be listed by itself.
     /// </summary>
     private bool IsNamed(IPAddress meant)
     {

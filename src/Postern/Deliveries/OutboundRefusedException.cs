@@ -1,4 +1,6 @@
 namespace Postern.Deliveries;
 
-/// <summary>A URL that this server does not connect to. The rule is named, not the address behind a name.</summary>
+/// <summary>
+/// Thrown for a URL that this server does not connect to. It names the rule, not the address behind a name.
+/// </summary>
 internal sealed class OutboundRefusedException(string rule) : Exception(rule);

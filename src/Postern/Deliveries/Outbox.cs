@@ -6,18 +6,19 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// What is to leave the server, written in the transaction that causes it: deliveries, and events with a delivery to
-/// each endpoint that subscribes to them. Nothing is told to the outside that was not committed, and nothing that was
-/// committed is left untold.
+/// Writes what must leave the server, in the transaction that causes it: deliveries, and events with a delivery for
+/// each subscribed endpoint. So nothing leaves the server before its commit, and nothing committed is lost.
 /// </summary>
 internal sealed class Outbox
 {
-    /// <summary>Over it a body is sent thin: ids and where to fetch the rest. Never cut.</summary>
+    /// <summary>
+    /// A larger body is sent without its large parts: ids, and where to fetch the rest. It is never cut.
+    /// </summary>
     public const int MaxBody = 256 * 1024;
 
     /// <summary>
-    /// How long an event or a callback is tried at most: the schedule with the longest pauses that receivers may ask
-    /// for.
+    /// The longest time for which an event or a callback is tried: the schedule with the longest pauses that receivers
+    /// may ask for.
     /// </summary>
     public const long GiveUpAfter = 14L * 86_400 * 1_000_000;
 
@@ -28,7 +29,9 @@ internal sealed class Outbox
         return id;
     }
 
-    /// <summary>An event, listed at <c>/api/v1/events</c> and delivered to whoever subscribes to its type.</summary>
+    /// <summary>
+    /// Emits an event: it is listed at <c>/api/v1/events</c> and delivered to the endpoints that subscribe to its type.
+    /// </summary>
     /// <param name="tx">The transaction of what happened.</param>
     /// <param name="project">The tenant.</param>
     /// <param name="type">What happened.</param>

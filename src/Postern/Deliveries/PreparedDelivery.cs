@@ -1,6 +1,6 @@
 namespace Postern.Deliveries;
 
-/// <summary>A delivery turned into a request.</summary>
+/// <summary>A delivery as a request.</summary>
 /// <param name="Secrets">Every live secret signs.</param>
 /// <param name="RatePerSecond">At most so many a second to this endpoint; null: no limit of its own.</param>
 /// <param name="MaxTries">Fewer tries than the schedule has; null: all of them.</param>

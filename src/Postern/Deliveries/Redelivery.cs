@@ -3,7 +3,7 @@ using Postern.Storage;
 
 namespace Postern.Deliveries;
 
-/// <summary>Sends a delivery again, under the same id, where what it is about still wants it.</summary>
+/// <summary>Sends a delivery again, under the same id, if its subject still needs it.</summary>
 internal sealed class Redelivery(IEnumerable<DeliveryPurpose> purposes)
 {
     private readonly Dictionary<string, DeliveryPurpose> _purposes = purposes.ToDictionary(
@@ -17,17 +17,17 @@ internal sealed class Redelivery(IEnumerable<DeliveryPurpose> purposes)
     public IEnumerable<string> Purposes => _purposes.Keys;
 
     /// <summary>
-    /// Sends one again, or at once where it waits for its next try. Returns why that is refused; null when it is
-    /// pending, or has arrived.
+    /// Sends one again; at once, when it waits for its next try. Returns why that is refused, or null when it is
+    /// pending or has arrived.
     /// </summary>
     public async ValueTask<Refusal?> RetryAsync(Tx tx, string project, string id)
     {
         if (await DeliveryStore.FindAsync(tx, project, id) is not { } delivery)
             return Unknown;
-        // It has arrived: a repeat of what made it arrive sends nothing more.
+        // It has arrived. Sending it again must have no further effect, so nothing is sent.
         if (delivery.Status == Delivery.Delivered)
             return null;
-        // One that waits for its next try need not.
+        // One that waits for its next try is made due.
         if (delivery.Status == Delivery.Pending)
         {
             await DeliveryEnd.HurryAsync(tx, delivery);
@@ -36,7 +36,7 @@ internal sealed class Redelivery(IEnumerable<DeliveryPurpose> purposes)
         return await RequeueAsync(tx, delivery) is { } why ? new Refusal(409, why, "not_retryable") : null;
     }
 
-    /// <summary>Returns why it is not sent again; null when it is pending, now or already.</summary>
+    /// <summary>Returns why it is not sent again, or null when it is pending.</summary>
     public async ValueTask<string?> RequeueAsync(Tx tx, Delivery delivery)
     {
         if (delivery.Status == Delivery.Pending)

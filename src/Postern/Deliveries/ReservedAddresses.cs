@@ -4,22 +4,22 @@ using System.Net.Sockets;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// Which addresses are the public internet. IPv4: all but IANA's special-purpose registry, multicast and the addresses
-/// that clouds serve inside their networks. IPv6: nothing but 2000::/3, which is all that has been given out, less the
-/// registry; so what is reserved tomorrow elsewhere is refused today. An IPv4 address in the spelling of IPv6 (mapped,
-/// NAT64) is judged as that IPv4 address. Registries: https://www.iana.org/assignments/iana-ipv4-special-registry and
+/// Decides which addresses belong to the public internet. IPv4: all except IANA's special-purpose registry, multicast
+/// and the addresses that clouds use inside their networks. IPv6: only 2000::/3, which is everything that was given out
+/// so far, less the registry, so later reservations elsewhere are refused already. An IPv4 address in an IPv6 form
+/// (mapped, NAT64) is judged as IPv4. Registries: https://www.iana.org/assignments/iana-ipv4-special-registry and
 /// https://www.iana.org/assignments/iana-ipv6-special-registry.
 /// </summary>
 internal static class ReservedAddresses
 {
     private static readonly IPNetwork Nat64 = IPNetwork.Parse("64:ff9b::/96");
 
-    /// <summary>What IPv6 addresses have been given out of.</summary>
+    /// <summary>The range from which IPv6 addresses are given out.</summary>
     private static readonly IPNetwork GlobalUnicast = IPNetwork.Parse("2000::/3");
 
     /// <summary>
-    /// Every row of the registries that a wider row does not hold already. Rows that are reachable globally are refused
-    /// too: no receiver of ours is an anycast relay.
+    /// Every row of the registries that no wider row contains. Globally reachable rows are refused too, because no
+    /// receiver is an anycast relay.
     /// </summary>
     public static IReadOnlyList<ReservedNetwork> Registry { get; } =
     [
@@ -49,8 +49,8 @@ internal static class ReservedAddresses
     ];
 
     /// <summary>
-    /// Addresses under which clouds hand credentials to whatever runs in them. An exception for a network around one
-    /// does not open it: it must be listed by itself.
+    /// Addresses under which clouds give credentials to programs inside them. Allowing a network around one does not
+    /// open it: it must be listed by itself.
     /// </summary>
     public static IReadOnlyList<ReservedNetwork> Clouds { get; } =
     [
@@ -73,7 +73,7 @@ internal static class ReservedAddresses
 
     public static bool IsOfACloud(IPAddress address) => Clouds.Any(row => row.Network.Contains(address));
 
-    /// <summary>The address that is meant: the IPv4 address inside a mapped or NAT64 one.</summary>
+    /// <summary>Returns the real address: the IPv4 address inside a mapped or NAT64 one.</summary>
     public static IPAddress Meant(IPAddress address)
     {
         if (address.IsIPv4MappedToIPv6)

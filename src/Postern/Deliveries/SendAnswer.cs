@@ -1,6 +1,6 @@
 namespace Postern.Deliveries;
 
-/// <summary>The body of a 2xx as it came.</summary>
+/// <summary>The body of a 2xx, unchanged.</summary>
 /// <param name="IsWhole">It was read to its end.</param>
 internal sealed record SendAnswer(
     byte[] Body,

@@ -1,6 +1,6 @@
 namespace Postern.Deliveries;
 
-/// <summary>The result of an attempt, in a word.</summary>
+/// <summary>The kinds of results of an attempt.</summary>
 internal static class SendCategory
 {
     public const string Delivered = "delivered";

@@ -4,14 +4,12 @@ using Postern.Http;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// What agents and endpoints have in common: a name that stands in paths, an address that the server calls, a secret
-/// that signs these calls, and links that decide questions.
+/// Checks what agents and endpoints have in common: a name in paths, a URL that the server calls, a secret that signs
+/// these calls, and links that decide questions.
 /// </summary>
 internal sealed class TargetCheck(OutboundGuard outbound)
 {
-    /// <summary>
-    /// Leaves a fault for an address where the server may not connect to, and for a secret that is none.
-    /// </summary>
+    /// <summary>Adds a fault for a URL that the server may not connect to, and for an invalid secret.</summary>
     public async ValueTask CheckAsync(HttpContext http, Fields fields, string? url, string? secret)
     {
         if (url is not null && await outbound.ValidateAsync(http, url) is { } problem)
@@ -21,8 +19,8 @@ internal sealed class TargetCheck(OutboundGuard outbound)
     }
 
     /// <summary>
-    /// The faults together; or that links are for administrators to give, since a link decides its question. Null when
-    /// all is well.
+    /// Returns all faults in one refusal, or the refusal that only administrators may give links, because a link
+    /// decides its question. Null when all is well.
     /// </summary>
     public static Refusal? WhyNot(HttpContext http, ProjectCaller caller, Fields fields, bool links) =>
         fields.Refusal()

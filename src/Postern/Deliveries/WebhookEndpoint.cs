@@ -4,8 +4,8 @@ using Postern.Storage;
 namespace Postern.Deliveries;
 
 /// <summary>
-/// A subscriber to events: where they go, which, and how they are signed. Its secrets are sealed under the master key,
-/// bound to this row.
+/// A subscriber to events: its URL, its types, its signing secrets. The secrets are sealed under the master key, bound
+/// to this row.
 /// </summary>
 internal sealed record WebhookEndpoint
 {
@@ -37,7 +37,7 @@ internal sealed record WebhookEndpoint
     [Column("previous_until")]
     public long? PreviousUntil { get; init; }
 
-    /// <summary>At most so many deliveries a second from one node.</summary>
+    /// <summary>The most deliveries in a second from one node.</summary>
     [Column("rate_limit")]
     public long? RateLimit { get; init; }
 
@@ -47,18 +47,18 @@ internal sealed record WebhookEndpoint
     [Column("enabled")]
     public required bool Enabled { get; init; }
 
-    /// <summary>It is sent the links of questions, which decide them.</summary>
+    /// <summary>Whether it gets the links of questions, which decide them.</summary>
     [Column("links")]
     public required bool Links { get; init; }
 
     [Column("disabled_reason")]
     public string? DisabledReason { get; init; }
 
-    /// <summary>Since when nothing but failure has come back; null while it works.</summary>
+    /// <summary>Since when every attempt fails; null while it works.</summary>
     [Column("failing_since")]
     public long? FailingSince { get; init; }
 
-    /// <summary>When its secret was made or given; null: before that was kept.</summary>
+    /// <summary>When its secret was set; null when an older version did it.</summary>
     [Column("secret_at")]
     public long? SecretAt { get; init; }
 

@@ -4,24 +4,24 @@ using Postern.Storage;
 
 namespace Postern.Deliveries;
 
-/// <summary>The endpoints' rows.</summary>
+/// <summary>The rows of endpoints.</summary>
 internal sealed class WebhookEndpoints(Database database, MasterKey master)
 {
-    /// <summary>How deliveries name it.</summary>
+    /// <summary>The endpoint's name in deliveries.</summary>
     public static string KeyOf(string id) => "endpoint:" + id;
 
     public static string IdOf(string key) => key["endpoint:".Length..];
 
     /// <summary>
-    /// How callers read it: an endpoint by its own id, which has no colon; agents and callbacks with what they are.
+    /// The name for callers: an endpoint by its id, which has no colon; agents and callbacks with their kind.
     /// </summary>
     public static string Shown(string key) => key.StartsWith("endpoint:", StringComparison.Ordinal) ? IdOf(key) : key;
 
-    /// <summary>What a caller names, as deliveries name it.</summary>
+    /// <summary>Turns a caller's name into the name in deliveries.</summary>
     public static string? Named(string? text) =>
         text is null || text.Contains(':', StringComparison.Ordinal) ? text : KeyOf(text);
 
-    /// <summary>Enabled endpoints that take a type.</summary>
+    /// <summary>Returns enabled endpoints that subscribe to a type.</summary>
     public static async ValueTask<IReadOnlyList<(string Id, bool Ordered)>> SubscribersAsync(
         Tx tx,
         string project,
@@ -105,7 +105,7 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
         return await tx.ExecuteAsync("DELETE FROM webhook_endpoint WHERE project = $1 AND id = $2", project, id) == 1;
     }
 
-    /// <summary>Another secret signs from now on; the old one signs beside it for an overlap.</summary>
+    /// <summary>Sets a new signing secret; the old one also signs during the overlap.</summary>
     public static async ValueTask<bool> RotateAsync(
         Tx tx,
         string project,
@@ -143,7 +143,9 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
             ) == 1;
     }
 
-    /// <summary>Endpoints that were disabled by what they answered and that something still waits for.</summary>
+    /// <summary>
+    /// Returns endpoints that were disabled because of their answers and still have waiting deliveries.
+    /// </summary>
     public ValueTask<List<(string Project, string Id, string Reason)>> DisabledWithWaitingAsync(int limit) =>
         database.ReadAsync(tx =>
             tx.ListAsync(
@@ -161,7 +163,8 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
         );
 
     /// <summary>
-    /// Whether it is disabled still, its row held: whoever enables it again meanwhile waits, and keeps what came since.
+    /// Returns whether it is still disabled, with its row locked. A person who enables it meanwhile waits, and keeps
+    /// what has come since.
     /// </summary>
     public static async ValueTask<bool> IsDisabledAsync(Tx tx, string project, string id) =>
         await tx.FirstAsync(
@@ -175,7 +178,7 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
         ) == 1;
 
     /// <summary>
-    /// The first failure after a success is remembered, a success forgets it. Answers since when it fails.
+    /// Records the first failure after a success, or forgets it after a success. Returns since when it fails.
     /// </summary>
     public static async ValueTask<long?> MarkAsync(Tx tx, string project, string id, bool failed)
     {
@@ -205,7 +208,7 @@ internal sealed class WebhookEndpoints(Database database, MasterKey master)
             : null;
     }
 
-    /// <summary>Every secret that signs now.</summary>
+    /// <summary>Returns every secret that signs now.</summary>
     public IReadOnlyList<string> SecretsOf(WebhookEndpoint endpoint, long now)
     {
         var owner = WebhookEndpoint.SealPurpose(endpoint.Project, endpoint.Id);
