@@ -6,11 +6,11 @@ namespace Postern.Approvals;
 /// <summary>
 /// A question to a person that a run waits for, and its one decision.
 ///
-/// What always holds: it belongs to one run, as one of its rounds, and while it is pending the run names it and cannot
-/// be moved on except by its end. Its id is used once in a project, for ever: what is kept of it after its run is gone
-/// is the id. It is decided once, by a conditional write under the run's lock, in the transaction that moves the run,
-/// tells of it and writes it down; whoever comes later learns what was decided. It is decided at the latest at
-/// <see cref="ExpiresAt"/>, by the server. Times are microseconds since 1970.
+/// It belongs to one run, as one of its rounds. While it is pending, the run names it and can only be ended. An id is
+/// used once in a project, for ever; of an approval whose run is gone, only the id is kept. It is decided once, by a
+/// conditional write under the run's lock, in the transaction that moves the run and writes events and deliveries. A
+/// later decision is told the first one. At <see cref="ExpiresAt"/> the server itself decides. Times are microseconds
+/// since 1970.
 /// </summary>
 internal sealed record Approval
 {
@@ -47,7 +47,7 @@ internal sealed record Approval
     [Column("service")]
     public required string Service { get; init; }
 
-    /// <summary>What a refusal does to the run: <see cref="Cancel"/> or <see cref="Continue"/>.</summary>
+    /// <summary>The consequence of a rejection for the run: <see cref="Cancel"/> or <see cref="Continue"/>.</summary>
     [Column("on_reject")]
     public required string OnReject { get; init; }
 
@@ -57,7 +57,7 @@ internal sealed record Approval
     [Column("expires_at")]
     public required long ExpiresAt { get; init; }
 
-    /// <summary>The kind of credential that asked, and whose it was.</summary>
+    /// <summary>The kind of the asking credential, and its owner.</summary>
     [Column("asked_with")]
     public required string AskedWith { get; init; }
 
@@ -79,11 +79,11 @@ internal sealed record Approval
     [Column("feedback")]
     public string? Feedback { get; init; }
 
-    /// <summary>JSON, as it came with the decision.</summary>
+    /// <summary>The JSON that came with the decision.</summary>
     [Column("response")]
     public byte[]? Response { get; init; }
 
-    /// <summary>Of all that was asked: by it a repeat without an id is known.</summary>
+    /// <summary>The digest of the whole request, to recognise a repeat without an id.</summary>
     [Column("ask_digest")]
     public required byte[] AskDigest { get; init; }
 
@@ -91,12 +91,12 @@ internal sealed record Approval
     public string? PayloadHash { get; init; }
 
     /// <summary>
-    /// Of the token of the page that this server shows to a person; null where another service asks him.
+    /// The digest of the token in the link to this server's page; null when another service asks the person.
     /// </summary>
     [Column("link_digest")]
     public byte[]? LinkDigest { get; init; }
 
-    /// <summary>Where another service asks.</summary>
+    /// <summary>The URL at which another service asks.</summary>
     [Column("request_url")]
     public string? RequestUrl { get; init; }
 
@@ -109,7 +109,7 @@ internal sealed record Approval
     [Column("description")]
     public string? Description { get; init; }
 
-    /// <summary>JSON, as it came.</summary>
+    /// <summary>The JSON, unchanged.</summary>
     [Column("options")]
     public string? Options { get; init; }
 
@@ -123,6 +123,6 @@ internal sealed record Approval
     public const string Cancel = "cancel";
     public const string Continue = "continue";
 
-    /// <summary>What its run knows of it while it waits.</summary>
+    /// <summary>The part that its run stores while it waits.</summary>
     public OpenQuestion AsOpen() => new(Id, Title, RequestedAt, ExpiresAt);
 }

@@ -6,7 +6,7 @@ using Postern.Storage;
 
 namespace Postern.Approvals;
 
-/// <summary>The decision, brought to where whoever asked wants it, signed with the agent's secret.</summary>
+/// <summary>Sends the decision to the URL that the asker named, signed with the agent's secret.</summary>
 internal sealed class ApprovalCallback(AgentStore agents, ApprovalStore approvals, MasterKey master) : DeliveryPurpose
 {
     public const string PurposeName = "approval";

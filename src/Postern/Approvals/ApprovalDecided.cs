@@ -5,8 +5,8 @@ using Postern.Http;
 namespace Postern.Approvals;
 
 /// <summary>
-/// A service's decision, flat; or as <c>{id, type, createdAt, data: {requestId, response: {decision, feedback}}}</c>.
-/// Each member is as it came: <see cref="ApprovalMessage"/> says what they mean together.
+/// The decision of a service, flat, or as <c>{id, type, createdAt, data: {requestId, response: {decision,
+/// feedback}}}</c>. The members are as they came; <see cref="ApprovalMessage"/> decides what they mean together.
 /// </summary>
 internal sealed record ApprovalDecided(
     [Chosen("The question's id. In an envelope it may stand in data.", "string", IsRaw = true)] JsonElement? RequestId,

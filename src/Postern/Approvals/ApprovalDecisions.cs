@@ -9,13 +9,13 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Deciding, for the signed door, the keys, the page and the clock alike. The decision, the run, its event, the message
-/// in its session's transcript, and what tells the agent and the subscribers are one transaction that holds the run's
-/// row: of any number at once one is processed, and the others are told which.
+/// Decides questions, for the signed route, the keys, the page and the clock. The decision, the run, its event, the
+/// message in its session's transcript, and the deliveries to the agent and the subscribers are one transaction that
+/// holds the run's row. Of several decisions at once, one is processed, and the others are told which.
 /// </summary>
 internal sealed class ApprovalDecisions(RunMachine machine, Conversation conversation, ApprovalEvents events)
 {
-    /// <summary>Characters of a refusal's words in the run's reason; all of them are with the answer.</summary>
+    /// <summary>The most characters of a rejection's text in the run's reason. The answer contains all of it.</summary>
     private const int MaxReason = 1000;
 
     /// <param name="tx">The decision's.</param>
@@ -23,8 +23,7 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
     /// <param name="id">The question.</param>
     /// <param name="decided">What was decided.</param>
     /// <param name="mayDecide">
-    /// Whether whoever decides may decide this question; one that he may not is unknown to him.
-    /// </param>
+    /// Whether whoever decides may decide this question; one that he may not is unknown to him. </param>
     public async ValueTask<DecideOutcome> DecideAsync(
         Tx tx,
         string project,
@@ -35,8 +34,8 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
     {
         if (await ApprovalStore.FindAsync(tx, project, id) is not { } seen || mayDecide?.Invoke(seen) == false)
             return new DecideOutcome.Unknown();
-        // The run's row puts decisions, reports, cancels and the clock in one order; what is known of the question is
-        // read again behind it, where others may have written between.
+        // The lock of the run's row puts decisions, reports, cancels and the clock in one order. The question is read
+        // again after it, because others may have written it in between.
         var held = HeldRun.LockAhead(tx, project, seen.Run);
         var again = tx.IsAlone ? new Ahead<Approval?>(seen) : ApprovalStore.FindAhead(tx, project, id);
         var agent = ApprovalEvents.Expect(tx, seen);
@@ -44,7 +43,7 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
             return new DecideOutcome.Unknown();
         if (approval.IsOverdue(tx.Now))
         {
-            // Its time is over, although the server's own look has not come by yet.
+            // Its time is over, although the server has not expired it yet.
             var expired = new Decided(Decision.Expired, "server", "server");
             (approval, run) = await SettleAsync(tx, run, approval, expired, agent);
         }
@@ -178,7 +177,7 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
         );
     }
 
-    /// <summary>The answer in the run's timeline.</summary>
+    /// <summary>Writes the answer into the run's timeline.</summary>
     private static string DetailOf(Approval approval) =>
         JsonSerializer.Serialize(
             new
@@ -203,7 +202,7 @@ internal sealed class ApprovalDecisions(RunMachine machine, Conversation convers
         };
 
     /// <summary>
-    /// The decision as those read it who read the conversation: a sentence, and what programs want to know beside it.
+    /// Returns the decision for readers of the conversation: a sentence, and the details for programs.
     /// </summary>
     private static ChatMessage MessageOf(Approval approval)
     {

@@ -2,7 +2,7 @@ using Postern.Http;
 
 namespace Postern.Approvals;
 
-/// <summary>A refused request about a question.</summary>
+/// <summary>The body of a refused request about a question.</summary>
 [HasMoreMembers]
 internal sealed record ApprovalError(
     [Member("The stable code, or a text that clients have always known.")] string Error,

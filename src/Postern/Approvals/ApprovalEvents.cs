@@ -10,8 +10,7 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Who hears of a question and of its answer: subscribers, and the agent that waits, by a delivery. Written in the
-/// transaction in which it happens.
+/// Tells subscribers, and the waiting agent by a delivery, of a question and its answer, in the same transaction.
 /// </summary>
 internal sealed class ApprovalEvents(
     Outbox outbox,
@@ -27,7 +26,7 @@ internal sealed class ApprovalEvents(
             await asked.RaiseAsync(tx, new QuestionAsked(approval));
     }
 
-    /// <summary>Asks for what is read when a question is decided, ahead of it.</summary>
+    /// <summary>Asks ahead for what is read when a question is decided.</summary>
     public static Ahead<Agent?>? Expect(Tx tx, Approval approval)
     {
         _ = WebhookEndpoints.Expect(tx, approval.Project);
@@ -60,7 +59,7 @@ internal sealed class ApprovalEvents(
                 )
             );
         }
-        // A run that was ended around its question has its agent told of that end.
+        // When a run was ended during its question, its agent is told of that end.
         else if (agent is not null && await agent is { Kind: Agent.Http })
             await outbox.EnqueueAsync(
                 tx,
@@ -78,7 +77,7 @@ internal sealed class ApprovalEvents(
             await ended.RaiseAsync(tx, new QuestionEnded(approval));
     }
 
-    /// <summary>A run ends while a person is asked: the question is closed with it.</summary>
+    /// <summary>A run ended while a person was asked: its question is closed.</summary>
     public async ValueTask RunMovedAsync(Tx tx, RunMoved change)
     {
         if (
@@ -98,7 +97,7 @@ internal sealed class ApprovalEvents(
         await DecidedAsync(tx, closed, null);
     }
 
-    /// <summary>What an agent that is called is sent of a decision.</summary>
+    /// <summary>Returns the body of a decision for an agent that is called.</summary>
     /// <param name="now">Microseconds: when it is said.</param>
     public byte[] Body(long now, Approval approval)
     {
@@ -108,10 +107,7 @@ internal sealed class ApprovalEvents(
             : Outbox.Body(EventType.ApprovalDecided.Name, now, json => Write(json, approval, whole: false));
     }
 
-    /// <summary>
-    /// What was decided; without what came with it where that is too large to be delivered, and then with where to read
-    /// it.
-    /// </summary>
+    /// <summary>The decision. A response that is too large for a delivery is replaced by its URL.</summary>
     private void Write(Utf8JsonWriter json, Approval approval, bool whole)
     {
         json.WriteString("execution_id", approval.Run);
@@ -131,7 +127,7 @@ internal sealed class ApprovalEvents(
     }
 
     /// <summary>
-    /// Thin, and without the link that the question is answered by: events are listed, and kept as they are sent.
+    /// Only small values, and not the link that answers the question: events are listed, and stored as they are sent.
     /// </summary>
     private ValueTask EmitAsync(Tx tx, EventType type, Approval approval) =>
         outbox.EmitAsync(

@@ -3,9 +3,9 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Decides what nobody has decided in time, within about a second of its time, also after a restart. It finds by an
-/// index and decides under the run's lock like everybody else, so any number of nodes may look at once and one does it.
-/// However many are due at once, a look goes on until none is left.
+/// Expires the questions that nobody has decided in time, within about a second, also after a restart. It finds them by
+/// an index and decides under the run's lock like everybody else, so any number of nodes may run it and only one acts.
+/// A look goes on until nothing is due.
 /// </summary>
 internal sealed class ApprovalExpirer(
     Database database,

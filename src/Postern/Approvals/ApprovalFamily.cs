@@ -4,8 +4,8 @@ using Postern.Http;
 namespace Postern.Approvals;
 
 /// <summary>
-/// How approvals word their refusals: <c>{error, message?}</c>. Where there is a code it is the error, and the text its
-/// message; the older texts stand alone.
+/// The error format of approvals: <c>{error, message?}</c>. When there is a code, it is <c>error</c>, and the text is
+/// <c>message</c>. Older texts stand in <c>error</c> alone.
 /// </summary>
 internal sealed class ApprovalFamily : ErrorFormat
 {

@@ -15,9 +15,9 @@ internal sealed record ApprovalFilter(
     bool WithInternal = false
 )
 {
-    /// <summary>Stands in the title or in what the person said.</summary>
+    /// <summary>A text in the title or in the person's words.</summary>
     public string? Text { get; init; }
 
-    /// <summary>The person whose questions set aside are left out; null: none are.</summary>
+    /// <summary>The person whose questions set aside are left out; null: all are listed.</summary>
     public string? Person { get; init; }
 }

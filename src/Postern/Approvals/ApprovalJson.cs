@@ -5,10 +5,10 @@ using Postern.Runs;
 
 namespace Postern.Approvals;
 
-/// <summary>Approvals as they go out: payload and response as the bytes that came.</summary>
+/// <summary>Writes approvals. Payload and response are written with their original bytes.</summary>
 internal static class ApprovalJson
 {
-    /// <summary>What asking answers.</summary>
+    /// <summary>The answer to asking.</summary>
     public static byte[] Asked(Approval a, string? url) =>
         Render(json =>
         {
@@ -19,7 +19,7 @@ internal static class ApprovalJson
             json.WriteString("payload_hash", a.PayloadHash);
         });
 
-    /// <summary>What whoever waits for it reads: the question's state and, once there is one, the answer.</summary>
+    /// <summary>The view for the one who waits: the state and, once there is one, the answer.</summary>
     public static byte[] Status(Approval a, string? url) =>
         Render(json =>
         {
@@ -40,7 +40,7 @@ internal static class ApprovalJson
             json.WriteString("expires_at", Wire.Iso(a.ExpiresAt));
         });
 
-    /// <summary>All of it, for those who look after what waits.</summary>
+    /// <summary>The whole question, for people who manage them.</summary>
     /// <param name="url">Where the person is asked, for who may know it.</param>
     public static void Write(Utf8JsonWriter json, Approval a, long now, string? url)
     {

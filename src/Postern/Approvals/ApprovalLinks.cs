@@ -7,24 +7,24 @@ using Postern.Settings;
 namespace Postern.Approvals;
 
 /// <summary>
-/// The links by which people answer: to the page that this server serves, or, where it is behind a relay, to the page
-/// that opens the sealed question in the person's browser. A link is made of the question's id and the master key, so
-/// it is kept nowhere and the same each time.
+/// Makes the links by which people answer: to this server's own page or, behind a relay, to the page that opens the
+/// sealed question in the browser. A link is derived from the question's id and the master key, so it is not stored and
+/// always the same.
 /// </summary>
 internal sealed class ApprovalLinks(MasterKey master, ServerAddress address, PosternOptions options)
 {
     private const int PageBytes = 16;
     private volatile RelayedPlace? _place;
 
-    /// <summary>True when people are asked at a relay.</summary>
+    /// <summary>Whether people are asked at a relay.</summary>
     public bool AreRelayed => _place is not null;
 
-    /// <summary>Where people are asked; null where they are asked at a relay by nobody's choice.</summary>
+    /// <summary>The address of the page; null when the relay's own page is used without being configured.</summary>
     public string? PageUrl => _place?.Url;
 
     /// <summary>
-    /// A relay was joined, or left. Its page is for questions when this server has no public address, or when the
-    /// settings name a page.
+    /// A relay was joined or left. Its page is used when this server has no public address, or when the settings name a
+    /// page.
     /// </summary>
     /// <param name="relay">The relay's address, ending with a slash; null: none is joined.</param>
     /// <param name="plane">This server's id there.</param>
@@ -40,7 +40,7 @@ internal sealed class ApprovalLinks(MasterKey master, ServerAddress address, Pos
                 : null;
     }
 
-    /// <summary>The link to a question that a person answers.</summary>
+    /// <summary>Returns the link to a question.</summary>
     public string Of(Approval approval) =>
         _place is { } place
             ? $"{place.Url}#{place.Plane}.{PageOf(approval.Project, approval.Id)}."
@@ -51,11 +51,11 @@ internal sealed class ApprovalLinks(MasterKey master, ServerAddress address, Pos
 
     public static byte[] DigestOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 
-    /// <summary>Names a question at relays: it opens nothing.</summary>
+    /// <summary>Returns the name of a question at relays; it opens nothing.</summary>
     public string PageOf(string project, string id) =>
         Base64Url.EncodeToString(master.DigestOf(NameOf(project, id), "approval page").AsSpan(0, PageBytes));
 
-    /// <summary>Opens a question that is sealed at relays, and seals its answer.</summary>
+    /// <summary>Returns the secret that opens a question at a relay and seals its answer.</summary>
     public string SecretOf(string project, string id) =>
         Base64Url.EncodeToString(master.DigestOf(NameOf(project, id), "approval page secret"));
 

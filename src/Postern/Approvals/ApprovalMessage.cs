@@ -5,9 +5,9 @@ using Postern.Http;
 namespace Postern.Approvals;
 
 /// <summary>
-/// What an approval service sends, flat or in an envelope, read so that nothing but a listed word approves: wherever a
-/// decision or the question's id may stand, all that is said must say the same, and what is no text is no decision. The
-/// type of an envelope decides nothing, except that <c>expired</c> expires.
+/// Reads the message of an approval service, flat or in an envelope, so that only a listed word approves. The decision
+/// or the question's id may stand in several places; all of them must agree, and a value that is not a text is no
+/// decision. The type of an envelope decides nothing, except that <c>expired</c> expires.
 /// </summary>
 /// <param name="Id">The question.</param>
 /// <param name="Decided">What was decided.</param>
@@ -35,7 +35,7 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
         var response = ResponseOf(said);
         if (WhyMisshapen(said, response) is { } misshapen)
             return Invalid(misshapen);
-        // The flat form's response is the agent's business, unless it decides otherwise.
+        // The response of the flat form is for the agent, unless it contains another decision.
         var answer = said.Data is not null ? response : null;
         if (!TryAgree([said.RequestId, Member(said.Data, "requestId")], out var id) || string.IsNullOrWhiteSpace(id))
             return new Refusal(400, "requestId is required");
@@ -55,14 +55,14 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
     private static JsonElement? ResponseOf(ApprovalDecided said) =>
         said.Data is { } data ? Member(data, "response") : said.Response;
 
-    /// <summary>The bytes as they came; false: they cannot be kept.</summary>
+    /// <summary>Returns the original bytes; false when they cannot be stored.</summary>
     private static bool TryKeep(JsonElement? response, out byte[]? given)
     {
         given = response is { } whole ? Encoding.UTF8.GetBytes(whole.GetRawText()) : null;
         return response is null || JsonText.IsKeepable(response.Value);
     }
 
-    /// <summary>What of an envelope is no object, or holds what cannot be kept; null when all is well.</summary>
+    /// <summary>Returns what is wrong with the envelope, or null.</summary>
     private static string? WhyMisshapen(ApprovalDecided said, JsonElement? response)
     {
         if (said.Data is { ValueKind: not JsonValueKind.Object })
@@ -99,7 +99,7 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
         said is { Data: not null, Type: { ValueKind: JsonValueKind.String } type }
         && JsonText.Of(type) == Decision.Expired;
 
-    /// <summary>Another decision than the message has, inside what is for the agent; null: none.</summary>
+    /// <summary>Returns another decision inside the part for the agent, or null.</summary>
     private static string? OtherDecisionOf(JsonElement? response, string word) =>
         Member(response, "decision") is { ValueKind: JsonValueKind.String } inner
         && Decision.Of(JsonText.Of(inner) ?? "") is { } other
@@ -107,14 +107,14 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
             ? other
             : null;
 
-    /// <summary>What the person wrote, from the innermost place that has it.</summary>
+    /// <summary>Returns the person's words, from the innermost place.</summary>
     private static bool TryFeedback(ApprovalDecided said, JsonElement? answer, out string? text)
     {
         var place = Given(answer, "feedback") ?? Given(said.Data, "feedback") ?? said.Feedback;
         return TryText(place, out text) && !(text?.Length > MaxFeedback);
     }
 
-    /// <summary>One text, from wherever it stands; false when one is no text, or two differ.</summary>
+    /// <summary>Returns one text, from wherever it stands; false when a value is no text, or when two differ.</summary>
     private static bool TryAgree(JsonElement?[] places, out string? text)
     {
         text = null;
@@ -135,7 +135,7 @@ internal sealed record ApprovalMessage(string Id, Decided Decided)
         return given.ValueKind == JsonValueKind.String && (text = JsonText.Of(given)) is not null;
     }
 
-    /// <summary>A member; null stands for none.</summary>
+    /// <summary>Returns a member; null counts as missing.</summary>
     private static JsonElement? Member(JsonElement? from, string name) =>
         Given(from, name) is { ValueKind: not JsonValueKind.Null } value ? value : null;
 

@@ -10,9 +10,9 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// The page that a person is asked on. The link's token stands in the path, is good for one question, and is used up by
-/// the answer; opening the page, as a link preview does, changes nothing. It needs no script and allows none.
-/// Afterwards the link shows what was decided, and no longer what it was about.
+/// The page on which a person is asked. The link's token is in the path. It is valid for one question, and the answer
+/// uses it up. Opening the page, as a link preview does, changes nothing. The page needs no script and allows none.
+/// Afterwards the link shows the decision, but no longer the question.
 /// </summary>
 internal sealed class ApprovalPageRoutes(
     ApprovalStore approvals,
@@ -55,7 +55,7 @@ internal sealed class ApprovalPageRoutes(
                 var outcome = await database.WriteAsync(tx =>
                     decisions.DecideAsync(tx, approval.Project, approval.Id, decided)
                 );
-                // Read again by the page itself: going back or reloading sends nothing a second time.
+                // A redirect to the page itself, so that going back or reloading sends nothing again.
                 if (outcome is DecideOutcome.Processed or DecideOutcome.Already)
                     return new SeeOther(http.Request.Path.Value!);
                 return await approvals.FindAsync(approval.Project, approval.Id) is { } now
@@ -68,9 +68,7 @@ internal sealed class ApprovalPageRoutes(
             }
         );
 
-    /// <summary>
-    /// The question of the link, or a page that says that there is none: what is wrong with a link is not told.
-    /// </summary>
+    /// <summary>Returns the question of the link, or a page that says that there is none, without the reason.</summary>
     private async Task<IResult> WithAsync(HttpContext http, Func<Approval, Task<IResult>> act)
     {
         try
@@ -107,7 +105,9 @@ internal sealed class ApprovalPageRoutes(
         return await PageAsync(refusal.Status, null, refusal.Message, refused: refusal);
     }
 
-    /// <summary>The form: every field once, a decision that the page offers, an option that the question has.</summary>
+    /// <summary>
+    /// Reads the form: every field once, a decision that the page offers, an option that the question has.
+    /// </summary>
     private async ValueTask<(Decided? Decided, Entered Entered, string? Wrong)> ReadAsync(
         HttpContext http,
         Approval approval
@@ -123,7 +123,7 @@ internal sealed class ApprovalPageRoutes(
         }
     }
 
-    /// <summary>Every field once, and all of it text; null: it is no such form.</summary>
+    /// <summary>Returns every field once, all of them text; null for any other form.</summary>
     private static Dictionary<string, string>? FormOf(HttpRequest request, RequestBody body)
     {
         const string formType = "application/x-www-form-urlencoded";
@@ -219,7 +219,7 @@ internal sealed class ApprovalPageRoutes(
         }
     }
 
-    /// <summary>What a person had filled in: shown again beside what was wrong.</summary>
+    /// <summary>The values that a person had filled in, shown again with the fault.</summary>
     private sealed record Entered(string Comment, string Option)
     {
         public static Entered Nothing { get; } = new("", "");

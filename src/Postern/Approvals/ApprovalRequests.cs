@@ -10,8 +10,8 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Asking. The question, the run that waits, its event and what subscribers are told are one transaction that holds the
-/// run's row; of many who ask at once one is taken, and a repeat finds the question that is open.
+/// Asks questions. The question, the waiting run, its event and the subscribers' events are one transaction that holds
+/// the run's row. Of several requests at once one is accepted, and a repeat finds the open question.
 /// </summary>
 internal sealed class ApprovalRequests(
     RunMachine machine,
@@ -25,11 +25,11 @@ internal sealed class ApprovalRequests(
     private const long Hour = 3_600_000_000;
 
     /// <summary>
-    /// Beyond the question's own time nobody waits: what bounds the turn that it stands still in, should nothing else.
+    /// Nobody waits longer than the question's own time. It also limits the turn that stands still meanwhile.
     /// </summary>
     private const long TurnSlack = Hour;
 
-    /// <summary>The question that a body asks, or why it cannot be asked.</summary>
+    /// <summary>Returns the question of a body, or why it cannot be asked.</summary>
     public async ValueTask<Checked<Question>> ReadAsync(Fields fields, HttpContext http)
     {
         var question = Question.Of(fields.Read<AskApproval>(), fields);
@@ -57,11 +57,11 @@ internal sealed class ApprovalRequests(
             return await FindRepeatAsync(tx, run, question) ?? await AskAsync(tx, run, question, asker);
         });
 
-    /// <summary>The link by which a person answers.</summary>
+    /// <summary>Returns the link by which a person answers.</summary>
     public string LinkOf(Approval approval) => links.Of(approval);
 
     /// <summary>
-    /// The question that this one repeats, or why it cannot be asked beside those that were; null: it is new.
+    /// Returns the question that this one repeats, or why it cannot be asked now; null when it is new.
     /// </summary>
     private static async ValueTask<AskOutcome?> FindRepeatAsync(Tx tx, Run run, Question question)
     {
@@ -89,7 +89,8 @@ internal sealed class ApprovalRequests(
     private async ValueTask<AskOutcome> AskAsync(Tx tx, HeldRun run, Question question, Asker asker)
     {
         var by = new Actor(asker.Credential, asker.Actor);
-        // A quick worker asks before its answer to the dispatch is recorded: whoever works has taken the run on.
+        // A quick worker may ask before its answer to the dispatch is recorded. A worker that asks has accepted the
+        // run.
         if (asker.Attempt is not null && run is { Phase: Phase.Queued, Dispatched: true, WorkflowVersion: 0 })
             run = await machine.MoveAsync(tx, run, new Change("taken_on", by, Phase.Running));
         if (run.Phase != Phase.Running)
@@ -104,7 +105,7 @@ internal sealed class ApprovalRequests(
         }
         var round = ((await ApprovalStore.LastOfAsync(tx, run.Project, run.Id))?.Round ?? 0) + 1;
         var approval = Make(run, question, asker, round, tx.Now);
-        // Another run may have asked under this id in this moment.
+        // Another run may just have asked under this id.
         if (!await ApprovalStore.InsertAsync(tx, approval))
             return new AskOutcome.IdIsUsed();
         await machine.AskAsync(tx, run, approval.AsOpen(), by, DetailOf(approval));
@@ -147,7 +148,7 @@ internal sealed class ApprovalRequests(
         };
     }
 
-    /// <summary>The event of a question, with the link to it: for an endpoint that was put with <c>links</c>.</summary>
+    /// <summary>The event of a question with its link, for an endpoint that was put with <c>links</c>.</summary>
     public async ValueTask<byte[]> AddLinkAsync(Delivery delivery)
     {
         var body = System.Text.Json.Nodes.JsonNode.Parse(delivery.Body!, documentOptions: Wire.Kept)!;
@@ -162,9 +163,8 @@ internal sealed class ApprovalRequests(
     }
 
     /// <summary>
-    /// Why the decision cannot be sent there; null when it can. It is signed with the secret that signs what goes to
-    /// the agent's own URL: a run that chose freely where it goes would collect messages that its agent takes as this
-    /// server's.
+    /// Returns why the decision cannot be sent to this URL, or null. It is signed with the secret of the agent's own
+    /// URL. If a run could choose any URL, it could collect messages that its agent would accept as this server's.
     /// </summary>
     private static string? Validate(string callback, Run run, Asker asker, Agent? agent)
     {
@@ -178,7 +178,7 @@ internal sealed class ApprovalRequests(
         static string OriginOf(string url) => new Uri(url).GetLeftPart(UriPartial.Authority);
     }
 
-    /// <summary>The question in the run's timeline.</summary>
+    /// <summary>Writes the question into the run's timeline.</summary>
     private static string DetailOf(Approval approval) =>
         JsonSerializer.Serialize(
             new

@@ -11,7 +11,7 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Asking, waiting for the answer, and looking after what waits. In these paths a run is called an execution.
+/// The routes for asking, for waiting, and for managing questions. In these paths a run is called an execution.
 /// </summary>
 internal sealed class ApprovalRoutes(
     ApprovalRequests requests,
@@ -141,7 +141,7 @@ internal sealed class ApprovalRoutes(
             var other => throw new InvalidOperationException($"Not an outcome of asking: {other}"),
         };
 
-    /// <summary>0: it does not wait; null: what it says is none.</summary>
+    /// <summary>0: it does not wait; null: the value is invalid.</summary>
     private static int? SecondsToWait(HttpRequest request)
     {
         if (!request.Query.TryGetValue("wait", out var asked))
@@ -153,7 +153,7 @@ internal sealed class ApprovalRoutes(
             : null;
     }
 
-    /// <summary>The run, where the caller may read it; else null.</summary>
+    /// <summary>Returns the run when the caller may read it, else null.</summary>
     private async ValueTask<Run?> ShownAsync(ProjectCaller caller, string id) =>
         caller.Allows("read", "runs", id)
         && await runs.FindAsync(caller.Project, id) is { } run
@@ -178,7 +178,7 @@ internal sealed class ApprovalRoutes(
         return Reply.Bytes(200, ApprovalJson.Status(approval, await UrlForAsync(approval, caller)));
     }
 
-    /// <summary>The answer, rendered; null when the time is over and there is none.</summary>
+    /// <summary>Returns the rendered answer, or null when the time is over without one.</summary>
     private async Task<byte[]?> WaitAsync(HttpContext http, ProjectCaller caller, Approval open, TimeSpan time)
     {
         using var wait = registry.Wait(http, caller);
@@ -236,8 +236,9 @@ internal sealed class ApprovalRoutes(
     }
 
     /// <summary>
-    /// Where the person is asked. The link of this server's own page decides, so it is for who may decide by name, and
-    /// not for who asked; unless its agent is trusted with it, and then for the attempt that asked.
+    /// Returns where the person is asked. The link to this server's own page decides, so it is shown only to callers
+    /// that may decide by name, and not to the asker; except to the asking attempt when its agent is trusted with
+    /// links.
     /// </summary>
     private async ValueTask<string?> UrlForAsync(Approval approval, ProjectCaller caller)
     {
@@ -254,8 +255,8 @@ internal sealed class ApprovalRoutes(
     }
 
     /// <summary>
-    /// A question of an internal session is for administrators, and for who may decide it: nobody decides what he
-    /// cannot see.
+    /// A question of an internal session is for administrators and for callers that may decide it: nobody decides what
+    /// he cannot see.
     /// </summary>
     private async ValueTask<bool> IsHiddenAsync(Approval approval, ProjectCaller caller) =>
         !MayDecide(caller, approval.Id) && await door.HidesAsync(caller, approval.Session);
@@ -263,7 +264,7 @@ internal sealed class ApprovalRoutes(
     private static bool MayDecide(ProjectCaller caller, string? id) =>
         caller.Authority.Allows(new RequiredScope("write", "approvals", id, How: Given.ByName));
 
-    /// <summary>The run of the path, and the agent where the path names one.</summary>
+    /// <summary>Returns the run of the path, and the agent when the path names one.</summary>
     private static (string? Run, string? Agent) Named(HttpContext http) =>
         RequestPath.Segment(http, 2) == "agents"
             ? (RequestPath.Segment(http, RunOfAgentSegment), RequestPath.Segment(http, AgentSegment) ?? "")

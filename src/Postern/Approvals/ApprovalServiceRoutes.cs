@@ -5,7 +5,7 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// The approval services: who may bring decisions from outside, and with which secrets, which are never shown again.
+/// The routes for approval services, which send decisions from outside. Their secrets are never shown again.
 /// </summary>
 internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWatch watch, Database database)
 {
@@ -53,7 +53,7 @@ internal sealed class ApprovalServiceRoutes(ApprovalServices services, AccessWat
                 $"must be 1 to {ApprovalServices.MaxName} letters, digits, dots, underscores and hyphens"
             );
         var (secrets, forms) = (SecretsOf(asked, fields), FormsOf(asked, fields));
-        // A key that can verify nothing would be a service that never decides.
+        // A key that can verify nothing would make a service that never decides.
         var hasPublicKey = secrets.Exists(s => s.StartsWith("whpk_", StringComparison.Ordinal));
         if (fields.Faults.Count == 0 && hasPublicKey && !forms.Contains(SignatureForm.Standard))
             fields.Fault("secrets", "hold a public key (whpk_), which verifies the scheme standard alone");

@@ -16,7 +16,7 @@ internal sealed record ApprovalServiceView(
     [At("When it changed last.")] [property: JsonPropertyName("updated_at")] string UpdatedAt
 )
 {
-    /// <summary>Of its secrets, how many there are.</summary>
+    /// <summary>The number of its secrets.</summary>
     public static ApprovalServiceView Of(ApprovalService s) =>
         new(
             s.Name,

@@ -6,15 +6,15 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// The approvals' rows. Whoever asks or decides holds the run's row (<see cref="HeldRun"/>); the
-/// decision itself is conditional beside that.
+/// The rows of approvals. A transaction that asks or decides holds the run's row (<see cref="HeldRun"/>); in addition,
+/// the decision is conditional.
 /// </summary>
 internal sealed class ApprovalStore(Database database)
 {
-    /// <summary>With the payload, which is large and which only those read who show it.</summary>
+    /// <summary>With the payload, which is large and read only to be shown.</summary>
     private static readonly string Whole = Row<Approval>.Columns + ", payload";
 
-    /// <summary>Bytes of payloads that one page holds at most; one question is always given.</summary>
+    /// <summary>The most bytes of payloads on one page; one question is always returned.</summary>
     private const int MaxPageBytes = 4 * 1024 * 1024;
 
     /// <summary>The largest payload.</summary>
@@ -24,7 +24,7 @@ internal sealed class ApprovalStore(Database database)
     private static readonly string Find =
         $"SELECT {Row<Approval>.Columns} FROM approval WHERE project = $1 AND id = $2 AND removed = 0";
 
-    /// <summary>False: the id was used before.</summary>
+    /// <summary>Returns false when the id was used before.</summary>
     public static async ValueTask<bool> InsertAsync(Tx tx, Approval a)
     {
         tx.Notify(Topics.List(a.Project, "approvals"));
@@ -46,7 +46,7 @@ internal sealed class ApprovalStore(Database database)
     public ValueTask<Approval?> FindAsync(string project, string id) =>
         database.ReadAsync(tx => FindAsync(tx, project, id));
 
-    /// <summary>With its payload.</summary>
+    /// <summary>Returns a question with its payload.</summary>
     public ValueTask<Approval?> FindWholeAsync(string project, string id) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(
@@ -57,12 +57,12 @@ internal sealed class ApprovalStore(Database database)
             )
         );
 
-    /// <summary>Returns whether an id was ever used, by whatever run.</summary>
+    /// <summary>Returns whether an id was ever used, by any run.</summary>
     public static async ValueTask<bool> IsUsedAsync(Tx tx, string project, string id) =>
         await tx.FirstAsync("SELECT 1 FROM approval WHERE project = $1 AND id = $2", r => r.GetInt64(0), project, id)
         == 1;
 
-    /// <summary>A run's newest question.</summary>
+    /// <summary>Returns a run's newest question.</summary>
     public static ValueTask<Approval?> LastOfAsync(Tx tx, string project, string run) =>
         tx.FirstAsync(
             $"""
@@ -79,14 +79,15 @@ internal sealed class ApprovalStore(Database database)
     public ValueTask<Approval?> LastOfAsync(string project, string run) =>
         database.ReadAsync(tx => LastOfAsync(tx, project, run));
 
-    /// <summary>With its payload, by the digest of its link's token, in whatever project.</summary>
+    /// <summary>Returns a question with its payload, by the digest of its link's token, in any project.</summary>
     public ValueTask<Approval?> ByLinkAsync(byte[] digest) =>
         database.ReadAsync(tx =>
             tx.FirstAsync($"SELECT {Whole} FROM approval WHERE link_digest = $1", ReadWhole, digest)
         );
 
     /// <summary>
-    /// The one decision, of a question that is open under the run's lock. Where it is not, the transaction is undone.
+    /// Stores the one decision of a question that is open under the run's lock. When it is not open, the transaction is
+    /// undone.
     /// </summary>
     public static void DecidePending(Tx tx, Approval decided)
     {
@@ -107,7 +108,7 @@ internal sealed class ApprovalStore(Database database)
             decided.Feedback,
             decided.Response
         );
-        // What was closed with its run was waited for by nobody any more.
+        // For a question that was closed with its run, nobody waited any more.
         if (decided.Status != Decision.Cancelled)
             tx.Count(decided.Project, Measure.ApprovalWait, tx.Now - decided.RequestedAt);
     }
@@ -128,7 +129,7 @@ internal sealed class ApprovalStore(Database database)
         );
 
     /// <summary>
-    /// What is open, in whatever project, by the order of its expiry: for who tells others of it, page by page.
+    /// Returns open questions of all projects, ordered by expiry, page by page, so that others can be told of them.
     /// </summary>
     /// <param name="after">The last of the page before.</param>
     /// <param name="limit">So many at most.</param>
@@ -149,7 +150,7 @@ internal sealed class ApprovalStore(Database database)
             )
         );
 
-    /// <summary>What is kept of a run's questions when the run is deleted: that their ids were used.</summary>
+    /// <summary>Records that the ids of a deleted run's questions were used.</summary>
     public async ValueTask RunForgottenAsync(Tx tx, RunForgotten change) =>
         await tx.ExecuteAsync(Forget + "run = $2", change.Project, change.Run);
 
@@ -165,9 +166,7 @@ internal sealed class ApprovalStore(Database database)
         WHERE project = $1 AND 
         """;
 
-    /// <summary>
-    /// How many wait for an answer, may be seen and are not set aside by a person, up to a number.
-    /// </summary>
+    /// <summary>Counts the waiting questions that a person may see and has not set aside, up to a number.</summary>
     public ValueTask<long> CountPendingAsync(string project, string person, bool withInternal, long most) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(
@@ -185,7 +184,9 @@ internal sealed class ApprovalStore(Database database)
             )
         );
 
-    /// <summary>Questions that wait since before an instant: their runs, the longest wait first.</summary>
+    /// <summary>
+    /// Returns questions that have waited since before an instant, as their runs, the longest wait first.
+    /// </summary>
     public ValueTask<List<(string Run, long RequestedAt)>> PendingSinceAsync(
         string project,
         long before,
@@ -208,7 +209,7 @@ internal sealed class ApprovalStore(Database database)
             )
         );
 
-    /// <summary>A page with payloads, newest first; of what is pending, the one that waits longest first.</summary>
+    /// <summary>Returns a page with payloads, newest first; of pending ones the longest wait first.</summary>
     public ValueTask<Listed<Approval>> ListAsync(
         string project,
         ApprovalFilter filter,
@@ -216,7 +217,7 @@ internal sealed class ApprovalStore(Database database)
         CancellationToken cancel
     )
     {
-        // Spelt out, so that the index of what is pending serves the list that is asked for most.
+        // Written out, so that the index of pending questions serves the most frequent list.
         var isPending = filter.Statuses is [Approval.Pending];
         var order = isPending ? LongestFirst : Newest;
         var room = (long)MaxPageBytes;
@@ -263,7 +264,8 @@ internal sealed class ApprovalStore(Database database)
                 query.Args
             );
             room -= rows.Sum(a => (long)(a.Payload?.Length ?? 0));
-            // Where the largest payload would not fit, more may have been left out: the next page says whether.
+            // When the largest payload would not have fitted, rows may have been left out. The next page shows whether
+            // there are more.
             return (rows, room < MaxPayload);
         }
     }

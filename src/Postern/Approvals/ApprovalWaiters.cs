@@ -3,8 +3,8 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Those who wait for an answer (<c>wait=</c>). All who wait for one question share one look at the store and one
-/// rendered answer, however many they are; the look is made at each commit that touches the run.
+/// Callers that wait for an answer (<c>wait=</c>). All callers for one question share one read and one rendered answer.
+/// It reads at each commit that touches the run.
 /// </summary>
 internal sealed class ApprovalWaiters(
     Database database,
@@ -13,12 +13,12 @@ internal sealed class ApprovalWaiters(
     TimeProvider clock
 )
 {
-    /// <summary>While the database is away.</summary>
+    /// <summary>The pause while the database cannot be reached.</summary>
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
     private readonly Dictionary<(string Project, string Id), Waiting> _waiting = [];
     private readonly Lock _gate = new();
 
-    /// <summary>The answer, rendered; null when the time is over and there is none.</summary>
+    /// <summary>Returns the rendered answer, or null when the time is over without one.</summary>
     public async Task<byte[]?> WaitAsync(Approval open, TimeSpan time, CancellationToken gone)
     {
         var waiting = Join(open);
@@ -30,7 +30,7 @@ internal sealed class ApprovalWaiters(
         catch (Exception fault)
             when (fault is TimeoutException || (fault is OperationCanceledException && !gone.IsCancellationRequested))
         {
-            // Or the server is going down: whoever waits asks again, where somebody answers.
+            // Or the server stops: the caller asks again, on another node.
             return null;
         }
         finally
@@ -67,7 +67,7 @@ internal sealed class ApprovalWaiters(
     private async Task PollAsync(Waiting waiting, Approval open)
     {
         var changed = new AsyncSignal();
-        // Listening begins before the first look: nothing that commits in between is missed.
+        // Listen before the first read, so that no commit in between is missed.
         using var listening = database.Changes.Listen(open.Run, changed.Set, WatchedRow.Run(open.Project, open.Run));
         try
         {
@@ -82,7 +82,7 @@ internal sealed class ApprovalWaiters(
         }
         catch (OperationCanceledException)
         {
-            // The last of them has gone.
+            // The last caller has left.
         }
         catch (Exception fault) when (fault is not OutOfMemoryException)
         {
@@ -90,7 +90,7 @@ internal sealed class ApprovalWaiters(
         }
     }
 
-    /// <summary>Null while the database is away: then the next look finds it.</summary>
+    /// <summary>Null while the database cannot be reached; then the next look finds it.</summary>
     private async ValueTask<Approval?> FindAsync(Approval open)
     {
         try
@@ -105,10 +105,10 @@ internal sealed class ApprovalWaiters(
 
     private sealed class Waiting
     {
-        /// <summary>Whoever waits goes on elsewhere than on the thread that has looked.</summary>
+        /// <summary>Callers continue on another thread than the one that reads.</summary>
         public TaskCompletionSource<byte[]> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        /// <summary>Not disposed: it has no timer, and the last to leave may do so after the look has ended.</summary>
+        /// <summary>Not disposed: it has no timer, and the last caller may leave after the look has ended.</summary>
         public CancellationTokenSource Left { get; } = new();
 
         public int Count { get; set; }

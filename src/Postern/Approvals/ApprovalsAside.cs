@@ -3,12 +3,12 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Questions that a person has set aside: for an hour his lists and his count leave them out. It decides nothing, stops
-/// no clock, and changes nothing for anybody else.
+/// Questions that a person has set aside: for an hour, that person's lists and counts leave them out. It decides
+/// nothing, stops no clock, and changes nothing for others.
 /// </summary>
 internal sealed class ApprovalsAside(Database database)
 {
-    /// <summary>Questions that one person may have set aside at once.</summary>
+    /// <summary>The most questions that one person may have set aside.</summary>
     public const int Most = 200;
 
     private const long Hour = 3_600_000_000;
@@ -47,7 +47,7 @@ internal sealed class ApprovalsAside(Database database)
             approval
         );
 
-    /// <summary>Until when a person has set a question aside; null when he has not.</summary>
+    /// <summary>Returns until when a person has set a question aside, or null.</summary>
     public ValueTask<long?> UntilAsync(string project, string person, string approval) =>
         database.ReadAsync(tx =>
             tx.FirstAsync<long?>(
@@ -63,7 +63,7 @@ internal sealed class ApprovalsAside(Database database)
             )
         );
 
-    /// <summary>Returns how many questions that wait are set aside by a person.</summary>
+    /// <summary>Counts the waiting questions that a person has set aside.</summary>
     public ValueTask<long> CountAsync(string project, string person) =>
         database.ReadAsync(tx =>
             tx.FirstAsync(
@@ -79,14 +79,14 @@ internal sealed class ApprovalsAside(Database database)
             )
         );
 
-    /// <summary>A condition on a row of <c>approval</c>: the person has not set it aside.</summary>
+    /// <summary>Returns a condition on a row of <c>approval</c>: the person has not set it aside.</summary>
     /// <param name="person">The name of an argument.</param>
     /// <param name="now">The name of an argument.</param>
     public static string IsNotAside(string person, string now) =>
         "NOT EXISTS (SELECT 1 FROM approval_aside aside WHERE aside.project = approval.project "
         + $"AND aside.person = {person} AND aside.approval = approval.id AND aside.until > {now})";
 
-    /// <summary>Removes what came back by itself.</summary>
+    /// <summary>Removes entries whose hour is over.</summary>
     public Task SweepAsync(CancellationToken stop) =>
         OldRows.RemoveAsync(database, "approval_aside", "project, person, approval", "until", database.Now, stop);
 }

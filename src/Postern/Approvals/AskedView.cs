@@ -3,7 +3,7 @@ using Postern.Http;
 
 namespace Postern.Approvals;
 
-/// <summary>The shapes, for the document.</summary>
+/// <summary>The views of a question, for the document.</summary>
 internal sealed record AskedView(
     [Member("The question's id.")] [property: JsonPropertyName("approval_request_id")] string ApprovalRequestId,
     [Member("Where the person is asked, for who may know it.")]

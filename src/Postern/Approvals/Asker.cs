@@ -5,12 +5,11 @@ using Postern.Runs;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Who asks: a key, or a run by its own token, and then which attempt of it. Whoever else comes with a token is
-/// somebody else.
+/// The asker of a question: a key, or an attempt of a run with the run's own token. Any other token is another asker.
 /// </summary>
 internal sealed record Asker(string Credential, string Actor, long? Attempt)
 {
-    /// <summary>The credential of who asks in the console's playground; by no other way a question has it.</summary>
+    /// <summary>The credential of a question from the console's playground; no other question has it.</summary>
     public const string Console = "console";
 
     public static Asker Of(ProjectCaller caller, string run) =>

@@ -3,15 +3,15 @@ using Postern.Http;
 
 namespace Postern.Approvals;
 
-/// <summary>One of the answers that an agent offers beside yes and no.</summary>
+/// <summary>An answer that an agent offers besides yes and no.</summary>
 /// <param name="Value">What the agent reads as <c>response.option</c>.</param>
 internal sealed record Choice(string Value, string Label)
 {
     private const int Most = 20;
 
     /// <summary>
-    /// The choices of <c>options</c>: a list of texts, or of objects with an <c>id</c> or <c>value</c> and a
-    /// <c>label</c>. Anything else is not for this page.
+    /// Returns the choices of <c>options</c>: a list of texts, or of objects with an <c>id</c> or <c>value</c> and a
+    /// <c>label</c>. Other values are not shown on the page.
     /// </summary>
     public static IReadOnlyList<Choice> Of(string? options)
     {

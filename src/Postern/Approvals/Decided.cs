@@ -1,6 +1,6 @@
 namespace Postern.Approvals;
 
-/// <summary>A decision, its syntax checked, whatever door it came through.</summary>
+/// <summary>A decision with its syntax checked, from any route.</summary>
 /// <param name="Word">One of <see cref="Decision"/>, never cancelled.</param>
 /// <param name="With">How it came: <c>service</c>, <c>key</c>, <c>token</c>, <c>link</c>, <c>server</c>.</param>
 /// <param name="By">Who: the key's id, the token's subject; null for a service, which is the question's own.</param>

@@ -8,7 +8,7 @@ internal static class Decision
     public const string RequestChanges = "request_changes";
     public const string Expired = "expired";
 
-    /// <summary>Its run ended around it; nobody decides so.</summary>
+    /// <summary>The run ended during the question; nobody makes this decision.</summary>
     public const string Cancelled = "cancelled";
 
     public static readonly string[] Statuses =
@@ -21,7 +21,7 @@ internal static class Decision
         Cancelled,
     ];
 
-    /// <summary>The decision that a word stands for, or null. Nothing but the words of this list approves.</summary>
+    /// <summary>Returns the decision that a word means, or null. Only the words of this list approve.</summary>
     public static string? Of(string word) =>
         word.Trim().ToLowerInvariant() switch
         {

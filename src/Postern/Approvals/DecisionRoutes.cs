@@ -8,8 +8,8 @@ using Postern.Storage;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Deciding: from outside by a signature and nothing else, inside by a key or token to which it was granted by name. A
-/// key that asked cannot answer itself, nor can the run.
+/// The routes for decisions: from outside with a signature only, inside with a key or token that has the right by name.
+/// A key that asked cannot answer itself, nor can the run.
 /// </summary>
 internal sealed class DecisionRoutes(
     ApprovalDecisions decisions,
@@ -54,23 +54,22 @@ internal sealed class DecisionRoutes(
             .Produces(400, 401, 403, 404, 409, 410);
     }
 
-    /// <summary>
-    /// The signed door. Until the signature has been verified nothing is parsed, and nothing but memory is read.
-    /// </summary>
+    /// <summary>The signed route. Until the signature is verified, nothing is parsed and only memory is read.</summary>
     private async Task<IResult> Take(HttpContext http)
     {
         var project = RequestPath.Segment(http, ProjectSegment) ?? await projects.DefaultAsync() ?? "";
         var configured = services.Of(project);
-        // Of a project that the path names nothing is told, not even whether it is there: there the signature is wrong.
+        // About a project that the path names nothing is revealed, not even whether it exists: the answer is that the
+        // signature is wrong.
         if (configured.Count == 0 && RequestPath.Segment(http, ProjectSegment) is null)
             return new Refusal(503, "approval webhook not configured");
         if (!(await RequestBody.ReadAsync(http, MaxMessage)).Try(out var body, out var tooLarge))
             return tooLarge;
         using (body)
         {
-            // A secret that was replaced while the body came signs nothing any more.
+            // A secret that was replaced while the body was arriving no longer counts.
             configured = services.Of(project);
-            // All are tried, so that the time says nothing of which.
+            // All are compared, so that the time reveals nothing.
             var secrets = configured.Sum(s => s.Secrets.Count);
             var signed = await gate.VerifyAsync(
                 http,
@@ -111,7 +110,8 @@ internal sealed class DecisionRoutes(
         };
 
     /// <summary>
-    /// The services that sign a message. Of a project that has none it takes as long as of one that has.
+    /// Returns the services that signed a message. For a project without services it takes as long as for one with
+    /// services.
     /// </summary>
     private List<ApprovalService> ServicesBehind(
         IReadOnlyList<ApprovalService> configured,
@@ -159,7 +159,7 @@ internal sealed class DecisionRoutes(
             return NoQuestion(caller, run);
         if (!caller.Allows(new RequiredScope("write", "approvals", last.Id, How: Given.ByName)))
             return ApprovalRoutes.NoSuchRun(caller, run);
-        // What the person has seen is what is decided: a later question of the run is another.
+        // The decision is about the question that the person has seen, not about a later one of the run.
         if (asked.ApprovalRequestId is { } id && id != last.Id)
             return new Refusal(409, $"The run's question is {last.Id} by now.", "other_approval_request")
             {
@@ -192,7 +192,7 @@ internal sealed class DecisionRoutes(
         );
     }
 
-    /// <summary>Null: there is no such question for whoever decides.</summary>
+    /// <summary>Null: for this caller there is no such question.</summary>
     private static IResult? Answer(DecideOutcome outcome) =>
         outcome switch
         {

@@ -4,7 +4,7 @@ using System.Text;
 namespace Postern.Approvals;
 
 /// <summary>
-/// The page's style, which stands in it, and the policy that allows this one style, no script, and no other page around
+/// The page's style, which is part of it, and the policy that allows only this style, no script, and no frame around
 /// it.
 /// </summary>
 internal static class PageStyle

@@ -4,7 +4,7 @@ using Postern.Http;
 
 namespace Postern.Approvals;
 
-/// <summary>A question to a person, checked.</summary>
+/// <summary>A checked question to a person.</summary>
 /// <param name="Asked">The request.</param>
 /// <param name="Payload">The bytes of its payload as they came.</param>
 /// <param name="PayloadHash">The payload's digest: the request's, or the server's own.</param>
@@ -24,7 +24,7 @@ internal sealed record Question(AskApproval Asked, byte[]? Payload, string? Payl
     {
         Check(asked, fields);
         var shown = asked.Payload is { } given ? Encoding.UTF8.GetBytes(given.GetRawText()) : null;
-        // Of the bytes as they came: whoever shows them can make it without knowing how to spell JSON.
+        // The digest of the original bytes, so that anybody who shows them can compute it without spelling JSON.
         var hash = asked.PayloadHash ?? (shown is null ? null : Convert.ToHexStringLower(SHA256.HashData(shown)));
         var digest = SHA256.HashData(Encoding.UTF8.GetBytes(Runs.ReportDigest.FormOf(fields.Root)));
         return new Question(asked, shown, hash, digest);
@@ -45,7 +45,7 @@ internal sealed record Question(AskApproval Asked, byte[]? Payload, string? Payl
                 "approval_request_url",
                 "is for questions that another service asks: give its approval_request_id too"
             );
-        // At least a microsecond, so that what is asked can be decided at all.
+        // At least a microsecond, so that it can be decided at all.
         if (asked.ExpiresInHours * Hour < 1)
             fields.Fault("expires_in_hours", $"must be a number over 0, at most {AskApproval.MaxHours}");
     }

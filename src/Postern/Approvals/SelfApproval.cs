@@ -5,8 +5,8 @@ using Postern.Settings;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Who asks cannot decide: neither the key that asked, nor a key that it made, nor a token or session of one of these;
-/// unless the operator has named the project for trying things out alone.
+/// Prevents self-approval: the key that asked cannot decide, nor a key that it made, nor a token or session of one of
+/// these. An operator may exempt a project for trying things out.
 /// </summary>
 internal sealed class SelfApproval(
     KeyStore keys,
@@ -23,7 +23,7 @@ internal sealed class SelfApproval(
     public async ValueTask<bool> IsItselfAsync(ProjectCaller caller, Approval approval) =>
         await AskedAsync(caller, approval) && !await MayApproveItselfAsync(caller.Project);
 
-    /// <summary>Returns the refusal, with its row in the audit; null for one who may decide.</summary>
+    /// <summary>Returns the refusal, with its audit row, or null for a caller that may decide.</summary>
     public async ValueTask<Refusal?> RefuseAsync(HttpContext http, ProjectCaller caller, Approval approval)
     {
         if (!await IsItselfAsync(caller, approval))
@@ -34,8 +34,8 @@ internal sealed class SelfApproval(
     }
 
     /// <summary>
-    /// The key that asked; or a key that it made, or a token that one of these minted, however far down. In the console
-    /// a person may ask who has no key: then it is he himself.
+    /// Checks the key that asked, the keys that it made and tokens of all of these, however far down. In the console, a
+    /// person without a key may ask; then it is the person.
     /// </summary>
     private async ValueTask<bool> AskedAsync(ProjectCaller caller, Approval approval)
     {
@@ -44,7 +44,7 @@ internal sealed class SelfApproval(
         var key = caller.Authority.Key?.Row;
         if (key is null)
             return approval.AskedWith == Asker.Console && approval.AskedBy == caller.Authority.Actor;
-        // A key is younger than the one that made it, so this comes to an end.
+        // A key is younger than the key that made it, so the walk ends.
         for (
             ;
             key is not null;

@@ -6,22 +6,20 @@ using Postern.Http;
 namespace Postern.Approvals;
 
 /// <summary>
-/// Text of an agent as a person sees it. Characters that turn the direction of what follows, that show nothing, or that
-/// pile up over others could make one thing look like another: they are shown as their codes. Markup is escaped by the
-/// page itself.
+/// Shows the text of an agent safely to a person. Characters that change the direction of text, that are invisible, or
+/// that pile up over others could make one text look like another. They are replaced by their codes. The page itself
+/// escapes markup.
 /// </summary>
 internal static class Visible
 {
     private static readonly JsonSerializerOptions Indented = new(Wire.Json) { WriteIndented = true };
 
-    /// <summary>
-    /// Marks that one letter carries in any script that is written (Hebrew with its accents, Tibetan stacks).
-    /// </summary>
+    /// <summary>The most marks on one letter in any real script (Hebrew with its accents, Tibetan stacks).</summary>
     private const int MostMarks = 4;
 
     /// <summary>
-    /// Default_Ignorable_Code_Point of Unicode (DerivedCoreProperties.txt): what a renderer without a picture for it
-    /// shows as nothing. First and last of each span.
+    /// Default_Ignorable_Code_Point of Unicode (DerivedCoreProperties.txt): characters that a renderer without a
+    /// picture shows as nothing. First and last of each range.
     /// </summary>
     private static readonly (int First, int Last)[] Ignorable =
     [
@@ -45,7 +43,7 @@ internal static class Visible
     ];
 
     /// <summary>
-    /// Letters and symbols whose picture is empty: Braille's blank, a null notehead, fillers, blanks of hieroglyphs.
+    /// Letters and symbols with an empty picture: Braille's blank, a null notehead, fillers, blanks of hieroglyphs.
     /// </summary>
     private static readonly int[] Blank = [0x2800, 0x16FE4, 0x13441, 0x13442, 0x1D159];
 
@@ -65,7 +63,7 @@ internal static class Visible
         return shown.ToString();
     }
 
-    /// <summary>A payload, indented; a text by itself as that text.</summary>
+    /// <summary>Returns a payload, indented; a plain text unchanged.</summary>
     public static string? Payload(byte[]? payload)
     {
         if (payload is null)
